@@ -1,0 +1,1 @@
+"""The on-call system: who is on call, which promises are broken, and how people get to know."""

@@ -1,0 +1,55 @@
+"""The one error tree.
+
+    OncallError
+    ├── ConfigError        a file of `include/` is wrong; carries every Problem found
+    ├── DeliveryFailed     the far side did not take a message; may be tried again
+    │   └── Rejected       the far side refused it for good: the same call will fail again
+    └── Unreadable         a source of facts (warehouse, Airflow, oncall_db) cannot be read now
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class OncallError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in a configuration file, said in the words of the file its reader edits."""
+
+    file: str
+    key: str
+    found: str
+    write: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: found {self.found}; write {self.write}"
+
+
+class ConfigError(OncallError):
+    """Every problem of the configuration at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class DeliveryFailed(OncallError):
+    """A message was not (or may not have been) taken. `retry_after`: seconds the far side asked to wait."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, uncertain: bool = False) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.uncertain = uncertain
+
+
+class Rejected(DeliveryFailed):
+    """The far side refused the message for good."""
+
+
+class Unreadable(OncallError):
+    """A source of facts cannot be read; the message says which and why."""

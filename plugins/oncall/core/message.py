@@ -1,0 +1,40 @@
+"""What is said to people, before any far side's format. One frozen thing crosses from the rules to the adapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A person as the far sides know them: an Opsgenie username (e-mail) and a Slack member id; either may be None."""
+
+    name: str
+    opsgenie: str | None = None
+    slack: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """One thing to say, in plain text and markdown; adapters escape, cut and format it.
+
+    `key` and `step` name the delivery and make it findable again (alias, metadata). `title` is one plain line,
+    `summary` a few plain lines, `facts` label → value in plain text, `steps` the runbook's matching section in
+    markdown, `links` label → absolute URL. `priority` is P1 … P5. `recipients` are paged and mentioned.
+    """
+
+    key: str
+    step: str
+    title: str
+    summary: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    steps: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    priority: str = "P3"
+    recipients: tuple[Recipient, ...] = ()
+    tags: tuple[str, ...] = field(default=())
+
+    @property
+    def alias(self) -> str:
+        """The dedup key of this step's alert."""
+        return f"{self.key}:{self.step}"

@@ -1,0 +1,34 @@
+"""A runbook: the text a woken person reads, cut so that an alert can carry exactly the steps that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# The sections every runbook has, in order. Keys are what code says, values what the heading says.
+SECTIONS: Mapping[str, str] = {
+    "is_it_real": "Is it real",
+    "impact": "Impact",
+    "upstream_late": "Upstream late",
+    "stuck": "Stuck",
+    "failed": "Failed",
+    "not_started": "Never started",
+    "held": "Held by a check",
+    "unknown": "Cannot tell",
+    "escalate": "Escalate",
+    "after": "After",
+}
+
+
+@dataclass(frozen=True)
+class Runbook:
+    """`body` is the whole markdown without the head; `sections` maps a key of SECTIONS to its markdown."""
+
+    dag_id: str
+    title: str
+    body: str
+    sections: Mapping[str, str] = field(default_factory=dict)
+
+    def section(self, key: str) -> str:
+        """The markdown of one section ("" when the runbook lacks it)."""
+        return self.sections.get(key, "")
