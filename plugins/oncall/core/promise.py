@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pendulum
 
 from oncall.core.runbook import Runbook
+from oncall.core.wall import at_wall
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Pipeline:
 
 def due_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime:
     """The instant the report for `report_date` is due: the next day at `due`, wall clock of `tz`."""
-    return _at(report_date + dt.timedelta(days=1), promise.due, tz)
+    return at_wall(report_date + dt.timedelta(days=1), promise.due, tz)
 
 
 def warn_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime:
     """The last `warn_upstream_at` before the due instant."""
     due = due_at(promise, report_date, tz)
-    warn = _at(report_date + dt.timedelta(days=1), promise.warn_upstream_at, tz)
-    return warn if warn <= due else _at(report_date, promise.warn_upstream_at, tz)
+    warn = at_wall(report_date + dt.timedelta(days=1), promise.warn_upstream_at, tz)
+    return warn if warn <= due else at_wall(report_date, promise.warn_upstream_at, tz)
 
 
 def business_day(at: dt.datetime, tz: dt.tzinfo) -> dt.date:
@@ -65,7 +66,3 @@ def last_due(promise: Promise, at: dt.datetime, tz: dt.tzinfo) -> dt.date:
     """The report date whose due instant is the latest one at or before `at`."""
     day = business_day(at, tz) - dt.timedelta(days=1)
     return day if due_at(promise, day, tz) <= at else day - dt.timedelta(days=1)
-
-
-def _at(day: dt.date, clock: dt.time, tz: dt.tzinfo) -> pendulum.DateTime:
-    return pendulum.instance(dt.datetime.combine(day, clock, tzinfo=tz))

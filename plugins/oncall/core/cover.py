@@ -1,0 +1,102 @@
+"""Who holds the seats of one week, given its order (rules 4, 5 and 8). Knows nothing of other weeks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import pendulum
+
+from oncall.core.roster import Leave, Override, Roster
+from oncall.core.wall import utc
+from oncall.core.weeks import Week
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a week in which nothing changes, in UTC, half-open.
+
+    `covering_for` is who the pair stands in for. `earner` is who stands in as primary for somebody on leave and
+    earns credit for it; None when nobody does.
+    """
+
+    start: pendulum.DateTime
+    end: pendulum.DateTime
+    primary: str
+    secondary: str | None
+    reason: str
+    covering_for: str | None = None
+    earner: str | None = None
+
+
+def spans(roster: Roster, week: Week, order: tuple[str, ...], rests: str | None) -> tuple[Span, ...]:
+    """The week cut wherever leave or an override begins or ends; tiles [week.start, week.end).
+
+    `order` is the week's order, `rests` who has a comp week in it.
+    """
+    leave = tuple(entry for entry in roster.leave if entry.start < week.end and week.start < entry.end)
+    overrides = tuple(
+        entry for entry in roster.overrides if entry.start < week.end and week.start < entry.end
+    )
+    found = []
+    for start, end in pairwise(_cuts(week, (*leave, *overrides))):
+        away = {entry.person for entry in leave if entry.start <= start < entry.end}
+        span = _cover(order, away, roster.manager, rests, Span(start, end, roster.manager, None, "rotation"))
+        found.append(_override(span, [entry for entry in overrides if entry.start <= start < entry.end]))
+    return tuple(found)
+
+
+def _cuts(week: Week, entries: Iterable[Leave | Override]) -> list[pendulum.DateTime]:
+    instants = {utc(at) for entry in entries for at in (entry.start, entry.end)}
+    return sorted({week.start, week.end} | {at for at in instants if week.start < at < week.end})
+
+
+def _cover(order: tuple[str, ...], away: set[str], manager: str, rests: str | None, span: Span) -> Span:
+    """Rule 4 (cover) and who earns by it (rule 5).
+
+    Readings: leave counts for its exact times, so a seat can change within an on-call day. Whoever is primary in
+    place of the head of the order stands in for the head, however many between them are away too. The manager is
+    taken to be there, also when the roster gives the manager leave; a manager who is in the rotation earns nothing
+    either. The reason is `cover` when either seat differs from the week's order, else `comp` in a comp week.
+    """
+    planned = _first_two(order, manager)
+    primary, secondary = _first_two([person for person in order if person not in away], manager)
+    span = replace(span, primary=primary, secondary=secondary)
+    if primary != planned[0]:
+        earner = primary if primary != manager else None
+        return replace(span, reason="cover", covering_for=planned[0], earner=earner)
+    if secondary != planned[1]:
+        return replace(span, reason="cover", covering_for=planned[1])
+    return replace(span, reason="comp", covering_for=rests) if rests else span
+
+
+def _first_two(people: Sequence[str], manager: str) -> tuple[str, str | None]:
+    seats = list(people[:2])
+    if len(seats) < 2 and manager not in seats:
+        seats.append(manager)
+    return seats[0], seats[1] if len(seats) == 2 else None
+
+
+def _override(span: Span, overrides: list[Override]) -> Span:
+    """Rule 8 (override): it beats everything, leave and comp weeks too.
+
+    Readings: it earns nobody a credit for the seat it names, also not the person it moves by exchange; a stand-in
+    whose seat it leaves alone goes on earning. Overrides of different seats at one time act together, and only a
+    seat that none of them names can exchange. An exchange with an empty seat would leave no primary, so the primary
+    stays.
+    """
+    if not overrides:
+        return span
+    named = next((entry.primary for entry in overrides if entry.primary), None)
+    other = next((entry.secondary for entry in overrides if entry.secondary), None)
+    primary, secondary = named or span.primary, other or span.secondary
+    if named and not other and named == span.secondary:
+        secondary = span.primary
+    elif other and not named and other == span.primary:
+        primary, secondary = (span.secondary, other) if span.secondary else (other, None)
+    moved = bool(named) or primary != span.primary
+    earner = None if moved else span.earner
+    return replace(
+        span, primary=primary, secondary=secondary, reason="override", covering_for=None, earner=earner
+    )
