@@ -1,0 +1,100 @@
+"""Faults: which calls must go wrong, how, and for how long; knows nothing of what the calls mean."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+FACES = ("opsgenie", "jsm", "slack", "*")
+KINDS = ("status", "hang", "refuse", "lose_answer", "process_failed", "slack_error", "slow")
+
+
+class BadFault(ValueError):
+    """The fault that was asked for makes no sense; the message says what to write."""
+
+
+@dataclass
+class Fault:
+    """One thing that goes wrong, for `left` more calls (None: any number) until the instant `until` (None: for ever).
+
+    `status`: answer with it (`retry_after` seconds in its header). `hang`: accept and never answer, until cleared.
+    `refuse`: drop the connection at once. `lose_answer`: do the work, then drop the connection. `process_failed`:
+    accept, then fail the processing. `slack_error`: 200 with `error`. `slow`: work normally after `delay` seconds.
+    """
+
+    id: str
+    face: str
+    operation: str
+    kind: str
+    status: int = 500
+    retry_after: int | None = None
+    error: str = "fatal_error"
+    delay: float = 0.0
+    left: int | None = None
+    until: float | None = None
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def matches(self, face: str, operation: str, now: float) -> bool:
+        return (
+            self.face in ("*", face)
+            and self.operation in ("*", operation)
+            and (self.left is None or self.left > 0)
+            and (self.until is None or now < self.until)
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "cleared"}
+
+
+class Faults:
+    """The faults in force, in the order they were asked for; the first that matches a call is the one it gets."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._numbers = itertools.count(1)
+
+    def add(self, wish: Mapping[str, Any], now: float) -> Fault:
+        """The fault described by `wish` (see Fault; `count` calls or `seconds`). Raises BadFault."""
+        known = {"face", "operation", "kind", "status", "retry_after", "error", "delay", "count", "seconds"}
+        if unknown := set(wish) - known:
+            raise BadFault(f"unknown keys {sorted(unknown)}; write some of {sorted(known)}")
+        if wish.get("face") not in FACES:
+            raise BadFault(f"face: found {wish.get('face')!r}; write one of {FACES}")
+        if wish.get("kind") not in KINDS:
+            raise BadFault(f"kind: found {wish.get('kind')!r}; write one of {KINDS}")
+        seconds = wish.get("seconds")
+        fault = Fault(
+            id=str(next(self._numbers)),
+            face=wish["face"],
+            operation=wish.get("operation") or "*",
+            kind=wish["kind"],
+            status=int(wish.get("status") or 500),
+            retry_after=wish.get("retry_after"),
+            error=wish.get("error") or "fatal_error",
+            delay=float(wish.get("delay") or 0),
+            left=wish.get("count"),
+            until=None if seconds is None else now + float(seconds),
+        )
+        self._faults.append(fault)
+        return fault
+
+    def take(self, face: str, operation: str, now: float) -> Fault | None:
+        """The fault this call gets, counted as used; None when it may go well."""
+        fault = next((f for f in self._faults if f.matches(face, operation, now)), None)
+        if fault is not None and fault.left is not None:
+            fault.left -= 1
+        return fault
+
+    def in_force(self, now: float) -> list[Fault]:
+        return [fault for fault in self._faults if fault.matches(fault.face, fault.operation, now)]
+
+    def clear(self, fault_id: str | None = None) -> int:
+        """End one fault, or all; hanging calls are let go. Returns how many ended."""
+        ended = [fault for fault in self._faults if fault_id in (None, fault.id)]
+        for fault in ended:
+            fault.cleared.set()
+            self._faults.remove(fault)
+        return len(ended)

@@ -1,0 +1,235 @@
+"""Opsgenie's alert API over HTTP, and the smaller face of Jira Service Management; an alert's rules are in `alerts`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox.inbox import limits
+from sandbox.inbox.alerts import ACTIONS, accept, find_alert
+from sandbox.inbox.genie import Refusal, answer, check_key, iso, payload_of, refuse_if, refused, unknown_path
+from sandbox.inbox.records import Alert, Request
+from sandbox.inbox.store import Store
+
+# Jira Service Management's integration API has these and no others (FACTS).
+JSM_ACTIONS = ("acknowledge", "close", "notes")
+PUT_ACTIONS = ("priority", "message", "description")
+IDENTIFIER_TYPES = ("id", "alias", "tiny")
+
+
+def _store(http: HttpRequest) -> Store:
+    store: Store = http.app.state.store
+    return store
+
+
+def _take(http: HttpRequest, action: str, payload: dict[str, Any], identifier: str = "") -> Response:
+    """Check, accept, and give the receipt."""
+    refuse_if(limits.complaints(action, payload))
+    request_id = str(uuid.uuid4())
+    store = _store(http)
+    request = Request(
+        face=http.app.state.face,
+        id=request_id,
+        action=action,
+        process_at=store.now() + store.settings.processing_delay,
+        payload=payload,
+        identifier=identifier,
+        identifier_type=_identifier_type(http),
+        must_fail=bool(http.scope.get("must_fail")),
+    )
+    accept(store, request)
+    return answer({"result": "Request will be processed"}, 202, request_id=request_id)
+
+
+def _identifier_type(http: HttpRequest) -> str:
+    kind = http.query_params.get("identifierType", "id")
+    if kind not in IDENTIFIER_TYPES:
+        raise Refusal(422, f"identifierType should be one of [ {', '.join(IDENTIFIER_TYPES)} ]")
+    return kind
+
+
+async def create(http: HttpRequest) -> Response:
+    check_key(http, "integration")
+    return _take(http, "create", await payload_of(http))
+
+
+def action_route(action: str) -> Callable[[HttpRequest], Awaitable[Response]]:
+    """The endpoint of one action on one alert."""
+
+    async def act(http: HttpRequest) -> Response:
+        check_key(http, "integration")
+        return _take(http, action, await payload_of(http), http.path_params["identifier"])
+
+    return act
+
+
+async def delete(http: HttpRequest) -> Response:
+    check_key(http, "integration")
+    wish = {name: http.query_params[name] for name in ("user", "source") if name in http.query_params}
+    return _take(http, "delete", wish, http.path_params["identifier"])
+
+
+async def request_status(http: HttpRequest) -> Response:
+    check_key(http, "integration", "account")
+    request = _store(http).requests.get(http.path_params["request_id"])
+    if request is None or request.face != http.app.state.face or request.processed_at is None:
+        raise Refusal(
+            404, "Request not found. It might not be processed, yet.", error_type="RequestNotProcessed"
+        )
+    data = {
+        "success": request.success,
+        "action": request.action.capitalize(),
+        "processedAt": iso(request.processed_at),
+        "integrationId": INTEGRATION_ID,
+        "isSuccess": request.success,
+        "status": request.status,
+        "alertId": request.alert_id,
+        "alias": request.alias,
+    }
+    return answer({"data": data})
+
+
+def _alert(http: HttpRequest) -> Alert:
+    identifier = http.path_params["identifier"]
+    alert = find_alert(_store(http), http.app.state.face, identifier, _identifier_type(http))
+    if alert is None:
+        raise Refusal(404, f"Alert with {_identifier_type(http)} [{identifier}] does not exist")
+    return alert
+
+
+async def get(http: HttpRequest) -> Response:
+    check_key(http, "integration", "account")
+    return answer({"data": shown(_alert(http), whole=True)})
+
+
+async def timeline(http: HttpRequest) -> Response:
+    """GET …/notes and …/logs, newest first as the original's default."""
+    check_key(http, "integration", "account")
+    kind = "note" if http.url.path.endswith("/notes") else "log"
+    named = "note" if kind == "note" else "log"
+    lines = [
+        {named: line.text, "owner": line.by, "createdAt": iso(line.at), "offset": f"{line.at:.3f}_{place}"}
+        | ({"type": "system"} if kind == "log" else {})
+        for place, line in enumerate(_alert(http).timeline)
+        if line.kind == kind
+    ]
+    return answer({"data": lines[::-1]})
+
+
+async def listing(http: HttpRequest) -> Response:
+    """GET /v2/alerts, newest first; `query` is `field:value` terms joined by AND, fields as in SEARCHED."""
+    check_key(http, "integration", "account")
+    terms = [term for term in http.query_params.get("query", "").replace(" AND ", " ").split() if term]
+    alerts = [alert for alert in _store(http).alerts.values() if alert.face == http.app.state.face]
+    for term in terms:
+        field, _, value = term.partition(":")
+        if field not in SEARCHED:
+            raise Refusal(422, f"Query is not valid: cannot search for [{term}]")
+        alerts = [alert for alert in alerts if value.strip(' "').lower() in SEARCHED[field](alert)]
+    limit = min(int(http.query_params.get("limit", 20)), 100)
+    offset = int(http.query_params.get("offset", 0))
+    newest = sorted(alerts, key=lambda alert: alert.created_at, reverse=True)[offset : offset + limit]
+    return answer({"data": [shown(alert) for alert in newest], "paging": {}})
+
+
+SEARCHED: dict[str, Callable[[Alert], list[str]]] = {
+    "status": lambda alert: [alert.status],
+    "alias": lambda alert: [alert.alias.lower()],
+    "priority": lambda alert: [alert.priority.lower()],
+    "tag": lambda alert: [tag.lower() for tag in alert.tags],
+    "acknowledged": lambda alert: [str(alert.acknowledged).lower()],
+    "owner": lambda alert: [alert.owner.lower()],
+    "message": lambda alert: [alert.message.lower(), *alert.message.lower().split()],
+}
+INTEGRATION_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "inbox:integration"))
+
+
+def shown(alert: Alert, *, whole: bool = False) -> dict[str, Any]:
+    """The alert as the API shows it; `whole` adds what only GET of one alert has. Responders come back as ids."""
+    report = {
+        "ackTime": round((alert.acknowledged_at - alert.created_at) * 1000)
+        if alert.acknowledged_at
+        else None,
+        "closeTime": round((alert.closed_at - alert.created_at) * 1000) if alert.closed_at else None,
+        "acknowledgedBy": alert.owner or None,
+        "closedBy": alert.closed_by or None,
+    }
+    data = {
+        "id": alert.id,
+        "tinyId": alert.tiny_id,
+        "alias": alert.alias,
+        "message": alert.message,
+        "status": alert.status,
+        "acknowledged": alert.acknowledged,
+        "isSeen": alert.acknowledged,
+        "tags": alert.tags,
+        "snoozed": False,
+        "count": alert.count,
+        "lastOccurredAt": iso(alert.last_occurred_at),
+        "createdAt": iso(alert.created_at),
+        "updatedAt": iso(alert.updated_at),
+        "source": alert.source,
+        "owner": alert.owner,
+        "priority": alert.priority,
+        "responders": [
+            {"type": r["type"], "id": r.get("id") or str(uuid.uuid5(uuid.NAMESPACE_URL, name))}
+            for r, name in zip(alert.responders, alert.recipients, strict=True)
+        ],
+        "integration": {"id": INTEGRATION_ID, "name": "Inbox API integration", "type": "API"},
+        "report": {name: value for name, value in report.items() if value is not None},
+    }
+    if whole:
+        data |= {
+            "actions": alert.actions,
+            "entity": alert.entity,
+            "description": alert.description,
+            "details": alert.details,
+        }
+    return data
+
+
+def _face(store: Store, name: str, routes: list[Route]) -> Starlette:
+    handlers: Any = {Refusal: refused, 404: unknown_path, 405: unknown_path}
+    face = Starlette(routes=routes, exception_handlers=handlers)
+    face.state.store, face.state.face = store, name
+    return face
+
+
+def alert_routes(actions: tuple[str, ...]) -> list[Route]:
+    """What both faces have: create, the request's status, and these actions."""
+    return [
+        Route("/v2/alerts", create, methods=["POST"]),
+        Route("/v2/alerts/requests/{request_id}", request_status, methods=["GET"]),
+        *(
+            Route(
+                f"/v2/alerts/{{identifier}}/{action}",
+                action_route(action),
+                methods=["PUT" if action in PUT_ACTIONS else "POST"],
+            )
+            for action in actions
+        ),
+    ]
+
+
+def opsgenie_face(store: Store, further: list[Route]) -> Starlette:
+    """The app to mount under /opsgenie; `further`: heartbeats and schedules."""
+    reading = [
+        Route("/v2/alerts", listing, methods=["GET"]),
+        Route("/v2/alerts/{identifier}", get, methods=["GET"]),
+        Route("/v2/alerts/{identifier}", delete, methods=["DELETE"]),
+        Route("/v2/alerts/{identifier}/notes", timeline, methods=["GET"]),
+        Route("/v2/alerts/{identifier}/logs", timeline, methods=["GET"]),
+    ]
+    actions = tuple(action for action in ACTIONS if action != "delete")
+    return _face(store, "opsgenie", [*alert_routes(actions), *reading, *further])
+
+
+def jsm_face(store: Store) -> Starlette:
+    """The app to mount under /jsm/ops/integration: it can neither read alerts nor take heartbeats."""
+    return _face(store, "jsm", alert_routes(JSM_ACTIONS))

@@ -1,0 +1,181 @@
+"""What Slack refuses in a message's blocks (FACTS: limits); knows nothing of channels or of HTTP.
+
+Complaints are worded as Slack words them, each with a JSON pointer. Unknown properties are refused, as in the original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+MOST_BLOCKS = 50
+ALL_TEXT = 13_200
+PROPERTIES = {
+    "section": {"text", "fields", "accessory", "expand"},
+    "header": {"text"},
+    "divider": set(),
+    "context": {"elements"},
+    "actions": {"elements"},
+    "image": {"image_url", "slack_file", "alt_text", "title"},
+    "markdown": {"text"},
+    "rich_text": {"elements"},
+}
+BUTTON = {"type", "text", "action_id", "url", "value", "style", "confirm", "accessibility_label"}
+
+
+def complaints(blocks: list[Any]) -> list[str]:
+    """Everything wrong with the blocks, in Slack's words; empty when they may be posted."""
+    if len(blocks) > MOST_BLOCKS:
+        return [f"no more than {MOST_BLOCKS} items allowed [json-pointer:/blocks]"]
+    return [wrong for place, block in enumerate(blocks) for wrong in _block(block, f"/blocks/{place}")]
+
+
+def text_in(thing: Any) -> int:
+    """Characters of all texts in the blocks; more than ALL_TEXT is msg_blocks_too_long."""
+    if isinstance(thing, list):
+        return sum(text_in(item) for item in thing)
+    if isinstance(thing, dict):
+        own = len(thing["text"]) if isinstance(thing.get("text"), str) else 0
+        return own + sum(text_in(item) for item in thing.values())
+    return 0
+
+
+def _block(block: Any, at: str) -> Iterator[str]:
+    if not isinstance(block, dict):
+        yield f"must be an object [json-pointer:{at}]"
+        return
+    kind = block.get("type")
+    if kind not in PROPERTIES:
+        yield f"unsupported type: {kind} [json-pointer:{at}/type]" if kind else _missing("type", at)
+        return
+    yield from _additional(block, PROPERTIES[kind] | {"type", "block_id"}, at)
+    if len(str(block.get("block_id", ""))) > 255:
+        yield f"must be less than 256 characters [json-pointer:{at}/block_id]"
+    if kind in CHECKS:
+        yield from CHECKS[kind](block, at)
+
+
+def _section(block: dict[str, Any], at: str) -> Iterator[str]:
+    if "text" not in block and "fields" not in block:
+        yield _missing("text or fields", at)
+    if "text" in block:
+        yield from _text(block["text"], f"{at}/text", 3000)
+    if "fields" in block:
+        yield from _items(block["fields"], f"{at}/fields", 10)
+        for place, field in enumerate(block["fields"] if isinstance(block["fields"], list) else []):
+            yield from _text(field, f"{at}/fields/{place}", 2000)
+    if "accessory" in block:
+        yield from _element(block["accessory"], f"{at}/accessory")
+
+
+def _header(block: dict[str, Any], at: str) -> Iterator[str]:
+    if "text" not in block:
+        yield _missing("text", at)
+    else:
+        yield from _text(block["text"], f"{at}/text", 150, kinds=("plain_text",))
+
+
+def _context(block: dict[str, Any], at: str) -> Iterator[str]:
+    if "elements" not in block:
+        yield _missing("elements", at)
+        return
+    yield from _items(block["elements"], f"{at}/elements", 10)
+    for place, element in enumerate(block["elements"] if isinstance(block["elements"], list) else []):
+        if isinstance(element, dict) and element.get("type") == "image":
+            yield from _image(element, f"{at}/elements/{place}")
+        else:
+            yield from _text(element, f"{at}/elements/{place}", 3000)
+
+
+def _actions(block: dict[str, Any], at: str) -> Iterator[str]:
+    if "elements" not in block:
+        yield _missing("elements", at)
+        return
+    yield from _items(block["elements"], f"{at}/elements", 25)
+    for place, element in enumerate(block["elements"] if isinstance(block["elements"], list) else []):
+        yield from _element(element, f"{at}/elements/{place}")
+
+
+def _image(block: dict[str, Any], at: str) -> Iterator[str]:
+    if "image_url" not in block and "slack_file" not in block:
+        yield _missing("image_url", at)
+    if not block.get("alt_text"):
+        yield _missing("alt_text", at)
+
+
+def _markdown(block: dict[str, Any], at: str) -> Iterator[str]:
+    if not isinstance(block.get("text"), str) or not block["text"]:
+        yield _missing("text", at)
+
+
+def _rich_text(block: dict[str, Any], at: str) -> Iterator[str]:
+    if not isinstance(block.get("elements"), list):
+        yield _missing("elements", at)
+
+
+def _element(element: Any, at: str) -> Iterator[str]:
+    """A button is checked whole; of other elements only that they say what they are."""
+    if not isinstance(element, dict) or "type" not in element:
+        yield _missing("type", at)
+        return
+    if element["type"] == "image":
+        yield from _image(element, at)
+    if element["type"] != "button":
+        return
+    yield from _additional(element, BUTTON, at)
+    if "text" not in element:
+        yield _missing("text", at)
+    else:
+        yield from _text(element["text"], f"{at}/text", 75, kinds=("plain_text",))
+    for name, most in (("action_id", 255), ("value", 2000), ("url", 3000)):
+        if len(str(element.get(name, ""))) > most:
+            yield f"must be less than {most + 1} characters [json-pointer:{at}/{name}]"
+    if element.get("style", "primary") not in ("primary", "danger"):
+        yield f"must be a valid enum value [json-pointer:{at}/style]"
+
+
+def _text(text: Any, at: str, most: int, kinds: tuple[str, ...] = ("mrkdwn", "plain_text")) -> Iterator[str]:
+    if not isinstance(text, dict):
+        yield f"must be an object [json-pointer:{at}]"
+        return
+    kind = text.get("type")
+    if kind not in kinds:
+        yield f"must be one of {', '.join(kinds)} [json-pointer:{at}/type]"
+        return
+    yield from _additional(text, {"type", "text", "emoji" if kind == "plain_text" else "verbatim"}, at)
+    words = text.get("text")
+    if not isinstance(words, str):
+        yield _missing("text", at)
+    elif not words:
+        yield f"must be more than 0 characters [json-pointer:{at}/text]"
+    elif len(words) > most:
+        yield f"must be less than {most + 1} characters [json-pointer:{at}/text]"
+
+
+def _items(items: Any, at: str, most: int) -> Iterator[str]:
+    if not isinstance(items, list):
+        yield f"must be an array [json-pointer:{at}]"
+    elif not items:
+        yield f"no fewer than 1 items allowed [json-pointer:{at}]"
+    elif len(items) > most:
+        yield f"no more than {most} items allowed [json-pointer:{at}]"
+
+
+def _additional(thing: dict[str, Any], known: set[str], at: str) -> Iterator[str]:
+    for name in sorted(set(thing) - known):
+        yield f"invalid additional property: {name} [json-pointer:{at}]"
+
+
+def _missing(name: str, at: str) -> str:
+    return f"missing required field: {name} [json-pointer:{at}]"
+
+
+CHECKS = {
+    "section": _section,
+    "header": _header,
+    "context": _context,
+    "actions": _actions,
+    "image": _image,
+    "markdown": _markdown,
+    "rich_text": _rich_text,
+}

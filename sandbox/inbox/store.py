@@ -1,0 +1,163 @@
+"""Everything the inbox has received, in memory, and a journal that outlives a restart; knows no HTTP and no rules.
+
+The journal is append-only JSON lines: each line is one record as it stood then; the last line of a key wins.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.inbox.records import Alert, Call, Channel, Heartbeat, Request, Schedule, SlackMessage, UserGroup
+
+Record = Alert | Call | Channel | Heartbeat | Request | Schedule | SlackMessage | UserGroup
+KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (Alert, Call, Channel, Heartbeat, Request, Schedule, SlackMessage, UserGroup)
+}
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The credentials the faces accept; made up, and shown on purpose: there is nothing to protect."""
+
+    opsgenie: str = "0a1b2c3d-0000-4000-8000-00000000c0de"
+    opsgenie_account: str = "0a1b2c3d-0000-4000-8000-0000000acc00"
+    jsm: str = "0a1b2c3d-0000-4000-8000-000000000a5c"
+    slack: str = "xoxb-inbox-0000000001"
+
+
+@dataclass
+class Settings:
+    """What a test or a drill may turn.
+
+    `processing_delay`: seconds from a 202 to its being carried out. `slack_seconds_per_message`: 0 is off; 1 is
+    Slack's own limit per channel, with a burst of `slack_burst`.
+    """
+
+    processing_delay: float = 0.2
+    slack_seconds_per_message: float = 0.0
+    slack_burst: int = 1
+
+
+class Store:
+    """The records by kind and key, the clock, and the journal. One event loop uses it: there are no locks."""
+
+    def __init__(self, journal: Path | None = None, channels: tuple[str, ...] = ()) -> None:
+        self.keys = Keys()
+        self.settings = Settings()
+        self.clock_offset = 0.0
+        self.revision = 0
+        self._journal = journal
+        self._tables: dict[str, dict[str, Any]] = {}
+        self.first_channels = ("de-oncall", "swe-master-data", *(name.lstrip("#") for name in channels))
+        self._start_afresh()
+        if journal is not None and journal.exists():
+            self._replay(journal)
+
+    def now(self) -> float:
+        """Epoch seconds, moved on by whatever a test has advanced the clock."""
+        return time.time() + self.clock_offset
+
+    @property
+    def alerts(self) -> dict[str, Alert]:
+        return self._tables["Alert"]
+
+    @property
+    def requests(self) -> dict[str, Request]:
+        return self._tables["Request"]
+
+    @property
+    def heartbeats(self) -> dict[str, Heartbeat]:
+        return self._tables["Heartbeat"]
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        return self._tables["Channel"]
+
+    @property
+    def messages(self) -> dict[str, SlackMessage]:
+        return self._tables["SlackMessage"]
+
+    @property
+    def usergroups(self) -> dict[str, UserGroup]:
+        return self._tables["UserGroup"]
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        return self._tables["Schedule"]
+
+    @property
+    def calls(self) -> dict[str, Call]:
+        return self._tables["Call"]
+
+    def save(self, record: Record) -> None:
+        """Keep the record as it stands now, and write it down."""
+        kind = type(record).__name__
+        self._tables[kind][record.key] = record
+        self.revision += 1
+        self._write({"kind": kind, "record": dataclasses.asdict(record)})
+
+    def remove(self, record: Record) -> None:
+        kind = type(record).__name__
+        self._tables[kind].pop(record.key, None)
+        self.revision += 1
+        self._write({"kind": kind, "removed": record.key})
+
+    def clear(self) -> None:
+        """Forget everything received; the known channels and user groups stay."""
+        self._start_afresh()
+        self.revision += 1
+        self._write({"kind": "clear"})
+
+    def add_channel(self, name: str) -> Channel:
+        """The channel of this name, made when it is new. Ids are the same in every run."""
+        name = name.lstrip("#")
+        known = next((channel for channel in self.channels.values() if channel.name == name), None)
+        if known is None:
+            known = Channel(id=f"C0INBOX{len(self.channels) + 1:03d}", name=name)
+            self.save(known)
+        return known
+
+    def _start_afresh(self) -> None:
+        kept = {kind: self._tables.get(kind, {}) for kind in ("Channel", "UserGroup")}
+        self._tables = {kind: kept.get(kind, {}) for kind in KINDS}
+        for number, name in enumerate(self.first_channels, start=1):
+            channel_id = f"C0INBOX{number:03d}"
+            self.channels.setdefault(channel_id, Channel(id=channel_id, name=name))
+        self.usergroups.setdefault("S0DEONCALL", UserGroup(id="S0DEONCALL", handle="de-oncall"))
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._journal is not None:
+            with self._journal.open("a", encoding="utf-8") as journal:
+                journal.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def _replay(self, journal: Path) -> None:
+        for text in journal.read_text(encoding="utf-8").splitlines():
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:
+                continue  # the last line of a process that was killed while writing
+            if line["kind"] == "clear":
+                self._start_afresh()
+            elif "removed" in line:
+                self._tables[line["kind"]].pop(line["removed"], None)
+            else:
+                record = KINDS[line["kind"]](**line["record"])
+                self._tables[line["kind"]][record.key] = record
+
+
+def as_json(store: Store) -> dict[str, Any]:
+    """Everything the inbox holds, oldest first, in JSON's terms."""
+    names = ("alerts", "requests", "heartbeats", "channels", "messages", "usergroups", "schedules", "calls")
+    held = {name: [dataclasses.asdict(record) for record in getattr(store, name).values()] for name in names}
+    return {
+        "now": store.now(),
+        "revision": store.revision,
+        "settings": dataclasses.asdict(store.settings),
+        **held,
+    }
