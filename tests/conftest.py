@@ -1,4 +1,4 @@
-"""What the tests of every folder share: one real PostgreSQL for the session, and a new database for a test."""
+"""What the tests of every folder share: a real PostgreSQL and a real stack per session, a new database per test."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox.postgres import Server, start
+
+if TYPE_CHECKING:
+    from sandbox.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,12 @@ def fresh_database(postgres: Server) -> Iterator[str]:
         yield postgres.ensure_database(name)
     finally:
         postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack of real processes on free ports. Whoever kills a component starts it again."""
+    from sandbox.scratch import scratch_stack  # only for those who ask: most tests need none of it
+
+    with scratch_stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,20 @@ def test_a_crash_does_not_block_the_next_start(short_folder: Path) -> None:
         assert server.answers()
     finally:
         server.stop()
+
+
+def test_a_killed_server_is_started_again(short_folder: Path) -> None:
+    """After `kill -9` with somebody connected, the next start recovers, and what was committed is there."""
+    folder = short_folder / "data"
+    server = start(folder)
+    held = psycopg2.connect(server.ensure_database("warehouse"))
+    os.kill(int((folder / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+    again = start(folder)
+    try:
+        assert ask(again.uri("warehouse"), "select current_database()") == "warehouse"
+    finally:
+        held.close()
+        again.stop()
 
 
 def test_it_takes_the_connections_of_a_whole_airflow(postgres: Server) -> None:
