@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from sandbox.inbox import heartbeat_api
+from sandbox.inbox import heartbeat_api, page
 from sandbox.inbox.control import control_app
 from sandbox.inbox.door import FrontDoor
 from sandbox.inbox.faults import Faults
@@ -33,16 +33,16 @@ async def nobodys_path(http: HttpRequest, error: Exception) -> Response:
 def inbox_app(journal: Path | None = None, channels: tuple[str, ...] = ()) -> ASGIApp:
     """The whole inbox as an ASGI app. `journal`: a file that keeps what was received; `channels`: further ones."""
     store, faults = Store(journal, channels), Faults()
-    further = list(heartbeat_api.ROUTES)
     app = Starlette(
         routes=[
-            Mount("/opsgenie", opsgenie_face(store, further)),
+            Mount("/opsgenie", opsgenie_face(store, list(heartbeat_api.ROUTES))),
             Mount("/jsm/ops/integration", jsm_face(store)),
             Mount("/api", slack_face(store)),
             Mount("/_control", control_app(store, faults)),
             Route("/_health", healthy),
+            *page.ROUTES,
         ],
-        exception_handlers={404: nobodys_path},
+        exception_handlers={404: nobodys_path, 405: nobodys_path},
     )
     app.state.store, app.state.faults = store, faults
     return FrontDoor(app, store, faults)
