@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -68,11 +68,16 @@ class CompWeek:
 
 @dataclass(frozen=True)
 class RotaWeek:
-    """One week, resolved: `comp` is the comp week that falls on it, or None."""
+    """One week, resolved. `owed` is every comp week that earlier weeks earned, by the date it begins on."""
 
     roster: Roster
     week: Week
-    comp: CompWeek | None
+    owed: Mapping[dt.date, CompWeek]
+
+    @property
+    def comp(self) -> CompWeek | None:
+        """The comp week that falls on this week."""
+        return self.owed.get(self.week.begins)
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -107,38 +112,40 @@ class RotaWeek:
                     earned[Credit(span.earner, day, head)] = None
         return tuple(earned)
 
+    @cached_property
+    def earned(self) -> tuple[CompWeek, ...]:
+        """Rule 6 (comp week in two cycles): what the credits of this week claim.
+
+        Readings: "covered" counts credit days of one shift. The cycle is that of the rotation entry in force when it
+        was earned; "their own first primary week" goes by the rows of the entry in force then, without leave and
+        cover. The person covered for is the head of the week's order; they move to the front of the order, and head
+        it also when the rotation has dropped them meanwhile. A comp week stays one when its owner is on leave in it.
+        Whoever is never primary again gets none.
+        """
+        claimed = []
+        for person, count in Counter(credit.person for credit in self.credits).items():
+            week = _rest_week(self, person) if count >= DAYS_FOR_A_COMP_WEEK else None
+            if week:
+                fourth = [credit.day for credit in self.credits if credit.person == person][
+                    DAYS_FOR_A_COMP_WEEK - 1
+                ]
+                claim = CompWeek(person, self.order[0], week.number, week.begins, self.week.number, fourth)
+                claimed.append(claim)
+        return tuple(claimed)
+
 
 def fold(roster: Roster) -> Iterator[RotaWeek]:
     """Every week from the first `starts` on, resolved, without end."""
-    owed: dict[dt.date, CompWeek] = {}
+    owed: Mapping[dt.date, CompWeek] = {}
     for week in weeks(roster):
-        resolved = RotaWeek(roster, week, owed.get(week.begins))
+        resolved = RotaWeek(roster, week, owed)
         yield resolved
-        for comp in comp_weeks(resolved, owed):
-            owed[comp.begins] = comp
+        if resolved.earned:
+            owed = {**owed, **{comp.begins: comp for comp in resolved.earned}}
 
 
-def comp_weeks(resolved: RotaWeek, owed: dict[dt.date, CompWeek]) -> Iterator[CompWeek]:
-    """Rule 6 (comp week in two cycles): what the credits of one week claim, given the comp weeks already `owed`.
-
-    Readings: "covered" counts credit days of one shift. The cycle is that of the rotation entry in force when it was
-    earned; "their own first primary week" goes by the rows of the entry in force then, without leave and cover. The
-    person covered for is the head of the week's order; they move to the front of the order, and head it also when
-    the rotation has dropped them meanwhile. A comp week stays one when its owner is on leave in it. Whoever is never
-    primary again gets none.
-    """
-    days = Counter(credit.person for credit in resolved.credits)
-    for person in (person for person, count in days.items() if count >= DAYS_FOR_A_COMP_WEEK):
-        own = [credit for credit in resolved.credits if credit.person == person]
-        week = _rest_week(resolved, person, owed)
-        if week:
-            earned_on = own[DAYS_FOR_A_COMP_WEEK - 1].day
-            number = resolved.week.number
-            yield CompWeek(person, own[0].covering_for, week.number, week.begins, number, earned_on)
-
-
-def _rest_week(resolved: RotaWeek, person: str, owed: dict[dt.date, CompWeek]) -> Week | None:
-    roster, week = resolved.roster, resolved.week
+def _rest_week(resolved: RotaWeek, person: str) -> Week | None:
+    roster, week, owed = resolved.roster, resolved.week, resolved.owed
     begins = week.begins + dt.timedelta(weeks=CYCLES_UNTIL_REPAID * cycle(week.rotation))
     last = max(roster.rotation, key=lambda entry: entry.starts)
     # From the last entry on the rows only repeat: one pass for each comp week owed and one more finds it or never will.

@@ -1,0 +1,144 @@
+"""The ledger: what people earned by being on call (rules 5 to 7). Knows the rota; refuses to move it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pendulum
+
+from oncall.core.roster import Roster
+from oncall.core.rota import CompWeek, RotaWeek, fold
+from oncall.core.wall import utc
+from oncall.core.weeks import on_call_day
+
+WEEKS_TO_LOOK_AHEAD = 52
+_FRIDAY = 4
+
+
+@dataclass(frozen=True)
+class CreditDays:
+    """In the week numbered `week`, which begins on `begins`, `person` earned `days` credit days for `covering_for`."""
+
+    person: str
+    week: int
+    begins: dt.date
+    days: int
+    covering_for: str
+
+
+@dataclass(frozen=True)
+class InLieu:
+    """A day off (an on-call day) for having been primary on the public holiday `holiday`.
+
+    `date` is None when within a year no day is free: the day is owed, and people have to agree on it.
+    """
+
+    person: str
+    date: dt.date | None
+    holiday: dt.date
+    name: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What was earned, each list in the order of earning."""
+
+    credits: tuple[CreditDays, ...]
+    comp_weeks: tuple[CompWeek, ...]
+    in_lieu: tuple[InLieu, ...]
+
+
+def ledger(roster: Roster, until: dt.datetime) -> Ledger:
+    """What was earned on the on-call days that ended at or before `until`, since the first `starts`."""
+    end = on_call_day(roster, until)  # the first on-call day that is not over
+    book = _Book(roster)
+    past = book.until(end)
+    return Ledger(
+        credits=tuple(entry for week in past for entry in _credits(week, end)),
+        comp_weeks=tuple(comp for week in past for comp in week.earned if comp.earned_on < end),
+        in_lieu=tuple(_in_lieu(roster, book, past, end)),
+    )
+
+
+def _credits(week: RotaWeek, end: dt.date) -> Iterator[CreditDays]:
+    days = Counter(credit.person for credit in week.credits if credit.day < end)
+    for person, count in days.items():
+        yield CreditDays(person, week.week.number, week.week.begins, count, week.order[0])
+
+
+class _Book:
+    """The fold, opened at any on-call day; a page once turned stays."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._fold = fold(roster)
+        self._pages = [next(self._fold)]
+
+    def week(self, day: dt.date) -> RotaWeek:
+        """The week of an on-call day from the first `starts` on."""
+        while self._pages[-1].week.days[-1] < day:
+            self._pages.append(next(self._fold))
+        return self._pages[(day - self._pages[0].week.begins).days // 7]
+
+    def until(self, end: dt.date) -> list[RotaWeek]:
+        """The weeks that begin before the on-call day `end`."""
+        while self._pages[-1].week.days[-1] < end:
+            self._pages.append(next(self._fold))
+        return [page for page in self._pages if page.week.begins < end]
+
+
+def _in_lieu(roster: Roster, book: _Book, past: list[RotaWeek], end: dt.date) -> Iterator[InLieu]:
+    """Rule 7 (leave in lieu).
+
+    Readings: a public holiday's date is the on-call day of that date (rule 2). "The primary of that day" is whoever
+    held the seat longest in it, the earlier of equals, for whatever reason; the manager too. The day in lieu is an
+    on-call day as well: no seat is held and no leave taken at any time in it. "The Monday after the shift" is the
+    first Monday on or after the date that the shift ends on. Working days are Monday to Friday.
+    """
+    taken: set[tuple[str, dt.date]] = set()
+    for week in past:
+        for day in week.week.days:
+            name = roster.public_holidays.get(day) if day < end else None
+            if name is None:
+                continue
+            person = _primary_of(roster, week, day)
+            free = (
+                at
+                for at in _days_after(week)
+                if (person, at) not in taken and _is_free(roster, book, person, at)
+            )
+            date = next(free, None)
+            if date:
+                taken.add((person, date))
+            yield InLieu(person, date, day, name)
+
+
+def _days_after(week: RotaWeek) -> Iterator[dt.date]:
+    """The days of a year from the Monday after the shift on."""
+    ends = week.week.begins + dt.timedelta(days=7)
+    monday = ends + dt.timedelta(days=-ends.weekday() % 7)
+    return (monday + dt.timedelta(days=day) for day in range(7 * WEEKS_TO_LOOK_AHEAD))
+
+
+def _primary_of(roster: Roster, week: RotaWeek, day: dt.date) -> str:
+    start, end = _bounds(roster, day)
+    held: Counter[str] = Counter()
+    for span in week.spans:
+        held[span.primary] += max(0, int((min(end, span.end) - max(start, span.start)).total_seconds() * 1e6))
+    return held.most_common(1)[0][0]
+
+
+def _is_free(roster: Roster, book: _Book, person: str, day: dt.date) -> bool:
+    if day.weekday() > _FRIDAY or day in roster.public_holidays:
+        return False
+    start, end = _bounds(roster, day)
+    if any(entry.person == person and entry.start < end and start < entry.end for entry in roster.leave):
+        return False
+    on_call = (span for span in book.week(day).spans if span.start < end and start < span.end)
+    return not any(person in (span.primary, span.secondary) for span in on_call)
+
+
+def _bounds(roster: Roster, day: dt.date) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+    return utc(roster.day_starts(day)), utc(roster.day_starts(day + dt.timedelta(days=1)))
