@@ -1,0 +1,76 @@
+# Every command of the project. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/installed.lock
+# The newest releases that may enter the locks: one day after Airflow's, so that its providers fit it.
+LOCK_DATE := 2026-09-19
+LOCK := $(BIN)/uv --system-certs pip compile -q --universal --python-version 3.11 --no-header \
+	--exclude-newer $(LOCK_DATE) \
+	--exclude-newer-package apache-airflow-providers-opsgenie=2026-10-16 \
+	--exclude-newer-package apache-airflow-providers-slack=2026-10-16
+
+export PYTHONPATH := plugins
+# Airflow is thousands of modules: without their bytecode every process start costs seconds more.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down status logs drill who rota test lint format bench chaos screenshots lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' \
+		| while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+install: $(READY) ## create .venv with the locked packages (the other commands do this by themselves)
+
+$(READY): requirements-dev.lock
+	@sandbox/install.sh $(PYTHON) $(VENV) requirements-dev.lock
+
+up: $(READY) ## start everything on this machine and say where to look; safe to run again
+	@$(BIN)/python -m sandbox up
+
+down: ## stop everything that `make up` started; the data stays
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox down; fi
+
+status: $(READY) ## what runs, who is on call, how the three promises stand
+	@$(BIN)/python -m sandbox status
+
+logs: ## follow the log of every component
+	@tail -n 20 -F .run/logs/*.log
+
+drill: $(READY) ## break a promise and watch it from page to resolution (about two minutes)
+	@$(BIN)/python -m sandbox.drill
+
+who: $(READY) ## who is on call now
+	@$(BIN)/python -m oncall who
+
+rota: $(READY) ## the rota of the next eight weeks
+	@$(BIN)/python -m oncall rota --from "$$(date +%F)" --until "$$($(BIN)/python -c 'import datetime as d; print(d.date.today() + d.timedelta(weeks=8))')"
+
+test: $(READY) ## every test that needs no docker, with real processes and a real browser
+	@sandbox/test.sh
+
+lint: $(READY) ## style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## let ruff write the style it asks for
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## measure what the README claims
+	@$(BIN)/python -m sandbox.bench
+
+chaos: $(READY) ## kill real processes and see that the page still comes, once
+	@$(BIN)/pytest tests/chaos -m stack -v
+
+screenshots: $(READY) ## photograph the On-call page of the running stack
+	@$(BIN)/python -m sandbox.screenshots
+
+lock: $(READY) ## write the lock files anew from requirements*.txt
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) requirements-dev.txt -o requirements-dev.lock
+
+clean: down ## stop everything and delete its data (.run)
+	rm -rf .run

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Once per deployment, before anything else of Airflow starts; safe to run again.
+set -euo pipefail
+
+airflow db migrate
+
+# The first login. Later changes of the password are made in Airflow, and stay.
+airflow users create --role Admin --username admin --password "$AIRFLOW_ADMIN_PASSWORD" \
+    --firstname Data --lastname Engineering --email "${AIRFLOW_ADMIN_EMAIL:-admin@example.com}"
+
+# The report tables. A warehouse whose owner runs DDL by other means gets the file by those means: INIT_WAREHOUSE=no.
+if [[ ${INIT_WAREHOUSE:-yes} == yes ]]; then
+    python - <<'PY'
+from pathlib import Path
+
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+PostgresHook("warehouse").run(Path("/opt/airflow/include/sql/warehouse.sql").read_text())
+print("the warehouse has its tables")
+PY
+fi

@@ -1,0 +1,224 @@
+"""Everything a laptop runs, as one thing to start and stop: knows the components, their order and their health.
+
+Two stacks can stand beside each other: all that they own is below `run_dir`, and each has ports of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg2
+
+from sandbox import postgres
+from sandbox.airflow_api import AirflowApi
+from sandbox.environment import DATABASES, LOGINS, REPOSITORY, environment
+from sandbox.postgres import SandboxError, Server
+from sandbox.processes import Background, stop_all
+
+AIRFLOW = (sys.executable, "-m", "airflow")
+# In the order they start. `triggerer@2` is a second triggerer: any name may be followed by @ and something.
+AIRFLOW_COMPONENTS = ("scheduler", "dag-processor", "triggerer", "api-server")
+COMPONENTS = ("inbox", "nightly", *AIRFLOW_COMPONENTS)
+HEALTHY_WITHIN_S = 180
+REMEMBERED = ("include_dir", "airflow_port", "inbox_port")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where one stack lives and which ports it has. `include_dir` holds its roster, runbooks and SQL."""
+
+    run_dir: Path
+    include_dir: Path = REPOSITORY / "include"
+    airflow_port: int = 8080
+    inbox_port: int = 8025
+
+    @property
+    def airflow_url(self) -> str:
+        return f"http://127.0.0.1:{self.airflow_port}"
+
+    @property
+    def inbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.inbox_port}"
+
+    @property
+    def inbox_journal(self) -> Path:
+        """What the inbox was told, one JSON object a line."""
+        return self.run_dir / "inbox.jsonl"
+
+    @classmethod
+    def chosen(cls) -> Stack:
+        """The stack meant by ONCALL_RUN_DIR, ONCALL_INCLUDE_DIR, ONCALL_AIRFLOW_PORT and ONCALL_INBOX_PORT.
+
+        What is not set is as it was when this run folder was started, and otherwise as it usually is.
+        """
+        run_dir = Path(os.environ.get("ONCALL_RUN_DIR", REPOSITORY / ".run")).resolve()
+        asked = {
+            name: os.environ[f"ONCALL_{name.upper()}"]
+            for name in REMEMBERED
+            if f"ONCALL_{name.upper()}" in os.environ
+        }
+        remembered = (
+            json.loads(path.read_text(encoding="utf-8")) if (path := run_dir / "stack.json").exists() else {}
+        )
+        usual = cls(run_dir)
+        chosen = {name: getattr(usual, name) for name in REMEMBERED} | remembered | asked
+        return cls(
+            run_dir,
+            Path(chosen["include_dir"]).resolve(),
+            int(chosen["airflow_port"]),
+            int(chosen["inbox_port"]),
+        )
+
+    def remember(self) -> None:
+        """Write the choices down for `chosen`, so that later commands need not repeat them."""
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        choices = {name: str(getattr(self, name)) for name in REMEMBERED}
+        (self.run_dir / "stack.json").write_text(json.dumps(choices), encoding="utf-8")
+
+    def server(self) -> Server:
+        """The stack's PostgreSQL, started unless it runs."""
+        return postgres.start(self.run_dir / "postgres")
+
+    def env(self) -> dict[str, str]:
+        """The environment of its processes; starts PostgreSQL, whose socket is part of it."""
+        return environment(self, self.server())
+
+    def component(self, name: str) -> Background:
+        """A component by its name, running or not."""
+        return Background(
+            name,
+            self._command(name.partition("@")[0]),
+            log=self.run_dir / "logs" / f"{name}.log",
+            pid_file=self.run_dir / "pids" / name,
+        )
+
+    def components(self) -> list[Background]:
+        """The usual components, and the further ones that were started by name."""
+        started = {path.name for path in (self.run_dir / "pids").glob("*")}
+        return [self.component(name) for name in (*COMPONENTS, *sorted(started - set(COMPONENTS)))]
+
+    def prepare(self) -> Server:
+        """PostgreSQL with its databases and tables, without Airflow's."""
+        server = self.server()
+        for name in DATABASES:
+            server.ensure_database(name)
+        with (
+            closing(psycopg2.connect(server.uri("warehouse"))) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute((REPOSITORY / "sandbox/master.sql").read_text(encoding="utf-8"))
+            cursor.execute((self.include_dir / "sql/warehouse.sql").read_text(encoding="utf-8"))
+        return server
+
+    def migrate(self) -> None:
+        """Airflow's own tables, unless this version has made them already."""
+        done = self.run_dir / "airflow" / "migrated"
+        if done.exists() and done.read_text(encoding="utf-8") == version("apache-airflow"):
+            return
+        self.run((*AIRFLOW, "db", "migrate"), log="migrate")
+        done.write_text(version("apache-airflow"), encoding="utf-8")
+
+    def start(self, name: str) -> bool:
+        """Start a component unless it runs; True when it had to be started."""
+        component = self.component(name)
+        if component.running() is None:
+            self._refuse_taken_port(name)
+        return component.start(self.env(), cwd=REPOSITORY)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to the component and all it forked, as if its machine had died."""
+        self.component(name).kill()
+
+    def restart(self, name: str) -> None:
+        """Stop the component in its own time, start it again."""
+        stop_all([self.component(name)])
+        self.start(name)
+
+    def stop(self) -> list[str]:
+        """Stop everything, PostgreSQL last; the names of what ran."""
+        stopped = stop_all(list(reversed(self.components())))
+        data = self.run_dir / "postgres"
+        if (data / "postmaster.pid").exists():
+            Server(data, data).stop()
+            stopped.append("postgres")
+        return stopped
+
+    def run(self, command: tuple[str, ...], log: str) -> None:
+        """Run a command of the stack to its end, its output in a log. Raises SandboxError with the log's end."""
+        path = self.run_dir / "logs" / f"{log}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab") as file:
+            done = subprocess.run(
+                command, env=self.env(), cwd=REPOSITORY, stdout=file, stderr=file, check=False
+            )
+        if done.returncode != 0:
+            tail = "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+            raise SandboxError(f"`{shlex.join(command)}` failed; the end of {path}:\n{tail}")
+
+    def api(self, username: str = "admin") -> AirflowApi:
+        """Airflow's API as one of the laptop's users."""
+        return AirflowApi(self.airflow_url, username, LOGINS[username])
+
+    def wait_until_healthy(self, timeout: float = HEALTHY_WITHIN_S) -> None:
+        """Return when all parts of Airflow say they are healthy. Raises SandboxError, naming what is not."""
+        deadline = time.monotonic() + timeout
+        while True:
+            health = self.api().health()
+            if health and set(health.values()) == {"healthy"}:
+                return
+            for name in AIRFLOW_COMPONENTS:
+                if (component := self.component(name)).running() is None:
+                    raise SandboxError(f"{name} has ended; its log: {component.log}")
+            if time.monotonic() > deadline:
+                raise SandboxError(f"Airflow is not healthy after {timeout:.0f} s: {health or 'no answer'}")
+            time.sleep(0.5)
+
+    def _refuse_taken_port(self, name: str) -> None:
+        ports = {
+            "api-server": (self.airflow_port, "ONCALL_AIRFLOW_PORT"),
+            "inbox": (self.inbox_port, "ONCALL_INBOX_PORT"),
+        }
+        if name not in ports:
+            return
+        port, variable = ports[name]
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise SandboxError(
+                    f"port {port} of the {name} is taken by another program; choose one: {variable}={port + 1} make up"
+                ) from error
+
+    def _command(self, kind: str) -> tuple[str, ...]:
+        here = (sys.executable, "-m")
+        commands: dict[str, tuple[str, ...]] = {
+            "inbox": (
+                *here,
+                "sandbox.inbox",
+                "--port",
+                str(self.inbox_port),
+                "--journal",
+                str(self.inbox_journal),
+            ),
+            "nightly": (*here, "sandbox.nightly"),
+            # The logs are on this disk, where the api-server reads them: no log servers.
+            "scheduler": (*AIRFLOW, "scheduler", "--skip-serve-logs"),
+            "dag-processor": (*AIRFLOW, "dag-processor"),
+            "triggerer": (*AIRFLOW, "triggerer", "--skip-serve-logs"),
+            "api-server": (*AIRFLOW, "api-server", "--host", "127.0.0.1", "--port", str(self.airflow_port)),
+        }
+        if kind not in commands:
+            raise SandboxError(f"there is no component {kind!r}; there are {', '.join(commands)}")
+        return commands[kind]

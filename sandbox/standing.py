@@ -1,0 +1,76 @@
+"""How a stack stands, in the few lines a person reads after `make up`: where to look, who is on call, the promises."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg2
+
+from oncall.config import Setup, load
+from oncall.core.errors import ConfigError
+from oncall.core.promise import Pipeline, Promise, due_at, last_due
+from oncall.core.rota import next_handoff, who_is_on_call
+from sandbox.environment import LOGINS
+from sandbox.stack import Stack
+
+PAGE = "plugin/on-call"
+
+
+def lines(stack: Stack) -> str:
+    """The closing lines, one fact each."""
+    return "\n".join(f"  {label:<14}{text}" for label, text in _facts(stack, dt.datetime.now(dt.UTC)))
+
+
+def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
+    running = [component.name for component in stack.components() if component.running()]
+    if not running:
+        yield "Running", "nothing; start it with: make up"
+        return
+    admin, viewer = (f"{name} / {password}" for name, password in LOGINS.items())
+    yield "", ""
+    yield "Airflow", f"{stack.airflow_url}   user and password: {admin}   (only reads: {viewer})"
+    yield "On-call page", f"{stack.airflow_url}/{PAGE}"
+    yield "Inbox", f"{stack.inbox_url}   what Opsgenie and Slack were told"
+    try:
+        setup = load(stack.include_dir)
+    except ConfigError as error:
+        yield "Roster", f"cannot be used:\n{error}"
+    else:
+        yield "On call now", _on_call(setup, at)
+        yield from _promises(stack, setup, at)
+    yield "Running", ", ".join(["postgres", *running])
+    yield "Next", "make drill (break a promise) · make status · make logs · make down (the data stays)"
+
+
+def _on_call(setup: Setup, at: dt.datetime) -> str:
+    shift = who_is_on_call(setup.roster, at)
+    until = next_handoff(setup.roster, at)
+    seats = (shift.primary, shift.secondary, setup.roster.manager)
+    return f"{', then '.join(filter(None, seats))}; next handoff {until:%A %d %B %H:%M UTC%z}"
+
+
+def _promises(stack: Stack, setup: Setup, at: dt.datetime) -> Iterator[tuple[str, str]]:
+    promised = [pipeline for pipeline in setup.pipelines.values() if pipeline.promise]
+    with (
+        closing(psycopg2.connect(stack.server().uri("warehouse"))) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("select report, report_date, first_published_at from investor.publications")
+        published = {(report, day): first for report, day, first in cursor.fetchall()}
+    for pipeline in promised:
+        assert pipeline.promise is not None
+        day = last_due(pipeline.promise, at, setup.roster.tz)
+        yield "Promise", _kept(pipeline, pipeline.promise, day, published.get((pipeline.report, day)), setup)
+
+
+def _kept(
+    pipeline: Pipeline, promise: Promise, day: dt.date, published: dt.datetime | None, setup: Setup
+) -> str:
+    due = due_at(promise, day, setup.roster.tz)
+    if published is None:
+        return f"{pipeline.title} of {day}: not published, due {due:%H:%M}"
+    at = published.astimezone(setup.roster.tz)
+    word = "kept" if at <= due else "late"
+    return f"{pipeline.title} of {day}: {word}, published {at:%d %B %H:%M}, due {due:%H:%M}"

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Every test that needs no docker. Finds a Chromium for the browser tests, or says loudly that they were left out.
+set -eu
+pytest=.venv/bin/pytest
+
+find_chromium() {
+    for name in chromium chromium-browser google-chrome google-chrome-stable \
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" \
+        "/Applications/Chromium.app/Contents/MacOS/Chromium"; do
+        command -v "$name" 2>/dev/null && return
+    done
+}
+
+ONCALL_CHROMIUM=${ONCALL_CHROMIUM:-$(find_chromium)}
+if [ -z "$ONCALL_CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "no Chromium here: installing it with apt-get"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
+    ONCALL_CHROMIUM=$(find_chromium)
+fi
+export ONCALL_CHROMIUM
+
+# First what shares nothing, side by side; then what starts stacks and browsers, one after the other.
+"$pytest" -q -n auto --dist loadfile -m "not stack and not browser and not docker" "$@"
+if [ -n "$ONCALL_CHROMIUM" ]; then
+    "$pytest" -v -m "(stack or browser) and not docker" "$@"
+else
+    "$pytest" -v -m "stack and not browser and not docker" "$@"
+    cat >&2 <<'TEXT'
+
+!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!
+!!  THE BROWSER TESTS WERE LEFT OUT: there is no Chromium on this machine.             !!
+!!  Install it (Debian: apt-get install chromium) or name one: ONCALL_CHROMIUM=/path   !!
+!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!
+TEXT
+fi
