@@ -6,7 +6,7 @@ airflow db migrate
 
 # The first login. Later changes of the password are made in Airflow, and stay.
 airflow users create --role Admin --username admin --password "$AIRFLOW_ADMIN_PASSWORD" \
-    --firstname Data --lastname Engineering --email "${AIRFLOW_ADMIN_EMAIL:-admin@example.com}"
+    --firstname Data --lastname Engineering --email admin@example.com
 
 # The report tables. A warehouse whose owner runs DDL by other means gets the file by those means: INIT_WAREHOUSE=no.
 if [[ ${INIT_WAREHOUSE:-yes} == yes ]]; then

@@ -1,4 +1,4 @@
-"""`python -m sandbox.inbox`: serves the inbox on this machine, and only to it."""
+"""`python -m sandbox.inbox`: serves the inbox on this machine, and only to it unless another host is named."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sandbox.inbox.app import inbox_app
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.inbox", description=__doc__)
+    # 127.0.0.1 only, unless told: the controls ask nobody who they are.
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8025)
     parser.add_argument("--journal", type=Path, help="keep what is received in this file, over restarts")
     parser.add_argument(
@@ -20,11 +22,10 @@ def main() -> None:
     wish = parser.parse_args()
     if wish.journal is not None:
         wish.journal.parent.mkdir(parents=True, exist_ok=True)
-    print(f"inbox: http://127.0.0.1:{wish.port}/", flush=True)
-    # 127.0.0.1 only: the controls ask nobody who they are.
+    print(f"inbox: http://{wish.host}:{wish.port}/", flush=True)
     uvicorn.run(
         inbox_app(wish.journal, tuple(wish.channel)),
-        host="127.0.0.1",
+        host=wish.host,
         port=wish.port,
         http="h11",
         lifespan="off",

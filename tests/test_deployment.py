@@ -1,0 +1,99 @@
+"""The production shape as files: complete, without a secret, and of one Airflow version. Booting it needs docker."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSE_TEXT = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = YAML(typ="safe").load(COMPOSE_TEXT)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+LONG_RUNNING = sorted(set(SERVICES) - {"init", "master-data"})
+AIRFLOW_SERVICES = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "worker")
+
+
+def secrets() -> set[str]:
+    """The variables without which the compose file does not start."""
+    return set(re.findall(r"\$\{(\w+):\?", COMPOSE_TEXT))
+
+
+def test_every_variable_of_the_compose_file_is_explained() -> None:
+    """`.env.example` lists each variable, after a comment."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", COMPOSE_TEXT))
+    listed = set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE))
+    assert used == listed
+
+
+def test_nothing_secret_stands_in_the_compose_file() -> None:
+    """Whatever is named like a secret comes from the environment, and its absence is an error."""
+    assert {
+        "POSTGRES_PASSWORD",
+        "REDIS_PASSWORD",
+        "AIRFLOW_FERNET_KEY",
+        "AIRFLOW_JWT_SECRET",
+        "AIRFLOW_API_SECRET_KEY",
+        "AIRFLOW_ADMIN_PASSWORD",
+        "OPSGENIE_CONNECTION",
+        "SLACK_CONNECTION",
+    } == secrets()
+    for name, service in SERVICES.items():
+        for variable, value in (service.get("environment") or {}).items():
+            if re.search("PASSWORD|SECRET|KEY|CONN|URL|AUTH$|BACKEND", variable) and "@" in str(value):
+                assert ":?" in str(value), f"{name}: {variable}"
+
+
+@pytest.mark.parametrize("name", LONG_RUNNING)
+def test_a_service_that_runs_is_watched_and_comes_back(name: str) -> None:
+    """Each has a health check with a timeout, and a restart policy."""
+    check = SERVICES[name]["healthcheck"]
+    assert check["timeout"]
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    if "airflow jobs check" in str(check["test"]):
+        assert int(check["timeout"].rstrip("s")) >= 20, "a whole Airflow start on busy cores"
+
+
+def test_any_number_of_schedulers_triggerers_and_workers_can_run() -> None:
+    """Nothing that only one container can have: no fixed name, no port of the host."""
+    for name in ("scheduler", "dag-processor", "triggerer", "worker"):
+        assert not {"container_name", "ports", "hostname"} & SERVICES[name].keys()
+
+
+def test_all_airflow_containers_share_keys_and_image() -> None:
+    """One JWT secret, one Fernet key, one image, or tasks cannot speak to the api-server."""
+    shared = ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY")
+    for name in AIRFLOW_SERVICES:
+        assert SERVICES[name]["image"] == SERVICES["scheduler"]["image"]
+        for variable in shared:
+            assert SERVICES[name]["environment"][variable] == SERVICES["scheduler"]["environment"][variable]
+
+
+def test_the_simple_auth_manager_stays_on_laptops() -> None:
+    """Airflow's default keeps passwords in plain text: production names another one."""
+    manager = SERVICES["api-server"]["environment"]["AIRFLOW__CORE__AUTH_MANAGER"]
+    assert not manager.endswith("SimpleAuthManager")
+
+
+def test_the_image_has_the_locked_airflow() -> None:
+    """The base image's version is the lock's."""
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    based_on = re.search(r"^FROM apache/airflow:([\d.]+)-python", dockerfile, re.MULTILINE)
+    locked = re.search(r"^apache-airflow==([\d.]+)", lock, re.MULTILINE)
+    assert based_on is not None
+    assert locked is not None
+    assert based_on[1] == locked[1]
+
+
+def test_both_locks_agree() -> None:
+    """A laptop runs the versions that production runs."""
+
+    def versions(name: str) -> set[str]:
+        return set(re.findall(r"^[\w.-]+==\S+", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert versions("requirements.lock") <= versions("requirements-dev.lock")
