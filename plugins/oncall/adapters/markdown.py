@@ -1,0 +1,159 @@
+"""How a runbook's markdown reads where markdown is not spoken: plain text, and Slack's mrkdwn. Knows no message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+
+_FENCE = "```"
+
+
+def cut(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters, ending in an ellipsis when something is missing."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def plain(markdown: str) -> str:
+    """The markdown as a person would type it into a plain text field; links keep their address."""
+    return _rendered(markdown, _PLAIN)
+
+
+def mrkdwn(markdown: str) -> str:
+    """The markdown in Slack's own dialect, with `& < >` escaped everywhere but in our links."""
+    return _rendered(markdown, _SLACK)
+
+
+def escape(text: str) -> str:
+    """Plain text for a mrkdwn field: it can neither mention anybody nor become a link."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def slack_link(label: str, url: str) -> str:
+    """A mrkdwn link that the characters of its label and address cannot end early."""
+    address = escape(url.replace("|", "%7C").replace("<", "%3C").replace(">", "%3E").replace(" ", "%20"))
+    shown = escape(" ".join(label.split()).replace("|", "/"))
+    return f"<{address}|{shown}>" if shown else f"<{address}>"
+
+
+def split(text: str, limit: int) -> list[str]:
+    """Cuts mrkdwn at line ends into pieces of at most `limit` characters; a fence is closed and opened again."""
+    pieces: list[str] = []
+    piece, in_fence = "", False
+    room = limit - 2 * (len(_FENCE) + 1)
+    for line in (part for whole in text.split("\n") for part in _short(whole, room)):
+        if piece and len(piece) + 1 + len(line) > room + len(_FENCE):
+            pieces.append(f"{piece}\n{_FENCE}" if in_fence else piece)
+            piece = f"{_FENCE}\n{line}" if in_fence else line
+        else:
+            piece = f"{piece}\n{line}" if piece else line
+        if line.strip().startswith(_FENCE):
+            in_fence = not in_fence
+    return [kept for kept in [*pieces, piece] if kept.strip()]
+
+
+def _short(line: str, limit: int) -> list[str]:
+    """A line in parts no longer than `limit`, broken at spaces where there are any."""
+    parts = []
+    while len(line) > limit:
+        at = line.rfind(" ", 1, limit)
+        at = at if at > 0 else limit
+        parts.append(line[:at])
+        line = line[at:].lstrip()
+    return [*parts, line]
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    """What marks a style in one kind of text; an empty mark leaves the words alone."""
+
+    escape: Callable[[str], str]
+    link: Callable[[str, str], str]
+    strong: str = ""
+    em: str = ""
+    s: str = ""
+    code: str = ""
+    fence: str = ""
+
+
+def _plain_link(label: str, url: str) -> str:
+    return url if label in {"", url} else f"{label} ({url})"
+
+
+_PLAIN = _Dialect(escape=str, link=_plain_link)
+_SLACK = _Dialect(escape=escape, link=slack_link, strong="*", em="_", s="~", code="`", fence=_FENCE)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def _rendered(markdown: str, dialect: _Dialect) -> str:
+    root = SyntaxTreeNode(_parser().parse(markdown))
+    return "\n\n".join(_blocks(root, dialect))
+
+
+def _blocks(parent: SyntaxTreeNode, dialect: _Dialect) -> list[str]:
+    return [text for child in parent.children if (text := _block(child, dialect))]
+
+
+def _block(node: SyntaxTreeNode, dialect: _Dialect) -> str:
+    match node.type:
+        case "heading":
+            # Slack knows no nesting of its marks: a bold word in a bold heading would end it.
+            return f"{dialect.strong}{_inline(node, replace(dialect, strong=''))}{dialect.strong}"
+        case "fence" | "code_block":
+            code = dialect.escape(node.content.rstrip("\n"))
+            return f"{dialect.fence}\n{code}\n{dialect.fence}" if dialect.fence else code
+        case "bullet_list" | "ordered_list":
+            return "\n".join(_list_lines(node, dialect))
+        case "blockquote":
+            return _indented("\n".join(_blocks(node, dialect)), "> ", "> ")
+        case "table":
+            rows = (row for part in node.children for row in part.children)
+            return "\n".join(" | ".join(_inline(cell, dialect) for cell in row.children) for row in rows)
+        case "hr":
+            return "———"
+        case "html_block":
+            return "" if node.content.startswith("<!--") else dialect.escape(node.content.rstrip("\n"))
+        case _:
+            return _inline(node, dialect)
+
+
+def _list_lines(node: SyntaxTreeNode, dialect: _Dialect) -> list[str]:
+    first = int(node.attrs.get("start", 1))
+    lines = []
+    for number, item in enumerate(node.children, first):
+        mark = f"{number}. " if node.type == "ordered_list" else "• "
+        lines.append(_indented("\n".join(_blocks(item, dialect)), mark, "   "))
+    return lines
+
+
+def _indented(text: str, first: str, rest: str) -> str:
+    return first + text.replace("\n", f"\n{rest}")
+
+
+def _inline(node: SyntaxTreeNode, dialect: _Dialect) -> str:
+    match node.type:
+        case "text" | "html_inline":
+            return dialect.escape(node.content)
+        case "softbreak":
+            return " "
+        case "hardbreak":
+            return "\n"
+        case "code_inline":
+            return f"{dialect.code}{dialect.escape(node.content)}{dialect.code}"
+        case "image":
+            return dialect.link(node.content, str(node.attrs["src"]))
+        case "link":
+            label = "".join(_inline(child, _PLAIN) for child in node.children)
+            return dialect.link(label, str(node.attrs["href"]))
+        case "strong" | "em" | "s":
+            mark = getattr(dialect, node.type)
+            return mark + "".join(_inline(child, dialect) for child in node.children) + mark
+        case _:
+            return "".join(_inline(child, dialect) for child in node.children)

@@ -1,0 +1,152 @@
+"""The Pager on Opsgenie's alert API and on Jira Service Management's compatible one; decides nothing, only says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from oncall.adapters.calls import Calls
+from oncall.adapters.connections import CONNECT_S, Access, Connected
+from oncall.adapters.markdown import cut
+from oncall.adapters.opsgenie_alert import SOURCE, alert, fitting_alias
+from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
+from oncall.core.message import Message
+from oncall.ports import AlertState, PagerCapabilities, RequestState
+
+if TYPE_CHECKING:
+    from oncall.adapters.opsgenie_client import SafeOpsgenieHook
+
+DEFAULT_URL = "https://api.opsgenie.com"
+
+_OPSGENIE = PagerCapabilities("Opsgenie", reads_alerts=True, heartbeats=True)
+_JSM = PagerCapabilities("Jira Service Management", reads_alerts=False, heartbeats=False)
+_UNREACHED = PagerCapabilities("Opsgenie (connection cannot be read)", reads_alerts=False, heartbeats=False)
+
+_NOTE, _NAME = 25_000, 100  # characters
+
+Call = Callable[["SafeOpsgenieHook", dict[str, Any]], Any]
+
+
+class Opsgenie:
+    """A Pager. Thread-safe; the connection is read on first use and looked at again once a minute."""
+
+    def __init__(self, connected: Connected[SafeOpsgenieHook]) -> None:
+        self._connected = connected
+        self._calls = Calls("Opsgenie")
+
+    @classmethod
+    def from_connection(cls, conn_id: str = "opsgenie_default", look_again_s: float = 60.0) -> Opsgenie:
+        """The pager behind an Airflow connection: host (empty: Opsgenie US), password = API integration key."""
+        return cls(
+            Connected(conn_id, _build, address="host", default_url=DEFAULT_URL, look_again_s=look_again_s)
+        )
+
+    @property
+    def capabilities(self) -> PagerCapabilities:
+        """What the connection's host can do. Never raises: without a connection it can do nothing."""
+        try:
+            access, _ = self._connected.use()
+        except DeliveryFailed:
+            return _UNREACHED
+        return _JSM if _is_jsm(access.url) else _OPSGENIE
+
+    def page(self, message: Message) -> str:
+        body = alert(message)
+        return self._request(lambda hook, bounds: hook.get_conn().create_alert(body, **bounds))
+
+    def close(self, alias: str, note: str) -> str:
+        body = _action(note)
+        return self._request(
+            lambda hook, bounds: hook.get_conn().close_alert(
+                fitting_alias(alias), identifier_type="alias", close_alert_payload=body, **bounds
+            )
+        )
+
+    def acknowledge(self, alias: str, note: str, user: str) -> str:
+        body = _action(note, user)
+        return self._request(
+            lambda hook, bounds: hook.get_conn().acknowledge_alert(
+                fitting_alias(alias), identifier_type="alias", acknowledge_alert_payload=body, **bounds
+            )
+        )
+
+    def note(self, alias: str, note: str) -> str:
+        body = _action(note)
+        return self._request(
+            lambda hook, bounds: hook.get_conn().add_note(
+                fitting_alias(alias), body, identifier_type="alias", **bounds
+            )
+        )
+
+    def request_state(self, request_id: str) -> tuple[RequestState, str]:
+        answer = self._call(
+            lambda hook, bounds: hook.get_conn().get_request_status(request_id, **bounds), none_when_404=True
+        )
+        if answer is None:  # RequestNotProcessed: taken, and not yet carried out
+            return "pending", ""
+        data = answer.get("data") or {}
+        words = str(data.get("status") or "")
+        # A repeated close or acknowledge fails with "… is already closed": all is as it should be.
+        done = data.get("isSuccess", data.get("success")) or " already " in words
+        return ("done" if done else "failed"), words
+
+    def alert_state(self, alias: str) -> AlertState | None:
+        if self.capabilities == _JSM:
+            raise Unreadable(f"{_JSM.name} does not show alerts to an integration key")
+        answer = self._call(
+            lambda hook, bounds: hook.get_conn().get_alert(
+                fitting_alias(alias), identifier_type="alias", **bounds
+            ),
+            none_when_404=True,
+        )
+        if answer is None:
+            return None
+        data = answer.get("data") or {}
+        return AlertState(
+            open=data.get("status") != "closed",
+            acknowledged=bool(data.get("acknowledged")),
+            owner=str(data.get("owner") or ""),
+            alert_id=str(data.get("id") or ""),
+        )
+
+    def ping(self, heartbeat: str) -> None:
+        if self.capabilities == _JSM:
+            raise Rejected(f"{_JSM.name} takes no heartbeats from an integration key")
+        self._call(lambda hook, bounds: hook.heartbeat_api_instance.ping(heartbeat, **bounds))
+
+    def _request(self, call: Call) -> str:
+        answer = self._call(call)
+        request_id = answer.get("requestId")
+        if not request_id:
+            raise DeliveryFailed("Opsgenie: the answer names no request", uncertain=True)
+        return str(request_id)
+
+    def _call(self, call: Call, *, none_when_404: bool = False) -> Any:
+        access, hook = self._connected.use()
+        from oncall.adapters.opsgenie_client import failure, status_of
+
+        # Whole numbers: the SDK silently ignores others.
+        bounds = {"_request_timeout": (CONNECT_S, access.answer_s)}
+        try:
+            return self._calls.run(access.total_s, lambda: call(hook, bounds))
+        except DeliveryFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - no exception of a library leaves an adapter
+            if none_when_404 and status_of(error) == 404:
+                return None
+            raise failure(error, access) from None  # the SDK's own text may repeat the key
+
+
+def _action(note: str, user: str = "") -> dict[str, str]:
+    body = {"source": SOURCE, "note": cut(note, _NOTE), "user": cut(user, _NAME)}
+    return {name: value for name, value in body.items() if value}
+
+
+def _is_jsm(url: str) -> bool:
+    return "/jsm/ops/integration" in url or url.startswith("https://api.atlassian.com")
+
+
+def _build(access: Access) -> SafeOpsgenieHook:
+    from oncall.adapters.opsgenie_client import SafeOpsgenieHook
+
+    return SafeOpsgenieHook(access)

@@ -1,0 +1,74 @@
+"""How a Message becomes an Opsgenie alert within the far side's limits; sends nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from oncall.adapters.markdown import cut, plain
+from oncall.core.message import Message
+
+SOURCE = "airflow-oncall"
+
+# Limits in characters (https://docs.opsgenie.com/docs/alert-api); a longer message is refused, not shortened.
+_MESSAGE, _ALIAS, _DESCRIPTION, _ENTITY, _DETAILS = 130, 512, 15_000, 512, 8_000
+_TAGS, _TAG, _RESPONDERS = 20, 50, 50
+# Ours: no summary is so long that it pushes the links out.
+_SUMMARY, _LINKS = 4_000, 5_000
+
+
+def alert(message: Message) -> dict[str, Any]:
+    """The body of a create request, within every limit of the far side."""
+    body: dict[str, Any] = {
+        "message": cut(message.title or message.key, _MESSAGE),
+        "alias": fitting_alias(message.alias),
+        "description": description(message),
+        "entity": cut(message.key, _ENTITY),
+        "source": SOURCE,
+        "priority": message.priority,
+        "tags": [cut(tag, _TAG) for tag in message.tags[:_TAGS]],
+        "details": _details([("key", message.key), ("step", message.step), *message.facts]),
+    }
+    users = [person.opsgenie for person in message.recipients if person.opsgenie]
+    if users:
+        body["responders"] = [{"type": "user", "username": user} for user in users[:_RESPONDERS]]
+    return body
+
+
+def description(message: Message) -> str:
+    """Plain text, the most needed first: why, where to look, what to do, then the facts; only the end is cut."""
+    links = _whole((f"{label}: {url}" for label, url in message.links), _LINKS)
+    steps = plain(message.steps)
+    facts = "\n".join(f"{label}: {value}" for label, value in message.facts)
+    parts = [cut(message.summary, _SUMMARY), "\n".join(links), steps and f"Steps\n{steps}", facts]
+    return cut("\n\n".join(part for part in parts if part), _DESCRIPTION)
+
+
+def fitting_alias(alias: str) -> str:
+    """The alias as the far side can keep it: one too long ends in its hash, the same every time."""
+    if len(alias) <= _ALIAS:
+        return alias
+    digest = hashlib.sha256(alias.encode()).hexdigest()[:16]
+    return f"{alias[: _ALIAS - 17]}-{digest}"
+
+
+def _details(facts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    room = _DETAILS
+    for label, value in facts:
+        room -= len(label) + len(value)
+        if room < 0:
+            break
+        kept[label] = value
+    return kept
+
+
+def _whole(lines: Iterable[str], limit: int) -> list[str]:
+    """The first lines that fit together; half a link leads nowhere."""
+    kept: list[str] = []
+    for line in lines:
+        limit -= len(line) + 1
+        if limit >= 0:
+            kept.append(line)
+    return kept

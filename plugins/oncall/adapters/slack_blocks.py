@@ -1,0 +1,114 @@
+"""How a Message looks in Slack: its blocks and its one-line text, within Slack's limits; posts nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from oncall.adapters.markdown import cut, escape, mrkdwn, slack_link, split
+from oncall.core.message import Message, Recipient
+
+Block = dict[str, Any]
+
+# Slack's limits in characters (https://docs.slack.dev/reference/block-kit/blocks); ours are lower where one long value
+# would push out the others.
+_HEADER, _SECTION, _ALL, _BLOCKS = 150, 3_000, 13_000, 50
+_TITLE, _SUMMARY, _LABEL, _VALUE, _FACTS, _LINKS = 300, 2_500, 80, 300, 10, 2_000
+_PLAIN = 3_900  # chat.update refuses more than 4,000
+
+
+def text(message: Message) -> str:
+    """The line of the notification: the title and who is meant. Mentions notify from here, too."""
+    return " ".join([_escaped(_title(message), _TITLE), *_mentions(message.recipients)]).strip()
+
+
+def blocks(message: Message) -> list[Block]:
+    """Header, mentions, summary, facts, steps, links. When all is too long the end of the steps goes first."""
+    lead: list[Block] = [_header(_title(message))]
+    if message.recipients:
+        lead.append(_section(" ".join(_mentions(message.recipients))[:_SECTION]))
+    if message.summary.strip():
+        lead.append(_section(_escaped(message.summary, _SUMMARY)))
+    facts = [_fields(message.facts[:_FACTS])] if message.facts else []
+    links = [_context(line)] if (line := _links(message)) else []
+    steps = [_section(piece) for piece in split(mrkdwn(message.steps), _SECTION)]
+    left_out: list[Block] = []
+    while steps and _too_long(built := [*lead, *facts, *steps, *left_out, *links]):
+        steps.pop()
+        left_out = [_section(_the_rest(message))]
+    built = [*lead, *facts, *steps, *left_out, *links]
+    return [*lead, *links] if _too_long(built) else built
+
+
+def plain_text(message: Message) -> str:
+    """The whole message as one text, for when its blocks are refused: said plainly is better than not at all."""
+    facts = "\n".join(
+        f"{_escaped(label, _LABEL)}: {_escaped(value, _VALUE)}" for label, value in message.facts[:_FACTS]
+    )
+    parts = [text(message), _escaped(message.summary, 1_000), _links(message), facts, mrkdwn(message.steps)]
+    return split("\n\n".join(part for part in parts if part), _PLAIN)[0]
+
+
+def metadata(message: Message) -> dict[str, Any]:
+    """What lets the message be found again in the channel's history."""
+    return {"event_type": "oncall_step", "event_payload": {"key": message.key, "step": message.step}}
+
+
+def _title(message: Message) -> str:
+    """One line that is never empty: Slack refuses a header without text."""
+    return " ".join(message.title.split()) or message.key
+
+
+def _mentions(recipients: tuple[Recipient, ...]) -> list[str]:
+    return [_mention(person) for person in recipients]
+
+
+def _mention(person: Recipient) -> str:
+    if not person.slack:
+        return _escaped(person.name, _LABEL)
+    member = escape(person.slack)
+    return f"<!subteam^{member}>" if member.startswith("S") else f"<@{member}>"
+
+
+def _links(message: Message) -> str:
+    line = ""
+    for label, url in message.links:
+        longer = f"{line} · {slack_link(label, url)}" if line else slack_link(label, url)
+        line = longer if len(longer) <= _LINKS else line
+    return line
+
+
+def _the_rest(message: Message) -> str:
+    runbook = next((link for link in message.links if "runbook" in link[0].lower()), None)
+    where = slack_link(*runbook) if runbook else "the runbook"
+    return f"… the rest of the steps is in {where}"
+
+
+def _escaped(plain: str, limit: int) -> str:
+    """Escaped and at most `limit` long; cut before escaping, so that no entity is cut in two."""
+    room = limit
+    while len(escaped := escape(cut(plain, room))) > limit:
+        room -= max(1, (len(escaped) - limit) // 5)
+    return escaped
+
+
+def _header(title: str) -> Block:
+    shown = cut(title, _HEADER)
+    return {"type": "header", "text": {"type": "plain_text", "text": shown, "emoji": False}}
+
+
+def _section(body: str) -> Block:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": body}}
+
+
+def _fields(facts: tuple[tuple[str, str], ...]) -> Block:
+    texts = (f"*{_escaped(label, _LABEL)}*\n{_escaped(value, _VALUE)}" for label, value in facts)
+    return {"type": "section", "fields": [{"type": "mrkdwn", "text": shown} for shown in texts]}
+
+
+def _context(line: str) -> Block:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": line}]}
+
+
+def _too_long(built: list[Block]) -> bool:
+    return len(built) > _BLOCKS or len(json.dumps(built, ensure_ascii=False)) > _ALL

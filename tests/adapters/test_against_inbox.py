@@ -1,0 +1,156 @@
+"""Pager and chat against the strict stand-in: whole conversations with a far side that keeps its own rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from scripted import Connect
+
+from oncall.adapters.opsgenie import Opsgenie
+from oncall.adapters.slack import Slack
+from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.core.message import Message, Recipient
+from sandbox.inbox.testing import RunningInbox, running_inbox
+
+MESSAGE = Message(
+    key="growth_etl:2026-01-05",
+    step="broken:primary",
+    title="Growth ETL is late",
+    summary="Stuck in transform since 03:12.",
+    facts=tuple((f"Fact {n}", "value") for n in range(12)),
+    steps="1. Look at **the run**.\n\n```sql\nselect 1 < 2\n```\n" + "\n\nA long step. " * 900,
+    links=(("Run", "https://airflow.example.com/run?a=1&b=2"), ("Runbook", "https://airflow.example.com/r")),
+    priority="P1",
+    recipients=(Recipient("DE-003", "de-003@example.com", "U0DE003"),),
+    tags=("promise",),
+)
+REPLY = replace(MESSAGE, step="escalated:secondary", steps="")
+LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[RunningInbox]:
+    with running_inbox() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+def inbox(served: RunningInbox) -> RunningInbox:
+    served.clear()
+    served.settings(processing_delay=0)
+    return served
+
+
+@pytest.fixture
+def opsgenie(inbox: RunningInbox, connect: Connect) -> Opsgenie:
+    return Opsgenie.from_connection(connect("ops", host=inbox.opsgenie_host, password=inbox.opsgenie_key))
+
+
+@pytest.fixture
+def slack(inbox: RunningInbox, connect: Connect) -> Slack:
+    extra = {"base_url": inbox.slack_base_url}
+    return Slack.from_connection(connect("chat", password=inbox.slack_token, extra=extra))
+
+
+def test_an_alert_from_page_to_close(inbox: RunningInbox, opsgenie: Opsgenie) -> None:
+    """Paged, carried out, acknowledged by a person, noted, closed, and closed again without harm."""
+    inbox.settings(processing_delay=60)
+    request = opsgenie.page(MESSAGE)
+    assert opsgenie.request_state(request) == ("pending", "")
+    assert opsgenie.alert_state(MESSAGE.alias) is None
+    inbox.advance(61)
+    assert opsgenie.request_state(request)[0] == "done"
+    inbox.settings(processing_delay=0)
+    [alert] = inbox.alerts(alias=MESSAGE.alias)
+    assert (alert.recipients, alert.priority) == (["de-003@example.com"], "P1")
+    inbox.acknowledge(alert, user="de-003@example.com")
+    state = opsgenie.alert_state(MESSAGE.alias)
+    assert state is not None
+    assert (state.open, state.acknowledged, state.owner) == (True, True, "de-003@example.com")
+    opsgenie.note(MESSAGE.alias, "Seen on the page.")
+    assert opsgenie.request_state(opsgenie.close(MESSAGE.alias, "It landed."))[0] == "done"
+    [alert] = inbox.alerts(alias=MESSAGE.alias)
+    assert alert.notes == ["Seen on the page.", "It landed."]
+    assert not alert.open
+
+
+def test_acknowledging_from_our_side_names_the_person(inbox: RunningInbox, opsgenie: Opsgenie) -> None:
+    """The On-call page acknowledges for whoever pressed the button; a second press is no failure."""
+    opsgenie.page(MESSAGE)
+    for _ in range(2):
+        request = opsgenie.acknowledge(MESSAGE.alias, "On it.", "DE-003")
+        assert opsgenie.request_state(request)[0] == "done"
+    assert inbox.alerts()[0].owner == "DE-003"
+
+
+def test_a_lost_answer_and_a_repeat_make_one_alert(inbox: RunningInbox, opsgenie: Opsgenie) -> None:
+    """The alias is what makes sending again safe."""
+    inbox.fail("opsgenie", "create", "lose_answer", count=1)
+    with pytest.raises(DeliveryFailed) as lost:
+        opsgenie.page(MESSAGE)
+    assert lost.value.uncertain
+    opsgenie.page(MESSAGE)
+    assert [alert.count for alert in inbox.alerts(alias=MESSAGE.alias)] == [2]
+
+
+def test_work_that_fails_after_it_was_accepted_is_told(inbox: RunningInbox, opsgenie: Opsgenie) -> None:
+    """A close of what is not there is a 202 first."""
+    state, words = opsgenie.request_state(opsgenie.close("nobody:knows", ""))
+    assert (state, words) == ("failed", "Alert does not exist")
+
+
+def test_a_wrong_key_is_refused_for_good(inbox: RunningInbox, connect: Connect) -> None:
+    """Trying again would not help; the words say what to write."""
+    pager = Opsgenie.from_connection(connect("ops", host=inbox.opsgenie_host, password="wrong-key"))
+    with pytest.raises(Rejected, match="password"):
+        pager.page(MESSAGE)
+
+
+def test_jira_service_management_takes_the_same_page(inbox: RunningInbox, connect: Connect) -> None:
+    """Only the connection differs."""
+    pager = Opsgenie.from_connection(connect("ops", host=inbox.jsm_host, password=inbox.jsm_key))
+    assert pager.request_state(pager.page(MESSAGE))[0] == "done"
+    assert pager.request_state(pager.close(MESSAGE.alias, "It landed."))[0] == "done"
+    assert [alert.face for alert in inbox.alerts(alias=MESSAGE.alias)] == ["jsm"]
+    assert not [call for call in inbox.calls() if call.unexpected]
+
+
+def test_a_thread_is_posted_updated_and_found_again(inbox: RunningInbox, slack: Slack) -> None:
+    """A long message passes every limit; roots and replies are found where they stand."""
+    root = slack.post(MESSAGE, "#de-oncall")
+    reply = slack.post(REPLY, root.channel_id, root.ts)
+    assert slack.find(MESSAGE.key, MESSAGE.step, "#de-oncall", LONG_AGO) == root
+    assert slack.find(REPLY.key, REPLY.step, root.channel_id, LONG_AGO, root.ts) == reply
+    assert slack.find(MESSAGE.key, "another:step", "#de-oncall", LONG_AGO, root.ts) is None
+    slack.update(replace(MESSAGE, title="Growth ETL was late"), root)
+    assert inbox.messages(thread_ts=None)[0].text.startswith("Growth ETL was late")
+    assert not [call for call in inbox.calls() if call.unexpected]
+
+
+def test_a_lost_answer_is_found_by_a_new_process(inbox: RunningInbox, slack: Slack, connect: Connect) -> None:
+    """Nothing is known but the channel's name and the message's key and step."""
+    inbox.fail("slack", "chat.postMessage", "lose_answer", count=1)
+    with pytest.raises(DeliveryFailed) as lost:
+        slack.post(MESSAGE, "#de-oncall")
+    assert lost.value.uncertain
+    found = Slack.from_connection("chat").find(MESSAGE.key, MESSAGE.step, "#de-oncall", LONG_AGO)
+    assert [found and found.ts] == [message.ts for message in inbox.messages()]
+
+
+def test_slack_asks_us_to_slow_down(inbox: RunningInbox, slack: Slack) -> None:
+    """One message a second and channel: the outbox learns how long to wait."""
+    inbox.settings(slack_seconds_per_message=60)
+    slack.post(MESSAGE, "#de-oncall")
+    with pytest.raises(DeliveryFailed) as limited:
+        slack.post(REPLY, "#de-oncall")
+    assert 0 < (limited.value.retry_after or 0) <= 60
+    assert not limited.value.uncertain
+
+
+def test_an_unknown_channel_is_refused_for_good(inbox: RunningInbox, slack: Slack) -> None:
+    """A typing error in the roster is said, not retried."""
+    with pytest.raises(Rejected, match="channel_not_found"):
+        slack.post(MESSAGE, "#nobody-made-this")

@@ -1,0 +1,155 @@
+"""Runbook markdown where markdown is not spoken."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oncall.adapters.markdown import cut, escape, mrkdwn, plain, slack_link, split
+
+RUNBOOKS = sorted((Path(__file__).parents[2] / "include" / "runbooks").glob("*.md"))
+
+SECTION = """\
+**Check** that `master.orders` has *arrived*:
+
+1. Open [the run](https://airflow.example.com/dags?a=1&b=2).
+2. Ask the database:
+   ```sql
+   select 1 where 1 < 2
+   ```
+3. Then
+   - first
+   - second
+
+| table | late |
+| --- | --- |
+| orders | 20 min |
+
+## Verify
+Done <soon> & well.
+"""
+
+
+def test_plain_text_keeps_words_numbers_code_and_addresses() -> None:
+    """A phone shows the steps as a person would have typed them."""
+    assert (
+        plain(SECTION)
+        == """\
+Check that master.orders has arrived:
+
+1. Open the run (https://airflow.example.com/dags?a=1&b=2).
+2. Ask the database:
+   select 1 where 1 < 2
+3. Then
+   • first
+   • second
+
+table | late
+orders | 20 min
+
+Verify
+
+Done <soon> & well."""
+    )
+
+
+def test_slack_gets_its_own_marks_and_nothing_unescaped() -> None:
+    """Bold, links and fences are Slack's; every other `& < >` is text."""
+    assert (
+        mrkdwn(SECTION)
+        == """\
+*Check* that `master.orders` has _arrived_:
+
+1. Open <https://airflow.example.com/dags?a=1&amp;b=2|the run>.
+2. Ask the database:
+   ```
+   select 1 where 1 &lt; 2
+   ```
+3. Then
+   • first
+   • second
+
+table | late
+orders | 20 min
+
+*Verify*
+
+Done &lt;soon&gt; &amp; well."""
+    )
+
+
+def test_a_bold_word_in_a_heading_does_not_end_the_heading() -> None:
+    """Slack's marks do not nest."""
+    assert mrkdwn("## Fix **now**") == "*Fix now*"
+
+
+@pytest.mark.parametrize(
+    ("markdown", "said"),
+    [
+        ("> quoted\n> twice", "> quoted twice"),
+        ("one  \ntwo", "one\ntwo"),
+        ("a ~~b~~", "a ~b~"),
+        ("![graph](https://x/y.png)", "<https://x/y.png|graph>"),
+        ("<https://x/y>", "<https://x/y|https://x/y>"),
+        ("a\n\n---\n\nb", "a\n\n———\n\nb"),
+        ("    indented", "```\nindented\n```"),
+        ("<!-- for editors -->\nseen", "seen"),
+        ("<b>html</b>", "&lt;b&gt;html&lt;/b&gt;"),
+        ("<div>\nblock\n</div>", "&lt;div&gt;\nblock\n&lt;/div&gt;"),
+        ("3. third\n4. fourth", "3. third\n4. fourth"),
+    ],
+)
+def test_the_rest_of_markdown(markdown: str, said: str) -> None:
+    """Quotes, breaks, images, rules, HTML and lists that do not begin at one."""
+    assert mrkdwn(markdown) == said
+
+
+def test_a_link_is_not_ended_by_its_own_characters() -> None:
+    """A label or address with `|` or `>` stays one link."""
+    assert slack_link("a|b > c", "https://x/?q=a|b>c&d") == "<https://x/?q=a%7Cb%3Ec&amp;d|a/b &gt; c>"
+
+
+def test_a_split_fence_is_closed_and_opened_again() -> None:
+    """Every piece is readable for itself."""
+    text = "```\n" + "\n".join(f"line {n}" for n in range(20)) + "\n```\nafter"
+    pieces = split(text, 60)
+    assert all(piece.count("```") % 2 == 0 for piece in pieces)
+    assert [n for n in range(20) if f"line {n}" not in " ".join(pieces)] == []
+
+
+@given(st.text(alphabet="ab \n`<>&", max_size=300), st.integers(20, 80))
+def test_split_keeps_within_its_limit(text: str, limit: int) -> None:
+    """Slack refuses a section that is one character too long."""
+    assert all(0 < len(piece) <= limit for piece in split(text, limit))
+
+
+@given(st.text(max_size=200))
+def test_no_markdown_breaks_the_rendering(markdown: str) -> None:
+    """Whatever stands in a runbook, a page can be written."""
+    plain(markdown)
+    assert "<!channel>" not in mrkdwn(markdown + " <!channel>")
+
+
+@given(st.text(max_size=50), st.integers(1, 20))
+def test_cut_shows_that_something_is_missing(text: str, limit: int) -> None:
+    """At most the limit, and an ellipsis exactly where something was left out."""
+    short = cut(text, limit)
+    assert len(short) <= limit
+    assert (short == text) == (len(text) <= limit) or short.endswith("…")
+
+
+def test_escaped_text_can_mention_nobody() -> None:
+    """A table name with angle brackets calls no channel."""
+    assert escape("<!channel> & <@U1>") == "&lt;!channel&gt; &amp; &lt;@U1&gt;"
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda path: path.stem)
+def test_the_shipped_runbooks_lose_no_code(runbook: Path) -> None:
+    """Commands reach the woken person whole, in both forms."""
+    body = runbook.read_text().split("---", 2)[-1]
+    for_phone, for_slack = plain(body), mrkdwn(body)
+    for fenced in body.split("```")[1::2]:
+        for line in fenced.splitlines()[1:]:
+            assert line.strip() in for_phone
+            assert escape(line.strip()) in for_slack

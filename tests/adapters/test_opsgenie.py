@@ -1,0 +1,394 @@
+"""The pager over real HTTP: what goes over the wire, and what comes of every bad answer."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+import traceback
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted import KEY, Answer, Connect, FarSide
+
+from oncall.adapters.calls import Calls, seconds_to_wait
+from oncall.adapters.opsgenie import Opsgenie
+from oncall.adapters.opsgenie_alert import alert, fitting_alias
+from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
+from oncall.core.message import Message, Recipient
+
+TAKEN = Answer({"result": "Request will be processed", "took": 0.1, "requestId": "r-1"}, status=202)
+MESSAGE = Message(
+    key="growth_etl:2026-01-05",
+    step="broken:primary",
+    title="Growth ETL is late",
+    summary="Stuck in transform since 03:12.",
+    facts=(("Owner", "DE-003"), ("Due", "05:00")),
+    steps="1. Look at **the run**.",
+    links=(("Run", "https://airflow.example.com/run"), ("Runbook", "https://airflow.example.com/runbook")),
+    priority="P1",
+    recipients=(Recipient("DE-003", "de-003@example.com", "U0DE003"), Recipient("DE-MANAGER")),
+    tags=("promise", "growth_etl"),
+)
+
+
+def pager(far_side: FarSide, connect: Connect, path: str = "", **extra: Any) -> Opsgenie:
+    return Opsgenie.from_connection(connect(host=far_side.url + path, extra=extra))
+
+
+def failing(call: Any, *arguments: Any) -> DeliveryFailed:
+    with pytest.raises(DeliveryFailed) as caught:
+        call(*arguments)
+    return caught.value
+
+
+def test_a_page_is_one_create_request_under_the_hosts_path(far_side: FarSide, connect: Connect) -> None:
+    """The body carries who, what, why and the steps; the alias names the incident's step."""
+    far_side.script = [TAKEN]
+    assert pager(far_side, connect, "/opsgenie").page(MESSAGE) == "r-1"
+    [request] = far_side.requests
+    assert (request.method, request.path) == ("POST", "/opsgenie/v2/alerts")
+    assert request.headers["Authorization"] == f"GenieKey {KEY}"
+    assert request.body == {
+        "message": "Growth ETL is late",
+        "alias": "growth_etl:2026-01-05:broken:primary",
+        "description": (
+            "Stuck in transform since 03:12.\n\n"
+            "Run: https://airflow.example.com/run\nRunbook: https://airflow.example.com/runbook\n\n"
+            "Steps\n1. Look at the run.\n\nOwner: DE-003\nDue: 05:00"
+        ),
+        "entity": "growth_etl:2026-01-05",
+        "source": "airflow-oncall",
+        "priority": "P1",
+        "tags": ["promise", "growth_etl"],
+        "details": {
+            "key": "growth_etl:2026-01-05",
+            "step": "broken:primary",
+            "Owner": "DE-003",
+            "Due": "05:00",
+        },
+        "responders": [{"type": "user", "username": "de-003@example.com"}],
+    }
+
+
+def test_actions_name_the_alert_by_its_quoted_alias(far_side: FarSide, connect: Connect) -> None:
+    """An alias with `:` and `/` stays one segment of the path."""
+    far_side.always = TAKEN
+    opsgenie = pager(far_side, connect)
+    opsgenie.close("a:b/c", "It landed.")
+    opsgenie.acknowledge("a:b/c", "", "DE-003")
+    opsgenie.note("a:b/c", "Seen.")
+    assert [(r.path, dict(r.query), r.body) for r in far_side.requests] == [
+        (
+            "/v2/alerts/a%3Ab%2Fc/close",
+            {"identifierType": "alias"},
+            {"source": "airflow-oncall", "note": "It landed."},
+        ),
+        (
+            "/v2/alerts/a%3Ab%2Fc/acknowledge",
+            {"identifierType": "alias"},
+            {"source": "airflow-oncall", "user": "DE-003"},
+        ),
+        (
+            "/v2/alerts/a%3Ab%2Fc/notes",
+            {"identifierType": "alias"},
+            {"source": "airflow-oncall", "note": "Seen."},
+        ),
+    ]
+
+
+def test_a_request_is_pending_until_it_is_processed(far_side: FarSide, connect: Connect) -> None:
+    """202 is a receipt: only the request's own state says whether anybody was woken."""
+    not_yet = Answer({"message": "…"}, 404, {"X-Opsgenie-Errortype": "RequestNotProcessed"})
+    done = {"data": {"success": True, "isSuccess": True, "status": "Created alert", "alertId": "1"}}
+    failed = {"data": {"success": False, "isSuccess": False, "status": "Alert does not exist"}}
+    again = {"data": {"success": False, "isSuccess": False, "status": "Alert is already closed"}}
+    far_side.script = [not_yet, Answer(done), Answer(failed), Answer(again)]
+    opsgenie = pager(far_side, connect)
+    assert opsgenie.request_state("r-1") == ("pending", "")
+    assert opsgenie.request_state("r-1") == ("done", "Created alert")
+    assert opsgenie.request_state("r-1") == ("failed", "Alert does not exist")
+    assert opsgenie.request_state("r-1") == ("done", "Alert is already closed")
+    assert far_side.requests[0].path == "/v2/alerts/requests/r-1"
+
+
+def test_an_alerts_state_is_read_by_alias(far_side: FarSide, connect: Connect) -> None:
+    """Open or closed, acknowledged and by whom; None when there is no such alert."""
+    shown = {"id": "1", "status": "open", "acknowledged": True, "owner": "de-003@example.com"}
+    shown |= {"responders": [{"type": "user", "username": "x"}], "createdAt": "not a date"}
+    far_side.script = [Answer({"data": shown}), Answer({"message": "no"}, 404)]
+    opsgenie = pager(far_side, connect)
+    state = opsgenie.alert_state("a:b")
+    assert state is not None
+    assert (state.open, state.acknowledged, state.owner, state.alert_id) == (
+        True,
+        True,
+        "de-003@example.com",
+        "1",
+    )
+    assert opsgenie.alert_state("a:b") is None
+
+
+def test_a_heartbeat_is_pinged_by_name(far_side: FarSide, connect: Connect) -> None:
+    """The watcher's sign of life."""
+    far_side.script = [Answer({"result": "PONG - Heartbeat received", "took": 0.1, "requestId": "r"}, 202)]
+    pager(far_side, connect).ping("investor-sla-watch")
+    assert far_side.requests[0].path == "/v2/heartbeats/investor-sla-watch/ping"
+
+
+def test_jira_service_management_says_what_it_cannot_do(far_side: FarSide, connect: Connect) -> None:
+    """The host decides: it takes pages, and shows neither alerts nor takes heartbeats."""
+    far_side.script = [TAKEN]
+    opsgenie = pager(far_side, connect, "/jsm/ops/integration")
+    assert opsgenie.capabilities.name == "Jira Service Management"
+    assert not opsgenie.capabilities.reads_alerts
+    assert not opsgenie.capabilities.heartbeats
+    with pytest.raises(Unreadable):
+        opsgenie.alert_state("a")
+    assert isinstance(failing(opsgenie.ping, "h"), Rejected)
+    opsgenie.page(MESSAGE)
+    assert [r.path for r in far_side.requests] == ["/jsm/ops/integration/v2/alerts"]
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        (None, "https://api.opsgenie.com"),
+        ("api.eu.opsgenie.com", "https://api.eu.opsgenie.com"),
+        ("https://api.eu.opsgenie.com/", "https://api.eu.opsgenie.com"),
+        ("http://127.0.0.1:8025/opsgenie", "http://127.0.0.1:8025/opsgenie"),
+    ],
+)
+def test_the_key_never_goes_out_over_plain_http(host: str | None, url: str, connect: Connect) -> None:
+    """A host without a scheme means https."""
+    opsgenie = Opsgenie.from_connection(connect(host=host))
+    access, hook = opsgenie._connected.use()
+    assert access.url == url
+    assert hook.get_conn().api_client.configuration.host == url
+    assert opsgenie.capabilities.reads_alerts
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ({"host": "http://inbox:8025"}, "unencrypted"),
+        ({"host": "ftp://x"}, "is no address"),
+        ({"host": "https://"}, "is no address"),
+        ({"host": "https://x:port"}, "is no address"),
+        ({"host": "https://x", "password": None}, "has no password"),
+        ({"host": "https://x", "extra": {"timeout": "soon"}}, "whole seconds"),
+    ],
+)
+def test_a_wrong_connection_is_refused_in_its_own_words(
+    written: dict[str, Any], words: str, connect: Connect
+) -> None:
+    """The error names the connection and what to write; asking what it can do raises nothing."""
+    opsgenie = Opsgenie.from_connection(connect("mine", **written))
+    error = failing(opsgenie.page, MESSAGE)
+    assert isinstance(error, Rejected)
+    assert "'mine'" in str(error)
+    assert words in str(error)
+    assert not opsgenie.capabilities.heartbeats
+
+
+def test_an_unknown_connection_is_named() -> None:
+    """The first thing a new installation sees."""
+    error = failing(Opsgenie.from_connection("nobody_wrote_this").page, MESSAGE)
+    assert isinstance(error, Rejected)
+    assert "AIRFLOW_CONN_NOBODY_WROTE_THIS" in str(error)
+
+
+def test_plain_http_can_be_allowed_inside_a_closed_network(connect: Connect) -> None:
+    """A compose network's stand-in has a name and no certificate."""
+    written = {"host": "http://inbox:8025", "extra": {"allow_http": True}}
+    access, _ = Opsgenie.from_connection(connect(**written))._connected.use()
+    assert access.url == "http://inbox:8025"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "uncertain", "retry_after"),
+    [
+        (Answer({"message": "Too many"}, 429, {"Retry-After": "7"}), DeliveryFailed, False, 7),
+        (Answer({"message": "x"}, 429, {"X-RateLimit-Period-In-Sec": "60"}), DeliveryFailed, False, 60),
+        (Answer({"message": "Busy"}, 503, {"Retry-After": "3"}), DeliveryFailed, True, 3),
+        (Answer("<html>", 502), DeliveryFailed, True, None),
+        (Answer({"message": "Key format is not valid!"}, 422), Rejected, False, None),
+        (Answer({"message": "Could not authenticate"}, 401), Rejected, False, None),
+        (Answer("<html>not here</html>", 404), Rejected, False, None),
+        (Answer("", 302, {"Location": "https://elsewhere"}), Rejected, False, None),
+        (Answer("<html>welcome</html>", 200), DeliveryFailed, True, None),
+        (Answer({"took": 0.1}, 202), DeliveryFailed, True, None),
+        (Answer(how="drop"), DeliveryFailed, True, None),
+    ],
+)
+def test_every_bad_answer_says_whether_to_try_again(
+    answer: Answer,
+    kind: type,
+    uncertain: bool,
+    retry_after: float | None,
+    far_side: FarSide,
+    connect: Connect,
+) -> None:
+    """At once, after one request, and whether the page may have been taken."""
+    far_side.script = [answer]
+    error = failing(pager(far_side, connect).page, MESSAGE)
+    assert (type(error), error.uncertain, error.retry_after) == (kind, uncertain, retry_after)
+    assert len(far_side.requests) == 1
+
+
+def test_the_far_sides_words_are_kept_without_our_key(far_side: FarSide, connect: Connect) -> None:
+    """422 says which field; a server that repeats the key does not put it into our logs."""
+    far_side.script = [Answer({"message": f"bad {KEY}", "errors": {"message": "too long"}}, 422)]
+    error = failing(pager(far_side, connect).page, MESSAGE)
+    assert '422: bad *** {"message": "too long"}' in str(error)
+
+
+def test_a_refused_connection_was_certainly_not_taken(connect: Connect) -> None:
+    """Nobody listens: the other channel may speak at once."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        host = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        error = failing(Opsgenie.from_connection(connect(host=host)).page, MESSAGE)
+    assert (type(error), error.uncertain) == (DeliveryFailed, False)
+
+
+@pytest.mark.parametrize("how", ["hang", "drip"])
+def test_a_call_ends_in_time_whatever_the_server_does(how: Any, far_side: FarSide, connect: Connect) -> None:
+    """A time-out per read is not enough: a server that drips bytes would hold the pager for ever."""
+    far_side.always = Answer(how=how)
+    opsgenie = pager(far_side, connect, timeout=1)
+    opsgenie.capabilities  # noqa: B018 - the first look-up imports Airflow
+    started = time.monotonic()
+    error = failing(opsgenie.page, MESSAGE)
+    assert error.uncertain
+    assert time.monotonic() - started < 4
+
+
+def test_calls_that_hang_do_not_pile_up() -> None:
+    """When every lane is taken the next call is not sent, and says so."""
+    calls = Calls("far side", lanes=1)
+    release = threading.Event()
+    assert failing(calls.run, 0.05, release.wait).uncertain
+    error = failing(calls.run, 0.05, lambda: "sent")
+    assert not error.uncertain
+    release.set()
+    assert calls.run(5, lambda: "sent") == "sent"
+
+
+def test_two_connections_keep_their_own_keys(far_side: FarSide, connect: Connect) -> None:
+    """The SDK shares one key among all its configurations; built at once, in any order, ours do not."""
+    from opsgenie_sdk import Configuration
+
+    before = dict(Configuration().api_key)
+    far_side.always = TAKEN
+    pagers = {
+        f"key-number-{n}": Opsgenie.from_connection(
+            connect(f"c{n}", host=far_side.url, password=f"key-number-{n}")
+        )
+        for n in range(6)
+    }
+    next(iter(pagers.values())).page(MESSAGE)
+    threads = [
+        threading.Thread(target=pager.close, args=(key, "x")) for key, pager in pagers.items() for _ in "12"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    closed = [r for r in far_side.requests if r.path.endswith("/close")]
+    assert len(closed) == 12
+    assert all(r.headers["Authorization"] == f"GenieKey {r.path.split('/')[-2]}" for r in closed)
+    assert dict(Configuration().api_key) == before
+
+
+def test_a_changed_connection_is_noticed(far_side: FarSide, connect: Connect) -> None:
+    """A new key is used without a restart; an unchanged connection keeps its client."""
+    far_side.always = TAKEN
+    opsgenie = Opsgenie.from_connection(connect(host=far_side.url), look_again_s=0)
+    opsgenie.page(MESSAGE)
+    _, before = opsgenie._connected.use()
+    opsgenie.page(MESSAGE)
+    assert opsgenie._connected.use()[1] is before
+    connect(host=far_side.url, password="another-key")
+    opsgenie.page(MESSAGE)
+    assert far_side.requests[-1].headers["Authorization"] == "GenieKey another-key"
+
+
+def test_pages_go_on_when_the_connection_can_no_longer_be_read(
+    far_side: FarSide, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's database is down: the last known key still wakes people."""
+    far_side.always = TAKEN
+    opsgenie = Opsgenie.from_connection(connect("gone_later", host=far_side.url), look_again_s=0)
+    opsgenie.page(MESSAGE)
+    monkeypatch.delenv("AIRFLOW_CONN_GONE_LATER")
+    assert opsgenie.page(MESSAGE) == "r-1"
+
+
+def test_nothing_logs_the_key(far_side: FarSide, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    """Not on success, not on failure, not at DEBUG, not in a traceback."""
+    caplog.set_level(logging.DEBUG)
+    far_side.script = [TAKEN, Answer({"message": f"bad {KEY}"}, 401), Answer(how="drop"), Answer("x", 500)]
+    opsgenie = pager(far_side, connect)
+    opsgenie.page(MESSAGE)
+    told = ""
+    for _ in range(3):
+        try:
+            opsgenie.page(MESSAGE)
+        except DeliveryFailed as error:
+            told += "".join(traceback.format_exception(error)) + repr(error)
+    assert "401" in told
+    assert KEY not in caplog.text
+    assert KEY not in told
+
+
+def test_a_long_message_is_cut_at_its_end() -> None:
+    """Links, the first lines and the beginning of the steps survive whatever length the rest has."""
+    long = Message(
+        key="k",
+        step="s",
+        title="T" * 500,
+        summary="First line.\n" + "s" * 9_000,
+        facts=tuple((f"fact {n}", "v" * 900) for n in range(20)),
+        steps="Do this first.\n\n" + "step " * 6_000,
+        links=(("Run", "https://x/run"), ("Runbook", "https://x/runbook")),
+        tags=tuple(f"tag {n} " + "t" * 90 for n in range(30)),
+        recipients=tuple(Recipient(f"P{n}", f"p{n}@example.com") for n in range(80)),
+    )
+    body = alert(long)
+    assert len(body["message"]) == 130
+    assert body["message"].endswith("…")
+    assert len(body["description"]) <= 15_000
+    assert body["description"].startswith("First line.")
+    assert "Run: https://x/run\nRunbook: https://x/runbook\n\nSteps\nDo this first." in body["description"]
+    assert sum(len(label) + len(value) for label, value in body["details"].items()) <= 8_000
+    assert len(body["tags"]) == 20
+    assert max(map(len, body["tags"])) <= 50
+    assert len(body["responders"]) == 50
+
+
+@given(st.text(max_size=700), st.text(max_size=700))
+def test_a_long_alias_stays_unique_and_the_same(one: str, other: str) -> None:
+    """Two steps never share an alias, and a repeat is always recognised."""
+    assert len(fitting_alias(one)) <= 512
+    assert fitting_alias(one) == fitting_alias(str(one))
+    assert (fitting_alias(one) == fitting_alias(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        (None, None),
+        ({"retry-after": "2.5"}, 2.5),
+        ({"Retry-After": "Mon, 05 Jan 2026 00:00:00 GMT"}, 0),
+        ({"Retry-After": "later"}, None),
+        ({"x-ratelimit-period-in-sec": "60"}, 60),
+    ],
+)
+def test_how_long_to_wait(headers: dict[str, str] | None, seconds: float | None) -> None:
+    """Seconds, or a date, which may be past; nonsense is no answer."""
+    assert seconds_to_wait(headers) == seconds

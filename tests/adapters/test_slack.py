@@ -1,0 +1,354 @@
+"""The chat over real HTTP: what goes over the wire, how it is found again, and what comes of every bad answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import socket
+import time
+import traceback
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted import KEY, Answer, Connect, FarSide
+
+from oncall.adapters import slack_blocks
+from oncall.adapters.slack import Slack
+from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.core.message import Message, Recipient
+from oncall.ports import Posted
+
+POSTED = Answer({"ok": True, "channel": "C0ONCALL", "ts": "1767567600.000100"})
+OLDEST = dt.datetime(2026, 1, 5, 5, 0, tzinfo=dt.timezone(dt.timedelta(hours=7)))
+MESSAGE = Message(
+    key="growth_etl:2026-01-05",
+    step="broken:primary",
+    title="Growth ETL is late",
+    summary="Stuck in transform <since> 03:12 & waiting.",
+    facts=(("Owner", "DE-003"), ("Rows", "< 5")),
+    steps="1. Look at **the run**.",
+    links=(("Run", "https://airflow.example.com/run?a=1&b=2"), ("Runbook", "https://airflow.example.com/r")),
+    recipients=(
+        Recipient("DE-003", "x", "U0DE003"),
+        Recipient("DE-MANAGER"),
+        Recipient("all", None, "S0ALL"),
+    ),
+)
+
+
+def chat(far_side: FarSide, connect: Connect, **extra: Any) -> Slack:
+    return Slack.from_connection(
+        connect(conn_type="slack", extra={"base_url": f"{far_side.url}/api", **extra})
+    )
+
+
+def refused(error: str, **further: Any) -> Answer:
+    return Answer({"ok": False, "error": error, **further})
+
+
+def failing(call: Any, *arguments: Any) -> DeliveryFailed:
+    with pytest.raises(DeliveryFailed) as caught:
+        call(*arguments)
+    return caught.value
+
+
+def size(blocks: list[dict[str, Any]]) -> int:
+    return len(json.dumps(blocks, ensure_ascii=False))
+
+
+def test_a_message_is_posted_with_blocks_text_and_metadata(far_side: FarSide, connect: Connect) -> None:
+    """The notification line names who is meant; plain values are escaped, our links and mentions are not."""
+    far_side.script = [POSTED]
+    posted = chat(far_side, connect).post(MESSAGE, "#de-oncall", "1.2")
+    assert posted == Posted("C0ONCALL", "1767567600.000100")
+    [request] = far_side.requests
+    assert request.path == "/api/chat.postMessage"
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    mentions = "<@U0DE003> DE-MANAGER <!subteam^S0ALL>"
+    assert request.body == {
+        "channel": "#de-oncall",
+        "thread_ts": "1.2",
+        "text": f"Growth ETL is late {mentions}",
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "metadata": {
+            "event_type": "oncall_step",
+            "event_payload": {"key": "growth_etl:2026-01-05", "step": "broken:primary"},
+        },
+        "blocks": [
+            {"type": "header", "text": {"type": "plain_text", "text": "Growth ETL is late", "emoji": False}},
+            _section(mentions),
+            _section("Stuck in transform &lt;since&gt; 03:12 &amp; waiting."),
+            {
+                "type": "section",
+                "fields": [
+                    {"type": "mrkdwn", "text": "*Owner*\nDE-003"},
+                    {"type": "mrkdwn", "text": "*Rows*\n&lt; 5"},
+                ],
+            },
+            _section("1. Look at *the run*."),
+            {
+                "type": "context",
+                "elements": [
+                    {
+                        "type": "mrkdwn",
+                        "text": "<https://airflow.example.com/run?a=1&amp;b=2|Run> · "
+                        "<https://airflow.example.com/r|Runbook>",
+                    }
+                ],
+            },
+        ],
+    }
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def test_an_update_names_the_channels_id(far_side: FarSide, connect: Connect) -> None:
+    """chat.update refuses a channel's name."""
+    far_side.script = [POSTED]
+    chat(far_side, connect).update(MESSAGE, Posted("C0ONCALL", "1.2"))
+    body = far_side.requests[0].body
+    assert (far_side.requests[0].path, body["channel"], body["ts"]) == ("/api/chat.update", "C0ONCALL", "1.2")
+    assert body["blocks"]
+
+
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long"])
+def test_refused_blocks_are_said_in_plain_text(error: str, far_side: FarSide, connect: Connect) -> None:
+    """A page whose form is wrong is better than no page."""
+    far_side.script = [refused(error), POSTED]
+    chat(far_side, connect).post(MESSAGE, "#de-oncall")
+    body = far_side.requests[1].body
+    assert "blocks" not in body
+    assert body["text"] == (
+        "Growth ETL is late <@U0DE003> DE-MANAGER <!subteam^S0ALL>\n\n"
+        "Stuck in transform &lt;since&gt; 03:12 &amp; waiting.\n\n"
+        "<https://airflow.example.com/run?a=1&amp;b=2|Run> · <https://airflow.example.com/r|Runbook>\n\n"
+        "Owner: DE-003\nRows: &lt; 5\n\n1. Look at *the run*."
+    )
+
+
+def test_refused_metadata_is_left_out(far_side: FarSide, connect: Connect) -> None:
+    """It only helps us to find the message again."""
+    far_side.script = [refused("invalid_metadata_format"), POSTED]
+    chat(far_side, connect).post(MESSAGE, "#de-oncall")
+    assert "metadata" not in far_side.requests[1].body
+    assert "blocks" in far_side.requests[1].body
+
+
+def said(ts: str, step: str) -> dict[str, Any]:
+    payload = {"key": MESSAGE.key, "step": step}
+    return {"ts": ts, "metadata": {"event_type": "oncall_step", "event_payload": payload}}
+
+
+def test_a_message_is_found_by_its_metadata_over_pages(far_side: FarSide, connect: Connect) -> None:
+    """After an answer that was lost the channel is asked before anything is posted again."""
+    first = {"ok": True, "messages": [{"ts": "3"}, said("2", "other")]}
+    first["response_metadata"] = {"next_cursor": "more"}
+    second = {"ok": True, "messages": [said("1", MESSAGE.step)]}
+    far_side.script = [Answer(first), Answer(second)]
+    found = chat(far_side, connect).find(MESSAGE.key, MESSAGE.step, "C0ONCALL", OLDEST)
+    assert found == Posted("C0ONCALL", "1")
+    asked = far_side.requests[0]
+    assert asked.path == "/api/conversations.history"
+    sent = {**asked.query, **asked.form}
+    assert sent["oldest"] == f"{OLDEST.timestamp():.6f}"
+    assert sent["include_all_metadata"] == "1"
+    assert {**far_side.requests[1].query, **far_side.requests[1].form}["cursor"] == "more"
+
+
+def test_a_reply_is_looked_for_in_its_thread(far_side: FarSide, connect: Connect) -> None:
+    """The channel's history leaves replies out; a far side without threads may show them there."""
+    page = Answer({"ok": True, "messages": [said("2", MESSAGE.step)]})
+    far_side.script = [page, refused("unknown_method"), page]
+    slack = chat(far_side, connect)
+    for _ in range(2):
+        found = slack.find(MESSAGE.key, MESSAGE.step, "C0ONCALL", OLDEST, "1")
+        assert found == Posted("C0ONCALL", "2")
+    assert [request.path.rsplit("/")[-1] for request in far_side.requests] == [
+        "conversations.replies",
+        "conversations.replies",
+        "conversations.history",
+    ]
+
+
+@pytest.mark.parametrize("how", ["posted before", "in the connection", "listed"])
+def test_a_name_becomes_the_id_that_the_history_wants(how: str, far_side: FarSide, connect: Connect) -> None:
+    """Learned from an earlier answer, else written in the connection, else asked for."""
+    extra = {"channel_id": "C0ONCALL"} if how == "in the connection" else {}
+    slack = chat(far_side, connect, **extra)
+    if how == "posted before":
+        far_side.script = [POSTED]
+        slack.post(MESSAGE, "#de-oncall")
+    if how == "listed":
+        channels = [{"id": "C1", "name": "other"}, {"id": "C0ONCALL", "name": "de-oncall"}]
+        far_side.script = [refused("channel_not_found"), Answer({"ok": True, "channels": channels})]
+    far_side.script.append(Answer({"ok": True, "messages": [said("2", MESSAGE.step)]}))
+    assert slack.find(MESSAGE.key, MESSAGE.step, "#de-oncall", OLDEST) == Posted("C0ONCALL", "2")
+
+
+@pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "channel_not_found"])
+def test_where_the_history_may_not_be_read_nothing_is_found(
+    error: str, far_side: FarSide, connect: Connect
+) -> None:
+    """A token without that scope must still be able to post."""
+    far_side.always = refused(error)
+    assert chat(far_side, connect).find(MESSAGE.key, MESSAGE.step, "#de-oncall", OLDEST, "1") is None
+
+
+def test_a_history_that_cannot_be_read_now_is_no_answer(far_side: FarSide, connect: Connect) -> None:
+    """`Not found` would post the message twice."""
+    far_side.always = Answer({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "5"})
+    error = failing(chat(far_side, connect).find, MESSAGE.key, MESSAGE.step, "C0ONCALL", OLDEST)
+    assert error.retry_after == 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "uncertain", "retry_after"),
+    [
+        (Answer({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "7"}), DeliveryFailed, False, 7),
+        (Answer("slow down", 429, {"retry-after": "7"}), DeliveryFailed, False, 7),
+        (refused("ratelimited"), DeliveryFailed, False, None),
+        (refused("internal_error"), DeliveryFailed, True, None),
+        (refused("fatal_error"), DeliveryFailed, True, None),
+        (Answer("<html>", 503, {"Retry-After": "3"}), DeliveryFailed, True, 3),
+        (Answer("<html>welcome</html>"), DeliveryFailed, True, None),
+        (Answer([1]), DeliveryFailed, True, None),
+        (Answer({"ok": True}), DeliveryFailed, True, None),
+        (Answer(how="drop"), DeliveryFailed, True, None),
+        (Answer("<html>no</html>", 404), Rejected, False, None),
+        (refused("channel_not_found"), Rejected, False, None),
+        (refused("is_archived"), Rejected, False, None),
+        (refused("invalid_auth"), Rejected, False, None),
+    ],
+)
+def test_every_bad_answer_says_whether_to_try_again(
+    answer: Answer,
+    kind: type[DeliveryFailed],
+    uncertain: bool,
+    retry_after: float | None,
+    far_side: FarSide,
+    connect: Connect,
+) -> None:
+    """At once, after one request, and whether the message may stand in the channel."""
+    far_side.script = [answer]
+    error = failing(chat(far_side, connect).post, MESSAGE, "#de-oncall")
+    assert isinstance(error, kind)
+    assert isinstance(error, Rejected) == (kind is Rejected)
+    assert (error.uncertain, error.retry_after) == (uncertain, retry_after)
+    assert len(far_side.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (refused("not_in_channel"), "/invite the bot"),
+        (refused("invalid_auth"), "bot token (xoxb-…) into the connection's password"),
+        (refused("missing_scope", needed="chat:write"), "(needed: chat:write)"),
+    ],
+)
+def test_a_refusal_says_what_to_mend(answer: Answer, words: str, far_side: FarSide, connect: Connect) -> None:
+    """The notice on the other channel is all that the team sees of it."""
+    far_side.script = [answer]
+    error = failing(chat(far_side, connect).post, MESSAGE, "#de-oncall")
+    assert words in str(error)
+    assert "'far_side'" in str(error)
+
+
+def test_a_refused_connection_was_certainly_not_taken(connect: Connect) -> None:
+    """Nobody listens: nothing needs to be looked for in the channel."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        base_url = f"http://127.0.0.1:{taken.getsockname()[1]}/api/"
+        error = failing(
+            Slack.from_connection(connect(extra={"base_url": base_url})).post, MESSAGE, "#de-oncall"
+        )
+    assert (type(error), error.uncertain) == (DeliveryFailed, False)
+
+
+@pytest.mark.parametrize("how", ["hang", "drip"])
+def test_a_call_ends_in_time_whatever_the_server_does(how: Any, far_side: FarSide, connect: Connect) -> None:
+    """Slack's own time-out is 30 seconds, and per read."""
+    far_side.always = Answer(how=how)
+    slack = chat(far_side, connect, timeout=1)
+    slack._connected.use()
+    started = time.monotonic()
+    assert failing(slack.post, MESSAGE, "#de-oncall").uncertain
+    assert time.monotonic() - started < 4
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    far_side: FarSide, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK would send even a call to 127.0.0.1 to HTTPS_PROXY, token included."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    far_side.script = [POSTED]
+    assert chat(far_side, connect).post(MESSAGE, "#de-oncall").ts
+
+
+def test_a_wrong_connection_is_refused_in_its_own_words(connect: Connect) -> None:
+    """No token, or one that would go out unencrypted."""
+    no_token = Slack.from_connection(connect("mine", password=None))
+    assert "'mine' has no password" in str(failing(no_token.post, MESSAGE, "#c"))
+    plain = Slack.from_connection(connect("mine", extra={"base_url": "http://slack.example.com/api/"}))
+    assert "unencrypted" in str(failing(plain.post, MESSAGE, "#c"))
+
+
+def test_nothing_logs_the_token(
+    far_side: FarSide, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not on success, not on failure, not at DEBUG, not in a traceback; nor what the message says."""
+    caplog.set_level(logging.DEBUG)
+    far_side.script = [POSTED, refused(f"bad {KEY}"), Answer(how="drop"), Answer("x", 500)]
+    slack = chat(far_side, connect)
+    slack.post(MESSAGE, "#de-oncall")
+    told = ""
+    for _ in range(3):
+        try:
+            slack.post(MESSAGE, "#de-oncall")
+        except DeliveryFailed as error:
+            told += "".join(traceback.format_exception(error)) + repr(error)
+    assert "bad ***" in told
+    assert KEY not in caplog.text + told
+    assert "Stuck in transform" not in caplog.text
+
+
+def test_the_end_of_long_steps_gives_way_to_a_link() -> None:
+    """Slack refuses a message that is too long; the runbook has the rest."""
+    long = replace(MESSAGE, steps="\n\n".join(f"{n}. " + "step " * 40 for n in range(200)))
+    blocks = slack_blocks.blocks(long)
+    assert size(blocks) <= 13_000
+    texts = [block["text"]["text"] for block in blocks if block["type"] == "section" and "text" in block]
+    assert texts[-1] == "… the rest of the steps is in <https://airflow.example.com/r|Runbook>"
+    assert texts[2].startswith("0. step")
+    assert blocks[-1]["type"] == "context"
+
+
+TEXTS = st.text(alphabet="a<>&| \n`*é", max_size=60).map(lambda text: text * 90)
+
+
+@given(TEXTS, TEXTS, TEXTS, TEXTS, st.integers(0, 30))
+def test_no_message_breaks_slacks_limits(title: str, summary: str, value: str, steps: str, many: int) -> None:
+    """Whatever is said, it is said within the limits, and mentions nobody by accident."""
+    message = Message(
+        key="k",
+        step="s",
+        title=title,
+        summary=summary,
+        facts=((value[:100], value),) * many,
+        steps=steps,
+        links=((title[:50], "https://x/?" + "q" * 300),) * many,
+        recipients=(Recipient("someone " * 30),) * many,
+    )
+    blocks = slack_blocks.blocks(message)
+    assert size(blocks) <= 13_000
+    assert len(blocks) <= 50
+    for block in blocks:
+        for part in [block.get("text"), *block.get("fields", []), *block.get("elements", [])]:
+            assert part is None or 0 < len(part["text"]) <= (150 if part["type"] == "plain_text" else 3_000)
+    assert len(slack_blocks.plain_text(message)) <= 4_000
