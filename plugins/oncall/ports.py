@@ -7,10 +7,18 @@ Adapters raise `DeliveryFailed` (may be tried again; `uncertain=True` when the f
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from oncall.core.facts import Dag, Facts, Task, Usual
+from oncall.core.incident import Channel, Incident, Op, Plan
 from oncall.core.message import Message
+from oncall.core.promise import Pipeline
+
+# One report on one day: (dag_id, report date).
+Which = tuple[str, dt.date]
 
 
 @dataclass(frozen=True)
@@ -86,3 +94,124 @@ class Chat(Protocol):
         ...
 
     def update(self, message: Message, posted: Posted) -> None: ...
+
+
+class World(Protocol):
+    """What the warehouse says: publications, upstream loads, failed checks."""
+
+    def read(self, wanted: Sequence[tuple[Pipeline, dt.date]]) -> Mapping[Which, Facts]:
+        """Facts of each wanted report (publication, loads, failed checks, changed_since). Raises Unreadable."""
+        ...
+
+    def stale(self, pipelines: Sequence[Pipeline], since: dt.date) -> Sequence[Which]:
+        """Published reports from `since` on whose upstream was loaded again after the publication."""
+        ...
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One thing owed to one channel. `state`: owed, accepted (the far side has a request), done, cancelled.
+
+    `attempts` counts the claims: above 1, an earlier try may have reached the far side. `posted` is where a chat
+    message stands.
+    """
+
+    id: int
+    key: str
+    step: str
+    channel: Channel
+    op: Op
+    alias: str
+    user: str
+    message: Message
+    state: str
+    attempts: int
+    request_id: str
+    owed_at: dt.datetime
+    done_at: dt.datetime | None = None
+    posted: Posted | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A promise made to be broken: another due time for one pipeline and report date, marked DRILL."""
+
+    name: str
+    dag_id: str
+    report_date: dt.date
+    warn_at: dt.datetime
+    due_at: dt.datetime
+    started_by: str = ""
+
+
+class Desk(Protocol):
+    """The store while one look decides: nobody else decides at the same time."""
+
+    def incidents(self) -> list[Incident]:
+        """The open ones and those resolved within two days."""
+        ...
+
+    def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
+        """All that was ever owed for these keys, in the order it was owed."""
+        ...
+
+    def record(self, plan: Plan, at: dt.datetime) -> None:
+        """Write incidents, what is owed (what is owed already stays as it is), events; cancel unsent pages."""
+        ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Incidents and deliveries as one store has them, to carry over to another."""
+
+    incidents: tuple[Incident, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+
+
+class Store(Protocol):
+    """What must survive: incidents, the outbox, who said what. Raises Unreadable when it cannot be reached."""
+
+    def deciding(self) -> AbstractContextManager[Desk]: ...
+
+    def claim(self, channel: Channel, at: dt.datetime, lease: dt.timedelta) -> Delivery | None:
+        """The most urgent delivery that is due, for this caller alone until the lease ends."""
+        ...
+
+    def accepted(self, delivery: Delivery, request_id: str, again_at: dt.datetime) -> None: ...
+
+    def done(self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None) -> None: ...
+
+    def failed(self, delivery: Delivery, reason: str, again_at: dt.datetime) -> None: ...
+
+    def thread(self, key: str) -> Posted | None:
+        """Where the incident's chat thread begins; None before its first message was posted."""
+        ...
+
+    def recall(self, name: str) -> str | None: ...
+
+    def remember(self, name: str, value: str) -> None: ...
+
+    def drills(self, at: dt.datetime) -> Sequence[Drill]:
+        """Those begun within the last day."""
+        ...
+
+    def snapshot(self) -> Snapshot: ...
+
+    def restore(self, snapshot: Snapshot) -> None: ...
+
+
+class Runs(Protocol):
+    """What the tasks said of themselves (their callbacks wrote it down)."""
+
+    def tasks(self, wanted: Sequence[Which]) -> Mapping[Which, tuple[Task, ...]]:
+        """The tasks of the newest run for each report and day, in the order they started."""
+        ...
+
+    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
+        """Reports and days whose newest run has a task failed for good."""
+        ...
+
+    def usual(self, since: dt.date) -> Mapping[str, Usual]: ...
+
+    def dags(self) -> Mapping[str, Dag]: ...

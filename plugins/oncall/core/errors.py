@@ -1,10 +1,10 @@
 """The one error tree.
 
-    OncallError
-    ├── ConfigError        a file of `include/` is wrong; carries every Problem found
-    ├── DeliveryFailed     the far side did not take a message; may be tried again
-    │   └── Rejected       the far side refused it for good: the same call will fail again
-    └── Unreadable         a source of facts (warehouse, Airflow, oncall_db) cannot be read now
+OncallError
+├── ConfigError        a file of `include/` is wrong; carries every Problem found
+├── DeliveryFailed     the far side did not take a message; may be tried again
+│   └── Rejected       the far side refused it for good: the same call will fail again
+└── Unreadable         a source of facts (warehouse, Airflow, oncall_db) cannot be read now
 """
 
 from __future__ import annotations

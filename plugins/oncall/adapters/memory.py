@@ -1,0 +1,151 @@
+"""The store in this process's memory: what the watcher pages from while `oncall_db` is down. Forgets at its end."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import RLock
+
+from oncall.adapters.oncall_db import urgency
+from oncall.core.incident import Channel, Event, Incident, Owed, Plan
+from oncall.ports import Delivery, Drill, Posted, Snapshot
+
+
+@dataclass
+class _Slot:
+    """A delivery and when it may be claimed."""
+
+    delivery: Delivery
+    urgency: int
+    next_at: dt.datetime
+    lease_until: dt.datetime | None = None
+
+
+@dataclass
+class MemoryStore:
+    """Implements `Store` and `Desk`. `tries` is what a new delivery has behind it: with 1 the chat's history is asked
+    before the first post, because another process may have posted before the database went away."""
+
+    tries: int = 0
+    incidents_by_key: dict[str, Incident] = field(default_factory=dict)
+    slots: dict[tuple[str, str, str], _Slot] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    begun: list[Drill] = field(default_factory=list)
+    _lock: RLock = field(default_factory=RLock)
+
+    @contextmanager
+    def deciding(self) -> Iterator[MemoryStore]:
+        with self._lock:
+            yield self
+
+    def incidents(self) -> list[Incident]:
+        return sorted(self.incidents_by_key.values(), key=lambda i: (i.opened_at, i.key))
+
+    def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
+        return {
+            key: [slot.delivery for slot in self.slots.values() if slot.delivery.key == key] for key in keys
+        }
+
+    def record(self, plan: Plan, at: dt.datetime) -> None:
+        for incident in plan.incidents:
+            self.incidents_by_key[incident.key] = incident
+        for slot in self.slots.values():
+            one = slot.delivery
+            unsent = one.state == "owed" and one.attempts <= self.tries
+            if one.key in plan.cancelled and one.op in ("page", "note") and unsent:
+                slot.delivery = replace(one, state="cancelled")
+        for owed in plan.owed:
+            self._owe(owed, at)
+        self.events += plan.events
+
+    def _owe(self, owed: Owed, at: dt.datetime) -> None:
+        delivery = Delivery(
+            id=len(self.slots) + 1,
+            key=owed.key,
+            step=owed.step,
+            channel=owed.channel,
+            op=owed.op,
+            alias=owed.alias,
+            user=owed.user,
+            message=owed.message,
+            state="owed",
+            attempts=self.tries,
+            request_id="",
+            owed_at=at,
+        )
+        self.slots.setdefault((owed.key, owed.step, owed.channel), _Slot(delivery, urgency(owed), at))
+
+    def claim(self, channel: Channel, at: dt.datetime, lease: dt.timedelta) -> Delivery | None:
+        with self._lock:
+            free = [slot for slot in self.slots.values() if self._free(slot, channel, at)]
+            if not free:
+                return None
+            slot = min(free, key=lambda each: (each.urgency, each.delivery.id))
+            slot.lease_until = at + lease
+            slot.delivery = replace(slot.delivery, attempts=slot.delivery.attempts + 1)
+            return slot.delivery
+
+    def _free(self, slot: _Slot, channel: Channel, at: dt.datetime) -> bool:
+        one = slot.delivery
+        if one.channel != channel or one.state not in ("owed", "accepted") or slot.next_at > at:
+            return False
+        if slot.lease_until is not None and slot.lease_until > at:
+            return False
+        return channel == "pager" or not any(
+            other.delivery.key == one.key
+            and other.delivery.channel == "chat"
+            and other.delivery.id < one.id
+            and other.delivery.state in ("owed", "accepted")
+            for other in self.slots.values()
+        )
+
+    def accepted(self, delivery: Delivery, request_id: str, again_at: dt.datetime) -> None:
+        self._settle(delivery, again_at, state="accepted", request_id=request_id)
+
+    def done(self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None) -> None:
+        self._settle(delivery, at, state="done", done_at=at, posted=posted, error="")
+
+    def failed(self, delivery: Delivery, reason: str, again_at: dt.datetime) -> None:
+        self._settle(delivery, again_at, state="owed", request_id="", error=reason)
+
+    def _settle(self, delivery: Delivery, next_at: dt.datetime, **values: object) -> None:
+        with self._lock:
+            slot = self.slots[delivery.key, delivery.step, delivery.channel]
+            if slot.delivery.state != "cancelled":
+                slot.delivery = replace(slot.delivery, **values)  # type: ignore[arg-type]
+                slot.next_at, slot.lease_until = next_at, None
+
+    def thread(self, key: str) -> Posted | None:
+        posts = [
+            slot.delivery for slot in self.slots.values() if slot.delivery.key == key and slot.delivery.posted
+        ]
+        return min(posts, key=lambda each: each.id).posted if posts else None
+
+    def recall(self, name: str) -> str | None:
+        return self.notes.get(name)
+
+    def remember(self, name: str, value: str) -> None:
+        self.notes[name] = value
+
+    def drills(self, at: dt.datetime) -> Sequence[Drill]:
+        return list(self.begun)
+
+    def snapshot(self) -> Snapshot:
+        with self._lock:
+            return Snapshot(tuple(self.incidents()), tuple(slot.delivery for slot in self.slots.values()))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become what another store was."""
+        with self._lock:
+            self.incidents_by_key = {incident.key: incident for incident in snapshot.incidents}
+            self.slots = {
+                (one.key, one.step, one.channel): _Slot(
+                    one,
+                    urgency(Owed(one.key, one.step, one.channel, one.op, one.message, one.alias)),
+                    one.owed_at,
+                )
+                for one in snapshot.deliveries
+            }

@@ -1,0 +1,249 @@
+"""The store in PostgreSQL (`oncall_db`): incidents, the outbox, what tasks said of themselves. No rules in here."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2.extensions
+from psycopg2.extras import execute_values
+
+from oncall.adapters.postgres import Connect, Link
+from oncall.core.incident import Channel, Incident, Owed, Plan
+from oncall.core.message import Message, Recipient
+from oncall.ports import Delivery, Drill, Posted, Snapshot
+
+SCHEMA = Path(__file__).with_name("oncall_db.sql")
+LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
+KEEP_RESOLVED = dt.timedelta(days=2)
+
+_INCIDENT = [f.name for f in dataclasses.fields(Incident)]
+_SETS = ", ".join(f'"{name}" = excluded."{name}"' for name in _INCIDENT)
+_COLUMNS = ", ".join(f'"{name}"' for name in _INCIDENT)
+_DELIVERY = """id, key, step, channel, op, alias, "user", message, state, attempts, request_id, owed_at, done_at,
+    channel_id, ts, error"""
+
+
+class OncallDb:
+    """Implements `Store`. Not for use by two threads at once: make one per thread from the same `connect`."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = Link(connect, "oncall_db")
+
+    def install(self) -> None:
+        """Create the schema where it is missing. Two processes may do it at once."""
+        with self._link.cursor() as cursor:
+            cursor.execute("select to_regclass('oncall.memory')")
+            if cursor.fetchone() == (None,):
+                cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+                cursor.execute(SCHEMA.read_text())
+
+    @contextmanager
+    def deciding(self) -> Iterator[PostgresDesk]:
+        with self._link.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+            yield PostgresDesk(cursor)
+
+    def claim(self, channel: Channel, at: dt.datetime, lease: dt.timedelta) -> Delivery | None:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                f"""
+                update oncall.deliveries set lease_until = %(until)s, attempts = attempts + 1
+                where id = (
+                    select d.id from oncall.deliveries d
+                    where d.channel = %(channel)s and d.state in ('owed', 'accepted') and d.next_at <= %(at)s
+                      and (d.lease_until is null or d.lease_until <= %(at)s)
+                      and not exists (  -- a thread is told in order, and begins with one message only
+                        select 1 from oncall.deliveries earlier
+                        where d.channel = 'chat' and earlier.channel = 'chat' and earlier.key = d.key
+                          and earlier.id < d.id and earlier.state in ('owed', 'accepted'))
+                    order by d.urgency, d.id
+                    limit 1 for update skip locked)
+                returning {_DELIVERY}
+                """,
+                {"channel": channel, "at": at, "until": at + lease},
+            )
+            row = cursor.fetchone()
+        return _delivery(row) if row else None
+
+    def accepted(self, delivery: Delivery, request_id: str, again_at: dt.datetime) -> None:
+        self._settle(delivery, state="accepted", request_id=request_id, next_at=again_at)
+
+    def done(self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None) -> None:
+        where = {"channel_id": posted.channel_id, "ts": posted.ts} if posted else {}
+        self._settle(delivery, state="done", done_at=at, error="", **where)
+
+    def failed(self, delivery: Delivery, reason: str, again_at: dt.datetime) -> None:
+        self._settle(delivery, state="owed", request_id="", error=reason[:500], next_at=again_at)
+
+    def _settle(self, delivery: Delivery, **values: Any) -> None:
+        sets = ", ".join(f"{name} = %({name})s" for name in values)
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                f"update oncall.deliveries set {sets}, lease_until = null where id = %(id)s and state <> 'cancelled'",
+                {**values, "id": delivery.id},
+            )
+
+    def thread(self, key: str) -> Posted | None:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select channel_id, ts from oncall.deliveries where key = %s and channel = 'chat' and op = 'post'"
+                " and ts <> '' order by id limit 1",
+                (key,),
+            )
+            row = cursor.fetchone()
+        return Posted(*row) if row else None
+
+    def recall(self, name: str) -> str | None:
+        with self._link.cursor() as cursor:
+            cursor.execute("select value from oncall.memory where name = %s", (name,))
+            row = cursor.fetchone()
+        return row[0] if row else None
+
+    def remember(self, name: str, value: str) -> None:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.memory (name, value) values (%s, %s) on conflict (name) do update"
+                " set value = excluded.value, changed_at = now()",
+                (name, value),
+            )
+
+    def drills(self, at: dt.datetime) -> Sequence[Drill]:
+        """Those begun within the last day."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select name, dag_id, report_date, warn_at, due_at, started_by from oncall.drills"
+                " where started_at > %s order by started_at",
+                (at - dt.timedelta(days=1),),
+            )
+            return [Drill(*row) for row in cursor.fetchall()]
+
+    def start_drill(self, drill: Drill) -> None:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.drills (name, dag_id, report_date, warn_at, due_at, started_by)"
+                " values (%s, %s, %s, %s, %s, %s)",
+                dataclasses.astuple(drill),
+            )
+
+    def snapshot(self) -> Snapshot:
+        with self.deciding() as desk:
+            incidents = desk.incidents()
+            said = desk.said([incident.key for incident in incidents])
+        return Snapshot(tuple(incidents), tuple(each for some in said.values() for each in some))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take in what was decided and sent while this store could not be reached."""
+        with self.deciding() as desk:
+            desk.record(Plan(incidents=snapshot.incidents), dt.datetime.now(dt.UTC))
+            for each in snapshot.deliveries:
+                desk.take_in(each)
+
+
+class PostgresDesk:
+    """Implements `Desk` inside the transaction that holds the lock."""
+
+    def __init__(self, cursor: psycopg2.extensions.cursor) -> None:
+        self._cursor = cursor
+
+    def incidents(self) -> list[Incident]:
+        self._cursor.execute(
+            f"select {_COLUMNS} from oncall.incidents where resolved_at is null or resolved_at > now() - %s"
+            " order by opened_at, key",
+            (KEEP_RESOLVED,),
+        )
+        return [_incident(row) for row in self._cursor.fetchall()]
+
+    def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
+        self._cursor.execute(
+            f"select {_DELIVERY} from oncall.deliveries where key = any(%s) order by id", (list(keys),)
+        )
+        said: dict[str, list[Delivery]] = {key: [] for key in keys}
+        for delivery in map(_delivery, self._cursor.fetchall()):
+            said[delivery.key].append(delivery)
+        return said
+
+    def record(self, plan: Plan, at: dt.datetime) -> None:
+        for incident in plan.incidents:
+            self._save(incident)
+        for key in plan.cancelled:
+            self._cursor.execute(
+                "update oncall.deliveries set state = 'cancelled' where key = %s and op in ('page', 'note')"
+                " and state = 'owed' and attempts = 0",
+                (key,),
+            )
+        for owed in plan.owed:
+            self._owe(owed, at)
+        if plan.events:
+            rows = [(event.key, event.at, event.what) for event in plan.events]
+            execute_values(self._cursor, "insert into oncall.events (key, at, what) values %s", rows)
+
+    def take_in(self, delivery: Delivery) -> None:
+        """A delivery as another store has it; one that is done there is done here too."""
+        self._owe(Owed(*(getattr(delivery, f.name) for f in dataclasses.fields(Owed))), delivery.owed_at)
+        if delivery.state in ("done", "cancelled"):
+            posted = delivery.posted or Posted("", "")
+            self._cursor.execute(
+                "update oncall.deliveries set state = %s, done_at = %s, channel_id = %s, ts = %s"
+                " where key = %s and step = %s and channel = %s and state in ('owed', 'accepted')",
+                (delivery.state, delivery.done_at, posted.channel_id, posted.ts,
+                 delivery.key, delivery.step, delivery.channel),
+            )  # fmt: skip
+
+    def _save(self, incident: Incident) -> None:
+        values = {name: _plain(getattr(incident, name)) for name in _INCIDENT}
+        self._cursor.execute(
+            f"insert into oncall.incidents ({_COLUMNS}) values ({', '.join(f'%({n})s' for n in _INCIDENT)})"
+            f" on conflict (key) do update set {_SETS}",
+            values,
+        )
+
+    def _owe(self, owed: Owed, at: dt.datetime) -> None:
+        self._cursor.execute(
+            'insert into oncall.deliveries (key, step, channel, op, alias, "user", message, urgency, owed_at, next_at)'
+            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (key, step, channel) do nothing",
+            (
+                owed.key, owed.step, owed.channel, owed.op, owed.alias, owed.user,
+                json.dumps(dataclasses.asdict(owed.message)), urgency(owed), at, at,
+            ),
+        )  # fmt: skip
+
+
+def urgency(owed: Owed) -> int:
+    """Smaller goes first: pages before closes and notes, P1 before P3. Threads keep their own order."""
+    if owed.channel == "chat":
+        return int(owed.message.priority[1:])
+    return int(owed.message.priority[1:]) if owed.op == "page" else 9
+
+
+def message_from(stored: Mapping[str, Any]) -> Message:
+    """The message that `dataclasses.asdict` and JSON took apart."""
+    fields = dict(stored)
+    fields["recipients"] = tuple(Recipient(**each) for each in fields["recipients"])
+    for name in ("facts", "links"):
+        fields[name] = tuple((label, value) for label, value in fields[name])
+    fields["tags"] = tuple(fields["tags"])
+    return Message(**fields)
+
+
+def _delivery(row: tuple[Any, ...]) -> Delivery:
+    *plain, channel_id, ts, error = row
+    plain[7] = message_from(plain[7])
+    return Delivery(*plain, Posted(channel_id, ts) if ts else None, error)
+
+
+def _incident(row: tuple[Any, ...]) -> Incident:
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in zip(_INCIDENT, row, strict=True)
+    }
+    return Incident(**values)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,70 @@
+"""A PostgreSQL connection made from an Airflow connection, with bounded waits. Knows no table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import psycopg2
+import psycopg2.extensions
+
+from oncall.core.errors import Unreadable
+
+CONNECT_SECONDS = 3
+STATEMENT_MS = 5_000
+
+Connect = Callable[[], psycopg2.extensions.connection]
+
+
+def connect_by(conn_id: str) -> Connect:
+    """Read the Airflow connection now (in the caller's thread); the result opens connections from any thread.
+
+    Goes through the provider's PostgresHook, so that every extra of the connection (sslmode, …) counts.
+    """
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from airflow.sdk import BaseHook
+
+    connection = BaseHook.get_connection(conn_id)
+    connection.extra = json.dumps({"connect_timeout": CONNECT_SECONDS, **connection.extra_dejson})
+    hook = PostgresHook(connection=connection, options=f"-c statement_timeout={STATEMENT_MS}")
+    return cast(Connect, hook.get_conn)
+
+
+def connect_to(dsn: str) -> Connect:
+    """The same for a plain DSN (the command line, tests)."""
+    return lambda: psycopg2.connect(
+        dsn, connect_timeout=CONNECT_SECONDS, options=f"-c statement_timeout={STATEMENT_MS}"
+    )
+
+
+class Link:
+    """One lazily opened connection, opened anew after an error. Use one per thread."""
+
+    def __init__(self, connect: Connect, name: str) -> None:
+        self._connect, self._name = connect, name
+        self._connection: psycopg2.extensions.connection | None = None
+
+    @contextmanager
+    def cursor(self) -> Iterator[psycopg2.extensions.cursor]:
+        """A cursor in one transaction. Raises Unreadable, naming the connection, when PostgreSQL cannot answer."""
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = self._connect()
+            with self._connection, self._connection.cursor() as cursor:
+                yield cursor
+        except psycopg2.Error as error:
+            self.close()
+            raise Unreadable(f"{self._name}: {_first_line(error)}") from error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _first_line(error: Exception) -> str:
+    """What PostgreSQL said, without the connection string that psycopg2 may append."""
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__

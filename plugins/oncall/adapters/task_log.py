@@ -1,0 +1,138 @@
+"""What the pipelines' tasks said of themselves, in `oncall_db`: written by their callbacks, read by every look."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from oncall.adapters.postgres import Connect, Link
+from oncall.core.facts import Dag, Task, TaskState, Usual
+from oncall.ports import Which
+
+ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
+
+
+class TaskLog:
+    """Implements `Runs`, and the writing side. Not for use by two threads at once."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = Link(connect, "oncall_db")
+
+    def write(
+        self,
+        dag_id: str,
+        run_id: str,
+        report_date: dt.date,
+        task_id: str,
+        state: TaskState,
+        at: dt.datetime,
+        *,
+        try_number: int = 1,
+        error: str = "",
+        log_url: str = "",
+    ) -> None:
+        """Note that a task is in this state since `at`. A new try starts its clock anew."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                """
+                insert into oncall.tasks as t
+                    (dag_id, run_id, task_id, report_date, state, try_number, started_at, ended_at, error, log_url)
+                values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s, %(at)s,
+                        %(ended_at)s, %(error)s, %(log_url)s)
+                on conflict (dag_id, run_id, task_id) do update set
+                    state = excluded.state, error = excluded.error, log_url = excluded.log_url,
+                    ended_at = excluded.ended_at, try_number = excluded.try_number, report_date = excluded.report_date,
+                    started_at = case when excluded.state = 'running'
+                                       and (t.try_number <> excluded.try_number or t.ended_at is not null)
+                                      then excluded.started_at else t.started_at end
+                """,
+                {
+                    "dag_id": dag_id,
+                    "run_id": run_id,
+                    "task_id": task_id,
+                    "report_date": report_date,
+                    "state": state,
+                    "try_number": try_number,
+                    "at": at,
+                    "ended_at": None if state == "running" else at,
+                    "error": error[:1000],
+                    "log_url": log_url,
+                },
+            )
+
+    def tasks(self, wanted: Sequence[Which]) -> Mapping[Which, tuple[Task, ...]]:
+        found: dict[Which, list[Task]] = {which: [] for which in wanted}
+        if not wanted:
+            return {}
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                """
+                select t.dag_id, t.report_date, t.task_id, t.state, t.started_at, t.ended_at, t.run_id, t.error,
+                       t.log_url
+                from oncall.tasks t
+                where (t.dag_id, t.report_date) in %s
+                  and t.run_id = (select n.run_id from oncall.tasks n
+                                  where n.dag_id = t.dag_id and n.report_date = t.report_date
+                                  order by n.started_at desc limit 1)
+                order by t.started_at, t.ended_at nulls last
+                """,
+                (tuple(wanted),),
+            )
+            for dag_id, date, *rest in cursor.fetchall():
+                found[dag_id, date].append(Task(*rest))
+        return {which: tuple(tasks) for which, tasks in found.items()}
+
+    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                """
+                select distinct t.dag_id, t.report_date from oncall.tasks t
+                where t.state = 'failed' and t.ended_at >= %s
+                  and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
+                                  and n.report_date = t.report_date and n.started_at > t.ended_at
+                                  and n.task_id = t.task_id and n.state <> 'failed')
+                """,
+                (since,),
+            )
+            return list(cursor.fetchall())
+
+    def usual(self, since: dt.date) -> Mapping[str, Usual]:
+        """Per DAG, of the report dates from `since` on: p90 of the seconds still to go, median of a task's own."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                """
+                with done as (
+                    select dag_id, run_id, max(ended_at) as ended_at from oncall.tasks
+                    where report_date >= %s and task_id = 'publish' and state = 'success'
+                    group by dag_id, run_id)
+                select t.dag_id, t.task_id, count(*),
+                    percentile_cont(0.9) within group (order by extract(epoch from done.ended_at - t.started_at)),
+                    percentile_cont(0.5) within group (order by extract(epoch from t.ended_at - t.started_at))
+                from oncall.tasks t join done using (dag_id, run_id)
+                where t.state = 'success' and t.task_id <> 'wait_for_upstream' group by t.dag_id, t.task_id
+                """,
+                (since,),
+            )
+            usual: dict[str, Usual] = {}
+            for dag_id, task_id, days, remaining, duration in cursor.fetchall():
+                if days >= ENOUGH_DAYS:
+                    of_dag = usual.setdefault(dag_id, Usual({}, {}))
+                    of_dag.remaining[task_id] = float(remaining)
+                    of_dag.duration[task_id] = float(duration)
+            return usual
+
+    def see_dag(self, dag_id: str, dag: Dag) -> None:
+        """Note what Airflow says of a DAG. An import error stays until the DAG was parsed again."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.dags (dag_id, seen_at, paused, missing, import_error, running)"
+                " values (%s, %s, %s, %s, %s, %s) on conflict (dag_id) do update set seen_at = excluded.seen_at,"
+                " paused = excluded.paused, missing = excluded.missing, import_error = excluded.import_error,"
+                " running = excluded.running",
+                (dag_id, dag.seen_at, dag.paused, dag.missing, dag.import_error, dag.running),
+            )
+
+    def dags(self) -> Mapping[str, Dag]:
+        with self._link.cursor() as cursor:
+            cursor.execute("select dag_id, seen_at, paused, missing, import_error, running from oncall.dags")
+            return {dag_id: Dag(*rest) for dag_id, *rest in cursor.fetchall()}

@@ -1,0 +1,108 @@
+"""What was seen of the world for one report on one day. Only what was read: no judgement, no clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Literal
+
+# A load with fewer rows than this share of the median of its last loads is partial (DESIGN part 6).
+PARTIAL_SHARE = 0.5
+
+TaskState = Literal["running", "success", "up_for_retry", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Load:
+    """The latest load of one upstream table for one business day; `loaded_at` is None when there is none.
+
+    `median` is the median row count of the last 7 earlier loads of that table (None: no earlier load);
+    `expected_at` is when they usually arrive, on this day.
+    """
+
+    table: str
+    loaded_at: dt.datetime | None = None
+    rows: int | None = None
+    median: float | None = None
+    expected_at: dt.datetime | None = None
+
+    @property
+    def state(self) -> Literal["fresh", "late", "partial"]:
+        if self.loaded_at is None:
+            return "late"
+        thin = self.median is not None and (self.rows or 0) < PARTIAL_SHARE * self.median
+        return "partial" if thin else "fresh"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The row that says a report is complete and visible. `first_at` judges the promise, `at` the staleness."""
+
+    first_at: dt.datetime
+    at: dt.datetime
+    run_id: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that withheld the publication."""
+
+    name: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of the newest run for the report date, as its callbacks recorded it."""
+
+    task_id: str
+    state: TaskState
+    started_at: dt.datetime
+    ended_at: dt.datetime | None = None
+    run_id: str = ""
+    error: str = ""
+    log_url: str = ""
+
+
+@dataclass(frozen=True)
+class Dag:
+    """What Airflow said of the DAG when it was last asked (`seen_at`); None means it could not be told."""
+
+    seen_at: dt.datetime
+    paused: bool | None = None
+    missing: bool = False
+    import_error: str = ""
+    running: int | None = None
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Of the last 28 days: p90 seconds still to go from a task's start, and the median seconds of a task."""
+
+    remaining: dict[str, float] = field(default_factory=dict)
+    duration: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was seen for one report and day.
+
+    `unreadable` names each source that could not be read, and why; `blind` says that the warehouse is among them, so
+    that nothing is known of the publication. `changed_since` are the loads newer than the publication.
+    """
+
+    publication: Publication | None = None
+    loads: tuple[Load, ...] = ()
+    failed_checks: tuple[FailedCheck, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    dag: Dag | None = None
+    usual: Usual = Usual()
+    changed_since: tuple[Load, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    blind: bool = False
+
+    @property
+    def late_loads(self) -> tuple[Load, ...]:
+        return tuple(load for load in self.loads if load.state != "fresh")

@@ -1,0 +1,67 @@
+"""Notices about the on-call system itself: a channel that fails, a configuration that is broken."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from oncall.core.errors import Problem
+from oncall.core.incident import Channel, Owed
+from oncall.core.message import Message
+from oncall.core.rota import who_is_on_call
+from oncall.core.wording import Scene, span
+
+NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
+OTHER: dict[Channel, Channel] = {"pager": "chat", "chat": "pager"}
+MOST_PROBLEMS = 20
+
+
+def channel_down(scene: Scene, channel: Channel, since: dt.datetime, reason: str) -> Owed:
+    """Say on the other channel that this one fails."""
+    still = "Until then nobody is woken: watch this channel." if channel == "pager" else "Pages still go out."
+    title = f"{NAMES[channel]} cannot be reached since {scene.clock(since)}"
+    return _about_channel(scene, channel, f"down:{since.isoformat()}", title, [reason, still], "P2")
+
+
+def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Owed:
+    gone = span((scene.at - since).total_seconds())
+    title = f"{NAMES[channel]} can be reached again after {gone}"
+    return _about_channel(
+        scene, channel, f"back:{since.isoformat()}", title, ["What was owed is being sent."], "P5"
+    )
+
+
+def configuration_broken(scene: Scene, problems: Sequence[Problem], digest: str) -> Owed:
+    title = f"The on-call configuration is broken: {len(problems)} problem{'s' * (len(problems) != 1)}"
+    lines = ["The last good one stays in force.", *(f"• {problem}" for problem in problems[:MOST_PROBLEMS])]
+    return _chat(scene, "configuration", f"broken:{digest}", title, lines)
+
+
+def configuration_mended(scene: Scene, digest: str) -> Owed:
+    return _chat(
+        scene, "configuration", f"mended:{digest}", "The on-call configuration is in order again", []
+    )
+
+
+def _about_channel(
+    scene: Scene, channel: Channel, step: str, title: str, lines: Sequence[str], priority: str
+) -> Owed:
+    primary = who_is_on_call(scene.roster, scene.at).primary
+    message = Message(
+        key=f"channel-{channel}",
+        step=step,
+        title=title,
+        summary="\n".join(lines),
+        links=(("On-call page", scene.links.oncall()),),
+        priority=priority,
+        recipients=(scene.roster.recipient(primary),) if primary else (),
+        tags=("oncall", "channel"),
+    )
+    if channel == "chat":
+        return Owed(message.key, step, "pager", "page", message, message.alias)
+    return Owed(message.key, step, "chat", "post", message)
+
+
+def _chat(scene: Scene, key: str, step: str, title: str, lines: Sequence[str]) -> Owed:
+    links = (("On-call page", scene.links.oncall()),)
+    return Owed(key, step, "chat", "post", Message(key, step, title, "\n".join(lines), links=links))

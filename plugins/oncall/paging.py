@@ -1,0 +1,218 @@
+"""The use case: read the world, judge the promises, decide what each incident needs, write it down, send it.
+
+`look` decides and records; `send` delivers what is owed on one channel; `hear` learns who acknowledged. They may run
+in any process, any number of times, at once: the store makes every step reach every channel once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from oncall.config import Setup
+from oncall.core.decide import decide
+from oncall.core.errors import Unreadable
+from oncall.core.facts import Facts
+from oncall.core.plan import Case, acknowledge, next_instant
+from oncall.core.promise import Pipeline, due_at, last_due, warn_at
+from oncall.core.verdict import Judged, judge
+from oncall.core.wording import Links, Scene
+from oncall.ports import Desk, Drill, Pager, Runs, Store, Which, World
+
+log = structlog.get_logger(__name__)
+
+FAILURES_SINCE = dt.timedelta(hours=24)
+HISTORY_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A report and day to judge; a drill brings its own instants."""
+
+    pipeline: Pipeline
+    report_date: dt.date
+    drill: Drill | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look saw. `next_at`: the instant the next look must not miss."""
+
+    judged: tuple[Judged, ...]
+    cases: tuple[Case, ...]
+    next_at: dt.datetime | None
+    unreadable: tuple[str, ...] = ()
+
+
+def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at: dt.datetime) -> Look:
+    """Read, judge, decide, record. Raises Unreadable only when the store itself cannot be reached."""
+    scene = Scene(setup.roster, links, at)
+    since = _watching_since(store, at)
+    with store.deciding() as desk:
+        open_ones = [i for i in desk.incidents() if i.open]
+    failed, trouble = _failed(runs, at)
+    drills = store.drills(at)
+    wanted = candidates(
+        setup, at, drills, [(i.dag_id, i.report_date) for i in open_ones if not i.drill], failed
+    )
+    wanted += _stale(setup, world, at, wanted)
+    judged = see(setup, world, runs, wanted, at)
+    with store.deciding() as desk:
+        plan, cases = decide(judged, desk.incidents(), lambda keys: _said(desk, keys), scene, since)
+        desk.record(plan, at)
+    for event in plan.events:
+        log.info("oncall.event", key=event.key, what=event.what)
+    instants = [next_instant(case, scene) for case in cases]
+    instants += [i for one in judged for i in (one.warn, one.last_chance, one.due) if i and i > at]
+    return Look(tuple(judged), cases, min((i for i in instants if i), default=None), trouble)
+
+
+def candidates(
+    setup: Setup,
+    at: dt.datetime,
+    drills: Sequence[Drill],
+    open_ones: Sequence[Which],
+    failed: Sequence[Which],
+) -> list[Wanted]:
+    """Every report and day worth judging now: last due, next due, whatever is open, failed or a drill."""
+    wanted: dict[Which, Wanted] = {}
+    for pipeline in setup.pipelines.values():
+        if pipeline.promise:
+            last = last_due(pipeline.promise, at, setup.roster.tz)
+            for date in (last, last + dt.timedelta(days=1)):
+                wanted[pipeline.dag_id, date] = Wanted(pipeline, date)
+    drilled = {(drill.dag_id, drill.report_date) for drill in drills}
+    for dag_id, date in (*open_ones, *failed):
+        if dag_id in setup.pipelines and (dag_id, date) not in drilled:
+            wanted.setdefault((dag_id, date), Wanted(setup.pipelines[dag_id], date))
+    order = {dag_id: number for number, dag_id in enumerate(setup.pipelines)}
+    known = sorted(wanted.values(), key=lambda w: (w.report_date, order[w.pipeline.dag_id]))
+    return known + [
+        Wanted(setup.pipelines[drill.dag_id], drill.report_date, drill)
+        for drill in drills
+        if drill.dag_id in setup.pipelines
+    ]
+
+
+def see(setup: Setup, world: World, runs: Runs, wanted: Sequence[Wanted], at: dt.datetime) -> list[Judged]:
+    """Judge each wanted report on what can be read now; what cannot be read is said, never guessed."""
+    blind: tuple[str, ...] = ()
+    facts: Mapping[Which, Facts] = {}
+    try:
+        facts = world.read([(w.pipeline, w.report_date) for w in wanted])
+    except Unreadable as error:
+        blind = (str(error),)
+    whiches = [(w.pipeline.dag_id, w.report_date) for w in wanted]
+    deaf: tuple[str, ...] = ()
+    try:
+        tasks = runs.tasks(whiches)
+        usual = runs.usual(at.astimezone(setup.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS))
+        dags = runs.dags()
+    except Unreadable as error:
+        tasks, usual, dags = {}, {}, {}
+        deaf = (str(error),)
+    judged = []
+    for each, which in zip(wanted, whiches, strict=True):
+        seen = replace(
+            facts.get(which, Facts(blind=bool(blind))),
+            tasks=tasks.get(which, ()),
+            dag=dags.get(which[0]),
+            unreadable=blind + deaf,
+        )
+        if which[0] in usual:
+            seen = replace(seen, usual=usual[which[0]])
+        judged.append(_judge(setup, each, seen, at))
+    return judged
+
+
+def hear(setup: Setup, pager: Pager, store: Store, links: Links, at: dt.datetime) -> None:
+    """Ask the pager who acknowledged the open pages. Where it cannot tell, escalation goes by time alone."""
+    if not pager.capabilities.reads_alerts:
+        return
+    with store.deciding() as desk:
+        leaders = [i for i in desk.incidents() if i.open and not i.leader and not i.acknowledged_at]
+        said = desk.said([i.key for i in leaders])
+    for incident in leaders:
+        for one in said[incident.key]:
+            asked = one.step.startswith(("page-", "reminder-")) if incident.paged else True
+            if one.op != "page" or one.state != "done" or not asked:
+                continue
+            state = pager.alert_state(one.alias)
+            if state is not None and state.acknowledged:
+                acknowledged(setup, store, links, incident.key, state.owner, at, tell_pager=False)
+                break
+
+
+def acknowledged(
+    setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, *, tell_pager: bool
+) -> bool:
+    """Record that somebody has the incident; False when it is not open or somebody has it already."""
+    scene = Scene(setup.roster, links, at)
+    with store.deciding() as desk:
+        incident = next((i for i in desk.incidents() if i.key == key and i.open), None)
+        if incident is None or incident.acknowledged_at or incident.dag_id not in setup.pipelines:
+            return False
+        said = _said(desk, [key])[key]
+        aliases = tuple(a for a in said.values() if a)
+        pipeline = setup.pipelines[incident.dag_id]
+        member = Judged(pipeline, incident.report_date, "broken", None, incident.due, None, Facts())
+        case = Case(incident, (member,), frozenset(said), aliases)
+        desk.record(acknowledge(case, scene, by, tell_pager=tell_pager), at)
+    return True
+
+
+def _judge(setup: Setup, wanted: Wanted, facts: Facts, at: dt.datetime) -> Judged:
+    drill = wanted.drill
+    if drill is None:
+        return judge(wanted.pipeline, wanted.report_date, facts, at, setup.roster.tz)
+    return judge(
+        wanted.pipeline, wanted.report_date, facts, at, setup.roster.tz,
+        due=drill.due_at, warn=drill.warn_at, drill=drill.name,
+    )  # fmt: skip
+
+
+def _watching_since(store: Store, at: dt.datetime) -> dt.datetime:
+    """Since when somebody watches: noted at the first look ever."""
+    noted = store.recall("watching_since")
+    if noted is None:
+        store.remember("watching_since", at.isoformat())
+        return at
+    return dt.datetime.fromisoformat(noted)
+
+
+def _failed(runs: Runs, at: dt.datetime) -> tuple[Sequence[Which], tuple[str, ...]]:
+    try:
+        return runs.failed_since(at - FAILURES_SINCE), ()
+    except Unreadable as error:
+        return (), (str(error),)
+
+
+def _stale(setup: Setup, world: World, at: dt.datetime, wanted: Sequence[Wanted]) -> list[Wanted]:
+    since = at.astimezone(setup.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
+    known = {(w.pipeline.dag_id, w.report_date) for w in wanted}
+    promised = [p for p in setup.pipelines.values() if p.promise]
+    try:
+        found = world.stale(promised, since)
+    except Unreadable:
+        return []  # the same trouble is said by `see`
+    return [Wanted(setup.pipelines[dag_id], date) for dag_id, date in found if (dag_id, date) not in known]
+
+
+def _said(desk: Desk, keys: Sequence[str]) -> dict[str, dict[tuple[str, str], str]]:
+    return {
+        key: {(s.channel, s.step): s.alias if s.op == "page" else "" for s in said if s.state != "cancelled"}
+        for key, said in desk.said(keys).items()
+    }
+
+
+def due_instants(setup: Setup, at: dt.datetime) -> list[dt.datetime]:
+    """The warning and due instants of every promise within the next day (to wake up for, whatever else fails)."""
+    instants = []
+    for pipeline in setup.pipelines.values():
+        if pipeline.promise:
+            date = last_due(pipeline.promise, at, setup.roster.tz) + dt.timedelta(days=1)
+            instants += [f(pipeline.promise, date, setup.roster.tz) for f in (warn_at, due_at)]
+    return [i for i in instants if i > at]

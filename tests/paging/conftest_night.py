@@ -1,0 +1,248 @@
+"""A night in a box: a world to set, a clock to turn, a pager and a chat that keep what they were told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from oncall.adapters.memory import MemoryStore
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import connect_to
+from oncall.config import Setup
+from oncall.core.errors import DeliveryFailed, Unreadable
+from oncall.core.facts import Dag, Facts, Load, Publication, Task, Usual
+from oncall.core.message import Message
+from oncall.core.promise import Pipeline, Promise, Team
+from oncall.core.roster import EscalationStep, Person, Roster, Rotation
+from oncall.core.runbook import SECTIONS, Runbook
+from oncall.core.wording import Links
+from oncall.delivery import send_pages, send_posts
+from oncall.paging import Look, hear, look
+from oncall.ports import AlertState, PagerCapabilities, Posted, RequestState, Store, Which
+
+TZ = dt.timezone(dt.timedelta(hours=7))
+DAY = dt.date(2026, 11, 22)  # the report date: due on Monday 23 November at 05:00
+
+
+def at(clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> dt.datetime:
+    """A wall-clock time of the due day (or another) in UTC+7."""
+    return dt.datetime.combine(day, dt.time.fromisoformat(clock), tzinfo=TZ)
+
+
+def a_pipeline(dag_id: str, upstream: Sequence[str], *, promised: bool = True) -> Pipeline:
+    name = dag_id.removesuffix("_etl")
+    return Pipeline(
+        dag_id=dag_id,
+        title=f"{name.title()} ETL",
+        purpose="",
+        report=f"investor.daily_{name}",
+        schedule="0 2 * * *",
+        upstream=tuple(upstream),
+        upstream_owner=Team("Software Engineer Team", "#swe-master-data"),
+        downstream_owner="Investor Dashboard",
+        primary_owner="DE-001",
+        secondary_owner="DE-002",
+        promise=Promise(dt.time(5), dt.time(3, 30)) if promised else None,
+        runbook=Runbook(dag_id, name, "", {key: f"steps for {key} of {dag_id}" for key in SECTIONS}),
+    )
+
+
+def a_setup() -> Setup:
+    people = {
+        name: Person(name, name, f"{name.lower()}@example.com", f"U0{name.replace('-', '')}")
+        for name in ("DE-001", "DE-002", "DE-003", "DE-004", "DE-MANAGER")
+    }
+    rotation = Rotation(
+        dt.date(2025, 12, 29),
+        (("DE-001", "DE-002"), ("DE-002", "DE-003"), ("DE-003", "DE-004"), ("DE-004", "DE-001")),
+    )
+    minutes = ((0, "primary"), (15, "secondary"), (30, "manager"))
+    roster = Roster(
+        tz=TZ,
+        manager="DE-MANAGER",
+        people=people,
+        rotation=(rotation,),
+        escalation=tuple(EscalationStep(dt.timedelta(minutes=m), seat) for m, seat in minutes),  # type: ignore[arg-type]
+        slack_channel="#de-oncall",
+        opsgenie_heartbeat="investor-sla-watch",
+    )
+    pipelines = (
+        a_pipeline("profit_etl", ["master.orders"]),
+        a_pipeline("engagement_etl", ["master.sessions", "master.customers"]),
+        a_pipeline("growth_etl", ["master.sessions", "master.customers"]),
+        a_pipeline("unit_profit_experiments", [], promised=False),
+    )
+    return Setup(roster, {p.dag_id: p for p in pipelines})
+
+
+@dataclass
+class FakeWorld:
+    """Facts by report and day; everything not set is published in time."""
+
+    facts: dict[Which, Facts] = field(default_factory=dict)
+    down: str = ""
+    stale_ones: list[Which] = field(default_factory=list)
+
+    def read(self, wanted: Sequence[tuple[Pipeline, dt.date]]) -> Mapping[Which, Facts]:
+        if self.down:
+            raise Unreadable(self.down)
+        early = at("02:30")
+        made = Facts(publication=Publication(early, early, "scheduled", 1))
+        return {(p.dag_id, day): self.facts.get((p.dag_id, day), made) for p, day in wanted}
+
+    def stale(self, pipelines: Sequence[Pipeline], since: dt.date) -> Sequence[Which]:
+        return self.stale_ones
+
+    def missing(self, dag_id: str, *loads: Load) -> None:
+        self.facts[dag_id, DAY] = Facts(loads=loads)
+
+    def publish(self, dag_id: str, when: dt.datetime) -> None:
+        self.facts[dag_id, DAY] = Facts(publication=Publication(when, when, "scheduled", 1))
+
+
+@dataclass
+class FakeRuns:
+    of: dict[Which, tuple[Task, ...]] = field(default_factory=dict)
+    usually: dict[str, Usual] = field(default_factory=dict)
+    seen: dict[str, Dag] = field(default_factory=dict)
+
+    def tasks(self, wanted: Sequence[Which]) -> Mapping[Which, tuple[Task, ...]]:
+        return {which: self.of.get(which, ()) for which in wanted}
+
+    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
+        return [which for which, tasks in self.of.items() if any(t.state == "failed" for t in tasks)]
+
+    def usual(self, since: dt.date) -> Mapping[str, Usual]:
+        return self.usually
+
+    def dags(self) -> Mapping[str, Dag]:
+        return self.seen
+
+
+@dataclass
+class FakePager:
+    """An Opsgenie that keeps alerts by alias; `fail` makes the next calls fail."""
+
+    alerts: dict[str, AlertState] = field(default_factory=dict)
+    paged: list[Message] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    fail: list[DeliveryFailed] = field(default_factory=list)
+    reads: bool = True
+
+    @property
+    def capabilities(self) -> PagerCapabilities:
+        return PagerCapabilities("fake", self.reads, True)
+
+    def page(self, message: Message) -> str:
+        error = self.fail.pop(0) if self.fail else None
+        if error is None or error.uncertain:
+            assert message.alias not in self.alerts, f"{message.alias} was paged twice"
+            self.alerts[message.alias] = AlertState(open=True, acknowledged=False)
+            self.paged.append(message)
+        if error:
+            raise error
+        return f"request-{len(self.told)}"
+
+    def close(self, alias: str, note: str) -> str:
+        self.told.append(("close", alias))
+        if alias in self.alerts:
+            self.alerts[alias] = replace(self.alerts[alias], open=False)
+        return "request"
+
+    def acknowledge(self, alias: str, note: str, user: str) -> str:
+        self.told.append(("acknowledge", alias))
+        self.alerts[alias] = replace(self.alerts[alias], acknowledged=True, owner=user)
+        return "request"
+
+    def note(self, alias: str, note: str) -> str:
+        self.told.append(("note", alias))
+        return "request"
+
+    def request_state(self, request_id: str) -> tuple[RequestState, str]:
+        return "done", ""
+
+    def alert_state(self, alias: str) -> AlertState | None:
+        return self.alerts.get(alias)
+
+    def ping(self, heartbeat: str) -> None:
+        self.told.append(("ping", heartbeat))
+
+
+@dataclass
+class FakeChat:
+    """A Slack channel: (message, thread ts or None) in the order they were posted."""
+
+    posts: list[tuple[Message, str | None]] = field(default_factory=list)
+    updates: list[Message] = field(default_factory=list)
+    fail: list[DeliveryFailed] = field(default_factory=list)
+
+    def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        error = self.fail.pop(0) if self.fail else None
+        if error is None or error.uncertain:
+            self.posts.append((message, thread_ts))
+        if error:
+            raise error
+        return Posted("C1", f"{len(self.posts)}.0")
+
+    def find(
+        self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None
+    ) -> Posted | None:
+        for number, (message, _) in enumerate(self.posts, 1):
+            if (message.key, message.step) == (key, step):
+                return Posted("C1", f"{number}.0")
+        return None
+
+    def update(self, message: Message, posted: Posted) -> None:
+        self.updates.append(message)
+
+    @property
+    def threads(self) -> list[Message]:
+        return [message for message, thread in self.posts if thread is None]
+
+
+@dataclass
+class Night:
+    """The whole system around the fakes."""
+
+    store: Store
+    setup: Setup = field(default_factory=a_setup)
+    world: FakeWorld = field(default_factory=FakeWorld)
+    runs: FakeRuns = field(default_factory=FakeRuns)
+    pager: FakePager = field(default_factory=FakePager)
+    chat: FakeChat = field(default_factory=FakeChat)
+    links: Links = field(default_factory=lambda: Links("http://airflow.test"))
+
+    def look(self, clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> Look:
+        """Look, decide and send at this wall-clock time; then learn who acknowledged."""
+        now = at(clock, day)
+        hear(self.setup, self.pager, self.store, self.links, now)
+        seen = look(self.setup, self.world, self.runs, self.store, self.links, now)
+        self.send(clock, day)
+        return seen
+
+    def send(self, clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> None:
+        send_pages(self.store, self.pager, lambda: at(clock, day))
+        send_posts(self.store, self.chat, self.setup.roster.slack_channel, lambda: at(clock, day))
+
+    def acknowledge(self, alias: str, by: str) -> None:
+        self.pager.alerts[alias] = replace(self.pager.alerts[alias], acknowledged=True, owner=by)
+
+    @property
+    def steps(self) -> list[str]:
+        return [message.step for message in self.pager.paged]
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def night(request: pytest.FixtureRequest) -> Night:
+    """A night that has been watched since 01:00, once on each store."""
+    if request.param == "memory":
+        night = Night(MemoryStore())
+    else:
+        store = OncallDb(connect_to(request.getfixturevalue("fresh_database")))
+        store.install()
+        night = Night(store)
+    night.store.remember("watching_since", at("01:00").isoformat())
+    return night
