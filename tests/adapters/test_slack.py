@@ -180,7 +180,7 @@ def test_a_reply_is_looked_for_in_its_thread(far_side: FarSide, connect: Connect
 @pytest.mark.parametrize("how", ["posted before", "in the connection", "listed"])
 def test_a_name_becomes_the_id_that_the_history_wants(how: str, far_side: FarSide, connect: Connect) -> None:
     """Learned from an earlier answer, else written in the connection, else asked for."""
-    extra = {"channel_id": "C0ONCALL"} if how == "in the connection" else {}
+    extra = {"channel_ids": {"#de-oncall": "C0ONCALL"}} if how == "in the connection" else {}
     slack = chat(far_side, connect, **extra)
     if how == "posted before":
         far_side.script = [POSTED]

@@ -52,7 +52,10 @@ class Slack:
 
     @classmethod
     def from_connection(cls, conn_id: str = "slack_api_default", look_again_s: float = 60.0) -> Slack:
-        """The chat behind an Airflow connection: password = bot token; extra: base_url, timeout, channel_id."""
+        """The chat behind an Airflow connection: password = bot token; extra: base_url, timeout, proxy, channel_ids.
+
+        `channel_ids`, {"#name": "C…"}, saves a question where the token may not list channels.
+        """
         return cls(
             Connected(conn_id, _build, address="base_url", default_url=DEFAULT_URL, look_again_s=look_again_s)
         )
@@ -112,7 +115,7 @@ class Slack:
             yield channel
             return
         access, _ = self._connected.use()
-        known = self._channel_ids.get(channel) or access.extra.get("channel_id")
+        known = self._channel_ids.get(channel) or (access.extra.get("channel_ids") or {}).get(channel)
         yield str(known or channel)
         if known is None and (listed := self._listed(channel.removeprefix("#"))):
             yield listed
