@@ -18,9 +18,9 @@ def at_wall(day: dt.date, clock: dt.time, tz: dt.tzinfo) -> pendulum.DateTime:
 
 def in_zone(at: dt.datetime, tz: dt.tzinfo) -> pendulum.DateTime:
     """The same instant, in `tz`. Goes through UTC: two times of one zone are compared by their clocks alone."""
-    return pendulum.instance(at.astimezone(dt.UTC)).in_timezone(tz)  # type: ignore[arg-type]
+    return utc(at).in_timezone(tz)  # type: ignore[arg-type]
 
 
 def utc(at: dt.datetime) -> pendulum.DateTime:
     """The same instant in UTC, where comparing and subtracting is exact also in the hour a clock shows twice."""
-    return pendulum.instance(at.astimezone(dt.UTC))
+    return pendulum.instance(at.astimezone(dt.UTC)).in_timezone(pendulum.UTC)
