@@ -6,11 +6,13 @@ Requests are carried out when their time has come (`settle`), in the order they 
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.inbox.records import Alert, Entry, Request
+from sandbox.inbox.schedules import find_schedule, on_call
 from sandbox.inbox.store import Store
 
 MOST_DOUBLES = 100  # Opsgenie stops counting there
@@ -99,11 +101,22 @@ def open_alert(store: Store, face: str, wish: dict[str, Any], at: float) -> Aler
     by = wish.get("user") or INTEGRATION
     alert.timeline.append(Entry(at, "log", by, "Alert created"))
     if alert.recipients:
-        alert.timeline.append(Entry(at, "log", "Opsgenie", "Notified " + ", ".join(alert.recipients)))
+        alert.timeline.append(Entry(at, "log", "Opsgenie", "Notified " + ", ".join(_woken(store, alert, at))))
     if wish.get("note"):
         alert.timeline.append(Entry(at, "note", by, wish["note"]))
     store.save(alert)
     return alert
+
+
+def _woken(store: Store, alert: Alert, at: float) -> list[str]:
+    """The recipients, a schedule with whom it names at that instant."""
+    woken = []
+    for responder, name in zip(alert.responders, alert.recipients, strict=True):
+        kind = "name" if responder.get("name") else "id"
+        schedule = find_schedule(store, name, kind) if responder["type"] == "schedule" else None
+        people = on_call(schedule, dt.datetime.fromtimestamp(at, dt.UTC)) if schedule else []
+        woken.append(f"{name} ({', '.join(people)})" if people else name)
+    return woken
 
 
 def _act(store: Store, request: Request) -> Alert:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from sandbox.inbox import heartbeat_api, page
+from sandbox.inbox import heartbeat_api, page, schedule_api
 from sandbox.inbox.control import control_app
 from sandbox.inbox.door import FrontDoor
 from sandbox.inbox.faults import Faults
@@ -35,7 +35,7 @@ def inbox_app(journal: Path | None = None, channels: tuple[str, ...] = ()) -> AS
     store, faults = Store(journal, channels), Faults()
     app = Starlette(
         routes=[
-            Mount("/opsgenie", opsgenie_face(store, list(heartbeat_api.ROUTES))),
+            Mount("/opsgenie", opsgenie_face(store, [*heartbeat_api.ROUTES, *schedule_api.ROUTES])),
             Mount("/jsm/ops/integration", jsm_face(store)),
             Mount("/api", slack_face(store)),
             Mount("/_control", control_app(store, faults)),
