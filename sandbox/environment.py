@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.inbox.store import Keys
 from sandbox.postgres import Server
 
 if TYPE_CHECKING:
@@ -82,17 +83,18 @@ def _connections(stack: Stack, server: Server) -> dict[str, str]:
             "schema": database,
         }
 
+    keys = Keys()
     connections: dict[str, dict[str, object]] = {
         "WAREHOUSE": postgres("warehouse"),
         "ONCALL_DB": postgres("oncall"),
         "OPSGENIE_DEFAULT": {
             "conn_type": "opsgenie",
             "host": f"{stack.inbox_url}/opsgenie",
-            "password": "sandbox-integration-key",
+            "password": keys.opsgenie,
         },
         "SLACK_API_DEFAULT": {
             "conn_type": "slack",
-            "password": "xoxb-sandbox-token",
+            "password": keys.slack,
             "extra": {"base_url": f"{stack.inbox_url}/api/"},
         },
     }

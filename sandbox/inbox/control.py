@@ -16,7 +16,7 @@ from sandbox.inbox.alerts import CannotDo, perform
 from sandbox.inbox.faults import BadFault, Faults
 from sandbox.inbox.heartbeats import lapse
 from sandbox.inbox.records import Heartbeat, SlackMessage, UserGroup
-from sandbox.inbox.slack_posting import channel_by_id, next_ts
+from sandbox.inbox.slack_posting import next_ts
 from sandbox.inbox.store import Settings, Store, as_json
 
 PERSONS_ACTIONS = ("acknowledge", "unacknowledge", "close", "notes")
@@ -130,7 +130,9 @@ async def add_usergroup(http: HttpRequest) -> Response:
 async def say(http: HttpRequest) -> Response:
     """POST {channel (an id), text, user, thread_ts}: what a person writes in Slack."""
     store, wish = _store(http), await _wish(http)
-    channel = channel_by_id(store, wish["channel"])
+    channel = store.channels.get(wish["channel"])
+    if channel is None:
+        return _no(f"channel: found {wish['channel']!r}; write one of {sorted(store.channels)}", 404)
     message = SlackMessage(
         channel=channel.id,
         channel_name=channel.name,

@@ -109,7 +109,7 @@ class Store:
         self._write({"kind": kind, "removed": record.key})
 
     def clear(self) -> None:
-        """Forget everything received; the known channels and user groups stay."""
+        """Forget everything received; the known channels stay."""
         self._start_afresh()
         self.revision += 1
         self._write({"kind": "clear"})
@@ -124,12 +124,12 @@ class Store:
         return known
 
     def _start_afresh(self) -> None:
-        kept = {kind: self._tables.get(kind, {}) for kind in ("Channel", "UserGroup")}
-        self._tables = {kind: kept.get(kind, {}) for kind in KINDS}
+        channels = self._tables.get("Channel", {})
+        self._tables = {kind: {} for kind in KINDS} | {"Channel": channels}
         for number, name in enumerate(self.first_channels, start=1):
             channel_id = f"C0INBOX{number:03d}"
             self.channels.setdefault(channel_id, Channel(id=channel_id, name=name))
-        self.usergroups.setdefault("S0DEONCALL", UserGroup(id="S0DEONCALL", handle="de-oncall"))
+        self.usergroups["S0DEONCALL"] = UserGroup(id="S0DEONCALL", handle="de-oncall")
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._journal is not None:
