@@ -36,7 +36,7 @@ def team(
     tz: dt.tzinfo = PLUS_SEVEN,
     handoff: Handoff = MONDAY,
 ) -> Roster:
-    """`leave` is (person, start, end), `overrides` (start, end, primary, secondary), both half-open; M is the manager."""
+    """`leave` is (person, start, end), `overrides` (start, end, primary, secondary); M is the manager."""
     entries = (turns("2025-12-29", rotation),) if isinstance(rotation, str) else tuple(rotation)
     people = {person for entry in entries for row in entry.weeks for person in row} | {"M"}
     return Roster(

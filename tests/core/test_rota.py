@@ -126,7 +126,7 @@ def test_a_later_entry_replaces_the_earlier_from_its_day_on_and_counts_anew() ->
     ],
 )
 def test_the_first_two_of_the_order_who_are_there_are_on_call(away: str, said_of_week: list[str]) -> None:
-    """The secondary steps up, the next in order fills in, then the manager; nobody but the manager is left at the end."""
+    """The secondary steps up, the next in order fills in, then the manager, who at last is alone."""
     roster = team(leave=[(person, "2025-12-29", "2026-01-05") for person in away])
     assert table(roster, "2025-12-29", "2026-01-05") == said_of_week
 

@@ -170,7 +170,7 @@ def test_the_past_never_changes(roster: Roster, data: st.DataObject) -> None:
 @given(rosters())
 @quick
 def test_credits_are_conserved(roster: Roster) -> None:
-    """Without overrides a credit day is an on-call day on which somebody else than the head of the order was primary."""
+    """Without overrides a credit day is an on-call day with somebody else than the head of the order as primary."""
     roster = replace(roster, overrides=())
     heads = {page.week.begins: page.order[0] for page in islice(fold(roster), WEEKS)}
     served = set()
@@ -189,7 +189,7 @@ def test_credits_are_conserved(roster: Roster) -> None:
 @given(rosters())
 @quick
 def test_days_in_lieu_are_free_and_given_once(roster: Roster) -> None:
-    """One for each public holiday that is past; on a working day without seat, leave, holiday or another day in lieu."""
+    """One for each past public holiday; on a working day without seat, leave, holiday or another day in lieu."""
     until = roster.starts.add(weeks=WEEKS)
     given_days = ledger(roster, until).in_lieu
     ended = on_call_day(roster, until)

@@ -53,7 +53,7 @@ class Field:
 
     def complain(self, write: str, found: str | None = None) -> None:
         """Add a problem with this field."""
-        self.source.complain(self.key, found or self.found, write, self.line)
+        self.source.complain(self.key or "(file)", found or self.found, write, self.line)
 
     def text(self, write: str) -> str | None:
         """The text of a scalar; None, with a complaint, when there is none."""
@@ -152,10 +152,10 @@ def read_yaml(text: str, source: Source) -> Field | None:
     except MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else None
         said = ", ".join(str(part).strip() for part in (error.context, error.problem) if part)
-        source.complain("(yaml)", said or "no YAML", "YAML that parses", line)
+        source.complain("(file)", said or "no YAML", "YAML that parses", line)
         return None
     except YAMLError as error:
-        source.complain("(yaml)", str(error).splitlines()[0], "YAML that parses")
+        source.complain("(file)", str(error).splitlines()[0], "YAML that parses")
         return None
     return Field(source, "", 0, node)
 
