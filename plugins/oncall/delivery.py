@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from oncall.core.errors import DeliveryFailed, OncallError, Rejected
-from oncall.core.incident import Channel
+from oncall.core.incident import Channel, Owed, Plan
+from oncall.core.notice import channel_back, channel_down
+from oncall.core.wording import Scene
 from oncall.ports import Chat, Delivery, Pager, Posted, Store
 
 log = structlog.get_logger(__name__)
@@ -17,37 +22,73 @@ log = structlog.get_logger(__name__)
 LEASE = dt.timedelta(seconds=45)  # longer than any one call may take
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
 RETRY_S = (2, 5, 10, 20, 30)
+BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
+LOST = dt.timedelta(minutes=2)  # a request that pends for so long is made anew
 
 Clock = Callable[[], dt.datetime]
 
 
-def send_pages(store: Store, pager: Pager, now: Clock) -> str:
-    """Send all that is owed to the pager. Returns "" or why the channel seems to be down."""
+@dataclass(frozen=True)
+class Sent:
+    """How a round of sending went. `trouble`: why the far side does not take what is owed ("" when all is well)."""
+
+    done: int = 0
+    trouble: str = ""
+
+
+def send_pages(store: Store, pager: Pager, now: Clock) -> Sent:
+    """Send all that is owed to the pager; stops at the first sign that it cannot be reached."""
     asked: list[tuple[Delivery, str]] = []
-    trouble = ""
-    while not trouble and (delivery := store.claim("pager", now(), LEASE)):
+    done, trouble, stop = 0, "", False
+    while not stop and (delivery := store.claim("pager", now(), LEASE)):
         try:
             request_id = delivery.request_id or _ask(pager, delivery)
         except OncallError as error:
-            trouble = _failed(store, delivery, error, now)
+            trouble, stop = _failed(store, delivery, error, now)
             continue
         if request_id:
             store.accepted(delivery, request_id, now() + LEASE)
             asked.append((delivery, request_id))
         else:
             store.done(delivery, now())
-    return _await(store, pager, asked, now) or trouble
+            done += 1
+    carried = _await(store, pager, asked, now)
+    return Sent(done + carried.done, carried.trouble or trouble)
 
 
-def send_posts(store: Store, chat: Chat, channel: str, now: Clock) -> str:
-    """Post all that is owed to the chat. Returns "" or why the channel seems to be down."""
-    trouble = ""
-    while not trouble and (delivery := store.claim("chat", now(), LEASE)):
+def send_posts(store: Store, chat: Chat, channel: str, now: Clock) -> Sent:
+    """Post all that is owed to the chat; stops at the first sign that it cannot be reached."""
+    done, trouble, stop = 0, "", False
+    while not stop and (delivery := store.claim("chat", now(), LEASE)):
         try:
             store.done(delivery, now(), _post(store, chat, channel, delivery))
+            done += 1
         except OncallError as error:
-            trouble = _failed(store, delivery, error, now)
-    return trouble
+            trouble, stop = _failed(store, delivery, error, now)
+    return Sent(done, trouble)
+
+
+def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> None:
+    """Say on the other channel, once, that this one fails, and when it is back."""
+    noted = store.recall(f"channel:{channel}") or ""
+    state: dict[str, Any] = json.loads(noted) if noted else {}
+    owed: tuple[Owed, ...] = ()
+    if sent.trouble:
+        state = {"since": scene.at.isoformat(), "said": False, **state, "reason": sent.trouble}
+        since = dt.datetime.fromisoformat(state["since"])
+        if not state["said"] and scene.at - since >= BLIP:
+            owed = (channel_down(scene, channel, since, sent.trouble),)
+            state["said"] = True
+    elif state and sent.done:
+        if state["said"]:
+            owed = (channel_back(scene, channel, dt.datetime.fromisoformat(state["since"])),)
+        state = {}
+    if owed:
+        with store.deciding() as desk:
+            desk.record(Plan(owed=owed), scene.at)
+    now_noted = json.dumps(state) if state else ""
+    if now_noted != noted:
+        store.remember(f"channel:{channel}", now_noted)
 
 
 def _ask(pager: Pager, delivery: Delivery) -> str:
@@ -65,33 +106,33 @@ def _ask(pager: Pager, delivery: Delivery) -> str:
     return pager.note(delivery.alias, words)
 
 
-def _await(store: Store, pager: Pager, asked: list[tuple[Delivery, str]], now: Clock) -> str:
+def _await(store: Store, pager: Pager, asked: list[tuple[Delivery, str]], now: Clock) -> Sent:
     """Wait a little for the requests to be carried out; what still pends is asked again at a later look."""
-    until = time.monotonic() + PATIENCE_S
-    pause = 0.1
-    trouble = ""
-    while asked:
+    until, pause = time.monotonic() + PATIENCE_S, 0.1
+    done, trouble = 0, ""
+    while asked and not trouble:
         pending = []
         for delivery, request_id in asked:
             try:
                 state, words = pager.request_state(request_id)
             except DeliveryFailed as error:
-                state, words = "pending", str(error)
-                trouble = words
+                state, words, trouble = "pending", "", str(error)
             if state == "done" or (state == "failed" and delivery.op != "page"):
                 store.done(delivery, now())  # to close what is closed or gone is as good as done
-            elif state == "failed":
-                trouble = _failed(store, delivery, DeliveryFailed(f"taken, then failed: {words}"), now)
+                done += 1
+            elif state == "failed" or (now() - delivery.owed_at > LOST and state == "pending"):
+                trouble, _ = _failed(store, delivery, DeliveryFailed(f"taken, then failed: {words}"), now)
             else:
                 pending.append((delivery, request_id))
         asked = pending
-        if not asked or trouble or time.monotonic() > until:
+        if time.monotonic() > until:
             break
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.5)
+        if asked:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.5)
     for delivery, request_id in asked:
         store.accepted(delivery, request_id, now() + dt.timedelta(seconds=1))
-    return trouble
+    return Sent(done, trouble)
 
 
 def _post(store: Store, chat: Chat, channel: str, delivery: Delivery) -> Posted | None:
@@ -109,20 +150,16 @@ def _post(store: Store, chat: Chat, channel: str, delivery: Delivery) -> Posted 
     return chat.post(delivery.message, where, root)
 
 
-def _failed(store: Store, delivery: Delivery, error: OncallError, now: Clock) -> str:
-    """Note the failure and when to try again. Returns the reason unless only this one message was refused."""
+def _failed(store: Store, delivery: Delivery, error: OncallError, now: Clock) -> tuple[str, bool]:
+    """Note the failure and when to try again. Returns the reason, and whether the others would fail as well."""
     wait: float = RETRY_S[min(delivery.attempts, len(RETRY_S)) - 1]
     if isinstance(error, DeliveryFailed) and error.retry_after is not None:
         wait = max(1.0, min(error.retry_after, 120.0))
     if isinstance(error, Rejected):
-        wait = 60.0
+        wait = 60.0  # somebody may mend the connection
     store.failed(delivery, str(error), now() + dt.timedelta(seconds=wait))
     log.warning(
         "oncall.delivery_failed", key=delivery.key, step=delivery.step, channel=delivery.channel,
         attempts=delivery.attempts, reason=str(error), again_in_s=wait,
     )  # fmt: skip
-    return "" if isinstance(error, Rejected) else str(error)
-
-
-def other(channel: Channel) -> Channel:
-    return "chat" if channel == "pager" else "pager"
+    return str(error), not isinstance(error, Rejected)

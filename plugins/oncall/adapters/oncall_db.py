@@ -234,7 +234,8 @@ def message_from(stored: Mapping[str, Any]) -> Message:
 def _delivery(row: tuple[Any, ...]) -> Delivery:
     *plain, channel_id, ts, error = row
     plain[7] = message_from(plain[7])
-    return Delivery(*plain, Posted(channel_id, ts) if ts else None, error)
+    plain += [Posted(channel_id, ts) if ts else None, error]
+    return Delivery(*plain)
 
 
 def _incident(row: tuple[Any, ...]) -> Incident:

@@ -80,12 +80,13 @@ create index if not exists tasks_failed on oncall.tasks (ended_at) where state =
 
 -- What Airflow said of each DAG when a worker last asked.
 create table if not exists oncall.dags (
-    dag_id       text primary key,
-    seen_at      timestamptz not null,
-    paused       boolean,
-    missing      boolean not null default false,
-    import_error text not null default '',
-    running      int
+    dag_id          text primary key,
+    seen_at         timestamptz not null,
+    paused          boolean,
+    missing         boolean not null default false,
+    running         int,
+    import_error    text not null default '',
+    import_error_at timestamptz
 );
 
 create table if not exists oncall.drills (

@@ -41,6 +41,10 @@ class Opsgenie:
             Connected(conn_id, _build, address="host", default_url=DEFAULT_URL, look_again_s=look_again_s)
         )
 
+    def prepare(self) -> None:
+        """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
+        self._connected.use()
+
     @property
     def capabilities(self) -> PagerCapabilities:
         """What the connection's host can do. Never raises: without a connection it can do nothing."""

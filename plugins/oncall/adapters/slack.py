@@ -60,6 +60,10 @@ class Slack:
             Connected(conn_id, _build, address="base_url", default_url=DEFAULT_URL, look_again_s=look_again_s)
         )
 
+    def prepare(self) -> None:
+        """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
+        self._connected.use()
+
     def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
         answer = self._say(
             message,

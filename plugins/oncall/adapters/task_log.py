@@ -9,6 +9,7 @@ from oncall.adapters.postgres import Connect, Link
 from oncall.core.facts import Dag, Task, TaskState, Usual
 from oncall.ports import Which
 
+STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
 ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
 
 
@@ -122,17 +123,31 @@ class TaskLog:
             return usual
 
     def see_dag(self, dag_id: str, dag: Dag) -> None:
-        """Note what Airflow says of a DAG. An import error stays until the DAG was parsed again."""
+        """Note what Airflow says of a DAG."""
         with self._link.cursor() as cursor:
             cursor.execute(
-                "insert into oncall.dags (dag_id, seen_at, paused, missing, import_error, running)"
-                " values (%s, %s, %s, %s, %s, %s) on conflict (dag_id) do update set seen_at = excluded.seen_at,"
-                " paused = excluded.paused, missing = excluded.missing, import_error = excluded.import_error,"
-                " running = excluded.running",
-                (dag_id, dag.seen_at, dag.paused, dag.missing, dag.import_error, dag.running),
+                "insert into oncall.dags (dag_id, seen_at, paused, missing, running) values (%s, %s, %s, %s, %s)"
+                " on conflict (dag_id) do update set seen_at = excluded.seen_at, paused = excluded.paused,"
+                " missing = excluded.missing, running = excluded.running",
+                (dag_id, dag.seen_at, dag.paused, dag.missing, dag.running),
+            )
+
+    def note_import_error(self, dag_id: str, error: str, at: dt.datetime) -> None:
+        """Note that the DAG's file did not import just now."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.dags (dag_id, seen_at, import_error, import_error_at) values (%s, %s, %s, %s)"
+                " on conflict (dag_id) do update set import_error = excluded.import_error,"
+                " import_error_at = excluded.import_error_at, seen_at = excluded.seen_at",
+                (dag_id, at, error[:300], at),
             )
 
     def dags(self) -> Mapping[str, Dag]:
+        """An import error counts while the DAG processor keeps telling of it."""
         with self._link.cursor() as cursor:
-            cursor.execute("select dag_id, seen_at, paused, missing, import_error, running from oncall.dags")
+            cursor.execute(
+                "select dag_id, seen_at, paused, missing,"
+                " case when import_error_at > now() - %s then import_error else '' end, running from oncall.dags",
+                (STILL_BROKEN,),
+            )
             return {dag_id: Dag(*rest) for dag_id, *rest in cursor.fetchall()}

@@ -44,6 +44,8 @@ _STALE = f"""
 """
 LOOK_BACK = dt.timedelta(days=40)  # far enough for 7 earlier loads of a table that skips some days
 
+Pair = tuple[str, dt.date]  # an upstream table and a business day
+
 
 class Warehouse:
     """Implements `World`. Not for use by two threads at once."""
@@ -57,7 +59,7 @@ class Warehouse:
         with self._link.cursor() as cursor:
             published = _publications(cursor, wanted)
             checks = _failed_checks(cursor, wanted)
-            loads = _loads(cursor, wanted)
+            loads = _loads(cursor, sorted({(table, day) for p, day in wanted for table in _tables(p)}))
         facts = {}
         for pipeline, date in wanted:
             made, read_at = published.get((pipeline.report, date), (None, None))
@@ -70,6 +72,16 @@ class Warehouse:
                 changed_since=tuple(newer),
             )
         return facts
+
+    def loads(self, tables: Sequence[str], day: dt.date) -> list[Load]:
+        """The latest load of each table for one business day."""
+        found = self.loads_of([(table, day) for table in tables])
+        return [found[table, day] for table in tables]
+
+    def loads_of(self, pairs: Sequence[Pair]) -> dict[Pair, Load]:
+        """The same for any tables and days, in one query."""
+        with self._link.cursor() as cursor:
+            return _loads(cursor, pairs)
 
     def stale(self, pipelines: Sequence[Pipeline], since: dt.date) -> Sequence[Which]:
         pairs = [(p.report, table) for p in pipelines for table in _tables(p)]
@@ -132,16 +144,15 @@ def _failed_checks(
     return found
 
 
-def _loads(
-    cursor: psycopg2.extensions.cursor, wanted: Sequence[tuple[Pipeline, dt.date]]
-) -> dict[tuple[str, dt.date], Load]:
-    pairs = sorted({(table, date) for pipeline, date in wanted for table in _tables(pipeline)})
+def _loads(cursor: psycopg2.extensions.cursor, pairs: Sequence[Pair]) -> dict[Pair, Load]:
     if not pairs:
         return {}
     days = [day for _, day in pairs]
     names: dict[str, Any] = {"tables": [table for table, _ in pairs], "days": days}
     cursor.execute(_LOADS, {**names, "first": min(days) - LOOK_BACK, "last": max(days)})
     return {
-        (name, day): Load(name, loaded_at, rows, median, expected.replace(tzinfo=dt.UTC) if expected else None)
+        (name, day): Load(
+            name, loaded_at, rows, median, expected.replace(tzinfo=dt.UTC) if expected else None
+        )
         for name, day, loaded_at, rows, median, expected in cursor.fetchall()
     }

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -20,10 +21,10 @@ from oncall.adapters.task_log import TaskLog
 from oncall.adapters.warehouse import Warehouse
 from oncall.config import Setup
 from oncall.core.errors import ConfigError, OncallError, Problem, Unreadable
-from oncall.core.incident import Plan
+from oncall.core.incident import Channel, Plan
 from oncall.core.notice import configuration_broken, configuration_mended
 from oncall.core.wording import Links, Scene
-from oncall.delivery import send_pages, send_posts
+from oncall.delivery import note_health, send_pages, send_posts
 from oncall.paging import Look, hear, look
 from oncall.ports import Store
 
@@ -47,29 +48,29 @@ class Outside:
     chat: Slack
     links: Links
 
-    @property
-    def channel(self) -> str:
-        return self.setup.roster.slack_channel
-
 
 class Wiring:
-    """Reads the connections once (in the caller's thread) and makes an `Outside` for each thread that needs one."""
+    """Reads the connections once (in the caller's thread) and makes an `Outside` for each thread that needs one.
 
-    def __init__(self) -> None:
-        self._warehouse = _tolerant("warehouse")
-        self._oncall_db = _tolerant("oncall_db")
-        self.links = Links(_base_url())
-        self._pager = Opsgenie.from_connection()
-        self._chat = Slack.from_connection()
+    `before`: an older wiring whose connections stay in use where they cannot be read now.
+    """
+
+    def __init__(self, before: Wiring | None = None) -> None:
+        self._warehouse: Connect = _tolerant("warehouse", before._warehouse if before else None)
+        self._oncall_db: Connect = _tolerant("oncall_db", before._oncall_db if before else None)
+        self.links = Links(base_url())
+        self.pager: Opsgenie = before.pager if before else Opsgenie.from_connection()
+        self.chat: Slack = before.chat if before else Slack.from_connection()
 
     def outside(self) -> Outside:
         """Raises ConfigError when the files are broken and no last good configuration is known anywhere."""
-        store = OncallDb(self._oncall_db)
-        setup, problems = current_setup(store)
+        setup, problems = current_setup(self.store())
         return Outside(
-            setup, problems, Warehouse(self._warehouse), TaskLog(self._oncall_db), store,
-            self._pager, self._chat, self.links,
-        )  # fmt: skip
+            setup, problems, self.world(), self.task_log(), self.store(), self.pager, self.chat, self.links
+        )
+
+    def world(self) -> Warehouse:
+        return Warehouse(self._warehouse)
 
     def task_log(self) -> TaskLog:
         return TaskLog(self._oncall_db)
@@ -91,7 +92,7 @@ def current_setup(store: Store) -> tuple[Setup, tuple[Problem, ...]]:
         return _fallback(folder, store, error), error.problems
     if _last_good.get(folder) != setup:
         _last_good[folder] = setup
-        _quietly(lambda: store.remember(f"{LAST_GOOD}:{folder}", config.dump(setup)))
+        quietly(lambda: store.remember(f"{LAST_GOOD}:{folder}", config.dump(setup)))
     return setup, ()
 
 
@@ -145,56 +146,70 @@ def say_configuration(outside: Outside, at: dt.datetime) -> None:
 def look_once(at: dt.datetime | None = None) -> Look:
     """One look from a task, a callback or the command line: decide, then send on both channels side by side."""
     wiring = Wiring()
+    wiring.store().install()
     outside = wiring.outside()
-    outside.store.install()
     now = at or now_utc()
-    _quietly(lambda: hear(outside.setup, outside.pager, outside.store, outside.links, now))
+    quietly(lambda: hear(outside.setup, outside.pager, outside.store, outside.links, now))
     seen = look(outside.setup, outside.world, outside.runs, outside.store, outside.links, now)
-    _quietly(lambda: say_configuration(outside, now))
-    send_once(wiring, outside.channel)
+    quietly(lambda: say_configuration(outside, now))
+    send_once(wiring, outside.setup)
     return seen
 
 
-def send_once(wiring: Wiring, channel: str) -> None:
+def send_once(wiring: Wiring, setup: Setup) -> None:
     """Send what is owed on both channels, each in its own thread: a dead one does not delay the other."""
+    for connected in (wiring.pager, wiring.chat):
+        quietly(connected.prepare)  # reads its Airflow connection here: a plain thread may not ask Airflow
     senders = [
-        threading.Thread(target=_quietly, args=(lambda: send_pages(wiring.store(), wiring._pager, now_utc),)),
         threading.Thread(
-            target=_quietly, args=(lambda: send_posts(wiring.store(), wiring._chat, channel, now_utc),)
+            target=quietly, args=(lambda: send("pager", wiring, wiring.store(), setup),), daemon=True
+        ),
+        threading.Thread(
+            target=quietly, args=(lambda: send("chat", wiring, wiring.store(), setup),), daemon=True
         ),
     ]
     for sender in senders:
-        sender.daemon = True
         sender.start()
     for sender in senders:
         sender.join(ONE_SHOT_S)
+
+
+def send(channel: Channel, wiring: Wiring, store: Store, setup: Setup) -> None:
+    """Send what is owed on one channel, and note how it does."""
+    if channel == "pager":
+        sent = send_pages(store, wiring.pager, now_utc)
+    else:
+        sent = send_posts(store, wiring.chat, setup.roster.slack_channel, now_utc)
+    note_health(store, Scene(setup.roster, wiring.links, now_utc()), channel, sent)
 
 
 def now_utc() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _quietly(act: Callable[[], object]) -> None:
+def quietly(act: Callable[[], object]) -> None:
     try:
         act()
     except OncallError as error:
         log.warning("oncall.trouble", reason=str(error))
 
 
-def _tolerant(conn_id: str) -> Connect:
+def _tolerant(conn_id: str, before: Connect | None) -> Connect:
     """A missing or unreadable connection is a source that cannot be read, not a crash."""
     try:
         return connect_by(conn_id)
-    except Exception as error:  # Airflow raises what it likes here, and the pager must live
+    except Exception as error:  # noqa: BLE001 - Airflow raises what it likes here, and the pager must live
+        if before is not None:
+            return before
         reason = f"connection {conn_id!r} cannot be used: {type(error).__name__}: {error}"
 
-        def cannot() -> None:
+        def cannot() -> NoReturn:
             raise Unreadable(reason)
 
-        return cannot  # type: ignore[return-value]
+        return cannot
 
 
-def _base_url() -> str:
+def base_url() -> str:
     from airflow.configuration import conf
 
     return str(conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")

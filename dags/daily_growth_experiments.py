@@ -1,0 +1,14 @@
+"""Growth accounting of each experiment's variants.
+
+It runs once for each report date of base.growth, whoever published that: the night, a backfill, a hand.
+"""
+
+from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
+
+from oncall.glue.contract import contract, dag_arguments
+from oncall.glue.reports import report_steps
+
+terms = contract("daily_growth_experiments")
+
+with DAG(schedule=PartitionedAssetTimetable(assets=Asset("base.growth")), **dag_arguments(terms)):
+    report_steps(Asset("experiments.daily_growth"))

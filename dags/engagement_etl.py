@@ -1,0 +1,11 @@
+"""Engagement of each business day for investors, from the base engagement model."""
+
+from airflow.sdk import DAG, Asset
+
+from oncall.glue.contract import contract, dag_arguments, daily
+from oncall.glue.reports import report_steps
+
+terms = contract("engagement_etl")
+
+with DAG(schedule=daily(terms), **dag_arguments(terms)):
+    report_steps(Asset("investor.daily_engagement"), base=Asset("base.engagement"))

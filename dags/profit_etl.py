@@ -1,0 +1,11 @@
+"""Profit of each business day for investors, from the base profit model that unit-level profit starts from."""
+
+from airflow.sdk import DAG, Asset
+
+from oncall.glue.contract import contract, dag_arguments, daily
+from oncall.glue.reports import report_steps
+
+terms = contract("profit_etl")
+
+with DAG(schedule=daily(terms), **dag_arguments(terms)):
+    report_steps(Asset("investor.daily_profit"), base=Asset("base.profit"))

@@ -1,0 +1,42 @@
+"""Watches the promises: a watcher in the triggerer, and a look from a worker every 5 minutes and at each due instant.
+
+The watcher needs neither scheduler nor worker; this DAG's runs need no triggerer. Either alone pages for a broken
+promise, and together they page once. **Never pause this DAG**: paused, it has no watcher.
+"""
+
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, MultipleCronTriggerTimetable, task
+
+from oncall.glue.contract import due_crons, watched_dags, zone
+from oncall.glue.watcher import SlaWatch
+
+promises = Asset("oncall://promises", watchers=[AssetWatcher("sla_watch", SlaWatch())])
+
+with DAG(
+    "sla_watch",
+    schedule=AssetOrTimeSchedule(
+        timetable=MultipleCronTriggerTimetable("*/5 * * * *", *due_crons(), timezone=zone()),
+        assets=[promises],
+    ),
+    doc_md=__doc__,
+    tags=["on-call"],
+    catchup=False,
+    max_active_runs=2,
+    default_args={"owner": "data-engineering"},
+):
+
+    @task(retries=0)
+    def look() -> str:
+        """Read the world, judge the promises, page whoever has to be paged."""
+        from oncall.glue.wiring import look_once
+
+        seen = look_once()
+        return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.judged)
+
+    @task(retries=0, trigger_rule="all_done")
+    def see_dags(ti=None) -> None:  # type: ignore[no-untyped-def]
+        """Note which DAGs are paused, gone or busy, so that a page can say why a run never started."""
+        from oncall.glue.airflow_state import see_dags as note
+
+        note(watched_dags(), ti)
+
+    see_dags() >> look()

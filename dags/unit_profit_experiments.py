@@ -1,0 +1,14 @@
+"""Profit per assigned customer of each experiment's variants.
+
+It runs once for each report date of base.profit, whoever published that: the night, a backfill, a hand.
+"""
+
+from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
+
+from oncall.glue.contract import contract, dag_arguments
+from oncall.glue.reports import report_steps
+
+terms = contract("unit_profit_experiments")
+
+with DAG(schedule=PartitionedAssetTimetable(assets=Asset("base.profit")), **dag_arguments(terms)):
+    report_steps(Asset("experiments.unit_profit"))

@@ -1,0 +1,15 @@
+-- Base model: the growth status of each customer assigned on or before the report date.
+
+delete from base.experiment_growth where report_date = %(report_date)s::date;
+
+insert into base.experiment_growth (report_date, experiment, variant, customer_id, status)
+select
+    %(report_date)s::date,
+    assigned.experiment,
+    assigned.variant,
+    assigned.customer_id,
+    coalesce(growth.status, 'inactive')
+from master.experiment_assignments as assigned
+left join base.growth as growth
+    on growth.customer_id = assigned.customer_id and growth.report_date = %(report_date)s::date
+where assigned.assigned_at < %(day_end)s::timestamptz;

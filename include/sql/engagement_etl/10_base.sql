@@ -1,0 +1,23 @@
+-- Base engagement model: every customer with a session on the report date. A session belongs to the day it starts.
+
+delete from base.engagement where report_date = %(report_date)s::date;
+
+insert into base.engagement (report_date, customer_id, channel, sessions, seconds, features)
+select
+    %(report_date)s::date,
+    used.customer_id,
+    coalesce(customer.acquisition_channel, 'unknown'), -- a customer nobody knows: a check will say so
+    used.sessions,
+    used.seconds,
+    used.features
+from (
+    select
+        session.customer_id,
+        count(*) as sessions,
+        sum(session.duration_s) as seconds,
+        array_agg(distinct session.feature order by session.feature) as features
+    from master.sessions as session
+    where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+    group by session.customer_id
+) as used
+left join master.customers as customer on customer.customer_id = used.customer_id;

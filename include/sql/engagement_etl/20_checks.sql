@@ -1,0 +1,64 @@
+-- What must hold before the day's engagement is published: one row per check.
+with base_day as (
+    select built.* from base.engagement as built where built.report_date = %(report_date)s::date
+),
+
+day as (
+    select draft.* from base.daily_engagement_draft as draft where draft.report_date = %(report_date)s::date
+),
+
+channels as (
+    select
+        coalesce(sum(draft.active_1d), 0) as active_1d,
+        coalesce(sum(draft.active_7d), 0) as active_7d,
+        coalesce(sum(draft.active_28d), 0) as active_28d,
+        coalesce(sum(draft.sessions), 0) as sessions,
+        coalesce(sum(draft.seconds), 0) as seconds
+    from base.daily_engagement_by_channel_draft as draft
+    where draft.report_date = %(report_date)s::date
+)
+
+select 'not_empty' as name, 'at least 1 active customer' as expected, count(*)::text as found, count(*) > 0 as passed
+from base_day
+union all
+select 'customer_days_are_unique', '0 customers that come twice', count(*)::text, count(*) = 0
+from (
+    select base_day.customer_id
+    from base_day
+    group by base_day.customer_id
+    having count(*) > 1
+) as twice
+union all
+select 'sessions_have_customers', '0 active customers that are unknown', count(*)::text, count(*) = 0
+from base_day
+where not exists (select from master.customers as customer where customer.customer_id = base_day.customer_id)
+union all
+select
+    'day_is_the_base_model',
+    array[base_sum.active, base_sum.sessions, base_sum.seconds]::text,
+    array[day.active_1d, day.sessions, day.seconds]::text,
+    (base_sum.active, base_sum.sessions, base_sum.seconds) = (day.active_1d, day.sessions, day.seconds)
+from day
+cross join (
+    select
+        count(distinct base_day.customer_id) as active,
+        coalesce(sum(base_day.sessions), 0) as sessions,
+        coalesce(sum(base_day.seconds), 0) as seconds
+    from base_day
+) as base_sum
+union all
+select
+    'windows_nest',
+    'active of 1 day <= of 7 days <= of 28 days',
+    concat_ws(', ', day.active_1d, day.active_7d, day.active_28d),
+    day.active_1d <= day.active_7d and day.active_7d <= day.active_28d
+from day
+union all
+select
+    'channels_add_up_to_the_day',
+    array[day.active_1d, day.active_7d, day.active_28d, day.sessions, day.seconds]::text,
+    array[channels.active_1d, channels.active_7d, channels.active_28d, channels.sessions, channels.seconds]::text,
+    (day.active_1d, day.active_7d, day.active_28d, day.sessions, day.seconds)
+    = (channels.active_1d, channels.active_7d, channels.active_28d, channels.sessions, channels.seconds)
+from day
+cross join channels;

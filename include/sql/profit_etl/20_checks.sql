@@ -1,0 +1,113 @@
+-- What must hold before the day's profit is published: one row per check.
+with lines as (
+    select line.* from base.profit as line where line.report_date = %(report_date)s::date
+),
+
+credits as (
+    select credit.* from base.profit_credit as credit where credit.report_date = %(report_date)s::date
+),
+
+spend as (
+    select spent.* from base.marketing as spent where spent.report_date = %(report_date)s::date
+),
+
+day as (
+    select draft.* from base.daily_profit_draft as draft where draft.report_date = %(report_date)s::date
+),
+
+channels as (
+    select
+        sum(draft.revenue) as revenue,
+        sum(draft.cost) as cost,
+        sum(draft.refunds) as refunds,
+        sum(draft.marketing) as marketing,
+        sum(draft.profit) as profit
+    from base.daily_profit_by_channel_draft as draft
+    where draft.report_date = %(report_date)s::date
+),
+
+sold_orders as (
+    select ordered.order_id, ordered.customer_id
+    from master.orders as ordered
+    where
+        ordered.ordered_at >= %(day_start)s::timestamptz
+        and ordered.ordered_at < %(day_end)s::timestamptz
+        and ordered.status is distinct from 'cancelled'
+),
+
+counted as (
+    select 'not_empty' as name, 'at least 1 order line' as expected, count(*) as found, count(*) > 0 as passed
+    from lines
+    where lines.sold
+    union all
+    select 'lines_are_unique', '0 order lines that come twice', count(*), count(*) = 0
+    from (
+        select credits.order_id, credits.line_no, credits.channel
+        from credits
+        group by credits.order_id, credits.line_no, credits.channel
+        having count(*) > 1
+    ) as twice
+    union all
+    select 'orders_have_lines', '0 orders without lines', count(*), count(*) = 0
+    from sold_orders
+    where not exists (select from master.order_lines as line where line.order_id = sold_orders.order_id)
+    union all
+    select 'orders_have_customers', '0 orders of unknown customers', count(*), count(*) = 0
+    from sold_orders
+    where
+        not exists (
+            select from master.customers as customer where customer.customer_id = sold_orders.customer_id
+        )
+    union all
+    select 'lines_have_products', '0 order lines of unknown products', count(*), count(*) = 0
+    from sold_orders
+    inner join master.order_lines as line on line.order_id = sold_orders.order_id
+    where not exists (select from master.products as product where product.product_id = line.product_id)
+    union all
+    select 'refunds_have_lines', '0 refunds of unknown order lines', count(*), count(*) = 0
+    from master.refunds as refund
+    where
+        refund.refunded_at >= %(day_start)s::timestamptz
+        and refund.refunded_at < %(day_end)s::timestamptz
+        and not exists (
+            select
+            from master.orders as ordered
+            inner join master.order_lines as line on line.order_id = ordered.order_id
+            where ordered.order_id = refund.order_id and line.line_no = refund.line_no
+        )
+)
+
+select counted.name, counted.expected, counted.found::text as found, counted.passed
+from counted
+union all
+select 'credit_adds_up_to_lines', line_sum.money::text, credit_sum.money::text, line_sum.money = credit_sum.money
+from (
+    select array[
+        coalesce(sum(lines.revenue), 0), coalesce(sum(lines.cost), 0), coalesce(sum(lines.refunds), 0),
+        coalesce(sum(lines.marketing), 0)
+    ] as money
+    from lines
+) as line_sum
+cross join (
+    select array[
+        coalesce(sum(credits.revenue), 0), coalesce(sum(credits.cost), 0), coalesce(sum(credits.refunds), 0),
+        (select coalesce(sum(spend.amount) filter (where spend.allotted), 0) from spend)
+    ] as money
+    from credits
+) as credit_sum
+union all
+select
+    'profit_is_what_is_left',
+    (day.revenue - day.cost - day.refunds - day.marketing)::text,
+    day.profit::text,
+    day.profit = day.revenue - day.cost - day.refunds - day.marketing
+from day
+union all
+select
+    'channels_add_up_to_the_day',
+    array[day.revenue, day.cost, day.refunds, day.marketing, day.profit]::text,
+    array[channels.revenue, channels.cost, channels.refunds, channels.marketing, channels.profit]::text,
+    (day.revenue, day.cost, day.refunds, day.marketing, day.profit)
+    is not distinct from (channels.revenue, channels.cost, channels.refunds, channels.marketing, channels.profit)
+from day
+cross join channels;

@@ -1,0 +1,24 @@
+-- The row that says: `name` is complete and visible for the report date. The first publication is remembered.
+insert into investor.publications as existing (
+    report, report_date, published_at, run_id, rows, upstream, first_published_at, read_at
+)
+select
+    %(name)s,
+    %(report_date)s::date,
+    publication.instant,
+    %(run_id)s,
+    %(rows)s,
+    reading.upstream,
+    publication.instant,
+    reading.read_at
+from base.readings as reading
+cross join (select coalesce(%(at)s::timestamptz, clock_timestamp()) as instant) as publication
+where reading.report = %(report)s and reading.report_date = %(report_date)s::date
+on conflict (report, report_date) do update
+set
+    published_at = excluded.published_at,
+    run_id = excluded.run_id,
+    rows = excluded.rows,
+    first_published_at = least(existing.first_published_at, excluded.first_published_at),
+    upstream = excluded.upstream,
+    read_at = excluded.read_at;

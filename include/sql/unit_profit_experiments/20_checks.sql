@@ -1,0 +1,63 @@
+-- What must hold before the experiments' profit is published: one row per check.
+with assigned as (
+    select unit.* from base.unit_profit as unit where unit.report_date = %(report_date)s::date
+)
+
+select
+    'not_empty' as name,
+    'at least 1 assigned customer' as expected,
+    count(*)::text as found,
+    count(*) > 0 as passed
+from assigned
+union all
+select 'assignments_are_unique', '0 customers twice in an experiment', count(*)::text, count(*) = 0
+from (
+    select assigned.experiment, assigned.customer_id
+    from assigned
+    group by assigned.experiment, assigned.customer_id
+    having count(*) > 1
+) as twice
+union all
+select 'assignments_have_customers', '0 assigned customers that are unknown', count(*)::text, count(*) = 0
+from assigned
+where not exists (select from master.customers as customer where customer.customer_id = assigned.customer_id)
+union all
+-- Published before this run read it: what came later is not in the draft.
+select
+    'profit_is_published',
+    concat('base.profit published for ', %(report_date)s::date),
+    case when count(*) > 0 then 'published' else 'not published' end,
+    count(*) > 0
+from investor.publications as publication
+inner join base.readings as reading
+    on reading.report = %(report)s and reading.report_date = publication.report_date
+where
+    publication.report = 'base.profit'
+    and publication.report_date = %(report_date)s::date
+    and publication.first_published_at <= reading.read_at
+union all
+select
+    'no_day_of_profit_is_held',
+    'no day since the first assignment',
+    coalesce(string_agg(distinct held.report_date::text, ', '), 'no day since the first assignment'),
+    count(*) = 0
+from investor.checks as held
+where
+    held.report = 'investor.daily_profit'
+    and not held.passed
+    and held.report_date <= %(report_date)s::date
+    and held.report_date >= (
+        select (min(assignment.assigned_at) at time zone %(zone)s)::date
+        from master.experiment_assignments as assignment
+    )
+    and not exists (
+        select
+        from investor.publications as publication
+        where publication.report = 'base.profit' and publication.report_date = held.report_date
+    )
+union all
+select 'everybody_is_in_a_variant', count(*)::text, coalesce(max(draft.n), 0)::text, count(*) = coalesce(max(draft.n), 0)
+from assigned
+cross join (
+    select sum(unit.n) as n from base.unit_profit_draft as unit where unit.report_date = %(report_date)s::date
+) as draft;

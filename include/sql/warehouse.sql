@@ -1,0 +1,347 @@
+-- The warehouse's own tables. Safe to run again and again; never drops anything.
+--
+--   base         what the pipelines compute: base models, and the draft of each report
+--   investor     what investors see, and the row that says it is complete (`publications`)
+--   experiments  what the experiments' readers see
+--
+-- Money is numeric. A report's money is in cents; a base model keeps 10 decimals, because a third of a cent belongs
+-- to somebody. `report_date` is the business day the data is about, in the roster's time zone.
+-- Base models have no primary key on purpose: a key that comes twice is for the checks to find (the report is *held*
+-- and says why), not for the transform to fail on.
+
+create schema if not exists base;
+create schema if not exists investor;
+create schema if not exists experiments;
+
+-- Reports -----------------------------------------------------------------------------------------------------------
+
+create table if not exists investor.daily_profit (
+    report_date date primary key,
+    orders bigint not null,
+    revenue numeric(18, 2) not null,
+    cost numeric(18, 2) not null,
+    refunds numeric(18, 2) not null,
+    marketing numeric(18, 2) not null,
+    profit numeric(18, 2) not null
+);
+
+create table if not exists investor.daily_profit_by_channel (
+    report_date date not null,
+    channel text not null,
+    revenue numeric(18, 2) not null,
+    cost numeric(18, 2) not null,
+    refunds numeric(18, 2) not null,
+    marketing numeric(18, 2) not null,
+    profit numeric(18, 2) not null,
+    primary key (report_date, channel)
+);
+
+-- Ratios have 10 decimals, and are null where there is nothing to divide by.
+create table if not exists investor.daily_engagement (
+    report_date date primary key,
+    active_1d bigint not null,
+    active_7d bigint not null,
+    active_28d bigint not null,
+    stickiness numeric(18, 10),
+    sessions bigint not null,
+    seconds bigint not null,
+    sessions_per_active numeric(18, 10),
+    seconds_per_active numeric(18, 10)
+);
+
+create table if not exists investor.daily_engagement_by_channel (
+    report_date date not null,
+    channel text not null,
+    active_1d bigint not null,
+    active_7d bigint not null,
+    active_28d bigint not null,
+    stickiness numeric(18, 10),
+    sessions bigint not null,
+    seconds bigint not null,
+    sessions_per_active numeric(18, 10),
+    seconds_per_active numeric(18, 10),
+    primary key (report_date, channel)
+);
+
+create table if not exists investor.daily_growth (
+    report_date date primary key,
+    active bigint not null,
+    new bigint not null,
+    retained bigint not null,
+    resurrected bigint not null,
+    churned bigint not null,
+    quick_ratio numeric(18, 10)
+);
+
+create table if not exists investor.daily_growth_by_channel (
+    report_date date not null,
+    channel text not null,
+    active bigint not null,
+    new bigint not null,
+    retained bigint not null,
+    resurrected bigint not null,
+    churned bigint not null,
+    quick_ratio numeric(18, 10),
+    primary key (report_date, channel)
+);
+
+create table if not exists experiments.unit_profit (
+    report_date date not null,
+    experiment text not null,
+    variant text not null,
+    n bigint not null,
+    mean_profit numeric not null,
+    variance numeric,
+    diff_from_control numeric,
+    ci_low numeric,
+    ci_high numeric,
+    primary key (report_date, experiment, variant)
+);
+
+create table if not exists experiments.daily_growth (
+    report_date date not null,
+    experiment text not null,
+    variant text not null,
+    active bigint not null,
+    new bigint not null,
+    retained bigint not null,
+    resurrected bigint not null,
+    churned bigint not null,
+    quick_ratio numeric(18, 10),
+    primary key (report_date, experiment, variant)
+);
+
+-- What is known of a report ------------------------------------------------------------------------------------------
+
+-- One row per report and day: it is complete and visible. Written in the transaction that writes the report's rows.
+-- A re-run moves `published_at` (what is stale is judged by it) and keeps `first_published_at` (whether the promise
+-- was kept is judged by that one). `upstream`: for each upstream table the load that was there when it was read,
+-- `{"master.orders": {"loaded_at": "…", "row_count": 5012}}`, nulls when there was none; `read_at` is that instant.
+create table if not exists investor.publications (
+    report text not null,
+    report_date date not null,
+    published_at timestamptz not null,
+    run_id text not null,
+    rows bigint not null,
+    upstream jsonb not null default '{}',
+    first_published_at timestamptz, -- judges the promise; published_at where it is null
+    read_at timestamptz, -- what came upstream after this makes the report stale
+    primary key (report, report_date)
+);
+create index if not exists publications_report_date on investor.publications (report_date);
+
+-- What every run checked before it published, or why it did not.
+create table if not exists investor.checks (
+    report text not null,
+    report_date date not null,
+    run_id text not null,
+    name text not null,
+    expected text not null,
+    found text not null,
+    passed boolean not null,
+    checked_at timestamptz not null,
+    primary key (report, report_date, run_id, name)
+);
+
+-- The upstream loads a transform found: they become `publications.upstream` when the report is published.
+create table if not exists base.readings (
+    report text not null,
+    report_date date not null,
+    read_at timestamptz not null,
+    upstream jsonb not null,
+    primary key (report, report_date)
+);
+
+-- Base models --------------------------------------------------------------------------------------------------------
+
+-- Per order line. A line sold on `report_date` carries revenue and cost; a line refunded on it carries the refund,
+-- also when it was sold earlier (`sold` is false then).
+create table if not exists base.profit (
+    report_date date not null,
+    order_id bigint not null,
+    line_no integer not null,
+    customer_id bigint not null,
+    sold boolean not null,
+    revenue numeric,
+    cost numeric,
+    refunds numeric,
+    marketing numeric,
+    profit numeric
+);
+create index if not exists profit_report_date on base.profit (report_date, order_id, line_no);
+create index if not exists profit_customer on base.profit (customer_id, report_date);
+
+-- The same money per order line and credited channel: adds up to base.profit exactly.
+create table if not exists base.profit_credit (
+    report_date date not null,
+    channel text not null,
+    order_id bigint not null,
+    line_no integer not null,
+    customer_id bigint not null,
+    sold boolean not null,
+    revenue numeric,
+    cost numeric,
+    refunds numeric,
+    marketing numeric
+);
+create index if not exists profit_credit_report_date on base.profit_credit (report_date, channel);
+
+-- The day's spend per channel, and whether there was credited revenue to allot it to.
+create table if not exists base.marketing (
+    report_date date not null,
+    channel text not null,
+    amount numeric not null,
+    credited_revenue numeric not null,
+    allotted boolean not null
+);
+create index if not exists marketing_report_date on base.marketing (report_date);
+
+-- Per customer and day with a session. `features`: the distinct ones used, in order. `channel`: the acquisition one.
+create table if not exists base.engagement (
+    report_date date not null,
+    customer_id bigint not null,
+    channel text not null,
+    sessions bigint not null,
+    seconds bigint not null,
+    features text[] not null
+);
+create index if not exists engagement_report_date on base.engagement (report_date);
+
+-- Per customer active on the day or on the day before; `status`: new, retained, resurrected or churned.
+create table if not exists base.growth (
+    report_date date not null,
+    customer_id bigint not null,
+    channel text not null,
+    status text not null
+);
+create index if not exists growth_report_date on base.growth (report_date);
+
+-- Per assigned customer: profit from the day of assignment to the report date, both included.
+create table if not exists base.unit_profit (
+    report_date date not null,
+    experiment text not null,
+    variant text not null,
+    customer_id bigint not null,
+    profit numeric not null
+);
+create index if not exists unit_profit_report_date on base.unit_profit (report_date);
+
+-- Per assigned customer: the status of base.growth, or inactive.
+create table if not exists base.experiment_growth (
+    report_date date not null,
+    experiment text not null,
+    variant text not null,
+    customer_id bigint not null,
+    status text not null
+);
+create index if not exists experiment_growth_report_date on base.experiment_growth (report_date);
+
+-- Drafts: what the checks look at is, byte for byte, what will be published.
+create table if not exists base.daily_profit_draft (like investor.daily_profit including all);
+create table if not exists base.daily_profit_by_channel_draft (like investor.daily_profit_by_channel including all);
+create table if not exists base.daily_engagement_draft (like investor.daily_engagement including all);
+create table if not exists base.daily_engagement_by_channel_draft (
+    like investor.daily_engagement_by_channel including all
+);
+create table if not exists base.daily_growth_draft (like investor.daily_growth including all);
+create table if not exists base.daily_growth_by_channel_draft (like investor.daily_growth_by_channel including all);
+create table if not exists base.unit_profit_draft (like experiments.unit_profit including all);
+create table if not exists base.experiment_growth_draft (like experiments.daily_growth including all);
+
+-- Student's t ---------------------------------------------------------------------------------------------------------
+
+-- log Γ(x) for x > 0 by Lanczos' approximation (g = 7, 9 terms), about 1e-14: PostgreSQL has lgamma only since 18.
+create or replace function experiments.log_gamma(x double precision) returns double precision
+language plpgsql immutable strict as $$
+declare
+    terms constant double precision [] := array[
+        676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905,
+        -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7
+    ];
+    total double precision := 0.99999999999980993;
+begin
+    if x < 0.5 then
+        return ln(pi() / sin(pi() * x)) - experiments.log_gamma(1 - x);
+    end if;
+    for i in 1..8 loop
+        total := total + terms[i] / (x - 1 + i);
+    end loop;
+    return 0.5 * ln(2 * pi()) + (x - 0.5) * ln(x + 6.5) - (x + 6.5) + ln(total);
+end
+$$;
+
+-- The share of Student's t distribution above t >= 0, for df > 0 (it need not be whole). It is half the regularised
+-- incomplete beta function I(df / (df + t²); df / 2, 1 / 2), here by its continued fraction (Lentz).
+create or replace function experiments.student_t_tail(t double precision, df double precision)
+returns double precision
+language plpgsql immutable strict as $$
+declare
+    x constant double precision := df / (df + t * t);
+    -- Where the fraction converges slowly, the mirrored one is quick: I(x; a, b) = 1 - I(1 - x; b, a).
+    mirrored constant boolean := x > (df / 2 + 1) / (df / 2 + 2.5);
+    a constant double precision := case when mirrored then 0.5 else df / 2 end;
+    b constant double precision := case when mirrored then df / 2 else 0.5 end;
+    z constant double precision := case when mirrored then t * t / (df + t * t) else x end;
+    tiny constant double precision := 1e-300;
+    c double precision := 1;
+    d double precision;
+    fraction double precision;
+    step double precision;
+    part double precision;
+begin
+    if t = 0 then
+        return 0.5;
+    end if;
+    d := 1 - (a + b) * z / (a + 1);
+    d := 1 / (case when abs(d) < tiny then tiny else d end);
+    fraction := d;
+    for m in 1..10000 loop
+        part := m * (b - m) * z / ((a + 2 * m - 1) * (a + 2 * m));
+        d := 1 + part * d;
+        d := 1 / (case when abs(d) < tiny then tiny else d end);
+        c := 1 + part / c;
+        c := case when abs(c) < tiny then tiny else c end;
+        fraction := fraction * d * c;
+        part := -(a + m) * (a + b + m) * z / ((a + 2 * m) * (a + 2 * m + 1));
+        d := 1 + part * d;
+        d := 1 / (case when abs(d) < tiny then tiny else d end);
+        c := 1 + part / c;
+        c := case when abs(c) < tiny then tiny else c end;
+        step := d * c;
+        fraction := fraction * step;
+        exit when abs(step - 1) < 1e-15;
+    end loop;
+    part := exp(
+        experiments.log_gamma(a + b) - experiments.log_gamma(a) - experiments.log_gamma(b)
+        + a * ln(z) + b * ln(1 - z)
+    ) * fraction / a;
+    return case when mirrored then 1 - part else part end / 2;
+end
+$$;
+
+-- The quantile of Student's t distribution, for 0.5 <= p < 1 and df > 0 (it need not be whole): relative error below
+-- 1e-9. Bisection: the tail falls as t rises, and 200 halvings are past the last bit.
+create or replace function experiments.student_t_quantile(p double precision, df double precision)
+returns double precision
+language plpgsql immutable strict as $$
+declare
+    low double precision := 0;
+    high double precision := 1;
+    middle double precision;
+begin
+    while experiments.student_t_tail(high, df) > 1 - p loop
+        low := high;
+        high := high * 2;
+    end loop;
+    for i in 1..200 loop
+        middle := (low + high) / 2;
+        exit when middle <= low or middle >= high;
+        if experiments.student_t_tail(middle, df) > 1 - p then
+            low := middle;
+        else
+            high := middle;
+        end if;
+    end loop;
+    return (low + high) / 2;
+end
+$$;

@@ -1,0 +1,87 @@
+"""The past, read from `oncall_db` and the warehouse for people to look at. Reads only; decides nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg2.extensions
+
+from oncall.adapters.postgres import Connect, Link
+from oncall.core.incident import Event, Incident
+from oncall.past import Published, Record, Told
+
+_FIELDS = [field.name for field in dataclasses.fields(Incident)]
+_INCIDENT = ", ".join(f'"{name}"' for name in _FIELDS)
+_TOLD = """key, channel, step, op, coalesce(message->>'title', ''),
+    array(select r->>'name' from jsonb_array_elements(message->'recipients') r),
+    state, attempts, owed_at, done_at, alias, channel_id, ts, error"""
+
+
+class History:
+    """Implements `Past`. Not for use by two threads at once."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = Link(connect, "oncall_db")
+
+    def records(self, since: dt.datetime, limit: int) -> Sequence[Record]:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                f"select {_INCIDENT} from oncall.incidents where resolved_at is null or opened_at >= %s"
+                " order by resolved_at is not null, opened_at desc, key limit %s",
+                (since, limit),
+            )
+            return _with_timeline(cursor, [_incident(row) for row in cursor.fetchall()])
+
+    def record(self, key: str) -> Record | None:
+        with self._link.cursor() as cursor:
+            cursor.execute(f"select {_INCIDENT} from oncall.incidents where key = %s", (key,))
+            found = _with_timeline(cursor, [_incident(row) for row in cursor.fetchall()])
+        return found[0] if found else None
+
+
+class PublicationHistory:
+    """Implements `Publications`. Not for use by two threads at once."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = Link(connect, "warehouse")
+
+    def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
+        found: dict[str, dict[dt.date, dt.datetime]] = {report: {} for report in reports}
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select report, report_date, coalesce(first_published_at, published_at)"
+                " from investor.publications where report = any(%s) and report_date >= %s",
+                (list(reports), since),
+            )
+            for report, date, first_at in cursor.fetchall():
+                found[report][date] = first_at
+        return found
+
+
+def _with_timeline(cursor: psycopg2.extensions.cursor, incidents: Sequence[Incident]) -> list[Record]:
+    keys = [incident.key for incident in incidents]
+    events: dict[str, list[Event]] = {key: [] for key in keys}
+    told: dict[str, list[Told]] = {key: [] for key in keys}
+    cursor.execute("select key, at, what from oncall.events where key = any(%s) order by at, id", (keys,))
+    for row in cursor.fetchall():
+        events[row[0]].append(Event(*row))
+    cursor.execute(f"select {_TOLD} from oncall.deliveries where key = any(%s) order by id", (keys,))
+    for key, *rest in cursor.fetchall():
+        told[key].append(_told(rest))
+    return [Record(each, tuple(events[each.key]), tuple(told[each.key])) for each in incidents]
+
+
+def _told(row: Sequence[Any]) -> Told:
+    channel, step, op, title, people, *rest = row
+    return Told(channel, step, op, title, tuple(people), *rest)
+
+
+def _incident(row: Sequence[Any]) -> Incident:
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in zip(_FIELDS, row, strict=True)
+    }
+    return Incident(**values)

@@ -1,0 +1,64 @@
+"""What Airflow itself says of the pipelines' DAGs, asked from a worker or heard in the DAG processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import structlog
+from airflow.listeners import hookimpl
+
+from oncall.core.facts import Dag
+from oncall.glue.wiring import Wiring, now_utc
+
+log = structlog.get_logger(__name__)
+
+
+def see_dags(dag_ids: list[str], ti: Any) -> dict[str, Dag]:
+    """Ask Airflow, through the running task, of each DAG; note the answers for the watcher."""
+    task_log = Wiring().task_log()
+    seen = {dag_id: _see(dag_id, ti) for dag_id in dag_ids}
+    for dag_id, dag in seen.items():
+        task_log.see_dag(dag_id, dag)
+    return seen
+
+
+def _see(dag_id: str, ti: Any) -> Dag:
+    at = now_utc()
+    try:
+        dag = ti.get_dag(dag_id)
+    except Exception:  # noqa: BLE001 - the SDK has no narrower word for "no such DAG"
+        return Dag(at, missing=True)
+    running = ti.get_dr_count(dag_id=dag_id, states=["running", "queued"])
+    return Dag(at, paused=dag.is_paused, missing=_gone(dag.relative_fileloc), running=running)
+
+
+def _gone(relative_fileloc: str | None) -> bool:
+    """Airflow goes on knowing a DAG whose file is gone; the file itself does not lie."""
+    from airflow.configuration import conf
+
+    folder = Path(conf.get("core", "dags_folder"))
+    return bool(relative_fileloc) and folder.is_dir() and not (folder / str(relative_fileloc)).exists()
+
+
+def note_import_error(filename: str, stacktrace: str) -> None:
+    """A DAG file does not import: note its last line for the DAG of that name. Never raises."""
+    try:
+        lines = [line.strip() for line in stacktrace.strip().splitlines() if line.strip()]
+        Wiring().task_log().note_import_error(
+            Path(filename).stem, lines[-1] if lines else "unknown", now_utc()
+        )
+    except Exception as error:  # noqa: BLE001 - a listener must not disturb the DAG processor
+        log.warning("oncall.import_error_not_noted", file=filename, reason=str(error))
+
+
+class ImportErrors:
+    """Airflow's listener: the DAG processor tells of every file that does not import, each time it tries."""
+
+    @hookimpl
+    def on_new_dag_import_error(self, filename: str, stacktrace: str) -> None:
+        note_import_error(filename, stacktrace)
+
+    @hookimpl
+    def on_existing_dag_import_error(self, filename: str, stacktrace: str) -> None:
+        note_import_error(filename, stacktrace)

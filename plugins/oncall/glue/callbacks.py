@@ -1,0 +1,84 @@
+"""What the pipelines' tasks tell of themselves: when they start, end, retry and fail. Never makes a task fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from oncall.core.facts import TaskState
+from oncall.glue.report_date import report_date
+from oncall.glue.wiring import Wiring, look_once, now_utc
+
+log = structlog.get_logger(__name__)
+
+Context = Mapping[str, Any]
+
+
+def started(context: Context) -> None:
+    _note(context, "running")
+
+
+def succeeded(context: Context) -> None:
+    _note(context, "success")
+
+
+def skipped(context: Context) -> None:
+    _note(context, "skipped")
+
+
+def will_retry(context: Context) -> None:
+    _note(context, "up_for_retry")
+
+
+def failed(context: Context) -> None:
+    """A task failed for good: note it, then look at once, so that the right person hears of it with the runbook."""
+    _note(context, "failed")
+    _quietly(look_once, "look")
+
+
+CALLBACKS: Mapping[str, Callable[[Context], None]] = {
+    "on_execute_callback": started,
+    "on_success_callback": succeeded,
+    "on_skipped_callback": skipped,
+    "on_retry_callback": will_retry,
+    "on_failure_callback": failed,
+}
+
+
+def _note(context: Context, state: TaskState) -> None:
+    _quietly(lambda: _write(context, state), "note")
+
+
+def _write(context: Context, state: TaskState) -> None:
+    from oncall.glue.contract import contract  # a DAG's contract names these callbacks
+
+    ti = context["ti"]
+    date = report_date(context, contract(ti.dag_id).zone)
+    error = context.get("exception") if state in ("failed", "up_for_retry") else None
+    wiring = Wiring()
+    wiring.store().install()
+    wiring.task_log().write(
+        ti.dag_id, ti.run_id, date, ti.task_id, state, now_utc(),
+        try_number=ti.try_number, error=last_line(error), log_url=getattr(ti, "log_url", "") or "",
+    )  # fmt: skip
+
+
+def last_line(error: object) -> str:
+    """The last line of what went wrong, as a person would quote it: "DivisionByZero: division by zero"."""
+    if error is None:
+        return ""
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    said = lines[-1].strip() if lines else ""
+    name = type(error).__name__ if isinstance(error, BaseException) else ""
+    if not isinstance(error, BaseException) or name in ("AirflowException", "AirflowFailException"):
+        return said or name
+    return f"{name}: {said}" if said else name
+
+
+def _quietly(act: Callable[[], object], what: str) -> None:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - bookkeeping must not fail a pipeline
+        log.warning("oncall.callback_failed", what=what, reason=f"{type(error).__name__}: {error}")

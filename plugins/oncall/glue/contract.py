@@ -1,0 +1,133 @@
+"""A pipeline's contract, as its DAG needs it: reads two small files of `include/` and touches nothing else.
+
+A DAG file must parse whatever a hand has written into the roster or a runbook: an import error would stop the very
+reports that the pager watches. What cannot be read falls back, and the DAG's documentation tells every problem.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.sdk import CronPartitionTimetable
+
+from oncall.config import include_dir
+from oncall.core.errors import Problem
+from oncall.core.promise import Promise
+from oncall.glue.callbacks import CALLBACKS
+from oncall.glue.deadline import promise_deadline
+from oncall.reading import roster_file
+from oncall.reading.roster_file import read_roster
+from oncall.reading.runbook_file import read_runbook
+
+FALLBACK_SCHEDULE = "0 2 * * *"
+FALLBACK_ZONE = pendulum.FixedTimezone(7 * 3600)
+# Backfills may go back to here; scheduled runs start with the newest date (no catch-up).
+FIRST_DAY = pendulum.datetime(2025, 1, 1)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a DAG takes from its runbook and from the roster. `problems`: what could not be read."""
+
+    dag_id: str
+    title: str
+    purpose: str
+    doc: str
+    schedule: str
+    zone: Any  # one of pendulum's: the only kind that Airflow can serialise
+    upstream: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    promise: Promise | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def contract(dag_id: str) -> Contract:
+    """The contract of a pipeline, from the include folder in force; read once in a process. Never raises."""
+    return _contract(dag_id, include_dir())
+
+
+@cache
+def _contract(dag_id: str, folder: Path) -> Contract:
+    runbook = read_runbook(dag_id, _text(folder / "runbooks" / f"{dag_id}.md"))
+    roster = read_roster(_text(folder / roster_file.FILE))
+    problems = (*runbook.problems, *roster.problems)
+    owners = (roster.owners or {}).get(dag_id)
+    pipeline = runbook.pipeline
+    return Contract(
+        dag_id=dag_id,
+        title=pipeline.title if pipeline else dag_id,
+        purpose=pipeline.purpose if pipeline else "",
+        doc=_doc(pipeline.runbook.body if pipeline else "", problems),
+        schedule=(pipeline.schedule if pipeline else None) or FALLBACK_SCHEDULE,
+        zone=roster.roster.tz if roster.roster else FALLBACK_ZONE,
+        upstream=pipeline.upstream if pipeline else (),
+        owners=(owners.primary, owners.secondary) if owners else (),
+        promise=pipeline.promise if pipeline else None,
+        problems=problems,
+    )
+
+
+def daily(terms: Contract) -> CronPartitionTimetable:
+    """Once a day at the contract's schedule, for the business day before: the report date is the partition key."""
+    return CronPartitionTimetable(terms.schedule, timezone=terms.zone, run_offset=-1, key_format="%Y-%m-%d")
+
+
+def dag_arguments(terms: Contract) -> dict[str, Any]:
+    """What every pipeline's DAG has in common. Owners are people to ask, not people to page."""
+    return {
+        "dag_id": terms.dag_id,
+        "dag_display_name": terms.title,
+        "description": terms.purpose,
+        "doc_md": terms.doc,
+        "tags": {"investor report" if terms.promise else "experiments", *terms.owners},
+        "start_date": FIRST_DAY,
+        # A fresh or late scheduler runs the newest date at once; older gaps are for `airflow backfill create`.
+        "catchup": False,
+        # Runs of different dates touch no common rows. An old run that waits for its upstream must not keep
+        # tonight's from starting; backfills bring a limit of their own.
+        "max_active_runs": 16,
+        "default_args": {
+            "owner": terms.owners[0] if terms.owners else "data-engineering",
+            "retries": 2,
+            "retry_delay": dt.timedelta(minutes=1),
+            **CALLBACKS,
+        },
+        **({"deadline": promise_deadline(terms.promise, terms.zone)} if terms.promise else {}),
+    }
+
+
+def watched_dags() -> list[str]:
+    """The DAGs that have a runbook."""
+    return sorted(path.stem for path in (include_dir() / "runbooks").glob("*.md"))
+
+
+def zone() -> Any:
+    """The roster's time zone, as Airflow can serialise it."""
+    return contract(watched_dags()[0]).zone if watched_dags() else FALLBACK_ZONE
+
+
+def due_crons() -> list[str]:
+    """A cron expression for each due time, so that a worker looks just then."""
+    promises = (contract(dag_id).promise for dag_id in watched_dags())
+    return sorted({f"{each.due.minute} {each.due.hour} * * *" for each in promises if each})
+
+
+def _doc(body: str, problems: Sequence[Problem]) -> str:
+    if not problems:
+        return body
+    found = "\n".join(f"- {problem}" for problem in problems)
+    return f"**The roster or this runbook cannot be read as it stands:**\n\n{found}\n\n{body}"
+
+
+def _text(path: Path) -> str:
+    """The text of a file, "" when there is none: its reader complains about that in its own words."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return ""

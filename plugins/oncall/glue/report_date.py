@@ -1,0 +1,44 @@
+"""Which report date a run is for. Knows the three ways to say it; refuses to guess when one is said wrongly."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from oncall.core.errors import OncallError
+from oncall.core.promise import business_day
+
+CONF_KEY = "report_date"
+
+
+class NoReportDate(OncallError):
+    """A run names its report date in words that are no date."""
+
+
+def report_date(context: Mapping[str, Any], zone: dt.tzinfo) -> dt.date:
+    """The report date of the run in `context` (Airflow's template context): the first of
+
+    1. its partition key (scheduled runs, backfills, runs started by a base model, manual runs through the API),
+    2. `report_date` in its conf (`airflow dags trigger … --conf '{"report_date": "2026-11-20"}'`),
+    3. the business day of `zone` before its `run_after`.
+
+    Raises NoReportDate when 1 or 2 is there and is no date such as 2026-11-20.
+    """
+    run = context["dag_run"]
+    if run.partition_key:
+        return _date(run.partition_key, "its partition key")
+    if CONF_KEY in (run.conf or {}):
+        return _date(run.conf[CONF_KEY], f"{CONF_KEY!r} in its conf")
+    return business_day(run.run_after, zone) - dt.timedelta(days=1)
+
+
+def _date(text: object, place: str) -> dt.date:
+    try:
+        day = dt.date.fromisoformat(str(text))
+    except ValueError:
+        day = None
+    # fromisoformat also reads 20261120 and 2026-W47-5; one spelling is enough, and it is the partition's.
+    if day is None or day.isoformat() != text:
+        raise NoReportDate(f"the run has {text!r} as {place}; write a report date such as 2026-11-20")
+    return day

@@ -1,0 +1,90 @@
+"""The steps of a pipeline as Airflow tasks: finds report date and warehouse, leaves the work to `oncall.reports`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from airflow.sdk import Asset, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from oncall import reports
+from oncall.core.verdict import WAIT
+from oncall.glue.contract import contract
+from oncall.glue.report_date import NoReportDate, report_date
+from oncall.glue.sensors import UpstreamFreshSensor
+from oncall.reports import Held, ReportRun
+
+WAREHOUSE = "warehouse"
+
+log = logging.getLogger(__name__)
+
+
+def report_steps(report: Asset, base: Asset | None = None) -> None:
+    """Add the steps of a pipeline to the DAG being defined: (wait_for_upstream →) transform → check → publish.
+
+    A pipeline that asset events start does not wait: they say that its upstream is there.
+
+    `report` is what is promised, named as its table; `base` is the base model that starts other DAGs. Both are
+    updated when the report is published, with the report date as their partition.
+    """
+    outlets = [asset for asset in (base, report) if asset]
+    transforming = transform(report.name)
+    checking = check(report.name)
+    publishing = publish.override(outlets=outlets)(report.name)
+    transforming >> checking >> publishing
+    if base:
+        UpstreamFreshSensor(task_id=WAIT) >> transforming
+
+
+@task
+def transform(report: str) -> None:
+    """Compute the base model and the draft of the report."""
+    with _warehouse() as connection:
+        reports.install(connection)
+        reports.transform(connection, _run(report))
+
+
+@task
+def check(report: str) -> None:
+    """Withhold the report unless every check passes. Not retried: the same rows give the same answer."""
+    with _warehouse() as connection:
+        try:
+            names = reports.check(connection, _run(report))
+        except Held as held:
+            raise AirflowFailException(str(held)) from None
+    log.info("%d checks passed: %s", len(names), ", ".join(names))
+
+
+@task
+def publish(report: str) -> None:
+    """Replace the report's rows of the day and write its publication; then start whoever waits for the base model."""
+    run = _run(report)
+    with _warehouse() as connection:
+        for name, rows in reports.publish(connection, run).items():
+            log.info("published %s of %s: %d rows", name, run.report_date, rows)
+    context = get_current_context()
+    for outlet in context["task"].outlets:
+        # Said on every run: a manual one has no partition key that Airflow could pass on.
+        context["outlet_events"][outlet].add_partitions(run.report_date.isoformat())
+
+
+@contextmanager
+def _warehouse() -> Iterator[Any]:
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    with closing(PostgresHook(postgres_conn_id=WAREHOUSE).get_conn()) as connection:
+        yield connection
+
+
+def _run(report: str) -> ReportRun:
+    """This task's run. A report date that is no date fails for good."""
+    context: Any = get_current_context()
+    terms = contract(context["dag"].dag_id)
+    try:
+        date = report_date(context, terms.zone)
+    except NoReportDate as wrong:
+        raise AirflowFailException(str(wrong)) from None
+    return ReportRun(terms.dag_id, report, date, terms.zone, context["run_id"], terms.upstream)

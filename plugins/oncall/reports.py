@@ -1,0 +1,188 @@
+"""Runs a pipeline's SQL for one report date over any DB-API connection to the warehouse; refuses to know Airflow.
+
+A pipeline is a folder of numbered SQL files: 00–09 ask what is needed first, 10–19 compute the base model and the draft
+of the report, 20–29 check them, 30–39 publish. Values are bound by name, never written into the text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import sqlparse
+
+from oncall.config import include_dir
+from oncall.core.errors import OncallError
+from oncall.core.facts import FailedCheck
+
+REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
+
+
+class Held(OncallError):
+    """Checks withheld a publication; `failed` says which, what they expected and what they found."""
+
+    def __init__(self, run: ReportRun, failed: Sequence[FailedCheck]) -> None:
+        self.failed = tuple(failed)
+        lines = (f"{check.name}: expected {check.expected}; found {check.found}" for check in failed)
+        super().__init__("\n".join([f"{run.report} of {run.report_date} is not published:", *lines]))
+
+
+@dataclass(frozen=True)
+class ReportRun:
+    """One pipeline for one report date. `zone` is the business zone, `upstream` the tables it reads.
+
+    `at` is the instant to write down for what is done (None: the warehouse's clock).
+    """
+
+    dag_id: str
+    report: str
+    report_date: dt.date
+    zone: dt.tzinfo
+    run_id: str
+    upstream: tuple[str, ...] = ()
+    at: dt.datetime | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the SQL may bind. `day_start` ≤ instants of the report date < `day_end`."""
+        return {
+            "report": self.report,
+            "report_date": self.report_date,
+            "run_id": self.run_id,
+            "at": self.at,
+            "zone": zone_name(self.zone),
+            "day_before_start": self._midnight(-1),
+            "day_start": self._midnight(0),
+            "day_end": self._midnight(1),
+        }
+
+    def _midnight(self, days: int) -> dt.datetime:
+        day = self.report_date + dt.timedelta(days=days)
+        # In UTC, so that no driver has to know the zone.
+        return dt.datetime.combine(day, dt.time(), tzinfo=self.zone).astimezone(dt.UTC)
+
+
+def zone_name(zone: dt.tzinfo) -> str:
+    """The zone as PostgreSQL's `at time zone` reads it: `Asia/Bangkok`, or `<+07:00>-07:00` for a fixed offset.
+
+    (PostgreSQL takes the text '+07:00' for POSIX, where east is negative.)
+    """
+    name = getattr(zone, "name", None) or getattr(zone, "key", None)
+    if name and not isinstance(zone, pendulum.FixedTimezone):
+        return str(name)
+    offset = zone.utcoffset(None) or dt.timedelta()
+    hours, minutes = divmod(abs(offset) // dt.timedelta(minutes=1), 60)
+    east, posix = ("-", "+") if offset < dt.timedelta() else ("+", "-")
+    return f"<{east}{hours:02}:{minutes:02}>{posix}{hours:02}:{minutes:02}"
+
+
+def sql_dir() -> Path:
+    """Where the SQL is: `sql/` of the include folder when it has one, otherwise of this repository's include/."""
+    own = include_dir() / "sql"
+    return own if own.is_dir() else REPOSITORY_SQL
+
+
+def install(connection: Any) -> None:
+    """Create the warehouse's own schemas and tables unless they are there (`warehouse.sql`)."""
+    with _transaction(connection) as cursor:
+        cursor.execute("select to_regclass('base.experiment_growth_draft') is not null")
+        if cursor.fetchone()[0]:
+            return
+        # Two first runs at once: the second waits, and finds everything there.
+        cursor.execute("select pg_advisory_xact_lock(hashtext('warehouse.sql'))")
+        cursor.execute((sql_dir() / "warehouse.sql").read_text(encoding="utf-8"))
+
+
+def transform(connection: Any, run: ReportRun) -> None:
+    """Compute the base model and the draft in one transaction, remembering which upstream loads were read.
+
+    Days of another pipeline's base model that it needs and nobody has made yet are made first, each on its own.
+    """
+    with _transaction(connection) as cursor:
+        needs = [need for file in _steps(run.dag_id, "0") for need in _execute(cursor, file, run.parameters)]
+    for dag_id, day in needs:
+        other = replace(run, dag_id=dag_id, report_date=day)
+        with _transaction(connection) as cursor:
+            _execute(cursor, _steps(dag_id, "1")[0], other.parameters)
+    with _transaction(connection) as cursor:
+        _one_run_at_a_time(cursor, run)
+        _execute(cursor, "reading.sql", run.parameters | {"upstream": list(run.upstream)})
+        for file in _steps(run.dag_id, "1"):
+            _execute(cursor, file, run.parameters)
+
+
+def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
+    """Check the draft and write down what was found; the names of the checks. Raises Held when one has failed."""
+    failed: list[FailedCheck] = []
+    names: list[str] = []
+    with _transaction(connection) as cursor:
+        for file in _steps(run.dag_id, "2"):
+            for name, expected, found, passed in _execute(cursor, file, run.parameters):
+                names.append(name)
+                result = {"name": name, "expected": expected, "found": found, "passed": bool(passed)}
+                _execute(cursor, "checks.sql", run.parameters | result)
+                if not passed:
+                    failed.append(FailedCheck(name, expected, found))
+    if failed:
+        raise Held(run, failed)
+    return tuple(names)
+
+
+def publish(connection: Any, run: ReportRun) -> dict[str, int]:
+    """Replace the report's rows by the draft and write the publications, all or nothing; rows by published name."""
+    with _transaction(connection) as cursor:
+        _one_run_at_a_time(cursor, run)
+        published: dict[str, int] = {}
+        for file in _steps(run.dag_id, "3"):
+            published |= dict(_execute(cursor, file, run.parameters))
+        for name, rows in published.items():
+            _execute(cursor, "publication.sql", run.parameters | {"name": name, "rows": rows})
+            if cursor.rowcount != 1:
+                raise OncallError(
+                    f"{run.report} of {run.report_date} was never transformed: run transform first"
+                )
+    return published
+
+
+def _steps(dag_id: str, decade: str) -> list[str]:
+    """The pipeline's files of one step, in order, relative to the SQL folder."""
+    found = sorted((sql_dir() / dag_id).glob(f"{decade}[0-9]_*.sql"))
+    if not found and decade != "0":
+        raise OncallError(f"{sql_dir() / dag_id} has no file {decade}0_….sql")
+    return [f"{dag_id}/{path.name}" for path in found]
+
+
+def _execute(cursor: Any, file: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Execute the file's statements; the rows of the last one."""
+    text = (sql_dir() / file).read_text(encoding="utf-8")
+    # One at a time: psycopg 3 binds on the server, which takes one statement.
+    for statement in sqlparse.split(text, strip_semicolon=True):
+        cursor.execute(statement, parameters)
+    return cursor.fetchall() if cursor.description else []
+
+
+def _one_run_at_a_time(cursor: Any, run: ReportRun) -> None:
+    """Runs of the same report and date wait for each other; those of other dates never do."""
+    cursor.execute(
+        "select pg_advisory_xact_lock(hashtext(%(report)s::text), %(report_date)s::date - date '2000-01-01')",
+        {"report": run.report, "report_date": run.report_date},
+    )
+
+
+@contextmanager
+def _transaction(connection: Any) -> Iterator[Any]:
+    """A cursor whose work is committed at the end, and rolled back when anything goes wrong."""
+    cursor = connection.cursor()
+    try:
+        yield cursor
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    finally:
+        cursor.close()

@@ -1,0 +1,52 @@
+"""The one file Airflow scans: hands the on-call system's parts to Airflow and does nothing by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+from oncall.glue.airflow_state import ImportErrors
+from oncall.glue.deadline import PromiseDue
+from oncall.glue.links import RunbookLink
+
+
+class LazyApp:
+    """The page's ASGI app, built at its first request: only the api-server pays for FastAPI and its security."""
+
+    def __init__(self) -> None:
+        self._app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._app is None:
+            from oncall.web.app import create_app
+
+            self._app = create_app()
+        await self._app(scope, receive, send)
+
+
+class OncallPlugin(AirflowPlugin):
+    name = "oncall"
+    fastapi_apps = [{"app": LazyApp(), "url_prefix": "/oncall", "name": "On-call"}]
+    external_views = [
+        {
+            "name": "On-call",
+            "href": "oncall/",
+            "destination": "nav",
+            "category": None,
+            "url_route": "oncall",
+            "icon": "oncall/static/icon.svg",
+            "icon_dark_mode": "oncall/static/icon-dark.svg",
+        },
+        {
+            "name": "Runbook",
+            "href": "oncall/runbooks/{DAG_ID}?embedded=1",
+            "destination": "dag",
+            "url_route": "runbook",
+            "icon": "oncall/static/runbook.svg",
+            "icon_dark_mode": "oncall/static/runbook-dark.svg",
+        },
+    ]
+    global_operator_extra_links = [RunbookLink()]
+    deadline_references = [PromiseDue]
+    listeners = [ImportErrors()]
