@@ -27,11 +27,13 @@ class RunningInbox:
         keys = Keys()
         self.opsgenie_key, self.opsgenie_account_key = keys.opsgenie, keys.opsgenie_account
         self.jsm_key, self.slack_token = keys.jsm, keys.slack
-        self._http = httpx.Client(base_url=f"{url}/_control", timeout=10, trust_env=False)
+        self.http = httpx.Client(
+            timeout=10, trust_env=False
+        )  # for bare calls; one client, as making one is slow
 
     def state(self) -> dict[str, Any]:
         """Everything at once, as JSON."""
-        state: dict[str, Any] = self._http.get("/state").raise_for_status().json()
+        state: dict[str, Any] = self.http.get(f"{self.url}/_control/state").raise_for_status().json()
         return state
 
     def alerts(self, **fields: Any) -> list[Alert]:
@@ -55,7 +57,8 @@ class RunningInbox:
 
     def heal(self, fault_id: str | None = None) -> None:
         """End one fault or all; hanging calls are dropped."""
-        self._http.delete("/faults" if fault_id is None else f"/faults/{fault_id}").raise_for_status()
+one = f"/{fault_id}" if fault_id else ""
+        self.http.delete(f"{self.url}/_control/faults{one}").raise_for_status()
 
     def clear(self) -> None:
         """Forget everything: what was received, faults, settings, the clock's advance."""
@@ -75,11 +78,13 @@ class RunningInbox:
 
     def tell(self, what: str, **wish: Any) -> dict[str, Any]:
         """POST to a control path (see `control`); raises when it is refused."""
-        answer: dict[str, Any] = self._http.post(f"/{what}", json=wish).raise_for_status().json()
+        answer: dict[str, Any] = (
+            self.http.post(f"{self.url}/_control/{what}", json=wish).raise_for_status().json()
+        )
         return answer
 
     def close(self) -> None:
-        self._http.close()
+        self.http.close()
 
 
 def _has(record: object, fields: dict[str, Any]) -> bool:

@@ -61,8 +61,6 @@ def genie(inbox: RunningInbox) -> Callable[..., httpx.Response]:
 
     def call(method: str, path: str, body: Any = None, *, key: str = "", host: str = "") -> httpx.Response:
         headers = {"Authorization": f"GenieKey {key or inbox.opsgenie_key}"}
-        return httpx.request(
-            method, (host or inbox.opsgenie_host) + path, json=body, headers=headers, trust_env=False
-        )
+        return inbox.http.request(method, (host or inbox.opsgenie_host) + path, json=body, headers=headers)
 
     return call

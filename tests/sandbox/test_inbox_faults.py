@@ -18,12 +18,11 @@ Genie = Callable[..., httpx.Response]
 
 
 def post(inbox: RunningInbox, text: str = "x", timeout: float = 5) -> httpx.Response:
-    return httpx.post(
+    return inbox.http.post(
         f"{inbox.slack_base_url}chat.postMessage",
         json={"channel": "#de-oncall", "text": text},
         headers={"Authorization": f"Bearer {inbox.slack_token}"},
         timeout=timeout,
-        trust_env=False,
     )
 
 
@@ -105,7 +104,7 @@ def test_a_hanging_call_blocks_nobody_else(inbox: RunningInbox, genie: Genie) ->
     with pytest.raises(httpx.ReadTimeout):
         post(inbox, timeout=0.3)
     assert genie("POST", "/v2/alerts", {"message": "m"}).status_code == 202
-    assert httpx.get(inbox.url, trust_env=False).status_code == 200
+    assert inbox.http.get(inbox.url).status_code == 200
     inbox.heal()
     assert post(inbox).json()["ok"] is True
 
@@ -149,7 +148,7 @@ def test_the_sdk_gives_up_after_its_retries(inbox: RunningInbox, alert_api: opsg
 )
 def test_a_fault_that_makes_no_sense_is_refused(inbox: RunningInbox, wish: dict[str, object]) -> None:
     """400 with what to write instead; nothing is put in force."""
-    answer = httpx.post(f"{inbox.url}/_control/faults", json=wish, trust_env=False)
+    answer = inbox.http.post(f"{inbox.url}/_control/faults", json=wish)
     assert answer.status_code == 400
     assert "write" in answer.json()["error"]
     assert inbox.state()["faults"] == []
@@ -157,7 +156,7 @@ def test_a_fault_that_makes_no_sense_is_refused(inbox: RunningInbox, wish: dict[
 
 def test_a_call_to_nobodys_path_is_noticed(inbox: RunningInbox) -> None:
     """A host without its prefix: 404, written down as unexpected."""
-    assert httpx.post(f"{inbox.url}/v2/alerts", json={}, trust_env=False).status_code == 404
+    assert inbox.http.post(f"{inbox.url}/v2/alerts", json={}).status_code == 404
     (call,) = inbox.calls()
     assert (call.face, call.unexpected, call.status) == ("", True, 404)
 

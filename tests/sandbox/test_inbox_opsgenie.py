@@ -192,7 +192,7 @@ def test_keys_open_only_their_own_doors(inbox: RunningInbox, genie: Genie) -> No
     body = {"message": "m"}
     assert genie("POST", "/v2/alerts", body, key="not-a-key").status_code == 422
     assert genie("POST", "/v2/alerts", body, key=unknown).status_code == 401
-    assert httpx.post(inbox.opsgenie_host + "/v2/alerts", json=body, trust_env=False).status_code == 401
+    assert inbox.http.post(inbox.opsgenie_host + "/v2/alerts", json=body).status_code == 401
     wrong = genie("POST", "/v2/alerts", body, key=inbox.opsgenie_account_key)
     assert (wrong.status_code, wrong.json()["code"]) == (403, 40301)
     assert genie("GET", "/v2/alerts", key=inbox.opsgenie_account_key).status_code == 200
@@ -266,7 +266,7 @@ def test_what_was_received_outlives_a_restart(tmp_path: Path) -> None:
         first.settings(processing_delay=30)
         headers = {"Authorization": f"GenieKey {first.opsgenie_key}"}
         body = {"message": "m", "alias": ALIAS}
-        httpx.post(f"{first.opsgenie_host}/v2/alerts", json=body, headers=headers, trust_env=False)
+        first.http.post(f"{first.opsgenie_host}/v2/alerts", json=body, headers=headers)
         first.tell("slack/messages", channel="C0INBOX001", text="before the restart")
     journal.write_text(journal.read_text() + '{"kind": "Ale')  # killed while writing
     with running_inbox(journal) as second:

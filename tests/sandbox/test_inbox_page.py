@@ -13,7 +13,7 @@ Genie = Callable[..., httpx.Response]
 
 
 def read(inbox: RunningInbox) -> str:
-    return httpx.get(inbox.url + "/", trust_env=False).raise_for_status().text
+    return inbox.http.get(inbox.url + "/").raise_for_status().text
 
 
 def test_an_empty_inbox_says_so(inbox: RunningInbox) -> None:
@@ -85,12 +85,12 @@ def test_threads_edits_and_mentions_are_shown(inbox: RunningInbox, slack: WebCli
 def test_only_news_is_fetched_again(inbox: RunningInbox, slack: WebClient) -> None:
     """The page asks with its revision and gets text only when something has changed."""
     url = f"{inbox.url}/_page"
-    first = httpx.get(url, trust_env=False).json()
+    first = inbox.http.get(url).json()
     assert "html" in first
-    same = httpx.get(url, params={"revision": first["revision"]}, trust_env=False).json()
+    same = inbox.http.get(url, params={"revision": first["revision"]}).json()
     assert same == {"revision": first["revision"]}
     slack.chat_postMessage(channel="#de-oncall", text="news")
-    changed = httpx.get(url, params={"revision": first["revision"]}, trust_env=False).json()
+    changed = inbox.http.get(url, params={"revision": first["revision"]}).json()
     assert "news" in changed["html"]
 
 
@@ -99,9 +99,9 @@ def test_a_person_can_act_on_an_alert(inbox: RunningInbox, genie: Genie) -> None
     genie("POST", "/v2/alerts", {"message": "m"})
     (alert,) = inbox.alerts()
     path = f"{inbox.url}/_control/alerts/{alert.id}"
-    assert httpx.post(f"{path}/acknowledge", trust_env=False).json()["owner"] == "person@example.com"
-    assert httpx.post(f"{path}/acknowledge", trust_env=False).status_code == 409
-    assert httpx.post(f"{path}/close", trust_env=False).json()["status"] == "closed"
+    assert inbox.http.post(f"{path}/acknowledge").json()["owner"] == "person@example.com"
+    assert inbox.http.post(f"{path}/acknowledge").status_code == 409
+    assert inbox.http.post(f"{path}/close").json()["status"] == "closed"
     assert "Acknowledge</button>" not in read(inbox)
 
 
@@ -109,7 +109,7 @@ def test_trouble_stands_at_the_top(inbox: RunningInbox) -> None:
     """A fault in force, a lapsed heartbeat and a call that belonged nowhere are named."""
     inbox.fail("slack", "chat.postMessage", status=503, count=2)
     inbox.tell("heartbeats", name="investor-sla-watch", interval_seconds=0.5, last_ping_at=1.0)
-    httpx.post(f"{inbox.url}/v2/alerts", trust_env=False)
+    inbox.http.post(f"{inbox.url}/v2/alerts")
     page = read(inbox)
     assert "slack chat.postMessage: status 503, 2 more calls" in page
     assert "investor-sla-watch · lapsed" in page

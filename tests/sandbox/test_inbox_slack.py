@@ -6,7 +6,6 @@ import json
 import warnings
 from typing import Any
 
-import httpx
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -234,7 +233,7 @@ def test_slack_warns_of_what_it_takes_nevertheless(slack: WebClient) -> None:
 def test_tokens_are_checked(inbox: RunningInbox) -> None:
     """No token, a wrong one, and the right one in a form's body."""
     url = inbox.slack_base_url + "auth.test"
-    assert httpx.post(url, trust_env=False).json() == {"ok": False, "error": "not_authed"}
+    assert inbox.http.post(url).json() == {"ok": False, "error": "not_authed"}
     assert WebClient(token=inbox.slack_token, base_url=inbox.slack_base_url).auth_test()["bot_id"]
     with pytest.raises(SlackApiError, match="invalid_auth"):
         WebClient(token="xoxb-wrong", base_url=inbox.slack_base_url).auth_test()
@@ -244,7 +243,7 @@ def test_tokens_are_checked(inbox: RunningInbox) -> None:
         "blocks": json.dumps([HEADER]),
         "text": "form",
     }
-    answer = httpx.post(inbox.slack_base_url + "chat.postMessage", data=form, trust_env=False).json()
+    answer = inbox.http.post(inbox.slack_base_url + "chat.postMessage", data=form).json()
     assert answer["message"]["blocks"] == [HEADER]
     assert "token" not in inbox.calls()[-1].body
 
