@@ -6,36 +6,27 @@ Exit code 0: answered; 1: a file of the include folder is wrong; 2: the argument
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pendulum
-
 from oncall import config
-from oncall.core.errors import ConfigError, OncallError, Problem
+from oncall.command import (
+    Command,
+    UsageError,
+    moment_of,
+    now,
+    roster_of,
+    show_json,
+    show_problems,
+    show_table,
+)
+from oncall.core.errors import ConfigError
 from oncall.core.ledger import Ledger, ledger
 from oncall.core.roster import Roster
 from oncall.core.rota import rota, who_is_on_call
-from oncall.core.wall import in_zone
-from oncall.reading.moments import moment
-
-
-class UsageError(OncallError):
-    """The arguments are wrong; says how."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """One subcommand: `arguments` adds its own to the parser, `run` answers and returns the exit code."""
-
-    name: str
-    summary: str
-    arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"oncall {args.command}: {error}", file=sys.stderr)
         return 2
     except ConfigError as error:
-        _show_problems(error.problems)
+        show_problems(error.problems)
         return 1
 
 
@@ -72,8 +63,8 @@ def _who_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _who(args: argparse.Namespace) -> int:
-    roster = _roster(args)
-    at = _moment("--at", args.at, roster) if args.at else _now(roster)
+    roster = roster_of(args)
+    at = moment_of("--at", args.at, roster) if args.at else now(roster)
     shift = who_is_on_call(roster, at)
     answer = {
         "at": at.isoformat(),
@@ -84,9 +75,9 @@ def _who(args: argparse.Namespace) -> int:
         "reason": shift.reason,
     }
     if args.json:
-        _show_json(answer)
+        show_json(answer)
     else:
-        _show_table([[key, value] for key, value in answer.items()])
+        show_table([[key, value] for key, value in answer.items()])
     return 0
 
 
@@ -98,8 +89,8 @@ def _rota_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _rota(args: argparse.Namespace) -> int:
-    roster = _roster(args)
-    start, until = _moment("--from", args.start, roster), _moment("--until", args.until, roster)
+    roster = roster_of(args)
+    start, until = moment_of("--from", args.start, roster), moment_of("--until", args.until, roster)
     if until <= start:
         raise UsageError(f"--until {args.until} is not after --from {args.start}")
     shifts = [
@@ -107,10 +98,10 @@ def _rota(args: argparse.Namespace) -> int:
         for shift in rota(roster, start, until)
     ]
     if args.json:
-        _show_json(shifts)
+        show_json(shifts)
     else:
         columns = ("start", "end", "week", "primary", "secondary", "reason", "covering_for")
-        _show_table([[shift[column] for column in columns] for shift in shifts], columns)
+        show_table([[shift[column] for column in columns] for shift in shifts], columns)
     return 0
 
 
@@ -121,15 +112,15 @@ def _ledger_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _ledger(args: argparse.Namespace) -> int:
-    roster = _roster(args)
-    until = _moment("--until", args.until, roster) if args.until else _now(roster)
+    roster = roster_of(args)
+    until = moment_of("--until", args.until, roster) if args.until else now(roster)
     answer = _ledger_json(roster, ledger(roster, until))
     if args.json:
-        _show_json(answer)
+        show_json(answer)
         return 0
     for title, entries in answer.items():
         print(title.replace("_", " ").capitalize())
-        _show_table([list(entry.values()) for entry in entries], tuple(entries[0]) if entries else ("none",))
+        show_table([list(entry.values()) for entry in entries], tuple(entries[0]) if entries else ("none",))
         print()
     return 0
 
@@ -173,47 +164,10 @@ def _no_arguments(parser: argparse.ArgumentParser) -> None:
 def _check(args: argparse.Namespace) -> int:
     problems = config.check(args.include)
     if args.json:
-        _show_json([asdict(problem) for problem in problems])
+        show_json([asdict(problem) for problem in problems])
     else:
         print("\n".join(map(str, problems)) or f"{args.include}: all good")
     return 1 if problems else 0
-
-
-def _roster(args: argparse.Namespace) -> Roster:
-    roster, problems = config.load_roster(args.include)
-    _show_problems(problems)
-    return roster
-
-
-def _now(roster: Roster) -> pendulum.DateTime:
-    return in_zone(pendulum.now("UTC").replace(microsecond=0), roster.tz)
-
-
-def _moment(option: str, text: str, roster: Roster) -> pendulum.DateTime:
-    try:
-        return moment(text, roster.handoff, roster.tz)
-    except ValueError:
-        raise UsageError(
-            f"{option} {text!r} is no date (2026-03-02) and no time (2026-03-02T05:00)"
-        ) from None
-
-
-def _show_json(answer: object) -> None:
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
-
-
-def _show_problems(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        print(problem, file=sys.stderr)
-
-
-def _show_table(rows: list[list[Any]], columns: Sequence[str] = ()) -> None:
-    """Columns as wide as their widest cell; an empty cell is a dash."""
-    cells = [["–" if cell is None else str(cell) for cell in row] for row in rows]
-    lines = [list(columns), *cells] if columns else cells
-    widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 COMMANDS = (

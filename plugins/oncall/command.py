@@ -1,0 +1,74 @@
+"""What the subcommands of `python -m oncall` share: their shape, the roster they ask, how they read and print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pendulum
+
+from oncall import config
+from oncall.core.errors import OncallError, Problem
+from oncall.core.roster import Roster
+from oncall.core.wall import in_zone
+from oncall.reading.moments import moment
+
+
+class UsageError(OncallError):
+    """The arguments are wrong; says how."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand: `arguments` adds its own to the parser, `run` answers and returns the exit code."""
+
+    name: str
+    summary: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def roster_of(args: argparse.Namespace) -> Roster:
+    """The roster of `--include`; what is wrong beside the rota goes to standard error. Raises ConfigError."""
+    roster, problems = config.load_roster(args.include)
+    show_problems(problems)
+    return roster
+
+
+def now(roster: Roster) -> pendulum.DateTime:
+    """This second, in the roster's zone."""
+    return in_zone(pendulum.now("UTC").replace(microsecond=0), roster.tz)
+
+
+def moment_of(option: str, text: str, roster: Roster) -> pendulum.DateTime:
+    """The instant given to an option: a date is its handoff hour, a time without zone the roster's."""
+    try:
+        return moment(text, roster.handoff, roster.tz)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r} is no date (2026-03-02) and no time (2026-03-02T05:00)"
+        ) from None
+
+
+def show_json(answer: object) -> None:
+    """Print an answer for programs."""
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Print problems to standard error."""
+    for problem in problems:
+        print(problem, file=sys.stderr)
+
+
+def show_table(rows: list[list[Any]], columns: Sequence[str] = ()) -> None:
+    """Print an answer for people. Columns are as wide as their widest cell; an empty cell is a dash."""
+    cells = [["–" if cell is None else str(cell) for cell in row] for row in rows]
+    lines = [list(columns), *cells] if columns else cells
+    widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
