@@ -27,9 +27,8 @@ class RunningInbox:
         keys = Keys()
         self.opsgenie_key, self.opsgenie_account_key = keys.opsgenie, keys.opsgenie_account
         self.jsm_key, self.slack_token = keys.jsm, keys.slack
-        self.http = httpx.Client(
-            timeout=10, trust_env=False
-        )  # for bare calls; one client, as making one is slow
+        # For bare calls too: making a client is slow, so there is one.
+        self.http = httpx.Client(timeout=10, trust_env=False)
 
     def state(self) -> dict[str, Any]:
         """Everything at once, as JSON."""
@@ -57,7 +56,7 @@ class RunningInbox:
 
     def heal(self, fault_id: str | None = None) -> None:
         """End one fault or all; hanging calls are dropped."""
-one = f"/{fault_id}" if fault_id else ""
+        one = f"/{fault_id}" if fault_id else ""
         self.http.delete(f"{self.url}/_control/faults{one}").raise_for_status()
 
     def clear(self) -> None:
