@@ -80,6 +80,7 @@ create table if not exists master.sessions (
     updated_at timestamptz not null
 );
 create index if not exists sessions_started_at on master.sessions (started_at);
+create index if not exists sessions_customer_started_at on master.sessions (customer_id, started_at);
 
 create table if not exists master.experiment_assignments (
     experiment text not null,

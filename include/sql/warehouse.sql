@@ -205,7 +205,7 @@ create table if not exists base.engagement (
     seconds bigint not null,
     features text[] not null
 );
-create index if not exists engagement_report_date on base.engagement (report_date);
+create index if not exists engagement_customer on base.engagement (report_date, customer_id);
 
 -- Per customer active on the day or on the day before; `status`: new, retained, resurrected or churned.
 create table if not exists base.growth (
@@ -214,7 +214,7 @@ create table if not exists base.growth (
     channel text not null,
     status text not null
 );
-create index if not exists growth_report_date on base.growth (report_date);
+create index if not exists growth_customer on base.growth (report_date, customer_id);
 
 -- Per assigned customer: profit from the day of assignment to the report date, both included.
 create table if not exists base.unit_profit (
@@ -224,7 +224,7 @@ create table if not exists base.unit_profit (
     customer_id bigint not null,
     profit numeric not null
 );
-create index if not exists unit_profit_report_date on base.unit_profit (report_date);
+create index if not exists unit_profit_customer on base.unit_profit (report_date, customer_id);
 
 -- Per assigned customer: the status of base.growth, or inactive.
 create table if not exists base.experiment_growth (
@@ -234,7 +234,7 @@ create table if not exists base.experiment_growth (
     customer_id bigint not null,
     status text not null
 );
-create index if not exists experiment_growth_report_date on base.experiment_growth (report_date);
+create index if not exists experiment_growth_customer on base.experiment_growth (report_date, customer_id);
 
 -- Drafts: what the checks look at is, byte for byte, what will be published.
 create table if not exists base.daily_profit_draft (like investor.daily_profit including all);

@@ -23,7 +23,7 @@ earlier as (
     select today.customer_id
     from today
     where
-        today.customer_id not in (select yesterday.customer_id from yesterday)
+        not exists (select from yesterday where yesterday.customer_id = today.customer_id)
         and exists (
             select
             from master.sessions as session

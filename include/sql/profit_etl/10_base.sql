@@ -70,7 +70,7 @@ credited as (
     select orders.order_id, coalesce(customer.acquisition_channel, 'unknown')
     from orders
     left join master.customers as customer on customer.customer_id = orders.customer_id
-    where orders.order_id not in (select touched.order_id from touched)
+    where not exists (select from touched where touched.order_id = orders.order_id)
 ),
 
 shares as (

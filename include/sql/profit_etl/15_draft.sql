@@ -60,7 +60,8 @@ cents as (
         floor(part.amount) as whole,
         row_number() over (
             partition by part.item
-            order by part.amount - floor(part.amount) desc, channels.channel collate "C"
+            -- Rounded: the 10th decimal of a shared line must not decide between equal fractions.
+            order by round(part.amount - floor(part.amount), 4) desc, channels.channel collate "C"
         ) as turn,
         round(sum(part.amount) over (partition by part.item))
         - sum(floor(part.amount)) over (partition by part.item) as spare

@@ -1,0 +1,161 @@
+"""The reports of past days, as if Airflow had run every night: the same SQL in the same order, over a plain connection.
+
+    python -m sandbox.history                                         every loaded day that lacks them
+    python -m sandbox.history --from 2026-09-24 --until 2026-11-20    these days (both included)
+
+The warehouse is `WAREHOUSE_URI` unless `--dsn` names another. A day whose report is published stays as it is. Knows
+when such a night would have published; refuses to know how a report is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import psycopg2
+
+from oncall import reports
+from oncall.config import include_dir, load
+from oncall.core.promise import Pipeline
+from oncall.reports import Held, ReportRun
+from sandbox.business_day import day_number
+
+# What depends on what stays together; the two lines run beside each other.
+LINES = (
+    ("profit_etl", "unit_profit_experiments"),
+    ("engagement_etl", "growth_etl", "daily_growth_experiments"),
+)
+STARTED_BY = {"unit_profit_experiments": "profit_etl", "daily_growth_experiments": "growth_etl"}
+# Nights that went wrong: every how many days, on which of them, and when the report came after all.
+LATE = {"growth_etl": (29, 11, dt.time(5, 42)), "profit_etl": (47, 30, dt.time(5, 7))}
+NEVER = (1, 1, dt.time())
+
+
+def published_at(dag_id: str, day: dt.date, zone: dt.tzinfo) -> dt.datetime:
+    """When the report of `day` came out that night: 02:20–04:40; an experiment's some minutes after its base model."""
+    dice = zlib.crc32(f"{dag_id} {day}".encode())
+    if dag_id in STARTED_BY:
+        return published_at(STARTED_BY[dag_id], day, zone) + dt.timedelta(minutes=2 + dice % 8)
+    every, on, late = LATE.get(dag_id, NEVER)
+    usual = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(2, 20), tzinfo=zone)
+    if day_number(day) % every == on:
+        return dt.datetime.combine(usual.date(), late, tzinfo=zone)
+    return usual + dt.timedelta(minutes=dice % 140)
+
+
+def run(pipeline: Pipeline, day: dt.date, zone: dt.tzinfo, connection: Any) -> None:
+    """One night's run of one pipeline. Raises Held as the night would have been held."""
+    at = published_at(pipeline.dag_id, day, zone)
+    night = ReportRun(
+        pipeline.dag_id,
+        pipeline.report,
+        day,
+        zone,
+        f"history__{day}",
+        pipeline.upstream,
+        at - dt.timedelta(minutes=1),
+    )
+    reports.transform(connection, night)
+    reports.check(connection, night)
+    reports.publish(connection, replace(night, at=at))
+
+
+def fill(
+    connect: Callable[[], Any], first: dt.date | None, last: dt.date | None, now: dt.datetime
+) -> tuple[int, list[Held]]:
+    """Publish what is missing of the days asked for; how many publications there are more, and what was held.
+
+    Leaves out a day whose night is not over at `now`. Raises ConfigError when `include/` cannot be read.
+    """
+    setup = load(include_dir())
+    zone = setup.roster.tz
+    with closing(connect()) as connection:
+        reports.install(connection)
+        days = list(_loaded(connection, first, last))
+
+    def one_line(line: Sequence[str]) -> tuple[int, list[Held]]:
+        pipelines = [setup.pipelines[dag_id] for dag_id in line]
+        with closing(connect()) as connection:
+            return _fill(connection, pipelines, days, zone, now)
+
+    with ThreadPoolExecutor(len(LINES)) as pool:
+        results = list(pool.map(one_line, LINES))
+    return sum(done for done, _ in results), [why for _, held in results for why in held]
+
+
+def _fill(
+    connection: Any, pipelines: Sequence[Pipeline], days: Sequence[dt.date], zone: dt.tzinfo, now: dt.datetime
+) -> tuple[int, list[Held]]:
+    done, held = 0, []
+    for number, day in enumerate(days):
+        for pipeline in pipelines:
+            over = published_at(pipeline.dag_id, day, zone) <= now
+            if not over or _is_published(connection, pipeline.report, day):
+                continue
+            try:
+                run(pipeline, day, zone, connection)
+                done += 1
+            except Held as why:
+                held.append(why)
+        if number % 7 == 0:
+            _analyze(connection)
+    return done, held
+
+
+def _loaded(connection: Any, first: dt.date | None, last: dt.date | None) -> Iterator[dt.date]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct business_day from master.loads where table_name = 'orders'"
+            " and business_day between coalesce(%s, '-infinity'::date) and coalesce(%s, 'infinity'::date) order by 1",
+            (first, last),
+        )
+        days = [day for (day,) in cursor.fetchall()]
+    connection.rollback()
+    yield from days
+
+
+def _is_published(connection: Any, report: str, day: dt.date) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from investor.publications where report = %s and report_date = %s", (report, day)
+        )
+        (count,) = cursor.fetchone()
+    connection.rollback()
+    return bool(count)
+
+
+def _analyze(connection: Any) -> None:
+    """Statistics for tables that are growing faster than autovacuum looks."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "analyze base.profit, base.profit_credit, base.engagement, base.growth, base.unit_profit"
+        )
+    connection.commit()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; says how much was published, and what was held and why."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.history", description=__doc__)
+    parser.add_argument(
+        "--dsn", default=os.environ.get("WAREHOUSE_URI"), help="the warehouse, postgresql://…"
+    )
+    parser.add_argument("--from", dest="first", type=dt.date.fromisoformat, metavar="DATE")
+    parser.add_argument("--until", dest="last", type=dt.date.fromisoformat, metavar="DATE", help="included")
+    asked = parser.parse_args(arguments)
+    if not asked.dsn:
+        parser.error("which warehouse? write --dsn postgresql://… or set WAREHOUSE_URI")
+    done, held = fill(lambda: psycopg2.connect(asked.dsn), asked.first, asked.last, dt.datetime.now(dt.UTC))
+    print(f"published {done} reports")
+    for why in held:
+        print(why)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""The five models again, in plain Python with exact fractions, written from their description and not from the SQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from master_by_hand import ZONE, rows
+
+Money = dict[str, Fraction]
+WEEK = dt.timedelta(days=7)
+ITEMS = ("revenue", "cost", "refunds", "marketing")
+
+
+def day_of(at: dt.datetime) -> dt.date:
+    return at.astimezone(ZONE).date()
+
+
+class Master:
+    """All of schema `master`, in memory."""
+
+    def __init__(self, connection: Any) -> None:
+        def table(name: str) -> list[dict[str, Any]]:
+            return rows(connection, f"select * from master.{name}")
+
+        self.acquired = {c["customer_id"]: c["acquisition_channel"] for c in table("customers")}
+        self.unit_cost = {p["product_id"]: Fraction(p["unit_cost"]) for p in table("products")}
+        self.orders = {o["order_id"]: o for o in table("orders")}
+        self.lines = table("order_lines")
+        self.refunds = table("refunds")
+        self.spend = table("marketing_spend")
+        self.sessions = table("sessions")
+        self.assignments = table("experiment_assignments")
+        self.touches: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for touch in table("touches"):
+            self.touches[touch["customer_id"]].append(touch)
+        self.active: dict[dt.date, set[int]] = defaultdict(set)
+        for session in self.sessions:
+            self.active[day_of(session["started_at"])].add(session["customer_id"])
+
+    def credited(self, order: dict[str, Any]) -> list[str]:
+        """The channels that share an order's credit."""
+        end = order["ordered_at"]
+        seen = {
+            t["channel"] for t in self.touches[order["customer_id"]] if end - WEEK <= t["touched_at"] < end
+        }
+        return sorted(seen) or [self.acquired[order["customer_id"]]]
+
+    def profit(self, day: dt.date) -> tuple[int, Money, dict[str, Money], dict[int, Fraction]]:
+        """Orders, the day's money, the channels' money and the customers' profit, all unrounded."""
+        channels: dict[str, Money] = defaultdict(
+            lambda: dict.fromkeys(("revenue", "cost", "refunds", "marketing"), Fraction())
+        )
+        per_customer: dict[int, Fraction] = defaultdict(Fraction)
+        revenue_of: dict[str, dict[int, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        sold = set()
+
+        def share(order: dict[str, Any], item: str, amount: Fraction) -> None:
+            credited = self.credited(order)
+            for channel in credited:
+                channels[channel][item] += amount / len(credited)
+                if item == "revenue":
+                    revenue_of[channel][order["customer_id"]] += amount / len(credited)
+            per_customer[order["customer_id"]] += amount if item == "revenue" else -amount
+
+        for line in self.lines:
+            order = self.orders.get(line["order_id"])
+            if order and order["status"] != "cancelled" and day_of(order["ordered_at"]) == day:
+                sold.add(order["order_id"])
+                share(
+                    order,
+                    "revenue",
+                    line["quantity"] * Fraction(line["unit_price"]) - Fraction(line["discount"]),
+                )
+                share(order, "cost", line["quantity"] * self.unit_cost[line["product_id"]])
+        for refund in self.refunds:
+            order = self.orders[refund["order_id"]]
+            if order["status"] != "cancelled" and day_of(refund["refunded_at"]) == day:
+                share(order, "refunds", Fraction(refund["amount"]))
+        for spend in self.spend:
+            if spend["day"] != day:
+                continue
+            amount, channel = Fraction(spend["amount"]), spend["channel"]
+            revenue = channels[channel]["revenue"] if channel in channels else Fraction()
+            if revenue > 0:
+                channels[channel]["marketing"] += amount
+                for customer, part in revenue_of[channel].items():
+                    per_customer[customer] -= amount * part / revenue
+            elif amount:
+                channels["unattributed"]["marketing"] += amount
+        whole = {
+            item: sum((c[item] for c in channels.values()), Fraction())
+            for item in ("revenue", "cost", "refunds", "marketing")
+        }
+        return len(sold), whole, dict(channels), per_customer
+
+    def engagement(self, day: dt.date, channel: str | None = None) -> dict[str, Any]:
+        """The day's engagement of everybody, or of those acquired by a channel."""
+
+        def active(days: int) -> set[int]:
+            window = (self.active[day - dt.timedelta(days=n)] for n in range(days))
+            return {c for c in set().union(*window) if channel in (None, self.acquired[c])}
+
+        today = [
+            s
+            for s in self.sessions
+            if day_of(s["started_at"]) == day and channel in (None, self.acquired[s["customer_id"]])
+        ]
+        seconds = sum(s["duration_s"] for s in today)
+        one, seven, many = (len(active(days)) for days in (1, 7, 28))
+        return {
+            "active_1d": one,
+            "active_7d": seven,
+            "active_28d": many,
+            "stickiness": one / many if many else None,
+            "sessions": len(today),
+            "seconds": seconds,
+            "sessions_per_active": len(today) / one if one else None,
+            "seconds_per_active": seconds / one if one else None,
+        }
+
+    def growth(self, day: dt.date, of: Iterable[int] | None = None) -> dict[str, Any]:
+        """The day's growth accounting of everybody, or of some customers."""
+        among = set(self.acquired) if of is None else set(of)
+        today, yesterday = (self.active[day - dt.timedelta(days=n)] & among for n in (0, 1))
+        ever = set().union(*(who for when, who in self.active.items() if when < day)) & among
+        new, churned = today - ever, yesterday - today
+        resurrected = (today & ever) - yesterday
+        return {
+            "active": len(today),
+            "new": len(new),
+            "retained": len(today & yesterday),
+            "resurrected": len(resurrected),
+            "churned": len(churned),
+            "quick_ratio": (len(new) + len(resurrected)) / len(churned) if churned else None,
+        }
+
+    def variants(self, day: dt.date) -> dict[tuple[str, str], dict[int, dt.date]]:
+        """Experiment and variant → the customers assigned by the end of `day`, with the day of it."""
+        found: dict[tuple[str, str], dict[int, dt.date]] = defaultdict(dict)
+        for a in self.assignments:
+            if day_of(a["assigned_at"]) <= day:
+                found[a["experiment"], a["variant"]][a["customer_id"]] = day_of(a["assigned_at"])
+        return found
+
+
+def welch(a: list[float], b: list[float]) -> tuple[float, float, float]:
+    """The difference of means (a − b) and its 95 % interval."""
+    (mean_a, error_a), (mean_b, error_b) = ((mean(x), variance(x) / len(x)) for x in (a, b))
+    df = (error_a + error_b) ** 2 / (error_a**2 / (len(a) - 1) + error_b**2 / (len(b) - 1))
+    half = t_quantile(df) * math.sqrt(error_a + error_b)
+    return mean_a - mean_b, mean_a - mean_b - half, mean_a - mean_b + half
+
+
+def mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def variance(values: list[float]) -> float:
+    middle = mean(values)
+    return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
+
+
+def t_quantile(df: float, p: float = 0.975) -> float:
+    """Student's t quantile: the density is integrated by Simpson's rule, after t = sqrt(df) tan θ."""
+    constant = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(math.pi)
+
+    def below(t: float, steps: int = 4000) -> float:
+        width = math.atan(t / math.sqrt(df)) / steps
+        weights = (1 if n in (0, steps) else 4 if n % 2 else 2 for n in range(steps + 1))
+        return 0.5 + constant * width / 3 * math.fsum(
+            weight * math.cos(n * width) ** (df - 1) for n, weight in enumerate(weights)
+        )
+
+    low, high = 0.0, 20.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) < p else (low, middle)
+    return (low + high) / 2
