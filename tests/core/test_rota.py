@@ -102,11 +102,11 @@ def test_a_handoff_in_the_hour_that_is_skipped_comes_when_the_clock_jumps_past_i
     assert who_is_on_call(roster, pendulum.datetime(2026, 3, 29, 1, 29, 59)).primary == "A"
 
 
-def test_a_later_entry_replaces_the_earlier_from_its_day_on_and_counts_anew() -> None:
-    """Its first week is its week 1 and its first row; what came before stays."""
+def test_a_later_entry_replaces_the_earlier_from_its_day_on_and_weeks_count_on() -> None:
+    """It begins with its first row; what came before stays, and a week number still means one week."""
     roster = team([turns("2026-01-12", "DC CD"), turns("2025-12-29", "AB BC CD DA")])
     shifts = rota(roster, roster.starts, instant("2026-01-26"))
-    assert [(shift.week, said(shift)[:2]) for shift in shifts] == [(1, "AB"), (2, "BC"), (1, "DC"), (2, "CD")]
+    assert [(shift.week, said(shift)[:2]) for shift in shifts] == [(1, "AB"), (2, "BC"), (3, "DC"), (4, "CD")]
 
 
 # Rules 2 to 4: on-call days, order, cover

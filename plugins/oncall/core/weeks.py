@@ -2,8 +2,8 @@
 
 Readings:
 
-- Rule 1. A week is named by the date of its handoff, `begins`. Its number counts from the `starts` of the rotation
-  entry that is in force: a later entry begins again at week 1.
+- Rule 1. A week is named by the date of its handoff, `begins`. Its number counts from the first `starts` on, through
+  later rotation entries too, so that a number means one week only; a later entry begins with its first row.
 - Rule 3. After the last row come the first rows again; a person counts where they appear first.
 - Rule 6. The cycle is the shortest block of rows which, repeated, gives all the rows.
 """
@@ -43,14 +43,19 @@ def week_of(roster: Roster, begins: dt.date) -> Week:
         begins=begins,
         start=utc(roster.day_starts(begins)),
         end=utc(roster.day_starts(begins + dt.timedelta(days=7))),
-        number=(begins - rotation.starts).days // 7 + 1,
+        number=(begins - first_starts(roster)).days // 7 + 1,
         rotation=rotation,
     )
 
 
+def first_starts(roster: Roster) -> dt.date:
+    """The date week 1 begins."""
+    return min(entry.starts for entry in roster.rotation)
+
+
 def weeks(roster: Roster) -> Iterator[Week]:
     """Every week from the first `starts` on, without end."""
-    begins = min(entry.starts for entry in roster.rotation)
+    begins = first_starts(roster)
     while True:
         yield week_of(roster, begins)
         begins += dt.timedelta(days=7)
@@ -76,7 +81,7 @@ def rotation_in_force(roster: Roster, begins: dt.date) -> Rotation:
 def rotation_order(week: Week) -> tuple[str, ...]:
     """The week's primary, its secondary, then the people of the following rows as they appear (rule 3)."""
     rows = week.rotation.weeks
-    first = (week.number - 1) % len(rows)
+    first = (week.begins - week.rotation.starts).days // 7 % len(rows)
     return tuple(dict.fromkeys(person for row in rows[first:] + rows[:first] for person in row))
 
 
