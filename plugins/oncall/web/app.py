@@ -1,0 +1,52 @@
+"""The On-call page's app: puts routes, templates, headers and error pages together. Knows no on-call rule."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Depends, FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from oncall.core.errors import ConfigError
+from oncall.web import errors, pages, static
+from oncall.web.auth import reader
+from oncall.web.source import Source
+
+# Nothing from anywhere else, no inline script or style; only Airflow itself may put the page in a frame.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+)
+
+
+def create_app(source: Source | None = None) -> FastAPI:
+    """The app to mount at `/oncall`. Without a source it reads Airflow's connections, at its first request.
+
+    To be built in the api-server only: Airflow's security costs a second and 28 MB to import.
+    """
+    # No docs of FastAPI's own: they are open to everybody, and their script comes from elsewhere.
+    app = FastAPI(
+        title="On-call", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)]
+    )
+    app.state.source = source if source is not None else _airflow()
+    for router in (pages.router, static.router):
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, errors.refused)
+    app.add_exception_handler(ConfigError, errors.no_configuration)
+    app.middleware("http")(_headers)
+    return app
+
+
+def _airflow() -> Source:
+    from oncall.glue.page import Behind  # glue knows the adapters; the page does not
+
+    return Behind()
+
+
+async def _headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response

@@ -1,0 +1,61 @@
+"""What is broken in the on-call system itself, said first and in red. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from oncall.web.incidents import CHANNELS
+from oncall.web.models import Banner
+from oncall.web.say import Say
+from oncall.web.source import Seen
+
+SILENT_AFTER = dt.timedelta(seconds=60)
+MOST_PROBLEMS = 20
+
+
+def banners(seen: Seen) -> tuple[Banner, ...]:
+    """In the order of what hurts most: nobody watches, nobody can be reached, the files, what cannot be read."""
+    return (*_watcher(seen), *_channels(seen), *_configuration(seen), *_sources(seen))
+
+
+def _watcher(seen: Seen) -> Iterator[Banner]:
+    if any(reason.startswith("oncall_db") for reason in seen.unreadable):
+        return  # the tick cannot be read; that is said below
+    if seen.tick is None:
+        lines = ("Nobody pages by the second. Is the DAG sla_watch unpaused, and does a triggerer run?",)
+        yield Banner(kind="watcher", title="The watcher has never looked", lines=lines)
+    elif seen.at - seen.tick > SILENT_AFTER:
+        say = Say(seen.at, seen.setup.roster.tz)
+        title = f"The watcher has not looked since {say.seconds(seen.tick)} ({say.away(seen.tick)})"
+        lines = ("A broken promise may page late. Is the DAG sla_watch unpaused, and does a triggerer run?",)
+        yield Banner(kind="watcher", title=title, lines=lines)
+
+
+def _channels(seen: Seen) -> Iterator[Banner]:
+    say = Say(seen.at, seen.setup.roster.tz)
+    for trouble in seen.channels:
+        since = f" since {say.clock(trouble.since)}" if trouble.since else ""
+        name = CHANNELS.get(trouble.name, trouble.name)
+        yield Banner(
+            kind="channel",
+            title=f"{name} cannot be reached{since}",
+            lines=(trouble.reason,) if trouble.reason else (),
+        )
+
+
+def _configuration(seen: Seen) -> Iterator[Banner]:
+    if not seen.problems:
+        return
+    count = len(seen.problems)
+    lines = tuple(str(problem) for problem in seen.problems[:MOST_PROBLEMS])
+    if count > MOST_PROBLEMS:
+        lines = (*lines, f"and {count - MOST_PROBLEMS} more: python -m oncall check")
+    title = f"The on-call files have {count} problem{'s' * (count != 1)}; the last good ones stay in force"
+    yield Banner(kind="configuration", title=title, lines=lines)
+
+
+def _sources(seen: Seen) -> Iterator[Banner]:
+    for reason in dict.fromkeys(seen.unreadable):
+        name, _, why = reason.partition(":")
+        yield Banner(kind="source", title=f"{name} cannot be read", lines=(why.strip(),) if why else ())

@@ -1,0 +1,116 @@
+"""Incidents with their timeline, as the page shows them. Pure: records in, models out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from oncall.core.incident import Incident
+from oncall.core.verdict import CAUSE_WORDS
+from oncall.core.wording import Links as Addresses
+from oncall.past import Record, Told
+from oncall.web.models import IncidentView, Line, Links
+from oncall.web.say import Say, day, long
+from oncall.web.source import Seen
+
+CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
+_RESULTS = {
+    "owed": "not sent yet",
+    "accepted": "taken, not confirmed yet",
+    "cancelled": "not needed any more",
+}
+
+
+def incidents(seen: Seen, addresses: Addresses) -> tuple[IncidentView, ...]:
+    """Every incident that was read, open ones first."""
+    return tuple(incident(seen, record, addresses) for record in seen.records)
+
+
+def incident(seen: Seen, record: Record, addresses: Addresses) -> IncidentView:
+    one = record.incident
+    pipeline = seen.setup.pipelines.get(one.dag_id)
+    drill = "Drill: " if one.drill else ""
+    return IncidentView(
+        key=one.key,
+        dag_id=one.dag_id,
+        title=f"{drill}{pipeline.title if pipeline else one.dag_id}, {day(one.report_date)}",
+        report_date=one.report_date,
+        opened_at=one.opened_at,
+        due=one.due,
+        open=one.open,
+        verdict=one.verdict,
+        status=status(one, Say(seen.at, seen.setup.roster.tz)),
+        cause_words=CAUSE_WORDS.get(one.cause, ""),
+        detail=one.detail,
+        drill=one.drill,
+        leader=one.leader,
+        paged_at=one.paged_at,
+        acknowledged_at=one.acknowledged_at,
+        acknowledged_by=one.acknowledged_by,
+        resolved_at=one.resolved_at,
+        late_seconds=one.late_s,
+        links=Links(
+            run=f"{addresses.base_url}/dags/{one.dag_id}",
+            runbook=addresses.runbook(one.dag_id, one.cause),
+            incident=f"{addresses.oncall()}incidents/{one.key}",
+        ),
+        timeline=timeline(record),
+    )
+
+
+def status(one: Incident, say: Say) -> str:
+    """How the incident stands, in one sentence."""
+    if one.resolved_at is not None:
+        late = f", {long(one.late_s)} late" if one.late_s else ""
+        return f"Resolved {say.clock(one.resolved_at)}{late}"
+    if one.leader:
+        return "Another incident speaks for it"
+    if one.acknowledged_at is not None:
+        return f"Acknowledged by {one.acknowledged_by or 'somebody'} at {say.clock(one.acknowledged_at)}"
+    if one.paged_at is not None:
+        return f"Paged at {say.clock(one.paged_at)}, nobody has acknowledged"
+    return "Warned, nobody paged yet"
+
+
+def timeline(record: Record) -> tuple[Line, ...]:
+    """Events and deliveries in one order; of two at one instant the event comes first."""
+    lines = [Line(at=event.at, what=_sentence(event.what), kind="event") for event in record.events]
+    lines += [_line(told) for told in record.told]
+    return tuple(sorted(lines, key=lambda line: (line.at, line.kind != "event")))
+
+
+def _line(told: Told) -> Line:
+    to = f" {', '.join(told.people)}" if told.people and told.channel == "pager" else ""
+    verb = {
+        "page": f"Page{to}",
+        "close": "Close the alert",
+        "note": "Note on the alert",
+        "acknowledge": "Acknowledge the alert",
+        "post": "Post",
+        "update": "Change the first message",
+    }.get(told.op, told.op)
+    what = f"{verb}: {told.title}" if told.op in ("page", "post", "note") else verb
+    return Line(at=told.owed_at, what=what, kind=told.channel, state=told.state, result=_result(told))
+
+
+def _result(told: Told) -> str:
+    if told.state == "done" and told.done_at:
+        took = max(0.0, (told.done_at - told.owed_at).total_seconds())
+        tries = f", at try {told.attempts}" if told.attempts > 1 else ""
+        return f"{CHANNELS[told.channel]} took it after {took:.1f} s{tries}"
+    tries = f" (tried {told.attempts} times)" if told.attempts > 1 else ""
+    refused = f": {told.error}" if told.error else ""
+    return f"{CHANNELS[told.channel]}: {_RESULTS.get(told.state, told.state)}{tries}{refused}"
+
+
+def _sentence(what: str) -> str:
+    return what[:1].upper() + what[1:]
+
+
+def open_ones(views: Sequence[IncidentView]) -> tuple[IncidentView, ...]:
+    return tuple(view for view in views if view.open)
+
+
+def shown_since(at: dt.datetime) -> dt.datetime:
+    """How far back the history goes."""
+    return at - dt.timedelta(days=90)

@@ -1,0 +1,213 @@
+"""What the page shows, as data: the templates and the JSON API read the same models. Holds no rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Contact(Model):
+    """A person and how to reach them."""
+
+    id: str = Field(description="The person's id in the roster")
+    name: str = Field(description="The name to show")
+    opsgenie: str | None = Field(None, description="Opsgenie username (an e-mail address)")
+    slack: str | None = Field(None, description="Slack member id")
+    specialties: tuple[str, ...] = Field((), description="What the person knows best")
+
+
+class OnCall(Model):
+    """Who is on call over one stretch of time with one pair."""
+
+    at: dt.datetime = Field(description="The instant asked about")
+    since: dt.datetime = Field(description="When this pair began")
+    until: dt.datetime = Field(description="When this pair ends (not included)")
+    week: int | None = Field(description="Week of the rotation; null before the rota begins")
+    primary: Contact | None = Field(description="Woken first; null before the rota begins")
+    secondary: Contact | None = Field(description="Woken second; null when there is nobody")
+    manager: Contact = Field(description="Woken last")
+    reason: str = Field(description="rotation, cover, comp, override, or why there is no rota")
+    covering_for: str | None = Field(None, description="Whom the pair stands in for")
+    why: str = Field(description="The reason in one sentence")
+
+
+class Now(Model):
+    """Who is on call now and who takes over next."""
+
+    current: OnCall = Field(description="The pair on call now")
+    next_handoff: dt.datetime = Field(description="The next weekly handoff")
+    next: OnCall = Field(description="The pair after that handoff")
+
+
+class Banner(Model):
+    """Something that is broken in the on-call system itself."""
+
+    kind: Literal["configuration", "watcher", "channel", "source"] = Field(description="Which part")
+    title: str = Field(description="What is wrong, in one line")
+    lines: tuple[str, ...] = Field((), description="Details, one per line")
+
+
+class Links(Model):
+    """Where to look. Paths begin at Airflow's address."""
+
+    run: str = Field(description="The run in Airflow, or its DAG when there is no run")
+    runbook: str = Field(description="The runbook, at the section of the cause")
+    incident: str | None = Field(None, description="The incident, when there is one")
+
+
+class Step(Model):
+    """The task that a run stands at."""
+
+    task: str = Field(description="The task's id")
+    state: str = Field(description="running, success, up_for_retry, failed or skipped")
+    since: dt.datetime = Field(description="When it started")
+    usual_seconds: float | None = Field(None, description="The median of the last 28 days, in seconds")
+
+
+class PromiseView(Model):
+    """One promise for one report date, judged now."""
+
+    dag_id: str = Field(description="The pipeline's DAG")
+    title: str = Field(description="The pipeline's title")
+    report: str = Field(description="The report's table")
+    report_date: dt.date = Field(description="The business day the report is about")
+    due: dt.datetime | None = Field(description="When it is due; null without a promise")
+    verdict: str = Field(description="waiting, at_risk, kept, broken or late")
+    headline: str = Field(description="The verdict as people say it")
+    cause: str | None = Field(None, description="Why it is at risk, broken or failed")
+    cause_words: str = Field("", description="The cause as people say it")
+    detail: str = Field("", description="The cause in one sentence")
+    published_at: dt.datetime | None = Field(None, description="First complete and visible at")
+    late_seconds: float | None = Field(None, description="How late, in seconds, when late or broken")
+    last_chance: dt.datetime | None = Field(
+        None, description="From then on the usual remaining time is not enough"
+    )
+    step: Step | None = Field(None, description="Where its run stands")
+    drill: str = Field("", description="The drill's name when this is one")
+    links: Links = Field(description="Where to look")
+
+
+class DayView(Model):
+    """How one promise was kept on one day."""
+
+    report_date: dt.date = Field(description="The business day the report is about")
+    outcome: str = Field(description="kept, late, broken, open (not due yet) or none (nothing on record)")
+    words: str = Field(description="The outcome as people say it")
+
+
+class Kept(Model):
+    """How many of the promises that were due were kept."""
+
+    days: int = Field(description="The length of the window, in days")
+    kept: int = Field(description="Days kept")
+    counted: int = Field(description="Days that count")
+    percent: float | None = Field(description="Null when nothing was due")
+
+
+class PromiseCard(Model):
+    """One pipeline's promise: today's report, the next one, and how it was kept."""
+
+    today: PromiseView | None = Field(description="The report due today; null when it cannot be told")
+    next: PromiseView | None = Field(description="The report due after it")
+    days: tuple[DayView, ...] = Field((), description="The last 60 report dates, oldest first")
+    attainment: tuple[Kept, ...] = Field((), description="Over 30 and 90 days")
+
+
+class TableView(Model):
+    """One upstream table for the report date that is due next or was due last."""
+
+    table: str = Field(description="Schema and table")
+    business_day: dt.date = Field(description="The day loaded")
+    state: str = Field(description="fresh, late or partial; 'expected' while it is not late yet")
+    words: str = Field(description="The state as people say it")
+    loaded_at: dt.datetime | None = Field(None, description="When the newest load finished")
+    expected_at: dt.datetime | None = Field(None, description="When it usually arrives")
+    rows: int | None = Field(None, description="Rows loaded")
+    usual_rows: float | None = Field(None, description="The median of the last seven loads")
+    needed_by: tuple[str, ...] = Field(description="Pipelines that read it")
+
+
+class Line(Model):
+    """One line of an incident's timeline."""
+
+    at: dt.datetime = Field(description="When it happened")
+    what: str = Field(description="What happened")
+    kind: str = Field(description="event, pager or chat")
+    state: str = Field("", description="For a delivery: owed, accepted, done or cancelled")
+    result: str = Field("", description="For a delivery: what became of it, in words")
+
+
+class IncidentView(Model):
+    """One incident with its timeline."""
+
+    key: str = Field(description="pipeline:report date, with what makes it unique")
+    dag_id: str = Field(description="The pipeline's DAG")
+    title: str = Field(description="Pipeline and report date")
+    report_date: dt.date = Field(description="The business day the report is about")
+    opened_at: dt.datetime = Field(description="When it was first noticed")
+    due: dt.datetime | None = Field(description="When the report is due")
+    open: bool = Field(description="Whether somebody still has to do something")
+    verdict: str = Field(description="The last verdict")
+    status: str = Field(description="How it stands, as people say it")
+    cause_words: str = Field("", description="The cause as people say it")
+    detail: str = Field("", description="The cause in one sentence")
+    drill: str = Field("", description="The drill's name when this is one")
+    leader: str = Field("", description="The key of the incident that speaks for this one")
+    paged_at: dt.datetime | None = Field(None, description="When the first person was paged")
+    acknowledged_at: dt.datetime | None = Field(None, description="When somebody took it")
+    acknowledged_by: str = Field("", description="Who took it")
+    resolved_at: dt.datetime | None = Field(None, description="When it ended")
+    late_seconds: float | None = Field(None, description="How late the report was, in seconds")
+    links: Links = Field(description="Where to look")
+    timeline: tuple[Line, ...] = Field((), description="What happened, oldest first")
+
+
+class ShiftView(Model):
+    """A stretch of a week with one pair."""
+
+    start: dt.datetime = Field(description="From")
+    end: dt.datetime = Field(description="Until (not included)")
+    week: int | None = Field(description="Week of the rotation")
+    primary: str | None = Field(description="Woken first")
+    secondary: str | None = Field(description="Woken second")
+    reason: str = Field(description="rotation, cover, comp or override")
+    covering_for: str | None = Field(None, description="Whom the pair stands in for")
+
+
+class WeekView(Model):
+    """One week of the rota and why it is so."""
+
+    week: int = Field(description="Week of the rotation")
+    start: dt.datetime = Field(description="Handoff that begins it")
+    end: dt.datetime = Field(description="Handoff that ends it")
+    current: bool = Field(description="Whether it is now")
+    past: bool = Field(description="Whether it is over")
+    shifts: tuple[ShiftView, ...] = Field(description="What tiles the week")
+    marks: tuple[str, ...] = Field((), description="cover, comp, override, leave, holiday, in lieu")
+    why: tuple[str, ...] = Field(description="Why the week is as it is, in sentences")
+
+
+class PipelineView(Model):
+    """Who owns a pipeline, what it is for, and what it promises."""
+
+    dag_id: str = Field(description="The DAG")
+    title: str = Field(description="The pipeline's title")
+    purpose: str = Field(description="What it is for")
+    report: str = Field(description="The report's table")
+    primary_owner: str = Field(description="Ask this person first")
+    secondary_owner: str = Field(description="Then this one")
+    upstream: tuple[str, ...] = Field(description="What it reads")
+    upstream_owner: str = Field(description="The team that loads it")
+    upstream_slack: str = Field(description="Where that team is reached")
+    downstream_owner: str = Field(description="Who waits for it")
+    schedule: str | None = Field(
+        description="Cron, in the roster's zone; null when it follows another pipeline"
+    )
+    promise: str | None = Field(description="When it is due every day; null without a promise")
+    links: Links = Field(description="Where to look")

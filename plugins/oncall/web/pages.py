@@ -1,0 +1,94 @@
+"""The pages to read. Plain `def`: whatever blocks here must not stall the rest of the api-server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from oncall.reading.moments import moment
+from oncall.web.banners import banners
+from oncall.web.incidents import incidents
+from oncall.web.now import now, on_call
+from oncall.web.promises import cards, others
+from oncall.web.rendering import addresses, render
+from oncall.web.runbooks import rendered
+from oncall.web.say import Say
+from oncall.web.source import Seen, Source
+from oncall.web.view import overview
+from oncall.web.weeks import weeks
+
+WEEKS_BACK, WEEKS_AHEAD = 8, 12
+
+router = APIRouter()
+
+
+@router.get("/", response_class=HTMLResponse)
+def home(request: Request) -> HTMLResponse:
+    """Who is on call, how the promises stand, what is open."""
+    seen = _seen(request)
+    return render(
+        request, "overview.html", tab="overview", page=overview(seen, addresses(request)), say=_say(seen)
+    )
+
+
+@router.get("/incidents", response_class=HTMLResponse)
+def all_incidents(request: Request) -> HTMLResponse:
+    """Open incidents, then those of the last 90 days."""
+    seen = _seen(request)
+    views = incidents(seen, addresses(request))
+    return render(
+        request, "incidents.html", tab="incidents", say=_say(seen), banners=banners(seen), incidents=views
+    )
+
+
+@router.get("/rota", response_class=HTMLResponse)
+def calendar(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTMLResponse:
+    """The weeks that were and will be, and who is on call at any instant."""
+    seen = _seen(request)
+    roster = seen.setup.roster
+    asked, mistake = None, ""
+    if at:
+        try:
+            asked = on_call(roster, moment(at, roster.handoff, roster.tz))
+        except ValueError:
+            mistake = f"“{at}” is no date (2026-03-02) and no time (2026-03-02T05:00)."
+    return render(
+        request, "rota.html", tab="rota", say=_say(seen), banners=banners(seen), now=now(roster, seen.at),
+        weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
+    )  # fmt: skip
+
+
+@router.get("/runbooks/{dag_id}", response_class=HTMLResponse)
+def runbook(request: Request, dag_id: str) -> HTMLResponse:
+    """One runbook, the state of its pipeline on top. A DAG that is no pipeline of ours is told so, kindly."""
+    seen = _seen(request)
+    pipeline = seen.setup.pipelines.get(dag_id)
+    if pipeline is None:
+        # As a tab of a DAG it is a normal answer: every DAG has the tab.
+        status = 200 if "embedded" in request.query_params else 404
+        known = list(seen.setup.pipelines.values())
+        return render(
+            request, "no_runbook.html", tab="", status=status, say=_say(seen), dag_id=dag_id, known=known
+        )
+    links = addresses(request)
+    card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
+    more = [one for one in others(seen, links) if one.dag_id == dag_id]
+    return render(
+        request, "runbook.html", tab="", say=_say(seen), pipeline=pipeline, runbook=rendered(pipeline.runbook),
+        card=card, others=more, now=now(seen.setup.roster, seen.at), banners=banners(seen), links=links,
+    )  # fmt: skip
+
+
+def source(request: Request) -> Source:
+    found: Source = request.app.state.source
+    return found
+
+
+def _seen(request: Request) -> Seen:
+    return source(request).read()
+
+
+def _say(seen: Seen) -> Say:
+    return Say(seen.at, seen.setup.roster.tz)

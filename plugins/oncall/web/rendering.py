@@ -1,0 +1,79 @@
+"""Templates and what every one of them is given. Knows HTML; decides nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from oncall.core.wording import Links as Addresses
+from oncall.web.say import Say, day, days, long, weekday
+from oncall.web.static import stamp
+
+PREFIX = "/oncall"
+
+
+def addresses(request: Request) -> Addresses:
+    """Addresses on the host that was asked: within a browser nothing else is sure to lead back here."""
+    return Addresses(airflow_root(request))
+
+
+def airflow_root(request: Request) -> str:
+    """Airflow's path before `/oncall`, without a slash at its end ("" in most installations)."""
+    return str(request.scope.get("root_path", "")).rstrip("/").removesuffix(PREFIX)
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, say: Say | None = None, **given: Any
+) -> HTMLResponse:
+    """A page; `say` writes its times."""
+    root = airflow_root(request)
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            root=f"{root}{PREFIX}",
+            airflow=root or "/",
+            embedded="embedded" in request.query_params,
+            say=say,
+            time=lambda at, words=None: _time(say, at, words),
+            css=_stamp("oncall.css"),
+            js=_stamp("oncall.js"),
+            **given,
+        )
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def _time(say: Say | None, at: dt.datetime | None, words: str | None = None) -> Markup:
+    """A <time> element: the words for people, the instant for machines, the whole date when pointed at."""
+    if at is None or say is None:
+        return Markup("–")
+    return Markup('<time datetime="{}" title="{} {}">{}</time>').format(
+        at.isoformat(), say.moment(at), say.zone, words if words is not None else say.clock(at)
+    )
+
+
+@cache
+def _stamp(name: str) -> str:
+    return stamp(name)
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(day=day, weekday=weekday, long=long)
+    environment.globals.update(day_range=days)
+    return environment

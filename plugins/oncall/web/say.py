@@ -1,0 +1,74 @@
+"""How instants and lengths of time are written on the page, in the roster's zone. Knows no promise."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from oncall.core.wording import span
+
+
+class Say:
+    """Times as seen from the instant `at` in one zone."""
+
+    def __init__(self, at: dt.datetime, tz: dt.tzinfo) -> None:
+        self.at, self.tz = at, tz
+
+    def clock(self, at: dt.datetime | None) -> str:
+        """05:00, with the day when it is not today."""
+        if at is None:
+            return "–"
+        there = at.astimezone(self.tz)
+        if there.date() == self.at.astimezone(self.tz).date():
+            return f"{there:%H:%M}"
+        return f"{there:%a} {there.day} {there:%b} {there:%H:%M}"
+
+    def moment(self, at: dt.datetime | None) -> str:
+        """Mon 23 Nov 05:00, always with the day."""
+        if at is None:
+            return "–"
+        there = at.astimezone(self.tz)
+        year = f" {there.year}" if there.year != self.at.astimezone(self.tz).year else ""
+        return f"{there:%a} {there.day} {there:%b}{year} {there:%H:%M}"
+
+    def seconds(self, at: dt.datetime | None) -> str:
+        """05:00:00, with the day when it is not today."""
+        return "–" if at is None else f"{self.clock(at)}:{at.astimezone(self.tz):%S}"
+
+    def away(self, at: dt.datetime) -> str:
+        """in 2 h 05 min, or 3 minutes ago."""
+        seconds = (at - self.at).total_seconds()
+        return f"in {long(seconds)}" if seconds >= 0 else f"{long(-seconds)} ago"
+
+    @property
+    def zone(self) -> str:
+        """UTC+07:00, or the zone's name."""
+        name = getattr(self.tz, "key", None) or self.at.astimezone(self.tz).strftime("%Z")
+        return f"UTC{name}" if name[:1] in "+-" else name
+
+
+def day(date: dt.date) -> str:
+    """23 Nov."""
+    return f"{date.day} {date:%b}"
+
+
+def weekday(date: dt.date) -> str:
+    """Mon 23 Nov."""
+    return f"{date:%a} {day(date)}"
+
+
+def days(start: dt.date, end: dt.date) -> str:
+    """23 – 29 Nov, both included."""
+    if start == end:
+        return day(start)
+    if (start.year, start.month) == (end.year, end.month):
+        return f"{start.day} – {day(end)}"
+    return f"{day(start)} – {day(end)}"
+
+
+def long(seconds: float) -> str:
+    """A length of time; days when it is long."""
+    if seconds < 48 * 3600:
+        return span(seconds)
+    whole, rest = divmod(seconds, 86400)
+    hours = round(rest / 3600)
+    return f"{whole:.0f} days" + (f" {hours} h" if hours else "")

@@ -1,0 +1,47 @@
+"""What the page asks of the world behind it: one reading per request, and the actions. Knows no adapter."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from oncall.config import Setup
+from oncall.core.errors import Problem
+from oncall.core.verdict import Judged
+from oncall.past import Published, Record
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that does not work, since when (None: not known) and why."""
+
+    name: str
+    since: dt.datetime | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything one look was told, at the instant `at`. What could not be read is empty, and `unreadable` says why.
+
+    `problems` are those of the files on disk; `tick` is when the watcher last looked (None: it never did);
+    `channels` are the channels that fail; `published` maps a report to its publications.
+    """
+
+    at: dt.datetime
+    setup: Setup
+    problems: tuple[Problem, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    records: tuple[Record, ...] = ()
+    published: Mapping[str, Published] = field(default_factory=dict)
+    tick: dt.datetime | None = None
+    channels: tuple[Trouble, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Raises ConfigError when nobody knows any good configuration; everything else is said in `Seen`."""
+
+    def read(self) -> Seen: ...

@@ -1,0 +1,115 @@
+// The little that needs a script: the theme, links out of Airflow's frame, countdowns, fresh content, copying.
+// Reading works without it.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const airflow = (() => {
+    try {
+      return window.parent !== window && window.parent.document ? window.parent : null;
+    } catch {
+      return null; // framed by somebody else: the policy forbids it, but the script must not stop there
+    }
+  })();
+
+  // Airflow's theme when inside Airflow, else the system's; both can change at any time.
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const theme = () => {
+    const chosen = airflow && /(?:^|\s)(dark|light)(?:\s|$)/.exec(airflow.document.documentElement.className);
+    root.dataset.theme = chosen ? chosen[1] : dark.matches ? "dark" : "light";
+  };
+  theme();
+  dark.addEventListener("change", theme);
+  if (airflow) {
+    root.classList.add("embedded");
+    new MutationObserver(theme).observe(airflow.document.documentElement, { attributeFilter: ["class"] });
+  }
+
+  // The frame may not navigate its parent or open tabs by itself: Airflow's own pages are reached through its router.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    if (!airflow || !link || event.defaultPrevented || event.button !== 0) return;
+    const outside = link.origin !== location.origin;
+    if (outside || event.metaKey || event.ctrlKey || event.shiftKey) {
+      event.preventDefault();
+      airflow.open(link.href, "_blank", "noopener");
+    } else if (link.hasAttribute("data-airflow")) {
+      event.preventDefault();
+      airflow.history.pushState({}, "", link.href);
+      airflow.dispatchEvent(new PopStateEvent("popstate", { state: {} }));
+    }
+  });
+
+  const span = (seconds) => {
+    const s = Math.floor(seconds % 60), m = Math.floor(seconds / 60) % 60, h = Math.floor(seconds / 3600);
+    const two = (n) => String(n).padStart(2, "0");
+    return h ? `${h} h ${two(m)} min` : m >= 10 ? `${m} min` : `${m}:${two(s)} min`;
+  };
+  const count = () => {
+    for (const element of document.querySelectorAll("[data-due]")) {
+      const left = (new Date(element.dataset.due) - Date.now()) / 1000;
+      const text = left >= 0 ? `in ${span(left)}` : `${span(-left)} ago`;
+      if (element.textContent !== text) element.textContent = text;
+    }
+  };
+
+  const copyButtons = () => {
+    for (const pre of document.querySelectorAll(".runbook pre:not(.code pre)")) {
+      const box = document.createElement("div");
+      const button = document.createElement("button");
+      box.className = "code";
+      button.className = "copy";
+      button.type = "button";
+      button.textContent = "Copy";
+      pre.tabIndex = 0;
+      pre.replaceWith(box);
+      box.append(pre, button);
+      button.addEventListener("click", async () => {
+        button.textContent = (await copied(pre.textContent.trimEnd())) ? "Copied" : "Select and copy by hand";
+        setTimeout(() => (button.textContent = "Copy"), 2000);
+      });
+    }
+  };
+  const copied = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      const area = document.createElement("textarea"); // plain HTTP has no clipboard object
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      const done = document.execCommand("copy");
+      area.remove();
+      return done;
+    }
+  };
+
+  // Fresh content every 15 s while somebody looks, unless they are writing or reading a hint.
+  const FRESH_MS = 15000;
+  const refresh = async () => {
+    const busy = document.activeElement && document.activeElement.closest("form, .strip, .copy");
+    if (document.hidden || busy || document.querySelector("main form details[open], .runbook")) return;
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    if (!answer || !answer.ok) return;
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+    const main = document.querySelector("main");
+    if (!next || next.innerHTML === main.innerHTML) return;
+    const open = new Set([...main.querySelectorAll("details[open][id]")].map((each) => each.id));
+    const focused = document.activeElement;
+    const at = focused && main.contains(focused) ? [...main.querySelectorAll("a, summary, button")].indexOf(focused) : -1;
+    for (const each of next.querySelectorAll("details[id]")) each.open = open.has(each.id) || each.open;
+    main.replaceChildren(...next.childNodes);
+    if (at >= 0) main.querySelectorAll("a, summary, button")[at]?.focus({ preventScroll: true });
+    ready();
+  };
+
+  const ready = () => {
+    count();
+    copyButtons();
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    ready();
+    setInterval(count, 1000);
+    setInterval(refresh, FRESH_MS);
+  });
+})();

@@ -1,0 +1,81 @@
+"""The whole page as one model: everything that was seen, ready to be shown. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oncall.core.wording import Links as Addresses
+from oncall.web.banners import banners
+from oncall.web.incidents import incidents
+from oncall.web.models import (
+    Banner,
+    IncidentView,
+    Now,
+    PipelineView,
+    PromiseCard,
+    PromiseView,
+    TableView,
+    WeekView,
+)
+from oncall.web.now import now
+from oncall.web.pipelines import pipelines
+from oncall.web.promises import cards, others, upstream
+from oncall.web.source import Seen
+from oncall.web.weeks import weeks
+
+WEEKS_AHEAD = 8
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What stands on the first page."""
+
+    banners: tuple[Banner, ...]
+    now: Now
+    promises: tuple[PromiseCard, ...]
+    others: tuple[PromiseView, ...]
+    open_incidents: tuple[IncidentView, ...]
+    upstream: tuple[TableView, ...]
+    weeks: tuple[WeekView, ...]
+    pipelines: tuple[PipelineView, ...]
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        """Whether investors have their data, in one line, and how bad that is (ok, warn, bad, none)."""
+        today = [card.today for card in self.promises if card.today]
+        if not today:
+            return "Whether the reports are there cannot be told", "warn"
+        missing = [one.title for one in today if one.verdict == "broken"]
+        if missing:
+            return f"Investors are missing {_names(missing)}", "bad"
+        risky = [one.title for one in today if one.verdict == "at_risk"]
+        if risky:
+            return f"{_names(risky)} {'is' if len(risky) == 1 else 'are'} at risk", "warn"
+        waiting = [one for one in today if one.verdict == "waiting"]
+        if waiting:
+            return (
+                f"{len(today) - len(waiting)} of {len(today)} reports are out, the rest is on track",
+                "none",
+            )
+        late = [one.title for one in today if one.verdict == "late"]
+        if late:
+            return f"Investors have all {len(today)} reports; {_names(late)} came late", "ok"
+        return f"Investors have all {len(today)} reports, in time", "ok"
+
+
+def overview(seen: Seen, addresses: Addresses) -> Overview:
+    roster = seen.setup.roster
+    return Overview(
+        banners=banners(seen),
+        now=now(roster, seen.at),
+        promises=cards(seen, addresses),
+        others=others(seen, addresses),
+        open_incidents=tuple(view for view in incidents(seen, addresses) if view.open),
+        upstream=upstream(seen),
+        weeks=weeks(roster, seen.at, 0, WEEKS_AHEAD),
+        pipelines=pipelines(seen.setup, addresses),
+    )
+
+
+def _names(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,156 @@
+"""An example of everything the page can show: the shipped include/ folder at a chosen instant, and a source of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from oncall.config import Setup, load
+from oncall.core.facts import Facts, FailedCheck, Load, Publication, Task, Usual
+from oncall.core.incident import Event, Incident
+from oncall.core.roster import Leave, Override
+from oncall.core.verdict import judge
+from oncall.past import Record, Told
+from oncall.web.source import Seen
+
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
+TZ = dt.timezone(dt.timedelta(hours=7))
+DAY = dt.date(2026, 11, 22)  # the report date; due on Monday 23 November at 05:00
+
+
+def at(clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> dt.datetime:
+    """A wall-clock time of the due day (or another) in UTC+7."""
+    return dt.datetime.combine(day, dt.time.fromisoformat(clock), tzinfo=TZ)
+
+
+@dataclass
+class Example:
+    """Implements `Source`: shows what it is told to show."""
+
+    seen: Seen
+    reads: int = 0
+    acts: list[tuple[str, ...]] = field(default_factory=list)
+
+    def read(self) -> Seen:
+        self.reads += 1
+        return self.seen
+
+
+@cache
+def setup() -> Setup:
+    """The shipped roster with some leave, an override and its consequences."""
+    shipped = load(INCLUDE)
+    start = shipped.roster.day_starts
+    leave = (
+        Leave("DE-004", start(dt.date(2026, 11, 23)), start(dt.date(2026, 11, 30)), "holiday"),
+        Leave("DE-001", start(dt.date(2026, 12, 8)), start(dt.date(2026, 12, 10)), "dentist"),
+    )
+    override = Override(start(dt.date(2026, 12, 24)), start(dt.date(2026, 12, 26)), primary="DE-003", reason="swap")
+    return Setup(replace(shipped.roster, leave=leave, overrides=(override,)), shipped.pipelines, shipped.texts)
+
+
+def morning() -> Seen:
+    """05:12: profit is there, engagement waits for a table, growth is stuck; Slack is down, the watcher lives."""
+    now = at("05:12")
+    pipelines = setup().pipelines
+    usual = Usual({"transform": 1500.0}, {"transform": 720.0, "wait_for_upstream": 60.0})
+    loads = tuple(Load(name, at("01:10"), 48211, 47900.0, at("01:05")) for name in pipelines["profit_etl"].upstream)
+    facts = {
+        "profit_etl": Facts(publication=Publication(at("02:31"), at("02:31"), "scheduled__1", 1), loads=loads, usual=usual),
+        "engagement_etl": Facts(
+            loads=(
+                Load("master.sessions", None, None, 180_000.0, at("01:20")),
+                Load("master.customers", at("00:58"), 21_000, 52_000.0, at("01:00")),
+            ),
+            tasks=(Task("wait_for_upstream", "running", at("02:00"), run_id="scheduled__2"),),
+            usual=usual,
+        ),
+        "growth_etl": Facts(
+            loads=(Load("master.sessions", None, None, 180_000.0, at("01:20")),),
+            tasks=(
+                Task("wait_for_upstream", "success", at("02:00"), at("02:01"), "scheduled__3"),
+                Task("transform", "running", at("03:12"), run_id="scheduled__3"),
+            ),
+            usual=usual,
+        ),
+    }  # fmt: skip
+    judged = [judge(pipelines[dag], DAY, seen, now, TZ) for dag, seen in facts.items()]
+    after = DAY + dt.timedelta(days=1)
+    judged += [judge(pipelines[dag], after, Facts(), now, TZ) for dag in facts]
+    held = Facts(failed_checks=(FailedCheck("channels_add_up_to_the_day", "0.00", "12.40"),))
+    judged.append(judge(pipelines["unit_profit_experiments"], DAY, held, now, TZ))
+    return Seen(
+        at=now,
+        setup=setup(),
+        judged=tuple(judged),
+        records=(_broken(), _followed(), _resolved()),
+        published={pipelines[dag].report: _published(pipelines[dag].report) for dag in facts},
+        tick=now - dt.timedelta(seconds=9),
+    )
+
+
+def calm() -> Seen:
+    """14:00 of the same day: everything was published in time, nothing is open."""
+    now = at("14:00")
+    promised = [p for p in setup().pipelines.values() if p.promise]
+    made = Publication(at("02:31"), at("02:31"), "scheduled__1", 1)
+    judged = [judge(p, DAY, Facts(publication=made), now, TZ) for p in promised]
+    judged += [judge(p, DAY + dt.timedelta(days=1), Facts(), now, TZ) for p in promised]
+    published = {p.report: {**_published(p.report), DAY: made.first_at} for p in promised}
+    return Seen(now, setup(), judged=tuple(judged), records=(_resolved(),), published=published, tick=now)
+
+
+def _published(report: str) -> dict[dt.date, dt.datetime]:
+    """Three months of mornings, with a late and a missing one here and there."""
+    made = {}
+    for ago in range(1, 92):
+        day = DAY - dt.timedelta(days=ago)
+        clock = "05:42" if (ago + len(report)) % 23 == 0 else "02:31"
+        if (ago + len(report)) % 37:
+            made[day] = at(clock, day + dt.timedelta(days=1))
+    if "profit" in report:
+        made[DAY] = at("02:31")
+    return made
+
+
+def _broken() -> Record:
+    incident = Incident(
+        key="growth_etl:2026-11-22", dag_id="growth_etl", report_date=DAY, opened_at=at("03:30"), due=at("05:00"),
+        verdict="broken", cause="stuck", detail="in transform since 03:12, usually 12 min", names=("transform",),
+        paged_at=at("05:00"), primary="DE-003",
+    )  # fmt: skip
+    title = "Growth ETL, 22 Nov: not published at 05:00 — stuck: in transform since 03:12"
+    return Record(
+        incident,
+        (Event(incident.key, at("03:30"), "warned: in transform since 03:12"),
+         Event(incident.key, at("05:00"), "paged DE-003 (primary)")),
+        (Told("pager", "page-1-primary", "page", title, ("DE-003",), "done", 1, at("05:00"), at("05:00:01"),
+              alias="growth_etl:2026-11-22:page-1-primary"),
+         Told("chat", "page-1-primary", "post", title, ("DE-003",), "owed", 3, at("05:00"),
+              error="slack_api_default: timed out after 6 s")),
+    )  # fmt: skip
+
+
+def _followed() -> Record:
+    incident = Incident(
+        key="engagement_etl:2026-11-22", dag_id="engagement_etl", report_date=DAY, opened_at=at("03:30"),
+        due=at("05:00"), verdict="broken", cause="upstream_late",
+        detail="master.sessions has not arrived, usually there by 01:20", names=("master.sessions",),
+        paged_at=at("05:00"), primary="DE-003", acknowledged_at=at("05:04"), acknowledged_by="DE-003",
+    )  # fmt: skip
+    return Record(incident, (Event(incident.key, at("05:04"), "acknowledged by DE-003"),), ())
+
+
+def _resolved() -> Record:
+    day = DAY - dt.timedelta(days=6)
+    due = at("05:00", day + dt.timedelta(days=1))
+    incident = Incident(
+        key=f"profit_etl:{day}", dag_id="profit_etl", report_date=day, opened_at=due, due=due, verdict="late",
+        cause="failed", detail="task transform failed at 02:12: division by zero", paged_at=due, primary="DE-002",
+        acknowledged_at=due + dt.timedelta(minutes=3), acknowledged_by="DE-002",
+        resolved_at=due + dt.timedelta(minutes=42), late_s=2520.0,
+    )  # fmt: skip
+    told = Told("pager", "page-1-primary", "page", "Profit ETL, 16 Nov: not published", ("DE-002",), "done", 1, due, due)
+    return Record(incident, (Event(incident.key, due, "paged DE-002 (primary)"),), (told,))

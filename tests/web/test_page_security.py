@@ -1,0 +1,93 @@
+"""Who gets to see the page: every route, every kind of caller, with Airflow's real tokens."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+ROUTES = (
+    "/oncall/",
+    "/oncall/incidents",
+    "/oncall/rota",
+    "/oncall/runbooks/profit_etl",
+    "/oncall/static/oncall.css",
+    "/oncall/static/icon.svg",
+)
+NOT_THERE = ("/oncall/docs", "/oncall/redoc", "/oncall/openapi.json")
+
+
+def test_every_route_is_in_the_table(app: object) -> None:
+    """A route that somebody adds must be tried by these tests too."""
+    from oncall.web.app import create_app
+
+    known = {route.removeprefix("/oncall").split("?")[0] for route in ROUTES}
+    paths = [getattr(route, "path", "") for route in create_app(object()).routes]  # type: ignore[arg-type]
+    heads = {path.split("{")[0] for path in paths}
+    missing = [head for head in heads if not any(one.startswith(head) for one in known)]
+    assert not missing
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_anonymous_is_refused(client: TestClient, route: str) -> None:
+    """401 without a token."""
+    assert client.get(route).status_code == 401
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_bogus_token_is_refused(client: TestClient, route: str) -> None:
+    """403 for a token that nobody signed, as cookie and as bearer."""
+    assert client.get(route, headers={"Authorization": "Bearer bogus"}).status_code == 403
+    client.cookies.set("_token", "bogus")
+    assert client.get(route).status_code == 403
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_viewer_reads(viewer: TestClient, route: str) -> None:
+    """Whoever may see plugins may read everything."""
+    assert viewer.get(route).status_code == 200
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_logged_out_token_is_refused(client: TestClient, token, route: str) -> None:  # noqa: ANN001
+    """After logging out the same token is worth nothing, as in Airflow's own API."""
+    from airflow.api_fastapi.app import get_auth_manager
+
+    gone = token()
+    client.cookies.set("_token", gone)
+    assert client.get(route).status_code == 200
+    get_auth_manager().revoke_token(gone)
+    assert client.get(route).status_code == 403
+    assert client.get(route, headers={"Authorization": f"Bearer {gone}"}).status_code == 403
+
+
+def test_an_expired_token_is_refused(client: TestClient, token) -> None:  # noqa: ANN001
+    """401, with a way to sign in and back."""
+    client.cookies.set("_token", token(seconds=-120))
+    answer = client.get("/oncall/rota?at=2026-12-24", headers={"accept": "text/html"})
+    assert answer.status_code == 401
+    assert "/api/v2/auth/login?next=%2Foncall%2Frota%3Fat%3D2026-12-24" in answer.text
+
+
+@pytest.mark.parametrize("route", NOT_THERE)
+def test_there_are_no_open_docs(client: TestClient, viewer: TestClient, route: str) -> None:
+    """FastAPI's own documentation is open to everybody, so there is none."""
+    assert viewer.get(route).status_code == 404
+
+
+def test_the_page_runs_nothing_from_elsewhere(viewer: TestClient) -> None:
+    """A strict policy: own script and style only, framed by Airflow only, and no inline script or style to need more."""
+    for route in ROUTES[:4]:
+        answer = viewer.get(route)
+        policy = answer.headers["content-security-policy"]
+        assert "frame-ancestors 'self'" in policy
+        assert "unsafe" not in policy
+        assert " style=" not in answer.text
+        assert "<style" not in answer.text
+        assert answer.text.count("<script") == answer.text.count("<script src=") == 1
+        assert "http://" not in answer.text.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("name", ["..%2fapp.py", "%2e%2e/app.py", "app.py", "oncall.py", "", "nothing.css"])
+def test_static_serves_its_own_files_only(viewer: TestClient, name: str) -> None:
+    """No way out of the folder."""
+    assert viewer.get(f"/oncall/static/{name}").status_code in (404, 405)
