@@ -13,6 +13,7 @@ from typing import NoReturn
 import structlog
 
 from oncall import config
+from oncall.adapters.history import History, PublicationHistory
 from oncall.adapters.oncall_db import OncallDb
 from oncall.adapters.opsgenie import Opsgenie
 from oncall.adapters.postgres import Connect, connect_by
@@ -77,6 +78,12 @@ class Wiring:
 
     def store(self) -> OncallDb:
         return OncallDb(self._oncall_db)
+
+    def history(self) -> History:
+        return History(self._oncall_db)
+
+    def publications(self) -> PublicationHistory:
+        return PublicationHistory(self._warehouse)
 
 
 _last_good: dict[Path, Setup] = {}
