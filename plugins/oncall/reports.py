@@ -1,7 +1,8 @@
 """Runs a pipeline's SQL for one report date over any DB-API connection to the warehouse; refuses to know Airflow.
 
-A pipeline is a folder of numbered SQL files: 00–09 ask what is needed first, 10–19 compute the base model and the draft
-of the report, 20–29 check them, 30–39 publish. Values are bound by name, never written into the text.
+A pipeline is a folder of numbered SQL files: 00–09 ask what is needed first, 10–18 compute the base model and the draft
+of the report, 19 has the planner count them, 20–29 check, 30–39 publish. Values are bound by name, never written into
+the text.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from oncall.core.errors import OncallError
 from oncall.core.facts import FailedCheck
 
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
+
+NEED, COMPUTE, COUNT, CHECK, PUBLISH = "0[0-9]", "1[0-8]", "19", "2[0-9]", "3[0-9]"
 
 
 class Held(OncallError):
@@ -104,15 +107,20 @@ def transform(connection: Any, run: ReportRun) -> None:
     Days of another pipeline's base model that it needs and nobody has made yet are made first, each on its own.
     """
     with _transaction(connection) as cursor:
-        needs = [need for file in _steps(run.dag_id, "0") for need in _execute(cursor, file, run.parameters)]
+        needs = [need for file in _steps(run.dag_id, NEED) for need in _execute(cursor, file, run.parameters)]
     for dag_id, day in needs:
         other = replace(run, dag_id=dag_id, report_date=day)
         with _transaction(connection) as cursor:
-            _execute(cursor, _steps(dag_id, "1")[0], other.parameters)
+            _execute(cursor, _steps(dag_id, COMPUTE)[0], other.parameters)
     with _transaction(connection) as cursor:
         _one_run_at_a_time(cursor, run)
         _execute(cursor, "reading.sql", run.parameters | {"upstream": list(run.upstream)})
-        for file in _steps(run.dag_id, "1"):
+        for file in _steps(run.dag_id, COMPUTE):
+            _execute(cursor, file, run.parameters)
+    with _transaction(
+        connection
+    ) as cursor:  # on its own: `analyze` keeps its lock to the end of the transaction
+        for file in _steps(run.dag_id, COUNT):
             _execute(cursor, file, run.parameters)
 
 
@@ -121,7 +129,7 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     failed: list[FailedCheck] = []
     names: list[str] = []
     with _transaction(connection) as cursor:
-        for file in _steps(run.dag_id, "2"):
+        for file in _steps(run.dag_id, CHECK):
             for name, expected, found, passed in _execute(cursor, file, run.parameters):
                 names.append(name)
                 result = {"name": name, "expected": expected, "found": found, "passed": bool(passed)}
@@ -138,7 +146,7 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
     with _transaction(connection) as cursor:
         _one_run_at_a_time(cursor, run)
         published: dict[str, int] = {}
-        for file in _steps(run.dag_id, "3"):
+        for file in _steps(run.dag_id, PUBLISH):
             published |= dict(_execute(cursor, file, run.parameters))
         for name, rows in published.items():
             _execute(cursor, "publication.sql", run.parameters | {"name": name, "rows": rows})
@@ -149,11 +157,11 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
     return published
 
 
-def _steps(dag_id: str, decade: str) -> list[str]:
+def _steps(dag_id: str, numbers: str) -> list[str]:
     """The pipeline's files of one step, in order, relative to the SQL folder."""
-    found = sorted((sql_dir() / dag_id).glob(f"{decade}[0-9]_*.sql"))
-    if not found and decade != "0":
-        raise OncallError(f"{sql_dir() / dag_id} has no file {decade}0_….sql")
+    found = sorted((sql_dir() / dag_id).glob(f"{numbers}_*.sql"))
+    if not found and numbers in {COMPUTE, CHECK, PUBLISH}:
+        raise OncallError(f"{sql_dir() / dag_id} has no file {numbers}_….sql")
     return [f"{dag_id}/{path.name}" for path in found]
 
 

@@ -1,0 +1,2 @@
+-- The planner takes a date it has never counted for empty, and then joins thousands of rows to thousands, row by row.
+analyze (skip_locked) base.growth;
