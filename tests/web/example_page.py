@@ -47,8 +47,12 @@ def setup() -> Setup:
         Leave("DE-004", start(dt.date(2026, 11, 23)), start(dt.date(2026, 11, 30)), "holiday"),
         Leave("DE-001", start(dt.date(2026, 12, 8)), start(dt.date(2026, 12, 10)), "dentist"),
     )
-    override = Override(start(dt.date(2026, 12, 24)), start(dt.date(2026, 12, 26)), primary="DE-003", reason="swap")
-    return Setup(replace(shipped.roster, leave=leave, overrides=(override,)), shipped.pipelines, shipped.texts)
+    override = Override(
+        start(dt.date(2026, 12, 24)), start(dt.date(2026, 12, 26)), primary="DE-003", reason="swap"
+    )
+    return Setup(
+        replace(shipped.roster, leave=leave, overrides=(override,)), shipped.pipelines, shipped.texts
+    )
 
 
 def morning() -> Seen:
@@ -56,9 +60,12 @@ def morning() -> Seen:
     now = at("05:12")
     pipelines = setup().pipelines
     usual = Usual({"transform": 1500.0}, {"transform": 720.0, "wait_for_upstream": 60.0})
-    loads = tuple(Load(name, at("01:10"), 48211, 47900.0, at("01:05")) for name in pipelines["profit_etl"].upstream)
+    loads = tuple(
+        Load(name, at("01:10"), 48211, 47900.0, at("01:05")) for name in pipelines["profit_etl"].upstream
+    )
+    made = Publication(at("02:31"), at("02:31"), "scheduled__1", 1)
     facts = {
-        "profit_etl": Facts(publication=Publication(at("02:31"), at("02:31"), "scheduled__1", 1), loads=loads, usual=usual),
+        "profit_etl": Facts(publication=made, loads=loads, usual=usual),
         "engagement_etl": Facts(
             loads=(
                 Load("master.sessions", None, None, 180_000.0, at("01:20")),
@@ -152,5 +159,15 @@ def _resolved() -> Record:
         acknowledged_at=due + dt.timedelta(minutes=3), acknowledged_by="DE-002",
         resolved_at=due + dt.timedelta(minutes=42), late_s=2520.0,
     )  # fmt: skip
-    told = Told("pager", "page-1-primary", "page", "Profit ETL, 16 Nov: not published", ("DE-002",), "done", 1, due, due)
+    told = Told(
+        "pager",
+        "page-1-primary",
+        "page",
+        "Profit ETL, 16 Nov: not published",
+        ("DE-002",),
+        "done",
+        1,
+        due,
+        due,
+    )
     return Record(incident, (Event(incident.key, due, "paged DE-002 (primary)"),), (told,))

@@ -48,7 +48,7 @@ def test_a_viewer_reads(viewer: TestClient, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_logged_out_token_is_refused(client: TestClient, token, route: str) -> None:  # noqa: ANN001
+def test_a_logged_out_token_is_refused(client: TestClient, token, route: str) -> None:
     """After logging out the same token is worth nothing, as in Airflow's own API."""
     from airflow.api_fastapi.app import get_auth_manager
 
@@ -60,7 +60,7 @@ def test_a_logged_out_token_is_refused(client: TestClient, token, route: str) ->
     assert client.get(route, headers={"Authorization": f"Bearer {gone}"}).status_code == 403
 
 
-def test_an_expired_token_is_refused(client: TestClient, token) -> None:  # noqa: ANN001
+def test_an_expired_token_is_refused(client: TestClient, token) -> None:
     """401, with a way to sign in and back."""
     client.cookies.set("_token", token(seconds=-120))
     answer = client.get("/oncall/rota?at=2026-12-24", headers={"accept": "text/html"})
@@ -75,7 +75,7 @@ def test_there_are_no_open_docs(client: TestClient, viewer: TestClient, route: s
 
 
 def test_the_page_runs_nothing_from_elsewhere(viewer: TestClient) -> None:
-    """A strict policy: own script and style only, framed by Airflow only, and no inline script or style to need more."""
+    """A strict policy: own script and style only, framed by Airflow only, and nothing inline that needs more."""
     for route in ROUTES[:4]:
         answer = viewer.get(route)
         policy = answer.headers["content-security-policy"]

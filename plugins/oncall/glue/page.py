@@ -55,7 +55,7 @@ def read(wiring: Wiring, at: dt.datetime) -> Seen:
     """Read everything once. A database that cannot be read is asked once, and named in `unreadable`."""
     outside = wiring.outside()
     store = _Asked()
-    noted = store.ask(lambda: _noted(outside), {})
+    noted: Mapping[str, str] = store.ask(lambda: _noted(outside), {})
     drills: Sequence[Drill] = store.ask(lambda: outside.store.drills(at), ())
     records: Sequence[Record] = store.ask(lambda: wiring.history().records(at - HISTORY, MOST_INCIDENTS), ())
     failed: Sequence[Which] = store.ask(lambda: outside.runs.failed_since(at - FAILURES_SINCE), ())
@@ -119,7 +119,7 @@ class _Mute:
         self._refuse()
 
 
-def _noted(outside: Outside) -> dict[str, str]:
+def _noted(outside: Outside) -> Mapping[str, str]:
     """The watcher's last tick, and what it noted of each channel ("" when that works)."""
     names = {"tick": "tick", **{name: f"channel:{name}" for name in CHANNELS}}
     return {name: outside.store.recall(note) or "" for name, note in names.items()}

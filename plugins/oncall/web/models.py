@@ -17,9 +17,9 @@ class Contact(Model):
 
     id: str = Field(description="The person's id in the roster")
     name: str = Field(description="The name to show")
-    opsgenie: str | None = Field(None, description="Opsgenie username (an e-mail address)")
-    slack: str | None = Field(None, description="Slack member id")
-    specialties: tuple[str, ...] = Field((), description="What the person knows best")
+    opsgenie: str | None = Field(default=None, description="Opsgenie username (an e-mail address)")
+    slack: str | None = Field(default=None, description="Slack member id")
+    specialties: tuple[str, ...] = Field(default=(), description="What the person knows best")
 
 
 class OnCall(Model):
@@ -33,7 +33,7 @@ class OnCall(Model):
     secondary: Contact | None = Field(description="Woken second; null when there is nobody")
     manager: Contact = Field(description="Woken last")
     reason: str = Field(description="rotation, cover, comp, override, or why there is no rota")
-    covering_for: str | None = Field(None, description="Whom the pair stands in for")
+    covering_for: str | None = Field(default=None, description="Whom the pair stands in for")
     why: str = Field(description="The reason in one sentence")
 
 
@@ -50,7 +50,7 @@ class Banner(Model):
 
     kind: Literal["configuration", "watcher", "channel", "source"] = Field(description="Which part")
     title: str = Field(description="What is wrong, in one line")
-    lines: tuple[str, ...] = Field((), description="Details, one per line")
+    lines: tuple[str, ...] = Field(default=(), description="Details, one per line")
 
 
 class Links(Model):
@@ -58,7 +58,7 @@ class Links(Model):
 
     run: str = Field(description="The run in Airflow, or its DAG when there is no run")
     runbook: str = Field(description="The runbook, at the section of the cause")
-    incident: str | None = Field(None, description="The incident, when there is one")
+    incident: str | None = Field(default=None, description="The incident, when there is one")
 
 
 class Step(Model):
@@ -67,7 +67,9 @@ class Step(Model):
     task: str = Field(description="The task's id")
     state: str = Field(description="running, success, up_for_retry, failed or skipped")
     since: dt.datetime = Field(description="When it started")
-    usual_seconds: float | None = Field(None, description="The median of the last 28 days, in seconds")
+    usual_seconds: float | None = Field(
+        default=None, description="The median of the last 28 days, in seconds"
+    )
 
 
 class PromiseView(Model):
@@ -80,16 +82,16 @@ class PromiseView(Model):
     due: dt.datetime | None = Field(description="When it is due; null without a promise")
     verdict: str = Field(description="waiting, at_risk, kept, broken or late")
     headline: str = Field(description="The verdict as people say it")
-    cause: str | None = Field(None, description="Why it is at risk, broken or failed")
-    cause_words: str = Field("", description="The cause as people say it")
-    detail: str = Field("", description="The cause in one sentence")
-    published_at: dt.datetime | None = Field(None, description="First complete and visible at")
-    late_seconds: float | None = Field(None, description="How late, in seconds, when late or broken")
+    cause: str | None = Field(default=None, description="Why it is at risk, broken or failed")
+    cause_words: str = Field(default="", description="The cause as people say it")
+    detail: str = Field(default="", description="The cause in one sentence")
+    published_at: dt.datetime | None = Field(default=None, description="First complete and visible at")
+    late_seconds: float | None = Field(default=None, description="How late, in seconds, when late or broken")
     last_chance: dt.datetime | None = Field(
-        None, description="From then on the usual remaining time is not enough"
+        default=None, description="From then on the usual remaining time is not enough"
     )
-    step: Step | None = Field(None, description="Where its run stands")
-    drill: str = Field("", description="The drill's name when this is one")
+    step: Step | None = Field(default=None, description="Where its run stands")
+    drill: str = Field(default="", description="The drill's name when this is one")
     links: Links = Field(description="Where to look")
 
 
@@ -115,8 +117,8 @@ class PromiseCard(Model):
 
     today: PromiseView | None = Field(description="The report due today; null when it cannot be told")
     next: PromiseView | None = Field(description="The report due after it")
-    days: tuple[DayView, ...] = Field((), description="The last 60 report dates, oldest first")
-    attainment: tuple[Kept, ...] = Field((), description="Over 30 and 90 days")
+    days: tuple[DayView, ...] = Field(default=(), description="The last 60 report dates, oldest first")
+    attainment: tuple[Kept, ...] = Field(default=(), description="Over 30 and 90 days")
 
 
 class TableView(Model):
@@ -126,10 +128,10 @@ class TableView(Model):
     business_day: dt.date = Field(description="The day loaded")
     state: str = Field(description="fresh, late or partial; 'expected' while it is not late yet")
     words: str = Field(description="The state as people say it")
-    loaded_at: dt.datetime | None = Field(None, description="When the newest load finished")
-    expected_at: dt.datetime | None = Field(None, description="When it usually arrives")
-    rows: int | None = Field(None, description="Rows loaded")
-    usual_rows: float | None = Field(None, description="The median of the last seven loads")
+    loaded_at: dt.datetime | None = Field(default=None, description="When the newest load finished")
+    expected_at: dt.datetime | None = Field(default=None, description="When it usually arrives")
+    rows: int | None = Field(default=None, description="Rows loaded")
+    usual_rows: float | None = Field(default=None, description="The median of the last seven loads")
     needed_by: tuple[str, ...] = Field(description="Pipelines that read it")
 
 
@@ -139,8 +141,8 @@ class Line(Model):
     at: dt.datetime = Field(description="When it happened")
     what: str = Field(description="What happened")
     kind: str = Field(description="event, pager or chat")
-    state: str = Field("", description="For a delivery: owed, accepted, done or cancelled")
-    result: str = Field("", description="For a delivery: what became of it, in words")
+    state: str = Field(default="", description="For a delivery: owed, accepted, done or cancelled")
+    result: str = Field(default="", description="For a delivery: what became of it, in words")
 
 
 class IncidentView(Model):
@@ -155,17 +157,17 @@ class IncidentView(Model):
     open: bool = Field(description="Whether somebody still has to do something")
     verdict: str = Field(description="The last verdict")
     status: str = Field(description="How it stands, as people say it")
-    cause_words: str = Field("", description="The cause as people say it")
-    detail: str = Field("", description="The cause in one sentence")
-    drill: str = Field("", description="The drill's name when this is one")
-    leader: str = Field("", description="The key of the incident that speaks for this one")
-    paged_at: dt.datetime | None = Field(None, description="When the first person was paged")
-    acknowledged_at: dt.datetime | None = Field(None, description="When somebody took it")
-    acknowledged_by: str = Field("", description="Who took it")
-    resolved_at: dt.datetime | None = Field(None, description="When it ended")
-    late_seconds: float | None = Field(None, description="How late the report was, in seconds")
+    cause_words: str = Field(default="", description="The cause as people say it")
+    detail: str = Field(default="", description="The cause in one sentence")
+    drill: str = Field(default="", description="The drill's name when this is one")
+    leader: str = Field(default="", description="The key of the incident that speaks for this one")
+    paged_at: dt.datetime | None = Field(default=None, description="When the first person was paged")
+    acknowledged_at: dt.datetime | None = Field(default=None, description="When somebody took it")
+    acknowledged_by: str = Field(default="", description="Who took it")
+    resolved_at: dt.datetime | None = Field(default=None, description="When it ended")
+    late_seconds: float | None = Field(default=None, description="How late the report was, in seconds")
     links: Links = Field(description="Where to look")
-    timeline: tuple[Line, ...] = Field((), description="What happened, oldest first")
+    timeline: tuple[Line, ...] = Field(default=(), description="What happened, oldest first")
 
 
 class ShiftView(Model):
@@ -177,7 +179,7 @@ class ShiftView(Model):
     primary: str | None = Field(description="Woken first")
     secondary: str | None = Field(description="Woken second")
     reason: str = Field(description="rotation, cover, comp or override")
-    covering_for: str | None = Field(None, description="Whom the pair stands in for")
+    covering_for: str | None = Field(default=None, description="Whom the pair stands in for")
 
 
 class WeekView(Model):
@@ -189,7 +191,7 @@ class WeekView(Model):
     current: bool = Field(description="Whether it is now")
     past: bool = Field(description="Whether it is over")
     shifts: tuple[ShiftView, ...] = Field(description="What tiles the week")
-    marks: tuple[str, ...] = Field((), description="cover, comp, override, leave, holiday, in lieu")
+    marks: tuple[str, ...] = Field(default=(), description="cover, comp, override, leave, holiday, in lieu")
     why: tuple[str, ...] = Field(description="Why the week is as it is, in sentences")
 
 

@@ -47,7 +47,7 @@ class Overview:
             return "Whether the reports are there cannot be told", "warn"
         missing = [one.title for one in today if one.verdict == "broken"]
         if missing:
-            return f"Investors are missing {_names(missing)}", "bad"
+            return f"Investors are missing {len(missing)} of {len(today)} reports: {_names(missing)}", "bad"
         risky = [one.title for one in today if one.verdict == "at_risk"]
         if risky:
             return f"{_names(risky)} {'is' if len(risky) == 1 else 'are'} at risk", "warn"

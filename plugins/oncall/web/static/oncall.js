@@ -44,9 +44,10 @@
     const two = (n) => String(n).padStart(2, "0");
     return h ? `${h} h ${two(m)} min` : m >= 10 ? `${m} min` : `${m}:${two(s)} min`;
   };
+  let ahead = 0; // the server's clock before this machine's, in milliseconds
   const count = () => {
     for (const element of document.querySelectorAll("[data-due]")) {
-      const left = (new Date(element.dataset.due) - Date.now()) / 1000;
+      const left = (new Date(element.dataset.due) - Date.now() - ahead) / 1000;
       const text = left >= 0 ? `in ${span(left)}` : `${span(-left)} ago`;
       if (element.textContent !== text) element.textContent = text;
     }
@@ -104,6 +105,8 @@
   };
 
   const ready = () => {
+    const now = document.querySelector("[data-now]");
+    if (now) ahead = new Date(now.dataset.now) - Date.now();
     count();
     copyButtons();
   };
