@@ -105,6 +105,9 @@ def see(setup: Setup, world: World, runs: Runs, wanted: Sequence[Wanted], at: dt
         facts = world.read([(w.pipeline, w.report_date) for w in wanted])
     except Unreadable as error:
         blind = (str(error),)
+    except Exception as error:  # a fault of our own must page like any other blindness, not silence the night
+        log.exception("oncall.cannot_see")
+        blind = (f"warehouse: {type(error).__name__}: {error}",)
     whiches = [(w.pipeline.dag_id, w.report_date) for w in wanted]
     deaf: tuple[str, ...] = ()
     try:

@@ -7,9 +7,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import psycopg2.extensions
-
-from oncall.adapters.postgres import Connect, Link
+from oncall.adapters.postgres import Connect, Cursor, Link
 from oncall.core.incident import Event, Incident
 from oncall.past import Published, Record, Told
 
@@ -61,7 +59,7 @@ class PublicationHistory:
         return found
 
 
-def _with_timeline(cursor: psycopg2.extensions.cursor, incidents: Sequence[Incident]) -> list[Record]:
+def _with_timeline(cursor: Cursor, incidents: Sequence[Incident]) -> list[Record]:
     keys = [incident.key for incident in incidents]
     events: dict[str, list[Event]] = {key: [] for key in keys}
     told: dict[str, list[Told]] = {key: [] for key in keys}

@@ -10,10 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg2.extensions
-from psycopg2.extras import execute_values
-
-from oncall.adapters.postgres import Connect, Link
+from oncall.adapters.postgres import Connect, Cursor, Link
 from oncall.core.incident import Channel, Incident, Owed, Plan
 from oncall.core.message import Message, Recipient
 from oncall.ports import Delivery, Drill, Posted, Snapshot
@@ -148,7 +145,7 @@ class OncallDb:
 class PostgresDesk:
     """Implements `Desk` inside the transaction that holds the lock."""
 
-    def __init__(self, cursor: psycopg2.extensions.cursor) -> None:
+    def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
 
     def incidents(self) -> list[Incident]:
@@ -181,7 +178,7 @@ class PostgresDesk:
             self._owe(owed, at)
         if plan.events:
             rows = [(event.key, event.at, event.what) for event in plan.events]
-            execute_values(self._cursor, "insert into oncall.events (key, at, what) values %s", rows)
+            self._cursor.executemany("insert into oncall.events (key, at, what) values (%s, %s, %s)", rows)
 
     def take_in(self, delivery: Delivery) -> None:
         """A delivery as another store has it; one that is done there is done here too."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
-import psycopg2
-import psycopg2.extensions
+import psycopg
 
 from oncall.core.errors import Unreadable
 
 CONNECT_SECONDS = 3
 STATEMENT_MS = 5_000
 
-Connect = Callable[[], psycopg2.extensions.connection]
+Connection = psycopg.Connection[tuple[Any, ...]]
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+Connect = Callable[[], Connection]
 
 
 def connect_by(conn_id: str) -> Connect:
@@ -34,7 +35,7 @@ def connect_by(conn_id: str) -> Connect:
 
 def connect_to(dsn: str) -> Connect:
     """The same for a plain DSN (the command line, tests)."""
-    return lambda: psycopg2.connect(
+    return lambda: psycopg.connect(
         dsn, connect_timeout=CONNECT_SECONDS, options=f"-c statement_timeout={STATEMENT_MS}"
     )
 
@@ -44,17 +45,17 @@ class Link:
 
     def __init__(self, connect: Connect, name: str) -> None:
         self._connect, self._name = connect, name
-        self._connection: psycopg2.extensions.connection | None = None
+        self._connection: Connection | None = None
 
     @contextmanager
-    def cursor(self) -> Iterator[psycopg2.extensions.cursor]:
+    def cursor(self) -> Iterator[Cursor]:
         """A cursor in one transaction. Raises Unreadable, naming the connection, when PostgreSQL cannot answer."""
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()
-            with self._connection, self._connection.cursor() as cursor:
+            with self._connection.transaction(), self._connection.cursor() as cursor:
                 yield cursor
-        except psycopg2.Error as error:
+        except psycopg.Error as error:
             self.close()
             raise Unreadable(f"{self._name}: {_first_line(error)}") from error
 
@@ -65,6 +66,6 @@ class Link:
 
 
 def _first_line(error: Exception) -> str:
-    """What PostgreSQL said, without the connection string that psycopg2 may append."""
+    """What PostgreSQL said, without the connection string that the driver may append."""
     text = str(error).strip().splitlines()
     return text[0] if text else type(error).__name__

@@ -71,13 +71,13 @@ class TaskLog:
                 select t.dag_id, t.report_date, t.task_id, t.state, t.started_at, t.ended_at, t.run_id, t.error,
                        t.log_url
                 from oncall.tasks t
-                where (t.dag_id, t.report_date) in %s
+                where (t.dag_id, t.report_date) in (select * from unnest(%s::text[], %s::date[]))
                   and t.run_id = (select n.run_id from oncall.tasks n
                                   where n.dag_id = t.dag_id and n.report_date = t.report_date
                                   order by n.started_at desc limit 1)
                 order by t.started_at, t.ended_at nulls last
                 """,
-                (tuple(wanted),),
+                ([dag_id for dag_id, _ in wanted], [date for _, date in wanted]),
             )
             for dag_id, date, *rest in cursor.fetchall():
                 found[dag_id, date].append(Task(*rest))

@@ -6,9 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import psycopg2.extensions
-
-from oncall.adapters.postgres import Connect, Link
+from oncall.adapters.postgres import Connect, Cursor, Link
 from oncall.core.facts import Facts, FailedCheck, Load, Publication
 from oncall.core.promise import Pipeline
 from oncall.ports import Which
@@ -42,6 +40,7 @@ _STALE = f"""
     where p.report_date >= %(first)s and l.loaded_at > coalesce(p.read_at, p.published_at)
     group by 1, 2 order by 2, 1
 """
+_WANTED = "(select * from unnest(%(reports)s::text[], %(days)s::date[]))"
 LOOK_BACK = dt.timedelta(days=40)  # far enough for 7 earlier loads of a table that skips some days
 
 Pair = tuple[str, dt.date]  # an upstream table and a business day
@@ -104,17 +103,20 @@ def _tables(pipeline: Pipeline) -> list[str]:
     return [name for name in pipeline.upstream if name.startswith("master.")]
 
 
-def _keys(wanted: Iterable[tuple[Pipeline, dt.date]]) -> tuple[tuple[str, dt.date], ...]:
-    return tuple({(pipeline.report, date) for pipeline, date in wanted})
+def _keys(wanted: Iterable[tuple[Pipeline, dt.date]]) -> dict[str, Any]:
+    """The parameters of _WANTED."""
+    pairs = sorted({(pipeline.report, date) for pipeline, date in wanted})
+    return {"reports": [report for report, _ in pairs], "days": [day for _, day in pairs]}
 
 
 def _publications(
-    cursor: psycopg2.extensions.cursor, wanted: Sequence[tuple[Pipeline, dt.date]]
+    cursor: Cursor, wanted: Sequence[tuple[Pipeline, dt.date]]
 ) -> dict[tuple[str, dt.date], tuple[Publication, dt.datetime]]:
     cursor.execute(
         "select report, report_date, coalesce(first_published_at, published_at), published_at, run_id, rows,"
-        " coalesce(read_at, published_at) from investor.publications where (report, report_date) in %s",
-        (_keys(wanted),),
+        " coalesce(read_at, published_at) from investor.publications"
+        f" where (report, report_date) in {_WANTED}",
+        _keys(wanted),
     )
     return {
         (report, date): (Publication(first, at, run_id, rows), read_at)
@@ -123,20 +125,20 @@ def _publications(
 
 
 def _failed_checks(
-    cursor: psycopg2.extensions.cursor, wanted: Sequence[tuple[Pipeline, dt.date]]
+    cursor: Cursor, wanted: Sequence[tuple[Pipeline, dt.date]]
 ) -> dict[tuple[str, dt.date], list[FailedCheck]]:
     """The failed checks of the newest run that checked, unless it published after all."""
     cursor.execute(
-        """
+        f"""
         select c.report, c.report_date, c.name, c.expected, c.found from investor.checks c
         left join investor.publications p on p.report = c.report and p.report_date = c.report_date
-        where (c.report, c.report_date) in %s and not c.passed
+        where (c.report, c.report_date) in {_WANTED} and not c.passed
           and (p.published_at is null or c.checked_at > p.published_at)
           and c.run_id = (select n.run_id from investor.checks n where n.report = c.report
                           and n.report_date = c.report_date order by n.checked_at desc limit 1)
         order by c.checked_at, c.name
         """,
-        (_keys(wanted),),
+        _keys(wanted),
     )
     found: dict[tuple[str, dt.date], list[FailedCheck]] = {}
     for report, date, *check in cursor.fetchall():
@@ -144,7 +146,7 @@ def _failed_checks(
     return found
 
 
-def _loads(cursor: psycopg2.extensions.cursor, pairs: Sequence[Pair]) -> dict[Pair, Load]:
+def _loads(cursor: Cursor, pairs: Sequence[Pair]) -> dict[Pair, Load]:
     if not pairs:
         return {}
     days = [day for _, day in pairs]

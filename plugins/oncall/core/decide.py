@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from oncall.core.incident import Incident, Plan, key_of
+from oncall.core.incident import RESOLVED_BY_HAND, Incident, Plan, key_of
 from oncall.core.plan import Case, plan, stale
 from oncall.core.verdict import Judged
 from oncall.core.wording import Scene
@@ -59,7 +59,7 @@ def _incident_for(
     still_open = next((i for i in same if i.open), None)
     if still_open is not None:
         return still_open
-    if not _needs_incident(one, watching_since):
+    if not _needs_incident(one, watching_since) or _is_over(one, same):
         return None
     return Incident(
         key=key_of(one.pipeline.dag_id, one.report_date, one.drill, len(same) + 1),
@@ -69,6 +69,11 @@ def _incident_for(
         due=one.due,
         drill=one.drill,
     )
+
+
+def _is_over(one: Judged, same: Sequence[Incident]) -> bool:
+    """A person ended it: nobody is woken for this report again before it is published."""
+    return one.facts.publication is None and any(i.verdict == RESOLVED_BY_HAND for i in same)
 
 
 def _needs_incident(one: Judged, watching_since: dt.datetime) -> bool:

@@ -9,6 +9,8 @@ from typing import Literal
 from oncall.core.message import Message
 
 Channel = Literal["pager", "chat"]
+# The verdict of an incident that a person ended, while its report was not published.
+RESOLVED_BY_HAND = "resolved_by_hand"
 Op = Literal["page", "close", "note", "acknowledge", "post", "update"]
 
 

@@ -15,6 +15,7 @@ from oncall.core.wording import Scene, because, compose, span, subject
 REMIND_AFTER = dt.timedelta(
     minutes=60
 )  # an acknowledgement older than this on a broken promise is asked again
+SETTLES_WITHIN = dt.timedelta(minutes=1)
 LATEST_CHANGES = 20  # causes that flap are said this often, then the thread stays quiet
 
 
@@ -252,7 +253,7 @@ def acknowledge(case: Case, scene: Scene, by: str, *, tell_pager: bool) -> Plan:
 def _changed(case: Case, scene: Scene) -> Plan | None:
     """The cause is another one than was said: the thread and the alert hear of it."""
     lead, incident = _lead(case), case.incident
-    if lead is None or lead.why is None:
+    if lead is None or lead.why is None or (incident.paged and _settling(lead, scene)):
         return None
     now = replace(
         incident, verdict=lead.verdict, cause=lead.why.cause, detail=lead.why.detail, names=lead.why.names
@@ -268,6 +269,12 @@ def _changed(case: Case, scene: Scene) -> Plan | None:
     owed = [_chat(message)]
     owed += [Owed(incident.key, f"{step}:{a}", "pager", "note", message, a) for a in case.aliases]
     return Plan((replace(now, changes=incident.changes + 1),), tuple(owed), _event(case, scene, title))
+
+
+def _settling(lead: Judged, scene: Scene) -> bool:
+    """A task has just ended and the next is about to start: not a cause yet."""
+    ends = [task.ended_at for task in lead.facts.tasks]
+    return bool(ends) and all(ends) and scene.at - max(e for e in ends if e) < SETTLES_WITHIN
 
 
 def _landed(case: Case, scene: Scene) -> Plan | None:
