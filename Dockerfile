@@ -3,7 +3,7 @@
 FROM apache/airflow:3.3.2-python3.12 AS production
 COPY requirements.lock /tmp/requirements.lock
 # The base image brings more providers than the lock names (FAB, the auth manager, is one): check that they still fit.
-RUN uv pip install --no-cache -r /tmp/requirements.lock && uv pip check
+RUN uv pip install --no-cache --compile-bytecode -r /tmp/requirements.lock && uv pip check
 COPY dags /opt/airflow/dags
 COPY plugins /opt/airflow/plugins
 COPY include /opt/airflow/include

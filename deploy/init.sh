@@ -11,11 +11,13 @@ airflow users create --role Admin --username admin --password "$AIRFLOW_ADMIN_PA
 # The report tables. A warehouse whose owner runs DDL by other means gets the file by those means: INIT_WAREHOUSE=no.
 if [[ ${INIT_WAREHOUSE:-yes} == yes ]]; then
     python - <<'PY'
-from pathlib import Path
+from contextlib import closing
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
+from oncall import reports
 
-PostgresHook("warehouse").run(Path("/opt/airflow/include/sql/warehouse.sql").read_text())
+with closing(PostgresHook("warehouse").get_conn()) as connection:
+    reports.install(connection)
 print("the warehouse has its tables")
 PY
 fi

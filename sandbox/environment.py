@@ -103,8 +103,8 @@ def _connections(stack: Stack, server: Server) -> dict[str, str]:
 
 def _secrets(run_dir: Path) -> dict[str, str]:
     drawn = {
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(32),
-        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(64),
         "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     }
     kept: dict[str, str] = json.loads(_private(run_dir / "secrets.json", json.dumps(drawn)))

@@ -118,7 +118,7 @@ class Stack:
             connection.cursor() as cursor,
         ):
             cursor.execute((REPOSITORY / "sandbox/master.sql").read_text(encoding="utf-8"))
-            cursor.execute((self.include_dir / "sql/warehouse.sql").read_text(encoding="utf-8"))
+            cursor.execute((REPOSITORY / "include/sql/warehouse.sql").read_text(encoding="utf-8"))
         return server
 
     def migrate(self) -> None:

@@ -15,7 +15,7 @@ from oncall.core.rota import next_handoff, who_is_on_call
 from sandbox.environment import LOGINS
 from sandbox.stack import Stack
 
-PAGE = "plugin/on-call"
+PAGE = "plugin/oncall"
 
 
 def lines(stack: Stack) -> str:

@@ -1,0 +1,83 @@
+"""The stack's commands: `python -m sandbox up | down | status | env`, and `kill NAME`, `restart NAME` for accidents.
+
+`env` prints the environment of the stack's processes for a shell: eval "$(python -m sandbox env)"; airflow dags list
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+
+from sandbox import filling, standing
+from sandbox.postgres import SandboxError
+from sandbox.stack import COMPONENTS, Stack
+
+
+def up(stack: Stack) -> None:
+    """Start what does not run, fill what is empty, say where to look. Safe to run again."""
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"  {time.monotonic() - began:3.0f}s  {text}", flush=True)
+
+    stack.remember()
+    if [name for name in COMPONENTS if stack.component(name).running() is None] or not stack.api().health():
+        say("PostgreSQL: databases airflow, warehouse, oncall")
+        stack.prepare()
+        with filling.past(stack, say):
+            say("Airflow: its tables")
+            stack.migrate()
+            for name in ("inbox", "api-server", "dag-processor"):
+                stack.start(name)
+            say("inbox, api-server, dag-processor: started")
+        # Only now: without data the pipelines would fail, and the watcher would page.
+        for name in ("nightly", "scheduler", "triggerer"):
+            stack.start(name)
+        say("nightly, scheduler, triggerer: started; waiting until Airflow says that all of it is healthy")
+        stack.wait_until_healthy()
+    filling.recent(stack, say)
+    print(standing.lines(stack))
+
+
+def status(stack: Stack) -> None:
+    """What runs and how things stand."""
+    print(standing.lines(stack))
+
+
+def down(stack: Stack) -> None:
+    """Stop everything; nothing running is fine."""
+    stopped = stack.stop()
+    print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+def env(stack: Stack) -> None:
+    """The stack's environment as shell commands: what differs from this shell's."""
+    for name, value in sorted(stack.env().items()):
+        if name.startswith(("AIRFLOW", "ONCALL", "WAREHOUSE", "PYTHONPATH")):
+            print(f"export {name}={shlex.quote(value)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in (up, down, status, env):
+        commands.add_parser(command.__name__, help=command.__doc__).set_defaults(run=command)
+    for name, method in (("kill", Stack.kill), ("restart", Stack.restart), ("start", Stack.start)):
+        accident = commands.add_parser(name, help=method.__doc__)
+        accident.add_argument("component", help=f"{', '.join(COMPONENTS)}; triggerer@2 is a second triggerer")
+        accident.set_defaults(run=method)
+    asked = parser.parse_args()
+    stack = Stack.chosen()
+    try:
+        if "component" in asked:
+            asked.run(stack, asked.component)
+        else:
+            asked.run(stack)
+    except SandboxError as error:
+        sys.exit(f"\n{error}")
+
+
+if __name__ == "__main__":
+    main()
