@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
@@ -19,7 +20,7 @@ from oncall.core.facts import Load
 from oncall.core.promise import warn_at
 from oncall.core.verdict import late_words
 from oncall.glue.contract import contract
-from oncall.glue.report_date import report_date
+from oncall.glue.report_date import NoReportDate, report_date
 from oncall.glue.wiring import look_once, now_utc
 
 log = structlog.get_logger(__name__)
@@ -40,7 +41,10 @@ class UpstreamFreshSensor(BaseOperator):
 
     def execute(self, context: Any) -> None:
         terms = contract(self.dag_id)
-        date = report_date(context, terms.zone)
+        try:
+            date = report_date(context, terms.zone)
+        except NoReportDate as wrong:
+            raise AirflowFailException(str(wrong)) from None
         tables = [name for name in terms.upstream if name.startswith("master.")]
         late = [
             load for load in Warehouse(connect_by("warehouse")).loads(tables, date) if load.state != "fresh"
