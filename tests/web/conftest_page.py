@@ -39,13 +39,15 @@ def airflow_auth(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> 
             patch.setenv(name, value)
         from airflow import settings
         from airflow.api_fastapi.app import init_auth_manager, purge_cached_app
-        from airflow.models.revoked_token import RevokedToken
+        from airflow.models import import_all_models
+        from airflow.models.base import Base
 
         _connect_anew()
         purge_cached_app()
         init_auth_manager()
         assert settings.engine is not None
-        RevokedToken.__table__.create(settings.engine, checkfirst=True)
+        import_all_models()
+        Base.metadata.create_all(settings.engine)
         yield
         settings.dispose_orm()
         purge_cached_app()

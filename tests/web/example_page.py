@@ -12,6 +12,7 @@ from oncall.core.facts import Facts, FailedCheck, Load, Publication, Task, Usual
 from oncall.core.incident import Event, Incident
 from oncall.core.roster import Leave, Override
 from oncall.core.verdict import judge
+from oncall.paging_by_hand import Outcome
 from oncall.past import Record, Told
 from oncall.web.source import Seen
 
@@ -32,10 +33,24 @@ class Example:
     seen: Seen
     reads: int = 0
     acts: list[tuple[str, ...]] = field(default_factory=list)
+    refuses: str = ""
 
     def read(self) -> Seen:
         self.reads += 1
         return self.seen
+
+    def acknowledge(self, key: str, by: str) -> Outcome:
+        return self._act("acknowledge", key, by)
+
+    def resolve(self, key: str, by: str, note: str) -> Outcome:
+        return self._act("resolve", key, by, note)
+
+    def page(self, key: str, by: str) -> Outcome:
+        return self._act("page", key, by)
+
+    def _act(self, *what: str) -> Outcome:
+        self.acts.append(what)
+        return Outcome(not self.refuses, self.refuses or "Done.")
 
 
 @cache

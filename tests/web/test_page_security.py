@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 ROUTES = (
     "/oncall/",
     "/oncall/incidents",
+    "/oncall/incidents/growth_etl:2026-11-22",
     "/oncall/rota",
     "/oncall/runbooks/profit_etl",
     "/oncall/static/oncall.css",

@@ -31,12 +31,15 @@ class Hand:
 def resolve(hand: Hand, scene: Scene, note: str) -> Plan:
     """Somebody says that it is over: alerts are closed, nobody is paged for it any more, the thread hears why.
 
-    It stays over until the report is published (decide opens no new incident for it before).
+    It stays over until the report is published; only a promise that breaks after this pages all the same.
     """
     gone = {"resolved_at": scene.at, "verdict": RESOLVED_BY_HAND}
     done = replace(hand.incident, **gone)  # type: ignore[arg-type]
     title = f"Resolved by {hand.by}: {subject(hand.members)}"
-    lines = [f"Note: {note}", "Not by a publication: nobody is paged for it any more."]
+    rest = "Nobody is paged for it any more."
+    if any(one.due and one.due > scene.at for one in hand.members):
+        rest = "It is not due yet: should it be missing then, that pages all the same."
+    lines = [f"Note: {note}", f"The report is not published. {rest}"]
     message = compose(scene, done, "resolved-by-hand", title, hand.members, priority="P3", lines=lines)
     owed = [
         Owed(done.key, message.step, "chat", "post", message),

@@ -72,8 +72,14 @@ def _incident_for(
 
 
 def _is_over(one: Judged, same: Sequence[Incident]) -> bool:
-    """A person ended it: nobody is woken for this report again before it is published."""
-    return one.facts.publication is None and any(i.verdict == RESOLVED_BY_HAND for i in same)
+    """A person ended it: nobody is told of this report again before it is published.
+
+    Whoever ended a warning did not end the promise: broken after that, it pages.
+    """
+    ended = [i.resolved_at for i in same if i.verdict == RESOLVED_BY_HAND and i.resolved_at]
+    if not ended or one.facts.publication is not None:
+        return False
+    return one.verdict != "broken" or one.due is None or max(ended) >= one.due
 
 
 def _needs_incident(one: Judged, watching_since: dt.datetime) -> bool:

@@ -11,8 +11,9 @@ from typing import NoReturn, TypeVar
 
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Dag, Task, Usual
-from oncall.glue.wiring import Outside, Wiring, now_utc
+from oncall.glue.wiring import Outside, Wiring, now_utc, send_once
 from oncall.paging import FAILURES_SINCE, candidates, see
+from oncall.paging_by_hand import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
 from oncall.past import Published, Record
 from oncall.ports import Drill, Runs, Which
 from oncall.web.source import Seen, Trouble
@@ -25,6 +26,7 @@ WIRING_S = 60.0  # how long Airflow's connections are taken to be what they were
 HISTORY = dt.timedelta(days=91)
 MOST_INCIDENTS = 200
 CHANNELS = ("pager", "chat")
+PATIENCE_S = 5.0  # how long a person waits for both channels; the watcher sends what is not sent by then
 
 
 class Behind:
@@ -43,6 +45,31 @@ class Behind:
             stays = SHARED_IN_TROUBLE_S if seen.unreadable else SHARED_S
             self._seen = (seen, time.monotonic() + stays)
             return seen
+
+    def acknowledge(self, key: str, by: str) -> Outcome:
+        return self._act(lambda o, at: acknowledged_by_hand(o.setup, o.store, o.links, key, by, at))
+
+    def resolve(self, key: str, by: str, note: str) -> Outcome:
+        return self._act(lambda o, at: resolved_by_hand(o.setup, o.store, o.links, key, by, note, at))
+
+    def page(self, key: str, by: str) -> Outcome:
+        return self._act(lambda o, at: page_now(o.setup, o.store, o.links, key, by, at))
+
+    def _act(self, act: Callable[[Outside, dt.datetime], Outcome]) -> Outcome:
+        with self._lock:
+            wiring = self._wired()
+        outside = wiring.outside()
+        try:
+            outcome = act(outside, now_utc())
+        except Unreadable as error:
+            return Outcome(
+                False, f"Nothing was done: {error}. Acknowledge or close the alert in Opsgenie instead."
+            )
+        if outcome.done:
+            send_once(wiring, outside.setup, PATIENCE_S)
+        with self._lock:
+            self._seen = None
+        return outcome
 
     def _wired(self) -> Wiring:
         if self._wiring is None or time.monotonic() > self._wiring[1]:

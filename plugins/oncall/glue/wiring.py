@@ -163,8 +163,11 @@ def look_once(at: dt.datetime | None = None) -> Look:
     return seen
 
 
-def send_once(wiring: Wiring, setup: Setup) -> None:
-    """Send what is owed on both channels, each in its own thread: a dead one does not delay the other."""
+def send_once(wiring: Wiring, setup: Setup, patience_s: float = ONE_SHOT_S) -> None:
+    """Send what is owed on both channels, each in its own thread: a dead one does not delay the other.
+
+    Returns when both are done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
+    """
     for connected in (wiring.pager, wiring.chat):
         quietly(connected.prepare)  # reads its Airflow connection here: a plain thread may not ask Airflow
     senders = [
@@ -178,7 +181,7 @@ def send_once(wiring: Wiring, setup: Setup) -> None:
     for sender in senders:
         sender.start()
     for sender in senders:
-        sender.join(ONE_SHOT_S)
+        sender.join(patience_s)
 
 
 def send(channel: Channel, wiring: Wiring, store: Store, setup: Setup) -> None:

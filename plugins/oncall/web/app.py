@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from oncall.core.errors import ConfigError
-from oncall.web import errors, pages, static
+from oncall.web import actions, errors, pages, static
 from oncall.web.auth import reader
 from oncall.web.source import Source
 
@@ -29,7 +29,7 @@ def create_app(source: Source | None = None) -> FastAPI:
         title="On-call", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)]
     )
     app.state.source = source if source is not None else _airflow()
-    for router in (pages.router, static.router):
+    for router in (pages.router, actions.router, static.router):
         app.include_router(router)
     app.add_exception_handler(HTTPException, errors.refused)
     app.add_exception_handler(ConfigError, errors.no_configuration)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
-
-from oncall.core.incident import Incident
+from oncall.core.incident import RESOLVED_BY_HAND, Incident
 from oncall.core.verdict import CAUSE_WORDS
 from oncall.core.wording import Links as Addresses
 from oncall.past import Record, Told
@@ -60,6 +57,8 @@ def incident(seen: Seen, record: Record, addresses: Addresses) -> IncidentView:
 
 def status(one: Incident, say: Say) -> str:
     """How the incident stands, in one sentence."""
+    if one.resolved_at is not None and one.verdict == RESOLVED_BY_HAND:
+        return f"Resolved by hand {say.clock(one.resolved_at)}, unpublished"
     if one.resolved_at is not None:
         late = f", {long(one.late_s)} late" if one.late_s else ""
         return f"Resolved {say.clock(one.resolved_at)}{late}"
@@ -105,12 +104,3 @@ def _result(told: Told) -> str:
 
 def _sentence(what: str) -> str:
     return what[:1].upper() + what[1:]
-
-
-def open_ones(views: Sequence[IncidentView]) -> tuple[IncidentView, ...]:
-    return tuple(view for view in views if view.open)
-
-
-def shown_since(at: dt.datetime) -> dt.datetime:
-    """How far back the history goes."""
-    return at - dt.timedelta(days=90)

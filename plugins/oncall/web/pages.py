@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
 from oncall.reading.moments import moment
+from oncall.web.auth import Reader, may_act
 from oncall.web.banners import banners
-from oncall.web.incidents import incidents
+from oncall.web.incidents import incident, incidents
 from oncall.web.now import now, on_call
 from oncall.web.promises import cards, others
 from oncall.web.rendering import addresses, render
@@ -20,6 +22,13 @@ from oncall.web.view import overview
 from oncall.web.weeks import weeks
 
 WEEKS_BACK, WEEKS_AHEAD = 8, 12
+
+# What an incident's page says after a form has led back to it.
+DONE = {
+    "acknowledge": "Acknowledged: escalation stops.",
+    "resolve": "Resolved: the alerts are being closed.",
+    "page": "The secondary is being paged.",
+}
 
 router = APIRouter()
 
@@ -41,6 +50,31 @@ def all_incidents(request: Request) -> HTMLResponse:
     return render(
         request, "incidents.html", tab="incidents", say=_say(seen), banners=banners(seen), incidents=views
     )
+
+
+@router.get("/incidents/{key}", response_class=HTMLResponse)
+def one_incident(
+    request: Request, user: Reader, key: str, done: Annotated[str, Query(max_length=20)] = ""
+) -> HTMLResponse:
+    """One incident with its timeline, and what can be done to it. `done` is what was just done."""
+    return incident_page(request, user, key, done=DONE.get(done, ""))
+
+
+def incident_page(
+    request: Request, user: BaseUser, key: str, *, done: str = "", refused: str = "", status: int = 200
+) -> HTMLResponse:
+    seen = _seen(request)
+    record = next((record for record in seen.records if record.incident.key == key), None)
+    if record is None:
+        raise HTTPException(404, f"There is no incident {key} of the last 90 days")
+    links = addresses(request)
+    speaker = next((r for r in seen.records if r.incident.key == record.incident.leader), None)
+    return render(
+        request, "incident.html", tab="incidents", status=status, say=_say(seen), banners=banners(seen),
+        one=incident(seen, record, links), speaker=incident(seen, speaker, links) if speaker else None,
+        may_act=may_act(request, user, record.incident.dag_id), now=now(seen.setup.roster, seen.at),
+        done=done, refused=refused,
+    )  # fmt: skip
 
 
 @router.get("/rota", response_class=HTMLResponse)

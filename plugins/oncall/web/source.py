@@ -10,6 +10,7 @@ from typing import Protocol
 from oncall.config import Setup
 from oncall.core.errors import Problem
 from oncall.core.verdict import Judged
+from oncall.paging_by_hand import Outcome
 from oncall.past import Published, Record
 
 
@@ -45,3 +46,13 @@ class Source(Protocol):
     """Raises ConfigError when nobody knows any good configuration; everything else is said in `Seen`."""
 
     def read(self) -> Seen: ...
+
+    def acknowledge(self, key: str, by: str) -> Outcome:
+        """The actions record, send at once, and say what came of it; `by` is the Airflow user's name."""
+        ...
+
+    def resolve(self, key: str, by: str, note: str) -> Outcome: ...
+
+    def page(self, key: str, by: str) -> Outcome:
+        """Page the secondary now."""
+        ...

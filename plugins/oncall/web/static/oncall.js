@@ -89,7 +89,7 @@
   const FRESH_MS = 15000;
   const refresh = async () => {
     const busy = document.activeElement && document.activeElement.closest("form, .strip, .copy");
-    if (document.hidden || busy || document.querySelector("main form details[open], .runbook")) return;
+    if (document.hidden || busy || document.querySelector("details[open] form, .runbook")) return;
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
     if (!answer || !answer.ok) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");

@@ -1,0 +1,126 @@
+"""The use cases of a person at the On-call page: acknowledge, resolve with a note, page somebody now.
+
+Each records what was done and what is owed for it, and leaves the sending to whoever sends.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from oncall.config import Setup
+from oncall.core import by_hand
+from oncall.core.by_hand import PAGE_STEP, Hand
+from oncall.core.facts import Facts
+from oncall.core.incident import Incident, Plan
+from oncall.core.plan import Case, acknowledge
+from oncall.core.roster import Seat
+from oncall.core.rota import who_is_on_call
+from oncall.core.verdict import CAUSE_WORDS, Judged, Why
+from oncall.core.wording import Links, Scene
+from oncall.ports import Delivery, Desk, Store
+
+AGAIN_AFTER = dt.timedelta(minutes=1)  # a second press within this time is the same press
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether it was done, and why not (or what was) in one sentence."""
+
+    done: bool
+    words: str
+
+
+def acknowledged_by_hand(
+    setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime
+) -> Outcome:
+    """Somebody has it: escalation stops, on the pager too."""
+
+    def decide(hand: Hand, scene: Scene, said: list[Delivery]) -> Plan | Outcome:
+        if hand.incident.acknowledged_at:
+            return Outcome(
+                False, f"{hand.incident.acknowledged_by or 'Somebody'} has acknowledged it already."
+            )
+        steps = frozenset((one.channel, one.step) for one in said)
+        case = Case(hand.incident, hand.members, steps, hand.aliases)
+        return acknowledge(case, scene, by, tell_pager=True)
+
+    return _act(setup, store, links, key, by, at, decide, "Acknowledged: escalation stops.")
+
+
+def resolved_by_hand(
+    setup: Setup, store: Store, links: Links, key: str, by: str, note: str, at: dt.datetime
+) -> Outcome:
+    """Somebody says that it is over, and why."""
+    if not note.strip():
+        return Outcome(False, "Write in a few words why it is over: the team will read it.")
+
+    def decide(hand: Hand, scene: Scene, said: list[Delivery]) -> Plan | Outcome:
+        return by_hand.resolve(hand, scene, note.strip())
+
+    return _act(setup, store, links, key, by, at, decide, "Resolved: alerts are being closed.")
+
+
+def page_now(
+    setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, seat: Seat = "secondary"
+) -> Outcome:
+    """Page whoever holds the seat at this instant, without waiting for the ladder."""
+    shift = who_is_on_call(setup.roster, at)
+    person_id = {"primary": shift.primary, "secondary": shift.secondary, "manager": setup.roster.manager}[
+        seat
+    ]
+    person = setup.roster.recipient(person_id) if person_id else None
+    if person is None or not person.opsgenie:
+        return Outcome(False, f"There is no {seat} who can be paged now.")
+
+    def decide(hand: Hand, scene: Scene, said: list[Delivery]) -> Plan | Outcome:
+        pressed = [one for one in said if one.channel == "pager" and one.step.startswith(f"{PAGE_STEP}-")]
+        if any(one.step.endswith(f"-{seat}") and at - one.owed_at < AGAIN_AFTER for one in pressed):
+            return Outcome(False, f"{person.name} was paged by hand a moment ago.")
+        return by_hand.page(hand, scene, person, seat, len(pressed) + 1)
+
+    return _act(setup, store, links, key, by, at, decide, f"{person.name} ({seat}) is being paged.")
+
+
+Decide = Callable[[Hand, Scene, list[Delivery]], Plan | Outcome]
+
+
+def _act(
+    setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, decide: Decide, words: str
+) -> Outcome:
+    """Record what `decide` makes of the incident, while nobody else decides. Raises Unreadable."""
+    scene = Scene(setup.roster, links, at)
+    with store.deciding() as desk:
+        hand = _hand(setup, desk, key, by)
+        if hand is None:
+            return Outcome(False, "This incident is not open any more.")
+        made = decide(hand, scene, list(desk.said([hand.incident.key])[hand.incident.key]))
+        if isinstance(made, Outcome):
+            return made
+        desk.record(made, at)
+    return Outcome(True, words)
+
+
+def _hand(setup: Setup, desk: Desk, key: str, by: str) -> Hand | None:
+    """The open incident of this key, or the one that speaks for it, with all it speaks for."""
+    open_ones = {i.key: i for i in desk.incidents() if i.open and i.dag_id in setup.pipelines}
+    incident = open_ones.get(key)
+    if incident is None:
+        return None
+    incident = open_ones.get(incident.leader, incident)
+    followers = tuple(one for one in open_ones.values() if one.leader == incident.key)
+    aliases = tuple(
+        one.alias
+        for one in desk.said([incident.key])[incident.key]
+        if one.channel == "pager" and one.op == "page" and one.state != "cancelled"
+    )
+    members = tuple(_judged(setup, one) for one in (incident, *followers))
+    return Hand(by, incident, members, followers, aliases)
+
+
+def _judged(setup: Setup, one: Incident) -> Judged:
+    """What the last look said of it: enough to write a message."""
+    pipeline = setup.pipelines[one.dag_id]
+    why = Why(one.cause, one.detail, one.names) if one.cause in CAUSE_WORDS else None  # type: ignore[arg-type]
+    return Judged(pipeline, one.report_date, "broken", why, one.due, None, Facts(), drill=one.drill)
