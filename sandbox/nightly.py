@@ -22,7 +22,7 @@ from sandbox.business_day import ZONE
 from sandbox.loading import create_schema, load_day, usual_load_time
 from sandbox.master_data import TABLES
 
-HISTORY_DAYS = 42
+HISTORY_DAYS = 60
 TICK_S = 20
 ON_TIME = dt.timedelta(minutes=2)
 
