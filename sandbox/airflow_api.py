@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -26,8 +27,9 @@ class AirflowApi:
             return {}
         return {part: str(state["status"] or "") for part, state in answer.items() if state is not None}
 
+    @cached_property
     def token(self) -> str:
-        """A login, for the header `Authorization: Bearer …` or the cookie `_token`."""
+        """A login of this object's lifetime, for the header `Authorization: Bearer …` or the cookie `_token`."""
         login = {"username": self.username, "password": self.password}
         answer = httpx.post(f"{self.url}/auth/token", json=login, timeout=TIMEOUT_S).raise_for_status()
         return str(answer.json()["access_token"])
@@ -40,12 +42,17 @@ class AirflowApi:
         """The JSON of POST /api/v2/`path`."""
         return self._call("POST", path, json=body)
 
+    def put(self, path: str) -> None:
+        """PUT /api/v2/`path`, whose answer has no body."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        httpx.put(f"{self.url}/api/v2/{path}", headers=headers, timeout=TIMEOUT_S).raise_for_status()
+
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         """The JSON of PATCH /api/v2/`path`."""
         return self._call("PATCH", path, json=body)
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self.token()}"}
+        headers = {"Authorization": f"Bearer {self.token}"}
         answer = httpx.request(
             method, f"{self.url}/api/v2/{path}", headers=headers, timeout=TIMEOUT_S, **arguments
         )
