@@ -136,13 +136,9 @@ def _read(texts: Texts, problems: list[Problem]) -> tuple[Setup | None, tuple[Pr
     if found or roster.roster is None or roster.owners is None:
         return None, tuple(found)
     pipelines = {
-        dag_id: replace(
-            runbook.pipeline,
-            primary_owner=roster.owners[dag_id].primary,
-            secondary_owner=roster.owners[dag_id].secondary,
-        )
-        for dag_id, runbook in runbooks.items()
-        if runbook.pipeline
+        dag_id: replace(found_in, primary_owner=owners.primary, secondary_owner=owners.secondary)
+        for dag_id, owners in roster.owners.items()  # people see them in the order the roster names them
+        if (found_in := runbooks[dag_id].pipeline)
     }
     return Setup(roster.roster, pipelines, texts), ()
 
