@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPOSE_TEXT = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(COMPOSE_TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
-LONG_RUNNING = sorted(set(SERVICES) - {"init", "master-data"})
+LONG_RUNNING = sorted(set(SERVICES) - {"init", "past", "master-data"})
 AIRFLOW_SERVICES = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "worker")
 
 
@@ -56,6 +56,15 @@ def test_a_service_that_runs_is_watched_and_comes_back(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
     if "airflow jobs check" in str(check["test"]):
         assert int(check["timeout"].rstrip("s")) >= 20, "a whole Airflow start on busy cores"
+
+
+def test_the_demo_is_asked_for() -> None:
+    """Made-up data and the inbox run in no production."""
+    demo = {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]}
+    assert demo == {"inbox", "past", "master-data"}
+    for name in set(SERVICES) - demo:
+        for dependency, wish in SERVICES[name].get("depends_on", {}).items():
+            assert dependency not in demo or wish["required"] is False
 
 
 def test_any_number_of_schedulers_triggerers_and_workers_can_run() -> None:
