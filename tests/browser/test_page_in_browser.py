@@ -18,6 +18,7 @@ OpenPage = Callable[..., "Page"]
 VIEWS = {
     "overview": "/oncall/",
     "incidents": "/oncall/incidents",
+    "incident": "/oncall/incidents/growth_etl:2026-11-22",
     "rota": "/oncall/rota?at=2026-12-24",
     "runbook": "/oncall/runbooks/growth_etl",
     "no-runbook": "/oncall/runbooks/somebody_elses?embedded=1",

@@ -213,3 +213,92 @@ class PipelineView(Model):
     )
     promise: str | None = Field(description="When it is due every day; null without a promise")
     links: Links = Field(description="Where to look")
+
+
+class Bar(Model):
+    """A stretch of the calendar, placed as shares of its window."""
+
+    kind: str = Field(
+        description="primary, secondary (with cover, comp or override), leave, comp, lieu or holiday"
+    )
+    left: float = Field(description="Where it begins, in percent of the window")
+    width: float = Field(description="How long it is, in percent of the window")
+    words: str = Field(description="What it says")
+
+
+class Row(Model):
+    """One person's row of the calendar."""
+
+    person: str = Field(description="The person's id")
+    name: str = Field(description="The name to show")
+    bars: tuple[Bar, ...] = Field(description="What is in the row; later ones lie on earlier ones")
+
+
+class Tick(Model):
+    """One week of the calendar's head."""
+
+    begins: dt.date = Field(description="The date of the handoff")
+    words: str = Field(description="The date as people say it")
+    current: bool = Field(description="Whether it is now")
+
+
+class Calendar(Model):
+    """The rota as bars over weeks."""
+
+    start: dt.datetime = Field(description="The window begins")
+    end: dt.datetime = Field(description="The window ends (not included)")
+    now: float = Field(description="Where now is, in percent of the window")
+    ticks: tuple[Tick, ...] = Field(description="The weeks")
+    holidays: tuple[Bar, ...] = Field(description="Public holidays, over all rows")
+    rows: tuple[Row, ...] = Field(description="One for each person who takes turns")
+
+
+class Load(Model):
+    """How much of the window a person is on call."""
+
+    person: str = Field(description="The person's id")
+    primary_weeks: float = Field(description="Weeks as primary")
+    secondary_weeks: float = Field(description="Weeks as secondary")
+    share: float = Field(description="Share of all time on call in either seat, in percent")
+    weekend_days: float = Field(description="Saturdays and Sundays as primary")
+    holidays: float = Field(description="Public holidays as primary")
+    nights_paged: int = Field(description="Nights (22:00 to 07:00) of the last 90 days with a page")
+
+
+class CreditView(Model):
+    """Credit days earned in one week by standing in as primary."""
+
+    person: str = Field(description="Who stood in")
+    week: int = Field(description="Week of the rotation")
+    begins: dt.date = Field(description="The date of that week's handoff")
+    days: int = Field(description="Credit days")
+    covering_for: str = Field(description="For whom")
+
+
+class CompWeekView(Model):
+    """A week of rest for having covered at least four days of one shift."""
+
+    person: str = Field(description="Who rests")
+    week: int = Field(description="In which week of the rotation")
+    begins: dt.date = Field(description="The date of that week's handoff")
+    repaid_by: str = Field(description="Who heads the order instead")
+    earned_week: int = Field(description="The week it was earned in")
+    state: str = Field(description="owed, now or taken")
+
+
+class InLieuView(Model):
+    """A day off for having been primary on a public holiday."""
+
+    person: str = Field(description="Who has the day off")
+    date: dt.date | None = Field(description="The day off; null when no free day was found within a year")
+    holiday: dt.date = Field(description="The public holiday")
+    name: str = Field(description="Its name")
+    state: str = Field(description="owed or taken")
+
+
+class LedgerView(Model):
+    """What was earned by being on call until now."""
+
+    credits: tuple[CreditView, ...] = Field(description="Credit days")
+    comp_weeks: tuple[CompWeekView, ...] = Field(description="Comp weeks")
+    in_lieu: tuple[InLieuView, ...] = Field(description="Days in lieu")

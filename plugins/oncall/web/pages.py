@@ -11,7 +11,9 @@ from fastapi.responses import HTMLResponse
 from oncall.reading.moments import moment
 from oncall.web.auth import Reader, may_act
 from oncall.web.banners import banners
+from oncall.web.calendar import calendar
 from oncall.web.incidents import incident, incidents
+from oncall.web.load import CEILING, ledger_view, loads
 from oncall.web.now import now, on_call
 from oncall.web.promises import cards, others
 from oncall.web.rendering import addresses, render
@@ -78,7 +80,7 @@ def incident_page(
 
 
 @router.get("/rota", response_class=HTMLResponse)
-def calendar(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTMLResponse:
+def rota(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTMLResponse:
     """The weeks that were and will be, and who is on call at any instant."""
     seen = _seen(request)
     roster = seen.setup.roster
@@ -91,6 +93,8 @@ def calendar(request: Request, at: Annotated[str, Query(max_length=40)] = "") ->
     return render(
         request, "rota.html", tab="rota", say=_say(seen), banners=banners(seen), now=now(roster, seen.at),
         weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
+        calendar=calendar(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), ceiling=CEILING,
+        loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),
     )  # fmt: skip
 
 

@@ -24,12 +24,15 @@ def weeks(roster: Roster, at: dt.datetime, back: int, ahead: int) -> tuple[WeekV
     in_lieu = ledger(roster, end).in_lieu
     every = takewhile(lambda week: week.week.begins < last, fold(roster))
     found = [week for week in every if week.week.begins >= first]
-    return tuple(_week(roster, week, in_lieu, at) for week in found)
+    shifts = rota(roster, found[0].week.start, end) if found else []
+    return tuple(_week(roster, week, shifts, in_lieu, at) for week in found)
 
 
-def _week(roster: Roster, week: RotaWeek, in_lieu: Sequence[InLieu], at: dt.datetime) -> WeekView:
+def _week(
+    roster: Roster, week: RotaWeek, every: Sequence[Shift], in_lieu: Sequence[InLieu], at: dt.datetime
+) -> WeekView:
     start, end = in_zone(week.week.start, roster.tz), in_zone(week.week.end, roster.tz)
-    shifts = rota(roster, start, end)
+    shifts = [shift for shift in every if week.week.start <= utc(shift.start) < week.week.end]
     return WeekView(
         week=week.week.number,
         start=start,
@@ -132,7 +135,7 @@ def _holidays(roster: Roster, week: RotaWeek, in_lieu: Sequence[InLieu]) -> Iter
         if name is None:
             continue
         earned = next((entry for entry in in_lieu if entry.holiday == date), None)
-        taken = f" for {weekday(earned.date)}" if earned and earned.date else ""
+        taken = f" on {weekday(earned.date)}" if earned and earned.date else ""
         who = f"; {earned.person} gets a day in lieu{taken}" if earned else ""
         yield f"{weekday(date)} is a public holiday, {name}{who}."
     for entry in in_lieu:
