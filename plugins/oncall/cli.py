@@ -1,6 +1,6 @@
-"""`python -m oncall`: who is on call, the rota, the ledger and the check of `include/`, without Airflow running.
+"""`python -m oncall`: questions to the roster and changes of it, without Airflow running.
 
-Exit code 0: answered; 1: a file of the include folder is wrong; 2: the arguments are wrong.
+Exit code 0: answered or done; 1: a file of the include folder is wrong; 2: the arguments are wrong, or refused.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from oncall.core.errors import ConfigError
 from oncall.core.ledger import Ledger, ledger
 from oncall.core.roster import Roster
 from oncall.core.rota import rota, who_is_on_call
+from oncall.roster_commands import ROSTER_COMMANDS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="oncall", description="Who is on call, and what they earned by it.")
+    parser = argparse.ArgumentParser(
+        prog="oncall",
+        description="Who is on call, what they earned by it, and how to change who it will be.",
+        epilog="More on each: oncall COMMAND --help. How the roster is read: docs/RULES.md.",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.summary, description=command.summary)
@@ -175,4 +180,5 @@ COMMANDS = (
     Command("rota", "The shifts between two dates.", _rota_arguments, _rota),
     Command("ledger", "Credit days, comp weeks and leave in lieu.", _ledger_arguments, _ledger),
     Command("check", "Every problem of roster, runbooks and SQL.", _no_arguments, _check),
+    *ROSTER_COMMANDS,
 )

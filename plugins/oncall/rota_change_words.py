@@ -1,0 +1,138 @@
+"""A change of the rota as tables for people and as JSON for programs. Compares nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from oncall.command import show_table
+from oncall.core.ledger import CreditDays, InLieu
+from oncall.core.rota import CompWeek, Shift
+from oncall.core.rota_change import Altered, Moved, RotaChange
+
+
+def show(change: RotaChange) -> None:
+    """Print what moves, who is affected, and what is earned by it."""
+    if change.moved:
+        rows = [
+            [*_from_until(each), each.after.week, _pair(each.before), _pair(each.after), _why(each.after)]
+            for each in change.moved
+        ]
+        show_table(rows, ("from", "until", "week", "before", "after", "why"))
+        print(f"\nAffected: {', '.join(change.people) or 'nobody'}.")
+    else:
+        print("The rota stays as it is.")
+    for line in (
+        *map(_credit, change.credits),
+        *map(_comp_week, change.comp_weeks),
+        *map(_in_lieu, change.in_lieu),
+    ):
+        print(f"- {line}")
+    print()
+
+
+def as_json(change: RotaChange | None) -> dict[str, Any]:
+    """`{affected, rota, credits, comp_weeks, in_lieu}`; each entry of a list has `before` and `after`."""
+    if change is None:
+        return {"affected": [], "rota": [], "credits": [], "comp_weeks": [], "in_lieu": []}
+    return {
+        "affected": list(change.people),
+        "rota": [
+            {
+                "start": each.start.isoformat(),
+                "end": each.end.isoformat(),
+                "week": each.after.week,
+                "before": _shift_json(each.before),
+                "after": _shift_json(each.after),
+            }
+            for each in change.moved
+        ],
+        "credits": _both(change.credits, _credit_json),
+        "comp_weeks": _both(change.comp_weeks, _comp_week_json),
+        "in_lieu": _both(change.in_lieu, _in_lieu_json),
+    }
+
+
+def _both(entries: Iterable[Altered[Any]], as_json: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "before": as_json(each.before) if each.before else None,
+            "after": as_json(each.after) if each.after else None,
+        }
+        for each in entries
+    ]
+
+
+def _shift_json(shift: Shift) -> dict[str, Any]:
+    return {
+        "primary": shift.primary,
+        "secondary": shift.secondary,
+        "reason": shift.reason,
+        "covering_for": shift.covering_for,
+    }
+
+
+def _credit_json(entry: CreditDays) -> dict[str, Any]:
+    return {
+        "person": entry.person,
+        "week": entry.week,
+        "days": entry.days,
+        "covering_for": entry.covering_for,
+    }
+
+
+def _comp_week_json(entry: CompWeek) -> dict[str, Any]:
+    return {
+        "person": entry.person,
+        "week": entry.week,
+        "begins": entry.begins.isoformat(),
+        "repaid_by": entry.repaid_by,
+        "earned_week": entry.earned_week,
+    }
+
+
+def _in_lieu_json(entry: InLieu) -> dict[str, Any]:
+    date = entry.date.isoformat() if entry.date else None
+    return {"person": entry.person, "date": date, "for": entry.holiday.isoformat()}
+
+
+def _from_until(each: Moved) -> list[str]:
+    return [f"{at:%Y-%m-%d %H:%M}" for at in (each.start, each.end)]
+
+
+def _pair(shift: Shift) -> str:
+    return f"{shift.primary or '–'} / {shift.secondary or '–'}"
+
+
+def _why(shift: Shift) -> str:
+    return f"{shift.reason} for {shift.covering_for}" if shift.covering_for else shift.reason
+
+
+def _credit(entry: Altered[CreditDays]) -> str:
+    known = entry.after or entry.before
+    assert known
+    before, after = (each.days if each else 0 for each in (entry.before, entry.after))
+    earned = f"{known.person} earns {after} credit day{'s' * (after != 1)}"
+    instead = f" instead of {before}" if before else ""
+    return f"{earned}{instead} in week {known.week} for {known.covering_for}"
+
+
+def _comp_week(entry: Altered[CompWeek]) -> str:
+    if entry.after is None:
+        assert entry.before
+        return f"{entry.before.person} does not rest in week {entry.before.week} ({entry.before.begins}) any more"
+    after = entry.after
+    instead = f", instead of in week {entry.before.week}" if entry.before else ""
+    stands_in = f"{after.repaid_by} takes the turn"
+    return f"{after.person} rests in week {after.week} (from {after.begins}; {stands_in}{instead})"
+
+
+def _in_lieu(entry: Altered[InLieu]) -> str:
+    known = entry.after or entry.before
+    assert known
+    before, after = (_day_off(each) if each else "nobody" for each in (entry.before, entry.after))
+    return f"in lieu of {known.holiday} ({known.name}): {after} instead of {before}"
+
+
+def _day_off(entry: InLieu) -> str:
+    return f"{entry.person} on {entry.date}" if entry.date else f"{entry.person}, no date yet"
