@@ -1,0 +1,101 @@
+"""What tasks tell of themselves, and that telling it never fails a pipeline."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import connect_to
+from oncall.adapters.task_log import TaskLog
+from oncall.core.facts import Dag
+from oncall.glue import callbacks
+
+DAY = dt.date(2026, 11, 22)
+TWO = dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def task_log(fresh_database: str) -> TaskLog:
+    connect = connect_to(fresh_database)
+    OncallDb(connect).install()
+    return TaskLog(connect)
+
+
+def test_the_last_line_of_an_error_is_what_a_person_would_quote() -> None:
+    """The type and the last line; Airflow's own wrappers only the line."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    assert callbacks.last_line(ZeroDivisionError("division by zero")) == "ZeroDivisionError: division by zero"
+    assert callbacks.last_line(ValueError("first\nlast\n")) == "ValueError: last"
+    assert callbacks.last_line(AirflowFailException("check identity: no")) == "check identity: no"
+    assert callbacks.last_line(None) == ""
+    assert callbacks.last_line(KeyError()) == "KeyError"
+
+
+def test_a_callback_that_cannot_write_only_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any connection the task goes on."""
+    monkeypatch.delenv("AIRFLOW_CONN_ONCALL_DB", raising=False)
+    run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
+    ti = SimpleNamespace(dag_id="growth_etl", run_id="r", task_id="transform", try_number=1, log_url="")
+    context: Any = {"ti": ti, "dag_run": run}
+    for callback in callbacks.CALLBACKS.values():
+        if callback is not callbacks.failed:
+            callback(context)
+
+
+def test_the_newest_run_speaks_for_the_report(task_log: TaskLog) -> None:
+    """A second run of the day is what counts; its tasks come in the order they started."""
+    minute = dt.timedelta(minutes=1)
+    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO)
+    task_log.write("growth_etl", "one", DAY, "transform", "failed", TWO + minute, error="boom")
+    assert list(task_log.failed_since(TWO)) == [("growth_etl", DAY)]
+    task_log.write("growth_etl", "two", DAY, "wait_for_upstream", "running", TWO + 5 * minute)
+    task_log.write("growth_etl", "two", DAY, "wait_for_upstream", "success", TWO + 6 * minute)
+    task_log.write("growth_etl", "two", DAY, "transform", "running", TWO + 7 * minute)
+    tasks = task_log.tasks([("growth_etl", DAY)])["growth_etl", DAY]
+    assert [(t.task_id, t.state) for t in tasks] == [
+        ("wait_for_upstream", "success"),
+        ("transform", "running"),
+    ]
+    assert list(task_log.failed_since(TWO)) == []
+
+
+def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
+    """ "Stuck since" means since this try began, and a resumed wait keeps its first beginning."""
+    minute = dt.timedelta(minutes=1)
+    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO)
+    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO + minute)
+    (task,) = task_log.tasks([("growth_etl", DAY)])["growth_etl", DAY]
+    assert task.started_at == TWO
+    task_log.write("growth_etl", "one", DAY, "transform", "up_for_retry", TWO + 2 * minute, error="x")
+    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO + 3 * minute, try_number=2)
+    (task,) = task_log.tasks([("growth_etl", DAY)])["growth_etl", DAY]
+    assert (task.started_at, task.ended_at, task.error) == (TWO + 3 * minute, None, "")
+
+
+def test_nothing_is_usual_before_seven_days(task_log: TaskLog) -> None:
+    """Six nights say nothing; the seventh gives p90 to the end and the median of the task."""
+    for number in range(7):
+        assert task_log.usual(DAY) == {} or number == 7
+        day, start = DAY + dt.timedelta(days=number), TWO + dt.timedelta(days=number)
+        for task_id, begin, end in (("transform", 0, 600), ("check", 600, 660), ("publish", 660, 720)):
+            for state, second in (("running", begin), ("success", end)):
+                at = start + dt.timedelta(seconds=second)
+                task_log.write("growth_etl", f"run{number}", day, task_id, state, at)  # type: ignore[arg-type]
+    usual = task_log.usual(DAY)["growth_etl"]
+    assert usual.duration["transform"] == 600
+    assert usual.remaining["transform"] == 720
+
+
+def test_an_import_error_is_forgotten_once_nobody_tells_of_it(task_log: TaskLog) -> None:
+    """The DAG processor repeats it at every parse; ten minutes of silence mean that it is mended."""
+    now = dt.datetime.now(dt.UTC)
+    task_log.see_dag("growth_etl", Dag(now, paused=False, running=0))
+    task_log.note_import_error("growth_etl", "SyntaxError: invalid syntax", now)
+    assert task_log.dags()["growth_etl"].import_error == "SyntaxError: invalid syntax"
+    task_log.note_import_error("growth_etl", "SyntaxError: invalid syntax", now - dt.timedelta(minutes=11))
+    assert task_log.dags()["growth_etl"].import_error == ""
