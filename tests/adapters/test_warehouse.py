@@ -1,0 +1,147 @@
+"""The world as the warehouse shows it: what is published, what has come, what withheld a report, what came too late."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from oncall import config
+from oncall.adapters.postgres import connect_to
+from oncall.adapters.warehouse import Warehouse
+from oncall.core.errors import Unreadable
+from oncall.core.facts import Facts, FailedCheck
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SETUP = config.load(REPOSITORY / "include")
+GROWTH = SETUP.pipelines["growth_etl"]
+DAY = dt.date(2026, 11, 22)
+NIGHT = dt.datetime(2026, 11, 22, 18, tzinfo=dt.UTC)  # 01:00 +07 on the 23rd
+
+
+@pytest.fixture
+def sql(fresh_database: str) -> Iterator[Any]:
+    """A warehouse with tables and nothing in them; call it to run a statement."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        yield connection.execute
+
+
+@pytest.fixture
+def warehouse(fresh_database: str) -> Warehouse:
+    return Warehouse(connect_to(fresh_database))
+
+
+def loaded(sql: Any, table: str, day: dt.date, rows: int, at: dt.datetime | None = None) -> None:
+    at = at or dt.datetime.combine(day, dt.time(18), tzinfo=dt.UTC)
+    sql("insert into master.loads values (%s, %s, %s, %s)", (table, day, at, rows))
+
+
+def growth(warehouse: Warehouse) -> Facts:
+    return warehouse.read([(GROWTH, DAY)])["growth_etl", DAY]
+
+
+def state(warehouse: Warehouse, table: str) -> str:
+    return next(load.state for load in growth(warehouse).loads if load.table == table)
+
+
+def test_no_load_is_late_and_says_when_it_usually_comes(sql: Any, warehouse: Warehouse) -> None:
+    """The usual time is the median of the last seven loads, put on this day."""
+    for back in range(1, 8):
+        loaded(sql, "sessions", DAY - dt.timedelta(days=back), 100)
+    (late,) = [load for load in growth(warehouse).loads if load.table == "master.sessions"]
+    assert (late.state, late.loaded_at) == ("late", None)
+    assert late.expected_at == NIGHT
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(49, "partial"), (50, "fresh"), (51, "fresh"), (0, "partial")]
+)
+def test_below_half_of_the_median_is_partial(
+    sql: Any, warehouse: Warehouse, rows: int, expected: str
+) -> None:
+    """Not below half is fresh: exactly half counts; an eighth load back does not."""
+    loaded(sql, "sessions", DAY - dt.timedelta(days=8), 1_000_000)
+    for back in range(1, 8):
+        loaded(sql, "sessions", DAY - dt.timedelta(days=back), 100)
+    loaded(sql, "sessions", DAY, rows)
+    assert state(warehouse, "master.sessions") == expected
+
+
+def test_the_latest_load_of_a_day_counts(sql: Any, warehouse: Warehouse) -> None:
+    """Partial first, whole later: fresh. With or without the schema in its name."""
+    loaded(sql, "sessions", DAY - dt.timedelta(days=1), 100)
+    loaded(sql, "master.sessions", DAY, 10, NIGHT)
+    assert state(warehouse, "master.sessions") == "partial"
+    loaded(sql, "sessions", DAY, 100, NIGHT + dt.timedelta(hours=1))
+    assert state(warehouse, "master.sessions") == "fresh"
+
+
+def test_a_first_load_ever_is_fresh(sql: Any, warehouse: Warehouse) -> None:
+    """There is nothing to compare it with."""
+    loaded(sql, "sessions", DAY, 1)
+    assert state(warehouse, "master.sessions") == "fresh"
+
+
+def publish(
+    sql: Any, at: dt.datetime, first: dt.datetime | None = None, read_at: dt.datetime | None = None
+) -> None:
+    sql(
+        "insert into investor.publications (report, report_date, published_at, run_id, rows, first_published_at,"
+        " read_at) values ('investor.daily_growth', %s, %s, 'r', 1, %s, %s)",
+        (DAY, at, first, read_at),
+    )
+
+
+def test_the_first_publication_judges_the_promise(sql: Any, warehouse: Warehouse) -> None:
+    """A re-run does not make a kept promise late; a row without the first time counts by its only one."""
+    publish(sql, NIGHT + dt.timedelta(hours=9), NIGHT)
+    made = growth(warehouse).publication
+    assert made is not None
+    assert (made.first_at, made.at) == (NIGHT, NIGHT + dt.timedelta(hours=9))
+    sql("update investor.publications set first_published_at = null")
+    again = growth(warehouse).publication
+    assert again is not None
+    assert again.first_at == NIGHT + dt.timedelta(hours=9)
+
+
+def test_a_load_after_the_report_was_read_makes_it_stale(sql: Any, warehouse: Warehouse) -> None:
+    """Also one that came between reading and publishing; not one of another table or day."""
+    publish(sql, NIGHT + dt.timedelta(hours=2), read_at=NIGHT + dt.timedelta(hours=1))
+    loaded(sql, "sessions", DAY, 100, NIGHT)
+    loaded(sql, "orders", DAY, 100, NIGHT + dt.timedelta(hours=5))
+    assert growth(warehouse).changed_since == ()
+    assert list(warehouse.stale([GROWTH], DAY)) == []
+    loaded(sql, "sessions", DAY, 101, NIGHT + dt.timedelta(minutes=90))
+    assert [load.table for load in growth(warehouse).changed_since] == ["master.sessions"]
+    assert list(warehouse.stale([GROWTH], DAY)) == [("growth_etl", DAY)]
+
+
+def test_only_the_newest_runs_failed_checks_hold_a_report(sql: Any, warehouse: Warehouse) -> None:
+    """An earlier run's failure is history, and so is one that was published over."""
+
+    def checked(run: str, passed: bool, at: dt.datetime) -> None:
+        row = ("investor.daily_growth", DAY, run, "identity", "100", "98", passed, at)
+        sql("insert into investor.checks values (%s, %s, %s, %s, %s, %s, %s, %s)", row)
+
+    checked("one", False, NIGHT)
+    assert growth(warehouse).failed_checks == (FailedCheck("identity", "100", "98"),)
+    checked("two", True, NIGHT + dt.timedelta(minutes=1))
+    assert growth(warehouse).failed_checks == ()
+    checked("three", False, NIGHT + dt.timedelta(minutes=2))
+    publish(sql, NIGHT + dt.timedelta(minutes=3))
+    assert growth(warehouse).failed_checks == ()
+
+
+def test_a_warehouse_that_is_not_there_is_unreadable_and_names_no_secret() -> None:
+    """The reason says which source; the password is not in it."""
+    gone = Warehouse(connect_to("postgresql://oncall:secret@127.0.0.1:1/warehouse"))
+    with pytest.raises(Unreadable, match=r"^warehouse: ") as caught:
+        gone.read([(GROWTH, DAY)])
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,87 @@
+"""Waiting for upstream in the triggerer: one query for all who wait, awake for the warning, done when all is there."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import Any
+
+import psycopg2
+import pytest
+
+from oncall.glue import sensors
+from oncall.glue.sensors import UpstreamFresh
+from sandbox.loading import load_day
+
+TABLES = ["master.sessions", "master.customers"]
+ZONE = dt.timezone(dt.timedelta(hours=7))
+
+
+@pytest.fixture(autouse=True)
+def new_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A triggerer lives with one warehouse; every test is a new triggerer."""
+    monkeypatch.setattr(sensors, "_POLL", sensors._Poll())
+
+
+def yesterday() -> dt.date:
+    return dt.datetime.now(ZONE).date() - dt.timedelta(days=1)
+
+
+async def first_event(trigger: UpstreamFresh) -> dict[str, Any]:
+    async for event in trigger.run():
+        return dict(event.payload)
+    raise AssertionError("the trigger ended without an event")
+
+
+def test_it_waits_until_the_last_table_is_there(site: Any) -> None:
+    """Sessions are missing: nothing happens; once they are loaded the event says so."""
+
+    async def wait_and_load() -> dict[str, Any]:
+        waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), None, 0.2)))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        with psycopg2.connect(site.warehouse) as connection:
+            pass
+        await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+        return await asyncio.wait_for(waiting, 10)
+
+    event = asyncio.run(wait_and_load())
+    assert event["fresh"] is True
+    assert sensors._POLL.wanted == []
+
+
+def test_it_wakes_once_at_the_warning_time_and_names_the_table(site: Any) -> None:
+    """Late at the warning time: the event tells the task what to warn of."""
+    at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
+    event = asyncio.run(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), at, 5.0)))
+    assert event["fresh"] is False
+    assert "master.sessions has not arrived" in event["words"]
+    assert dt.datetime.now(dt.UTC) >= at
+
+
+def test_all_who_wait_share_one_query_a_poll(site: Any) -> None:
+    """Ten sensors poll as often as one."""
+    reads = 0
+    read = sensors._POLL._read
+
+    def counted() -> Any:
+        nonlocal reads
+        reads += 1
+        return read()
+
+    async def ten() -> None:
+        sensors._POLL._read = counted  # type: ignore[method-assign]
+        at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=3)
+        day = yesterday().isoformat()
+        await asyncio.gather(*(first_event(UpstreamFresh(TABLES, day, at, 1.0)) for _ in range(10)))
+
+    asyncio.run(ten())
+    assert 1 <= reads <= 6
+
+
+def test_a_trigger_survives_its_serialisation() -> None:
+    """Another triggerer takes it over with the same words."""
+    trigger = UpstreamFresh(TABLES, "2026-11-22", dt.datetime(2026, 11, 22, 20, 30, tzinfo=dt.UTC), 10.0)
+    path, said = trigger.serialize()
+    assert path == "oncall.glue.sensors.UpstreamFresh"
+    assert UpstreamFresh(**said).serialize() == (path, said)
