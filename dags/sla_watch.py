@@ -29,7 +29,7 @@ with DAG(
         """Read the world, judge the promises, page whoever has to be paged."""
         from oncall.glue.wiring import look_once
 
-        seen = look_once()
+        seen = look_once(linger_s=60)
         return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.judged)
 
     @task(retries=0, trigger_rule="all_done")

@@ -15,11 +15,11 @@ from oncall.core.errors import DeliveryFailed, OncallError, Rejected
 from oncall.core.incident import Channel, Owed, Plan
 from oncall.core.notice import channel_back, channel_down
 from oncall.core.wording import Scene
-from oncall.ports import Chat, Delivery, Pager, Posted, Store
+from oncall.ports import Chat, Delivery, Desk, Pager, Posted, Store
 
 log = structlog.get_logger(__name__)
 
-LEASE = dt.timedelta(seconds=45)  # longer than any one call may take
+LEASE = dt.timedelta(seconds=20)  # longer than the calls of one delivery may take
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
 RETRY_S = (2, 5, 10, 20, 30)
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
@@ -70,6 +70,11 @@ def send_posts(store: Store, chat: Chat, channel: str, now: Clock) -> Sent:
 
 def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> None:
     """Say on the other channel, once, that this one fails, and when it is back."""
+    with store.deciding() as desk:  # two who notice at once say it once
+        _note_health(store, desk, scene, channel, sent)
+
+
+def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent: Sent) -> None:
     noted = store.recall(f"channel:{channel}") or ""
     state: dict[str, Any] = json.loads(noted) if noted else {}
     owed: tuple[Owed, ...] = ()
@@ -84,8 +89,7 @@ def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> Non
             owed = (channel_back(scene, channel, dt.datetime.fromisoformat(state["since"])),)
         state = {}
     if owed:
-        with store.deciding() as desk:
-            desk.record(Plan(owed=owed), scene.at)
+        desk.record(Plan(owed=owed), scene.at)
     now_noted = json.dumps(state) if state else ""
     if now_noted != noted:
         store.remember(f"channel:{channel}", now_noted)

@@ -7,6 +7,7 @@ in any process, any number of times, at once: the store makes every step reach e
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ import structlog
 from oncall.config import Setup
 from oncall.core.decide import decide
 from oncall.core.errors import Unreadable
-from oncall.core.facts import Facts
+from oncall.core.facts import Facts, Publication
 from oncall.core.plan import Case, acknowledge, next_instant
 from oncall.core.promise import Pipeline, due_at, last_due, warn_at
 from oncall.core.verdict import Judged, judge
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 FAILURES_SINCE = dt.timedelta(hours=24)
 HISTORY_DAYS = 28
+PUBLISHED = "published"  # the name under which the store keeps the publications last seen
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at:
         setup, at, drills, [(i.dag_id, i.report_date) for i in open_ones if not i.drill], failed
     )
     wanted += _stale(setup, world, at, wanted)
-    judged = see(setup, world, runs, wanted, at)
+    judged = see(setup, world, runs, wanted, at, known=_published(store))
+    _remember_published(store, judged)
     with store.deciding() as desk:
         plan, cases = decide(judged, desk.incidents(), lambda keys: _said(desk, keys), scene, since)
         desk.record(plan, at)
@@ -97,8 +100,19 @@ def candidates(
     ]
 
 
-def see(setup: Setup, world: World, runs: Runs, wanted: Sequence[Wanted], at: dt.datetime) -> list[Judged]:
-    """Judge each wanted report on what can be read now; what cannot be read is said, never guessed."""
+def see(
+    setup: Setup,
+    world: World,
+    runs: Runs,
+    wanted: Sequence[Wanted],
+    at: dt.datetime,
+    known: Mapping[Which, Publication] | None = None,
+) -> list[Judged]:
+    """Judge each wanted report on what can be read now; what cannot be read is said, never guessed.
+
+    `known`: publications that were seen before. While the warehouse cannot be read they still count: a report that
+    was there at five is not broken because the warehouse goes away at ten.
+    """
     blind: tuple[str, ...] = ()
     facts: Mapping[Which, Facts] = {}
     try:
@@ -119,8 +133,10 @@ def see(setup: Setup, world: World, runs: Runs, wanted: Sequence[Wanted], at: dt
         deaf = (str(error),)
     judged = []
     for each, which in zip(wanted, whiches, strict=True):
+        before = (known or {}).get(which)
+        unseen = Facts(publication=before) if before else Facts(blind=bool(blind))
         seen = replace(
-            facts.get(which, Facts(blind=bool(blind))),
+            facts.get(which, unseen),
             tasks=tasks.get(which, ()),
             dag=dags.get(which[0]),
             unreadable=blind + deaf,
@@ -144,7 +160,9 @@ def hear(setup: Setup, pager: Pager, store: Store, links: Links, at: dt.datetime
             if one.op != "page" or one.state != "done" or not asked:
                 continue
             state = pager.alert_state(one.alias)
-            if state is not None and state.acknowledged:
+            if state is not None and (
+                state.acknowledged or not state.open
+            ):  # closed by hand: somebody has it
                 acknowledged(setup, store, links, incident.key, state.owner, at, tell_pager=False)
                 break
 
@@ -184,6 +202,31 @@ def _watching_since(store: Store, at: dt.datetime) -> dt.datetime:
         store.remember("watching_since", at.isoformat())
         return at
     return dt.datetime.fromisoformat(noted)
+
+
+def _published(store: Store) -> dict[Which, Publication]:
+    """The publications that were there when the warehouse was last read."""
+    noted = json.loads(store.recall(PUBLISHED) or "[]")
+    return {
+        (dag_id, dt.date.fromisoformat(date)): Publication(
+            dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last), run_id, rows
+        )
+        for dag_id, date, first, last, run_id, rows in noted
+    }
+
+
+def _remember_published(store: Store, judged: Sequence[Judged]) -> None:
+    if any(one.facts.blind for one in judged):
+        return
+    seen = [
+        (one.pipeline.dag_id, one.report_date.isoformat(), made.first_at.isoformat(), made.at.isoformat(),
+         made.run_id, made.rows)
+        for one in judged
+        if one.pipeline.promise and (made := one.facts.publication)
+    ]  # fmt: skip
+    noted = json.dumps(seen)
+    if noted != (store.recall(PUBLISHED) or "[]"):
+        store.remember(PUBLISHED, noted)
 
 
 def _failed(runs: Runs, at: dt.datetime) -> tuple[Sequence[Which], tuple[str, ...]]:

@@ -95,6 +95,10 @@ class Chat(Protocol):
 
     def update(self, message: Message, posted: Posted) -> None: ...
 
+    def set_group(self, group: str, members: Sequence[str]) -> None:
+        """Make these member ids all the members of a user group."""
+        ...
+
 
 class World(Protocol):
     """What the warehouse says: publications, upstream loads, failed checks."""
@@ -183,6 +187,10 @@ class Store(Protocol):
     def done(self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None) -> None: ...
 
     def failed(self, delivery: Delivery, reason: str, again_at: dt.datetime) -> None: ...
+
+    def waiting(self) -> int:
+        """How many deliveries are not done."""
+        ...
 
     def thread(self, key: str) -> Posted | None:
         """Where the incident's chat thread begins; None before its first message was posted."""

@@ -155,6 +155,34 @@ def test_an_unreadable_warehouse_pages_once_for_all_reports(night: Night) -> Non
     assert page.steps.startswith("steps for unknown")
 
 
+def test_a_warehouse_that_goes_away_later_breaks_no_kept_promise(night: Night) -> None:
+    """Kept at five; at ten the warehouse cannot be read: nobody is paged for what was there."""
+    night.look("05:00")
+    night.world.down = "warehouse: connection refused"
+    night.look("10:00")
+    assert not night.pager.paged
+
+
+def test_an_alert_closed_by_hand_counts_as_acknowledged(night: Night) -> None:
+    """Somebody closed it in Opsgenie: nobody else is woken for it."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    alias = night.pager.paged[0].alias
+    night.pager.alerts[alias] = replace(night.pager.alerts[alias], open=False)
+    for clock in ("05:10", "05:15", "05:30"):
+        night.look(clock)
+    assert night.steps == ["page-1-primary"]
+
+
+def test_what_changed_before_anybody_watched_is_history(night: Night) -> None:
+    """The first look at an old warehouse does not tell of every load of the past month."""
+    made = Publication(at("02:30"), at("02:30"), "scheduled", 1)
+    newer = Load("master.orders", at("00:30"), 5100, 5000.0)
+    night.world.facts["profit_etl", DAY] = Facts(publication=made, changed_since=(newer,))
+    night.look("10:01")
+    assert not night.chat.posts
+
+
 def test_the_arrival_of_a_late_table_is_said(night: Night) -> None:
     """The thread hears that the table has come, once."""
     night.world.missing("profit_etl", ORDERS)

@@ -118,6 +118,10 @@ class MemoryStore:
                 slot.delivery = replace(slot.delivery, **values)  # type: ignore[arg-type]
                 slot.next_at, slot.lease_until = next_at, None
 
+    def waiting(self) -> int:
+        with self._lock:
+            return sum(slot.delivery.state in ("owed", "accepted") for slot in self.slots.values())
+
     def thread(self, key: str) -> Posted | None:
         posts = [
             slot.delivery for slot in self.slots.values() if slot.delivery.key == key and slot.delivery.posted

@@ -86,6 +86,12 @@ class OncallDb:
                 {**values, "id": delivery.id},
             )
 
+    def waiting(self) -> int:
+        with self._link.cursor() as cursor:
+            cursor.execute("select count(*) from oncall.deliveries where state in ('owed', 'accepted')")
+            row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
     def thread(self, key: str) -> Posted | None:
         with self._link.cursor() as cursor:
             cursor.execute(

@@ -44,7 +44,7 @@ def decide(
         decided = decided + made + Plan(tuple(_follow(i, j, leader, scene.at) for j, i in followers))
         if leader.open:
             cases.append(replace(case, incident=leader))
-    return decided + _stale_notices(judged, incidents, said_of, scene), tuple(cases)
+    return decided + _stale_notices(judged, incidents, said_of, scene, watching_since), tuple(cases)
 
 
 def _incident_for(
@@ -156,12 +156,22 @@ def _follow(incident: Incident, one: Judged, leader: Incident, at: dt.datetime) 
 
 
 def _stale_notices(
-    judged: Sequence[Judged], incidents: Sequence[Incident], said_of: SaidOf, scene: Scene
+    judged: Sequence[Judged],
+    incidents: Sequence[Incident],
+    said_of: SaidOf,
+    scene: Scene,
+    watching_since: dt.datetime,
 ) -> Plan:
-    """One notice for each time upstream changed after a publication, in the incident's thread where there is one."""
+    """One notice for each time upstream changed after a publication, in the incident's thread where there is one.
+
+    What changed before anybody watched is history: the first look at an old warehouse must not tell all of it.
+    """
     notices = Plan()
     for one in judged:
-        if one.facts.publication is None or not one.facts.changed_since or one.drill:
+        newer = [
+            load for load in one.facts.changed_since if load.loaded_at and load.loaded_at >= watching_since
+        ]
+        if one.facts.publication is None or not newer or one.drill:
             continue
         same = [i for i in incidents if (i.dag_id, i.report_date) == (one.pipeline.dag_id, one.report_date)]
         incident = (

@@ -20,7 +20,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from oncall.adapters.memory import MemoryStore
 from oncall.core.errors import OncallError, Unreadable
 from oncall.glue.wiring import Outside, Wiring, current_setup, now_utc, quietly, say_configuration, send
-from oncall.paging import Look, due_instants, hear, look
+from oncall.paging import PUBLISHED, Look, due_instants, hear, look
 from oncall.ports import Snapshot, Store
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ class Watch:
         self.outside: Outside | None = None
         self.memory: MemoryStore | None = None  # the store while oncall_db is down
         self.last_seen = Snapshot()
-        self.watching_since = now_utc()
+        self.kept: dict[str, str] = {}  # the store's small notes that a look from memory needs
         self.pages_owed, self.posts_owed = asyncio.Event(), asyncio.Event()
 
     async def looks(self) -> AsyncIterator[list[str]]:
@@ -120,7 +120,7 @@ class Watch:
         store.remember("tick", at.isoformat())
         quietly(lambda: say_configuration(outside, at))
         self.last_seen = store.snapshot()
-        self.watching_since = dt.datetime.fromisoformat(store.recall("watching_since") or at.isoformat())
+        self.kept = {name: note for name in ("watching_since", PUBLISHED) if (note := store.recall(name))}
         return seen
 
     def _look_from_memory(self, outside: Outside, at: dt.datetime) -> Look:
@@ -128,7 +128,7 @@ class Watch:
         if self.memory is None:
             self.memory = MemoryStore(tries=1)
             self.memory.restore(self.last_seen)
-            self.memory.remember("watching_since", self.watching_since.isoformat())
+            self.memory.notes.update(self.kept)
         return look(outside.setup, outside.world, outside.runs, self.memory, outside.links, at)
 
     def _renewed(self, at: dt.datetime) -> Outside:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NoReturn
 import structlog
 
 from oncall import config
+from oncall.adapters.feeds import Feeds
 from oncall.adapters.history import History, PublicationHistory
 from oncall.adapters.oncall_db import OncallDb
 from oncall.adapters.opsgenie import Opsgenie
@@ -27,7 +29,7 @@ from oncall.core.notice import configuration_broken, configuration_mended
 from oncall.core.wording import Links, Scene
 from oncall.delivery import note_health, send_pages, send_posts
 from oncall.paging import Look, hear, look
-from oncall.ports import Store
+from oncall.ports import Desk, Store
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +84,9 @@ class Wiring:
     def history(self) -> History:
         return History(self._oncall_db)
 
+    def feeds(self) -> Feeds:
+        return Feeds(self._oncall_db)
+
     def publications(self) -> PublicationHistory:
         return PublicationHistory(self._warehouse)
 
@@ -135,6 +140,12 @@ def _fallback(folder: Path, store: Store, error: ConfigError) -> Setup:
 def say_configuration(outside: Outside, at: dt.datetime) -> None:
     """A notice when the files break and when they are mended, once each."""
     scene = Scene(outside.setup.roster, outside.links, at)
+    with outside.store.deciding() as desk:  # two who notice at once say it once
+        _say_configuration(outside, desk, scene)
+
+
+def _say_configuration(outside: Outside, desk: Desk, scene: Scene) -> None:
+    at = scene.at
     said = outside.store.recall(BROKEN) or ""
     digest = hashlib.sha256("\n".join(map(str, outside.problems)).encode()).hexdigest()[:12]
     digest = digest if outside.problems else ""
@@ -145,13 +156,16 @@ def say_configuration(outside: Outside, at: dt.datetime) -> None:
         if digest
         else configuration_mended(scene, f"{said}:{at:%Y%m%d%H%M}")
     )
-    with outside.store.deciding() as desk:
-        desk.record(Plan(owed=(owed,)), at)
+    desk.record(Plan(owed=(owed,)), at)
     outside.store.remember(BROKEN, digest)
 
 
-def look_once(at: dt.datetime | None = None) -> Look:
-    """One look from a task, a callback or the command line: decide, then send on both channels side by side."""
+def look_once(at: dt.datetime | None = None, linger_s: float = 0) -> Look:
+    """One look from a task, a callback or the command line: decide, then send on both channels side by side.
+
+    `linger_s`: how long to stay while something is still owed. Whoever had claimed it may be dead, and only after
+    its lease can somebody else send it.
+    """
     wiring = Wiring()
     wiring.store().install()
     outside = wiring.outside()
@@ -159,7 +173,11 @@ def look_once(at: dt.datetime | None = None) -> Look:
     quietly(lambda: hear(outside.setup, outside.pager, outside.store, outside.links, now))
     seen = look(outside.setup, outside.world, outside.runs, outside.store, outside.links, now)
     quietly(lambda: say_configuration(outside, now))
+    until = time.monotonic() + linger_s
     send_once(wiring, outside.setup)
+    while time.monotonic() < until and outside.store.waiting():
+        time.sleep(2)
+        send_once(wiring, outside.setup)
     return seen
 
 
