@@ -7,7 +7,7 @@ RUN uv pip install --no-cache --compile-bytecode -r /tmp/requirements.lock && uv
 COPY dags /opt/airflow/dags
 COPY plugins /opt/airflow/plugins
 COPY include /opt/airflow/include
-COPY deploy/init.sh /opt/airflow/init.sh
+COPY deploy/init.sh deploy/alive.py /opt/airflow/
 ENV ONCALL_INCLUDE_DIR=/opt/airflow/include \
     PYTHONPATH=/opt/airflow/plugins
 

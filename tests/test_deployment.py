@@ -54,7 +54,7 @@ def test_a_service_that_runs_is_watched_and_comes_back(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     assert check["timeout"]
     assert SERVICES[name]["restart"] == "unless-stopped"
-    if "airflow jobs check" in str(check["test"]):
+    if "celery --app" in str(check["test"]):
         assert int(check["timeout"].rstrip("s")) >= 20, "a whole Airflow start on busy cores"
 
 
