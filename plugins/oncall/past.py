@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,3 +58,33 @@ class Publications(Protocol):
     """When reports were published. Raises Unreadable."""
 
     def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]: ...
+
+
+@dataclass(frozen=True)
+class FeedLink:
+    """A link that needs no sign-in. `what` is calendar:<person or team> or badge:<report>; `id` revokes it."""
+
+    id: str
+    what: str
+    by: str
+    at: dt.datetime
+
+
+class Feeds(Protocol):
+    """The links that need no sign-in, and what calendars said before. Raises Unreadable."""
+
+    def make(self, what: str, by: str, at: dt.datetime) -> str:
+        """A new key for it; it is told once and kept nowhere."""
+        ...
+
+    def find(self, key: str) -> str | None:
+        """What the key is for; None when nobody made it or it was revoked."""
+        ...
+
+    def all(self) -> Sequence[FeedLink]: ...
+
+    def revoke(self, link_id: str) -> bool: ...
+
+    def revise(self, what: str, change: Callable[[str], str]) -> str:
+        """Replace what was said before by what `change` makes of it, and return that."""
+        ...

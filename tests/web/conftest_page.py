@@ -81,15 +81,23 @@ def example() -> Example:
     return Example(morning())
 
 
-@pytest.fixture
-def app(airflow_auth: None, example: Example) -> FastAPI:
-    """The page mounted at /oncall, as Airflow mounts it."""
+@pytest.fixture(scope="session")
+def mounted(airflow_auth: None) -> tuple[FastAPI, FastAPI]:
+    """Airflow's app, and the page mounted in it at /oncall."""
     from fastapi import FastAPI
 
     from oncall.web.app import create_app
 
-    outer = FastAPI()
-    outer.mount("/oncall", create_app(example))
+    outer, page = FastAPI(), create_app(Example(morning()))
+    outer.mount("/oncall", page)
+    return outer, page
+
+
+@pytest.fixture
+def app(mounted: tuple[FastAPI, FastAPI], example: Example) -> FastAPI:
+    """The page, on this test's own example."""
+    outer, page = mounted
+    page.state.source = example
     return outer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from oncall.core.incident import Event, Incident
 from oncall.core.roster import Leave, Override
 from oncall.core.verdict import judge
 from oncall.paging_by_hand import Outcome
-from oncall.past import Record, Told
+from oncall.past import FeedLink, Record, Told
 from oncall.web.source import Seen
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
@@ -27,6 +28,32 @@ def at(clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> dt.datetime:
 
 
 @dataclass
+class Links:
+    """Implements `Feeds`: keys are numbers."""
+
+    made: dict[str, FeedLink] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+
+    def make(self, what: str, by: str, at: dt.datetime) -> str:
+        key = f"key-{len(self.made) + 1}"
+        self.made[key] = FeedLink(f"id-{key}", what, by, at)
+        return key
+
+    def find(self, key: str) -> str | None:
+        return self.made[key].what if key in self.made else None
+
+    def all(self) -> list[FeedLink]:
+        return list(self.made.values())
+
+    def revoke(self, link_id: str) -> bool:
+        return self.made.pop(link_id.removeprefix("id-"), None) is not None
+
+    def revise(self, what: str, change: Callable[[str], str]) -> str:
+        self.said[what] = change(self.said.get(what, ""))
+        return self.said[what]
+
+
+@dataclass
 class Example:
     """Implements `Source`: shows what it is told to show."""
 
@@ -34,6 +61,7 @@ class Example:
     reads: int = 0
     acts: list[tuple[str, ...]] = field(default_factory=list)
     refuses: str = ""
+    links: Links = field(default_factory=lambda: Links())
 
     def read(self) -> Seen:
         self.reads += 1
@@ -47,6 +75,9 @@ class Example:
 
     def page(self, key: str, by: str) -> Outcome:
         return self._act("page", key, by)
+
+    def feeds(self) -> Links:
+        return self.links
 
     def _act(self, *what: str) -> Outcome:
         self.acts.append(what)

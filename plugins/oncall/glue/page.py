@@ -14,7 +14,7 @@ from oncall.core.facts import Dag, Task, Usual
 from oncall.glue.wiring import Outside, Wiring, now_utc, send_once
 from oncall.paging import FAILURES_SINCE, candidates, see
 from oncall.paging_by_hand import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
-from oncall.past import Published, Record
+from oncall.past import Feeds, Published, Record
 from oncall.ports import Drill, Runs, Which
 from oncall.web.source import Seen, Trouble
 
@@ -54,6 +54,10 @@ class Behind:
 
     def page(self, key: str, by: str) -> Outcome:
         return self._act(lambda o, at: page_now(o.setup, o.store, o.links, key, by, at))
+
+    def feeds(self) -> Feeds:
+        with self._lock:
+            return self._wired().feeds()
 
     def _act(self, act: Callable[[Outside, dt.datetime], Outcome]) -> Outcome:
         with self._lock:

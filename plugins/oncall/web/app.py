@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from oncall.core.errors import ConfigError
-from oncall.web import actions, errors, pages, static
+from oncall.web import actions, api, errors, feeds, links, pages, static
 from oncall.web.auth import reader
 from oncall.web.source import Source
 
@@ -25,12 +25,11 @@ def create_app(source: Source | None = None) -> FastAPI:
     To be built in the api-server only: Airflow's security costs a second and 28 MB to import.
     """
     # No docs of FastAPI's own: they are open to everybody, and their script comes from elsewhere.
-    app = FastAPI(
-        title="On-call", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)]
-    )
+    app = FastAPI(title="On-call", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.source = source if source is not None else _airflow()
-    for router in (pages.router, actions.router, static.router):
-        app.include_router(router)
+    for router in (pages.router, actions.router, links.router, api.router, static.router):
+        app.include_router(router, dependencies=[Depends(reader)])
+    app.include_router(feeds.router)  # these alone are opened by a key instead
     app.add_exception_handler(HTTPException, errors.refused)
     app.add_exception_handler(ConfigError, errors.no_configuration)
     app.middleware("http")(_headers)

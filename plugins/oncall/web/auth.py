@@ -25,16 +25,16 @@ def reader(request: Request, user: GetUserDep) -> BaseUser:
 Reader = Annotated[BaseUser, Depends(reader)]
 
 
-def may_act(request: Request, user: BaseUser, dag_id: str) -> bool:
-    """Whoever may change the runs of a pipeline may act on its incidents."""
+def may_act(request: Request, user: BaseUser, dag_id: str | None) -> bool:
+    """Whoever may change the runs of a pipeline (None: of any) may act on its incidents."""
     try:
-        requires_access_dag("PUT", DagAccessEntity.RUN, param_dag_id=dag_id)(request, user)
+        require_to_act(request, user, dag_id)
     except HTTPException:
         return False
     return True
 
 
-def require_to_act(request: Request, user: BaseUser, dag_id: str) -> None:
+def require_to_act(request: Request, user: BaseUser, dag_id: str | None) -> None:
     """Raises 403 for who may only look."""
     requires_access_dag("PUT", DagAccessEntity.RUN, param_dag_id=dag_id)(request, user)
 

@@ -40,7 +40,7 @@ def home(request: Request) -> HTMLResponse:
     """Who is on call, how the promises stand, what is open."""
     seen = _seen(request)
     return render(
-        request, "overview.html", tab="overview", page=overview(seen, addresses(request)), say=_say(seen)
+        request, "overview.html", tab="overview", page=overview(seen, addresses(request)), say=say_of(seen)
     )
 
 
@@ -50,7 +50,7 @@ def all_incidents(request: Request) -> HTMLResponse:
     seen = _seen(request)
     views = incidents(seen, addresses(request))
     return render(
-        request, "incidents.html", tab="incidents", say=_say(seen), banners=banners(seen), incidents=views
+        request, "incidents.html", tab="incidents", say=say_of(seen), banners=banners(seen), incidents=views
     )
 
 
@@ -72,7 +72,7 @@ def incident_page(
     links = addresses(request)
     speaker = next((r for r in seen.records if r.incident.key == record.incident.leader), None)
     return render(
-        request, "incident.html", tab="incidents", status=status, say=_say(seen), banners=banners(seen),
+        request, "incident.html", tab="incidents", status=status, say=say_of(seen), banners=banners(seen),
         one=incident(seen, record, links), speaker=incident(seen, speaker, links) if speaker else None,
         may_act=may_act(request, user, record.incident.dag_id), now=now(seen.setup.roster, seen.at),
         done=done, refused=refused,
@@ -91,7 +91,7 @@ def rota(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTM
         except ValueError:
             mistake = f"“{at}” is no date (2026-03-02) and no time (2026-03-02T05:00)."
     return render(
-        request, "rota.html", tab="rota", say=_say(seen), banners=banners(seen), now=now(roster, seen.at),
+        request, "rota.html", tab="rota", say=say_of(seen), banners=banners(seen), now=now(roster, seen.at),
         weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
         calendar=calendar(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), ceiling=CEILING,
         loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),
@@ -108,13 +108,13 @@ def runbook(request: Request, dag_id: str) -> HTMLResponse:
         status = 200 if "embedded" in request.query_params else 404
         known = list(seen.setup.pipelines.values())
         return render(
-            request, "no_runbook.html", tab="", status=status, say=_say(seen), dag_id=dag_id, known=known
+            request, "no_runbook.html", tab="", status=status, say=say_of(seen), dag_id=dag_id, known=known
         )
     links = addresses(request)
     card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
     return render(
-        request, "runbook.html", tab="", say=_say(seen), pipeline=pipeline, runbook=rendered(pipeline.runbook),
+        request, "runbook.html", tab="", say=say_of(seen), pipeline=pipeline, runbook=rendered(pipeline.runbook),
         card=card, others=more, now=now(seen.setup.roster, seen.at), banners=banners(seen), links=links,
     )  # fmt: skip
 
@@ -128,5 +128,5 @@ def _seen(request: Request) -> Seen:
     return source(request).read()
 
 
-def _say(seen: Seen) -> Say:
+def say_of(seen: Seen) -> Say:
     return Say(seen.at, seen.setup.roster.tz)

@@ -11,7 +11,7 @@ from oncall.config import Setup
 from oncall.core.errors import Problem
 from oncall.core.verdict import Judged
 from oncall.paging_by_hand import Outcome
-from oncall.past import Published, Record
+from oncall.past import Feeds, Published, Record
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,5 @@ class Source(Protocol):
     def page(self, key: str, by: str) -> Outcome:
         """Page the secondary now."""
         ...
+
+    def feeds(self) -> Feeds: ...

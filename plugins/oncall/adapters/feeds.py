@@ -1,0 +1,78 @@
+"""Links that need no sign-in, and what their calendars said before, in `oncall_db`. Knows keys by their hash only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Sequence
+
+from oncall.adapters.postgres import Connect, Link
+from oncall.past import FeedLink
+
+_LINK = "link:"
+_SAID = "feed:"
+
+
+class Feeds:
+    """Implements `Feeds` of the page. Not for use by two threads at once."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = Link(connect, "oncall_db")
+
+    def make(self, what: str, by: str, at: dt.datetime) -> str:
+        key = secrets.token_urlsafe(24)
+        value = json.dumps({"what": what, "by": by, "at": at.isoformat()})
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.memory (name, value) values (%s, %s)", (_LINK + _hash(key), value)
+            )
+        return key
+
+    def find(self, key: str) -> str | None:
+        with self._link.cursor() as cursor:
+            cursor.execute("select value from oncall.memory where name = %s", (_LINK + _hash(key),))
+            row = cursor.fetchone()
+        return str(json.loads(row[0])["what"]) if row else None
+
+    def all(self) -> Sequence[FeedLink]:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select name, value from oncall.memory where name like %s order by changed_at, name",
+                (f"{_LINK}%",),
+            )
+            rows = cursor.fetchall()
+        links = [(name.removeprefix(_LINK), json.loads(value)) for name, value in rows]
+        return [
+            FeedLink(name, one["what"], one["by"], dt.datetime.fromisoformat(one["at"]))
+            for name, one in links
+        ]
+
+    def revoke(self, link_id: str) -> bool:
+        with self._link.cursor() as cursor:
+            cursor.execute("delete from oncall.memory where name = %s returning name", (_LINK + link_id,))
+            return cursor.fetchone() is not None
+
+    def revise(self, what: str, change: Callable[[str], str]) -> str:
+        """`change` is given what was said before ("" at first) and returns what is said now; one at a time."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.memory (name, value) values (%s, '') on conflict do nothing",
+                (_SAID + what,),
+            )
+            cursor.execute("select value from oncall.memory where name = %s for update", (_SAID + what,))
+            row = cursor.fetchone()
+            before = str(row[0]) if row else ""
+            after = change(before)
+            if after != before:
+                cursor.execute(
+                    "update oncall.memory set value = %s, changed_at = now() where name = %s",
+                    (after, _SAID + what),
+                )
+        return after
+
+
+def _hash(key: str) -> str:
+    """Whoever reads the database gets no working link out of it; a key is too random to be guessed back."""
+    return hashlib.sha256(key.encode()).hexdigest()[:40]

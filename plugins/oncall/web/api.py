@@ -1,0 +1,197 @@
+"""Everything the page shows, as JSON, behind the same auth; and a page that documents it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from oncall.core.roster import Roster
+from oncall.core.rota import rota
+from oncall.reading.moments import moment
+from oncall.web import models
+from oncall.web.banners import banners
+from oncall.web.calendar import calendar
+from oncall.web.incidents import incident, incidents
+from oncall.web.load import ledger_view, loads
+from oncall.web.now import now, on_call
+from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK, say_of, source
+from oncall.web.pipelines import pipelines
+from oncall.web.promises import cards, others, upstream
+from oncall.web.rendering import addresses, render
+from oncall.web.source import Seen
+from oncall.web.weeks import shift_view, weeks
+
+LONGEST = dt.timedelta(days=731)
+
+router = APIRouter(prefix="/api")
+Moment = Annotated[str, Query(max_length=40, description="A date (its handoff hour) or a time, ISO 8601")]
+
+
+@router.get("/now")
+def on_call_now(request: Request) -> models.Now:
+    """Who is on call now, and who takes over next."""
+    seen = _seen(request)
+    return now(seen.setup.roster, seen.at)
+
+
+@router.get("/who")
+def who(request: Request, at: Moment) -> models.OnCall:
+    """Who is on call at an instant."""
+    roster = _seen(request).setup.roster
+    return on_call(roster, _moment(roster, at))
+
+
+@router.get("/promises")
+def promises(request: Request) -> list[models.PromiseCard]:
+    """Each promise: today's report, the next one, the last 60 days, attainment."""
+    return list(cards(_seen(request), addresses(request)))
+
+
+@router.get("/other-reports")
+def other_reports(request: Request) -> list[models.PromiseView]:
+    """What else needs a look: older reports that are missing, failed runs, drills."""
+    return list(others(_seen(request), addresses(request)))
+
+
+@router.get("/upstream")
+def upstream_tables(request: Request) -> list[models.TableView]:
+    """The upstream tables' freshness."""
+    return list(upstream(_seen(request)))
+
+
+@router.get("/incidents")
+def all_incidents(request: Request) -> list[models.IncidentView]:
+    """Open incidents, then those of the last 90 days, with their timelines."""
+    return list(incidents(_seen(request), addresses(request)))
+
+
+@router.get("/incidents/{key}")
+def one_incident(request: Request, key: str) -> models.IncidentView:
+    """One incident with its timeline."""
+    seen = _seen(request)
+    record = next((record for record in seen.records if record.incident.key == key), None)
+    if record is None:
+        raise HTTPException(404, f"There is no incident {key} of the last 90 days")
+    return incident(seen, record, addresses(request))
+
+
+@router.get("/rota")
+def shifts(
+    request: Request, start: Annotated[Moment, Query(alias="from")], until: Moment
+) -> list[models.ShiftView]:
+    """The shifts that tile the time between two instants (at most two years)."""
+    roster = _seen(request).setup.roster
+    first, last = _moment(roster, start), _moment(roster, until)
+    if last - first > LONGEST:
+        raise HTTPException(422, "At most two years at once")
+    return [shift_view(shift) for shift in rota(roster, first, last)]
+
+
+@router.get("/weeks")
+def week_by_week(request: Request) -> list[models.WeekView]:
+    """The past 8 and the coming 12 weeks, and why each is as it is."""
+    seen = _seen(request)
+    return list(weeks(seen.setup.roster, seen.at, WEEKS_BACK, WEEKS_AHEAD))
+
+
+@router.get("/calendar")
+def bars(request: Request) -> models.Calendar:
+    """The same weeks as bars, a row per person."""
+    seen = _seen(request)
+    return calendar(seen.setup.roster, seen.at, WEEKS_BACK, WEEKS_AHEAD)
+
+
+@router.get("/load")
+def load_per_person(request: Request) -> list[models.Load]:
+    """How on-call weighs on each person over the same weeks."""
+    seen = _seen(request)
+    return list(loads(seen.setup.roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD))
+
+
+@router.get("/ledger")
+def ledger(request: Request) -> models.LedgerView:
+    """Credit days, comp weeks and days in lieu earned until now."""
+    seen = _seen(request)
+    return ledger_view(seen.setup.roster, seen.at)
+
+
+@router.get("/pipelines")
+def all_pipelines(request: Request) -> list[models.PipelineView]:
+    """Owners, purpose, promise, upstream and downstream of each pipeline."""
+    return list(pipelines(_seen(request).setup, addresses(request)))
+
+
+@router.get("/troubles")
+def troubles(request: Request) -> list[models.Banner]:
+    """What is broken in the on-call system itself: watcher, channels, files, databases."""
+    return list(banners(_seen(request)))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One way to ask, for the documentation."""
+
+    path: str
+    summary: str
+    query: tuple[tuple[str, str], ...]
+    model: str
+    many: bool
+
+
+@router.get("", response_class=HTMLResponse)
+def documentation(request: Request) -> HTMLResponse:
+    """What can be asked, and what every field of the answers means."""
+    routes = [route for route in router.routes if isinstance(route, APIRoute) and route.response_model]
+    answers = [_answer(route) for route in routes]
+    return render(
+        request, "api.html", tab="", say=say_of(_seen(request)), answers=answers, models=_described(routes)
+    )
+
+
+def _answer(route: APIRoute) -> Answer:
+    inner = get_args(route.response_model)
+    model = inner[0] if inner else route.response_model
+    query = tuple((param.alias, param.field_info.description or "") for param in route.dependant.query_params)
+    return Answer(route.path, route.description, query, model.__name__, bool(inner))
+
+
+def _described(routes: list[APIRoute]) -> dict[str, tuple[str, list[tuple[str, str, str]]]]:
+    """Each model's words and fields (name, type, description), by its name, those inside others too."""
+    found: dict[str, tuple[str, list[tuple[str, str, str]]]] = {}
+    for route in routes:
+        inner = get_args(route.response_model)
+        model: type[BaseModel] = inner[0] if inner else route.response_model
+        schema = model.model_json_schema(mode="serialization")
+        for name, one in {model.__name__: schema, **schema.get("$defs", {})}.items():
+            fields = [
+                (key, _type(spec), spec.get("description", "")) for key, spec in one["properties"].items()
+            ]
+            found[name] = (one.get("description", ""), fields)
+    return dict(sorted(found.items()))
+
+
+def _type(spec: dict[str, Any]) -> str:
+    if "$ref" in spec:
+        return str(spec["$ref"]).rpartition("/")[2]
+    if "anyOf" in spec:
+        return " or ".join(_type(each) for each in spec["anyOf"])
+    if spec.get("type") == "array":
+        return f"list of {_type(spec['items'])}"
+    return str(spec.get("format") or spec.get("type") or "text")
+
+
+def _seen(request: Request) -> Seen:
+    return source(request).read()
+
+
+def _moment(roster: Roster, text: str) -> dt.datetime:
+    try:
+        return moment(text, roster.handoff, roster.tz)
+    except ValueError:
+        raise HTTPException(422, f"{text!r} is no date (2026-03-02) and no time (2026-03-02T05:00)") from None

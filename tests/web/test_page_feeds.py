@@ -1,0 +1,162 @@
+"""Calendars and badges for who cannot sign in: keys, revocation, and entries that a calendar can follow."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import replace
+
+import icalendar
+import pytest
+from example_page import Example, at, morning, setup
+from fastapi.testclient import TestClient
+
+from oncall.adapters.feeds import Feeds
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import connect_to
+from oncall.core.roster import Leave, Roster
+from oncall.web import badge, ics
+
+OURS = {"sec-fetch-site": "same-origin"}
+
+
+def follow(roster: Roster, who: str, now: dt.datetime, before: str = "") -> tuple[str, dict[str, ics.Entry]]:
+    """What a calendar is told now, given what it was told before."""
+    text = ics.revised(before, ics.entries(roster, who, now), now)
+    return text, {one.uid: one for one in ics.said(text)}
+
+
+def with_leave(roster: Roster, person: str, start: dt.date, end: dt.date) -> Roster:
+    leave = Leave(person, roster.day_starts(start), roster.day_starts(end))
+    return replace(roster, leave=(*roster.leave, leave))
+
+
+def test_nothing_changes_when_nothing_changes() -> None:
+    """The same roster an hour later: the same entries, the same sequence numbers, word for word."""
+    roster, now = setup().roster, at("05:12")
+    text, _ = follow(roster, "DE-001", now)
+    again, _ = follow(roster, "DE-001", now + dt.timedelta(hours=1), text)
+    assert again == text
+
+
+def test_a_shift_given_away_is_cancelled_and_one_taken_over_is_new() -> None:
+    """Leave in a primary week: the entry is cancelled, then comes back, each with a higher sequence."""
+    roster, now = setup().roster, at("05:12")
+    begins = dt.date(2026, 12, 14)  # DE-003 is primary, DE-004 secondary
+    text, first = follow(roster, "DE-003", now)
+    uid = f"{begins}-primary-0-DE-003@oncall"
+    assert not first[uid].cancelled
+    away = with_leave(roster, "DE-003", begins, begins + dt.timedelta(days=7))
+    text, second = follow(away, "DE-003", now + dt.timedelta(hours=1), text)
+    assert (second[uid].cancelled, second[uid].sequence) == (True, 1)
+    text, third = follow(roster, "DE-003", now + dt.timedelta(hours=2), text)
+    assert (third[uid].cancelled, third[uid].sequence) == (False, 2)
+
+
+def test_a_shortened_shift_keeps_its_uid() -> None:
+    """Two days of leave inside a week change its entry, they do not replace it."""
+    roster, now = setup().roster, at("05:12")
+    text, first = follow(roster, "DE-003", now)
+    away = with_leave(roster, "DE-003", dt.date(2026, 12, 19), dt.date(2026, 12, 21))
+    _, second = follow(away, "DE-003", now, text)
+    uid = "2026-12-14-primary-0-DE-003@oncall"
+    assert second[uid].sequence == first[uid].sequence + 1
+    assert second[uid].end < first[uid].end
+
+
+def test_what_is_over_is_never_cancelled() -> None:
+    """Weeks that fall out of view are forgotten, not taken back."""
+    roster, now = setup().roster, at("05:12")
+    text, _ = follow(roster, ics.TEAM, now)
+    _, later = follow(roster, ics.TEAM, now + dt.timedelta(weeks=30), text)
+    assert not any(one.cancelled for one in later.values())
+
+
+def test_the_calendar_is_one_that_programs_read(admin: TestClient, client: TestClient) -> None:
+    """Made on the page, fetched without a login, parsed by the library: every entry has what it needs."""
+    made = admin.post("/oncall/links", data={"what": "calendar:team"}, headers=OURS)
+    path = re.search(r"/oncall/calendar\.ics\?key=[\w-]+", made.text)
+    assert path
+    client.cookies.clear()
+    answer = client.get(path[0])
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
+    calendar = icalendar.Calendar.from_ical(answer.content)
+    events = calendar.walk("VEVENT")
+    assert len({str(event["uid"]) for event in events}) == len(events) > 30
+    now = next(event for event in events if event.start <= at("05:12") < event.end)
+    assert str(now["summary"]) == "On call: DE-003, then DE-004"
+    assert all(str(event["status"]) == "CONFIRMED" for event in events)
+
+
+def test_a_revoked_link_opens_nothing(admin: TestClient, example: Example) -> None:
+    """From the next request on."""
+    key = example.links.make("calendar:DE-001", "anna", at("05:00"))
+    assert admin.get(f"/oncall/calendar.ics?key={key}").status_code == 200
+    answer = admin.post(f"/oncall/links/id-{key}/revoke", headers=OURS, follow_redirects=False)
+    assert answer.status_code == 303
+    assert admin.get(f"/oncall/calendar.ics?key={key}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/oncall/calendar.ics", "/oncall/badge/investor.daily_profit.svg"])
+@pytest.mark.parametrize("key", ["", "?key=", "?key=guess"])
+def test_without_its_key_nothing_opens(admin: TestClient, path: str, key: str) -> None:
+    """Not even for who is signed in: there is one way in."""
+    assert admin.get(f"{path}{key}").status_code == 404
+
+
+def test_a_key_opens_one_thing(client: TestClient, example: Example) -> None:
+    """The badge of one report, and neither another's nor a calendar."""
+    key = example.links.make("badge:investor.daily_profit", "anna", at("05:00"))
+    assert client.get(f"/oncall/badge/investor.daily_profit.svg?key={key}").status_code == 200
+    assert client.get(f"/oncall/badge/investor.daily_growth.svg?key={key}").status_code == 404
+    assert client.get(f"/oncall/calendar.ics?key={key}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/oncall/links", "/oncall/links/id-key-1/revoke"])
+def test_links_are_made_and_revoked_by_who_may_act(viewer: TestClient, example: Example, path: str) -> None:
+    """A viewer is refused, and so is another site."""
+    example.links.make("calendar:team", "anna", at("05:00"))
+    assert viewer.post(path, data={"what": "calendar:team"}, headers=OURS).status_code == 403
+    assert viewer.post(path, data={"what": "calendar:team"}).status_code == 403
+    assert len(example.links.made) == 1
+
+
+def test_a_link_to_nothing_is_not_made(admin: TestClient, example: Example) -> None:
+    """Only what is offered."""
+    assert admin.post("/oncall/links", data={"what": "calendar:nobody"}, headers=OURS).status_code == 404
+    assert example.links.made == {}
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ("investor.daily_profit", ("profit · 22 Nov · refreshed 02:31", "ok")),
+        (
+            "investor.daily_growth",
+            ("growth · 21 Nov · refreshed Sun 22 Nov 02:31 · next one is late", "missing"),
+        ),
+        ("investor.daily_nothing", ("nothing · cannot tell", "unknown")),
+    ],
+)
+def test_a_badge_says_of_which_day_and_since_when(report: str, words: tuple[str, str]) -> None:
+    """The newest publication, and whether a newer one is owed."""
+    assert badge.words(morning(), report) == words
+
+
+def test_keys_are_kept_as_hashes_and_can_be_revoked(fresh_database: str) -> None:
+    """On the real database: what is stored opens nothing, and each revision sees the one before."""
+    connect = connect_to(fresh_database)
+    OncallDb(connect).install()
+    feeds = Feeds(connect)
+    key = feeds.make("calendar:team", "anna", at("05:00"))
+    assert feeds.find(key) == "calendar:team"
+    (link,) = feeds.all()
+    assert (link.what, link.by, link.at) == ("calendar:team", "anna", at("05:00"))
+    assert key not in link.id
+    assert feeds.find(link.id) is None
+    assert feeds.revise("calendar:team", lambda before: before + "a") == "a"
+    assert feeds.revise("calendar:team", lambda before: before + "b") == "ab"
+    assert feeds.revoke(link.id)
+    assert not feeds.revoke(link.id)
+    assert feeds.find(key) is None
