@@ -38,8 +38,8 @@ status: $(READY) ## what runs, who is on call, how the three promises stand
 logs: ## follow the log of every component
 	@tail -n 20 -F .run/logs/*.log
 
-drill: $(READY) ## break a promise and watch it from page to resolution (about two minutes)
-	@$(BIN)/python -m sandbox.drill
+drill: $(READY) ## break a promise and watch it from page to resolution; SCENARIO=stuck|failed|not-started|held|blind
+	@$(BIN)/python -m sandbox.drill $(SCENARIO)
 
 who: $(READY) ## who is on call now
 	@$(BIN)/python -m oncall who

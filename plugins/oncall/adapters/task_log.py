@@ -88,7 +88,7 @@ class TaskLog:
             cursor.execute(
                 """
                 select distinct t.dag_id, t.report_date from oncall.tasks t
-                where t.state = 'failed' and t.ended_at >= %s
+                where t.state = 'failed' and t.ended_at >= %s and not starts_with(t.run_id, 'drill__')
                   and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
                                   and n.report_date = t.report_date and n.started_at > t.ended_at
                                   and n.task_id = t.task_id and n.state <> 'failed')
@@ -105,6 +105,7 @@ class TaskLog:
                 with done as (
                     select dag_id, run_id, max(ended_at) as ended_at from oncall.tasks
                     where report_date >= %s and task_id = 'publish' and state = 'success'
+                      and not starts_with(run_id, 'drill__')
                     group by dag_id, run_id)
                 select t.dag_id, t.task_id, count(*),
                     percentile_cont(0.9) within group (order by extract(epoch from done.ended_at - t.started_at)),

@@ -1,0 +1,57 @@
+"""A watcher for one drill alone that cannot read the warehouse, beside the stack's own one, which can.
+
+A warehouse that is truly gone would break every promise at once, for real. So the drill looks for itself, by the
+same rules and into the same outbox, and the stack sends and hears.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import Connect, connect_to
+from oncall.adapters.task_log import TaskLog
+from oncall.adapters.warehouse import Warehouse
+from oncall.config import Setup
+from oncall.core.wording import Links
+from oncall.paging import look
+from oncall.ports import Drill, Which
+
+NOBODY_LISTENS = "postgresql://127.0.0.1:1/warehouse"
+
+
+class BlindWatcher:
+    """Looks at one drill and at nothing else, blindly until `see_again`. For a pipeline without any open incident."""
+
+    def __init__(self, setup: Setup, connect: Connect, links: Links, drill: Drill) -> None:
+        pipeline = replace(setup.pipelines[drill.dag_id], promise=None)  # the drill brings its own instants
+        self._setup = replace(setup, pipelines={drill.dag_id: pipeline})
+        self._store, self._runs = _OfOneDrill(connect, drill), _RunsOfNobody(connect)
+        self._links = links
+        self._world = Warehouse(connect_to(NOBODY_LISTENS))
+
+    def look(self, at: dt.datetime) -> None:
+        look(self._setup, self._world, self._runs, self._store, self._links, at)
+
+    def see_again(self, warehouse: Connect) -> None:
+        self._world = Warehouse(warehouse)
+
+
+class _OfOneDrill(OncallDb):
+    """The store as if there were this drill only."""
+
+    def __init__(self, connect: Connect, drill: Drill) -> None:
+        super().__init__(connect)
+        self._drill = drill
+
+    def drills(self, at: dt.datetime) -> Sequence[Drill]:
+        return [self._drill]
+
+
+class _RunsOfNobody(TaskLog):
+    """Runs of which none has failed: another day's failure is not this drill's to tell."""
+
+    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
+        return []

@@ -1,0 +1,49 @@
+"""What the inbox holds of one drill: the alerts and the thread, as a person would find them; and a person's tap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+
+from sandbox.inbox.records import Alert, SlackMessage
+
+
+@dataclass(frozen=True)
+class Received:
+    """Alerts and messages of one incident, oldest first."""
+
+    alerts: tuple[Alert, ...] = ()
+    messages: tuple[SlackMessage, ...] = ()
+
+    def page(self, step: str) -> Alert | None:
+        return next((alert for alert in self.alerts if alert.alias.endswith(f":{step}")), None)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The running inbox at `url`. Raises httpx.HTTPError when it does not answer."""
+
+    url: str
+
+    def received(self, key: str) -> Received:
+        state = httpx.get(f"{self.url}/_control/state", timeout=10).raise_for_status().json()
+        alerts = (Alert(**alert) for alert in state["alerts"])
+        messages = (SlackMessage(**message) for message in state["messages"])
+        return Received(
+            tuple(alert for alert in alerts if alert.alias.startswith(f"{key}:")),
+            tuple(message for message in messages if _payload(message).get("key") == key),
+        )
+
+    def acknowledge(self, alert: Alert) -> None:
+        """As the person whose phone rings does in Opsgenie's app."""
+        user = alert.recipients[0] if alert.recipients else "person@example.com"
+        answer = httpx.post(
+            f"{self.url}/_control/alerts/{alert.id}/acknowledge", json={"user": user}, timeout=10
+        )
+        answer.raise_for_status()
+
+
+def _payload(message: SlackMessage) -> dict[str, str]:
+    payload: dict[str, str] = (message.metadata or {}).get("event_payload") or {}
+    return payload
