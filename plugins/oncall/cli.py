@@ -1,6 +1,7 @@
 """`python -m oncall`: questions to the roster and changes of it, without Airflow running.
 
-Exit code 0: answered or done; 1: a file of the include folder is wrong; 2: the arguments are wrong, or refused.
+Exit code 0: answered or done; 1: a file of the include folder is wrong, or Opsgenie is not as it should be;
+2: the arguments are wrong, or refused.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from oncall.core.ledger import Ledger, ledger
 from oncall.core.roster import Roster
 from oncall.core.rota import rota, who_is_on_call
 from oncall.roster_commands import ROSTER_COMMANDS
+from oncall.sync_command import SYNC_COMMAND
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,4 +183,5 @@ COMMANDS = (
     Command("ledger", "Credit days, comp weeks and leave in lieu.", _ledger_arguments, _ledger),
     Command("check", "Every problem of roster, runbooks and SQL.", _no_arguments, _check),
     *ROSTER_COMMANDS,
+    SYNC_COMMAND,
 )

@@ -60,8 +60,11 @@ class Connected(Generic[T]):
         address: Literal["host", "base_url"],
         default_url: str,
         look_again_s: float = 60.0,
+        look_up: Callable[[str], Any] | None = None,
     ) -> None:
+        """`look_up`: where connections come from, when not from Airflow."""
         self._conn_id = conn_id
+        self._look_up = look_up or look_up_in_airflow
         self._build = build
         self._address = address
         self._default_url = default_url
@@ -75,7 +78,7 @@ class Connected(Generic[T]):
         if held and time.monotonic() - self._looked_at < self._look_again_s:
             return held
         try:
-            connection = _look_up(self._conn_id)
+            connection = self._look_up(self._conn_id)
         except DeliveryFailed:
             if held is None:
                 raise
@@ -128,7 +131,8 @@ class Connected(Generic[T]):
             ) from None
 
 
-def _look_up(conn_id: str) -> Any:
+def look_up_in_airflow(conn_id: str) -> Any:
+    """Airflow's connection. Raises Rejected when it is not defined, DeliveryFailed when it cannot be read now."""
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 

@@ -52,7 +52,7 @@ class Opsgenie:
             access, _ = self._connected.use()
         except DeliveryFailed:
             return _UNREACHED
-        return _JSM if _is_jsm(access.url) else _OPSGENIE
+        return _JSM if is_jsm(access.url) else _OPSGENIE
 
     def page(self, message: Message) -> str:
         body = alert(message)
@@ -146,7 +146,8 @@ def _action(note: str, user: str = "") -> dict[str, str]:
     return {name: value for name, value in body.items() if value}
 
 
-def _is_jsm(url: str) -> bool:
+def is_jsm(url: str) -> bool:
+    """Whether the address is Jira Service Management's integration API."""
     return "/jsm/ops/integration" in url or url.startswith("https://api.atlassian.com")
 
 

@@ -43,6 +43,18 @@ def configuration_mended(scene: Scene, digest: str) -> Owed:
     )
 
 
+def schedules_drift(scene: Scene, differences: Sequence[str], digest: str) -> Owed:
+    """Opsgenie's schedules would notify others than the rota says. Pages are not concerned: they name people."""
+    count = f"{len(differences)} difference{'s' * (len(differences) != 1)}"
+    title = f"Opsgenie's schedules are not as the rota says: {count}"
+    lines = [f"• {difference}" for difference in differences[:MOST_PROBLEMS]]
+    return _chat(scene, "schedules", f"drift:{digest}", title, lines)
+
+
+def schedules_agree(scene: Scene, digest: str) -> Owed:
+    return _chat(scene, "schedules", f"agree:{digest}", "Opsgenie's schedules are as the rota says again", [])
+
+
 def _about_channel(
     scene: Scene, channel: Channel, step: str, title: str, lines: Sequence[str], priority: str
 ) -> Owed:

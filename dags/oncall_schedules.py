@@ -1,0 +1,31 @@
+"""Makes Opsgenie's two schedules as the rota says, each morning, and reports in Slack what still differs.
+
+The schedules serve what Opsgenie does on its own, such as the alert of the heartbeat when all of Airflow is gone; our
+own pages name people and do not need them. Without the connection `opsgenie_api` the run is skipped and its log
+says what to add. By hand: `python -m oncall sync`.
+"""
+
+import datetime as dt
+
+from airflow.sdk import DAG, CronTriggerTimetable, task
+
+from oncall.glue.contract import zone
+
+with DAG(
+    "oncall_schedules",
+    schedule=CronTriggerTimetable("30 8 * * *", timezone=zone()),
+    doc_md=__doc__,
+    tags=["on-call"],
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "data-engineering"},
+):
+
+    @task(retries=2, retry_delay=dt.timedelta(minutes=5))
+    def sync() -> str:
+        """Sync, then compare."""
+        from oncall.glue.schedules import sync_and_compare
+
+        return sync_and_compare()
+
+    sync()

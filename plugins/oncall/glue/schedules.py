@@ -1,0 +1,72 @@
+"""The sync of the rota as Airflow runs it: makes Opsgenie's schedules as the rota says, and reports what differs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from oncall.adapters.opsgenie_schedules import NoSchedules, OpsgenieSchedules
+from oncall.config import Setup
+from oncall.core.errors import DeliveryFailed
+from oncall.core.incident import Plan
+from oncall.core.notice import schedules_agree, schedules_drift
+from oncall.core.wording import Links, Scene
+from oncall.glue.wiring import Wiring, current_setup, now_utc, send_once
+from oncall.ports import Store
+from oncall.schedule_sync import Schedules, drift, sync
+
+SAID = "schedules_drift"  # the digest of the differences that were said, "" when there is none
+
+
+def sync_and_compare() -> str:
+    """One sync, then a comparison whose outcome is said in Slack when it is another one than before.
+
+    Returns what was done in a line. Skips where there is no schedule API to talk to, saying what to add; raises
+    DeliveryFailed, after saying so, when Opsgenie did not take it.
+    """
+    wiring = Wiring()
+    store = wiring.store()
+    store.install()
+    setup, _ = current_setup(store)
+    try:
+        return synced(setup, OpsgenieSchedules.from_connection(), store, wiring.links, now_utc())
+    except NoSchedules as error:
+        raise AirflowSkipException(str(error)) from None
+    finally:
+        send_once(wiring, setup)
+
+
+def synced(setup: Setup, schedules: Schedules, store: Store, links: Links, at: dt.datetime) -> str:
+    """Sync and compare; what differs is owed to the chat once. Sends nothing to it itself."""
+    scene = Scene(setup.roster, links, at)
+    try:
+        done = sync(setup.roster, schedules, at)
+        differences = drift(setup.roster, schedules, at)
+    except NoSchedules:
+        raise
+    except DeliveryFailed as error:
+        _say(store, scene, (f"The sync failed: {error}",))
+        raise
+    _say(store, scene, differences)
+    calls = sum(each.create + len(each.put) + len(each.delete) for each in done)
+    return f"{calls} changes; {len(differences)} differences left"
+
+
+def _say(store: Store, scene: Scene, differences: Sequence[str]) -> None:
+    """A notice when the differences are others than those said last, and when they are gone."""
+    digest = hashlib.sha256("\n".join(differences).encode()).hexdigest()[:12] if differences else ""
+    said = store.recall(SAID) or ""
+    if digest == said:
+        return
+    when = f"{scene.at:%Y%m%d%H%M}"  # what was gone and comes back is said again
+    owed = (
+        schedules_drift(scene, differences, f"{digest}:{when}")
+        if digest
+        else schedules_agree(scene, f"{said}:{when}")
+    )
+    with store.deciding() as desk:
+        desk.record(Plan(owed=(owed,)), scene.at)
+    store.remember(SAID, digest)
