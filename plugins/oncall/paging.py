@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 import structlog
 
 from oncall.config import Setup
+from oncall.core.case import Case
 from oncall.core.decide import decide
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Facts, Publication
-from oncall.core.plan import Case, acknowledge, next_instant
+from oncall.core.ladder import acknowledge
+from oncall.core.plan import next_instant
 from oncall.core.promise import Pipeline, due_at, last_due, warn_at
 from oncall.core.verdict import Judged, judge
 from oncall.core.wording import Links, Scene

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from oncall.config import Setup
 from oncall.core import by_hand
 from oncall.core.by_hand import PAGE_STEP, Hand
+from oncall.core.case import Case
 from oncall.core.facts import Facts
 from oncall.core.incident import Incident, Plan
-from oncall.core.plan import Case, acknowledge
+from oncall.core.ladder import acknowledge
 from oncall.core.roster import Seat
 from oncall.core.rota import who_is_on_call
 from oncall.core.verdict import CAUSE_WORDS, Judged, Why

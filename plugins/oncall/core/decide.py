@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from oncall.core.case import Case
+from oncall.core.ending import stale
 from oncall.core.incident import RESOLVED_BY_HAND, Incident, Plan, key_of
-from oncall.core.plan import Case, plan, stale
+from oncall.core.plan import plan
 from oncall.core.verdict import Judged
 from oncall.core.wording import Scene
 

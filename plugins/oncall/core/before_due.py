@@ -1,0 +1,97 @@
+"""What an incident needs before the promise is broken: warnings, arrivals, the last chance, failures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from oncall.core.case import Case, both, chat, event, on_call, say
+from oncall.core.incident import Event, Owed, Plan
+from oncall.core.verdict import CAUSE_WORDS
+from oncall.core.wording import Scene, because, span, subject
+
+
+def warn(case: Case, scene: Scene) -> Plan | None:
+    """Upstream is late at the warning time, or the warehouse cannot be read: say it early."""
+    lead = case.lead
+    if lead is None or lead.verdict != "at_risk" or case.incident.warned or lead.why is None:
+        return None
+    if lead.why.cause not in ("upstream_late", "unknown") or lead.warn is None or scene.at < lead.warn:
+        return None
+    names = tuple(dict.fromkeys(n for m in case.missing if m.why for n in m.why.names)) or ("?",)
+    left = (
+        f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}"
+        if lead.due
+        else ""
+    )
+    title = f"{subject(case.missing)}: {CAUSE_WORDS[lead.why.cause]}, {left}"
+    if lead.why.cause == "upstream_late":
+        title = f"Upstream late: {', '.join(names)} — delays {subject(case.missing)}; {left}"
+    lines = [
+        lead.why.detail,
+        f"Delayed: {', '.join(m.pipeline.report for m in case.missing)}",
+        f"Time left: {left}",
+    ]
+    message = say(case, scene, "warning", title, lines, priority="P3", to=on_call(scene, "primary"))
+    incident = replace(case.incident, warned=names)
+    return Plan((incident,), both(message), event(case, scene, f"warned: {lead.why.detail}"))
+
+
+def arrived(case: Case, scene: Scene) -> Plan | None:
+    """A table that was warned about has come."""
+    late = {load.table for member in case.missing for load in member.facts.late_loads}
+    if not case.incident.warned or not case.missing or any(m.facts.blind for m in case.members):
+        return None
+    owed: list[Owed] = []
+    events: list[Event] = []
+    known = {load.table for member in case.members for load in member.facts.loads}
+    for name in case.incident.warned:
+        if name in known - late and ("chat", f"arrived:{name}") not in case.said:
+            title = f"{name} has arrived ({scene.clock(scene.at)}); {subject(case.missing)} can go on"
+            owed.append(chat(say(case, scene, f"arrived:{name}", title, [], section="")))
+            events += event(case, scene, f"{name} arrived")
+    return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
+
+
+def last_chance(case: Case, scene: Scene) -> Plan | None:
+    """From due minus the usual remaining time on, it will most likely be late: a human can still save it."""
+    lead = case.lead
+    if lead is None or lead.verdict != "at_risk" or lead.last_chance is None or scene.at < lead.last_chance:
+        return None
+    if ("pager", "last-chance") in case.said or not lead.due or not lead.why:
+        return None
+    left = span((lead.due - scene.at).total_seconds())
+    usual = span((lead.due - lead.last_chance).total_seconds())
+    title = f"At risk: {subject(case.missing)} — {CAUSE_WORDS[lead.why.cause]}, {left} left"
+    lines = [lead.why.detail, f"From here it usually takes {usual}; due at {scene.clock(lead.due)}."]
+    message = say(case, scene, "last-chance", title, lines, priority="P2", to=on_call(scene, "primary"))
+    return Plan(owed=both(message), events=event(case, scene, f"at risk: {because(lead.why)}"))
+
+
+def failure(case: Case, scene: Scene) -> Plan | None:
+    """A task failed for good or a check withheld the report, before the promise is broken (or without a promise)."""
+    lead = next((m for m in case.missing if m.why and m.why.cause in ("failed", "held")), None)
+    if lead is None or lead.why is None or lead.verdict == "broken":
+        return None
+    failed = [task for task in lead.facts.tasks if task.state == "failed"]
+    failure = f"{failed[-1].run_id}/{failed[-1].task_id}@{failed[-1].ended_at}" if failed else lead.why.detail
+    if failure == case.incident.failure:
+        return None
+    count = case.incident.failures + 1
+    title = f"{subject([lead])}: {CAUSE_WORDS[lead.why.cause]} — {lead.why.detail}"
+    lines = [lead.why.detail]
+    if lead.facts.publication:
+        lines.append(f"The report published at {scene.clock(lead.facts.publication.at)} still stands.")
+    elif lead.due:
+        lines.append(f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}.")
+    message = say(
+        case,
+        scene,
+        f"failed-{count}",
+        title,
+        lines,
+        priority="P2",
+        to=on_call(scene, "primary"),
+        about=(lead,),
+    )
+    incident = replace(case.incident, failure=failure, failures=count)
+    return Plan((incident,), both(message), event(case, scene, because(lead.why)))

@@ -1,0 +1,90 @@
+"""One incident and what it is about, and how a thing is said of it. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from oncall.core.incident import Channel, Event, Incident, Op, Owed
+from oncall.core.message import Message, Recipient
+from oncall.core.rota import who_is_on_call
+from oncall.core.verdict import Judged
+from oncall.core.wording import Scene, compose, span
+
+
+@dataclass(frozen=True)
+class Case:
+    """One incident that speaks (a leader) with all the promises it speaks for, and what was owed before.
+
+    `said` holds `(channel, step)` of everything owed so far, `aliases` the alerts that may be open on the far side.
+    """
+
+    incident: Incident
+    members: tuple[Judged, ...]
+    said: frozenset[tuple[str, str]] = frozenset()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[Judged, ...]:
+        return tuple(member for member in self.members if not member.done)
+
+    @property
+    def lead(self) -> Judged | None:
+        """The first that is missing: its cause is the one that is spoken of."""
+        return self.missing[0] if self.missing else None
+
+    @property
+    def spoken(self) -> bool:
+        return bool(self.said)
+
+
+def say(
+    case: Case,
+    scene: Scene,
+    step: str,
+    title: str,
+    lines: Iterable[str],
+    *,
+    priority: str = "P3",
+    to: Sequence[Recipient] = (),
+    about: Sequence[Judged] = (),
+    section: str | None = None,
+) -> Message:
+    members = tuple(about) or case.missing or case.members
+    why = members[0].why
+    cause = section if section is not None else (why.cause if why and to else "")
+    return compose(
+        scene, case.incident, step, title, members,
+        priority=priority, lines=tuple(lines), recipients=to, section=cause,
+    )  # fmt: skip
+
+
+def on_call(scene: Scene, seat: str) -> tuple[Recipient, ...]:
+    shift = who_is_on_call(scene.roster, scene.at)
+    person = {"primary": shift.primary, "secondary": shift.secondary, "manager": scene.roster.manager}[seat]
+    return (scene.roster.recipient(person),) if person else ()
+
+
+def person_named(scene: Scene, username: str) -> tuple[Recipient, ...]:
+    people = (scene.roster.recipient(each) for each in scene.roster.people)
+    return tuple(each for each in people if username and username in (each.name, each.opsgenie))
+
+
+def chat(message: Message, op: Op = "post") -> Owed:
+    return Owed(message.key, message.step, "chat", op, message)
+
+
+def both(message: Message) -> tuple[Owed, ...]:
+    channels: tuple[tuple[Channel, Op], ...] = (("pager", "page"), ("chat", "post"))
+    return tuple(
+        Owed(message.key, message.step, channel, op, message, message.alias if op == "page" else "")
+        for channel, op in channels
+    )
+
+
+def event(case: Case, scene: Scene, what: str) -> tuple[Event, ...]:
+    return (Event(case.incident.key, scene.at, what),)
+
+
+def how_late(member: Judged) -> str:
+    return f"{span(member.late_by.total_seconds())} late" if member.late_by else "in time"
