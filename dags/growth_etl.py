@@ -2,7 +2,8 @@
 
 from airflow.sdk import DAG, Asset
 
-from oncall.glue.contract import contract, dag_arguments, daily
+from oncall.glue.contract import contract
+from oncall.glue.dags import dag_arguments, daily
 from oncall.glue.reports import report_steps
 
 terms = contract("growth_etl")

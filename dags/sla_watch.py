@@ -6,7 +6,8 @@ promise, and together they page once. **Never pause this DAG**: paused, it has n
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, MultipleCronTriggerTimetable, task
 
-from oncall.glue.contract import due_crons, watched_dags, zone
+from oncall.glue.contract import watched_dags, zone
+from oncall.glue.dags import due_crons
 from oncall.glue.watcher import SlaWatch
 
 promises = Asset("oncall://promises", watchers=[AssetWatcher("sla_watch", SlaWatch())])

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from oncall.core.facts import TaskState
+from oncall.glue.contract import contract
 from oncall.glue.report_date import report_date
 from oncall.glue.wiring import Wiring, look_once, now_utc
 
@@ -52,8 +53,6 @@ def _note(context: Context, state: TaskState) -> None:
 
 
 def _write(context: Context, state: TaskState) -> None:
-    from oncall.glue.contract import contract  # a DAG's contract names these callbacks
-
     ti = context["ti"]
     date = report_date(context, contract(ti.dag_id).zone)
     error = context.get("exception") if state in ("failed", "up_for_retry") else None

@@ -6,7 +6,6 @@ reports that the pager watches. What cannot be read falls back, and the DAG's do
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,21 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.sdk import CronPartitionTimetable
 
 from oncall.config import include_dir
 from oncall.core.errors import Problem
 from oncall.core.promise import Promise
-from oncall.glue.callbacks import CALLBACKS
-from oncall.glue.deadline import promise_deadline
+from oncall.core.roster import Handoff
 from oncall.reading import roster_file
 from oncall.reading.roster_file import read_roster
 from oncall.reading.runbook_file import read_runbook
 
 FALLBACK_SCHEDULE = "0 2 * * *"
 FALLBACK_ZONE = pendulum.FixedTimezone(7 * 3600)
-# Backfills may go back to here; scheduled runs start with the newest date (no catch-up).
-FIRST_DAY = pendulum.datetime(2025, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -73,35 +68,6 @@ def _contract(dag_id: str, folder: Path) -> Contract:
     )
 
 
-def daily(terms: Contract) -> CronPartitionTimetable:
-    """Once a day at the contract's schedule, for the business day before: the report date is the partition key."""
-    return CronPartitionTimetable(terms.schedule, timezone=terms.zone, run_offset=-1, key_format="%Y-%m-%d")
-
-
-def dag_arguments(terms: Contract) -> dict[str, Any]:
-    """What every pipeline's DAG has in common. Owners are people to ask, not people to page."""
-    return {
-        "dag_id": terms.dag_id,
-        "dag_display_name": terms.title,
-        "description": terms.purpose,
-        "doc_md": terms.doc,
-        "tags": {"investor report" if terms.promise else "experiments", *terms.owners},
-        "start_date": FIRST_DAY,
-        # A fresh or late scheduler runs the newest date at once; older gaps are for `airflow backfill create`.
-        "catchup": False,
-        # Runs of different dates touch no common rows. An old run that waits for its upstream must not keep
-        # tonight's from starting; backfills bring a limit of their own.
-        "max_active_runs": 16,
-        "default_args": {
-            "owner": terms.owners[0] if terms.owners else "data-engineering",
-            "retries": 2,
-            "retry_delay": dt.timedelta(minutes=1),
-            **CALLBACKS,
-        },
-        **({"deadline": promise_deadline(terms.promise, terms.zone)} if terms.promise else {}),
-    }
-
-
 def watched_dags() -> list[str]:
     """The DAGs that have a runbook."""
     return sorted(path.stem for path in (include_dir() / "runbooks").glob("*.md"))
@@ -112,10 +78,11 @@ def zone() -> Any:
     return contract(watched_dags()[0]).zone if watched_dags() else FALLBACK_ZONE
 
 
-def due_crons() -> list[str]:
-    """A cron expression for each due time, so that a worker looks just then."""
-    promises = (contract(dag_id).promise for dag_id in watched_dags())
-    return sorted({f"{each.due.minute} {each.due.hour} * * *" for each in promises if each})
+def handoff_cron() -> str:
+    """A cron expression for the roster's handoff, in its zone."""
+    roster = read_roster(_text(include_dir() / roster_file.FILE)).roster
+    handoff = roster.handoff if roster else Handoff()
+    return f"{handoff.at.minute} {handoff.at.hour} * * {(handoff.weekday + 1) % 7}"  # cron's week begins on Sunday
 
 
 def _doc(body: str, problems: Sequence[Problem]) -> str:

@@ -1,0 +1,56 @@
+"""What DAG files are made with: schedules and arguments that follow from a pipeline's contract."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pendulum
+from airflow.sdk import CronPartitionTimetable
+
+from oncall.glue.callbacks import CALLBACKS
+from oncall.glue.contract import Contract, contract, watched_dags
+from oncall.glue.deadline import promise_deadline
+
+# Backfills may go back to here; scheduled runs start with the newest date (no catch-up).
+FIRST_DAY = pendulum.datetime(2025, 1, 1)
+
+
+def daily(terms: Contract) -> CronPartitionTimetable:
+    """Once a day at the contract's schedule, for the business day before: the report date is the partition key."""
+    return CronPartitionTimetable(terms.schedule, timezone=terms.zone, run_offset=-1, key_format="%Y-%m-%d")
+
+
+def dag_arguments(terms: Contract) -> dict[str, Any]:
+    """What every pipeline's DAG has in common. Owners are people to ask, not people to page."""
+    return {
+        "dag_id": terms.dag_id,
+        "dag_display_name": terms.title,
+        "description": terms.purpose,
+        "doc_md": terms.doc,
+        "tags": {"investor report" if terms.promise else "experiments", *terms.owners},
+        "start_date": FIRST_DAY,
+        # A fresh or late scheduler runs the newest date at once; older gaps are for `airflow backfill create`.
+        "catchup": False,
+        # Runs of different dates touch no common rows. An old run that waits for its upstream must not keep
+        # tonight's from starting; backfills bring a limit of their own.
+        "max_active_runs": 16,
+        "default_args": {
+            "owner": terms.owners[0] if terms.owners else "data-engineering",
+            "retries": 2,
+            "retry_delay": dt.timedelta(minutes=1),
+            **CALLBACKS,
+        },
+        **({"deadline": promise_deadline(terms.promise, terms.zone)} if terms.promise else {}),
+    }
+
+
+def due_crons() -> list[str]:
+    """A cron expression for each due time, so that a worker looks just then (a cron has no seconds: rounded up)."""
+    promises = (contract(dag_id).promise for dag_id in watched_dags())
+    return sorted({_cron(each.due) for each in promises if each})
+
+
+def _cron(clock: dt.time) -> str:
+    minutes = clock.hour * 60 + clock.minute + (clock.second > 0)
+    return f"{minutes % 60} {minutes // 60 % 24} * * *"
