@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,10 @@ class Slack:
             message,
             lambda client, said: client.chat_update(channel=posted.channel_id, ts=posted.ts, **said),
         )
+
+    def set_group(self, group: str, members: Sequence[str]) -> None:
+        """Make these member ids all the members of a user group. Needs the scope `usergroups:write`."""
+        self._call(lambda client: client.usergroups_users_update(usergroup=group, users=list(members)))
 
     def find(
         self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None

@@ -1,0 +1,113 @@
+"""Sends a test page through the whole chain (outbox, pager, chat) and measures it. The words are `core.drill`'s."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from oncall.core.drill import Took, drill_page, holder, over, owe, report
+from oncall.core.errors import OncallError
+from oncall.core.message import Message
+from oncall.core.wording import Scene
+from oncall.glue.wiring import Outside, Wiring, now_utc, send_once
+from oncall.ports import Delivery
+
+log = structlog.get_logger(__name__)
+
+TAKEN_WITHIN_S = 60.0
+GLANCE_S = 0.25
+ASK_S = 3.0
+
+
+class NotReached(OncallError):
+    """A test page did not reach the person; the message says how far it came."""
+
+
+def run_drill(params: Mapping[str, Any]) -> list[str]:
+    """A marked test page as the form of the DAG `oncall_drill` asks for it; how it went. Raises NotReached."""
+    wiring = Wiring()
+    wiring.store().install()
+    outside = wiring.outside()
+    scene = Scene(outside.setup.roster, outside.links, now_utc())
+    pipeline, seat = outside.setup.pipelines[params["pipeline"]], params["who"]
+    person = holder(scene, seat)
+    if person is None or not person.opsgenie:
+        raise NotReached(
+            f"the {seat} cannot be paged: {person.name if person else 'nobody'} has no Opsgenie name"
+        )
+    key = f"drill-page:{scene.at:%Y%m%dT%H%M%S}:{pipeline.dag_id}"
+    message = drill_page(scene, key, pipeline, params["cause"], seat, person, params["priority"])
+    return send_test_page(wiring, outside, message, float(params["wait_minutes"]) * 60)
+
+
+def send_test_page(wiring: Wiring, outside: Outside, message: Message, wait_s: float) -> list[str]:
+    """Owe it, send it, wait up to `wait_s` seconds for the tap, close it, say in its thread how it went.
+
+    Where the pager does not show its alerts, nobody waits. Raises NotReached when the pager never took it.
+    """
+    owed_at = now_utc()
+    with outside.store.deciding() as desk:
+        desk.record(owe(message), owed_at)
+    took = _taken(wiring, outside, message, owed_at)
+    waited = wait_s if took.processed is not None and outside.pager.capabilities.reads_alerts else 0.0
+    if waited:
+        took = _tapped(outside, message, took, owed_at, waited)
+    with outside.store.deciding() as desk:
+        desk.record(over(message, took, waited), now_utc())
+    send_once(wiring, outside.setup)
+    lines = list(report(message, took, waited))
+    for line in lines:
+        log.info("oncall.test_page", key=message.key, said=line)
+    if took.processed is None:
+        raise NotReached("; ".join(lines))
+    return lines
+
+
+def _taken(wiring: Wiring, outside: Outside, message: Message, owed_at: dt.datetime) -> Took:
+    """Send, and watch the outbox until both channels have it. The watcher may be quicker: that is as good."""
+    for channel in (wiring.pager, wiring.chat):
+        channel.prepare()  # reads its Airflow connection here: the sender's thread may not ask Airflow
+    sender = threading.Thread(target=send_once, args=(wiring, outside.setup), daemon=True)
+    sender.start()
+    took, until = Took(), time.monotonic() + TAKEN_WITHIN_S
+    while True:
+        with outside.store.deciding() as desk:
+            said = desk.said([message.key])[message.key]
+        took = _as_seen(took, [one for one in said if one.step == message.step], owed_at)
+        if (took.processed is not None and took.posted is not None) or time.monotonic() > until:
+            return took
+        time.sleep(GLANCE_S)
+
+
+def _as_seen(took: Took, said: Sequence[Delivery], owed_at: dt.datetime) -> Took:
+    for one in said:
+        after = ((one.done_at or now_utc()) - owed_at).total_seconds()
+        if one.channel == "chat" and one.state == "done" and took.posted is None:
+            took = replace(took, posted=after)
+        if one.channel == "pager" and one.state in ("accepted", "done") and took.accepted is None:
+            took = replace(took, accepted=after)
+        if one.channel == "pager" and one.state == "done" and took.processed is None:
+            took = replace(took, processed=after)
+    return replace(took, trouble="; ".join(one.error for one in said if one.error and one.state != "done"))
+
+
+def _tapped(outside: Outside, message: Message, took: Took, owed_at: dt.datetime, wait_s: float) -> Took:
+    """Ask the pager until the person has acknowledged, or closed it."""
+    until = time.monotonic() + wait_s
+    while time.monotonic() < until:
+        try:
+            state = outside.pager.alert_state(message.alias)
+        except OncallError as error:
+            state, took = None, replace(took, trouble=str(error))
+        if state is not None and (state.acknowledged or not state.open):
+            return replace(
+                took, acknowledged=(now_utc() - owed_at).total_seconds(), by=state.owner, trouble=""
+            )
+        time.sleep(min(ASK_S, max(0.1, until - time.monotonic())))
+    return took

@@ -1,0 +1,138 @@
+"""The handoff, wired: reads the ended week, sets the Slack user group, says the note, tries the new primary's phone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+import pendulum
+import structlog
+
+from oncall.core.attainment import Day, days
+from oncall.core.errors import OncallError, Unreadable
+from oncall.core.handoff import Paged, PastWeek, last_week, note, reach_page
+from oncall.core.incident import Owed, Plan
+from oncall.core.promise import last_due
+from oncall.core.rota import who_is_on_call
+from oncall.core.weeks import week_beginning
+from oncall.core.wording import Scene
+from oncall.glue.drill import send_test_page
+from oncall.glue.wiring import Outside, Wiring, now_utc, send_once
+from oncall.past import Record
+
+log = structlog.get_logger(__name__)
+
+TAP_WITHIN_S = 600.0
+MOST_INCIDENTS = 500
+EARLIER = dt.timedelta(weeks=2)  # an incident opened so long before the week may have paged in it
+KNOWN_SINCE = dt.timedelta(days=60)  # a report published in this time before was promised already
+DATES = 9  # report dates to look at for the seven or eight that fell due in a week
+
+
+def hand_over(at: dt.datetime | None = None) -> str:
+    """Say the note of the last handoff, once; what was done, in words. Safe to run again.
+
+    A handoff from before anybody watched is left alone: a new installation has nothing to hand over.
+    """
+    wiring = Wiring()
+    wiring.store().install()
+    outside, now = wiring.outside(), at or now_utc()
+    boundary = last_handoff(outside, now)
+    if boundary is None:
+        return "nothing to hand over: nobody watched before the last handoff"
+    trouble = _set_group(outside, now)
+    scene = Scene(outside.setup.roster, outside.links, now)
+    message = note(scene, boundary, _past_week(wiring, outside, boundary, trouble))
+    with outside.store.deciding() as desk:
+        desk.record(Plan(owed=(Owed(message.key, message.step, "chat", "post", message),)), now)
+    send_once(wiring, outside.setup)
+    return message.title
+
+
+def try_primary(at: dt.datetime | None = None, wait_s: float = TAP_WITHIN_S) -> list[str]:
+    """A test page to the new primary, once for each handoff; how it went. Raises NotReached."""
+    wiring = Wiring()
+    wiring.store().install()
+    outside, now = wiring.outside(), at or now_utc()
+    boundary = last_handoff(outside, now)
+    message = reach_page(Scene(outside.setup.roster, outside.links, now), boundary) if boundary else None
+    if message is None:
+        return ["nobody to try: no handoff to speak of, or the new primary has no Opsgenie name"]
+    with outside.store.deciding() as desk:
+        if any(one.step == message.step for one in desk.said([message.key])[message.key]):
+            return ["the new primary was tried already"]
+    return send_test_page(wiring, outside, message, wait_s)
+
+
+def last_handoff(outside: Outside, at: dt.datetime) -> pendulum.DateTime | None:
+    """The last handoff at or before `at`, unless it was before anybody watched or before the rota begins."""
+    roster = outside.setup.roster
+    since = outside.store.recall("watching_since")
+    if at < roster.starts or since is None:
+        return None
+    boundary = roster.day_starts(week_beginning(roster, at))
+    return boundary if boundary >= dt.datetime.fromisoformat(since) else None
+
+
+def _set_group(outside: Outside, at: dt.datetime) -> tuple[str, ...]:
+    """The Slack user group becomes whoever is on call now; what went wrong with that, in words."""
+    roster = outside.setup.roster
+    if not roster.slack_usergroup:
+        return ()
+    shift = who_is_on_call(roster, at)
+    people = [roster.recipient(person) for person in (shift.primary, shift.secondary) if person]
+    members = [person.slack for person in people if person.slack]
+    try:
+        if members:
+            outside.chat.set_group(roster.slack_usergroup, members)
+            return ()
+        reason = "nobody on call has a Slack id in roster.yaml"
+    except OncallError as error:
+        reason = str(error)
+    log.warning("oncall.usergroup_not_set", reason=reason)
+    return (f"The Slack user group {roster.slack_usergroup} still has its old members: {reason}",)
+
+
+def _past_week(
+    wiring: Wiring, outside: Outside, boundary: pendulum.DateTime, trouble: tuple[str, ...]
+) -> PastWeek:
+    """What the store and the warehouse say of it. A warehouse that cannot be read is said in the note."""
+    began = last_week(outside.setup.roster, boundary)
+    records = wiring.history().records(began - EARLIER, MOST_INCIDENTS)
+    real = [record for record in records if not record.incident.drill]
+    promises: dict[str, tuple[Day, ...]] | None = None
+    try:
+        promises = _promises(wiring, outside, began, boundary)
+    except Unreadable as error:
+        trouble = (*trouble, str(error))
+    return PastWeek(
+        incidents=tuple(r.incident for r in real if r.incident.open and not r.incident.leader),
+        promises=promises,
+        pages=tuple(_pages(real, began, boundary)),
+        trouble=trouble,
+    )
+
+
+def _promises(
+    wiring: Wiring, outside: Outside, began: dt.datetime, boundary: dt.datetime
+) -> dict[str, tuple[Day, ...]]:
+    """By report title, the report dates that fell due in the week, as they stood at its end."""
+    pipelines = [pipeline for pipeline in outside.setup.pipelines.values() if pipeline.promise]
+    published = wiring.publications().published(
+        [pipeline.report for pipeline in pipelines], (began - KNOWN_SINCE).date()
+    )
+    week, tz = {}, outside.setup.roster.tz
+    for pipeline in pipelines:
+        assert pipeline.promise is not None
+        last = last_due(pipeline.promise, boundary, tz)
+        seen = days(pipeline.promise, published[pipeline.report], last, DATES, boundary, tz)
+        week[pipeline.title] = tuple(each for each in seen if began <= each.due < boundary)
+    return week
+
+
+def _pages(records: Sequence[Record], began: dt.datetime, boundary: dt.datetime) -> Iterator[Paged]:
+    """Alerts that the pager took in the week, oldest first."""
+    told = [one for record in records for one in record.told if one.op == "page" and one.done_at]
+    for one in sorted(told, key=lambda each: each.done_at or each.owed_at):
+        if one.state == "done" and one.done_at and began <= one.done_at < boundary:
+            yield Paged(one.done_at, one.people)

@@ -1,0 +1,83 @@
+"""The words of a test page, and the report on it."""
+
+from __future__ import annotations
+
+import pytest
+from rosters import instant, team
+
+from oncall.core.drill import Took, drill_page, holder, over, owe, report
+from oncall.core.message import Message, Recipient
+from oncall.core.promise import Pipeline, Team
+from oncall.core.runbook import SECTIONS, Runbook
+from oncall.core.verdict import CAUSE_WORDS
+from oncall.core.wording import Links, Scene
+
+SCENE = Scene(team(), Links("http://airflow.test"), instant("2025-12-30 12:00"))
+PIPELINE = Pipeline(
+    "growth_etl", "Growth ETL", "", "investor.daily_growth", None, (), Team("SWE", "#swe"), "Investors", "C", "D",
+    None, Runbook("growth_etl", "Growth ETL", "", {key: f"steps for {key}" for key in SECTIONS}),
+)  # fmt: skip
+BEA = Recipient("B", "B@example.com", "UB")
+
+
+def a_page(cause: str = "stuck") -> Message:
+    return drill_page(SCENE, "drill-page:1:growth_etl", PIPELINE, cause, "secondary", BEA, "P3")
+
+
+@pytest.mark.parametrize(("seat", "person"), [("primary", "A"), ("secondary", "B"), ("manager", "M")])
+def test_the_page_goes_to_whoever_holds_the_seat_now(seat: str, person: str) -> None:
+    """Resolved like any page."""
+    found = holder(SCENE, seat)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.name == person
+
+
+@pytest.mark.parametrize("cause", CAUSE_WORDS)
+def test_the_page_carries_the_runbooks_steps_and_the_mark(cause: str) -> None:
+    """For every cause there is."""
+    page = a_page(cause)
+    assert page.title.startswith("[DRILL] Growth ETL: ")
+    assert page.title.endswith("for B (secondary)")
+    assert page.steps == f"steps for {cause}"
+    assert "DRILL" in page.tags
+    assert page.summary.startswith("This is a drill. Nothing is wrong.")
+
+
+def test_it_is_owed_to_both_channels_and_closed_on_the_pager() -> None:
+    """Closing names the alias that was paged; the chat hears how it went in the same thread."""
+    page = a_page()
+    assert [(o.channel, o.op) for o in owe(page).owed] == [("pager", "page"), ("chat", "post")]
+    end = over(page, Took(processed=1.0), 0)
+    assert [(o.channel, o.op, o.alias) for o in end.owed] == [
+        ("pager", "close", page.alias),
+        ("chat", "post", ""),
+    ]
+    assert {o.key for o in end.owed} == {page.key} == set(end.cancelled)
+
+
+@pytest.mark.parametrize(
+    ("took", "waited", "first"),
+    [
+        (Took(0.4, 0.9, 0.3, 42.0, "b@example.com"), 300, "b@example.com acknowledged after 42 seconds"),
+        (Took(0.4, 0.9, 0.3), 300, "B did not acknowledge within 5 minutes"),
+        (Took(0.4, 0.9, 0.3), 0, "the pager has it for B"),
+        (Took(posted=0.3, trouble="Opsgenie: refused"), 0, "it did NOT reach B: Opsgenie: refused"),
+        (Took(posted=0.3), 0, "it did NOT reach B: the pager has not taken it"),
+    ],
+)
+def test_the_report_begins_with_whether_the_person_was_reached(took: Took, waited: int, first: str) -> None:
+    """Then each part with its seconds."""
+    assert next(report(a_page(), took, waited)) == first
+
+
+def test_the_report_tells_each_part() -> None:
+    """What has not happened is said so, and what a far side said against it."""
+    took = Took(0.42, None, 0.3, trouble="Slack: late")
+    assert list(report(a_page(), took, 0))[1:] == [
+        "pager: accepted after 0.4 s, processed after …, not yet",
+        "chat: posted after 0.3 s",
+    ]
+    assert list(report(a_page(), Took(0.4, 0.9, None, trouble="Slack: down"), 0))[2:] == [
+        "chat: posted after …, not yet",
+        "Slack: down",
+    ]

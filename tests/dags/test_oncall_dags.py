@@ -1,0 +1,78 @@
+"""The DAGs for people: the form of a test page, and the handoff at the roster's time."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from oncall.config import include_dir, load
+from oncall.core.verdict import CAUSE_WORDS
+from sandbox.business_day import ZONE
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from tests.dags.conftest import Parse
+
+
+@pytest.fixture
+def dags(parse: Parse) -> dict[str, DAG]:
+    bag = parse()
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def test_the_drill_has_a_form_and_no_schedule(dags: dict[str, DAG]) -> None:
+    """Every pipeline and every cause can be chosen; what is filled in at first can be sent as it is."""
+    dag = dags["oncall_drill"]
+    assert dag.schedule is None
+    schema = {name: dag.params.get_param(name).schema for name in dag.params}
+    assert set(schema["pipeline"]["enum"]) == set(load(include_dir()).pipelines)
+    assert set(schema["cause"]["enum"]) == set(CAUSE_WORDS) == set(schema["cause"]["values_display"])
+    assert schema["who"]["enum"] == ["primary", "secondary", "manager"]
+    dag.params.validate()
+    assert [task.retries for task in dag.tasks] == [0]
+
+
+def test_the_handoff_runs_at_the_rosters_handoff(dags: dict[str, DAG]) -> None:
+    """Mondays at nine on the roster's clock; only the newest one missed is made up for; the page after the note."""
+    dag = dags["oncall_handoff"]
+    assert dag.timetable.expression == "0 9 * * 1"
+    assert dag.timetable.timezone.utcoffset(None) == ZONE.utcoffset(None)
+    assert not dag.catchup
+    assert dag.max_active_runs == 1
+    assert [task.task_id for task in dag.topological_sort()] == ["tell", "try_the_new_primary"]
+
+
+@pytest.mark.parametrize(
+    ("handoff", "starts", "cron"),
+    [
+        ('{day: sunday, at: "18:30"}', "2025-12-28", "30 18 * * 0"),
+        ('{day: friday, at: "00:00"}', "2025-12-26", "0 0 * * 5"),
+    ],
+)
+def test_another_roster_has_another_handoff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parse: Parse, handoff: str, starts: str, cron: str
+) -> None:
+    """The schedule follows the file."""
+    shutil.copytree(include_dir(), tmp_path / "include")
+    roster = tmp_path / "include/roster.yaml"
+    text = roster.read_text().replace('{day: monday, at: "09:00"}', handoff)
+    roster.write_text(text.replace("starts: 2025-12-29", f"starts: {starts}"))
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path / "include"))
+    assert parse().dags["oncall_handoff"].timetable.expression == cron
+
+
+@pytest.mark.parametrize("dag_id", ["oncall_drill", "oncall_handoff"])
+def test_policies(dags: dict[str, DAG], dag_id: str) -> None:
+    """Documented, tagged, owned, and Airflow can store it."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = dags[dag_id]
+    assert dag.doc_md
+    assert dag.tags == {"on-call"}
+    assert {task.owner for task in dag.tasks} == {"data-engineering"}
+    assert DagSerialization.to_dict(dag)["dag"]["dag_id"] == dag_id

@@ -1,0 +1,152 @@
+"""The handoff and a test page on real databases and a real inbox: said once, to the right people, and closed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from oncall.adapters.history import History
+from oncall.core.errors import Rejected
+from oncall.core.handoff import key_of_handoff
+from oncall.core.incident import Incident, Plan
+from oncall.core.rota import who_is_on_call
+from oncall.core.weeks import week_beginning
+from oncall.glue.wiring import Wiring
+
+if TYPE_CHECKING:
+    from tests.glue.conftest import Site
+
+PARAMS = {"pipeline": "growth_etl", "cause": "stuck", "who": "secondary", "priority": "P2", "wait_minutes": 0}
+
+
+@pytest.fixture
+def wiring(site: Site) -> Wiring:
+    """What the modules under test make for themselves, too."""
+    site.inbox.settings(processing_delay=0)
+    wiring = Wiring()
+    wiring.store().install()
+    return wiring
+
+
+@pytest.fixture
+def boundary(wiring: Wiring) -> dt.datetime:
+    """The last handoff, with somebody watching since the week before."""
+    setup = wiring.outside().setup
+    at = setup.roster.day_starts(week_beginning(setup.roster, dt.datetime.now(dt.UTC)))
+    wiring.store().remember("watching_since", (at - dt.timedelta(days=8)).isoformat())
+    return at
+
+
+def test_the_handoff_is_said_once_and_sets_the_group(
+    site: Site, wiring: Wiring, boundary: dt.datetime
+) -> None:
+    """Run twice, as after a restart: one note with the new pair, the group's members are the pair."""
+    from oncall.glue.handoff import hand_over
+
+    roster = wiring.outside().setup.roster
+    open_one = Incident("growth_etl:2026-11-22", "growth_etl", boundary.date(), boundary, due=boundary)
+    drill = Incident("drill-x:growth_etl:2026-11-22", "growth_etl", boundary.date(), boundary, drill="x")
+    with wiring.store().deciding() as desk:
+        desk.record(Plan((open_one, drill)), boundary)
+    now = who_is_on_call(roster, boundary)
+    for _ in range(2):
+        assert hand_over().startswith(f"Handoff: {now.primary}, then {now.secondary}")
+    [note] = site.inbox.messages()
+    assert note.thread_ts is None
+    assert note.metadata["event_payload"]["key"] == key_of_handoff(boundary)
+    said = str(note.blocks)
+    assert "growth_etl of " in said
+    assert said.count("nobody has it") == 1
+    assert "Profit ETL: 0 kept" in said
+    members = [roster.recipient(person).slack for person in (now.primary, now.secondary) if person]
+    [group] = site.inbox.state()["usergroups"]
+    assert group["users"] == members
+    assert all(f"<@{member}>" in note.text for member in members)
+
+
+def test_a_group_that_cannot_be_set_is_said_in_the_note(
+    site: Site, wiring: Wiring, boundary: dt.datetime
+) -> None:
+    """A missing scope does not silence the handoff."""
+    from oncall.glue.handoff import hand_over
+
+    path = site.include / "roster.yaml"
+    path.write_text(path.read_text().replace("S0DEONCALL", "S0NOBODY"))
+    with pytest.raises(Rejected):
+        wiring.chat.set_group("S0NOBODY", ["U0DE001"])
+    hand_over()
+    [note] = site.inbox.messages()
+    assert "user group S0NOBODY still has its old members" in str(note.blocks)
+
+
+def test_a_new_installation_hands_nothing_over(site: Site, wiring: Wiring, boundary: dt.datetime) -> None:
+    """Nobody watched before the last handoff: no note, no page."""
+    from oncall.glue.handoff import hand_over, try_primary
+
+    wiring.store().remember("watching_since", (boundary + dt.timedelta(seconds=1)).isoformat())
+    assert hand_over().startswith("nothing to hand over")
+    assert try_primary(wait_s=0)[0].startswith("nobody to try")
+    assert (site.inbox.messages(), site.inbox.alerts()) == ([], [])
+
+
+def test_the_new_primary_is_tried_once(site: Site, wiring: Wiring, boundary: dt.datetime) -> None:
+    """A P5 that waits for the tap, closes by itself, and says in the handoff's thread how it went."""
+    from oncall.glue.handoff import hand_over, try_primary
+
+    hand_over()
+
+    def tap() -> None:
+        while not (alerts := site.inbox.alerts()):
+            time.sleep(0.1)
+        site.inbox.acknowledge(alerts[0], user=alerts[0].recipients[0])
+
+    person = threading.Thread(target=tap, daemon=True)
+    person.start()
+    lines = try_primary(wait_s=30)
+    [alert] = site.inbox.alerts()
+    assert lines[0].startswith(f"{alert.recipients[0]} acknowledged after ")
+    assert (alert.priority, alert.open) == ("P5", False)
+    note, page, over = site.inbox.messages()
+    assert page.thread_ts == over.thread_ts == note.ts
+    assert "Test page over" in over.text
+    assert try_primary(wait_s=0) == ["the new primary was tried already"]
+    assert len(site.inbox.alerts()) == 1
+
+
+def test_a_drill_pages_the_chosen_person_and_reports(site: Site, wiring: Wiring) -> None:
+    """Through the whole chain; no incident is left, the alert is closed, the thread has both words."""
+    from oncall.glue.drill import run_drill
+
+    lines = run_drill(PARAMS)
+    roster = wiring.outside().setup.roster
+    secondary = who_is_on_call(roster, dt.datetime.now(dt.UTC)).secondary
+    assert secondary is not None
+    [alert] = site.inbox.alerts()
+    assert alert.recipients == [roster.recipient(secondary).opsgenie]
+    assert (alert.priority, alert.open) == ("P2", False)
+    assert alert.message.startswith("[DRILL] Growth ETL: test page as if stuck")
+    assert lines[0] == f"the pager has it for {secondary}"
+    assert lines[1].startswith("pager: accepted after ")
+    assert "not yet" not in " ".join(lines)
+    page, over = site.inbox.messages()
+    assert over.thread_ts == page.ts
+    assert site.inbox.calls(unexpected=True) == []
+    assert History(wiring._oncall_db).records(dt.datetime.min.replace(tzinfo=dt.UTC), 10) == []
+
+
+def test_a_drill_that_reaches_nobody_fails_and_says_so(
+    site: Site, wiring: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task is red; Slack tells the reason."""
+    from oncall.glue import drill
+
+    monkeypatch.setattr(drill, "TAKEN_WITHIN_S", 1.0)
+    site.inbox.fail("opsgenie", "create", status=422)
+    with pytest.raises(drill.NotReached, match="did NOT reach"):
+        drill.run_drill(PARAMS)
+    assert site.inbox.alerts() == []
+    assert "did NOT reach" in site.inbox.messages()[-1].text
