@@ -1,4 +1,4 @@
-"""The words of a test page: a real page for one person, marked DRILL, about nothing. Pure: the scene has the instant."""
+"""The words of a test page: a real page for one person, marked DRILL, about nothing. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
