@@ -38,18 +38,24 @@ LAPTOP = {
 }
 
 
+REAL_CHANNELS = ("AIRFLOW_CONN_OPSGENIE_DEFAULT", "AIRFLOW_CONN_SLACK_API_DEFAULT")
+
+
 def environment(stack: Stack, server: Server) -> dict[str, str]:
     """The whole environment of the stack's processes: this process's own one without its Airflow settings, plus ours.
 
-    The secrets are drawn once per run folder and kept there, readable by their owner only.
+    The secrets are drawn once per run folder and kept there, readable by their owner only. Whoever sets one of
+    REAL_CHANNELS speaks to the real Opsgenie or Slack instead of the inbox.
     """
+    real = {name: os.environ[name] for name in REAL_CHANNELS if os.environ.get(name)}
     mine = {
         name: value
         for name, value in os.environ.items()
         # Airflow is thousands of modules: without their bytecode every start costs seconds more.
         if not name.startswith(("AIRFLOW_", "ONCALL_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
-    return mine | LAPTOP | _airflow(stack, server) | _connections(stack, server) | _secrets(stack.run_dir)
+    ours = LAPTOP | _airflow(stack, server) | _connections(stack, server) | _secrets(stack.run_dir)
+    return mine | ours | real
 
 
 def _airflow(stack: Stack, server: Server) -> dict[str, str]:
@@ -61,7 +67,7 @@ def _airflow(stack: Stack, server: Server) -> dict[str, str]:
         "ONCALL_INBOX_PORT": str(stack.inbox_port),
         "WAREHOUSE_URI": server.uri("warehouse"),
         "AIRFLOW_HOME": str(stack.run_dir / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(stack.dags_dir),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{stack.airflow_url}/execution/",
         "AIRFLOW__API__BASE_URL": stack.airflow_url,
@@ -73,7 +79,7 @@ def _airflow(stack: Stack, server: Server) -> dict[str, str]:
 
 
 def _connections(stack: Stack, server: Server) -> dict[str, str]:
-    """The four connections, as JSON. Production keeps them in its secrets backend or in Airflow's database."""
+    """The connections, as JSON. Production keeps them in its secrets backend or in Airflow's database."""
 
     def postgres(database: str) -> dict[str, object]:
         return {
@@ -91,6 +97,11 @@ def _connections(stack: Stack, server: Server) -> dict[str, str]:
             "conn_type": "opsgenie",
             "host": f"{stack.inbox_url}/opsgenie",
             "password": keys.opsgenie,
+        },
+        "OPSGENIE_API": {
+            "conn_type": "generic",
+            "host": f"{stack.inbox_url}/opsgenie",
+            "password": keys.opsgenie_account,
         },
         "SLACK_API_DEFAULT": {
             "conn_type": "slack",
