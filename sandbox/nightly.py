@@ -56,6 +56,9 @@ def load(conn: connection, table_days: list[tuple[dt.date, str]], now: dt.dateti
         at = usual if now is None or now - usual < ON_TIME else now
         (done,) = load_day(conn, day, [table], loaded_at=at)
         print(f"{done.loaded_at.isoformat()} {table} of {day}: {done.row_count:,} rows", flush=True)
+    with conn, conn.cursor() as cursor:
+        for table in sorted({table for _, table in table_days}):
+            cursor.execute(f"analyze master.{table}")  # the nightly SQL plans by it; autovacuum comes too late
 
 
 def main() -> None:
