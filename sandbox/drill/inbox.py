@@ -16,8 +16,10 @@ class Received:
     alerts: tuple[Alert, ...] = ()
     messages: tuple[SlackMessage, ...] = ()
 
-    def page(self, step: str) -> Alert | None:
-        return next((alert for alert in self.alerts if alert.alias.endswith(f":{step}")), None)
+    @property
+    def page(self) -> Alert | None:
+        """The first page for the broken promise; warnings are none."""
+        return next((alert for alert in self.alerts if step_of(alert).startswith("page-")), None)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Inbox:
             f"{self.url}/_control/alerts/{alert.id}/acknowledge", json={"user": user}, timeout=10
         )
         answer.raise_for_status()
+
+
+def step_of(alert: Alert) -> str:
+    """Which step of its incident this alert is."""
+    return alert.alias.rpartition(":")[2]
 
 
 def _payload(message: SlackMessage) -> dict[str, str]:

@@ -10,10 +10,10 @@ from oncall.core.rota import who_is_on_call
 from oncall.core.wording import Links
 from sandbox.drill.book import Book
 from sandbox.drill.course import Course, clean_up
-from sandbox.drill.day import REPORT, Warehouse
+from sandbox.drill.day import DAG_ID, REPORT, Warehouse
 from sandbox.drill.inbox import Inbox
 from sandbox.drill.scenarios import SCENARIOS
-from sandbox.drill.summary import PAGE, Instants, posted_at, summary
+from sandbox.drill.summary import Instants, posted_at, summary
 from sandbox.drill.telling import Telling
 from sandbox.postgres import SandboxError
 from sandbox.stack import Stack
@@ -28,6 +28,8 @@ def play(stack: Stack, name: str, out: Callable[[str], None]) -> None:
     """Play the scenario on the running stack. Raises SandboxError, in words, when that cannot be done."""
     require_running(stack)
     setup, links = load(stack.include_dir), Links(stack.airflow_url)
+    if DAG_ID not in setup.pipelines:
+        raise SandboxError(f"the drill is played on {DAG_ID}, which has no runbook in {stack.include_dir}")
     server = stack.server()
     book, warehouse = Book(server.uri("oncall")), Warehouse(server.uri("warehouse"))
     with book.turn():
@@ -76,7 +78,7 @@ def _play(course: Course, name: str) -> None:
     drill = course.drill
     assert drill is not None
     course.wait_for("the promise to fall due", lambda: dt.datetime.now(dt.UTC) >= drill.due_at, 120)
-    course.wait_for("the page", lambda: course.received.page(PAGE), PAGE_WITHIN_S)
+    course.wait_for("the page", lambda: course.received.page, PAGE_WITHIN_S)
     course.pause(HESITATION_S)
     _acknowledge(course)
     scenario.mend(course)
@@ -96,7 +98,7 @@ def _announce(course: Course, story: str) -> None:
 
 
 def _acknowledge(course: Course) -> None:
-    alert = course.received.page(PAGE)
+    alert = course.received.page
     assert alert is not None
     course.acknowledged_at = dt.datetime.now(dt.UTC)
     course.inbox.acknowledge(alert)

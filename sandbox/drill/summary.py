@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from oncall.core.wording import span
 from oncall.past import Record
-from sandbox.drill.inbox import Received
-
-PAGE = "page-1-primary"
+from sandbox.drill.inbox import Received, step_of
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,14 @@ class Instants:
 
 def summary(record: Record, received: Received, known: Instants) -> Iterator[tuple[str, str]]:
     """(part, how long), in the order of the drill. Only of a drill that has come to its end."""
-    incident, page = record.incident, received.page(PAGE)
+    incident, page = record.incident, received.page
     assert incident.paged_at
     assert incident.acknowledged_at
     assert incident.resolved_at
     assert page
     yield "noticed", f"{_between(known.due, incident.paged_at)} after it was due"
     yield "in Opsgenie", f"{_between(known.due, _at(page.created_at))} after it was due"
-    yield "in Slack", f"{_between(known.due, posted_at(record, PAGE))} after it was due"
+    yield "in Slack", f"{_between(known.due, posted_at(record, step_of(page)))} after it was due"
     yield "acknowledged", f"heard {_between(known.acknowledged_at, incident.acknowledged_at)} after the tap"
     yield "resolved", f"{_between(known.good_at, incident.resolved_at)} after the report was there"
     if page.closed_at:

@@ -21,7 +21,7 @@ from sandbox.drill.day import DAG_ID, REPORT, Warehouse
 from sandbox.drill.inbox import Received
 from sandbox.drill.play import play, require_watched
 from sandbox.drill.scenarios import SCENARIOS
-from sandbox.drill.summary import PAGE, Instants, summary
+from sandbox.drill.summary import Instants, summary
 from sandbox.drill.telling import Telling
 from sandbox.environment import REPOSITORY
 from sandbox.inbox.records import Alert, SlackMessage
@@ -32,6 +32,7 @@ from sandbox.stack import Stack
 FIRST = dt.date(2026, 11, 20)
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 KEY = f"drill-x:{DAG_ID}:2026-11-19"
+PAGE = "page-1-primary"
 TABLES = ("master.sessions", "master.customers", "master.loads", "base.engagement", "investor.publications")
 GROWS = ("master.sessions", "master.loads", "investor.publications")
 
