@@ -9,9 +9,9 @@ from pathlib import Path
 import pendulum
 import pytest
 
+from oncall.cli.roster_edit import read_text, replace_text, with_entries
 from oncall.core.roster import Leave, Override, Roster
 from oncall.reading.roster_file import read_roster
-from oncall.roster_edit import read_text, replace_text, with_entries
 
 SHIPPED = Path(__file__).parents[1] / "include" / "roster.yaml"
 TEXT = SHIPPED.read_text()

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pendulum
 
-from oncall.command import Command, UsageError, moment_of, roster_of
+from oncall.cli.command import Command, UsageError, moment_of, roster_of
+from oncall.cli.roster_wish import Wish, carry_out, day
 from oncall.core.roster import Leave, Override, Roster
 from oncall.core.rota_change import swap
 from oncall.core.weeks import week_beginning
 from oncall.reading.document import suggestion
-from oncall.roster_wish import Wish, carry_out, day
 
 _UNTIL = "the last day, included, or the time at which it ends"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from oncall import config
-from oncall.command import (
+from oncall.cli.command import (
     Command,
     UsageError,
     moment_of,
@@ -24,12 +24,12 @@ from oncall.command import (
     show_problems,
     show_table,
 )
+from oncall.cli.roster_commands import ROSTER_COMMANDS
+from oncall.cli.sync_command import SYNC_COMMAND
 from oncall.core.errors import ConfigError
 from oncall.core.ledger import Ledger, ledger
 from oncall.core.roster import Roster
 from oncall.core.rota import rota, who_is_on_call
-from oncall.roster_commands import ROSTER_COMMANDS
-from oncall.sync_command import SYNC_COMMAND
 
 
 def main(argv: Sequence[str] | None = None) -> int:

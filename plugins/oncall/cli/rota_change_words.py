@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from oncall.command import show_table
+from oncall.cli.command import show_table
 from oncall.core.ledger import CreditDays, InLieu
 from oncall.core.rota import CompWeek, Shift
 from oncall.core.rota_change import Altered, Moved, RotaChange

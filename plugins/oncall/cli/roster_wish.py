@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 
 import pendulum
 
-from oncall.command import UsageError, now, show_json
+from oncall.cli.command import UsageError, now, show_json
+from oncall.cli.roster_edit import read_text, replace_text, with_entries
+from oncall.cli.rota_change_words import as_json, show
 from oncall.core.errors import Problem
 from oncall.core.roster import Leave, Override, Roster
 from oncall.core.rota_change import RotaChange, compare, worries
 from oncall.core.weeks import week_beginning
 from oncall.reading import roster_file
 from oncall.reading.roster_file import read_roster
-from oncall.roster_edit import read_text, replace_text, with_entries
-from oncall.rota_change_words import as_json, show
 
 _BY_HAND = f"{roster_file.FILE} is written in a way that this command cannot edit; edit it by hand"
 

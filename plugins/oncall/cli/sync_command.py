@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from oncall.command import Command, now, roster_of, show_json, show_table
+from oncall.cli.command import Command, now, roster_of, show_json, show_table
 from oncall.core.errors import DeliveryFailed
 from oncall.core.roster import Roster
 from oncall.core.schedules import WEEKS, Changes, ScheduleOverride
