@@ -64,7 +64,7 @@ def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) ->
         Owed(message.key, message.step, "pager", "page", message, message.alias),
         Owed(message.key, message.step, "chat", "post", message),
     )
-    event = _events((hand.incident,), scene, f"{hand.by} paged {person.name} ({seat}) by hand")
+    event = _events((hand.incident,), scene, f"paged {person.name} ({seat}) by hand, by {hand.by}")
     return Plan((hand.incident,), owed, event)
 
 

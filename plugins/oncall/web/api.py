@@ -30,7 +30,8 @@ from oncall.web.weeks import shift_view, weeks
 LONGEST = dt.timedelta(days=731)
 
 router = APIRouter(prefix="/api")
-Moment = Annotated[str, Query(max_length=40, description="A date (its handoff hour) or a time, ISO 8601")]
+MOMENT = "A date (its handoff hour) or a time, ISO 8601"
+Moment = Annotated[str, Query(max_length=40, description=MOMENT)]
 
 
 @router.get("/now")
@@ -83,7 +84,9 @@ def one_incident(request: Request, key: str) -> models.IncidentView:
 
 @router.get("/rota")
 def shifts(
-    request: Request, start: Annotated[Moment, Query(alias="from")], until: Moment
+    request: Request,
+    start: Annotated[str, Query(alias="from", max_length=40, description=MOMENT)],
+    until: Moment,
 ) -> list[models.ShiftView]:
     """The shifts that tile the time between two instants (at most two years)."""
     roster = _seen(request).setup.roster

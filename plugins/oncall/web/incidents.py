@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from oncall.core.incident import RESOLVED_BY_HAND, Incident
 from oncall.core.verdict import CAUSE_WORDS
 from oncall.core.wording import Links as Addresses
@@ -26,11 +28,10 @@ def incidents(seen: Seen, addresses: Addresses) -> tuple[IncidentView, ...]:
 def incident(seen: Seen, record: Record, addresses: Addresses) -> IncidentView:
     one = record.incident
     pipeline = seen.setup.pipelines.get(one.dag_id)
-    drill = "Drill: " if one.drill else ""
     return IncidentView(
         key=one.key,
         dag_id=one.dag_id,
-        title=f"{drill}{pipeline.title if pipeline else one.dag_id}, {day(one.report_date)}",
+        title=f"{pipeline.title if pipeline else one.dag_id}, {day(one.report_date)}",
         report_date=one.report_date,
         opened_at=one.opened_at,
         due=one.due,
@@ -50,6 +51,7 @@ def incident(seen: Seen, record: Record, addresses: Addresses) -> IncidentView:
             run=f"{addresses.base_url}/dags/{one.dag_id}",
             runbook=addresses.runbook(one.dag_id, one.cause),
             incident=f"{addresses.oncall()}incidents/{one.key}",
+            thread=_thread(record),
         ),
         timeline=timeline(record),
     )
@@ -76,6 +78,14 @@ def timeline(record: Record) -> tuple[Line, ...]:
     lines = [Line(at=event.at, what=_sentence(event.what), kind="event") for event in record.events]
     lines += [_line(told) for told in record.told]
     return tuple(sorted(lines, key=lambda line: (line.at, line.kind != "event")))
+
+
+def _thread(record: Record) -> str | None:
+    """Where the incident's thread begins, as Slack opens it in whatever workspace the reader is in."""
+    first = next((told for told in record.told if told.channel == "chat" and told.ts), None)
+    if first is None:
+        return None
+    return f"https://slack.com/app_redirect?channel={quote(first.channel_id)}&message_ts={quote(first.ts)}"
 
 
 def _line(told: Told) -> Line:

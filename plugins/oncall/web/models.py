@@ -59,6 +59,7 @@ class Links(Model):
     run: str = Field(description="The run in Airflow, or its DAG when there is no run")
     runbook: str = Field(description="The runbook, at the section of the cause")
     incident: str | None = Field(default=None, description="The incident, when there is one")
+    thread: str | None = Field(default=None, description="The incident's Slack thread, once it was posted")
 
 
 class Step(Model):

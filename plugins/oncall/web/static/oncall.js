@@ -111,6 +111,8 @@
     copyButtons();
   };
   document.addEventListener("DOMContentLoaded", () => {
+    // What was just done is said once, not again when the page is loaded anew.
+    if (/[?&]done=/.test(location.search)) history.replaceState(history.state, "", location.pathname);
     ready();
     setInterval(count, 1000);
     setInterval(refresh, FRESH_MS);

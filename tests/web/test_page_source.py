@@ -1,0 +1,191 @@
+"""What stands behind the page, on a real PostgreSQL: everything at once, one database down, both down, hand by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from example_page import DAY, INCLUDE, TZ, at, setup
+
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import connect_to
+from oncall.adapters.task_log import TaskLog
+from oncall.core.errors import ConfigError
+from oncall.core.incident import Event, Incident, Owed, Plan
+from oncall.core.message import Message, Recipient
+from oncall.core.wording import Links
+from oncall.web.banners import banners
+from oncall.web.view import overview
+from sandbox.postgres import Server
+
+NOW = at("05:12")
+KEY = "growth_etl:2026-11-22"
+
+
+@pytest.fixture
+def airflow_env(
+    postgres: Server, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], None]:
+    """Point Airflow's connections at databases of this test; a name that does not exist is a database that is down."""
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(INCLUDE))
+
+    def point(warehouse: str, oncall_db: str) -> None:
+        for conn_id, database in (("WAREHOUSE", warehouse), ("ONCALL_DB", oncall_db)):
+            uri = {
+                "conn_type": "postgres",
+                "host": str(postgres.socket_dir),
+                "login": "postgres",
+                "schema": database,
+            }
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", json.dumps(uri))
+        for conn_id in ("OPSGENIE_DEFAULT", "SLACK_API_DEFAULT"):
+            dead = {
+                "conn_type": "http",
+                "host": "http://127.0.0.1:9",
+                "password": "key",
+                "extra": {"base_url": "http://127.0.0.1:9/"},
+            }
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", json.dumps(dead))
+
+    return point
+
+
+@pytest.fixture
+def database(fresh_database: str) -> str:
+    """The name of a database with both schemas, a publication, a run and an incident."""
+    name = fresh_database.partition("?")[0].rpartition("/")[2]
+    connect = connect_to(fresh_database)
+    store = OncallDb(connect)
+    store.install()
+    with connect() as connection, connection.cursor() as cursor:
+        cursor.execute("create schema master; create schema investor")
+        cursor.execute(
+            "create table master.loads (table_name text, business_day date, loaded_at timestamptz, row_count bigint)"
+        )
+        cursor.execute(
+            "create table investor.publications (report text, report_date date, published_at timestamptz,"
+            " first_published_at timestamptz, read_at timestamptz, run_id text, rows bigint)"
+        )
+        cursor.execute(
+            "create table investor.checks (report text, report_date date, name text, expected text, found text,"
+            " passed bool, run_id text, checked_at timestamptz)"
+        )
+        cursor.execute(
+            "insert into investor.publications values ('investor.daily_profit', %s, %s, %s, null, 'r', 1)",
+            (DAY, at("02:31"), at("02:31")),
+        )
+    TaskLog(connect).write("growth_etl", "run", DAY, "transform", "running", at("03:12"))
+    incident = Incident(
+        KEY, "growth_etl", DAY, at("05:00"), at("05:00"), verdict="broken", paged_at=at("05:00")
+    )
+    message = Message(
+        KEY, "page-1-primary", "Growth is late", recipients=(Recipient("DE-003", "x@example.com"),)
+    )
+    owed = Owed(KEY, "page-1-primary", "pager", "page", message, message.alias)
+    with store.deciding() as desk:
+        desk.record(Plan((incident,), (owed,), (Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00"))
+    store.remember("tick", (NOW - dt.timedelta(seconds=5)).isoformat())
+    store.remember("channel:chat", json.dumps({"since": at("05:01").isoformat(), "reason": "timed out"}))
+    return name
+
+
+def test_one_reading_holds_everything(airflow_env: Callable[[str, str], None], database: str) -> None:
+    """Verdicts, the incident with its timeline, publications, the watcher's tick, the failing channel."""
+    from oncall.glue.page import read
+    from oncall.glue.wiring import Wiring
+
+    airflow_env(database, database)
+    seen = read(Wiring(), NOW)
+    assert seen.unreadable == ()
+    verdicts = {one.pipeline.dag_id: one.verdict for one in seen.judged if one.report_date == DAY}
+    assert (verdicts["profit_etl"], verdicts["growth_etl"]) == ("kept", "broken")
+    (record,) = seen.records
+    assert record.incident.key == KEY
+    assert [event.what for event in record.events] == ["paged DE-003"]
+    assert (record.told[0].people, record.told[0].state) == (("DE-003",), "owed")
+    assert seen.published["investor.daily_profit"] == {DAY: at("02:31")}
+    assert seen.tick == NOW - dt.timedelta(seconds=5)
+    assert [banner.title for banner in banners(seen)] == ["Slack cannot be reached since 05:01"]
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "oncall_db", "down"),
+    [("", "gone", ["oncall_db"]), ("gone", "", ["warehouse"]), ("gone", "gone", ["oncall_db", "warehouse"])],
+)
+def test_a_database_that_is_down_leaves_a_page(
+    airflow_env: Callable[[str, str], None], database: str, warehouse: str, oncall_db: str, down: list[str]
+) -> None:
+    """Who is on call needs neither; what cannot be read is named, and asked once only."""
+    from oncall.glue.page import read
+    from oncall.glue.wiring import Wiring
+
+    airflow_env(warehouse or database, oncall_db or database)
+    began = time.monotonic()
+    seen = read(Wiring(), NOW)
+    assert time.monotonic() - began < 10
+    assert [reason.partition(":")[0] for reason in seen.unreadable] == down
+    page = overview(seen, Links(""))
+    assert page.now.current.primary
+    assert page.now.current.primary.id == "DE-003"
+    assert len(page.pipelines) == 5
+
+
+def test_acting_records_although_both_channels_are_down(
+    airflow_env: Callable[[str, str], None], database: str
+) -> None:
+    """The acknowledgement is written down and owed; the page shows it at once."""
+    from oncall.glue.page import Behind
+
+    airflow_env(database, database)
+    behind = Behind()
+    behind.read()
+    outcome = behind.acknowledge(KEY, "anna")
+    assert outcome.done
+    record = next(record for record in behind.read().records if record.incident.key == KEY)
+    assert record.incident.acknowledged_by == "anna"
+    assert any(told.op == "acknowledge" for told in record.told)
+    assert not behind.acknowledge(KEY, "bert").done
+
+
+def test_acting_without_the_store_says_what_to_do_instead(
+    airflow_env: Callable[[str, str], None], database: str
+) -> None:
+    """Nothing is pretended."""
+    from oncall.glue.page import Behind
+
+    airflow_env(database, "gone")
+    outcome = Behind().acknowledge(KEY, "anna")
+    assert not outcome.done
+    assert "in Opsgenie instead" in outcome.words
+
+
+def test_readers_share_one_reading(airflow_env: Callable[[str, str], None], database: str) -> None:
+    """Five pollers do not make five times the queries."""
+    from oncall.glue.page import Behind
+
+    airflow_env(database, database)
+    behind = Behind()
+    assert behind.read() is behind.read()
+
+
+def test_broken_files_without_a_last_good_are_told_as_such(
+    airflow_env: Callable[[str, str], None], database: str, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    """A new installation with a bad roster: every problem, nothing else."""
+    from oncall.glue.page import Behind
+
+    airflow_env(database, database)
+    (tmp_path / "roster.yaml").write_text("manager: nobody\n")
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
+    with pytest.raises(ConfigError):
+        Behind().read()
+
+
+def test_the_example_is_the_shipped_folder() -> None:
+    """What the other tests show is what ships, with some leave added."""
+    assert setup().roster.tz.utcoffset(None) == TZ.utcoffset(None)
+    assert replace(setup().roster, leave=(), overrides=()).people

@@ -1,0 +1,229 @@
+"""What the page says of what was seen: the answer in one line, banners, promises, tables, weeks, load, ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from example_page import DAY, TZ, at, calm, morning, setup
+
+from oncall.core.attainment import attainment, days
+from oncall.core.errors import Problem
+from oncall.core.facts import Facts, Load, Publication
+from oncall.core.promise import Promise
+from oncall.core.verdict import judge
+from oncall.core.wording import Links
+from oncall.web.banners import banners
+from oncall.web.calendar import calendar
+from oncall.web.incidents import incidents
+from oncall.web.load import ledger_view, loads
+from oncall.web.now import now, on_call
+from oncall.web.promises import cards, others, upstream
+from oncall.web.source import Seen, Trouble
+from oncall.web.view import overview
+from oncall.web.weeks import weeks
+
+LINKS = Links("/airflow")
+
+
+def seen_at(clock: str, facts: dict[str, Facts], day: dt.date = DAY + dt.timedelta(days=1)) -> Seen:
+    """The three promises of DAY judged at this time on these facts."""
+    moment = at(clock, day)
+    pipelines = [p for p in setup().pipelines.values() if p.promise]
+    judged = [judge(p, DAY, facts.get(p.dag_id, Facts()), moment, TZ) for p in pipelines]
+    return Seen(moment, setup(), judged=tuple(judged), tick=moment)
+
+
+def test_the_first_line_says_whether_investors_have_their_data() -> None:
+    """Missing reports are named and counted; a calm day is said to be one."""
+    assert overview(morning(), LINKS).verdict == (
+        "Investors are missing 2 of 3 reports: Engagement ETL and Growth ETL",
+        "bad",
+    )
+    assert overview(calm(), LINKS).verdict == ("Investors have all 3 reports, in time", "ok")
+
+
+def test_before_five_the_report_due_today_is_shown() -> None:
+    """At 04:10 the promise on the card is the one due in 50 minutes, not yesterday's kept one."""
+    moment = at("04:10")
+    promised = [p for p in setup().pipelines.values() if p.promise]
+    made = Facts(publication=Publication(at("02:00", DAY), at("02:00", DAY), "x", 1))
+    judged = [judge(p, DAY - dt.timedelta(days=1), made, moment, TZ) for p in promised]
+    judged += [judge(p, DAY, Facts(), moment, TZ) for p in promised]
+    page = overview(Seen(moment, setup(), judged=tuple(judged), tick=moment), LINKS)
+    assert {card.today.report_date for card in page.promises if card.today} == {DAY}
+    assert page.verdict == ("0 of 3 reports are out, the rest is on track", "none")
+
+
+def test_an_older_missing_report_does_not_disappear() -> None:
+    """At 00:30 of the next day the broken promise of yesterday is still on the page."""
+    seen = seen_at("00:30", {}, DAY + dt.timedelta(days=2))
+    newer = [judge(one.pipeline, DAY + dt.timedelta(days=1), Facts(), seen.at, TZ) for one in seen.judged]
+    seen = replace(seen, judged=(*seen.judged, *newer))
+    assert {one.report_date for one in others(seen, LINKS)} == {DAY}
+    assert all(card.today and card.today.report_date > DAY for card in cards(seen, LINKS))
+
+
+def test_a_stuck_step_is_named_with_its_usual_time() -> None:
+    """Where it stands, since when, how long that usually takes, and where to look."""
+    growth = next(c.today for c in cards(morning(), LINKS) if c.today and c.today.dag_id == "growth_etl")
+    assert growth.step is not None
+    assert (growth.step.task, growth.step.usual_seconds) == ("transform", 720.0)
+    assert growth.links.run == "/airflow/dags/growth_etl/runs/scheduled__3"
+    assert growth.links.runbook == "/airflow/oncall/runbooks/growth_etl#stuck"
+    assert growth.links.incident == "/airflow/oncall/incidents/growth_etl:2026-11-22"
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"), [(0, False), (60, False), (61, True), (3600, True)], ids=lambda value: str(value)
+)
+def test_a_silent_watcher_is_said_after_a_minute(age: int, shown: bool) -> None:
+    """60 seconds without a look, and not one sooner."""
+    seen = replace(calm(), tick=calm().at - dt.timedelta(seconds=age))
+    assert [banner.kind for banner in banners(seen)] == (["watcher"] if shown else [])
+
+
+def test_every_trouble_has_its_banner() -> None:
+    """Watcher, channel, files, databases: each in words, with the details."""
+    seen = replace(
+        calm(),
+        tick=None,
+        channels=(Trouble("chat", at("13:40"), "timed out"),),
+        problems=(Problem("roster.yaml:3", "manager", "DE-009", "one of the people"),),
+        unreadable=("warehouse: connection refused",),
+    )
+    titles = [banner.title for banner in banners(seen)]
+    assert titles == [
+        "The watcher has never looked",
+        "Slack cannot be reached since 13:40",
+        "The on-call files have 1 problem; the last good ones stay in force",
+        "warehouse cannot be read",
+    ]
+
+
+def test_without_the_store_the_watcher_is_not_blamed() -> None:
+    """Its sign of life is in the database that cannot be read."""
+    seen = replace(calm(), tick=None, unreadable=("oncall_db: connection refused",))
+    assert [banner.kind for banner in banners(seen)] == ["source"]
+
+
+def test_upstream_tables_say_late_partial_and_expected() -> None:
+    """Late after its usual time, expected before it, partial with both row counts."""
+    found = {table.table: table for table in upstream(morning())}
+    assert (found["master.sessions"].state, found["master.sessions"].words) == (
+        "late",
+        "Late, usually there by 01:20",
+    )
+    assert found["master.customers"].words == "Partial: 21,000 rows, usually 52,000"
+    early = seen_at(
+        "00:30", {"growth_etl": Facts(loads=(Load("master.sessions", None, None, 9.0, at("01:20")),))}
+    )
+    (table,) = upstream(early)
+    assert (table.state, table.words) == ("expected", "Expected 01:20")
+
+
+def test_the_week_says_why_it_is_as_it_is() -> None:
+    """Who stands in for whom, what it earns and when it is repaid."""
+    roster = setup().roster
+    cover = next(week for week in weeks(roster, at("05:12"), 0, 12) if week.marks == ("cover", "leave"))
+    assert cover.why == (
+        "DE-004 is on leave 23 – 29 Nov (holiday).",
+        "DE-001 stands in for DE-004, on leave; DE-002 is secondary.",
+        "DE-001 earns 7 credit days; rests in week 57 (from 25 Jan), repaid by DE-004.",
+    )
+    comp = next(week for week in weeks(roster, at("05:12"), 0, 12) if "comp" in week.marks)
+    assert comp.why[0] == "DE-001 rests (comp week); DE-004 is primary in their place, DE-002 secondary."
+
+
+def test_weeks_cover_the_window_without_a_gap() -> None:
+    """8 back, 12 ahead from the current one's begin; each begins where the last ended; one is now."""
+    found = weeks(setup().roster, at("05:12"), 8, 12)
+    assert len(found) == 20
+    assert all(one.end == other.start for one, other in pairwise(found))
+    assert [week.current for week in found].count(True) == 1
+    assert [week.past for week in found].count(True) == 8
+
+
+def test_the_calendar_agrees_with_the_rota() -> None:
+    """At any instant exactly the pair on call has a bar there."""
+    roster, moment = setup().roster, at("05:12")
+    drawn = calendar(roster, moment, 8, 12)
+    for hours in range(0, 20 * 7 * 24, 31):
+        instant = drawn.start + dt.timedelta(hours=hours, minutes=1)
+        share = 100 * (instant - drawn.start) / (drawn.end - drawn.start)
+        seats = {
+            bar.kind.split()[0]: row.person
+            for row in drawn.rows
+            for bar in row.bars
+            if bar.kind.split()[0] in ("primary", "secondary") and bar.left <= share < bar.left + bar.width
+        }
+        answer = on_call(roster, instant)
+        assert answer.primary
+        assert answer.secondary
+        assert seats == {"primary": answer.primary.id, "secondary": answer.secondary.id}
+
+
+def test_the_load_of_all_people_is_all_the_time() -> None:
+    """20 weeks of primaries and 20 of secondaries, 40 weekend days, and one night with a page each."""
+    found = loads(setup().roster, morning().records, at("05:12"), 8, 12)
+    assert sum(one.primary_weeks for one in found) == pytest.approx(20)
+    assert sum(one.secondary_weeks for one in found) == pytest.approx(20)
+    assert sum(one.weekend_days for one in found) == pytest.approx(40)
+    assert {one.person: one.nights_paged for one in found if one.nights_paged} == {"DE-002": 1, "DE-003": 1}
+
+
+def test_the_ledger_says_what_is_owed_and_taken() -> None:
+    """Before the comp week it is owed, in it now, after it taken."""
+    roster = setup().roster
+    states = [
+        ledger_view(roster, roster.day_starts(day)).comp_weeks[0].state
+        for day in (dt.date(2026, 12, 1), dt.date(2027, 1, 26), dt.date(2027, 2, 2))
+    ]
+    assert states == ["owed", "now", "taken"]
+
+
+def test_the_next_pair_is_the_one_after_the_handoff() -> None:
+    """On Monday at 05:12 the outgoing pair is still on call; at nine the next one is."""
+    answer = now(setup().roster, at("05:12"))
+    assert answer.current.primary
+    assert answer.next.primary
+    assert (answer.current.primary.id, answer.next.primary.id) == ("DE-003", "DE-001")
+    assert answer.next_handoff == at("09:00") == answer.current.until
+
+
+def test_before_the_rota_begins_nobody_is_on_call() -> None:
+    """And the page says so instead of failing."""
+    answer = on_call(setup().roster, dt.datetime(2024, 1, 1, tzinfo=TZ))
+    assert answer.primary is None
+    assert answer.why.startswith("There is no rota before 2025-12-29")
+
+
+def test_the_timeline_is_one_story() -> None:
+    """What happened and what each channel made of it, in the order of time."""
+    (broken, *_) = incidents(morning(), LINKS)
+    assert [line.what.split(":")[0] for line in broken.timeline] == [
+        "Warned",
+        "Paged DE-003 (primary)",
+        "Page DE-003",
+        "Post",
+    ]
+    assert broken.timeline[2].result == "Opsgenie took it after 1.0 s"
+    assert broken.timeline[3].result.startswith("Slack: not sent yet (tried 3 times): slack_api_default")
+
+
+def test_attainment_counts_what_was_due() -> None:
+    """Kept, late, missing, not due yet, and before the first publication ever."""
+    promise = Promise(dt.time(5), dt.time(3, 30))
+
+    def made(ago: int, clock: str) -> tuple[dt.date, dt.datetime]:
+        day = DAY - dt.timedelta(days=ago)
+        return day, at(clock, day + dt.timedelta(days=1))
+
+    published = dict([made(4, "02:00"), made(3, "05:00"), made(2, "05:00:01")])
+    strip = days(promise, published, DAY, 7, at("04:00"), TZ)
+    assert [day.outcome for day in strip] == ["none", "none", "kept", "kept", "late", "broken", "open"]
+    found = attainment(strip)
+    assert (found.kept, found.counted, found.percent) == (2, 4, 50.0)
+    assert attainment(()).percent is None
