@@ -24,8 +24,7 @@ from sandbox.postgres import SandboxError
 from sandbox.stack import Stack
 
 GLANCE_S = 0.5
-LOOKS_END_WITHIN_S = 3.0  # a look that began before a drill was ended may still be deciding
-TERMINAL = ("success", "failed")
+LOOKS_END_WITHIN_S = 3.0  # a look or a task that began before a drill was ended may still be at it
 
 
 @dataclass
@@ -127,16 +126,16 @@ class Course:
     def give_back(self) -> None:
         """End the runs, close what is open, take the day away: nothing of the drill is left to be judged."""
         self.unblock()
-        for run_id in self.runs:
-            _end_run(self.stack, run_id)
-        clean_up(self.book, self.warehouse, self.setup, self.links)
+        clean_up(self.stack, self.book, self.warehouse, self.setup)
 
 
-def clean_up(book: Book, warehouse: Warehouse, setup: Setup, links: Links) -> list[Incident]:
+def clean_up(stack: Stack, book: Book, warehouse: Warehouse, setup: Setup) -> list[Incident]:
     """Give back what a drill has borrowed, also one whose process was killed; the incidents that were still open."""
+    links = Links(stack.airflow_url)
     broken_off = book.end(setup, links, dt.datetime.now(dt.UTC))
     day = book.borrowed()
     if day is not None:
+        _end_runs(stack)
         time.sleep(LOOKS_END_WITHIN_S)
         broken_off += book.end(setup, links, dt.datetime.now(dt.UTC))
         warehouse.take_away(day)
@@ -145,11 +144,13 @@ def clean_up(book: Book, warehouse: Warehouse, setup: Setup, links: Links) -> li
     return broken_off
 
 
-def _end_run(stack: Stack, run_id: str) -> None:
-    """A run that waits for ever would hold its trigger; one that is over stays as it is."""
-    api, path = stack.api(), f"dags/{DAG_ID}/dagRuns/{run_id}"
+def _end_runs(stack: Stack) -> None:
+    """A run that waits for ever would hold its trigger, and one that goes on would write about the day again."""
+    api = stack.api()
     try:
-        if api.get(path)["state"] not in TERMINAL:
-            api.patch(path, {"state": "failed"})
+        unfinished = api.get(f"dags/{DAG_ID}/dagRuns", state=["queued", "running"], limit=100)["dag_runs"]
+        for run_id in (run["dag_run_id"] for run in unfinished):
+            if run_id.startswith(RUNS):
+                api.patch(f"dags/{DAG_ID}/dagRuns/{run_id}", {"state": "failed"})
     except httpx.HTTPError:
         return  # Airflow does not answer: then nothing of it runs either

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from oncall.config import load
 from oncall.core.rota import who_is_on_call
-from oncall.core.wording import Links
 from sandbox.drill.book import Book
 from sandbox.drill.course import Course, clean_up
 from sandbox.drill.day import DAG_ID, REPORT, Warehouse
@@ -27,14 +26,14 @@ HESITATION_S = 6.0  # as long as somebody needs to find the phone
 def play(stack: Stack, name: str, out: Callable[[str], None]) -> None:
     """Play the scenario on the running stack. Raises SandboxError, in words, when that cannot be done."""
     require_running(stack)
-    setup, links = load(stack.include_dir), Links(stack.airflow_url)
+    setup = load(stack.include_dir)
     if DAG_ID not in setup.pipelines:
         raise SandboxError(f"the drill is played on {DAG_ID}, which has no runbook in {stack.include_dir}")
     server = stack.server()
     book, warehouse = Book(server.uri("oncall")), Warehouse(server.uri("warehouse"))
     with book.turn():
         require_watched(book)
-        if clean_up(book, warehouse, setup, links):
+        if clean_up(stack, book, warehouse, setup):
             out("The last drill was broken off; what it had left open is closed now.")
         now = dt.datetime.now(setup.roster.tz)
         course = Course(

@@ -12,7 +12,6 @@ import pytest
 
 from oncall.config import load
 from oncall.core.incident import Event, Incident, Plan
-from oncall.core.wording import Links
 from oncall.past import Record, Told
 from oncall.ports import Drill
 from sandbox.drill.book import BY, Book
@@ -146,11 +145,11 @@ def test_what_a_broken_off_drill_left_is_cleaned_up(oncall_dsn: str, warehouse_d
     opened = Incident(KEY, DAG_ID, day, now, due=now, drill="x", paged_at=now)
     with book.store.deciding() as desk:
         desk.record(Plan((opened,)), now)
-    setup, links = load(REPOSITORY / "include"), Links("http://airflow.test")
-    assert [incident.key for incident in clean_up(book, warehouse, setup, links)] == [KEY]
+    setup, down = load(REPOSITORY / "include"), Stack(Path("/nowhere"), airflow_port=1)
+    assert [incident.key for incident in clean_up(down, book, warehouse, setup)] == [KEY]
     assert (book.still_open(), list(book.store.drills(now)), book.borrowed()) == ([], [], None)
     assert _counts(warehouse_dsn) == before
-    assert clean_up(book, warehouse, setup, links) == []
+    assert clean_up(down, book, warehouse, setup) == []
 
 
 def test_a_stack_that_is_not_up_is_said_plainly(tmp_path: Path) -> None:
