@@ -19,12 +19,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def scratch_stack(run_dir: Path, include_dir: Path = REPOSITORY / "include") -> Iterator[Stack]:
+def scratch_stack(
+    run_dir: Path, include_dir: Path = REPOSITORY / "include", dags_dir: Path = REPOSITORY / "dags"
+) -> Iterator[Stack]:
     """A healthy stack: databases with their tables but without data, the inbox, Airflow. About 25 s on two cores.
 
     Nothing loads master data and nothing ran yet: who needs data loads it (`sandbox.loading`, `sandbox.history`).
     """
-    stack = Stack(run_dir, include_dir, airflow_port=free_port(), inbox_port=free_port())
+    stack = Stack(run_dir, include_dir, airflow_port=free_port(), inbox_port=free_port(), dags_dir=dags_dir)
     try:
         stack.remember()
         stack.prepare()

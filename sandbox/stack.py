@@ -35,12 +35,16 @@ REMEMBERED = ("include_dir", "airflow_port", "inbox_port")
 
 @dataclass(frozen=True)
 class Stack:
-    """Where one stack lives and which ports it has. `include_dir` holds its roster, runbooks and SQL."""
+    """Where one stack lives and which ports it has. `include_dir` holds its roster, runbooks and SQL.
+
+    `dags_dir` is only other than the repository's for tests that break DAG files.
+    """
 
     run_dir: Path
     include_dir: Path = REPOSITORY / "include"
     airflow_port: int = 8080
     inbox_port: int = 8025
+    dags_dir: Path = REPOSITORY / "dags"
 
     @property
     def airflow_url(self) -> str:

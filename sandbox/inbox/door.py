@@ -97,6 +97,10 @@ class FrontDoor:
         elif fault.kind == "hang":
             await self._hang(fault, receive)
             await _drop(receive, send)
+        elif fault.kind == "hang_after":
+            await self.app(scope, receive, _noting(None, call))
+            await self._hang(fault, receive)
+            await _drop(receive, send)
         elif fault.kind == "refuse":
             await _drop(receive, send)
         elif fault.kind == "lose_answer":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FACES = ("opsgenie", "jsm", "slack", "*")
-KINDS = ("status", "hang", "refuse", "lose_answer", "process_failed", "slack_error", "slow")
+KINDS = ("status", "hang", "hang_after", "refuse", "lose_answer", "process_failed", "slack_error", "slow")
 
 
 class BadFault(ValueError):
@@ -20,7 +20,8 @@ class BadFault(ValueError):
 class Fault:
     """One thing that goes wrong, for `left` more calls (None: any number) until the instant `until` (None: for ever).
 
-    `status`: answer with it (`retry_after` seconds in its header). `hang`: accept and never answer, until cleared.
+    `status`: answer with it (`retry_after` seconds in its header). `hang`: accept and never answer, until cleared;
+    `hang_after`: the same, but the work is done first.
     `refuse`: drop the connection at once. `lose_answer`: do the work, then drop the connection. `process_failed`:
     accept, then fail the processing. `slack_error`: 200 with `error`. `slow`: work normally after `delay` seconds.
     """

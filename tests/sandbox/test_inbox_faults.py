@@ -80,6 +80,14 @@ def test_a_lost_answer_was_nevertheless_work_done(inbox: RunningInbox, genie: Ge
     ]
 
 
+def test_an_answer_that_never_comes_was_nevertheless_work_done(inbox: RunningInbox) -> None:
+    """The caller waits and waits; the message stands."""
+    inbox.fail("slack", kind="hang_after", count=1)
+    with pytest.raises(httpx.ReadTimeout):
+        post(inbox, "said once", timeout=0.3)
+    assert [message.text for message in inbox.messages()] == ["said once"]
+
+
 def test_slacks_own_client_repeats_a_lost_post_by_default(inbox: RunningInbox) -> None:
     """Why the adapter must bring its own retry handlers: the default one says it twice."""
     inbox.fail("slack", kind="lose_answer", count=1)
