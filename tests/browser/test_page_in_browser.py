@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from example_page import calm
 
 if TYPE_CHECKING:
+    from conftest import Site
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
@@ -21,15 +23,18 @@ VIEWS = {
     "incident": "/oncall/incidents/growth_etl:2026-11-22",
     "rota": "/oncall/rota?at=2026-12-24",
     "runbook": "/oncall/runbooks/growth_etl",
+    "links": "/oncall/links",
+    "api": "/oncall/api",
     "no-runbook": "/oncall/runbooks/somebody_elses?embedded=1",
 }
 SHOTS = os.environ.get("ONCALL_SHOTS")
+AXE = os.environ.get("ONCALL_AXE")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_view_fits(site, open_page: OpenPage, view: str, width: int, scheme: str) -> None:
+def test_every_view_fits(site: Site, open_page: OpenPage, view: str, width: int, scheme: str) -> None:
     """No sideways scrolling and no console error, on a phone and on a desk, light and dark."""
     page = open_page(width=width, scheme=scheme)
     site.show(page, VIEWS[view])
@@ -37,3 +42,157 @@ def test_every_view_fits(site, open_page: OpenPage, view: str, width: int, schem
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{view}-{width}-{scheme}.png", full_page=True)
+
+
+def test_the_theme_follows_airflows_at_once(site: Site, open_page: OpenPage) -> None:
+    """Inside Airflow its choice counts, not the system's; a switch shows without loading anew."""
+    page = open_page(scheme="dark")
+    site.show_framed(page, theme="light")
+    html = page.frame_locator("iframe").locator("html")
+    assert html.get_attribute("data-theme") == "light"
+    page.evaluate("document.documentElement.className = 'dark'")
+    page.frame_locator("iframe").locator("html[data-theme=dark]").wait_for()
+
+
+def test_without_a_choice_the_system_decides(site: Site, open_page: OpenPage) -> None:
+    """Airflow's html has no class until somebody chooses."""
+    page = open_page(scheme="dark")
+    site.show_framed(page, theme="")
+    assert page.frame_locator("iframe").locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_airflow_links_go_through_airflows_router(site: Site, open_page: OpenPage) -> None:
+    """The frame may not navigate its parent: the parent's address changes, and its router is told."""
+    page = open_page()
+    site.show_framed(page)
+    page.evaluate("window.told = 0; addEventListener('popstate', () => window.told++)")
+    page.frame_locator("iframe").locator("article:has-text('Growth ETL') a:has-text('Run')").last.click()
+    page.wait_for_function("window.told === 1")
+    assert page.url == f"{site.url}/dags/growth_etl/runs/scheduled__3"
+
+
+def test_outside_links_open_beside_airflow(site: Site, open_page: OpenPage) -> None:
+    """The sandbox blocks new tabs from within; the parent opens them."""
+    page = open_page()
+    site.show_framed(page)
+    page.evaluate("() => { window.opened = []; window.open = (...what) => window.opened.push(what) }")
+    page.frame_locator("iframe").locator("a:has-text('de-003@example.com')").click()
+    assert page.evaluate("window.opened") == [["mailto:de-003@example.com", "_blank", "noopener"]]
+
+
+def test_an_incident_is_acknowledged_by_keyboard_alone(site: Site, open_page: OpenPage) -> None:
+    """Tab and Enter, from the page to what was done; recorded under the name of who pressed."""
+    page = open_page()
+    site.example.acts.clear()
+    site.show_framed(page, "/oncall/incidents/growth_etl:2026-11-22")
+    frame = page.frame_locator("iframe")
+    frame.locator("summary:has-text('Acknowledge')").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert frame.locator("button:has-text('I have it')").evaluate("it => it === document.activeElement")
+    page.keyboard.press("Enter")
+    frame.locator("[role=status]:has-text('escalation stops')").wait_for()
+    assert site.example.acts == [("acknowledge", "growth_etl:2026-11-22", "anna")]
+
+
+def test_everything_is_reached_by_tab_and_seen_to_be(site: Site, open_page: OpenPage) -> None:
+    """The first Tab offers to skip the menu; every stop has a visible outline."""
+    page = open_page()
+    site.show(page)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert style != "none", page.evaluate("document.activeElement.outerHTML")
+
+
+def test_a_day_of_the_strip_tells_itself_on_focus(site: Site, open_page: OpenPage) -> None:
+    """Hover and focus show the same words."""
+    page = open_page()
+    site.show(page)
+    day = page.locator(".strip li.late").first
+    assert day.locator(".tip").evaluate("it => getComputedStyle(it).opacity") == "0"
+    day.focus()
+    assert day.locator(".tip").evaluate("it => getComputedStyle(it).opacity") == "1"
+    assert "42 minutes late" in day.inner_text()
+
+
+def test_a_resolution_asks_for_its_reason(site: Site, open_page: OpenPage) -> None:
+    """The browser itself does not send an empty note."""
+    page = open_page()
+    site.example.acts.clear()
+    site.show(page, "/oncall/incidents/growth_etl:2026-11-22")
+    page.get_by_text("Resolve with a note").click()
+    page.get_by_role("button", name="Resolve").click()
+    assert site.example.acts == []
+    page.get_by_label("Why is it over?").fill("investors were told")
+    page.get_by_role("button", name="Resolve").click()
+    page.get_by_role("status").wait_for()
+    assert site.example.acts[-1] == ("resolve", "growth_etl:2026-11-22", "anna", "investors were told")
+
+
+def test_the_page_refreshes_while_it_is_looked_at(site: Site, open_page: OpenPage) -> None:
+    """Half a minute later it shows what has become of the night, and what was unfolded stays so."""
+    page = open_page()
+    page.clock.install()
+    site.show(page)
+    page.locator("summary:has-text('Week 48')").click()
+    page.locator("main").evaluate("it => document.activeElement.blur()")
+    site.example.seen = calm()
+    page.clock.run_for(16_000)
+    page.locator("h1:has-text('Investors have all 3 reports')").wait_for()
+    assert page.locator("details[open] summary:has-text('Week 48')").count() == 1
+
+
+def test_a_form_that_is_being_filled_in_is_left_alone(site: Site, open_page: OpenPage) -> None:
+    """Nothing is worse than a note that vanishes."""
+    page = open_page()
+    page.clock.install()
+    site.show(page, "/oncall/incidents/growth_etl:2026-11-22")
+    page.get_by_text("Resolve with a note").click()
+    page.get_by_label("Why is it over?").fill("half a sentence")
+    page.locator("body").evaluate("it => document.activeElement.blur()")
+    page.clock.run_for(31_000)
+    assert page.get_by_label("Why is it over?").input_value() == "half a sentence"
+
+
+def test_commands_of_a_runbook_can_be_copied(site: Site, open_page: OpenPage) -> None:
+    """One press, the text as it stands."""
+    page = open_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    site.show(page, "/oncall/runbooks/growth_etl#stuck")
+    box = page.locator("#stuck ~ .code, #stuck ~ ol .code").first
+    box.get_by_role("button").click()
+    box.get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == box.locator("pre").inner_text().rstrip()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_reading_needs_no_script(site: Site, open_page: OpenPage, view: str) -> None:
+    """Everything is there without it, and the week's reasons unfold."""
+    page = open_page(script=False)
+    site.show(page, VIEWS[view])
+    assert page.locator("main h1").count() >= 1
+    if view == "rota":
+        page.locator("summary:has-text('Week 48')").click()
+        assert page.get_by_text("DE-001 stands in for DE-004").is_visible()
+
+
+@pytest.mark.skipif(
+    not AXE, reason="NO axe-core: accessibility was not checked (ONCALL_AXE=/path/to/axe.min.js)"
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_serious_for_axe(site: Site, open_page: OpenPage, view: str, scheme: str) -> None:
+    """No serious or critical finding of axe-core."""
+    page = open_page(scheme=scheme)
+    site.show(page, VIEWS[view])
+    page.evaluate(Path(str(AXE)).read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    grave = [
+        (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert grave == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse
 
 FOLDER = Path(__file__).with_name("static")
@@ -15,14 +15,13 @@ router = APIRouter()
 
 
 @router.get("/static/{name}")
-def file(name: str) -> FileResponse:
-    """One file of the folder, by its plain name."""
+def file(request: Request, name: str) -> FileResponse:
+    """One file of the folder, by its plain name. Only under an address with a stamp may a browser keep it."""
     path = FOLDER / name
     if path.parent != FOLDER or path.suffix not in TYPES or not path.is_file():
         raise HTTPException(404, "No such file")
-    return FileResponse(
-        path, media_type=TYPES[path.suffix], headers={"Cache-Control": "private, max-age=86400"}
-    )
+    kept = "private, max-age=86400" if request.url.query else "no-cache"
+    return FileResponse(path, media_type=TYPES[path.suffix], headers={"Cache-Control": kept})
 
 
 def stamp(name: str) -> str:

@@ -114,6 +114,8 @@
     // What was just done is said once, not again when the page is loaded anew.
     if (/[?&]done=/.test(location.search)) history.replaceState(history.state, "", location.pathname);
     ready();
+    const week = document.querySelector(".ticks .current"); // on a narrow screen the calendar begins at now
+    if (week) week.closest(".scroll").scrollLeft = week.offsetLeft - 120;
     setInterval(count, 1000);
     setInterval(refresh, FRESH_MS);
   });

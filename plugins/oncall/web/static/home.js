@@ -1,0 +1,146 @@
+// The panel on Airflow's Home: who is on call, the promises, open incidents. Airflow loads this as a module and renders
+// the function it leaves under the name the plugin gave it; React and its router are Airflow's own, found as globals.
+// Whatever goes wrong in here, Home must stand: a part that cannot be shown says so in one line.
+(() => {
+  "use strict";
+  const NAME = "On-call panel";
+  const REFRESH_MS = 30000, PATIENCE_MS = 15000;
+  const { React, ReactRouterDOM } = globalThis;
+  if (!React) {
+    globalThis[NAME] = () => null;
+    return;
+  }
+  const h = React.createElement;
+
+  // Airflow's own colours, which follow its theme.
+  const colour = (name) => `var(--chakra-colors-${name}, currentColor)`;
+  const MUTED = { color: colour("fg-muted") };
+  const LINK = { color: colour("fg-info"), textDecoration: "underline", textUnderlineOffset: "2px" };
+  const BOX = {
+    border: `1px solid ${colour("border")}`, borderRadius: 5, padding: "12px 16px", flex: "1 1 18rem", minWidth: 0, overflowWrap: "anywhere",
+  };
+  const LIST = { listStyle: "none", margin: 0, padding: 0, display: "grid", gap: 6 };
+  const TONES = { kept: "success", late: "warning", at_risk: "warning", broken: "error" };
+
+  const address = (path) => new URL(path, document.baseURI).href;
+  const ask = async (what) => {
+    const answer = await fetch(address(`oncall/api/${what}`), { signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (!answer.ok) throw new Error(`Airflow answers ${answer.status}`);
+    return answer.json();
+  };
+  const askAll = async () => {
+    const [now, promises, incidents, troubles] = await Promise.all(["now", "promises", "incidents", "troubles"].map(ask));
+    const cards = promises.filter((card) => card.today);
+    return { now, cards, troubles, open: incidents.filter((one) => one.open), ahead: new Date(now.current.at) - Date.now() };
+  };
+
+  // The clock of the roster's zone stands in the text itself: 2026-11-23T05:00:00+07:00 is shown as Mon 23 Nov, 05:00.
+  const clock = (iso) =>
+    new Date(`${iso.slice(0, 19)}Z`).toLocaleString("en-GB", {
+      timeZone: "UTC", weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+    });
+  const span = (seconds) => {
+    const two = (n) => String(Math.floor(n)).padStart(2, "0");
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60) return minutes < 10 ? `${minutes}:${two(seconds % 60)} min` : `${minutes} min`;
+    return minutes < 2880 ? `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min` : `${Math.floor(minutes / 1440)} days`;
+  };
+
+  // Airflow's pages are reached through its router; without one the browser leads there.
+  const In = ({ to, children }) =>
+    ReactRouterDOM?.Link ? h(ReactRouterDOM.Link, { to: `/${to}`, style: LINK }, children) : h("a", { href: address(to), style: LINK }, children);
+  const Badge = ({ tone, children }) =>
+    h("span", {
+      style: {
+        background: colour(tone ? `bg-${tone}` : "bg-muted"), color: colour(tone ? `fg-${tone}` : "fg"), borderRadius: 4,
+        fontSize: 12, fontWeight: 600, padding: "1px 7px", marginInlineEnd: 8, whiteSpace: "nowrap",
+      },
+    }, children);
+  const Box = ({ title, children }) =>
+    h("section", { "aria-label": title, style: BOX }, h("h3", { style: { ...MUTED, fontSize: 12, fontWeight: 600, marginBottom: 6 } }, title), children);
+
+  const People = ({ now: { current } }) =>
+    h(Box, { title: "On call now" },
+      h("p", { style: { fontSize: 20, fontWeight: 600, lineHeight: 1.3 } }, current.primary?.name ?? "nobody"),
+      h("p", null, "then ", h("strong", null, current.secondary?.name ?? "nobody"), ", then ", current.manager.name),
+      h("p", { style: MUTED }, `until ${clock(current.until)}`));
+
+  const left = (due, at) => {
+    const seconds = (new Date(due) - at) / 1000;
+    return seconds >= 0 ? `due in ${span(seconds)}` : `due ${span(-seconds)} ago`;
+  };
+  const Promised = ({ card: { today, next }, at }) => {
+    const pending = today.published_at ? next?.due : today.due;
+    const words = [today.cause_words || today.headline];
+    if (pending) words.push(today.published_at ? `next ${left(pending, at)}` : left(pending, at));
+    return h("li", null,
+      h(Badge, { tone: TONES[today.verdict] }, today.verdict.replace("_", " ")),
+      h(In, { to: `dags/${today.dag_id}/plugin/runbook` }, today.title),
+      h("div", { style: MUTED }, words.join(" · ")));
+  };
+  const Promises = ({ cards, at }) =>
+    h(Box, { title: "Promises to investors" },
+      cards.length
+        ? h("ul", { style: LIST }, cards.map((card) => h(Promised, { key: card.today.report, card, at })))
+        : h("p", { style: { color: colour("fg-warning") } }, "How they stand cannot be told now."));
+
+  const Incidents = ({ open }) =>
+    h(Box, { title: "Open incidents" },
+      open.length
+        ? h("ul", { style: LIST }, open.map((one) =>
+            h("li", { key: one.key },
+              one.drill ? h(Badge, { tone: "warning" }, "drill") : null,
+              h("a", { href: one.links.incident, style: LINK }, one.title),
+              h("div", { style: MUTED }, one.status))))
+        : h("p", null, "None"));
+
+  const Line = ({ children }) => h("p", { role: "status", style: { color: colour("fg-error"), marginBottom: 8 } }, children);
+
+  const Shown = () => {
+    const [seen, setSeen] = React.useState(null);
+    const [failed, setFailed] = React.useState("");
+    const [, tick] = React.useReducer((count) => count + 1, 0);
+    React.useEffect(() => {
+      let gone = false;
+      const look = () => {
+        if (document.hidden) return;
+        askAll().then(
+          (found) => gone || (setSeen(found), setFailed("")),
+          (error) => gone || setFailed(error.message || "no answer"));
+      };
+      look();
+      const timers = [setInterval(look, REFRESH_MS), setInterval(tick, 1000)];
+      document.addEventListener("visibilitychange", look);
+      return () => {
+        gone = true;
+        timers.forEach(clearInterval);
+        document.removeEventListener("visibilitychange", look);
+      };
+    }, []);
+    const since = seen ? `; this is how it stood ${clock(seen.now.current.at)}` : "";
+    return h(React.Fragment, null,
+      failed ? h(Line, null, `Who is on call and how the promises stand cannot be read (${failed})${since}.`) : null,
+      seen?.troubles.map((trouble) => h(Line, { key: trouble.title }, trouble.title)),
+      seen ? h("div", { style: { display: "flex", flexWrap: "wrap", gap: 16 } },
+        h(People, seen), h(Promises, { cards: seen.cards, at: Date.now() + seen.ahead }), h(Incidents, seen)) : null,
+      seen || failed ? null : h("p", { style: MUTED }, "Reading…"));
+  };
+
+  class Guard extends React.Component {
+    state = { broken: false };
+    static getDerivedStateFromError() {
+      return { broken: true };
+    }
+    render() {
+      return this.state.broken ? h(Line, null, "The on-call panel cannot be shown; the On-call page may tell more.") : this.props.children;
+    }
+  }
+
+  // Home orders its parts by number: after the welcome (2), before the figures (3).
+  globalThis[NAME] = () =>
+    h("section", { "aria-label": "On-call", style: { order: 2, fontSize: 14 } },
+      h("div", { style: { display: "flex", justifyContent: "space-between", alignItems: "baseline", margin: "8px 0" } },
+        h("h2", { style: { ...MUTED, fontSize: 14, fontWeight: 600 } }, "On-call"),
+        h(Guard, null, h(In, { to: "plugin/oncall" }, "Open the On-call page"))),
+      h(Guard, null, h(Shown)));
+})();
