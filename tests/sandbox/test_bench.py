@@ -1,0 +1,52 @@
+"""The bench's arithmetic: medians, extremes, ratios and how they are told. What it measures, it measures itself."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from sandbox.bench.figures import Figure, Sample, Section, number, timed
+
+
+def test_a_ratio_compares_the_medians() -> None:
+    """One slow try, as a busy machine has it, moves neither median nor ratio."""
+    figure = Figure(Sample("page", (0.1, 0.2, 9.0), "s"), Sample("deadline", (2.0, 1.9, 2.1), "s"))
+    assert figure.ratio == pytest.approx(0.1)
+
+
+def test_beside_a_baseline_of_nothing_the_ratio_is_endless() -> None:
+    """A clock too coarse for the baseline breaks no run."""
+    assert Figure(Sample("look", (1.0,), "ms"), Sample("nothing", (0.0,), "ms")).ratio == math.inf
+
+
+def test_a_sample_tells_its_median_and_its_extremes() -> None:
+    """A single value has no extremes."""
+    assert Sample("look", (3.0, 1.0, 2.0), "ms").told == "2 ms (1 to 3)"
+    assert Sample("look", (2.5,), "ms").told == "2.5 ms"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.034321, "0.0343"), (2.0, "2"), (99.96, "100"), (123.4, "123"), (1897.2, "1,897"), (math.inf, "inf")],
+)
+def test_numbers_keep_three_digits_that_count(value: float, told: str) -> None:
+    """More would be noise."""
+    assert number(value) == told
+
+
+def test_a_section_is_a_table_with_the_baseline_beside_each_figure() -> None:
+    """Every row names what it is compared with."""
+    figure = Figure(Sample("20 sensors", (64.0,), "queries/min"), Sample("1 sensor", (60.0,), "queries/min"))
+    *head, _, row = Section("Waiting", "How.", (figure,)).lines()
+    assert head[:3] == ["## Waiting", "", "How."]
+    assert row == "| 20 sensors | 64 queries/min | 1 sensor | 60 queries/min | 1.07 |"
+
+
+def test_the_first_time_does_not_count() -> None:
+    """Connections are opened and files are read once; what is told is the time after that."""
+    instants = iter([0.0, 0.002, 1.0, 1.004])  # the clock is read around each time that counts
+    calls: list[int] = []
+    sample = timed("look", lambda: calls.append(1), 2, lambda: next(instants))
+    assert len(calls) == 3
+    assert sample.values == pytest.approx((2.0, 4.0))
