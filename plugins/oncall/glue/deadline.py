@@ -77,6 +77,7 @@ class PromiseDue(BaseDeadlineReference):
 
 async def promise_missed(**_: Any) -> None:
     """Airflow says that a deadline is missed. Believe nothing: read the world and do what it asks for."""
+    log.info("oncall.deadline_missed", at=dt.datetime.now(dt.UTC).isoformat())
     from oncall.glue.wiring import look_once
 
     await sync_to_async(look_once, thread_sensitive=False)()
