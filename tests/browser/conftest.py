@@ -34,7 +34,8 @@ FLAGS = (
     "--disable-background-networking",
 )
 # How Airflow frames a plugin's page (FACTS: its sandbox blocks _blank and _top).
-FRAME = """<!doctype html><html class="{theme}"><head><title>Airflow</title><link rel="icon" href="data:,"><base href="/"></head><body>
+FRAME = """<!doctype html><html class="{theme}"><head><title>Airflow</title>
+<link rel="icon" href="data:,"><base href="/"></head><body>
 <iframe sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" title="On-call"
  width="100%" height="900" src="{path}"></iframe></body></html>"""
 
