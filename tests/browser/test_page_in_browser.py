@@ -28,7 +28,6 @@ VIEWS = {
     "no-runbook": "/oncall/runbooks/somebody_elses?embedded=1",
 }
 SHOTS = os.environ.get("ONCALL_SHOTS")
-AXE = os.environ.get("ONCALL_AXE")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -177,22 +176,3 @@ def test_reading_needs_no_script(site: Site, open_page: OpenPage, view: str) -> 
     if view == "rota":
         page.locator("summary:has-text('Week 48')").click()
         assert page.get_by_text("DE-001 stands in for DE-004").is_visible()
-
-
-@pytest.mark.skipif(
-    not AXE, reason="NO axe-core: accessibility was not checked (ONCALL_AXE=/path/to/axe.min.js)"
-)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("view", VIEWS)
-def test_nothing_serious_for_axe(site: Site, open_page: OpenPage, view: str, scheme: str) -> None:
-    """No serious or critical finding of axe-core."""
-    page = open_page(scheme=scheme)
-    site.show(page, VIEWS[view])
-    page.evaluate(Path(str(AXE)).read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")["violations"]
-    grave = [
-        (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert grave == []
