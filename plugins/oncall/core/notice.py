@@ -20,15 +20,13 @@ def channel_down(scene: Scene, channel: Channel, since: dt.datetime, reason: str
     """Say on the other channel that this one fails."""
     still = "Until then nobody is woken: watch this channel." if channel == "pager" else "Pages still go out."
     title = f"{NAMES[channel]} cannot be reached since {scene.clock(since)}"
-    return _about_channel(scene, channel, f"down:{since.isoformat()}", title, [reason, still], "P2")
+    return _about_channel(scene, channel, since, "down", title, [reason, still], "P2")
 
 
 def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Owed:
     gone = span((scene.at - since).total_seconds())
     title = f"{NAMES[channel]} can be reached again after {gone}"
-    return _about_channel(
-        scene, channel, f"back:{since.isoformat()}", title, ["What was owed is being sent."], "P5"
-    )
+    return _about_channel(scene, channel, since, "back", title, ["What was owed is being sent."], "P5")
 
 
 def configuration_broken(scene: Scene, problems: Sequence[Problem], digest: str) -> Owed:
@@ -56,11 +54,18 @@ def schedules_agree(scene: Scene, digest: str) -> Owed:
 
 
 def _about_channel(
-    scene: Scene, channel: Channel, step: str, title: str, lines: Sequence[str], priority: str
+    scene: Scene,
+    channel: Channel,
+    since: dt.datetime,
+    step: str,
+    title: str,
+    lines: Sequence[str],
+    priority: str,
 ) -> Owed:
+    """One key for each time it fails: that it is back is told where it was told that it failed."""
     primary = who_is_on_call(scene.roster, scene.at).primary
     message = Message(
-        key=f"channel-{channel}",
+        key=f"channel-{channel}:{since.isoformat()}",
         step=step,
         title=title,
         summary="\n".join(lines),
@@ -75,5 +80,7 @@ def _about_channel(
 
 
 def _chat(scene: Scene, key: str, step: str, title: str, lines: Sequence[str]) -> Owed:
+    """A thread a day: later notices must not hide in the thread of the first one ever."""
+    key = f"{key}:{scene.at.astimezone(scene.roster.tz).date().isoformat()}"
     links = (("On-call page", scene.links.oncall()),)
     return Owed(key, step, "chat", "post", Message(key, step, title, "\n".join(lines), links=links))
