@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from oncall.glue.wiring import Wiring, look_once, now_utc
 log = structlog.get_logger(__name__)
 
 Context = Mapping[str, Any]
+
+# PostgreSQL ends an error with the line of SQL and a caret below it: the words stand before.
+POINTS_AT_CODE = re.compile(r"\^+$|LINE \d+:|DETAIL:|HINT:|CONTEXT:|QUERY:")
 
 
 def started(context: Context) -> None:
@@ -68,8 +72,8 @@ def last_line(error: object) -> str:
     """The last line of what went wrong, as a person would quote it: "DivisionByZero: division by zero"."""
     if error is None:
         return ""
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    said = lines[-1].strip() if lines else ""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = next((line for line in reversed(lines) if not POINTS_AT_CODE.match(line)), "")
     name = type(error).__name__ if isinstance(error, BaseException) else ""
     if not isinstance(error, BaseException) or name in ("AirflowException", "AirflowFailException"):
         return said or name
