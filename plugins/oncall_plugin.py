@@ -47,6 +47,14 @@ class OncallPlugin(AirflowPlugin):
             "icon_dark_mode": "oncall/static/runbook-dark.svg",
         },
     ]
+    react_apps = [
+        {
+            "name": "On-call panel",  # the script leaves its component under this name
+            "bundle_url": "oncall/static/home.js",
+            "destination": "dashboard",
+            "url_route": "oncall-panel",
+        },
+    ]
     global_operator_extra_links = [RunbookLink()]
     deadline_references = [PromiseDue]
     listeners = [ImportErrors()]

@@ -15,7 +15,7 @@
   // Airflow's own colours, which follow its theme.
   const colour = (name) => `var(--chakra-colors-${name}, currentColor)`;
   const MUTED = { color: colour("fg-muted") };
-  const LINK = { color: colour("fg-info"), textDecoration: "underline", textUnderlineOffset: "2px" };
+  const LINK = { color: colour("fg-info") };
   const BOX = {
     border: `1px solid ${colour("border")}`, borderRadius: 5, padding: "12px 16px", flex: "1 1 18rem", minWidth: 0, overflowWrap: "anywhere",
   };
@@ -49,13 +49,16 @@
   // Airflow's pages are reached through its router; without one the browser leads there.
   const In = ({ to, children }) =>
     ReactRouterDOM?.Link ? h(ReactRouterDOM.Link, { to: `/${to}`, style: LINK }, children) : h("a", { href: address(to), style: LINK }, children);
+  // Airflow's tones are too pale for text: they are the frame, the words keep the colour of all text.
+  const toned = (tone) => ({
+    background: colour(tone ? `bg-${tone}` : "bg-muted"), border: `1px solid ${colour(tone ? `fg-${tone}` : "border")}`, color: colour("fg"),
+  });
   const Badge = ({ tone, children }) =>
     h("span", {
-      style: {
-        background: colour(tone ? `bg-${tone}` : "bg-muted"), color: colour(tone ? `fg-${tone}` : "fg"), borderRadius: 4,
-        fontSize: 12, fontWeight: 600, padding: "1px 7px", marginInlineEnd: 8, whiteSpace: "nowrap",
-      },
+      style: { ...toned(tone), borderRadius: 4, fontSize: 12, fontWeight: 600, padding: "0 6px", marginInlineEnd: 8, whiteSpace: "nowrap" },
     }, children);
+  const Line = ({ children }) =>
+    h("p", { role: "status", style: { ...toned("error"), borderRadius: 5, padding: "6px 16px", marginBottom: 8, overflowWrap: "anywhere" } }, children);
   const Box = ({ title, children }) =>
     h("section", { "aria-label": title, style: BOX }, h("h3", { style: { ...MUTED, fontSize: 12, fontWeight: 600, marginBottom: 6 } }, title), children);
 
@@ -82,7 +85,7 @@
     h(Box, { title: "Promises to investors" },
       cards.length
         ? h("ul", { style: LIST }, cards.map((card) => h(Promised, { key: card.today.report, card, at })))
-        : h("p", { style: { color: colour("fg-warning") } }, "How they stand cannot be told now."));
+        : h("p", null, "How they stand cannot be told now."));
 
   const Incidents = ({ open }) =>
     h(Box, { title: "Open incidents" },
@@ -93,8 +96,6 @@
               h("a", { href: one.links.incident, style: LINK }, one.title),
               h("div", { style: MUTED }, one.status))))
         : h("p", null, "None"));
-
-  const Line = ({ children }) => h("p", { role: "status", style: { color: colour("fg-error"), marginBottom: 8 } }, children);
 
   const Shown = () => {
     const [seen, setSeen] = React.useState(null);
@@ -139,8 +140,8 @@
   // Home orders its parts by number: after the welcome (2), before the figures (3).
   globalThis[NAME] = () =>
     h("section", { "aria-label": "On-call", style: { order: 2, fontSize: 14 } },
-      h("div", { style: { display: "flex", justifyContent: "space-between", alignItems: "baseline", margin: "8px 0" } },
-        h("h2", { style: { ...MUTED, fontSize: 14, fontWeight: 600 } }, "On-call"),
+      h("div", { style: { display: "flex", justifyContent: "space-between", alignItems: "baseline", fontSize: 12, margin: "8px 0" } },
+        h("h2", { style: { ...MUTED, fontSize: 12, fontWeight: 600 } }, "On-call"),
         h(Guard, null, h(In, { to: "plugin/oncall" }, "Open the On-call page"))),
       h(Guard, null, h(Shown)));
 })();
