@@ -32,7 +32,7 @@ def test_the_last_line_of_an_error_is_what_a_person_would_quote() -> None:
     assert callbacks.last_line(ZeroDivisionError("division by zero")) == "ZeroDivisionError: division by zero"
     assert callbacks.last_line(ValueError("first\nlast\n")) == "ValueError: last"
     assert callbacks.last_line(AirflowFailException("check identity: no")) == "check identity: no"
-    undefined = 'relation "master.sessions" does not exist\nLINE 1: select 1 from master.sessions\n                      ^'
+    undefined = 'relation "master.sessions" does not exist\nLINE 1: select 1 from master.sessions\n         ^'
     assert (
         callbacks.last_line(ValueError(undefined)) == 'ValueError: relation "master.sessions" does not exist'
     )
