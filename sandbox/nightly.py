@@ -57,8 +57,9 @@ def load(conn: connection, table_days: list[tuple[dt.date, str]], now: dt.dateti
         (done,) = load_day(conn, day, [table], loaded_at=at)
         print(f"{done.loaded_at.isoformat()} {table} of {day}: {done.row_count:,} rows", flush=True)
     with conn, conn.cursor() as cursor:
+        # The nightly SQL is planned by these counts; autovacuum comes too late for it.
         for table in sorted({table for _, table in table_days}):
-            cursor.execute(f"analyze master.{table}")  # the nightly SQL plans by it; autovacuum comes too late
+            cursor.execute(f"analyze master.{table}")
 
 
 def main() -> None:
