@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,14 +57,19 @@ def measure(folder: Path, rounds: int) -> Section:
 
 
 def _promised_alone(include: Path) -> Path:
-    """A copy of include/ in which only DAG_ID is promised, for two hours ago: nobody watched, nobody is paged."""
+    """A copy of include/ in which only DAG_ID is promised."""
     shutil.copytree(REPOSITORY / "include", include)
     for runbook in (include / "runbooks").glob("*.md"):
         if runbook.stem != DAG_ID:
             text = runbook.read_text(encoding="utf-8")
             runbook.write_text(re.sub(r"^promise: .*\n", "", text, count=1, flags=re.M), encoding="utf-8")
-    _promise(include, dt.datetime.now(load(include).roster.tz) - dt.timedelta(hours=2))
+    _promise_long_ago(include)
     return include
+
+
+def _promise_long_ago(include: Path) -> None:
+    """Due before anybody watched: nobody is paged."""
+    _promise(include, dt.datetime.now(load(include).roster.tz) - dt.timedelta(hours=2))
 
 
 def _promise(include: Path, due: dt.datetime) -> None:
@@ -158,13 +164,17 @@ class _Night:
         self.stack.api().patch(f"dags/{DAG_ID}/dagRuns/{run_id}", {"state": "failed"})
 
     def _forget(self, run_id: str) -> None:
-        """The next round is the first night again."""
+        """The next round is the first night again, whoever was still looking at this one."""
         self._end(run_id)
-        open_ones = "update oncall.deliveries set state = 'cancelled' where state in ('owed', 'accepted')"
-        self._sql("oncall", open_ones)
-        time.sleep(1)  # what is on its way arrives
-        for table in ("deliveries", "incidents", "events", "tasks", "memory"):
-            self._sql("oncall", f"delete from oncall.{table}")
+        _promise_long_ago(self.stack.include_dir)
+        seen = "select 1 from oncall.memory where name = 'tick' and value::timestamptz > %s"
+        while True:
+            for table in ("deliveries", "incidents", "events", "tasks", "memory"):
+                self._sql("oncall", f"delete from oncall.{table}")
+            now = dt.datetime.now(dt.UTC)
+            self._wait("the watcher's next look", partial(self._sql, "oncall", seen, now))
+            if not self._sql("oncall", "select 1 from oncall.incidents"):
+                break
         self.far.clear()
 
     def _sql(self, database: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
