@@ -25,7 +25,7 @@ with DAG(
     default_args={"owner": "data-engineering"},
 ):
 
-    @task(retries=0)
+    @task(retries=0, trigger_rule="all_done")  # whatever the other could not see
     def look() -> str:
         """Read the world, judge the promises, page whoever has to be paged."""
         from oncall.glue.wiring import look_once
@@ -33,7 +33,7 @@ with DAG(
         seen = look_once(linger_s=60)
         return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.judged)
 
-    @task(retries=0, trigger_rule="all_done")
+    @task(retries=0)
     def see_dags(ti=None) -> None:  # type: ignore[no-untyped-def]
         """Note which DAGs are paused, gone or busy, so that a page can say why a run never started."""
         from oncall.glue.airflow_state import see_dags as note

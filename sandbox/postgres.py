@@ -92,6 +92,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop the server, disconnecting everybody; a stopped one stays stopped."""
+        _forget_dead_server(self.data_dir)  # after a crash or a reboot its pid file is still there
         if (self.data_dir / "postmaster.pid").exists():
             _pg_ctl(_binaries(self.data_dir), "stop", "-m", "fast")
 
