@@ -61,7 +61,7 @@ def views(stack: Stack) -> Iterator[View]:
     yield View("home", f"{base}/", shows="section[aria-label='On call now']", framed=False, height=900)
     if path := _a_task(stack):
         yield View("task", f"{base}/{path}", shows="a:has-text('Runbook')", framed=False, height=900)
-    yield View("inbox", stack.inbox_url, shows="body", framed=False)
+    yield View("inbox", stack.inbox_url, shows="body", framed=False, height=800)
 
 
 def photograph(stack: Stack, folder: Path) -> Iterator[Path]:
