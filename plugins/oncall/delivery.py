@@ -23,6 +23,7 @@ LEASE = dt.timedelta(seconds=20)  # longer than the calls of one delivery may ta
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
 RETRY_S = (2, 5, 10, 20, 30)
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
+BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
 LOST = dt.timedelta(minutes=2)  # a request that pends for so long is made anew
 
 Clock = Callable[[], dt.datetime]
@@ -36,13 +37,17 @@ class Sent:
     trouble: str = ""
 
 
-def send_pages(store: Store, pager: Pager, now: Clock) -> Sent:
-    """Send all that is owed to the pager; stops at the first sign that it cannot be reached."""
+def send_pages(store: Store, pager: Pager, now: Clock, *, look_first: bool = False) -> Sent:
+    """Send all that is owed to the pager; stops at the first sign that it cannot be reached.
+
+    `look_first`: ask the far side before a first try too, because the watcher may have paged from memory while the
+    store was down.
+    """
     asked: list[tuple[Delivery, str]] = []
     done, trouble, stop = 0, "", False
     while not stop and (delivery := store.claim("pager", now(), LEASE)):
         try:
-            request_id = delivery.request_id or _ask(pager, delivery)
+            request_id = delivery.request_id or _ask(pager, delivery, look_first)
         except OncallError as error:
             trouble, stop = _failed(store, delivery, error, now)
             continue
@@ -56,12 +61,12 @@ def send_pages(store: Store, pager: Pager, now: Clock) -> Sent:
     return Sent(done + carried.done, carried.trouble or trouble)
 
 
-def send_posts(store: Store, chat: Chat, channel: str, now: Clock) -> Sent:
+def send_posts(store: Store, chat: Chat, channel: str, now: Clock, *, look_first: bool = False) -> Sent:
     """Post all that is owed to the chat; stops at the first sign that it cannot be reached."""
     done, trouble, stop = 0, "", False
     while not stop and (delivery := store.claim("chat", now(), LEASE)):
         try:
-            store.done(delivery, now(), _post(store, chat, channel, delivery))
+            store.done(delivery, now(), _post(store, chat, channel, delivery, look_first))
             done += 1
         except OncallError as error:
             trouble, stop = _failed(store, delivery, error, now)
@@ -95,9 +100,9 @@ def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent:
         store.remember(f"channel:{channel}", now_noted)
 
 
-def _ask(pager: Pager, delivery: Delivery) -> str:
+def _ask(pager: Pager, delivery: Delivery, look_first: bool) -> str:
     """Ask the pager for one action; "" when it turns out to be done already."""
-    again = delivery.attempts > 1 and pager.capabilities.reads_alerts
+    again = (delivery.attempts > 1 or look_first) and pager.capabilities.reads_alerts
     if delivery.op == "page":
         if again and pager.alert_state(delivery.alias) is not None:
             return ""  # the answer was lost, the alert was not
@@ -139,7 +144,7 @@ def _await(store: Store, pager: Pager, asked: list[tuple[Delivery, str]], now: C
     return Sent(done, trouble)
 
 
-def _post(store: Store, chat: Chat, channel: str, delivery: Delivery) -> Posted | None:
+def _post(store: Store, chat: Chat, channel: str, delivery: Delivery, look_first: bool) -> Posted | None:
     thread = store.thread(delivery.key)
     if delivery.op == "update":
         if thread is not None:
@@ -147,8 +152,8 @@ def _post(store: Store, chat: Chat, channel: str, delivery: Delivery) -> Posted 
         return None
     where = thread.channel_id if thread else channel
     root = thread.ts if thread else None
-    if delivery.attempts > 1:
-        found = chat.find(delivery.key, delivery.step, where, delivery.owed_at, root)
+    if delivery.attempts > 1 or look_first:
+        found = chat.find(delivery.key, delivery.step, where, delivery.owed_at - BEFORE, root)
         if found is not None:
             return found
     return chat.post(delivery.message, where, root)

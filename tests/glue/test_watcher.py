@@ -76,6 +76,7 @@ def test_without_its_database_it_pages_from_memory_and_hands_over_when_it_is_bac
     look_once()
     assert len(pages(site)) == 1
     assert pages(site)[0].count == 1
+    assert len(site.inbox.messages(thread_ts=None)) == 1
 
 
 def test_a_warehouse_that_cannot_be_read_is_paged_as_such(site: Any) -> None:

@@ -30,6 +30,7 @@ TICK_S = 15.0
 PING_S = 60.0
 HEAR_S = 5.0
 RENEW_S = 300.0  # how long connections are used before they are read again
+NEW_S = 60.0
 ALIVE = dt.timedelta(seconds=45)  # a look older than this is no sign of life
 
 
@@ -62,7 +63,7 @@ class Watch:
         self.tick_s = tick_s
         self.pool = ThreadPoolExecutor(max_workers=5, thread_name_prefix="oncall")
         self.wiring: Wiring | None = None
-        self.renewed_at = now_utc()
+        self.began_at = self.renewed_at = now_utc()
         self.looked_at: dt.datetime | None = None
         self.outside: Outside | None = None
         self.memory: MemoryStore | None = None  # the store while oncall_db is down
@@ -177,7 +178,9 @@ class Watch:
     def _send(self, channel: Any, store: _PerLoop) -> None:
         if self.wiring is not None and self.outside is not None:
             wiring, setup = self.wiring, self.outside.setup
-            quietly(lambda: send(channel, wiring, self.memory or store.of(wiring), setup))
+            # A watcher before this one may have paged from memory, and its memory went with it.
+            new = (now_utc() - self.began_at).total_seconds() < NEW_S
+            quietly(lambda: send(channel, wiring, self.memory or store.of(wiring), setup, look_first=new))
 
     def _hear(self, store: _PerLoop) -> None:
         if self.wiring is not None and self.outside is not None:

@@ -184,16 +184,21 @@ def look_once(at: dt.datetime | None = None, linger_s: float = 0) -> Look:
 def send_once(wiring: Wiring, setup: Setup, patience_s: float = ONE_SHOT_S) -> None:
     """Send what is owed on both channels, each in its own thread: a dead one does not delay the other.
 
-    Returns when both are done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
+    Looks before it speaks: the watcher may have paged from memory while the store was down. Returns when both are
+    done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
     """
     for connected in (wiring.pager, wiring.chat):
         quietly(connected.prepare)  # reads its Airflow connection here: a plain thread may not ask Airflow
     senders = [
         threading.Thread(
-            target=quietly, args=(lambda: send("pager", wiring, wiring.store(), setup),), daemon=True
+            target=quietly,
+            args=(lambda: send("pager", wiring, wiring.store(), setup, look_first=True),),
+            daemon=True,
         ),
         threading.Thread(
-            target=quietly, args=(lambda: send("chat", wiring, wiring.store(), setup),), daemon=True
+            target=quietly,
+            args=(lambda: send("chat", wiring, wiring.store(), setup, look_first=True),),
+            daemon=True,
         ),
     ]
     for sender in senders:
@@ -202,12 +207,12 @@ def send_once(wiring: Wiring, setup: Setup, patience_s: float = ONE_SHOT_S) -> N
         sender.join(patience_s)
 
 
-def send(channel: Channel, wiring: Wiring, store: Store, setup: Setup) -> None:
+def send(channel: Channel, wiring: Wiring, store: Store, setup: Setup, *, look_first: bool) -> None:
     """Send what is owed on one channel, and note how it does."""
     if channel == "pager":
-        sent = send_pages(store, wiring.pager, now_utc)
+        sent = send_pages(store, wiring.pager, now_utc, look_first=look_first)
     else:
-        sent = send_posts(store, wiring.chat, setup.roster.slack_channel, now_utc)
+        sent = send_posts(store, wiring.chat, setup.roster.slack_channel, now_utc, look_first=look_first)
     note_health(store, Scene(setup.roster, wiring.links, now_utc()), channel, sent)
 
 
