@@ -10,9 +10,14 @@ import shlex
 import sys
 import time
 
+import httpx
+
+from oncall.config import load
 from sandbox import filling, standing
 from sandbox.postgres import SandboxError
 from sandbox.stack import COMPONENTS, Stack
+
+HEARTBEAT_S = 300
 
 
 def up(stack: Stack) -> None:
@@ -37,8 +42,17 @@ def up(stack: Stack) -> None:
             stack.start(name)
         say("nightly, scheduler, triggerer: started; waiting until Airflow says that all of it is healthy")
         stack.wait_until_healthy()
+        _make_heartbeat(stack)
     filling.recent(stack, say)
     print(standing.lines(stack))
+
+
+def _make_heartbeat(stack: Stack) -> None:
+    """In the real Opsgenie somebody makes it once, by hand: it pages when nobody pings it any more."""
+    name = load(stack.include_dir).roster.opsgenie_heartbeat
+    if name:
+        made = {"name": name, "interval_seconds": HEARTBEAT_S, "alert_priority": "P1"}
+        httpx.post(f"{stack.inbox_url}/_control/heartbeats", json=made, trust_env=False).raise_for_status()
 
 
 def status(stack: Stack) -> None:
