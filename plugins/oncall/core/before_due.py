@@ -37,16 +37,17 @@ def warn(case: Case, scene: Scene) -> Plan | None:
 
 
 def arrived(case: Case, scene: Scene) -> Plan | None:
-    """A table that was warned about has come."""
-    late = {load.table for member in case.missing for load in member.facts.late_loads}
-    if not case.incident.warned or not case.missing or any(m.facts.blind for m in case.members):
+    """A table that was warned about has come (the report may be there too by now: it is said all the same)."""
+    if not case.incident.warned or any(member.facts.blind for member in case.members):
         return None
     owed: list[Owed] = []
     events: list[Event] = []
-    known = {load.table for member in case.members for load in member.facts.loads}
+    loads = {load.table: load for member in case.members for load in member.facts.loads}
     for name in case.incident.warned:
-        if name in known - late and ("chat", f"arrived:{name}") not in case.said:
-            title = f"{name} has arrived ({scene.clock(scene.at)}); {subject(case.missing)} can go on"
+        load = loads.get(name)
+        if load and load.state == "fresh" and ("chat", f"arrived:{name}") not in case.said:
+            goes_on = f"; {subject(case.missing)} can go on" if case.missing else ""
+            title = f"{name} has arrived ({scene.clock(load.loaded_at)}){goes_on}"
             owed.append(chat(say(case, scene, f"arrived:{name}", title, [], section="")))
             events += event(case, scene, f"{name} arrived")
     return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
