@@ -63,7 +63,7 @@ bench: $(READY) ## measure what the README claims
 	@$(BIN)/python -m sandbox.bench
 
 chaos: $(READY) ## kill real processes and see that the page still comes, once
-	@$(BIN)/pytest tests/chaos -m stack -v
+	@CHAOS=$${CHAOS:-all} $(BIN)/pytest tests/chaos -m stack -v
 
 screenshots: $(READY) ## photograph the On-call page of the running stack
 	@$(BIN)/python -m sandbox.screenshots
