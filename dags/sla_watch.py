@@ -30,7 +30,7 @@ with DAG(
         """Read the world, judge the promises, page whoever has to be paged."""
         from oncall.glue.wiring import look_once
 
-        seen = look_once(linger_s=60)
+        seen = look_once(linger_s=60, look_first=True)
         return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.judged)
 
     @task(retries=0)

@@ -24,6 +24,7 @@ PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a reques
 RETRY_S = (2, 5, 10, 20, 30)
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
 BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
+CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
 LOST = dt.timedelta(minutes=2)  # a request that pends for so long is made anew
 
 Clock = Callable[[], dt.datetime]
@@ -152,11 +153,15 @@ def _post(store: Store, chat: Chat, channel: str, delivery: Delivery, look_first
         return None
     where = thread.channel_id if thread else channel
     root = thread.ts if thread else None
-    if delivery.attempts > 1 or look_first:
-        found = chat.find(delivery.key, delivery.step, where, delivery.owed_at - BEFORE, root)
+    known = thread.channel_id if thread else store.recall(f"{CHANNEL_ID}:{channel}")
+    if delivery.attempts > 1 or (look_first and known):
+        found = chat.find(delivery.key, delivery.step, known or where, delivery.owed_at - BEFORE, root)
         if found is not None:
             return found
-    return chat.post(delivery.message, where, root)
+    posted = chat.post(delivery.message, where, root)
+    if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
+        store.remember(f"{CHANNEL_ID}:{channel}", posted.channel_id)
+    return posted
 
 
 def _failed(store: Store, delivery: Delivery, error: OncallError, now: Clock) -> tuple[str, bool]:

@@ -80,7 +80,7 @@ async def promise_missed(**_: Any) -> None:
     log.info("oncall.deadline_missed", at=dt.datetime.now(dt.UTC).isoformat())
     from oncall.glue.wiring import look_once
 
-    await sync_to_async(look_once, thread_sensitive=False)()
+    await sync_to_async(look_once, thread_sensitive=False)(look_first=True)
 
 
 def promise_deadline(promise: Promise, tz: Any) -> DeadlineAlert:

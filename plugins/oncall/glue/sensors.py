@@ -73,7 +73,7 @@ class UpstreamFreshSensor(BaseOperator):
             return
         self.log.warning("Upstream is late for %s: %s", date, event["words"])
         try:
-            look_once()
+            look_once(look_first=True)
         except Exception:
             self.log.exception("The warning could not be said from here; the watcher says it too")
         self._wait(tables, dt.date.fromisoformat(date), None)

@@ -19,6 +19,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from oncall.adapters.memory import MemoryStore
 from oncall.core.errors import OncallError, Unreadable
+from oncall.delivery import CHANNEL_ID
 from oncall.glue.wiring import Outside, Wiring, current_setup, now_utc, quietly, say_configuration, send
 from oncall.paging import PUBLISHED, Look, due_instants, hear, look
 from oncall.ports import Snapshot, Store
@@ -121,7 +122,8 @@ class Watch:
         store.remember("tick", at.isoformat())
         quietly(lambda: say_configuration(outside, at))
         self.last_seen = store.snapshot()
-        self.kept = {name: note for name in ("watching_since", PUBLISHED) if (note := store.recall(name))}
+        names = ("watching_since", PUBLISHED, f"{CHANNEL_ID}:{outside.setup.roster.slack_channel}")
+        self.kept = {name: note for name in names if (note := store.recall(name))}
         return seen
 
     def _look_from_memory(self, outside: Outside, at: dt.datetime) -> Look:

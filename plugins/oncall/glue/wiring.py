@@ -160,11 +160,12 @@ def _say_configuration(outside: Outside, desk: Desk, scene: Scene) -> None:
     outside.store.remember(BROKEN, digest)
 
 
-def look_once(at: dt.datetime | None = None, linger_s: float = 0) -> Look:
+def look_once(at: dt.datetime | None = None, *, linger_s: float = 0, look_first: bool = False) -> Look:
     """One look from a task, a callback or the command line: decide, then send on both channels side by side.
 
     `linger_s`: how long to stay while something is still owed. Whoever had claimed it may be dead, and only after
-    its lease can somebody else send it.
+    its lease can somebody else send it. `look_first`: somebody else should have noticed before, so ask the far sides
+    whether it was said already (the watcher may have paged from memory while the store was down).
     """
     wiring = Wiring()
     wiring.store().install()
@@ -174,30 +175,31 @@ def look_once(at: dt.datetime | None = None, linger_s: float = 0) -> Look:
     seen = look(outside.setup, outside.world, outside.runs, outside.store, outside.links, now)
     quietly(lambda: say_configuration(outside, now))
     until = time.monotonic() + linger_s
-    send_once(wiring, outside.setup)
+    send_once(wiring, outside.setup, look_first=look_first)
     while time.monotonic() < until and outside.store.waiting():
         time.sleep(2)
-        send_once(wiring, outside.setup)
+        send_once(wiring, outside.setup, look_first=look_first)
     return seen
 
 
-def send_once(wiring: Wiring, setup: Setup, patience_s: float = ONE_SHOT_S) -> None:
+def send_once(
+    wiring: Wiring, setup: Setup, patience_s: float = ONE_SHOT_S, *, look_first: bool = False
+) -> None:
     """Send what is owed on both channels, each in its own thread: a dead one does not delay the other.
 
-    Looks before it speaks: the watcher may have paged from memory while the store was down. Returns when both are
-    done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
+    Returns when both are done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
     """
     for connected in (wiring.pager, wiring.chat):
         quietly(connected.prepare)  # reads its Airflow connection here: a plain thread may not ask Airflow
     senders = [
         threading.Thread(
             target=quietly,
-            args=(lambda: send("pager", wiring, wiring.store(), setup, look_first=True),),
+            args=(lambda: send("pager", wiring, wiring.store(), setup, look_first=look_first),),
             daemon=True,
         ),
         threading.Thread(
             target=quietly,
-            args=(lambda: send("chat", wiring, wiring.store(), setup, look_first=True),),
+            args=(lambda: send("chat", wiring, wiring.store(), setup, look_first=look_first),),
             daemon=True,
         ),
     ]
