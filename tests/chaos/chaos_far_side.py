@@ -1,0 +1,61 @@
+"""What the far side has received, and what it must not have received twice; asks the inbox and nobody else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sandbox.inbox.records import Alert, Call, SlackMessage
+from sandbox.inbox.testing import RunningInbox
+
+FIRST_PAGE = "page-1-primary"
+# A create call that a fault kept from becoming an alert.
+_NOT_TAKEN = ("process_failed", "hang")
+
+
+class FarSide(RunningInbox):
+    """The stack's inbox, with the questions that a fault is judged by. `key` is `<pipeline>:<report date>`."""
+
+    def page(self, key: str, step: str = FIRST_PAGE) -> Alert | None:
+        """The first alert of this incident and step."""
+        return next(iter(self.alerts(alias=f"{key}:{step}")), None)
+
+    def taken(self, alias: str) -> Call | None:
+        """The call by which the far side took this alert: answered 202 (even if the answer was lost), not failed."""
+        creates = [
+            call
+            for call in self.calls(face="opsgenie", operation="create")
+            if (call.body or {}).get("alias") == alias and call.fault not in _NOT_TAKEN
+        ]
+        return next((call for call in creates if call.status == 202), None)
+
+    def said(self, key: str, step: str = "") -> list[SlackMessage]:
+        """The messages about this incident (or this kind of notice), oldest first; of this step when one is named."""
+        return [
+            message
+            for message in self.messages()
+            if (about(message)[0] == key or (":" not in key and about(message)[0].startswith(f"{key}:")))
+            and (not step or about(message)[1] == step)
+        ]
+
+    def doubles(self) -> list[str]:
+        """Whatever was said more than once: alerts of one alias, messages of one step, threads of one incident."""
+        alerts, messages = self.alerts(face="opsgenie"), self.messages()
+        again = _more_than_once([alert.alias for alert in alerts])
+        again += [alert.alias for alert in alerts for _ in range(alert.count - 1)]
+        # An edited headline carries the step it tells of now; that it stands once is the thread's matter.
+        again += _more_than_once([":".join(about(message)) for message in messages if not message.edited_ts])
+        again += _more_than_once(
+            [f"thread of {about(message)[0]}" for message in messages if not message.thread_ts]
+        )
+        return again
+
+
+def about(message: SlackMessage) -> tuple[str, str]:
+    """Incident and step, from the message's metadata."""
+    payload = message.metadata.get("event_payload") or {}
+    return str(payload.get("key", message.ts)), str(payload.get("step", ""))
+
+
+def _more_than_once(names: Sequence[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() for _ in range(count - 1)]

@@ -1,0 +1,373 @@
+"""The ground that faults are made on: a real stack, the verbs to break it, and one `mend` that undoes them all."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg2
+from chaos_far_side import FIRST_PAGE, FarSide
+from chaos_include import Include
+from chaos_outcome import Outcome
+
+from oncall.adapters.oncall_db import LOCK
+from oncall.core.rota import who_is_on_call
+from sandbox import loading
+from sandbox.environment import REPOSITORY
+from sandbox.stack import AIRFLOW_COMPONENTS, Stack
+
+T = TypeVar("T")
+
+DAG_ID, REPORT = "growth_etl", "investor.daily_growth"
+SOON_S = 17.0  # a watcher looks every 15 s, so it knows of a promise made now before this
+SLOTS = 128  # Airflow's default
+SETTLES_S = 2.0  # what is said a second time is said within this after the first
+# In the copied growth DAG a task fails for good at once, and one open run keeps others from starting.
+_GROWTH = """**(dag_arguments(terms) | {
+    'max_active_runs': 1, 'default_args': {**dag_arguments(terms)['default_args'], 'retries': 0}})"""
+
+# Under the lock that every look takes, so that no look sees half of it.
+_FORGET = """
+select pg_advisory_xact_lock(%s);
+delete from oncall.deliveries; delete from oncall.incidents; delete from oncall.events;
+delete from oncall.tasks; delete from oncall.drills; delete from oncall.memory;
+update oncall.dags set paused = false, missing = false, running = 0, import_error = '';
+"""
+
+
+@dataclass(frozen=True)
+class Promised:
+    """A promise that is due in a moment."""
+
+    dag_id: str
+    report_date: dt.date
+    due: dt.datetime
+
+    @property
+    def key(self) -> str:
+        return f"{self.dag_id}:{self.report_date}"
+
+
+class Ground:
+    """One stack for many faults. `far`: what its far side received."""
+
+    def __init__(self, stack: Stack, include: Include) -> None:
+        self.stack, self.include = stack, include
+        self.server = stack.server()
+        self.far = FarSide(stack.inbox_url)
+        self.locks: list[Any] = []
+        self.others: list[subprocess.Popen[bytes]] = []
+        self.today = dt.datetime.now(self.zone).date()
+        self._dags = {path: path.read_text(encoding="utf-8") for path in stack.dags_dir.glob("*.py")}
+
+    @property
+    def zone(self) -> dt.tzinfo:
+        return self.include.setup.roster.tz
+
+    # What the stack's databases say.
+
+    def sql(self, database: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """One statement in a transaction of its own."""
+        with (
+            closing(psycopg2.connect(self.server.uri(database))) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def warehouse(self) -> closing[Any]:
+        """A connection to the warehouse, closed at the end of the block."""
+        return closing(psycopg2.connect(self.server.uri("warehouse")))
+
+    def task(self, date: dt.date, dag_id: str = DAG_ID) -> tuple[str, str]:
+        """The newest task that told of itself for this report, and its state."""
+        rows = self.sql(
+            "oncall",
+            "select task_id, state from oncall.tasks where dag_id = %s and report_date = %s"
+            " order by started_at desc limit 1",
+            dag_id, date,
+        )  # fmt: skip
+        return rows[0] if rows else ("", "")
+
+    def published(self, date: dt.date) -> bool:
+        select = "select 1 from investor.publications where report = %s and report_date = %s"
+        return bool(self.sql("warehouse", select, REPORT, date))
+
+    # Waiting.
+
+    def until(self, instant: dt.datetime, before_s: float = 0.0) -> None:
+        """Sleep until some seconds before the instant."""
+        left = (instant - dt.datetime.now(dt.UTC)).total_seconds() - before_s
+        assert left > -10, f"the fault was made {-left:.0f} s too late: this machine is too busy"
+        time.sleep(max(0.0, left))
+
+    def wait_for(self, what: str, seen: Callable[[], T | None], within_s: float = 90.0) -> T:
+        """The first true answer. Fails, naming what was waited for."""
+        deadline = time.monotonic() + within_s
+        while not (answer := seen()):
+            assert time.monotonic() < deadline, f"{what}: not within {within_s:.0f} s"
+            time.sleep(0.25)
+        return answer
+
+    # Promises and runs.
+
+    def promise(
+        self, in_s: float = SOON_S, *, warn_s: float = 0.0, dag_id: str = DAG_ID, on_the_minute: bool = False
+    ) -> Promised:
+        """Promise a report that is not published for a moment from now; `warn_s` seconds before it upstream is late.
+
+        `on_the_minute`: for Airflow's own ways to notice, which know minutes only and read the promise when they
+        parse the DAG files.
+        """
+        due = dt.datetime.now(self.zone) + dt.timedelta(seconds=in_s + 1)
+        if on_the_minute:
+            due += dt.timedelta(minutes=1)
+            due = due.replace(second=0)
+        return self.promise_at(due.replace(microsecond=0), warn_s, dag_id, parse=on_the_minute)
+
+    def promise_at(
+        self, due: dt.datetime, warn_s: float = 0.0, dag_id: str = DAG_ID, *, parse: bool = False
+    ) -> Promised:
+        """The same for an instant in the roster's zone."""
+        warn = due - dt.timedelta(seconds=warn_s)
+        promised = Promised(dag_id, due.date() - dt.timedelta(days=1), due)
+        self.sql(
+            "warehouse", "delete from investor.publications where report_date = %s", promised.report_date
+        )
+        self.include.promise(dag_id, due.time(), warn.time())
+        assert self.include.setup.pipelines[dag_id].promise  # the folder can be read
+        if parse:
+            self.parse("sla_watch")
+            self.parse(dag_id)
+        return promised
+
+    def run(self, date: dt.date, until: tuple[str, str] | None = None, dag_id: str = DAG_ID) -> str:
+        """Start a run for this report date; waits until its newest task is in this state. Its id."""
+        body = {"logical_date": None, "conf": {"report_date": date.isoformat()}}
+        run_id = str(self.stack.api().post(f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
+        if until is not None:
+            self.wait_for(f"{dag_id}: {' '.join(until)}", lambda: self.task(date, dag_id) == until)
+        return run_id
+
+    def last_date(self) -> dt.date:
+        """The report date of a promise that is due today."""
+        return dt.datetime.now(self.zone).date() - dt.timedelta(days=1)
+
+    def hold(self, date: dt.date, report: str = REPORT) -> None:
+        """Keep the report's transform of this date waiting, as another session that forgot to commit would."""
+        connection = psycopg2.connect(self.server.uri("warehouse"))
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_lock(hashtext(%s), %s - date '2000-01-01')", (report, date))
+        self.locks.append(connection)
+
+    def let_go(self) -> None:
+        for connection in self.locks:
+            connection.close()
+        self.locks.clear()
+
+    def load(self, date: dt.date, *tables: str, partial: float = 1.0) -> None:
+        """Upstream loads these tables of the day now (none: all of them)."""
+        with self.warehouse() as connection:
+            now = dt.datetime.now(dt.UTC)
+            loading.load_day(connection, date, tables or None, scale=0.02, loaded_at=now, partial=partial)
+
+    def unload(self, date: dt.date, table: str) -> None:
+        """Upstream has not come."""
+        self.sql(
+            "warehouse", "delete from master.loads where table_name = %s and business_day = %s", table, date
+        )
+
+    # Breaking.
+
+    def shut(self, database: str) -> None:
+        """Nobody can connect, and whoever was connected is not."""
+        self.sql("postgres", f"alter database {database} allow_connections false")
+        self.sql(
+            "postgres", "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", database
+        )
+
+    def open(self, database: str) -> None:
+        self.sql("postgres", f"alter database {database} allow_connections true")
+
+    def edit_dag(self, dag_id: str, text: str | None) -> None:
+        """Another text for a DAG file; None: the file is gone. The DAG processor is told."""
+        path = self.stack.dags_dir / f"{dag_id}.py"
+        token = self.stack.api().get(f"dags/{dag_id}")["file_token"]
+        path.unlink() if text is None else path.write_text(text, encoding="utf-8")
+        self.stack.api().put(f"parseDagFile/{token}")
+
+    def parse(self, dag_id: str) -> None:
+        """Have a DAG file parsed now."""
+        asked = dt.datetime.now(dt.UTC)
+        token = self.stack.api().get(f"dags/{dag_id}")["file_token"]
+        self.stack.api().put(f"parseDagFile/{token}")
+        parsed = "select 1 from dag where dag_id = %s and last_parsed_time > %s"
+        self.wait_for(f"{dag_id} parsed", lambda: self.sql("airflow", parsed, dag_id, asked), 60)
+
+    def look_at_dags(self) -> None:
+        """The look that `sla_watch` takes from a worker every five minutes: it tells what state the DAGs are in."""
+        asked = dt.datetime.now(dt.UTC)
+        self.stack.api().post("dags/sla_watch/dagRuns", {"logical_date": None})
+        seen = "select 1 from oncall.dags where dag_id = %s and seen_at > %s"
+        self.wait_for("a look at the DAGs", lambda: self.sql("oncall", seen, DAG_ID, asked))
+
+    def python(self, code: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """A process of the stack's own kind; ended by `mend`."""
+        command = [sys.executable, "-c", code, *arguments]
+        with open(self.stack.run_dir / "logs" / "others.log", "ab") as log:
+            process = subprocess.Popen(command, env=self.stack.env(), cwd=REPOSITORY, stdout=log, stderr=log)
+        self.others.append(process)
+        return process
+
+    def slots(self, count: int) -> None:
+        """How many tasks may run at once."""
+        pool = {"pool": "default_pool", "slots": count}
+        self.stack.api().patch("pools/default_pool?update_mask=slots", pool)
+
+    def ticks(self) -> None:
+        """Wait until the watcher has looked once more, with the outbox."""
+        tick = "select 1 from oncall.memory where name = 'tick' and changed_at > %s"
+        now = dt.datetime.now(dt.UTC)
+        self.wait_for("the watcher", lambda: self.sql("oncall", tick, now), 120)
+
+    def triggerers(self) -> int:
+        """How many triggerers Airflow counts as alive."""
+        alive = (
+            "select id from job where job_type = 'TriggererJob' and state = 'running'"
+            " and latest_heartbeat > now() - interval '20 s'"
+        )
+        return len(self.sql("airflow", alive))
+
+    # Judging.
+
+    def on_call(self, at: dt.datetime, seat: str = "primary") -> str:
+        """The e-mail address of whoever holds the seat."""
+        roster = self.include.setup.roster
+        person = getattr(who_is_on_call(roster, at), seat)
+        return str(roster.people[person].opsgenie)
+
+    def paged(
+        self, promised: Promised, says: str = "", *, to: str = "", since: dt.datetime | None = None, key: str = "",
+        within_s: float = 90.0,
+    ) -> Outcome:  # fmt: skip
+        """The primary was paged with these words, not before due, and a thread stands in Slack."""
+        key = key or promised.key
+        alert = self.wait_for(f"a page of {key}", lambda: self.far.page(key), within_s)
+        call = self.far.taken(alert.alias)
+        assert call is not None
+        page_s = call.at - (since or promised.due).timestamp()
+        assert call.at >= promised.due.timestamp(), (
+            f"paged {promised.due.timestamp() - call.at:.1f} s before due"
+        )
+        assert alert.priority == "P1"
+        assert alert.recipients == [to or self.on_call(promised.due)]
+        assert says in f"{alert.message}\n{alert.description}", f"not said: {says}; but: {alert.message}"
+        self.wait_for(f"a thread of {key}", lambda: self.far.said(key, FIRST_PAGE), within_s)
+        return Outcome(f"P1 to {alert.recipients[0]}: {alert.message}", page_s)
+
+    def recorded(self, promised: Promised) -> None:
+        """The outbox knows that both channels have taken the page."""
+        done = "select count(*) from oncall.deliveries where key = %s and step = %s and state = 'done'"
+        asked = (promised.key, FIRST_PAGE)
+        self.wait_for("the page recorded", lambda: self.sql("oncall", done, *asked) == [(2,)], 120)
+
+    def resolved(self, promised: Promised) -> str:
+        """Every alert is closed and the thread says how late; the words."""
+        said = self.wait_for(f"{promised.key} resolved", lambda: self.far.said(promised.key, "resolved"), 120)
+        mine = {"entity": promised.key, "status": "open"}
+        self.wait_for(f"all alerts of {promised.key} closed", lambda: not self.far.alerts(**mine), 30)
+        return said[0].text
+
+    # Mending.
+
+    def calm(self, *, airflow: bool = True) -> None:
+        """A healthy stack that has forgotten everything, whatever was done to it; without Airflow if none is wanted."""
+        self.mend()
+        restarted = self.airflow(airflow)
+        if airflow:
+            self._end_runs()
+        self.sql("oncall", _FORGET, LOCK)
+        time.sleep(1)  # what is on its way arrives
+        self.far.clear()
+        if restarted:
+            self.ticks()
+
+    def mend(self) -> None:
+        """Undo every fault but dead processes."""
+        self.far.heal()
+        for database in ("warehouse", "oncall"):
+            self.open(database)
+        self.let_go()
+        for process in self.others:
+            process.kill()
+            process.wait()
+        self.others.clear()
+        self.include.restore()
+        self._mend_warehouse()
+
+    def _mend_warehouse(self) -> None:
+        if self.sql("warehouse", "select to_regclass('master.sessions_moved')") != [(None,)]:
+            self.sql("warehouse", "alter table master.sessions_moved rename to sessions")
+        self.sql("warehouse", "delete from master.sessions where customer_id < 0")
+        self.sql("warehouse", "delete from investor.checks")
+        day = self.last_date()
+        fresh = "select count(*) from master.loads where business_day = %s"
+        if self.sql("warehouse", fresh, day) != [(9,)]:
+            self.sql("warehouse", "delete from master.loads where business_day = %s", day)
+            self.load(day)
+
+    def airflow(self, wanted: bool) -> bool:
+        """Bring Airflow's processes to where they are wanted; True when any had to be started."""
+        kept = ("inbox", *AIRFLOW_COMPONENTS) if wanted else ("inbox",)
+        for component in self.stack.components():
+            if component.name not in kept:
+                component.kill()
+        if not wanted:
+            return False
+        started = [name for name in AIRFLOW_COMPONENTS if self.stack.start(name)]
+        if started:
+            self.stack.wait_until_healthy()
+        api = self.stack.api()
+        for path, text in self._dags.items():
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+                self.parse(path.stem)
+        if api.get(f"dags/{DAG_ID}")["is_paused"]:
+            api.patch(f"dags/{DAG_ID}", {"is_paused": False})
+        self.slots(SLOTS)
+        return bool({"triggerer", "scheduler"} & set(started))
+
+    def _end_runs(self) -> None:
+        """What still runs has no part in the next fault."""
+        still = "select dag_id, run_id from dag_run where state in ('running', 'queued') and dag_id <> 'sla_watch'"
+        for dag_id, run_id in self.sql("airflow", still):
+            self.stack.api().patch(f"dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
+
+
+@contextmanager
+def ground_on(folder: Path) -> Iterator[Ground]:
+    """A stack with eight days of master data, on copies of include/ and dags/ below `folder`; stopped afterwards."""
+    from sandbox.scratch import scratch_stack
+
+    include = Include(folder / "include")
+    include.restore()
+    dags = folder / "dags"
+    shutil.copytree(REPOSITORY / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
+    growth = dags / f"{DAG_ID}.py"
+    growth.write_text(
+        growth.read_text(encoding="utf-8").replace("**dag_arguments(terms)", _GROWTH), encoding="utf-8"
+    )
+    with scratch_stack(folder / "run", include.folder, dags) as stack:
+        ground = Ground(stack, include)
+        for day in range(-8, 1):
+            ground.load(ground.today + dt.timedelta(days=day))
+        yield ground

@@ -1,0 +1,74 @@
+"""An include folder of its own, whose promises and roster are rewritten while the stack reads them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from oncall.config import Setup, load
+from sandbox.environment import REPOSITORY
+
+PROMISED = ("profit_etl", "engagement_etl", "growth_etl")
+RosterFile = dict[str, Any]
+
+
+class Include:
+    """A copy of the repository's include/. Every file changes in one stroke: whoever reads it reads all or nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.copytree(REPOSITORY / "include", folder)
+        self.folder = folder
+        self._original = {
+            path: path.read_text(encoding="utf-8")
+            for path in (folder / "roster.yaml", *(folder / "runbooks").glob("*.md"))
+        }
+
+    @property
+    def setup(self) -> Setup:
+        """What the folder says. Raises ConfigError."""
+        return load(self.folder)
+
+    def restore(self) -> None:
+        """The roster and the runbooks of the repository, with no promise due within hours."""
+        for path, text in self._original.items():
+            if path.read_text(encoding="utf-8") != text:
+                self._write(path, text)
+        idle = (dt.datetime.now(self.setup.roster.tz) - dt.timedelta(hours=2)).time().replace(microsecond=0)
+        for dag_id in PROMISED:
+            self.promise(dag_id, idle, idle)
+
+    def promise(self, dag_id: str, due: dt.time, warn: dt.time) -> None:
+        """Another due and warning time, wall clock of the roster's zone, to the second."""
+        path = self.folder / "runbooks" / f"{dag_id}.md"
+        line = f'promise: {{due: "{due.isoformat()}", warn_upstream_at: "{warn.isoformat()}"}}'
+        self._write(
+            path, re.sub(r"^promise: .*$", line, path.read_text(encoding="utf-8"), count=1, flags=re.M)
+        )
+
+    def roster(self, change: Callable[[RosterFile], None]) -> None:
+        """Change the roster as a hand would."""
+        path = self.folder / "roster.yaml"
+        roster: RosterFile = yaml.safe_load(path.read_text(encoding="utf-8"))
+        change(roster)
+        self._write(path, yaml.safe_dump(roster, sort_keys=False, allow_unicode=True))
+
+    def break_roster(self) -> None:
+        """A slip of the keyboard that leaves no YAML."""
+        path = self.folder / "roster.yaml"
+        self._write(path, path.read_text(encoding="utf-8").replace("people:", "people: ]", 1))
+
+    def mend_roster(self) -> None:
+        path = self.folder / "roster.yaml"
+        self._write(path, self._original[path])
+
+    def _write(self, path: Path, text: str) -> None:
+        written = path.with_name(f".{path.name}.new")
+        written.write_text(text, encoding="utf-8")
+        os.replace(written, path)

@@ -1,0 +1,76 @@
+"""What becomes of a fault, and the table of all of them; knows neither how it was made nor how it was seen."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SLOWEST_PAGE_S = 60.0
+
+_HEAD = """\
+# Faults
+
+Written by `make chaos` on {day}: {cores} cores, Python {python}. {count} faults in {minutes} minutes.
+
+Each fault is made on the real stack (PostgreSQL, scheduler, DAG processor, triggerer, API server as processes that can
+be killed), alone, with promises that are due in less than a minute. What stands here was asserted on what the far side
+(the inbox, which stands in for Opsgenie and Slack over HTTP) received:
+
+- *Page after*: from the due instant to the far side taking the first P1, at most {slowest:.0f} s. "–": no page is
+  wanted. While Opsgenie itself cannot take it, it is measured from the instant at which Opsgenie can again.
+- *Doubles*: alerts, Slack messages and threads that say a second time what was said before; none is allowed.
+
+| Fault | What was seen | Page after | Doubles | Verdict |
+| --- | --- | ---: | ---: | --- |
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was seen of one fault. `page_s`: seconds from due (or from the far side's return) to the page, if any."""
+
+    seen: str
+    page_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `trouble`: why the fault is not survived, "" when it is."""
+
+    fault: str
+    seen: str
+    page_s: float | None
+    doubles: Sequence[str]
+    trouble: str
+    took_s: float
+
+    @property
+    def verdict(self) -> str:
+        return "**not survived**: " + self.trouble if self.trouble else "survived"
+
+    def as_line(self) -> str:
+        """For the terminal, as the fault ends."""
+        page = "     –" if self.page_s is None else f"{self.page_s:6.1f}"
+        verdict = "ok  " if not self.trouble else "FAIL"
+        return f"{verdict} {page} s  doubles {len(self.doubles)}  [{self.took_s:3.0f} s] {self.fault}: {self.seen}"
+
+    def as_markdown(self) -> str:
+        page = "–" if self.page_s is None else f"{self.page_s:.1f} s"
+        cells = (self.fault, self.seen, page, str(len(self.doubles)), self.verdict)
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """docs/FAULTS.md."""
+    head = _HEAD.format(
+        day=dt.datetime.now(dt.UTC).date(),
+        cores=os.cpu_count(),
+        python=platform.python_version(),
+        count=len(rows),
+        minutes=round(sum(row.took_s for row in rows) / 60),
+        slowest=SLOWEST_PAGE_S,
+    )
+    return head + "\n".join(row.as_markdown() for row in rows) + "\n"

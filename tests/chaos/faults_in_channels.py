@@ -1,0 +1,151 @@
+"""What goes wrong with Opsgenie and Slack: each hears without the other, and hears once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+from chaos_far_side import FIRST_PAGE
+from chaos_fault import MODE, Act, fault
+from chaos_ground import Ground, Promised
+from chaos_outcome import Outcome
+
+OUTAGE_S = {"short": 12, "all": 25, "full": 120}[MODE]
+BOTH_DOWN_S = 300 if MODE == "full" else 60
+SPOKEN_OF_S = 20  # a shorter outage may pass without a word
+SIDE_BY_SIDE_S = 10  # the channel that works is not held up by the one that does not
+AGAIN_S = 45  # the longest wait between two tries, and a look
+FACES = {"opsgenie": "Opsgenie", "slack": "Slack"}
+
+
+def failing(face: str, operation: str, kind: str, **how: Any) -> Act:
+    """One far side fails from just before due on: for a number of calls, or for `seconds` (then it is spoken of)."""
+
+    def act(ground: Ground) -> Outcome:
+        promised = ground.promise()
+        ground.until(promised.due, before_s=2)
+        ground.far.fail(face, operation, kind, **how)
+        back = dt.datetime.now(ground.zone) + dt.timedelta(seconds=how.get("seconds", 0))
+        other = _other_s(ground, promised, face)
+        assert other < SIDE_BY_SIDE_S, f"the other channel had to wait {other:.0f} s"
+        seen = ground.paged(
+            promised, since=_later(promised.due, back, face), within_s=how.get("seconds", 0) + 90
+        )
+        words = f"{seen.seen}; the other channel {other:.1f} s after due"
+        if how.get("seconds", 0) >= SPOKEN_OF_S:
+            words += f"; said there: {_spoken_of(ground, face)}"
+        return replace(seen, seen=words)
+
+    return act
+
+
+def _later(due: dt.datetime, back: dt.datetime, face: str) -> dt.datetime:
+    return max(due, back) if face == "opsgenie" else due
+
+
+def _other_s(ground: Ground, promised: Promised, face: str) -> float:
+    """Seconds from due until the channel that works has the message."""
+    if face == "opsgenie":
+        said = ground.wait_for("the thread in Slack", lambda: ground.far.said(promised.key, FIRST_PAGE), 60)
+        return float(said[0].ts) - promised.due.timestamp()
+    alert = ground.wait_for("the page in Opsgenie", lambda: ground.far.page(promised.key), 60)
+    return alert.created_at - promised.due.timestamp()
+
+
+def _spoken_of(ground: Ground, face: str) -> str:
+    """The working channel heard that the other fails, and that it is back."""
+    if face == "opsgenie":
+        down, back = ground.wait_for(
+            "back, in Slack",
+            lambda: ground.far.said("channel-pager")[1:] and ground.far.said("channel-pager"),
+            AGAIN_S,
+        )
+        assert "cannot be reached since" in down.text
+        assert "can be reached again after" in back.text
+        return f"“{down.text}”, “{back.text}”"
+    alerts = ground.wait_for(
+        "down, in Opsgenie",
+        lambda: [alert for alert in ground.far.alerts() if alert.alias.startswith("channel-chat:")],
+        AGAIN_S,
+    )
+    assert "Slack cannot be reached since" in alerts[0].message
+    return f"“{alerts[0].message}”"
+
+
+ONCE: dict[str, Any] = {"count": 1}
+FOR_A_WHILE: dict[str, Any] = {"seconds": OUTAGE_S}
+LATER: dict[str, Any] = {"status": 429, "retry_after": 5, "count": 1}
+
+for words, kind, how in (
+    ("answers 429, try again in 5 s", "status", LATER),
+    (f"answers 500 for {OUTAGE_S} s", "status", {"status": 500} | FOR_A_WHILE),
+    (f"hangs for {OUTAGE_S} s", "hang", FOR_A_WHILE),
+    (f"refuses connections for {OUTAGE_S} s", "refuse", FOR_A_WHILE),
+    ("takes the page, its answer is lost", "lose_answer", ONCE),
+    ("answers 202, then fails", "process_failed", ONCE),
+):
+    act = failing("opsgenie", "create" if "count" in how else "*", kind, **how)
+    fault(f"Opsgenie {words}", short=kind == "hang")(act)
+
+for words, kind, how in (
+    ("answers 429, try again in 5 s", "status", LATER),
+    (f"answers with an error for {OUTAGE_S} s", "slack_error", {"error": "internal_error"} | FOR_A_WHILE),
+    (f"hangs for {OUTAGE_S} s", "hang", FOR_A_WHILE),
+    ("takes the message, its answer is lost", "lose_answer", ONCE),
+):
+    act = failing("slack", "chat.postMessage" if "count" in how else "*", kind, **how)
+    fault(f"Slack {words}", short=kind == "hang")(act)
+
+
+@fault("the answers of both are lost", short=True)
+def both_answers_lost(ground: Ground) -> Outcome:
+    promised = ground.promise()
+    ground.until(promised.due, before_s=2)
+    ground.far.fail("opsgenie", "create", "lose_answer", count=1)
+    ground.far.fail("slack", "chat.postMessage", "lose_answer", count=1)
+    return ground.paged(promised)
+
+
+@fault(f"both down for {BOTH_DOWN_S} s, then back")
+def both_down(ground: Ground) -> Outcome:
+    promised = ground.promise()
+    ground.until(promised.due, before_s=2)
+    ground.far.fail("*", "*", "refuse", seconds=BOTH_DOWN_S)
+    back = dt.datetime.now(ground.zone) + dt.timedelta(seconds=BOTH_DOWN_S)
+    ground.until(back)
+    seen = ground.paged(promised, since=back)
+    return replace(seen, seen=f"{seen.seen}; measured from when they were back")
+
+
+def killed_while(ground: Ground, face: str, operation: str, kind: str) -> Outcome:
+    """`kill -9` to the triggerer while its call waits for an answer; another one takes over after the lease."""
+    promised = ground.promise()
+    ground.until(promised.due, before_s=2)
+    ground.far.fail(face, operation, kind, count=1)
+    ground.wait_for("the call", lambda: ground.far.calls(face=face, operation=operation), 60)
+    ground.stack.kill("triggerer")
+    ground.stack.start("triggerer")
+    seen = ground.paged(promised, within_s=120)
+    ground.recorded(promised)
+    return seen
+
+
+@fault("killed with -9 between claim and send, to Opsgenie")
+def killed_before_paging(ground: Ground) -> Outcome:
+    return killed_while(ground, "opsgenie", "create", "hang")
+
+
+@fault("killed with -9 between send and record, to Opsgenie")
+def killed_after_paging(ground: Ground) -> Outcome:
+    return killed_while(ground, "opsgenie", "create", "hang_after")
+
+
+@fault("killed with -9 between claim and send, to Slack")
+def killed_before_posting(ground: Ground) -> Outcome:
+    return killed_while(ground, "slack", "chat.postMessage", "hang")
+
+
+@fault("killed with -9 between send and record, to Slack")
+def killed_after_posting(ground: Ground) -> Outcome:
+    return killed_while(ground, "slack", "chat.postMessage", "hang_after")

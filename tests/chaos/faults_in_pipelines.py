@@ -1,0 +1,134 @@
+"""What goes wrong in a pipeline or upstream of it: the cause in the page must be the right one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+from chaos_fault import fault
+from chaos_ground import DAG_ID, Ground, Promised
+from chaos_outcome import Outcome
+
+from sandbox import loading
+
+LONG_S = 1800
+
+
+@fault("run still running at due")
+def still_running(ground: Ground) -> Outcome:
+    date = ground.last_date()
+    ground.hold(date)
+    ground.run(date, until=("transform", "running"))
+    promised = ground.promise()
+    seen = ground.paged(promised, "stuck: in transform since")
+    ground.let_go()
+    return replace(seen, seen=f"{seen.seen}; then: {ground.resolved(promised)}")
+
+
+def failing(ground: Ground) -> tuple[Promised, str]:
+    """A run that fails hours before its report is due wakes somebody at once; then the due time is drawn near."""
+    promised = ground.promise(LONG_S)
+    ground.run(promised.report_date)
+    early = ground.wait_for("P2 as it fails", lambda: ground.far.page(promised.key, "failed-1"))
+    assert early.priority == "P2"
+    assert early.recipients == [ground.on_call(promised.due)]
+    return ground.promise(), f"P2 as it failed: {early.message}"
+
+
+@fault("task failed for good", short=True)
+def task_failed(ground: Ground) -> Outcome:
+    ground.sql("warehouse", "alter table master.sessions rename to sessions_moved")
+    promised, early = failing(ground)
+    seen = ground.paged(promised, 'relation "master.sessions" does not exist')
+    assert "failed: task transform failed at" in seen.seen
+    return replace(seen, seen=f"{early}; at due {seen.seen}")
+
+
+@fault("DAG paused")
+def paused(ground: Ground) -> Outcome:
+    ground.stack.api().patch(f"dags/{DAG_ID}", {"is_paused": True})
+    ground.look_at_dags()
+    return ground.paged(ground.promise(), "never started: the DAG is paused")
+
+
+@fault("DAG file with an import error")
+def import_error(ground: Ground) -> Outcome:
+    ground.edit_dag(DAG_ID, "from airflow.sdk import DAG\nimport a_module_that_nobody_installed\n")
+    noted = "select 1 from oncall.dags where dag_id = %s and import_error <> ''"
+    ground.wait_for("the import error", lambda: ground.sql("oncall", noted, DAG_ID))
+    says = "import error: ModuleNotFoundError: No module named 'a_module_that_nobody_installed'"
+    return ground.paged(ground.promise(), says)
+
+
+@fault("DAG file gone")
+def file_gone(ground: Ground) -> Outcome:
+    ground.edit_dag(DAG_ID, None)
+    ground.look_at_dags()
+    return ground.paged(ground.promise(), f"Airflow has no DAG {DAG_ID}: its file is gone")
+
+
+@fault("no run because an older run blocks `max_active_runs`")
+def older_run(ground: Ground) -> Outcome:
+    date = ground.last_date()
+    older = date - dt.timedelta(days=1)
+    ground.hold(older)
+    ground.run(older, until=("transform", "running"))
+    ground.run(date)
+    ground.look_at_dags()
+    return ground.paged(ground.promise(), "other run(s) of the DAG are still open")
+
+
+@fault("run green but nothing published")
+def green_but_empty(ground: Ground) -> Outcome:
+    date = ground.last_date()
+    ground.run(date, until=("publish", "success"))
+    return ground.paged(ground.promise(), "the run finished green")
+
+
+@fault("upstream table late, then there", short=True)
+def upstream_late(ground: Ground) -> Outcome:
+    date = ground.last_date()
+    ground.unload(date, "sessions")
+    ground.run(date)
+    promised = ground.promise(25, warn_s=5)
+    seen = ground.paged(promised, "waiting on upstream: master.sessions has not arrived")
+    (warning,) = ground.far.alerts(alias=f"{promised.key}:warning")
+    assert warning.priority == "P3"
+    assert warning.created_at < promised.due.timestamp()
+    ground.load(date, "sessions")
+    resolved = ground.resolved(promised)
+    arrived = ground.wait_for(
+        "the arrival", lambda: ground.far.said(promised.key, "arrived:master.sessions"), 30
+    )
+    return replace(seen, seen=f"P3 before due; {seen.seen}; then: {arrived[0].text}; {resolved}")
+
+
+@fault("upstream table partial")
+def upstream_partial(ground: Ground) -> Outcome:
+    date = ground.last_date()
+    ground.load(date, "sessions", partial=0.3)
+    ground.run(date)
+    return ground.paged(ground.promise(), "master.sessions is partial since")
+
+
+@fault("upstream rows after publication")
+def upstream_amended(ground: Ground) -> Outcome:
+    date = ground.last_date()
+    ground.run(date, until=("publish", "success"))
+    with ground.warehouse() as connection:
+        loading.amend(connection, date, "sessions", dt.datetime.now(dt.UTC))
+    title = "was published before master.sessions changed"
+    said = ground.wait_for("a notice", lambda: [m for m in ground.far.messages() if title in m.text], 60)
+    assert not ground.far.alerts(), "a notice wakes nobody"
+    return Outcome(said[0].text)
+
+
+@fault("check withholds the report")
+def held(ground: Ground) -> Outcome:
+    date = ground.last_date()
+    noon = dt.datetime.combine(date, dt.time(12), tzinfo=ground.zone)
+    stranger = "insert into master.sessions values (-1, -1, %s, 60, 'browse', %s)"
+    ground.sql("warehouse", stranger, noon, noon)
+    promised, early = failing(ground)
+    seen = ground.paged(promised, "held back by a check: check sessions_have_customers")
+    return replace(seen, seen=f"{early}; at due {seen.seen}")
