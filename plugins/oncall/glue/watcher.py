@@ -20,7 +20,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from oncall.adapters.memory import MemoryStore
 from oncall.core.errors import OncallError, Unreadable
 from oncall.delivery import CHANNEL_ID
-from oncall.glue.wiring import Outside, Wiring, current_setup, now_utc, quietly, say_configuration, send
+from oncall.glue.wiring import TICK, Outside, Wiring, current_setup, now_utc, quietly, say_configuration, send
 from oncall.paging import PUBLISHED, Look, due_instants, hear, look
 from oncall.ports import Snapshot, Store
 
@@ -119,7 +119,7 @@ class Watch:
             self.memory = None
             log.info("oncall.store_back")
         seen = look(outside.setup, outside.world, outside.runs, store, outside.links, at)
-        store.remember("tick", at.isoformat())
+        store.remember(TICK, at.isoformat())
         quietly(lambda: say_configuration(outside, at))
         self.last_seen = store.snapshot()
         names = ("watching_since", PUBLISHED, f"{CHANNEL_ID}:{outside.setup.roster.slack_channel}")

@@ -27,7 +27,7 @@ from oncall.core.errors import ConfigError, OncallError, Problem, Unreadable
 from oncall.core.incident import Channel, Plan
 from oncall.core.notice import configuration_broken, configuration_mended
 from oncall.core.wording import Links, Scene
-from oncall.delivery import note_health, send_pages, send_posts
+from oncall.delivery import CHANNEL_ID, note_health, send_pages, send_posts
 from oncall.paging import Look, hear, look
 from oncall.ports import Desk, Store
 
@@ -35,6 +35,10 @@ log = structlog.get_logger(__name__)
 
 LAST_GOOD = "configuration"  # the name under which the store keeps the last good configuration
 BROKEN = "configuration_broken"  # the digest of the problems that were said, "" when all is in order
+TICK = "tick"  # under which the store keeps when the watcher last looked
+LONG_AGO = "2000-01-01T00:00:00+00:00"
+HAND_OVER_S = 20.0  # a little more than the watcher's tick
+DEAD = dt.timedelta(seconds=60)
 ONE_SHOT_S = 25.0  # how long a look from a task or a callback waits for both channels
 
 
@@ -214,8 +218,28 @@ def send(channel: Channel, wiring: Wiring, store: Store, setup: Setup, *, look_f
     if channel == "pager":
         sent = send_pages(store, wiring.pager, now_utc, look_first=look_first)
     else:
+        if look_first and store.waiting() and not _can_look(store, setup):
+            _let_the_watcher_hand_over(store)
         sent = send_posts(store, wiring.chat, setup.roster.slack_channel, now_utc, look_first=look_first)
     note_health(store, Scene(setup.roster, wiring.links, now_utc()), channel, sent)
+
+
+def _can_look(store: Store, setup: Setup) -> bool:
+    """Whether the channel's history can be asked: its id is known from an earlier post."""
+    return store.recall(f"{CHANNEL_ID}:{setup.roster.slack_channel}") is not None
+
+
+def _let_the_watcher_hand_over(store: Store) -> None:
+    """Wait until the watcher has looked with the store again: it may have posted from memory meanwhile.
+
+    Not for long, and not at all for a watcher that is dead.
+    """
+    began, until = now_utc(), time.monotonic() + HAND_OVER_S
+    while time.monotonic() < until:
+        tick = dt.datetime.fromisoformat(store.recall(TICK) or LONG_AGO)
+        if tick > began or began - tick > DEAD:
+            return
+        time.sleep(0.5)
 
 
 def now_utc() -> dt.datetime:
