@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import psycopg2
 from chaos_far_side import FIRST_PAGE, FarSide
 from chaos_include import Include
@@ -29,11 +30,14 @@ T = TypeVar("T")
 DAG_ID, REPORT = "growth_etl", "investor.daily_growth"
 SOON_S = 17.0  # a watcher looks every 15 s, so it knows of a promise made now before this
 SLOTS = 128  # Airflow's default
+LONGEST_FAULT_S = 180
 SETTLES_S = 2.0  # what is said a second time is said within this after the first
 # In the copied growth DAG a task fails for good at once, and one open run keeps others from starting.
 _GROWTH = """**(dag_arguments(terms) | {
     'max_active_runs': 1, 'default_args': {**dag_arguments(terms)['default_args'], 'retries': 0}})"""
 
+# A promise that is due in a minute must be known to the scheduler before.
+_SETTINGS = "[core]\nmin_serialized_dag_update_interval = 0\n"
 # Under the lock that every look takes, so that no look sees half of it.
 _FORGET = """
 select pg_advisory_xact_lock(%s);
@@ -236,6 +240,8 @@ class Ground:
     def ticks(self) -> None:
         """Wait until the watcher has looked once more, with the outbox."""
         tick = "select 1 from oncall.memory where name = 'tick' and changed_at > %s"
+        there = "select 1 where to_regclass('oncall.memory') is not null"
+        self.wait_for("the outbox", lambda: self.sql("oncall", there), 180)
         now = dt.datetime.now(dt.UTC)
         self.wait_for("the watcher", lambda: self.sql("oncall", tick, now), 120)
 
@@ -291,6 +297,7 @@ class Ground:
 
     def calm(self, *, airflow: bool = True) -> None:
         """A healthy stack that has forgotten everything, whatever was done to it; without Airflow if none is wanted."""
+        self._midnight_passes()
         self.mend()
         restarted = self.airflow(airflow)
         if airflow:
@@ -300,6 +307,13 @@ class Ground:
         self.far.clear()
         if restarted:
             self.ticks()
+
+    def _midnight_passes(self) -> None:
+        """A fault belongs to one report date: none begins in the last minutes of the business day."""
+        now = dt.datetime.now(self.zone)
+        left = (dt.datetime.combine(now + dt.timedelta(days=1), dt.time(), now.tzinfo) - now).total_seconds()
+        if left < LONGEST_FAULT_S:
+            time.sleep(left + 1)
 
     def mend(self) -> None:
         """Undo every fault but dead processes."""
@@ -326,7 +340,7 @@ class Ground:
             self.load(day)
 
     def airflow(self, wanted: bool) -> bool:
-        """Bring Airflow's processes to where they are wanted; True when any had to be started."""
+        """Bring Airflow's processes to where they are wanted; True when the watcher had to."""
         kept = ("inbox", *AIRFLOW_COMPONENTS) if wanted else ("inbox",)
         for component in self.stack.components():
             if component.name not in kept:
@@ -344,13 +358,19 @@ class Ground:
         if api.get(f"dags/{DAG_ID}")["is_paused"]:
             api.patch(f"dags/{DAG_ID}", {"is_paused": False})
         self.slots(SLOTS)
-        return bool({"triggerer", "scheduler"} & set(started))
+        return "triggerer" in started
 
     def _end_runs(self) -> None:
         """What still runs has no part in the next fault."""
-        still = "select dag_id, run_id from dag_run where state in ('running', 'queued') and dag_id <> 'sla_watch'"
-        for dag_id, run_id in self.sql("airflow", still):
-            self.stack.api().patch(f"dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
+        self.wait_for("the end of all runs", self._no_run_left, 60)
+
+    def _no_run_left(self) -> bool:
+        open_runs = "select dag_id, run_id from dag_run where state in ('running', 'queued') and dag_id <> 'sla_watch'"
+        left = self.sql("airflow", open_runs)
+        for dag_id, run_id in left:
+            with suppress(httpx.HTTPStatusError):  # the scheduler may be at the same run
+                self.stack.api().patch(f"dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
+        return not left
 
 
 @contextmanager
@@ -366,8 +386,11 @@ def ground_on(folder: Path) -> Iterator[Ground]:
     growth.write_text(
         growth.read_text(encoding="utf-8").replace("**dag_arguments(terms)", _GROWTH), encoding="utf-8"
     )
+    (folder / "run" / "airflow").mkdir(parents=True)
+    (folder / "run" / "airflow" / "airflow.cfg").write_text(_SETTINGS, encoding="utf-8")
     with scratch_stack(folder / "run", include.folder, dags) as stack:
         ground = Ground(stack, include)
         for day in range(-8, 1):
             ground.load(ground.today + dt.timedelta(days=day))
+        ground.ticks()
         yield ground

@@ -25,6 +25,9 @@ class Include:
     def __init__(self, folder: Path) -> None:
         shutil.copytree(REPOSITORY / "include", folder)
         self.folder = folder
+        past = dt.datetime.now(self.setup.roster.tz) - dt.timedelta(hours=3)
+        for dag_id in PROMISED:  # no run but those that a fault starts
+            self._head(dag_id, "schedule", f'"{past.minute} {past.hour} * * *"')
         self._original = {
             path: path.read_text(encoding="utf-8")
             for path in (folder / "roster.yaml", *(folder / "runbooks").glob("*.md"))
@@ -46,11 +49,8 @@ class Include:
 
     def promise(self, dag_id: str, due: dt.time, warn: dt.time) -> None:
         """Another due and warning time, wall clock of the roster's zone, to the second."""
-        path = self.folder / "runbooks" / f"{dag_id}.md"
-        line = f'promise: {{due: "{due.isoformat()}", warn_upstream_at: "{warn.isoformat()}"}}'
-        self._write(
-            path, re.sub(r"^promise: .*$", line, path.read_text(encoding="utf-8"), count=1, flags=re.M)
-        )
+        times = f'{{due: "{due.isoformat()}", warn_upstream_at: "{warn.isoformat()}"}}'
+        self._head(dag_id, "promise", times)
 
     def roster(self, change: Callable[[RosterFile], None]) -> None:
         """Change the roster as a hand would."""
@@ -67,6 +67,11 @@ class Include:
     def mend_roster(self) -> None:
         path = self.folder / "roster.yaml"
         self._write(path, self._original[path])
+
+    def _head(self, dag_id: str, key: str, value: str) -> None:
+        path = self.folder / "runbooks" / f"{dag_id}.md"
+        text = path.read_text(encoding="utf-8")
+        self._write(path, re.sub(rf"^{key}: .*$", f"{key}: {value}", text, count=1, flags=re.M))
 
     def _write(self, path: Path, text: str) -> None:
         written = path.with_name(f".{path.name}.new")

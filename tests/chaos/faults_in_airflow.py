@@ -41,43 +41,16 @@ def warehouse_down(ground: Ground) -> Outcome:
     return seen
 
 
-@fault("scheduler killed across due", short=True)
-def scheduler_killed(ground: Ground) -> Outcome:
-    return killed_across_due(ground, "scheduler")[1]
-
-
-@fault("API server down")
-def api_server_down(ground: Ground) -> Outcome:
-    return killed_across_due(ground, "api-server")[1]
-
-
-@fault("DAG processor down")
-def dag_processor_down(ground: Ground) -> Outcome:
-    return killed_across_due(ground, "dag-processor")[1]
-
-
-@fault("scheduler, DAG processor and API server killed, the triggerer alone left")
-def triggerer_alone(ground: Ground) -> Outcome:
-    return killed_across_due(ground, "scheduler", "dag-processor", "api-server")[1]
-
-
-@fault("triggerer killed across due (the only one)", short=True)
-def triggerer_killed(ground: Ground) -> Outcome:
-    return killed_across_due(ground, "triggerer", on_the_minute=True)[1]
-
-
-@fault("triggerer killed across due (the watcher's, of two)")
-def one_of_two_triggerers_killed(ground: Ground) -> Outcome:
-    ground.stack.start("triggerer@2")
-    ground.wait_for("a second triggerer", lambda: ground.triggerers() == 2, 120)
-    return killed_across_due(ground, "triggerer", on_the_minute=True)[1]
-
-
-@fault("both triggerers killed across due")
-def both_triggerers_killed(ground: Ground) -> Outcome:
-    ground.stack.start("triggerer@2")
-    ground.wait_for("a second triggerer", lambda: ground.triggerers() == 2, 120)
-    return killed_across_due(ground, "triggerer", "triggerer@2", on_the_minute=True)[1]
+@fault("`oncall_db` down", short=True)
+def oncall_db_down(ground: Ground) -> Outcome:
+    promised = ground.promise()
+    ground.until(promised.due, before_s=3)
+    ground.shut("oncall")
+    seen = ground.paged(promised)
+    ground.open("oncall")
+    ground.ticks()
+    ground.recorded(promised)
+    return replace(seen, seen=f"{seen.seen}; back, the outbox knows of it")
 
 
 @fault("every worker slot taken")
@@ -113,16 +86,24 @@ def all_at_once(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; all four looked")
 
 
-@fault("`oncall_db` down", short=True)
-def oncall_db_down(ground: Ground) -> Outcome:
-    promised = ground.promise()
-    ground.until(promised.due, before_s=3)
-    ground.shut("oncall")
-    seen = ground.paged(promised)
-    ground.open("oncall")
-    ground.ticks()
-    ground.recorded(promised)
-    return replace(seen, seen=f"{seen.seen}; back, the outbox knows of it")
+@fault("DAG processor down")
+def dag_processor_down(ground: Ground) -> Outcome:
+    return killed_across_due(ground, "dag-processor")[1]
+
+
+@fault("API server down")
+def api_server_down(ground: Ground) -> Outcome:
+    return killed_across_due(ground, "api-server")[1]
+
+
+@fault("scheduler killed across due", short=True)
+def scheduler_killed(ground: Ground) -> Outcome:
+    return killed_across_due(ground, "scheduler")[1]
+
+
+@fault("scheduler, DAG processor and API server killed, the triggerer alone left")
+def triggerer_alone(ground: Ground) -> Outcome:
+    return killed_across_due(ground, "scheduler", "dag-processor", "api-server")[1]
 
 
 @fault("all of Airflow down")
@@ -142,3 +123,22 @@ def airflow_down(ground: Ground) -> Outcome:
         f"{lapsed.priority}: {lapsed.message}; with Airflow back, {late.page_s:.0f} s after due, {late.seen}"
     )
     return Outcome(seen, lapsed.created_at - promised.due.timestamp())
+
+
+@fault("triggerer killed across due (the watcher's, of two)")
+def one_of_two_triggerers_killed(ground: Ground) -> Outcome:
+    ground.stack.start("triggerer@2")
+    ground.wait_for("a second triggerer", lambda: ground.triggerers() == 2, 120)
+    return killed_across_due(ground, "triggerer", on_the_minute=True)[1]
+
+
+@fault("both triggerers killed across due")
+def both_triggerers_killed(ground: Ground) -> Outcome:
+    ground.stack.start("triggerer@2")
+    ground.wait_for("a second triggerer", lambda: ground.triggerers() == 2, 120)
+    return killed_across_due(ground, "triggerer", "triggerer@2", on_the_minute=True)[1]
+
+
+@fault("triggerer killed across due (the only one)", short=True)
+def triggerer_killed(ground: Ground) -> Outcome:
+    return killed_across_due(ground, "triggerer", on_the_minute=True)[1]
