@@ -11,7 +11,7 @@ from chaos_fault import MODE, Act, fault
 from chaos_ground import Ground, Promised
 from chaos_outcome import Outcome
 
-OUTAGE_S = {"short": 12, "all": 25, "full": 120}[MODE]
+OUTAGE_S = {"short": 8, "all": 25, "full": 120}[MODE]
 BOTH_DOWN_S = 300 if MODE == "full" else 60
 SPOKEN_OF_S = 20  # a shorter outage may pass without a word
 SIDE_BY_SIDE_S = 10  # the channel that works is not held up by the one that does not
