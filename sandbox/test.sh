@@ -22,9 +22,9 @@ export ONCALL_CHROMIUM
 # First what shares nothing, side by side; then what starts stacks and browsers, one after the other.
 "$pytest" -q -n logical --dist loadfile -m "not stack and not browser and not docker" "$@"
 if [ -n "$ONCALL_CHROMIUM" ]; then
-    "$pytest" -v -m "(stack or browser) and not docker" --ignore=tests/chaos "$@"
+    "$pytest" -v -m "(stack or browser) and not docker" "$@"
 else
-    "$pytest" -v -m "stack and not browser and not docker" --ignore=tests/chaos "$@"
+    "$pytest" -v -m "stack and not browser and not docker" "$@"
     cat >&2 <<'TEXT'
 
 !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!

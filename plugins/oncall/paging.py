@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import structlog
 
@@ -17,7 +18,7 @@ from oncall.config import Setup
 from oncall.core.case import Case
 from oncall.core.decide import decide
 from oncall.core.errors import Unreadable
-from oncall.core.facts import Facts, Publication
+from oncall.core.facts import Dag, Facts, Publication, Task, Usual
 from oncall.core.ladder import acknowledge
 from oncall.core.plan import next_instant
 from oncall.core.promise import Pipeline, due_at, last_due, warn_at
@@ -26,9 +27,11 @@ from oncall.core.wording import Links, Scene
 from oncall.ports import Desk, Drill, Pager, Runs, Store, Which, World
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 FAILURES_SINCE = dt.timedelta(hours=24)
 HISTORY_DAYS = 28
+NONE: Sequence[Which] = ()
 PUBLISHED = "published"  # the name under which the store keeps the publications last seen
 
 
@@ -57,7 +60,7 @@ def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at:
     since = _watching_since(store, at)
     with store.deciding() as desk:
         open_ones = [i for i in desk.incidents() if i.open]
-    failed, trouble = _failed(runs, at)
+    failed, trouble = _read("oncall_db", lambda: runs.failed_since(at - FAILURES_SINCE), NONE)
     drills = store.drills(at)
     wanted = candidates(
         setup, at, drills, [(i.dag_id, i.report_date) for i in open_ones if not i.drill], failed
@@ -115,36 +118,24 @@ def see(
     `known`: publications that were seen before. While the warehouse cannot be read they still count: a report that
     was there at five is not broken because the warehouse goes away at ten.
     """
-    blind: tuple[str, ...] = ()
-    facts: Mapping[Which, Facts] = {}
-    try:
-        facts = world.read([(w.pipeline, w.report_date) for w in wanted])
-    except Unreadable as error:
-        blind = (str(error),)
-    except Exception as error:  # a fault of our own must page like any other blindness, not silence the night
-        log.exception("oncall.cannot_see")
-        blind = (f"warehouse: {type(error).__name__}: {error}",)
     whiches = [(w.pipeline.dag_id, w.report_date) for w in wanted]
-    deaf: tuple[str, ...] = ()
-    try:
-        tasks = runs.tasks(whiches)
-        usual = runs.usual(at.astimezone(setup.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS))
-        dags = runs.dags()
-    except Unreadable as error:
-        tasks, usual, dags = {}, {}, {}
-        deaf = (str(error),)
+    nothing: Mapping[Which, Facts] = {}
+    facts, blind = _read(
+        "warehouse", lambda: world.read([(w.pipeline, w.report_date) for w in wanted]), nothing
+    )
+    told, deaf = _read("oncall_db", lambda: _told(setup, runs, whiches, at), Told())
     judged = []
     for each, which in zip(wanted, whiches, strict=True):
         before = (known or {}).get(which)
         unseen = Facts(publication=before) if before else Facts(blind=bool(blind))
         seen = replace(
             facts.get(which, unseen),
-            tasks=tasks.get(which, ()),
-            dag=dags.get(which[0]),
+            tasks=told.tasks.get(which, ()),
+            dag=told.dags.get(which[0]),
             unreadable=blind + deaf,
         )
-        if which[0] in usual:
-            seen = replace(seen, usual=usual[which[0]])
+        if which[0] in told.usual:
+            seen = replace(seen, usual=told.usual[which[0]])
         judged.append(_judge(setup, each, seen, at))
     return judged
 
@@ -231,21 +222,36 @@ def _remember_published(store: Store, judged: Sequence[Judged]) -> None:
         store.remember(PUBLISHED, noted)
 
 
-def _failed(runs: Runs, at: dt.datetime) -> tuple[Sequence[Which], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Told:
+    """What the tasks said of themselves, for one look."""
+
+    tasks: Mapping[Which, tuple[Task, ...]] = field(default_factory=dict)
+    usual: Mapping[str, Usual] = field(default_factory=dict)
+    dags: Mapping[str, Dag] = field(default_factory=dict)
+
+
+def _told(setup: Setup, runs: Runs, whiches: Sequence[Which], at: dt.datetime) -> Told:
+    since = at.astimezone(setup.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
+    return Told(runs.tasks(whiches), runs.usual(since), runs.dags())
+
+
+def _read(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[str, ...]]:
+    """What was read and no trouble, or `otherwise` and what went wrong."""
     try:
-        return runs.failed_since(at - FAILURES_SINCE), ()
+        return read(), ()
     except Unreadable as error:
-        return (), (str(error),)
+        return otherwise, (str(error),)
+    except Exception as error:  # a fault of our own must page like any other blindness, not silence the night
+        log.exception("oncall.cannot_read", source=source)
+        return otherwise, (f"{source}: {type(error).__name__}: {error}",)
 
 
 def _stale(setup: Setup, world: World, at: dt.datetime, wanted: Sequence[Wanted]) -> list[Wanted]:
     since = at.astimezone(setup.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
     known = {(w.pipeline.dag_id, w.report_date) for w in wanted}
     promised = [p for p in setup.pipelines.values() if p.promise]
-    try:
-        found = world.stale(promised, since)
-    except Unreadable:
-        return []  # the same trouble is said by `see`
+    found, _ = _read("warehouse", lambda: world.stale(promised, since), NONE)  # `see` says the same trouble
     return [Wanted(setup.pipelines[dag_id], date) for dag_id, date in found if (dag_id, date) not in known]
 
 

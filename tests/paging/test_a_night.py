@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 from conftest_night import DAY, TZ, Night, at
@@ -153,6 +154,20 @@ def test_an_unreadable_warehouse_pages_once_for_all_reports(night: Night) -> Non
     assert "3 reports" in page.title
     assert "cannot tell: warehouse: connection refused" in page.title
     assert page.steps.startswith("steps for unknown")
+
+
+def test_a_fault_of_our_own_pages_like_any_blindness(night: Night) -> None:
+    """What reads the tasks, or the loads, breaks in a way that nobody foresaw: at five somebody is woken for it."""
+
+    def broken(*_: object) -> NoReturn:
+        raise KeyError("a column that nobody expected")
+
+    night.world.stale = night.runs.tasks = night.runs.failed_since = broken  # type: ignore[method-assign]
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    (page,) = night.pager.paged
+    assert page.key == f"growth_etl:{DAY}"
+    assert "oncall_db: KeyError: 'a column that nobody expected'" in f"{page.title} {page.summary} {page.facts}"
 
 
 def test_a_warehouse_that_goes_away_later_breaks_no_kept_promise(night: Night) -> None:
