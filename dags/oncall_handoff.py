@@ -1,39 +1,47 @@
 """At each handoff: a note in Slack, the Slack user group set to the new pair, a test page to the new primary.
 
 Each happens once for each handoff: a run that was missed while Airflow was down is made up for when it is back, and a
-run more does nothing. The times are the roster's (`handoff`, `timezone`).
+run more does nothing. The times are the roster's (`handoff`, `timezone`). A team with a roster of its own has a DAG of
+its own, `oncall_handoff_<team>`.
 """
 
 import datetime as dt
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from oncall.glue.contract import handoff_cron, zone
+from oncall.glue.contract import handoff_cron, teams, zone
 from oncall.glue.dags import FIRST_DAY
 
-with DAG(
-    "oncall_handoff",
-    schedule=CronTriggerTimetable(handoff_cron(), timezone=zone()),
-    start_date=FIRST_DAY,
-    catchup=False,  # the newest one missed is still run; older ones are over
-    max_active_runs=1,
-    doc_md=__doc__,
-    tags=["on-call"],
-    default_args={"owner": "data-engineering"},
-):
 
-    @task(retries=3, retry_delay=dt.timedelta(minutes=1))
-    def tell() -> str:
-        """Set the user group and say the note."""
-        from oncall.glue.handoff import hand_over
+def handoff(team: str) -> None:
+    """The DAG of one team."""
+    with DAG(
+        f"oncall_handoff_{team}" if team else "oncall_handoff",
+        schedule=CronTriggerTimetable(handoff_cron(team), timezone=zone(team)),
+        start_date=FIRST_DAY,
+        catchup=False,  # the newest one missed is still run; older ones are over
+        max_active_runs=1,
+        doc_md=__doc__,
+        tags=["on-call"],
+        default_args={"owner": "data-engineering"},
+    ):
 
-        return hand_over()
+        @task(retries=3, retry_delay=dt.timedelta(minutes=1))
+        def tell() -> str:
+            """Set the user group and say the note."""
+            from oncall.glue.handoff import hand_over
 
-    @task(retries=0)
-    def try_the_new_primary() -> list[str]:
-        """A quiet test page (P5) that waits ten minutes for the tap and closes by itself."""
-        from oncall.glue.handoff import try_primary
+            return hand_over(team)
 
-        return try_primary()
+        @task(retries=0)
+        def try_the_new_primary() -> list[str]:
+            """A quiet test page (P5) that waits ten minutes for the tap and closes by itself."""
+            from oncall.glue.handoff import try_primary
 
-    tell() >> try_the_new_primary()
+            return try_primary(team)
+
+        tell() >> try_the_new_primary()
+
+
+for each in teams():
+    handoff(each)

@@ -68,6 +68,57 @@ def test_a_pipeline_is_the_head_of_its_runbook_and_its_owners(tmp_path: Path) ->
     assert pipeline.runbook.body.startswith("# Sales ETL")
 
 
+def with_a_team(tmp_path: Path, *, head: str = "team: growth\n") -> Path:
+    """The folder, and a second pipeline that a team with a roster of its own answers for."""
+    folder = write_include(tmp_path / "include")
+    (folder / "teams" / "growth").mkdir(parents=True)
+    theirs = (
+        ROSTER.replace("sales_etl", "visits_etl").replace("ANN", "CHI").replace("+07:00", "Europe/Berlin")
+    )
+    (folder / "teams" / "growth" / "roster.yaml").write_text(theirs)
+    visits = RUNBOOK.replace("sales_etl", "visits_etl").replace("---\n\n", f"{head}---\n\n", 1)
+    (folder / "runbooks" / "visits_etl.md").write_text(visits)
+    return folder
+
+
+def test_a_team_has_a_roster_of_its_own(tmp_path: Path) -> None:
+    """The runbook's head names the team, its folder has the roster; both teams' people and zones are told apart."""
+    setup = config.load(with_a_team(tmp_path))
+    assert setup.roster_of("sales_etl") is setup.roster
+    assert setup.roster_of("visits_etl") is setup.teams["growth"]
+    assert str(setup.teams["growth"].tz) == "Europe/Berlin"
+    assert setup.pipelines["visits_etl"].primary_owner == "CHI"
+    assert {team: list(part.pipelines) for team, part in setup.by_team().items()} == {
+        "": ["sales_etl"],
+        "growth": ["visits_etl"],
+    }
+    assert config.parse(config.dump(setup)) == setup
+    assert "CHI" in config.load_roster(tmp_path / "include", "growth")[0].people
+
+
+def test_a_runbook_of_another_team_than_its_roster_says_is_told(tmp_path: Path) -> None:
+    """The roster of one team names a pipeline whose runbook names no team: both places are told."""
+    found = [str(problem) for problem in config.check(with_a_team(tmp_path, head=""))]
+    assert len(found) == 2
+    assert "pipelines.visits_etl: found a pipeline whose runbook says no team" in found[1]
+    assert found[1].startswith("teams/growth/roster.yaml:")
+    assert "its owners in roster.yaml" in found[1]
+    assert found[0].startswith(
+        "runbooks/visits_etl.md: pipeline: found a runbook that the roster names no owners for"
+    )
+
+
+def test_a_team_without_a_roster_is_told(tmp_path: Path) -> None:
+    """The file that is missing is named, and the teams there are."""
+    found = [str(problem) for problem in config.check(with_a_team(tmp_path, head="team: grwth\n"))]
+    assert found[0].startswith(
+        "runbooks/visits_etl.md: team: found 'grwth'; write a team that has a roster (growth)"
+    )
+    assert "teams/grwth/roster.yaml" in found[0]
+    with pytest.raises(ConfigError, match="no such file"):
+        config.load_roster(tmp_path / "include", "grwth")
+
+
 def test_a_heading_inside_a_code_fence_is_no_section(tmp_path: Path) -> None:
     """A shell comment with two signs stays in the section it stands in."""
     runbook = RUNBOOK.replace("1. Do what Stuck says.", "```sh\n## Failed\nls\n```")

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = dt.timedelta(seconds=20)  # longer than the calls of one delivery may take
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
-RETRY_S = (2, 5, 10, 20, 30)
+RETRY_S = (2, 4, 8, 15)
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
 BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
 CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
@@ -63,7 +63,10 @@ def send_pages(store: Store, pager: Pager, now: Clock, *, look_first: bool = Fal
 
 
 def send_posts(store: Store, chat: Chat, channel: str, now: Clock, *, look_first: bool = False) -> Sent:
-    """Post all that is owed to the chat; stops at the first sign that it cannot be reached."""
+    """Post all that is owed to the chat; stops at the first sign that it cannot be reached.
+
+    `channel`: for what names none.
+    """
     done, trouble, stop = 0, "", False
     while not stop and (delivery := store.claim("chat", now(), LEASE)):
         try:
@@ -151,6 +154,7 @@ def _post(store: Store, chat: Chat, channel: str, delivery: Delivery, look_first
         if thread is not None:
             chat.update(delivery.message, thread)
         return None
+    channel = delivery.message.channel or channel
     where = thread.channel_id if thread else channel
     root = thread.ts if thread else None
     known = thread.channel_id if thread else store.recall(f"{CHANNEL_ID}:{channel}")

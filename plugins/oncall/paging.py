@@ -19,6 +19,7 @@ from oncall.core.case import Case
 from oncall.core.decide import decide
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Dag, Facts, Publication, Task, Usual
+from oncall.core.incident import Plan
 from oncall.core.ladder import acknowledge
 from oncall.core.plan import next_instant
 from oncall.core.promise import Pipeline, due_at, last_due, warn_at
@@ -56,7 +57,6 @@ class Look:
 
 def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at: dt.datetime) -> Look:
     """Read, judge, decide, record. Raises Unreadable only when the store itself cannot be reached."""
-    scene = Scene(setup.roster, links, at)
     since = _watching_since(store, at)
     with store.deciding() as desk:
         open_ones = [i for i in desk.incidents() if i.open]
@@ -69,13 +69,41 @@ def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at:
     judged = see(setup, world, runs, wanted, at, known=_published(store))
     _remember_published(store, judged)
     with store.deciding() as desk:
-        plan, cases = decide(judged, desk.incidents(), lambda keys: _said(desk, keys), scene, since)
-        desk.record(plan, at)
-    for event in plan.events:
+        decided = _decide(setup, judged, desk, links, at, since)
+        desk.record(decided.plan, at)
+    for event in decided.plan.events:
         log.info("oncall.event", key=event.key, what=event.what)
-    instants = [next_instant(case, scene) for case in cases]
-    instants += [i for one in judged for i in (one.warn, one.last_chance, one.due) if i and i > at]
-    return Look(tuple(judged), cases, min((i for i in instants if i), default=None), trouble)
+    instants = [i for one in judged for i in (one.warn, one.last_chance, one.due) if i and i > at]
+    instants += decided.instants
+    return Look(tuple(judged), decided.cases, min(instants, default=None), trouble)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What one look decided for all teams. `instants`: when its cases need the next look."""
+
+    plan: Plan
+    cases: tuple[Case, ...]
+    instants: tuple[dt.datetime, ...]
+
+
+def _decide(
+    setup: Setup, judged: Sequence[Judged], desk: Desk, links: Links, at: dt.datetime, since: dt.datetime
+) -> Decided:
+    """Decide for each team by its own roster: a cause that two teams share is said to each."""
+    incidents = desk.incidents({(one.pipeline.dag_id, one.report_date) for one in judged})
+    said = _said(desk, [incident.key for incident in incidents])
+    plans: list[Plan] = []
+    cases: list[Case] = []
+    instants: list[dt.datetime] = []
+    for team in setup.by_team().values():
+        scene = Scene(team.roster, links, at)
+        mine = [one for one in judged if one.pipeline.dag_id in team.pipelines]
+        plan, open_cases = decide(mine, incidents, said, scene, since)
+        plans.append(plan)
+        cases += open_cases
+        instants += [instant for case in open_cases if (instant := next_instant(case, scene))]
+    return Decided(Plan.of(plans), tuple(cases), tuple(instants))
 
 
 def candidates(
@@ -89,7 +117,7 @@ def candidates(
     wanted: dict[Which, Wanted] = {}
     for pipeline in setup.pipelines.values():
         if pipeline.promise:
-            last = last_due(pipeline.promise, at, setup.roster.tz)
+            last = last_due(pipeline.promise, at, setup.roster_of(pipeline.dag_id).tz)
             for date in (last, last + dt.timedelta(days=1)):
                 wanted[pipeline.dag_id, date] = Wanted(pipeline, date)
     drilled = {(drill.dag_id, drill.report_date) for drill in drills}
@@ -164,11 +192,11 @@ def acknowledged(
     setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, *, tell_pager: bool
 ) -> bool:
     """Record that somebody has the incident; False when it is not open or somebody has it already."""
-    scene = Scene(setup.roster, links, at)
     with store.deciding() as desk:
         incident = next((i for i in desk.incidents() if i.key == key and i.open), None)
         if incident is None or incident.acknowledged_at or incident.dag_id not in setup.pipelines:
             return False
+        scene = Scene(setup.roster_of(incident.dag_id), links, at)
         said = _said(desk, [key])[key]
         aliases = tuple(a for a in said.values() if a)
         pipeline = setup.pipelines[incident.dag_id]
@@ -179,11 +207,11 @@ def acknowledged(
 
 
 def _judge(setup: Setup, wanted: Wanted, facts: Facts, at: dt.datetime) -> Judged:
-    drill = wanted.drill
+    drill, tz = wanted.drill, setup.roster_of(wanted.pipeline.dag_id).tz
     if drill is None:
-        return judge(wanted.pipeline, wanted.report_date, facts, at, setup.roster.tz)
+        return judge(wanted.pipeline, wanted.report_date, facts, at, tz)
     return judge(
-        wanted.pipeline, wanted.report_date, facts, at, setup.roster.tz,
+        wanted.pipeline, wanted.report_date, facts, at, tz,
         due=drill.due_at, warn=drill.warn_at, drill=drill.name,
     )  # fmt: skip
 
@@ -267,6 +295,7 @@ def due_instants(setup: Setup, at: dt.datetime) -> list[dt.datetime]:
     instants = []
     for pipeline in setup.pipelines.values():
         if pipeline.promise:
-            date = last_due(pipeline.promise, at, setup.roster.tz) + dt.timedelta(days=1)
-            instants += [f(pipeline.promise, date, setup.roster.tz) for f in (warn_at, due_at)]
+            tz = setup.roster_of(pipeline.dag_id).tz
+            date = last_due(pipeline.promise, at, tz) + dt.timedelta(days=1)
+            instants += [f(pipeline.promise, date, tz) for f in (warn_at, due_at)]
     return [i for i in instants if i > at]

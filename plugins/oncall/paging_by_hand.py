@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from oncall.config import Setup
 from oncall.core import by_hand
 from oncall.core.by_hand import PAGE_STEP, Hand
-from oncall.core.case import Case
+from oncall.core.case import Case, on_call
 from oncall.core.facts import Facts
 from oncall.core.incident import Incident, Plan
 from oncall.core.ladder import acknowledge
 from oncall.core.roster import Seat
-from oncall.core.rota import who_is_on_call
 from oncall.core.verdict import CAUSE_WORDS, Judged, Why
 from oncall.core.wording import Links, Scene
 from oncall.ports import Delivery, Desk, Store
@@ -67,21 +66,17 @@ def page_now(
     setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, seat: Seat = "secondary"
 ) -> Outcome:
     """Page whoever holds the seat at this instant, without waiting for the ladder."""
-    shift = who_is_on_call(setup.roster, at)
-    person_id = {"primary": shift.primary, "secondary": shift.secondary, "manager": setup.roster.manager}[
-        seat
-    ]
-    person = setup.roster.recipient(person_id) if person_id else None
-    if person is None or not person.opsgenie:
-        return Outcome(False, f"There is no {seat} who can be paged now.")
 
     def decide(hand: Hand, scene: Scene, said: list[Delivery]) -> Plan | Outcome:
+        person = next(iter(on_call(scene, seat)), None)
+        if person is None or not person.opsgenie:
+            return Outcome(False, f"There is no {seat} who can be paged now.")
         pressed = [one for one in said if one.channel == "pager" and one.step.startswith(f"{PAGE_STEP}-")]
         if any(one.step.endswith(f"-{seat}") and at - one.owed_at < AGAIN_AFTER for one in pressed):
             return Outcome(False, f"{person.name} was paged by hand a moment ago.")
         return by_hand.page(hand, scene, person, seat, len(pressed) + 1)
 
-    return _act(setup, store, links, key, by, at, decide, f"{person.name} ({seat}) is being paged.")
+    return _act(setup, store, links, key, by, at, decide, f"{{}} ({seat}) is being paged.")
 
 
 Decide = Callable[[Hand, Scene, list[Delivery]], Plan | Outcome]
@@ -90,17 +85,22 @@ Decide = Callable[[Hand, Scene, list[Delivery]], Plan | Outcome]
 def _act(
     setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, decide: Decide, words: str
 ) -> Outcome:
-    """Record what `decide` makes of the incident, while nobody else decides. Raises Unreadable."""
-    scene = Scene(setup.roster, links, at)
+    """Record what `decide` makes of the incident, while nobody else decides. Raises Unreadable.
+
+    A {} in `words` stands for whom this pages.
+    """
     with store.deciding() as desk:
         hand = _hand(setup, desk, key, by)
         if hand is None:
             return Outcome(False, "This incident is not open any more.")
+        scene = Scene(setup.roster_of(hand.incident.dag_id), links, at)
         made = decide(hand, scene, list(desk.said([hand.incident.key])[hand.incident.key]))
         if isinstance(made, Outcome):
             return made
         desk.record(made, at)
-    return Outcome(True, words)
+    return Outcome(
+        True, words.format(*(person.name for owed in made.owed for person in owed.message.recipients))
+    )
 
 
 def _hand(setup: Setup, desk: Desk, key: str, by: str) -> Hand | None:

@@ -7,7 +7,7 @@ Adapters raise `DeliveryFailed` (may be tried again; `uncertain=True` when the f
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -152,8 +152,8 @@ class Drill:
 class Desk(Protocol):
     """The store while one look decides: nobody else decides at the same time."""
 
-    def incidents(self) -> list[Incident]:
-        """The open ones and those resolved within two days."""
+    def incidents(self, of: Collection[Which] = ()) -> list[Incident]:
+        """The open ones, those resolved within two days, and all that ever were of these reports and days."""
         ...
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:

@@ -57,7 +57,7 @@ def test_the_handoff_is_said_once_and_sets_the_group(
         assert hand_over().startswith(f"Handoff: {now.primary}, then {now.secondary}")
     [note] = site.inbox.messages()
     assert note.thread_ts is None
-    assert note.metadata["event_payload"]["key"] == key_of_handoff(boundary)
+    assert note.metadata["event_payload"]["key"] == key_of_handoff(roster, boundary)
     said = str(note.blocks)
     assert "growth_etl of " in said
     assert said.count("nobody has it") == 1

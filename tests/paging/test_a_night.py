@@ -167,7 +167,9 @@ def test_a_fault_of_our_own_pages_like_any_blindness(night: Night) -> None:
     night.look("05:00")
     (page,) = night.pager.paged
     assert page.key == f"growth_etl:{DAY}"
-    assert "oncall_db: KeyError: 'a column that nobody expected'" in f"{page.title} {page.summary} {page.facts}"
+    assert (
+        "oncall_db: KeyError: 'a column that nobody expected'" in f"{page.title} {page.summary} {page.facts}"
+    )
 
 
 def test_a_warehouse_that_goes_away_later_breaks_no_kept_promise(night: Night) -> None:
@@ -253,6 +255,23 @@ def test_a_failed_rerun_of_a_published_report_is_said(night: Night) -> None:
     (page,) = night.pager.paged
     assert page.priority == "P2"
     assert "still stands" in page.summary
+
+
+def test_a_report_that_fails_again_days_later_is_said_again(night: Night) -> None:
+    """An incident of long ago has the same key, and must not swallow the new one."""
+    date, first, again = dt.date(2026, 9, 1), dt.date(2026, 9, 2), dt.date(2026, 9, 9)
+    in_time = at("03:00", first)
+    night.world.facts["growth_etl", date] = Facts(publication=Publication(in_time, in_time, "scheduled", 1))
+    for day, run in ((first, "one"), (again, "two")):
+        failed = Task("check", "failed", at("10:00", day), at("10:01", day), run, "no")
+        night.runs.of["growth_etl", date] = (failed,)
+        night.look("10:01:30", day)
+        night.runs.of.clear()
+        night.look("10:30", day)
+    assert [page.alias for page in night.pager.paged] == [
+        "growth_etl:2026-09-01:failed-1",
+        "growth_etl:2026-09-01:r2:failed-1",
+    ]
 
 
 def test_a_held_report_says_which_check(night: Night) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import RLock
 
 from oncall.adapters.oncall_db import urgency
 from oncall.core.incident import Channel, Event, Incident, Owed, Plan
-from oncall.ports import Delivery, Drill, Posted, Snapshot
+from oncall.ports import Delivery, Drill, Posted, Snapshot, Which
 
 
 @dataclass
@@ -21,6 +21,10 @@ class _Slot:
     urgency: int
     next_at: dt.datetime
     lease_until: dt.datetime | None = None
+
+    def free(self, at: dt.datetime) -> bool:
+        """Whether it may be claimed now, as far as it alone is concerned."""
+        return self.next_at <= at and (self.lease_until is None or self.lease_until <= at)
 
 
 @dataclass
@@ -41,13 +45,15 @@ class MemoryStore:
         with self._lock:
             yield self
 
-    def incidents(self) -> list[Incident]:
+    def incidents(self, of: Collection[Which] = ()) -> list[Incident]:
         return sorted(self.incidents_by_key.values(), key=lambda i: (i.opened_at, i.key))
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
-        return {
-            key: [slot.delivery for slot in self.slots.values() if slot.delivery.key == key] for key in keys
-        }
+        said: dict[str, list[Delivery]] = {key: [] for key in keys}
+        for slot in self.slots.values():
+            if slot.delivery.key in said:
+                said[slot.delivery.key].append(slot.delivery)
+        return said
 
     def record(self, plan: Plan, at: dt.datetime) -> None:
         for incident in plan.incidents:
@@ -80,7 +86,7 @@ class MemoryStore:
 
     def claim(self, channel: Channel, at: dt.datetime, lease: dt.timedelta) -> Delivery | None:
         with self._lock:
-            free = [slot for slot in self.slots.values() if self._free(slot, channel, at)]
+            free = [slot for slot in self._waiting(channel) if slot.free(at)]
             if not free:
                 return None
             slot = min(free, key=lambda each: (each.urgency, each.delivery.id))
@@ -88,19 +94,19 @@ class MemoryStore:
             slot.delivery = replace(slot.delivery, attempts=slot.delivery.attempts + 1)
             return slot.delivery
 
-    def _free(self, slot: _Slot, channel: Channel, at: dt.datetime) -> bool:
-        one = slot.delivery
-        if one.channel != channel or one.state not in ("owed", "accepted") or slot.next_at > at:
-            return False
-        if slot.lease_until is not None and slot.lease_until > at:
-            return False
-        return channel == "pager" or not any(
-            other.delivery.key == one.key
-            and other.delivery.channel == "chat"
-            and other.delivery.id < one.id
-            and other.delivery.state in ("owed", "accepted")
-            for other in self.slots.values()
-        )
+    def _waiting(self, channel: Channel) -> list[_Slot]:
+        """What is not done on this channel; of each thread only the first, because a thread is told in order."""
+        waiting = [
+            slot
+            for slot in self.slots.values()
+            if slot.delivery.channel == channel and slot.delivery.state in ("owed", "accepted")
+        ]
+        if channel == "pager":
+            return waiting
+        first: dict[str, _Slot] = {}
+        for slot in sorted(waiting, key=lambda each: each.delivery.id):
+            first.setdefault(slot.delivery.key, slot)
+        return list(first.values())
 
     def accepted(self, delivery: Delivery, request_id: str, again_at: dt.datetime) -> None:
         self._settle(delivery, again_at, state="accepted", request_id=request_id)

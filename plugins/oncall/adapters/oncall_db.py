@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from oncall.adapters.postgres import Connect, Cursor, Link
 from oncall.core.incident import Channel, Incident, Owed, Plan
 from oncall.core.message import Message, Recipient
-from oncall.ports import Delivery, Drill, Posted, Snapshot
+from oncall.ports import Delivery, Drill, Posted, Snapshot, Which
 
 SCHEMA = Path(__file__).with_name("oncall_db.sql")
 LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
@@ -154,11 +154,12 @@ class PostgresDesk:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
 
-    def incidents(self) -> list[Incident]:
+    def incidents(self, of: Collection[Which] = ()) -> list[Incident]:
         self._cursor.execute(
             f"select {_COLUMNS} from oncall.incidents where resolved_at is null or resolved_at > now() - %s"
+            " or (dag_id, report_date) in (select * from unnest(%s::text[], %s::date[]))"
             " order by opened_at, key",
-            (KEEP_RESOLVED,),
+            (KEEP_RESOLVED, [dag_id for dag_id, _ in of], [date for _, date in of]),
         )
         return [_incident(row) for row in self._cursor.fetchall()]
 

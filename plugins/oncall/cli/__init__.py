@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--include", type=Path, metavar="DIR", help="the include folder (default: %(default)s)"
         )
+        sub.add_argument(
+            "--team", default="", metavar="NAME", help="a team with a roster of its own (include/teams/NAME)"
+        )
         sub.add_argument("--json", action="store_true", help="answer in JSON")
         sub.set_defaults(run=command.run, include=config.include_dir())
         command.arguments(sub)

@@ -33,8 +33,8 @@ class Command:
 
 
 def roster_of(args: argparse.Namespace) -> Roster:
-    """The roster of `--include`; what is wrong beside the rota goes to standard error. Raises ConfigError."""
-    roster, problems = config.load_roster(args.include)
+    """The roster of `--include` and `--team`; what is wrong beside the rota goes to stderr. Raises ConfigError."""
+    roster, problems = config.load_roster(args.include, args.team)
     show_problems(problems)
     return roster
 

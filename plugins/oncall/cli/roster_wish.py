@@ -22,7 +22,7 @@ from oncall.core.weeks import week_beginning
 from oncall.reading import roster_file
 from oncall.reading.roster_file import read_roster
 
-_BY_HAND = f"{roster_file.FILE} is written in a way that this command cannot edit; edit it by hand"
+_BY_HAND = "the roster is written in a way that this command cannot edit; edit it by hand"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def carry_out(args: argparse.Namespace, roster: Roster, wish: Wish) -> int:
         _answer(args, wish, None, (), "already")
         return 0
     _refuse_the_past(args, roster, wish)
-    path = args.include / roster_file.FILE
+    path = args.include / roster_file.file_of(args.team)
     before = read_text(path)
     after = with_entries(before, roster, wish.leave, wish.overrides)
     changed = _read_again(before, after, roster, wish)
@@ -71,7 +71,7 @@ def _refuse_the_past(args: argparse.Namespace, roster: Roster, wish: Wish) -> No
 
 def _read_again(before: str, after: str, roster: Roster, wish: Wish) -> Roster:
     """The roster of the new text, when it is the old one with just the wish in it. Raises UsageError."""
-    old, new = (read_roster(text.removeprefix("\ufeff")) for text in (before, after))
+    old, new = (read_roster(text.removeprefix("\ufeff"), roster.team) for text in (before, after))
     known = {(problem.key, problem.found) for problem in old.problems}
     if new.roster is None:
         raise UsageError(_BY_HAND)
@@ -105,7 +105,7 @@ def _answer(
     for ask in asks:
         print(f"Please confirm: {ask}.", file=sys.stderr)
     if outcome == "written":
-        print(f"Written to {args.include / roster_file.FILE}.")
+        print(f"Written to {args.include / roster_file.file_of(args.team)}.")
     elif args.dry_run:
         print("Nothing is written: a dry run.")
 

@@ -3,61 +3,74 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from oncall.core.case import Case
 from oncall.core.ending import stale
 from oncall.core.incident import RESOLVED_BY_HAND, Incident, Plan, key_of
 from oncall.core.plan import plan
-from oncall.core.verdict import Judged
+from oncall.core.verdict import Cause, Judged
 from oncall.core.wording import Scene
 
 # What was said of an incident: (channel, step) → alias ("" for what is no alert).
 Said = Mapping[tuple[str, str], str]
-SaidOf = Callable[[Sequence[str]], Mapping[str, Said]]
-REOPEN_WITHIN = dt.timedelta(days=1)
+Which = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
+Shared = tuple[
+    dt.date, str, dt.datetime | None, Cause, str
+]  # … and the due instant, a cause, what it rests on
 
 
 def decide(
     judged: Sequence[Judged],
     incidents: Sequence[Incident],
-    said_of: SaidOf,
+    said: Mapping[str, Said],
     scene: Scene,
     watching_since: dt.datetime,
 ) -> tuple[Plan, tuple[Case, ...]]:
     """The plan of this look, and the open cases after it (to know when to look again).
 
-    `watching_since`: promises that were due before anybody watched are not paged for.
+    `incidents`: all that ever were of these promises, oldest first; `said`: by their keys. `watching_since`: promises
+    that were due before anybody watched are not paged for.
     """
-    paired = [(one, _incident_for(one, incidents, scene.at, watching_since)) for one in judged]
-    live = [(one, incident) for one, incident in paired if incident is not None]
-    said = said_of(list(dict.fromkeys(incident.key for _, incident in live)))
-    live = _group(live, said)
-    leaders = [(one, incident) for one, incident in live if not incident.leader]
-    decided = Plan()
-    cases = []
-    for one, incident in leaders:
-        followers = [(j, i) for j, i in live if i.leader == incident.key]
+    earlier: defaultdict[Which, list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        earlier[incident.dag_id, incident.report_date, incident.drill].append(incident)
+    paired = [(one, _incident_for(one, earlier[_which(one)], scene.at, watching_since)) for one in judged]
+    live = _group([(one, incident) for one, incident in paired if incident is not None], said)
+    following: defaultdict[str, list[tuple[Judged, Incident]]] = defaultdict(list)
+    for one, incident in live:
+        if incident.leader:
+            following[incident.leader].append((one, incident))
+    plans, cases = [], []
+    for one, incident in live:
+        if incident.leader:
+            continue
+        followers = following[incident.key]
         members = (one, *(j for j, _ in followers))
-        case = _case(incident, members, said[incident.key])
+        case = _case(incident, members, said.get(incident.key, {}))
         made = plan(case, scene) if incident.open else Plan((incident,))
         leader = made.incidents[0]
-        decided = decided + made + Plan(tuple(_follow(i, j, leader, scene.at) for j, i in followers))
+        plans += [made, Plan(tuple(_follow(i, j, leader, scene.at) for j, i in followers))]
         if leader.open:
             cases.append(replace(case, incident=leader))
-    return decided + _stale_notices(judged, incidents, said_of, scene, watching_since), tuple(cases)
+    plans += [
+        _stale_notice(one, earlier[_which(one)], said, scene, watching_since)
+        for one in judged
+        if one.facts.changed_since and not one.drill
+    ]
+    return Plan.of(plans), tuple(cases)
+
+
+def _which(one: Judged) -> Which:
+    return one.pipeline.dag_id, one.report_date, one.drill
 
 
 def _incident_for(
-    one: Judged, incidents: Sequence[Incident], at: dt.datetime, watching_since: dt.datetime
+    one: Judged, same: Sequence[Incident], at: dt.datetime, watching_since: dt.datetime
 ) -> Incident | None:
     """The open incident of this promise, a new one if it needs one, else None."""
-    same = [
-        i
-        for i in incidents
-        if (i.dag_id, i.report_date, i.drill) == (one.pipeline.dag_id, one.report_date, one.drill)
-    ]
     still_open = next((i for i in same if i.open), None)
     if still_open is not None:
         return still_open
@@ -99,7 +112,7 @@ def _group(
 
     Only before anybody was paged: who was paged for three reports is told of all three until the end.
     """
-    speaking: list[tuple[Judged, Incident]] = []
+    speaking: dict[Shared, Incident] = {}  # by what they may share with others
     result = []
     by_key = {incident.key: incident for _, incident in live}
     for one, incident in live:
@@ -109,23 +122,22 @@ def _group(
             continue
         free = replace(incident, leader="")
         if not incident.paged and not said.get(incident.key):
-            shared = next((i for j, i in speaking if _share(one, j) and not i.paged), None)
-            if shared is not None:
-                free = replace(free, leader=shared.key)
-        if not free.leader:
-            speaking.append((one, free))
+            speaker = next((speaking[shared] for shared in _shares(one) if shared in speaking), None)
+            if speaker is not None:
+                free = replace(free, leader=speaker.key)
+        if not free.leader and not free.paged:
+            for shared in _shares(one):
+                speaking.setdefault(shared, free)
         result.append((one, free))
     return result
 
 
-def _share(one: Judged, other: Judged) -> bool:
-    if one.why is None or other.why is None or one.why.cause != other.why.cause:
-        return False
-    if (one.report_date, one.drill, one.due) != (other.report_date, other.drill, other.due):
-        return False
-    return one.why.cause == "unknown" or (
-        one.why.cause in ("upstream_late", "not_started") and bool(set(one.why.names) & set(other.why.names))
-    )
+def _shares(one: Judged) -> tuple[Shared, ...]:
+    """What another promise has to have too, one of them at least, to be told of in one breath with this one."""
+    if one.why is None or one.why.cause not in ("unknown", "upstream_late", "not_started"):
+        return ()
+    names = ("",) if one.why.cause == "unknown" else one.why.names
+    return tuple((one.report_date, one.drill, one.due, one.why.cause, name) for name in names)
 
 
 def _case(incident: Incident, members: tuple[Judged, ...], said: Said) -> Case:
@@ -157,10 +169,10 @@ def _follow(incident: Incident, one: Judged, leader: Incident, at: dt.datetime) 
     )
 
 
-def _stale_notices(
-    judged: Sequence[Judged],
-    incidents: Sequence[Incident],
-    said_of: SaidOf,
+def _stale_notice(
+    one: Judged,
+    same: Sequence[Incident],
+    said: Mapping[str, Said],
     scene: Scene,
     watching_since: dt.datetime,
 ) -> Plan:
@@ -168,30 +180,23 @@ def _stale_notices(
 
     What changed before anybody watched is history: the first look at an old warehouse must not tell all of it.
     """
-    notices = Plan()
-    for one in judged:
-        newer = [
-            load for load in one.facts.changed_since if load.loaded_at and load.loaded_at >= watching_since
-        ]
-        if one.facts.publication is None or not newer or one.drill:
-            continue
-        same = [i for i in incidents if (i.dag_id, i.report_date) == (one.pipeline.dag_id, one.report_date)]
-        incident = (
-            same[-1]
-            if same
-            else Incident(
-                key=key_of(one.pipeline.dag_id, one.report_date),
-                dag_id=one.pipeline.dag_id,
-                report_date=one.report_date,
-                opened_at=scene.at,
-                due=one.due,
-                verdict="stale",
-                resolved_at=scene.at,
-            )
+    newer = [load for load in one.facts.changed_since if load.loaded_at and load.loaded_at >= watching_since]
+    if one.facts.publication is None or not newer:
+        return Plan()
+    incident = (
+        same[-1]
+        if same
+        else Incident(
+            key=key_of(one.pipeline.dag_id, one.report_date),
+            dag_id=one.pipeline.dag_id,
+            report_date=one.report_date,
+            opened_at=scene.at,
+            due=one.due,
+            verdict="stale",
+            resolved_at=scene.at,
         )
-        said = said_of([incident.key])[incident.key]
-        made = stale(Case(incident, (one,), frozenset(said)), scene)
-        fresh = tuple(o for o in made.owed if (o.channel, o.step) not in said)
-        if fresh:
-            notices = notices + Plan(() if same else made.incidents, fresh, made.events)
-    return notices
+    )
+    before = said.get(incident.key, {})
+    made = stale(Case(incident, (one,), frozenset(before)), scene)
+    fresh = tuple(o for o in made.owed if (o.channel, o.step) not in before)
+    return Plan(() if same else made.incidents, fresh, made.events) if fresh else Plan()

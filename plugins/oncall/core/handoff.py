@@ -47,9 +47,9 @@ class PastWeek:
     trouble: tuple[str, ...] = ()
 
 
-def key_of_handoff(boundary: dt.datetime) -> str:
+def key_of_handoff(roster: Roster, boundary: dt.datetime) -> str:
     """One thread, one note and one test page for each handoff. `boundary` is in the roster's zone."""
-    return f"handoff:{boundary.date().isoformat()}"
+    return ":".join(part for part in ("handoff", roster.team, boundary.date().isoformat()) if part)
 
 
 def last_week(roster: Roster, boundary: pendulum.DateTime) -> pendulum.DateTime:
@@ -63,7 +63,7 @@ def note(scene: Scene, boundary: pendulum.DateTime, past: PastWeek) -> Message:
     week = rota(roster, last_week(roster, boundary), boundary)
     now = who_is_on_call(roster, boundary)
     return Message(
-        key=key_of_handoff(boundary),
+        key=key_of_handoff(roster, boundary),
         step="note",
         title=f"Handoff: {_pair(now)} on call until {now.end:%a} {day(now.end.date())} {now.end:%H:%M}",
         summary="\n".join(_summary(scene, boundary, past)),
@@ -81,6 +81,7 @@ def note(scene: Scene, boundary: pendulum.DateTime, past: PastWeek) -> Message:
         priority="P5",
         recipients=_recipients(roster, now),
         tags=("oncall", "handoff"),
+        channel=roster.slack_channel,
     )
 
 
@@ -91,7 +92,7 @@ def reach_page(scene: Scene, boundary: pendulum.DateTime) -> Message | None:
     if person is None or not person.opsgenie:
         return None
     return Message(
-        key=key_of_handoff(boundary),
+        key=key_of_handoff(scene.roster, boundary),
         step=PAGE,
         title=f"[DRILL] {person.name} is on call now: can this reach you?",
         summary=f"{NOTHING}\n{TAP}",
@@ -99,6 +100,7 @@ def reach_page(scene: Scene, boundary: pendulum.DateTime) -> Message | None:
         priority="P5",
         recipients=(person,),
         tags=("oncall", "handoff", "DRILL"),
+        channel=scene.roster.slack_channel,
     )
 
 

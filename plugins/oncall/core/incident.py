@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -87,12 +88,15 @@ class Plan:
     events: tuple[Event, ...] = ()
     cancelled: tuple[str, ...] = field(default=())  # keys whose unsent pages must not go out any more
 
-    def __add__(self, other: Plan) -> Plan:
-        return Plan(
-            self.incidents + other.incidents,
-            self.owed + other.owed,
-            self.events + other.events,
-            self.cancelled + other.cancelled,
+    @classmethod
+    def of(cls, plans: Iterable[Plan]) -> Plan:
+        """All of them as one."""
+        every = list(plans)
+        return cls(
+            tuple(each for plan in every for each in plan.incidents),
+            tuple(each for plan in every for each in plan.owed),
+            tuple(each for plan in every for each in plan.events),
+            tuple(each for plan in every for each in plan.cancelled),
         )
 
 

@@ -20,7 +20,8 @@ class Message:
 
     `key` and `step` name the delivery and make it findable again (alias, metadata). `title` is one plain line,
     `summary` a few plain lines, `facts` label → value in plain text, `steps` the runbook's matching section in
-    markdown, `links` label → absolute URL. `priority` is P1 … P5. `recipients` are paged and mentioned.
+    markdown, `links` label → absolute URL. `priority` is P1 … P5. `recipients` are paged and mentioned. `channel` is
+    the chat channel it is for, "" for that of the roster at the top.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Message:
     priority: str = "P3"
     recipients: tuple[Recipient, ...] = ()
     tags: tuple[str, ...] = field(default=())
+    channel: str = ""
 
     @property
     def alias(self) -> str:

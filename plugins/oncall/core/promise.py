@@ -29,7 +29,7 @@ class Team:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline's whole contract: the head of its runbook plus its owners from the roster."""
+    """A pipeline's whole contract: the head of its runbook plus its owners from the roster of its `team`."""
 
     dag_id: str
     title: str
@@ -43,6 +43,7 @@ class Pipeline:
     secondary_owner: str
     promise: Promise | None
     runbook: Runbook
+    team: str = ""
 
 
 def due_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime:

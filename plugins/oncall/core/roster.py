@@ -73,7 +73,7 @@ class EscalationStep:
 
 @dataclass(frozen=True)
 class Roster:
-    """The whole of `roster.yaml`.
+    """The whole of one `roster.yaml`. `team`: the name of its folder below `teams/`, "" for the one at the top.
 
     `people` maps a person's id to the person; every id elsewhere is one of them. `rotation` holds at least one
     entry. `public_holidays` maps a date to its name. Two overrides of one seat at one time are never in here.
@@ -92,6 +92,7 @@ class Roster:
     slack_usergroup: str | None = None
     opsgenie_team: str = ""
     opsgenie_heartbeat: str = ""
+    team: str = ""
 
     def day_starts(self, day: dt.date) -> pendulum.DateTime:
         """When the on-call day `day` begins: its handoff hour (rule 2)."""

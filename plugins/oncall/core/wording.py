@@ -102,6 +102,7 @@ def compose(
         priority=priority,
         recipients=tuple(recipients),
         tags=tuple(_tags(incident, members)),
+        channel=scene.roster.slack_channel,
     )
 
 

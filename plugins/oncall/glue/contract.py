@@ -18,8 +18,7 @@ from oncall.config import include_dir
 from oncall.core.errors import Problem
 from oncall.core.promise import Promise
 from oncall.core.roster import Handoff
-from oncall.reading import roster_file
-from oncall.reading.roster_file import read_roster
+from oncall.reading.roster_file import FILE, TEAMS, RosterFile, file_of, read_roster
 from oncall.reading.runbook_file import read_runbook
 
 FALLBACK_SCHEDULE = "0 2 * * *"
@@ -50,7 +49,8 @@ def contract(dag_id: str) -> Contract:
 @cache
 def _contract(dag_id: str, folder: Path) -> Contract:
     runbook = read_runbook(dag_id, _text(folder / "runbooks" / f"{dag_id}.md"))
-    roster = read_roster(_text(folder / roster_file.FILE))
+    team = runbook.pipeline.team if runbook.pipeline else ""
+    roster = _roster(team, folder)
     problems = (*runbook.problems, *roster.problems)
     owners = (roster.owners or {}).get(dag_id)
     pipeline = runbook.pipeline
@@ -68,19 +68,30 @@ def _contract(dag_id: str, folder: Path) -> Contract:
     )
 
 
+@cache
+def _roster(team: str, folder: Path) -> RosterFile:
+    return read_roster(_text(folder / file_of(team)), team)
+
+
 def watched_dags() -> list[str]:
     """The DAGs that have a runbook."""
     return sorted(path.stem for path in (include_dir() / "runbooks").glob("*.md"))
 
 
-def zone() -> Any:
-    """The roster's time zone, as Airflow can serialise it."""
-    return contract(watched_dags()[0]).zone if watched_dags() else FALLBACK_ZONE
+def teams() -> list[str]:
+    """Whoever has a roster: "" for the one at the top, and the folders of the others."""
+    return ["", *sorted(path.parent.name for path in (include_dir() / TEAMS).glob(f"*/{FILE}"))]
 
 
-def handoff_cron() -> str:
-    """A cron expression for the roster's handoff, in its zone."""
-    roster = read_roster(_text(include_dir() / roster_file.FILE)).roster
+def zone(team: str = "") -> Any:
+    """The time zone of a team's roster, as Airflow can serialise it."""
+    roster = _roster(team, include_dir()).roster
+    return roster.tz if roster else FALLBACK_ZONE
+
+
+def handoff_cron(team: str = "") -> str:
+    """A cron expression for a team's handoff, in its zone."""
+    roster = _roster(team, include_dir()).roster
     handoff = roster.handoff if roster else Handoff()
     return f"{handoff.at.minute} {handoff.at.hour} * * {(handoff.weekday + 1) % 7}"  # cron's week begins on Sunday
 

@@ -34,8 +34,8 @@ def run_drill(params: Mapping[str, Any]) -> list[str]:
     wiring = Wiring()
     wiring.store().install()
     outside = wiring.outside()
-    scene = Scene(outside.setup.roster, outside.links, now_utc())
     pipeline, seat = outside.setup.pipelines[params["pipeline"]], params["who"]
+    scene = Scene(outside.setup.roster_of(pipeline.dag_id), outside.links, now_utc())
     person = holder(scene, seat)
     if person is None or not person.opsgenie:
         raise NotReached(

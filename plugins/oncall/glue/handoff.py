@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pendulum
 import structlog
@@ -29,14 +30,14 @@ KNOWN_SINCE = dt.timedelta(days=60)  # a report published in this time before wa
 DATES = 9  # report dates to look at for the seven or eight that fell due in a week
 
 
-def hand_over(at: dt.datetime | None = None) -> str:
-    """Say the note of the last handoff, once; what was done, in words. Safe to run again.
+def hand_over(team: str = "", at: dt.datetime | None = None) -> str:
+    """Say the note of a team's last handoff, once; what was done, in words. Safe to run again.
 
     A handoff from before anybody watched is left alone: a new installation has nothing to hand over.
     """
     wiring = Wiring()
     wiring.store().install()
-    outside, now = wiring.outside(), at or now_utc()
+    outside, now = _outside(wiring, team), at or now_utc()
     boundary = last_handoff(outside, now)
     if boundary is None:
         return "nothing to hand over: nobody watched before the last handoff"
@@ -49,11 +50,11 @@ def hand_over(at: dt.datetime | None = None) -> str:
     return message.title
 
 
-def try_primary(at: dt.datetime | None = None, wait_s: float = TAP_WITHIN_S) -> list[str]:
-    """A test page to the new primary, once for each handoff; how it went. Raises NotReached."""
+def try_primary(team: str = "", at: dt.datetime | None = None, wait_s: float = TAP_WITHIN_S) -> list[str]:
+    """A test page to a team's new primary, once for each handoff; how it went. Raises NotReached."""
     wiring = Wiring()
     wiring.store().install()
-    outside, now = wiring.outside(), at or now_utc()
+    outside, now = _outside(wiring, team), at or now_utc()
     boundary = last_handoff(outside, now)
     message = reach_page(Scene(outside.setup.roster, outside.links, now), boundary) if boundary else None
     if message is None:
@@ -62,6 +63,12 @@ def try_primary(at: dt.datetime | None = None, wait_s: float = TAP_WITHIN_S) -> 
         if any(one.step == message.step for one in desk.said([message.key])[message.key]):
             return ["the new primary was tried already"]
     return send_test_page(wiring, outside, message, wait_s)
+
+
+def _outside(wiring: Wiring, team: str) -> Outside:
+    """What is outside, with the roster and the pipelines of one team alone."""
+    outside = wiring.outside()
+    return replace(outside, setup=outside.setup.by_team()[team])
 
 
 def last_handoff(outside: Outside, at: dt.datetime) -> pendulum.DateTime | None:
@@ -99,7 +106,8 @@ def _past_week(
     """What the store and the warehouse say of it. A warehouse that cannot be read is said in the note."""
     began = last_week(outside.setup.roster, boundary)
     records = wiring.history().records(began - EARLIER, MOST_INCIDENTS)
-    real = [record for record in records if not record.incident.drill]
+    mine = [record for record in records if record.incident.dag_id in outside.setup.pipelines]
+    real = [record for record in mine if not record.incident.drill]
     promises: dict[str, tuple[Day, ...]] | None = None
     try:
         promises = _promises(wiring, outside, began, boundary)

@@ -42,16 +42,19 @@ def sync_and_compare() -> str:
 def synced(setup: Setup, schedules: Schedules, store: Store, links: Links, at: dt.datetime) -> str:
     """Sync and compare; what differs is owed to the chat once. Sends nothing to it itself."""
     scene = Scene(setup.roster, links, at)
+    calls = 0
+    differences: list[str] = []
     try:
-        done = sync(setup.roster, schedules, at)
-        differences = drift(setup.roster, schedules, at)
+        for team in setup.by_team().values():
+            done = sync(team.roster, schedules, at)
+            differences += drift(team.roster, schedules, at)
+            calls += sum(each.create + len(each.put) + len(each.delete) for each in done)
     except NoSchedules:
         raise
     except DeliveryFailed as error:
         _say(store, scene, (f"The sync failed: {error}",))
         raise
     _say(store, scene, differences)
-    calls = sum(each.create + len(each.put) + len(each.delete) for each in done)
     return f"{calls} changes; {len(differences)} differences left"
 
 

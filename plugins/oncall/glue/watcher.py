@@ -122,7 +122,7 @@ class Watch:
         store.remember(TICK, at.isoformat())
         quietly(lambda: say_configuration(outside, at))
         self.last_seen = store.snapshot()
-        names = ("watching_since", PUBLISHED, f"{CHANNEL_ID}:{outside.setup.roster.slack_channel}")
+        names = ("watching_since", PUBLISHED, *(f"{CHANNEL_ID}:{name}" for name in outside.setup.channels))
         self.kept = {name: note for name in names if (note := store.recall(name))}
         return seen
 
@@ -195,12 +195,9 @@ class Watch:
 
     def _ping(self) -> None:
         outside = self.outside
-        if (
-            outside is not None
-            and outside.setup.roster.opsgenie_heartbeat
-            and outside.pager.capabilities.heartbeats
-        ):
-            quietly(lambda: outside.pager.ping(outside.setup.roster.opsgenie_heartbeat))
+        if outside is not None and outside.pager.capabilities.heartbeats:
+            for heartbeat in outside.setup.heartbeats:
+                quietly(partial(outside.pager.ping, heartbeat))
 
     async def _blocking(self, act: Callable[[], T]) -> T | None:
         """Run in our own pool; whatever goes wrong is logged, and the loop goes on."""

@@ -225,8 +225,8 @@ def send(channel: Channel, wiring: Wiring, store: Store, setup: Setup, *, look_f
 
 
 def _can_look(store: Store, setup: Setup) -> bool:
-    """Whether the channel's history can be asked: its id is known from an earlier post."""
-    return store.recall(f"{CHANNEL_ID}:{setup.roster.slack_channel}") is not None
+    """Whether the channels' history can be asked: their ids are known from earlier posts."""
+    return all(store.recall(f"{CHANNEL_ID}:{channel}") is not None for channel in setup.channels)
 
 
 def _let_the_watcher_hand_over(store: Store) -> None:

@@ -14,7 +14,8 @@ from oncall.reading.people import check_reachable, read_manager, read_people, re
 from oncall.reading.public_holidays import read_public_holidays
 from oncall.reading.turns import read_escalation, read_leave, read_overrides, read_rotation
 
-FILE = "roster.yaml"
+FILE = "roster.yaml"  # at the top of `include/`, and in each folder below TEAMS
+TEAMS = "teams"
 _KEYS = (
     *("timezone", "handoff", "manager", "people", "rotation", "leave", "overrides", "public_holidays"),
     *("escalation", "slack", "opsgenie", "pipelines"),
@@ -47,15 +48,20 @@ class RosterFile:
         return self.roster is not None and not any(blocking)
 
 
-def read_roster(text: str) -> RosterFile:
-    """Read the text of a roster; complains, and never raises."""
-    source = Source(FILE)
+def file_of(team: str) -> str:
+    """Where a team's roster stands, below the include folder; "" is the team at the top."""
+    return f"{TEAMS}/{team}/{FILE}" if team else FILE
+
+
+def read_roster(text: str, team: str = "") -> RosterFile:
+    """Read the text of a team's roster; complains, and never raises."""
+    source = Source(file_of(team))
     document = read_yaml(text, source)
     if document is None or (document.missing and _complain_empty(document)):
         return RosterFile(None, None, tuple(source.problems))
     root = document.fields("a mapping with timezone, people, rotation …", _KEYS)
     people, entries = read_people(root["people"])
-    roster = _roster(root, people, entries)
+    roster = _roster(root, people, entries, team)
     owners = _read_owners(root["pipelines"], people)
     return RosterFile(roster, owners, tuple(source.problems))
 
@@ -65,7 +71,7 @@ def _complain_empty(document: Field) -> bool:
     return True
 
 
-def _roster(root: Fields, people: Mapping[str, Person], entries: Fields) -> Roster | None:
+def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: str) -> Roster | None:
     tz, handoff = read_zone(root["timezone"]), read_handoff(root["handoff"])
     zone = tz or dt.UTC  # the rest is read all the same: every problem at once
     manager = read_manager(root["manager"], people)
@@ -99,6 +105,7 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields) -> Rost
         slack_usergroup=usergroup,
         opsgenie_team=team or "",
         opsgenie_heartbeat=heartbeat or "",
+        team=name,
     )
 
 

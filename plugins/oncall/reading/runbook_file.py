@@ -15,7 +15,7 @@ from oncall.reading.document import Field, Source, read_yaml, suggestion
 
 _KEYS = (
     *("pipeline", "title", "purpose", "report", "upstream_owner", "downstream_owner"),
-    *("schedule", "promise", "upstream"),
+    *("schedule", "promise", "upstream", "team"),
 )
 # What the Software Engineer Team loads; `master.loads` tells that they have.
 MASTER_TABLES = (
@@ -72,6 +72,7 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
         secondary_owner="",
         promise=_read_promise(fields["promise"]),
         runbook=Runbook(dag_id, dag_id, ""),
+        team=_read_folder(fields["team"]),
     )
 
 
@@ -81,6 +82,16 @@ def _read_table(field: Field) -> str | None:
     if text is not None and not re.fullmatch(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*", text):
         field.complain(write)
         return None
+    return text
+
+
+def _read_folder(field: Field) -> str:
+    """The team whose roster is paged for the pipeline: a folder below teams/; nothing: the roster at the top."""
+    write = "the folder of a team below teams/, or nothing for the roster at the top"
+    text = field.optional_text(write) or ""
+    if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text):
+        field.complain(write)
+        return ""
     return text
 
 
