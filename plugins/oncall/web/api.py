@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from oncall.core.roster import Roster
 from oncall.core.rota import rota
 from oncall.reading.moments import moment
-from oncall.web import models
+from oncall.web import models, rota_models
 from oncall.web.banners import banners
 from oncall.web.calendar import calendar
 from oncall.web.incidents import incident, incidents
@@ -35,14 +35,14 @@ Moment = Annotated[str, Query(max_length=40, description=MOMENT)]
 
 
 @router.get("/now")
-def on_call_now(request: Request) -> models.Now:
+def on_call_now(request: Request) -> rota_models.Now:
     """Who is on call now, and who takes over next."""
     seen = _seen(request)
     return now(seen.setup.roster, seen.at)
 
 
 @router.get("/who")
-def who(request: Request, at: Moment) -> models.OnCall:
+def who(request: Request, at: Moment) -> rota_models.OnCall:
     """Who is on call at an instant."""
     roster = _seen(request).setup.roster
     return on_call(roster, _moment(roster, at))
@@ -87,7 +87,7 @@ def shifts(
     request: Request,
     start: Annotated[str, Query(alias="from", max_length=40, description=MOMENT)],
     until: Moment,
-) -> list[models.ShiftView]:
+) -> list[rota_models.ShiftView]:
     """The shifts that tile the time between two instants (at most two years)."""
     roster = _seen(request).setup.roster
     first, last = _moment(roster, start), _moment(roster, until)
@@ -97,28 +97,28 @@ def shifts(
 
 
 @router.get("/weeks")
-def week_by_week(request: Request) -> list[models.WeekView]:
+def week_by_week(request: Request) -> list[rota_models.WeekView]:
     """The past 8 and the coming 12 weeks, and why each is as it is."""
     seen = _seen(request)
     return list(weeks(seen.setup.roster, seen.at, WEEKS_BACK, WEEKS_AHEAD))
 
 
 @router.get("/calendar")
-def bars(request: Request) -> models.Calendar:
+def bars(request: Request) -> rota_models.Calendar:
     """The same weeks as bars, a row per person."""
     seen = _seen(request)
     return calendar(seen.setup.roster, seen.at, WEEKS_BACK, WEEKS_AHEAD)
 
 
 @router.get("/load")
-def load_per_person(request: Request) -> list[models.Load]:
+def load_per_person(request: Request) -> list[rota_models.Load]:
     """How on-call weighs on each person over the same weeks."""
     seen = _seen(request)
     return list(loads(seen.setup.roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD))
 
 
 @router.get("/ledger")
-def ledger(request: Request) -> models.LedgerView:
+def ledger(request: Request) -> rota_models.LedgerView:
     """Credit days, comp weeks and days in lieu earned until now."""
     seen = _seen(request)
     return ledger_view(seen.setup.roster, seen.at)

@@ -10,16 +10,15 @@ from oncall.web.incidents import incidents
 from oncall.web.models import (
     Banner,
     IncidentView,
-    Now,
     PipelineView,
     PromiseCard,
     PromiseView,
     TableView,
-    WeekView,
 )
 from oncall.web.now import now
 from oncall.web.pipelines import pipelines
 from oncall.web.promises import cards, others, upstream
+from oncall.web.rota_models import Now, WeekView
 from oncall.web.source import Seen
 from oncall.web.weeks import weeks
 

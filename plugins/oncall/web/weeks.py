@@ -12,7 +12,7 @@ from oncall.core.roster import Roster
 from oncall.core.rota import RotaWeek, Shift, fold, rota
 from oncall.core.wall import in_zone, utc
 from oncall.core.weeks import week_beginning
-from oncall.web.models import ShiftView, WeekView
+from oncall.web.rota_models import ShiftView, WeekView
 from oncall.web.say import Say, day, days, weekday
 
 
