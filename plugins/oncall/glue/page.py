@@ -109,6 +109,8 @@ def read(wiring: Wiring, at: dt.datetime) -> Seen:
         tick=dt.datetime.fromisoformat(tick) if tick else None,
         channels=tuple(_trouble(name, noted[name]) for name in CHANNELS if noted.get(name)),
         unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
+        alert_url=outside.pager.alert_url,
+        thread_url=outside.chat.thread_url,
     )
 
 

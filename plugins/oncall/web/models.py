@@ -26,6 +26,7 @@ class Links(Model):
     run: str = Field(description="The run in Airflow, or its DAG when there is no run")
     runbook: str = Field(description="The runbook, at the section of the cause")
     incident: str | None = Field(default=None, description="The incident, when there is one")
+    alert: str | None = Field(default=None, description="The incident's newest alert, in Opsgenie's own page")
     thread: str | None = Field(default=None, description="The incident's Slack thread, once it was posted")
 
 
@@ -111,6 +112,7 @@ class Line(Model):
     kind: str = Field(description="event, pager or chat")
     state: str = Field(default="", description="For a delivery: owed, accepted, done or cancelled")
     result: str = Field(default="", description="For a delivery: what became of it, in words")
+    link: str | None = Field(default=None, description="For a page: its alert, in Opsgenie's own page")
 
 
 class IncidentView(Model):

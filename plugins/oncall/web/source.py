@@ -28,7 +28,8 @@ class Seen:
     """Everything one look was told, at the instant `at`. What could not be read is empty, and `unreadable` says why.
 
     `problems` are those of the files on disk; `tick` is when the watcher last looked (None: it never did);
-    `channels` are the channels that fail; `published` maps a report to its publications.
+    `channels` are the channels that fail; `published` maps a report to its publications. `alert_url` and `thread_url`
+    are where the far sides show an alert and a thread, with `{alias}`, `{channel}` and `{ts}` in them ("": not known).
     """
 
     at: dt.datetime
@@ -40,6 +41,8 @@ class Seen:
     tick: dt.datetime | None = None
     channels: tuple[Trouble, ...] = ()
     unreadable: tuple[str, ...] = ()
+    alert_url: str = ""
+    thread_url: str = ""
 
 
 class Source(Protocol):
