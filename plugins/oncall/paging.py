@@ -72,7 +72,7 @@ def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at:
         plan, cases = decide(judged, desk.incidents(), lambda keys: _said(desk, keys), scene, since)
         desk.record(plan, at)
     for event in plan.events:
-        log.info("oncall.event", key=event.key, what=event.what)
+        log.info("oncall.event", incident=event.key, what=event.what)
     instants = [next_instant(case, scene) for case in cases]
     instants += [i for one in judged for i in (one.warn, one.last_chance, one.due) if i and i > at]
     return Look(tuple(judged), cases, min((i for i in instants if i), default=None), trouble)
