@@ -11,7 +11,7 @@ from oncall.config import Setup
 from oncall.core.errors import Problem
 from oncall.core.verdict import Judged
 from oncall.paging_by_hand import Outcome
-from oncall.past import Feeds, Published, Record
+from oncall.past import Feeds, Published, Pulse, Record
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,7 @@ class Source(Protocol):
         ...
 
     def feeds(self) -> Feeds: ...
+
+    def pulse(self) -> Pulse:
+        """Cheap, however often it is asked. Raises Unreadable."""
+        ...
