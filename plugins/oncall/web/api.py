@@ -20,10 +20,11 @@ from oncall.web.calendar import calendar
 from oncall.web.incidents import incident, incidents
 from oncall.web.load import ledger_view, loads
 from oncall.web.now import now, on_call
-from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK, say_of, source
+from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK, say_of
 from oncall.web.pipelines import pipelines
 from oncall.web.promises import cards, others, upstream
 from oncall.web.rendering import addresses, render
+from oncall.web.sight import InSight, source
 from oncall.web.source import Seen
 from oncall.web.weeks import shift_view, weeks
 
@@ -49,33 +50,32 @@ def who(request: Request, at: Moment) -> rota_models.OnCall:
 
 
 @router.get("/promises")
-def promises(request: Request) -> list[models.PromiseCard]:
+def promises(request: Request, seen: InSight) -> list[models.PromiseCard]:
     """Each promise: today's report, the next one, the last 60 days, attainment."""
-    return list(cards(_seen(request), addresses(request)))
+    return list(cards(seen, addresses(request)))
 
 
 @router.get("/other-reports")
-def other_reports(request: Request) -> list[models.PromiseView]:
+def other_reports(request: Request, seen: InSight) -> list[models.PromiseView]:
     """What else needs a look: older reports that are missing, failed runs, drills."""
-    return list(others(_seen(request), addresses(request)))
+    return list(others(seen, addresses(request)))
 
 
 @router.get("/upstream")
-def upstream_tables(request: Request) -> list[models.TableView]:
+def upstream_tables(seen: InSight) -> list[models.TableView]:
     """The upstream tables' freshness."""
-    return list(upstream(_seen(request)))
+    return list(upstream(seen))
 
 
 @router.get("/incidents")
-def all_incidents(request: Request) -> list[models.IncidentView]:
+def all_incidents(request: Request, seen: InSight) -> list[models.IncidentView]:
     """Open incidents, then those of the last 90 days, with their timelines."""
-    return list(incidents(_seen(request), addresses(request)))
+    return list(incidents(seen, addresses(request)))
 
 
 @router.get("/incidents/{key}")
-def one_incident(request: Request, key: str) -> models.IncidentView:
+def one_incident(request: Request, seen: InSight, key: str) -> models.IncidentView:
     """One incident with its timeline."""
-    seen = _seen(request)
     record = next((record for record in seen.records if record.incident.key == key), None)
     if record is None:
         raise HTTPException(404, f"There is no incident {key} of the last 90 days")
@@ -125,9 +125,9 @@ def ledger(request: Request) -> rota_models.LedgerView:
 
 
 @router.get("/pipelines")
-def all_pipelines(request: Request) -> list[models.PipelineView]:
+def all_pipelines(request: Request, seen: InSight) -> list[models.PipelineView]:
     """Owners, purpose, promise, upstream and downstream of each pipeline."""
-    return list(pipelines(_seen(request).setup, addresses(request)))
+    return list(pipelines(seen.setup, addresses(request)))
 
 
 @router.get("/troubles")

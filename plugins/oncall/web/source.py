@@ -30,6 +30,7 @@ class Seen:
     `problems` are those of the files on disk; `tick` is when the watcher last looked (None: it never did);
     `channels` are the channels that fail; `published` maps a report to its publications. `alert_url` and `thread_url`
     are where the far sides show an alert and a thread, with `{alias}`, `{channel}` and `{ts}` in them ("": not known).
+    `hidden` is how many pipelines were left out because the reader may not see them.
     """
 
     at: dt.datetime
@@ -43,6 +44,7 @@ class Seen:
     unreadable: tuple[str, ...] = ()
     alert_url: str = ""
     thread_url: str = ""
+    hidden: int = 0
 
 
 class Source(Protocol):
