@@ -42,7 +42,7 @@ TICKS = Measure("oncall.ticks", "count", "looks of the watcher")
 TICK_AGE = Measure(
     "oncall.tick_age_seconds", "gauge", "how long ago the watcher had looked, when it was asked"
 )
-LOOK_TIME = Measure("oncall.look_seconds", "seconds", "how long a look took")
+LOOK_TIME = Measure("oncall.look_duration", "seconds", "how long a look took")
 VERDICT = Measure(
     "oncall.verdict", "gauge", "how many reports that are looked at have this verdict", ("state",)
 )
@@ -62,9 +62,9 @@ RETRIES = Measure("oncall.retries", "count", "deliveries tried again after a fai
 FAILURES = Measure("oncall.failures", "count", "tries that the far side did not take", ("channel",))
 CHANNEL_UP = Measure("oncall.channel_up", "gauge", "1 unless what was last sent there failed", ("channel",))
 PAGE_DELAY = Measure(
-    "oncall.page_delay_seconds", "seconds", "from the due instant until the first page was taken"
+    "oncall.page_delay", "seconds", "from the due instant until the first page was taken"
 )
-DELIVERY_TIME = Measure("oncall.delivery_seconds", "seconds", "from owed until taken", ("channel",))
+DELIVERY_TIME = Measure("oncall.delivery_duration", "seconds", "from owed until taken", ("channel",))
 
 MEASURES = (
     TICKS, TICK_AGE, LOOK_TIME, VERDICT, PROMISE, OPEN, READABLE, ROSTER_VALID, OWED, OWED_AGE, SENT, RETRIES,

@@ -93,7 +93,7 @@ def test_plain_statsd_gets_every_number_under_a_name_of_its_own(broken: Any, tmp
         told, kind = got[f"airflow.{name}"].split("|")
         assert float(told) == value, name
         assert kind == ("c" if name.split(".")[1] in ("sent", "failures") else "g")
-    delay, kind = got["airflow.oncall.page_delay_seconds"].split("|")
+    delay, kind = got["airflow.oncall.page_delay"].split("|")
     assert kind == "ms"
     assert 60_000 <= float(delay) < 120_000
 
@@ -119,7 +119,7 @@ def test_opentelemetry_gets_the_same_numbers_with_tags(broken: Any, tmp_path: Pa
         )
     for name, value in TOLD.items():
         assert got[f"airflow.{name}"] == value, name
-    assert 60_000 <= got["airflow.oncall.page_delay_seconds"] < 120_000
+    assert 60_000 <= got["airflow.oncall.page_delay"] < 120_000
 
 
 @contextmanager

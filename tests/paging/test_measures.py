@@ -66,8 +66,8 @@ def test_the_first_page_tells_how_long_after_the_due_instant_it_was_taken(night:
     due = {"growth_etl:2026-11-22": at("05:00")}
     sent = send_pages(night.store, night.pager, lambda: at("05:00:04"))
     told = numbers([*of_sending("pager", sent, True, due)])
-    assert told["oncall.page_delay_seconds"] == 4
-    assert told["oncall.delivery_seconds.pager"] == 4
+    assert told["oncall.page_delay"] == 4
+    assert told["oncall.delivery_duration.pager"] == 4
     assert told["oncall.sent.pager.page"] == 1
     assert (told["oncall.retries.pager"], told["oncall.failures.pager"]) == (1, 0)
     night.look("05:14:59")
@@ -105,7 +105,7 @@ def test_a_quiet_round_tells_zeros(night: Night) -> None:
 
 def test_a_tick_tells_how_stale_the_sight_had_become() -> None:
     """The first look of a watcher has no look before it."""
-    assert numbers([*of_tick(None, 0.25)]) == {"oncall.ticks": 1, "oncall.look_seconds": 0.25}
+    assert numbers([*of_tick(None, 0.25)]) == {"oncall.ticks": 1, "oncall.look_duration": 0.25}
     assert numbers([*of_tick(dt.timedelta(seconds=15), 0.25)])["oncall.tick_age_seconds"] == 15
 
 
