@@ -1,8 +1,9 @@
 """A container's health check: has its job sent a heartbeat lately? Asks Airflow's database, without starting Airflow.
 
-    python alive.py TriggererJob
+    python alive.py TriggererJob watched
 
 `airflow jobs check` asks the same, but it is a whole start of Airflow: 6 s of a core, each time, in each container.
+`watched`: also, has the watcher looked lately, in this triggerer or another? (A paused sla_watch has none.)
 """
 
 import os
@@ -11,15 +12,38 @@ import sys
 
 import psycopg2
 
-WITHIN = "60 seconds"  # twice the threshold of the health page: busy is not dead
+WITHIN = (
+    "60 seconds"  # twice the threshold of the health page: busy is not dead; and four looks of the watcher
+)
 
-dsn = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "", 1)
-connection = psycopg2.connect(dsn, connect_timeout=5)
-with connection.cursor() as cursor:
-    cursor.execute(
-        "select exists (select from job where job_type = %s and hostname = %s and state = 'running'"
-        " and latest_heartbeat > now() - %s::interval)",
-        (sys.argv[1], socket.getfqdn(), WITHIN),
+
+def found(dsn: str, query: str, *values: str) -> bool:
+    connection = psycopg2.connect(dsn, connect_timeout=5)
+    with connection.cursor() as cursor:
+        cursor.execute(f"select exists ({query})", values)
+        (answer,) = cursor.fetchone() or (False,)
+    return bool(answer)
+
+
+def check(job: str, watched: bool) -> str | None:
+    """What is wrong."""
+    dsn = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "", 1)
+    beat = (
+        "select from job where job_type = %s and hostname = %s and state = 'running'"
+        " and latest_heartbeat > now() - %s::interval"
     )
-    (alive,) = cursor.fetchone() or (False,)
-sys.exit(None if alive else f"no heartbeat of {sys.argv[1]} on {socket.getfqdn()} within {WITHIN}")
+    if not found(dsn, beat, job, socket.getfqdn(), WITHIN):
+        return f"no heartbeat of {job} on {socket.getfqdn()} within {WITHIN}"
+    tick = "select from oncall.memory where name = 'tick' and value::timestamptz > now() - %s::interval"
+    try:
+        if watched and not found(os.environ["AIRFLOW_CONN_ONCALL_DB"], tick, WITHIN):
+            return f"no watcher has looked within {WITHIN}: is sla_watch unpaused?"
+    except psycopg2.OperationalError:
+        pass  # the watcher pages from memory while its database is down
+    except psycopg2.Error as error:
+        return f"no watcher has ever looked: {error}"  # it makes the tables
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(check(sys.argv[1], "watched" in sys.argv[2:]))

@@ -99,6 +99,7 @@ def _connections(stack: Stack, server: Server) -> dict[str, str]:
             "conn_type": "opsgenie",
             "host": f"{stack.inbox_url}/opsgenie",
             "password": keys.opsgenie,
+            "extra": {"alert_url": f"{stack.inbox_url}/#{{alias}}"},
         },
         "OPSGENIE_API": {
             "conn_type": "generic",
@@ -108,7 +109,10 @@ def _connections(stack: Stack, server: Server) -> dict[str, str]:
         "SLACK_API_DEFAULT": {
             "conn_type": "slack",
             "password": keys.slack,
-            "extra": {"base_url": f"{stack.inbox_url}/api/"},
+            "extra": {
+                "base_url": f"{stack.inbox_url}/api/",
+                "thread_url": f"{stack.inbox_url}/#m-{{channel}}-{{ts}}",
+            },
         },
     }
     return {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in connections.items()}

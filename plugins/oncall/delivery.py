@@ -6,10 +6,13 @@ import datetime as dt
 import json
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from oncall.core.errors import DeliveryFailed, OncallError, Rejected
 from oncall.core.incident import Channel, Owed, Plan
@@ -28,16 +31,32 @@ CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
 LOST = dt.timedelta(minutes=2)  # a request that pends for so long is made anew
 
 Clock = Callable[[], dt.datetime]
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
 class Sent:
-    """How a round of sending went. `trouble`: why the far side does not take what is owed ("" when all is well)."""
+    """How a round of sending went: what the far side has taken, and when, and each try that it did not take.
 
-    done: int = 0
+    `trouble`: why the far side does not take what is owed ("" when all is well).
+    """
+
+    taken: tuple[tuple[Delivery, dt.datetime], ...] = ()
+    failed: tuple[Delivery, ...] = ()
     trouble: str = ""
 
 
+def _round(act: Callable[P, Sent]) -> Callable[P, Sent]:
+    """What is bound to the log inside ends with the round, however it ends."""
+
+    @wraps(act)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Sent:
+        return copy_context().run(act, *args, **kwargs)
+
+    return run
+
+
+@_round
 def send_pages(store: Store, pager: Pager, now: Clock, *, look_first: bool = False) -> Sent:
     """Send all that is owed to the pager; stops at the first sign that it cannot be reached.
 
@@ -45,45 +64,48 @@ def send_pages(store: Store, pager: Pager, now: Clock, *, look_first: bool = Fal
     store was down.
     """
     asked: list[tuple[Delivery, str]] = []
-    done, trouble, stop = 0, "", False
+    taken, failed, trouble, stop = [], [], "", False
     while not stop and (delivery := store.claim("pager", now(), LEASE)):
+        _log_about(delivery)
         try:
             request_id = delivery.request_id or _ask(pager, delivery, look_first)
         except OncallError as error:
             trouble, stop = _failed(store, delivery, error, now)
+            failed.append(delivery)
             continue
         if request_id:
             store.accepted(delivery, request_id, now() + LEASE)
             asked.append((delivery, request_id))
         else:
-            store.done(delivery, now())
-            done += 1
+            taken.append(_taken(store, delivery, now))
     carried = _await(store, pager, asked, now)
-    return Sent(done + carried.done, carried.trouble or trouble)
+    return Sent((*taken, *carried.taken), (*failed, *carried.failed), carried.trouble or trouble)
 
 
+@_round
 def send_posts(store: Store, chat: Chat, channel: str, now: Clock, *, look_first: bool = False) -> Sent:
     """Post all that is owed to the chat; stops at the first sign that it cannot be reached.
 
     `channel`: for what names none.
     """
-    done, trouble, stop = 0, "", False
+    taken, failed, trouble, stop = [], [], "", False
     while not stop and (delivery := store.claim("chat", now(), LEASE)):
+        _log_about(delivery)
         try:
-            store.done(delivery, now(), _post(store, chat, channel, delivery, look_first))
-            done += 1
+            taken.append(_taken(store, delivery, now, _post(store, chat, channel, delivery, look_first)))
         except OncallError as error:
             trouble, stop = _failed(store, delivery, error, now)
-    return Sent(done, trouble)
+            failed.append(delivery)
+    return Sent(tuple(taken), tuple(failed), trouble)
 
 
-def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> None:
-    """Say on the other channel, once, that this one fails, and when it is back."""
+def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> bool:
+    """Say on the other channel, once, that this one fails, and when it is back. Returns whether it works."""
     with store.deciding() as desk:  # two who notice at once say it once
-        _note_health(store, desk, scene, channel, sent)
+        return _note_health(store, desk, scene, channel, sent)
 
 
-def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent: Sent) -> None:
+def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent: Sent) -> bool:
     noted = store.recall(f"channel:{channel}") or ""
     state: dict[str, Any] = json.loads(noted) if noted else {}
     owed: tuple[Owed, ...] = ()
@@ -93,7 +115,7 @@ def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent:
         if not state["said"] and scene.at - since >= BLIP:
             owed = (channel_down(scene, channel, since, sent.trouble),)
             state["said"] = True
-    elif state and sent.done:
+    elif state and sent.taken:
         if state["said"]:
             owed = (channel_back(scene, channel, dt.datetime.fromisoformat(state["since"])),)
         state = {}
@@ -102,6 +124,7 @@ def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent:
     now_noted = json.dumps(state) if state else ""
     if now_noted != noted:
         store.remember(f"channel:{channel}", now_noted)
+    return not state
 
 
 def _ask(pager: Pager, delivery: Delivery, look_first: bool) -> str:
@@ -122,19 +145,22 @@ def _ask(pager: Pager, delivery: Delivery, look_first: bool) -> str:
 def _await(store: Store, pager: Pager, asked: list[tuple[Delivery, str]], now: Clock) -> Sent:
     """Wait a little for the requests to be carried out; what still pends is asked again at a later look."""
     until, pause = time.monotonic() + PATIENCE_S, 0.1
-    done, trouble = 0, ""
+    taken, failed, trouble = [], [], ""
     while asked and not trouble:
         pending = []
         for delivery, request_id in asked:
+            _log_about(delivery)
             try:
                 state, words = pager.request_state(request_id)
             except DeliveryFailed as error:
                 state, words, trouble = "pending", "", str(error)
             if state == "done" or (state == "failed" and delivery.op != "page"):
-                store.done(delivery, now())  # to close what is closed or gone is as good as done
-                done += 1
+                taken.append(
+                    _taken(store, delivery, now)
+                )  # to close what is closed or gone is as good as done
             elif state == "failed" or (now() - delivery.owed_at > LOST and state == "pending"):
                 trouble, _ = _failed(store, delivery, DeliveryFailed(f"taken, then failed: {words}"), now)
+                failed.append(delivery)
             else:
                 pending.append((delivery, request_id))
         asked = pending
@@ -145,7 +171,7 @@ def _await(store: Store, pager: Pager, asked: list[tuple[Delivery, str]], now: C
             pause = min(pause * 1.5, 0.5)
     for delivery, request_id in asked:
         store.accepted(delivery, request_id, now() + dt.timedelta(seconds=1))
-    return Sent(done, trouble)
+    return Sent(tuple(taken), tuple(failed), trouble)
 
 
 def _post(store: Store, chat: Chat, channel: str, delivery: Delivery, look_first: bool) -> Posted | None:
@@ -168,6 +194,21 @@ def _post(store: Store, chat: Chat, channel: str, delivery: Delivery, look_first
     return posted
 
 
+def _taken(
+    store: Store, delivery: Delivery, now: Clock, posted: Posted | None = None
+) -> tuple[Delivery, dt.datetime]:
+    at = now()
+    store.done(delivery, at, posted)
+    after_s = round((at - delivery.owed_at).total_seconds(), 3)
+    log.info("oncall.delivered", attempts=delivery.attempts, after_s=after_s)
+    return delivery, at
+
+
+def _log_about(delivery: Delivery) -> None:
+    """Until the next one, every line of this round names the incident and the step, those of the libraries too."""
+    bind_contextvars(incident=delivery.key, step=delivery.step, channel=delivery.channel, op=delivery.op)
+
+
 def _failed(store: Store, delivery: Delivery, error: OncallError, now: Clock) -> tuple[str, bool]:
     """Note the failure and when to try again. Returns the reason, and whether the others would fail as well."""
     wait: float = RETRY_S[min(delivery.attempts, len(RETRY_S)) - 1]
@@ -176,8 +217,5 @@ def _failed(store: Store, delivery: Delivery, error: OncallError, now: Clock) ->
     if isinstance(error, Rejected):
         wait = 60.0  # somebody may mend the connection
     store.failed(delivery, str(error), now() + dt.timedelta(seconds=wait))
-    log.warning(
-        "oncall.delivery_failed", key=delivery.key, step=delivery.step, channel=delivery.channel,
-        attempts=delivery.attempts, reason=str(error), again_in_s=wait,
-    )  # fmt: skip
+    log.warning("oncall.delivery_failed", attempts=delivery.attempts, reason=str(error), again_in_s=wait)
     return str(error), not isinstance(error, Rejected)

@@ -72,7 +72,7 @@ def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at:
         decided = _decide(setup, judged, desk, links, at, since)
         desk.record(decided.plan, at)
     for event in decided.plan.events:
-        log.info("oncall.event", key=event.key, what=event.what)
+        log.info("oncall.event", incident=event.key, what=event.what)
     instants = [i for one in judged for i in (one.warn, one.last_chance, one.due) if i and i > at]
     instants += decided.instants
     return Look(tuple(judged), decided.cases, min(instants, default=None), trouble)

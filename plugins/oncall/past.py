@@ -44,6 +44,17 @@ class Record:
     told: tuple[Told, ...] = ()
 
 
+@dataclass(frozen=True)
+class Pulse:
+    """Whether the on-call system lives. `tick`: when the watcher last looked (None: never); `files_valid`: as it found
+    the files then (None: not known); `owed`: deliveries that no far side has taken, the oldest since `owed_since`."""
+
+    tick: dt.datetime | None = None
+    files_valid: bool | None = None
+    owed: int = 0
+    owed_since: dt.datetime | None = None
+
+
 class Past(Protocol):
     """The reading side of the store. Raises Unreadable."""
 
@@ -52,6 +63,8 @@ class Past(Protocol):
         ...
 
     def record(self, key: str) -> Record | None: ...
+
+    def pulse(self) -> Pulse: ...
 
 
 class Publications(Protocol):

@@ -7,7 +7,7 @@ Adapters raise `DeliveryFailed` (may be tried again; `uncertain=True` when the f
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -223,3 +223,24 @@ class Runs(Protocol):
     def usual(self, since: dt.date) -> Mapping[str, Usual]: ...
 
     def dags(self) -> Mapping[str, Dag]: ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One number for whoever watches the on-call system. `tags` are (name, value), in the order of its measure.
+
+    `kind`: count (what happened since the last reading), gauge (how it is now), seconds (how long something took).
+    """
+
+    name: str
+    kind: Literal["count", "gauge", "seconds"]
+    value: float
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+class Metrics(Protocol):
+    """Where the numbers go."""
+
+    def tell(self, readings: Iterable[Reading]) -> None:
+        """Never raises: nobody is paged later because a number could not be told."""
+        ...

@@ -14,7 +14,7 @@ from oncall.core.incident import Event, Incident
 from oncall.core.roster import Leave, Override
 from oncall.core.verdict import judge
 from oncall.paging_by_hand import Outcome
-from oncall.past import FeedLink, Record, Told
+from oncall.past import FeedLink, Pulse, Record, Told
 from oncall.web.source import Seen
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
@@ -62,6 +62,7 @@ class Example:
     acts: list[tuple[str, ...]] = field(default_factory=list)
     refuses: str = ""
     links: Links = field(default_factory=lambda: Links())
+    beat: Pulse | Exception = Pulse()
 
     def read(self) -> Seen:
         self.reads += 1
@@ -78,6 +79,11 @@ class Example:
 
     def feeds(self) -> Links:
         return self.links
+
+    def pulse(self) -> Pulse:
+        if isinstance(self.beat, Exception):
+            raise self.beat
+        return self.beat
 
     def _act(self, *what: str) -> Outcome:
         self.acts.append(what)

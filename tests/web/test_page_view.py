@@ -134,7 +134,9 @@ def test_the_week_says_why_it_is_as_it_is() -> None:
         "DE-001 earns 7 credit days; rests in week 57 (from 25 Jan), repaid by DE-004.",
     )
     comp = next(week for week in weeks(roster, at("05:12"), 0, 12) if "comp" in week.marks)
-    assert comp.why[0] == "DE-001 rests (comp week); DE-004 is primary in their place, DE-002 secondary."
+    assert comp.why[0].startswith("DE-001 rests in the comp week earned in week ")
+    assert comp.why[0].endswith("; DE-004 repays it and heads the order.")
+    assert comp.why[1] == "DE-004 is primary in the place of DE-001, DE-002 secondary."
 
 
 def test_weeks_cover_the_window_without_a_gap() -> None:

@@ -40,6 +40,11 @@ class Access:
     def loopback(self) -> bool:
         return _is_loopback(urlsplit(self.url).hostname or "")
 
+    def address(self, name: str, usual: str) -> str:
+        """A web address as the extra `name` gives it, or else the usual one; "" for what no browser opens."""
+        written = str(self.extra.get(name) or usual)
+        return written if written.startswith(("https://", "http://")) else ""
+
     def hide(self, text: str) -> str:
         """Text of the far side without our key, in case it repeats it."""
         return text.replace(self.key, "***")

@@ -9,10 +9,15 @@ from typing import Any
 
 from oncall.adapters.postgres import Connect, Cursor, Link
 from oncall.core.incident import Event, Incident
-from oncall.past import Published, Record, Told
+from oncall.past import Published, Pulse, Record, Told
 
 _FIELDS = [field.name for field in dataclasses.fields(Incident)]
 _INCIDENT = ", ".join(f'"{name}"' for name in _FIELDS)
+_PULSE = """
+    select (select value from oncall.memory where name = 'tick'),
+           (select value from oncall.memory where name = 'configuration_broken'),
+           count(*), min(owed_at)
+    from oncall.deliveries where state in ('owed', 'accepted')"""
 _TOLD = """key, channel, step, op, coalesce(message->>'title', ''),
     array(select r->>'name' from jsonb_array_elements(message->'recipients') r),
     state, attempts, owed_at, done_at, alias, channel_id, ts, error"""
@@ -38,6 +43,14 @@ class History:
             cursor.execute(f"select {_INCIDENT} from oncall.incidents where key = %s", (key,))
             found = _with_timeline(cursor, [_incident(row) for row in cursor.fetchall()])
         return found[0] if found else None
+
+    def pulse(self) -> Pulse:
+        with self._link.cursor() as cursor:
+            cursor.execute(_PULSE)
+            ((tick, broken, owed, owed_since),) = cursor.fetchall()
+        looked = dt.datetime.fromisoformat(tick) if tick else None
+        # Nobody notes that good files are good: once the watcher has looked, what it does not say is in order.
+        return Pulse(looked, not broken if looked else None, owed, owed_since)
 
 
 class PublicationHistory:

@@ -22,6 +22,12 @@ _OPSGENIE = PagerCapabilities("Opsgenie", reads_alerts=True, heartbeats=True)
 _JSM = PagerCapabilities("Jira Service Management", reads_alerts=False, heartbeats=False)
 _UNREACHED = PagerCapabilities("Opsgenie (connection cannot be read)", reads_alerts=False, heartbeats=False)
 
+_WEB = {
+    "https://api.opsgenie.com": "https://app.opsgenie.com",
+    "https://api.eu.opsgenie.com": "https://app.eu.opsgenie.com",
+}
+_SEARCH = "/alert/list?query=alias%3A%22{alias}%22"
+
 _NOTE, _NAME = 25_000, 100  # characters
 
 Call = Callable[["SafeOpsgenieHook", dict[str, Any]], Any]
@@ -36,7 +42,10 @@ class Opsgenie:
 
     @classmethod
     def from_connection(cls, conn_id: str = "opsgenie_default", look_again_s: float = 60.0) -> Opsgenie:
-        """The pager behind an Airflow connection: host (empty: Opsgenie US), password = API integration key."""
+        """The pager behind an Airflow connection: host (empty: Opsgenie US), password = API integration key.
+
+        Its extra may hold alert_url, timeout and proxy.
+        """
         return cls(
             Connected(conn_id, _build, address="host", default_url=DEFAULT_URL, look_again_s=look_again_s)
         )
@@ -53,6 +62,20 @@ class Opsgenie:
         except DeliveryFailed:
             return _UNREACHED
         return _JSM if is_jsm(access.url) else _OPSGENIE
+
+    @property
+    def alert_url(self) -> str:
+        """Where a person sees an alert: an address with `{alias}` in it; "" when not known. Never raises.
+
+        Opsgenie's web page searches by alias. Jira Service Management has a page per site, which no integration key
+        tells: there the connection's extra `alert_url` does.
+        """
+        try:
+            access, _ = self._connected.use()
+        except DeliveryFailed:
+            return ""
+        usual = next((web for api, web in _WEB.items() if access.url.startswith(api)), "")
+        return access.address("alert_url", usual and f"{usual}{_SEARCH}")
 
     def page(self, message: Message) -> str:
         body = alert(message)

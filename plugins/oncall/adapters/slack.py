@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
 DEFAULT_URL = "https://slack.com/api/"
+THREAD_URL = "https://slack.com/app_redirect?channel={channel}&message_ts={ts}"
 
 _PAGES = 5
 _PER_PAGE = 200
@@ -52,9 +53,10 @@ class Slack:
 
     @classmethod
     def from_connection(cls, conn_id: str = "slack_api_default", look_again_s: float = 60.0) -> Slack:
-        """The chat behind an Airflow connection: password = bot token; extra: base_url, timeout, proxy, channel_ids.
+        """The chat behind an Airflow connection: password = bot token.
 
-        `channel_ids`, {"#name": "C…"}, saves a question where the token may not list channels.
+        Its extra may hold base_url, thread_url, timeout, proxy and channel_ids. `channel_ids`, {"#name": "C…"},
+        saves a question where the token may not list channels.
         """
         return cls(
             Connected(conn_id, _build, address="base_url", default_url=DEFAULT_URL, look_again_s=look_again_s)
@@ -63,6 +65,18 @@ class Slack:
     def prepare(self) -> None:
         """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
         self._connected.use()
+
+    @property
+    def thread_url(self) -> str:
+        """Where a person sees a message: an address with `{channel}` and `{ts}` in it; "" when not known. Never raises.
+
+        Slack's own opens it in whatever workspace the reader is in; the connection's extra `thread_url` another.
+        """
+        try:
+            access, _ = self._connected.use()
+        except DeliveryFailed:
+            return ""
+        return access.address("thread_url", THREAD_URL)
 
     def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
         answer = self._say(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import pendulum
-
-from oncall.core.roster import Leave, Override, Roster
-from oncall.core.wall import utc
+from oncall.core.roster import Leave, Override
+from oncall.core.stretches import Stretch
 from oncall.core.weeks import Week
 
 
@@ -21,8 +20,8 @@ class Span:
     earns credit for it; None when nobody does.
     """
 
-    start: pendulum.DateTime
-    end: pendulum.DateTime
+    start: dt.datetime
+    end: dt.datetime
     primary: str
     secondary: str | None
     reason: str
@@ -30,29 +29,41 @@ class Span:
     earner: str | None = None
 
 
-def spans(roster: Roster, week: Week, order: tuple[str, ...], rests: str | None) -> tuple[Span, ...]:
+def spans(
+    week: Week,
+    order: tuple[str, ...],
+    manager: str,
+    rests: str | None,
+    leave: Sequence[Stretch[Leave]],
+    overrides: Sequence[Stretch[Override]],
+) -> tuple[Span, ...]:
     """The week cut wherever leave or an override begins or ends; tiles [week.start, week.end).
 
-    `order` is the week's order, `rests` who has a comp week in it.
+    `order` is the week's order, `rests` who has a comp week in it. `leave` and `overrides` are those that touch it.
     """
-    leave = tuple(entry for entry in roster.leave if entry.start < week.end and week.start < entry.end)
-    overrides = tuple(
-        entry for entry in roster.overrides if entry.start < week.end and week.start < entry.end
-    )
+    if not leave and not overrides:
+        return (_cover(week.start, week.end, order, set(), manager, rests),)
     found = []
     for start, end in pairwise(_cuts(week, (*leave, *overrides))):
-        away = {entry.person for entry in leave if entry.start <= start < entry.end}
-        span = _cover(order, away, roster.manager, rests, Span(start, end, roster.manager, None, "rotation"))
-        found.append(_override(span, [entry for entry in overrides if entry.start <= start < entry.end]))
+        away = {each.entry.person for each in leave if each.start <= start < each.end}
+        span = _cover(start, end, order, away, manager, rests)
+        found.append(_override(span, [each.entry for each in overrides if each.start <= start < each.end]))
     return tuple(found)
 
 
-def _cuts(week: Week, entries: Iterable[Leave | Override]) -> list[pendulum.DateTime]:
-    instants = {utc(at) for entry in entries for at in (entry.start, entry.end)}
-    return sorted({week.start, week.end} | {at for at in instants if week.start < at < week.end})
+def _cuts(week: Week, stretches: Iterable[Stretch[Leave] | Stretch[Override]]) -> list[dt.datetime]:
+    instants = {at for each in stretches for at in (each.start, each.end) if week.start < at < week.end}
+    return [week.start, *sorted(instants), week.end]
 
 
-def _cover(order: tuple[str, ...], away: set[str], manager: str, rests: str | None, span: Span) -> Span:
+def _cover(
+    start: dt.datetime,
+    end: dt.datetime,
+    order: tuple[str, ...],
+    away: set[str],
+    manager: str,
+    rests: str | None,
+) -> Span:
     """Rule 4 (cover) and who earns by it (rule 5).
 
     Readings: leave counts for its exact times, so a seat can change within an on-call day. Whoever is primary in
@@ -61,14 +72,14 @@ def _cover(order: tuple[str, ...], away: set[str], manager: str, rests: str | No
     either. The reason is `cover` when either seat differs from the week's order, else `comp` in a comp week.
     """
     planned = _first_two(order, manager)
-    primary, secondary = _first_two([person for person in order if person not in away], manager)
-    span = replace(span, primary=primary, secondary=secondary)
+    there = [person for person in order if person not in away] if away else order
+    primary, secondary = _first_two(there, manager)
     if primary != planned[0]:
         earner = primary if primary != manager else None
-        return replace(span, reason="cover", covering_for=planned[0], earner=earner)
+        return Span(start, end, primary, secondary, "cover", planned[0], earner)
     if secondary != planned[1]:
-        return replace(span, reason="cover", covering_for=planned[1])
-    return replace(span, reason="comp", covering_for=rests) if rests else span
+        return Span(start, end, primary, secondary, "cover", planned[1])
+    return Span(start, end, primary, secondary, "comp" if rests else "rotation", rests)
 
 
 def _first_two(people: Sequence[str], manager: str) -> tuple[str, str | None]:

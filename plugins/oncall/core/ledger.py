@@ -6,13 +6,12 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
-import pendulum
-
+from oncall.core.fold import fold_of
 from oncall.core.roster import Roster
 from oncall.core.rota import CompWeek, RotaWeek, fold
-from oncall.core.wall import utc
-from oncall.core.weeks import on_call_day
+from oncall.core.weeks import on_call_day, starts_utc, week_beginning
 
 WEEKS_TO_LOOK_AHEAD = 52
 _FRIDAY = 4
@@ -54,12 +53,11 @@ class Ledger:
 def ledger(roster: Roster, until: dt.datetime) -> Ledger:
     """What was earned on the on-call days that ended at or before `until`, since the first `starts`."""
     end = on_call_day(roster, until)  # the first on-call day that is not over
-    book = _Book(roster)
-    past = book.until(end)
+    past = list(takewhile(lambda week: week.week.begins < end, fold(roster)))
     return Ledger(
         credits=tuple(entry for week in past for entry in _credits(week, end)),
         comp_weeks=tuple(comp for week in past for comp in week.earned if comp.earned_on < end),
-        in_lieu=tuple(_in_lieu(roster, book, past, end)),
+        in_lieu=tuple(_in_lieu(roster, past, end)),
     )
 
 
@@ -69,27 +67,7 @@ def _credits(week: RotaWeek, end: dt.date) -> Iterator[CreditDays]:
         yield CreditDays(person, week.week.number, week.week.begins, count, week.order[0])
 
 
-class _Book:
-    """The fold, opened at any on-call day; a page once turned stays."""
-
-    def __init__(self, roster: Roster) -> None:
-        self._fold = fold(roster)
-        self._pages = [next(self._fold)]
-
-    def week(self, day: dt.date) -> RotaWeek:
-        """The week of an on-call day from the first `starts` on."""
-        while self._pages[-1].week.days[-1] < day:
-            self._pages.append(next(self._fold))
-        return self._pages[(day - self._pages[0].week.begins).days // 7]
-
-    def until(self, end: dt.date) -> list[RotaWeek]:
-        """The weeks that begin before the on-call day `end`."""
-        while self._pages[-1].week.days[-1] < end:
-            self._pages.append(next(self._fold))
-        return [page for page in self._pages if page.week.begins < end]
-
-
-def _in_lieu(roster: Roster, book: _Book, past: list[RotaWeek], end: dt.date) -> Iterator[InLieu]:
+def _in_lieu(roster: Roster, past: list[RotaWeek], end: dt.date) -> Iterator[InLieu]:
     """Rule 7 (leave in lieu).
 
     Readings: a public holiday's date is the on-call day of that date (rule 2). "The primary of that day" is whoever
@@ -105,9 +83,7 @@ def _in_lieu(roster: Roster, book: _Book, past: list[RotaWeek], end: dt.date) ->
                 continue
             person = _primary_of(roster, week, day)
             free = (
-                at
-                for at in _days_after(week)
-                if (person, at) not in taken and _is_free(roster, book, person, at)
+                at for at in _days_after(week) if (person, at) not in taken and _is_free(roster, person, at)
             )
             date = next(free, None)
             if date:
@@ -126,19 +102,22 @@ def _primary_of(roster: Roster, week: RotaWeek, day: dt.date) -> str:
     start, end = _bounds(roster, day)
     held: Counter[str] = Counter()
     for span in week.spans:
-        held[span.primary] += max(0, int((min(end, span.end) - max(start, span.start)).total_seconds() * 1e6))
+        held[span.primary] += max(
+            0, (min(end, span.end) - max(start, span.start)) // dt.timedelta(microseconds=1)
+        )
     return held.most_common(1)[0][0]
 
 
-def _is_free(roster: Roster, book: _Book, person: str, day: dt.date) -> bool:
+def _is_free(roster: Roster, person: str, day: dt.date) -> bool:
     if day.weekday() > _FRIDAY or day in roster.public_holidays:
         return False
     start, end = _bounds(roster, day)
-    if any(entry.person == person and entry.start < end and start < entry.end for entry in roster.leave):
+    week = fold_of(roster).week(week_beginning(roster, start))
+    if any(each.entry.person == person and each.start < end and start < each.end for each in week.leave):
         return False
-    on_call = (span for span in book.week(day).spans if span.start < end and start < span.end)
+    on_call = (span for span in week.spans if span.start < end and start < span.end)
     return not any(person in (span.primary, span.secondary) for span in on_call)
 
 
-def _bounds(roster: Roster, day: dt.date) -> tuple[pendulum.DateTime, pendulum.DateTime]:
-    return utc(roster.day_starts(day)), utc(roster.day_starts(day + dt.timedelta(days=1)))
+def _bounds(roster: Roster, day: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    return starts_utc(roster, day), starts_utc(roster, day + dt.timedelta(days=1))

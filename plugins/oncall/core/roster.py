@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import pendulum
@@ -40,6 +41,14 @@ class Rotation:
 
     starts: dt.date
     weeks: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def orders(self) -> tuple[tuple[str, ...], ...]:
+        """For each row: its primary, its secondary, then the people of the following rows as they appear (rule 3)."""
+        return tuple(
+            tuple(dict.fromkeys(person for row in self.weeks[first:] + self.weeks[:first] for person in row))
+            for first in range(len(self.weeks))
+        )
 
 
 @dataclass(frozen=True)
@@ -98,10 +107,15 @@ class Roster:
         """When the on-call day `day` begins: its handoff hour (rule 2)."""
         return at_wall(day, self.handoff.at, self.tz)
 
-    @property
+    @cached_property
     def starts(self) -> pendulum.DateTime:
         """The first `starts`: from here on somebody is always on call."""
-        return self.day_starts(min(entry.starts for entry in self.rotation))
+        return self.day_starts(self.entries[0].starts)
+
+    @cached_property
+    def entries(self) -> tuple[Rotation, ...]:
+        """The entries of the rotation as they come into force."""
+        return tuple(sorted(self.rotation, key=lambda entry: entry.starts))
 
     def recipient(self, person_id: str) -> Recipient:
         """How the far sides know a person; somebody the roster does not know has only a name."""

@@ -18,9 +18,27 @@ def at_wall(day: dt.date, clock: dt.time, tz: dt.tzinfo) -> pendulum.DateTime:
 
 def in_zone(at: dt.datetime, tz: dt.tzinfo) -> pendulum.DateTime:
     """The same instant, in `tz`. Goes through UTC: two times of one zone are compared by their clocks alone."""
-    return utc(at).in_timezone(tz)  # type: ignore[arg-type]
+    there = instant(at)
+    if isinstance(tz, pendulum.FixedTimezone):
+        return _pendulum(there + tz.utcoffset(None), tz)
+    if isinstance(tz, pendulum.Timezone):
+        return _pendulum(there.astimezone(tz), tz)
+    return utc(at).in_timezone(tz)  # type: ignore[arg-type] # pendulum finds a zone of its own for it
 
 
 def utc(at: dt.datetime) -> pendulum.DateTime:
     """The same instant in UTC, where comparing and subtracting is exact also in the hour a clock shows twice."""
-    return pendulum.instance(at.astimezone(dt.UTC)).in_timezone(pendulum.UTC)
+    return _pendulum(instant(at), pendulum.UTC)
+
+
+def instant(at: dt.datetime) -> dt.datetime:
+    """The same instant in UTC as the standard library has it: with it, reckoning costs a tenth of pendulum's."""
+    if type(at) is not dt.datetime:
+        at = dt.datetime.combine(dt.datetime.date(at), dt.datetime.timetz(at))
+    return at.astimezone(dt.UTC)
+
+
+def _pendulum(at: dt.datetime, tz: dt.tzinfo) -> pendulum.DateTime:
+    return pendulum.DateTime(
+        at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, tz, fold=at.fold
+    )

@@ -11,13 +11,13 @@ Readings:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import dataclass
 
-import pendulum
-
 from oncall.core.roster import Roster, Rotation
-from oncall.core.wall import in_zone, utc
+from oncall.core.wall import in_zone, instant
+
+WEEK = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Week:
     """One shift: the date its handoff is on, its instants (UTC, half-open), its number and its rotation entry."""
 
     begins: dt.date
-    start: pendulum.DateTime
-    end: pendulum.DateTime
+    start: dt.datetime
+    end: dt.datetime
     number: int
     rotation: Rotation
 
@@ -38,27 +38,23 @@ class Week:
 
 def week_of(roster: Roster, begins: dt.date) -> Week:
     """The week whose handoff is on the date `begins`, on or after the first `starts`."""
-    rotation = rotation_in_force(roster, begins)
     return Week(
         begins=begins,
-        start=utc(roster.day_starts(begins)),
-        end=utc(roster.day_starts(begins + dt.timedelta(days=7))),
+        start=starts_utc(roster, begins),
+        end=starts_utc(roster, begins + WEEK),
         number=(begins - first_starts(roster)).days // 7 + 1,
-        rotation=rotation,
+        rotation=rotation_in_force(roster, begins),
     )
+
+
+def starts_utc(roster: Roster, day: dt.date) -> dt.datetime:
+    """When the on-call day `day` begins, in UTC."""
+    return instant(dt.datetime.combine(day, roster.handoff.at, tzinfo=roster.tz))
 
 
 def first_starts(roster: Roster) -> dt.date:
     """The date week 1 begins."""
-    return min(entry.starts for entry in roster.rotation)
-
-
-def weeks(roster: Roster) -> Iterator[Week]:
-    """Every week from the first `starts` on, without end."""
-    begins = first_starts(roster)
-    while True:
-        yield week_of(roster, begins)
-        begins += dt.timedelta(days=7)
+    return roster.entries[0].starts
 
 
 def week_beginning(roster: Roster, at: dt.datetime) -> dt.date:
@@ -69,20 +65,19 @@ def week_beginning(roster: Roster, at: dt.datetime) -> dt.date:
 
 def on_call_day(roster: Roster, at: dt.datetime) -> dt.date:
     """The date of the on-call day that `at` is in: before the handoff hour it is still the day before (rule 2)."""
-    day = in_zone(at, roster.tz).date()
-    return day if utc(roster.day_starts(day)) <= utc(at) else day - dt.timedelta(days=1)
+    local = in_zone(at, roster.tz)
+    day = dt.date(local.year, local.month, local.day)
+    return day if starts_utc(roster, day) <= instant(at) else day - dt.timedelta(days=1)
 
 
 def rotation_in_force(roster: Roster, begins: dt.date) -> Rotation:
     """The entry with the latest `starts` on or before the date `begins`."""
-    return max((entry for entry in roster.rotation if entry.starts <= begins), key=lambda entry: entry.starts)
+    return roster.entries[bisect_right(roster.entries, begins, key=lambda entry: entry.starts) - 1]
 
 
-def rotation_order(week: Week) -> tuple[str, ...]:
-    """The week's primary, its secondary, then the people of the following rows as they appear (rule 3)."""
-    rows = week.rotation.weeks
-    first = (week.begins - week.rotation.starts).days // 7 % len(rows)
-    return tuple(dict.fromkeys(person for row in rows[first:] + rows[:first] for person in row))
+def rotation_order(rotation: Rotation, begins: dt.date) -> tuple[str, ...]:
+    """The order of the week that begins on the date `begins`, by the rows of its rotation entry (rule 3)."""
+    return rotation.orders[(begins - rotation.starts).days // 7 % len(rotation.weeks)]
 
 
 def cycle(rotation: Rotation) -> int:

@@ -63,7 +63,7 @@ def send_test_page(wiring: Wiring, outside: Outside, message: Message, wait_s: f
     send_once(wiring, outside.setup)
     lines = list(report(message, took, waited))
     for line in lines:
-        log.info("oncall.test_page", key=message.key, said=line)
+        log.info("oncall.test_page", incident=message.key, step=message.step, said=line)
     if took.processed is None:
         raise NotReached("; ".join(lines))
     return lines

@@ -11,10 +11,11 @@ from typing import NoReturn, TypeVar
 
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Dag, Task, Usual
+from oncall.glue.pulse import SharedPulse
 from oncall.glue.wiring import Outside, Wiring, now_utc, send_once
 from oncall.paging import FAILURES_SINCE, candidates, see
 from oncall.paging_by_hand import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
-from oncall.past import Feeds, Published, Record
+from oncall.past import Feeds, Published, Pulse, Record
 from oncall.ports import Drill, Runs, Which
 from oncall.web.source import Seen, Trouble
 
@@ -36,6 +37,7 @@ class Behind:
         self._lock = threading.Lock()
         self._wiring: tuple[Wiring, float] | None = None
         self._seen: tuple[Seen, float] | None = None
+        self._pulse = SharedPulse()
 
     def read(self) -> Seen:
         with self._lock:
@@ -58,6 +60,9 @@ class Behind:
     def feeds(self) -> Feeds:
         with self._lock:
             return self._wired().feeds()
+
+    def pulse(self) -> Pulse:
+        return self._pulse.read()
 
     def _act(self, act: Callable[[Outside, dt.datetime], Outcome]) -> Outcome:
         with self._lock:
@@ -109,6 +114,8 @@ def read(wiring: Wiring, at: dt.datetime) -> Seen:
         tick=dt.datetime.fromisoformat(tick) if tick else None,
         channels=tuple(_trouble(name, noted[name]) for name in CHANNELS if noted.get(name)),
         unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
+        alert_url=outside.pager.alert_url,
+        thread_url=outside.chat.thread_url,
     )
 
 

@@ -21,6 +21,7 @@ from oncall.adapters.memory import MemoryStore
 from oncall.core.errors import OncallError, Unreadable
 from oncall.delivery import CHANNEL_ID
 from oncall.glue.wiring import TICK, Outside, Wiring, current_setup, now_utc, quietly, say_configuration, send
+from oncall.measures import of_look, of_snapshot, of_tick
 from oncall.paging import PUBLISHED, Look, due_instants, hear, look
 from oncall.ports import Snapshot, Store
 
@@ -81,7 +82,8 @@ class Watch:
             self.pages_owed.set()
             self.posts_owed.set()
             if seen is not None:
-                self.looked_at = now_utc()
+                before, self.looked_at = self.looked_at, now_utc()
+                await self._blocking(partial(self._measure, seen, at, before))
                 open_keys = {case.incident.key for case in seen.cases}
                 if known is not None and open_keys != known:
                     yield sorted(open_keys ^ known)
@@ -133,6 +135,14 @@ class Watch:
             self.memory.restore(self.last_seen)
             self.memory.notes.update(self.kept)
         return look(outside.setup, outside.world, outside.runs, self.memory, outside.links, at)
+
+    def _measure(self, seen: Look, at: dt.datetime, before: dt.datetime | None) -> None:
+        """Tell of this look, after the senders were woken: `before` is when the last one had ended."""
+        if self.wiring is not None and self.outside is not None and self.looked_at is not None:
+            memory, tell = self.memory, self.wiring.metrics.tell
+            tell(of_tick(at - before if before else None, (self.looked_at - at).total_seconds()))
+            tell(of_look(seen, roster_valid=not self.outside.problems, store_readable=memory is None))
+            tell(of_snapshot(memory.snapshot() if memory else self.last_seen, at))
 
     def _renewed(self, at: dt.datetime) -> Outside:
         """What is outside, with connections read anew now and then, and the configuration at every look."""

@@ -27,9 +27,11 @@ from oncall.core.errors import ConfigError, OncallError, Problem, Unreadable
 from oncall.core.incident import Channel, Plan
 from oncall.core.notice import configuration_broken, configuration_mended
 from oncall.core.wording import Links, Scene
-from oncall.delivery import CHANNEL_ID, note_health, send_pages, send_posts
+from oncall.delivery import CHANNEL_ID, Sent, note_health, send_pages, send_posts
+from oncall.glue.metrics import AirflowMetrics
+from oncall.measures import TICK_AGE, first_page, of_look, of_sending, of_snapshot
 from oncall.paging import Look, hear, look
-from oncall.ports import Desk, Store
+from oncall.ports import Desk, Metrics, Store
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +68,7 @@ class Wiring:
         self._warehouse: Connect = _tolerant("warehouse", before._warehouse if before else None)
         self._oncall_db: Connect = _tolerant("oncall_db", before._oncall_db if before else None)
         self.links = Links(base_url())
+        self.metrics: Metrics = before.metrics if before else AirflowMetrics()
         self.pager: Opsgenie = before.pager if before else Opsgenie.from_connection()
         self.chat: Slack = before.chat if before else Slack.from_connection()
 
@@ -178,6 +181,7 @@ def look_once(at: dt.datetime | None = None, *, linger_s: float = 0, look_first:
     quietly(lambda: hear(outside.setup, outside.pager, outside.store, outside.links, now))
     seen = look(outside.setup, outside.world, outside.runs, outside.store, outside.links, now)
     quietly(lambda: say_configuration(outside, now))
+    quietly(lambda: _tell(wiring.metrics, outside, seen, now))
     until = time.monotonic() + linger_s
     send_once(wiring, outside.setup, look_first=look_first)
     while time.monotonic() < until and outside.store.waiting():
@@ -221,7 +225,24 @@ def send(channel: Channel, wiring: Wiring, store: Store, setup: Setup, *, look_f
         if look_first and store.waiting() and not _can_look(store, setup):
             _let_the_watcher_hand_over(store)
         sent = send_posts(store, wiring.chat, setup.roster.slack_channel, now_utc, look_first=look_first)
-    note_health(store, Scene(setup.roster, wiring.links, now_utc()), channel, sent)
+    up = note_health(store, Scene(setup.roster, wiring.links, now_utc()), channel, sent)
+    wiring.metrics.tell(of_sending(channel, sent, up, _due(store, sent)))
+
+
+def _due(store: Store, sent: Sent) -> dict[str, dt.datetime]:
+    """When the promises were due whose first page has just been taken."""
+    if not any(first_page(delivery) for delivery, _ in sent.taken):
+        return {}
+    with store.deciding() as desk:
+        return {incident.key: incident.due for incident in desk.incidents() if incident.due}
+
+
+def _tell(metrics: Metrics, outside: Outside, seen: Look, at: dt.datetime) -> None:
+    """The numbers of a look from elsewhere than the watcher, and how long ago the watcher looked."""
+    metrics.tell(of_look(seen, roster_valid=not outside.problems, store_readable=True))
+    metrics.tell(of_snapshot(outside.store.snapshot(), at))
+    if tick := outside.store.recall(TICK):
+        metrics.tell([TICK_AGE.of((at - dt.datetime.fromisoformat(tick)).total_seconds())])
 
 
 def _can_look(store: Store, setup: Setup) -> bool:

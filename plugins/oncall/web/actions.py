@@ -11,8 +11,9 @@ from fastapi.responses import RedirectResponse
 
 from oncall.paging_by_hand import Outcome
 from oncall.web.auth import FromThisPage, Reader, require_to_act
-from oncall.web.pages import incident_page, source
+from oncall.web.pages import incident_page
 from oncall.web.rendering import addresses
+from oncall.web.sight import source
 
 router = APIRouter(dependencies=[FromThisPage])
 
@@ -41,13 +42,15 @@ def page(request: Request, user: Reader, key: str) -> Response:
 
 
 def _allowed(request: Request, user: BaseUser, key: str) -> None:
-    """Raises 403 for who may not act on this pipeline; 404 for what is no incident's key."""
-    dag_id = next(
-        (part for part in key.split(":")[:2] if part in source(request).read().setup.pipelines), None
-    )
+    """Raises 403 for who may not act on this pipeline, or on the one whose incident speaks for it; 404 for no key."""
+    seen = source(request).read()
+    dag_id = next((part for part in key.split(":")[:2] if part in seen.setup.pipelines), None)
     if dag_id is None:
         raise HTTPException(404, "There is no such incident")
     require_to_act(request, user, dag_id)
+    known = {record.incident.key: record.incident for record in seen.records}
+    if key in known and (speaker := known.get(known[key].leader)):
+        require_to_act(request, user, speaker.dag_id)
 
 
 def _answer(request: Request, user: BaseUser, key: str, what: str, outcome: Outcome) -> Response:

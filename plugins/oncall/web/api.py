@@ -14,16 +14,17 @@ from pydantic import BaseModel
 from oncall.core.roster import Roster
 from oncall.core.rota import rota
 from oncall.reading.moments import moment
-from oncall.web import models
+from oncall.web import models, rota_models
 from oncall.web.banners import banners
 from oncall.web.calendar import calendar
 from oncall.web.incidents import incident, incidents
 from oncall.web.load import ledger_view, loads
 from oncall.web.now import now, on_call
-from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK, say_of, source
+from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK, say_of
 from oncall.web.pipelines import pipelines
 from oncall.web.promises import cards, others, upstream
 from oncall.web.rendering import addresses, render
+from oncall.web.sight import InSight, source
 from oncall.web.source import Seen
 from oncall.web.weeks import shift_view, weeks
 
@@ -35,47 +36,46 @@ Moment = Annotated[str, Query(max_length=40, description=MOMENT)]
 
 
 @router.get("/now")
-def on_call_now(request: Request) -> models.Now:
+def on_call_now(request: Request) -> rota_models.Now:
     """Who is on call now, and who takes over next."""
     seen = _seen(request)
     return now(seen.setup.roster, seen.at)
 
 
 @router.get("/who")
-def who(request: Request, at: Moment) -> models.OnCall:
+def who(request: Request, at: Moment) -> rota_models.OnCall:
     """Who is on call at an instant."""
     roster = _seen(request).setup.roster
     return on_call(roster, _moment(roster, at))
 
 
 @router.get("/promises")
-def promises(request: Request) -> list[models.PromiseCard]:
+def promises(request: Request, seen: InSight) -> list[models.PromiseCard]:
     """Each promise: today's report, the next one, the last 60 days, attainment."""
-    return list(cards(_seen(request), addresses(request)))
+    return list(cards(seen, addresses(request)))
 
 
 @router.get("/other-reports")
-def other_reports(request: Request) -> list[models.PromiseView]:
+def other_reports(request: Request, seen: InSight) -> list[models.PromiseView]:
     """What else needs a look: older reports that are missing, failed runs, drills."""
-    return list(others(_seen(request), addresses(request)))
+    return list(others(seen, addresses(request)))
 
 
 @router.get("/upstream")
-def upstream_tables(request: Request) -> list[models.TableView]:
+def upstream_tables(seen: InSight) -> list[models.TableView]:
     """The upstream tables' freshness."""
-    return list(upstream(_seen(request)))
+    return list(upstream(seen))
 
 
 @router.get("/incidents")
-def all_incidents(request: Request) -> list[models.IncidentView]:
+def all_incidents(request: Request, seen: InSight) -> list[models.IncidentView]:
     """Open incidents, then those of the last 90 days, with their timelines."""
-    return list(incidents(_seen(request), addresses(request)))
+    return list(incidents(seen, addresses(request)))
 
 
 @router.get("/incidents/{key}")
-def one_incident(request: Request, key: str) -> models.IncidentView:
+def one_incident(request: Request, seen: InSight, key: str) -> models.IncidentView:
     """One incident with its timeline."""
-    seen = _seen(request)
     record = next((record for record in seen.records if record.incident.key == key), None)
     if record is None:
         raise HTTPException(404, f"There is no incident {key} of the last 90 days")
@@ -87,7 +87,7 @@ def shifts(
     request: Request,
     start: Annotated[str, Query(alias="from", max_length=40, description=MOMENT)],
     until: Moment,
-) -> list[models.ShiftView]:
+) -> list[rota_models.ShiftView]:
     """The shifts that tile the time between two instants (at most two years)."""
     roster = _seen(request).setup.roster
     first, last = _moment(roster, start), _moment(roster, until)
@@ -97,37 +97,37 @@ def shifts(
 
 
 @router.get("/weeks")
-def week_by_week(request: Request) -> list[models.WeekView]:
+def week_by_week(request: Request) -> list[rota_models.WeekView]:
     """The past 8 and the coming 12 weeks, and why each is as it is."""
     seen = _seen(request)
     return list(weeks(seen.setup.roster, seen.at, WEEKS_BACK, WEEKS_AHEAD))
 
 
 @router.get("/calendar")
-def bars(request: Request) -> models.Calendar:
+def bars(request: Request) -> rota_models.Calendar:
     """The same weeks as bars, a row per person."""
     seen = _seen(request)
     return calendar(seen.setup.roster, seen.at, WEEKS_BACK, WEEKS_AHEAD)
 
 
 @router.get("/load")
-def load_per_person(request: Request) -> list[models.Load]:
+def load_per_person(request: Request) -> list[rota_models.Load]:
     """How on-call weighs on each person over the same weeks."""
     seen = _seen(request)
     return list(loads(seen.setup.roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD))
 
 
 @router.get("/ledger")
-def ledger(request: Request) -> models.LedgerView:
+def ledger(request: Request) -> rota_models.LedgerView:
     """Credit days, comp weeks and days in lieu earned until now."""
     seen = _seen(request)
     return ledger_view(seen.setup.roster, seen.at)
 
 
 @router.get("/pipelines")
-def all_pipelines(request: Request) -> list[models.PipelineView]:
+def all_pipelines(request: Request, seen: InSight) -> list[models.PipelineView]:
     """Owners, purpose, promise, upstream and downstream of each pipeline."""
-    return list(pipelines(_seen(request).setup, addresses(request)))
+    return list(pipelines(seen.setup, addresses(request)))
 
 
 @router.get("/troubles")

@@ -11,7 +11,7 @@ from oncall.core.roster import Roster
 from oncall.core.rota import CompWeek, Shift, fold, rota
 from oncall.core.wall import utc
 from oncall.core.weeks import week_beginning
-from oncall.web.models import Bar, Calendar, Row, Tick
+from oncall.web.rota_models import Bar, Calendar, Row, Tick
 from oncall.web.say import Say, day, weekday
 
 

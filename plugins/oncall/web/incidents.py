@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from oncall.core.incident import RESOLVED_BY_HAND, Incident
 from oncall.core.verdict import CAUSE_WORDS
 from oncall.core.wording import Links as Addresses
 from oncall.past import Record, Told
+from oncall.web import places
 from oncall.web.models import IncidentView, Line, Links
 from oncall.web.say import Say, day, long
 from oncall.web.source import Seen
@@ -51,9 +50,10 @@ def incident(seen: Seen, record: Record, addresses: Addresses) -> IncidentView:
             run=f"{addresses.base_url}/dags/{one.dag_id}",
             runbook=addresses.runbook(one.dag_id, one.cause),
             incident=f"{addresses.oncall()}incidents/{one.key}",
-            thread=_thread(record),
+            alert=places.alert(seen, record),
+            thread=places.thread(seen, record),
         ),
-        timeline=timeline(record),
+        timeline=timeline(seen, record),
     )
 
 
@@ -73,22 +73,14 @@ def status(one: Incident, say: Say) -> str:
     return "Warned, nobody paged yet"
 
 
-def timeline(record: Record) -> tuple[Line, ...]:
+def timeline(seen: Seen, record: Record) -> tuple[Line, ...]:
     """Events and deliveries in one order; of two at one instant the event comes first."""
     lines = [Line(at=event.at, what=_sentence(event.what), kind="event") for event in record.events]
-    lines += [_line(told) for told in record.told]
+    lines += [_line(told, places.alert_of(seen, told)) for told in record.told]
     return tuple(sorted(lines, key=lambda line: (line.at, line.kind != "event")))
 
 
-def _thread(record: Record) -> str | None:
-    """Where the incident's thread begins, as Slack opens it in whatever workspace the reader is in."""
-    first = next((told for told in record.told if told.channel == "chat" and told.ts), None)
-    if first is None:
-        return None
-    return f"https://slack.com/app_redirect?channel={quote(first.channel_id)}&message_ts={quote(first.ts)}"
-
-
-def _line(told: Told) -> Line:
+def _line(told: Told, link: str | None) -> Line:
     to = f" {', '.join(told.people)}" if told.people and told.channel == "pager" else ""
     verb = {
         "page": f"Page{to}",
@@ -99,7 +91,9 @@ def _line(told: Told) -> Line:
         "update": "Change the first message",
     }.get(told.op, told.op)
     what = f"{verb}: {told.title}" if told.op in ("page", "post", "note") else verb
-    return Line(at=told.owed_at, what=what, kind=told.channel, state=told.state, result=_result(told))
+    return Line(
+        at=told.owed_at, what=what, kind=told.channel, state=told.state, result=_result(told), link=link
+    )
 
 
 def _result(told: Told) -> str:

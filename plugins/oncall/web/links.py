@@ -12,8 +12,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from oncall.core.errors import Unreadable
 from oncall.web.auth import FromThisPage, Reader, may_act, require_to_act
 from oncall.web.feeds import offered, path_of
-from oncall.web.pages import say_of, source
+from oncall.web.pages import say_of
 from oncall.web.rendering import addresses, render
+from oncall.web.sight import sight, source
+from oncall.web.source import Seen
 
 router = APIRouter()
 
@@ -28,8 +30,8 @@ def links(request: Request, user: Reader) -> HTMLResponse:
 def make(request: Request, user: Reader, what: Annotated[str, Form(max_length=200)] = "") -> HTMLResponse:
     """A new link. It is shown once: only a hash of its key is kept."""
     require_to_act(request, user, None)
-    seen = source(request).read()
-    if what not in dict(_offered(request)):
+    seen = sight(request, user)
+    if what not in dict(_offered(seen)):
         raise HTTPException(404, "There is no such calendar or badge")
     try:
         key = source(request).feeds().make(what, user.get_name(), seen.at)
@@ -54,19 +56,19 @@ def revoke(request: Request, user: Reader, link_id: str) -> Response:
 
 
 def _page(request: Request, user: BaseUser, made: str = "") -> HTMLResponse:
-    words = dict(_offered(request))
+    seen = sight(request, user)
     try:
         known, trouble = source(request).feeds().all(), ""
     except Unreadable as error:
         known, trouble = (), str(error)
     return render(
-        request, "links.html", tab="rota", say=say_of(source(request).read()), made=made, known=known,
-        words=words, may_act=may_act(request, user, None), trouble=trouble,
+        request, "links.html", tab="rota", say=say_of(seen), made=made, known=known,
+        words=dict(_offered(seen)), may_act=may_act(request, user, None), trouble=trouble,
     )  # fmt: skip
 
 
-def _offered(request: Request) -> list[tuple[str, str]]:
-    setup = source(request).read().setup
+def _offered(seen: Seen) -> list[tuple[str, str]]:
+    setup = seen.setup
     turns = {person for entry in setup.roster.rotation for row in entry.weeks for person in row}
     reports = [pipeline.report for pipeline in setup.pipelines.values() if pipeline.promise]
     return offered([person for person in setup.roster.people if person in turns], reports)

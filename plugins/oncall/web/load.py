@@ -13,7 +13,7 @@ from oncall.core.rota import Shift, rota
 from oncall.core.wall import utc
 from oncall.core.weeks import on_call_day, week_beginning
 from oncall.past import Record
-from oncall.web.models import CompWeekView, CreditView, InLieuView, LedgerView, Load
+from oncall.web.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, Load
 
 CEILING = 25  # percent of time on call that is usually thought bearable
 WEEK_S = 7 * 86400

@@ -7,7 +7,7 @@ import datetime as dt
 from oncall.core.roster import Roster
 from oncall.core.rota import Shift, next_handoff, who_is_on_call
 from oncall.core.wall import in_zone
-from oncall.web.models import Contact, Now, OnCall
+from oncall.web.rota_models import Contact, Now, OnCall
 
 
 def now(roster: Roster, at: dt.datetime) -> Now:

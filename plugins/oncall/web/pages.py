@@ -19,7 +19,8 @@ from oncall.web.promises import cards, others
 from oncall.web.rendering import addresses, render
 from oncall.web.runbooks import rendered
 from oncall.web.say import Say
-from oncall.web.source import Seen, Source
+from oncall.web.sight import InSight, sight, source
+from oncall.web.source import Seen
 from oncall.web.view import overview
 from oncall.web.weeks import weeks
 
@@ -36,18 +37,16 @@ router = APIRouter()
 
 
 @router.get("/", response_class=HTMLResponse)
-def home(request: Request) -> HTMLResponse:
+def home(request: Request, seen: InSight) -> HTMLResponse:
     """Who is on call, how the promises stand, what is open."""
-    seen = _seen(request)
     return render(
         request, "overview.html", tab="overview", page=overview(seen, addresses(request)), say=say_of(seen)
     )
 
 
 @router.get("/incidents", response_class=HTMLResponse)
-def all_incidents(request: Request) -> HTMLResponse:
+def all_incidents(request: Request, seen: InSight) -> HTMLResponse:
     """Open incidents, then those of the last 90 days."""
-    seen = _seen(request)
     views = incidents(seen, addresses(request))
     return render(
         request, "incidents.html", tab="incidents", say=say_of(seen), banners=banners(seen), incidents=views
@@ -65,15 +64,17 @@ def one_incident(
 def incident_page(
     request: Request, user: BaseUser, key: str, *, done: str = "", refused: str = "", status: int = 200
 ) -> HTMLResponse:
-    seen = _seen(request)
+    seen = sight(request, user)
     record = next((record for record in seen.records if record.incident.key == key), None)
     if record is None:
         raise HTTPException(404, f"There is no incident {key} of the last 90 days")
     links = addresses(request)
-    speaker = next((r for r in seen.records if r.incident.key == record.incident.leader), None)
+    leader = record.incident.leader
+    speaker = next((r for r in seen.records if r.incident.key == leader), None)
     return render(
         request, "incident.html", tab="incidents", status=status, say=say_of(seen), banners=banners(seen),
         one=incident(seen, record, links), speaker=incident(seen, speaker, links) if speaker else None,
+        spoken_for=any(r.incident.key == leader for r in source(request).read().records),
         may_act=may_act(request, user, record.incident.dag_id), now=now(seen.setup.roster, seen.at),
         done=done, refused=refused,
     )  # fmt: skip
@@ -82,7 +83,7 @@ def incident_page(
 @router.get("/rota", response_class=HTMLResponse)
 def rota(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTMLResponse:
     """The weeks that were and will be, and who is on call at any instant."""
-    seen = _seen(request)
+    seen = source(request).read()
     roster = seen.setup.roster
     asked, mistake = None, ""
     if at:
@@ -99,9 +100,8 @@ def rota(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTM
 
 
 @router.get("/runbooks/{dag_id}", response_class=HTMLResponse)
-def runbook(request: Request, dag_id: str) -> HTMLResponse:
+def runbook(request: Request, seen: InSight, dag_id: str) -> HTMLResponse:
     """One runbook, the state of its pipeline on top. A DAG that is no pipeline of ours is told so, kindly."""
-    seen = _seen(request)
     pipeline = seen.setup.pipelines.get(dag_id)
     if pipeline is None:
         # As a tab of a DAG it is a normal answer: every DAG has the tab.
@@ -117,15 +117,6 @@ def runbook(request: Request, dag_id: str) -> HTMLResponse:
         request, "runbook.html", tab="", say=say_of(seen), pipeline=pipeline, runbook=rendered(pipeline.runbook),
         card=card, others=more, now=now(seen.setup.roster, seen.at), banners=banners(seen), links=links,
     )  # fmt: skip
-
-
-def source(request: Request) -> Source:
-    found: Source = request.app.state.source
-    return found
-
-
-def _seen(request: Request) -> Seen:
-    return source(request).read()
 
 
 def say_of(seen: Seen) -> Say:

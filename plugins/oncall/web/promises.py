@@ -9,7 +9,7 @@ from oncall.core.attainment import Day, attainment, days
 from oncall.core.promise import Pipeline
 from oncall.core.verdict import CAUSE_WORDS, Judged, current_task
 from oncall.core.wording import Links as Addresses
-from oncall.past import Record
+from oncall.web import places
 from oncall.web.models import DayView, Kept, Links, PromiseCard, PromiseView, Step, TableView
 from oncall.web.say import Say, long, weekday
 from oncall.web.source import Seen
@@ -57,11 +57,7 @@ def promise(seen: Seen, one: Judged, addresses: Addresses) -> PromiseView:
         if task
         else None,
         drill=one.drill,
-        links=Links(
-            run=addresses.run(one),
-            runbook=addresses.runbook(one.pipeline.dag_id, one.why.cause if one.why else ""),
-            incident=_incident(seen.records, one, addresses),
-        ),
+        links=_links(seen, one, addresses),
     )
 
 
@@ -180,9 +176,14 @@ def _day(seen: Seen, one: Day) -> DayView:
     )
 
 
-def _incident(records: Sequence[Record], one: Judged, addresses: Addresses) -> str | None:
+def _links(seen: Seen, one: Judged, addresses: Addresses) -> Links:
     which = (one.pipeline.dag_id, one.report_date, one.drill)
-    mine = [
-        r.incident for r in records if (r.incident.dag_id, r.incident.report_date, r.incident.drill) == which
-    ]
-    return f"{addresses.oncall()}incidents/{mine[0].key}" if mine else None
+    mine = (r for r in seen.records if (r.incident.dag_id, r.incident.report_date, r.incident.drill) == which)
+    record = next(mine, None)
+    return Links(
+        run=addresses.run(one),
+        runbook=addresses.runbook(one.pipeline.dag_id, one.why.cause if one.why else ""),
+        incident=f"{addresses.oncall()}incidents/{record.incident.key}" if record else None,
+        alert=places.alert(seen, record) if record else None,
+        thread=places.thread(seen, record) if record else None,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ def _time(say: Say | None, at: dt.datetime | None, words: str | None = None) -> 
     )
 
 
+def _breakable(text: str) -> Markup:
+    """An e-mail address that may be broken where its parts meet, and nowhere else while there is room."""
+    return Markup("<wbr>").join(part for part in re.split(r"(?<=[.\-_])|(?=@)", text) if part)
+
+
 @cache
 def _stamp(name: str) -> str:
     return stamp(name)
@@ -74,6 +80,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(day=day, weekday=weekday, long=long)
+    environment.filters.update(day=day, weekday=weekday, long=long, breakable=_breakable)
     environment.globals.update(day_range=days)
     return environment

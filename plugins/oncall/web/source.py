@@ -11,7 +11,7 @@ from oncall.config import Setup
 from oncall.core.errors import Problem
 from oncall.core.verdict import Judged
 from oncall.paging_by_hand import Outcome
-from oncall.past import Feeds, Published, Record
+from oncall.past import Feeds, Published, Pulse, Record
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,9 @@ class Seen:
     """Everything one look was told, at the instant `at`. What could not be read is empty, and `unreadable` says why.
 
     `problems` are those of the files on disk; `tick` is when the watcher last looked (None: it never did);
-    `channels` are the channels that fail; `published` maps a report to its publications.
+    `channels` are the channels that fail; `published` maps a report to its publications. `alert_url` and `thread_url`
+    are where the far sides show an alert and a thread, with `{alias}`, `{channel}` and `{ts}` in them ("": not known).
+    `hidden` is how many pipelines were left out because the reader may not see them.
     """
 
     at: dt.datetime
@@ -40,6 +42,9 @@ class Seen:
     tick: dt.datetime | None = None
     channels: tuple[Trouble, ...] = ()
     unreadable: tuple[str, ...] = ()
+    alert_url: str = ""
+    thread_url: str = ""
+    hidden: int = 0
 
 
 class Source(Protocol):
@@ -58,3 +63,7 @@ class Source(Protocol):
         ...
 
     def feeds(self) -> Feeds: ...
+
+    def pulse(self) -> Pulse:
+        """Cheap, however often it is asked. Raises Unreadable."""
+        ...

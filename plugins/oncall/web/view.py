@@ -10,16 +10,15 @@ from oncall.web.incidents import incidents
 from oncall.web.models import (
     Banner,
     IncidentView,
-    Now,
     PipelineView,
     PromiseCard,
     PromiseView,
     TableView,
-    WeekView,
 )
 from oncall.web.now import now
 from oncall.web.pipelines import pipelines
 from oncall.web.promises import cards, others, upstream
+from oncall.web.rota_models import Now, WeekView
 from oncall.web.source import Seen
 from oncall.web.weeks import weeks
 
@@ -38,11 +37,14 @@ class Overview:
     upstream: tuple[TableView, ...]
     weeks: tuple[WeekView, ...]
     pipelines: tuple[PipelineView, ...]
+    hidden: int = 0
 
     @property
     def verdict(self) -> tuple[str, str]:
         """Whether investors have their data, in one line, and how bad that is (ok, warn, bad, none)."""
         today = [card.today for card in self.promises if card.today]
+        if not today and self.hidden:
+            return "Who is on call; the reports are not yours to see", "none"
         if not today:
             return "Whether the reports are there cannot be told", "warn"
         missing = [one.title for one in today if one.verdict == "broken"]
@@ -74,6 +76,7 @@ def overview(seen: Seen, addresses: Addresses) -> Overview:
         upstream=upstream(seen),
         weeks=weeks(roster, seen.at, 0, WEEKS_AHEAD),
         pipelines=pipelines(seen.setup, addresses),
+        hidden=seen.hidden,
     )
 
 

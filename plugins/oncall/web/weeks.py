@@ -12,7 +12,7 @@ from oncall.core.roster import Roster
 from oncall.core.rota import RotaWeek, Shift, fold, rota
 from oncall.core.wall import in_zone, utc
 from oncall.core.weeks import week_beginning
-from oncall.web.models import ShiftView, WeekView
+from oncall.web.rota_models import ShiftView, WeekView
 from oncall.web.say import Say, day, days, weekday
 
 
@@ -61,6 +61,8 @@ def _marks(
     roster: Roster, week: RotaWeek, shifts: Sequence[Shift], in_lieu: Sequence[InLieu]
 ) -> Iterator[str]:
     reasons = {shift.reason for shift in shifts}
+    if week.comp:
+        reasons.add("comp")  # the shift itself may be told as cover or override
     yield from (reason for reason in ("cover", "comp", "override") if reason in reasons)
     if any(entry.start < week.week.end and week.week.start < entry.end for entry in roster.leave):
         yield "leave"
@@ -72,6 +74,9 @@ def _marks(
 
 def _why(roster: Roster, week: RotaWeek, shifts: Sequence[Shift], in_lieu: Sequence[InLieu]) -> Iterator[str]:
     yield from _leave(roster, week)
+    if week.comp:
+        rest = f"{week.comp.person} rests in the comp week earned in week {week.comp.earned_week}"
+        yield f"{rest}; {week.comp.repaid_by} repays it and heads the order."
     for shift in shifts:
         when = "" if len(shifts) == 1 else f" ({_stretch(roster, shift)})"
         yield f"{_pair(roster, week, shift)}{when}."
@@ -88,7 +93,7 @@ def _pair(roster: Roster, week: RotaWeek, shift: Shift) -> str:
             return f"{primary} stands in for {head}, on leave; {secondary} is secondary"
         return f"{primary} is primary; {secondary} fills in for {shift.covering_for}, on leave, as secondary"
     if shift.reason == "comp":
-        return f"{shift.covering_for} rests (comp week); {primary} is primary in their place, {secondary} secondary"
+        return f"{primary} is primary in the place of {shift.covering_for}, {secondary} secondary"
     if shift.reason == "override":
         return f"Override: {primary} is primary, {secondary} secondary"
     return f"As the rotation says: {primary} is primary, {secondary} secondary"
@@ -104,8 +109,6 @@ def _earned(week: RotaWeek) -> Iterator[str]:
             else ""
         )
         yield f"{person} earns {count} credit day{'s' * (count != 1)}{rest}."
-    if week.comp:
-        yield f"The comp week was earned in week {week.comp.earned_week}."
 
 
 def _leave(roster: Roster, week: RotaWeek) -> Iterator[str]:

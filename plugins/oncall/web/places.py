@@ -1,0 +1,35 @@
+"""Where the far sides show what they were told: an incident's alert, its thread. Pure: asks nobody."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from oncall.past import Record, Told
+from oncall.web.source import Seen
+
+
+def alert(seen: Seen, record: Record) -> str | None:
+    """The newest alert of the incident, or of the one that speaks for it; None when there is none to look at."""
+    found = [address for told in _speaking(seen, record).told if (address := alert_of(seen, told))]
+    return found[-1] if found else None
+
+
+def alert_of(seen: Seen, told: Told) -> str | None:
+    """The alert that one page made; None for what made none, and where nobody knows the far side's web address."""
+    if told.op != "page" or told.state not in ("accepted", "done") or not seen.alert_url:
+        return None
+    return seen.alert_url.replace("{alias}", quote(told.alias, safe=""))
+
+
+def thread(seen: Seen, record: Record) -> str | None:
+    """Where the thread of the incident, or of the one that speaks for it, begins; None before its first message."""
+    posted = (told for told in _speaking(seen, record).told if told.channel == "chat" and told.ts)
+    first = next(posted, None)
+    if first is None or not seen.thread_url:
+        return None
+    return seen.thread_url.replace("{channel}", quote(first.channel_id)).replace("{ts}", quote(first.ts))
+
+
+def _speaking(seen: Seen, record: Record) -> Record:
+    leader = record.incident.leader
+    return next((other for other in seen.records if leader and other.incident.key == leader), record)
