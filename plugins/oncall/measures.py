@@ -61,9 +61,7 @@ SENT = Measure("oncall.sent", "count", "deliveries that the far side has taken",
 RETRIES = Measure("oncall.retries", "count", "deliveries tried again after a failure", ("channel",))
 FAILURES = Measure("oncall.failures", "count", "tries that the far side did not take", ("channel",))
 CHANNEL_UP = Measure("oncall.channel_up", "gauge", "1 unless what was last sent there failed", ("channel",))
-PAGE_DELAY = Measure(
-    "oncall.page_delay", "seconds", "from the due instant until the first page was taken"
-)
+PAGE_DELAY = Measure("oncall.page_delay", "seconds", "from the due instant until the first page was taken")
 DELIVERY_TIME = Measure("oncall.delivery_duration", "seconds", "from owed until taken", ("channel",))
 
 MEASURES = (
