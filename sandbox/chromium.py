@@ -1,4 +1,7 @@
-"""A Chromium of this machine, to look at what people see: finds it, starts it without a window; installs nothing."""
+"""A Chromium of this machine, to look at what people see: finds it, starts it without a window; installs nothing.
+
+`python -m sandbox.chromium` prints its path, or nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,14 @@ from sandbox.postgres import SandboxError
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -49,3 +59,7 @@ def started() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+if __name__ == "__main__":
+    print(find() or "")

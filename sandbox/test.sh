@@ -3,21 +3,17 @@
 set -eu
 pytest=.venv/bin/pytest
 
-find_chromium() {
-    for name in chromium chromium-browser google-chrome google-chrome-stable \
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" \
-        "/Applications/Chromium.app/Contents/MacOS/Chromium"; do
-        command -v "$name" 2>/dev/null && return
-    done
-}
+find_chromium() { .venv/bin/python -m sandbox.chromium; }
 
-ONCALL_CHROMIUM=${ONCALL_CHROMIUM:-$(find_chromium)}
-if [ -z "$ONCALL_CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "no Chromium here: installing it with apt-get"
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
+if [ -z "${ONCALL_CHROMIUM+set}" ]; then
     ONCALL_CHROMIUM=$(find_chromium)
+    if [ -z "$ONCALL_CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "no Chromium here: installing it with apt-get"
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
+        ONCALL_CHROMIUM=$(find_chromium)
+    fi
+    export ONCALL_CHROMIUM
 fi
-export ONCALL_CHROMIUM
 
 # First what shares nothing, side by side; then what starts stacks and browsers, one after the other.
 "$pytest" -q -n logical --dist loadfile -m "not stack and not browser and not docker" "$@"

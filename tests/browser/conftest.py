@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import threading
 import time
@@ -19,6 +17,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "web"))
 from conftest_page import airflow_auth, token
 from example_page import Example, morning
 
+from sandbox import chromium
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
@@ -26,13 +26,6 @@ __all__ = ["airflow_auth", "token"]
 
 # Chromium says this of every frame that Airflow makes.
 KNOWN = "An iframe which has both allow-scripts and allow-same-origin"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-)
 # How Airflow frames a plugin's page (FACTS: its sandbox blocks _blank and _top).
 FRAME = """<!doctype html><html class="{theme}"><head><title>Airflow</title>
 <link rel="icon" href="data:,"><base href="/"></head><body>
@@ -56,37 +49,18 @@ class Site:
         page.frame_locator("iframe").locator("main h1").first.wait_for()
 
 
-def _chromium() -> str | None:
-    named = os.environ.get("ONCALL_CHROMIUM")
-    if named is not None:
-        return named or None
-    return next(
-        (
-            found
-            for name in ("chromium", "chromium-browser", "google-chrome")
-            if (found := shutil.which(name))
-        ),
-        None,
-    )
-
-
 def _is_trouble(said: ConsoleMessage) -> bool:
     return said.type in ("error", "warning") and not said.text.startswith(KNOWN)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = _chromium()
-    if path is None:
+    if chromium.find() is None:
         pytest.skip(
             "THERE IS NO CHROMIUM HERE: what people see and press was not tried (set ONCALL_CHROMIUM)"
         )
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+    with chromium.started() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def render(
         .get_template(template)
         .render(
             root=f"{root}{PREFIX}",
-            airflow=root or "/",
+            airflow=f"{root}/",
             embedded="embedded" in request.query_params,
             say=say,
             time=lambda at, words=None: _time(say, at, words),
