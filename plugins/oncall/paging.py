@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
 from oncall.config import Setup
 from oncall.core.case import Case
-from oncall.core.decide import decide
+from oncall.core.decide import by_promise, decide
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Dag, Facts, Publication, Task, Usual
 from oncall.core.incident import Plan
 from oncall.core.ladder import acknowledge
 from oncall.core.plan import next_instant
-from oncall.core.promise import Pipeline, due_at, last_due, warn_at
+from oncall.core.promise import Pipeline, Promise, due_at, last_due, warn_at
 from oncall.core.verdict import Judged, judge
 from oncall.core.wording import Links, Scene
 from oncall.ports import Desk, Drill, Pager, Runs, Store, Which, World
@@ -92,18 +93,23 @@ def _decide(
 ) -> Decided:
     """Decide for each team by its own roster: a cause that two teams share is said to each."""
     incidents = desk.incidents({(one.pipeline.dag_id, one.report_date) for one in judged})
+    earlier = by_promise(incidents)
     said = _said(desk, [incident.key for incident in incidents])
+    of_team: defaultdict[str, list[Judged]] = defaultdict(list)
+    for one in judged:
+        of_team[one.pipeline.team].append(one)
     plans: list[Plan] = []
     cases: list[Case] = []
     instants: list[dt.datetime] = []
-    for team in setup.by_team().values():
-        scene = Scene(team.roster, links, at)
-        mine = [one for one in judged if one.pipeline.dag_id in team.pipelines]
-        plan, open_cases = decide(mine, incidents, said, scene, since)
+    for team, mine in of_team.items():
+        scene = Scene(setup.teams.get(team, setup.roster), links, at)
+        plan, open_cases = decide(mine, earlier, said, scene, since)
         plans.append(plan)
         cases += open_cases
         instants += [instant for case in open_cases if (instant := next_instant(case, scene))]
-    return Decided(Plan.of(plans), tuple(cases), tuple(instants))
+    whole, known = Plan.of(plans), {incident.key: incident for incident in incidents}
+    news = tuple(incident for incident in whole.incidents if known.get(incident.key) != incident)
+    return Decided(replace(whole, incidents=news), tuple(cases), tuple(instants))
 
 
 def candidates(
@@ -115,9 +121,10 @@ def candidates(
 ) -> list[Wanted]:
     """Every report and day worth judging now: last due, next due, whatever is open, failed or a drill."""
     wanted: dict[Which, Wanted] = {}
+    latest = Once(last_due)
     for pipeline in setup.pipelines.values():
         if pipeline.promise:
-            last = last_due(pipeline.promise, at, setup.roster_of(pipeline.dag_id).tz)
+            last = latest(pipeline.promise, at, setup.roster_of(pipeline.dag_id).tz)
             for date in (last, last + dt.timedelta(days=1)):
                 wanted[pipeline.dag_id, date] = Wanted(pipeline, date)
     drilled = {(drill.dag_id, drill.report_date) for drill in drills}
@@ -152,6 +159,7 @@ def see(
         "warehouse", lambda: world.read([(w.pipeline, w.report_date) for w in wanted]), nothing
     )
     told, deaf = _read("oncall_db", lambda: _told(setup, runs, whiches, at), Told())
+    due, warn = Once(due_at), Once(warn_at)
     judged = []
     for each, which in zip(wanted, whiches, strict=True):
         before = (known or {}).get(which)
@@ -160,12 +168,34 @@ def see(
             facts.get(which, unseen),
             tasks=told.tasks.get(which, ()),
             dag=told.dags.get(which[0]),
+            usual=told.usual.get(which[0], unseen.usual),
             unreadable=blind + deaf,
         )
-        if which[0] in told.usual:
-            seen = replace(seen, usual=told.usual[which[0]])
-        judged.append(_judge(setup, each, seen, at))
+        promise, tz, drill = each.pipeline.promise, setup.roster_of(which[0]).tz, each.drill
+        if drill:
+            instants: tuple[dt.datetime | None, ...] = (drill.due_at, drill.warn_at)
+        else:
+            instants = (due(promise, which[1], tz), warn(promise, which[1], tz)) if promise else (None, None)
+        name = drill.name if drill else ""
+        judged.append(judge(each.pipeline, which[1], seen, at, tz, *instants, drill=name))
     return judged
+
+
+class Once(Generic[T]):
+    """A reckoning with a promise, an instant or a date, and a zone: done once for all promises that are alike.
+
+    For one look: it knows a zone by its identity, because a fixed offset of pendulum's cannot be a key.
+    """
+
+    def __init__(self, reckon: Callable[[Promise, Any, dt.tzinfo], T]) -> None:
+        self._reckon = reckon
+        self._known: dict[tuple[Promise, Any, int], T] = {}
+
+    def __call__(self, promise: Promise, when: Any, tz: dt.tzinfo) -> T:
+        key = (promise, when, id(tz))
+        if key not in self._known:
+            self._known[key] = self._reckon(promise, when, tz)
+        return self._known[key]
 
 
 def hear(setup: Setup, pager: Pager, store: Store, links: Links, at: dt.datetime) -> None:
@@ -204,16 +234,6 @@ def acknowledged(
         case = Case(incident, (member,), frozenset(said), aliases)
         desk.record(acknowledge(case, scene, by, tell_pager=tell_pager), at)
     return True
-
-
-def _judge(setup: Setup, wanted: Wanted, facts: Facts, at: dt.datetime) -> Judged:
-    drill, tz = wanted.drill, setup.roster_of(wanted.pipeline.dag_id).tz
-    if drill is None:
-        return judge(wanted.pipeline, wanted.report_date, facts, at, tz)
-    return judge(
-        wanted.pipeline, wanted.report_date, facts, at, tz,
-        due=drill.due_at, warn=drill.warn_at, drill=drill.name,
-    )  # fmt: skip
 
 
 def _watching_since(store: Store, at: dt.datetime) -> dt.datetime:

@@ -18,6 +18,7 @@ class TaskLog:
 
     def __init__(self, connect: Connect) -> None:
         self._link = Link(connect, "oncall_db")
+        self._usual: tuple[dt.date, Mapping[str, Usual]] | None = None
 
     def write(
         self,
@@ -98,7 +99,15 @@ class TaskLog:
             return list(cursor.fetchall())
 
     def usual(self, since: dt.date) -> Mapping[str, Usual]:
-        """Per DAG, of the report dates from `since` on: p90 of the seconds still to go, median of a task's own."""
+        """Per DAG, of the report dates from `since` on: p90 of the seconds still to go, median of a task's own.
+
+        Asked once for each `since`: four weeks change slowly, and every look wants them.
+        """
+        if self._usual is None or self._usual[0] != since:
+            self._usual = (since, self._read_usual(since))
+        return self._usual[1]
+
+    def _read_usual(self, since: dt.date) -> Mapping[str, Usual]:
         with self._link.cursor() as cursor:
             cursor.execute(
                 """

@@ -24,20 +24,18 @@ Shared = tuple[
 
 def decide(
     judged: Sequence[Judged],
-    incidents: Sequence[Incident],
+    earlier: Mapping[Which, Sequence[Incident]],
     said: Mapping[str, Said],
     scene: Scene,
     watching_since: dt.datetime,
 ) -> tuple[Plan, tuple[Case, ...]]:
     """The plan of this look, and the open cases after it (to know when to look again).
 
-    `incidents`: all that ever were of these promises, oldest first; `said`: by their keys. `watching_since`: promises
-    that were due before anybody watched are not paged for.
+    `earlier`: all incidents that ever were of these promises; `said`: by their keys. `watching_since`: promises that
+    were due before anybody watched are not paged for.
     """
-    earlier: defaultdict[Which, list[Incident]] = defaultdict(list)
-    for incident in incidents:
-        earlier[incident.dag_id, incident.report_date, incident.drill].append(incident)
-    paired = [(one, _incident_for(one, earlier[_which(one)], scene.at, watching_since)) for one in judged]
+    before = [(one, earlier.get(_which(one), ())) for one in judged]
+    paired = [(one, _incident_for(one, same, scene.at, watching_since)) for one, same in before]
     live = _group([(one, incident) for one, incident in paired if incident is not None], said)
     following: defaultdict[str, list[tuple[Judged, Incident]]] = defaultdict(list)
     for one, incident in live:
@@ -56,11 +54,19 @@ def decide(
         if leader.open:
             cases.append(replace(case, incident=leader))
     plans += [
-        _stale_notice(one, earlier[_which(one)], said, scene, watching_since)
-        for one in judged
+        _stale_notice(one, same, said, scene, watching_since)
+        for one, same in before
         if one.facts.changed_since and not one.drill
     ]
     return Plan.of(plans), tuple(cases)
+
+
+def by_promise(incidents: Sequence[Incident]) -> Mapping[Which, Sequence[Incident]]:
+    """Incidents by what they are about, each list in the order given."""
+    found: defaultdict[Which, list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        found[incident.dag_id, incident.report_date, incident.drill].append(incident)
+    return found
 
 
 def _which(one: Judged) -> Which:

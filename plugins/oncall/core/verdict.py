@@ -61,12 +61,12 @@ def judge(
     facts: Facts,
     at: dt.datetime,
     tz: dt.tzinfo,
-    *,
     due: dt.datetime | None = None,
     warn: dt.datetime | None = None,
+    *,
     drill: str = "",
 ) -> Judged:
-    """Judge one promise. `due` and `warn` replace the promise's own instants (drills)."""
+    """Judge one promise. `due` and `warn` replace the promise's own instants (drills), or spare reckoning them."""
     if pipeline.promise is not None:
         due = due or due_at(pipeline.promise, report_date, tz)
         warn = warn or warn_at(pipeline.promise, report_date, tz)
