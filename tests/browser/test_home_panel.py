@@ -112,12 +112,16 @@ def test_nothing_grave_for_axe_on_the_worst_of_nights(page: Page) -> None:
             card["today"]["verdict"] = verdict
         route.fulfill(json=cards)
 
-    drill = {"key": "k", "open": True, "drill": "now", "title": "Growth ETL", "status": "Paged", "links": {}}
+    links = {"incident": "/oncall/incidents/k"}
+    drill = {"key": "k", "open": True, "drill": "now", "title": "Growth", "status": "Paged", "links": links}
     page.route("**/oncall/api/promises", worst)
     page.route("**/oncall/api/incidents", lambda route: route.fulfill(json=[drill]))
     page.route("**/oncall/api/troubles", lambda route: route.fulfill(json=[{"title": "Nobody watches"}]))
     _look_again(page)
     page.locator(f"{LINE}:has-text('Nobody watches')").wait_for()
+    assert (
+        page.locator(f"{PANEL} a[href='/plugin/oncall/oncall/incidents/k']").count() == 1
+    )  # in Airflow's frame
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.locator(f"html.{scheme}").wait_for()

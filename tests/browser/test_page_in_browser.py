@@ -117,6 +117,43 @@ def test_a_day_of_the_strip_tells_itself_on_focus(site: Site, open_page: OpenPag
     assert "42 minutes late" in day.inner_text()
 
 
+def test_the_days_of_a_strip_are_one_stop(site: Site, open_page: OpenPage) -> None:
+    """Tab reaches the newest day, the arrow keys the others; the next Tab leaves the strip."""
+    page = open_page()
+    site.show(page)
+    strip = page.locator(".strip").first
+    strip.locator("[tabindex='0']").focus()
+    page.keyboard.press("ArrowLeft")
+    assert strip.locator("li:nth-last-child(2)").evaluate("it => it === document.activeElement")
+    page.keyboard.press("Home")
+    assert strip.locator("[tabindex]").first.evaluate("it => it === document.activeElement")
+    page.keyboard.press("Tab")
+    assert not strip.evaluate("it => it.contains(document.activeElement)")
+
+
+def test_a_press_on_the_calendar_tells_why(site: Site, open_page: OpenPage) -> None:
+    """On the bar as on the date above it: that week unfolds."""
+    page = open_page()
+    site.show(page, "/oncall/rota")
+    page.locator(".calendar rect.cover").first.click()
+    page.get_by_text("DE-001 stands in for DE-004").wait_for()
+
+
+def test_a_page_that_grows_old_says_so(site: Site, open_page: OpenPage) -> None:
+    """Nobody may take an hour-old morning for the present."""
+    page = open_page()
+    page.clock.install()
+    site.show(page)
+    page.evaluate("() => { window.kept = fetch; window.fetch = async () => ({ ok: false, status: 401 }) }")
+    page.clock.run_for(16_000)
+    page.locator(
+        "[role=status]:has-text('Your session has ended: this is how it stood at 05:12.')"
+    ).wait_for()
+    page.evaluate("() => { window.fetch = window.kept }")
+    page.clock.run_for(16_000)
+    page.locator(".old").wait_for(state="detached")
+
+
 def test_a_resolution_asks_for_its_reason(site: Site, open_page: OpenPage) -> None:
     """The browser itself does not send an empty note."""
     page = open_page()

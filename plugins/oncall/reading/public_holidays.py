@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import holidays
+from holidays.registry import EntityLoader
 
 from oncall.reading.document import Field
 
@@ -80,13 +81,12 @@ def _read_country(country: Field, subdivision: Field) -> tuple[str | None, str |
         if part is not None:
             country.complain("the country of the subdivision, such as DE")
         return None, None
-    known = holidays.list_supported_countries()
-    if code not in known:
+    if code not in EntityLoader.get_country_codes():
         country.complain("an ISO 3166 country code such as VN, DE or US")
         return None, None
-    if part is not None and part not in known[code]:
-        subdivision.complain(
-            f"one of {', '.join(known[code])}" if known[code] else f"no subdivision: {code} has none"
-        )
+    # Asked of this country alone: the package's list of all would load the other 250, in every DAG file's parse.
+    known = getattr(holidays, code).subdivisions if part is not None else ()
+    if part is not None and part not in known:
+        subdivision.complain(f"one of {', '.join(known)}" if known else f"no subdivision: {code} has none")
         return code, None
     return code, part

@@ -46,7 +46,8 @@
     return minutes < 2880 ? `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min` : `${Math.floor(minutes / 1440)} days`;
   };
 
-  // Airflow's pages are reached through its router; without one the browser leads there.
+  // Airflow's pages are reached through its router, and ours in Airflow's frame by their own path after plugin/oncall;
+  // without a router the browser leads there.
   const In = ({ to, children }) =>
     ReactRouterDOM?.Link ? h(ReactRouterDOM.Link, { to: `/${to}`, style: LINK }, children) : h("a", { href: address(to), style: LINK }, children);
   // Airflow's tones are too pale for text: they are the frame, the words keep the colour of all text.
@@ -93,7 +94,7 @@
         ? h("ul", { style: LIST }, open.map((one) =>
             h("li", { key: one.key },
               one.drill ? h(Badge, { tone: "warning" }, "drill") : null,
-              h("a", { href: one.links.incident, style: LINK }, one.title),
+              h(In, { to: `plugin/oncall${one.links.incident ?? ""}` }, one.title),
               h("div", { style: MUTED }, one.status))))
         : h("p", null, "None"));
 

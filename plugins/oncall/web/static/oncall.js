@@ -39,6 +39,36 @@
     }
   });
 
+  // One day of a strip is reached by Tab, the others from it by the arrow keys: sixty stops would bar the way.
+  const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+  document.addEventListener("keydown", (event) => {
+    const day = event.target.closest(".strip li");
+    const step = STEPS[event.key];
+    if (!day || !step) return;
+    event.preventDefault();
+    const days = [...day.parentElement.querySelectorAll("[tabindex]")];
+    const next = days[Math.min(Math.max(days.indexOf(day) + step, 0), days.length - 1)];
+    day.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+
+  // A press on the calendar tells of that week, as the link above it does.
+  document.addEventListener("click", (event) => {
+    const line = event.target.closest(".calendar svg");
+    if (!line) return;
+    const { left, width } = line.getBoundingClientRect();
+    const weeks = document.querySelectorAll(".ticks a");
+    weeks[Math.floor(((event.clientX - left) / width) * weeks.length)]?.click();
+  });
+  const unfold = () => {
+    const week = location.hash.startsWith("#week-") && document.getElementById(location.hash.slice(1))?.closest("details");
+    if (!week) return;
+    week.open = true;
+    week.scrollIntoView({ block: "center" });
+  };
+  addEventListener("hashchange", unfold);
+
   const span = (seconds) => {
     const s = Math.floor(seconds % 60), m = Math.floor(seconds / 60) % 60, h = Math.floor(seconds / 3600);
     const two = (n) => String(n).padStart(2, "0");
@@ -90,10 +120,10 @@
   const refresh = async () => {
     const busy = document.activeElement && document.activeElement.closest("form, .strip, .copy");
     if (document.hidden || busy || document.querySelector("details[open] form, .runbook")) return;
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-    if (!answer || !answer.ok) return;
-    const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     const main = document.querySelector("main");
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    if (!answer || !answer.ok) return tellOld(main, answer);
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     if (!next || next.innerHTML === main.innerHTML) return;
     const open = new Set([...main.querySelectorAll("details[open][id]")].map((each) => each.id));
     const focused = document.activeElement;
@@ -102,6 +132,19 @@
     main.replaceChildren(...next.childNodes);
     if (at >= 0) main.querySelectorAll("a, summary, button")[at]?.focus({ preventScroll: true });
     ready();
+  };
+
+  // What is shown is not how things stand any more.
+  const tellOld = (main, answer) => {
+    const line = main.querySelector(".old") ?? document.createElement("p");
+    const why = !answer ? "Airflow does not answer" : answer.status === 401 ? "Your session has ended" : `Airflow answers ${answer.status}`;
+    const seen = main.querySelector("[data-now]")?.dataset.now.slice(11, 16);
+    const text = `${why}: this is how it stood${seen ? ` at ${seen}` : " before"}.`;
+    if (line.textContent === text) return;
+    line.className = "said bad old";
+    line.setAttribute("role", "status");
+    line.textContent = text;
+    main.prepend(line);
   };
 
   const ready = () => {
@@ -116,6 +159,7 @@
     ready();
     const week = document.querySelector(".ticks .current"); // on a narrow screen the calendar begins at now
     if (week) week.closest(".scroll").scrollLeft = week.offsetLeft - 120;
+    unfold();
     setInterval(count, 1000);
     setInterval(refresh, FRESH_MS);
   });
