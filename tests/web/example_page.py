@@ -62,7 +62,7 @@ class Example:
     acts: list[tuple[str, ...]] = field(default_factory=list)
     refuses: str = ""
     links: Links = field(default_factory=lambda: Links())
-    beat: Pulse | Exception = Pulse()
+    beat: Pulse | Exception = field(default_factory=Pulse)
 
     def read(self) -> Seen:
         self.reads += 1

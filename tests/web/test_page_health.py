@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,17 +30,17 @@ def ago(seconds: float) -> dt.datetime:
 @pytest.mark.parametrize(
     ("beat", "status", "watcher"),
     [
-        (Pulse(ago(5), True), 200, "healthy"),
-        (Pulse(ago(75), True), 503, "stale"),
-        (Pulse(), 503, "never"),
-        (Unreadable("oncall_db: connection refused by db.internal"), 503, "unknown"),
+        (lambda: Pulse(ago(5), True), 200, "healthy"),
+        (lambda: Pulse(ago(75), True), 503, "stale"),
+        (lambda: Pulse(), 503, "never"),
+        (lambda: Unreadable("oncall_db: connection refused by db.internal"), 503, "unknown"),
     ],
 )
 def test_the_status_says_whether_anybody_watches(
-    client: TestClient, example: Example, beat: Pulse | Unreadable, status: int, watcher: str
+    client: TestClient, example: Example, beat: Callable[[], Pulse | Unreadable], status: int, watcher: str
 ) -> None:
     """Without signing in: 200 only while the watcher looks; 503 when it is stale, never was, or nobody can tell."""
-    example.beat = beat
+    example.beat = beat()
     answer = client.get("/oncall/health")
     assert (answer.status_code, answer.json()["watcher"]) == (status, watcher)
     assert answer.headers["cache-control"] == "no-store"
