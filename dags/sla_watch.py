@@ -10,7 +10,8 @@ from oncall.glue.contract import watched_dags, zone
 from oncall.glue.dags import due_crons
 from oncall.glue.watcher import SlaWatch
 
-promises = Asset("oncall://promises", watchers=[AssetWatcher("sla_watch", SlaWatch())])
+# For a scheme without "x-" Airflow would load every provider, to ask whether one of them knows it.
+promises = Asset("x-oncall://promises", watchers=[AssetWatcher("sla_watch", SlaWatch())])
 
 with DAG(
     "sla_watch",

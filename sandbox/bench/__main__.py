@@ -2,7 +2,7 @@
 
     python -m sandbox.bench                       everything, about ten minutes
     python -m sandbox.bench --only rota look      some parts
-    python -m sandbox.bench --write               everything, and write docs/BENCH.md
+    python -m sandbox.bench --write               everything, and write docs/BENCHMARKS.md
 
 Asserts nothing: a busy machine makes every time longer, and the baselines beside them with it.
 """
@@ -27,7 +27,7 @@ from sandbox.bench.figures import Section
 from sandbox.environment import REPOSITORY
 from sandbox.postgres import SandboxError, Server
 
-DOCUMENT = REPOSITORY / "docs" / "BENCH.md"
+DOCUMENT = REPOSITORY / "docs" / "BENCHMARKS.md"
 ROUNDS = 3
 HEAD = """# Measured
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
-
-import psycopg
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from oncall.core.errors import Unreadable
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import psycopg  # at run time with the first connection: a DAG file is parsed without one, and often
 
 CONNECT_SECONDS = 3
 STATEMENT_MS = 5_000
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-Cursor = psycopg.Cursor[tuple[Any, ...]]
-Connect = Callable[[], Connection]
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
+Connect: TypeAlias = "Callable[[], Connection]"
 
 
 def connect_by(conn_id: str) -> Connect:
@@ -35,6 +38,8 @@ def connect_by(conn_id: str) -> Connect:
 
 def connect_to(dsn: str) -> Connect:
     """The same for a plain DSN (the command line, tests)."""
+    import psycopg
+
     return lambda: psycopg.connect(
         dsn, connect_timeout=CONNECT_SECONDS, options=f"-c statement_timeout={STATEMENT_MS}"
     )
@@ -50,6 +55,8 @@ class Link:
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
         """A cursor in one transaction. Raises Unreadable, naming the connection, when PostgreSQL cannot answer."""
+        import psycopg
+
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()

@@ -11,7 +11,6 @@ import structlog
 from oncall.core.facts import TaskState
 from oncall.glue.contract import contract
 from oncall.glue.report_date import report_date
-from oncall.glue.wiring import Wiring, look_once, now_utc
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +39,7 @@ def will_retry(context: Context) -> None:
 def failed(context: Context) -> None:
     """A task failed for good: note it, then look at once, so that the right person hears of it with the runbook."""
     _note(context, "failed")
-    _quietly(look_once, "look")
+    _quietly(_look, "look")
 
 
 CALLBACKS: Mapping[str, Callable[[Context], None]] = {
@@ -56,7 +55,15 @@ def _note(context: Context, state: TaskState) -> None:
     _quietly(lambda: _write(context, state), "note")
 
 
+def _look() -> None:
+    from oncall.glue.wiring import look_once
+
+    look_once()
+
+
 def _write(context: Context, state: TaskState) -> None:
+    from oncall.glue.wiring import Wiring, now_utc  # not with every parse of a DAG file
+
     ti = context["ti"]
     date = report_date(context, contract(ti.dag_id).zone)
     error = context.get("exception") if state in ("failed", "up_for_retry") else None
