@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,24 @@ def test_every_view_fits(site: Site, open_page: OpenPage, view: str, width: int,
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{view}-{width}-{scheme}.png", full_page=True)
+
+
+def test_a_long_address_stays_in_its_card(site: Site, open_page: OpenPage) -> None:
+    """On a phone it is broken where its parts meet."""
+    page = open_page(width=360)
+    seen = site.example.seen
+    roster = seen.setup.roster
+    long = "a-very-long-first-name.and-a-longer-family-name@data-engineering.asia-pacific.example.com"
+    people = {name: replace(one, opsgenie=long) for name, one in roster.people.items()}
+    site.example.seen = replace(seen, setup=replace(seen.setup, roster=replace(roster, people=people)))
+    site.show(page)
+    links = page.locator(".reach a")
+    assert links.all_inner_texts() == [long] * 3
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    lines = links.first.evaluate(
+        "it => new Set([...it.getClientRects()].map(box => Math.round(box.top))).size"
+    )
+    assert lines <= 4
 
 
 def test_the_theme_follows_airflows_at_once(site: Site, open_page: OpenPage) -> None:
