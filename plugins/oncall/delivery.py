@@ -215,7 +215,7 @@ def _failed(store: Store, delivery: Delivery, error: OncallError, now: Clock) ->
     if isinstance(error, DeliveryFailed) and error.retry_after is not None:
         wait = max(1.0, min(error.retry_after, 120.0))
     if isinstance(error, Rejected):
-        wait = 60.0  # somebody may mend the connection
+        wait = 30.0  # somebody may mend the connection
     store.failed(delivery, str(error), now() + dt.timedelta(seconds=wait))
     log.warning("oncall.delivery_failed", attempts=delivery.attempts, reason=str(error), again_in_s=wait)
     return str(error), not isinstance(error, Rejected)

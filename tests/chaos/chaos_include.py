@@ -41,7 +41,7 @@ class Include:
     def restore(self) -> None:
         """The roster and the runbooks of the repository, with no promise due within hours."""
         for path, text in self._original.items():
-            if path.read_text(encoding="utf-8") != text:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
                 self._write(path, text)
         idle = (dt.datetime.now(self.setup.roster.tz) - dt.timedelta(hours=2)).time().replace(microsecond=0)
         for dag_id in PROMISED:

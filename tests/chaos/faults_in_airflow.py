@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from chaos_fault import fault
 from chaos_ground import Ground, Promised
 from chaos_outcome import Outcome
 
+from sandbox.postgres import start
 from sandbox.stack import AIRFLOW_COMPONENTS
 
 HEARTBEAT = "investor-sla-watch"
@@ -38,6 +40,19 @@ def warehouse_down(ground: Ground) -> Outcome:
     ground.shut("warehouse")
     seen = ground.paged(promised, "cannot tell: warehouse: ")
     ground.open("warehouse")
+    return seen
+
+
+@fault("PostgreSQL restarted at due, all of its databases")
+def postgres_restarted(ground: Ground) -> Outcome:
+    promised = ground.promise()
+    ground.until(promised.due, before_s=2)
+    ground.server.stop()
+    time.sleep(8)
+    start(ground.server.data_dir)
+    seen = ground.paged(promised)
+    ground.ticks()
+    ground.recorded(promised)
     return seen
 
 
@@ -123,6 +138,22 @@ def airflow_down(ground: Ground) -> Outcome:
         f"{lapsed.priority}: {lapsed.message}; with Airflow back, {late.page_s:.0f} s after due, {late.seen}"
     )
     return Outcome(seen, lapsed.created_at - promised.due.timestamp())
+
+
+@fault("triggerer frozen across due, then thawed")
+def triggerer_frozen(ground: Ground) -> Outcome:
+    promised = ground.promise(on_the_minute=True)
+    ground.until(promised.due, before_s=4)
+    frozen = ground.stack.component("triggerer").members()
+    for process in frozen:
+        process.suspend()
+    try:
+        seen = ground.paged(promised)
+    finally:
+        for process in frozen:
+            process.resume()
+    ground.ticks()
+    return replace(seen, seen=f"{seen.seen}; thawed, it says nothing again")
 
 
 @fault("triggerer killed across due (the watcher's, of two)")

@@ -82,6 +82,7 @@ for words, kind, how in (
     (f"answers 500 for {OUTAGE_S} s", "status", {"status": 500} | FOR_A_WHILE),
     (f"hangs for {OUTAGE_S} s", "hang", FOR_A_WHILE),
     (f"refuses connections for {OUTAGE_S} s", "refuse", FOR_A_WHILE),
+    (f"refuses the key for {OUTAGE_S} s", "status", {"status": 403} | FOR_A_WHILE),
     ("takes the page, its answer is lost", "lose_answer", ONCE),
     ("answers 202, then fails", "process_failed", ONCE),
 ):
@@ -91,6 +92,7 @@ for words, kind, how in (
 for words, kind, how in (
     ("answers 429, try again in 5 s", "status", LATER),
     (f"answers with an error for {OUTAGE_S} s", "slack_error", {"error": "internal_error"} | FOR_A_WHILE),
+    (f"refuses the token for {OUTAGE_S} s", "slack_error", {"error": "invalid_auth"} | FOR_A_WHILE),
     (f"hangs for {OUTAGE_S} s", "hang", FOR_A_WHILE),
     ("takes the message, its answer is lost", "lose_answer", ONCE),
 ):

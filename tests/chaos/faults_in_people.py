@@ -56,6 +56,17 @@ def roster_broken(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; Slack: {said[0].text}; then: in order again")
 
 
+@fault("roster file gone while running")
+def roster_gone(ground: Ground) -> Outcome:
+    promised = ground.promise()
+    ground.until(promised.due, before_s=4)
+    primary = ground.on_call(promised.due)
+    (ground.include.folder / "roster.yaml").unlink()
+    seen = ground.paged(promised, to=primary)
+    said = ground.wait_for("a notice", lambda: ground.far.said("configuration"), 60)
+    return replace(seen, seen=f"{seen.seen}; Slack: {said[0].text}")
+
+
 @fault("primary on leave")
 def primary_away(ground: Ground) -> Outcome:
     primary, secondary = row(dt.datetime.now(ground.zone))

@@ -79,6 +79,16 @@ def test_without_its_database_it_pages_from_memory_and_hands_over_when_it_is_bac
     assert len(site.inbox.messages(thread_ts=None)) == 1
 
 
+def test_whoever_begins_without_the_database_looks_back(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """oncall_db is down, and the watcher was started anew after the due instant: it pages at once."""
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgresql://postgres@127.0.0.1:1/nowhere")
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: bool(pages(site)) and bool(site.inbox.messages()), 25))
+    assert len(pages(site)) == 1
+    assert len(site.inbox.messages(thread_ts=None)) == 1
+
+
 def test_a_warehouse_that_cannot_be_read_is_paged_as_such(site: Any) -> None:
     """Somebody dropped the schema: the page says what could not be read."""
     site.query("drop schema investor cascade")

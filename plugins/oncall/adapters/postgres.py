@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 3
 STATEMENT_MS = 5_000
+IDLE_MS = 10_000  # a process that is frozen within a transaction must not keep its locks from the others
+OPTIONS = f"-c statement_timeout={STATEMENT_MS} -c idle_in_transaction_session_timeout={IDLE_MS}"
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
@@ -32,7 +34,7 @@ def connect_by(conn_id: str) -> Connect:
 
     connection = BaseHook.get_connection(conn_id)
     connection.extra = json.dumps({"connect_timeout": CONNECT_SECONDS, **connection.extra_dejson})
-    hook = PostgresHook(connection=connection, options=f"-c statement_timeout={STATEMENT_MS}")
+    hook = PostgresHook(connection=connection, options=OPTIONS)
     return cast(Connect, hook.get_conn)
 
 
@@ -40,9 +42,7 @@ def connect_to(dsn: str) -> Connect:
     """The same for a plain DSN (the command line, tests)."""
     import psycopg
 
-    return lambda: psycopg.connect(
-        dsn, connect_timeout=CONNECT_SECONDS, options=f"-c statement_timeout={STATEMENT_MS}"
-    )
+    return lambda: psycopg.connect(dsn, connect_timeout=CONNECT_SECONDS, options=OPTIONS)
 
 
 class Link:

@@ -33,6 +33,7 @@ PING_S = 60.0
 HEAR_S = 5.0
 RENEW_S = 300.0  # how long connections are used before they are read again
 NEW_S = 60.0
+LOOK_BACK = dt.timedelta(hours=6)
 ALIVE = dt.timedelta(seconds=45)  # a look older than this is no sign of life
 
 
@@ -133,6 +134,8 @@ class Watch:
         if self.memory is None:
             self.memory = MemoryStore(tries=1)
             self.memory.restore(self.last_seen)
+            # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
+            self.memory.notes["watching_since"] = (at - LOOK_BACK).isoformat()
             self.memory.notes.update(self.kept)
         return look(outside.setup, outside.world, outside.runs, self.memory, outside.links, at)
 
