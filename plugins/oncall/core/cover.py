@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from oncall.core.roster import Leave, Override
 from oncall.core.stretches import Stretch
 from oncall.core.weeks import Week
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of a week in which nothing changes, in UTC, half-open.
 
     `covering_for` is who the pair stands in for. `earner` is who stands in as primary for somebody on leave and
@@ -108,6 +107,4 @@ def _override(span: Span, overrides: list[Override]) -> Span:
         primary, secondary = (span.secondary, other) if span.secondary else (other, None)
     moved = bool(named) or primary != span.primary
     earner = None if moved else span.earner
-    return replace(
-        span, primary=primary, secondary=secondary, reason="override", covering_for=None, earner=earner
-    )
+    return Span(span.start, span.end, primary, secondary, "override", earner=earner)

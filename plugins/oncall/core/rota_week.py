@@ -84,7 +84,7 @@ class RotaWeek:
         """The comp week that falls on this week."""
         return self.owed.get(self.week.begins)
 
-    @cached_property
+    @property
     def order(self) -> tuple[str, ...]:
         """The week's order (rule 3); in a comp week the repayer in front and nobody who rests (rule 6)."""
         order = rotation_order(self.week.rotation, self.week.begins)

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from oncall.core.roster import Roster, Rotation
-from oncall.core.wall import in_zone, instant
+from oncall.core.wall import instant
 
 WEEK = dt.timedelta(days=7)
 
 
-@dataclass(frozen=True)
-class Week:
+class Week(NamedTuple):
     """One shift: the date its handoff is on, its instants (UTC, half-open), its number and its rotation entry."""
 
     begins: dt.date
@@ -39,11 +38,11 @@ class Week:
 def week_of(roster: Roster, begins: dt.date) -> Week:
     """The week whose handoff is on the date `begins`, on or after the first `starts`."""
     return Week(
-        begins=begins,
-        start=starts_utc(roster, begins),
-        end=starts_utc(roster, begins + WEEK),
-        number=(begins - first_starts(roster)).days // 7 + 1,
-        rotation=rotation_in_force(roster, begins),
+        begins,
+        starts_utc(roster, begins),
+        starts_utc(roster, begins + WEEK),
+        (begins - first_starts(roster)).days // 7 + 1,
+        rotation_in_force(roster, begins),
     )
 
 
@@ -65,9 +64,11 @@ def week_beginning(roster: Roster, at: dt.datetime) -> dt.date:
 
 def on_call_day(roster: Roster, at: dt.datetime) -> dt.date:
     """The date of the on-call day that `at` is in: before the handoff hour it is still the day before (rule 2)."""
-    local = in_zone(at, roster.tz)
-    day = dt.date(local.year, local.month, local.day)
-    return day if starts_utc(roster, day) <= instant(at) else day - dt.timedelta(days=1)
+    at = instant(at)
+    day = at.date() + dt.timedelta(days=1)  # no zone is further ahead of UTC
+    while starts_utc(roster, day) > at:
+        day -= dt.timedelta(days=1)
+    return day
 
 
 def rotation_in_force(roster: Roster, begins: dt.date) -> Rotation:
