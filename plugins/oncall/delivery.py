@@ -38,12 +38,14 @@ P = ParamSpec("P")
 class Sent:
     """How a round of sending went: what the far side has taken, and when, and each try that it did not take.
 
-    `trouble`: why the far side does not take what is owed ("" when all is well).
+    `trouble`: why the far side does not take what is owed ("" when all is well); `refused`: it will not take it
+    before somebody mends something.
     """
 
     taken: tuple[tuple[Delivery, dt.datetime], ...] = ()
     failed: tuple[Delivery, ...] = ()
     trouble: str = ""
+    refused: bool = False
 
 
 def _round(act: Callable[P, Sent]) -> Callable[P, Sent]:
@@ -79,7 +81,8 @@ def send_pages(store: Store, pager: Pager, now: Clock, *, look_first: bool = Fal
         else:
             taken.append(_taken(store, delivery, now))
     carried = _await(store, pager, asked, now)
-    return Sent((*taken, *carried.taken), (*failed, *carried.failed), carried.trouble or trouble)
+    refused = bool(trouble) and not stop
+    return Sent((*taken, *carried.taken), (*failed, *carried.failed), carried.trouble or trouble, refused)
 
 
 @_round
@@ -96,7 +99,7 @@ def send_posts(store: Store, chat: Chat, channel: str, now: Clock, *, look_first
         except OncallError as error:
             trouble, stop = _failed(store, delivery, error, now)
             failed.append(delivery)
-    return Sent(tuple(taken), tuple(failed), trouble)
+    return Sent(tuple(taken), tuple(failed), trouble, refused=bool(trouble) and not stop)
 
 
 def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> bool:
@@ -112,7 +115,7 @@ def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent:
     if sent.trouble:
         state = {"since": scene.at.isoformat(), "said": False, **state, "reason": sent.trouble}
         since = dt.datetime.fromisoformat(state["since"])
-        if not state["said"] and scene.at - since >= BLIP:
+        if not state["said"] and (sent.refused or scene.at - since >= BLIP):
             owed = (channel_down(scene, channel, since, sent.trouble),)
             state["said"] = True
     elif state and sent.taken:

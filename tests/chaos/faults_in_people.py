@@ -62,8 +62,11 @@ def roster_gone(ground: Ground) -> Outcome:
     ground.until(promised.due, before_s=4)
     primary = ground.on_call(promised.due)
     (ground.include.folder / "roster.yaml").unlink()
-    seen = ground.paged(promised, to=primary)
-    said = ground.wait_for("a notice", lambda: ground.far.said("configuration"), 60)
+    try:
+        seen = ground.paged(promised, to=primary)
+        said = ground.wait_for("a notice", lambda: ground.far.said("configuration"), 60)
+    finally:
+        ground.include.mend_roster()
     return replace(seen, seen=f"{seen.seen}; Slack: {said[0].text}")
 
 
