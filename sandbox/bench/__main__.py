@@ -22,7 +22,7 @@ from pathlib import Path
 import structlog
 
 from sandbox import postgres
-from sandbox.bench import looking, models, night, rota, waiting
+from sandbox.bench import looking, models, night, parsing, rota, waiting
 from sandbox.bench.figures import Section
 from sandbox.environment import REPOSITORY
 from sandbox.postgres import SandboxError, Server
@@ -112,6 +112,11 @@ def _rota(_: int) -> tuple[Section, ...]:
     return (rota.measure(),)
 
 
+def _parsing(_: int) -> tuple[Section, ...]:
+    with _folder() as folder:
+        return (parsing.measure(folder),)
+
+
 def _waiting(_: int) -> tuple[Section, ...]:
     with _server() as server:
         return (waiting.measure(server),)
@@ -127,6 +132,7 @@ PARTS: dict[str, Callable[[int], tuple[Section, ...]]] = {
     "night": _night,
     "look": _looking,
     "rota": _rota,
+    "parse": _parsing,
     "models": _models,
     "sensors": _waiting,  # the last: it imports Airflow, which then logs what it likes
 }

@@ -1,4 +1,4 @@
-"""How long the rota takes to answer when it is folded from its first week, years later."""
+"""How long the rota takes to answer, years after its first week, beside a library for recurring calendar entries."""
 
 from __future__ import annotations
 
@@ -7,35 +7,56 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
+
+import pendulum
+import recurring_ical_events
+from icalendar import Calendar, Event, vRecur
 
 from oncall.config import load
 from oncall.core.ledger import ledger
-from oncall.core.roster import Leave, Roster
-from oncall.core.rota import who_is_on_call
+from oncall.core.roster import Leave, Override, Roster
+from oncall.core.rota import Shift, rota, who_is_on_call
 from sandbox.bench.figures import Figure, Sample, Section, timed
 from sandbox.environment import REPOSITORY
 
-YEARS = (1, 5, 10)
-AWAY_EVERY = 13  # weeks from one leave of a person to the next; each lasts a week
-TIMES = 5
+YEARS = 10
+WEEKS = 52 * YEARS
+ENTRIES = 300  # so many leaves, and so many overrides again in the harder case
+TIMES = 20
+AT_ONCE = 200  # what is measured in microseconds is done so often at a time
 
 
 def measure() -> Section:
-    """`who_is_on_call` after years of weeks with leave, beside the first week; the ledger of a year."""
-    roster = _with_leave(load(REPOSITORY / "include").roster)
-    first = _cpu_time("who is on call, week 1", partial(who_is_on_call, roster, roster.starts))
-    figures = []
-    for years in YEARS:
-        at = roster.starts.add(weeks=52 * years)
-        told = f"who is on call, week {52 * years + 1} ({years} y)"
-        figures.append(Figure(_cpu_time(told, partial(who_is_on_call, roster, at)), first))
-    year = roster.starts.add(weeks=52)
-    figures.append(Figure(_cpu_time("ledger of a year", partial(ledger, roster, year)), first))
-    how = (
-        f"The shipped roster, with a week of leave for each person every {AWAY_EVERY} weeks: so weeks are covered"
-        " and earn weeks of rest. Nothing is kept between two answers. CPU time."
+    """Ten years cold, and who is on call when the roster was asked before; the base calendar beside both."""
+    plain = load(REPOSITORY / "include").roster
+    plain = replace(plain, leave=(), overrides=())
+    roster = _eventful(plain, ENTRIES // 2, ENTRIES // 2)
+    busier = _eventful(plain, ENTRIES, ENTRIES)
+    start, end = roster.starts, roster.starts.add(weeks=WEEKS)
+    calendar = _base_calendar(plain)
+    assert _told(rota(plain, start, end)) == _listed(calendar, start, end)
+    listed = _cpu_time("recurring-ical-events: the base calendar", partial(_listed, calendar, start, end))
+    asked = recurring_ical_events.of(calendar)
+    at = [start.add(weeks=week, hours=week) for week in range(1, WEEKS, WEEKS // 25)]
+    found = _each("recurring-ical-events: one instant", [partial(asked.at, instant) for instant in at])
+    rota(roster, start, end)
+    hot = _each("who is on call, asked before", [partial(who_is_on_call, roster, instant) for instant in at])
+    figures = (
+        Figure(_cold("the base calendar", plain, _ten_years), listed),
+        Figure(_cold(f"with {ENTRIES} leaves and overrides", roster, _ten_years), listed),
+        Figure(_cold(f"with {ENTRIES} leaves and {ENTRIES} overrides", busier, _ten_years), listed),
+        Figure(_cold(f"its ledger, with {ENTRIES} leaves and overrides", roster, _ledger), listed),
+        Figure(_cold("who is on call at the end, asked first", roster, _last), found),
+        Figure(hot, found),
     )
-    return Section("The rota", how, tuple(figures))
+    how = (
+        f"{YEARS} years of the shipped rotation of {len(plain.rotation[0].weeks)} weeks, without leave and with leaves"
+        " of 1, 3, 7 or 14 days and overrides of 2, spread evenly: weeks are covered and earn weeks of rest. Each time"
+        " a roster that was asked nothing before, unless it says so. The library lists the rows of the rotation as"
+        " recurring entries: the same shifts without leave, cover, rest or override. CPU time."
+    )
+    return Section(f"The rota of {YEARS} years", how, figures)
 
 
 def _cpu_time(name: str, act: Callable[[], object]) -> Sample:
@@ -43,15 +64,74 @@ def _cpu_time(name: str, act: Callable[[], object]) -> Sample:
     return timed(name, act, TIMES, time.process_time)
 
 
-def _with_leave(roster: Roster) -> Roster:
-    """Each person away in turn, so that nearly every third week is somebody's leave."""
+def _cold(name: str, roster: Roster, ask: Callable[[Roster], object]) -> Sample:
+    """A roster remembers what it was asked: each time a new one."""
+    fresh = iter([replace(roster) for _ in range(TIMES + 1)])
+    return _cpu_time(name, lambda: ask(next(fresh)))
+
+
+def _each(name: str, acts: list[Callable[[], object]]) -> Sample:
+    """The mean of many that take microseconds, each of `TIMES` times."""
+
+    def all_of_them() -> None:
+        for _, act in zip(range(AT_ONCE), cycle(acts), strict=False):
+            act()
+
+    total = _cpu_time(name, all_of_them)
+    return Sample(name, tuple(value / AT_ONCE for value in total.values), total.unit)
+
+
+def _ten_years(roster: Roster) -> list[Shift]:
+    return rota(roster, roster.starts, roster.starts.add(weeks=WEEKS))
+
+
+def _ledger(roster: Roster) -> object:
+    return ledger(roster, roster.starts.add(weeks=WEEKS))
+
+
+def _last(roster: Roster) -> Shift:
+    return who_is_on_call(roster, roster.starts.add(weeks=WEEKS, days=-3))
+
+
+def _base_calendar(roster: Roster) -> Calendar:
+    """Each row of the rotation as an entry that recurs as often as the rotation does."""
+    rows = roster.rotation[0].weeks
+    calendar = Calendar()
+    for number, row in enumerate(rows):
+        event = Event()
+        event.add("uid", str(number))
+        event.add("summary", "/".join(row))
+        event.add("dtstart", dt.datetime.fromisoformat(roster.starts.add(weeks=number).isoformat()))
+        event.add("duration", dt.timedelta(weeks=1))
+        event.add("rrule", vRecur(freq="weekly", interval=len(rows)))
+        calendar.add_component(event)
+    return calendar
+
+
+def _listed(calendar: Calendar, start: dt.datetime, end: dt.datetime) -> list[tuple[dt.datetime, str]]:
+    found = recurring_ical_events.of(calendar).between(start, end)
+    return sorted((event.start, str(event["summary"])) for event in found)
+
+
+def _told(shifts: list[Shift]) -> list[tuple[dt.datetime, str]]:
+    return [(shift.start, f"{shift.primary}/{shift.secondary}") for shift in shifts]
+
+
+def _eventful(roster: Roster, leaves: int, overrides: int) -> Roster:
+    """People away and standing in by turns over the years; no two overrides at one time."""
     people = sorted({person for entry in roster.rotation for week in entry.weeks for person in week})
-    begins = roster.rotation[0].starts
+    first = roster.starts.date()
+
+    def stretch(number: int, count: int, days: int) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+        day = first + dt.timedelta(days=7 * WEEKS * number // count)
+        return roster.day_starts(day), roster.day_starts(day + dt.timedelta(days=days))
+
     leave = []
-    for number in range(52 * max(YEARS) // AWAY_EVERY):
-        for place, person in enumerate(people):
-            week = begins + dt.timedelta(weeks=number * AWAY_EVERY + place * AWAY_EVERY // len(people))
-            leave.append(
-                Leave(person, roster.day_starts(week), roster.day_starts(week + dt.timedelta(days=7)))
-            )
-    return replace(roster, leave=tuple(leave))
+    for number in range(leaves):
+        start, end = stretch(number, leaves, (1, 3, 7, 14)[number * 7 % 13 % 4])
+        leave.append(Leave(people[number % len(people)], start, end))
+    stood_in = []
+    for number in range(overrides):
+        start, end = stretch(number, overrides, 2)
+        stood_in.append(Override(start, end, primary=people[(number + 2) % len(people)]))
+    return replace(roster, leave=tuple(leave), overrides=tuple(stood_in))
