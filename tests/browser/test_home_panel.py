@@ -88,12 +88,12 @@ def test_the_page_is_at_home_in_airflow(page: Page, stack: Stack, said: list[str
 
 def test_home_stands_whatever_the_page_answers(page: Page) -> None:
     """What cannot be read is said in one line beside what was seen before, and what cannot be shown in another."""
-    page.route("**/oncall/api/promises", lambda route: route.fulfill(status=503, json={}))
+    page.route("**/oncall/api/home", lambda route: route.fulfill(status=503, json={}))
     _look_again(page)
     page.locator(f"{LINE}:has-text('cannot be read (Airflow answers 503); this is how it stood')").wait_for()
     assert page.locator(NOW).is_visible()
 
-    page.route("**/oncall/api/promises", lambda route: route.fulfill(json=[{"today": {}}]))
+    page.route("**/oncall/api/home", lambda route: route.fulfill(json={"on_call": {}}))
     _look_again(page)
     page.locator(f"{LINE}:has-text('cannot be shown')").wait_for()
     assert page.get_by_role("heading", name="Welcome").is_visible()
@@ -106,17 +106,16 @@ def test_nothing_grave_for_axe_on_the_worst_of_nights(page: Page) -> None:
     except LookupError as error:
         pytest.skip(f"ACCESSIBILITY WAS NOT CHECKED: {error}")
 
-    def worst(route: Route) -> None:
-        cards = route.fetch().json()
-        for card, verdict in zip(cards, ("broken", "late", "at_risk"), strict=True):
-            card["today"]["verdict"] = verdict
-        route.fulfill(json=cards)
-
     links = {"incident": "/oncall/incidents/k"}
     drill = {"key": "k", "open": True, "drill": "now", "title": "Growth", "status": "Paged", "links": links}
-    page.route("**/oncall/api/promises", worst)
-    page.route("**/oncall/api/incidents", lambda route: route.fulfill(json=[drill]))
-    page.route("**/oncall/api/troubles", lambda route: route.fulfill(json=[{"title": "Nobody watches"}]))
+
+    def worst(route: Route) -> None:
+        home = route.fetch().json()
+        for promise, verdict in zip(home["promises"], ("broken", "late", "at_risk"), strict=True):
+            promise["today"]["verdict"] = verdict
+        route.fulfill(json={**home, "open_incidents": [drill], "troubles": [{"title": "Nobody watches"}]})
+
+    page.route("**/oncall/api/home", worst)
     _look_again(page)
     page.locator(f"{LINE}:has-text('Nobody watches')").wait_for()
     assert (

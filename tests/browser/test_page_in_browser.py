@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from example_page import calm
+from example_page import calm, two_teams
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -221,6 +221,25 @@ def test_commands_of_a_runbook_can_be_copied(site: Site, open_page: OpenPage) ->
     box.get_by_role("button").click()
     box.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == box.locator("pre").inner_text().rstrip()
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_another_team_is_chosen_without_script(site: Site, open_page: OpenPage, width: int) -> None:
+    """In the page's head, on a phone too; the next view is still that team's."""
+    page = open_page(width=width, script=False)
+    site.example.seen = two_teams()
+    site.show(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_label("Whose page").select_option("growth")
+    page.get_by_role("button", name="Show").click()
+    page.locator(".person.primary:has-text('DE-001 of Berlin')").wait_for()
+    page.get_by_role("link", name="Rota", exact=True).click()
+    page.get_by_text("Europe/Berlin").first.wait_for(state="attached")
+    assert page.get_by_label("Whose page").input_value() == "growth"
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"team-{width}.png")
+        site.show(page, "/oncall/?team=growth")
+        page.screenshot(path=Path(SHOTS) / f"team-home-{width}.png")
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from oncall.config import Setup, load
 from oncall.core.facts import Facts, FailedCheck, Load, Publication, Task, Usual
 from oncall.core.incident import Event, Incident
-from oncall.core.roster import Leave, Override
+from oncall.core.roster import Leave, Override, Person, Roster, Rotation
 from oncall.core.verdict import judge
 from oncall.paging_by_hand import Outcome
 from oncall.past import FeedLink, Pulse, Record, Told
@@ -19,6 +20,7 @@ from oncall.web.source import Seen
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 TZ = dt.timezone(dt.timedelta(hours=7))
+BERLIN = ZoneInfo("Europe/Berlin")
 DAY = dt.date(2026, 11, 22)  # the report date; due on Monday 23 November at 05:00
 
 
@@ -148,6 +150,32 @@ def morning() -> Seen:
         published={pipelines[dag].report: _published(pipelines[dag].report) for dag in facts},
         tick=now - dt.timedelta(seconds=9),
     )
+
+
+def two_teams() -> Seen:
+    """The same morning, but the growth pipelines are another team's: in Berlin, with a DE-001 of its own."""
+    seen = morning()
+    people = {name: Person(name, f"{name} of Berlin") for name in ("DE-001", "DE-002", "BOSS")}
+    roster = Roster(
+        BERLIN, "BOSS", people, (Rotation(dt.date(2025, 12, 29), (("DE-001", "DE-002"), ("DE-002", "DE-001"))),),
+        slack_channel="#growth", opsgenie_team="growth-team", team="growth",
+    )  # fmt: skip
+    theirs = {
+        name: replace(one, team="growth" if "growth" in name else "", primary_owner="DE-002")
+        for name, one in seen.setup.pipelines.items()
+    }
+    setup = Setup(seen.setup.roster, theirs, teams={"growth": roster})
+    judged = [
+        judge(
+            pipeline := theirs[one.pipeline.dag_id],
+            one.report_date,
+            one.facts,
+            seen.at,
+            setup.roster_of(pipeline.dag_id).tz,
+        )
+        for one in seen.judged
+    ]
+    return replace(seen, setup=setup, judged=tuple(judged))
 
 
 def calm() -> Seen:

@@ -28,6 +28,7 @@ ROUTES = (
     "/oncall/api/ledger",
     "/oncall/api/pipelines",
     "/oncall/api/troubles",
+    "/oncall/api/home",
     "/oncall/static/oncall.css",
     "/oncall/static/icon.svg",
 )

@@ -13,7 +13,7 @@ from oncall.paging_by_hand import Outcome
 from oncall.web.auth import FromThisPage, Reader, require_to_act
 from oncall.web.pages import incident_page
 from oncall.web.rendering import addresses
-from oncall.web.sight import source
+from oncall.web.source import source
 
 router = APIRouter(dependencies=[FromThisPage])
 

@@ -15,17 +15,20 @@ from oncall.core.roster import Roster
 from oncall.core.rota import rota
 from oncall.reading.moments import moment
 from oncall.web import models, rota_models
+from oncall.web.auth import Reader
 from oncall.web.banners import banners
 from oncall.web.calendar import calendar
+from oncall.web.home import Home, home
 from oncall.web.incidents import incident, incidents
 from oncall.web.load import ledger_view, loads
 from oncall.web.now import now, on_call
-from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK, say_of
+from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK
 from oncall.web.pipelines import pipelines
 from oncall.web.promises import cards, others, upstream
 from oncall.web.rendering import addresses, render
-from oncall.web.sight import InSight, source
-from oncall.web.source import Seen
+from oncall.web.sight import InSight, sight, sight_of_incident
+from oncall.web.source import source
+from oncall.web.team import OfTeam
 from oncall.web.weeks import shift_view, weeks
 
 LONGEST = dt.timedelta(days=731)
@@ -36,16 +39,15 @@ Moment = Annotated[str, Query(max_length=40, description=MOMENT)]
 
 
 @router.get("/now")
-def on_call_now(request: Request) -> rota_models.Now:
+def on_call_now(seen: OfTeam) -> rota_models.Now:
     """Who is on call now, and who takes over next."""
-    seen = _seen(request)
     return now(seen.setup.roster, seen.at)
 
 
 @router.get("/who")
-def who(request: Request, at: Moment) -> rota_models.OnCall:
+def who(seen: OfTeam, at: Moment) -> rota_models.OnCall:
     """Who is on call at an instant."""
-    roster = _seen(request).setup.roster
+    roster = seen.setup.roster
     return on_call(roster, _moment(roster, at))
 
 
@@ -74,22 +76,20 @@ def all_incidents(request: Request, seen: InSight) -> list[models.IncidentView]:
 
 
 @router.get("/incidents/{key}")
-def one_incident(request: Request, seen: InSight, key: str) -> models.IncidentView:
-    """One incident with its timeline."""
-    record = next((record for record in seen.records if record.incident.key == key), None)
-    if record is None:
-        raise HTTPException(404, f"There is no incident {key} of the last 90 days")
+def one_incident(request: Request, user: Reader, key: str) -> models.IncidentView:
+    """One incident with its timeline, in its own team's zone."""
+    seen, record = sight_of_incident(request, user, key)
     return incident(seen, record, addresses(request))
 
 
 @router.get("/rota")
 def shifts(
-    request: Request,
+    seen: OfTeam,
     start: Annotated[str, Query(alias="from", max_length=40, description=MOMENT)],
     until: Moment,
 ) -> list[rota_models.ShiftView]:
     """The shifts that tile the time between two instants (at most two years)."""
-    roster = _seen(request).setup.roster
+    roster = seen.setup.roster
     first, last = _moment(roster, start), _moment(roster, until)
     if last - first > LONGEST:
         raise HTTPException(422, "At most two years at once")
@@ -97,30 +97,26 @@ def shifts(
 
 
 @router.get("/weeks")
-def week_by_week(request: Request) -> list[rota_models.WeekView]:
+def week_by_week(seen: OfTeam) -> list[rota_models.WeekView]:
     """The past 8 and the coming 12 weeks, and why each is as it is."""
-    seen = _seen(request)
     return list(weeks(seen.setup.roster, seen.at, WEEKS_BACK, WEEKS_AHEAD))
 
 
 @router.get("/calendar")
-def bars(request: Request) -> rota_models.Calendar:
+def bars(seen: OfTeam) -> rota_models.Calendar:
     """The same weeks as bars, a row per person."""
-    seen = _seen(request)
     return calendar(seen.setup.roster, seen.at, WEEKS_BACK, WEEKS_AHEAD)
 
 
 @router.get("/load")
-def load_per_person(request: Request) -> list[rota_models.Load]:
+def load_per_person(seen: OfTeam) -> list[rota_models.Load]:
     """How on-call weighs on each person over the same weeks."""
-    seen = _seen(request)
     return list(loads(seen.setup.roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD))
 
 
 @router.get("/ledger")
-def ledger(request: Request) -> rota_models.LedgerView:
+def ledger(seen: OfTeam) -> rota_models.LedgerView:
     """Credit days, comp weeks and days in lieu earned until now."""
-    seen = _seen(request)
     return ledger_view(seen.setup.roster, seen.at)
 
 
@@ -131,9 +127,16 @@ def all_pipelines(request: Request, seen: InSight) -> list[models.PipelineView]:
 
 
 @router.get("/troubles")
-def troubles(request: Request) -> list[models.Banner]:
+def troubles(seen: OfTeam) -> list[models.Banner]:
     """What is broken in the on-call system itself: watcher, channels, files, databases."""
-    return list(banners(_seen(request)))
+    return list(banners(seen))
+
+
+@router.get("/home")
+def panel(request: Request, user: Reader) -> Home:
+    """What the panel on Airflow's Home shows, of all teams."""
+    seen = source(request).read()
+    return home(seen, sight(user, seen), addresses(request))
 
 
 @dataclass(frozen=True)
@@ -148,13 +151,11 @@ class Answer:
 
 
 @router.get("", response_class=HTMLResponse)
-def documentation(request: Request) -> HTMLResponse:
+def documentation(request: Request, seen: OfTeam) -> HTMLResponse:
     """What can be asked, and what every field of the answers means."""
     routes = [route for route in router.routes if isinstance(route, APIRoute) and route.response_model]
     answers = [_answer(route) for route in routes]
-    return render(
-        request, "api.html", tab="", say=say_of(_seen(request)), answers=answers, models=_described(routes)
-    )
+    return render(request, "api.html", tab="", seen=seen, answers=answers, models=_described(routes))
 
 
 def _answer(route: APIRoute) -> Answer:
@@ -187,10 +188,6 @@ def _type(spec: dict[str, Any]) -> str:
     if spec.get("type") == "array":
         return f"list of {_type(spec['items'])}"
     return str(spec.get("format") or spec.get("type") or "text")
-
-
-def _seen(request: Request) -> Seen:
-    return source(request).read()
 
 
 def _moment(roster: Roster, text: str) -> dt.datetime:

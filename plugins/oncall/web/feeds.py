@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from oncall.config import Setup
 from oncall.core.errors import Unreadable
 from oncall.web import badge, ics
 from oncall.web.source import Source
+from oncall.web.team import of_team
 
 router = APIRouter()
 
@@ -17,18 +19,19 @@ router = APIRouter()
 @router.get("/calendar.ics")
 def calendar(request: Request, key: str = "") -> Response:
     """The shifts of one person or of the team, to subscribe to."""
-    source, who = _opened(request, key, "calendar")
+    source, name = _opened(request, key, "calendar")
     seen = source.read()
-    roster = seen.setup.roster
+    team = team_of(seen.setup, f"calendar:{name}")
+    roster, who = seen.setup.teams.get(team, seen.setup.roster), name.removeprefix(f"{team}/")
     if who != ics.TEAM and who not in roster.people:
         raise HTTPException(404, "Nobody in the roster has this name any more")
     now = ics.entries(roster, who, seen.at)
     try:
-        text = source.feeds().revise(f"calendar:{who}", lambda before: ics.revised(before, now, seen.at))
+        text = source.feeds().revise(f"calendar:{name}", lambda before: ics.revised(before, now, seen.at))
     except Unreadable as error:
         raise HTTPException(503, "The calendar cannot be read now") from error
-    name = "On call" if who == ics.TEAM else f"On call: {who}"
-    return Response(ics.rendered(ics.said(text), name), media_type="text/calendar; charset=utf-8")
+    title = "On call" + (f" ({team})" if team else "") + (f": {who}" if who != ics.TEAM else "")
+    return Response(ics.rendered(ics.said(text), title), media_type="text/calendar; charset=utf-8")
 
 
 @router.get("/badge/{report}.svg")
@@ -37,7 +40,8 @@ def image(request: Request, report: str, key: str = "") -> Response:
     source, allowed = _opened(request, key, "badge")
     if allowed != report:
         raise HTTPException(404, "This key opens something else")
-    text = badge.drawn(source.read(), report)
+    seen = source.read()
+    text = badge.drawn(of_team(seen, team_of(seen.setup, f"badge:{report}")), report)
     return Response(text, media_type="image/svg+xml", headers={"Cache-Control": "max-age=60"})
 
 
@@ -54,14 +58,31 @@ def _opened(request: Request, key: str, kind: str) -> tuple[Source, str]:
     return source, name
 
 
-def offered(people: list[str], reports: list[str]) -> list[tuple[str, str]]:
-    """Everything a link can be made for, with its words."""
-    calendars = [(f"calendar:{who}", f"Calendar of {who}") for who in people]
-    return [
-        ("calendar:team", "Calendar of the team"),
-        *calendars,
-        *((f"badge:{report}", f"Badge of {report}") for report in reports),
-    ]
+def offered(setup: Setup) -> dict[str, str]:
+    """Everything of one team that a link can be made for, and its words.
+
+    A person's name says who it is within a team only: `calendar:DE-001` is of the roster at the top,
+    `calendar:growth/DE-001` of the team growth.
+    """
+    roster = setup.roster
+    of = f"{roster.team}/" if roster.team else ""
+    turns = {person for entry in roster.rotation for row in entry.weeks for person in row}
+    people = [person for person in roster.people if person in turns]
+    reports = [pipeline.report for pipeline in setup.pipelines.values() if pipeline.promise]
+    return {
+        f"calendar:{of}{ics.TEAM}": "Calendar of the team",
+        **{f"calendar:{of}{who}": f"Calendar of {who}" for who in people},
+        **{f"badge:{report}": f"Badge of {report}" for report in reports},
+    }
+
+
+def team_of(setup: Setup, what: str) -> str:
+    """The team whose calendar or badge it is; what is nobody's any more is left to the roster at the top."""
+    kind, _, name = what.partition(":")
+    if kind == "calendar":
+        team = name.rpartition("/")[0]
+        return team if team in setup.teams else ""
+    return next((one.team for one in setup.pipelines.values() if one.report == name), "")
 
 
 def path_of(what: str, key: str) -> str:

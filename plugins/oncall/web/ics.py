@@ -55,8 +55,9 @@ def entries(roster: Roster, who: str, at: dt.datetime) -> tuple[Entry, ...]:
 def _entry(roster: Roster, shift: Shift, who: str, seat: str, slot: str) -> Entry:
     pair = f"{shift.primary}, then {shift.secondary or 'nobody'}"
     summary = f"On call: {pair}" if seat == TEAM else f"On call: {seat}"
+    of = f"{roster.team}." if roster.team else ""  # another team may have somebody of the same name
     return Entry(
-        uid=f"{slot}-{who}@oncall",
+        uid=f"{slot}-{who}@{of}oncall",
         start=utc(shift.start).isoformat(),
         end=utc(shift.end).isoformat(),
         summary=summary,

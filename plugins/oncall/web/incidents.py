@@ -24,6 +24,11 @@ def incidents(seen: Seen, addresses: Addresses) -> tuple[IncidentView, ...]:
     return tuple(incident(seen, record, addresses) for record in seen.records)
 
 
+def open_incidents(seen: Seen, addresses: Addresses) -> tuple[IncidentView, ...]:
+    """Those in which somebody still has to do something."""
+    return tuple(incident(seen, record, addresses) for record in seen.records if record.incident.open)
+
+
 def incident(seen: Seen, record: Record, addresses: Addresses) -> IncidentView:
     one = record.incident
     pipeline = seen.setup.pipelines.get(one.dag_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from oncall.reading.moments import moment
@@ -18,9 +18,9 @@ from oncall.web.now import now, on_call
 from oncall.web.promises import cards, others
 from oncall.web.rendering import addresses, render
 from oncall.web.runbooks import rendered
-from oncall.web.say import Say
-from oncall.web.sight import InSight, sight, source
-from oncall.web.source import Seen
+from oncall.web.sight import InSight, sight_of, sight_of_incident
+from oncall.web.source import source
+from oncall.web.team import OfTeam
 from oncall.web.view import overview
 from oncall.web.weeks import weeks
 
@@ -40,7 +40,7 @@ router = APIRouter()
 def home(request: Request, seen: InSight) -> HTMLResponse:
     """Who is on call, how the promises stand, what is open."""
     return render(
-        request, "overview.html", tab="overview", page=overview(seen, addresses(request)), say=say_of(seen)
+        request, "overview.html", tab="overview", page=overview(seen, addresses(request)), seen=seen
     )
 
 
@@ -49,7 +49,7 @@ def all_incidents(request: Request, seen: InSight) -> HTMLResponse:
     """Open incidents, then those of the last 90 days."""
     views = incidents(seen, addresses(request))
     return render(
-        request, "incidents.html", tab="incidents", say=say_of(seen), banners=banners(seen), incidents=views
+        request, "incidents.html", tab="incidents", seen=seen, banners=banners(seen), incidents=views
     )
 
 
@@ -64,15 +64,12 @@ def one_incident(
 def incident_page(
     request: Request, user: BaseUser, key: str, *, done: str = "", refused: str = "", status: int = 200
 ) -> HTMLResponse:
-    seen = sight(request, user)
-    record = next((record for record in seen.records if record.incident.key == key), None)
-    if record is None:
-        raise HTTPException(404, f"There is no incident {key} of the last 90 days")
+    seen, record = sight_of_incident(request, user, key)
     links = addresses(request)
     leader = record.incident.leader
     speaker = next((r for r in seen.records if r.incident.key == leader), None)
     return render(
-        request, "incident.html", tab="incidents", status=status, say=say_of(seen), banners=banners(seen),
+        request, "incident.html", tab="incidents", status=status, seen=seen, banners=banners(seen),
         one=incident(seen, record, links), speaker=incident(seen, speaker, links) if speaker else None,
         spoken_for=any(r.incident.key == leader for r in source(request).read().records),
         may_act=may_act(request, user, record.incident.dag_id), now=now(seen.setup.roster, seen.at),
@@ -81,9 +78,8 @@ def incident_page(
 
 
 @router.get("/rota", response_class=HTMLResponse)
-def rota(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTMLResponse:
+def rota(request: Request, seen: OfTeam, at: Annotated[str, Query(max_length=40)] = "") -> HTMLResponse:
     """The weeks that were and will be, and who is on call at any instant."""
-    seen = source(request).read()
     roster = seen.setup.roster
     asked, mistake = None, ""
     if at:
@@ -92,7 +88,7 @@ def rota(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTM
         except ValueError:
             mistake = f"“{at}” is no date (2026-03-02) and no time (2026-03-02T05:00)."
     return render(
-        request, "rota.html", tab="rota", say=say_of(seen), banners=banners(seen), now=now(roster, seen.at),
+        request, "rota.html", tab="rota", seen=seen, banners=banners(seen), now=now(roster, seen.at),
         weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
         calendar=calendar(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), ceiling=CEILING,
         loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),
@@ -100,24 +96,21 @@ def rota(request: Request, at: Annotated[str, Query(max_length=40)] = "") -> HTM
 
 
 @router.get("/runbooks/{dag_id}", response_class=HTMLResponse)
-def runbook(request: Request, seen: InSight, dag_id: str) -> HTMLResponse:
+def runbook(request: Request, user: Reader, dag_id: str) -> HTMLResponse:
     """One runbook, the state of its pipeline on top. A DAG that is no pipeline of ours is told so, kindly."""
+    seen = sight_of(request, user, dag_id)
     pipeline = seen.setup.pipelines.get(dag_id)
     if pipeline is None:
         # As a tab of a DAG it is a normal answer: every DAG has the tab.
         status = 200 if "embedded" in request.query_params else 404
         known = list(seen.setup.pipelines.values())
         return render(
-            request, "no_runbook.html", tab="", status=status, say=say_of(seen), dag_id=dag_id, known=known
+            request, "no_runbook.html", tab="", status=status, seen=seen, dag_id=dag_id, known=known
         )
     links = addresses(request)
     card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
     return render(
-        request, "runbook.html", tab="", say=say_of(seen), pipeline=pipeline, runbook=rendered(pipeline.runbook),
+        request, "runbook.html", tab="", seen=seen, pipeline=pipeline, runbook=rendered(pipeline.runbook),
         card=card, others=more, now=now(seen.setup.roster, seen.at), banners=banners(seen), links=links,
     )  # fmt: skip
-
-
-def say_of(seen: Seen) -> Say:
-    return Say(seen.at, seen.setup.roster.tz)

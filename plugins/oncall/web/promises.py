@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from oncall.core.attainment import Day, attainment, days
 from oncall.core.promise import Pipeline
@@ -22,6 +22,14 @@ def cards(seen: Seen, addresses: Addresses) -> tuple[PromiseCard, ...]:
     """One card for each pipeline with a promise, in the roster's order."""
     promised = [pipeline for pipeline in seen.setup.pipelines.values() if pipeline.promise]
     return tuple(_card(seen, pipeline, addresses) for pipeline in promised)
+
+
+def due_next(seen: Seen, addresses: Addresses) -> Iterator[tuple[PromiseView, PromiseView | None]]:
+    """The same without the days before: the report due today, where it can be told, and the next one."""
+    for pipeline in seen.setup.pipelines.values():
+        if pipeline.promise and (two := _two(seen, pipeline)):
+            today, *after = (promise(seen, one, addresses) for one in two)
+            yield today, after[0] if after else None
 
 
 def others(seen: Seen, addresses: Addresses) -> tuple[PromiseView, ...]:
@@ -120,7 +128,8 @@ def _table(seen: Seen, table: str, one: Judged, titles: Sequence[str]) -> TableV
 
 def _is_current(seen: Seen, one: Judged) -> bool:
     """Of the reports judged, the one due today (or next, once today's is there)."""
-    today, after = _two(seen, one.pipeline)[:1], _two(seen, one.pipeline)[1:]
+    two = _two(seen, one.pipeline)
+    today, after = two[:1], two[1:]
     focus = after if today and today[0].done and after else today
     return one in focus
 
@@ -143,9 +152,7 @@ def _card(seen: Seen, pipeline: Pipeline, addresses: Addresses) -> PromiseCard:
 
 def _two(seen: Seen, pipeline: Pipeline) -> list[Judged]:
     """The report due today and the one after; drills and older days are shown elsewhere."""
-    mine = [
-        one for one in seen.judged if one.pipeline.dag_id == pipeline.dag_id and one.due and not one.drill
-    ]
+    mine = [one for one in seen.judged_of.get(pipeline.dag_id, ()) if one.due and not one.drill]
     today = seen.at.astimezone(seen.setup.roster.tz).date()
     known = sorted((one for one in mine if _due_day(seen, one) >= today), key=lambda one: one.report_date)
     return known[:2] or sorted(mine, key=lambda one: one.report_date)[-1:]

@@ -7,6 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -15,6 +16,7 @@ from markupsafe import Markup
 
 from oncall.core.wording import Links as Addresses
 from oncall.web.say import Say, day, days, long, weekday
+from oncall.web.source import Seen
 from oncall.web.static import stamp
 
 PREFIX = "/oncall"
@@ -31,10 +33,11 @@ def airflow_root(request: Request) -> str:
 
 
 def render(
-    request: Request, template: str, *, status: int = 200, say: Say | None = None, **given: Any
+    request: Request, template: str, *, status: int = 200, seen: Seen | None = None, **given: Any
 ) -> HTMLResponse:
-    """A page; `say` writes its times."""
+    """A page of what was seen: in its team's zone, and with its team's name in every address that leads on."""
     root = airflow_root(request)
+    say = Say(seen.at, seen.setup.roster.tz) if seen else None
     text = (
         _templates()
         .get_template(template)
@@ -43,6 +46,9 @@ def render(
             airflow=f"{root}/",
             embedded="embedded" in request.query_params,
             say=say,
+            teams=seen.teams if seen else {},
+            team=seen.setup.roster.team if seen else "",
+            kept=kept(seen) if seen else "",
             time=lambda at, words=None: _time(say, at, words),
             css=_stamp("oncall.css"),
             js=_stamp("oncall.js"),
@@ -50,6 +56,12 @@ def render(
         )
     )
     return HTMLResponse(text, status_code=status)
+
+
+def kept(seen: Seen) -> str:
+    """What an address needs so that the next page is this team's too ("" for the one that is shown unasked)."""
+    team = seen.setup.roster.team
+    return f"?team={quote(team)}" if team != next(iter(seen.teams), team) else ""
 
 
 def _time(say: Say | None, at: dt.datetime | None, words: str | None = None) -> Markup:

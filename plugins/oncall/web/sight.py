@@ -14,24 +14,40 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.configuration import conf
 from airflow.models.dag import DagModel
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 
+from oncall.past import Record
 from oncall.web.auth import Reader
-from oncall.web.source import Seen, Source
+from oncall.web.source import Seen, source
+from oncall.web.team import OfTeam, of_team, team_of
 
 
-def source(request: Request) -> Source:
-    found: Source = request.app.state.source
-    return found
-
-
-def sight(request: Request, user: Reader) -> Seen:
+def sight(user: BaseUser, seen: Seen) -> Seen:
     """One look, without the pipelines whose DAGs this reader may not read."""
-    seen = source(request).read()
     return limited(seen, readable(user, seen.setup.pipelines))
 
 
-InSight = Annotated[Seen, Depends(sight)]
+def sight_of(request: Request, user: BaseUser, dag_id: str) -> Seen:
+    """The same of the team that answers for a pipeline, whichever the address names."""
+    whole = source(request).read()
+    return sight(user, of_team(whole, team_of(whole.setup, dag_id)))
+
+
+def sight_of_incident(request: Request, user: BaseUser, key: str) -> tuple[Seen, Record]:
+    """The same of an incident's team. Raises 404 where there is no such incident, or not for this reader."""
+    known = (record.incident for record in source(request).read().records)
+    seen = sight_of(request, user, next((one.dag_id for one in known if one.key == key), ""))
+    record = next((record for record in seen.records if record.incident.key == key), None)
+    if record is None:
+        raise HTTPException(404, f"There is no incident {key} of the last 90 days")
+    return seen, record
+
+
+def _asked_for(user: Reader, seen: OfTeam) -> Seen:
+    return sight(user, seen)
+
+
+InSight = Annotated[Seen, Depends(_asked_for)]
 
 
 def readable(user: BaseUser, dag_ids: Iterable[str]) -> frozenset[str]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
+
+from fastapi import Request
 
 from oncall.config import Setup
 from oncall.core.errors import Problem
@@ -30,7 +34,8 @@ class Seen:
     `problems` are those of the files on disk; `tick` is when the watcher last looked (None: it never did);
     `channels` are the channels that fail; `published` maps a report to its publications. `alert_url` and `thread_url`
     are where the far sides show an alert and a thread, with `{alias}`, `{channel}` and `{ts}` in them ("": not known).
-    `hidden` is how many pipelines were left out because the reader may not see them.
+    `hidden` is how many pipelines were left out because the reader may not see them. `teams`: the teams to choose from
+    and what each is called, the one shown unasked first; empty where there is one roster only.
     """
 
     at: dt.datetime
@@ -45,6 +50,15 @@ class Seen:
     alert_url: str = ""
     thread_url: str = ""
     hidden: int = 0
+    teams: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def judged_of(self) -> Mapping[str, Sequence[Judged]]:
+        """What was judged of each pipeline, by its DAG's id, in the order of judging."""
+        found: defaultdict[str, list[Judged]] = defaultdict(list)
+        for one in self.judged:
+            found[one.pipeline.dag_id].append(one)
+        return found
 
 
 class Source(Protocol):
@@ -67,3 +81,9 @@ class Source(Protocol):
     def pulse(self) -> Pulse:
         """Cheap, however often it is asked. Raises Unreadable."""
         ...
+
+
+def source(request: Request) -> Source:
+    """What stands behind this app."""
+    found: Source = request.app.state.source
+    return found

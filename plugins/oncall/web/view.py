@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from oncall.core.wording import Links as Addresses
 from oncall.web.banners import banners
-from oncall.web.incidents import incidents
+from oncall.web.incidents import open_incidents
 from oncall.web.models import (
     Banner,
     IncidentView,
@@ -72,7 +72,7 @@ def overview(seen: Seen, addresses: Addresses) -> Overview:
         now=now(roster, seen.at),
         promises=cards(seen, addresses),
         others=others(seen, addresses),
-        open_incidents=tuple(view for view in incidents(seen, addresses) if view.open),
+        open_incidents=open_incidents(seen, addresses),
         upstream=upstream(seen),
         weeks=weeks(roster, seen.at, 0, WEEKS_AHEAD),
         pipelines=pipelines(seen.setup, addresses),

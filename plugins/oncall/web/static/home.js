@@ -23,15 +23,11 @@
   const TONES = { kept: "success", late: "warning", at_risk: "warning", broken: "error" };
 
   const address = (path) => new URL(path, document.baseURI).href;
-  const ask = async (what) => {
-    const answer = await fetch(address(`oncall/api/${what}`), { signal: AbortSignal.timeout(PATIENCE_MS) });
+  const ask = async () => {
+    const answer = await fetch(address("oncall/api/home"), { signal: AbortSignal.timeout(PATIENCE_MS) });
     if (!answer.ok) throw new Error(`Airflow answers ${answer.status}`);
-    return answer.json();
-  };
-  const askAll = async () => {
-    const [now, promises, incidents, troubles] = await Promise.all(["now", "promises", "incidents", "troubles"].map(ask));
-    const cards = promises.filter((card) => card.today);
-    return { now, cards, troubles, open: incidents.filter((one) => one.open), ahead: new Date(now.current.at) - Date.now() };
+    const seen = await answer.json();
+    return { ...seen, ahead: new Date(seen.on_call.at) - Date.now() };
   };
 
   // The clock of the roster's zone stands in the text itself: 2026-11-23T05:00:00+07:00 is shown as Mon 23 Nov, 05:00.
@@ -60,11 +56,11 @@
     }, children);
   const Line = ({ children }) =>
     h("p", { role: "status", style: { ...toned("error"), borderRadius: 5, padding: "6px 16px", marginBottom: 8, overflowWrap: "anywhere" } }, children);
-  const Box = ({ title, children }) =>
-    h("section", { "aria-label": title, style: BOX }, h("h3", { style: { ...MUTED, fontSize: 12, fontWeight: 600, marginBottom: 6 } }, title), children);
+  const Box = ({ title, more, children }) =>
+    h("section", { "aria-label": title, style: BOX }, h("h3", { style: { ...MUTED, fontSize: 12, fontWeight: 600, marginBottom: 6 } }, title, more), children);
 
-  const People = ({ now: { current } }) =>
-    h(Box, { title: "On call now" },
+  const People = ({ on_call: current, team }) =>
+    h(Box, { title: "On call now", more: team ? `, ${team}` : "" },
       h("p", { style: { fontSize: 20, fontWeight: 600, lineHeight: 1.3 } }, current.primary?.name ?? "nobody"),
       h("p", null, "then ", h("strong", null, current.secondary?.name ?? "nobody"), ", then ", current.manager.name),
       h("p", { style: MUTED }, `until ${clock(current.until)}`));
@@ -82,13 +78,14 @@
       h(In, { to: `dags/${today.dag_id}/plugin/runbook` }, today.title),
       h("div", { style: MUTED }, words.join(" · ")));
   };
-  const Promises = ({ cards, at }) =>
+  const Promises = ({ promises, more_promises: more, at }) =>
     h(Box, { title: "Promises to investors" },
-      cards.length
-        ? h("ul", { style: LIST }, cards.map((card) => h(Promised, { key: card.today.report, card, at })))
-        : h("p", null, "How they stand cannot be told now."));
+      promises.length
+        ? h("ul", { style: LIST }, promises.map((card) => h(Promised, { key: card.today.report, card, at })))
+        : h("p", null, "How they stand cannot be told now."),
+      more ? h("p", { style: MUTED }, `and ${more} more, none of them worse`) : null);
 
-  const Incidents = ({ open }) =>
+  const Incidents = ({ open_incidents: open }) =>
     h(Box, { title: "Open incidents" },
       open.length
         ? h("ul", { style: LIST }, open.map((one) =>
@@ -106,7 +103,7 @@
       let gone = false;
       const look = () => {
         if (document.hidden) return;
-        askAll().then(
+        ask().then(
           (found) => gone || (setSeen(found), setFailed("")),
           (error) => gone || setFailed(error.message || "no answer"));
       };
@@ -119,12 +116,12 @@
         document.removeEventListener("visibilitychange", look);
       };
     }, []);
-    const since = seen ? `; this is how it stood ${clock(seen.now.current.at)}` : "";
+    const since = seen ? `; this is how it stood ${clock(seen.on_call.at)}` : "";
     return h(React.Fragment, null,
       failed ? h(Line, null, `Who is on call and how the promises stand cannot be read (${failed})${since}.`) : null,
       seen?.troubles.map((trouble) => h(Line, { key: trouble.title }, trouble.title)),
       seen ? h("div", { style: { display: "flex", flexWrap: "wrap", gap: 16 } },
-        h(People, seen), h(Promises, { cards: seen.cards, at: Date.now() + seen.ahead }), h(Incidents, seen)) : null,
+        h(People, seen), h(Promises, { ...seen, at: Date.now() + seen.ahead }), h(Incidents, seen)) : null,
       seen || failed ? null : h("p", { style: MUTED }, "Reading…"));
   };
 
