@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -19,22 +19,24 @@ from oncall.config import Setup
 from oncall.core.case import Case
 from oncall.core.decide import by_promise, decide
 from oncall.core.errors import Unreadable
-from oncall.core.facts import Dag, Facts, Publication, Task, Usual
+from oncall.core.facts import Facts, Publication, Usual
 from oncall.core.incident import Plan
 from oncall.core.ladder import acknowledge
 from oncall.core.plan import next_instant
 from oncall.core.promise import Pipeline, Promise, due_at, last_due, warn_at
 from oncall.core.verdict import Judged, judge
 from oncall.core.wording import Links, Scene
-from oncall.ports import Desk, Drill, Pager, Runs, Store, Which, World
+from oncall.ports import Desk, Drill, Pager, Ran, Remembered, Runs, Store, Which, World
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+NOTHING: Mapping[Which, Facts] = {}
 FAILURES_SINCE = dt.timedelta(hours=24)
 HISTORY_DAYS = 28
-NONE: Sequence[Which] = ()
 PUBLISHED = "published"  # the name under which the store keeps the publications last seen
+SINCE = "watching_since"  # … and since when somebody watches
+NOTES = (SINCE, PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,15 @@ class Look:
     judged: tuple[Judged, ...]
     cases: tuple[Case, ...]
     next_at: dt.datetime | None
-    unreadable: tuple[str, ...] = ()
 
 
 def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at: dt.datetime) -> Look:
     """Read, judge, decide, record. Raises Unreadable only when the store itself cannot be reached."""
-    since = _watching_since(store, at)
-    with store.deciding() as desk:
-        open_ones = [i for i in desk.incidents() if i.open]
-    failed, trouble = _read("oncall_db", lambda: runs.failed_since(at - FAILURES_SINCE), NONE)
-    drills = store.drills(at)
-    wanted = candidates(
-        setup, at, drills, [(i.dag_id, i.report_date) for i in open_ones if not i.drill], failed
-    )
-    wanted += _stale(setup, world, at, wanted)
-    judged = see(setup, world, runs, wanted, at, known=_published(store))
-    _remember_published(store, judged)
+    before = store.remembered(at, NOTES)
+    since = _watching_since(store, before, at)
+    wanted = candidates(setup, at, before.drills, before.open)
+    judged = see(setup, world, runs, wanted, at, known=_published(before), stale=True)
+    _remember_published(store, before, judged)
     with store.deciding() as desk:
         decided = _decide(setup, judged, desk, links, at, since)
         desk.record(decided.plan, at)
@@ -76,7 +71,7 @@ def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at:
         log.info("oncall.event", incident=event.key, what=event.what)
     instants = [i for one in judged for i in (one.warn, one.last_chance, one.due) if i and i > at]
     instants += decided.instants
-    return Look(tuple(judged), decided.cases, min(instants, default=None), trouble)
+    return Look(tuple(judged), decided.cases, min(instants, default=None))
 
 
 @dataclass(frozen=True)
@@ -92,9 +87,10 @@ def _decide(
     setup: Setup, judged: Sequence[Judged], desk: Desk, links: Links, at: dt.datetime, since: dt.datetime
 ) -> Decided:
     """Decide for each team by its own roster: a cause that two teams share is said to each."""
-    incidents = desk.incidents({(one.pipeline.dag_id, one.report_date) for one in judged})
-    earlier = by_promise(incidents)
-    said = _said(desk, [incident.key for incident in incidents])
+    told = desk.told({(one.pipeline.dag_id, one.report_date) for one in judged})
+    known = {incident.key: incident for incident, _ in told}
+    said = {incident.key: some for incident, some in told}
+    earlier = by_promise(list(known.values()))
     of_team: defaultdict[str, list[Judged]] = defaultdict(list)
     for one in judged:
         of_team[one.pipeline.team].append(one)
@@ -107,36 +103,32 @@ def _decide(
         plans.append(plan)
         cases += open_cases
         instants += [instant for case in open_cases if (instant := next_instant(case, scene))]
-    whole, known = Plan.of(plans), {incident.key: incident for incident in incidents}
+    whole = Plan.of(plans)
     news = tuple(incident for incident in whole.incidents if known.get(incident.key) != incident)
     return Decided(replace(whole, incidents=news), tuple(cases), tuple(instants))
 
 
 def candidates(
-    setup: Setup,
-    at: dt.datetime,
-    drills: Sequence[Drill],
-    open_ones: Sequence[Which],
-    failed: Sequence[Which],
+    setup: Setup, at: dt.datetime, drills: Sequence[Drill], open_ones: Sequence[Which]
 ) -> list[Wanted]:
-    """Every report and day worth judging now: last due, next due, whatever is open, failed or a drill."""
-    wanted: dict[Which, Wanted] = {}
-    latest = Once(last_due)
-    for pipeline in setup.pipelines.values():
-        if pipeline.promise:
-            last = latest(pipeline.promise, at, setup.roster_of(pipeline.dag_id).tz)
-            for date in (last, last + dt.timedelta(days=1)):
-                wanted[pipeline.dag_id, date] = Wanted(pipeline, date)
-    drilled = {(drill.dag_id, drill.report_date) for drill in drills}
-    for dag_id, date in (*open_ones, *failed):
-        if dag_id in setup.pipelines and (dag_id, date) not in drilled:
-            wanted.setdefault((dag_id, date), Wanted(setup.pipelines[dag_id], date))
-    order = {dag_id: number for number, dag_id in enumerate(setup.pipelines)}
-    known = sorted(wanted.values(), key=lambda w: (w.report_date, order[w.pipeline.dag_id]))
-    return known + [
+    """Every report and day worth judging whatever is found: last due, next due, whatever is open, and drills."""
+    wanted = [
         Wanted(setup.pipelines[drill.dag_id], drill.report_date, drill)
         for drill in drills
         if drill.dag_id in setup.pipelines
+    ]
+    latest = Once(last_due)
+    promised: list[Which] = []
+    for pipeline in setup.pipelines.values():
+        if pipeline.promise:
+            last = latest(pipeline.promise, at, setup.roster_of(pipeline.dag_id).tz)
+            promised += [(pipeline.dag_id, date) for date in (last, last + dt.timedelta(days=1))]
+    drilled = {(drill.dag_id, drill.report_date) for drill in drills}
+    others = [which for which in open_ones if which not in drilled]
+    return wanted + [
+        Wanted(setup.pipelines[each], date)
+        for each, date in dict.fromkeys((*promised, *others))
+        if each in setup.pipelines
     ]
 
 
@@ -147,27 +139,28 @@ def see(
     wanted: Sequence[Wanted],
     at: dt.datetime,
     known: Mapping[Which, Publication] | None = None,
+    *,
+    stale: bool = False,
 ) -> list[Judged]:
-    """Judge each wanted report on what can be read now; what cannot be read is said, never guessed.
+    """Judge each wanted report, whatever failed lately and (`stale`) what is stale, on what can be read now.
 
-    `known`: publications that were seen before. While the warehouse cannot be read they still count: a report that
-    was there at five is not broken because the warehouse goes away at ten.
+    What cannot be read is said, never guessed. `known`: publications that were seen before. While the warehouse
+    cannot be read they still count: a report that was there at five is not broken because the warehouse goes away at
+    ten.
     """
-    whiches = [(w.pipeline.dag_id, w.report_date) for w in wanted]
-    nothing: Mapping[Which, Facts] = {}
-    facts, blind = _read(
-        "warehouse", lambda: world.read([(w.pipeline, w.report_date) for w in wanted]), nothing
-    )
-    told, deaf = _read("oncall_db", lambda: _told(setup, runs, whiches, at), Told())
+    told, deaf = _read("oncall_db", lambda: _told(setup, runs, wanted, at), Told())
+    wanted = _with(setup, wanted, told.ran.tasks)
+    facts, blind = _read("warehouse", lambda: _facts(setup, world, wanted, at, stale=stale), NOTHING)
     due, warn = Once(due_at), Once(warn_at)
     judged = []
-    for each, which in zip(wanted, whiches, strict=True):
+    for each in _with(setup, wanted, facts):
+        which = each.pipeline.dag_id, each.report_date
         before = (known or {}).get(which)
         unseen = Facts(publication=before) if before else Facts(blind=bool(blind))
         seen = replace(
             facts.get(which, unseen),
-            tasks=told.tasks.get(which, ()),
-            dag=told.dags.get(which[0]),
+            tasks=told.ran.tasks.get(which, ()),
+            dag=told.ran.dags.get(which[0]),
             usual=told.usual.get(which[0], unseen.usual),
             unreadable=blind + deaf,
         )
@@ -179,6 +172,20 @@ def see(
         name = drill.name if drill else ""
         judged.append(judge(each.pipeline, which[1], seen, at, tz, *instants, drill=name))
     return judged
+
+
+def _with(setup: Setup, wanted: Sequence[Wanted], found: Iterable[Which]) -> list[Wanted]:
+    """The wanted ones and those that were found besides, by day and as the pipelines stand; drills last."""
+    asked = {(each.pipeline.dag_id, each.report_date) for each in wanted}
+    more = [
+        Wanted(setup.pipelines[dag_id], date)
+        for dag_id, date in found
+        if dag_id in setup.pipelines and (dag_id, date) not in asked
+    ]
+    order = {dag_id: number for number, dag_id in enumerate(setup.pipelines)}
+    return sorted(
+        (*wanted, *more), key=lambda w: (w.drill is not None, w.report_date, order[w.pipeline.dag_id])
+    )
 
 
 class Once(Generic[T]):
@@ -236,18 +243,18 @@ def acknowledged(
     return True
 
 
-def _watching_since(store: Store, at: dt.datetime) -> dt.datetime:
+def _watching_since(store: Store, before: Remembered, at: dt.datetime) -> dt.datetime:
     """Since when somebody watches: noted at the first look ever."""
-    noted = store.recall("watching_since")
+    noted = before.notes.get(SINCE)
     if noted is None:
-        store.remember("watching_since", at.isoformat())
+        store.remember(SINCE, at.isoformat())
         return at
     return dt.datetime.fromisoformat(noted)
 
 
-def _published(store: Store) -> dict[Which, Publication]:
+def _published(before: Remembered) -> dict[Which, Publication]:
     """The publications that were there when the warehouse was last read."""
-    noted = json.loads(store.recall(PUBLISHED) or "[]")
+    noted = json.loads(before.notes.get(PUBLISHED, "[]"))
     return {
         (dag_id, dt.date.fromisoformat(date)): Publication(
             dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last), run_id, rows
@@ -256,7 +263,7 @@ def _published(store: Store) -> dict[Which, Publication]:
     }
 
 
-def _remember_published(store: Store, judged: Sequence[Judged]) -> None:
+def _remember_published(store: Store, before: Remembered, judged: Sequence[Judged]) -> None:
     if any(one.facts.blind for one in judged):
         return
     seen = [
@@ -266,7 +273,7 @@ def _remember_published(store: Store, judged: Sequence[Judged]) -> None:
         if one.pipeline.promise and (made := one.facts.publication)
     ]  # fmt: skip
     noted = json.dumps(seen)
-    if noted != (store.recall(PUBLISHED) or "[]"):
+    if noted != before.notes.get(PUBLISHED, "[]"):
         store.remember(PUBLISHED, noted)
 
 
@@ -274,14 +281,28 @@ def _remember_published(store: Store, judged: Sequence[Judged]) -> None:
 class Told:
     """What the tasks said of themselves, for one look."""
 
-    tasks: Mapping[Which, tuple[Task, ...]] = field(default_factory=dict)
+    ran: Ran = field(default_factory=Ran)
     usual: Mapping[str, Usual] = field(default_factory=dict)
-    dags: Mapping[str, Dag] = field(default_factory=dict)
 
 
-def _told(setup: Setup, runs: Runs, whiches: Sequence[Which], at: dt.datetime) -> Told:
-    since = at.astimezone(setup.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
-    return Told(runs.tasks(whiches), runs.usual(since), runs.dags())
+def _told(setup: Setup, runs: Runs, wanted: Sequence[Wanted], at: dt.datetime) -> Told:
+    whiches = [(each.pipeline.dag_id, each.report_date) for each in wanted]
+    return Told(runs.read(whiches, at - FAILURES_SINCE), runs.usual(_history(setup, at)))
+
+
+def _facts(
+    setup: Setup, world: World, wanted: Sequence[Wanted], at: dt.datetime, *, stale: bool
+) -> Mapping[Which, Facts]:
+    asked = [(each.pipeline, each.report_date) for each in wanted]
+    if not stale:
+        return world.read(asked)
+    promised = [pipeline for pipeline in setup.pipelines.values() if pipeline.promise]
+    return world.read(asked, promised, _history(setup, at))
+
+
+def _history(setup: Setup, at: dt.datetime) -> dt.date:
+    """The first day that is still looked back to."""
+    return at.astimezone(setup.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
 
 
 def _read(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[str, ...]]:
@@ -293,14 +314,6 @@ def _read(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[st
     except Exception as error:  # a fault of our own must page like any other blindness, not silence the night
         log.exception("oncall.cannot_read", source=source)
         return otherwise, (f"{source}: {type(error).__name__}: {error}",)
-
-
-def _stale(setup: Setup, world: World, at: dt.datetime, wanted: Sequence[Wanted]) -> list[Wanted]:
-    since = at.astimezone(setup.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
-    known = {(w.pipeline.dag_id, w.report_date) for w in wanted}
-    promised = [p for p in setup.pipelines.values() if p.promise]
-    found, _ = _read("warehouse", lambda: world.stale(promised, since), NONE)  # `see` says the same trouble
-    return [Wanted(setup.pipelines[dag_id], date) for dag_id, date in found if (dag_id, date) not in known]
 
 
 def _said(desk: Desk, keys: Sequence[str]) -> dict[str, dict[tuple[str, str], str]]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from oncall.core.decide import Said
 from oncall.core.facts import Dag, Facts, Task, Usual
 from oncall.core.incident import Channel, Incident, Op, Plan
 from oncall.core.message import Message
@@ -103,12 +104,17 @@ class Chat(Protocol):
 class World(Protocol):
     """What the warehouse says: publications, upstream loads, failed checks."""
 
-    def read(self, wanted: Sequence[tuple[Pipeline, dt.date]]) -> Mapping[Which, Facts]:
-        """Facts of each wanted report (publication, loads, failed checks, changed_since). Raises Unreadable."""
-        ...
+    def read(
+        self,
+        wanted: Sequence[tuple[Pipeline, dt.date]],
+        published: Sequence[Pipeline] = (),
+        since: dt.date | None = None,
+    ) -> Mapping[Which, Facts]:
+        """Facts (publication, loads, failed checks, changed_since) of each wanted report, and of each stale one.
 
-    def stale(self, pipelines: Sequence[Pipeline], since: dt.date) -> Sequence[Which]:
-        """Published reports from `since` on whose upstream was loaded again after the publication."""
+        Stale: of these `published` pipelines, for a day from `since` on, with an upstream that was loaded again after
+        it was read. Raises Unreadable.
+        """
         ...
 
 
@@ -149,11 +155,25 @@ class Drill:
     started_by: str = ""
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """What a look begins with. `notes`: those of the asked names that are known; `open`: the reports and days of the
+    open incidents, without those of drills; `drills`: begun within the last day."""
+
+    notes: Mapping[str, str]
+    open: Sequence[Which]
+    drills: Sequence[Drill]
+
+
 class Desk(Protocol):
     """The store while one look decides: nobody else decides at the same time."""
 
     def incidents(self, of: Collection[Which] = ()) -> list[Incident]:
         """The open ones, those resolved within two days, and all that ever were of these reports and days."""
+        ...
+
+    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, Said]]:
+        """The same, each with what was said of it and not cancelled."""
         ...
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
@@ -175,6 +195,10 @@ class Snapshot:
 
 class Store(Protocol):
     """What must survive: incidents, the outbox, who said what. Raises Unreadable when it cannot be reached."""
+
+    def remembered(self, at: dt.datetime, names: Sequence[str]) -> Remembered:
+        """What was noted under these names, what is open and which drills there are: as it is just now."""
+        ...
 
     def deciding(self) -> AbstractContextManager[Desk]: ...
 
@@ -200,29 +224,27 @@ class Store(Protocol):
 
     def remember(self, name: str, value: str) -> None: ...
 
-    def drills(self, at: dt.datetime) -> Sequence[Drill]:
-        """Those begun within the last day."""
-        ...
-
     def snapshot(self) -> Snapshot: ...
 
     def restore(self, snapshot: Snapshot) -> None: ...
 
 
+@dataclass(frozen=True)
+class Ran:
+    """`tasks`: of the newest run for a report and day, in the order they started; `dags`: what Airflow said of each."""
+
+    tasks: Mapping[Which, tuple[Task, ...]] = field(default_factory=dict)
+    dags: Mapping[str, Dag] = field(default_factory=dict)
+
+
 class Runs(Protocol):
     """What the tasks said of themselves (their callbacks wrote it down)."""
 
-    def tasks(self, wanted: Sequence[Which]) -> Mapping[Which, tuple[Task, ...]]:
-        """The tasks of the newest run for each report and day, in the order they started."""
-        ...
-
-    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
-        """Reports and days whose newest run has a task failed for good."""
+    def read(self, wanted: Sequence[Which], failed_since: dt.datetime) -> Ran:
+        """What ran for these reports and days, and for every other one that has a task failed for good since then."""
         ...
 
     def usual(self, since: dt.date) -> Mapping[str, Usual]: ...
-
-    def dags(self) -> Mapping[str, Dag]: ...
 
 
 @dataclass(frozen=True)

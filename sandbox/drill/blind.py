@@ -17,7 +17,7 @@ from oncall.adapters.warehouse import Warehouse
 from oncall.config import Setup
 from oncall.core.wording import Links
 from oncall.paging import look
-from oncall.ports import Drill, Which
+from oncall.ports import Drill, Ran, Remembered, Which
 
 NOBODY_LISTENS = "postgresql://127.0.0.1:1/warehouse"
 
@@ -46,12 +46,12 @@ class _OfOneDrill(OncallDb):
         super().__init__(connect)
         self._drill = drill
 
-    def drills(self, at: dt.datetime) -> Sequence[Drill]:
-        return [self._drill]
+    def remembered(self, at: dt.datetime, names: Sequence[str]) -> Remembered:
+        return replace(super().remembered(at, names), drills=(self._drill,))
 
 
 class _RunsOfNobody(TaskLog):
     """Runs of which none has failed: another day's failure is not this drill's to tell."""
 
-    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
-        return []
+    def read(self, wanted: Sequence[Which], failed_since: dt.datetime) -> Ran:
+        return super().read(wanted, dt.datetime.max.replace(tzinfo=dt.UTC))

@@ -117,10 +117,11 @@ def test_a_load_after_the_report_was_read_makes_it_stale(sql: Any, warehouse: Wa
     loaded(sql, "sessions", DAY, 100, NIGHT)
     loaded(sql, "orders", DAY, 100, NIGHT + dt.timedelta(hours=5))
     assert growth(warehouse).changed_since == ()
-    assert list(warehouse.stale([GROWTH], DAY)) == []
+    assert warehouse.read([], [GROWTH], DAY) == {}
     loaded(sql, "sessions", DAY, 101, NIGHT + dt.timedelta(minutes=90))
     assert [load.table for load in growth(warehouse).changed_since] == ["master.sessions"]
-    assert list(warehouse.stale([GROWTH], DAY)) == [("growth_etl", DAY)]
+    assert warehouse.read([], [GROWTH], DAY) == {("growth_etl", DAY): growth(warehouse)}
+    assert warehouse.read([], [GROWTH], DAY + dt.timedelta(days=1)) == {}
 
 
 def test_only_the_newest_runs_failed_checks_hold_a_report(sql: Any, warehouse: Warehouse) -> None:

@@ -56,16 +56,17 @@ def test_the_newest_run_speaks_for_the_report(task_log: TaskLog) -> None:
     minute = dt.timedelta(minutes=1)
     task_log.write("growth_etl", "one", DAY, "transform", "running", TWO)
     task_log.write("growth_etl", "one", DAY, "transform", "failed", TWO + minute, error="boom")
-    assert list(task_log.failed_since(TWO)) == [("growth_etl", DAY)]
+    assert list(task_log.read([], TWO).tasks) == [("growth_etl", DAY)]
+    assert not task_log.read([], TWO + 2 * minute).tasks
     task_log.write("growth_etl", "two", DAY, "wait_for_upstream", "running", TWO + 5 * minute)
     task_log.write("growth_etl", "two", DAY, "wait_for_upstream", "success", TWO + 6 * minute)
     task_log.write("growth_etl", "two", DAY, "transform", "running", TWO + 7 * minute)
-    tasks = task_log.tasks([("growth_etl", DAY)])["growth_etl", DAY]
+    tasks = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
     assert [(t.task_id, t.state) for t in tasks] == [
         ("wait_for_upstream", "success"),
         ("transform", "running"),
     ]
-    assert list(task_log.failed_since(TWO)) == []
+    assert not task_log.read([], TWO).tasks
 
 
 def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
@@ -73,11 +74,11 @@ def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
     minute = dt.timedelta(minutes=1)
     task_log.write("growth_etl", "one", DAY, "transform", "running", TWO)
     task_log.write("growth_etl", "one", DAY, "transform", "running", TWO + minute)
-    (task,) = task_log.tasks([("growth_etl", DAY)])["growth_etl", DAY]
+    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
     assert task.started_at == TWO
     task_log.write("growth_etl", "one", DAY, "transform", "up_for_retry", TWO + 2 * minute, error="x")
     task_log.write("growth_etl", "one", DAY, "transform", "running", TWO + 3 * minute, try_number=2)
-    (task,) = task_log.tasks([("growth_etl", DAY)])["growth_etl", DAY]
+    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
     assert (task.started_at, task.ended_at, task.error) == (TWO + 3 * minute, None, "")
 
 
@@ -100,6 +101,6 @@ def test_an_import_error_is_forgotten_once_nobody_tells_of_it(task_log: TaskLog)
     now = dt.datetime.now(dt.UTC)
     task_log.see_dag("growth_etl", Dag(now, paused=False, running=0))
     task_log.note_import_error("growth_etl", "SyntaxError: invalid syntax", now)
-    assert task_log.dags()["growth_etl"].import_error == "SyntaxError: invalid syntax"
+    assert task_log.read([], now).dags["growth_etl"].import_error == "SyntaxError: invalid syntax"
     task_log.note_import_error("growth_etl", "SyntaxError: invalid syntax", now - dt.timedelta(minutes=11))
-    assert task_log.dags()["growth_etl"].import_error == ""
+    assert task_log.read([], now).dags["growth_etl"].import_error == ""

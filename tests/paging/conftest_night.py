@@ -21,7 +21,7 @@ from oncall.core.runbook import SECTIONS, Runbook
 from oncall.core.wording import Links
 from oncall.delivery import send_pages, send_posts
 from oncall.paging import Look, hear, look
-from oncall.ports import AlertState, PagerCapabilities, Posted, RequestState, Store, Which
+from oncall.ports import AlertState, PagerCapabilities, Posted, Ran, RequestState, Store, Which
 
 TZ = dt.timezone(dt.timedelta(hours=7))
 DAY = dt.date(2026, 11, 22)  # the report date: due on Monday 23 November at 05:00
@@ -86,15 +86,18 @@ class FakeWorld:
     down: str = ""
     stale_ones: list[Which] = field(default_factory=list)
 
-    def read(self, wanted: Sequence[tuple[Pipeline, dt.date]]) -> Mapping[Which, Facts]:
+    def read(
+        self,
+        wanted: Sequence[tuple[Pipeline, dt.date]],
+        published: Sequence[Pipeline] = (),
+        since: dt.date | None = None,
+    ) -> Mapping[Which, Facts]:
         if self.down:
             raise Unreadable(self.down)
         early = at("02:30")
         made = Facts(publication=Publication(early, early, "scheduled", 1))
-        return {(p.dag_id, day): self.facts.get((p.dag_id, day), made) for p, day in wanted}
-
-    def stale(self, pipelines: Sequence[Pipeline], since: dt.date) -> Sequence[Which]:
-        return self.stale_ones
+        asked = [*((p.dag_id, day) for p, day in wanted), *(self.stale_ones if published else ())]
+        return {which: self.facts.get(which, made) for which in asked}
 
     def missing(self, dag_id: str, *loads: Load) -> None:
         self.facts[dag_id, DAY] = Facts(loads=loads)
@@ -109,17 +112,12 @@ class FakeRuns:
     usually: dict[str, Usual] = field(default_factory=dict)
     seen: dict[str, Dag] = field(default_factory=dict)
 
-    def tasks(self, wanted: Sequence[Which]) -> Mapping[Which, tuple[Task, ...]]:
-        return {which: self.of.get(which, ()) for which in wanted}
-
-    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
-        return [which for which, tasks in self.of.items() if any(t.state == "failed" for t in tasks)]
+    def read(self, wanted: Sequence[Which], failed_since: dt.datetime) -> Ran:
+        failed = [which for which, tasks in self.of.items() if any(t.state == "failed" for t in tasks)]
+        return Ran({which: self.of.get(which, ()) for which in (*wanted, *failed)}, self.seen)
 
     def usual(self, since: dt.date) -> Mapping[str, Usual]:
         return self.usually
-
-    def dags(self) -> Mapping[str, Dag]:
-        return self.seen
 
 
 @dataclass

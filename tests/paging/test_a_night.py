@@ -157,12 +157,12 @@ def test_an_unreadable_warehouse_pages_once_for_all_reports(night: Night) -> Non
 
 
 def test_a_fault_of_our_own_pages_like_any_blindness(night: Night) -> None:
-    """What reads the tasks, or the loads, breaks in a way that nobody foresaw: at five somebody is woken for it."""
+    """What reads the tasks breaks in a way that nobody foresaw: at five somebody is woken for it."""
 
     def broken(*_: object) -> NoReturn:
         raise KeyError("a column that nobody expected")
 
-    night.world.stale = night.runs.tasks = night.runs.failed_since = broken  # type: ignore[method-assign]
+    night.runs.read = broken
     night.world.missing("growth_etl")
     night.look("05:00")
     (page,) = night.pager.paged

@@ -24,7 +24,7 @@ from oncall.core.promise import Pipeline
 from oncall.core.wording import Links
 from oncall.delivery import send_pages, send_posts
 from oncall.paging import look
-from oncall.ports import Posted, Store, Which
+from oncall.ports import Posted, Ran, Store, Which
 from sandbox.postgres import Server
 
 TEAMS, EACH = 50, 20
@@ -154,7 +154,12 @@ class Worlds:
     fates: Mapping[str, Fate]
     now: dt.datetime = FIRST
 
-    def read(self, wanted: Sequence[tuple[Pipeline, dt.date]]) -> Mapping[Which, Facts]:
+    def read(
+        self,
+        wanted: Sequence[tuple[Pipeline, dt.date]],
+        published: Sequence[Pipeline] = (),
+        since: dt.date | None = None,
+    ) -> Mapping[Which, Facts]:
         return {(pipeline.dag_id, date): self._facts(pipeline.dag_id, date) for pipeline, date in wanted}
 
     def _facts(self, dag: str, date: dt.date) -> Facts:
@@ -168,23 +173,21 @@ class Worlds:
             loads=() if fate.stuck else (Load(fate.waits_for or f"master.of_{dag}", None, None, None, None),)
         )
 
-    def stale(self, pipelines: Sequence[Pipeline], since: dt.date) -> Sequence[Which]:
-        return []
-
 
 class Runs(FakeRuns):
     """Some have a task that runs and runs; of the others nothing is known."""
 
     world: Worlds
 
-    def tasks(self, wanted: Sequence[Which]) -> Mapping[Which, tuple[Task, ...]]:
+    def read(self, wanted: Sequence[Which], failed_since: dt.datetime) -> Ran:
         fates = self.world.fates
-        return {
-            (dag, date): (Task("transform", "running", fates[dag].due - 60 * MINUTE),)
-            if date == DAY and fates[dag].stuck
-            else ()
-            for dag, date in wanted
-        }
+        return Ran(
+            {
+                (dag, date): (Task("transform", "running", fates[dag].due - 60 * MINUTE),)
+                for dag, date in wanted
+                if date == DAY and fates[dag].stuck
+            }
+        )
 
 
 @dataclass

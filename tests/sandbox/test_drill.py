@@ -147,7 +147,7 @@ def test_what_a_broken_off_drill_left_is_cleaned_up(oncall_dsn: str, warehouse_d
         desk.record(Plan((opened,)), now)
     setup, down = load(REPOSITORY / "include"), Stack(Path("/nowhere"), airflow_port=1)
     assert [incident.key for incident in clean_up(down, book, warehouse, setup)] == [KEY]
-    assert (book.still_open(), list(book.store.drills(now)), book.borrowed()) == ([], [], None)
+    assert (book.still_open(), list(book.store.remembered(now, ()).drills), book.borrowed()) == ([], [], None)
     assert _counts(warehouse_dsn) == before
     assert clean_up(down, book, warehouse, setup) == []
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from threading import RLock
 
 from oncall.adapters.oncall_db import urgency
+from oncall.core.decide import Said
 from oncall.core.incident import Channel, Event, Incident, Owed, Plan
-from oncall.ports import Delivery, Drill, Posted, Snapshot, Which
+from oncall.ports import Delivery, Drill, Posted, Remembered, Snapshot, Which
 
 
 @dataclass
@@ -40,6 +41,14 @@ class MemoryStore:
     begun: list[Drill] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
 
+    def remembered(self, at: dt.datetime, names: Sequence[str]) -> Remembered:
+        still_open = [i for i in self.incidents() if i.open and not i.drill]
+        return Remembered(
+            {name: self.notes[name] for name in names if name in self.notes},
+            [(i.dag_id, i.report_date) for i in still_open],
+            list(self.begun),
+        )
+
     @contextmanager
     def deciding(self) -> Iterator[MemoryStore]:
         with self._lock:
@@ -47,6 +56,21 @@ class MemoryStore:
 
     def incidents(self, of: Collection[Which] = ()) -> list[Incident]:
         return sorted(self.incidents_by_key.values(), key=lambda i: (i.opened_at, i.key))
+
+    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, Said]]:
+        incidents = self.incidents(of)
+        of_key = self.said([incident.key for incident in incidents])
+        return [
+            (
+                incident,
+                {
+                    (one.channel, one.step): one.alias if one.op == "page" else ""
+                    for one in of_key[incident.key]
+                    if one.state != "cancelled"
+                },
+            )
+            for incident in incidents
+        ]
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
         said: dict[str, list[Delivery]] = {key: [] for key in keys}
@@ -139,9 +163,6 @@ class MemoryStore:
 
     def remember(self, name: str, value: str) -> None:
         self.notes[name] = value
-
-    def drills(self, at: dt.datetime) -> Sequence[Drill]:
-        return list(self.begun)
 
     def snapshot(self) -> Snapshot:
         with self._lock:

@@ -11,17 +11,35 @@ from pathlib import Path
 from typing import Any
 
 from oncall.adapters.postgres import Connect, Cursor, Link
+from oncall.core.decide import Said
 from oncall.core.incident import Channel, Incident, Owed, Plan
 from oncall.core.message import Message, Recipient
-from oncall.ports import Delivery, Drill, Posted, Snapshot, Which
+from oncall.ports import Delivery, Drill, Posted, Remembered, Snapshot, Which
 
 SCHEMA = Path(__file__).with_name("oncall_db.sql")
 LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
 KEEP_RESOLVED = dt.timedelta(days=2)
+KEEP_DRILLS = dt.timedelta(days=1)
 
 _INCIDENT = [f.name for f in dataclasses.fields(Incident)]
 _SETS = ", ".join(f'"{name}" = excluded."{name}"' for name in _INCIDENT)
 _COLUMNS = ", ".join(f'"{name}"' for name in _INCIDENT)
+_KNOWN = f"""
+    select {_COLUMNS}{{more}} from oncall.incidents i
+    where resolved_at is null or resolved_at > now() - %(keep)s
+       or (dag_id, report_date) in (select * from unnest(%(dags)s::text[], %(dates)s::date[]))
+    order by opened_at, key
+"""
+_TOLD = """, array(select array[d.channel, d.step, case when d.op = 'page' then d.alias else '' end]
+               from oncall.deliveries d where d.key = i.key and d.state <> 'cancelled')"""
+_REMEMBERED = """
+    select (select jsonb_object_agg(name, value) from oncall.memory where name = any(%(names)s)),
+           (select jsonb_agg(jsonb_build_array(dag_id, report_date)) from oncall.incidents
+            where resolved_at is null and drill = ''),
+           (select jsonb_agg(jsonb_build_array(name, dag_id, report_date, warn_at, due_at, started_by)
+                             order by started_at)
+            from oncall.drills where started_at > %(since)s)
+"""
 _DELIVERY = """id, key, step, channel, op, alias, "user", message, state, attempts, request_id, owed_at, done_at,
     channel_id, ts, error"""
 
@@ -39,6 +57,16 @@ class OncallDb:
             if cursor.fetchone() == (None,):
                 cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
                 cursor.execute(SCHEMA.read_text())
+
+    def remembered(self, at: dt.datetime, names: Sequence[str]) -> Remembered:
+        with self._link.cursor() as cursor:
+            cursor.execute(_REMEMBERED, {"names": list(names), "since": at - KEEP_DRILLS})
+            ((notes, still_open, drills),) = cursor.fetchall()
+        return Remembered(
+            notes or {},
+            tuple((dag_id, dt.date.fromisoformat(date)) for dag_id, date in still_open or ()),
+            tuple(_drill(row) for row in drills or ()),
+        )
 
     @contextmanager
     def deciding(self) -> Iterator[PostgresDesk]:
@@ -116,16 +144,6 @@ class OncallDb:
                 (name, value),
             )
 
-    def drills(self, at: dt.datetime) -> Sequence[Drill]:
-        """Those begun within the last day."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "select name, dag_id, report_date, warn_at, due_at, started_by from oncall.drills"
-                " where started_at > %s order by started_at",
-                (at - dt.timedelta(days=1),),
-            )
-            return [Drill(*row) for row in cursor.fetchall()]
-
     def start_drill(self, drill: Drill) -> None:
         with self._link.cursor() as cursor:
             cursor.execute(
@@ -155,13 +173,18 @@ class PostgresDesk:
         self._cursor = cursor
 
     def incidents(self, of: Collection[Which] = ()) -> list[Incident]:
-        self._cursor.execute(
-            f"select {_COLUMNS} from oncall.incidents where resolved_at is null or resolved_at > now() - %s"
-            " or (dag_id, report_date) in (select * from unnest(%s::text[], %s::date[]))"
-            " order by opened_at, key",
-            (KEEP_RESOLVED, [dag_id for dag_id, _ in of], [date for _, date in of]),
-        )
-        return [_incident(row) for row in self._cursor.fetchall()]
+        return [_incident(row) for row in self._known(of)]
+
+    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, Said]]:
+        return [
+            (_incident(row), {(channel, step): alias for channel, step, alias in told})
+            for *row, told in self._known(of, _TOLD)
+        ]
+
+    def _known(self, of: Collection[Which], more: str = "") -> list[tuple[Any, ...]]:
+        dags, dates = [dag_id for dag_id, _ in of], [date for _, date in of]
+        self._cursor.execute(_KNOWN.format(more=more), {"keep": KEEP_RESOLVED, "dags": dags, "dates": dates})
+        return self._cursor.fetchall()
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
         self._cursor.execute(
@@ -173,23 +196,22 @@ class PostgresDesk:
         return said
 
     def record(self, plan: Plan, at: dt.datetime) -> None:
-        for incident in plan.incidents:
-            self._save(incident)
-        for key in plan.cancelled:
+        self._save(plan.incidents)
+        if plan.cancelled:
             self._cursor.execute(
-                "update oncall.deliveries set state = 'cancelled' where key = %s and op in ('page', 'note')"
+                "update oncall.deliveries set state = 'cancelled' where key = any(%s) and op in ('page', 'note')"
                 " and state = 'owed' and attempts = 0",
-                (key,),
+                (list(plan.cancelled),),
             )
-        for owed in plan.owed:
-            self._owe(owed, at)
+        self._owe(plan.owed, at)
         if plan.events:
             rows = [(event.key, event.at, event.what) for event in plan.events]
             self._cursor.executemany("insert into oncall.events (key, at, what) values (%s, %s, %s)", rows)
 
     def take_in(self, delivery: Delivery) -> None:
         """A delivery as another store has it; one that is done there is done here too."""
-        self._owe(Owed(*(getattr(delivery, f.name) for f in dataclasses.fields(Owed))), delivery.owed_at)
+        owed = Owed(*(getattr(delivery, f.name) for f in dataclasses.fields(Owed)))
+        self._owe([owed], delivery.owed_at)
         if delivery.state in ("done", "cancelled"):
             posted = delivery.posted or Posted("", "")
             self._cursor.execute(
@@ -199,23 +221,25 @@ class PostgresDesk:
                  delivery.key, delivery.step, delivery.channel),
             )  # fmt: skip
 
-    def _save(self, incident: Incident) -> None:
-        values = {name: _plain(getattr(incident, name)) for name in _INCIDENT}
-        self._cursor.execute(
-            f"insert into oncall.incidents ({_COLUMNS}) values ({', '.join(f'%({n})s' for n in _INCIDENT)})"
-            f" on conflict (key) do update set {_SETS}",
-            values,
-        )
+    def _save(self, incidents: Sequence[Incident]) -> None:
+        if incidents:
+            self._cursor.executemany(
+                f"insert into oncall.incidents ({_COLUMNS}) values ({', '.join(f'%({n})s' for n in _INCIDENT)})"
+                f" on conflict (key) do update set {_SETS}",
+                [{name: _plain(getattr(each, name)) for name in _INCIDENT} for each in incidents],
+            )
 
-    def _owe(self, owed: Owed, at: dt.datetime) -> None:
-        self._cursor.execute(
-            'insert into oncall.deliveries (key, step, channel, op, alias, "user", message, urgency, owed_at, next_at)'
-            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (key, step, channel) do nothing",
-            (
-                owed.key, owed.step, owed.channel, owed.op, owed.alias, owed.user,
-                json.dumps(dataclasses.asdict(owed.message)), urgency(owed), at, at,
-            ),
-        )  # fmt: skip
+    def _owe(self, owed: Sequence[Owed], at: dt.datetime) -> None:
+        if owed:
+            self._cursor.executemany(
+                'insert into oncall.deliveries (key, step, channel, op, alias, "user", message, urgency, owed_at,'
+                " next_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (key, step, channel) do nothing",
+                [
+                    (each.key, each.step, each.channel, each.op, each.alias, each.user,
+                     json.dumps(dataclasses.asdict(each.message)), urgency(each), at, at)
+                    for each in owed
+                ],
+            )  # fmt: skip
 
 
 def urgency(owed: Owed) -> int:
@@ -235,6 +259,12 @@ def message_from(stored: Mapping[str, Any]) -> Message:
     return Message(**fields)
 
 
+def _drill(row: Sequence[str]) -> Drill:
+    name, dag_id, date, warn_at, due_at, started_by = row
+    instants = dt.datetime.fromisoformat(warn_at), dt.datetime.fromisoformat(due_at)
+    return Drill(name, dag_id, dt.date.fromisoformat(date), *instants, started_by)
+
+
 def _delivery(row: tuple[Any, ...]) -> Delivery:
     *plain, channel_id, ts, error = row
     plain[7] = message_from(plain[7])
@@ -242,7 +272,7 @@ def _delivery(row: tuple[Any, ...]) -> Delivery:
     return Delivery(*plain)
 
 
-def _incident(row: tuple[Any, ...]) -> Incident:
+def _incident(row: Sequence[Any]) -> Incident:
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in zip(_INCIDENT, row, strict=True)

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from oncall.adapters.postgres import Connect, Link
 from oncall.core.facts import Dag, Task, TaskState, Usual
-from oncall.ports import Which
+from oncall.ports import Ran, Which
 
 STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
 ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
+
+# The tasks of the newest run of each report and day; a row without a day is what Airflow said of the DAG itself.
+_READ = """
+    with wanted as (
+        select * from unnest(%(dags)s::text[], %(dates)s::date[]) as pair (dag_id, report_date)
+        union
+        select t.dag_id, t.report_date from oncall.tasks t
+        where t.state = 'failed' and t.ended_at >= %(since)s and not starts_with(t.run_id, 'drill__')
+          and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
+                          and n.report_date = t.report_date and n.started_at > t.ended_at
+                          and n.task_id = t.task_id and n.state <> 'failed'))
+    select t.dag_id, t.report_date, t.task_id, t.state, t.started_at, t.ended_at, t.run_id, t.error, t.log_url,
+           null::boolean, null::boolean, null::int
+    from wanted w
+    join lateral (select n.run_id from oncall.tasks n
+                  where n.dag_id = w.dag_id and n.report_date = w.report_date
+                  order by n.started_at desc limit 1) newest on true
+    join oncall.tasks t on t.dag_id = w.dag_id and t.report_date = w.report_date and t.run_id = newest.run_id
+    union all
+    select dag_id, null, '', '', seen_at, null, '',
+           case when import_error_at > now() - %(still)s then import_error else '' end, '', paused, missing, running
+    from oncall.dags
+    order by 5, 6 nulls last
+"""
 
 
 class TaskLog:
@@ -62,41 +87,36 @@ class TaskLog:
                 },
             )
 
-    def tasks(self, wanted: Sequence[Which]) -> Mapping[Which, tuple[Task, ...]]:
-        found: dict[Which, list[Task]] = {which: [] for which in wanted}
-        if not wanted:
-            return {}
+    def read(self, wanted: Sequence[Which], failed_since: dt.datetime) -> Ran:
+        """An import error counts while the DAG processor keeps telling of it."""
+        values = {
+            "dags": [dag_id for dag_id, _ in wanted],
+            "dates": [date for _, date in wanted],
+            "since": failed_since,
+            "still": STILL_BROKEN,
+        }
+        tasks: defaultdict[Which, list[Task]] = defaultdict(list)
+        dags: dict[str, Dag] = {}
         with self._link.cursor() as cursor:
-            cursor.execute(
-                """
-                select t.dag_id, t.report_date, t.task_id, t.state, t.started_at, t.ended_at, t.run_id, t.error,
-                       t.log_url
-                from oncall.tasks t
-                where (t.dag_id, t.report_date) in (select * from unnest(%s::text[], %s::date[]))
-                  and t.run_id = (select n.run_id from oncall.tasks n
-                                  where n.dag_id = t.dag_id and n.report_date = t.report_date
-                                  order by n.started_at desc limit 1)
-                order by t.started_at, t.ended_at nulls last
-                """,
-                ([dag_id for dag_id, _ in wanted], [date for _, date in wanted]),
-            )
-            for dag_id, date, *rest in cursor.fetchall():
-                found[dag_id, date].append(Task(*rest))
-        return {which: tuple(tasks) for which, tasks in found.items()}
-
-    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                """
-                select distinct t.dag_id, t.report_date from oncall.tasks t
-                where t.state = 'failed' and t.ended_at >= %s and not starts_with(t.run_id, 'drill__')
-                  and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
-                                  and n.report_date = t.report_date and n.started_at > t.ended_at
-                                  and n.task_id = t.task_id and n.state <> 'failed')
-                """,
-                (since,),
-            )
-            return list(cursor.fetchall())
+            cursor.execute(_READ, values)
+            for (
+                dag_id,
+                date,
+                task_id,
+                state,
+                begun,
+                ended,
+                run_id,
+                error,
+                log_url,
+                *of_dag,
+            ) in cursor.fetchall():
+                if date is None:
+                    paused, missing, running = of_dag
+                    dags[dag_id] = Dag(begun, paused, missing, error, running)
+                else:
+                    tasks[dag_id, date].append(Task(task_id, state, begun, ended, run_id, error, log_url))
+        return Ran({which: tuple(some) for which, some in tasks.items()}, dags)
 
     def usual(self, since: dt.date) -> Mapping[str, Usual]:
         """Per DAG, of the report dates from `since` on: p90 of the seconds still to go, median of a task's own.
@@ -151,13 +171,3 @@ class TaskLog:
                 " import_error_at = excluded.import_error_at, seen_at = excluded.seen_at",
                 (dag_id, at, error[:300], at),
             )
-
-    def dags(self) -> Mapping[str, Dag]:
-        """An import error counts while the DAG processor keeps telling of it."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "select dag_id, seen_at, paused, missing,"
-                " case when import_error_at > now() - %s then import_error else '' end, running from oncall.dags",
-                (STILL_BROKEN,),
-            )
-            return {dag_id: Dag(*rest) for dag_id, *rest in cursor.fetchall()}

@@ -3,47 +3,82 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from oncall.adapters.postgres import Connect, Cursor, Link
+from oncall.adapters.postgres import Connect, Link
 from oncall.core.facts import Facts, FailedCheck, Load, Publication
 from oncall.core.promise import Pipeline
 from oncall.ports import Which
 
 # `master.loads` may name a table with or without its schema; DESIGN names it with.
-_LATEST_LOADS = """
-    select 'master.' || regexp_replace(table_name, '^master\\.', '') as name, business_day,
-           max(loaded_at) as loaded_at,
-           (array_agg(row_count order by loaded_at desc))[1] as row_count
-    from master.loads where business_day between %(first)s and %(last)s
-    group by 1, 2
+_LATEST = """
+    latest as (
+        select 'master.' || regexp_replace(table_name, '^master\\.', '') as name, business_day,
+               max(loaded_at) as loaded_at,
+               (array_agg(row_count order by loaded_at desc))[1] as row_count
+        from master.loads where business_day between %(first)s and %(last)s
+        group by 1, 2)
 """
-_LOADS = f"""
-    with latest as ({_LATEST_LOADS}),
-    wanted as (select * from unnest(%(tables)s::text[], %(days)s::date[]) as w (name, business_day))
-    select w.name, w.business_day, l.loaded_at, l.row_count, usual.rows, w.business_day + usual.arrival
-    from wanted w
-    left join latest l using (name, business_day)
-    left join lateral (
-        select percentile_cont(0.5) within group (order by seven.row_count) as rows,
-               percentile_cont(0.5) within group (order by seven.loaded_at - (seven.business_day::timestamp
-                   at time zone 'UTC')) as arrival
-        from (select * from latest e where e.name = w.name and e.business_day < w.business_day
-              order by e.business_day desc limit 7) seven) usual on true
+# Of the tables and days of `needed`: the latest load, and what the last seven before it are like.
+_LOADS = """
+    earlier as (
+        select n.name, n.business_day, e.row_count,
+               e.loaded_at - (e.business_day::timestamp at time zone 'UTC') as took,
+               row_number() over (partition by n.name, n.business_day order by e.business_day desc) as back
+        from needed n join latest e on e.name = n.name and e.business_day < n.business_day),
+    usual as (
+        select name, business_day, percentile_cont(0.5) within group (order by row_count) as median,
+               percentile_cont(0.5) within group (order by took) as took
+        from earlier where back <= 7 group by name, business_day),
+    loads as (
+        select n.name, n.business_day, l.loaded_at, (n.business_day + u.took) at time zone 'UTC' as expected_at,
+               l.row_count, u.median
+        from needed n left join latest l using (name, business_day) left join usual u using (name, business_day))
 """
-_STALE = f"""
-    with latest as ({_LATEST_LOADS})
-    select p.report, p.report_date from investor.publications p
-    join unnest(%(reports)s::text[], %(tables)s::text[]) as upstream (report, name) using (report)
-    join latest l on l.name = upstream.name and l.business_day = p.report_date
-    where p.report_date >= %(first)s and l.loaded_at > coalesce(p.read_at, p.published_at)
-    group by 1, 2 order by 2, 1
+_WAITED_FOR = f"""
+    with {_LATEST},
+    needed as (select distinct * from unnest(%(tables)s::text[], %(days)s::date[]) as pair (name, business_day)),
+    {_LOADS}
+    select name, business_day, loaded_at, row_count, median, expected_at from loads
 """
-_WANTED = "(select * from unnest(%(reports)s::text[], %(days)s::date[]))"
+# One statement for all that a look asks: rows of three kinds, in columns that they share.
+_READ = f"""
+    with {_LATEST},
+    upstream as (select * from unnest(%(upstream_of)s::text[], %(tables)s::text[]) as pair (report, name)),
+    reloaded as (
+        select p.report, p.report_date as business_day
+        from investor.publications p join upstream u using (report)
+        join latest l on l.name = u.name and l.business_day = p.report_date
+        where p.report = any(%(published)s) and p.report_date >= %(since)s
+          and l.loaded_at > coalesce(p.read_at, p.published_at)),
+    wanted as (
+        select * from unnest(%(reports)s::text[], %(days)s::date[]) as pair (report, business_day)
+        union select * from reloaded),
+    needed as (select distinct u.name, w.business_day from wanted w join upstream u using (report)),
+    {_LOADS}
+    select 'load', name, business_day, loaded_at, expected_at, null::timestamptz, row_count, median,
+           null::text, null::text, null::text
+    from loads
+    union all
+    select 'publication', p.report, p.report_date, coalesce(p.first_published_at, p.published_at), p.published_at,
+           coalesce(p.read_at, p.published_at), p.rows, null, p.run_id, null, null
+    from wanted w join investor.publications p on p.report = w.report and p.report_date = w.business_day
+    union all
+    -- The failed checks of the newest run that checked, unless it published after all.
+    (select 'check', c.report, c.report_date, c.checked_at, null, null, null, null, c.name, c.expected, c.found
+    from wanted w join investor.checks c on c.report = w.report and c.report_date = w.business_day
+    left join investor.publications p on p.report = c.report and p.report_date = c.report_date
+    where not c.passed and (p.published_at is null or c.checked_at > p.published_at)
+      and c.run_id = (select n.run_id from investor.checks n where n.report = c.report
+                      and n.report_date = c.report_date order by n.checked_at desc limit 1)
+    order by c.checked_at, c.name)
+"""
 LOOK_BACK = dt.timedelta(days=40)  # far enough for 7 earlier loads of a table that skips some days
 
-Pair = tuple[str, dt.date]  # an upstream table and a business day
+Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
 
 
 class Warehouse:
@@ -52,25 +87,23 @@ class Warehouse:
     def __init__(self, connect: Connect) -> None:
         self._link = Link(connect, "warehouse")
 
-    def read(self, wanted: Sequence[tuple[Pipeline, dt.date]]) -> Mapping[Which, Facts]:
-        if not wanted:
+    def read(
+        self,
+        wanted: Sequence[tuple[Pipeline, dt.date]],
+        published: Sequence[Pipeline] = (),
+        since: dt.date | None = None,
+    ) -> Mapping[Which, Facts]:
+        if not wanted and not published:
             return {}
+        pipelines = {pipeline.report: pipeline for pipeline in (*published, *(each for each, _ in wanted))}
+        pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         with self._link.cursor() as cursor:
-            published = _publications(cursor, wanted)
-            checks = _failed_checks(cursor, wanted)
-            loads = _loads(cursor, sorted({(table, day) for p, day in wanted for table in _tables(p)}))
-        facts = {}
-        for pipeline, date in wanted:
-            made, read_at = published.get((pipeline.report, date), (None, None))
-            mine = tuple(loads[table, date] for table in _tables(pipeline))
-            newer = (load for load in mine if read_at and load.loaded_at and load.loaded_at > read_at)
-            facts[pipeline.dag_id, date] = Facts(
-                publication=made,
-                loads=mine,
-                failed_checks=tuple(checks.get((pipeline.report, date), ())),
-                changed_since=tuple(newer),
-            )
-        return facts
+            cursor.execute(_READ, _asked(pipelines, list(pairs), [each.report for each in published], since))
+            found = _Found.of(cursor.fetchall())
+        reports = pairs | dict.fromkeys(found.publications)
+        return {
+            (pipelines[report].dag_id, date): found.facts(pipelines[report], date) for report, date in reports
+        }
 
     def loads(self, tables: Sequence[str], day: dt.date) -> list[Load]:
         """The latest load of each table for one business day."""
@@ -79,23 +112,43 @@ class Warehouse:
 
     def loads_of(self, pairs: Sequence[Pair]) -> dict[Pair, Load]:
         """The same for any tables and days, in one query."""
+        if not pairs:
+            return {}
+        days = [day for _, day in pairs]
+        values = {"tables": [table for table, _ in pairs], "days": days}
         with self._link.cursor() as cursor:
-            return _loads(cursor, pairs)
+            cursor.execute(_WAITED_FOR, {**values, "first": min(days) - LOOK_BACK, "last": max(days)})
+            return {(name, day): Load(name, *rest) for name, day, *rest in cursor.fetchall()}
 
-    def stale(self, pipelines: Sequence[Pipeline], since: dt.date) -> Sequence[Which]:
-        pairs = [(p.report, table) for p in pipelines for table in _tables(p)]
-        dag_of = {p.report: p.dag_id for p in pipelines}
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                _STALE,
-                {
-                    "first": since,
-                    "last": dt.date.max,
-                    "reports": [report for report, _ in pairs],
-                    "tables": [table for _, table in pairs],
-                },
-            )
-            return [(dag_of[report], date) for report, date in cursor.fetchall()]
+
+@dataclass(frozen=True)
+class _Found:
+    """What one reading found: loads by table and day, the rest by report and day."""
+
+    loads: Mapping[Pair, Load]
+    publications: Mapping[Pair, tuple[Publication, dt.datetime]]
+    checks: Mapping[Pair, Sequence[FailedCheck]]
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Any, ...]]) -> _Found:
+        loads: dict[Pair, Load] = {}
+        publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
+        checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
+        for kind, name, day, first, second, third, count, median, *words in rows:
+            if kind == "load":
+                loads[name, day] = Load(name, first, count, median, second)
+            elif kind == "publication":
+                publications[name, day] = Publication(first, second, words[0], count), third
+            else:
+                checks[name, day].append(FailedCheck(*words))
+        return cls(loads, publications, checks)
+
+    def facts(self, pipeline: Pipeline, date: dt.date) -> Facts:
+        made, read_at = self.publications.get((pipeline.report, date), (None, None))
+        mine = tuple(self.loads[table, date] for table in _tables(pipeline))
+        newer = (load for load in mine if read_at and load.loaded_at and load.loaded_at > read_at)
+        checks = tuple(self.checks.get((pipeline.report, date), ()))
+        return Facts(made, mine, checks, changed_since=tuple(newer))
 
 
 def _tables(pipeline: Pipeline) -> list[str]:
@@ -103,58 +156,19 @@ def _tables(pipeline: Pipeline) -> list[str]:
     return [name for name in pipeline.upstream if name.startswith("master.")]
 
 
-def _keys(wanted: Iterable[tuple[Pipeline, dt.date]]) -> dict[str, Any]:
-    """The parameters of _WANTED."""
-    pairs = sorted({(pipeline.report, date) for pipeline, date in wanted})
-    return {"reports": [report for report, _ in pairs], "days": [day for _, day in pairs]}
-
-
-def _publications(
-    cursor: Cursor, wanted: Sequence[tuple[Pipeline, dt.date]]
-) -> dict[tuple[str, dt.date], tuple[Publication, dt.datetime]]:
-    cursor.execute(
-        "select report, report_date, coalesce(first_published_at, published_at), published_at, run_id, rows,"
-        " coalesce(read_at, published_at) from investor.publications"
-        f" where (report, report_date) in {_WANTED}",
-        _keys(wanted),
-    )
+def _asked(
+    pipelines: Mapping[str, Pipeline], wanted: Sequence[Pair], published: Sequence[str], since: dt.date | None
+) -> dict[str, Any]:
+    """The parameters of _READ; `pipelines` by report."""
+    upstream = [(report, table) for report, pipeline in pipelines.items() for table in _tables(pipeline)]
+    days = [day for _, day in wanted]
     return {
-        (report, date): (Publication(first, at, run_id, rows), read_at)
-        for report, date, first, at, run_id, rows, read_at in cursor.fetchall()
-    }
-
-
-def _failed_checks(
-    cursor: Cursor, wanted: Sequence[tuple[Pipeline, dt.date]]
-) -> dict[tuple[str, dt.date], list[FailedCheck]]:
-    """The failed checks of the newest run that checked, unless it published after all."""
-    cursor.execute(
-        f"""
-        select c.report, c.report_date, c.name, c.expected, c.found from investor.checks c
-        left join investor.publications p on p.report = c.report and p.report_date = c.report_date
-        where (c.report, c.report_date) in {_WANTED} and not c.passed
-          and (p.published_at is null or c.checked_at > p.published_at)
-          and c.run_id = (select n.run_id from investor.checks n where n.report = c.report
-                          and n.report_date = c.report_date order by n.checked_at desc limit 1)
-        order by c.checked_at, c.name
-        """,
-        _keys(wanted),
-    )
-    found: dict[tuple[str, dt.date], list[FailedCheck]] = {}
-    for report, date, *check in cursor.fetchall():
-        found.setdefault((report, date), []).append(FailedCheck(*check))
-    return found
-
-
-def _loads(cursor: Cursor, pairs: Sequence[Pair]) -> dict[Pair, Load]:
-    if not pairs:
-        return {}
-    days = [day for _, day in pairs]
-    names: dict[str, Any] = {"tables": [table for table, _ in pairs], "days": days}
-    cursor.execute(_LOADS, {**names, "first": min(days) - LOOK_BACK, "last": max(days)})
-    return {
-        (name, day): Load(
-            name, loaded_at, rows, median, expected.replace(tzinfo=dt.UTC) if expected else None
-        )
-        for name, day, loaded_at, rows, median, expected in cursor.fetchall()
+        "upstream_of": [report for report, _ in upstream],
+        "tables": [table for _, table in upstream],
+        "reports": [report for report, _ in wanted],
+        "days": days,
+        "published": published,
+        "since": since or dt.date.max,
+        "first": min([*days, *([since] if since else [])]) - LOOK_BACK,
+        "last": dt.date.max if published else max(days),
     }

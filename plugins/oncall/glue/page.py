@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from oncall.core.errors import Unreadable
-from oncall.core.facts import Dag, Task, Usual
+from oncall.core.facts import Usual
 from oncall.glue.pulse import SharedPulse
-from oncall.glue.wiring import Outside, Wiring, now_utc, send_once
-from oncall.paging import FAILURES_SINCE, candidates, see
+from oncall.glue.wiring import TICK, Outside, Wiring, now_utc, send_once
+from oncall.paging import candidates, see
 from oncall.paging_by_hand import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
 from oncall.past import Feeds, Published, Pulse, Record
-from oncall.ports import Drill, Runs, Which
+from oncall.ports import Ran, Remembered, Runs, Which
 from oncall.web.source import Seen, Trouble
 
 T = TypeVar("T")
@@ -26,7 +26,8 @@ SHARED_IN_TROUBLE_S = 10.0  # a database that does not answer takes seconds to s
 WIRING_S = 60.0  # how long Airflow's connections are taken to be what they were
 HISTORY = dt.timedelta(days=91)
 MOST_INCIDENTS = 200
-CHANNELS = ("pager", "chat")
+CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
+NOTES = (TICK, *CHANNELS.values())
 PATIENCE_S = 5.0  # how long a person waits for both channels; the watcher sends what is not sent by then
 
 
@@ -91,19 +92,17 @@ def read(wiring: Wiring, at: dt.datetime) -> Seen:
     """Read everything once. A database that cannot be read is asked once, and named in `unreadable`."""
     outside = wiring.outside()
     store = _Asked()
-    noted: Mapping[str, str] = store.ask(lambda: _noted(outside), {})
-    drills: Sequence[Drill] = store.ask(lambda: outside.store.drills(at), ())
+    before = store.ask(lambda: outside.store.remembered(at, NOTES), Remembered({}, (), ()))
     records: Sequence[Record] = store.ask(lambda: wiring.history().records(at - HISTORY, MOST_INCIDENTS), ())
-    failed: Sequence[Which] = store.ask(lambda: outside.runs.failed_since(at - FAILURES_SINCE), ())
     incidents = [record.incident for record in records]
     missing = [(one.dag_id, one.report_date) for one in incidents if one.open and not one.drill]
-    wanted = candidates(outside.setup, at, drills, missing, failed)
+    wanted = candidates(outside.setup, at, before.drills, missing)
     runs: Runs = _Mute(store.reason) if store.reason else outside.runs
     judged = see(outside.setup, outside.world, runs, wanted, at)
     blind = next((one.facts.unreadable[0] for one in judged if one.facts.blind), "")
     warehouse = _Asked(blind)
     published: Mapping[str, Published] = warehouse.ask(lambda: _published(wiring, outside, at), {})
-    tick = noted.get("tick")
+    tick = before.notes.get(TICK)
     return Seen(
         at=at,
         setup=outside.setup,
@@ -112,7 +111,9 @@ def read(wiring: Wiring, at: dt.datetime) -> Seen:
         records=tuple(records),
         published=published,
         tick=dt.datetime.fromisoformat(tick) if tick else None,
-        channels=tuple(_trouble(name, noted[name]) for name in CHANNELS if noted.get(name)),
+        channels=tuple(
+            _trouble(name, said) for name, note in CHANNELS.items() if (said := before.notes.get(note))
+        ),
         unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
         alert_url=outside.pager.alert_url,
         thread_url=outside.chat.thread_url,
@@ -144,23 +145,11 @@ class _Mute:
     def _refuse(self) -> NoReturn:
         raise Unreadable(self._reason)
 
-    def tasks(self, wanted: Sequence[Which]) -> Mapping[Which, tuple[Task, ...]]:
-        self._refuse()
-
-    def failed_since(self, since: dt.datetime) -> Sequence[Which]:
+    def read(self, wanted: Sequence[Which], failed_since: dt.datetime) -> Ran:
         self._refuse()
 
     def usual(self, since: dt.date) -> Mapping[str, Usual]:
         self._refuse()
-
-    def dags(self) -> Mapping[str, Dag]:
-        self._refuse()
-
-
-def _noted(outside: Outside) -> Mapping[str, str]:
-    """The watcher's last tick, and what it noted of each channel ("" when that works)."""
-    names = {"tick": "tick", **{name: f"channel:{name}" for name in CHANNELS}}
-    return {name: outside.store.recall(note) or "" for name, note in names.items()}
 
 
 def _published(wiring: Wiring, outside: Outside, at: dt.datetime) -> Mapping[str, Published]:
