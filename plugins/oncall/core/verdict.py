@@ -36,7 +36,10 @@ class Why:
 
 @dataclass(frozen=True)
 class Judged:
-    """A promise judged. `due` and `warn` are instants (None: no promise); `late_by` only when late or broken."""
+    """A promise judged. `due` and `warn` are instants (None: no promise); `late_by` only when late or broken.
+
+    `last_chance`: when a run has to be done with a step to be in time; None once the report is published.
+    """
 
     pipeline: Pipeline
     report_date: dt.date
@@ -70,15 +73,14 @@ def judge(
     if pipeline.promise is not None:
         due = due or due_at(pipeline.promise, report_date, tz)
         warn = warn or warn_at(pipeline.promise, report_date, tz)
-    last_chance = _last_chance(facts, due)
     made = facts.publication
     if made is not None:
         late = due is not None and made.first_at > due
         by = made.first_at - due if late and due else None
         verdict: Verdict = "late" if late else "kept"
         again = cause_of(facts, tz, pipeline) if _failed_since(facts, made.at) else None
-        return Judged(pipeline, report_date, verdict, again, due, warn, facts, by, last_chance, drill)
-    why = cause_of(facts, tz, pipeline)
+        return Judged(pipeline, report_date, verdict, again, due, warn, facts, by, drill=drill)
+    why, last_chance = cause_of(facts, tz, pipeline), _last_chance(facts, due)
     if due is not None and at >= due:
         verdict, by = "broken", at - due
     else:
