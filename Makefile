@@ -15,11 +15,12 @@ export PYTHONPATH := plugins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs drill who rota test lint format bench chaos screenshots lock clean
+.PHONY: help install up down status logs drill who rota test lint format bench chaos compose-check \
+	screenshots lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' \
-		| while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+		| while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 install: $(READY) ## create .venv with the locked packages (the other commands do this by themselves)
 
@@ -64,6 +65,9 @@ bench: $(READY) ## measure what the README claims
 
 chaos: $(READY) ## kill real processes and see that the page still comes, once
 	@CHAOS=$${CHAOS:-all} $(BIN)/pytest tests/chaos -m stack -v
+
+compose-check: $(READY) ## boot docker-compose.yaml, kill one of each, see that nothing is lost (needs docker)
+	@$(BIN)/python -m sandbox.compose
 
 screenshots: $(READY) ## photograph the On-call page of the running stack
 	@$(BIN)/python -m sandbox.screenshots

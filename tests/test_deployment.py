@@ -59,13 +59,28 @@ def test_a_service_that_runs_is_watched_and_comes_back(name: str) -> None:
         assert int(check["timeout"].rstrip("s")) >= 20, "a whole Airflow start on busy cores"
 
 
-def test_the_demo_is_asked_for() -> None:
+def test_the_sandbox_is_asked_for() -> None:
     """Made-up data and the inbox run in no production."""
-    demo = {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]}
-    assert demo == {"inbox", "past", "master-data"}
-    for name in set(SERVICES) - demo:
+    sandbox = {name for name, service in SERVICES.items() if service.get("profiles") == ["sandbox"]}
+    assert sandbox == {"inbox", "past", "master-data"}
+    for name in set(SERVICES) - sandbox:
         for dependency, wish in SERVICES[name].get("depends_on", {}).items():
-            assert dependency not in demo or wish["required"] is False
+            assert dependency not in sandbox or wish["required"] is False
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_only_what_must_be_writable_is_writable(name: str) -> None:
+    """No container can change its image; what is kept is in a volume, and Airflow's is for logs."""
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert "no-new-privileges:true" in service["security_opt"]
+    mounted = [each.split(":") for each in service.get("volumes", [])]
+    volumes = {source: target for source, target, *options in mounted if options != ["ro"]}
+    if name in AIRFLOW_SERVICES:
+        assert volumes == {"logs": "/opt/airflow/logs"}
+        assert service["cap_drop"] == ["ALL"]
+    else:
+        assert set(volumes) <= set(COMPOSE["volumes"]) - {"logs"}
 
 
 def test_any_number_of_schedulers_triggerers_and_workers_can_run() -> None:
