@@ -122,3 +122,13 @@ def test_both_locks_agree() -> None:
         return set(re.findall(r"^[\w.-]+==\S+", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
 
     assert versions("requirements.lock") <= versions("requirements-dev.lock")
+
+
+def test_the_workflow_runs_what_ci_runs() -> None:
+    """On Linux and macOS, the one script that a laptop can run too; it has no rights but to read."""
+    workflow = YAML(typ="safe").load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["run"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    systems = {each["os"].split("-")[0] for each in job["strategy"]["matrix"]["include"]}
+    assert systems == {"ubuntu", "macos"}
+    assert workflow["permissions"] == {"contents": "read"}
