@@ -26,10 +26,8 @@ _READ = """
     select t.dag_id, t.report_date, t.task_id, t.state, t.started_at, t.ended_at, t.run_id, t.error, t.log_url,
            null::boolean, null::boolean, null::int
     from wanted w
-    join lateral (select n.run_id from oncall.tasks n
-                  where n.dag_id = w.dag_id and n.report_date = w.report_date
-                  order by n.started_at desc limit 1) newest on true
-    join oncall.tasks t on t.dag_id = w.dag_id and t.report_date = w.report_date and t.run_id = newest.run_id
+    join lateral (select *, first_value(run_id) over (order by started_at desc) as newest from oncall.tasks t
+                  where t.dag_id = w.dag_id and t.report_date = w.report_date) t on t.run_id = t.newest
     union all
     select dag_id, null, '', '', seen_at, null, '',
            case when import_error_at > now() - %(still)s then import_error else '' end, '', paused, missing, running

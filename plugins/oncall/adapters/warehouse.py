@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,13 +47,19 @@ _WAITED_FOR = f"""
 # One statement for all that a look asks: rows of three kinds, in columns that they share.
 _READ = f"""
     with {_LATEST},
-    upstream as (select * from unnest(%(upstream_of)s::text[], %(tables)s::text[]) as pair (report, name)),
+    upstream as (
+        select * from unnest(%(upstream_of)s::text[], %(tables)s::text[], %(published)s::boolean[])
+            as of_report (report, name, published)),
+    first_read as (
+        select report_date as business_day, min(coalesce(read_at, published_at)) as at
+        from investor.publications where report_date >= %(since)s group by report_date),
+    newer as (  -- few: what is there before anybody reads it can make nothing stale
+        select l.* from latest l join first_read f using (business_day) where l.loaded_at > f.at),
     reloaded as (
         select p.report, p.report_date as business_day
-        from investor.publications p join upstream u using (report)
-        join latest l on l.name = u.name and l.business_day = p.report_date
-        where p.report = any(%(published)s) and p.report_date >= %(since)s
-          and l.loaded_at > coalesce(p.read_at, p.published_at)),
+        from newer l join upstream u using (name)
+        join investor.publications p on p.report = u.report and p.report_date = l.business_day
+        where u.published and l.loaded_at > coalesce(p.read_at, p.published_at)),
     wanted as (
         select * from unnest(%(reports)s::text[], %(days)s::date[]) as pair (report, business_day)
         union select * from reloaded),
@@ -65,7 +71,10 @@ _READ = f"""
     union all
     select 'publication', p.report, p.report_date, coalesce(p.first_published_at, p.published_at), p.published_at,
            coalesce(p.read_at, p.published_at), p.rows, null, p.run_id, null, null
-    from wanted w join investor.publications p on p.report = w.report and p.report_date = w.business_day
+    from wanted w
+    cross join lateral (  -- with `limit`, looked up one by one: however many days there are
+        select * from investor.publications p
+        where p.report = w.report and p.report_date = w.business_day limit 1) p
     union all
     -- The failed checks of the newest run that checked, unless it published after all.
     (select 'check', c.report, c.report_date, c.checked_at, null, null, null, null, c.name, c.expected, c.found
@@ -98,7 +107,7 @@ class Warehouse:
         pipelines = {pipeline.report: pipeline for pipeline in (*published, *(each for each, _ in wanted))}
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         with self._link.cursor() as cursor:
-            cursor.execute(_READ, _asked(pipelines, list(pairs), [each.report for each in published], since))
+            cursor.execute(_READ, _asked(pipelines, list(pairs), {each.report for each in published}, since))
             found = _Found.of(cursor.fetchall())
         reports = pairs | dict.fromkeys(found.publications)
         return {
@@ -157,7 +166,10 @@ def _tables(pipeline: Pipeline) -> list[str]:
 
 
 def _asked(
-    pipelines: Mapping[str, Pipeline], wanted: Sequence[Pair], published: Sequence[str], since: dt.date | None
+    pipelines: Mapping[str, Pipeline],
+    wanted: Sequence[Pair],
+    published: Collection[str],
+    since: dt.date | None,
 ) -> dict[str, Any]:
     """The parameters of _READ; `pipelines` by report."""
     upstream = [(report, table) for report, pipeline in pipelines.items() for table in _tables(pipeline)]
@@ -167,7 +179,7 @@ def _asked(
         "tables": [table for _, table in upstream],
         "reports": [report for report, _ in wanted],
         "days": days,
-        "published": published,
+        "published": [report in published for report, _ in upstream],
         "since": since or dt.date.max,
         "first": min([*days, *([since] if since else [])]) - LOOK_BACK,
         "last": dt.date.max if published else max(days),
