@@ -143,7 +143,8 @@ def _last_chance(facts: Facts, due: dt.datetime | None) -> dt.datetime | None:
     at_step = next((task.task_id for task in facts.tasks if task.state in ("running", "up_for_retry")), None)
     longest = max(facts.usual.remaining.values())
     seconds = facts.usual.remaining.get(at_step, longest) if at_step else longest
-    return due - dt.timedelta(seconds=seconds)
+    # As `due - timedelta`, which costs six times as much when `due` is one of pendulum's.
+    return dt.datetime.fromtimestamp(due.timestamp() - seconds, due.tzinfo)
 
 
 def _unfinished(facts: Facts, tz: dt.tzinfo) -> Why:
