@@ -18,7 +18,7 @@ import httpx
 
 from sandbox.compose import night
 from sandbox.compose.ground import Ground
-from sandbox.compose.project import NAME, ComposeFailed, Project
+from sandbox.compose.project import NAME, ComposeFailed, Project, turn
 from sandbox.compose.settings import process_environment, variables
 
 PULLS = ("missing", "always", "never")
@@ -89,7 +89,8 @@ def main() -> None:
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     try:
-        check(asked.pull, keep=asked.keep)
+        with turn():
+            check(asked.pull, keep=asked.keep)
     except KeyboardInterrupt:
         sys.exit("\nbroken off")
     except ComposeFailed as trouble:

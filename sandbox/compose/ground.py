@@ -81,10 +81,11 @@ class Ground:
         return next((one for one in here for (host,) in hosts if one.is_host(host)), None)
 
     def published_by(self, report: str, day: dt.date) -> str:
-        """The run that published the report last; "" when none has."""
+        """The run that published the report last; "" when none of Airflow has (`sandbox.history` has no runs)."""
         rows = self.project.sql(
             "warehouse",
-            f"select run_id from investor.publications where report = '{report}' and report_date = '{day}'",
+            f"select run_id from investor.publications where report = '{report}' and report_date = '{day}'"
+            " and not starts_with(run_id, 'history__')",
         )
         return rows[0][0] if rows else ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 
 from oncall.core.incident import key_of
 from sandbox.compose.ground import Ground
@@ -55,7 +56,11 @@ def up(ground: Ground, options: tuple[str, ...], within_s: int) -> None:
     well: set[str] = set()
 
     def glance() -> None:
-        ready = [one for one in ground.project.containers() if one.health == "healthy" or one.done]
+        try:
+            containers = ground.project.containers()
+        except ComposeFailed:
+            return  # one of them was just being replaced
+        ready = [one for one in containers if one.health == "healthy" or one.done]
         news = {str(one) for one in ready}
         if news - well:
             ground.say(f"  well: {', '.join(sorted(news - well))}")
@@ -78,18 +83,16 @@ def nothing_else_is_writable(ground: Ground) -> None:
 
 def publish(ground: Ground, day: dt.date) -> None:
     """The three promised pipelines, on Celery workers."""
-    run_id = f"check__{day}__1"
     for dag_id in REPORTS:
-        ground.start_run(dag_id, day, run_id)
-    await_publications(ground, day, run_id, RUN_S)
+        ground.start_run(dag_id, day, f"check__{day}__1")
+    await_publications(ground, day, RUN_S)
 
 
-def await_publications(ground: Ground, day: dt.date, run_id: str, within_s: int) -> None:
+def await_publications(ground: Ground, day: dt.date, within_s: int) -> None:
+    """By a run of ours, or by the scheduler's own for the same date."""
     for dag_id, report in REPORTS.items():
-        ground.wait_for(
-            f"the publication of {report} of {day}",
-            lambda report=report: ground.published_by(report, day) == run_id,  # type: ignore[misc]
-            within_s,
+        run_id = ground.wait_for(
+            f"the publication of {report} of {day}", partial(ground.published_by, report, day), within_s
         )
         hosts = [host for state, host in ground.tries(dag_id, run_id, "publish") if state == "success"]
         workers = [one for one in ground.project.running("worker") for host in hosts if one.is_host(host)]
@@ -139,7 +142,7 @@ def kill_one_of_each(ground: Ground, day: dt.date) -> None:
 
     received = paged_once(ground, key, due)
     ground.inbox.acknowledge(received)
-    await_publications(ground, day, run_id, RETRY_S)
+    await_publications(ground, day, RETRY_S)
     tries = [state for state, _ in ground.tries("profit_etl", run_id, "transform")]
     ground.say(f"  transform, whose worker was killed: {', '.join(tries)}")
     resolved(ground, key)

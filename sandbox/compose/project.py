@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sandbox.environment import REPOSITORY
 
@@ -46,6 +50,17 @@ class Container:
 
     def __str__(self) -> str:
         return self.name.removeprefix(f"{NAME}-")
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """While the body runs no other check does: they would take each other's containers away. Raises ComposeFailed."""
+    with open(Path(tempfile.gettempdir(), f"{NAME}.lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ComposeFailed("a check is going on already on this machine") from None
+        yield
 
 
 @dataclass(frozen=True)

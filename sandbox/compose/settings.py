@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -10,7 +9,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 
 from sandbox.environment import REPOSITORY
-from sandbox.inbox.store import Keys
 from sandbox.scratch import free_port
 
 IMAGE = "investor-pipelines:check"
@@ -18,24 +16,19 @@ IMAGE = "investor-pipelines:check"
 
 def listed() -> set[str]:
     """The variables that .env.example explains: all that docker-compose.yaml asks for."""
-    example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
-    return set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE))
+    return set(re.findall(r"^(?:# )?([A-Z_]+)=", _example(), re.MULTILINE))
 
 
 def variables() -> dict[str, str]:
     """A value for each variable without which nothing starts, and two ports that nobody listens on."""
-    airflow_port, inbox_port, keys = free_port(), free_port(), Keys()
+    airflow_port, inbox_port = free_port(), free_port()
     return {
         **{name: secrets.token_hex(32) for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD")},
         **{name: secrets.token_hex(64) for name in ("AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET_KEY")},
         "AIRFLOW_FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "AIRFLOW_ADMIN_PASSWORD": secrets.token_hex(16),
-        "OPSGENIE_CONNECTION": json.dumps(
-            {"conn_type": "opsgenie", "host": "http://inbox:8025/opsgenie", "password": keys.opsgenie}
-        ),
-        "SLACK_CONNECTION": json.dumps(
-            {"conn_type": "slack", "password": keys.slack, "extra": {"base_url": "http://inbox:8025/api/"}}
-        ),
+        # Word for word what people are told to write: the connections to the inbox.
+        **dict(re.findall(r"^# For the sandbox profile: ([A-Z_]+)='(.+)'$", _example(), re.MULTILINE)),
         "AIRFLOW_IMAGE": IMAGE,
         "AIRFLOW_PORT": f"127.0.0.1:{airflow_port}",
         "AIRFLOW_BASE_URL": f"http://127.0.0.1:{airflow_port}",
@@ -52,3 +45,7 @@ def process_environment(chosen: Mapping[str, str]) -> dict[str, str]:
         if name not in meant_for_others and not name.startswith("COMPOSE_")
     }
     return inherited | dict(chosen)
+
+
+def _example() -> str:
+    return (REPOSITORY / ".env.example").read_text(encoding="utf-8")

@@ -75,8 +75,12 @@ def test_a_container_is_known_by_its_host_name() -> None:
 
 @pytest.mark.docker
 @pytest.mark.timeout(3600)
-def test_the_stack_boots_scales_and_survives(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_stack_boots_scales_and_survives(
+    request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]
+) -> None:
     """`make compose-check`, with COMPOSE_CHECK_PULL as it is set."""
+    if request.config.getoption("markexpr") != "docker":
+        pytest.skip("a quarter of an hour, for whoever asks: pytest -m docker")
     if shutil.which("docker") is None:
         pytest.skip("there is no docker on this machine")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "plugins")}
