@@ -16,7 +16,7 @@ import sys
 
 import httpx
 
-from sandbox.compose import night
+from sandbox.compose import accident, night, warehouse
 from sandbox.compose.ground import Ground
 from sandbox.compose.project import NAME, ComposeFailed, Project, turn
 from sandbox.compose.settings import process_environment, variables
@@ -53,12 +53,12 @@ def check(pull: str, *, keep: bool) -> None:
 def _play(ground: Ground, pull: str) -> None:
     night.boot(ground, pull)
     night.nothing_else_is_writable(ground)
-    day = night.newest_day(ground)
+    day = warehouse.newest_day(ground)
     night.publish(ground, day)
     night.send_a_test_page(ground)
     night.scale(ground)
     # A day that no real promise is about any more.
-    night.kill_one_of_each(ground, day - dt.timedelta(days=3))
+    accident.kill_one_of_each(ground, day - dt.timedelta(days=3))
     night.nothing_is_lost(ground)
     ground.say("PASSED: it boots, scales and survives")
 

@@ -58,9 +58,19 @@ class Ground:
         return [one for one in self.project.containers() if not one.well and one.id not in dead]
 
     def start_run(self, dag_id: str, day: dt.date, run_id: str) -> None:
-        """A run for this report date, as a person starts it."""
+        """A run for this report date, as a person starts it; as soon as Airflow has read the DAG's file."""
         wish = {"dag_run_id": run_id, "logical_date": None, "partition_key": day.isoformat()}
-        self.api.post(f"dags/{dag_id}/dagRuns", wish)
+
+        def taken() -> bool:
+            try:
+                self.api.post(f"dags/{dag_id}/dagRuns", wish)
+            except httpx.HTTPStatusError as refused:
+                if refused.response.status_code != httpx.codes.CONFLICT:
+                    raise
+                # It was taken before, and the answer was lost.
+            return True
+
+        self.wait_for(f"Airflow to take the run {run_id} of {dag_id}", taken, 120)
 
     def tries(self, dag_id: str, run_id: str, task_id: str) -> list[tuple[str, str]]:
         """(state, host) of each try of a task, the newest last."""
@@ -79,15 +89,6 @@ class Ground:
         )
         here = self.project.running("triggerer")
         return next((one for one in here for (host,) in hosts if one.is_host(host)), None)
-
-    def published_by(self, report: str, day: dt.date) -> str:
-        """The run that published the report last; "" when none of Airflow has (`sandbox.history` has no runs)."""
-        rows = self.project.sql(
-            "warehouse",
-            f"select run_id from investor.publications where report = '{report}' and report_date = '{day}'"
-            " and not starts_with(run_id, 'history__')",
-        )
-        return rows[0][0] if rows else ""
 
     def said_twice(self) -> list[str]:
         """Alerts of one alias, messages of one step and threads of one incident that are there more than once."""
