@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 from example_page import DAY, INCLUDE, TZ, at, setup
 
+from oncall.adapters.history import History
 from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import connect_to
+from oncall.adapters.postgres import OneConnection, connect_to
 from oncall.adapters.task_log import TaskLog
 from oncall.core.errors import ConfigError
 from oncall.core.incident import Event, Incident, Owed, Plan
@@ -95,11 +96,11 @@ def database(fresh_database: str) -> str:
 
 def test_one_reading_holds_everything(airflow_env: Callable[[str, str], None], database: str) -> None:
     """Verdicts, the incident with its timeline, publications, the watcher's tick, the failing channel."""
-    from oncall.glue.page import read
+    from oncall.glue.page_reading import Reading
     from oncall.glue.wiring import Wiring
 
     airflow_env(database, database)
-    seen = read(Wiring(), NOW)
+    seen = Reading(Wiring()).read(NOW)
     assert seen.unreadable == ()
     verdicts = {one.pipeline.dag_id: one.verdict for one in seen.judged if one.report_date == DAY}
     assert (verdicts["profit_etl"], verdicts["growth_etl"]) == ("kept", "broken")
@@ -120,12 +121,12 @@ def test_a_database_that_is_down_leaves_a_page(
     airflow_env: Callable[[str, str], None], database: str, warehouse: str, oncall_db: str, down: list[str]
 ) -> None:
     """Who is on call needs neither; what cannot be read is named, and asked once only."""
-    from oncall.glue.page import read
+    from oncall.glue.page_reading import Reading
     from oncall.glue.wiring import Wiring
 
     airflow_env(warehouse or database, oncall_db or database)
     began = time.monotonic()
-    seen = read(Wiring(), NOW)
+    seen = Reading(Wiring()).read(NOW)
     assert time.monotonic() - began < 10
     assert [reason.partition(":")[0] for reason in seen.unreadable] == down
     page = overview(seen, Links(""))
@@ -189,3 +190,26 @@ def test_the_example_is_the_shipped_folder() -> None:
     """What the other tests show is what ships, with some leave added."""
     assert setup().roster.tz.utcoffset(None) == TZ.utcoffset(None)
     assert replace(setup().roster, leave=(), overrides=()).people
+
+
+def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(fresh_database: str) -> None:
+    """A day after its end an incident is read no more, and one that changed after all is; connections may break."""
+    connect = OneConnection(connect_to(fresh_database))
+    store, history = OncallDb(connect), History(connect)
+    store.install()
+    over = Incident(
+        KEY, "growth_etl", DAY, at("05:00"), resolved_at=at("05:42", DAY - dt.timedelta(days=300))
+    )
+    with store.deciding() as desk:
+        desk.record(Plan((over,), events=(Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00"))
+    first = history.records(at("00:00"), 10)
+    with connect_to(fresh_database)() as other:
+        other.execute("truncate oncall.events")
+        others = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database()"
+        other.execute(f"{others} and pid <> pg_backend_pid()")
+    assert history.records(at("00:00"), 10) == first
+    assert [event.what for event in first[0].events] == ["paged DE-003"]
+    with store.deciding() as desk:
+        desk.record(Plan((replace(over, detail="after all"),)), at("05:00"))
+    (changed,) = history.records(at("00:00"), 10)
+    assert (changed.incident.detail, changed.events) == ("after all", ())

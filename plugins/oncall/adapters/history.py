@@ -11,6 +11,7 @@ from oncall.adapters.postgres import Connect, Cursor, Link
 from oncall.core.incident import Event, Incident
 from oncall.past import Published, Pulse, Record, Told
 
+OVER_AFTER = dt.timedelta(days=1)  # after its end an incident is told of no more
 _FIELDS = [field.name for field in dataclasses.fields(Incident)]
 _INCIDENT = ", ".join(f'"{name}"' for name in _FIELDS)
 _PULSE = """
@@ -24,19 +25,27 @@ _TOLD = """key, channel, step, op, coalesce(message->>'title', ''),
 
 
 class History:
-    """Implements `Past`. Not for use by two threads at once."""
+    """Implements `Past`. Not for use by two threads at once. Remembers what is over: it does not change any more."""
 
     def __init__(self, connect: Connect) -> None:
         self._link = Link(connect, "oncall_db")
+        self._over: dict[str, Record] = {}
 
     def records(self, since: dt.datetime, limit: int) -> Sequence[Record]:
         with self._link.cursor() as cursor:
             cursor.execute(
-                f"select {_INCIDENT} from oncall.incidents where resolved_at is null or opened_at >= %s"
+                f"select resolved_at < now() - %s, {_INCIDENT} from oncall.incidents"
+                " where resolved_at is null or opened_at >= %s"
                 " order by resolved_at is not null, opened_at desc, key limit %s",
-                (since, limit),
+                (OVER_AFTER, since, limit),
             )
-            return _with_timeline(cursor, [_incident(row) for row in cursor.fetchall()])
+            rows = [(is_over, _incident(row)) for is_over, *row in cursor.fetchall()]
+            over = {one.key: self._over.get(one.key) for is_over, one in rows if is_over}
+            known = {one.key: kept for _, one in rows if (kept := over.get(one.key)) and kept.incident == one}
+            wanted = [one for _, one in rows if one.key not in known]
+            known |= {record.incident.key: record for record in _with_timeline(cursor, wanted)}
+        self._over = {key: known[key] for key in over}
+        return [known[one.key] for _, one in rows]
 
     def record(self, key: str) -> Record | None:
         with self._link.cursor() as cursor:
@@ -75,6 +84,8 @@ class PublicationHistory:
 
 def _with_timeline(cursor: Cursor, incidents: Sequence[Incident]) -> list[Record]:
     keys = [incident.key for incident in incidents]
+    if not keys:
+        return []
     events: dict[str, list[Event]] = {key: [] for key in keys}
     told: dict[str, list[Told]] = {key: [] for key in keys}
     cursor.execute("select key, at, what from oncall.events where key = any(%s) order by at, id", (keys,))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import select
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from oncall.core.errors import Unreadable
 
 if TYPE_CHECKING:
-    from typing import Any
-
     import psycopg  # at run time with the first connection: a DAG file is parsed without one, and often
 
 CONNECT_SECONDS = 3
@@ -45,6 +44,13 @@ def connect_to(dsn: str) -> Connect:
     return lambda: psycopg.connect(dsn, connect_timeout=CONNECT_SECONDS, options=OPTIONS)
 
 
+def records(**columns: Sequence[Any]) -> str:
+    """Columns of one length as rows for `jsonb_to_recordset`: psycopg's arrays of thousands cost ten times as much."""
+    names = tuple(columns)
+    rows = zip(*columns.values(), strict=True)
+    return json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str)
+
+
 class Link:
     """One lazily opened connection, opened anew after an error. Use one per thread."""
 
@@ -58,7 +64,7 @@ class Link:
         import psycopg
 
         try:
-            if self._connection is None or self._connection.closed:
+            if self._connection is None or _gone(self._connection):
                 self._connection = self._connect()
             with self._connection.transaction(), self._connection.cursor() as cursor:
                 yield cursor
@@ -70,6 +76,35 @@ class Link:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+class OneConnection:
+    """A `Connect` that gives several Links of one thread the same connection, as long as that is open."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._connection: Connection | None = None
+
+    def __call__(self) -> Connection:
+        if self._connection is None or _gone(self._connection):
+            self._connection = self._connect()
+        return self._connection
+
+    def renew(self, connect: Connect) -> None:
+        """From now on connections are made so; the open one is closed."""
+        self._connect = connect
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _gone(connection: Connection) -> bool:
+    """Whether it is closed. A server that speaks unasked says goodbye: it restarts, and nobody has listened yet."""
+    if not connection.closed:
+        asked = select.poll()
+        asked.register(connection.fileno(), select.POLLIN)
+        if asked.poll(0):
+            connection.close()
+    return connection.closed
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -18,7 +19,7 @@ from oncall.adapters.feeds import Feeds
 from oncall.adapters.history import History, PublicationHistory
 from oncall.adapters.oncall_db import OncallDb
 from oncall.adapters.opsgenie import Opsgenie
-from oncall.adapters.postgres import Connect, connect_by
+from oncall.adapters.postgres import Connect, OneConnection, connect_by
 from oncall.adapters.slack import Slack
 from oncall.adapters.task_log import TaskLog
 from oncall.adapters.warehouse import Warehouse
@@ -71,6 +72,18 @@ class Wiring:
         self.metrics: Metrics = before.metrics if before else AirflowMetrics()
         self.pager: Opsgenie = before.pager if before else Opsgenie.from_connection()
         self.chat: Slack = before.chat if before else Slack.from_connection()
+
+    def of_one_thread(self) -> Wiring:
+        """The same for one thread that looks again and again: what it makes shares one connection to each database."""
+        mine = copy(self)
+        mine._warehouse, mine._oncall_db = OneConnection(self._warehouse), OneConnection(self._oncall_db)
+        return mine
+
+    def renew(self, newer: Wiring) -> None:
+        """Of one thread: what was made already connects as the newer wiring does from now on."""
+        for mine, new in ((self._warehouse, newer._warehouse), (self._oncall_db, newer._oncall_db)):
+            if isinstance(mine, OneConnection):
+                mine.renew(new)
 
     def outside(self) -> Outside:
         """Raises ConfigError when the files are broken and no last good configuration is known anywhere."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from oncall.core.ledger import InLieu, ledger
 from oncall.core.roster import Roster
 from oncall.core.rota import CompWeek, Shift, fold, rota
-from oncall.core.wall import utc
+from oncall.core.wall import instant
 from oncall.core.weeks import week_beginning
 from oncall.web.rota_models import Bar, Calendar, Row, Tick
 from oncall.web.say import Say, day, weekday
@@ -33,7 +34,12 @@ class Window:
         return Bar(kind=kind, left=round(left, 3), width=round(right - left, 3), words=title)
 
     def share(self, at: dt.datetime) -> float:
-        return 100 * ((utc(at) - utc(self.start)) / (utc(self.end) - utc(self.start)))
+        start, end = self._bounds
+        return 100 * (instant(at).timestamp() - start) / (end - start)
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        return instant(self.start).timestamp(), instant(self.end).timestamp()
 
     def day(self, kind: str, date: dt.date, words: str) -> Bar | None:
         start = self.roster.day_starts

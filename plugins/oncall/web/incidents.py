@@ -20,16 +20,26 @@ _RESULTS = {
 
 
 def incidents(seen: Seen, addresses: Addresses) -> tuple[IncidentView, ...]:
-    """Every incident that was read, open ones first."""
+    """Every incident that was read, open ones first, with what happened."""
     return tuple(incident(seen, record, addresses) for record in seen.records)
 
 
+def listed(seen: Seen, addresses: Addresses) -> tuple[IncidentView, ...]:
+    """The same without what happened, for a list."""
+    return tuple(_view(seen, record, addresses) for record in seen.records)
+
+
 def open_incidents(seen: Seen, addresses: Addresses) -> tuple[IncidentView, ...]:
-    """Those in which somebody still has to do something."""
-    return tuple(incident(seen, record, addresses) for record in seen.records if record.incident.open)
+    """Of those in the list the ones in which somebody still has to do something."""
+    return tuple(_view(seen, record, addresses) for record in seen.records if record.incident.open)
 
 
 def incident(seen: Seen, record: Record, addresses: Addresses) -> IncidentView:
+    """One incident, with what happened."""
+    return _view(seen, record, addresses, timeline(seen, record))
+
+
+def _view(seen: Seen, record: Record, addresses: Addresses, lines: tuple[Line, ...] = ()) -> IncidentView:
     one = record.incident
     pipeline = seen.setup.pipelines.get(one.dag_id)
     return IncidentView(
@@ -58,7 +68,7 @@ def incident(seen: Seen, record: Record, addresses: Addresses) -> IncidentView:
             alert=places.alert(seen, record),
             thread=places.thread(seen, record),
         ),
-        timeline=timeline(seen, record),
+        timeline=lines,
     )
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from oncall.core.ledger import ledger
 from oncall.core.roster import Roster
 from oncall.core.rota import Shift, rota
-from oncall.core.wall import utc
-from oncall.core.weeks import on_call_day, week_beginning
+from oncall.core.wall import instant
+from oncall.core.weeks import on_call_day, starts_utc, week_beginning
 from oncall.past import Record
 from oncall.web.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, Load
 
@@ -40,7 +40,7 @@ def loads(
     sums: dict[str, _Sums] = defaultdict(_Sums)
     for shift in rota(roster, start, end):
         _add(sums, roster, shift)
-    total = (utc(end) - utc(start)).total_seconds()
+    total = (instant(end) - instant(start)).total_seconds()
     nights = _nights_paged(roster, records)
     return tuple(
         Load(
@@ -60,14 +60,15 @@ def loads(
 def _add(sums: dict[str, _Sums], roster: Roster, shift: Shift) -> None:
     if shift.primary is None:
         return
-    length = (utc(shift.end) - utc(shift.start)).total_seconds()
+    begins, over = instant(shift.start), instant(shift.end)
+    length = (over - begins).total_seconds()
     sums[shift.primary].primary += length
     if shift.secondary:
         sums[shift.secondary].secondary += length
     day = on_call_day(roster, shift.start)
-    while (starts := utc(roster.day_starts(day))) < utc(shift.end):
-        ends = utc(roster.day_starts(day + dt.timedelta(days=1)))
-        part = (min(ends, utc(shift.end)) - max(starts, utc(shift.start))).total_seconds()
+    while (starts := starts_utc(roster, day)) < over:
+        ends = starts_utc(roster, day + dt.timedelta(days=1))
+        part = (min(ends, over) - max(starts, begins)).total_seconds()
         sums[shift.primary].weekend += part if day.weekday() >= _SATURDAY else 0.0
         sums[shift.primary].holidays += part if day in roster.public_holidays else 0.0
         day += dt.timedelta(days=1)

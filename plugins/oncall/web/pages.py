@@ -12,7 +12,7 @@ from oncall.reading.moments import moment
 from oncall.web.auth import Reader, may_act
 from oncall.web.banners import banners
 from oncall.web.calendar import calendar
-from oncall.web.incidents import incident, incidents
+from oncall.web.incidents import incident, listed
 from oncall.web.load import CEILING, ledger_view, loads
 from oncall.web.now import now, on_call
 from oncall.web.promises import cards, others
@@ -47,7 +47,7 @@ def home(request: Request, seen: InSight) -> HTMLResponse:
 @router.get("/incidents", response_class=HTMLResponse)
 def all_incidents(request: Request, seen: InSight) -> HTMLResponse:
     """Open incidents, then those of the last 90 days."""
-    views = incidents(seen, addresses(request))
+    views = listed(seen, addresses(request))
     return render(
         request, "incidents.html", tab="incidents", seen=seen, banners=banners(seen), incidents=views
     )

@@ -10,8 +10,8 @@ from oncall.web.source import Seen
 
 def alert(seen: Seen, record: Record) -> str | None:
     """The newest alert of the incident, or of the one that speaks for it; None when there is none to look at."""
-    found = [address for told in _speaking(seen, record).told if (address := alert_of(seen, told))]
-    return found[-1] if found else None
+    every = (alert_of(seen, told) for told in reversed(_speaking(seen, record).told))
+    return next(filter(None, every), None)
 
 
 def alert_of(seen: Seen, told: Told) -> str | None:
@@ -32,4 +32,6 @@ def thread(seen: Seen, record: Record) -> str | None:
 
 def _speaking(seen: Seen, record: Record) -> Record:
     leader = record.incident.leader
-    return next((other for other in seen.records if leader and other.incident.key == leader), record)
+    if not leader:
+        return record
+    return next((other for other in seen.records if other.incident.key == leader), record)

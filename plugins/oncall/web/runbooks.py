@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
@@ -25,8 +26,13 @@ class Rendered:
 
 def rendered(runbook: Runbook) -> Rendered:
     """Anchors are the keys of SECTIONS with dashes (`#upstream-late`), other headings' own words."""
+    return _rendered(runbook.body)
+
+
+@lru_cache(maxsize=100)
+def _rendered(body: str) -> Rendered:
     markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
-    tokens = markdown.parse(runbook.body)
+    tokens = markdown.parse(body)
     sections = []
     for heading, text in pairwise(tokens):
         if heading.type == "heading_open" and heading.tag != "h1":

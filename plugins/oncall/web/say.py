@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+from oncall.core.wall import instant
 from oncall.core.wording import span
+
+# Not strftime: that speaks the server's language, and takes as long as all the rest.
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Say:
@@ -12,23 +17,23 @@ class Say:
 
     def __init__(self, at: dt.datetime, tz: dt.tzinfo) -> None:
         self.at, self.tz = at, tz
+        self._today = at.astimezone(tz).date()
 
     def clock(self, at: dt.datetime | None) -> str:
         """05:00, with the day when it is not today."""
         if at is None:
             return "–"
-        there = at.astimezone(self.tz)
-        if there.date() == self.at.astimezone(self.tz).date():
-            return f"{there:%H:%M}"
-        return f"{there:%a} {there.day} {there:%b} {there:%H:%M}"
+        there = instant(at).astimezone(self.tz)
+        clock = f"{there.hour:02}:{there.minute:02}"
+        return clock if there.date() == self._today else f"{weekday(there)} {clock}"
 
     def moment(self, at: dt.datetime | None) -> str:
-        """Mon 23 Nov 05:00, always with the day."""
+        """Mon 23 Nov 05:00, always with the day, and with the year when it is another."""
         if at is None:
             return "–"
-        there = at.astimezone(self.tz)
-        year = f" {there.year}" if there.year != self.at.astimezone(self.tz).year else ""
-        return f"{there:%a} {there.day} {there:%b}{year} {there:%H:%M}"
+        there = instant(at).astimezone(self.tz)
+        year = f" {there.year}" if there.year != self._today.year else ""
+        return f"{weekday(there)}{year} {there.hour:02}:{there.minute:02}"
 
     def seconds(self, at: dt.datetime | None) -> str:
         """05:00:00, with the day when it is not today."""
@@ -48,12 +53,12 @@ class Say:
 
 def day(date: dt.date) -> str:
     """23 Nov."""
-    return f"{date.day} {date:%b}"
+    return f"{date.day} {_MONTHS[date.month - 1]}"
 
 
 def weekday(date: dt.date) -> str:
     """Mon 23 Nov."""
-    return f"{date:%a} {day(date)}"
+    return f"{_DAYS[date.weekday()]} {day(date)}"
 
 
 def days(start: dt.date, end: dt.date) -> str:

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from oncall.core.ledger import InLieu, ledger
 from oncall.core.roster import Roster
-from oncall.core.rota import RotaWeek, Shift, fold, rota
+from oncall.core.rota import RotaWeek, Shift, fold
 from oncall.core.wall import in_zone, utc
 from oncall.core.weeks import week_beginning
 from oncall.web.rota_models import ShiftView, WeekView
@@ -24,15 +24,13 @@ def weeks(roster: Roster, at: dt.datetime, back: int, ahead: int) -> tuple[WeekV
     in_lieu = ledger(roster, end).in_lieu
     every = takewhile(lambda week: week.week.begins < last, fold(roster))
     found = [week for week in every if week.week.begins >= first]
-    shifts = rota(roster, found[0].week.start, end) if found else []
-    return tuple(_week(roster, week, shifts, in_lieu, at) for week in found)
+    return tuple(_week(roster, week, in_lieu, at) for week in found)
 
 
-def _week(
-    roster: Roster, week: RotaWeek, every: Sequence[Shift], in_lieu: Sequence[InLieu], at: dt.datetime
-) -> WeekView:
-    start, end = in_zone(week.week.start, roster.tz), in_zone(week.week.end, roster.tz)
-    shifts = [shift for shift in every if week.week.start <= utc(shift.start) < week.week.end]
+def _week(roster: Roster, week: RotaWeek, in_lieu: Sequence[InLieu], at: dt.datetime) -> WeekView:
+    start, end, shifts = in_zone(week.week.start, roster.tz), in_zone(week.week.end, roster.tz), week.shifts
+    days = set(week.week.days)
+    in_lieu = [entry for entry in in_lieu if entry.date in days or entry.holiday in days]
     return WeekView(
         week=week.week.number,
         start=start,
