@@ -8,12 +8,35 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from slack_sdk import WebClient
 
-from sandbox.compose.project import Container
+from sandbox.compose.ground import Ground
+from sandbox.compose.project import NAME, ComposeFailed, Container, Project, turn
 from sandbox.compose.settings import listed, process_environment, variables
 from sandbox.environment import REPOSITORY
+from sandbox.inbox.testing import RunningInbox
+
+Docker = Callable[[str], Project]
+ROW: dict[str, object] = {"ID": "0123456789ab", "Name": f"{NAME}-worker-2", "Service": "worker", "Health": ""}
+ROW |= {"State": "exited", "ExitCode": 137}
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Docker:
+    """A project on a `docker` that does what this shell script says."""
+
+    def with_script(script: str) -> Project:
+        program = tmp_path / "docker"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return Project({"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+
+    return with_script
 
 
 def test_whatever_the_compose_file_requires_is_chosen() -> None:
@@ -71,6 +94,58 @@ def test_a_container_is_known_by_its_host_name() -> None:
     assert container.is_host("0123456789ab.network")
     assert not container.is_host("fedcba987654")
     assert not container.is_host("")
+
+
+@pytest.mark.parametrize("listing", [json.dumps([ROW]), json.dumps(ROW)], ids=["array", "object a line"])
+def test_every_compose_lists_its_containers(docker: Docker, listing: str) -> None:
+    """Compose 2.20 answers with one array, later ones with an object a line."""
+    (container,) = docker(f"echo '{listing}'").containers()
+    assert str(container) == "worker-2"
+    assert container.exit_code == 137
+
+
+def test_an_old_compose_is_refused(docker: Docker) -> None:
+    """Before anything is built."""
+    assert docker("echo v2.26.1-4").require_docker() == "2.26.1-4"
+    with pytest.raises(ComposeFailed, match=r"2\.19\.3 is too old; install 2\.20"):
+        docker("echo 2.19.3").require_docker()
+
+
+def test_what_failed_is_told_in_its_own_words(docker: Docker) -> None:
+    """Also when it took minutes, and when it never ended."""
+    project = docker("echo service worker has no image >&2; exit 1")
+    with pytest.raises(ComposeFailed, match="`docker up` failed:\nservice worker has no image"):
+        project.compose("up")
+    with pytest.raises(ComposeFailed, match="service worker has no image"):
+        project.compose_meanwhile(("up", "--wait"), 10, lambda: None)
+    with pytest.raises(ComposeFailed, match="`docker up` was not done after 0 s"):
+        docker("exec sleep 30").compose("up", within_s=0.2)
+
+
+def test_one_check_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two would take each other's containers away."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with turn(), pytest.raises(ComposeFailed, match="going on already"), turn():
+        pass
+
+
+def test_what_was_said_twice_is_found(inbox: RunningInbox, slack: WebClient) -> None:
+    """Two messages of one step, and two threads of one incident; one of each is as it should be."""
+    known = {"AIRFLOW_BASE_URL": "", "AIRFLOW_ADMIN_PASSWORD": "", "INBOX_PORT": inbox.url.rpartition(":")[2]}
+    ground = Ground(Project(known))
+
+    def tell(step: str, thread_ts: str | None = None) -> str:
+        payload = {"event_type": "oncall", "event_payload": {"key": "a:1", "step": step}}
+        posted = slack.chat_postMessage(
+            channel="#de-oncall", text=step, metadata=payload, thread_ts=thread_ts
+        )
+        return str(posted["ts"])
+
+    thread = tell("page-1-primary")
+    tell("resolved", thread)
+    assert ground.said_twice() == []
+    tell("resolved")
+    assert ground.said_twice() == ["a:1:resolved in Slack", "the thread of a:1"]
 
 
 @pytest.mark.docker
