@@ -1,6 +1,7 @@
 """The stack's commands: `python -m sandbox up | down | status | env`, and `kill NAME`, `restart NAME` for accidents.
 
-`env` prints the environment of the stack's processes for a shell: eval "$(python -m sandbox env)"; airflow dags list
+`env` prints the environment of the stack's processes for a shell, with `airflow`, `psql` and WAREHOUSE_DSN for what the
+runbooks say: eval "$(.venv/bin/python -m sandbox env)"; psql "$WAREHOUSE_DSN"
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import argparse
 import shlex
 import sys
 import time
+from pathlib import Path
 
 import httpx
 
 from oncall.config import load
 from sandbox import filling, standing
-from sandbox.postgres import SandboxError
+from sandbox.postgres import SandboxError, tools
 from sandbox.stack import COMPONENTS, Stack
 
 HEARTBEAT_S = 300
@@ -71,6 +73,8 @@ def env(stack: Stack) -> None:
     for name, value in sorted(stack.env().items()):
         if name.startswith(("AIRFLOW", "ONCALL", "WAREHOUSE", "PYTHONPATH")):
             print(f"export {name}={shlex.quote(value)}")
+    folders = (Path(sys.executable).parent, tools(stack.run_dir / "postgres"))
+    print(f'export PATH={":".join(shlex.quote(str(folder)) for folder in folders)}:"$PATH"')
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def _airflow(stack: Stack, server: Server) -> dict[str, str]:
         "ONCALL_RUN_DIR": str(stack.run_dir),
         "ONCALL_AIRFLOW_PORT": str(stack.airflow_port),
         "ONCALL_INBOX_PORT": str(stack.inbox_port),
-        "WAREHOUSE_URI": server.uri("warehouse"),
+        "WAREHOUSE_DSN": server.uri("warehouse"),
         "AIRFLOW_HOME": str(stack.run_dir / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(stack.dags_dir),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),

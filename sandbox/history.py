@@ -4,7 +4,7 @@
                                                                       experiments the last EXPERIMENT_DAYS)
     python -m sandbox.history --from 2026-09-24 --until 2026-11-20    these days (both included)
 
-The warehouse is `WAREHOUSE_URI` unless `--dsn` names another. A day whose report is published stays as it is. Knows
+The warehouse is `WAREHOUSE_DSN` unless `--dsn` names another. A day whose report is published stays as it is. Knows
 when such a night would have published; refuses to know how a report is made.
 """
 
@@ -150,13 +150,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; says how much was published, and what was held and why."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.history", description=__doc__)
     parser.add_argument(
-        "--dsn", default=os.environ.get("WAREHOUSE_URI"), help="the warehouse, postgresql://…"
+        "--dsn", default=os.environ.get("WAREHOUSE_DSN"), help="the warehouse, postgresql://…"
     )
     parser.add_argument("--from", dest="first", type=dt.date.fromisoformat, metavar="DATE")
     parser.add_argument("--until", dest="last", type=dt.date.fromisoformat, metavar="DATE", help="included")
     asked = parser.parse_args(arguments)
     if not asked.dsn:
-        parser.error("which warehouse? write --dsn postgresql://… or set WAREHOUSE_URI")
+        parser.error("which warehouse? write --dsn postgresql://… or set WAREHOUSE_DSN")
     done, held = fill(lambda: psycopg2.connect(asked.dsn), asked.first, asked.last, dt.datetime.now(dt.UTC))
     print(f"published {done} reports")
     for why in held:

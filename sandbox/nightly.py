@@ -3,7 +3,7 @@
     python -m sandbox.nightly           for ever; catches up after the laptop slept, then without hurry
     python -m sandbox.nightly --once    what is missing by now
 
-The warehouse is `WAREHOUSE_URI`. An empty one is given HISTORY_DAYS of the past. What is missing is asked once, at the
+The warehouse is `WAREHOUSE_DSN`. An empty one is given HISTORY_DAYS of the past. What is missing is asked once, at the
 start: from then on a table that a drill takes away stays away.
 """
 
@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.nightly", description=__doc__)
     parser.add_argument("--once", action="store_true", help="load what is missing by now, then end")
     once = parser.parse_args().once
-    with closing(psycopg2.connect(os.environ["WAREHOUSE_URI"])) as conn:
+    with closing(psycopg2.connect(os.environ["WAREHOUSE_DSN"])) as conn:
         create_schema(conn)
         after = dt.datetime.now(ZONE)
         # The past of an empty warehouse came in good nights; what a sleeping laptop missed comes late, and says so.

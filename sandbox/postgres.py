@@ -130,6 +130,11 @@ def _start(binaries: PostgresServer, options: list[str]) -> None:
             return
 
 
+def tools(data_dir: Path) -> Path:
+    """The folder of `psql` and its like, of the server's own version."""
+    return _binaries(data_dir).bin_path
+
+
 def _binaries(folder: Path) -> PostgresServer:
     # cleanup_mode=None: the server must keep running after this process. The package's own start() is not used:
     # it gives up after 10 s, breaks on a blank in the path, and takes no settings.

@@ -41,6 +41,10 @@ def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
         yield "On call now", _on_call(setup, at)
         yield from _promises(stack, setup, at)
     yield "Running", ", ".join(["postgres", *running])
+    yield (
+        "Runbooks",
+        'in a shell of yours: eval "$(.venv/bin/python -m sandbox env)"   then psql "$WAREHOUSE_DSN", airflow …',
+    )
     yield "Next", "make drill (break a promise) · make status · make logs · make down (the data stays)"
 
 
