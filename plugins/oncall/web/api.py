@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from oncall.core.roster import Roster
 from oncall.core.rota import rota
@@ -26,6 +28,7 @@ from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK
 from oncall.web.pipelines import pipelines
 from oncall.web.promises import cards, others, upstream
 from oncall.web.rendering import addresses, render
+from oncall.web.shared import shared
 from oncall.web.sight import InSight, sight, sight_of_incident
 from oncall.web.source import source
 from oncall.web.team import OfTeam
@@ -69,10 +72,10 @@ def upstream_tables(seen: InSight) -> list[models.TableView]:
     return list(upstream(seen))
 
 
-@router.get("/incidents")
-def all_incidents(request: Request, seen: InSight) -> list[models.IncidentView]:
+@router.get("/incidents", response_model=list[models.IncidentView])
+def all_incidents(request: Request, seen: InSight) -> Response:
     """Open incidents, then those of the last 90 days, with their timelines."""
-    return list(incidents(seen, addresses(request)))
+    return shared(request, seen, lambda: _json(incidents(seen, addresses(request))))
 
 
 @router.get("/incidents/{key}")
@@ -132,11 +135,13 @@ def troubles(seen: OfTeam) -> list[models.Banner]:
     return list(banners(seen))
 
 
-@router.get("/home")
-def panel(request: Request, user: Reader) -> Home:
+@router.get("/home", response_model=Home)
+def panel(request: Request, user: Reader) -> Response:
     """What the panel on Airflow's Home shows, of all teams."""
     seen = source(request).read()
-    return home(seen, sight(user, seen), addresses(request))
+    visible = sight(user, seen)
+
+    return shared(request, visible, lambda: _json(home(seen, visible, addresses(request))))
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,11 @@ def _type(spec: dict[str, Any]) -> str:
     if spec.get("type") == "array":
         return f"list of {_type(spec['items'])}"
     return str(spec.get("format") or spec.get("type") or "text")
+
+
+def _json(told: Home | Sequence[BaseModel]) -> Response:
+    """As FastAPI would tell it, without checking anew what was a model already."""
+    return Response(to_json(told), media_type="application/json")
 
 
 def _moment(roster: Roster, text: str) -> dt.datetime:

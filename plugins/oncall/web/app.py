@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oncall.core.errors import ConfigError
 from oncall.web import actions, api, errors, feeds, health, links, pages, static
 from oncall.web.auth import reader
+from oncall.web.shared import in_turn, turn
 from oncall.web.source import Source
 
 # Nothing from anywhere else, no inline script or style; only Airflow itself may put the page in a frame.
@@ -27,13 +28,16 @@ def create_app(source: Source | None = None) -> FastAPI:
     # No docs of FastAPI's own: they are open to everybody, and their script comes from elsewhere.
     app = FastAPI(title="On-call", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.source = source if source is not None else _airflow()
-    for router in (pages.router, actions.router, links.router, api.router, static.router):
+    app.state.turn = turn()
+    for router in (pages.router, api.router):
+        app.include_router(router, dependencies=[Depends(in_turn, scope="function"), Depends(reader)])
+    for router in (actions.router, links.router, static.router):
         app.include_router(router, dependencies=[Depends(reader)])
     app.include_router(feeds.router)  # these are opened by a key instead
     app.include_router(health.router)  # open: a monitor cannot sign in, and it is told nothing of anybody
     app.add_exception_handler(HTTPException, errors.refused)
     app.add_exception_handler(ConfigError, errors.no_configuration)
-    app.middleware("http")(_headers)
+    app.add_middleware(Headers)
     return app
 
 
@@ -43,10 +47,20 @@ def _airflow() -> Source:
     return Behind()
 
 
-async def _headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    response.headers.setdefault("Content-Security-Policy", POLICY)
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
+class Headers:
+    """Gives every answer of the app the headers that it has not given itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Content-Security-Policy", POLICY)
+                headers.setdefault("Cache-Control", "no-store")
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+            await send(message)
+
+        await self._app(scope, receive, sent)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from oncall.core.promise import Pipeline
 from oncall.reading.moments import moment
 from oncall.web.auth import Reader, may_act
 from oncall.web.banners import banners
@@ -18,8 +19,9 @@ from oncall.web.now import now, on_call
 from oncall.web.promises import cards, others
 from oncall.web.rendering import addresses, render
 from oncall.web.runbooks import rendered
+from oncall.web.shared import shared
 from oncall.web.sight import InSight, sight_of, sight_of_incident
-from oncall.web.source import source
+from oncall.web.source import Seen, source
 from oncall.web.team import OfTeam
 from oncall.web.view import overview
 from oncall.web.weeks import weeks
@@ -37,20 +39,27 @@ router = APIRouter()
 
 
 @router.get("/", response_class=HTMLResponse)
-def home(request: Request, seen: InSight) -> HTMLResponse:
+def home(request: Request, seen: InSight) -> Response:
     """Who is on call, how the promises stand, what is open."""
-    return render(
-        request, "overview.html", tab="overview", page=overview(seen, addresses(request)), seen=seen
-    )
+
+    def make() -> HTMLResponse:
+        page = overview(seen, addresses(request))
+        return render(request, "overview.html", tab="overview", page=page, seen=seen)
+
+    return shared(request, seen, make)
 
 
 @router.get("/incidents", response_class=HTMLResponse)
-def all_incidents(request: Request, seen: InSight) -> HTMLResponse:
+def all_incidents(request: Request, seen: InSight) -> Response:
     """Open incidents, then those of the last 90 days."""
-    views = listed(seen, addresses(request))
-    return render(
-        request, "incidents.html", tab="incidents", seen=seen, banners=banners(seen), incidents=views
-    )
+
+    def make() -> HTMLResponse:
+        views = listed(seen, addresses(request))
+        return render(
+            request, "incidents.html", tab="incidents", seen=seen, banners=banners(seen), incidents=views
+        )
+
+    return shared(request, seen, make)
 
 
 @router.get("/incidents/{key}", response_class=HTMLResponse)
@@ -78,8 +87,12 @@ def incident_page(
 
 
 @router.get("/rota", response_class=HTMLResponse)
-def rota(request: Request, seen: OfTeam, at: Annotated[str, Query(max_length=40)] = "") -> HTMLResponse:
+def rota(request: Request, seen: OfTeam, at: Annotated[str, Query(max_length=40)] = "") -> Response:
     """The weeks that were and will be, and who is on call at any instant."""
+    return shared(request, seen, lambda: _rota(request, seen, at))
+
+
+def _rota(request: Request, seen: Seen, at: str) -> HTMLResponse:
     roster = seen.setup.roster
     asked, mistake = None, ""
     if at:
@@ -96,7 +109,7 @@ def rota(request: Request, seen: OfTeam, at: Annotated[str, Query(max_length=40)
 
 
 @router.get("/runbooks/{dag_id}", response_class=HTMLResponse)
-def runbook(request: Request, user: Reader, dag_id: str) -> HTMLResponse:
+def runbook(request: Request, user: Reader, dag_id: str) -> Response:
     """One runbook, the state of its pipeline on top. A DAG that is no pipeline of ours is told so, kindly."""
     seen = sight_of(request, user, dag_id)
     pipeline = seen.setup.pipelines.get(dag_id)
@@ -107,7 +120,11 @@ def runbook(request: Request, user: Reader, dag_id: str) -> HTMLResponse:
         return render(
             request, "no_runbook.html", tab="", status=status, seen=seen, dag_id=dag_id, known=known
         )
-    links = addresses(request)
+    return shared(request, seen, lambda: _runbook(request, seen, pipeline))
+
+
+def _runbook(request: Request, seen: Seen, pipeline: Pipeline) -> HTMLResponse:
+    links, dag_id = addresses(request), pipeline.dag_id
     card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
     return render(

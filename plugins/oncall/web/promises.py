@@ -135,6 +135,7 @@ def _is_current(seen: Seen, one: Judged) -> bool:
 
 
 def _card(seen: Seen, pipeline: Pipeline, addresses: Addresses) -> PromiseCard:
+    say = Say(seen.at, seen.setup.roster.tz)
     two = [promise(seen, one, addresses) for one in _two(seen, pipeline)]
     made = seen.published.get(pipeline.report)
     if made is None or pipeline.promise is None:
@@ -145,7 +146,7 @@ def _card(seen: Seen, pipeline: Pipeline, addresses: Addresses) -> PromiseCard:
     return PromiseCard(
         today=two[0] if two else None,
         next=two[1] if len(two) > 1 else None,
-        days=tuple(_day(seen, day) for day in strip[-STRIP_DAYS:]),
+        days=tuple(_day(say, day) for day in strip[-STRIP_DAYS:]),
         attainment=tuple(_kept(strip, window) for window in WINDOWS) if strip else (),
     )
 
@@ -168,9 +169,8 @@ def _kept(strip: Sequence[Day], window: int) -> Kept:
     return Kept(days=window, kept=found.kept, counted=found.counted, percent=found.percent)
 
 
-def _day(seen: Seen, one: Day) -> DayView:
-    say = Say(seen.at, seen.setup.roster.tz)
-    at = one.published_at.astimezone(say.tz).strftime("%H:%M") if one.published_at else ""
+def _day(say: Say, one: Day) -> DayView:
+    at = f"{one.published_at.astimezone(say.tz):%H:%M}" if one.published_at else ""
     words = {
         "kept": f"published {at}, in time",
         "late": f"published {at}, {long(one.late_by.total_seconds()) if one.late_by else ''} late",

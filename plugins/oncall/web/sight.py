@@ -78,4 +78,5 @@ def limited(seen: Seen, dag_ids: frozenset[str]) -> Seen:
         records=tuple(record for record in seen.records if record.incident.dag_id in dag_ids),
         published={report: made for report, made in seen.published.items() if report in reports},
         hidden=hidden,
+        whole=seen.whole or seen,
     )

@@ -35,7 +35,8 @@ class Seen:
     `channels` are the channels that fail; `published` maps a report to its publications. `alert_url` and `thread_url`
     are where the far sides show an alert and a thread, with `{alias}`, `{channel}` and `{ts}` in them ("": not known).
     `hidden` is how many pipelines were left out because the reader may not see them. `teams`: the teams to choose from
-    and what each is called, the one shown unasked first; empty where there is one roster only.
+    and what each is called, the one shown unasked first; empty where there is one roster only. `whole`: the look that
+    this one is a part of (None: it is whole).
     """
 
     at: dt.datetime
@@ -51,6 +52,7 @@ class Seen:
     thread_url: str = ""
     hidden: int = 0
     teams: Mapping[str, str] = field(default_factory=dict)
+    whole: Seen | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def judged_of(self) -> Mapping[str, Sequence[Judged]]:

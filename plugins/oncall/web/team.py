@@ -70,6 +70,7 @@ def by_team(seen: Seen) -> Mapping[str, Seen]:
                 p.report: published[p.report] for p in mine.pipelines.values() if p.report in published
             },
             teams=known,
+            whole=seen.whole or seen,
         )
         for team, mine in setup.by_team().items()
     }
