@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import select
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -42,13 +42,6 @@ def connect_to(dsn: str) -> Connect:
     import psycopg
 
     return lambda: psycopg.connect(dsn, connect_timeout=CONNECT_SECONDS, options=OPTIONS)
-
-
-def records(**columns: Sequence[Any]) -> str:
-    """Columns of one length as rows for `jsonb_to_recordset`: psycopg's arrays of thousands cost ten times as much."""
-    names = tuple(columns)
-    rows = zip(*columns.values(), strict=True)
-    return json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str)
 
 
 class Link:

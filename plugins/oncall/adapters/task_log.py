@@ -97,23 +97,12 @@ class TaskLog:
         dags: dict[str, Dag] = {}
         with self._link.cursor() as cursor:
             cursor.execute(_READ, values)
-            for (
-                dag_id,
-                date,
-                task_id,
-                state,
-                begun,
-                ended,
-                run_id,
-                error,
-                log_url,
-                *of_dag,
-            ) in cursor.fetchall():
+            for dag_id, date, *one in cursor:  # not all at once: much work for the garbage collector
                 if date is None:
-                    paused, missing, running = of_dag
-                    dags[dag_id] = Dag(begun, paused, missing, error, running)
+                    _, _, seen_at, _, _, error, _, paused, missing, running = one
+                    dags[dag_id] = Dag(seen_at, paused, missing, error, running)
                 else:
-                    tasks[dag_id, date].append(Task(task_id, state, begun, ended, run_id, error, log_url))
+                    tasks[dag_id, date].append(Task(*one[:7]))
         return Ran({which: tuple(some) for which, some in tasks.items()}, dags)
 
     def usual(self, since: dt.date) -> Mapping[str, Usual]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +108,7 @@ class Warehouse:
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         with self._link.cursor() as cursor:
             cursor.execute(_READ, _asked(pipelines, list(pairs), {each.report for each in published}, since))
-            found = _Found.of(cursor.fetchall())
+            found = _Found.of(cursor)
         reports = pairs | dict.fromkeys(found.publications)
         return {
             (pipelines[report].dag_id, date): found.facts(pipelines[report], date) for report, date in reports
@@ -139,7 +139,7 @@ class _Found:
     checks: Mapping[Pair, Sequence[FailedCheck]]
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[Any, ...]]) -> _Found:
+    def of(cls, rows: Iterable[tuple[Any, ...]]) -> _Found:
         loads: dict[Pair, Load] = {}
         publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
         checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
