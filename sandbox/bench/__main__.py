@@ -22,7 +22,7 @@ from pathlib import Path
 import structlog
 
 from sandbox import postgres
-from sandbox.bench import looking, models, night, parsing, rota, waiting
+from sandbox.bench import looking, models, night, page, parsing, rota, waiting
 from sandbox.bench.figures import Section
 from sandbox.environment import REPOSITORY
 from sandbox.postgres import SandboxError, Server
@@ -103,6 +103,11 @@ def _night(rounds: int) -> tuple[Section, ...]:
         return (night.measure(folder, rounds),)
 
 
+def _page(_: int) -> tuple[Section, ...]:
+    with _folder() as folder:
+        return page.measure(folder)
+
+
 def _looking(_: int) -> tuple[Section, ...]:
     with _server() as server:
         return (looking.measure(server),)
@@ -131,6 +136,7 @@ def _models(_: int) -> tuple[Section, ...]:
 PARTS: dict[str, Callable[[int], tuple[Section, ...]]] = {
     "night": _night,
     "look": _looking,
+    "page": _page,
     "rota": _rota,
     "parse": _parsing,
     "models": _models,
