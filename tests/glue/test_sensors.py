@@ -47,7 +47,7 @@ def test_it_waits_until_the_last_table_is_there(site: Any) -> None:
 
     event = asyncio.run(wait_and_load())
     assert event["fresh"] is True
-    assert sensors._POLL.wanted == []
+    assert sensors._POLL.waiting == set()
 
 
 def test_it_wakes_once_at_the_warning_time_and_names_the_table(site: Any) -> None:
@@ -77,6 +77,42 @@ def test_all_who_wait_share_one_query_a_poll(site: Any) -> None:
 
     asyncio.run(ten())
     assert 1 <= reads <= 6
+
+
+def test_a_thousand_are_released_together(site: Any) -> None:
+    """All wait for one table; its load row comes, and the next poll wakes them all."""
+
+    async def thousand() -> float:
+        waiting = [
+            asyncio.create_task(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), None, 0.5)))
+            for _ in range(1000)
+        ]
+        await asyncio.sleep(1)
+        with psycopg2.connect(site.warehouse) as connection:
+            pass
+        await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+        began = asyncio.get_running_loop().time()
+        events = await asyncio.wait_for(asyncio.gather(*waiting), 20)
+        assert all(event["fresh"] for event in events)
+        return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(thousand()) < 5
+    assert sensors._POLL.waiting == set()
+
+
+def test_a_fault_of_our_own_fails_the_tasks_that_wait() -> None:
+    """Nobody waits for ever for a poll that is dead; who comes later has one of their own."""
+
+    def broken() -> Any:
+        raise KeyError("a column that nobody expected")
+
+    async def two() -> None:
+        sensors._POLL._read = broken  # type: ignore[method-assign]
+        for _ in range(2):
+            with pytest.raises(KeyError):
+                await asyncio.wait_for(first_event(UpstreamFresh(TABLES, "2026-11-22", None, 1.0)), 10)
+
+    asyncio.run(two())
 
 
 def test_a_trigger_survives_its_serialisation() -> None:

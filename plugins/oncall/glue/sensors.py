@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -14,7 +16,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from oncall.adapters.postgres import connect_by
-from oncall.adapters.warehouse import Warehouse
+from oncall.adapters.warehouse import Pair, Warehouse
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Load
 from oncall.core.promise import warn_at
@@ -25,7 +27,7 @@ from oncall.glue.wiring import look_once, now_utc
 
 log = structlog.get_logger(__name__)
 
-POKE_S = 10.0
+POKE_S = 1.0  # for all who wait in one triggerer it is one query, of a few milliseconds
 
 
 class UpstreamFreshSensor(BaseOperator):
@@ -93,72 +95,83 @@ class UpstreamFresh(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        day = dt.date.fromisoformat(self.day)
-        zone = dt.UTC
-        with _POLL.waiting(self.tables, day):
-            while True:
-                loads = await _POLL.loads(self.tables, day, self.poke_s)
-                late = [load for load in loads if load.state != "fresh"]
-                if loads and not late:
-                    newest = max(load.loaded_at for load in loads if load.loaded_at)
-                    yield TriggerEvent(
-                        {"fresh": True, "words": f"the last table came at {newest.isoformat()}"}
-                    )
-                    return
-                if self.wake_at is not None and now_utc() >= self.wake_at:
-                    words = (
-                        "; ".join(late_words(load, zone) for load in late) or "the warehouse cannot be read"
-                    )
-                    yield TriggerEvent({"fresh": False, "words": words})
-                    return
-                left = (self.wake_at - now_utc()).total_seconds() if self.wake_at else self.poke_s
-                await asyncio.sleep(max(0.1, min(self.poke_s, left)))
+        loads = await _POLL.fresh(self.tables, dt.date.fromisoformat(self.day), self.wake_at, self.poke_s)
+        late = [load for load in loads if load.state != "fresh"]
+        if loads and not late:
+            newest = max(load.loaded_at for load in loads if load.loaded_at)
+            yield TriggerEvent({"fresh": True, "words": f"the last table came at {newest.isoformat()}"})
+        else:
+            words = "; ".join(late_words(load, dt.UTC) for load in late) or "the warehouse cannot be read"
+            yield TriggerEvent({"fresh": False, "words": words})
 
 
+@dataclass(eq=False)
 class _Waiting:
-    """Registers what one trigger waits for, for as long as it waits."""
+    """What one trigger waits for, and where it is told."""
 
-    def __init__(self, poll: _Poll, wanted: set[tuple[str, dt.date]]) -> None:
-        self._poll, self._wanted = poll, wanted
-
-    def __enter__(self) -> None:
-        self._poll.wanted.append(self._wanted)
-
-    def __exit__(self, *_: object) -> None:
-        self._poll.wanted.remove(self._wanted)
+    pairs: Sequence[Pair]
+    poke_s: float
+    told: asyncio.Future[None]
 
 
 class _Poll:
-    """One query per poll for all the triggers of this triggerer, whatever they wait for."""
+    """One query per poll for all the triggers of this triggerer, whatever they wait for.
+
+    Nobody who waits does anything meanwhile: one task asks, and wakes those whose tables are all there.
+    """
 
     def __init__(self) -> None:
-        self.wanted: list[set[tuple[str, dt.date]]] = []
-        self._lock: asyncio.Lock | None = None
-        self._loads: dict[tuple[str, dt.date], Load] = {}
-        self._read_at: dt.datetime | None = None
+        self.waiting: set[_Waiting] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._loads: dict[Pair, Load] = {}
         self._warehouse: Warehouse | None = None
 
-    def waiting(self, tables: Sequence[str], day: dt.date) -> _Waiting:
-        return _Waiting(self, {(table, day) for table in tables})
+    async def fresh(
+        self, tables: Sequence[str], day: dt.date, until: dt.datetime | None, poke_s: float
+    ) -> list[Load]:
+        """The loads of the tables for the day, as soon as all are fresh; at `until` as they are then.
 
-    async def loads(self, tables: Sequence[str], day: dt.date, max_age_s: float) -> list[Load]:
-        """The loads of these tables for the day, at most `max_age_s` old; empty when they cannot be read now."""
-        pairs = [(table, day) for table in tables]
-        self._lock = self._lock or asyncio.Lock()
-        async with self._lock:
-            old = self._read_at is None or (now_utc() - self._read_at).total_seconds() >= max_age_s * 0.9
-            if old or any(pair not in self._loads for pair in pairs):
-                try:
-                    self._loads = await sync_to_async(self._read, thread_sensitive=False)()
-                except Unreadable as error:
-                    log.warning("oncall.upstream_unreadable", reason=str(error))
-                    self._loads, self._warehouse = {}, None
-                self._read_at = now_utc()
-        return [self._loads[pair] for pair in pairs if pair in self._loads]
+        Some are missing from the list when the warehouse cannot be read.
+        """
+        told = asyncio.get_running_loop().create_future()
+        mine = _Waiting([(table, day) for table in tables], poke_s, told)
+        self.waiting.add(mine)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._poll())
+        # Also for whoever comes late, time enough to ask once.
+        left = max(poke_s, (until - now_utc()).total_seconds()) if until else None
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told, left)
+        finally:
+            self.waiting.discard(mine)
+        return [self._loads[pair] for pair in mine.pairs if pair in self._loads]
 
-    def _read(self) -> dict[tuple[str, dt.date], Load]:
+    async def _poll(self) -> None:
+        """As often as the most impatient wants it, for as long as anybody waits."""
+        while self.waiting:
+            try:
+                self._loads = await sync_to_async(self._read, thread_sensitive=False)()
+            except Unreadable as error:
+                log.warning("oncall.upstream_unreadable", reason=str(error))
+                self._loads, self._warehouse = {}, None
+            except Exception as error:  # noqa: BLE001 - a fault of our own: every task that waits shall fail with it
+                for each in self.waiting:
+                    if not each.told.done():
+                        each.told.set_exception(error)
+                return
+            for each in self.waiting:
+                if not each.told.done() and all(self._is_fresh(pair) for pair in each.pairs):
+                    each.told.set_result(None)
+            await asyncio.sleep(min((each.poke_s for each in self.waiting), default=0))
+
+    def _is_fresh(self, pair: Pair) -> bool:
+        return pair in self._loads and self._loads[pair].state == "fresh"
+
+    def _read(self) -> dict[Pair, Load]:
         self._warehouse = self._warehouse or Warehouse(connect_by("warehouse"))
-        return self._warehouse.loads_of(sorted(set().union(*self.wanted)))
+        wanted = {pair for each in tuple(self.waiting) for pair in each.pairs}
+        return self._warehouse.loads_of(sorted(wanted))
 
 
 _POLL = _Poll()
