@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_core import axe_script, grave_findings
+from example_page import two_teams
 from test_page_in_browser import VIEWS
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ def test_nothing_grave_in_any_view(site: Site, open_page: OpenPage, axe: str, vi
     page = open_page(scheme=scheme)
     site.show(page, VIEWS[view])
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert grave_findings(page, axe) == []
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_nothing_grave_where_there_are_teams(site: Site, open_page: OpenPage, axe: str, width: int) -> None:
+    """The choice in the head."""
+    page = open_page(width=width)
+    site.example.seen = two_teams()
+    site.show(page, "/oncall/links?team=growth")
     assert grave_findings(page, axe) == []
 
 
