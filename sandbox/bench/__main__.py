@@ -110,7 +110,7 @@ def _page(_: int) -> tuple[Section, ...]:
 
 def _looking(_: int) -> tuple[Section, ...]:
     with _server() as server:
-        return (looking.measure(server),)
+        return looking.measure(server)
 
 
 def _rota(_: int) -> tuple[Section, ...]:
@@ -124,7 +124,7 @@ def _parsing(_: int) -> tuple[Section, ...]:
 
 def _waiting(_: int) -> tuple[Section, ...]:
     with _server() as server:
-        return (waiting.measure(server),)
+        return waiting.measure(server)
 
 
 def _models(_: int) -> tuple[Section, ...]:
@@ -140,7 +140,7 @@ PARTS: dict[str, Callable[[int], tuple[Section, ...]]] = {
     "rota": _rota,
     "parse": _parsing,
     "models": _models,
-    "sensors": _waiting,  # the last: it imports Airflow, which then logs what it likes
+    "sensors": _waiting,
 }
 
 if __name__ == "__main__":
