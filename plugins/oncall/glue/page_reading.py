@@ -19,7 +19,7 @@ from oncall.web.source import Seen, Trouble
 T = TypeVar("T")
 
 HISTORY = dt.timedelta(days=91)
-MOST_INCIDENTS = 200
+MOST_INCIDENTS = 200  # of a team, on average
 CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
 NOTES = (TICK, *CHANNELS.values())
 
@@ -41,7 +41,8 @@ class Reading:
         setup, problems = current_setup(self._store)
         store = _Asked()
         before = store.ask(lambda: self._store.remembered(at, NOTES), Remembered({}, (), ()))
-        records: Sequence[Record] = store.ask(lambda: self._history.records(at - HISTORY, MOST_INCIDENTS), ())
+        most = MOST_INCIDENTS * (1 + len(setup.teams))
+        records: Sequence[Record] = store.ask(lambda: self._history.records(at - HISTORY, most), ())
         incidents = [record.incident for record in records]
         missing = [(one.dag_id, one.report_date) for one in incidents if one.open and not one.drill]
         wanted = candidates(setup, at, before.drills, missing)

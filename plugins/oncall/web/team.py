@@ -49,7 +49,12 @@ def of_team(seen: Seen, team: str) -> Seen:
 
 
 def by_team(seen: Seen) -> Mapping[str, Seen]:
-    """The look of each team; the whole look where there is one roster only."""
+    """The look of each team; the whole look where there is one roster only. Taken apart once, and kept in it."""
+    kept = vars(seen)
+    return kept.get("_by_team") or kept.setdefault("_by_team", _parts(seen))
+
+
+def _parts(seen: Seen) -> Mapping[str, Seen]:
     setup = seen.setup
     if not setup.teams:
         return {"": seen}
