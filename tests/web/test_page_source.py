@@ -205,7 +205,9 @@ def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(fres
     first = history.records(at("00:00"), 10)
     with connect_to(fresh_database)() as other:
         other.execute("truncate oncall.events")
-        others = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database()"
+        others = (
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database()"
+        )
         other.execute(f"{others} and pid <> pg_backend_pid()")
     assert history.records(at("00:00"), 10) == first
     assert [event.what for event in first[0].events] == ["paged DE-003"]
