@@ -1,7 +1,7 @@
 """`make compose-check`: boot docker-compose.yaml with two of what may be many, kill one of each, and see nothing lost.
 
 It makes a Compose project of its own on free ports and takes it away again, volumes and all, whatever happens. Needs
-Docker with Compose 2.20 or newer, about 4 GB of memory, and 10 to 20 minutes.
+Docker with Compose 2.20 or newer, about 4 GB of memory, and about a quarter of an hour.
 
 COMPOSE_CHECK_PULL=missing|always|never says whether images are pulled (never: images of the same names are here).
 """

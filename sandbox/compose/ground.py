@@ -39,15 +39,17 @@ class Ground:
 
     def wait_for(self, what: str, there: Callable[[], T | None], within_s: float) -> T:
         """What `there` answers once it is true. Raises ComposeFailed when that takes longer than `within_s`."""
-        self.say(f"waiting for {what} (at most {within_s:.0f} s)")
-        began = time.monotonic()
+        began, told = time.monotonic(), False
         while True:
             try:
                 if answer := there():
-                    self.say(f"  after {time.monotonic() - began:.0f} s: {what}")
+                    self.say(f"{what}{f': after {time.monotonic() - began:.0f} s' if told else ''}")
                     return answer
             except httpx.HTTPError:
                 pass  # a busy api-server; it is asked again
+            if not told:
+                self.say(f"waiting for {what} (at most {within_s:.0f} s)")
+                told = True
             if time.monotonic() - began > within_s:
                 raise ComposeFailed(f"waited {within_s:.0f} s for {what}, in vain")
             time.sleep(ASK_EVERY_S)
