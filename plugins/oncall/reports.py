@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +169,15 @@ def _steps(dag_id: str, numbers: str) -> list[str]:
 def _execute(cursor: Any, file: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Execute the file's statements; the rows of the last one."""
     text = (sql_dir() / file).read_text(encoding="utf-8")
-    # One at a time: psycopg 3 binds on the server, which takes one statement.
-    for statement in sqlparse.split(text, strip_semicolon=True):
+    for statement in _statements(text):
         cursor.execute(statement, parameters)
     return cursor.fetchall() if cursor.description else []
+
+
+@lru_cache(maxsize=64)
+def _statements(text: str) -> tuple[str, ...]:
+    """One at a time: psycopg 3 binds on the server, which takes one statement. Parsing them takes a while."""
+    return tuple(sqlparse.split(text, strip_semicolon=True))
 
 
 def _one_run_at_a_time(cursor: Any, run: ReportRun) -> None:
