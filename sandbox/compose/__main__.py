@@ -39,15 +39,22 @@ def check(pull: str, *, keep: bool) -> None:
         _show_logs(ground)
         raise ComposeFailed(str(trouble)) from None
     finally:
-        # A second Ctrl-C must not leave half of it standing.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if keep:
             ground.say(
                 f"left standing: {ground.api.url}, admin / {ground.api.password}, inbox {ground.inbox.url}"
             )
         else:
             ground.say("taking everything away")
-            project.down()
+            _take_away(project)
+
+
+def _take_away(project: Project) -> None:
+    """A second Ctrl-C must not leave half of it standing."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        project.down()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _play(ground: Ground, pull: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from slack_sdk import WebClient
 
+from sandbox.compose.__main__ import check
 from sandbox.compose.ground import Ground
 from sandbox.compose.project import NAME, ComposeFailed, Container, Project, turn
 from sandbox.compose.settings import listed, process_environment, variables
@@ -120,6 +121,29 @@ def test_what_failed_is_told_in_its_own_words(docker: Docker) -> None:
         project.compose_meanwhile(("up", "--wait"), 10, lambda: None)
     with pytest.raises(ComposeFailed, match="`docker up` was not done after 0 s"):
         docker("exec sleep 30").compose("up", within_s=0.2)
+
+
+def test_a_check_that_fails_shows_logs_and_takes_everything_away(
+    docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log of what is not well, and of nothing else; then nothing is left."""
+    well = ROW | {"ID": "fedcba987654", "Name": f"{NAME}-redis-1", "State": "running", "ExitCode": 0}
+    script = f"""
+        case "$*" in
+            *"version --short") echo 2.26.1 ;;
+            *" up "*) echo dependency failed to start; exit 1 ;;
+            *" ps "*) echo '{json.dumps(ROW)}'; echo '{json.dumps(well)}' ;;
+            "logs "*{ROW["ID"]}) echo killed for want of memory >&2 ;;
+            *" down "*) echo down >> {tmp_path}/downs ;;
+        esac"""
+    path = docker(script).environment["PATH"]
+    monkeypatch.setenv("PATH", path)
+    with pytest.raises(ComposeFailed, match="dependency failed to start"):
+        check("missing", keep=False)
+    said = capsys.readouterr().out
+    assert "--- worker-2: the last 40 lines\nkilled for want of memory" in said
+    assert "--- redis-1" not in said
+    assert (tmp_path / "downs").read_text() == "down\n" * 2, "before and after"
 
 
 def test_one_check_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
