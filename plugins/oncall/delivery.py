@@ -14,7 +14,7 @@ from typing import Any, ParamSpec
 import structlog
 from structlog.contextvars import bind_contextvars
 
-from oncall.core.errors import DeliveryFailed, OncallError, Rejected
+from oncall.core.errors import DeliveryFailed, LockedOut, OncallError, Rejected
 from oncall.core.incident import Channel, Owed, Plan
 from oncall.core.notice import channel_back, channel_down
 from oncall.core.wording import Scene
@@ -38,14 +38,14 @@ P = ParamSpec("P")
 class Sent:
     """How a round of sending went: what the far side has taken, and when, and each try that it did not take.
 
-    `trouble`: why the far side does not take what is owed ("" when all is well); `refused`: it will not take it
-    before somebody mends something.
+    `trouble`: why the far side does not take what is owed ("" when all is well); `locked_out`: it takes nothing
+    before somebody mends the connection.
     """
 
     taken: tuple[tuple[Delivery, dt.datetime], ...] = ()
     failed: tuple[Delivery, ...] = ()
     trouble: str = ""
-    refused: bool = False
+    locked_out: bool = False
 
 
 def _round(act: Callable[P, Sent]) -> Callable[P, Sent]:
@@ -66,13 +66,14 @@ def send_pages(store: Store, pager: Pager, now: Clock, *, look_first: bool = Fal
     store was down.
     """
     asked: list[tuple[Delivery, str]] = []
-    taken, failed, trouble, stop = [], [], "", False
+    taken, failed, trouble, stop, locked_out = [], [], "", False, False
     while not stop and (delivery := store.claim("pager", now(), LEASE)):
         _log_about(delivery)
         try:
             request_id = delivery.request_id or _ask(pager, delivery, look_first)
         except OncallError as error:
             trouble, stop = _failed(store, delivery, error, now)
+            locked_out = isinstance(error, LockedOut)
             failed.append(delivery)
             continue
         if request_id:
@@ -81,8 +82,7 @@ def send_pages(store: Store, pager: Pager, now: Clock, *, look_first: bool = Fal
         else:
             taken.append(_taken(store, delivery, now))
     carried = _await(store, pager, asked, now)
-    refused = bool(trouble) and not stop
-    return Sent((*taken, *carried.taken), (*failed, *carried.failed), carried.trouble or trouble, refused)
+    return Sent((*taken, *carried.taken), (*failed, *carried.failed), carried.trouble or trouble, locked_out)
 
 
 @_round
@@ -91,15 +91,16 @@ def send_posts(store: Store, chat: Chat, channel: str, now: Clock, *, look_first
 
     `channel`: for what names none.
     """
-    taken, failed, trouble, stop = [], [], "", False
+    taken, failed, trouble, stop, locked_out = [], [], "", False, False
     while not stop and (delivery := store.claim("chat", now(), LEASE)):
         _log_about(delivery)
         try:
             taken.append(_taken(store, delivery, now, _post(store, chat, channel, delivery, look_first)))
         except OncallError as error:
             trouble, stop = _failed(store, delivery, error, now)
+            locked_out = isinstance(error, LockedOut)
             failed.append(delivery)
-    return Sent(tuple(taken), tuple(failed), trouble, refused=bool(trouble) and not stop)
+    return Sent(tuple(taken), tuple(failed), trouble, locked_out)
 
 
 def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> bool:
@@ -115,7 +116,7 @@ def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent:
     if sent.trouble:
         state = {"since": scene.at.isoformat(), "said": False, **state, "reason": sent.trouble}
         since = dt.datetime.fromisoformat(state["since"])
-        if not state["said"] and (sent.refused or scene.at - since >= BLIP):
+        if not state["said"] and (sent.locked_out or scene.at - since >= BLIP):
             owed = (channel_down(scene, channel, since, sent.trouble),)
             state["said"] = True
     elif state and sent.taken:
@@ -221,4 +222,4 @@ def _failed(store: Store, delivery: Delivery, error: OncallError, now: Clock) ->
         wait = 30.0  # somebody may mend the connection
     store.failed(delivery, str(error), now() + dt.timedelta(seconds=wait))
     log.warning("oncall.delivery_failed", attempts=delivery.attempts, reason=str(error), again_in_s=wait)
-    return str(error), not isinstance(error, Rejected)
+    return str(error), isinstance(error, LockedOut) or not isinstance(error, Rejected)

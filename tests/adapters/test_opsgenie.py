@@ -17,7 +17,7 @@ from scripted import KEY, Answer, Connect, FarSide
 from oncall.adapters.calls import Calls, seconds_to_wait
 from oncall.adapters.opsgenie import Opsgenie
 from oncall.adapters.opsgenie_alert import alert, fitting_alias
-from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
+from oncall.core.errors import DeliveryFailed, LockedOut, Rejected, Unreadable
 from oncall.core.message import Message, Recipient
 
 TAKEN = Answer({"result": "Request will be processed", "took": 0.1, "requestId": "r-1"}, status=202)
@@ -215,8 +215,8 @@ def test_plain_http_can_be_allowed_inside_a_closed_network(connect: Connect) -> 
         (Answer({"message": "x"}, 429, {"X-RateLimit-Period-In-Sec": "60"}), DeliveryFailed, False, 60),
         (Answer({"message": "Busy"}, 503, {"Retry-After": "3"}), DeliveryFailed, True, 3),
         (Answer("<html>", 502), DeliveryFailed, True, None),
-        (Answer({"message": "Key format is not valid!"}, 422), Rejected, False, None),
-        (Answer({"message": "Could not authenticate"}, 401), Rejected, False, None),
+        (Answer({"message": "Key format is not valid!"}, 422), LockedOut, False, None),
+        (Answer({"message": "Could not authenticate"}, 401), LockedOut, False, None),
         (Answer("<html>not here</html>", 404), Rejected, False, None),
         (Answer("", 302, {"Location": "https://elsewhere"}), Rejected, False, None),
         (Answer("<html>welcome</html>", 200), DeliveryFailed, True, None),

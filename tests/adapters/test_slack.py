@@ -18,7 +18,7 @@ from scripted import KEY, Answer, Connect, FarSide
 
 from oncall.adapters import slack_blocks
 from oncall.adapters.slack import Slack
-from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.core.errors import DeliveryFailed, LockedOut, Rejected
 from oncall.core.message import Message, Recipient
 from oncall.ports import Posted
 
@@ -224,7 +224,7 @@ def test_a_history_that_cannot_be_read_now_is_no_answer(far_side: FarSide, conne
         (Answer("<html>no</html>", 404), Rejected, False, None),
         (refused("channel_not_found"), Rejected, False, None),
         (refused("is_archived"), Rejected, False, None),
-        (refused("invalid_auth"), Rejected, False, None),
+        (refused("invalid_auth"), LockedOut, False, None),
     ],
 )
 def test_every_bad_answer_says_whether_to_try_again(
@@ -239,7 +239,8 @@ def test_every_bad_answer_says_whether_to_try_again(
     far_side.script = [answer]
     error = failing(chat(far_side, connect).post, MESSAGE, "#de-oncall")
     assert isinstance(error, kind)
-    assert isinstance(error, Rejected) == (kind is Rejected)
+    assert isinstance(error, Rejected) == issubclass(kind, Rejected)
+    assert isinstance(error, LockedOut) == (kind is LockedOut)
     assert (error.uncertain, error.retry_after) == (uncertain, retry_after)
     assert len(far_side.requests) == 1
 

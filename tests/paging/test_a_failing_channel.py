@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conftest_night import Night, at
 
-from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.core.errors import DeliveryFailed, LockedOut, Rejected
 from oncall.core.wording import Scene
 from oncall.delivery import note_health, send_pages, send_posts
 from oncall.paging import look
@@ -53,9 +53,18 @@ def test_a_blip_is_not_spoken_of(night: Night) -> None:
 
 def test_a_refused_key_is_said_at_once(night: Night) -> None:
     """It will not heal by itself: somebody has to mend the connection, and has to know."""
-    broken(night, Rejected("403: put a valid key into the connection's password"))
+    broken(night, LockedOut("403: put a valid key into the connection's password"))
     send(night, "05:00:00")
     send(night, "05:00:01")
     (notice,) = [message for message, _ in night.chat.posts if message.key.startswith("channel-pager")]
     assert "403: put a valid key" in notice.summary
     assert notice.recipients[0].name == "DE-003"
+
+
+def test_one_refused_message_is_no_outage(night: Night) -> None:
+    """Opsgenie takes others and not this one: the channel works."""
+    broken(night, Rejected("422: this user is unknown"))
+    for clock in ("05:00", "05:00:01", "05:00:31"):
+        send(night, clock)
+    assert notices(night) == []
+    assert night.steps == ["page-1-primary"]

@@ -21,7 +21,7 @@ from urllib3 import exceptions as urllib3_errors
 
 from oncall.adapters.calls import seconds_to_wait
 from oncall.adapters.connections import Access
-from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.core.errors import DeliveryFailed, LockedOut, Rejected
 
 
 class PlainClient(ApiClient):
@@ -76,7 +76,7 @@ def failure(error: BaseException, access: Access) -> DeliveryFailed:
         case urllib3_errors.ConnectTimeoutError() | urllib3_errors.ProxyError():
             return DeliveryFailed(f"{at}: cannot connect: {error}")
         case urllib3_errors.LocationValueError():
-            return Rejected(f"{at}: {error}; mend the connection's host")
+            return LockedOut(f"{at}: {error}; mend the connection's host")
         case json.JSONDecodeError():
             return DeliveryFailed(
                 f"{at}: the answer is not JSON; is the connection's host right?", uncertain=True
@@ -93,7 +93,7 @@ def _answered(error: Any, access: Access, at: str) -> DeliveryFailed:
     if error.status == 408 or error.status >= 500:
         return DeliveryFailed(reason, retry_after=seconds_to_wait(error.headers), uncertain=True)
     if error.status in {401, 403} or "Key format" in reason:  # a malformed key is a 422
-        reason += "; write the key of an API integration into the connection's password"
+        return LockedOut(f"{reason}; write the key of an API integration into the connection's password")
     if error.status == 404:
         reason += "; is the connection's host right?"
     return Rejected(reason)

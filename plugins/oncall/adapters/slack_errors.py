@@ -11,7 +11,7 @@ from typing import Any
 
 from oncall.adapters.calls import seconds_to_wait
 from oncall.adapters.connections import Access
-from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.core.errors import DeliveryFailed, LockedOut, Rejected
 
 _TRANSIENT = {"fatal_error", "internal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
@@ -33,6 +33,10 @@ class Refused(Rejected):
         self.error = error
 
 
+class NotLetIn(Refused, LockedOut):
+    """Slack refused the token."""
+
+
 def failure(error: Exception, access: Access) -> DeliveryFailed:
     """The SDK's error in our words: may it be tried again, when, and may Slack have taken it."""
     from slack_sdk.errors import SlackApiError
@@ -45,7 +49,7 @@ def failure(error: Exception, access: Access) -> DeliveryFailed:
         never_sent = (ConnectionRefusedError, socket.gaierror, ssl.SSLError, TimeoutError)
         return DeliveryFailed(f"{at}: {words}", uncertain=not isinstance(error.reason, never_sent))
     if isinstance(error, http.client.InvalidURL):
-        return Rejected(f"{at}: {words}; mend the connection's base_url")
+        return LockedOut(f"{at}: {words}; mend the connection's base_url")
     return DeliveryFailed(f"{at}: {words}", uncertain=True)
 
 
@@ -63,4 +67,4 @@ def _answered(response: Any, access: Access, at: str) -> DeliveryFailed:
         reason += f"; {mend}"
     if needed := data.get("needed"):
         reason += f" (needed: {needed})"
-    return Refused(reason, error)
+    return NotLetIn(reason, error) if error in _BAD_TOKEN else Refused(reason, error)

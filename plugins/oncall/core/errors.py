@@ -51,5 +51,9 @@ class Rejected(DeliveryFailed):
     """The far side refused the message for good."""
 
 
+class LockedOut(Rejected):
+    """The far side refuses the connection itself: nothing gets through before somebody mends it."""
+
+
 class Unreadable(OncallError):
     """A source of facts cannot be read; the message says which and why."""
