@@ -31,19 +31,33 @@ earlier as (
                 session.customer_id = today.customer_id
                 and session.started_at < %(day_before_start)s::timestamptz
         )
+),
+
+active as (
+    select
+        customer_id,
+        case
+            when today.customer_id is null then 'churned'
+            when yesterday.customer_id is not null then 'retained'
+            when earlier.customer_id is not null then 'resurrected'
+            else 'new'
+        end as status
+    from today
+    full join yesterday using (customer_id)
+    left join earlier using (customer_id)
 )
 
 select
     %(report_date)s::date,
-    customer_id,
-    coalesce(customer.acquisition_channel, 'unknown'), -- a customer nobody knows: a check will say so
-    case
-        when today.customer_id is null then 'churned'
-        when yesterday.customer_id is not null then 'retained'
-        when earlier.customer_id is not null then 'resurrected'
-        else 'new'
-    end
-from today
-full join yesterday using (customer_id)
-left join earlier using (customer_id)
-left join master.customers as customer using (customer_id);
+    active.customer_id,
+    coalesce(
+        -- Looked up one by one: every year there are more customers, but not more of a day.
+        (
+            select customer.acquisition_channel
+            from master.customers as customer
+            where customer.customer_id = active.customer_id
+        ),
+        'unknown' -- a customer nobody knows: a check will say so
+    ),
+    active.status
+from active;

@@ -32,7 +32,10 @@ from (
 union all
 select 'sessions_have_customers', '0 active customers that are unknown', count(*)::text, count(*) = 0
 from base_day
-where not exists (select from master.customers as customer where customer.customer_id = base_day.customer_id)
+where (
+    -- Looked up one by one, as in the base model: `not exists` would read every customer there is.
+    select customer.customer_id from master.customers as customer where customer.customer_id = base_day.customer_id
+) is null
 union all
 select
     'active_is_accounted_for',

@@ -17,5 +17,9 @@ left join base.profit as line
         line.customer_id = assigned.customer_id
         and line.report_date >= (assigned.assigned_at at time zone %(zone)s)::date
         and line.report_date <= %(report_date)s::date
+        -- Follows from the above, and keeps the days before any experiment from being read.
+        and line.report_date >= (
+            select (min(first.assigned_at) at time zone %(zone)s)::date from master.experiment_assignments as first
+        )
 where assigned.assigned_at < %(day_end)s::timestamptz
 group by assigned.experiment, assigned.variant, assigned.customer_id;
