@@ -1,6 +1,6 @@
 """Measure what the README claims and print it as Markdown: medians, extremes, and the ratio to a named baseline.
 
-    python -m sandbox.bench                       everything, about ten minutes
+    python -m sandbox.bench                       everything, about half an hour
     python -m sandbox.bench --only rota look      some parts
     python -m sandbox.bench --write               everything, and write docs/BENCHMARKS.md
 
@@ -17,18 +17,20 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from sandbox import postgres
-from sandbox.bench import looking, models, night, page, parsing, rota, waiting
+from sandbox.bench import days_stored, looking, models, night, page, parsing, rota, waiting
 from sandbox.bench.figures import Section
 from sandbox.environment import REPOSITORY
 from sandbox.postgres import SandboxError, Server
 
 DOCUMENT = REPOSITORY / "docs" / "BENCHMARKS.md"
-ROUNDS = 3
+ENOUGH, FEW = 20, 3  # promises to break: for the document, and to have a look
+SCALES = (1.0, 10.0)
 HEAD = """# Measured
 
 What `make bench` measured last, kept by `python -m sandbox.bench --write`. Each figure stands beside a baseline of
@@ -40,31 +42,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="nights to break the promise in")
+    parser.add_argument(
+        "--promises", type=int, help=f"how many to break in a night ({FEW}; {ENOUGH} to --write)"
+    )
+    parser.add_argument("--scales", nargs="+", type=float, default=SCALES, help="of the models' days (1 10)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these alone")
     parser.add_argument("--write", action="store_true", help=f"write {DOCUMENT.relative_to(REPOSITORY)}")
-    asked = parser.parse_args(arguments)
-    if asked.write and set(asked.only) != set(PARTS):
+    given = parser.parse_args(arguments)
+    if given.write and set(given.only) != set(PARTS):
         parser.error("--write writes the whole document: leave --only out")
+    asked = Asked(given.promises or (ENOUGH if given.write else FEW), tuple(given.scales))
     # What a look logs of its invented night would alarm whoever reads it here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     said: list[str] = []
     try:
-        for line in _lines(asked.only, asked.rounds):
+        for line in _lines(given.only, asked):
             print(line, flush=True)
             said.append(line)
     except SandboxError as error:
         sys.exit(f"\n{error}")
-    if asked.write:
+    if given.write:
         DOCUMENT.write_text("\n".join(said) + "\n", encoding="utf-8")
 
 
-def _lines(parts: Sequence[str], rounds: int) -> Iterator[str]:
+@dataclass(frozen=True)
+class Asked:
+    """How many promises to break in a night, and at which scales to run the models."""
+
+    promises: int
+    scales: tuple[float, ...]
+
+
+def _lines(parts: Sequence[str], asked: Asked) -> Iterator[str]:
     """The document, a line as soon as it is known."""
     yield HEAD
     yield f"Machine: {os.cpu_count()} cores; load average before {_load()}."
     for part in parts:
-        for section in PARTS[part](rounds):
+        for section in PARTS[part](asked):
             yield ""
             yield from section.lines()
     yield ""
@@ -98,48 +112,53 @@ def _server() -> Iterator[Server]:
             server.stop()
 
 
-def _night(rounds: int) -> tuple[Section, ...]:
+def _night(asked: Asked) -> tuple[Section, ...]:
     with _folder() as folder:
-        return (night.measure(folder, rounds),)
+        return (night.measure(folder, asked.promises),)
 
 
-def _page(_: int) -> tuple[Section, ...]:
+def _page(_: Asked) -> tuple[Section, ...]:
     with _folder() as folder:
         return page.measure(folder)
 
 
-def _looking(_: int) -> tuple[Section, ...]:
+def _looking(_: Asked) -> tuple[Section, ...]:
     with _server() as server:
         return looking.measure(server)
 
 
-def _rota(_: int) -> tuple[Section, ...]:
+def _rota(_: Asked) -> tuple[Section, ...]:
     return (rota.measure(),)
 
 
-def _parsing(_: int) -> tuple[Section, ...]:
+def _parsing(_: Asked) -> tuple[Section, ...]:
     with _folder() as folder:
         return (parsing.measure(folder),)
 
 
-def _waiting(_: int) -> tuple[Section, ...]:
+def _waiting(_: Asked) -> tuple[Section, ...]:
     with _server() as server:
         return waiting.measure(server)
 
 
-def _models(_: int) -> tuple[Section, ...]:
+def _models(asked: Asked) -> tuple[Section, ...]:
     with _server() as server:
-        return models.measure(server)
+        return models.measure(server, asked.scales)
 
 
-# Each is given the number of rounds.
-PARTS: dict[str, Callable[[int], tuple[Section, ...]]] = {
+def _days(_: Asked) -> tuple[Section, ...]:
+    with _server() as server:
+        return (days_stored.measure(server),)
+
+
+PARTS: dict[str, Callable[[Asked], tuple[Section, ...]]] = {
     "night": _night,
     "look": _looking,
     "page": _page,
     "rota": _rota,
     "parse": _parsing,
     "models": _models,
+    "days": _days,
     "sensors": _waiting,
 }
 
