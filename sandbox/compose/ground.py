@@ -43,7 +43,8 @@ class Ground:
         while True:
             try:
                 if answer := there():
-                    self.say(f"{what}{f': after {time.monotonic() - began:.0f} s' if told else ''}")
+                    took = f"after {time.monotonic() - began:.0f} s" if told else "at once"
+                    self.say(f"{what}: {took}")
                     return answer
             except httpx.HTTPError:
                 pass  # a busy api-server; it is asked again
