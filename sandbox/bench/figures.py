@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import textwrap
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 WIDTH = 118
+TAIL = 20  # of fewer values a p95 would be their greatest
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,17 @@ class Sample:
 
     @property
     def told(self) -> str:
-        """`12.3 ms (11 to 15)`; a single value stands alone."""
+        """`12.3 ms (11 to 15)`, of twenty or more with their p95; a single value stands alone."""
         median = f"{number(self.median)} {self.unit}"
         if len(self.values) == 1:
             return median
-        return f"{median} ({number(min(self.values))} to {number(max(self.values))})"
+        p95 = f", p95 {number(self.p95)}" if len(self.values) >= TAIL else ""
+        return f"{median} ({number(min(self.values))} to {number(max(self.values))}{p95})"
+
+    @property
+    def p95(self) -> float:
+        """The smallest value that 95 % of them do not exceed."""
+        return sorted(self.values)[math.ceil(0.95 * len(self.values)) - 1]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,13 @@ def test_a_sample_tells_its_median_and_its_extremes() -> None:
     assert Sample("look", (2.5,), "ms").told == "2.5 ms"
 
 
+def test_of_twenty_values_the_tail_is_told() -> None:
+    """One in twenty may be slower than p95."""
+    values = tuple(float(value) for value in range(1, 21))
+    assert Sample("page", values, "s").told == "10.5 s (1 to 20, p95 19)"
+    assert "p95" not in Sample("page", values[:19], "s").told
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [(0.034321, "0.0343"), (2.0, "2"), (99.96, "100"), (123.4, "123"), (1897.2, "1,897"), (math.inf, "inf")],
