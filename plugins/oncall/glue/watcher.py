@@ -22,7 +22,7 @@ from oncall.core.errors import OncallError, Unreadable
 from oncall.delivery import CHANNEL_ID
 from oncall.glue.wiring import TICK, Outside, Wiring, current_setup, now_utc, quietly, say_configuration, send
 from oncall.measures import of_look, of_snapshot, of_tick
-from oncall.paging import PUBLISHED, Look, due_instants, hear, look
+from oncall.paging import NOTES, SINCE, Look, due_instants, hear, look
 from oncall.ports import Snapshot, Store
 
 log = structlog.get_logger(__name__)
@@ -125,8 +125,8 @@ class Watch:
         store.remember(TICK, at.isoformat())
         quietly(lambda: say_configuration(outside, at))
         self.last_seen = store.snapshot()
-        names = ("watching_since", PUBLISHED, *(f"{CHANNEL_ID}:{name}" for name in outside.setup.channels))
-        self.kept = {name: note for name in names if (note := store.recall(name))}
+        names = (*NOTES, *(f"{CHANNEL_ID}:{name}" for name in outside.setup.channels))
+        self.kept = dict(store.remembered(at, names).notes)
         return seen
 
     def _look_from_memory(self, outside: Outside, at: dt.datetime) -> Look:
@@ -135,7 +135,7 @@ class Watch:
             self.memory = MemoryStore(tries=1)
             self.memory.restore(self.last_seen)
             # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
-            self.memory.notes["watching_since"] = (at - LOOK_BACK).isoformat()
+            self.memory.notes[SINCE] = (at - LOOK_BACK).isoformat()
             self.memory.notes.update(self.kept)
         return look(outside.setup, outside.world, outside.runs, self.memory, outside.links, at)
 

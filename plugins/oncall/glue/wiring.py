@@ -159,16 +159,18 @@ def _fallback(folder: Path, store: Store, error: ConfigError) -> Setup:
 
 def say_configuration(outside: Outside, at: dt.datetime) -> None:
     """A notice when the files break and when they are mended, once each."""
-    scene = Scene(outside.setup.roster, outside.links, at)
-    with outside.store.deciding() as desk:  # two who notice at once say it once
-        _say_configuration(outside, desk, scene)
-
-
-def _say_configuration(outside: Outside, desk: Desk, scene: Scene) -> None:
-    at = scene.at
-    said = outside.store.recall(BROKEN) or ""
     digest = hashlib.sha256("\n".join(map(str, outside.problems)).encode()).hexdigest()[:12]
     digest = digest if outside.problems else ""
+    if digest == (outside.store.recall(BROKEN) or ""):
+        return
+    scene = Scene(outside.setup.roster, outside.links, at)
+    with outside.store.deciding() as desk:  # two who notice at once say it once
+        _say_configuration(outside, desk, scene, digest)
+
+
+def _say_configuration(outside: Outside, desk: Desk, scene: Scene, digest: str) -> None:
+    at = scene.at
+    said = outside.store.recall(BROKEN) or ""
     if digest == said:
         return
     owed = (
