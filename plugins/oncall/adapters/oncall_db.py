@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from oncall.adapters.postgres import Connect, Cursor, Link
+from oncall.adapters.postgres import Connect, Cursor, Link, columns, rows_of
 from oncall.core.decide import Said
 from oncall.core.incident import Channel, Incident, Owed, Plan
 from oncall.core.message import Message, Recipient
@@ -27,7 +27,7 @@ _COLUMNS = ", ".join(f'"{name}"' for name in _INCIDENT)
 _KNOWN = f"""
     select {_COLUMNS}{{more}} from oncall.incidents i
     where resolved_at is null or resolved_at > now() - %(keep)s
-       or (dag_id, report_date) in (select * from unnest(%(dags)s::text[], %(dates)s::date[]))
+       or (dag_id, report_date) in (select dag_id, report_date::date from {rows_of("of", "dag_id", "report_date")})
     order by opened_at, key
 """
 _TOLD = """, array(select array[d.channel, d.step, case when d.op = 'page' then d.alias else '' end]
@@ -182,8 +182,8 @@ class PostgresDesk:
         ]
 
     def _known(self, of: Collection[Which], more: str = "") -> list[tuple[Any, ...]]:
-        dags, dates = [dag_id for dag_id, _ in of], [date for _, date in of]
-        self._cursor.execute(_KNOWN.format(more=more), {"keep": KEEP_RESOLVED, "dags": dags, "dates": dates})
+        asked = columns(dag_id=(dag_id for dag_id, _ in of), report_date=(date for _, date in of))
+        self._cursor.execute(_KNOWN.format(more=more), {"keep": KEEP_RESOLVED, "of": asked})
         return self._cursor.fetchall()
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:

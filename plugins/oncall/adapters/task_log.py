@@ -6,7 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from oncall.adapters.postgres import Connect, Link
+from oncall.adapters.postgres import Connect, Link, columns, rows_of
 from oncall.core.facts import Dag, Task, TaskState, Usual
 from oncall.ports import Ran, Which
 
@@ -14,9 +14,9 @@ STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told o
 ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
 
 # The tasks of the newest run of each report and day; a row without a day is what Airflow said of the DAG itself.
-_READ = """
+_READ = f"""
     with wanted as (
-        select * from unnest(%(dags)s::text[], %(dates)s::date[]) as pair (dag_id, report_date)
+        select dag_id, report_date::date from {rows_of("wanted", "dag_id", "report_date")}
         union
         select t.dag_id, t.report_date from oncall.tasks t
         where t.state = 'failed' and t.ended_at >= %(since)s and not starts_with(t.run_id, 'drill__')
@@ -88,8 +88,9 @@ class TaskLog:
     def read(self, wanted: Sequence[Which], failed_since: dt.datetime) -> Ran:
         """An import error counts while the DAG processor keeps telling of it."""
         values = {
-            "dags": [dag_id for dag_id, _ in wanted],
-            "dates": [date for _, date in wanted],
+            "wanted": columns(
+                dag_id=(dag_id for dag_id, _ in wanted), report_date=(date for _, date in wanted)
+            ),
             "since": failed_since,
             "still": STILL_BROKEN,
         }
@@ -97,7 +98,7 @@ class TaskLog:
         dags: dict[str, Dag] = {}
         with self._link.cursor() as cursor:
             cursor.execute(_READ, values)
-            for dag_id, date, *one in cursor:  # not all at once: much work for the garbage collector
+            for dag_id, date, *one in cursor.fetchall():
                 if date is None:
                     _, _, seen_at, _, _, error, _, paused, missing, running = one
                     dags[dag_id] = Dag(seen_at, paused, missing, error, running)

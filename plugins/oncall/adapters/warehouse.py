@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from oncall.adapters.postgres import Connect, Link
+from oncall.adapters.postgres import Connect, Link, columns, rows_of
 from oncall.core.facts import Facts, FailedCheck, Load, Publication
 from oncall.core.promise import Pipeline
 from oncall.ports import Which
@@ -48,8 +49,7 @@ _WAITED_FOR = f"""
 _READ = f"""
     with {_LATEST},
     upstream as (
-        select * from unnest(%(upstream_of)s::text[], %(tables)s::text[], %(published)s::boolean[])
-            as of_report (report, name, published)),
+        select report, name, published::boolean from {rows_of("upstream", "report", "name", "published")}),
     first_read as (
         select report_date as business_day, min(coalesce(read_at, published_at)) as at
         from investor.publications where report_date >= %(since)s group by report_date),
@@ -61,7 +61,7 @@ _READ = f"""
         join investor.publications p on p.report = u.report and p.report_date = l.business_day
         where u.published and l.loaded_at > coalesce(p.read_at, p.published_at)),
     wanted as (
-        select * from unnest(%(reports)s::text[], %(days)s::date[]) as pair (report, business_day)
+        select report, business_day::date from {rows_of("wanted", "report", "business_day")}
         union select * from reloaded),
     needed as (select distinct u.name, w.business_day from wanted w join upstream u using (report)),
     {_LOADS}
@@ -108,7 +108,7 @@ class Warehouse:
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         with self._link.cursor() as cursor:
             cursor.execute(_READ, _asked(pipelines, list(pairs), {each.report for each in published}, since))
-            found = _Found.of(cursor)
+            found = _Found.of(cursor.fetchall())
         reports = pairs | dict.fromkeys(found.publications)
         return {
             (pipelines[report].dag_id, date): found.facts(pipelines[report], date) for report, date in reports
@@ -139,7 +139,7 @@ class _Found:
     checks: Mapping[Pair, Sequence[FailedCheck]]
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[Any, ...]]) -> _Found:
+    def of(cls, rows: Sequence[tuple[Any, ...]]) -> _Found:
         loads: dict[Pair, Load] = {}
         publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
         checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
@@ -154,15 +154,16 @@ class _Found:
 
     def facts(self, pipeline: Pipeline, date: dt.date) -> Facts:
         made, read_at = self.publications.get((pipeline.report, date), (None, None))
-        mine = tuple(self.loads[table, date] for table in _tables(pipeline))
+        mine = tuple(self.loads[table, date] for table in _loaded(pipeline.upstream))
         newer = (load for load in mine if read_at and load.loaded_at and load.loaded_at > read_at)
         checks = tuple(self.checks.get((pipeline.report, date), ()))
         return Facts(made, mine, checks, changed_since=tuple(newer))
 
 
-def _tables(pipeline: Pipeline) -> list[str]:
-    """The upstream tables that another team loads (base models are published by our own pipelines)."""
-    return [name for name in pipeline.upstream if name.startswith("master.")]
+@lru_cache(maxsize=1024)
+def _loaded(upstream: tuple[str, ...]) -> tuple[str, ...]:
+    """The tables that another team loads (base models are published by our own pipelines)."""
+    return tuple(name for name in upstream if name.startswith("master."))
 
 
 def _asked(
@@ -172,14 +173,17 @@ def _asked(
     since: dt.date | None,
 ) -> dict[str, Any]:
     """The parameters of _READ; `pipelines` by report."""
-    upstream = [(report, table) for report, pipeline in pipelines.items() for table in _tables(pipeline)]
+    upstream = [
+        (report, table) for report, pipeline in pipelines.items() for table in _loaded(pipeline.upstream)
+    ]
     days = [day for _, day in wanted]
     return {
-        "upstream_of": [report for report, _ in upstream],
-        "tables": [table for _, table in upstream],
-        "reports": [report for report, _ in wanted],
-        "days": days,
-        "published": [report in published for report, _ in upstream],
+        "upstream": columns(
+            report=(report for report, _ in upstream),
+            name=(table for _, table in upstream),
+            published=(report in published for report, _ in upstream),
+        ),
+        "wanted": columns(report=(report for report, _ in wanted), business_day=days),
         "since": since or dt.date.max,
         "first": min([*days, *([since] if since else [])]) - LOOK_BACK,
         "last": dt.date.max if published else max(days),
