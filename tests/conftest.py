@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,18 +18,29 @@ if TYPE_CHECKING:
     from sandbox.stack import Stack
 
 
+@contextmanager
+def _open_folder() -> Iterator[Path]:
+    """A folder for a PostgreSQL, gone afterwards.
+
+    Not pytest's own temporary folder: its path grows too long for a socket, and each session of pytest closes it to
+    others, while as root the server runs as another user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="oncall-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """A running PostgreSQL; each xdist worker starts its own (about a second)."""
-    # Not pytest's own temporary folder: its path grows too long for a socket, and it is closed to others, while
-    # as root the server runs as another user.
-    folder = Path(tempfile.mkdtemp(prefix="oncall-pg-"))
-    server = start(folder / "data")
-    try:
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with _open_folder() as folder:
+        server = start(folder / "data")
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture
@@ -42,9 +54,9 @@ def fresh_database(postgres: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """A running stack of real processes on free ports. Whoever kills a component starts it again."""
     from sandbox.scratch import scratch_stack  # only for those who ask: most tests need none of it
 
-    with scratch_stack(tmp_path_factory.mktemp("stack")) as running:
+    with _open_folder() as folder, scratch_stack(folder / "run") as running:
         yield running
