@@ -20,7 +20,7 @@ from sandbox.postgres import Server
 
 FEW, MANY = 60, 730
 RUN_FOR = 28  # days that the pipelines have run for; of what they made, older days are copies
-SCALE = 0.1
+SCALE = 0.25
 TIMES = 9
 
 _MADE = """
