@@ -15,7 +15,7 @@ export PYTHONPATH := plugins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs drill who rota test lint format bench chaos compose-check \
+.PHONY: help install up down status env logs drill who rota test lint format bench chaos compose-check \
 	screenshots lock clean
 
 help: ## list the commands
@@ -35,6 +35,9 @@ down: ## stop everything that `make up` started; the data stays
 
 status: $(READY) ## what runs, who is on call, how the three promises stand
 	@$(BIN)/python -m sandbox status
+
+env: $(READY) ## what a shell needs for the commands of the runbooks (make status tells how)
+	@$(BIN)/python -m sandbox env
 
 logs: ## follow the log of every component
 	@tail -n 20 -F .run/logs/*.log

@@ -1,7 +1,7 @@
 """The stack's commands: `python -m sandbox up | down | status | env`, and `kill NAME`, `restart NAME` for accidents.
 
 `env` prints the environment of the stack's processes for a shell, with `airflow`, `psql` and WAREHOUSE_DSN for what the
-runbooks say: eval "$(.venv/bin/python -m sandbox env)"; psql "$WAREHOUSE_DSN"
+runbooks say: eval "$(make -s env)"; psql "$WAREHOUSE_DSN"
 """
 
 from __future__ import annotations

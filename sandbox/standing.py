@@ -43,7 +43,7 @@ def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
     yield "Running", ", ".join(["postgres", *running])
     yield (
         "Runbooks",
-        'in a shell of yours: eval "$(.venv/bin/python -m sandbox env)"   then psql "$WAREHOUSE_DSN", airflow …',
+        'in a shell of yours: eval "$(make -s env)"   then psql "$WAREHOUSE_DSN", airflow …',
     )
     yield "Next", "make drill (break a promise) · make status · make logs · make down (the data stays)"
 
