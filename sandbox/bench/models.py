@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -38,25 +38,10 @@ def _at(server: Server, scale: float) -> Section:
     setup, name = load(REPOSITORY / "include"), f"models_{scale:g}".replace(".", "_")
     times, earlier = (1, 1) if scale >= BIG else (TIMES, EARLIER)
     with closing(psycopg2.connect(server.ensure_database(name))) as connection:
-        create_schema(connection)
-        reports.install(connection)
-        for back in range(earlier, -1, -1):
-            day = DAY - dt.timedelta(days=back)
-            arrived = sum(load.row_count for load in load_day(connection, day, scale=scale))
-            analyze(connection)
-            for dag_id in DAG_IDS if back else ():
-                run(connection, setup, dag_id, day)
+        arrived = _load(connection, setup, scale, earlier)
         recorded = {dag_id: _recorded(connection, setup, dag_id) for dag_id in DAG_IDS}
-        ours: dict[str, list[float]] = {dag_id: [] for dag_id in DAG_IDS}
-        plain: dict[str, list[float]] = {dag_id: [] for dag_id in DAG_IDS}
-        psql = Psql(server, name)
-        for number in range(times):
-            for dag_id in DAG_IDS:
-                alone = partial(seconds, partial(run, connection, setup, dag_id, DAY))
-                turns = [(ours, alone), (plain, partial(psql.seconds, recorded[dag_id].statements))]
-                for took, measured in turns if number % 2 else reversed(turns):
-                    took[dag_id].append(measured())
-        server.drop_database(name)
+        figures = _beside(connection, setup, Psql(server, name), recorded, times)
+    server.drop_database(name)
     read = max(each.fetched for each in recorded.values())
     how = (
         f"Transform, check and publish of one report date without Airflow ({times}×), and beside it the very same"
@@ -64,11 +49,40 @@ def _at(server: Server, scale: float) -> Section:
         f" day, days before it: {earlier}. At most {read} rows of a run are read into Python: what the checks found"
         " and what was published. Asked for: at most 1.15 times as long as through psql, and nothing read into Python."
     )
-    figures = (
+    return Section(f"The models at {scale:g} x", how, figures)
+
+
+def _load(connection: Any, setup: Setup, scale: float, earlier: int) -> int:
+    """The master data of DAY and of so many days before it, which are published too; the upstream rows of DAY."""
+    create_schema(connection)
+    reports.install(connection)
+    for back in range(earlier, 0, -1):
+        day = DAY - dt.timedelta(days=back)
+        load_day(connection, day, scale=scale)
+        analyze(connection)
+        for dag_id in DAG_IDS:
+            run(connection, setup, dag_id, day)
+    loads = load_day(connection, DAY, scale=scale)
+    analyze(connection)
+    return sum(each.row_count for each in loads)
+
+
+def _beside(
+    connection: Any, setup: Setup, psql: Psql, recorded: Mapping[str, Recording], times: int
+) -> tuple[Figure, ...]:
+    """Each pipeline and what was recorded of it, by turns: now the one goes first, now the other."""
+    ours: dict[str, list[float]] = {dag_id: [] for dag_id in DAG_IDS}
+    plain: dict[str, list[float]] = {dag_id: [] for dag_id in DAG_IDS}
+    for number in range(times):
+        for dag_id in DAG_IDS:
+            alone = partial(seconds, partial(run, connection, setup, dag_id, DAY))
+            turns = [(ours, alone), (plain, partial(psql.seconds, recorded[dag_id].statements))]
+            for took, measured in turns if number % 2 else reversed(turns):
+                took[dag_id].append(measured())
+    return tuple(
         Figure(Sample(dag_id, tuple(ours[dag_id]), "s"), Sample("through psql", tuple(plain[dag_id]), "s"))
         for dag_id in DAG_IDS
     )
-    return Section(f"The models at {scale:g} x", how, tuple(figures))
 
 
 def run(connection: Any, setup: Setup, dag_id: str, day: dt.date) -> None:
