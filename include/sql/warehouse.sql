@@ -1,4 +1,6 @@
--- The warehouse's own tables. Safe to run again and again; never drops anything.
+-- The warehouse's own tables. Safe to run again and again, which happens whenever this text has changed; never drops
+-- anything. A change to a table that is there: `alter table … add column if not exists … default …` after the statement
+-- that creates it.
 --
 --   base         what the pipelines compute: base models, and the draft of each report
 --   investor     what investors see, and the row that says it is complete (`publications`)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pendulum
-import sqlparse
 
 from oncall.config import include_dir
 from oncall.core.errors import OncallError
 from oncall.core.facts import FailedCheck
+from oncall.tables import bring_up
 
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 
@@ -92,14 +92,9 @@ def sql_dir() -> Path:
 
 
 def install(connection: Any) -> None:
-    """Create the warehouse's own schemas and tables unless they are there (`warehouse.sql`)."""
+    """Make the warehouse's own schemas and tables as `warehouse.sql` says, keeping what is in them."""
     with _transaction(connection) as cursor:
-        cursor.execute("select to_regclass('base.experiment_growth_draft') is not null")
-        if cursor.fetchone()[0]:
-            return
-        # Two first runs at once: the second waits, and finds everything there.
-        cursor.execute("select pg_advisory_xact_lock(hashtext('warehouse.sql'))")
-        cursor.execute((sql_dir() / "warehouse.sql").read_text(encoding="utf-8"))
+        bring_up(cursor, "investor.publications", (sql_dir() / "warehouse.sql").read_text(encoding="utf-8"))
 
 
 def transform(connection: Any, run: ReportRun) -> None:
@@ -177,6 +172,8 @@ def _execute(cursor: Any, file: str, parameters: Mapping[str, Any]) -> list[tupl
 @lru_cache(maxsize=64)
 def _statements(text: str) -> tuple[str, ...]:
     """One at a time: psycopg 3 binds on the server, which takes one statement. Parsing them takes a while."""
+    import sqlparse  # not with every parse of a DAG file
+
     return tuple(sqlparse.split(text, strip_semicolon=True))
 
 

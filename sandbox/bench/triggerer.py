@@ -47,9 +47,10 @@ async def _waiting(uri: str, count: int) -> dict[str, list[float]]:
     """CPU (% of a core), queries per poll, and seconds to the release of the last, with so many sensors."""
     import psycopg
 
-    from oncall.glue import sensors
+    from oncall.glue import upstream
+    from oncall.glue.sensors import POKE_S
 
-    sensors._POLL = poll = sensors._Poll()  # each count is a new triggerer
+    upstream._POLL = poll = upstream._Poll()  # each count is a new triggerer
     asked, read = 0, poll._read
 
     def counted() -> Any:
@@ -75,12 +76,13 @@ async def _waiting(uri: str, count: int) -> dict[str, list[float]]:
             connection.execute(_GONE, (LATE, DAY))
             tasks = _begin(count)
     await _end(tasks)
-    return {"cpu": [100 * busy / took], "queries": [queries / (took / sensors.POKE_S)], "released": released}
+    return {"cpu": [100 * busy / took], "queries": [queries / (took / POKE_S)], "released": released}
 
 
 def _begin(count: int) -> list[asyncio.Task[None]]:
     """Sensors that wait for the late table, each for another one beside it that is there."""
-    from oncall.glue.sensors import POKE_S, UpstreamFresh
+    from oncall.glue.sensors import POKE_S
+    from oncall.glue.upstream import UpstreamFresh
 
     async def wait(number: int) -> None:
         tables = [f"master.{LATE}", f"master.{OTHERS[number % len(OTHERS)]}"]
@@ -95,10 +97,10 @@ async def _watching(uri: str) -> float:
     """MB of this process once the watcher has looked, beside a thousand sensors."""
     import psycopg
 
-    from oncall.glue import sensors
+    from oncall.glue import upstream
     from oncall.glue.watcher import SlaWatch
 
-    sensors._POLL = sensors._Poll()
+    upstream._POLL = upstream._Poll()
     tasks = _begin(MANY)
 
     async def watch() -> None:

@@ -1,7 +1,9 @@
 """`make compose-check`: boot docker-compose.yaml with two of what may be many, kill one of each, and see nothing lost.
 
+Then it upgrades it, loses the databases and restores them, with the very commands of the README.
+
 It makes a Compose project of its own on free ports and takes it away again, volumes and all, whatever happens. Needs
-Docker with Compose 2.20 or newer, about 4 GB of memory, and about a quarter of an hour.
+Docker with Compose 2.20 or newer, about 4 GB of memory, and about twenty minutes.
 
 COMPOSE_CHECK_PULL=missing|always|never says whether images are pulled (never: images of the same names are here).
 """
@@ -16,7 +18,7 @@ import sys
 
 import httpx
 
-from sandbox.compose import accident, night, warehouse
+from sandbox.compose import accident, handbook, night, warehouse
 from sandbox.compose.ground import Ground
 from sandbox.compose.project import NAME, ComposeFailed, Project, turn
 from sandbox.compose.settings import process_environment, variables
@@ -67,7 +69,10 @@ def _play(ground: Ground, pull: str) -> None:
     # A day that no real promise is about any more.
     accident.kill_one_of_each(ground, day - dt.timedelta(days=3))
     night.nothing_is_lost(ground)
-    ground.say("PASSED: it boots, scales and survives")
+    handbook.upgrade(ground)
+    handbook.lose_the_databases(ground)
+    night.nobody_was_bothered(ground)
+    ground.say("PASSED: it boots, scales, survives, is upgraded and restored")
 
 
 def _show_logs(ground: Ground) -> None:

@@ -29,7 +29,11 @@ def boot(ground: Ground, pull: str) -> None:
     ground.project.compose_meanwhile(build, BUILD_S, lambda: None)
     ground.say(f"docker compose up --wait: waiting until all are healthy (at most {BOOT_S} s)")
     up(ground, ("--pull", pull), BOOT_S)
-    wish = {"interval_seconds": LAPSES_S, "alert_priority": "P1"}
+    let_the_heartbeat_lapse_after(ground, LAPSES_S)
+
+
+def let_the_heartbeat_lapse_after(ground: Ground, seconds: int) -> None:
+    wish = {"interval_seconds": seconds, "alert_priority": "P1"}
     ground.far_side.tell("heartbeats", name=HEARTBEAT, **wish)
 
 
@@ -118,6 +122,11 @@ def nothing_is_lost(ground: Ground) -> None:
     ground.say(f"docker compose up: what was killed comes back (at most {SCALE_S} s)")
     up(ground, SCALED, SCALE_S)
     ground.killed = []
+    nobody_was_bothered(ground)
+
+
+def nobody_was_bothered(ground: Ground) -> None:
+    """Whatever was done to the stack: no second word about anything, and no page but the drills'."""
     if twice := ground.said_twice():
         raise ComposeFailed(f"said twice: {', '.join(twice)}")
     others = [a for a in ground.far_side.alerts() if not a.alias.startswith("drill-")]

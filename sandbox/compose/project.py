@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox.environment import REPOSITORY
@@ -102,6 +102,20 @@ class Project:
         if process.returncode != 0:
             raise ComposeFailed(f"`docker compose {' '.join(arguments)}` failed:\n{_tail(said, 30)}")
 
+    def typed(self, commands: str, folder: Path, within_s: float) -> None:
+        """Run what a person types in `folder`, `docker compose` meaning this project; the first that fails ends it."""
+        meant = {
+            "COMPOSE_PROJECT_NAME": NAME,
+            "COMPOSE_FILE": str(REPOSITORY / "docker-compose.yaml"),
+            "COMPOSE_PROFILES": "sandbox",
+            "COMPOSE_ENV_FILES": os.devnull,
+        }
+        here = replace(self, environment={**self.environment, **meant})
+        here._run(("bash", "-euo", "pipefail", "-c", commands), within_s, folder)
+
+    def remove_volume(self, name: str) -> None:
+        self._run(("docker", "volume", "rm", f"{NAME}_{name}"), ASK_S)
+
     def require_docker(self) -> str:
         """Which Compose it is. Raises ComposeFailed when it is too old or nobody answers."""
         version = self._run(("docker", "compose", "version", "--short"), ASK_S).strip().removeprefix("v")
@@ -162,11 +176,11 @@ class Project:
             *(*options, "--set=ON_ERROR_STOP=1", f"--command={statement}"),
         )
 
-    def _run(self, command: Sequence[str], within_s: float) -> str:
-        shown = " ".join(("docker", *(word for word in command[1:] if word not in self.command)))
+    def _run(self, command: Sequence[str], within_s: float, folder: Path | None = None) -> str:
+        shown = " ".join((command[0], *(word for word in command[1:] if word not in self.command)))
         try:
             done = subprocess.run(
-                command, env=dict(self.environment), stdin=subprocess.DEVNULL,
+                command, cwd=folder, env=dict(self.environment), stdin=subprocess.DEVNULL,
                 capture_output=True, text=True, timeout=within_s, check=False,
             )  # fmt: skip
         except FileNotFoundError:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from slack_sdk import WebClient
 
+from sandbox.compose import handbook
 from sandbox.compose.__main__ import check
 from sandbox.compose.ground import Ground
 from sandbox.compose.project import NAME, ComposeFailed, Container, Project, turn
@@ -144,6 +145,23 @@ def test_a_check_that_fails_shows_logs_and_takes_everything_away(
     assert "--- worker-2: the last 40 lines\nkilled for want of memory" in said
     assert "--- redis-1" not in said
     assert (tmp_path / "downs").read_text() == "down\n" * 2, "before and after"
+
+
+@pytest.mark.parametrize("chapter", [handbook.UPGRADE, handbook.BACK_UP, handbook.RESTORE])
+def test_the_readme_has_commands_for_whoever_runs_the_stack(chapter: str) -> None:
+    """A shell can read them, and all of them are about the stack; what a chapter does not have is told."""
+    script = handbook.commands(chapter)
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    assert all("docker compose" in line for line in script.splitlines())
+    with pytest.raises(ComposeFailed, match="no commands under “Paint it”"):
+        handbook.commands("Paint it")
+
+
+def test_the_readmes_commands_mean_the_project_under_check(docker: Docker, tmp_path: Path) -> None:
+    """Nobody's own stack is upgraded, and what the first line failed at is told."""
+    project = docker("echo $COMPOSE_PROJECT_NAME $COMPOSE_PROFILES $PWD $*; exit 3")
+    with pytest.raises(ComposeFailed, match=rf"{NAME} sandbox {tmp_path} compose build$"):
+        project.typed("docker compose build\ndocker compose up", tmp_path, 10)
 
 
 def test_one_check_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

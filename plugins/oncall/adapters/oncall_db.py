@@ -15,6 +15,7 @@ from oncall.core.decide import Said
 from oncall.core.incident import Channel, Incident, Owed, Plan
 from oncall.core.message import Message, Recipient
 from oncall.ports import Delivery, Drill, Posted, Remembered, Snapshot, Which
+from oncall.tables import bring_up
 
 SCHEMA = Path(__file__).with_name("oncall_db.sql")
 LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
@@ -51,12 +52,9 @@ class OncallDb:
         self._link = Link(connect, "oncall_db")
 
     def install(self) -> None:
-        """Create the schema where it is missing. Two processes may do it at once."""
+        """Make the tables as this version needs them, keeping what is in them."""
         with self._link.cursor() as cursor:
-            cursor.execute("select to_regclass('oncall.memory')")
-            if cursor.fetchone() == (None,):
-                cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-                cursor.execute(SCHEMA.read_text())
+            bring_up(cursor, "oncall.memory", SCHEMA.read_text(encoding="utf-8"))
 
     def remembered(self, at: dt.datetime, names: Sequence[str]) -> Remembered:
         with self._link.cursor() as cursor:

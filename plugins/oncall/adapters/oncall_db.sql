@@ -1,4 +1,5 @@
--- What the on-call system must not forget. Safe to run again; the store runs it when the schema is missing.
+-- What the on-call system must not forget. Safe to run again: the store does so whenever this text has changed. A change to a
+-- table that is there: `alter table … add column if not exists … default …` after the statement that creates it.
 create schema if not exists oncall;
 
 create table if not exists oncall.incidents (

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
-from oncall.adapters.postgres import connect_by
-from oncall.adapters.warehouse import Pair, Warehouse
-from oncall.core.errors import Unreadable
-from oncall.core.facts import Load
 from oncall.core.promise import warn_at
 from oncall.core.verdict import late_words
 from oncall.glue.contract import contract
 from oncall.glue.report_date import NoReportDate, report_date
-from oncall.glue.wiring import look_once, now_utc
 
-log = structlog.get_logger(__name__)
-
+# Whatever reads a database is imported by the task that does: DAG files are parsed all the time.
 POKE_S = 1.0  # for all who wait in one triggerer it is one query, of a few milliseconds
 
 
@@ -42,6 +30,9 @@ class UpstreamFreshSensor(BaseOperator):
         self.poke_s = poke_s
 
     def execute(self, context: Any) -> None:
+        from oncall.adapters.postgres import connect_by
+        from oncall.adapters.warehouse import Warehouse
+
         terms = contract(self.dag_id)
         try:
             date = report_date(context, terms.zone)
@@ -59,9 +50,11 @@ class UpstreamFreshSensor(BaseOperator):
     def _warns_at(self, date: dt.date) -> dt.datetime | None:
         terms = contract(self.dag_id)
         warn = warn_at(terms.promise, date, terms.zone) if terms.promise else None
-        return warn if warn and warn > now_utc() else None
+        return warn if warn and warn > dt.datetime.now(dt.UTC) else None
 
     def _wait(self, tables: Sequence[str], date: dt.date, wake_at: dt.datetime | None) -> None:
+        from oncall.glue.upstream import UpstreamFresh
+
         self.defer(
             trigger=UpstreamFresh(list(tables), date.isoformat(), wake_at, self.poke_s),
             method_name="resume",
@@ -75,103 +68,9 @@ class UpstreamFreshSensor(BaseOperator):
             return
         self.log.warning("Upstream is late for %s: %s", date, event["words"])
         try:
+            from oncall.glue.wiring import look_once
+
             look_once(look_first=True)
         except Exception:
             self.log.exception("The warning could not be said from here; the watcher says it too")
         self._wait(tables, dt.date.fromisoformat(date), None)
-
-
-class UpstreamFresh(BaseTrigger):
-    """Fires when all tables are fresh for the day, or once at `wake_at` while they are not."""
-
-    def __init__(self, tables: list[str], day: str, wake_at: dt.datetime | None, poke_s: float) -> None:
-        super().__init__()
-        self.tables, self.day, self.wake_at, self.poke_s = tables, day, wake_at, poke_s
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return (
-            "oncall.glue.sensors.UpstreamFresh",
-            {"tables": self.tables, "day": self.day, "wake_at": self.wake_at, "poke_s": self.poke_s},
-        )
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        loads = await _POLL.fresh(self.tables, dt.date.fromisoformat(self.day), self.wake_at, self.poke_s)
-        late = [load for load in loads if load.state != "fresh"]
-        if loads and not late:
-            newest = max(load.loaded_at for load in loads if load.loaded_at)
-            yield TriggerEvent({"fresh": True, "words": f"the last table came at {newest.isoformat()}"})
-        else:
-            words = "; ".join(late_words(load, dt.UTC) for load in late) or "the warehouse cannot be read"
-            yield TriggerEvent({"fresh": False, "words": words})
-
-
-@dataclass(eq=False)
-class _Waiting:
-    """What one trigger waits for, and where it is told."""
-
-    pairs: Sequence[Pair]
-    poke_s: float
-    told: asyncio.Future[None]
-
-
-class _Poll:
-    """One query per poll for all the triggers of this triggerer, whatever they wait for.
-
-    Nobody who waits does anything meanwhile: one task asks, and wakes those whose tables are all there.
-    """
-
-    def __init__(self) -> None:
-        self.waiting: set[_Waiting] = set()
-        self._task: asyncio.Task[None] | None = None
-        self._loads: dict[Pair, Load] = {}
-        self._warehouse: Warehouse | None = None
-
-    async def fresh(
-        self, tables: Sequence[str], day: dt.date, until: dt.datetime | None, poke_s: float
-    ) -> list[Load]:
-        """The loads of the tables for the day, as soon as all are fresh; at `until` as they are then.
-
-        Some are missing from the list when the warehouse cannot be read.
-        """
-        told = asyncio.get_running_loop().create_future()
-        mine = _Waiting([(table, day) for table in tables], poke_s, told)
-        self.waiting.add(mine)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._poll())
-        # Also for whoever comes late, time enough to ask once.
-        left = max(poke_s, (until - now_utc()).total_seconds()) if until else None
-        try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(told, left)
-        finally:
-            self.waiting.discard(mine)
-        return [self._loads[pair] for pair in mine.pairs if pair in self._loads]
-
-    async def _poll(self) -> None:
-        """As often as the most impatient wants it, for as long as anybody waits."""
-        while self.waiting:
-            try:
-                self._loads = await sync_to_async(self._read, thread_sensitive=False)()
-            except Unreadable as error:
-                log.warning("oncall.upstream_unreadable", reason=str(error))
-                self._loads, self._warehouse = {}, None
-            except Exception as error:  # noqa: BLE001 - a fault of our own: every task that waits shall fail with it
-                for each in self.waiting:
-                    if not each.told.done():
-                        each.told.set_exception(error)
-                return
-            for each in self.waiting:
-                if not each.told.done() and all(self._is_fresh(pair) for pair in each.pairs):
-                    each.told.set_result(None)
-            await asyncio.sleep(min((each.poke_s for each in self.waiting), default=0))
-
-    def _is_fresh(self, pair: Pair) -> bool:
-        return pair in self._loads and self._loads[pair].state == "fresh"
-
-    def _read(self) -> dict[Pair, Load]:
-        self._warehouse = self._warehouse or Warehouse(connect_by("warehouse"))
-        wanted = {pair for each in tuple(self.waiting) for pair in each.pairs}
-        return self._warehouse.loads_of(sorted(wanted))
-
-
-_POLL = _Poll()

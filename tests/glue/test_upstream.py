@@ -9,8 +9,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from oncall.glue import sensors
-from oncall.glue.sensors import UpstreamFresh
+from oncall.glue import upstream
+from oncall.glue.upstream import UpstreamFresh
 from sandbox.loading import load_day
 
 TABLES = ["master.sessions", "master.customers"]
@@ -20,7 +20,7 @@ ZONE = dt.timezone(dt.timedelta(hours=7))
 @pytest.fixture(autouse=True)
 def new_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """A triggerer lives with one warehouse; every test is a new triggerer."""
-    monkeypatch.setattr(sensors, "_POLL", sensors._Poll())
+    monkeypatch.setattr(upstream, "_POLL", upstream._Poll())
 
 
 def yesterday() -> dt.date:
@@ -47,7 +47,7 @@ def test_it_waits_until_the_last_table_is_there(site: Any) -> None:
 
     event = asyncio.run(wait_and_load())
     assert event["fresh"] is True
-    assert sensors._POLL.waiting == set()
+    assert upstream._POLL.waiting == set()
 
 
 def test_it_wakes_once_at_the_warning_time_and_names_the_table(site: Any) -> None:
@@ -62,7 +62,7 @@ def test_it_wakes_once_at_the_warning_time_and_names_the_table(site: Any) -> Non
 def test_all_who_wait_share_one_query_a_poll(site: Any) -> None:
     """Ten sensors poll as often as one."""
     reads = 0
-    read = sensors._POLL._read
+    read = upstream._POLL._read
 
     def counted() -> Any:
         nonlocal reads
@@ -70,7 +70,7 @@ def test_all_who_wait_share_one_query_a_poll(site: Any) -> None:
         return read()
 
     async def ten() -> None:
-        sensors._POLL._read = counted  # type: ignore[method-assign]
+        upstream._POLL._read = counted  # type: ignore[method-assign]
         at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=3)
         day = yesterday().isoformat()
         await asyncio.gather(*(first_event(UpstreamFresh(TABLES, day, at, 1.0)) for _ in range(10)))
@@ -97,7 +97,7 @@ def test_a_thousand_are_released_together(site: Any) -> None:
         return asyncio.get_running_loop().time() - began
 
     assert asyncio.run(thousand()) < 5
-    assert sensors._POLL.waiting == set()
+    assert upstream._POLL.waiting == set()
 
 
 def test_a_fault_of_our_own_fails_the_tasks_that_wait() -> None:
@@ -107,7 +107,7 @@ def test_a_fault_of_our_own_fails_the_tasks_that_wait() -> None:
         raise KeyError("a column that nobody expected")
 
     async def two() -> None:
-        sensors._POLL._read = broken  # type: ignore[method-assign]
+        upstream._POLL._read = broken  # type: ignore[method-assign]
         for _ in range(2):
             with pytest.raises(KeyError):
                 await asyncio.wait_for(first_event(UpstreamFresh(TABLES, "2026-11-22", None, 1.0)), 10)
@@ -119,5 +119,5 @@ def test_a_trigger_survives_its_serialisation() -> None:
     """Another triggerer takes it over with the same words."""
     trigger = UpstreamFresh(TABLES, "2026-11-22", dt.datetime(2026, 11, 22, 20, 30, tzinfo=dt.UTC), 10.0)
     path, said = trigger.serialize()
-    assert path == "oncall.glue.sensors.UpstreamFresh"
+    assert path == "oncall.glue.upstream.UpstreamFresh"
     assert UpstreamFresh(**said).serialize() == (path, said)
