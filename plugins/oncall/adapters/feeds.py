@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Sequence
 
-from oncall.adapters.postgres import Connect, Link
+from oncall.adapters.postgres import Connect, ManyLinks
 from oncall.past import FeedLink
 
 _LINK = "link:"
@@ -16,10 +16,14 @@ _SAID = "feed:"
 
 
 class Feeds:
-    """Implements `Feeds` of the page. Not for use by two threads at once."""
+    """Implements `Feeds` of the page. Any number of threads may use it."""
 
     def __init__(self, connect: Connect) -> None:
-        self._link = Link(connect, "oncall_db")
+        self._link = ManyLinks(connect, "oncall_db")
+
+    def close(self) -> None:
+        """Whoever goes on using it connects anew."""
+        self._link.close()
 
     def make(self, what: str, by: str, at: dt.datetime) -> str:
         key = secrets.token_urlsafe(24)

@@ -29,29 +29,33 @@ class History:
 
     def __init__(self, connect: Connect) -> None:
         self._link = Link(connect, "oncall_db")
-        self._over: dict[str, Record] = {}
+        self._over: dict[
+            str, tuple[str, Record]
+        ] = {}  # with the version of the incident's row that it was made of
 
     def records(self, since: dt.datetime, limit: int) -> Sequence[Record]:
         with self._link.cursor() as cursor:
             cursor.execute(
-                f"select resolved_at < now() - %s, {_INCIDENT} from oncall.incidents"
+                "select key, xmin::text, resolved_at < now() - %s from oncall.incidents"
                 " where resolved_at is null or opened_at >= %s"
                 " order by resolved_at is not null, opened_at desc, key limit %s",
                 (OVER_AFTER, since, limit),
             )
-            rows = [(is_over, _incident(row)) for is_over, *row in cursor.fetchall()]
-            over = {one.key: self._over.get(one.key) for is_over, one in rows if is_over}
-            known = {one.key: kept for _, one in rows if (kept := over.get(one.key)) and kept.incident == one}
-            wanted = [one for _, one in rows if one.key not in known]
-            known |= {record.incident.key: record for record in _with_timeline(cursor, wanted)}
-        self._over = {key: known[key] for key in over}
-        return [known[one.key] for _, one in rows]
+            rows = cursor.fetchall()
+            known = {
+                key: kept[1]
+                for key, version, _ in rows
+                if (kept := self._over.get(key)) and kept[0] == version
+            }
+            known |= _records(cursor, [key for key, _, _ in rows if key not in known])
+        self._over = {
+            key: (version, known[key]) for key, version, is_over in rows if is_over and key in known
+        }
+        return [known[key] for key, _, _ in rows if key in known]
 
     def record(self, key: str) -> Record | None:
         with self._link.cursor() as cursor:
-            cursor.execute(f"select {_INCIDENT} from oncall.incidents where key = %s", (key,))
-            found = _with_timeline(cursor, [_incident(row) for row in cursor.fetchall()])
-        return found[0] if found else None
+            return _records(cursor, [key]).get(key)
 
     def pulse(self) -> Pulse:
         with self._link.cursor() as cursor:
@@ -82,10 +86,12 @@ class PublicationHistory:
         return found
 
 
-def _with_timeline(cursor: Cursor, incidents: Sequence[Incident]) -> list[Record]:
-    keys = [incident.key for incident in incidents]
+def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, Record]:
     if not keys:
-        return []
+        return {}
+    keys = list(keys)
+    cursor.execute(f"select {_INCIDENT} from oncall.incidents where key = any(%s)", (keys,))
+    incidents = [_incident(row) for row in cursor.fetchall()]
     events: dict[str, list[Event]] = {key: [] for key in keys}
     told: dict[str, list[Told]] = {key: [] for key in keys}
     cursor.execute("select key, at, what from oncall.events where key = any(%s) order by at, id", (keys,))
@@ -94,7 +100,7 @@ def _with_timeline(cursor: Cursor, incidents: Sequence[Incident]) -> list[Record
     cursor.execute(f"select {_TOLD} from oncall.deliveries where key = any(%s) order by id", (keys,))
     for key, *rest in cursor.fetchall():
         told[key].append(_told(rest))
-    return [Record(each, tuple(events[each.key]), tuple(told[each.key])) for each in incidents]
+    return {each.key: Record(each, tuple(events[each.key]), tuple(told[each.key])) for each in incidents}
 
 
 def _told(row: Sequence[Any]) -> Told:

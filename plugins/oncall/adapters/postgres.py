@@ -82,6 +82,36 @@ class Link:
             self._connection = None
 
 
+class ManyLinks:
+    """The same for any number of threads: a Link for each that asks at the time, of which a few stay open."""
+
+    KEPT = 2
+
+    def __init__(self, connect: Connect, name: str) -> None:
+        self._connect, self._name = connect, name
+        self._idle: list[Link] = []
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        try:
+            link = self._idle.pop()
+        except IndexError:
+            link = Link(self._connect, self._name)
+        try:
+            with link.cursor() as cursor:
+                yield cursor
+        finally:
+            if len(self._idle) < self.KEPT:
+                self._idle.append(link)
+            else:
+                link.close()
+
+    def close(self) -> None:
+        """Those that nobody uses just now."""
+        while self._idle:
+            self._idle.pop().close()
+
+
 class OneConnection:
     """A `Connect` that gives several Links of one thread the same connection, as long as that is open."""
 

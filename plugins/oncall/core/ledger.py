@@ -14,6 +14,7 @@ from oncall.core.rota import CompWeek, RotaWeek, fold
 from oncall.core.weeks import on_call_day, starts_utc, week_beginning
 
 WEEKS_TO_LOOK_AHEAD = 52
+MOST_KEPT = 20
 _FRIDAY = 4
 
 
@@ -51,8 +52,18 @@ class Ledger:
 
 
 def ledger(roster: Roster, until: dt.datetime) -> Ledger:
-    """What was earned on the on-call days that ended at or before `until`, since the first `starts`."""
+    """What was earned on the on-call days that ended at or before `until`, since the first `starts`.
+
+    Kept in the roster, as its fold is: the page asks again and again, for the same two days.
+    """
     end = on_call_day(roster, until)  # the first on-call day that is not over
+    kept: dict[dt.date, Ledger] = vars(roster).setdefault("_ledgers", {})
+    if len(kept) >= MOST_KEPT:
+        kept.clear()
+    return kept.get(end) or kept.setdefault(end, _ledger(roster, end))
+
+
+def _ledger(roster: Roster, end: dt.date) -> Ledger:
     past = list(takewhile(lambda week: week.week.begins < end, fold(roster)))
     return Ledger(
         credits=tuple(entry for week in past for entry in _credits(week, end)),
