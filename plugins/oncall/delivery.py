@@ -119,7 +119,9 @@ def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent:
         if not state["said"] and (sent.locked_out or scene.at - since >= BLIP):
             owed = (channel_down(scene, channel, since, sent.trouble),)
             state["said"] = True
-    elif state and sent.taken:
+    elif (
+        state and sent.taken and not store.failing(channel)
+    ):  # others may be taken: another person, another channel
         if state["said"]:
             owed = (channel_back(scene, channel, dt.datetime.fromisoformat(state["since"])),)
         state = {}

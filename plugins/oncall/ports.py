@@ -216,6 +216,10 @@ class Store(Protocol):
         """How many deliveries are not done."""
         ...
 
+    def failing(self, channel: Channel) -> bool:
+        """Whether something is still owed that the far side has not taken when it was tried last."""
+        ...
+
     def thread(self, key: str) -> Posted | None:
         """Where the incident's chat thread begins; None before its first message was posted."""
         ...

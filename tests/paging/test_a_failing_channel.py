@@ -68,3 +68,21 @@ def test_one_refused_message_is_no_outage(night: Night) -> None:
         send(night, clock)
     assert notices(night) == []
     assert night.steps == ["page-1-primary"]
+
+
+def test_one_refused_for_good_does_not_come_and_go_with_the_others(night: Night) -> None:
+    """Others are taken meanwhile: it is said once, and its end once all was taken."""
+    unknown = Rejected("422: this user is unknown")
+    broken(night, unknown)
+    send(night, "05:00")
+    night.world.missing("profit_etl")
+    look(night.setup, night.world, night.runs, night.store, night.links, at("05:00:10"))
+    send(night, "05:00:10")  # taken at once, while the other waits for its next try
+    assert night.steps == ["page-1-primary"]
+    for clock in ("05:00:30", "05:01:00", "05:01:30"):
+        night.pager.fail += [unknown]
+        send(night, clock)
+    assert notices(night) == ["The pager (Opsgenie) cannot be reached since 05:00"]
+    send(night, "05:02:00")
+    send(night, "05:02:15")
+    assert notices(night)[1:] == ["The pager (Opsgenie) can be reached again after 2 minutes"]

@@ -45,6 +45,19 @@ def test_the_first_line_says_whether_investors_have_their_data() -> None:
     assert overview(calm(), LINKS).verdict == ("Investors have all 3 reports, in time", "ok")
 
 
+def test_the_first_line_of_another_team_speaks_of_no_investors() -> None:
+    """Who reads its reports, nobody told us."""
+
+    def theirs(seen: Seen) -> Seen:
+        return replace(seen, setup=replace(seen.setup, roster=replace(seen.setup.roster, team="growth")))
+
+    assert overview(theirs(morning()), LINKS).verdict == (
+        "2 of 3 reports are missing: Engagement ETL and Growth ETL",
+        "bad",
+    )
+    assert overview(theirs(calm()), LINKS).verdict == ("All 3 reports are there, in time", "ok")
+
+
 def test_before_five_the_report_due_today_is_shown() -> None:
     """At 04:10 the promise on the card is the one due in 50 minutes, not yesterday's kept one."""
     moment = at("04:10")

@@ -152,6 +152,13 @@ class MemoryStore:
         with self._lock:
             return sum(slot.delivery.state in ("owed", "accepted") for slot in self.slots.values())
 
+    def failing(self, channel: Channel) -> bool:
+        with self._lock:
+            owed = (
+                slot.delivery for slot in self.slots.values() if slot.delivery.state in ("owed", "accepted")
+            )
+            return any(each.channel == channel and each.error for each in owed)
+
     def thread(self, key: str) -> Posted | None:
         posts = [
             slot.delivery for slot in self.slots.values() if slot.delivery.key == key and slot.delivery.posted

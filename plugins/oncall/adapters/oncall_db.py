@@ -118,6 +118,15 @@ class OncallDb:
             row = cursor.fetchone()
         return int(row[0]) if row else 0
 
+    def failing(self, channel: Channel) -> bool:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select exists (select from oncall.deliveries where channel = %s and state in ('owed', 'accepted')"
+                " and error <> '')",
+                (channel,),
+            )
+            return cursor.fetchone() == (True,)
+
     def thread(self, key: str) -> Posted | None:
         with self._link.cursor() as cursor:
             cursor.execute(

@@ -38,10 +38,14 @@ class Overview:
     weeks: tuple[WeekView, ...]
     pipelines: tuple[PipelineView, ...]
     hidden: int = 0
+    team: str = ""
 
     @property
     def verdict(self) -> tuple[str, str]:
-        """Whether investors have their data, in one line, and how bad that is (ok, warn, bad, none)."""
+        """Whether the reports are there, in one line, and how bad that is (ok, warn, bad, none).
+
+        Those of the roster at the top are for investors; whom another team's are for, nobody told us.
+        """
         today = [card.today for card in self.promises if card.today]
         if not today and self.hidden:
             return "Who is on call; the reports are not yours to see", "none"
@@ -49,7 +53,13 @@ class Overview:
             return "Whether the reports are there cannot be told", "warn"
         missing = [one.title for one in today if one.verdict == "broken"]
         if missing:
-            return f"Investors are missing {len(missing)} of {len(today)} reports: {_names(missing)}", "bad"
+            count = f"{len(missing)} of {len(today)} reports"
+            said = (
+                f"{count} {'is' if len(missing) == 1 else 'are'} missing"
+                if self.team
+                else f"Investors are missing {count}"
+            )
+            return f"{said}: {_names(missing)}", "bad"
         risky = [one.title for one in today if one.verdict == "at_risk"]
         if risky:
             return f"{_names(risky)} {'is' if len(risky) == 1 else 'are'} at risk", "warn"
@@ -60,9 +70,10 @@ class Overview:
                 "none",
             )
         late = [one.title for one in today if one.verdict == "late"]
-        if late:
-            return f"Investors have all {len(today)} reports; {_names(late)} came late", "ok"
-        return f"Investors have all {len(today)} reports, in time", "ok"
+        said = (
+            f"All {len(today)} reports are there" if self.team else f"Investors have all {len(today)} reports"
+        )
+        return (f"{said}; {_names(late)} came late" if late else f"{said}, in time"), "ok"
 
 
 def overview(seen: Seen, addresses: Addresses) -> Overview:
@@ -77,6 +88,7 @@ def overview(seen: Seen, addresses: Addresses) -> Overview:
         weeks=weeks(roster, seen.at, 0, WEEKS_AHEAD),
         pipelines=pipelines(seen.setup, addresses),
         hidden=seen.hidden,
+        team=roster.team,
     )
 
 
