@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,26 @@ def test_the_processes_see_this_stacks_include_folder(elsewhere: Stack) -> None:
     environment = process.environ()
     assert environment["ONCALL_INCLUDE_DIR"] == str(elsewhere.include_dir) != str(REPOSITORY / "include")
     assert str(elsewhere.run_dir) in environment["AIRFLOW_CONN_ONCALL_DB"]
+
+
+def test_a_shell_gets_all_that_the_runbooks_commands_need(elsewhere: Stack) -> None:
+    """As `make status` says it, in a shell that knows nothing: psql, airflow and oncall, on this stack."""
+    script = """
+        eval "$(make -s env)"
+        psql "$WAREHOUSE_DSN" -Atc "select 'publications: ' || count(*) from investor.publications"
+        airflow config get-value api base_url
+        python -m oncall who
+    """
+    known = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(elsewhere.run_dir),
+        "ONCALL_RUN_DIR": str(elsewhere.run_dir),
+    }
+    ran = subprocess.run(["bash", "-euc", script], cwd=REPOSITORY, env=known, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "publications: 0" in ran.stdout
+    assert elsewhere.airflow_url in ran.stdout
+    assert "primary" in ran.stdout
 
 
 def test_secrets_are_readable_by_their_owner_only(elsewhere: Stack) -> None:
