@@ -16,29 +16,34 @@ DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 READ = YAML(typ="safe")
 MAPPINGS: list[dict[str, Any]] = READ.load(DEPLOY / "statsd-mappings.yaml")["mappings"]
 VALUES: dict[str, Any] = READ.load(DEPLOY / "helm-values.yaml")
-RULES: list[dict[str, Any]] = READ.load(DEPLOY / "alerts.yaml")["groups"][0]["rules"]
+GROUP: list[dict[str, Any]] = READ.load(DEPLOY / "alerts.yaml")["groups"][0]["rules"]
+RECORDED: dict[str, str] = {rule["record"]: rule["expr"] for rule in GROUP if "record" in rule}
+RULES = [rule for rule in GROUP if "alert" in rule]
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "oncall.json").read_text(encoding="utf-8"))
 TARGETS: list[str] = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
-ENDING = {"count": "_total", "gauge": "", "seconds": "_seconds"}
+ENDING = {"count": "_total", "gauge": ""}
 
 
-def in_prometheus(measure: Measure) -> str:
-    return f"airflow_{measure.name.replace('.', '_')}{ENDING[measure.kind]}"
+def in_prometheus(measure: Measure, seconds: str = "_seconds") -> str:
+    return f"airflow_{measure.name.replace('.', '_')}{seconds if measure.kind == 'seconds' else ENDING[measure.kind]}"
 
 
-# Every series in Prometheus, and the labels that it has.
+# Every series in Prometheus, and the labels that it has. A duration has another name by way of OpenTelemetry.
 SERIES = {
-    f"{in_prometheus(measure)}{part}": {*measure.tags, *(["le"] if part == "_bucket" else [])}
+    f"{in_prometheus(measure, seconds)}{part}": {*measure.tags, *(["le"] if part == "_bucket" else [])}
     for measure in MEASURES
+    for seconds in ("_seconds", "_milliseconds")
     for part in (("_bucket", "_sum", "_count") if measure.kind == "seconds" else ("",))
 }
 
 
 def named(expression: str) -> set[str]:
-    return set(re.findall(r"airflow_\w+", expression))
+    """The series it asks for, also by way of what is recorded."""
+    recorded = (name for each in re.findall(r"oncall:[\w:]+", expression) for name in named(RECORDED[each]))
+    return {*re.findall(r"airflow_\w+", expression), *recorded}
 
 
-@pytest.mark.parametrize("expression", [*TARGETS, *(rule["expr"] for rule in RULES)])
+@pytest.mark.parametrize("expression", [*TARGETS, *(rule["expr"] for rule in GROUP)])
 def test_what_is_asked_for_is_told(expression: str) -> None:
     """Each series exists; what it is grouped by or chosen by is one of its labels."""
     assert named(expression)
@@ -78,6 +83,16 @@ def test_the_codes_of_a_promise_are_told_in_words() -> None:
     words = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
     told = {verdict.replace("_", " "): str(code) for verdict, code in CODES.items()}
     assert {mapped["text"]: code for code, mapped in words.items()} == told
+
+
+@pytest.mark.parametrize("expression", [*TARGETS, *RECORDED.values()])
+def test_a_duration_is_found_whichever_way_it_came(expression: str) -> None:
+    """StatsD's exporter tells seconds, OpenTelemetry milliseconds."""
+    for measure in MEASURES:
+        if measure.kind == "seconds" and (
+            names := [n for n in named(expression) if n.startswith(f"{in_prometheus(measure)}")]
+        ):
+            assert {name.replace("_seconds", "_milliseconds") for name in names} <= named(expression)
 
 
 def test_every_rule_says_what_to_do() -> None:
