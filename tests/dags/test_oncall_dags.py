@@ -10,6 +10,7 @@ import pytest
 
 from oncall.config import include_dir, load
 from oncall.core.verdict import CAUSE_WORDS
+from oncall.glue.dags import due_crons
 from sandbox.business_day import ZONE
 
 if TYPE_CHECKING:
@@ -64,6 +65,22 @@ def test_another_roster_has_another_handoff(
     roster.write_text(text.replace("starts: 2025-12-29", f"starts: {starts}"))
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path / "include"))
     assert parse().dags["oncall_handoff"].timetable.expression == cron
+
+
+def test_a_worker_looks_when_a_report_is_due_wherever_its_team_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """05:00 in Bangkok; 06:00 in Berlin is 12:00 there in winter and 11:00 in summer."""
+    folder = tmp_path / "include"
+    shutil.copytree(include_dir(), folder)
+    (folder / "teams/growth").mkdir(parents=True)
+    theirs = (folder / "roster.yaml").read_text().replace('timezone: "+07:00"', "timezone: Europe/Berlin")
+    (folder / "teams/growth/roster.yaml").write_text(theirs)
+    runbook = folder / "runbooks/growth_etl.md"
+    text = runbook.read_text().replace('due: "05:00"', 'due: "06:00"')
+    runbook.write_text(text.replace("pipeline: growth_etl\n", "pipeline: growth_etl\nteam: growth\n"))
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(folder))
+    assert due_crons() == ["0 11 * * *", "0 12 * * *", "0 5 * * *"]
 
 
 @pytest.mark.parametrize("dag_id", ["oncall_drill", "oncall_handoff"])

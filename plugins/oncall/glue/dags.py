@@ -8,12 +8,14 @@ from typing import Any
 import pendulum
 from airflow.sdk import CronPartitionTimetable
 
+from oncall.core.promise import due_at
 from oncall.glue.callbacks import CALLBACKS
-from oncall.glue.contract import Contract, contract, watched_dags
+from oncall.glue.contract import Contract, contract, watched_dags, zone
 from oncall.glue.deadline import promise_deadline
 
 # Backfills may go back to here; scheduled runs start with the newest date (no catch-up).
 FIRST_DAY = pendulum.datetime(2025, 1, 1)
+WINTER_AND_SUMMER = (dt.date(2026, 1, 15), dt.date(2026, 7, 15))
 
 
 def daily(terms: Contract) -> CronPartitionTimetable:
@@ -46,11 +48,20 @@ def dag_arguments(terms: Contract) -> dict[str, Any]:
 
 
 def due_crons() -> list[str]:
-    """A cron expression for each due time, so that a worker looks just then (a cron has no seconds: rounded up)."""
-    promises = (contract(dag_id).promise for dag_id in watched_dags())
-    return sorted({_cron(each.due) for each in promises if each})
+    """Cron expressions, in the zone of the roster at the top, for each due time: so that a worker looks just then.
+
+    A team in another zone is due at one time in winter and at another in summer: both are among them.
+    """
+    top, found = zone(), set()
+    for terms in map(contract, watched_dags()):
+        if terms.promise:
+            found |= {
+                _cron(due_at(terms.promise, day, terms.zone).astimezone(top).time())
+                for day in WINTER_AND_SUMMER
+            }
+    return sorted(found)
 
 
 def _cron(clock: dt.time) -> str:
-    minutes = clock.hour * 60 + clock.minute + (clock.second > 0)
+    minutes = clock.hour * 60 + clock.minute + (clock.second > 0)  # a cron has no seconds: rounded up
     return f"{minutes % 60} {minutes // 60 % 24} * * *"
