@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 from dataclasses import replace
 from typing import NoReturn
 
 import pytest
 from conftest_night import DAY, TZ, Night, at
 
-from oncall.core.errors import DeliveryFailed
+from oncall.core.errors import DeliveryFailed, Unreadable
 from oncall.core.facts import Dag, Facts, FailedCheck, Load, Publication, Task, Usual
 
 ORDERS = Load("master.orders", None, None, 5000.0, at("00:55"))
@@ -409,6 +410,28 @@ def test_the_next_look_is_never_later_than_the_next_instant(night: Night) -> Non
     night.world.missing("growth_etl")
     assert night.look("04:59:50").next_at == at("05:00")
     assert night.look("05:00").next_at == at("05:15")
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_a_look_leaves_pythons_garbage_collection_as_it_was(
+    night: Night, monkeypatch: pytest.MonkeyPatch, collects: bool
+) -> None:
+    """It is off meanwhile, and back also when the look fails: a triggerer lives for months."""
+    meanwhile: list[bool] = []
+
+    def failing(*_: object) -> NoReturn:
+        meanwhile.append(gc.isenabled())
+        raise Unreadable("oncall_db: gone")
+
+    monkeypatch.setattr(night.store, "remembered", failing)
+    try:
+        if not collects:
+            gc.disable()
+        with pytest.raises(Unreadable):
+            night.look("03:00")
+        assert (meanwhile, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
 
 
 def test_times_are_said_in_the_rosters_zone(night: Night) -> None:
