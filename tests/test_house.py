@@ -73,9 +73,14 @@ def test_only_the_wiring_knows_both_ports_and_adapters() -> None:
     for path in [*(PACKAGE / "glue").glob("*.py"), *(PACKAGE / "web").rglob("*.py")]:
         adapters = {name.split(".")[2] for name in imports(path) if name.startswith("oncall.adapters.")}
         if path.name != "wiring.py":
-            assert adapters <= {"memory", "postgres", "warehouse", "history", "opsgenie_schedules"}, (
-                f"{path.name} imports {adapters}"
-            )
+            assert adapters <= {
+                "memory",
+                "postgres",
+                "warehouse",
+                "history",
+                "notifications",
+                "opsgenie_schedules",
+            }, f"{path.name} imports {adapters}"
 
 
 def test_nothing_names_a_place_it_was_made_in() -> None:

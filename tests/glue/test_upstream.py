@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import psycopg2
@@ -98,6 +100,58 @@ def test_a_thousand_are_released_together(site: Any) -> None:
 
     assert asyncio.run(thousand()) < 5
     assert upstream._POLL.waiting == set()
+
+
+def test_a_load_that_is_notified_is_heard_at_once(site: Any) -> None:
+    """Not at the next poll, which is a minute away; and the next day's wait listens again."""
+
+    async def wait_and_load() -> None:
+        for day in (yesterday(), yesterday() - dt.timedelta(days=1)):
+            with (
+                closing(psycopg2.connect(site.warehouse)) as connection,
+                connection,
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(
+                    "delete from master.loads where table_name = 'sessions' and business_day = %s", (day,)
+                )
+            waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, day.isoformat(), None, 60.0)))
+            await until(lambda: listeners(site) == 1)
+            with closing(psycopg2.connect(site.warehouse)) as connection:
+                await asyncio.to_thread(load_day, connection, day, tables=["sessions"], scale=0.01)
+            event = await asyncio.wait_for(waiting, 10)
+            assert event["fresh"] is True
+            await until(lambda: listeners(site) == 0)
+
+    asyncio.run(wait_and_load())
+
+
+def test_who_cannot_listen_any_more_asks(site: Any) -> None:
+    """The listening connection is cut off: the load is seen by the next poll."""
+
+    async def wait_and_load() -> dict[str, Any]:
+        waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), None, 0.5)))
+        await until(lambda: listeners(site) == 1)
+        cut = "select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen master_loads'"
+        with closing(psycopg2.connect(site.warehouse)) as connection, connection.cursor() as cursor:
+            cursor.execute(cut)
+            await until(lambda: listeners(site) == 0)
+            await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+        return await asyncio.wait_for(waiting, 10)
+
+    assert asyncio.run(wait_and_load())["fresh"] is True
+
+
+def listeners(site: Any) -> int:
+    with closing(psycopg2.connect(site.warehouse)) as connection, connection.cursor() as cursor:
+        cursor.execute("select count(*) from pg_stat_activity where query = 'listen master_loads'")
+        return int(cursor.fetchone()[0])
+
+
+async def until(there: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not await asyncio.to_thread(there):
+            await asyncio.sleep(0.05)
 
 
 def test_a_fault_of_our_own_fails_the_tasks_that_wait() -> None:

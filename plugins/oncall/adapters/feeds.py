@@ -21,10 +21,6 @@ class Feeds:
     def __init__(self, connect: Connect) -> None:
         self._link = ManyLinks(connect, "oncall_db")
 
-    def close(self) -> None:
-        """Whoever goes on using it connects anew."""
-        self._link.close()
-
     def make(self, what: str, by: str, at: dt.datetime) -> str:
         key = secrets.token_urlsafe(24)
         value = json.dumps({"what": what, "by": by, "at": at.isoformat()})

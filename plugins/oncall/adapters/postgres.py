@@ -106,8 +106,7 @@ class ManyLinks:
             else:
                 link.close()
 
-    def close(self) -> None:
-        """Those that nobody uses just now."""
+    def __del__(self) -> None:
         while self._idle:
             self._idle.pop().close()
 

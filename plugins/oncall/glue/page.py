@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from oncall.adapters.feeds import Feeds
 from oncall.core.errors import Unreadable
 from oncall.glue.page_reading import Reading
 from oncall.glue.pulse import SharedPulse
 from oncall.glue.wiring import Outside, Wiring, now_utc, send_once
 from oncall.paging_by_hand import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
-from oncall.past import Pulse
+from oncall.past import Feeds, Pulse
 from oncall.web.source import Seen
 
 SHARED_S = 2.0  # readers within this time are shown the same
@@ -29,7 +28,6 @@ class Behind:
         self._lock = threading.Lock()
         self._wiring: tuple[Wiring, float] | None = None
         self._reading: Reading | None = None
-        self._feeds: Feeds | None = None
         self._seen: tuple[Seen, float] | None = None
         self._pulse = SharedPulse()
 
@@ -56,9 +54,7 @@ class Behind:
 
     def feeds(self) -> Feeds:
         with self._lock:
-            wiring = self._wired()
-            self._feeds = self._feeds or wiring.feeds()
-            return self._feeds
+            return self._wired().feeds()
 
     def pulse(self) -> Pulse:
         return self._pulse.read()
@@ -85,7 +81,4 @@ class Behind:
             self._wiring = (Wiring(before), time.monotonic() + WIRING_S)
             if self._reading is not None:
                 self._reading.renew(self._wiring[0])
-            if self._feeds is not None:
-                self._feeds.close()
-                self._feeds = None
         return self._wiring[0]

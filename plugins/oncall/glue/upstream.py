@@ -13,6 +13,7 @@ import structlog
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from oncall.adapters.notifications import Notifications
 from oncall.adapters.postgres import connect_by
 from oncall.adapters.warehouse import Pair, Warehouse
 from oncall.core.errors import Unreadable
@@ -21,6 +22,8 @@ from oncall.core.verdict import late_words
 from oncall.glue.wiring import now_utc
 
 log = structlog.get_logger(__name__)
+
+SAID_WHEN_LOADED = "master_loads"
 
 
 class UpstreamFresh(BaseTrigger):
@@ -59,7 +62,8 @@ class _Waiting:
 class _Poll:
     """One query per poll for all the triggers of this triggerer, whatever they wait for.
 
-    Nobody who waits does anything meanwhile: one task asks, and wakes those whose tables are all there.
+    Nobody who waits does anything meanwhile: one task asks, and wakes those whose tables are all there. An upstream
+    that says `notify master_loads` when it has loaded is heard at once.
     """
 
     def __init__(self) -> None:
@@ -67,6 +71,7 @@ class _Poll:
         self._task: asyncio.Task[None] | None = None
         self._loads: dict[Pair, Load] = {}
         self._warehouse: Warehouse | None = None
+        self._notified: Notifications | None = None
 
     async def fresh(
         self, tables: Sequence[str], day: dt.date, until: dt.datetime | None, poke_s: float
@@ -91,27 +96,43 @@ class _Poll:
 
     async def _poll(self) -> None:
         """As often as the most impatient wants it, for as long as anybody waits."""
-        while self.waiting:
-            try:
-                self._loads = await sync_to_async(self._read, thread_sensitive=False)()
-            except Unreadable as error:
-                log.warning("oncall.upstream_unreadable", reason=str(error))
-                self._loads, self._warehouse = {}, None
-            except Exception as error:  # noqa: BLE001 - a fault of our own: every task that waits shall fail with it
-                for each in self.waiting:
-                    if not each.told.done():
-                        each.told.set_exception(error)
-                return
+        try:
+            while True:
+                await self._ask()
+                pokes = [each.poke_s for each in self.waiting if not each.told.done()]
+                if not pokes:
+                    return
+                await (self._notified.wait(min(pokes)) if self._notified else asyncio.sleep(min(pokes)))
+        except Exception as error:  # noqa: BLE001 - a fault of our own: every task that waits shall fail with it
             for each in self.waiting:
-                if not each.told.done() and all(self._is_fresh(pair) for pair in each.pairs):
-                    each.told.set_result(None)
-            await asyncio.sleep(min((each.poke_s for each in self.waiting), default=0))
+                if not each.told.done():
+                    each.told.set_exception(error)
+        finally:
+            self._listen_no_more()
+
+    async def _ask(self) -> None:
+        try:
+            self._loads = await sync_to_async(self._read, thread_sensitive=False)()
+        except Unreadable as error:
+            log.warning("oncall.upstream_unreadable", reason=str(error))
+            self._loads, self._warehouse = {}, None
+            self._listen_no_more()
+        for each in self.waiting:
+            if not each.told.done() and all(self._is_fresh(pair) for pair in each.pairs):
+                each.told.set_result(None)
+
+    def _listen_no_more(self) -> None:
+        if self._notified:
+            self._notified.close()
 
     def _is_fresh(self, pair: Pair) -> bool:
         return pair in self._loads and self._loads[pair].state == "fresh"
 
     def _read(self) -> dict[Pair, Load]:
-        self._warehouse = self._warehouse or Warehouse(connect_by("warehouse"))
+        if self._warehouse is None:
+            connect = connect_by("warehouse")
+            self._warehouse = Warehouse(connect)
+            self._notified = Notifications(connect, SAID_WHEN_LOADED)
         wanted = {pair for each in tuple(self.waiting) for pair in each.pairs}
         return self._warehouse.loads_of(sorted(wanted))
 

@@ -68,6 +68,7 @@ class Wiring:
     def __init__(self, before: Wiring | None = None) -> None:
         self._warehouse: Connect = _tolerant("warehouse", before._warehouse if before else None)
         self._oncall_db: Connect = _tolerant("oncall_db", before._oncall_db if before else None)
+        self._feeds: Feeds | None = None
         self.links = Links(base_url())
         self.metrics: Metrics = before.metrics if before else AirflowMetrics()
         self.pager: Opsgenie = before.pager if before else Opsgenie.from_connection()
@@ -105,7 +106,9 @@ class Wiring:
         return History(self._oncall_db)
 
     def feeds(self) -> Feeds:
-        return Feeds(self._oncall_db)
+        """The same for all threads, as long as this wiring lasts."""
+        self._feeds = self._feeds or Feeds(self._oncall_db)
+        return self._feeds
 
     def publications(self) -> PublicationHistory:
         return PublicationHistory(self._warehouse)
