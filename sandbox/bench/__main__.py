@@ -10,6 +10,7 @@ Asserts nothing: a busy machine makes every time longer, and the baselines besid
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import shutil
@@ -78,6 +79,8 @@ def _lines(parts: Sequence[str], asked: Asked) -> Iterator[str]:
     yield HEAD
     yield f"Machine: {os.cpu_count()} cores; load average before {_load()}."
     for part in parts:
+        gc.collect()  # what the part before has left behind would be searched in the next one's time
+        gc.freeze()
         for section in PARTS[part](asked):
             yield ""
             yield from section.lines()
