@@ -25,6 +25,7 @@ from sandbox.postgres import Server, tools
 DAY = dt.date(2026, 11, 22)
 EARLIER = 2  # days that are loaded and published before DAY
 TIMES = 5
+OFTEN, SHORT_S = 4, 1.0  # what takes less than a second is measured so much oftener: its times differ more
 BIG = 100  # from this scale on once is enough, with one day before
 DAG_IDS = [dag_id for line in LINES for dag_id in line]
 
@@ -43,8 +44,9 @@ def _at(server: Server, scale: float) -> Section:
         figures = _beside(connection, setup, Psql(server, name), recorded, times)
     server.drop_database(name)
     read = max(each.fetched for each in recorded.values())
+    often = f"{times} times, {times * OFTEN} what takes less than a second" if times > 1 else "once"
     how = (
-        f"Transform, check and publish of one report date without Airflow ({times}×), and beside it the very same"
+        f"Transform, check and publish of one report date without Airflow ({often}), and by turns the very same"
         f" statements with the same values through psql (its start is not counted); {arrived:,} upstream rows that"
         f" day, days before it: {earlier}. At most {read} rows of a run are read into Python: what the checks found"
         " and what was published. Asked for: at most 1.15 times as long as through psql, and nothing read into Python."
@@ -73,8 +75,10 @@ def _beside(
     """Each pipeline and what was recorded of it, by turns: now the one goes first, now the other."""
     ours: dict[str, list[float]] = {dag_id: [] for dag_id in DAG_IDS}
     plain: dict[str, list[float]] = {dag_id: [] for dag_id in DAG_IDS}
-    for number in range(times):
+    for number in range(times * OFTEN):
         for dag_id in DAG_IDS:
+            if number >= times and (times == 1 or min(ours[dag_id]) > SHORT_S):
+                continue
             alone = partial(seconds, partial(run, connection, setup, dag_id, DAY))
             turns = [(ours, alone), (plain, partial(psql.seconds, recorded[dag_id].statements))]
             for took, measured in turns if number % 2 else reversed(turns):

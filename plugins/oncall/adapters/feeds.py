@@ -56,7 +56,7 @@ class Feeds:
 
     def revise(self, what: str, change: Callable[[str], str]) -> str:
         """`change` is given what was said before ("" at first) and returns what is said now; one at a time."""
-        with self._link.cursor() as cursor:
+        with self._link.transaction() as cursor:
             cursor.execute(
                 "insert into oncall.memory (name, value) values (%s, '') on conflict do nothing",
                 (_SAID + what,),

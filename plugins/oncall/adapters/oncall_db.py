@@ -53,7 +53,7 @@ class OncallDb:
 
     def install(self) -> None:
         """Make the tables as this version needs them, keeping what is in them."""
-        with self._link.cursor() as cursor:
+        with self._link.transaction() as cursor:
             bring_up(cursor, "oncall.memory", SCHEMA.read_text(encoding="utf-8"))
 
     def remembered(self, at: dt.datetime, names: Sequence[str]) -> Remembered:
@@ -68,7 +68,7 @@ class OncallDb:
 
     @contextmanager
     def deciding(self) -> Iterator[PostgresDesk]:
-        with self._link.cursor() as cursor:
+        with self._link.transaction() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             yield PostgresDesk(cursor)
 

@@ -64,14 +64,29 @@ class Link:
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
-        """A cursor in one transaction. Raises Unreadable, naming the connection, when PostgreSQL cannot answer."""
+        """A cursor whose statements stand each alone: one round trip where a transaction takes three.
+
+        Raises Unreadable, naming the connection, when PostgreSQL cannot answer.
+        """
+        with self._connected() as connection, connection.cursor() as cursor:
+            yield cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """A cursor whose statements are all done or none. Raises Unreadable likewise."""
+        with self._connected() as connection, connection.transaction(), connection.cursor() as cursor:
+            yield cursor
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
         import psycopg
 
         try:
             if self._connection is None or _gone(self._connection):
                 self._connection = self._connect()
-            with self._connection.transaction(), self._connection.cursor() as cursor:
-                yield cursor
+                if not self._connection.autocommit:  # it may be another Link's too, and in a transaction
+                    self._connection.autocommit = True
+            yield self._connection
         except psycopg.Error as error:
             self.close()
             raise Unreadable(f"{self._name}: {_first_line(error)}") from error
@@ -93,13 +108,22 @@ class ManyLinks:
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
+        with self._link() as link, link.cursor() as cursor:
+            yield cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        with self._link() as link, link.transaction() as cursor:
+            yield cursor
+
+    @contextmanager
+    def _link(self) -> Iterator[Link]:
         try:
             link = self._idle.pop()
         except IndexError:
             link = Link(self._connect, self._name)
         try:
-            with link.cursor() as cursor:
-                yield cursor
+            yield link
         finally:
             if len(self._idle) < self.KEPT:
                 self._idle.append(link)
