@@ -1,0 +1,53 @@
+"""Who acknowledged is learnt from the pager, which is not to be asked without measure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from conftest_night import DAY, Night, a_pipeline, at
+
+from oncall.core.facts import Task
+from oncall.paging import MOST_ASKED, hear
+from oncall.ports import AlertState
+
+MANY = 60
+
+
+@pytest.fixture
+def bad_night(night: Night) -> Night:
+    """Sixty pipelines hang, each on its own, and somebody is paged for each."""
+    pipelines = {f"p{number}": a_pipeline(f"p{number}", ()) for number in range(MANY)}
+    night.setup = replace(night.setup, pipelines=pipelines)
+    for dag_id in pipelines:
+        night.world.missing(dag_id)
+        night.runs.of[dag_id, DAY] = (Task("transform", "running", at("03:12"), run_id=f"of {dag_id}"),)
+    night.look("05:00")
+    assert len(night.pager.paged) == MANY
+    return night
+
+
+def test_on_a_bad_night_everybody_is_heard_and_the_pager_not_asked_too_often(
+    bad_night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All tap at once: each round asks for a few, at every instant for others, and within two minutes all are heard."""
+    asked: list[str] = []
+    state = bad_night.pager.alert_state
+
+    def counted(alias: str) -> AlertState | None:
+        asked.append(alias)
+        return state(alias)
+
+    monkeypatch.setattr(bad_night.pager, "alert_state", counted)
+    for alias in bad_night.pager.alerts:
+        bad_night.acknowledge(alias, "de-003@example.com")
+    for seconds in range(5, 120, 5):
+        before = len(asked)
+        now = at("05:00") + dt.timedelta(seconds=seconds)
+        hear(bad_night.setup, bad_night.pager, bad_night.store, bad_night.links, now)
+        assert len(asked) - before <= MOST_ASKED
+    with bad_night.store.deciding() as desk:
+        assert all(incident.acknowledged_at for incident in desk.incidents())
+    bad_night.look("05:15")
+    assert len(bad_night.pager.paged) == MANY, "nobody else is paged"
