@@ -19,9 +19,11 @@ from pathlib import Path
 
 import psycopg2
 
+from oncall import reports
 from sandbox import postgres
 from sandbox.airflow_api import AirflowApi
 from sandbox.environment import DATABASES, LOGINS, REPOSITORY, environment
+from sandbox.loading import create_schema
 from sandbox.postgres import SandboxError, Server
 from sandbox.processes import Background, stop_all
 
@@ -116,13 +118,9 @@ class Stack:
         server = self.server()
         for name in DATABASES:
             server.ensure_database(name)
-        with (
-            closing(psycopg2.connect(server.uri("warehouse"))) as connection,
-            connection,
-            connection.cursor() as cursor,
-        ):
-            cursor.execute((REPOSITORY / "sandbox/master.sql").read_text(encoding="utf-8"))
-            cursor.execute((REPOSITORY / "include/sql/warehouse.sql").read_text(encoding="utf-8"))
+        with closing(psycopg2.connect(server.uri("warehouse"))) as connection:
+            create_schema(connection)
+            reports.install(connection)
         return server
 
     def migrate(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -60,6 +62,17 @@ def test_the_schema_is_the_one_that_was_agreed(warehouse: connection) -> None:
         "experiment_assignments": "experiment customer_id variant assigned_at updated_at",
         "loads": "table_name business_day loaded_at row_count",
     }
+
+
+def test_loaders_that_start_at_once_do_not_trip_over_each_other(fresh_database: str) -> None:
+    """The nightly one and somebody's `python -m sandbox.upstream`."""
+
+    def start(_: int) -> None:
+        with closing(psycopg2.connect(fresh_database)) as conn:
+            create_schema(conn)
+
+    with ThreadPoolExecutor(4) as loaders:
+        list(loaders.map(start, range(12)))
 
 
 def test_a_day_is_loaded_whole_in_the_night_after_it(warehouse: connection) -> None:
