@@ -33,12 +33,16 @@ class PagerCapabilities:
 
 @dataclass(frozen=True)
 class AlertState:
-    """An alert as the far side shows it. `owner`: who acknowledged it, "" when nobody or not told."""
+    """An alert as the far side shows it. `owner`: who acknowledged it, "" when nobody or not told.
+
+    `responders`: the usernames (or "team:…") that it notifies; None when the far side does not tell.
+    """
 
     open: bool
     acknowledged: bool
     owner: str = ""
     alert_id: str = ""
+    responders: tuple[str, ...] | None = None
 
 
 RequestState = Literal["pending", "done", "failed"]

@@ -4,6 +4,9 @@ OncallError
 ├── ConfigError        a file of `include/` is wrong; carries every Problem found
 ├── DeliveryFailed     the far side did not take a message; may be tried again
 │   └── Rejected       the far side refused it for good: the same call will fail again
+│       ├── UnknownPerson  … because of whom it is for: the same message to somebody else may be taken
+│       ├── Gone           … because what it is about (a message, a thread, an alert) is not there any more
+│       └── LockedOut      … and every other one: nothing gets through before somebody mends the connection
 └── Unreadable         a source of facts (warehouse, Airflow, oncall_db) cannot be read now
 """
 
@@ -39,7 +42,10 @@ class ConfigError(OncallError):
 
 
 class DeliveryFailed(OncallError):
-    """A message was not (or may not have been) taken. `retry_after`: seconds the far side asked to wait."""
+    """A message was not taken or, if `uncertain` (a lost answer, a 5xx after the request was sent), may have been.
+
+    `retry_after`: seconds the far side asked to wait.
+    """
 
     def __init__(self, reason: str, *, retry_after: float | None = None, uncertain: bool = False) -> None:
         super().__init__(reason)
@@ -49,6 +55,14 @@ class DeliveryFailed(OncallError):
 
 class Rejected(DeliveryFailed):
     """The far side refused the message for good."""
+
+
+class UnknownPerson(Rejected):
+    """The far side does not know somebody whom the message is for."""
+
+
+class Gone(Rejected):
+    """What the message changes or answers is not there any more, for good: there is nothing left to do to it."""
 
 
 class LockedOut(Rejected):
