@@ -15,7 +15,13 @@ ZONE = pendulum.FixedTimezone(7 * 3600)
 
 
 def context(**run: Any) -> dict[str, Any]:
-    usual = {"partition_key": None, "conf": {}, "run_after": dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)}
+    usual = {
+        "partition_key": None,
+        "conf": {},
+        "run_after": dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC),
+        "logical_date": None,
+        "run_type": "manual",
+    }
     return {"dag_run": SimpleNamespace(**usual | run)}
 
 
@@ -54,3 +60,34 @@ def test_a_partition_that_is_no_date_is_refused() -> None:
     """It is said that the partition key was wrong."""
     with pytest.raises(NoReportDate, match="'2026-11-20T00:00:00' as its partition key"):
         report_date(context(partition_key="2026-11-20T00:00:00"), ZONE)
+
+
+@pytest.mark.parametrize("run_type", ["manual", "operator_triggered"])
+@pytest.mark.parametrize(
+    "logical_date", ["2026-11-15T00:00:00Z", "2026-11-22T16:59:59Z", "2027-01-01T00:00:00Z"]
+)
+def test_a_logical_date_is_no_report_date(run_type: str, logical_date: str) -> None:
+    """Whoever starts a run for another day by its logical date would have yesterday replaced: say how it is done."""
+    run = context(logical_date=dt.datetime.fromisoformat(logical_date), run_type=run_type)
+    with pytest.raises(NoReportDate, match=r'logical date 202.*start it with conf {"report_date": "202'):
+        report_date(run, ZONE)
+
+
+def test_a_logical_date_beside_a_report_date_does_no_harm() -> None:
+    """What names the report date in its own place is believed."""
+    run = context(logical_date=dt.datetime(2026, 11, 15, tzinfo=dt.UTC), conf={"report_date": "2026-11-19"})
+    assert report_date(run, ZONE) == dt.date(2026, 11, 19)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "logical_date"),
+    [
+        ("manual", "2026-11-22T17:00:00Z"),  # what a form fills in: just now, or today
+        ("scheduled", "2026-11-21T19:00:00Z"),  # a timetable by data interval is a day behind
+        ("backfill", "2026-11-21T19:00:00Z"),
+    ],
+)
+def test_a_logical_date_of_today_or_of_a_timetable_says_nothing(run_type: str, logical_date: str) -> None:
+    """Yesterday is meant."""
+    run = context(logical_date=dt.datetime.fromisoformat(logical_date), run_type=run_type)
+    assert report_date(run, ZONE) == dt.date(2026, 11, 22)

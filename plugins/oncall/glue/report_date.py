@@ -12,8 +12,12 @@ from oncall.core.promise import business_day
 CONF_KEY = "report_date"
 
 
+# Whose logical date Airflow's timetable chose; any other one was written by whoever started the run.
+TIMED = ("scheduled", "backfill")
+
+
 class NoReportDate(OncallError):
-    """A run names its report date in words that are no date."""
+    """A run names its report date in words that are no date, or in a place that is none."""
 
 
 def report_date(context: Mapping[str, Any], zone: dt.tzinfo) -> dt.date:
@@ -23,14 +27,22 @@ def report_date(context: Mapping[str, Any], zone: dt.tzinfo) -> dt.date:
     2. `report_date` in its conf (`airflow dags trigger … --conf '{"report_date": "2026-11-20"}'`),
     3. the business day of `zone` before its `run_after`.
 
-    Raises NoReportDate when 1 or 2 is there and is no date such as 2026-11-20.
+    Raises NoReportDate when 1 or 2 is there and is no date such as 2026-11-20, and when 3 would have to guess: somebody
+    started the run with the logical date of another day, and would see yesterday replaced.
     """
     run = context["dag_run"]
     if run.partition_key:
         return _date(run.partition_key, "its partition key")
     if CONF_KEY in (run.conf or {}):
         return _date(run.conf[CONF_KEY], f"{CONF_KEY!r} in its conf")
-    return business_day(run.run_after, zone) - dt.timedelta(days=1)
+    today = business_day(run.run_after, zone)
+    if run.logical_date and run.run_type not in TIMED and business_day(run.logical_date, zone) != today:
+        named = business_day(run.logical_date, zone)
+        raise NoReportDate(
+            f"the run has the logical date {named}, which names no report date; start it with"
+            f' conf {{"{CONF_KEY}": "{named}"}} for the report of that day, or without a logical date for yesterday\'s'
+        )
+    return today - dt.timedelta(days=1)
 
 
 def _date(text: object, place: str) -> dt.date:
