@@ -158,7 +158,7 @@ def _await(store: Store, pager: Pager, asked: list[tuple[Delivery, str]], now: C
             _log_about(delivery)
             try:
                 state, words = pager.request_state(request_id)
-            except DeliveryFailed as error:
+            except OncallError as error:
                 state, words, trouble = "pending", "", str(error)
             if state == "done" or (state == "failed" and delivery.op != "page"):
                 taken.append(

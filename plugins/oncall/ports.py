@@ -35,6 +35,7 @@ class PagerCapabilities:
 class AlertState:
     """An alert as the far side shows it. `owner`: who acknowledged it, "" when nobody or not told.
 
+    `closed_by`: the same of who closed it. Either may be a person's username, or the name of a policy or integration.
     `responders`: the usernames (or "team:…") that it notifies; None when the far side does not tell.
     """
 
@@ -43,6 +44,7 @@ class AlertState:
     owner: str = ""
     alert_id: str = ""
     responders: tuple[str, ...] | None = None
+    closed_by: str = ""
 
 
 RequestState = Literal["pending", "done", "failed"]
@@ -65,11 +67,14 @@ class Pager(Protocol):
     def note(self, alias: str, note: str) -> str: ...
 
     def request_state(self, request_id: str) -> tuple[RequestState, str]:
-        """Whether the request was carried out, and the far side's words."""
+        """Whether the request was carried out, and the far side's words. NotAllowed when the key may not read."""
         ...
 
     def alert_state(self, alias: str) -> AlertState | None:
-        """None when the far side knows no such alert. Raises Unreadable where `reads_alerts` is False."""
+        """None when the far side knows no such alert. Raises Unreadable where `reads_alerts` is False.
+
+        NotAllowed when the key may not read; a far side that cannot be asked just now is a DeliveryFailed.
+        """
         ...
 
     def ping(self, heartbeat: str) -> None:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.inbox import people
 from sandbox.inbox.records import Alert, Entry, Request
 from sandbox.inbox.schedules import find_schedule, on_call
 from sandbox.inbox.store import Store
@@ -54,6 +55,8 @@ def _carry_out(store: Store, request: Request) -> None:
     try:
         if request.must_fail:
             raise CannotDo("Request could not be processed")
+        if stranger := people.failing(store.settings, request.payload):
+            raise CannotDo(f"No user found with username [{stranger}]")
         alert = _create(store, request) if request.action == "create" else _act(store, request)
     except CannotDo as reason:
         request.status = str(reason)
@@ -93,7 +96,7 @@ def open_alert(store: Store, face: str, wish: dict[str, Any], at: float) -> Aler
         details=dict(wish.get("details") or {}),
         tags=list(wish.get("tags") or []),
         actions=list(wish.get("actions") or []),
-        responders=list(wish.get("responders") or []),
+        responders=people.notified(store.settings, wish.get("responders") or []),
         entity=wish.get("entity") or "",
         source=wish.get("source") or "",
         priority=wish.get("priority") or "P3",

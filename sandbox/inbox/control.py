@@ -12,6 +12,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.inbox import people
 from sandbox.inbox.alerts import CannotDo, perform
 from sandbox.inbox.faults import BadFault, Faults
 from sandbox.inbox.heartbeats import lapse
@@ -92,7 +93,7 @@ async def advance_clock(http: HttpRequest) -> Response:
 
 
 async def act_on_alert(http: HttpRequest) -> Response:
-    """POST {user, note}: what a person does in Opsgenie's app; done at once."""
+    """POST {user, note}: what a person does in Opsgenie's app, or a policy does as "System"; done at once."""
     store, action = _store(http), http.path_params["action"]
     alert = store.alerts.get(http.path_params["alert_id"])
     if alert is None or action not in PERSONS_ACTIONS:
@@ -115,9 +116,31 @@ async def set_heartbeat(http: HttpRequest) -> Response:
     return JSONResponse(vars(heartbeat), 201)
 
 
+async def rename_user(http: HttpRequest) -> Response:
+    """POST {old, new}: the person has another username from now on, also in the alerts there are."""
+    wish = await _wish(http)
+    people.rename(_store(http), wish["old"], wish["new"])
+    return JSONResponse({"renamed": wish["old"]})
+
+
 async def add_channel(http: HttpRequest) -> Response:
-    """POST {name}: a Slack channel."""
-    return JSONResponse(vars(_store(http).add_channel((await _wish(http))["name"])), 201)
+    """POST {name, archived, member}: a Slack channel, new or changed. `member`: whether the bot is in it."""
+    store, wish = _store(http), await _wish(http)
+    channel = store.add_channel(wish.pop("name"))
+    for name, value in wish.items():
+        setattr(channel, name, bool(value))
+    store.save(channel)
+    return JSONResponse(vars(channel), 201)
+
+
+async def delete_message(http: HttpRequest) -> Response:
+    """POST {channel (an id), ts}: a person deletes a message in Slack."""
+    store, wish = _store(http), await _wish(http)
+    message = store.messages.get(f"{wish['channel']}:{wish['ts']}")
+    if message is None:
+        return _no("no such message", 404)
+    store.remove(message)
+    return JSONResponse({"deleted": message.ts})
 
 
 async def add_usergroup(http: HttpRequest) -> Response:
@@ -161,6 +184,8 @@ def control_app(store: Store, faults: Faults) -> Starlette:
             Route("/slack/channels", add_channel, methods=["POST"]),
             Route("/slack/usergroups", add_usergroup, methods=["POST"]),
             Route("/slack/messages", say, methods=["POST"]),
+            Route("/slack/messages/delete", delete_message, methods=["POST"]),
+            Route("/users/rename", rename_user, methods=["POST"]),
         ]
     )
     app.state.store, app.state.faults = store, faults

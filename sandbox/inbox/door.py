@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.inbox.alerts import settle
-from sandbox.inbox.faults import Fault, Faults
+from sandbox.inbox.faults import ODD, WORKING, Fault, Faults
 from sandbox.inbox.heartbeats import lapse
+from sandbox.inbox.odd_answers import cut_off, send_oddly
 from sandbox.inbox.records import Call
 from sandbox.inbox.store import Store
 
@@ -89,10 +90,10 @@ class FrontDoor:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, call: Call) -> None:
         fault = self.faults.take(call.face, call.operation, self.store.now())
         call.fault = fault.kind if fault else ""
-        if fault is None or fault.kind in ("process_failed", "slow"):
-            if fault is not None:
-                scope["must_fail"] = fault.kind == "process_failed"
+        if fault is None or fault.kind in WORKING:
+            if fault is not None and fault.kind == "slow":
                 await asyncio.sleep(fault.delay)
+            scope["fault"] = fault
             await self.app(scope, receive, _noting(send, call))
         elif fault.kind == "hang":
             await self._hang(fault, receive)
@@ -106,6 +107,11 @@ class FrontDoor:
         elif fault.kind == "lose_answer":
             await self.app(scope, receive, _noting(None, call))
             await _drop(receive, send)
+        elif fault.kind in ODD:
+            if fault.works:
+                await self.app(scope, receive, _noting(None, call))
+            call.status = fault.status
+            await send_oddly(fault, receive, send)
         else:
             await _failure(fault, call.face)(scope, receive, _noting(send, call))
 
@@ -173,9 +179,8 @@ async def _gone(receive: Receive) -> None:
 
 
 async def _drop(receive: Receive, send: Send) -> None:
-    """Close the connection without an answer. ASGI has no word for it, so uvicorn's transport is used."""
-    transport = send.__self__.transport  # type: ignore[attr-defined]
-    transport.abort()
+    """Close the connection without an answer."""
+    cut_off(send)
     await _gone(receive)
 
 
@@ -195,5 +200,12 @@ def _failure(fault: Fault, face: str) -> Response:
             "X-RateLimit-Reason": "ACCOUNT",
             "X-RateLimit-Period-In-Sec": period,
         }
-    words = "You are making too many requests!" if status == 429 else "An error occurred"
+    words = WORDS.get(status, "An error occurred")
     return JSONResponse({"message": words, "took": 0.001, "requestId": f"fault-{fault.id}"}, status, headers)
+
+
+WORDS = {
+    401: "Could not authenticate",
+    403: "You are not authorized to perform this action",
+    429: "You are making too many requests!",
+}

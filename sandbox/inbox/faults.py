@@ -1,4 +1,7 @@
-"""Faults: which calls must go wrong, how, and for how long; knows nothing of what the calls mean."""
+"""Faults: which calls must go wrong, how, and for how long; knows nothing of what the calls mean.
+
+README.md lists the kinds with examples.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FACES = ("opsgenie", "jsm", "slack", "*")
-KINDS = ("status", "hang", "hang_after", "refuse", "lose_answer", "process_failed", "slack_error", "slow")
+WORKING = ("slow", "process_failed", "process_late", "process_never")  # the face answers as always
+ODD = (
+    "answer",
+    "garbled",
+    "drip",
+    "endless",
+    "gzip_bomb",
+    "cut",
+    "redirect",
+)  # the answer is no answer of the face
+KINDS = ("status", "slack_error", "hang", "hang_after", "refuse", "lose_answer", *WORKING, *ODD)
+READING = {
+    "get", "list", "get_notes", "get_logs", "get_recipients", "request_status", "heartbeat", "conversations.history",
+    "conversations.replies", "conversations.list", "conversations.info", "usergroups.list", "usergroups.users.list",
+}  # fmt: skip
+USUAL_STATUS = {**dict.fromkeys(ODD, 200), "redirect": 302}
 
 
 class BadFault(ValueError):
@@ -20,10 +38,8 @@ class BadFault(ValueError):
 class Fault:
     """One thing that goes wrong, for `left` more calls (None: any number) until the instant `until` (None: for ever).
 
-    `status`: answer with it (`retry_after` seconds in its header). `hang`: accept and never answer, until cleared;
-    `hang_after`: the same, but the work is done first.
-    `refuse`: drop the connection at once. `lose_answer`: do the work, then drop the connection. `process_failed`:
-    accept, then fail the processing. `slack_error`: 200 with `error`. `slow`: work normally after `delay` seconds.
+    `operation`: one of `door.operation_of`, "read" (whatever changes nothing), "write" (the others) or "*".
+    `works`: an odd answer comes after the work was done. `body`: of `answer`, any JSON, or text as it stands.
     """
 
     id: str
@@ -34,6 +50,9 @@ class Fault:
     retry_after: int | None = None
     error: str = "fatal_error"
     delay: float = 0.0
+    body: Any = None
+    location: str = ""
+    works: bool = False
     left: int | None = None
     until: float | None = None
     cleared: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,7 +60,7 @@ class Fault:
     def matches(self, face: str, operation: str, now: float) -> bool:
         return (
             self.face in ("*", face)
-            and self.operation in ("*", operation)
+            and self.operation in ("*", operation, "read" if operation in READING else "write")
             and (self.left is None or self.left > 0)
             and (self.until is None or now < self.until)
         )
@@ -59,7 +78,10 @@ class Faults:
 
     def add(self, wish: Mapping[str, Any], now: float) -> Fault:
         """The fault described by `wish` (see Fault; `count` calls or `seconds`). Raises BadFault."""
-        known = {"face", "operation", "kind", "status", "retry_after", "error", "delay", "count", "seconds"}
+        known = {
+            "face", "operation", "kind", "status", "retry_after", "error", "delay", "body", "location", "works",
+            "count", "seconds",
+        }  # fmt: skip
         if unknown := set(wish) - known:
             raise BadFault(f"unknown keys {sorted(unknown)}; write some of {sorted(known)}")
         if wish.get("face") not in FACES:
@@ -72,10 +94,13 @@ class Faults:
             face=wish["face"],
             operation=wish.get("operation") or "*",
             kind=wish["kind"],
-            status=int(wish.get("status") or 500),
+            status=int(wish.get("status") or USUAL_STATUS.get(wish["kind"], 500)),
             retry_after=wish.get("retry_after"),
             error=wish.get("error") or "fatal_error",
             delay=float(wish.get("delay") or 0),
+            body=wish.get("body"),
+            location=wish.get("location") or "",
+            works=bool(wish.get("works")),
             left=wish.get("count"),
             until=None if seconds is None else now + float(seconds),
         )

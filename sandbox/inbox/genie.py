@@ -71,8 +71,11 @@ async def unknown_path(request: HttpRequest, error: Exception) -> Response:
     )
 
 
-def check_key(request: HttpRequest, *allowed: str) -> None:
-    """Refuse a caller without a fitting key. `allowed`: "integration" and/or "account"."""
+def check_key(request: HttpRequest, *allowed: str, right: str = "") -> None:
+    """Refuse a caller without a fitting key. `allowed`: "integration" and/or "account".
+
+    `right`: what an integration key must be allowed to do: "read", "write" or "ping".
+    """
     store: Store = request.app.state.store
     face = request.app.state.face
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -88,6 +91,8 @@ def check_key(request: HttpRequest, *allowed: str) -> None:
     if kinds[key] not in allowed:
         wanted = "an API integration" if "integration" in allowed else "API key management"
         raise Refusal(403, f"To perform this action, use an API key from {wanted}.", code=40301)
+    if right and kinds[key] == "integration" and not getattr(store.settings, f"key_may_{right}"):
+        raise Refusal(403, "You are not authorized to perform this action")
 
 
 async def payload_of(request: HttpRequest) -> dict[str, Any]:

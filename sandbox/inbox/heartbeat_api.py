@@ -39,7 +39,7 @@ def _shown(heartbeat: Heartbeat) -> dict[str, Any]:
 
 
 async def ping(http: HttpRequest) -> Response:
-    check_key(http, "integration")
+    check_key(http, "integration", right="ping")
     heartbeats.ping(http.app.state.store, http.path_params["name"])
     return answer({"result": "PONG - Heartbeat received"}, 202)
 
@@ -70,12 +70,12 @@ async def update(http: HttpRequest) -> Response:
 
 
 async def get(http: HttpRequest) -> Response:
-    check_key(http, "integration", "account")
+    check_key(http, "integration", "account", right="read")
     return answer({"data": _shown(_known(http))})
 
 
 async def listing(http: HttpRequest) -> Response:
-    check_key(http, "integration", "account")
+    check_key(http, "integration", "account", right="read")
     store: Store = http.app.state.store
     return answer({"data": {"heartbeats": [_shown(heartbeat) for heartbeat in store.heartbeats.values()]}})
 

@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.inbox import limits
+from sandbox.inbox import limits, people
 from sandbox.inbox.alerts import ACTIONS, accept, find_alert
 from sandbox.inbox.genie import Refusal, answer, check_key, iso, payload_of, refuse_if, refused, unknown_path
 from sandbox.inbox.records import Alert, Request
@@ -21,6 +21,7 @@ from sandbox.inbox.store import Store
 JSM_ACTIONS = ("acknowledge", "close", "notes")
 PUT_ACTIONS = ("priority", "message", "description")
 IDENTIFIER_TYPES = ("id", "alias", "tiny")
+NEVER = 10 * 365 * 86_400  # seconds; further ahead than a test moves the clock
 
 
 def _store(http: HttpRequest) -> Store:
@@ -30,18 +31,21 @@ def _store(http: HttpRequest) -> Store:
 
 def _take(http: HttpRequest, action: str, payload: dict[str, Any], identifier: str = "") -> Response:
     """Check, accept, and give the receipt."""
-    refuse_if(limits.complaints(action, payload))
-    request_id = str(uuid.uuid4())
     store = _store(http)
+    refuse_if(limits.complaints(action, payload))
+    refuse_if(people.complaints(store.settings, payload))
+    request_id = str(uuid.uuid4())
+    fault = http.scope.get("fault")
+    late = {"process_late": fault.delay, "process_never": NEVER}.get(fault.kind, 0) if fault else 0
     request = Request(
         face=http.app.state.face,
         id=request_id,
         action=action,
-        process_at=store.now() + store.settings.processing_delay,
+        process_at=store.now() + store.settings.processing_delay + late,
         payload=payload,
         identifier=identifier,
         identifier_type=_identifier_type(http),
-        must_fail=bool(http.scope.get("must_fail")),
+        must_fail=bool(fault and fault.kind == "process_failed"),
     )
     accept(store, request)
     return answer({"result": "Request will be processed"}, 202, request_id=request_id)
@@ -55,7 +59,7 @@ def _identifier_type(http: HttpRequest) -> str:
 
 
 async def create(http: HttpRequest) -> Response:
-    check_key(http, "integration")
+    check_key(http, "integration", right="write")
     return _take(http, "create", await payload_of(http))
 
 
@@ -63,20 +67,20 @@ def action_route(action: str) -> Callable[[HttpRequest], Awaitable[Response]]:
     """The endpoint of one action on one alert."""
 
     async def act(http: HttpRequest) -> Response:
-        check_key(http, "integration")
+        check_key(http, "integration", right="write")
         return _take(http, action, await payload_of(http), http.path_params["identifier"])
 
     return act
 
 
 async def delete(http: HttpRequest) -> Response:
-    check_key(http, "integration")
+    check_key(http, "integration", right="write")
     wish = {name: http.query_params[name] for name in ("user", "source") if name in http.query_params}
     return _take(http, "delete", wish, http.path_params["identifier"])
 
 
 async def request_status(http: HttpRequest) -> Response:
-    check_key(http, "integration", "account")
+    check_key(http, "integration", "account", right="read")
     request = _store(http).requests.get(http.path_params["request_id"])
     if request is None or request.face != http.app.state.face or request.processed_at is None:
         raise Refusal(
@@ -104,13 +108,13 @@ def _alert(http: HttpRequest) -> Alert:
 
 
 async def get(http: HttpRequest) -> Response:
-    check_key(http, "integration", "account")
+    check_key(http, "integration", "account", right="read")
     return answer({"data": shown(_alert(http), whole=True)})
 
 
 async def timeline(http: HttpRequest) -> Response:
     """GET …/notes and …/logs, newest first as the original's default."""
-    check_key(http, "integration", "account")
+    check_key(http, "integration", "account", right="read")
     kind = "note" if http.url.path.endswith("/notes") else "log"
     named = "note" if kind == "note" else "log"
     lines = [
@@ -122,9 +126,27 @@ async def timeline(http: HttpRequest) -> Response:
     return answer({"data": lines[::-1]})
 
 
+async def recipients(http: HttpRequest) -> Response:
+    """GET …/recipients: the people whom the alert notifies, by id and username."""
+    check_key(http, "integration", "account", right="read")
+    alert = _alert(http)
+    told = [
+        {
+            "user": {"id": people.id_of(responder), "username": name},
+            "state": "notactive",
+            "method": "",
+            "createdAt": iso(alert.created_at),
+            "updatedAt": iso(alert.created_at),
+        }
+        for responder, name in zip(alert.responders, alert.recipients, strict=True)
+        if responder["type"] == "user"
+    ]
+    return answer({"data": told})
+
+
 async def listing(http: HttpRequest) -> Response:
     """GET /v2/alerts, newest first; `query` is `field:value` terms joined by AND, fields as in SEARCHED."""
-    check_key(http, "integration", "account")
+    check_key(http, "integration", "account", right="read")
     terms = [term for term in http.query_params.get("query", "").replace(" AND ", " ").split() if term]
     alerts = [alert for alert in _store(http).alerts.values() if alert.face == http.app.state.face]
     for term in terms:
@@ -177,10 +199,7 @@ def shown(alert: Alert, *, whole: bool = False) -> dict[str, Any]:
         "source": alert.source,
         "owner": alert.owner,
         "priority": alert.priority,
-        "responders": [
-            {"type": r["type"], "id": r.get("id") or str(uuid.uuid5(uuid.NAMESPACE_URL, name))}
-            for r, name in zip(alert.responders, alert.recipients, strict=True)
-        ],
+        "responders": [{"type": r["type"], "id": people.id_of(r)} for r in alert.responders],
         "integration": {"id": INTEGRATION_ID, "name": "Inbox API integration", "type": "API"},
         "report": {name: value for name, value in report.items() if value is not None},
     }
@@ -225,6 +244,7 @@ def opsgenie_face(store: Store, further: list[Route]) -> Starlette:
         Route("/v2/alerts/{identifier}", delete, methods=["DELETE"]),
         Route("/v2/alerts/{identifier}/notes", timeline, methods=["GET"]),
         Route("/v2/alerts/{identifier}/logs", timeline, methods=["GET"]),
+        Route("/v2/alerts/{identifier}/recipients", recipients, methods=["GET"]),
     ]
     actions = tuple(action for action in ACTIONS if action != "delete")
     return _face(store, "opsgenie", [*alert_routes(actions), *reading, *further])

@@ -116,10 +116,12 @@ class Heartbeat:
 
 @dataclass
 class Channel:
-    """A Slack channel; `name` without the leading #."""
+    """A Slack channel; `name` without the leading #. `member`: whether the bot is in it."""
 
     id: str
     name: str
+    archived: bool = False
+    member: bool = True
 
     @property
     def key(self) -> str:

@@ -21,6 +21,18 @@ METHODS: dict[str, Callable[[Store, Arguments], dict[str, Any]]] = {
     **slack_reading.METHODS,
 }
 
+SCOPES = {
+    "chat.postMessage": "chat:write",
+    "chat.update": "chat:write",
+    "conversations.history": "channels:history",
+    "conversations.replies": "channels:history",
+    "conversations.list": "channels:read",
+    "conversations.info": "channels:read",
+    "usergroups.users.update": "usergroups:write",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
+}
+
 
 async def method(http: HttpRequest) -> Response:
     """POST or GET /api/{method}: 200 with {"ok": …}, whatever happened, except for 429."""
@@ -32,6 +44,7 @@ async def method(http: HttpRequest) -> Response:
         if name not in METHODS:
             http.scope["call"].unexpected = True
             raise SlackError("unknown_method", req_method=name)
+        _check_scope(store, name)
         content = {"ok": True, **METHODS[name](store, Arguments(arguments))}
     except RateLimited as limited:
         return JSONResponse({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(limited.seconds)})
@@ -82,6 +95,12 @@ def _check_token(http: HttpRequest, store: Store, arguments: dict[str, Any]) -> 
         raise SlackError("not_authed")
     if token != store.keys.slack:
         raise SlackError("invalid_auth")
+
+
+def _check_scope(store: Store, name: str) -> None:
+    granted, needed = store.settings.slack_scopes, SCOPES.get(name)
+    if granted is not None and needed is not None and needed not in granted:
+        raise SlackError("missing_scope", needed=needed, provided=",".join(granted))
 
 
 async def unknown_path(http: HttpRequest, error: Exception) -> Response:

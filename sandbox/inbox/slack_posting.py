@@ -28,6 +28,15 @@ def _channel_by_name_or_id(store: Store, channel: str) -> Channel:
     return store.channels.get(channel) or next(named, None) or channel_by_id(store, channel)
 
 
+def _open(channel: Channel) -> Channel:
+    """The channel, when something may be said in it."""
+    if channel.archived:
+        raise SlackError("is_archived")
+    if not channel.member:
+        raise SlackError("not_in_channel")
+    return channel
+
+
 def next_ts(store: Store) -> str:
     """The time as Slack's message id: unique, and later than every ts before it."""
     last = max((message.ts for message in store.messages.values()), default="0.000000", key=_micros)
@@ -45,7 +54,7 @@ def _as_ts(micros: int) -> str:
 
 def post(store: Store, given: Arguments) -> dict[str, Any]:
     """chat.postMessage: to a channel's name or id, in a thread when its root exists (else in the channel itself)."""
-    channel = _channel_by_name_or_id(store, given.text("channel", required=True))
+    channel = _open(_channel_by_name_or_id(store, given.text("channel", required=True)))
     content, warnings = _content(given)
     thread_ts = _thread(store, channel, given.text("thread_ts"))
     _check_rate(store, channel)
@@ -64,7 +73,7 @@ def post(store: Store, given: Arguments) -> dict[str, Any]:
 
 def update(store: Store, given: Arguments) -> dict[str, Any]:
     """chat.update: by the channel's id (not its name) and the ts; what is not given stays as it was."""
-    channel = channel_by_id(store, given.text("channel", required=True))
+    channel = _open(channel_by_id(store, given.text("channel", required=True)))
     message = store.messages.get(f"{channel.id}:{given.text('ts', required=True)}")
     if message is None:
         raise SlackError("message_not_found")

@@ -100,9 +100,9 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "name": channel.name,
         "name_normalized": channel.name,
         "is_channel": True,
-        "is_archived": False,
+        "is_archived": channel.archived,
         "is_private": False,
-        "is_member": True,
+        "is_member": channel.member,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,21 @@ class Settings:
     """What a test or a drill may turn.
 
     `processing_delay`: seconds from a 202 to its being carried out. `slack_seconds_per_message`: 0 is off; 1 is
-    Slack's own limit per channel, with a burst of `slack_burst`.
+    Slack's own limit per channel, with a burst of `slack_burst`. `key_may_read`, `key_may_write`, `key_may_ping`: the
+    rights of the integration key. `owner_team`: the team that owns the integration; with one it is the responder of
+    every alert, whoever was named. `unknown_users`: usernames that are nobody's; to name one as a responder is
+    `refused` with a 422, or the request is accepted and is `failed`, or the person is `dropped` without a word.
+    `slack_scopes`: what the bot token may do; None is everything.
     """
 
     processing_delay: float = 0.2
+    key_may_read: bool = True
+    key_may_write: bool = True
+    key_may_ping: bool = True
+    owner_team: str = ""
+    unknown_users: list[str] = field(default_factory=list)
+    unknown_users_are: str = "refused"
+    slack_scopes: list[str] | None = None
     slack_seconds_per_message: float = 0.0
     slack_burst: int = 1
 

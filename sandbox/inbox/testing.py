@@ -75,6 +75,22 @@ class RunningInbox:
         """As a person does in Opsgenie's app."""
         self.tell(f"alerts/{alert if isinstance(alert, str) else alert.id}/acknowledge", user=user)
 
+    def unacknowledge(self, alert: Alert | str, user: str = "person@example.com") -> None:
+        """A person takes the acknowledgement back."""
+        self.tell(f"alerts/{alert if isinstance(alert, str) else alert.id}/unacknowledge", user=user)
+
+    def close_alert(self, alert: Alert | str, user: str = "person@example.com") -> None:
+        """A person closes it in the app; as "System" a policy does."""
+        self.tell(f"alerts/{alert if isinstance(alert, str) else alert.id}/close", user=user)
+
+    def rename_user(self, old: str, new: str) -> None:
+        """From now on the person has another username, and nobody has the old one."""
+        self.tell("users/rename", old=old, new=new)
+
+    def delete_message(self, message: SlackMessage) -> None:
+        """A person deletes it in Slack."""
+        self.tell("slack/messages/delete", channel=message.channel, ts=message.ts)
+
     def tell(self, what: str, **wish: Any) -> dict[str, Any]:
         """POST to a control path (see `control`); raises when it is refused."""
         answer: dict[str, Any] = (

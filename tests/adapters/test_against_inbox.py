@@ -11,7 +11,7 @@ from scripted import Connect
 
 from oncall.adapters.opsgenie import Opsgenie
 from oncall.adapters.slack import Slack
-from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.core.errors import DeliveryFailed, NotAllowed, Rejected
 from oncall.core.message import Message, Recipient
 from sandbox.inbox.testing import RunningInbox, running_inbox
 
@@ -75,6 +75,51 @@ def test_an_alert_from_page_to_close(inbox: RunningInbox, opsgenie: Opsgenie) ->
     [alert] = inbox.alerts(alias=MESSAGE.alias)
     assert alert.notes == ["Seen on the page.", "It landed."]
     assert not alert.open
+
+
+def test_an_alert_tells_whom_it_notifies(inbox: RunningInbox, opsgenie: Opsgenie) -> None:
+    """By username, asked once; with the key of a team's integration it is the team, and nobody by name."""
+    opsgenie.page(MESSAGE)
+    for _ in range(2):
+        state = opsgenie.alert_state(MESSAGE.alias)
+        assert state is not None
+        assert state.responders == ("de-003@example.com",)
+    assert len(inbox.calls(operation="get_recipients")) == 1
+    inbox.settings(owner_team="data-engineering")
+    opsgenie.page(replace(MESSAGE, step="escalated:secondary"))
+    state = opsgenie.alert_state(replace(MESSAGE, step="escalated:secondary").alias)
+    assert state is not None
+    assert [name.startswith("team:") for name in state.responders or ()] == [True]
+
+
+def test_whom_it_notifies_is_not_told_where_names_cannot_be_asked(
+    inbox: RunningInbox, opsgenie: Opsgenie
+) -> None:
+    """Ids alone prove nothing."""
+    inbox.fail("opsgenie", "get_recipients", status=403)
+    opsgenie.page(MESSAGE)
+    state = opsgenie.alert_state(MESSAGE.alias)
+    assert state is not None
+    assert (state.open, state.responders) == (True, None)
+
+
+def test_a_key_that_may_not_read_says_which_right_it_lacks(inbox: RunningInbox, opsgenie: Opsgenie) -> None:
+    """The page goes out; what became of it cannot be asked."""
+    inbox.settings(key_may_read=False)
+    request = opsgenie.page(MESSAGE)
+    with pytest.raises(NotAllowed, match="right to read"):
+        opsgenie.alert_state(MESSAGE.alias)
+    with pytest.raises(NotAllowed, match="right to read"):
+        opsgenie.request_state(request)
+
+
+def test_who_closed_an_alert_is_told(inbox: RunningInbox, opsgenie: Opsgenie) -> None:
+    """A policy is no person."""
+    opsgenie.page(MESSAGE)
+    inbox.close_alert(inbox.alerts()[0], user="System")
+    state = opsgenie.alert_state(MESSAGE.alias)
+    assert state is not None
+    assert (state.open, state.closed_by) == (False, "System")
 
 
 def test_acknowledging_from_our_side_names_the_person(inbox: RunningInbox, opsgenie: Opsgenie) -> None:

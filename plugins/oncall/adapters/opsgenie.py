@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from oncall.adapters.calls import Calls
 from oncall.adapters.connections import CONNECT_S, Access, Connected
 from oncall.adapters.markdown import cut
 from oncall.adapters.opsgenie_alert import SOURCE, alert, fitting_alias
-from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
+from oncall.core.errors import DeliveryFailed, LockedOut, NotAllowed, OncallError, Rejected, Unreadable
 from oncall.core.message import Message
 from oncall.ports import AlertState, PagerCapabilities, RequestState
 
@@ -39,6 +40,7 @@ class Opsgenie:
     def __init__(self, connected: Connected[SafeOpsgenieHook]) -> None:
         self._connected = connected
         self._calls = Calls("Opsgenie")
+        self._usernames: dict[str, str] = {}  # by the id that an alert shows
 
     @classmethod
     def from_connection(cls, conn_id: str = "opsgenie_default", look_again_s: float = 60.0) -> Opsgenie:
@@ -106,9 +108,7 @@ class Opsgenie:
         )
 
     def request_state(self, request_id: str) -> tuple[RequestState, str]:
-        answer = self._call(
-            lambda hook, bounds: hook.get_conn().get_request_status(request_id, **bounds), none_when_404=True
-        )
+        answer = self._read(lambda hook, bounds: hook.get_conn().get_request_status(request_id, **bounds))
         if answer is None:  # RequestNotProcessed: taken, and not yet carried out
             return "pending", ""
         data = answer.get("data") or {}
@@ -120,21 +120,53 @@ class Opsgenie:
     def alert_state(self, alias: str) -> AlertState | None:
         if self.capabilities == _JSM:
             raise Unreadable(f"{_JSM.name} does not show alerts to an integration key")
-        answer = self._call(
+        answer = self._read(
             lambda hook, bounds: hook.get_conn().get_alert(
                 fitting_alias(alias), identifier_type="alias", **bounds
-            ),
-            none_when_404=True,
+            )
         )
         if answer is None:
             return None
         data = answer.get("data") or {}
+        report = data.get("report") or {}
         return AlertState(
             open=data.get("status") != "closed",
             acknowledged=bool(data.get("acknowledged")),
             owner=str(data.get("owner") or ""),
             alert_id=str(data.get("id") or ""),
+            responders=self._responders(data),
+            closed_by=str(report.get("closedBy") or ""),
         )
+
+    def _responders(self, data: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """Whom an alert notifies, by username or "team:…"; None when that is not told.
+
+        The alert names its responders by id alone. Those of its recipients who were not met before tell their
+        usernames in a further answer.
+        """
+        shown = data.get("responders")
+        if not isinstance(shown, list):
+            return None
+        unmet = [one for one in shown if not self._name(one)]
+        if unmet:
+            self._meet(str(data.get("id") or ""))
+        names = [self._name(one) for one in shown]
+        return tuple(names) if all(names) else None
+
+    def _name(self, responder: Mapping[str, Any]) -> str:
+        kind, known_by = responder.get("type"), str(responder.get("id") or "")
+        if kind != "user":
+            return f"{kind}:{responder.get('name') or known_by}"
+        return str(responder.get("username") or self._usernames.get(known_by) or "")
+
+    def _meet(self, alert_id: str) -> None:
+        with suppress(OncallError):  # a courtesy
+            answer = (
+                self._read(lambda hook, bounds: hook.get_conn().list_recipients(alert_id, **bounds)) or {}
+            )
+            for recipient in answer.get("data") or []:
+                user = recipient.get("user") or {}
+                self._usernames[str(user.get("id"))] = str(user.get("username") or "")
 
     def ping(self, heartbeat: str) -> None:
         if self.capabilities == _JSM:
@@ -148,7 +180,14 @@ class Opsgenie:
             raise DeliveryFailed("Opsgenie: the answer names no request", uncertain=True)
         return str(request_id)
 
-    def _call(self, call: Call, *, none_when_404: bool = False) -> Any:
+    def _read(self, call: Call) -> Any:
+        """What the far side shows; None when there is no such thing. Raises NotAllowed without the right to read."""
+        try:
+            return self._call(call, reading=True)
+        except LockedOut as error:
+            raise NotAllowed(f"{error}; the key needs the right to read (Read Access)") from None
+
+    def _call(self, call: Call, *, reading: bool = False) -> Any:
         access, hook = self._connected.use()
         from oncall.adapters.opsgenie_client import failure, status_of
 
@@ -159,7 +198,7 @@ class Opsgenie:
         except DeliveryFailed:
             raise
         except Exception as error:  # noqa: BLE001 - no exception of a library leaves an adapter
-            if none_when_404 and status_of(error) == 404:
+            if reading and status_of(error) == 404:
                 return None
             raise failure(error, access) from None  # the SDK's own text may repeat the key
 

@@ -7,7 +7,8 @@ OncallError
 │       ├── UnknownPerson  … because of whom it is for: the same message to somebody else may be taken
 │       ├── Gone           … because what it is about (a message, a thread, an alert) is not there any more
 │       └── LockedOut      … and every other one: nothing gets through before somebody mends the connection
-└── Unreadable         a source of facts (warehouse, Airflow, oncall_db) cannot be read now
+└── Unreadable         a source of facts (warehouse, Airflow, oncall_db, the far side) cannot be read now
+    └── NotAllowed     … because the key or role behind the connection lacks the right to read it
 """
 
 from __future__ import annotations
@@ -71,3 +72,7 @@ class LockedOut(Rejected):
 
 class Unreadable(OncallError):
     """A source of facts cannot be read; the message says which and why."""
+
+
+class NotAllowed(Unreadable):
+    """It may not be read: it stays so until somebody gives the right that the message names."""
