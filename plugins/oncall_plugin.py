@@ -9,6 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 from oncall.glue.airflow_state import ImportErrors
 from oncall.glue.deadline import PromiseDue
 from oncall.glue.links import RunbookLink
+from oncall.glue.set_by_hand import StatesSet
 
 
 class LazyApp:
@@ -57,4 +58,4 @@ class OncallPlugin(AirflowPlugin):
     ]
     global_operator_extra_links = [RunbookLink()]
     deadline_references = [PromiseDue]
-    listeners = [ImportErrors()]
+    listeners = [ImportErrors(), StatesSet()]

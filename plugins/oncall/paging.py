@@ -178,6 +178,8 @@ def see(
         seen = replace(
             facts.get(which, unseen),
             tasks=told.ran.tasks.get(which, ()),
+            run=told.ran.runs.get(which),
+            failed_before=told.ran.failed_before.get(which, ()),
             dag=told.ran.dags.get(which[0]),
             usual=told.usual.get(which[0], unseen.usual),
             unreadable=blind + deaf,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from oncall.core.decide import Said
-from oncall.core.facts import Dag, Facts, Task, Usual
+from oncall.core.facts import RUN, Dag, Facts, Task, Usual, still_over
 from oncall.core.incident import Channel, Incident, Op, Plan
 from oncall.core.message import Message
 from oncall.core.promise import Pipeline
@@ -244,10 +244,28 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class Ran:
-    """`tasks`: of the newest run for a report and day, in the order they started; `dags`: what Airflow said of each."""
+    """`tasks`: of the newest run for a report and day, in the order they started; `runs`: what became of that run as a
+    whole; `failed_before`: what failed in an earlier run and was not mended; `dags`: what Airflow said of each."""
 
     tasks: Mapping[Which, tuple[Task, ...]] = field(default_factory=dict)
     dags: Mapping[str, Dag] = field(default_factory=dict)
+    runs: Mapping[Which, Task] = field(default_factory=dict)
+    failed_before: Mapping[Which, tuple[Task, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunSaid:
+    """One run and what is on record of its tasks, by id (of the run as a whole under `RUN`)."""
+
+    dag_id: str
+    run_id: str
+    report_date: dt.date
+    said: dict[str, Task]
+
+    @property
+    def over(self) -> Task | None:
+        """What ended the run as a whole, as far as it is on record."""
+        return still_over(self.said.get(RUN), (t for t in self.said.values() if t.task_id != RUN))
 
 
 class Runs(Protocol):

@@ -40,6 +40,20 @@ def test_the_last_line_of_an_error_is_what_a_person_would_quote() -> None:
     assert callbacks.last_line(KeyError()) == "KeyError"
 
 
+def test_a_trial_of_a_task_is_no_news(task_log: TaskLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`airflow tasks test` says so in the environment, in a run of its own and in a real one."""
+    from oncall.glue import wiring
+
+    monkeypatch.setattr(wiring.Wiring, "task_log", lambda _: task_log)
+    monkeypatch.setattr(wiring.Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
+    run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
+    ti = SimpleNamespace(dag_id="growth_etl", run_id="r", task_id="transform", try_number=1, log_url="")
+    for test_mode, tasks in (("True", 0), ("False", 1)):
+        monkeypatch.setenv("AIRFLOW_TEST_MODE", test_mode)
+        callbacks.started({"ti": ti, "dag_run": run})
+        assert len(task_log.lately(TWO)) == tasks
+
+
 def test_a_callback_that_cannot_write_only_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any connection the task goes on."""
     monkeypatch.delenv("AIRFLOW_CONN_ONCALL_DB", raising=False)

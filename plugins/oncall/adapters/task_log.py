@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from oncall.adapters.postgres import Connect, Link, columns, rows_of
-from oncall.core.facts import Dag, Task, TaskState, Usual
-from oncall.ports import Ran, Which
+from oncall.core.facts import RUN, Dag, Task, TaskState, Usual
+from oncall.ports import Ran, RunSaid, Which
 
 STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
 ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
 
-# The tasks of the newest run of each report and day; a row without a day is what Airflow said of the DAG itself.
+# Of each report and day the tasks of the newest run that was not deleted, and what failed in an earlier one and was
+# not mended by a later success; a row without a day is what Airflow said of the DAG itself.
 _READ = f"""
     with wanted as (
         select dag_id, report_date::date from {rows_of("wanted", "dag_id", "report_date")}
@@ -24,13 +25,23 @@ _READ = f"""
                           and n.report_date = t.report_date and n.started_at > t.ended_at
                           and n.task_id = t.task_id and n.state <> 'failed'))
     select t.dag_id, t.report_date, t.task_id, t.state, t.started_at, t.ended_at, t.run_id, t.error, t.log_url,
-           null::boolean, null::boolean, null::int
+           t.run_id = t.newest, null::boolean, null::boolean, null::int
     from wanted w
-    join lateral (select *, first_value(run_id) over (order by started_at desc) as newest from oncall.tasks t
-                  where t.dag_id = w.dag_id and t.report_date = w.report_date) t on t.run_id = t.newest
+    join lateral (
+        select *, first_value(run_id) over (order by gone, started_at desc) as newest
+        from (select *, coalesce(max(ended_at) filter (where state = 'deleted') over run
+                                 >= max(started_at) over run, false) as gone,
+                     bool_or(state = 'failed' and task_id <> '{RUN}') over run as blames_a_task
+              from oncall.tasks t where t.dag_id = w.dag_id and t.report_date = w.report_date
+              window run as (partition by run_id)) t) t
+      on t.run_id = t.newest or (
+        t.state = 'failed' and not t.gone and not (t.task_id = '{RUN}' and t.blames_a_task)
+        and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id and n.report_date = t.report_date
+                        and n.task_id = t.task_id and n.state = 'success' and n.ended_at > t.ended_at))
     union all
     select dag_id, null, '', '', seen_at, null, '',
-           case when import_error_at > now() - %(still)s then import_error else '' end, '', paused, missing, running
+           case when import_error_at > now() - %(still)s then import_error else '' end, '', null,
+           paused, missing, running
     from oncall.dags
     order by 5, 6 nulls last
 """
@@ -55,20 +66,26 @@ class TaskLog:
         try_number: int = 1,
         error: str = "",
         log_url: str = "",
+        began: dt.datetime | None = None,
     ) -> None:
-        """Note that a task is in this state since `at`. A new try starts its clock anew."""
+        """Note that a task is in this state since `at`. A new try starts its clock anew.
+
+        `began`: when it started, for one that never said so itself.
+        """
         with self._link.cursor() as cursor:
             cursor.execute(
                 """
                 insert into oncall.tasks as t
                     (dag_id, run_id, task_id, report_date, state, try_number, started_at, ended_at, error, log_url)
-                values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s, %(at)s,
+                values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s, %(began)s,
                         %(ended_at)s, %(error)s, %(log_url)s)
                 on conflict (dag_id, run_id, task_id) do update set
                     state = excluded.state, error = excluded.error, log_url = excluded.log_url,
-                    ended_at = excluded.ended_at, try_number = excluded.try_number, report_date = excluded.report_date,
-                    started_at = case when excluded.state = 'running'
-                                       and (t.try_number <> excluded.try_number or t.ended_at is not null)
+                    ended_at = excluded.ended_at, report_date = excluded.report_date,
+                    try_number = greatest(t.try_number, excluded.try_number),
+                    started_at = case when excluded.state = 'queued' or excluded.state = 'running'
+                                       and (t.try_number <> excluded.try_number or t.ended_at is not null
+                                            or t.state = 'queued')
                                       then excluded.started_at else t.started_at end
                 """,
                 {
@@ -78,8 +95,8 @@ class TaskLog:
                     "report_date": report_date,
                     "state": state,
                     "try_number": try_number,
-                    "at": at,
-                    "ended_at": None if state == "running" else at,
+                    "began": began or at,
+                    "ended_at": None if state in ("running", "queued") else at,
                     "error": error[:1000],
                     "log_url": log_url,
                 },
@@ -95,19 +112,28 @@ class TaskLog:
             "still": STILL_BROKEN,
         }
         tasks: defaultdict[Which, list[Task]] = defaultdict(list)
+        before: defaultdict[Which, list[Task]] = defaultdict(list)
+        runs: dict[Which, Task] = {}
         dags: dict[str, Dag] = {}
         with self._link.cursor() as cursor:
             cursor.execute(_READ, values)
             for dag_id, date, *one in cursor.fetchall():
+                which, task, (newest, paused, missing, running) = (dag_id, date), Task(*one[:7]), one[7:]
                 if date is None:
-                    _, _, seen_at, _, _, error, _, paused, missing, running = one
-                    dags[dag_id] = Dag(seen_at, paused, missing, error, running)
+                    dags[dag_id] = Dag(task.started_at, paused, missing, task.error, running)
+                elif not newest:
+                    before[which].append(task)
+                elif task.task_id == RUN:
+                    runs[which] = task
+                    tasks[which] += []
                 else:
-                    tasks[dag_id, date].append(Task(*one[:7]))
-        return Ran({which: tuple(some) for which, some in tasks.items()}, dags)
+                    tasks[which].append(task)
+        return Ran(_tuples(tasks), dags, runs, _tuples(before))
 
     def usual(self, since: dt.date) -> Mapping[str, Usual]:
         """Per DAG, of the report dates from `since` on: p90 of the seconds still to go, median of a task's own.
+
+        What was set by hand took no time of its own: it does not count.
 
         Asked once for each `since`: four weeks change slowly, and every look wants them.
         """
@@ -121,16 +147,17 @@ class TaskLog:
                 """
                 with done as (
                     select dag_id, run_id, max(ended_at) as ended_at from oncall.tasks
-                    where report_date >= %s and task_id = 'publish' and state = 'success'
+                    where report_date >= %s and task_id = 'publish' and state = 'success' and error = ''
                       and not starts_with(run_id, 'drill__')
                     group by dag_id, run_id)
                 select t.dag_id, t.task_id, count(*),
                     percentile_cont(0.9) within group (order by extract(epoch from done.ended_at - t.started_at)),
                     percentile_cont(0.5) within group (order by extract(epoch from t.ended_at - t.started_at))
                 from oncall.tasks t join done using (dag_id, run_id)
-                where t.state = 'success' and t.task_id <> 'wait_for_upstream' group by t.dag_id, t.task_id
+                where t.state = 'success' and t.error = '' and t.task_id not in ('wait_for_upstream', %s)
+                group by t.dag_id, t.task_id
                 """,
-                (since,),
+                (since, RUN),
             )
             usual: dict[str, Usual] = {}
             for dag_id, task_id, days, remaining, duration in cursor.fetchall():
@@ -139,6 +166,22 @@ class TaskLog:
                     of_dag.remaining[task_id] = float(remaining)
                     of_dag.duration[task_id] = float(duration)
             return usual
+
+    def lately(self, since: dt.datetime) -> list[RunSaid]:
+        """What the tasks of each run said that started since then, newest run first."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                """
+                select dag_id, run_id, report_date, task_id, state, started_at, ended_at, run_id, error, log_url
+                from oncall.tasks where started_at >= %s order by started_at desc
+                """,
+                (since,),
+            )
+            runs: dict[tuple[str, str], RunSaid] = {}
+            for dag_id, run_id, date, *one in cursor.fetchall():
+                run = runs.setdefault((dag_id, run_id), RunSaid(dag_id, run_id, date, {}))
+                run.said[one[0]] = Task(*one)
+            return list(runs.values())
 
     def see_dag(self, dag_id: str, dag: Dag) -> None:
         """Note what Airflow says of a DAG."""
@@ -159,3 +202,7 @@ class TaskLog:
                 " import_error_at = excluded.import_error_at, seen_at = excluded.seen_at",
                 (dag_id, at, error[:300], at),
             )
+
+
+def _tuples(found: Mapping[Which, list[Task]]) -> dict[Which, tuple[Task, ...]]:
+    return {which: tuple(some) for which, some in found.items()}

@@ -70,10 +70,12 @@ def last_chance(case: Case, scene: Scene) -> Plan | None:
 
 def failure(case: Case, scene: Scene) -> Plan | None:
     """A task failed for good or a check withheld the report, before the promise is broken (or without a promise)."""
-    lead = next((m for m in case.missing if m.why and m.why.cause in ("failed", "held")), None)
+    lead = next(
+        (m for m in case.missing if m.why and (m.why.cause in ("failed", "held") or m.facts.gone)), None
+    )
     if lead is None or lead.why is None or lead.verdict == "broken":
         return None
-    failed = [task for task in lead.facts.tasks if task.state == "failed"]
+    failed = lead.facts.failures
     failure = f"{failed[-1].run_id}/{failed[-1].task_id}@{failed[-1].ended_at}" if failed else lead.why.detail
     if failure == case.incident.failure:
         return None

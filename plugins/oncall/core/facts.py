@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 # A load with fewer rows than this share of the median of its last loads is partial (DESIGN part 6).
 PARTIAL_SHARE = 0.5
 
-TaskState = Literal["running", "success", "up_for_retry", "failed", "skipped"]
+# `queued`: it ran before, was cleared, and has not started again. `deleted`: of a run alone.
+TaskState = Literal["running", "success", "up_for_retry", "queued", "failed", "skipped", "deleted"]
+RUN = "(run)"  # in the place of a task's id: what became of the run as a whole (no task may be called so)
+MARKED = "marked as "  # how the error begins of what a person set by hand
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,10 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class Task:
-    """One task of the newest run for the report date, as its callbacks recorded it."""
+    """One task of a run for the report date, as its callbacks recorded it or as Airflow says it is.
+
+    `error` tells also who set a state by hand, whichever state that is.
+    """
 
     task_id: str
     state: TaskState
@@ -64,6 +71,17 @@ class Task:
     run_id: str = ""
     error: str = ""
     log_url: str = ""
+
+    @property
+    def marked(self) -> bool:
+        """A person set its state by hand."""
+        return self.error.startswith(MARKED)
+
+
+def still_over(run: Task | None, tasks: Iterable[Task]) -> Task | None:
+    """What ended a run, unless one of its `tasks` has started since (it was cleared, or is there again)."""
+    ended = run.ended_at if run else None
+    return run if ended and all(task.started_at <= ended for task in tasks) else None
 
 
 @dataclass(frozen=True)
@@ -90,13 +108,17 @@ class Facts:
     """All that was seen for one report and day.
 
     `unreadable` names each source that could not be read, and why; `blind` says that the warehouse is among them, so
-    that nothing is known of the publication. `changed_since` are the loads newer than the publication.
+    that nothing is known of the publication. `changed_since` are the loads newer than the publication. `tasks` are
+    those of the newest run, in the order they started, `run` is what became of that run as a whole (None while nobody
+    says that it is over), and `failed_before` are failures of earlier runs that no later success has mended.
     """
 
     publication: Publication | None = None
     loads: tuple[Load, ...] = ()
     failed_checks: tuple[FailedCheck, ...] = ()
     tasks: tuple[Task, ...] = ()
+    run: Task | None = None
+    failed_before: tuple[Task, ...] = ()
     dag: Dag | None = None
     usual: Usual = Usual()
     changed_since: tuple[Load, ...] = ()
@@ -106,3 +128,21 @@ class Facts:
     @property
     def late_loads(self) -> tuple[Load, ...]:
         return tuple(load for load in self.loads if load.state != "fresh")
+
+    @property
+    def over(self) -> Task | None:
+        """What ended the newest run as a whole; None when a task of it has started since."""
+        return still_over(self.run, self.tasks)
+
+    @property
+    def gone(self) -> bool:
+        """The run of this report date was deleted, and no other has started."""
+        return self.over is not None and self.over.state == "deleted"
+
+    @property
+    def failures(self) -> tuple[Task, ...]:
+        """Whatever failed for good and stands so: earlier runs first, then the newest one."""
+        newest = [task for task in self.tasks if task.state == "failed"]
+        if not newest and self.over and self.over.state == "failed":
+            newest = [self.over]
+        return (*self.failed_before, *newest)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from oncall.core.facts import Facts, Load, Task
+from oncall.core.facts import RUN, Facts, Load, Task
 from oncall.core.promise import Pipeline, due_at, warn_at
 
 Verdict = Literal["waiting", "at_risk", "kept", "broken", "late"]
@@ -14,6 +14,7 @@ Cause = Literal["upstream_late", "stuck", "failed", "not_started", "held", "unkn
 
 WAIT = "wait_for_upstream"  # the sensor: a run that stands here has only its upstream to blame
 SCHEDULER = "scheduler"
+OPEN = ("running", "up_for_retry", "queued")
 
 CAUSE_WORDS: dict[str, str] = {
     "upstream_late": "waiting on upstream",
@@ -54,7 +55,7 @@ class Judged:
 
     @property
     def done(self) -> bool:
-        """Published, and no run since has failed."""
+        """Published, and whatever failed since was mended: published anew, or the task has succeeded."""
         return self.facts.publication is not None and self.why is None
 
 
@@ -78,7 +79,7 @@ def judge(
         late = due is not None and made.first_at > due
         by = made.first_at - due if late and due else None
         verdict: Verdict = "late" if late else "kept"
-        again = cause_of(facts, tz, pipeline) if _failed_since(facts, made.at) else None
+        again = _failed_since(facts, made.at, tz)
         return Judged(pipeline, report_date, verdict, again, due, warn, facts, by, drill=drill)
     why, last_chance = cause_of(facts, tz, pipeline), _last_chance(facts, due)
     if due is not None and at >= due:
@@ -93,27 +94,20 @@ def cause_of(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
     """Why an unpublished report is not published, the earliest obstacle first."""
     if facts.blind:
         return Why("unknown", "; ".join(facts.unreadable), facts.unreadable)
-    past_the_wait = any(task.task_id != WAIT for task in facts.tasks)
-    if facts.late_loads and not past_the_wait:
-        return Why(
-            "upstream_late",
-            "; ".join(late_words(load, tz) for load in facts.late_loads),
-            tuple(load.table for load in facts.late_loads),
-        )
+    waits = not facts.tasks or facts.tasks[-1].task_id == WAIT  # what started after a wait before is its past
+    late = "; ".join(late_words(load, tz) for load in facts.late_loads) if waits else ""
+    stopped = _stopped_by_hand(facts, tz)
+    if stopped:
+        return replace(stopped, detail=f"{stopped.detail}; {late}") if late else stopped
+    if late:
+        return Why("upstream_late", late, tuple(load.table for load in facts.late_loads))
     if facts.failed_checks:
-        check = facts.failed_checks[0]
-        return Why(
-            "held",
-            f"check {check.name}: expected {check.expected}, found {check.found}",
-            tuple(each.name for each in facts.failed_checks),
-        )
+        return _held(facts)
     failed = [task for task in facts.tasks if task.state == "failed"]
     if failed:
-        task = failed[-1]
-        said = f": {task.error}" if task.error else ""
-        return Why(
-            "failed", f"task {task.task_id} failed at {_clock(task.ended_at, tz)}{said}", (task.task_id,)
-        )
+        return _failed(failed[-1], tz)
+    if facts.over:
+        return _ended(facts.over, tz)
     if facts.tasks:
         return _unfinished(facts, tz)
     if facts.unreadable:
@@ -121,15 +115,60 @@ def cause_of(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
     return _not_started(facts, tz, pipeline)
 
 
-def _failed_since(facts: Facts, published_at: dt.datetime) -> bool:
+def _failed_since(facts: Facts, published_at: dt.datetime, tz: dt.tzinfo) -> Why | None:
     """A run after the publication failed for good: the report stands, but somebody wanted it anew."""
-    return any(t.state == "failed" and t.ended_at and t.ended_at > published_at for t in facts.tasks)
+    since = [task for task in facts.failures if task.ended_at and task.ended_at > published_at]
+    if not since:
+        return None
+    return _held(facts) if facts.failed_checks and since[-1] in facts.tasks else _failed(since[-1], tz)
+
+
+def _stopped_by_hand(facts: Facts, tz: dt.tzinfo) -> Why | None:
+    """A person ended the run: whatever it waited for, it waits for no more."""
+    over = facts.over
+    if over and facts.gone:
+        seen = _clock(over.ended_at, tz)
+        return Why("not_started", f"its run was deleted (seen at {seen}) and no other one has started")
+    marked = [task for task in facts.tasks if task.state == "failed" and task.marked]
+    if marked:
+        return _failed(marked[-1], tz)
+    return _ended(over, tz) if over and over.marked else None
+
+
+def _held(facts: Facts) -> Why:
+    check = facts.failed_checks[0]
+    return Why(
+        "held",
+        f"check {check.name}: expected {check.expected}, found {check.found}",
+        tuple(each.name for each in facts.failed_checks),
+    )
+
+
+def _failed(task: Task, tz: dt.tzinfo) -> Why:
+    """By itself, or by hand: then its error says by whose."""
+    what = "the run" if task.task_id == RUN else f"task {task.task_id}"
+    ended = _clock(task.ended_at, tz)
+    if task.marked:
+        return Why("failed", f"{what} was {task.error} at {ended}", (task.task_id,))
+    return Why(
+        "failed", f"{what} failed at {ended}{f': {task.error}' if task.error else ''}", (task.task_id,)
+    )
+
+
+def _ended(over: Task, tz: dt.tzinfo) -> Why:
+    """The run as a whole is over, and there is no publication."""
+    if over.state == "failed":
+        return _failed(over, tz)
+    how = f"was {over.error}" if over.marked else "ended as a success"
+    return Why(
+        "failed", f"the run {how} at {_clock(over.ended_at, tz)} but the publication is not there", (RUN,)
+    )
 
 
 def _at_risk(
     facts: Facts, why: Why, at: dt.datetime, warn: dt.datetime | None, last_chance: dt.datetime | None
 ) -> bool:
-    if why.cause in ("failed", "held"):
+    if why.cause in ("failed", "held") or facts.gone:
         return True
     if last_chance is not None and at >= last_chance:
         return True
@@ -140,7 +179,7 @@ def _last_chance(facts: Facts, due: dt.datetime | None) -> dt.datetime | None:
     """Due minus the usual remaining time from the step the run is at; None without enough history."""
     if due is None or not facts.usual.remaining:
         return None
-    at_step = next((task.task_id for task in facts.tasks if task.state in ("running", "up_for_retry")), None)
+    at_step = next((task.task_id for task in facts.tasks if task.state in OPEN), None)
     longest = max(facts.usual.remaining.values())
     seconds = facts.usual.remaining.get(at_step, longest) if at_step else longest
     # As `due - timedelta`, which costs six times as much when `due` is one of pendulum's.
@@ -148,9 +187,16 @@ def _last_chance(facts: Facts, due: dt.datetime | None) -> dt.datetime | None:
 
 
 def _unfinished(facts: Facts, tz: dt.tzinfo) -> Why:
-    open_tasks = [task for task in facts.tasks if task.state in ("running", "up_for_retry")]
+    open_tasks = [task for task in facts.tasks if task.state in OPEN]
     if open_tasks:
         task = open_tasks[0]
+        if task.state == "queued":
+            since = _clock(task.started_at, tz)
+            return Why(
+                "stuck",
+                f"{task.task_id} was cleared and has not started again since {since}",
+                (task.task_id,),
+            )
         usual = facts.usual.duration.get(task.task_id)
         takes = f", usually {_span(usual)}" if usual is not None else ""
         word = "retrying" if task.state == "up_for_retry" else "in"
@@ -162,9 +208,10 @@ def _unfinished(facts: Facts, tz: dt.tzinfo) -> Why:
         )
     last = facts.tasks[-1]
     if last.task_id == "publish":
+        how = f" ({last.error})" if last.marked else ""
         return Why(
             "failed",
-            f"the run finished green at {_clock(last.ended_at, tz)} but the publication is not there",
+            f"the run finished green at {_clock(last.ended_at, tz)}{how} but the publication is not there",
             ("publish",),
         )
     ended = _clock(last.ended_at, tz)
@@ -203,7 +250,7 @@ def late_words(load: Load, tz: dt.tzinfo) -> str:
 def current_task(facts: Facts) -> Task | None:
     """The task the run stands at (running, retrying or failed), else the last one that ran."""
     for task in facts.tasks:
-        if task.state in ("running", "up_for_retry", "failed"):
+        if task.state in (*OPEN, "failed"):
             return task
     return facts.tasks[-1] if facts.tasks else None
 

@@ -9,17 +9,19 @@ import structlog
 from airflow.listeners import hookimpl
 
 from oncall.core.facts import Dag
+from oncall.glue.set_by_hand import ask
 from oncall.glue.wiring import Wiring, now_utc
 
 log = structlog.get_logger(__name__)
 
 
 def see_dags(dag_ids: list[str], ti: Any) -> dict[str, Dag]:
-    """Ask Airflow, through the running task, of each DAG; note the answers for the watcher."""
+    """Ask Airflow, through the running task, of each DAG and its runs; note the answers for the watcher."""
     task_log = Wiring().task_log()
     seen = {dag_id: _see(dag_id, ti) for dag_id in dag_ids}
     for dag_id, dag in seen.items():
         task_log.see_dag(dag_id, dag)
+    ask(task_log, dag_ids, ti, now_utc())
     return seen
 
 
