@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from oncall.adapters.postgres import Connect, Link, columns, rows_of
-from oncall.core.facts import Facts, FailedCheck, Load, Publication
+from oncall.core.expectation import WINDOW_DAYS, Expectation, expect
+from oncall.core.facts import DEFAULT_SHARE, PARTIAL_SHARE, Facts, FailedCheck, Load, Publication
 from oncall.core.promise import Pipeline
 from oncall.ports import Which
 
@@ -23,27 +24,30 @@ _LATEST = """
         from master.loads where business_day between %(first)s and %(last)s
         group by 1, 2)
 """
-# Of the tables and days of `needed`: the latest load, and what the last seven before it are like.
+# Of the tables and days of `needed`: the latest load, when the last seven before it came, and the row counts of all
+# within LOOK_BACK as "days ago:rows", the newest first.
 _LOADS = """
     earlier as (
-        select n.name, n.business_day, e.row_count,
+        select n.name, n.business_day, n.business_day - e.business_day as ago, e.row_count,
                e.loaded_at - (e.business_day::timestamp at time zone 'UTC') as took,
                row_number() over (partition by n.name, n.business_day order by e.business_day desc) as back
         from needed n join latest e on e.name = n.name and e.business_day < n.business_day),
     usual as (
-        select name, business_day, percentile_cont(0.5) within group (order by row_count) as median,
-               percentile_cont(0.5) within group (order by took) as took
-        from earlier where back <= 7 group by name, business_day),
+        select name, business_day,
+               percentile_cont(0.5) within group (order by took) filter (where back <= 7) as took,
+               string_agg(ago || ':' || row_count, ' ' order by ago)
+               filter (where ago <= %(look_back)s) as counts
+        from earlier group by name, business_day),
     loads as (
         select n.name, n.business_day, l.loaded_at, (n.business_day + u.took) at time zone 'UTC' as expected_at,
-               l.row_count, u.median
+               l.row_count, u.counts
         from needed n left join latest l using (name, business_day) left join usual u using (name, business_day))
 """
 _WAITED_FOR = f"""
     with {_LATEST},
     needed as (select distinct * from unnest(%(tables)s::text[], %(days)s::date[]) as pair (name, business_day)),
     {_LOADS}
-    select name, business_day, loaded_at, row_count, median, expected_at from loads
+    select name, business_day, loaded_at, row_count, counts, expected_at from loads
 """
 # One statement for all that a look asks: rows of three kinds, in columns that they share.
 _READ = f"""
@@ -65,7 +69,7 @@ _READ = f"""
         union select * from reloaded),
     needed as (select distinct u.name, w.business_day from wanted w join upstream u using (report)),
     {_LOADS}
-    select 'load', name, business_day, loaded_at, expected_at, null::timestamptz, row_count, median,
+    select 'load', name, business_day, loaded_at, expected_at, null::timestamptz, row_count, counts,
            null::text, null::text, null::text
     from loads
     union all
@@ -85,16 +89,19 @@ _READ = f"""
                       and n.report_date = c.report_date order by n.checked_at desc limit 1)
     order by c.checked_at, c.name)
 """
-LOOK_BACK = dt.timedelta(days=40)  # far enough for 7 earlier loads of a table that skips some days
+LOOK_BACK = dt.timedelta(days=WINDOW_DAYS)  # far enough for 7 earlier loads of a table that skips some days
 
 Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
+# The share of the rows expected that a load of a table must have on a day, as its contract and the calendar say.
+Volume = Callable[[str, dt.date], float]
 
 
 class Warehouse:
     """Implements `World`. Not for use by two threads at once."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, volume: Volume = lambda _table, _day: DEFAULT_SHARE) -> None:
         self._link = Link(connect, "warehouse")
+        self._volume = volume
 
     def read(
         self,
@@ -108,7 +115,7 @@ class Warehouse:
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         with self._link.cursor() as cursor:
             cursor.execute(_READ, _asked(pipelines, list(pairs), {each.report for each in published}, since))
-            found = _Found.of(cursor.fetchall())
+            found = _Found.of(cursor.fetchall(), self._volume)
         reports = pairs | dict.fromkeys(found.publications)
         return {
             (pipelines[report].dag_id, date): found.facts(pipelines[report], date) for report, date in reports
@@ -126,8 +133,9 @@ class Warehouse:
         days = [day for _, day in pairs]
         values = {"tables": [table for table, _ in pairs], "days": days}
         with self._link.cursor() as cursor:
-            cursor.execute(_WAITED_FOR, {**values, "first": min(days) - LOOK_BACK, "last": max(days)})
-            return {(name, day): Load(name, *rest) for name, day, *rest in cursor.fetchall()}
+            bounds = {"first": min(days) - LOOK_BACK, "last": max(days), "look_back": LOOK_BACK.days}
+            cursor.execute(_WAITED_FOR, values | bounds)
+            return {(row[0], row[1]): _load(self._volume, *row) for row in cursor.fetchall()}
 
 
 @dataclass(frozen=True)
@@ -139,13 +147,13 @@ class _Found:
     checks: Mapping[Pair, Sequence[FailedCheck]]
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[Any, ...]]) -> _Found:
+    def of(cls, rows: Sequence[tuple[Any, ...]], volume: Volume) -> _Found:
         loads: dict[Pair, Load] = {}
         publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
         checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
-        for kind, name, day, first, second, third, count, median, *words in rows:
+        for kind, name, day, first, second, third, count, counts, *words in rows:
             if kind == "load":
-                loads[name, day] = Load(name, first, count, median, second)
+                loads[name, day] = _load(volume, name, day, first, count, counts, second)
             elif kind == "publication":
                 publications[name, day] = Publication(first, second, words[0], count), third
             else:
@@ -158,6 +166,30 @@ class _Found:
         newer = (load for load in mine if read_at and load.loaded_at and load.loaded_at > read_at)
         checks = tuple(self.checks.get((pipeline.report, date), ()))
         return Facts(made, mine, checks, changed_since=tuple(newer))
+
+
+def _load(
+    volume: Volume,
+    name: str,
+    day: dt.date,
+    loaded_at: dt.datetime | None,
+    rows: int | None,
+    counts: str | None,
+    expected_at: dt.datetime | None,
+) -> Load:
+    """A load beside what its table's days so far make expected of it."""
+    expected = _expected(counts or "")
+    if expected is None:
+        return Load(name, loaded_at, rows, None, expected_at)
+    share = volume(name, day) if expected.knows_weekday else min(PARTIAL_SHARE, volume(name, day))
+    return Load(name, loaded_at, rows, expected.amount, expected_at, expected.spread, share)
+
+
+@lru_cache(maxsize=4096)  # every look asks again, and it changes once a day
+def _expected(counts: str) -> Expectation | None:
+    """From "days ago:rows days ago:rows …"."""
+    pairs = (one.split(":") for one in counts.split())
+    return expect([(int(ago), float(rows)) for ago, rows in pairs])
 
 
 @lru_cache(maxsize=1024)
@@ -187,4 +219,5 @@ def _asked(
         "since": since or dt.date.max,
         "first": min([*days, *([since] if since else [])]) - LOOK_BACK,
         "last": dt.date.max if published else max(days),
+        "look_back": LOOK_BACK.days,
     }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-# A load with fewer rows than this share of the median of its last loads is partial (DESIGN part 6).
+# A load with fewer rows than this share of what is expected is partial where its table's contract says no other one.
+DEFAULT_SHARE = 0.75
+# The same while too few of a weekday are known to tell a quiet day from a thin load.
 PARTIAL_SHARE = 0.5
+# How many spreads below what is expected it must be, too: of five rows a day one may well be missing.
+UNUSUAL = 3.5
 
 # `queued`: it ran before, was cleared, and has not started again. `deleted`: of a run alone.
 TaskState = Literal["running", "success", "up_for_retry", "queued", "failed", "skipped", "deleted"]
@@ -20,8 +25,9 @@ MARKED = "marked as "  # how the error begins of what a person set by hand
 class Load:
     """The latest load of one upstream table for one business day; `loaded_at` is None when there is none.
 
-    `median` is the median row count of the last 7 earlier loads of that table (None: no earlier load);
-    `expected_at` is when they usually arrive, on this day.
+    `rows` is None when whoever loaded it did not count: then it counts as there. `median` is the row count expected
+    on such a weekday (None: no earlier load), give or take `spread`, and `share` the part of it below which the load is
+    partial; `expected_at` is when it usually arrives, on this day.
     """
 
     table: str
@@ -29,13 +35,32 @@ class Load:
     rows: int | None = None
     median: float | None = None
     expected_at: dt.datetime | None = None
+    spread: float | None = None
+    share: float = PARTIAL_SHARE
 
     @property
     def state(self) -> Literal["fresh", "late", "partial"]:
         if self.loaded_at is None:
             return "late"
-        thin = self.median is not None and (self.rows or 0) < PARTIAL_SHARE * self.median
+        if self.rows is None or self.median is None:
+            return "fresh"
+        thin = self.rows < self.share * self.median and self.spreads_below > UNUSUAL
         return "partial" if thin else "fresh"
+
+    @property
+    def spreads_below(self) -> float:
+        """How unusual its row count is: by how many spreads it is below what is expected (above: negative)."""
+        if self.rows is None or not self.median:
+            return 0.0
+        # Counting alone spreads a number by its root, however alike the last days were.
+        return (self.median - self.rows) / max(self.spread or 0.0, math.sqrt(self.median))
+
+    @property
+    def unusual_words(self) -> str:
+        """How far below what is expected on such a weekday it is; nothing when the usual spread is not known."""
+        if self.spread is None or self.rows is None or not self.median:
+            return ""
+        return f" ({self.rows / self.median:.0%}; {self.spreads_below:.0f} times the usual spread of such a day below)"
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _table(seen: Seen, table: str, one: Judged, titles: Sequence[str]) -> TableV
             else f"Late{usual}"
         )
     if state == "partial":
-        words = f"Partial: {load.rows:,} rows, usually {load.median:,.0f}"
+        words = f"Partial: {load.rows:,} rows, usually {load.median:,.0f}{load.unusual_words}"
     return TableView(
         table=table,
         business_day=one.report_date,

@@ -1,0 +1,73 @@
+"""What a daily number is expected to be, from the days before: the weekday, the recent level, and the usual spread."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+WINDOW_DAYS = (
+    63  # nine weeks: enough for the same weekday to be seen eight times, and for the level before it
+)
+WEEK = 7
+_LEAST_FOR_A_LEVEL = 4
+_LEAST_FOR_A_WEEKDAY = 2
+_LEAST_FOR_A_SPREAD = 7
+_NORMAL = 1.4826  # times the median absolute deviation is the standard deviation of a normal distribution
+_LEAST_SPREAD = 0.08  # nobody's days are more alike than this, however alike a few of them were
+_UNKNOWN_SPREAD = 0.1
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """`amount` is expected, give or take `spread` (a standard deviation, estimated robustly).
+
+    `knows_weekday` is False while there are too few of the same weekday: then a quiet Sunday cannot be told from a
+    thin Monday.
+    """
+
+    amount: float
+    spread: float
+    knows_weekday: bool
+
+    def unusual(self, found: float, noise: float = 0.0) -> float:
+        """By how many spreads `found` is off (below: negative); `noise` is a spread that it has at least."""
+        spread = max(self.spread, noise)
+        return (found - self.amount) / spread if spread else 0.0
+
+
+def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
+    """Expect the day that the history leads to: (days ago, amount), the newest first; None: there is no history.
+
+    The level is the median of the last seven, so growth and decline are followed within days. A weekday is how the
+    days of that name stood to the level before them, so a quiet Sunday is expected to be quiet. Medians throughout:
+    one wrong day among them changes nothing.
+    """
+    if not history:
+        return None
+    level = median(amount for _, amount in history[:WEEK])
+    stood = list(_against_the_level(history))
+    by_weekday: dict[int, list[float]] = defaultdict(list)
+    for ago, ratio in stood:
+        by_weekday[ago % WEEK].append(ratio)
+    usual = {weekday: median(ratios) for weekday, ratios in by_weekday.items()}
+    knows = len(by_weekday[0]) >= _LEAST_FOR_A_WEEKDAY
+    amount = level * usual[0] if knows else level
+    off = [
+        abs(ratio / usual[ago % WEEK] - 1)
+        for ago, ratio in stood
+        if len(by_weekday[ago % WEEK]) >= _LEAST_FOR_A_WEEKDAY and usual[ago % WEEK] > 0
+    ]
+    share = _NORMAL * median(off) if len(off) >= _LEAST_FOR_A_SPREAD else _UNKNOWN_SPREAD
+    return Expectation(amount, abs(amount) * max(share, _LEAST_SPREAD), knows)
+
+
+def _against_the_level(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """(days ago, how many times the level of the seven before it) of each day that has enough before it."""
+    stood = []
+    for place, (ago, amount) in enumerate(history):
+        before = [earlier for _, earlier in history[place + 1 : place + 1 + WEEK]]
+        if len(before) >= _LEAST_FOR_A_LEVEL and (level := median(before)) > 0:
+            stood.append((ago, amount / level))
+    return stood

@@ -1,0 +1,113 @@
+"""What is expected of a day: its weekday, the level of late, the usual spread; and which load is partial by it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oncall.core.expectation import WINDOW_DAYS, expect
+from oncall.core.facts import DEFAULT_SHARE, PARTIAL_SHARE, Load
+
+MONDAY = dt.date(2026, 11, 23)
+AT = dt.datetime(2026, 11, 24, 1, tzinfo=dt.UTC)
+Shop = Callable[[dt.date], float]
+
+
+def days_before(day: dt.date, shop: Shop, count: int = WINDOW_DAYS) -> list[tuple[int, float]]:
+    return [(ago, shop(day - dt.timedelta(days=ago))) for ago in range(1, count + 1)]
+
+
+def state(rows: int | None, history: Sequence[tuple[int, float]], share: float = DEFAULT_SHARE) -> str:
+    """The state of a load as the warehouse makes it from the days before."""
+    expected = expect(history)
+    if expected is None:
+        return Load("t", AT, rows).state
+    share = share if expected.knows_weekday else PARTIAL_SHARE
+    return Load("t", AT, rows, expected.amount, None, expected.spread, share).state
+
+
+def busy(day: dt.date) -> float:
+    """5,000 rows on working days, 1,500 on a Sunday, give or take 5 percent."""
+    noise = random.Random(day.toordinal()).gauss(1, 0.05)
+    return round((1500 if day.isoweekday() == 7 else 5000) * noise)
+
+
+def test_a_load_of_sixty_percent_on_an_ordinary_day_is_partial() -> None:
+    """Half of it is not the limit any more; a whole day is fresh, and so is one that nobody counted."""
+    history = days_before(MONDAY, busy)
+    assert [state(rows, history) for rows in (3000, 5000, 4300, None)] == [
+        "partial",
+        "fresh",
+        "fresh",
+        "fresh",
+    ]
+
+
+def test_a_quiet_sunday_is_ordinary_and_a_thin_sunday_is_not() -> None:
+    """Sundays are compared with Sundays."""
+    sunday = MONDAY - dt.timedelta(days=1)
+    history = days_before(sunday, busy)
+    assert state(1450, history) == "fresh"
+    assert state(800, history) == "partial"
+
+
+@pytest.mark.parametrize("daily", [1.03, 0.97])
+def test_growth_and_decline_are_followed(daily: float) -> None:
+    """Three percent a day, up or down, for weeks: each day is fresh, and 60 percent of it is partial."""
+
+    def growing(day: dt.date) -> float:
+        return busy(day) * daily ** (day - MONDAY).days
+
+    for back in range(14):
+        day = MONDAY - dt.timedelta(days=back)
+        history = days_before(day, growing)
+        assert state(round(growing(day)), history) == "fresh", day
+        assert state(round(growing(day) * 0.6), history) == "partial", day
+
+
+def test_a_table_of_five_rows_a_day_never_cries() -> None:
+    """Of so few rows, some are missing on many a good day."""
+    dice = random.Random(1)
+    rows = [sum(dice.random() < 0.05 for _ in range(100)) for _ in range(400)]
+    for day in range(1, 400):
+        history = [(ago, rows[day - ago]) for ago in range(1, min(day, WINDOW_DAYS) + 1)]
+        assert state(rows[day], history) == "fresh"
+
+
+def test_one_wrong_day_in_the_past_changes_nothing() -> None:
+    """Neither a load of nothing nor one of ten times as much makes today unusual, or hides that it is."""
+    for wrong in (0.0, 50_000.0):
+        history = [(ago, wrong if ago in (7, 12) else rows) for ago, rows in days_before(MONDAY, busy)]
+        assert state(5000, history) == "fresh"
+        assert state(3000, history) == "partial"
+
+
+def test_too_few_days_are_judged_leniently() -> None:
+    """Within the first two weeks a quiet weekday is not known yet: only less than half is partial."""
+    history = days_before(MONDAY, lambda _: 1000, 10)
+    assert [state(rows, history) for rows in (600, 500, 400)] == ["fresh", "fresh", "partial"]
+    assert state(1, []) == "fresh"
+
+
+def test_it_says_how_unusual_it_is() -> None:
+    """Expected, found, and by how many spreads."""
+    load = Load("master.orders", AT, 3000, 5000.0, None, 400.0, DEFAULT_SHARE)
+    assert load.unusual_words == " (60%; 5 times the usual spread of such a day below)"
+
+
+@given(
+    st.lists(st.floats(0, 1e9), min_size=1, max_size=WINDOW_DAYS),
+    st.floats(0, 1e9),
+)
+def test_any_history_gives_numbers(amounts: list[float], found: float) -> None:
+    """Zeros, gaps and giants: an expectation within what was seen, scaled; never an error."""
+    expected = expect(list(enumerate(amounts, 1)))
+    assert expected is not None
+    assert expected.amount >= 0
+    assert expected.spread >= 0
+    expected.unusual(found)
