@@ -1,6 +1,7 @@
--- The row that says: `name` is complete and visible for the report date. The first publication is remembered.
+-- The row that says: `name` is complete and visible for the report date. The first publication is remembered, and when
+-- its rows last became other ones.
 insert into investor.publications as existing (
-    report, report_date, published_at, run_id, rows, upstream, first_published_at, read_at
+    report, report_date, published_at, run_id, rows, upstream, first_published_at, read_at, digest, changed_at
 )
 select
     %(name)s,
@@ -10,7 +11,9 @@ select
     %(rows)s,
     reading.upstream,
     publication.instant,
-    reading.read_at
+    reading.read_at,
+    %(digest)s,
+    publication.instant
 from base.readings as reading
 cross join (select coalesce(%(at)s::timestamptz, clock_timestamp()) as instant) as publication
 where reading.report = %(report)s and reading.report_date = %(report_date)s::date
@@ -21,4 +24,9 @@ set
     rows = excluded.rows,
     first_published_at = least(existing.first_published_at, excluded.first_published_at),
     upstream = excluded.upstream,
-    read_at = excluded.read_at;
+    read_at = excluded.read_at,
+    digest = excluded.digest,
+    changed_at = case
+        when existing.digest = excluded.digest then coalesce(existing.changed_at, existing.published_at)
+        else excluded.changed_at
+    end;

@@ -26,6 +26,8 @@ create table if not exists investor.daily_profit (
     marketing numeric(18, 2) not null,
     profit numeric(18, 2) not null
 );
+-- `orders` are those sold on the day; `cancelled_orders` were sold on an earlier day and cancelled on this one.
+alter table investor.daily_profit add column if not exists cancelled_orders bigint not null default 0;
 
 create table if not exists investor.daily_profit_by_channel (
     report_date date not null,
@@ -131,6 +133,40 @@ create table if not exists investor.publications (
     primary key (report, report_date)
 );
 create index if not exists publications_report_date on investor.publications (report_date);
+-- What the rows add up to, and when that last became something else: what was made of them before is stale.
+alter table investor.publications add column if not exists digest text;
+alter table investor.publications add column if not exists changed_at timestamptz; -- published_at where it is null
+
+-- One row for each published number that a re-publication changed. `report` is the published table, `row_key` the
+-- channel, or experiment/variant, where it has a row for each; null: there was no such row, or is none any more.
+create table if not exists investor.restatements (
+    report text not null,
+    report_date date not null,
+    column_name text not null,
+    old_value text,
+    new_value text,
+    reason text not null,
+    run_id text not null,
+    restated_at timestamptz not null,
+    row_key text not null default ''
+);
+create index if not exists restatements_restated_at on investor.restatements (restated_at);
+
+-- Rows of upstream that were written after a published day had read them: the day is stale while `changed_at` is
+-- later than its `read_at`. Days that depend on a stale one are not here; stale.sql knows them.
+create table if not exists investor.late_rows (
+    report text not null,
+    report_date date not null,
+    table_name text not null,
+    changed_at timestamptz not null,
+    primary key (report, report_date, table_name)
+);
+
+-- Up to when upstream's rows were looked through for late ones.
+create table if not exists base.late_rows_sought (
+    report text primary key,
+    sought_at timestamptz not null
+);
 
 -- What every run checked before it published, or why it did not.
 create table if not exists investor.checks (
@@ -172,6 +208,10 @@ create table if not exists base.profit (
 );
 create index if not exists profit_report_date on base.profit (report_date, order_id, line_no);
 create index if not exists profit_customer on base.profit (customer_id, report_date);
+-- `cancelled`: the line was sold on an earlier day and its order cancelled on this one; revenue and cost are negative.
+-- `acquisition_channel`: as it was on the day of the order, where no touch takes the order's credit.
+alter table base.profit add column if not exists cancelled boolean not null default false;
+alter table base.profit add column if not exists acquisition_channel text;
 
 -- The same money per order line and credited channel: adds up to base.profit exactly.
 create table if not exists base.profit_credit (
@@ -187,6 +227,27 @@ create table if not exists base.profit_credit (
     marketing numeric
 );
 create index if not exists profit_credit_report_date on base.profit_credit (report_date, channel);
+
+-- On which day an order counts as cancelled, for those that `report_date` has to know of: its own orders, those cancelled
+-- on it, those refunded on it. Once said it stands, also when upstream writes the order's row again.
+create table if not exists base.cancellations (
+    report_date date not null,
+    order_id bigint not null,
+    ordered_on date not null,
+    cancelled_on date not null
+);
+create index if not exists cancellations_report_date on base.cancellations (report_date);
+create index if not exists cancellations_order on base.cancellations (order_id);
+create index if not exists cancellations_cancelled_on on base.cancellations (cancelled_on);
+
+-- What the products that were sold on the day cost then.
+create table if not exists base.product_costs (
+    report_date date not null,
+    product_id bigint not null,
+    unit_cost numeric not null
+);
+create index if not exists product_costs_product on base.product_costs (product_id, report_date);
+create index if not exists product_costs_report_date on base.product_costs (report_date);
 
 -- The day's spend per channel, and whether there was credited revenue to allot it to.
 create table if not exists base.marketing (
@@ -240,6 +301,7 @@ create index if not exists experiment_growth_customer on base.experiment_growth 
 
 -- Drafts: what the checks look at is, byte for byte, what will be published.
 create table if not exists base.daily_profit_draft (like investor.daily_profit including all);
+alter table base.daily_profit_draft add column if not exists cancelled_orders bigint not null default 0;
 create table if not exists base.daily_profit_by_channel_draft (like investor.daily_profit_by_channel including all);
 create table if not exists base.daily_engagement_draft (like investor.daily_engagement including all);
 create table if not exists base.daily_engagement_by_channel_draft (
@@ -249,6 +311,57 @@ create table if not exists base.daily_growth_draft (like investor.daily_growth i
 create table if not exists base.daily_growth_by_channel_draft (like investor.daily_growth_by_channel including all);
 create table if not exists base.unit_profit_draft (like experiments.unit_profit including all);
 create table if not exists base.experiment_growth_draft (like experiments.daily_growth including all);
+
+-- Restatements ---------------------------------------------------------------------------------------------------------
+
+-- Write down each number of the day's rows in `published` that the rows in `draft` will change; none where the report
+-- has not been published for that day. `key_columns`: what tells the day's rows apart; `because`: '' for what is known of
+-- late rows.
+create or replace function investor.note_restatements(
+    of_report text, published regclass, draft regclass, key_columns text[], of_day date, because text,
+    by_run text, at timestamptz
+) returns bigint
+language plpgsql as $$
+declare
+    noted bigint;
+    read_then timestamptz;
+begin
+    select coalesce(publication.read_at, publication.published_at) into read_then
+    from investor.publications as publication
+    where publication.report = of_report and publication.report_date = of_day;
+    if not found then
+        return 0;
+    end if;
+    if because = '' then
+        select coalesce(string_agg(late.table_name || ' changed', ', ' order by late.table_name), 'run again')
+        into because
+        from investor.late_rows as late
+        where late.report = of_report and late.report_date = of_day and late.changed_at > read_then;
+    end if;
+    execute format(
+        $statement$
+        insert into investor.restatements (
+            report, report_date, column_name, old_value, new_value, reason, run_id, restated_at, row_key
+        )
+        select $1, $2, cell.name, cell.old_value, cell.new_value, $3, $4, $5, coalesce(old.row_key, new.row_key)
+        from (select %1$s as row_key, to_jsonb(t) as cells from %2$s as t where t.report_date = $2) as old
+        full join (select %1$s as row_key, to_jsonb(t) as cells from %3$s as t where t.report_date = $2) as new
+            on new.row_key = old.row_key
+        cross join lateral (
+            select coalesce(was.key, now.key) as name, was.value as old_value, now.value as new_value
+            from jsonb_each_text(coalesce(old.cells, '{}')) as was
+            full join jsonb_each_text(coalesce(new.cells, '{}')) as now on now.key = was.key
+        ) as cell
+        where cell.old_value is distinct from cell.new_value and cell.name <> all ($6)
+        $statement$,
+        coalesce((select 'concat_ws(''/'', ' || string_agg(format('t.%I', name), ', ' order by nth) || ')'
+            from unnest(key_columns) with ordinality as part (name, nth)), quote_literal('')),
+        published, draft
+    ) using published::text, of_day, because, by_run, coalesce(at, clock_timestamp()), key_columns || 'report_date'::text;
+    get diagnostics noted = row_count;
+    return noted;
+end
+$$;
 
 -- Student's t ---------------------------------------------------------------------------------------------------------
 

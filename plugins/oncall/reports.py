@@ -1,8 +1,8 @@
 """Runs a pipeline's SQL for one report date over any DB-API connection to the warehouse; refuses to know Airflow.
 
 A pipeline is a folder of numbered SQL files: 00–09 ask what is needed first, 10–18 compute the base model and the draft
-of the report, 19 has the planner count them, 20–29 check, 30–39 publish. Values are bound by name, never written into
-the text.
+of the report, 19 has the planner count them, 20–29 check, 30–39 publish, 40–49 look for rows that came late for
+published days. Values are bound by name, never written into the text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from oncall.tables import bring_up
 
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 
-NEED, COMPUTE, COUNT, CHECK, PUBLISH = "0[0-9]", "1[0-8]", "19", "2[0-9]", "3[0-9]"
+NEED, COMPUTE, COUNT, CHECK, PUBLISH, LATE = "0[0-9]", "1[0-8]", "19", "2[0-9]", "3[0-9]", "4[0-9]"
 
 
 class Held(OncallError):
@@ -40,7 +40,8 @@ class Held(OncallError):
 class ReportRun:
     """One pipeline for one report date. `zone` is the business zone, `upstream` the tables it reads.
 
-    `at` is the instant to write down for what is done (None: the warehouse's clock).
+    `at` is the instant to write down for what is done (None: the warehouse's clock). `reason` is what a restatement
+    says (empty: which upstream tables have changed since the day was published).
     """
 
     dag_id: str
@@ -50,6 +51,7 @@ class ReportRun:
     run_id: str
     upstream: tuple[str, ...] = ()
     at: dt.datetime | None = None
+    reason: str = ""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -59,6 +61,7 @@ class ReportRun:
             "report_date": self.report_date,
             "run_id": self.run_id,
             "at": self.at,
+            "reason": self.reason,
             "zone": zone_name(self.zone),
             "day_before_start": self._midnight(-1),
             "day_start": self._midnight(0),
@@ -138,19 +141,60 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
 
 
 def publish(connection: Any, run: ReportRun) -> dict[str, int]:
-    """Replace the report's rows by the draft and write the publications, all or nothing; rows by published name."""
+    """Replace the report's rows by the draft and write the publications, all or nothing; rows by published name.
+
+    Each published number that this changes is written down in investor.restatements.
+    """
     with _transaction(connection) as cursor:
         _one_run_at_a_time(cursor, run)
         published: dict[str, int] = {}
         for file in _steps(run.dag_id, PUBLISH):
-            published |= dict(_execute(cursor, file, run.parameters))
-        for name, rows in published.items():
-            _execute(cursor, "publication.sql", run.parameters | {"name": name, "rows": rows})
-            if cursor.rowcount != 1:
-                raise OncallError(
-                    f"{run.report} of {run.report_date} was never transformed: run transform first"
-                )
+            for name, rows, digest in _execute(cursor, file, run.parameters):
+                found = {"name": name, "rows": rows, "digest": str(digest or 0)}
+                _execute(cursor, "publication.sql", run.parameters | found)
+                if cursor.rowcount != 1:
+                    raise OncallError(
+                        f"{run.report} of {run.report_date} was never transformed: run transform first"
+                    )
+                published[name] = rows
     return published
+
+
+def run_day(connection: Any, run: ReportRun) -> dict[str, int]:
+    """All steps of one report date: rows by published name. Raises Held when a check withholds it."""
+    transform(connection, run)
+    check(connection, run)
+    return publish(connection, run)
+
+
+def note_late_rows(connection: Any, run: ReportRun, since: dt.datetime | None = None) -> None:
+    """Mark the published days of the report for which upstream has written rows since they were read.
+
+    Looks through what was written after `since` (None: since the last time).
+    """
+    with _transaction(connection) as cursor:
+        for file in (*_steps(run.dag_id, LATE), "late_loads.sql"):
+            _execute(cursor, file, run.parameters | {"upstream": list(run.upstream), "since": since})
+
+
+def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str]]:
+    """Report, report date and reason of each published day whose inputs have changed since, in order of dates."""
+    with _transaction(connection) as cursor:
+        return [
+            (report, day, because)
+            for report, day, because in _execute(cursor, "stale.sql", {"zone": zone_name(zone)})
+        ]
+
+
+def restated(connection: Any, run: ReportRun) -> int:
+    """How many published numbers of the report date this run has changed."""
+    with _transaction(connection) as cursor:
+        cursor.execute(
+            "select count(*) from investor.restatements"
+            " where starts_with(report, %(report)s) and report_date = %(report_date)s::date and run_id = %(run_id)s",
+            {"report": run.report, "report_date": run.report_date, "run_id": run.run_id},
+        )
+        return int(cursor.fetchone()[0])
 
 
 def _steps(dag_id: str, numbers: str) -> list[str]:

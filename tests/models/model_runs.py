@@ -32,6 +32,4 @@ def report_run(dag_id: str, day: dt.date = by_hand.DAY, **more: Any) -> ReportRu
 
 def run_all(connection: Any, one: ReportRun) -> dict[str, int]:
     """All steps of one run; the rows published."""
-    reports.transform(connection, one)
-    reports.check(connection, one)
-    return reports.publish(connection, one)
+    return reports.run_day(connection, one)

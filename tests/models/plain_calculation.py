@@ -27,6 +27,7 @@ class Master:
         def table(name: str) -> list[dict[str, Any]]:
             return rows(connection, f"select * from master.{name}")
 
+        self.loads = table("loads")
         self.acquired = {c["customer_id"]: c["acquisition_channel"] for c in table("customers")}
         self.unit_cost = {p["product_id"]: Fraction(p["unit_cost"]) for p in table("products")}
         self.orders = {o["order_id"]: o for o in table("orders")}
@@ -41,6 +42,37 @@ class Master:
         self.active: dict[dt.date, set[int]] = defaultdict(set)
         for session in self.sessions:
             self.active[day_of(session["started_at"])].add(session["customer_id"])
+
+    def cost(self, _day: dt.date, product: int) -> Fraction:
+        """What a product cost on a day: here always what it costs now."""
+        return self.unit_cost[product]
+
+    def cancelled_on(self, order: dict[str, Any]) -> dt.date | None:
+        """The day on which a cancelled order's row was written last; None for one that is not cancelled.
+
+        The day's first load comes after midnight and belongs to the day that it closes; an order that came cancelled
+        with the first load of its own day never counted.
+        """
+        if order["status"] != "cancelled":
+            return None
+
+        def closed(day: dt.date) -> bool:
+            """Whether the order's row was there in this form when the day's first load had come."""
+            first = [
+                x["loaded_at"] for x in self.loads if x["table_name"] == "orders" and x["business_day"] == day
+            ]
+            return bool(first) and order["updated_at"] <= min(first)
+
+        own, written = day_of(order["ordered_at"]), day_of(order["updated_at"])
+        if closed(own):
+            return own
+        before = written - dt.timedelta(days=1)
+        return max(own, before if closed(before) else written)
+
+    def counts(self, order: dict[str, Any], on: dt.date) -> bool:
+        """Whether an order was sold and not yet cancelled before the end of its day, nor before `on`."""
+        end = self.cancelled_on(order)
+        return end is None or (end > day_of(order["ordered_at"]) and end >= on)
 
     def credited(self, order: dict[str, Any]) -> list[str]:
         """The channels that share an order's credit."""
@@ -63,29 +95,41 @@ class Master:
             credited = self.credited(order)
             for channel in credited:
                 channels[channel][item] += amount / len(credited)
-                if item == "revenue":
+                if item == "revenue" and day_of(order["ordered_at"]) == day:
                     revenue_of[channel][order["customer_id"]] += amount / len(credited)
             per_customer[order["customer_id"]] += amount if item == "revenue" else -amount
 
         for line in self.lines:
             order = self.orders.get(line["order_id"])
-            if order and order["status"] != "cancelled" and day_of(order["ordered_at"]) == day:
+            if order is None or not self.counts(order, day_of(order["ordered_at"])):
+                continue
+            ordered_on = day_of(order["ordered_at"])
+            revenue = line["quantity"] * Fraction(line["unit_price"]) - Fraction(line["discount"])
+            if ordered_on == day:
                 sold.add(order["order_id"])
-                share(
-                    order,
-                    "revenue",
-                    line["quantity"] * Fraction(line["unit_price"]) - Fraction(line["discount"]),
+                share(order, "revenue", revenue)
+                share(order, "cost", line["quantity"] * self.cost(day, line["product_id"]))
+            elif self.cancelled_on(order) == day:
+                given_back = sum(
+                    (
+                        Fraction(refund["amount"])
+                        for refund in self.refunds
+                        if (refund["order_id"], refund["line_no"]) == (line["order_id"], line["line_no"])
+                        and day_of(refund["refunded_at"]) <= day
+                    ),
+                    Fraction(),
                 )
-                share(order, "cost", line["quantity"] * self.unit_cost[line["product_id"]])
+                share(order, "revenue", given_back - revenue)
+                share(order, "cost", -line["quantity"] * self.cost(ordered_on, line["product_id"]))
         for refund in self.refunds:
             order = self.orders[refund["order_id"]]
-            if order["status"] != "cancelled" and day_of(refund["refunded_at"]) == day:
+            if self.counts(order, day) and day_of(refund["refunded_at"]) == day:
                 share(order, "refunds", Fraction(refund["amount"]))
         for spend in self.spend:
             if spend["day"] != day:
                 continue
             amount, channel = Fraction(spend["amount"]), spend["channel"]
-            revenue = channels[channel]["revenue"] if channel in channels else Fraction()
+            revenue = sum(revenue_of[channel].values(), Fraction())
             if revenue > 0:
                 channels[channel]["marketing"] += amount
                 for customer, part in revenue_of[channel].items():

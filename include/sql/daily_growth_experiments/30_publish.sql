@@ -1,4 +1,9 @@
--- The day's rows, replaced by the draft that the checks have passed.
+-- The day's rows, replaced by the draft that the checks have passed. What that changes of a published day is written down.
+
+select investor.note_restatements(
+    %(report)s, 'experiments.daily_growth', 'base.experiment_growth_draft', '{experiment,variant}', %(report_date)s::date, %(reason)s,
+    %(run_id)s, %(at)s::timestamptz
+);
 
 delete from experiments.daily_growth where report_date = %(report_date)s::date;
 
@@ -18,7 +23,7 @@ select
 from base.experiment_growth_draft as draft
 where draft.report_date = %(report_date)s::date;
 
--- What is published now, and how many rows it has.
-select 'experiments.daily_growth' as name, count(*) as rows
-from experiments.daily_growth
+-- What is published now, how many rows it has, and what they add up to.
+select 'experiments.daily_growth' as name, count(*) as rows, sum(hashtextextended(variant::text, 0)) as digest
+from experiments.daily_growth as variant
 where report_date = %(report_date)s::date;

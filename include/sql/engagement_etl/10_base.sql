@@ -1,12 +1,16 @@
 -- Base engagement model: every customer with a session on the report date. A session belongs to the day it starts.
+-- The acquisition channel is the one of that day: a day that is published keeps what it was published with (the statement
+-- sees the table as it was before it, so also the rows it is about to replace).
 
-delete from base.engagement where report_date = %(report_date)s::date;
+with forgotten as (
+    delete from base.engagement where report_date = %(report_date)s::date
+)
 
 insert into base.engagement (report_date, customer_id, channel, sessions, seconds, features)
 select
     %(report_date)s::date,
     used.customer_id,
-    coalesce(customer.acquisition_channel, 'unknown'), -- a customer nobody knows: a check will say so
+    coalesce(kept.channel, customer.acquisition_channel, 'unknown'), -- a customer nobody knows: a check will say so
     used.sessions,
     used.seconds,
     used.features
@@ -20,4 +24,12 @@ from (
     where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
     group by session.customer_id
 ) as used
-left join master.customers as customer on customer.customer_id = used.customer_id;
+left join master.customers as customer on customer.customer_id = used.customer_id
+left join (
+    select built.customer_id, max(built.channel) as channel
+    from base.engagement as built
+    inner join investor.publications as publication
+        on publication.report = 'base.engagement' and publication.report_date = built.report_date
+    where built.report_date = %(report_date)s::date
+    group by built.customer_id
+) as kept on kept.customer_id = used.customer_id;

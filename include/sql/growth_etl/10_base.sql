@@ -1,10 +1,22 @@
 -- Base growth model: every customer active (a session that day) on the report date or on the day before it.
 -- It asks the sessions, not yesterday's run, so that a day is right in whatever order days are run.
+-- The acquisition channel is the one of that day: a day that is published keeps what it was published with (the statement
+-- sees the table as it was before it, so also the rows it is about to replace).
 
-delete from base.growth where report_date = %(report_date)s::date;
+with forgotten as (
+    delete from base.growth where report_date = %(report_date)s::date
+),
 
-insert into base.growth (report_date, customer_id, channel, status)
-with today as (
+kept as (
+    select built.customer_id, max(built.channel) as channel
+    from base.growth as built
+    inner join investor.publications as publication
+        on publication.report = 'base.growth' and publication.report_date = built.report_date
+    where built.report_date = %(report_date)s::date
+    group by built.customer_id
+),
+
+today as (
     select distinct session.customer_id
     from master.sessions as session
     where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
@@ -47,10 +59,12 @@ active as (
     left join earlier using (customer_id)
 )
 
+insert into base.growth (report_date, customer_id, channel, status)
 select
     %(report_date)s::date,
     active.customer_id,
     coalesce(
+        kept.channel,
         -- Looked up one by one: every year there are more customers, but not more of a day.
         (
             select customer.acquisition_channel
@@ -60,4 +74,5 @@ select
         'unknown' -- a customer nobody knows: a check will say so
     ),
     active.status
-from active;
+from active
+left join kept on kept.customer_id = active.customer_id;

@@ -1,4 +1,14 @@
--- The day's rows, replaced by the draft that the checks have passed.
+-- The day's rows, replaced by the draft that the checks have passed. What that changes of a published day is written down.
+
+select investor.note_restatements(
+    %(report)s, 'investor.daily_growth', 'base.daily_growth_draft', '{}', %(report_date)s::date, %(reason)s, %(run_id)s,
+    %(at)s::timestamptz
+);
+
+select investor.note_restatements(
+    %(report)s, 'investor.daily_growth_by_channel', 'base.daily_growth_by_channel_draft', '{channel}',
+    %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
+);
 
 delete from investor.daily_growth where report_date = %(report_date)s::date;
 
@@ -31,14 +41,14 @@ select
 from base.daily_growth_by_channel_draft as draft
 where draft.report_date = %(report_date)s::date;
 
--- What is published now, and how many rows each has.
-select 'investor.daily_growth' as name, count(*) as rows
+-- What is published now, how many rows each has, and what they add up to.
+select 'investor.daily_growth' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest
 from (
-    select report_date from investor.daily_growth where report_date = %(report_date)s::date
+    select day::text as cells from investor.daily_growth as day where report_date = %(report_date)s::date
     union all
-    select report_date from investor.daily_growth_by_channel where report_date = %(report_date)s::date
+    select channel::text from investor.daily_growth_by_channel as channel where report_date = %(report_date)s::date
 ) as report
 union all
-select 'base.growth', count(*)
-from base.growth
+select 'base.growth', count(*), sum(hashtextextended(customer::text, 0))
+from base.growth as customer
 where report_date = %(report_date)s::date;

@@ -1,27 +1,198 @@
--- Base profit model: every order line that was sold or refunded on the report date, of orders not cancelled.
--- A refund counts on the day it is made, so that an earlier day never changes because of one.
+-- Base profit model: every order line that was sold, refunded or cancelled on the report date.
+-- A sale counts on the day of the order. A refund counts on the day it is made, and a cancellation on a later day takes
+-- back on that day what was sold and not refunded until then, so that an earlier day never changes because of either.
 
-delete from base.profit_credit where report_date = %(report_date)s::date;
+-- On which day cancelled orders were cancelled: on the business day on which upstream wrote their row last. What the
+-- day's first load brings after midnight still belongs to the day that it closes, and an order that came cancelled with
+-- the first load of its own day was cancelled on that day. What any day has said before stands.
+with forgotten as (
+    delete from base.cancellations where report_date = %(report_date)s::date
+),
+
+cancelled as (
+    select ordered.order_id, ordered.ordered_at, ordered.updated_at
+    from master.orders as ordered
+    where
+        ordered.status = 'cancelled'
+        and ordered.ordered_at >= %(day_start)s::timestamptz
+        and ordered.ordered_at < %(day_end)s::timestamptz
+    union
+    select ordered.order_id, ordered.ordered_at, ordered.updated_at
+    from master.orders as ordered
+    where
+        ordered.status = 'cancelled'
+        and ordered.ordered_at < %(day_start)s::timestamptz
+        and ordered.updated_at >= %(day_start)s::timestamptz
+        and ordered.updated_at < %(day_end)s::timestamptz + interval '1 day'
+    union
+    select ordered.order_id, ordered.ordered_at, ordered.updated_at
+    from base.cancellations as known
+    inner join master.orders as ordered on ordered.order_id = known.order_id and ordered.status = 'cancelled'
+    where known.cancelled_on = %(report_date)s::date
+    union
+    select ordered.order_id, ordered.ordered_at, ordered.updated_at
+    from master.refunds as refund
+    inner join master.orders as ordered on ordered.order_id = refund.order_id and ordered.status = 'cancelled'
+    where refund.refunded_at >= %(day_start)s::timestamptz and refund.refunded_at < %(day_end)s::timestamptz
+),
+
+written as (
+    select
+        cancelled.order_id,
+        cancelled.updated_at,
+        (cancelled.ordered_at at time zone %(zone)s)::date as ordered_on,
+        (cancelled.updated_at at time zone %(zone)s)::date as written_on
+    from cancelled
+),
+
+dated as (
+    select
+        written.order_id,
+        written.ordered_on,
+        coalesce(
+            (select min(known.cancelled_on) from base.cancellations as known where known.order_id = written.order_id),
+            case
+                when written.updated_at <= own.loaded_at then written.ordered_on
+                else
+                    greatest(
+                        written.ordered_on,
+                        written.written_on - case when written.updated_at <= before.loaded_at then 1 else 0 end
+                    )
+            end
+        ) as cancelled_on
+    from written
+    left join lateral (
+        select min(load.loaded_at) as loaded_at
+        from master.loads as load
+        where load.table_name in ('orders', 'master.orders') and load.business_day = written.ordered_on
+    ) as own on true
+    left join lateral (
+        select min(load.loaded_at) as loaded_at
+        from master.loads as load
+        where load.table_name in ('orders', 'master.orders') and load.business_day = written.written_on - 1
+    ) as before on true
+)
+
+insert into base.cancellations (report_date, order_id, ordered_on, cancelled_on)
+select %(report_date)s::date, dated.order_id, dated.ordered_on, dated.cancelled_on
+from dated
+where
+    dated.ordered_on = %(report_date)s::date
+    or dated.cancelled_on = %(report_date)s::date
+    or dated.order_id in (
+        select refund.order_id
+        from master.refunds as refund
+        where refund.refunded_at >= %(day_start)s::timestamptz and refund.refunded_at < %(day_end)s::timestamptz
+    );
 
 -- An order's credit is shared equally among the customer's distinct touch channels in the 7 days before it: from
 -- exactly 168 hours before `ordered_at`, included, to `ordered_at`, excluded. No touch: the acquisition channel.
 -- Parts are rounded cumulatively to 10 decimals: they add up to the line, and to the channel's spend, exactly.
-insert into base.profit_credit (
-    report_date, channel, order_id, line_no, customer_id, sold, revenue, cost, refunds, marketing
-)
-with sold as (
+-- Unit costs and acquisition channels are those of the order's day: a day that is published keeps what it was published
+-- with (each statement sees the tables as they were before it, so also the rows it is about to replace).
+with forgotten_credit as (
+    delete from base.profit_credit where report_date = %(report_date)s::date
+),
+
+forgotten_lines as (
+    delete from base.profit where report_date = %(report_date)s::date
+),
+
+forgotten_costs as (
+    delete from base.product_costs where report_date = %(report_date)s::date
+),
+
+cancelled as materialized (
+    select
+        known.order_id,
+        known.ordered_on,
+        known.cancelled_on,
+        exists (
+            select
+            from investor.publications as publication
+            where publication.report = 'base.profit' and publication.report_date = known.ordered_on
+        ) as published
+    from base.cancellations as known
+    where known.report_date = %(report_date)s::date
+),
+
+sold as (
     select
         line.order_id,
         line.line_no,
+        line.product_id,
         line.quantity * line.unit_price - line.discount as revenue,
-        line.quantity * product.unit_cost as cost -- null when the product is missing: a check will say so
+        line.quantity * priced.unit_cost as cost, -- null when the product is missing: a check will say so
+        priced.unit_cost
     from master.orders as ordered
     inner join master.order_lines as line on line.order_id = ordered.order_id
-    left join master.products as product on product.product_id = line.product_id
+    left join (
+        select
+            product.product_id,
+            coalesce(
+                case
+                    when (
+                        select count(*)
+                        from investor.publications as publication
+                        where publication.report = 'base.profit' and publication.report_date = %(report_date)s::date
+                    ) > 0
+                        then (
+                            select kept.unit_cost
+                            from base.product_costs as kept
+                            where
+                                kept.product_id = product.product_id
+                                and kept.report_date <= %(report_date)s::date
+                            order by kept.report_date desc
+                            limit 1
+                        )
+                end,
+                product.unit_cost
+            ) as unit_cost
+        from master.products as product
+    ) as priced on priced.product_id = line.product_id
     where
         ordered.ordered_at >= %(day_start)s::timestamptz
         and ordered.ordered_at < %(day_end)s::timestamptz
-        and ordered.status is distinct from 'cancelled'
+        and (
+            ordered.status is distinct from 'cancelled'
+            or ordered.order_id in (
+                select cancelled.order_id from cancelled where cancelled.cancelled_on > %(report_date)s::date
+            )
+        )
+),
+
+taken_back as (
+    select
+        line.order_id,
+        line.line_no,
+        coalesce(
+            (
+                select sum(refund.amount)
+                from master.refunds as refund
+                where
+                    refund.order_id = line.order_id
+                    and refund.line_no = line.line_no
+                    and refund.refunded_at < %(day_end)s::timestamptz
+            ),
+            0
+        ) - (line.quantity * line.unit_price - line.discount) as revenue,
+        - line.quantity * coalesce(
+            case
+                when cancelled.published
+                    then (
+                        select kept.unit_cost
+                        from base.product_costs as kept
+                        where kept.product_id = line.product_id and kept.report_date <= cancelled.ordered_on
+                        order by kept.report_date desc
+                        limit 1
+                    )
+            end,
+            product.unit_cost
+        ) as cost
+    from cancelled
+    inner join master.order_lines as line on line.order_id = cancelled.order_id
+    left join master.products as product on product.product_id = line.product_id
+    where cancelled.cancelled_on = %(report_date)s::date and cancelled.ordered_on < %(report_date)s::date
 ),
 
 refunded as (
@@ -31,24 +202,46 @@ refunded as (
     where
         refund.refunded_at >= %(day_start)s::timestamptz
         and refund.refunded_at < %(day_end)s::timestamptz
-        and ordered.status is distinct from 'cancelled'
+        and (
+            ordered.status is distinct from 'cancelled'
+            or ordered.order_id in (
+                select cancelled.order_id
+                from cancelled
+                where
+                    cancelled.cancelled_on >= %(report_date)s::date
+                    and cancelled.cancelled_on > cancelled.ordered_on
+            )
+        )
     group by refund.order_id, refund.line_no
 ),
 
-lines as (
+booked as (
+    select sold.order_id, sold.line_no, true as sold, false as cancelled, sold.revenue, sold.cost
+    from sold
+    union all
+    select taken_back.order_id, taken_back.line_no, false, true, taken_back.revenue, taken_back.cost
+    from taken_back
+),
+
+lines as materialized (
     select
         order_id,
         line_no,
-        sold.order_id is not null as sold,
-        case when sold.order_id is null then 0 else sold.revenue end as revenue,
-        case when sold.order_id is null then 0 else sold.cost end as cost,
+        coalesce(booked.sold, false) as sold,
+        coalesce(booked.cancelled, false) as cancelled,
+        case when booked.order_id is null then 0 else booked.revenue end as revenue,
+        case when booked.order_id is null then 0 else booked.cost end as cost,
         coalesce(refunded.refunds, 0) as refunds
-    from sold
+    from booked
     full join refunded using (order_id, line_no)
 ),
 
-orders as (
-    select ordered.order_id, ordered.customer_id, ordered.ordered_at
+orders as materialized (
+    select
+        ordered.order_id,
+        ordered.customer_id,
+        ordered.ordered_at,
+        (ordered.ordered_at at time zone %(zone)s)::date as ordered_on
     from master.orders as ordered
     where ordered.order_id in (select lines.order_id from lines)
 ),
@@ -63,13 +256,30 @@ touched as (
             and touch.touched_at < orders.ordered_at
 ),
 
-credited as (
-    select touched.order_id, touched.channel
-    from touched
-    union
-    select orders.order_id, coalesce(customer.acquisition_channel, 'unknown')
+untouched as (
+    select
+        orders.order_id,
+        coalesce(
+            case
+                when publication.report is not null
+                    then (
+                        select kept.acquisition_channel
+                        from base.profit as kept
+                        where
+                            kept.customer_id = orders.customer_id
+                            and kept.report_date <= orders.ordered_on
+                            and kept.acquisition_channel is not null
+                        order by kept.report_date desc
+                        limit 1
+                    )
+            end,
+            customer.acquisition_channel,
+            'unknown'
+        ) as channel
     from orders
     left join master.customers as customer on customer.customer_id = orders.customer_id
+    left join investor.publications as publication
+        on publication.report = 'base.profit' and publication.report_date = orders.ordered_on
     where not exists (select from touched where touched.order_id = orders.order_id)
 ),
 
@@ -79,7 +289,13 @@ shares as (
         credited.channel,
         row_number() over (partition by credited.order_id order by credited.channel collate "C") as nth,
         count(*) over (partition by credited.order_id) as parts
-    from credited
+    from (
+        select touched.order_id, touched.channel
+        from touched
+        union all
+        select untouched.order_id, untouched.channel
+        from untouched
+    ) as credited
 ),
 
 parts as (
@@ -97,12 +313,12 @@ parts as (
     inner join shares using (order_id)
 ),
 
--- A channel's spend goes to that day's lines in proportion to the revenue credited to it.
+-- A channel's spend goes to the lines sold that day in proportion to the revenue credited to it.
 allotted as (
     select
         parts.*,
-        sum(parts.revenue) over (partition by parts.channel) as credited,
-        sum(parts.revenue) over (
+        sum(parts.revenue) filter (where parts.sold) over (partition by parts.channel) as credited,
+        sum(parts.revenue) filter (where parts.sold) over (
             partition by parts.channel order by parts.order_id, parts.line_no
             rows between unbounded preceding and current row
         ) as upto
@@ -114,26 +330,65 @@ spent as (
     from master.marketing_spend as spend
     where spend.day = %(report_date)s::date
     group by spend.channel
+),
+
+credit as (
+    insert into base.profit_credit (
+        report_date, channel, order_id, line_no, customer_id, sold, revenue, cost, refunds, marketing
+    )
+    select
+        %(report_date)s::date,
+        allotted.channel,
+        allotted.order_id,
+        allotted.line_no,
+        allotted.customer_id,
+        allotted.sold,
+        allotted.revenue,
+        allotted.cost,
+        allotted.refunds,
+        case
+            when spent.amount is null or not allotted.sold or allotted.credited <= 0 then 0
+            else
+                round(spent.amount * allotted.upto / allotted.credited, 10)
+                - round(spent.amount * (allotted.upto - allotted.revenue) / allotted.credited, 10)
+        end
+    from allotted
+    left join spent on spent.channel = allotted.channel
+    returning order_id, line_no, marketing
+),
+
+costs as (
+    insert into base.product_costs (report_date, product_id, unit_cost)
+    select distinct %(report_date)s::date, sold.product_id, sold.unit_cost
+    from sold
+    where sold.unit_cost is not null
 )
 
+insert into base.profit (
+    report_date, order_id, line_no, customer_id, sold, cancelled, revenue, cost, refunds, marketing, profit,
+    acquisition_channel
+)
 select
     %(report_date)s::date,
-    allotted.channel,
-    allotted.order_id,
-    allotted.line_no,
-    allotted.customer_id,
-    allotted.sold,
-    allotted.revenue,
-    allotted.cost,
-    allotted.refunds,
-    case
-        when spent.amount is null or allotted.credited <= 0 then 0
-        else
-            round(spent.amount * allotted.upto / allotted.credited, 10)
-            - round(spent.amount * (allotted.upto - allotted.revenue) / allotted.credited, 10)
-    end
-from allotted
-left join spent on spent.channel = allotted.channel;
+    lines.order_id,
+    lines.line_no,
+    orders.customer_id,
+    lines.sold,
+    lines.cancelled,
+    lines.revenue,
+    lines.cost,
+    lines.refunds,
+    allotment.marketing,
+    lines.revenue - lines.cost - lines.refunds - allotment.marketing,
+    untouched.channel
+from lines
+inner join orders on orders.order_id = lines.order_id
+inner join (
+    select credit.order_id, credit.line_no, sum(credit.marketing) as marketing
+    from credit
+    group by credit.order_id, credit.line_no
+) as allotment on allotment.order_id = lines.order_id and allotment.line_no = lines.line_no
+left join untouched on untouched.order_id = lines.order_id;
 
 delete from base.marketing where report_date = %(report_date)s::date;
 
@@ -148,28 +403,8 @@ from master.marketing_spend as spend
 left join (
     select credit.channel, sum(credit.revenue) as revenue
     from base.profit_credit as credit
-    where credit.report_date = %(report_date)s::date
+    where credit.report_date = %(report_date)s::date and credit.sold
     group by credit.channel
 ) as credited on credited.channel = spend.channel
 where spend.day = %(report_date)s::date
 group by spend.channel;
-
-delete from base.profit where report_date = %(report_date)s::date;
-
-insert into base.profit (
-    report_date, order_id, line_no, customer_id, sold, revenue, cost, refunds, marketing, profit
-)
-select
-    credit.report_date,
-    credit.order_id,
-    credit.line_no,
-    credit.customer_id,
-    credit.sold,
-    sum(credit.revenue),
-    sum(credit.cost),
-    sum(credit.refunds),
-    sum(credit.marketing),
-    sum(credit.revenue) - sum(credit.cost) - sum(credit.refunds) - sum(credit.marketing)
-from base.profit_credit as credit
-where credit.report_date = %(report_date)s::date
-group by credit.report_date, credit.order_id, credit.line_no, credit.customer_id, credit.sold;

@@ -3,7 +3,9 @@
 delete from base.daily_profit_draft where report_date = %(report_date)s::date;
 
 -- Marketing is all the day's spend, also what no channel could take.
-insert into base.daily_profit_draft (report_date, orders, revenue, cost, refunds, marketing, profit)
+insert into base.daily_profit_draft (
+    report_date, orders, revenue, cost, refunds, marketing, profit, cancelled_orders
+)
 select
     %(report_date)s::date,
     money.orders,
@@ -11,10 +13,12 @@ select
     money.cost,
     money.refunds,
     spend.marketing,
-    money.revenue - money.cost - money.refunds - spend.marketing
+    money.revenue - money.cost - money.refunds - spend.marketing,
+    money.cancelled_orders
 from (
     select
         count(distinct line.order_id) filter (where line.sold) as orders,
+        count(distinct line.order_id) filter (where line.cancelled) as cancelled_orders,
         coalesce(round(sum(line.revenue), 2), 0) as revenue,
         coalesce(round(sum(line.cost), 2), 0) as cost,
         coalesce(round(sum(line.refunds), 2), 0) as refunds

@@ -1,9 +1,29 @@
--- The day's rows, replaced by the draft that the checks have passed.
+-- The day's rows, replaced by the draft that the checks have passed. What that changes of a published day is written down.
+
+select investor.note_restatements(
+    %(report)s, 'investor.daily_profit', 'base.daily_profit_draft', '{}', %(report_date)s::date, %(reason)s, %(run_id)s,
+    %(at)s::timestamptz
+);
+
+select investor.note_restatements(
+    %(report)s, 'investor.daily_profit_by_channel', 'base.daily_profit_by_channel_draft', '{channel}',
+    %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
+);
 
 delete from investor.daily_profit where report_date = %(report_date)s::date;
 
-insert into investor.daily_profit (report_date, orders, revenue, cost, refunds, marketing, profit)
-select draft.report_date, draft.orders, draft.revenue, draft.cost, draft.refunds, draft.marketing, draft.profit
+insert into investor.daily_profit (
+    report_date, orders, revenue, cost, refunds, marketing, profit, cancelled_orders
+)
+select
+    draft.report_date,
+    draft.orders,
+    draft.revenue,
+    draft.cost,
+    draft.refunds,
+    draft.marketing,
+    draft.profit,
+    draft.cancelled_orders
 from base.daily_profit_draft as draft
 where draft.report_date = %(report_date)s::date;
 
@@ -14,14 +34,14 @@ select draft.report_date, draft.channel, draft.revenue, draft.cost, draft.refund
 from base.daily_profit_by_channel_draft as draft
 where draft.report_date = %(report_date)s::date;
 
--- What is published now, and how many rows each has.
-select 'investor.daily_profit' as name, count(*) as rows
+-- What is published now, how many rows each has, and what they add up to.
+select 'investor.daily_profit' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest
 from (
-    select report_date from investor.daily_profit where report_date = %(report_date)s::date
+    select day::text as cells from investor.daily_profit as day where report_date = %(report_date)s::date
     union all
-    select report_date from investor.daily_profit_by_channel where report_date = %(report_date)s::date
+    select channel::text from investor.daily_profit_by_channel as channel where report_date = %(report_date)s::date
 ) as report
 union all
-select 'base.profit', count(*)
-from base.profit
+select 'base.profit', count(*), sum(hashtextextended(line::text, 0))
+from base.profit as line
 where report_date = %(report_date)s::date;

@@ -11,6 +11,11 @@ from
     ) as day (day)
 where
     not exists (select from base.profit as line where line.report_date = day.day::date)
+    and not exists (
+        select
+        from investor.publications as publication
+        where publication.report = 'base.profit' and publication.report_date = day.day::date
+    )
     and (
         exists (
             select
@@ -18,7 +23,14 @@ where
             where
                 ordered.ordered_at >= day.day at time zone %(zone)s
                 and ordered.ordered_at < (day.day + interval '1 day') at time zone %(zone)s
-                and ordered.status is distinct from 'cancelled'
+        )
+        or exists (
+            select
+            from master.orders as ordered
+            where
+                ordered.status = 'cancelled'
+                and ordered.updated_at >= day.day at time zone %(zone)s
+                and ordered.updated_at < (day.day + interval '2 days') at time zone %(zone)s
         )
         or exists (
             select

@@ -1,0 +1,27 @@
+-- Published days of the experiment for which upstream has written assignments since they were read: each day from the
+-- assignment on. Looked through is what was written since the last time, and the day before it: what is committed late
+-- bears an earlier time.
+insert into investor.late_rows as known (report, report_date, table_name, changed_at)
+with written as (
+    select (assigned.assigned_at at time zone %(zone)s)::date as day, max(assigned.updated_at) as updated_at
+    from master.experiment_assignments as assigned
+    where
+        assigned.updated_at > coalesce(
+            %(since)s::timestamptz,
+            (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = %(report)s),
+            clock_timestamp() - interval '7 days'
+        )
+        and assigned.updated_at <= clock_timestamp()
+    group by 1
+)
+
+select %(report)s, publication.report_date, 'master.experiment_assignments', max(written.updated_at)
+from written
+inner join investor.publications as publication
+    on
+        publication.report = %(report)s
+        and publication.report_date >= written.day
+        and written.updated_at > coalesce(publication.read_at, publication.published_at)
+group by publication.report_date
+on conflict (report, report_date, table_name) do update
+set changed_at = greatest(known.changed_at, excluded.changed_at);

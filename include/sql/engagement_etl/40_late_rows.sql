@@ -1,0 +1,34 @@
+-- Published days of engagement for which upstream has written sessions since they were read: the day of the session; when
+-- that is not published, the days whose 28 it is among. Looked through is what was written since the last time, and
+-- the day before it: what is committed late bears an earlier time.
+insert into investor.late_rows as known (report, report_date, table_name, changed_at)
+with written as (
+    select (session.started_at at time zone %(zone)s)::date as day, max(session.updated_at) as updated_at
+    from master.sessions as session
+    where
+        session.updated_at > coalesce(
+            %(since)s::timestamptz,
+            (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = %(report)s),
+            clock_timestamp() - interval '7 days'
+        )
+        and session.updated_at <= clock_timestamp()
+    group by 1
+)
+
+select %(report)s, publication.report_date, 'master.sessions', max(written.updated_at)
+from written
+inner join investor.publications as publication
+    on
+        publication.report = %(report)s
+        and publication.report_date between written.day and written.day + 27
+        and written.updated_at > coalesce(publication.read_at, publication.published_at)
+where
+    publication.report_date = written.day
+    or not exists (
+        select
+        from investor.publications as own
+        where own.report = %(report)s and own.report_date = written.day
+    )
+group by publication.report_date
+on conflict (report, report_date, table_name) do update
+set changed_at = greatest(known.changed_at, excluded.changed_at);

@@ -1,0 +1,78 @@
+-- Published days of growth for which upstream has written sessions since they were read: the day of the session, the day
+-- after it, and the customer's next active day when no earlier session is known: there they are not new any more.
+-- Looked through is what was written since the last time, and the day before it: what is committed late bears an
+-- earlier time.
+insert into investor.late_rows as known (report, report_date, table_name, changed_at)
+with written as (
+    select
+        session.customer_id,
+        (session.started_at at time zone %(zone)s)::date as day,
+        session.started_at,
+        session.updated_at
+    from master.sessions as session
+    where
+        session.updated_at > coalesce(
+            %(since)s::timestamptz,
+            (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = %(report)s),
+            clock_timestamp() - interval '7 days'
+        )
+        and session.updated_at <= clock_timestamp()
+),
+
+-- Loads too: they may have taken sessions away.
+changed as (
+    select written.day, max(written.updated_at) as changed_at
+    from written
+    group by written.day
+    union all
+    select load.business_day, max(load.loaded_at)
+    from master.loads as load
+    where load.table_name in ('sessions', 'master.sessions') and load.loaded_at <= clock_timestamp()
+    group by load.business_day
+),
+
+-- Few: those of days that are published.
+late as (
+    select written.*
+    from written
+    inner join investor.publications as publication
+        on
+            publication.report = %(report)s
+            and publication.report_date = written.day
+            and written.updated_at > coalesce(publication.read_at, publication.published_at)
+),
+
+touched (report_date, changed_at) as (
+    select changed.day + later.days, changed.changed_at
+    from changed
+    cross join (values (0), (1)) as later (days)
+    union all
+    select (following.started_at at time zone %(zone)s)::date, late.updated_at
+    from late
+    cross join lateral (
+        select min(session.started_at) as started_at
+        from master.sessions as session
+        where
+            session.customer_id = late.customer_id
+            and session.started_at >= (late.day + 1)::timestamp at time zone %(zone)s
+    ) as following
+    where
+        not exists (
+            select
+            from master.sessions as session
+            where
+                session.customer_id = late.customer_id
+                and session.started_at < late.day::timestamp at time zone %(zone)s
+        )
+)
+
+select %(report)s, touched.report_date, 'master.sessions', max(touched.changed_at)
+from touched
+inner join investor.publications as publication
+    on
+        publication.report = %(report)s
+        and publication.report_date = touched.report_date
+        and touched.changed_at > coalesce(publication.read_at, publication.published_at)
+group by touched.report_date
+on conflict (report, report_date, table_name) do update
+set changed_at = greatest(known.changed_at, excluded.changed_at);

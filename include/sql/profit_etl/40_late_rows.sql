@@ -1,0 +1,107 @@
+-- Published days of profit for which upstream has written rows since they were read. Looked through is what was written
+-- since the last time, and the day before it: what is committed late bears an earlier time.
+insert into investor.late_rows as known (report, report_date, table_name, changed_at)
+with recent as (
+    select
+        coalesce(
+            %(since)s::timestamptz,
+            (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = %(report)s),
+            clock_timestamp() - interval '7 days'
+        ) as since
+),
+
+orders as (
+    select
+        ordered.order_id,
+        ordered.status,
+        (ordered.ordered_at at time zone %(zone)s)::date as ordered_on,
+        (ordered.updated_at at time zone %(zone)s)::date as written_on,
+        ordered.updated_at
+    from master.orders as ordered
+    where ordered.updated_at > (select recent.since from recent)
+),
+
+written (table_name, report_date, updated_at) as (
+    -- An order that was sold on its day and cancelled on a later one changes nothing of its own day.
+    select 'master.orders', orders.ordered_on, orders.updated_at
+    from orders
+    where
+        orders.status is distinct from 'cancelled'
+        or not exists (
+            select
+            from base.profit as line
+            where
+                line.report_date = orders.ordered_on
+                and line.order_id = orders.order_id
+                and line.sold
+                and orders.written_on > orders.ordered_on
+        )
+        and not exists (
+            select
+            from base.cancellations as known
+            where known.order_id = orders.order_id and known.cancelled_on = orders.ordered_on
+        )
+    union all
+    -- Cancelled on a day that had not heard of it,
+    select 'master.orders', orders.written_on, orders.updated_at
+    from orders
+    where
+        orders.status = 'cancelled'
+        and orders.written_on > orders.ordered_on
+        and not exists (select from base.cancellations as known where known.order_id = orders.order_id)
+    union all
+    -- or not cancelled any more.
+    select 'master.orders', known.cancelled_on, orders.updated_at
+    from orders
+    inner join base.cancellations as known on known.order_id = orders.order_id
+    where orders.status is distinct from 'cancelled'
+    union all
+    select 'master.order_lines', booked.report_date, line.updated_at
+    from master.order_lines as line
+    inner join master.orders as ordered on ordered.order_id = line.order_id
+    cross join lateral (
+        select (ordered.ordered_at at time zone %(zone)s)::date as report_date
+        union all
+        select known.cancelled_on
+        from base.cancellations as known
+        where known.order_id = line.order_id
+    ) as booked
+    where line.updated_at > (select recent.since from recent)
+    union all
+    select 'master.refunds', booked.report_date, refund.updated_at
+    from master.refunds as refund
+    cross join lateral (
+        select (refund.refunded_at at time zone %(zone)s)::date as report_date
+        union all
+        select known.cancelled_on
+        from base.cancellations as known
+        where known.order_id = refund.order_id
+    ) as booked
+    where refund.updated_at > (select recent.since from recent)
+    union all
+    select 'master.marketing_spend', spend.day, spend.updated_at
+    from master.marketing_spend as spend
+    where spend.updated_at > (select recent.since from recent)
+    union all
+    select 'master.touches', line.report_date, touch.updated_at
+    from master.touches as touch
+    inner join base.profit as line
+        on
+            line.customer_id = touch.customer_id
+            and line.sold
+            and line.report_date >= (touch.touched_at at time zone %(zone)s)::date
+            and line.report_date <= (touch.touched_at at time zone %(zone)s)::date + 7
+    where touch.updated_at > (select recent.since from recent)
+)
+
+select %(report)s, written.report_date, written.table_name, max(written.updated_at)
+from written
+inner join investor.publications as publication
+    on
+        publication.report = %(report)s
+        and publication.report_date = written.report_date
+        and written.updated_at > coalesce(publication.read_at, publication.published_at)
+where written.updated_at <= clock_timestamp()
+group by written.report_date, written.table_name
+on conflict (report, report_date, table_name) do update
+set changed_at = greatest(known.changed_at, excluded.changed_at);
