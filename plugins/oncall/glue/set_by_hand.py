@@ -118,8 +118,10 @@ def _marked(state: str, row: Any, run_id: str) -> str:
 
 
 def ask(task_log: Any, dag_ids: Sequence[str], ti: Any, at: dt.datetime) -> None:
-    """Compare what the tasks of the last days said (in the `TaskLog`) with what Airflow says through the running task `ti`;
-    note what is new."""
+    """Compare what is on record of the last days with what Airflow says through the task `ti`; note what is new.
+
+    `task_log`: a `TaskLog`.
+    """
     runs_of: defaultdict[str, list[RunSaid]] = defaultdict(list)
     for run in task_log.lately(at - LOOK_BACK):
         if run.dag_id in dag_ids and len(runs_of[run.dag_id]) < MOST_RUNS:
