@@ -1,16 +1,14 @@
 """At each handoff: a note in Slack, the Slack user group set to the new pair, a test page to the new primary.
 
-Each happens once for each handoff: a run that was missed while Airflow was down is made up for when it is back, and a
-run more does nothing. The times are the roster's (`handoff`, `timezone`). A team with a roster of its own has a DAG of
-its own, `oncall_handoff_<team>`.
+Each happens once for each handoff: a run that was missed while Airflow was down is made up for when it is back, a far
+side that is away is tried again for hours, and a run more does nothing. The times are the roster's (`handoff`,
+`timezone`). A team with a roster of its own has a DAG of its own, `oncall_handoff_<team>`.
 """
-
-import datetime as dt
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
 from oncall.glue.contract import handoff_cron, teams, zone
-from oncall.glue.dags import FIRST_DAY
+from oncall.glue.dags import FIRST_DAY, PATIENT
 
 
 def handoff(team: str) -> None:
@@ -26,21 +24,22 @@ def handoff(team: str) -> None:
         default_args={"owner": "data-engineering"},
     ):
 
-        @task(retries=3, retry_delay=dt.timedelta(minutes=1))
-        def tell() -> str:
-            """Set the user group and say the note."""
+        @task(**PATIENT)
+        def tell(ti=None) -> str:  # type: ignore[no-untyped-def]
+            """Say the note and set the user group."""
             from oncall.glue.handoff import hand_over
 
-            return hand_over(team)
+            return hand_over(team, last_try=ti.try_number > ti.max_tries)
 
-        @task(retries=0)
+        @task(**PATIENT)
         def try_the_new_primary() -> list[str]:
             """A quiet test page (P5) that waits ten minutes for the tap and closes by itself."""
             from oncall.glue.handoff import try_primary
 
             return try_primary(team)
 
-        tell() >> try_the_new_primary()
+        tell()
+        try_the_new_primary()
 
 
 for each in teams():

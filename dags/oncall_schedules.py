@@ -5,11 +5,10 @@ own pages name people and do not need them. Without the connection `opsgenie_api
 says what to add. By hand: `python -m oncall sync`.
 """
 
-import datetime as dt
-
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
 from oncall.glue.contract import zone
+from oncall.glue.dags import PATIENT
 
 with DAG(
     "oncall_schedules",
@@ -21,11 +20,11 @@ with DAG(
     default_args={"owner": "data-engineering"},
 ):
 
-    @task(retries=2, retry_delay=dt.timedelta(minutes=5))
-    def sync() -> str:
+    @task(**PATIENT)
+    def sync(ti=None) -> str:  # type: ignore[no-untyped-def]
         """Sync, then compare."""
         from oncall.glue.schedules import sync_and_compare
 
-        return sync_and_compare()
+        return sync_and_compare(last_try=ti.try_number > ti.max_tries)
 
     sync()

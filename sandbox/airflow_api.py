@@ -47,6 +47,11 @@ class AirflowApi:
         headers = {"Authorization": f"Bearer {self.token}"}
         httpx.put(f"{self.url}/api/v2/{path}", headers=headers, timeout=TIMEOUT_S).raise_for_status()
 
+    def delete(self, path: str) -> None:
+        """DELETE /api/v2/`path`, whose answer has no body."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        httpx.delete(f"{self.url}/api/v2/{path}", headers=headers, timeout=TIMEOUT_S).raise_for_status()
+
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         """The JSON of PATCH /api/v2/`path`."""
         return self._call("PATCH", path, json=body)

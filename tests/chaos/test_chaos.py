@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 
+import faults_by_hand
 import faults_in_airflow
 import faults_in_channels
 import faults_in_people
@@ -22,7 +23,8 @@ from chaos_outcome import SLOWEST_PAGE_S, Outcome, Row, table
 from sandbox.environment import REPOSITORY
 
 PARTS = [
-    part.__name__ for part in (faults_in_pipelines, faults_in_channels, faults_in_people, faults_in_airflow)
+    part.__name__
+    for part in (faults_in_pipelines, faults_by_hand, faults_in_channels, faults_in_people, faults_in_airflow)
 ]
 # What kills Airflow comes late, what needs none of it last: to start it again costs the most.
 CHOSEN = sorted(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oncall.adapters.history import History
-from oncall.core.errors import Rejected
+from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.handoff import key_of_handoff
 from oncall.core.incident import Incident, Plan
 from oncall.core.rota import who_is_on_call
@@ -68,19 +68,60 @@ def test_the_handoff_is_said_once_and_sets_the_group(
     assert all(f"<@{member}>" in note.text for member in members)
 
 
-def test_a_group_that_cannot_be_set_is_said_in_the_note(
+def test_a_group_that_can_never_be_set_is_said_below_the_note(
     site: Site, wiring: Wiring, boundary: dt.datetime
 ) -> None:
-    """A missing scope does not silence the handoff."""
+    """A missing scope does not silence the handoff, and another try would not help."""
     from oncall.glue.handoff import hand_over
 
     path = site.include / "roster.yaml"
     path.write_text(path.read_text().replace("S0DEONCALL", "S0NOBODY"))
     with pytest.raises(Rejected):
         wiring.chat.set_group("S0NOBODY", ["U0DE001"])
-    hand_over()
-    [note] = site.inbox.messages()
-    assert "user group S0NOBODY still has its old members" in str(note.blocks)
+    hand_over(last_try=False)
+    note, trouble = site.inbox.messages()
+    assert trouble.thread_ts == note.ts
+    assert "user group S0NOBODY still has its old members" in trouble.text
+
+
+def test_a_group_that_was_not_set_is_tried_again(site: Site, wiring: Wiring, boundary: dt.datetime) -> None:
+    """What may pass fails its task until it has passed; the note is said once, and nothing is said in vain."""
+    from oncall.glue.handoff import hand_over
+
+    site.inbox.fail("slack", "usergroups.users.update", "slack_error", error="fatal_error", count=1)
+    with pytest.raises(DeliveryFailed):
+        hand_over(last_try=False)
+    hand_over(last_try=False)
+    [group] = site.inbox.state()["usergroups"]
+    assert len(group["users"]) == 2
+    assert len(site.inbox.messages()) == 1
+
+
+def test_the_last_try_that_fails_is_said(site: Site, wiring: Wiring, boundary: dt.datetime) -> None:
+    """The task is red, and the channel knows that the group is wrong."""
+    from oncall.glue.handoff import hand_over
+
+    site.inbox.fail("slack", "usergroups.users.update", "slack_error", error="fatal_error", count=1)
+    with pytest.raises(DeliveryFailed):
+        hand_over(last_try=True)
+    assert "still has its old members" in site.inbox.messages()[-1].text
+
+
+def test_a_primary_whom_no_page_reached_is_tried_again(
+    site: Site, wiring: Wiring, boundary: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pager was away for a while: the next try of the task is a page of its own, then nobody is tried any more."""
+    from oncall.glue import drill
+    from oncall.glue.handoff import try_primary
+
+    monkeypatch.setattr(drill, "TAKEN_WITHIN_S", 1.0)
+    site.inbox.fail("opsgenie", "create", status=422)
+    with pytest.raises(drill.NotReached):
+        try_primary(wait_s=0)
+    site.inbox.heal()
+    assert try_primary(wait_s=0)[0].startswith("the pager has it for ")
+    assert try_primary(wait_s=0) == ["the new primary was tried already"]
+    assert len(site.inbox.alerts()) == 1
 
 
 def test_a_new_installation_hands_nothing_over(site: Site, wiring: Wiring, boundary: dt.datetime) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,7 @@ import pytest
 from oncall import config
 from oncall.adapters.memory import MemoryStore
 from oncall.config import Setup
-from oncall.core.errors import DeliveryFailed
+from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.schedules import Schedule, ScheduleOverride
 from oncall.core.wording import Links
 from sandbox.inbox.testing import RunningInbox, running_inbox
@@ -123,6 +124,33 @@ def test_a_sync_that_fails_is_said_and_fails_its_task(
             synced(setup, schedules, store, LINKS, at(setup, days))
     [slot] = store.slots.values()
     assert slot.delivery.message.summary == "• The sync failed: 503"
+
+
+def test_a_sync_that_will_be_tried_again_is_not_said(
+    setup: Setup, schedules: FakeSchedules, store: MemoryStore
+) -> None:
+    """Only what is left when all tries are used, or what will fail again in any case."""
+    from oncall.glue.schedules import synced
+
+    schedules.down = "503"
+    with pytest.raises(DeliveryFailed):
+        synced(setup, schedules, store, LINKS, at(setup, 0), last_try=False)
+    assert titles(store) == []
+
+
+def test_one_team_that_cannot_be_synced_stops_no_other(
+    setup: Setup, schedules: FakeSchedules, store: MemoryStore
+) -> None:
+    """Its roster names no Opsgenie team: that is said, and the other team's schedules are made."""
+    from oncall.glue.schedules import synced
+
+    without = replace(setup.roster, opsgenie_team=None, team="a")
+    both = replace(setup, roster=without, teams={"b": replace(setup.roster, team="b")})
+    with pytest.raises(Rejected, match="names no opsgenie"):
+        synced(both, schedules, store, LINKS, at(setup, 0), last_try=False)
+    assert set(schedules.kept) == NAMES
+    [slot] = store.slots.values()
+    assert "names no opsgenie.team" in slot.delivery.message.summary
 
 
 @pytest.fixture

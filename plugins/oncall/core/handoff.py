@@ -85,15 +85,30 @@ def note(scene: Scene, boundary: pendulum.DateTime, past: PastWeek) -> Message:
     )
 
 
-def reach_page(scene: Scene, boundary: pendulum.DateTime) -> Message | None:
-    """A quiet test page to the new primary; None when they have no Opsgenie name."""
+def group_trouble(scene: Scene, boundary: pendulum.DateTime, reason: str) -> Message:
+    """Below the note: the Slack user group still has its old members, and what a person does then."""
+    roster = scene.roster
+    now = who_is_on_call(roster, scene.at)
+    return Message(
+        key=key_of_handoff(roster, boundary),
+        step="group",
+        title=f"The Slack user group {roster.slack_usergroup} still has its old members: {reason}",
+        summary=f"It should be {_pair(now)}. Set it in Slack, or mend this and clear `tell` of the handoff's DAG.",
+        priority="P4",
+        tags=("oncall", "handoff"),
+        channel=roster.slack_channel,
+    )
+
+
+def reach_page(scene: Scene, boundary: pendulum.DateTime, number: int = 1) -> Message | None:
+    """A quiet test page to the new primary, for the `number`th time; None when they have no Opsgenie name."""
     primary = who_is_on_call(scene.roster, boundary).primary
     person = scene.roster.recipient(primary) if primary else None
     if person is None or not person.opsgenie:
         return None
     return Message(
         key=key_of_handoff(scene.roster, boundary),
-        step=PAGE,
+        step=PAGE if number == 1 else f"{PAGE}-{number}",
         title=f"[DRILL] {person.name} is on call now: can this reach you?",
         summary=f"{NOTHING}\n{TAP}",
         links=(("On-call page", scene.links.oncall()),),

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from airflow.listeners import hookimpl
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.core.facts import Dag
 from oncall.glue.set_by_hand import ask
@@ -14,23 +15,30 @@ from oncall.glue.wiring import Wiring, now_utc
 
 log = structlog.get_logger(__name__)
 
+NO_SUCH_DAG = 404
+
 
 def see_dags(dag_ids: list[str], ti: Any) -> dict[str, Dag]:
     """Ask Airflow, through the running task, of each DAG and its runs; note the answers for the watcher."""
     task_log = Wiring().task_log()
-    seen = {dag_id: _see(dag_id, ti) for dag_id in dag_ids}
+    asked = {dag_id: _see(dag_id, ti) for dag_id in dag_ids}
+    seen = {dag_id: dag for dag_id, dag in asked.items() if dag is not None}
     for dag_id, dag in seen.items():
         task_log.see_dag(dag_id, dag)
     ask(task_log, dag_ids, ti, now_utc())
     return seen
 
 
-def _see(dag_id: str, ti: Any) -> Dag:
+def _see(dag_id: str, ti: Any) -> Dag | None:
+    """None: Airflow did not answer, which says nothing of the DAG."""
     at = now_utc()
     try:
         dag = ti.get_dag(dag_id)
-    except Exception:  # noqa: BLE001 - the SDK has no narrower word for "no such DAG"
-        return Dag(at, missing=True)
+    except AirflowRuntimeError as error:
+        if (error.error.detail or {}).get("status_code") == NO_SUCH_DAG:
+            return Dag(at, missing=True)
+        log.warning("oncall.dag_not_seen", dag_id=dag_id, reason=str(error))
+        return None
     running = ti.get_dr_count(dag_id=dag_id, states=["running", "queued"])
     return Dag(at, paused=dag.is_paused, missing=_gone(dag.relative_fileloc), running=running)
 

@@ -15,6 +15,13 @@ from oncall.glue.deadline import promise_deadline
 
 # Backfills may go back to here; scheduled runs start with the newest date (no catch-up).
 FIRST_DAY = pendulum.datetime(2025, 1, 1)
+# For a task that asks something of a far side: tried again after 1, 2, 4, … 30 minutes, for four hours in all.
+PATIENT: dict[str, Any] = {
+    "retries": 10,
+    "retry_delay": dt.timedelta(minutes=1),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": dt.timedelta(minutes=30),
+}
 WINTER_AND_SUMMER = (dt.date(2026, 1, 15), dt.date(2026, 7, 15))
 
 

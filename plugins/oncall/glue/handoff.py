@@ -10,9 +10,10 @@ import pendulum
 import structlog
 
 from oncall.core.attainment import Day, days
-from oncall.core.errors import OncallError, Unreadable
-from oncall.core.handoff import Paged, PastWeek, last_week, note, reach_page
+from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
+from oncall.core.handoff import Paged, PastWeek, group_trouble, last_week, note, reach_page
 from oncall.core.incident import Owed, Plan
+from oncall.core.message import Message
 from oncall.core.promise import last_due
 from oncall.core.rota import who_is_on_call
 from oncall.core.weeks import week_beginning
@@ -30,10 +31,12 @@ KNOWN_SINCE = dt.timedelta(days=60)  # a report published in this time before wa
 DATES = 9  # report dates to look at for the seven or eight that fell due in a week
 
 
-def hand_over(team: str = "", at: dt.datetime | None = None) -> str:
-    """Say the note of a team's last handoff, once; what was done, in words. Safe to run again.
+def hand_over(team: str = "", at: dt.datetime | None = None, *, last_try: bool = True) -> str:
+    """Say the note of a team's last handoff, once, and set the user group; what was done, in words. Safe to run again.
 
-    A handoff from before anybody watched is left alone: a new installation has nothing to hand over.
+    A handoff from before anybody watched is left alone: a new installation has nothing to hand over. Raises
+    DeliveryFailed when the group was not set and may be another time; on the `last_try` that is said below the note,
+    and what Slack refuses for good is said at once.
     """
     wiring = Wiring()
     wiring.store().install()
@@ -41,28 +44,52 @@ def hand_over(team: str = "", at: dt.datetime | None = None) -> str:
     boundary = last_handoff(outside, now)
     if boundary is None:
         return "nothing to hand over: nobody watched before the last handoff"
-    trouble = _set_group(outside, now)
     scene = Scene(outside.setup.roster, outside.links, now)
-    message = note(scene, boundary, _past_week(wiring, outside, boundary, trouble))
-    with outside.store.deciding() as desk:
-        desk.record(Plan(owed=(Owed(message.key, message.step, "chat", "post", message),)), now)
-    send_once(wiring, outside.setup)
+    title = _say_note(wiring, outside, scene, boundary)
+    try:
+        _set_group(outside, now)
+    except DeliveryFailed as error:
+        if last_try or isinstance(error, Rejected):
+            _say(wiring, outside, group_trouble(scene, boundary, str(error)), now)
+        if not isinstance(error, Rejected):
+            raise
+    return title
+
+
+def _say_note(wiring: Wiring, outside: Outside, scene: Scene, boundary: pendulum.DateTime) -> str:
+    """The head of the handoff's thread; its title."""
+    message = note(scene, boundary, _past_week(wiring, outside, boundary))
+    _say(wiring, outside, message, scene.at)
     return message.title
 
 
+def _say(wiring: Wiring, outside: Outside, message: Message, at: dt.datetime) -> None:
+    """Once, whoever says it again."""
+    with outside.store.deciding() as desk:
+        desk.record(Plan(owed=(Owed(message.key, message.step, "chat", "post", message),)), at)
+    send_once(wiring, outside.setup)
+
+
 def try_primary(team: str = "", at: dt.datetime | None = None, wait_s: float = TAP_WITHIN_S) -> list[str]:
-    """A test page to a team's new primary, once for each handoff; how it went. Raises NotReached."""
+    """A test page to a team's new primary, once for each handoff; how it went.
+
+    Raises NotReached when the pager did not take it: then it may be tried again.
+    """
     wiring = Wiring()
     wiring.store().install()
     outside, now = _outside(wiring, team), at or now_utc()
     boundary = last_handoff(outside, now)
-    message = reach_page(Scene(outside.setup.roster, outside.links, now), boundary) if boundary else None
-    if message is None:
+    scene = Scene(outside.setup.roster, outside.links, now)
+    message = reach_page(scene, boundary) if boundary else None
+    if boundary is None or message is None:
         return ["nobody to try: no handoff to speak of, or the new primary has no Opsgenie name"]
     with outside.store.deciding() as desk:
-        if any(one.step == message.step for one in desk.said([message.key])[message.key]):
-            return ["the new primary was tried already"]
-    return send_test_page(wiring, outside, message, wait_s)
+        tried = [one for one in desk.said([message.key])[message.key] if one.op == "page"]
+    if any(one.state in ("done", "accepted") for one in tried):
+        return ["the new primary was tried already"]
+    _say_note(wiring, outside, scene, boundary)
+    again = reach_page(scene, boundary, len(tried) + 1)
+    return send_test_page(wiring, outside, again or message, wait_s)
 
 
 def _outside(wiring: Wiring, team: str) -> Outside:
@@ -81,38 +108,35 @@ def last_handoff(outside: Outside, at: dt.datetime) -> pendulum.DateTime | None:
     return boundary if boundary >= dt.datetime.fromisoformat(since) else None
 
 
-def _set_group(outside: Outside, at: dt.datetime) -> tuple[str, ...]:
-    """The Slack user group becomes whoever is on call now; what went wrong with that, in words."""
+def _set_group(outside: Outside, at: dt.datetime) -> None:
+    """The Slack user group becomes whoever is on call now. Raises DeliveryFailed."""
     roster = outside.setup.roster
     if not roster.slack_usergroup:
-        return ()
+        return
     shift = who_is_on_call(roster, at)
     people = [roster.recipient(person) for person in (shift.primary, shift.secondary) if person]
     members = [person.slack for person in people if person.slack]
+    if not members:
+        raise Rejected("nobody on call has a Slack id in roster.yaml")
     try:
-        if members:
-            outside.chat.set_group(roster.slack_usergroup, members)
-            return ()
-        reason = "nobody on call has a Slack id in roster.yaml"
-    except OncallError as error:
-        reason = str(error)
-    log.warning("oncall.usergroup_not_set", reason=reason)
-    return (f"The Slack user group {roster.slack_usergroup} still has its old members: {reason}",)
+        outside.chat.set_group(roster.slack_usergroup, members)
+    except DeliveryFailed as error:
+        log.warning("oncall.usergroup_not_set", reason=str(error))
+        raise
 
 
-def _past_week(
-    wiring: Wiring, outside: Outside, boundary: pendulum.DateTime, trouble: tuple[str, ...]
-) -> PastWeek:
+def _past_week(wiring: Wiring, outside: Outside, boundary: pendulum.DateTime) -> PastWeek:
     """What the store and the warehouse say of it. A warehouse that cannot be read is said in the note."""
     began = last_week(outside.setup.roster, boundary)
     records = wiring.history().records(began - EARLIER, MOST_INCIDENTS)
     mine = [record for record in records if record.incident.dag_id in outside.setup.pipelines]
     real = [record for record in mine if not record.incident.drill]
     promises: dict[str, tuple[Day, ...]] | None = None
+    trouble: tuple[str, ...] = ()
     try:
         promises = _promises(wiring, outside, began, boundary)
     except Unreadable as error:
-        trouble = (*trouble, str(error))
+        trouble = (str(error),)
     return PastWeek(
         incidents=tuple(r.incident for r in real if r.incident.open and not r.incident.leader),
         promises=promises,

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from oncall.adapters.opsgenie_schedules import NoSchedules, OpsgenieSchedules
 from oncall.config import Setup
-from oncall.core.errors import DeliveryFailed
+from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incident import Plan
 from oncall.core.notice import schedules_agree, schedules_drift
 from oncall.core.wording import Links, Scene
@@ -21,40 +21,49 @@ from oncall.schedule_sync import Schedules, drift, sync
 SAID = "schedules_drift"  # the digest of the differences that were said, "" when there is none
 
 
-def sync_and_compare() -> str:
+def sync_and_compare(*, last_try: bool = True) -> str:
     """One sync, then a comparison whose outcome is said in Slack when it is another one than before.
 
     Returns what was done in a line. Skips where there is no schedule API to talk to, saying what to add; raises
-    DeliveryFailed, after saying so, when Opsgenie did not take it.
+    DeliveryFailed when Opsgenie did not take it, after saying so when it never will or this was the `last_try`.
     """
     wiring = Wiring()
     store = wiring.store()
     store.install()
     setup, _ = current_setup(store)
     try:
-        return synced(setup, OpsgenieSchedules.from_connection(), store, wiring.links, now_utc())
+        schedules = OpsgenieSchedules.from_connection()
+        return synced(setup, schedules, store, wiring.links, now_utc(), last_try=last_try)
     except NoSchedules as error:
         raise AirflowSkipException(str(error)) from None
     finally:
         send_once(wiring, setup)
 
 
-def synced(setup: Setup, schedules: Schedules, store: Store, links: Links, at: dt.datetime) -> str:
-    """Sync and compare; what differs is owed to the chat once. Sends nothing to it itself."""
-    scene = Scene(setup.roster, links, at)
+def synced(
+    setup: Setup, schedules: Schedules, store: Store, links: Links, at: dt.datetime, *, last_try: bool = True
+) -> str:
+    """Sync and compare each team; what differs is owed to the chat once. Sends nothing to it itself.
+
+    What fails for one team stops no other; the first failure is raised when all were tried.
+    """
     calls = 0
-    differences: list[str] = []
-    try:
-        for team in setup.by_team().values():
+    differences: dict[str, None] = {}  # several teams may fail for one reason
+    failures: list[DeliveryFailed] = []
+    for team in setup.by_team().values():
+        try:
             done = sync(team.roster, schedules, at)
-            differences += drift(team.roster, schedules, at)
+            differences |= dict.fromkeys(drift(team.roster, schedules, at))
             calls += sum(each.create + len(each.put) + len(each.delete) for each in done)
-    except NoSchedules:
-        raise
-    except DeliveryFailed as error:
-        _say(store, scene, (f"The sync failed: {error}",))
-        raise
-    _say(store, scene, differences)
+        except NoSchedules:
+            raise
+        except DeliveryFailed as error:
+            failures.append(error)
+            differences[f"The sync failed: {error}"] = None
+    if last_try or all(isinstance(failure, Rejected) for failure in failures):
+        _say(store, Scene(setup.roster, links, at), list(differences))
+    if failures:
+        raise failures[0]
     return f"{calls} changes; {len(differences)} differences left"
 
 
