@@ -1,0 +1,198 @@
+"""One night in few words, for the tests of the incident rules: growth of 22 November, due on Monday the 23rd at five.
+
+A, B, C, D are the people and M is the manager; on Monday at 09:00 the pair changes. What the rules take and give is
+made and read here alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rosters import PLUS_SEVEN, team
+
+from oncall.core.case import Case
+from oncall.core.facts import Dag, Facts, FailedCheck, Load, Publication, Task, TaskState, Usual
+from oncall.core.incident import Incident, Owed, Plan
+from oncall.core.promise import Pipeline, Promise, Team
+from oncall.core.roster import EscalationStep, Roster
+from oncall.core.runbook import SECTIONS, Runbook
+from oncall.core.verdict import Judged, judge
+from oncall.core.wording import Links, Scene
+
+TZ = PLUS_SEVEN
+DAY = dt.date(2026, 11, 22)
+GROWTH, PROFIT, ENGAGEMENT = "growth_etl", "profit_etl", "engagement_etl"
+KEY = "growth_etl:2026-11-22"
+UPSTREAM = {
+    GROWTH: ("master.sessions", "master.customers"),
+    ENGAGEMENT: ("master.sessions",),
+    PROFIT: ("master.orders",),
+}
+
+
+def at(clock: str, days: int = 0) -> dt.datetime:
+    """Wall clock of Monday 23 November in UTC+7, or of so many days later."""
+    day = DAY + dt.timedelta(days=1 + days)
+    return dt.datetime.combine(day, dt.time.fromisoformat(clock), tzinfo=TZ)
+
+
+# The world.
+
+
+def a_pipeline(dag_id: str = GROWTH, *, promised: bool = True, **other: Any) -> Pipeline:
+    name = dag_id.removesuffix("_etl")
+    known: dict[str, Any] = {
+        "dag_id": dag_id,
+        "title": f"{name.title()} ETL",
+        "purpose": "",
+        "report": f"investor.daily_{name}",
+        "schedule": "0 2 * * *",
+        "upstream": UPSTREAM.get(dag_id, ()),
+        "upstream_owner": Team("Software Engineer Team", "#swe-master-data"),
+        "downstream_owner": "Investor Dashboard",
+        "primary_owner": "C",
+        "secondary_owner": "D",
+        "promise": Promise(dt.time(5), dt.time(3, 30)) if promised else None,
+        "runbook": Runbook(dag_id, name, "", {key: f"steps for {key}" for key in SECTIONS}),
+    }
+    return Pipeline(**{**known, **other})
+
+
+def a_load(
+    table: str = "master.sessions",
+    came: str | None = None,
+    rows: int | None = 1000,
+    median: float | None = 1000.0,
+    usually: str | None = "02:00",
+) -> Load:
+    """A table that came at this time (None: not yet)."""
+    if came is None:
+        return Load(table, expected_at=at(usually) if usually else None)
+    return Load(table, at(came), rows, median, at(usually) if usually else None)
+
+
+def a_task(
+    task_id: str, state: TaskState = "success", began: str = "02:00", ended: str | None = None, error: str = "",
+    run: str = "night", log_url: str = "",
+) -> Task:  # fmt: skip
+    return Task(task_id, state, at(began), at(ended) if ended else None, run, error, log_url)
+
+
+WAITED = a_task("wait_for_upstream", "success", "02:00", "02:10")
+TRANSFORMS = a_task("transform", "running", "03:12")
+FAILED = a_task("transform", "failed", "02:10", "02:40", "ValueError: boom")
+CHECK = FailedCheck("identity", "0", "3")
+
+
+def published(first: str, again: str | None = None, run: str = "night") -> Publication:
+    """Published at `first`, the last time at `again`."""
+    return Publication(at(first), at(again or first), run, 1)
+
+
+def a_dag(**said: Any) -> Dag:
+    """As Airflow said at four."""
+    return Dag(at("04:00"), **{"paused": False, "running": 0, **said})
+
+
+def usually(remaining: dict[str, float] | None = None, duration: dict[str, float] | None = None) -> Usual:
+    return Usual(remaining or {}, duration or {})
+
+
+def a_report(
+    clock: str, dag_id: str = GROWTH, *, days: int = 0, promised: bool = True, drill: str = "", **facts: Any
+) -> Judged:
+    """A report judged at this time, on these facts."""
+    pipeline = a_pipeline(dag_id, promised=promised)
+    return judge(pipeline, DAY, Facts(**facts), at(clock, days), TZ, drill=drill)
+
+
+# The people, and where things are.
+
+STEPS = tuple(
+    EscalationStep(dt.timedelta(minutes=minutes), seat)  # type: ignore[arg-type]
+    for minutes, seat in ((0, "primary"), (15, "secondary"), (30, "manager"))
+)
+
+
+def a_scene(clock: str, days: int = 0, roster: Roster | None = None) -> Scene:
+    known = replace(roster or team(), escalation=STEPS, slack_channel="#de-oncall")
+    return Scene(known, Links("http://airflow.test"), at(clock, days))
+
+
+# What the rules take, and what they say.
+
+
+def an_incident(dag_id: str = GROWTH, **known: Any) -> Incident:
+    """Of the report of the 22nd, opened at half past three."""
+    drill = known.get("drill", "")
+    key = f"{dag_id}:{DAY}"
+    about = {"key": f"drill-{drill}:{key}" if drill else key, "dag_id": dag_id, "report_date": DAY}
+    return Incident(**{**about, "opened_at": at("03:30"), "due": at("05:00"), **known})
+
+
+def a_case(
+    *members: Judged,
+    incident: Incident | None = None,
+    said: Iterable[tuple[str, str]] = (),
+    alerts: Iterable[str] = (),
+) -> Case:
+    """An incident that speaks for these, after this was said of it (channel, step) and these steps are open alerts."""
+    mine = incident or an_incident(members[0].pipeline.dag_id, drill=members[0].drill)
+    pages = [("pager", step) for step in alerts]
+    aliases = tuple(f"{mine.key}:{step}" for step in alerts)
+    return Case(mine, members, frozenset((*said, *pages)), aliases)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One thing that a plan says: where, what is done there, and in which words, to whom."""
+
+    channel: str
+    op: str
+    step: str
+    title: str
+    text: str
+    priority: str
+    to: tuple[str, ...]
+    steps: str
+    alias: str
+
+    @classmethod
+    def of(cls, owed: Owed) -> Said:
+        message = owed.message
+        people = tuple(person.name for person in message.recipients)
+        return cls(
+            owed.channel, owed.op, owed.step, message.title, message.summary, message.priority, people,
+            message.steps, owed.alias,
+        )  # fmt: skip
+
+    @property
+    def where(self) -> tuple[str, str]:
+        return self.channel, self.op
+
+
+def said_by(plan: Plan | None) -> list[Said]:
+    return [Said.of(owed) for owed in plan.owed] if plan else []
+
+
+def the_page(plan: Plan | None) -> Said:
+    """The one alert of a plan; the chat has to hear the same."""
+    said = said_by(plan)
+    [page] = [one for one in said if one.where == ("pager", "page")]
+    [post] = [one for one in said if one.where == ("chat", "post")]
+    assert replace(page, channel="chat", op="post", alias="") == post
+    return page
+
+
+def the_post(plan: Plan | None) -> Said:
+    """The one thing that a plan says, in the chat alone."""
+    [post] = said_by(plan)
+    assert post.where == ("chat", "post")
+    return post
+
+
+def events(plan: Plan | None) -> Sequence[str]:
+    return [event.what for event in plan.events] if plan else []
