@@ -13,10 +13,10 @@ if [[ ${INIT_WAREHOUSE:-yes} == yes ]]; then
     python - <<'PY'
 from contextlib import closing
 
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from oncall import reports
+from oncall.adapters.postgres import work_by
 
-with closing(PostgresHook("warehouse").get_conn()) as connection:
+with closing(work_by("warehouse")) as connection:
     reports.install(connection)
 print("the warehouse has its tables")
 PY

@@ -1,18 +1,25 @@
 #!/bin/sh
-# Every test that needs no docker. Finds a Chromium for the browser tests, or says loudly that they were left out.
+# Every test that needs no docker. Finds a Chromium for the browser tests and a PgBouncer, or says loudly what was left out.
 set -eu
 pytest=.venv/bin/pytest
 
-find_chromium() { .venv/bin/python -m sandbox.chromium; }
+install() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "no $1 here: installing it with apt-get"
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1"; } >/dev/null 2>&1 || true
+    fi
+}
 
 if [ -z "${ONCALL_CHROMIUM+set}" ]; then
-    ONCALL_CHROMIUM=$(find_chromium)
-    if [ -z "$ONCALL_CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "no Chromium here: installing it with apt-get"
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
-        ONCALL_CHROMIUM=$(find_chromium)
+    ONCALL_CHROMIUM=$(.venv/bin/python -m sandbox.chromium)
+    if [ -z "$ONCALL_CHROMIUM" ]; then
+        install chromium
+        ONCALL_CHROMIUM=$(.venv/bin/python -m sandbox.chromium)
     fi
     export ONCALL_CHROMIUM
+fi
+if [ -z "$(.venv/bin/python -m sandbox.pgbouncer)" ]; then # without it the tests behind a pooler are skipped, and say so
+    install pgbouncer
 fi
 
 # First what shares nothing, side by side; then what starts stacks and browsers, one after the other.

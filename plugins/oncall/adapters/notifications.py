@@ -56,7 +56,9 @@ class Notifications:
 
     def _connected(self) -> Connection:
         connection = self._connect()
-        connection.autocommit = True
+        if connection.pooled:
+            connection.close()
+            raise NotImplementedError("behind a pooler nobody is heard")
         connection.execute(f"listen {self._channel}")
         return connection
 

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import json
+import re
 import select
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from oncall.core.errors import Unreadable
+import structlog
+
+from oncall.core.errors import OncallError, Unreadable
 
 if TYPE_CHECKING:
     import psycopg  # at run time with the first connection: a DAG file is parsed without one, and often
 
-CONNECT_SECONDS = 3
-STATEMENT_MS = 5_000
-IDLE_MS = 10_000  # a process that is frozen within a transaction must not keep its locks from the others
-OPTIONS = f"-c statement_timeout={STATEMENT_MS} -c idle_in_transaction_session_timeout={IDLE_MS}"
+    from oncall.adapters.pg_session import Session
 
-Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 3
+OURS: Mapping[str, Any] = {
+    "autocommit": True,
+    "client_encoding": "UTF8",
+    "prepare_threshold": None,  # behind a pooler a prepared statement is another client's
+}
+# A machine that is gone says no goodbye: also who only listens must notice. (Over a socket file they mean nothing.)
+NOTICE_GONE: Mapping[str, Any] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+Connection: TypeAlias = "Session"
 Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
 Connect: TypeAlias = "Callable[[], Connection]"
 
@@ -26,22 +44,111 @@ Connect: TypeAlias = "Callable[[], Connection]"
 def connect_by(conn_id: str) -> Connect:
     """Read the Airflow connection now (in the caller's thread); the result opens connections from any thread.
 
-    Goes through the provider's PostgresHook, so that every extra of the connection (sslmode, …) counts.
+    Goes through the provider's PostgresHook, so that every extra of the connection (sslmode, iam, …) counts. Raises
+    Unreadable when Airflow cannot tell the connection.
     """
-    from airflow.providers.postgres.hooks.postgres import PostgresHook
-    from airflow.sdk import BaseHook
+    make, secrets = _by_airflow(conn_id)
+    return lambda: _open(make, secrets)
 
-    connection = BaseHook.get_connection(conn_id)
-    connection.extra = json.dumps({"connect_timeout": CONNECT_SECONDS, **connection.extra_dejson})
-    hook = PostgresHook(connection=connection, options=OPTIONS)
-    return cast(Connect, hook.get_conn)
+
+def work_by(conn_id: str) -> Any:
+    """A connection for a pipeline's work: in transactions, without time-outs. Raises Unreadable."""
+    from oncall.adapters.pg_session import WORKING
+
+    make, secrets = _by_airflow(conn_id)
+    try:
+        connection = _open(make, secrets, WORKING)
+    except Exception as error:
+        raise Unreadable(f"{conn_id}: {first_line(error)}") from error
+    connection.left_s, connection.autocommit = None, False
+    return connection
 
 
 def connect_to(dsn: str) -> Connect:
-    """The same for a plain DSN (the command line, tests)."""
-    import psycopg
+    """The same as `connect_by` for a plain DSN (the command line, tests)."""
 
-    return lambda: psycopg.connect(dsn, connect_timeout=CONNECT_SECONDS, options=OPTIONS)
+    def make() -> Connection:
+        from psycopg.conninfo import conninfo_to_dict
+
+        from oncall.adapters.pg_session import Session
+
+        given = conninfo_to_dict(dsn)
+        return Session.connect(dsn, **_arguments(given, str(given.get("host") or "")))
+
+    return lambda: _open(make, re.findall(r"(?<=password=)[^&\s]+|(?<=:)[^:/@\s]+(?=@)", dsn))
+
+
+def _by_airflow(conn_id: str) -> tuple[Callable[[], Connection], list[str]]:
+    """How to make a connection as the Airflow connection says, and what no message may repeat. Raises Unreadable."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from airflow.sdk import BaseHook
+
+    class Hook(PostgresHook):  # the provider's, for its way with tokens of the clouds
+        def _create_connection(self, conn_args: dict[str, Any]) -> Connection:
+            from oncall.adapters.pg_session import Session
+
+            given = {name: value for name, value in conn_args.items() if value not in (None, "")}
+            return Session.connect(**given, prepare_threshold=None)
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+        extra = connection.extra_dejson or {}  # "null" is nothing as well
+        connection.extra = json.dumps(_arguments(extra, connection.host or ""))
+        hidden = [
+            str(value) for name, value in extra.items() if re.search("pass|secret|token", name) and value
+        ]
+    except Exception as error:
+        raise Unreadable(f"connection {conn_id!r} cannot be used: {first_line(error)}") from error
+    make = cast("Callable[[], Connection]", Hook(connection=connection).get_conn)
+    return make, [*hidden, connection.password] if connection.password else hidden
+
+
+def _arguments(given: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """What to connect with: what is given, but for what we rely on. An empty value means the default."""
+    said = {name: value for name, value in given.items() if value not in (None, "") and name != "cursor"}
+    seconds = CONNECT_SECONDS if "," not in host else 2  # for each of several servers
+    return {**NOTICE_GONE, **said, **OURS, "connect_timeout": seconds}
+
+
+def _open(
+    make: Callable[[], Connection], secrets: Iterable[str], settings: Mapping[str, str] | None = None
+) -> Connection:
+    """Make a connection and begin its session, within CONNECT_SECONDS.
+
+    In a thread of its own: who resolves a name or asks a cloud for a token heeds no time-out of ours.
+    """
+    from psycopg import OperationalError
+
+    from oncall.adapters.pg_session import ASKING
+
+    made: Future[Connection] = Future()
+
+    def connect() -> None:
+        try:
+            connection = make()
+            try:
+                connection.begin(settings or ASKING)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            if made.set_running_or_notify_cancel():
+                made.set_exception(error)
+        else:
+            if made.set_running_or_notify_cancel():
+                made.set_result(connection)
+            else:
+                connection.close()
+
+    threading.Thread(target=connect, daemon=True, name="oncall-connect").start()
+    try:
+        return made.result(CONNECT_SECONDS)
+    except TimeoutError:
+        if not made.cancel():
+            return made.result()
+        raise OperationalError(f"no connection within {CONNECT_SECONDS} s") from None
+    except Exception as error:  # noqa: BLE001 - a provider raises what it likes
+        raise OperationalError(first_line(error, secrets)) from None
 
 
 def columns(**values: Iterable[object]) -> str:
@@ -66,30 +173,31 @@ class Link:
     def cursor(self) -> Iterator[Cursor]:
         """A cursor whose statements stand each alone: one round trip where a transaction takes three.
 
-        Raises Unreadable, naming the connection, when PostgreSQL cannot answer.
+        Raises Unreadable, naming the connection, whatever goes wrong with asking or with what was answered.
         """
-        with self._connected() as connection, connection.cursor() as cursor:
+        with self._connected() as connection, _cursor(connection, connection.pooled) as cursor:
             yield cursor
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
         """A cursor whose statements are all done or none. Raises Unreadable likewise."""
-        with self._connected() as connection, connection.transaction(), connection.cursor() as cursor:
+        with self._connected() as connection, _cursor(connection, True) as cursor:
             yield cursor
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        import psycopg
-
         try:
             if self._connection is None or _gone(self._connection):
                 self._connection = self._connect()
-                if not self._connection.autocommit:  # it may be another Link's too, and in a transaction
-                    self._connection.autocommit = True
+            self._connection.be_patient()
             yield self._connection
-        except psycopg.Error as error:
+        except OncallError:
+            raise
+        except Exception as error:
             self.close()
-            raise Unreadable(f"{self._name}: {_first_line(error)}") from error
+            if not _is_of_psycopg(error):
+                log.exception("oncall.cannot_read", source=self._name)
+            raise Unreadable(f"{self._name}: {first_line(error)}") from error
 
     def close(self) -> None:
         if self._connection is not None:
@@ -164,7 +272,26 @@ def _gone(connection: Connection) -> bool:
     return connection.closed
 
 
-def _first_line(error: Exception) -> str:
-    """What PostgreSQL said, without the connection string that the driver may append."""
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
+@contextmanager
+def _cursor(connection: Connection, in_transaction: bool) -> Iterator[Cursor]:
+    with connection.transaction() if in_transaction else nullcontext(), connection.cursor() as cursor:
+        if connection.pooled:
+            connection.set_for_transaction()
+        yield cursor
+
+
+def _is_of_psycopg(error: Exception) -> bool:
+    import psycopg
+
+    return isinstance(error, psycopg.Error)
+
+
+SECRETS = re.compile(r"(:)\S*(?=@)|\b((?:password|passwd|secret|token)\s*[=:]\s*)\S+", re.IGNORECASE)
+
+
+def first_line(error: Exception, secrets: Iterable[str] = ()) -> str:
+    """What went wrong, without the connection string that a driver may append and without what is secret."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return SECRETS.sub(lambda found: f"{found[1] or found[2]}***", text)[:500]

@@ -18,9 +18,6 @@ from oncall.glue.sensors import UpstreamFreshSensor
 from oncall.reports import Held, ReportRun
 
 WAREHOUSE = "warehouse"
-# A machine that is gone says no goodbye. The server must notice within a minute, not within its usual two hours: until
-# then it keeps the lock of the report date, for which the next try waits.
-NOTICE_GONE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +73,9 @@ def publish(report: str) -> None:
 
 @contextmanager
 def _warehouse() -> Iterator[Any]:
-    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from oncall.adapters.postgres import work_by  # not with every parse of a DAG file
 
-    with closing(PostgresHook(postgres_conn_id=WAREHOUSE, options=NOTICE_GONE).get_conn()) as connection:
+    with closing(work_by(WAREHOUSE)) as connection:
         yield connection
 
 

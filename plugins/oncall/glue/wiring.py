@@ -296,10 +296,10 @@ def _tolerant(conn_id: str, before: Connect | None) -> Connect:
     """A missing or unreadable connection is a source that cannot be read, not a crash."""
     try:
         return connect_by(conn_id)
-    except Exception as error:  # noqa: BLE001 - Airflow raises what it likes here, and the pager must live
+    except Unreadable as error:
         if before is not None:
             return before
-        reason = f"connection {conn_id!r} cannot be used: {type(error).__name__}: {error}"
+        reason = str(error)
 
         def cannot() -> NoReturn:
             raise Unreadable(reason)

@@ -1,0 +1,145 @@
+"""Whatever hangs, asking ends: the bound is kept on this side, since a frozen server keeps none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import Link, ManyLinks, OneConnection, connect_by, connect_to
+from oncall.core.errors import Unreadable
+from sandbox.postgres import Server
+
+CONNECTED_S, ANSWERED_S = 3.5, 6.5
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def pid_of(link: Any) -> int:
+    with link.cursor() as cursor:
+        return int(cursor.execute("select pg_backend_pid()").fetchall()[0][0])
+
+
+@pytest.mark.parametrize("kind", ["one", "many", "shared"])
+def test_a_frozen_backend_is_left_and_another_one_asked(fresh_database: str, kind: str) -> None:
+    """Over a socket file, where no setting of TCP helps; statements and transactions alike."""
+    connect = connect_to(fresh_database)
+    link: Any = {
+        "one": lambda: Link(connect, "warehouse"),
+        "many": lambda: ManyLinks(connect, "warehouse"),
+        "shared": lambda: Link(OneConnection(connect), "warehouse"),
+    }[kind]()
+    refused = pytest.raises(Unreadable, match="no answer in time")
+    with frozen(pid_of(link)), at_most(ANSWERED_S), refused, link.cursor() as cursor:
+        cursor.execute("select 1")
+    with link.cursor() as cursor:
+        assert cursor.execute("select 1").fetchall() == [(1,)]
+
+
+def test_a_backend_that_freezes_within_a_transaction_holds_nobody_up_twice(fresh_database: str) -> None:
+    """The way out (rollback) asks nothing more of it; all waits of one operation together are bounded."""
+    link = Link(connect_to(fresh_database), "oncall_db")
+    with at_most(ANSWERED_S), pytest.raises(Unreadable), link.transaction() as cursor:
+        pid = cursor.execute("select pg_backend_pid()").fetchall()[0][0]
+        cursor.execute("select pg_sleep(2)")
+        with frozen(pid):
+            cursor.execute("select 1")
+
+
+def test_tables_are_not_waited_for_either(fresh_database: str) -> None:
+    """Making tables may take its time, finding out whether to make them may not."""
+    one = OneConnection(connect_to(fresh_database))
+    store = OncallDb(one)
+    store.install()
+    with frozen(one().info.backend_pid), at_most(ANSWERED_S), pytest.raises(Unreadable):
+        store.install()
+
+
+def test_a_server_that_takes_connections_and_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen postmaster, or a network that swallows what is sent."""
+    with closing(socket.socket()) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("AIRFLOW_CONN_SILENT", f"postgres://u:p@127.0.0.1:{port}/d?connect_timeout=60")
+        monkeypatch.setenv("AIRFLOW_CONN_MANY", f"postgres://u:p@127.0.0.1,127.0.0.1,127.0.0.1:{port}/d")
+        for connect in (
+            connect_to(f"postgresql://u@127.0.0.1:{port}/d"),
+            connect_by("silent"),
+            connect_to(f"host=127.0.0.1,127.0.0.1,127.0.0.1 port={port} dbname=d"),
+        ):
+            with at_most(CONNECTED_S), pytest.raises(Unreadable):
+                pid_of(Link(connect, "warehouse"))
+
+
+def test_a_frozen_postmaster(postgres: Server, fresh_database: str) -> None:
+    """The kernel takes the connection for it."""
+    postmaster = int((postgres.data_dir / "postmaster.pid").read_text().splitlines()[0])
+    with frozen(postmaster), at_most(CONNECTED_S), pytest.raises(Unreadable):
+        pid_of(Link(connect_to(fresh_database), "warehouse"))
+    assert pid_of(Link(connect_to(fresh_database), "warehouse"))
+
+
+def test_a_provider_that_hangs_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, fresh_database: str
+) -> None:
+    """A name that is not resolved, a token that does not come. What comes too late is closed again."""
+    let_go, closed = threading.Event(), threading.Event()
+    from oncall.adapters import pg_session
+
+    def late(*_: Any, **__: Any) -> Any:
+        let_go.wait(20)
+
+        class Late:
+            def begin(self, _: Any) -> None: ...
+            def close(self) -> None:
+                closed.set()
+
+        return Late()
+
+    monkeypatch.setattr(pg_session.Session, "connect", late)
+    with at_most(CONNECTED_S), pytest.raises(Unreadable, match="no connection within 3 s"):
+        pid_of(Link(connect_to(fresh_database), "warehouse"))
+    let_go.set()
+    assert closed.wait(5)
+
+
+def test_a_server_that_drips(fresh_database: str) -> None:
+    """A little now and then is no answer either."""
+    link = Link(connect_to(fresh_database), "warehouse")
+    with at_most(ANSWERED_S), pytest.raises(Unreadable), link.cursor() as cursor:
+        for _ in range(20):
+            cursor.execute("select pg_sleep(0.9)")
+
+
+def test_a_lock_that_a_frozen_process_holds(fresh_database: str) -> None:
+    """Who decides next waits for it no longer than the bound; the server drops it in the end."""
+    store = OncallDb(connect_to(fresh_database))
+    store.install()
+    with closing(psycopg.connect(fresh_database)) as holder:
+        holder.execute("select pg_advisory_xact_lock(%s)", (0x0C_A11,))
+        with at_most(ANSWERED_S), pytest.raises(Unreadable), store.deciding():
+            pass

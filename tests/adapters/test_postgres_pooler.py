@@ -1,0 +1,146 @@
+"""Behind a real PgBouncer in transaction mode, as installed: nothing may rest on a session."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from oncall.adapters.notifications import Notifications
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import Connect, Link, connect_by, connect_to, work_by
+from oncall.adapters.task_log import TaskLog
+from oncall.core.errors import Unreadable
+from oncall.core.incident import Incident, Plan
+from sandbox.pgbouncer import find, running_pgbouncer
+from sandbox.postgres import Server
+
+pytestmark = pytest.mark.skipif(
+    not find(), reason="there is no pgbouncer on this machine: apt-get install pgbouncer"
+)
+AT = dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)
+DAY = dt.date(2026, 11, 22)
+
+
+@pytest.fixture(scope="module", params=["as installed", "ignores options"])
+def port(request: pytest.FixtureRequest, postgres: Server) -> Iterator[int]:
+    more = ["ignore_startup_parameters = options"] if request.param == "ignores options" else []
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
+        Path(name).chmod(0o755)
+        with running_pgbouncer(postgres, Path(name), *more) as port:
+            yield port
+
+
+@pytest.fixture
+def connect(port: int, fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """By an ordinary Airflow connection."""
+    database = psycopg.conninfo.conninfo_to_dict(fresh_database)["dbname"]
+    value = {
+        "conn_type": "postgres",
+        "host": "127.0.0.1",
+        "port": port,
+        "login": "anybody",
+        "schema": database,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_BEHIND", json.dumps(value))
+    return connect_by("behind")
+
+
+def test_the_store_works_with_many_at_once(connect: Connect) -> None:
+    """Tables, decisions, notes, what tasks said: more clients than server connections, again and again."""
+    OncallDb(connect).install()
+
+    def one(number: int) -> None:
+        store, log = OncallDb(connect), TaskLog(connect)
+        for turn in range(12):
+            with store.deciding() as desk:
+                known = desk.incidents()
+                incident = Incident(f"i{number}", "profit_etl", DAY, AT, changes=turn)
+                desk.record(Plan(incidents=(incident,)), AT)
+            store.remember(f"n{number}", str(turn))
+            assert store.recall(f"n{number}") == str(turn)
+            log.write("profit_etl", f"r{number}", DAY, "transform", "running", AT)
+            assert log.read([("profit_etl", DAY)], AT).tasks
+            assert turn == 0 or incident.key in {each.key for each in known}
+
+    with ThreadPoolExecutor(8) as clients:
+        list(clients.map(one, range(8)))
+
+
+def test_the_time_outs_hold_in_every_transaction_and_only_there(
+    connect: Connect, fresh_database: str
+) -> None:
+    """Whoever gets the same server connection next has none of ours."""
+    link = Link(connect, "behind")
+    asked = (
+        "select current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')"
+    )
+    for scope in (link.cursor, link.transaction):
+        with scope() as cursor:
+            assert cursor.execute(asked).fetchall() == [("5s", "10s")]
+    began = time.monotonic()
+    with pytest.raises(Unreadable, match="statement timeout"), link.cursor() as cursor:
+        cursor.execute("select pg_sleep(30)")
+    assert time.monotonic() - began < 6
+    with connect() as bare:
+        assert bare.execute(asked).fetchall() == [("0", "0")]
+
+
+def test_a_role_that_reads_only_and_another_date_style_do_not_matter(
+    connect: Connect, fresh_database: str
+) -> None:
+    """Also behind a pooler, where the session is not ours to set."""
+    database = psycopg.conninfo.conninfo_to_dict(fresh_database)["dbname"]
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as admin:
+        for setting in (
+            "default_transaction_read_only = on",
+            "datestyle = German",
+            "timezone = 'Asia/Tokyo'",
+        ):
+            admin.execute(f'alter database "{database}" set {setting}')
+    store = OncallDb(connect)
+    store.install()
+    with store.deciding() as desk:
+        desk.record(Plan(incidents=(Incident("a", "profit_etl", DAY, AT),)), AT)
+        assert [each.opened_at for each in desk.incidents()] == [AT]
+
+
+def test_a_pipeline_works_in_transactions_of_its_own(connect: Connect) -> None:
+    """No statement is prepared by name: the tenth time it is another's."""
+    for _ in range(3):
+        with closing(work_by("behind")) as first, closing(work_by("behind")) as second:
+            for turn in range(12):
+                for each in (first, second):
+                    assert each.execute("select %s::date, %s::int", (DAY, turn)).fetchall() == [(DAY, turn)]
+                    each.commit()
+
+
+def test_nobody_listens_where_nobody_is_heard(connect: Connect, fresh_database: str) -> None:
+    """Whoever waits asks instead; on a direct way it hears."""
+
+    async def wait(connect: Connect, seconds: float) -> float:
+        notifications, began = Notifications(connect, "said"), time.monotonic()
+        waiting = asyncio.create_task(notifications.wait(seconds))
+        while notifications._connection is None and not waiting.done():
+            await asyncio.sleep(0.01)
+        with closing(psycopg.connect(fresh_database, autocommit=True)) as sayer:
+            sayer.execute("notify said")
+        await waiting
+        notifications.close()
+        return time.monotonic() - began
+
+    assert asyncio.run(wait(connect, 0.5)) >= 0.5
+    assert asyncio.run(wait(connect_to(fresh_database), 20)) < 10
+    with closing(psycopg.connect(fresh_database)) as admin:
+        listening: Any = admin.execute("select count(*) from pg_stat_activity where query like 'listen%'")
+        assert listening.fetchone() == (0,)
