@@ -8,7 +8,8 @@ LOCK_DATE := 2026-09-19
 LOCK := $(BIN)/uv --system-certs pip compile -q --universal --python-version 3.11 --no-header \
 	--exclude-newer $(LOCK_DATE) \
 	--exclude-newer-package apache-airflow-providers-opsgenie=2026-10-16 \
-	--exclude-newer-package apache-airflow-providers-slack=2026-10-16
+	--exclude-newer-package apache-airflow-providers-slack=2026-10-16 \
+	--exclude-newer-package open-data-contract-standard=2026-10-16
 
 export PYTHONPATH := plugins
 # Airflow is thousands of modules: without their bytecode every process start costs seconds more.

@@ -17,14 +17,17 @@ PACKAGE = REPOSITORY / "plugins" / "oncall"
 MAY_IMPORT = {
     "core": set(),
     "reading": set(),
-    "config": {"reading"},
+    "config": {"reading", "data_contracts"},
+    "data_contracts": {"reading"},
     "ports": set(),
     "paging": {"config"},
     "paging_by_hand": {"config", "paging"},
     "delivery": set(),
     "tables": set(),
     "adapters": {"config", "past", "tables"},
-    "reports": {"config", "tables"},
+    "contract_sql": set(),
+    "contract_check": {"config", "data_contracts", "contract_sql"},
+    "reports": {"config", "tables", "contract_check"},
 }
 # core knows rules only: no Airflow, no files, no network, no clock.
 CORE_LIBRARIES = {"pendulum", "oncall"}

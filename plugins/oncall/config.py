@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from oncall.core.errors import ConfigError, Problem
 from oncall.core.promise import Pipeline
 from oncall.core.roster import Roster
+from oncall.data_contracts import check_data_contracts
 from oncall.reading import roster_file
 from oncall.reading.roster_file import Owners, RosterFile, file_of, read_roster
 from oncall.reading.runbook_file import read_runbook
@@ -80,7 +81,8 @@ def load(folder: Path) -> Setup:
 def check(folder: Path) -> list[Problem]:
     """Every problem of an include folder; empty when all is good."""
     texts, problems = _open(folder)
-    return list(_read(texts, problems)[1])
+    setup, found = _read(texts, problems)
+    return [*found, *check_data_contracts(folder, setup.pipelines if setup else {})]
 
 
 def load_roster(folder: Path, team: str = "") -> tuple[Roster, tuple[Problem, ...]]:

@@ -1,0 +1,98 @@
+"""Asks the warehouse whether a day's upstream rows keep their contracts; knows nothing of reports."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from oncall.contract_sql import Existing, Rule, Statement, compiled
+from oncall.core.data_contract import Breach, DataContracts, TableContract
+
+_STANDING = """
+    select n.nspname || '.' || c.relname, a.attname, t.typcategory, t.typname, a.attnotnull,
+           (select string_agg(
+                (select string_agg(k.attname, ',') from pg_attribute k
+                 where k.attrelid = i.indrelid and k.attnum = any(i.indkey)), ' ')
+            from pg_index i
+            where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
+            and i.indexprs is null)
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    join pg_type t on t.oid = a.atttypid
+    where n.nspname || '.' || c.relname = any(%(tables)s) and c.relkind in ('r', 'p', 'v', 'm', 'f')
+"""
+
+
+def breaches(
+    cursor: Any, contracts: DataContracts, tables: Iterable[str], day: Mapping[str, Any]
+) -> list[Breach]:
+    """What of the day's rows of these tables breaks their contracts, and the key of one row for each rule.
+
+    `day` binds `report_date`, `day_start` and `day_end`. One statement a table, and one that asks how they stand.
+    Nothing is told of a table that has no contract.
+    """
+    found: list[Breach] = []
+    for contract, statement in _statements(cursor, contracts, tables):
+        if isinstance(statement, Statement):
+            cursor.execute(statement.count, day)
+            found += (
+                _breach(contract, statement.rules[number], count, example)
+                for number, count, example in cursor.fetchall()
+            )
+        else:
+            found += (_breach(contract, rule, 0, "") for rule in statement)
+    return found
+
+
+def offenders(
+    cursor: Any, contracts: DataContracts, tables: Iterable[str], day: Mapping[str, Any]
+) -> dict[Breach, list[str]]:
+    """The same with the keys of the rows that break each rule, many of them at most."""
+    found: dict[Breach, list[str]] = {}
+    for contract, statement in _statements(cursor, contracts, tables):
+        if isinstance(statement, Statement):
+            cursor.execute(statement.list, day)
+            keys: dict[int, list[str]] = defaultdict(list)
+            for number, example in cursor.fetchall():
+                keys[number].append(example)
+            for number, listed in keys.items():
+                found[_breach(contract, statement.rules[number], len(listed), listed[0])] = listed
+        else:
+            found |= {_breach(contract, rule, 0, ""): [] for rule in statement}
+    return found
+
+
+def _statements(
+    cursor: Any, contracts: DataContracts, tables: Iterable[str]
+) -> Sequence[tuple[TableContract, Statement | list[Rule]]]:
+    asked = {table: contracts.tables[table] for table in sorted(set(tables)) if table in contracts.tables}
+    existing = _existing(cursor, list(asked))
+    return [(contract, compiled(contract, asked, existing)) for contract in asked.values()]
+
+
+def _existing(cursor: Any, tables: list[str]) -> dict[str, Existing]:
+    cursor.execute(_STANDING, {"tables": tables})
+    columns: dict[str, dict[str, tuple[str, str, bool]]] = defaultdict(dict)
+    unique: dict[str, list[frozenset[str]]] = {}
+    for table, column, category, kind, not_null, keys in cursor.fetchall():
+        columns[table][column] = (str(category), str(kind), bool(not_null))
+        unique[table] = [frozenset(key.split(",")) for key in (keys or "").split()]
+    return {table: Existing(found, unique[table]) for table, found in columns.items()}
+
+
+def _breach(contract: TableContract, rule: Rule, count: int, example: str) -> Breach:
+    return Breach(rule.name, contract.table, rule.columns, rule.expected, count, example)
+
+
+def found_words(breach: Breach, day: dt.date) -> str:
+    """What was found: how many, in which table and column, the key of one, and how to list them all."""
+    place = breach.table + "".join(f".{column}" for column in breach.columns[:1])
+    if len(breach.columns) > 1:
+        place = f"{breach.table} ({', '.join(breach.columns)})"
+    if not breach.count:
+        return f"none in {breach.table}"
+    listed = f"python -m oncall breaches {day} --check {breach.name}"
+    return f"{breach.count} in {place}, such as {breach.example}; all of them: {listed}"
