@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import KEY, Answer, Connect, FarSide
 
-from oncall.adapters.calls import Calls, seconds_to_wait
+from oncall.adapters.calls import Lanes, seconds_to_wait
 from oncall.adapters.opsgenie import Opsgenie
 from oncall.adapters.opsgenie_alert import alert, fitting_alias
 from oncall.core.errors import DeliveryFailed, LockedOut, Rejected, Unreadable
@@ -179,7 +179,7 @@ def test_the_key_never_goes_out_over_plain_http(host: str | None, url: str, conn
         ({"host": "https://"}, "is no address"),
         ({"host": "https://x:port"}, "is no address"),
         ({"host": "https://x", "password": None}, "has no password"),
-        ({"host": "https://x", "extra": {"timeout": "soon"}}, "whole seconds"),
+        ({"host": "https://x", "extra": {"timeout": "soon"}}, "write seconds"),
     ],
 )
 def test_a_wrong_connection_is_refused_in_its_own_words(
@@ -217,8 +217,8 @@ def test_plain_http_can_be_allowed_inside_a_closed_network(connect: Connect) -> 
         (Answer("<html>", 502), DeliveryFailed, True, None),
         (Answer({"message": "Key format is not valid!"}, 422), LockedOut, False, None),
         (Answer({"message": "Could not authenticate"}, 401), LockedOut, False, None),
-        (Answer("<html>not here</html>", 404), Rejected, False, None),
-        (Answer("", 302, {"Location": "https://elsewhere"}), Rejected, False, None),
+        (Answer("<html>not here</html>", 404), LockedOut, False, None),
+        (Answer("", 302, {"Location": "https://elsewhere"}), DeliveryFailed, False, None),
         (Answer("<html>welcome</html>", 200), DeliveryFailed, True, None),
         (Answer({"took": 0.1}, 202), DeliveryFailed, True, None),
         (Answer(how="drop"), DeliveryFailed, True, None),
@@ -269,13 +269,14 @@ def test_a_call_ends_in_time_whatever_the_server_does(how: Any, far_side: FarSid
 
 def test_calls_that_hang_do_not_pile_up() -> None:
     """When every lane is taken the next call is not sent, and says so."""
-    calls = Calls("far side", lanes=1)
+    lanes = Lanes("far side", lanes=1)
     release = threading.Event()
-    assert failing(calls.run, 0.05, release.wait).uncertain
-    error = failing(calls.run, 0.05, lambda: "sent")
+    hanging = lanes.start(release.wait, 0.05)
+    error = failing(lanes.start, lambda: "sent", 0.05)
     assert not error.uncertain
     release.set()
-    assert calls.run(5, lambda: "sent") == "sent"
+    assert hanging.result(5)
+    assert lanes.start(lambda: "sent", 5).result(5) == "sent"
 
 
 def test_two_connections_keep_their_own_keys(far_side: FarSide, connect: Connect) -> None:

@@ -215,7 +215,7 @@ def test_somebody_elses_server_is_recognised(
 ) -> None:
     """A wrong host is not an empty Opsgenie."""
     far_side.always = answer
-    with pytest.raises(Rejected):
+    with pytest.raises(DeliveryFailed):
         scripted.find(PRIMARY)
 
 

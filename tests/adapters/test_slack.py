@@ -221,7 +221,7 @@ def test_a_history_that_cannot_be_read_now_is_no_answer(far_side: FarSide, conne
         (Answer([1]), DeliveryFailed, True, None),
         (Answer({"ok": True}), DeliveryFailed, True, None),
         (Answer(how="drop"), DeliveryFailed, True, None),
-        (Answer("<html>no</html>", 404), Rejected, False, None),
+        (Answer("<html>no</html>", 404), LockedOut, False, None),
         (refused("channel_not_found"), Rejected, False, None),
         (refused("is_archived"), Rejected, False, None),
         (refused("invalid_auth"), LockedOut, False, None),

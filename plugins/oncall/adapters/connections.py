@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 import ipaddress
+import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.adapters.calls import CALL_S
+from oncall.core.errors import DeliveryFailed, LockedOut
 
 T = TypeVar("T")
 
-CONNECT_S = 2
-ANSWER_S = 4
+# How Airflow's own form, and people, write that there is nothing.
+_NOTHING = {"", "null", "none"}
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+_SHORTEST_S = 1.0
 
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach a far side. `url` has a scheme and no slash at its end; `answer_s`: seconds for one read."""
+    """How to reach a far side. `url` has a scheme and no slash at its end; `call_s`: seconds that one call may take.
+
+    `proxy`: "" when the connection names none.
+    """
 
     conn_id: str
     url: str
     key: str = field(repr=False)
-    answer_s: int = ANSWER_S
+    call_s: float = CALL_S
+    proxy: str = field(default="", repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
-    def total_s(self) -> int:
-        """Seconds that a whole call may take."""
-        return CONNECT_S + self.answer_s
-
-    @property
-    def proxy(self) -> str | None:
-        return self.extra.get("proxy") or None
-
-    @property
-    def loopback(self) -> bool:
-        return _is_loopback(urlsplit(self.url).hostname or "")
+    def at(self) -> str:
+        """The connection and the address, as every error begins."""
+        return f"connection {self.conn_id!r}, {self.url}"
 
     def address(self, name: str, usual: str) -> str:
         """A web address as the extra `name` gives it, or else the usual one; "" for what no browser opens."""
-        written = str(self.extra.get(name) or usual)
+        written = self.extra.get(name)
+        written = written.strip() if isinstance(written, str) else ""
+        written = usual if written.lower() in _NOTHING else written
         return written if written.startswith(("https://", "http://")) else ""
 
     def hide(self, text: str) -> str:
@@ -78,7 +81,7 @@ class Connected(Generic[T]):
         self._looked_at = 0.0
 
     def use(self) -> tuple[Access, T]:
-        """The access and its client. Raises Rejected when the connection is missing or wrongly written."""
+        """The access and its client. Raises LockedOut when the connection is missing or wrongly written."""
         held = self._held
         if held and time.monotonic() - self._looked_at < self._look_again_s:
             return held
@@ -97,54 +100,93 @@ class Connected(Generic[T]):
 
     def _read(self, connection: Any) -> Access:
         extra = connection.extra_dejson or {}
-        if not connection.password:
-            raise Rejected(f"connection {self._conn_id!r} has no password: write the API key or token there")
-        written = extra.get("base_url") if self._address == "base_url" else _host(connection)
+        if not isinstance(extra, Mapping):
+            raise self._wrong("has an extra that is no JSON object", 'write for example {"timeout": 5}')
+        host = _text(connection.host)
+        if self._address == "host" and host and connection.port and "://" not in host:
+            host = f"{host}:{connection.port}"
+        written = host if self._address == "host" else self._extra_text(extra, "base_url")
         return Access(
             conn_id=self._conn_id,
-            url=self._url(str(written or self._default_url), bool(extra.get("allow_http"))),
-            key=connection.password.strip(),
-            answer_s=self._answer_s(extra.get("timeout", ANSWER_S)),
+            url=self._url(written or self._default_url, self._flag(extra, "allow_http")),
+            key=self._key(_text(connection.password)),
+            call_s=self._seconds(extra, "timeout"),
+            proxy=self._extra_text(extra, "proxy"),
             extra=extra,
         )
 
+    def _key(self, written: str) -> str:
+        if not written:
+            raise self._wrong("has no password", "write the API key or token there")
+        if not re.fullmatch(r"[!-~]+", written):
+            raise self._wrong(
+                "has a password with a space or a letter that no key has", "write the key alone"
+            )
+        return written
+
     def _url(self, written: str, allow_http: bool) -> str:
         url = (written if "://" in written else f"https://{written}").rstrip("/")
+        url = re.sub(r"/v2(/alerts)?$", "", url) if self._address == "host" else url
         example = f"write for example {self._default_url}"
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
+            (host or "").encode("idna")  # no label of a name is empty or too long
         except ValueError:
             host = None
-        if not host or parts.scheme not in {"http", "https"} or " " in url:
-            raise Rejected(
-                f"connection {self._conn_id!r}: {self._address} {written!r} is no address; {example}"
-            )
-        if parts.scheme == "http" and not allow_http and not _is_loopback(host):
-            raise Rejected(
-                f"connection {self._conn_id!r}: {written!r} would send the key unencrypted; write https://, "
-                'or the extra {"allow_http": true} inside a closed network'
+        if "@" in written:  # not repeated: it may be a password
+            raise self._wrong(f"has a user or a password in its {self._address}", example)
+        if not host or parts.scheme not in {"http", "https"} or re.search(r"[\s?#]", url):
+            raise self._wrong(f"has the {self._address} {written!r}, which is no address", example)
+        if parts.scheme == "http" and not allow_http and not is_loopback(host):
+            raise self._wrong(
+                f"has {written!r}, which would send the key unencrypted",
+                'write https://, or the extra {"allow_http": true} inside a closed network',
             )
         return url
 
-    def _answer_s(self, written: Any) -> int:
+    def _extra_text(self, extra: Mapping[str, Any], name: str) -> str:
+        written = extra.get(name)
+        if written is not None and not isinstance(written, str):
+            raise self._wrong(f"has an extra {name} that is no text", "write an address, or leave it out")
+        return _text(written)
+
+    def _flag(self, extra: Mapping[str, Any], name: str) -> bool:
+        written = str(extra.get(name)).strip().lower()
+        if written not in _NOTHING | _TRUE | _FALSE:
+            raise self._wrong(
+                f"has the extra {name} {written!r}, which is neither true nor false", "write true or false"
+            )
+        return written in _TRUE
+
+    def _seconds(self, extra: Mapping[str, Any], name: str) -> float:
+        written = extra.get(name)
+        if str(written).strip().lower() in _NOTHING:
+            return CALL_S
         try:
-            return max(1, int(written))
-        except (TypeError, ValueError):
-            raise Rejected(
-                f"connection {self._conn_id!r}: extra timeout {written!r} is no number; write whole seconds"
-            ) from None
+            seconds = math.nan if isinstance(written, bool) else float(written)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            seconds = math.nan
+        if math.isnan(seconds):
+            raise self._wrong(
+                f"has the extra {name} {written!r}, which is no number",
+                f"write seconds, for example 2.5, at most {CALL_S:g}",
+            )
+        return min(max(_SHORTEST_S, seconds), CALL_S)
+
+    def _wrong(self, what: str, write: str) -> LockedOut:
+        return LockedOut(f"connection {self._conn_id!r} {what}; {write}")
 
 
 def look_up_in_airflow(conn_id: str) -> Any:
-    """Airflow's connection. Raises Rejected when it is not defined, DeliveryFailed when it cannot be read now."""
+    """Airflow's connection. Raises LockedOut when it is not defined, DeliveryFailed when it cannot be read now."""
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        raise Rejected(
+        raise LockedOut(
             f"connection {conn_id!r} is not defined: add it in Admin → Connections, "
             f"or as AIRFLOW_CONN_{conn_id.upper()}"
         ) from None
@@ -154,12 +196,14 @@ def look_up_in_airflow(conn_id: str) -> Any:
         ) from error
 
 
-def _host(connection: Any) -> str:
-    host = connection.host or ""
-    return f"{host}:{connection.port}" if host and connection.port and "://" not in host else host
+def _text(written: object) -> str:
+    """What a field says; "" for the ways in which a form says nothing."""
+    text = written.strip() if isinstance(written, str) else ""
+    return "" if text.lower() in _NOTHING else text
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether the name or address is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from oncall.adapters.calls import Calls
-from oncall.adapters.connections import CONNECT_S, Access, Connected
+from oncall.adapters.answers import record, records, text
+from oncall.adapters.calls import bounded
+from oncall.adapters.connections import Access, Connected
 from oncall.adapters.markdown import cut
 from oncall.adapters.opsgenie_alert import SOURCE, alert, fitting_alias
-from oncall.core.errors import DeliveryFailed, LockedOut, NotAllowed, OncallError, Rejected, Unreadable
+from oncall.adapters.opsgenie_errors import Refused, heartbeat_refused, is_opsgenies, refusal, unreadable
+from oncall.core.errors import DeliveryFailed, OncallError, Rejected, Unreadable
 from oncall.core.message import Message
 from oncall.ports import AlertState, PagerCapabilities, RequestState
 
@@ -31,15 +33,16 @@ _SEARCH = "/alert/list?query=alias%3A%22{alias}%22"
 
 _NOTE, _NAME = 25_000, 100  # characters
 
-Call = Callable[["SafeOpsgenieHook", dict[str, Any]], Any]
+Call = Callable[["SafeOpsgenieHook"], Any]
 
 
 class Opsgenie:
     """A Pager. Thread-safe; the connection is read on first use and looked at again once a minute."""
 
+    far_side = "Opsgenie"
+
     def __init__(self, connected: Connected[SafeOpsgenieHook]) -> None:
         self._connected = connected
-        self._calls = Calls("Opsgenie")
         self._usernames: dict[str, str] = {}  # by the id that an alert shows
 
     @classmethod
@@ -79,63 +82,67 @@ class Opsgenie:
         usual = next((web for api, web in _WEB.items() if access.url.startswith(api)), "")
         return access.address("alert_url", usual and f"{usual}{_SEARCH}")
 
+    @bounded
     def page(self, message: Message) -> str:
         body = alert(message)
-        return self._request(lambda hook, bounds: hook.get_conn().create_alert(body, **bounds))
+        people = [str(responder["username"]) for responder in body.get("responders", ())]
+        return self._request(lambda hook: hook.get_conn().create_alert(body), people)
 
+    @bounded
     def close(self, alias: str, note: str) -> str:
         body = _action(note)
         return self._request(
-            lambda hook, bounds: hook.get_conn().close_alert(
-                fitting_alias(alias), identifier_type="alias", close_alert_payload=body, **bounds
+            lambda hook: hook.get_conn().close_alert(
+                fitting_alias(alias), identifier_type="alias", close_alert_payload=body
             )
         )
 
+    @bounded
     def acknowledge(self, alias: str, note: str, user: str) -> str:
         body = _action(note, user)
         return self._request(
-            lambda hook, bounds: hook.get_conn().acknowledge_alert(
-                fitting_alias(alias), identifier_type="alias", acknowledge_alert_payload=body, **bounds
+            lambda hook: hook.get_conn().acknowledge_alert(
+                fitting_alias(alias), identifier_type="alias", acknowledge_alert_payload=body
             )
         )
 
+    @bounded
     def note(self, alias: str, note: str) -> str:
         body = _action(note)
         return self._request(
-            lambda hook, bounds: hook.get_conn().add_note(
-                fitting_alias(alias), body, identifier_type="alias", **bounds
-            )
+            lambda hook: hook.get_conn().add_note(fitting_alias(alias), body, identifier_type="alias")
         )
 
+    @bounded
     def request_state(self, request_id: str) -> tuple[RequestState, str]:
-        answer = self._read(lambda hook, bounds: hook.get_conn().get_request_status(request_id, **bounds))
+        answer = self._read(lambda hook: hook.get_conn().get_request_status(request_id))
         if answer is None:  # RequestNotProcessed: taken, and not yet carried out
             return "pending", ""
-        data = answer.get("data") or {}
-        words = str(data.get("status") or "")
+        data = record(answer.get("data"))
+        words = text(data.get("status"))
         # A repeated close or acknowledge fails with "… is already closed": all is as it should be.
-        done = data.get("isSuccess", data.get("success")) or " already " in words
+        done = data.get("isSuccess", data.get("success")) is True or " already " in words
         return ("done" if done else "failed"), words
 
+    @bounded
     def alert_state(self, alias: str) -> AlertState | None:
         if self.capabilities == _JSM:
             raise Unreadable(f"{_JSM.name} does not show alerts to an integration key")
         answer = self._read(
-            lambda hook, bounds: hook.get_conn().get_alert(
-                fitting_alias(alias), identifier_type="alias", **bounds
-            )
+            lambda hook: hook.get_conn().get_alert(fitting_alias(alias), identifier_type="alias")
         )
         if answer is None:
             return None
-        data = answer.get("data") or {}
-        report = data.get("report") or {}
+        data = record(answer.get("data"))
+        if data.get("status") not in {"open", "closed"}:
+            raise DeliveryFailed("Opsgenie: the answer shows no alert")
         return AlertState(
-            open=data.get("status") != "closed",
-            acknowledged=bool(data.get("acknowledged")),
-            owner=str(data.get("owner") or ""),
-            alert_id=str(data.get("id") or ""),
+            open=data["status"] == "open",
+            acknowledged=data.get("acknowledged") is True,
+            owner=text(data.get("owner")),
+            alert_id=text(data.get("id")),
             responders=self._responders(data),
-            closed_by=str(report.get("closedBy") or ""),
+            closed_by=text(record(data.get("report")).get("closedBy")),
         )
 
     def _responders(self, data: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -144,63 +151,70 @@ class Opsgenie:
         The alert names its responders by id alone. Those of its recipients who were not met before tell their
         usernames in a further answer.
         """
-        shown = data.get("responders")
-        if not isinstance(shown, list):
+        if not isinstance(data.get("responders"), list):
             return None
-        unmet = [one for one in shown if not self._name(one)]
-        if unmet:
-            self._meet(str(data.get("id") or ""))
-        names = [self._name(one) for one in shown]
+        shown = records(data["responders"])
+        if not all(map(self._name, shown)):
+            self._meet(text(data.get("id")))
+        names = [self._name(responder) for responder in shown]
         return tuple(names) if all(names) else None
 
     def _name(self, responder: Mapping[str, Any]) -> str:
-        kind, known_by = responder.get("type"), str(responder.get("id") or "")
-        if kind != "user":
-            return f"{kind}:{responder.get('name') or known_by}"
-        return str(responder.get("username") or self._usernames.get(known_by) or "")
+        kind, known_by = text(responder.get("type")), text(responder.get("id"))
+        if kind == "user":
+            return text(responder.get("username")) or self._usernames.get(known_by, "")
+        named = text(responder.get("name")) or known_by
+        return f"{kind}:{named}" if kind and named else ""
 
     def _meet(self, alert_id: str) -> None:
         with suppress(OncallError):  # a courtesy
-            answer = (
-                self._read(lambda hook, bounds: hook.get_conn().list_recipients(alert_id, **bounds)) or {}
-            )
-            for recipient in answer.get("data") or []:
-                user = recipient.get("user") or {}
-                self._usernames[str(user.get("id"))] = str(user.get("username") or "")
+            answer = self._read(lambda hook: hook.get_conn().list_recipients(alert_id))
+            for recipient in records(record(answer).get("data")):
+                user = record(recipient.get("user"))
+                self._usernames[text(user.get("id"))] = text(user.get("username"))
 
+    @bounded
     def ping(self, heartbeat: str) -> None:
+        """Raises Rejected, naming the heartbeat, when it does not exist, is switched off or may not be pinged."""
         if self.capabilities == _JSM:
             raise Rejected(f"{_JSM.name} takes no heartbeats from an integration key")
-        self._call(lambda hook, bounds: hook.heartbeat_api_instance.ping(heartbeat, **bounds))
+        access, hook = self._connected.use()
+        try:
+            hook.heartbeat_api_instance.ping(heartbeat)
+        except Refused as refused:
+            raise heartbeat_refused(refused.answer, access, heartbeat) from None
+        # A ping of an unknown heartbeat is taken without a word.
+        try:
+            shown = record(hook.heartbeat_api_instance.get_heartbeat(heartbeat).get("data"))
+        except Refused as refused:
+            if refused.answer.status == 404 and is_opsgenies(refused.answer):
+                raise heartbeat_refused(refused.answer, access, heartbeat) from None
+            return  # the key may not ask, and that is no harm
+        except OncallError:
+            return
+        if shown.get("enabled") is False:
+            raise Rejected(f"heartbeat {heartbeat!r} is switched off in Opsgenie; enable it there")
 
-    def _request(self, call: Call) -> str:
-        answer = self._call(call)
-        request_id = answer.get("requestId")
+    def _request(self, call: Call, people: Sequence[str] | None = None) -> str:
+        """Have it done to an alert; `people`: for whom a new one is."""
+        access, hook = self._connected.use()
+        try:
+            request_id = text(call(hook).get("requestId"))
+        except Refused as refused:
+            raise refusal(refused.answer, access, people) from None
         if not request_id:
             raise DeliveryFailed("Opsgenie: the answer names no request", uncertain=True)
-        return str(request_id)
+        return request_id
 
     def _read(self, call: Call) -> Any:
         """What the far side shows; None when there is no such thing. Raises NotAllowed without the right to read."""
-        try:
-            return self._call(call, reading=True)
-        except LockedOut as error:
-            raise NotAllowed(f"{error}; the key needs the right to read (Read Access)") from None
-
-    def _call(self, call: Call, *, reading: bool = False) -> Any:
         access, hook = self._connected.use()
-        from oncall.adapters.opsgenie_client import failure, status_of
-
-        # Whole numbers: the SDK silently ignores others.
-        bounds = {"_request_timeout": (CONNECT_S, access.answer_s)}
         try:
-            return self._calls.run(access.total_s, lambda: call(hook, bounds))
-        except DeliveryFailed:
-            raise
-        except Exception as error:  # noqa: BLE001 - no exception of a library leaves an adapter
-            if reading and status_of(error) == 404:
+            return call(hook)
+        except Refused as refused:
+            if refused.answer.status == 404 and is_opsgenies(refused.answer):
                 return None
-            raise failure(error, access) from None  # the SDK's own text may repeat the key
+            raise unreadable(refused.answer, access) from None
 
 
 def _action(note: str, user: str = "") -> dict[str, str]:

@@ -11,13 +11,14 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-import httpx
 import pendulum
 
-from oncall.adapters.calls import Calls, seconds_to_wait
-from oncall.adapters.connections import CONNECT_S, Access, Connected, look_up_in_airflow
+from oncall.adapters.answers import record, records, text
+from oncall.adapters.calls import bounded
+from oncall.adapters.connections import Access, Connected, look_up_in_airflow
+from oncall.adapters.exchange import Answer, Exchange
 from oncall.adapters.opsgenie import DEFAULT_URL, is_jsm
 from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.schedules import Schedule, ScheduleOverride
@@ -43,12 +44,11 @@ class NoSchedules(Rejected):
 class OpsgenieSchedules:
     """Implements `schedule_sync.Schedules`. `sleep` waits before a call is tried again."""
 
-    def __init__(
-        self, connected: Connected[httpx.Client], sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    far_side = "Opsgenie"
+
+    def __init__(self, connected: Connected[Exchange], sleep: Callable[[float], None] = time.sleep) -> None:
         self._connected = connected
         self._sleep = sleep
-        self._calls = Calls("Opsgenie")
 
     @classmethod
     def from_connection(
@@ -64,17 +64,17 @@ class OpsgenieSchedules:
             except Rejected as error:
                 raise NoSchedules(f"{error}. {_HOW_TO_ADD}") from None
 
-        connected = Connected(CONN_ID, _client, address="host", default_url=DEFAULT_URL, look_up=look)
+        connected = Connected(CONN_ID, _build, address="host", default_url=DEFAULT_URL, look_up=look)
         return cls(connected, sleep)
 
+    @bounded
     def find(self, name: str) -> Schedule | None:
         """The schedule of this name with its overrides."""
         shown = self._call("GET", _path(name), {"identifierType": "name"})
         if shown is None:
             return None
-        listed = self._call("GET", _path(name, "overrides"), _BY_NAME) or []
-        overrides = tuple(_override(each) for each in listed)
-        return Schedule(name, bool(shown.get("enabled")), overrides)
+        listed = records(self._call("GET", _path(name, "overrides"), _BY_NAME))
+        return Schedule(name, bool(record(shown).get("enabled")), tuple(map(_override, listed)))
 
     def create(self, name: str, description: str, beneath: str, starts: dt.datetime) -> None:
         """A schedule whose only rotation is one user, from `starts` on."""
@@ -101,10 +101,12 @@ class OpsgenieSchedules:
         """Delete an override; one that is gone already is no failure."""
         self._call("DELETE", _path(name, "overrides", alias), _BY_NAME)
 
+    @bounded
     def on_call(self, name: str, at: dt.datetime) -> tuple[str, ...]:
         """The usernames that Opsgenie says are on call at this instant."""
         query = {**_BY_NAME, "flat": "true", "date": _written(at)}
-        return tuple((self._call("GET", _path(name, "on-calls"), query) or {}).get("onCallRecipients") or ())
+        told = record(self._call("GET", _path(name, "on-calls"), query)).get("onCallRecipients")
+        return tuple(map(text, told)) if isinstance(told, list) else ()
 
     def _call(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> Any:
         """The answer's data; None when there is no such thing. Tries again what may be tried again."""
@@ -121,71 +123,40 @@ class OpsgenieSchedules:
                 self._sleep(min(wait, LONGEST_WAIT_S))
         raise AssertionError("the last attempt returns or raises")
 
+    @bounded
     def _once(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Any:
-        access, client = self._connected.use()
-        at = f"connection {access.conn_id!r}, {access.url}"
-        try:
-            answer = self._calls.run(
-                access.total_s, lambda: client.request(method, access.url + path, params=query, json=body)
-            )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise DeliveryFailed(f"{at}: cannot connect: {error}") from None
-        except httpx.HTTPError as error:
-            words = access.hide(f"{type(error).__name__}: {error}")
-            raise DeliveryFailed(f"{at}: {words}", uncertain=True) from None
-        if answer.status_code == 404 and "requestId" in _body(answer) and method != "POST":
+        access, exchange = self._connected.use()
+        headers = {"Authorization": f"GenieKey {access.key}", "Content-Type": "application/json"}
+        sent = None if body is None else json.dumps(body).encode()
+        url = f"{access.url}{path}?{urlencode(query)}" if query else access.url + path
+        answer = exchange.send(method, url, headers, sent)
+        if answer.status == 404 and "requestId" in answer.data and method != "POST":
             return None
-        if answer.status_code >= 300:
-            raise _refused(answer, access, at)
-        if "requestId" not in _body(answer):
-            raise Rejected(f"{at}: the answer is not Opsgenie's; is the connection's host right?")
-        return _body(answer).get("data")
+        if answer.status >= 400:
+            raise _refused(answer, access)
+        if "requestId" not in answer.data:
+            raise Rejected(f"{access.at}: the answer is not Opsgenie's; is the connection's host right?")
+        return answer.data.get("data")
 
 
 _BY_NAME = {"scheduleIdentifierType": "name"}
 
 
-def _client(access: Access) -> httpx.Client:
+def _build(access: Access) -> Exchange:
     if is_jsm(access.url):
         raise NoSchedules(_NOT_ON_JSM)
-    return httpx.Client(
-        headers={"Authorization": f"GenieKey {access.key}"},
-        timeout=httpx.Timeout(access.answer_s, connect=CONNECT_S),
-        proxy=access.proxy,
-        trust_env=False,
-        follow_redirects=False,
-    )
+    return Exchange(access, "Opsgenie")
 
 
-def _refused(answer: httpx.Response, access: Access, at: str) -> DeliveryFailed:
-    reason = f"{at}: {answer.status_code}: {access.hide(_words(answer))}"
-    if answer.status_code in {408, 429} or answer.status_code >= 500:
-        uncertain = answer.status_code != 429
-        return DeliveryFailed(reason, retry_after=seconds_to_wait(answer.headers), uncertain=uncertain)
-    if answer.status_code in {401, 403} or "Key format" in reason:
+def _refused(answer: Answer, access: Access) -> Rejected:
+    reason = f"{access.at}: {answer.status}: {access.hide(answer.words)}"
+    if answer.status in {401, 403} or "Key format" in reason:
         reason += f". {_HOW_TO_ADD}"
     return Rejected(reason)
 
 
-def _words(answer: httpx.Response) -> str:
-    body = _body(answer)
-    if not body.get("message"):
-        return answer.reason_phrase
-    details = body.get("errors")
-    return f"{body['message']} {json.dumps(details)}" if details else str(body["message"])
-
-
-def _body(answer: httpx.Response) -> Mapping[str, Any]:
-    """The answer's JSON object; empty when it is none."""
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, Mapping) else {}
-
-
 def _override(shown: Mapping[str, Any]) -> ScheduleOverride:
-    user = shown.get("user") or {}
+    user = record(shown.get("user"))
     start, end = (utc(pendulum.parse(shown[key])) for key in ("startDate", "endDate"))  # type: ignore[arg-type]
     name = user.get("username") or user.get("name") or user.get("id") or "?"
     return ScheduleOverride(str(shown.get("alias", "")), start, end, name, bool(shown.get("rotations")))

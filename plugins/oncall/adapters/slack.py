@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oncall.adapters import slack_blocks
-from oncall.adapters.calls import Calls
+from oncall.adapters.answers import record, records, text
+from oncall.adapters.calls import bounded
 from oncall.adapters.connections import Access, Connected
-from oncall.adapters.slack_errors import Refused, failure
+from oncall.adapters.slack_errors import FORM, METADATA, Refused
 from oncall.core.errors import DeliveryFailed
 from oncall.core.message import Message
 from oncall.ports import Posted
@@ -26,14 +26,6 @@ THREAD_URL = "https://slack.com/app_redirect?channel={channel}&message_ts={ts}"
 _PAGES = 5
 _PER_PAGE = 200
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,}")
-# The form was refused, not the message: it is said again in a plainer form.
-_FORM = {
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "invalid_arguments",
-    "msg_blocks_too_long",
-    "msg_too_long",
-}
 # Reading the history is a convenience: where it is not allowed, nothing can be found.
 _NOT_READABLE = {
     "unknown_method", "missing_scope", "channel_not_found", "not_in_channel", "not_allowed_token_type",
@@ -46,9 +38,10 @@ Call = Callable[["WebClient"], Any]
 class Slack:
     """A Chat. Thread-safe; the connection is read on first use and looked at again once a minute."""
 
+    far_side = "Slack"
+
     def __init__(self, connected: Connected[WebClient]) -> None:
         self._connected = connected
-        self._calls = Calls("Slack")
         self._channel_ids: dict[str, str] = {}
 
     @classmethod
@@ -78,6 +71,7 @@ class Slack:
             return ""
         return access.address("thread_url", THREAD_URL)
 
+    @bounded
     def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
         answer = self._say(
             message,
@@ -85,22 +79,25 @@ class Slack:
                 channel=channel, thread_ts=thread_ts, unfurl_links=False, unfurl_media=False, **said
             ),
         )
-        posted = Posted(str(answer.get("channel") or channel), str(answer.get("ts") or ""))
+        posted = Posted(text(answer.get("channel")) or channel, text(answer.get("ts")))
         if not posted.ts:
             raise DeliveryFailed("Slack: the answer names no message", uncertain=True)
         self._channel_ids[channel] = posted.channel_id
         return posted
 
+    @bounded
     def update(self, message: Message, posted: Posted) -> None:
         self._say(
             message,
             lambda client, said: client.chat_update(channel=posted.channel_id, ts=posted.ts, **said),
         )
 
+    @bounded
     def set_group(self, group: str, members: Sequence[str]) -> None:
         """Make these member ids all the members of a user group. Needs the scope `usergroups:write`."""
         self._call(lambda client: client.usergroups_users_update(usergroup=group, users=list(members)))
 
+    @bounded
     def find(
         self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None
     ) -> Posted | None:
@@ -125,10 +122,10 @@ class Slack:
         if thread:
             method, asked["ts"] = "conversations.replies", thread
         for page in self._pages(method, asked):
-            for said in page.get("messages") or []:
-                about = (said.get("metadata") or {}).get("event_payload") or {}
-                if (about.get("key"), about.get("step")) == wanted:
-                    return Posted(channel_id, str(said["ts"]))
+            for said in records(page.get("messages")):
+                about = record(record(said.get("metadata")).get("event_payload"))
+                if (about.get("key"), about.get("step")) == wanted and (ts := text(said.get("ts"))):
+                    return Posted(channel_id, ts)
         return None
 
     def _ids(self, channel: str) -> Iterator[str]:
@@ -137,18 +134,18 @@ class Slack:
             yield channel
             return
         access, _ = self._connected.use()
-        known = self._channel_ids.get(channel) or (access.extra.get("channel_ids") or {}).get(channel)
-        yield str(known or channel)
-        if known is None and (listed := self._listed(channel.removeprefix("#"))):
+        known = self._channel_ids.get(channel) or text(record(access.extra.get("channel_ids")).get(channel))
+        yield known or channel
+        if not known and (listed := self._listed(channel.removeprefix("#"))):
             yield listed
 
     def _listed(self, name: str) -> str | None:
         """The id of a channel that this process has never posted to."""
         try:
             for page in self._pages("conversations.list", {"limit": 1_000, "exclude_archived": True}):
-                for found in page.get("channels") or []:
+                for found in records(page.get("channels")):
                     if found.get("name") == name:
-                        return str(found["id"])
+                        return text(found.get("id")) or None
         except Refused as refused:
             if refused.error not in _NOT_READABLE:
                 raise
@@ -160,7 +157,7 @@ class Slack:
             params = {**asked, "cursor": cursor} if cursor else dict(asked)
             answer = self._call(partial(_get, method, params))
             yield answer
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            cursor = text(record(answer.get("response_metadata")).get("next_cursor"))
             if not cursor:
                 return
 
@@ -170,26 +167,21 @@ class Slack:
             "blocks": slack_blocks.blocks(message),
             "metadata": slack_blocks.metadata(message),
         }
-        try:
-            return self._call(lambda client: call(client, said))
-        except Refused as refused:
-            if "metadata" in refused.error:
-                del said["metadata"]
-            elif refused.error in _FORM:
-                del said["blocks"]
-                said["text"] = slack_blocks.plain_text(message)
-            else:
-                raise
-        return self._call(lambda client: call(client, said))
+        while True:
+            try:
+                return self._call(lambda client: call(client, said))
+            except Refused as refused:
+                if refused.error in METADATA and "metadata" in said:
+                    del said["metadata"]
+                elif refused.error in FORM and "blocks" in said:
+                    del said["blocks"]
+                    said["text"] = slack_blocks.plain_text(message)
+                else:
+                    raise
 
     def _call(self, call: Call) -> Mapping[str, Any]:
-        access, client = self._connected.use()
-        try:
-            answer: Mapping[str, Any] = self._calls.run(access.total_s, lambda: call(client).data)
-        except DeliveryFailed:
-            raise
-        except Exception as error:  # noqa: BLE001 - no exception of a library leaves an adapter
-            raise failure(error, access) from None  # the SDK's own text may repeat the key
+        _, client = self._connected.use()
+        answer: Mapping[str, Any] = call(client).data
         return answer
 
 
@@ -198,17 +190,6 @@ def _get(method: str, params: dict[str, Any], client: WebClient) -> Any:
 
 
 def _build(access: Access) -> WebClient:
-    from airflow.providers.slack.hooks.slack import SlackHook
+    from oncall.adapters.slack_client import SafeClient
 
-    # A logger outside the tree: at DEBUG the SDK prints whole requests, on errors whole answers.
-    silent = logging.Logger("slack_sdk of oncall", level=logging.CRITICAL + 1)
-    client = SlackHook(
-        slack_conn_id=access.conn_id,
-        base_url=f"{access.url}/",
-        timeout=access.answer_s,
-        retry_handlers=[],  # the outbox sends again, and must know at once
-        logger=silent,
-    ).client
-    if access.loopback and not access.proxy:
-        client.proxy = None  # the SDK sends even these through HTTPS_PROXY
-    return client
+    return SafeClient(access)

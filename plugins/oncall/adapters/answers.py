@@ -1,0 +1,21 @@
+"""Reads what a far side answered without believing it: what is of another type than it should be is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def record(value: object) -> Mapping[str, Any]:
+    """An object; empty for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def records(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; empty for anything else."""
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def text(value: object) -> str:
+    """A text; "" for anything else."""
+    return value if isinstance(value, str) else ""
