@@ -1,13 +1,13 @@
 """One night in few words, for the tests of the incident rules: growth of 22 November, due on Monday the 23rd at five.
 
-A, B, C, D are the people and M is the manager; on Monday at 09:00 the pair changes. What the rules take and give is
-made and read here alone.
+A, B, C, D are the people and M is the manager; C is primary before D until Monday at 09:00, then D before A. What the
+rules take and give is made and read here alone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -131,6 +131,17 @@ def an_incident(dag_id: str = GROWTH, **known: Any) -> Incident:
     key = f"{dag_id}:{DAY}"
     about = {"key": f"drill-{drill}:{key}" if drill else key, "dag_id": dag_id, "report_date": DAY}
     return Incident(**{**about, "opened_at": at("03:30"), "due": at("05:00"), **known})
+
+
+Steps = Mapping[str, Sequence[tuple[str, str]]]  # by incident, what was said of it: (channel, step)
+
+
+def remembered(said: Steps) -> dict[str, dict[tuple[str, str], str]]:
+    """What `decide` is told was said before: each alert with its alias."""
+    return {
+        key: {step: f"{key}:{step[1]}" if step[0] == "pager" else "" for step in steps}
+        for key, steps in said.items()
+    }
 
 
 def a_case(

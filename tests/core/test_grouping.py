@@ -1,0 +1,329 @@
+"""Which reports are told of in one breath, when each is set free, and which incidents there are at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from scenes import (
+    CHECK,
+    ENGAGEMENT,
+    FAILED,
+    GROWTH,
+    PROFIT,
+    WAITED,
+    Said,
+    Steps,
+    a_dag,
+    a_load,
+    a_report,
+    a_scene,
+    a_task,
+    an_incident,
+    at,
+    published,
+    remembered,
+)
+
+from oncall.core.decide import by_promise, decide
+from oncall.core.incident import RESOLVED_BY_HAND, Incident, Plan
+from oncall.core.verdict import Judged
+
+LONG_AGO = at("00:00", days=-30)
+SESSIONS, ORDERS = {"loads": (a_load(),)}, {"loads": (a_load("master.orders"),)}
+BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
+
+
+def look(
+    clock: str, *reports: Judged, earlier: Sequence[Incident] = (), said: Steps | None = None,
+    since: dt.datetime = LONG_AGO,
+) -> Plan:  # fmt: skip
+    """One look at these reports, after these incidents of which this was said."""
+    return decide(reports, by_promise(earlier), remembered(said or {}), a_scene(clock), since)[0]
+
+
+def titles(plan: Plan, channel: str = "pager", op: str = "page") -> list[str]:
+    return [one.title for one in map(Said.of, plan.owed) if one.where == (channel, op)]
+
+
+def leaders(plan: Plan) -> dict[str, str]:
+    """Who speaks for whom, by pipeline ("": for itself)."""
+    return {one.dag_id: one.leader.partition(":")[0] for one in plan.incidents}
+
+
+def at_four(dag_id: str, **facts: Any) -> Judged:
+    return a_report("04:00", dag_id, **facts)
+
+
+NOT_SCHEDULED = {"dag": a_dag()}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        (SESSIONS, SESSIONS, True),
+        (SESSIONS, {"loads": (a_load("master.customers"), a_load())}, True),  # one table that both wait for
+        (SESSIONS, ORDERS, False),
+        (BLIND, BLIND, True),
+        (BLIND, {"unreadable": ("warehouse: refused",), "blind": True}, True),  # blind is blind
+        (SESSIONS, BLIND, False),
+        (NOT_SCHEDULED, NOT_SCHEDULED, True),  # the scheduler may be what they share
+        ({"dag": a_dag(paused=True)}, {"dag": a_dag(paused=True)}, False),  # each was paused by itself
+        ({"tasks": (WAITED, FAILED)}, {"tasks": (WAITED, FAILED)}, False),
+        ({"failed_checks": (CHECK,)}, {"failed_checks": (CHECK,)}, False),
+        ({"tasks": (WAITED,)}, {"tasks": (WAITED,)}, False),
+    ],
+)
+def test_one_cause_that_hits_several_is_said_once(
+    first: dict[str, Any], second: dict[str, Any], together: bool
+) -> None:
+    """Naming all of them; what only looks alike is each said by itself."""
+    plan = look("05:00", a_report("05:00", GROWTH, **first), a_report("05:00", ENGAGEMENT, **second))
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH if together else ""}
+    pages = titles(plan)
+    if together:
+        [title] = pages
+        assert title.startswith("2 reports of 22 Nov (Growth ETL, Engagement ETL): not published at 05:00")
+    else:
+        assert [title.split(":")[0] for title in pages] == ["Growth ETL, 22 Nov", "Engagement ETL, 22 Nov"]
+
+
+def test_three_may_share_two_tables_pairwise() -> None:
+    """Whoever shares with the one that speaks is spoken for."""
+    both = {"loads": (a_load(), a_load("master.orders"))}
+    plan = look(
+        "05:00",
+        a_report("05:00", GROWTH, **both),
+        a_report("05:00", ENGAGEMENT, **SESSIONS),
+        a_report("05:00", PROFIT, **ORDERS),
+    )
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH, PROFIT: GROWTH}
+
+
+def test_reports_of_other_days_due_times_and_drills_are_no_company() -> None:
+    """Though they wait for the same table."""
+    tonight = a_report("05:00", GROWTH, **SESSIONS)
+    yesterday = replace(a_report("05:00", ENGAGEMENT, **SESSIONS), report_date=dt.date(2026, 11, 21))
+    at_four_due = replace(a_report("05:00", PROFIT, **SESSIONS), due=at("04:00"))
+    plan = look("05:00", tonight, yesterday, at_four_due)
+    assert set(leaders(plan).values()) == {""}
+    drill = a_report("05:00", ENGAGEMENT, drill="x", **SESSIONS)
+    assert set(leaders(look("05:00", tonight, drill)).values()) == {""}
+
+
+# Later looks.
+
+G, E = an_incident(GROWTH), an_incident(ENGAGEMENT)
+FOLLOWS = replace(E, leader=G.key)
+WARNED = [("chat", "warning"), ("pager", "warning")]
+
+
+def test_before_anybody_was_paged_whoever_no_longer_shares_is_set_free() -> None:
+    """Engagement's own run fails: it has a word of its own."""
+    plan = look(
+        "04:00", at_four(GROWTH, **SESSIONS), at_four(ENGAGEMENT, tasks=(WAITED, FAILED)),
+        earlier=[G, FOLLOWS], said={G.key: WARNED},
+    )  # fmt: skip
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: ""}
+    assert titles(plan) == [
+        "Engagement ETL, 22 Nov: failed — task transform failed at 02:40: ValueError: boom"
+    ]
+
+
+def test_who_was_paged_for_two_is_told_of_both_until_the_end() -> None:
+    """Whatever the second one's cause has become."""
+    paged = replace(G, paged_at=at("05:00"))
+    plan = look(
+        "05:20", a_report("05:20", GROWTH, **SESSIONS), a_report("05:20", ENGAGEMENT, tasks=(WAITED, FAILED)),
+        earlier=[paged, replace(FOLLOWS, paged_at=at("05:00"))], said={G.key: [("pager", "page-1-primary")]},
+    )  # fmt: skip
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
+
+
+def test_an_incident_that_has_spoken_follows_nobody() -> None:
+    """Whoever was told of it is told on in its own thread."""
+    plan = look(
+        "04:00", at_four(GROWTH, **SESSIONS), at_four(ENGAGEMENT, **SESSIONS),
+        earlier=[G, E], said={E.key: WARNED, G.key: WARNED},
+    )  # fmt: skip
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: ""}
+    plan = look(
+        "05:20", a_report("05:20", GROWTH, **SESSIONS), a_report("05:20", ENGAGEMENT, **SESSIONS),
+        earlier=[replace(E, paged_at=at("05:00"))],
+    )  # fmt: skip
+    assert leaders(plan)[ENGAGEMENT] == ""
+
+
+def test_a_follower_lives_its_leaders_life() -> None:
+    """Paged and acknowledged with it; what is warned of and why is its own."""
+    leader = replace(
+        G, paged_at=at("05:00"), acknowledged_at=at("05:03"), acknowledged_by="C@example.com", primary="C",
+        warned=("master.sessions", "master.customers"),
+    )  # fmt: skip
+    plan = look(
+        "05:20", a_report("05:20", GROWTH, **SESSIONS), a_report("05:20", ENGAGEMENT, **SESSIONS),
+        earlier=[leader, FOLLOWS], said={G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]},
+    )  # fmt: skip
+    [mine] = [one for one in plan.incidents if one.dag_id == ENGAGEMENT]
+    assert (mine.paged_at, mine.acknowledged_by, mine.primary) == (at("05:00"), "C@example.com", "C")
+    assert (mine.verdict, mine.cause, mine.names) == ("broken", "upstream_late", ("master.sessions",))
+    assert mine.detail.startswith("master.sessions has not arrived")
+    assert mine.warned == ("master.sessions",)
+
+
+def test_a_leader_and_its_followers_end_together() -> None:
+    """Each as late as it was itself."""
+    paged = replace(G, paged_at=at("05:00"))
+    plan = look(
+        "05:30", a_report("05:30", GROWTH, publication=published("05:29")),
+        a_report("05:30", ENGAGEMENT, publication=published("05:10")),
+        earlier=[paged, FOLLOWS], said={G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]},
+    )  # fmt: skip
+    assert {one.dag_id: (one.resolved_at, one.late_s) for one in plan.incidents} == {
+        GROWTH: (at("05:30"), 29 * 60.0), ENGAGEMENT: (at("05:30"), 10 * 60.0),
+    }  # fmt: skip
+
+
+# Whether there is an incident at all.
+
+
+@pytest.mark.parametrize(
+    ("clock", "facts", "opens"),
+    [
+        ("03:00", SESSIONS, False),  # waiting
+        ("03:30", SESSIONS, True),
+        ("05:00", {"tasks": (WAITED,)}, True),
+        ("05:00", {"publication": published("04:00")}, False),
+        ("05:20", {"publication": published("05:10")}, False),  # late, and nobody saw it: history tells
+        (
+            "06:00",
+            {"publication": published("04:00"), "tasks": (a_task("x", "failed", "05:00", "05:10"),)},
+            True,
+        ),
+        ("02:45", {"tasks": (WAITED, FAILED)}, True),
+    ],
+)
+def test_when_an_incident_opens(clock: str, facts: dict[str, Any], opens: bool) -> None:
+    """From the first warning or failure on."""
+    plan = look(clock, a_report(clock, **facts))
+    assert [one.key for one in plan.incidents] == (["growth_etl:2026-11-22"] if opens else [])
+    if opens:
+        [one] = plan.incidents
+        assert (one.opened_at, one.due, one.open) == (at(clock), at("05:00"), True)
+
+
+@pytest.mark.parametrize(("since", "opens"), [("05:00", True), ("05:00:00.000001", False), ("04:00", True)])
+def test_what_was_due_before_anybody_watched_is_history(since: str, opens: bool) -> None:
+    """A new installation pages for nothing of the past; a failure now is one now."""
+    plan = look("06:00", a_report("06:00"), since=at(since))
+    assert bool(plan.incidents) is opens
+    failed = a_report("04:30", tasks=(WAITED, FAILED))
+    assert look("04:30", failed, since=at("05:00")).incidents
+
+
+def test_an_open_incident_goes_on_and_an_ended_one_has_a_successor() -> None:
+    """Of one report date: each its own key."""
+    assert [one.key for one in look("05:00", a_report("05:00"), earlier=[G]).incidents] == [G.key]
+    ended = replace(G, resolved_at=at("04:00"), verdict="kept")
+    [again] = [one for one in look("05:00", a_report("05:00"), earlier=[ended]).incidents if one.open]
+    assert again.key == f"{G.key}:r2"
+    third = replace(again, resolved_at=at("06:00"))
+    found = look("07:00", a_report("07:00"), earlier=[ended, third]).incidents
+    assert [one.key for one in found if one.open] == [f"{G.key}:r3"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "clock", "facts", "pages"),
+    [
+        ("04:10", "04:30", SESSIONS, False),  # whoever ended the warning has heard it
+        ("04:10", "04:59:59", SESSIONS, False),
+        ("04:10", "05:00", SESSIONS, True),  # the promise was not ended
+        ("04:59:59.999999", "05:20", SESSIONS, True),
+        ("05:00", "05:20", SESSIONS, False),
+        ("05:10", "05:20", SESSIONS, False),
+        ("05:10", "12:00", SESSIONS, False),
+        (
+            "05:10", "12:00",
+            {"publication": published("06:00"), "tasks": (a_task("x", "failed", "11:00", "11:10"),)}, True,
+        ),  # published since: a later failure is another matter
+    ],
+)  # fmt: skip
+def test_what_a_person_ended_stays_over(ended: str, clock: str, facts: dict[str, Any], pages: bool) -> None:
+    """Until it is published; only a promise that breaks after it pages all the same."""
+    over = replace(G, resolved_at=at(ended), verdict=RESOLVED_BY_HAND)
+    assert any(one.open for one in look(clock, a_report(clock, **facts), earlier=[over]).incidents) is pages
+
+
+def test_a_report_without_a_promise_that_a_person_ended_stays_over() -> None:
+    """It can break no promise."""
+    over = replace(G, due=None, resolved_at=at("04:00"), verdict=RESOLVED_BY_HAND)
+    failed = a_report("06:00", promised=False, tasks=(WAITED, FAILED))
+    assert not [one for one in look("06:00", failed, earlier=[over]).incidents if one.open]
+
+
+# Stale reports.
+
+RELOADED = {"publication": published("04:00"), "changed_since": (a_load("master.sessions", "06:10"),)}
+
+
+def stale_titles(plan: Plan) -> list[str]:
+    return [title for title in titles(plan, "chat", "post") if title.startswith("Stale: ")]
+
+
+def test_a_stale_report_is_a_notice_once_for_each_change() -> None:
+    """In an incident that is over from its beginning: nobody is woken."""
+    first = look("06:30", a_report("06:30", **RELOADED))
+    assert len(stale_titles(first)) == 1
+    assert titles(first) == []
+    [quiet] = first.incidents
+    assert (quiet.open, quiet.verdict) == (False, "stale")
+    step = [("chat", owed.step) for owed in first.owed]
+    again = look("06:31", a_report("06:31", **RELOADED), earlier=[quiet], said={quiet.key: step})
+    assert stale_titles(again) == []
+    newer = {**RELOADED, "changed_since": (a_load("master.sessions", "06:40"),)}
+    assert (
+        len(stale_titles(look("06:50", a_report("06:50", **newer), earlier=[quiet], said={quiet.key: step})))
+        == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "since", "said"),
+    [
+        (RELOADED, "06:10", True),
+        (RELOADED, "06:10:00.000001", False),  # before anybody watched
+        ({**RELOADED, "publication": None}, "00:00", False),
+        ({**RELOADED, "changed_since": ()}, "00:00", False),
+    ],
+)
+def test_what_is_stale(facts: dict[str, Any], since: str, said: bool) -> None:
+    """A published day of which upstream was loaded again while somebody watched."""
+    plan = look("06:30", a_report("06:30", **facts), since=at(since))
+    assert bool(stale_titles(plan)) is said
+
+
+def test_a_drill_is_never_stale() -> None:
+    """It is about nothing."""
+    assert stale_titles(look("06:30", a_report("06:30", drill="x", **RELOADED))) == []
+
+
+def test_a_stale_notice_stands_in_the_thread_of_the_nights_incident() -> None:
+    """Where there was one; it stays resolved."""
+    night = replace(G, resolved_at=at("05:42"), verdict="late")
+    plan = look(
+        "06:30", a_report("06:30", **RELOADED), earlier=[night], said={G.key: [("chat", "page-1-primary")]}
+    )
+    assert {owed.key for owed in plan.owed} == {G.key}
+    assert not [one for one in plan.incidents if one.open]
+
+
+def test_incidents_are_found_by_what_they_are_about() -> None:
+    """Pipeline, report date and drill; in the order given."""
+    drill, again = an_incident(drill="x"), replace(G, key=f"{G.key}:r2")
+    found = by_promise([G, drill, again, E])
+    assert found[GROWTH, G.report_date, ""] == [G, again]
+    assert found[GROWTH, G.report_date, "x"] == [drill]
+    assert found[ENGAGEMENT, E.report_date, ""] == [E]

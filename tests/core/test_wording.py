@@ -1,0 +1,238 @@
+"""The words of alerts and notices: what each shows, and to whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rosters import team
+from scenes import (
+    ENGAGEMENT,
+    FAILED,
+    GROWTH,
+    PROFIT,
+    TRANSFORMS,
+    WAITED,
+    a_load,
+    a_pipeline,
+    a_report,
+    a_scene,
+    a_task,
+    an_incident,
+    at,
+    published,
+)
+
+from oncall.core.message import Message, Recipient
+from oncall.core.promise import Team
+from oncall.core.verdict import Judged, Why
+from oncall.core.wording import Links, because, compose, day, span, subject
+
+LINKS = Links("http://airflow.test")
+LATE = {"loads": (a_load(),)}
+
+
+def a_message(*members: Judged, clock: str = "05:00", incident: Any = None, **how: Any) -> Message:
+    how = {"priority": "P1", "lines": ["one", "two"], **how}
+    return compose(a_scene(clock), incident or an_incident(), "page-1-primary", "Title", members, **how)
+
+
+def facts(*members: Judged, clock: str = "05:00") -> dict[str, str]:
+    found = a_message(*members, clock=clock).facts
+    assert len({label for label, _ in found}) == len(found)
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 seconds"), (0, "0 seconds"), (0.4, "0 seconds"), (1.6, "2 seconds"), (89.4, "89 seconds"),
+        (90, "2 minutes"), (149, "2 minutes"), (151, "3 minutes"), (42 * 60, "42 minutes"), (59.4 * 60, "59 minutes"),
+        (59.6 * 60, "1 h 00 min"), (3600, "1 h 00 min"), (65 * 60, "1 h 05 min"), (26 * 3600, "26 h 00 min"),
+    ],
+)  # fmt: skip
+def test_a_length_of_time_as_people_say_it(seconds: float, words: str) -> None:
+    """Seconds below a minute and a half, minutes below an hour."""
+    assert span(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("clock", "days", "words"),
+    [
+        ("05:42", 0, "05:42"),
+        ("23:59", 0, "23:59"),
+        ("05:42", -1, "Sun 22 Nov 05:42"),
+        ("00:00", 1, "Tue 24 Nov 00:00"),
+    ],
+)
+def test_a_clock_tells_its_day_when_it_is_another(clock: str, days: int, words: str) -> None:
+    """In the roster's zone."""
+    assert a_scene("05:00").clock(at(clock, days)) == words
+    assert a_scene("05:00").clock(None) == "?"
+
+
+def test_a_day_is_said_without_its_year() -> None:
+    """Nobody is woken for last year's."""
+    assert day(at("05:00").date()) == "23 Nov"
+
+
+def test_a_subject_is_one_report_or_several() -> None:
+    """By title and report date."""
+    growth, profit = a_report("05:00", GROWTH), a_report("05:00", PROFIT)
+    assert subject([growth]) == "Growth ETL, 22 Nov"
+    assert subject([growth, profit]) == "2 reports of 22 Nov (Growth ETL, Profit ETL)"
+
+
+def test_a_cause_is_said_with_its_detail() -> None:
+    """In plain words."""
+    assert because(Why("upstream_late", "master.sessions has not arrived")) == (
+        "waiting on upstream: master.sessions has not arrived"
+    )
+    assert because(Why("unknown", "x")) == "cannot tell: x"
+    assert because(None) == ""
+
+
+def test_a_message_carries_what_it_is_about() -> None:
+    """Key and step, the words, priority, people and channel."""
+    anna = Recipient("A")
+    one = a_message(a_report("05:00"), recipients=[anna], section="stuck")
+    assert (one.key, one.step, one.title, one.summary) == (
+        "growth_etl:2026-11-22", "page-1-primary", "Title", "one\ntwo",
+    )  # fmt: skip
+    assert (one.priority, one.recipients, one.channel) == ("P1", (anna,), "#de-oncall")
+    assert one.steps == "steps for stuck"
+    assert a_message(a_report("05:00")).steps == ""
+    assert one.alias == "growth_etl:2026-11-22:page-1-primary"
+
+
+def test_the_facts_of_one_report() -> None:
+    """What, when due, why, whom to ask, who is on call, who waits."""
+    assert facts(a_report("05:00", tasks=(WAITED, TRANSFORMS))) == {
+        "Report": "investor.daily_growth for 2026-11-22",
+        "Due": "2026-11-23 05:00 +07:00",
+        "Cause": "stuck: in transform since 03:12",
+        "Owners to ask": "C, then D",
+        "On call": "C, then D, then M",
+        "Waits for it": "Investor Dashboard",
+    }
+
+
+def test_what_is_not_known_is_no_fact() -> None:
+    """Without a promise nothing is due, without trouble there is no cause."""
+    plain = facts(a_report("02:00", promised=False))
+    assert "Due" not in plain
+    assert "Cause" not in plain
+
+
+@pytest.mark.parametrize(("what", "named"), [(LATE, True), ({"tasks": (WAITED, FAILED)}, False), ({}, False)])
+def test_the_upstream_team_is_named_when_upstream_is_late(what: dict[str, Any], named: bool) -> None:
+    """With its channel."""
+    found = facts(a_report("05:00", **what)).get("Upstream owner")
+    assert found == ("Software Engineer Team (#swe-master-data)" if named else None)
+
+
+def test_several_reports_of_one_cause_say_it_once() -> None:
+    """And of several causes each with its title."""
+    same = facts(a_report("05:00", GROWTH, **LATE), a_report("05:00", ENGAGEMENT, **LATE))
+    assert same["Report"] == "investor.daily_growth for 2026-11-22, investor.daily_engagement for 2026-11-22"
+    assert same["Cause"] == "waiting on upstream: master.sessions has not arrived, usually there by 02:00"
+    assert same["Owners, Growth ETL"] == same["Owners, Engagement ETL"] == "C, then D"
+    assert same["Waits for it"] == "Investor Dashboard"
+    other = facts(a_report("05:00", GROWTH, **LATE), a_report("05:00", PROFIT, tasks=(WAITED, TRANSFORMS)))
+    assert "Cause" not in other
+    assert other["Cause, Growth ETL"].startswith("waiting on upstream: ")
+    assert other["Cause, Profit ETL"] == "stuck: in transform since 03:12"
+
+
+def test_each_waiting_reader_is_named_once() -> None:
+    """Others beside them."""
+    mine = a_report("05:00")
+    theirs = replace(a_report("05:00", PROFIT), pipeline=a_pipeline(PROFIT, downstream_owner="Finance"))
+    assert facts(mine, theirs, a_report("05:00", ENGAGEMENT))["Waits for it"] == "Investor Dashboard, Finance"
+
+
+def test_the_upstream_team_is_that_of_the_first_report() -> None:
+    """The one that is spoken of."""
+    mine = replace(a_report("05:00", **LATE), pipeline=a_pipeline(upstream_owner=Team("Core", "#core")))
+    assert facts(mine, a_report("05:00", PROFIT, **LATE))["Upstream owner"] == "Core (#core)"
+
+
+def test_who_is_on_call_is_told_as_of_now() -> None:
+    """After nine it is the next pair; one person alone is followed by nobody."""
+    assert facts(a_report("09:00"), clock="08:59")["On call"] == "C, then D, then M"
+    assert facts(a_report("09:00"), clock="09:00")["On call"] == "D, then A, then M"
+    alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABCD"])
+    found = compose(
+        a_scene("05:00", roster=alone), an_incident(), "s", "t", [a_report("05:00")], priority="P1"
+    ).facts
+    assert dict(found)["On call"] == "M, then nobody, then M"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "run"),
+    [
+        ((), "http://airflow.test/dags/growth_etl"),
+        ((WAITED,), "http://airflow.test/dags/growth_etl/runs/night"),
+        (
+            (a_task("transform", "running", run="manual__2026-11-22T19:00:00+00:00/x"),),
+            "http://airflow.test/dags/growth_etl/runs/manual__2026-11-22T19%3A00%3A00%2B00%3A00%2Fx",
+        ),
+    ],
+)
+def test_links_lead_to_the_run_the_runbook_and_the_page(tasks: tuple[Any, ...], run: str) -> None:
+    """The runbook at the section that fits."""
+    found = a_message(a_report("05:00", tasks=tasks), section="not_started").links
+    assert found == (
+        ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl#not-started"),
+        ("Run", run),
+        ("On-call page", "http://airflow.test/oncall/"),
+    )
+    assert LINKS.runbook("growth_etl") == "http://airflow.test/oncall/runbooks/growth_etl"
+
+
+def test_several_reports_have_each_their_links() -> None:
+    """With their titles; the page once."""
+    labels = [label for label, _ in a_message(a_report("05:00"), a_report("05:00", PROFIT)).links]
+    assert labels == [
+        "Runbook Growth ETL",
+        "Run Growth ETL",
+        "Runbook Profit ETL",
+        "Run Profit ETL",
+        "On-call page",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "url", "there"),
+    [("failed", "http://log", True), ("running", "http://log", False), ("failed", "", False)],
+)
+def test_the_log_of_a_failed_task_is_one_tap_away(state: Any, url: str, there: bool) -> None:
+    """Where Airflow told its address."""
+    task = a_task("transform", state, ended="02:40", log_url=url)
+    found = dict(a_message(a_report("05:00", tasks=(task,))).links)
+    assert found.get("Log") == (url if there else None)
+
+
+@pytest.mark.parametrize(
+    ("what", "tags"),
+    [
+        ({"tasks": (WAITED, TRANSFORMS)}, ("oncall", "growth_etl", "stuck")),
+        ({"publication": published("04:00")}, ("oncall", "growth_etl")),
+    ],
+)
+def test_tags_tell_pipeline_and_cause(what: dict[str, Any], tags: tuple[str, ...]) -> None:
+    """For whoever filters at the pager."""
+    assert a_message(a_report("05:00", **what)).tags == tags
+    both = a_message(a_report("05:00", **what), a_report("05:00", PROFIT)).tags
+    assert both[:3] == ("oncall", "growth_etl", "profit_etl")
+
+
+def test_a_drill_says_so_first_and_last() -> None:
+    """In the title, in the first line and among the tags."""
+    one = a_message(a_report("05:00", drill="x"), incident=an_incident(drill="x"))
+    assert one.title == "[DRILL] Title"
+    assert one.summary == "This is a drill. Nothing is wrong.\none\ntwo"
+    assert one.tags[-1] == "DRILL"
+    assert one.key == "drill-x:growth_etl:2026-11-22"
+    assert "DRILL" not in str(a_message(a_report("05:00")))
