@@ -13,9 +13,12 @@ import time
 from pathlib import Path
 
 import httpx
+import psycopg2
 
 from oncall.config import load
+from oncall.core.errors import OncallError
 from sandbox import filling, standing
+from sandbox.airflow_api import ask
 from sandbox.postgres import SandboxError, tools
 from sandbox.stack import COMPONENTS, Stack
 
@@ -29,32 +32,31 @@ def up(stack: Stack) -> None:
     def say(text: str) -> None:
         print(f"  {time.monotonic() - began:3.0f}s  {text}", flush=True)
 
+    heartbeat = load(
+        stack.include_dir
+    ).roster.opsgenie_heartbeat  # a folder that cannot be used is said at once
     stack.remember()
     if [name for name in COMPONENTS if stack.component(name).running() is None] or not stack.api().health():
         say("PostgreSQL: databases airflow, warehouse, oncall")
         stack.prepare()
         with filling.past(stack, say):
             say("Airflow: its tables")
-            stack.migrate()
+            stack.migrate(say)
             for name in ("inbox", "api-server", "dag-processor"):
                 stack.start(name)
             say("inbox, api-server, dag-processor: started")
         # Only now: without data the pipelines would fail, and the watcher would page.
         for name in ("nightly", "scheduler", "triggerer"):
             stack.start(name)
-        say("nightly, scheduler, triggerer: started; waiting until Airflow says that all of it is healthy")
-        stack.wait_until_healthy()
-        _make_heartbeat(stack)
+        say("nightly, scheduler, triggerer: started")
+        stack.wait_until_healthy(say=say)
+        if heartbeat:
+            # In the real Opsgenie somebody makes it once, by hand: it pages when nobody pings it any more.
+            made = {"name": heartbeat, "interval_seconds": HEARTBEAT_S, "alert_priority": "P1"}
+            ask("POST", f"{stack.inbox_url}/_control/heartbeats", json=made)
+        say(f"healthy: {stack.airflow_url}/{standing.PAGE} can be looked at ({standing.login()})")
     filling.recent(stack, say)
     print(standing.lines(stack))
-
-
-def _make_heartbeat(stack: Stack) -> None:
-    """In the real Opsgenie somebody makes it once, by hand: it pages when nobody pings it any more."""
-    name = load(stack.include_dir).roster.opsgenie_heartbeat
-    if name:
-        made = {"name": name, "interval_seconds": HEARTBEAT_S, "alert_priority": "P1"}
-        httpx.post(f"{stack.inbox_url}/_control/heartbeats", json=made, trust_env=False).raise_for_status()
 
 
 def status(stack: Stack) -> None:
@@ -93,8 +95,17 @@ def main() -> None:
             asked.run(stack, asked.component)
         else:
             asked.run(stack)
-    except SandboxError as error:
+    except KeyboardInterrupt:
+        sys.exit(
+            "\nBroken off; what was started runs on. The same command goes on from here, `make down` stops all."
+        )
+    except (SandboxError, OncallError) as error:
         sys.exit(f"\n{error}")
+    except (httpx.HTTPError, psycopg2.OperationalError) as error:
+        sys.exit(
+            f"\nA part of the stack does not answer ({str(error).strip() or type(error).__name__}). On a very busy "
+            f"machine, run the same command again: it goes on from here. The logs: {stack.run_dir / 'logs'}"
+        )
 
 
 if __name__ == "__main__":

@@ -40,6 +40,10 @@ LAPTOP = {
 }
 
 
+HERE = "127.0.0.1,localhost"
+# The stack speaks to this machine alone; Slack's client sends even that through a proxy that the shell names.
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
 REAL_CHANNELS = ("AIRFLOW_CONN_OPSGENIE_DEFAULT", "AIRFLOW_CONN_SLACK_API_DEFAULT")
 
 
@@ -56,6 +60,10 @@ def environment(stack: Stack, server: Server) -> dict[str, str]:
         # Airflow is thousands of modules: without their bytecode every start costs seconds more.
         if not name.startswith(("AIRFLOW_", "ONCALL_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
+    if not real:
+        mine = {name: value for name, value in mine.items() if name.lower() not in PROXIES}
+    not_through_a_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+    mine["NO_PROXY"] = mine["no_proxy"] = ",".join(filter(None, (not_through_a_proxy, HERE)))
     ours = LAPTOP | _airflow(stack, server) | _connections(stack, server) | _secrets(stack.run_dir)
     return mine | ours | real
 

@@ -1,29 +1,35 @@
-"""Gives a new stack a past: old days by the models alone, the latest days by the real pipelines in Airflow."""
+"""Gives a new stack a past: old days by the models alone, the latest days by the real pipelines in Airflow.
+
+Which report dates those are follows from the instant alone (`wanted`). The newest run is left to Airflow's own
+schedule, which makes it by itself as soon as it runs; only what the schedule has left out is asked for.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 import psycopg2
 
-from oncall.config import load
+from oncall.config import Setup, load
 from oncall.core.promise import last_due
 from sandbox.airflow_api import AirflowApi
+from sandbox.history import STARTED_BY
 from sandbox.nightly import HISTORY_DAYS
 from sandbox.stack import Stack
+from sandbox.waiting import Say, wait_until
 
 REAL_DAYS = 2
-WITHIN_S = 300
+SCHEDULE_WITHIN_S = 90
+RUNS_WITHIN_S = 300
+FOLLOWERS_WITHIN_S = 60
 STATES_OF_THE_END = ("success", "failed")
-
-Say = Callable[[str], None]
+RUN_ID = "make_up__{day}"
 
 
 @contextmanager
@@ -37,12 +43,12 @@ def past(stack: Stack, say: Say) -> Iterator[None]:
 
 def _past(stack: Stack, say: Say) -> None:
     say(f"upstream: what is missing of the last {HISTORY_DAYS} days' master data")
-    stack.run((sys.executable, "-m", "sandbox.nightly", "--once"), log="nightly")
+    stack.run((sys.executable, "-m", "sandbox.nightly", "--once"), log="nightly", say=say)
     filled, newest = stack.run_dir / "filled", _newest_loaded(stack)
     if filled.exists() and filled.read_text(encoding="utf-8") == newest:
         return
     say("history: those days' reports, as if Airflow had run every night")
-    stack.run((sys.executable, "-m", "sandbox.history"), log="history")
+    stack.run((sys.executable, "-m", "sandbox.history"), log="history", say=say)
     filled.write_text(newest, encoding="utf-8")
     say("history: there")
 
@@ -57,82 +63,130 @@ def _newest_loaded(stack: Stack) -> str:
     return str(day)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Wanted:
-    """The runs that a new stack should have made itself: pipeline and report date."""
+    """A run that a new stack should have made itself: pipeline and report date."""
 
     dag_id: str
     day: dt.date
 
-    def state(self, api: AirflowApi) -> str:
-        """The state of the newest run of that date; "" when there is none."""
-        try:
-            runs = api.get(f"dags/{self.dag_id}/dagRuns", order_by="-run_after", limit=50)["dag_runs"]
-        except httpx.HTTPError:  # not parsed yet, or the api-server is busy
-            return ""
-        return next((run["state"] for run in runs if run["partition_key"] == self.day.isoformat()), "")
+    def __str__(self) -> str:
+        return f"{self.dag_id} of {self.day}"
 
 
-def recent(stack: Stack, say: Say) -> None:
-    """Run the real pipelines for the last due report dates, unless they ran; waits up to WITHIN_S seconds.
+def wanted(setup: Setup, at: dt.datetime) -> tuple[list[Wanted], list[Wanted]]:
+    """The runs that should be there at the instant `at`: of the promised reports, and what follows from their newest.
 
-    The first publication, which history wrote, stays what the promise is judged by: a re-run breaks nothing.
+    A promised report is wanted for the last REAL_DAYS dates that are due: never for one that is still to come,
+    though the schedule may have begun with it.
     """
-    api = stack.api()
-    promised, following = _wanted(stack)
-    for dag_id in sorted({run.dag_id for run in promised if not run.state(api)}):
-        _backfill(api, dag_id, [run.day for run in promised if run.dag_id == dag_id])
-        say(f"Airflow runs {dag_id} for the last {REAL_DAYS} report dates")
-    deadline = time.monotonic() + WITHIN_S
-    said = -1
-    while True:
-        states = [run.state(api) for run in (*promised, *following)]
-        done = sum(state in STATES_OF_THE_END for state in states)
-        if done != said:
-            say(f"{done} of {len(states)} runs have ended")
-            said = done
-        if done == len(states):
-            break
-        if time.monotonic() > deadline:
-            say("the others still run; Airflow's page shows them")
-            break
-        time.sleep(2)
-    for run, state in zip((*promised, *following), states, strict=True):
-        if state == "failed":
-            say(f"{run.dag_id} of {run.day} failed: {stack.airflow_url}/dags/{run.dag_id}")
+    promised, newest = [], {}
+    for dag_id, pipeline in setup.pipelines.items():
+        if pipeline.promise:
+            newest[dag_id] = last_due(pipeline.promise, at, setup.roster_of(dag_id).tz)
+            promised += [Wanted(dag_id, newest[dag_id] - dt.timedelta(days=n)) for n in range(REAL_DAYS)]
+    following = [
+        Wanted(dag_id, newest[base])
+        for dag_id, base in STARTED_BY.items()
+        if dag_id in setup.pipelines and base in newest
+    ]
+    return sorted(promised), sorted(following)
 
 
-def _wanted(stack: Stack) -> tuple[list[Wanted], list[Wanted]]:
-    """Runs to ask for (promised reports), and runs that follow from them by themselves (the experiments)."""
-    setup = load(stack.include_dir)
-    now = dt.datetime.now(dt.UTC)
-    promises = [pipeline.promise for pipeline in setup.pipelines.values() if pipeline.promise]
-    newest = min(last_due(promise, now, setup.roster.tz) for promise in promises)
-    days = [newest - dt.timedelta(days=n) for n in reversed(range(REAL_DAYS))]
-    return (
-        [
-            Wanted(dag_id, day)
-            for dag_id, pipeline in setup.pipelines.items()
-            if pipeline.promise
-            for day in days
-        ],
-        [Wanted(dag_id, newest) for dag_id, pipeline in setup.pipelines.items() if not pipeline.promise],
+@dataclass(frozen=True)
+class Dag:
+    """What Airflow says of a DAG. `next_run`: when its schedule makes the next run; `runs`: report date → state."""
+
+    known: bool = False
+    paused: bool = False
+    next_run: dt.datetime | None = None
+    runs: Mapping[str, str] = field(default_factory=dict)
+
+    def waits_for_schedule(self, at: dt.datetime) -> bool:
+        """Whether the schedule is about to make a run by itself."""
+        return self.known and not self.paused and self.next_run is not None and self.next_run <= at
+
+    def state(self, run: Wanted) -> str:
+        """The state of that date's newest run; "" when there is none."""
+        return self.runs.get(run.day.isoformat(), "")
+
+
+def read_dag(api: AirflowApi, dag_id: str) -> Dag:
+    """Ask Airflow about a DAG. Raises httpx.HTTPError when it does not answer."""
+    try:
+        dag = api.get(f"dags/{dag_id}")
+        runs = api.get(f"dags/{dag_id}/dagRuns", order_by="-run_after", limit=50)["dag_runs"]
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == httpx.codes.NOT_FOUND:
+            return Dag()  # not parsed yet, or nowhere
+        raise
+    next_run = dag["next_dagrun_run_after"]
+    return Dag(
+        True,
+        dag["is_paused"],
+        dt.datetime.fromisoformat(next_run) if next_run else None,
+        {run["partition_key"]: run["state"] for run in reversed(runs) if run["partition_key"]},
     )
 
 
-def _backfill(api: AirflowApi, dag_id: str, days: list[dt.date]) -> None:
-    """Ask Airflow for the runs of `days` that are not there."""
-    span = {"from_date": f"{min(days)}T00:00:00Z", "to_date": f"{max(days)}T00:00:00Z"}
-    deadline = time.monotonic() + 90
-    while True:
-        try:
-            api.post(
-                "backfills", {"dag_id": dag_id, **span, "reprocess_behavior": "none", "max_active_runs": 4}
+def recent(stack: Stack, say: Say) -> None:
+    """Have the real pipelines run for the last due report dates, unless they ran; says what it waits for.
+
+    The first publication, which history wrote, stays what the promise is judged by: a re-run breaks nothing. A wait
+    that ends in vain is said, and is no error: the stack is up, and Airflow goes on.
+    """
+    promised, following = wanted(load(stack.include_dir), dt.datetime.now(dt.UTC))
+    try:
+        promised = _asked_for(stack.api(), promised, say)
+        _seen_through(stack, promised, RUNS_WITHIN_S, say)
+        _seen_through(stack, following, FOLLOWERS_WITHIN_S, say)
+    except httpx.HTTPError as error:
+        say(
+            f"Airflow's API server does not answer ({error}): this machine is very busy, or the server is gone."
+        )
+        say("`make status` tells; `make up` goes on from here")
+
+
+def _asked_for(api: AirflowApi, promised: Sequence[Wanted], say: Say) -> list[Wanted]:
+    """Ask for what the schedule has left out; the runs that will come."""
+    dags: dict[str, Dag] = {}
+
+    def unscheduled() -> str:
+        at = dt.datetime.now(dt.UTC)
+        dags.update({dag_id: read_dag(api, dag_id) for dag_id in sorted({run.dag_id for run in promised})})
+        unread = sorted(dag_id for dag_id, dag in dags.items() if not dag.known)
+        if unread:
+            return f"the DAG processor to read {', '.join(unread)}"
+        unmade = sorted(dag_id for dag_id, dag in dags.items() if dag.waits_for_schedule(at))
+        return f"the scheduler to start the newest run of {', '.join(unmade)}" if unmade else ""
+
+    if left := wait_until(unscheduled, SCHEDULE_WITHIN_S, say):
+        say(f"no longer waiting for {left}")
+    for dag_id, dag in sorted(dags.items()):
+        if not dag.known or dag.paused:
+            say(
+                f"{dag_id}: {'it is paused' if dag.paused else 'Airflow has no such DAG'}; no run is asked for"
             )
-        except httpx.HTTPStatusError as error:
-            # 404: the dag-processor has not read the file yet.
-            if error.response.status_code != httpx.codes.NOT_FOUND or time.monotonic() > deadline:
-                raise
-            time.sleep(1)
-        else:
-            return
+    coming = [run for run in promised if dags[run.dag_id].known and not dags[run.dag_id].paused]
+    for run in coming:
+        if not dags[run.dag_id].state(run):
+            api.run(run.dag_id, run.day, RUN_ID.format(day=run.day))
+    return coming
+
+
+def _seen_through(stack: Stack, runs: Sequence[Wanted], within_s: float, say: Say) -> None:
+    """Wait for the end of these runs, and say how it was when it was not green."""
+    api = stack.api()
+    states: dict[Wanted, str] = {}
+
+    def unfinished() -> str:
+        dags = {dag_id: read_dag(api, dag_id) for dag_id in sorted({run.dag_id for run in runs})}
+        states.update({run: dags[run.dag_id].state(run) for run in runs})
+        left = [run for run, state in states.items() if state not in STATES_OF_THE_END]
+        whose = ", ".join(sorted({run.dag_id for run in left}))
+        return f"{len(left)} of {len(runs)} runs in Airflow: {whose}" if left else ""
+
+    if left := wait_until(unfinished, within_s, say):
+        say(f"no longer waiting for {left}; Airflow's page shows what becomes of them")
+    for run in (run for run, state in states.items() if state == "failed"):
+        say(f"{run} failed: {stack.airflow_url}/dags/{run.dag_id}")

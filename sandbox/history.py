@@ -18,15 +18,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import psycopg2
 
 from oncall import reports
-from oncall.config import include_dir, load
-from oncall.core.promise import Pipeline
+from oncall.config import Setup, include_dir, load
+from oncall.core.promise import Pipeline, last_due
 from oncall.reports import Held, ReportRun
 from sandbox.business_day import day_number
+from sandbox.loading import usual_load_time
+from sandbox.master_data import TABLES
 
 # What depends on what stays together; the two lines run beside each other.
 LINES = (
@@ -39,12 +42,14 @@ LATE = {"growth_etl": (29, 11, dt.time(5, 42)), "profit_etl": (47, 30, dt.time(5
 NEVER = (1, 1, dt.time())
 # The experiments keep a row per assigned customer and day: more of their past costs more than it shows.
 EXPERIMENT_DAYS = 10
+READS_AFTER = dt.timedelta(minutes=5)
 
 
 def published_at(dag_id: str, day: dt.date, zone: dt.tzinfo, *, newest: bool = False) -> dt.datetime:
     """When the report of `day` came out that night: 02:20–04:40; an experiment's some minutes after its base model.
 
-    The newest night went well: a new stack should not begin with a late report.
+    The newest night went well: a new stack should not begin with a late report. East of the upstream team's zone a
+    report comes no earlier than what it reads.
     """
     dice = zlib.crc32(f"{dag_id} {day}".encode())
     if dag_id in STARTED_BY:
@@ -52,8 +57,16 @@ def published_at(dag_id: str, day: dt.date, zone: dt.tzinfo, *, newest: bool = F
     every, on, late = LATE.get(dag_id, NEVER)
     usual = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(2, 20), tzinfo=zone)
     if day_number(day) % every == on and not newest:
-        return dt.datetime.combine(usual.date(), late, tzinfo=zone)
-    return usual + dt.timedelta(minutes=dice % 140)
+        usual = dt.datetime.combine(usual.date(), late, tzinfo=zone)
+    else:
+        usual += dt.timedelta(minutes=dice % 140)
+    return max(usual, _loaded_at(day).astimezone(zone) + READS_AFTER)
+
+
+@cache
+def _loaded_at(day: dt.date) -> dt.datetime:
+    """When upstream had all of the day."""
+    return max(usual_load_time(table, day) for table in TABLES)
 
 
 def run(pipeline: Pipeline, day: dt.date, at: dt.datetime, zone: dt.tzinfo, connection: Any) -> None:
@@ -80,38 +93,52 @@ def fill(
     Leaves out a day whose night is not over at `now`. Raises ConfigError when `include/` cannot be read.
     """
     setup = load(include_dir())
-    zone = setup.roster.tz
     with closing(connect()) as connection:
         reports.install(connection)
         days = list(_loaded(connection, first, last))
 
     def one_line(line: Sequence[str]) -> tuple[int, list[Held]]:
-        pipelines = [setup.pipelines[dag_id] for dag_id in line]
+        nights = [Night(setup, dag_id, now) for dag_id in line if dag_id in setup.pipelines]
         with closing(connect()) as connection:
-            return _fill(connection, pipelines, days, zone, now)
+            return _fill(connection, nights, days, now)
 
     with ThreadPoolExecutor(len(LINES)) as pool:
         results = list(pool.map(one_line, LINES))
     return sum(done for done, _ in results), [why for _, held in results for why in held]
 
 
+class Night:
+    """One pipeline's nights as they look at the instant `now`: in which zone, and since which day all went well."""
+
+    def __init__(self, setup: Setup, dag_id: str, now: dt.datetime) -> None:
+        self.pipeline, self.zone = setup.pipelines[dag_id], setup.roster_of(dag_id).tz
+        base = setup.pipelines.get(STARTED_BY.get(dag_id, dag_id))
+        promise = base.promise if base else None
+        self._newest = last_due(promise, now, self.zone) if promise else dt.date.max
+
+    def published_at(self, day: dt.date) -> dt.datetime:
+        """When this night's report of `day` came out, or will."""
+        return published_at(self.pipeline.dag_id, day, self.zone, newest=day >= self._newest)
+
+
 def _fill(
-    connection: Any, pipelines: Sequence[Pipeline], days: Sequence[dt.date], zone: dt.tzinfo, now: dt.datetime
+    connection: Any, nights: Sequence[Night], days: Sequence[dt.date], now: dt.datetime
 ) -> tuple[int, list[Held]]:
     done, held = 0, []
     for number, day in enumerate(days):
-        for pipeline in pipelines:
-            at = published_at(pipeline.dag_id, day, zone, newest=day == days[-1])
+        for night in nights:
+            pipeline, at = night.pipeline, night.published_at(day)
             old = pipeline.dag_id in STARTED_BY and number < len(days) - EXPERIMENT_DAYS
             if old or at > now or _is_published(connection, pipeline.report, day):
                 continue
             try:
-                run(pipeline, day, at, zone, connection)
+                run(pipeline, day, at, night.zone, connection)
                 done += 1
             except Held as why:
                 held.append(why)
         if number % 7 == 0:
             _analyze(connection)
+            print(f"{', '.join(night.pipeline.title for night in nights)}: published up to {day}", flush=True)
     return done, held
 
 

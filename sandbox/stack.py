@@ -11,7 +11,6 @@ import shlex
 import socket
 import subprocess
 import sys
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,13 +25,22 @@ from sandbox.environment import DATABASES, LOGINS, REPOSITORY, environment
 from sandbox.loading import create_schema
 from sandbox.postgres import SandboxError, Server
 from sandbox.processes import Background, stop_all
+from sandbox.waiting import SAY_AGAIN_S, Say, wait_until
 
 AIRFLOW = (sys.executable, "-m", "airflow")
 # In the order they start. `triggerer@2` is a second triggerer: any name may be followed by @ and something.
 AIRFLOW_COMPONENTS = ("scheduler", "dag-processor", "triggerer", "api-server")
 COMPONENTS = ("inbox", "nightly", *AIRFLOW_COMPONENTS)
-HEALTHY_WITHIN_S = 180
+HEALTHY_WITHIN_S = 300
 REMEMBERED = ("include_dir", "airflow_port", "inbox_port")
+
+
+def _silently(_: str) -> None:
+    """Nobody is told."""
+
+
+def _tail(path: Path, lines: int) -> str:
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
 @dataclass(frozen=True)
@@ -123,12 +131,12 @@ class Stack:
             reports.install(connection)
         return server
 
-    def migrate(self) -> None:
+    def migrate(self, say: Say = _silently) -> None:
         """Airflow's own tables, unless this version has made them already."""
         done = self.run_dir / "airflow" / "migrated"
         if done.exists() and done.read_text(encoding="utf-8") == version("apache-airflow"):
             return
-        self.run((*AIRFLOW, "db", "migrate"), log="migrate")
+        self.run((*AIRFLOW, "db", "migrate"), log="migrate", say=say)
         done.write_text(version("apache-airflow"), encoding="utf-8")
 
     def start(self, name: str) -> bool:
@@ -156,35 +164,48 @@ class Stack:
             stopped.append("postgres")
         return stopped
 
-    def run(self, command: tuple[str, ...], log: str) -> None:
-        """Run a command of the stack to its end, its output in a log. Raises SandboxError with the log's end."""
+    def run(self, command: tuple[str, ...], log: str, say: Say = _silently) -> None:
+        """Run a command of the stack to its end, its output in a log, of which the newest line is said now and then.
+
+        Raises SandboxError with the log's end.
+        """
         path = self.run_dir / "logs" / f"{log}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab") as file:
-            done = subprocess.run(
-                command, env=self.env(), cwd=REPOSITORY, stdout=file, stderr=file, check=False
-            )
-        if done.returncode != 0:
-            tail = "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-            raise SandboxError(f"`{shlex.join(command)}` failed; the end of {path}:\n{tail}")
+        with (
+            open(path, "ab") as file,
+            subprocess.Popen(command, env=self.env(), cwd=REPOSITORY, stdout=file, stderr=file) as process,
+        ):
+            while True:
+                try:
+                    process.wait(SAY_AGAIN_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    say(f"{log} is at work: {_tail(path, 1)}")
+        if process.returncode != 0:
+            raise SandboxError(f"`{shlex.join(command)}` failed; the end of {path}:\n{_tail(path, 15)}")
 
     def api(self, username: str = "admin") -> AirflowApi:
         """Airflow's API as one of the laptop's users."""
         return AirflowApi(self.airflow_url, username, LOGINS[username])
 
-    def wait_until_healthy(self, timeout: float = HEALTHY_WITHIN_S) -> None:
+    def wait_until_healthy(self, timeout: float = HEALTHY_WITHIN_S, say: Say = _silently) -> None:
         """Return when all parts of Airflow say they are healthy. Raises SandboxError, naming what is not."""
-        deadline = time.monotonic() + timeout
-        while True:
+
+        def unhealthy() -> str:
             health = self.api().health()
-            if health and set(health.values()) == {"healthy"}:
-                return
-            for name in AIRFLOW_COMPONENTS:
+            sick = sorted(part for part, state in health.items() if state != "healthy")
+            for name in AIRFLOW_COMPONENTS if sick or not health else ():
                 if (component := self.component(name)).running() is None:
                     raise SandboxError(f"{name} has ended; its log: {component.log}")
-            if time.monotonic() > deadline:
-                raise SandboxError(f"Airflow is not healthy after {timeout:.0f} s: {health or 'no answer'}")
-            time.sleep(0.5)
+            if not health:
+                return "the api-server to answer"
+            return f"Airflow to find healthy: {', '.join(sick)}" if sick else ""
+
+        if left := wait_until(unhealthy, timeout, say, every_s=0.5):
+            raise SandboxError(
+                f"after {timeout:.0f} s still waiting for {left}. On a very busy machine, run the same command again: "
+                f"it goes on from here. The logs: {self.run_dir / 'logs'}"
+            )
 
     def _refuse_taken_port(self, name: str) -> None:
         ports = {

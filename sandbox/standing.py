@@ -10,12 +10,17 @@ import psycopg2
 
 from oncall.config import Setup, load
 from oncall.core.errors import ConfigError
-from oncall.core.promise import Pipeline, Promise, due_at, last_due
+from oncall.core.promise import Promise, due_at, last_due
 from oncall.core.rota import next_handoff, who_is_on_call
 from sandbox.environment import LOGINS
 from sandbox.stack import Stack
 
 PAGE = "plugin/oncall"
+
+
+def login(user: str = "admin") -> str:
+    """User and password of one of the laptop's users."""
+    return f"{user} / {LOGINS[user]}"
 
 
 def lines(stack: Stack) -> str:
@@ -28,9 +33,8 @@ def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
     if not running:
         yield "Running", "nothing; start it with: make up"
         return
-    admin, viewer = (f"{name} / {password}" for name, password in LOGINS.items())
     yield "", ""
-    yield "Airflow", f"{stack.airflow_url}   user and password: {admin}   (only reads: {viewer})"
+    yield "Airflow", f"{stack.airflow_url}   user and password: {login()}   (only reads: {login('viewer')})"
     yield "On-call page", f"{stack.airflow_url}/{PAGE}"
     yield "Inbox", f"{stack.inbox_url}   what Opsgenie and Slack were told"
     try:
@@ -65,16 +69,19 @@ def _promises(stack: Stack, setup: Setup, at: dt.datetime) -> Iterator[tuple[str
         published = {(report, day): first for report, day, first in cursor.fetchall()}
     for pipeline in promised:
         assert pipeline.promise is not None
-        day = last_due(pipeline.promise, at, setup.roster.tz)
-        yield "Promise", _kept(pipeline, pipeline.promise, day, published.get((pipeline.report, day)), setup)
+        tz = setup.roster_of(pipeline.dag_id).tz
+        day = last_due(pipeline.promise, at, tz)
+        yield (
+            "Promise",
+            kept(pipeline.title, pipeline.promise, day, published.get((pipeline.report, day)), tz),
+        )
 
 
-def _kept(
-    pipeline: Pipeline, promise: Promise, day: dt.date, published: dt.datetime | None, setup: Setup
-) -> str:
-    due = due_at(promise, day, setup.roster.tz)
+def kept(title: str, promise: Promise, day: dt.date, published: dt.datetime | None, tz: dt.tzinfo) -> str:
+    """How a promise that is due stands, in the zone of its team."""
+    due = due_at(promise, day, tz)
     if published is None:
-        return f"{pipeline.title} of {day}: not published, due {due:%H:%M}"
-    at = published.astimezone(setup.roster.tz)
+        return f"{title} of {day}: not published, due {due:%H:%M}"
+    at = published.astimezone(tz)
     word = "kept" if at <= due else "late"
-    return f"{pipeline.title} of {day}: {word}, published {at:%d %B %H:%M}, due {due:%H:%M}"
+    return f"{title} of {day}: {word}, published {at:%d %B %H:%M}, due {due:%H:%M}"

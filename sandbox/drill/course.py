@@ -76,10 +76,7 @@ class Course:
     def run_pipeline(self) -> None:
         """Trigger a run for the drill's report date, as a person would."""
         run_id = f"{RUNS}{self.name}__{len(self.runs) + 1}"
-        self.stack.api().post(
-            f"dags/{DAG_ID}/dagRuns",
-            {"dag_run_id": run_id, "logical_date": None, "partition_key": self.day.isoformat()},
-        )
+        self.stack.api().run(DAG_ID, self.day, run_id)
         self.runs.append(run_id)
         self.say(f"started the run {run_id}: {self.stack.airflow_url}/dags/{DAG_ID}/runs/{run_id}")
 

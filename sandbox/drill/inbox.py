@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import httpx
-
+from sandbox.airflow_api import ask
 from sandbox.inbox.records import Alert, SlackMessage
 
 
@@ -29,7 +28,7 @@ class Inbox:
     url: str
 
     def received(self, key: str) -> Received:
-        state = httpx.get(f"{self.url}/_control/state", timeout=10).raise_for_status().json()
+        state = ask("GET", f"{self.url}/_control/state").json()
         alerts = (Alert(**alert) for alert in state["alerts"])
         messages = (SlackMessage(**message) for message in state["messages"])
         return Received(
@@ -40,10 +39,7 @@ class Inbox:
     def acknowledge(self, alert: Alert) -> None:
         """As the person whose phone rings does in Opsgenie's app."""
         user = alert.recipients[0] if alert.recipients else "person@example.com"
-        answer = httpx.post(
-            f"{self.url}/_control/alerts/{alert.id}/acknowledge", json={"user": user}, timeout=10
-        )
-        answer.raise_for_status()
+        ask("POST", f"{self.url}/_control/alerts/{alert.id}/acknowledge", json={"user": user})
 
 
 def step_of(alert: Alert) -> str:

@@ -19,7 +19,7 @@ from sandbox.stack import Stack
 from sandbox.standing import PAGE as ONCALL_PAGE
 
 ALIVE = dt.timedelta(seconds=60)  # a watcher that has not looked for so long is not there
-PAGE_WITHIN_S, HEAR_WITHIN_S, RESOLVE_WITHIN_S = 30.0, 45.0, 150.0
+PAGE_WITHIN_S, HEAR_WITHIN_S, RESOLVE_WITHIN_S = 60.0, 60.0, 150.0
 HESITATION_S = 6.0  # as long as somebody needs to find the phone
 
 
