@@ -20,6 +20,7 @@ import pendulum
 from oncall.config import include_dir
 from oncall.core.errors import OncallError
 from oncall.core.facts import FailedCheck
+from oncall.core.redaction import redacted
 from oncall.tables import bring_up
 
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
@@ -129,7 +130,8 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     names: list[str] = []
     with _transaction(connection) as cursor:
         for file in _steps(run.dag_id, CHECK):
-            for name, expected, found, passed in _execute(cursor, file, run.parameters):
+            for name, *values, passed in _execute(cursor, file, run.parameters):
+                expected, found = (redacted(str(value)) for value in values)
                 names.append(name)
                 result = {"name": name, "expected": expected, "found": found, "passed": bool(passed)}
                 _execute(cursor, "checks.sql", run.parameters | result)

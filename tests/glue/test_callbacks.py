@@ -54,6 +54,29 @@ def test_a_trial_of_a_task_is_no_news(task_log: TaskLog, monkeypatch: pytest.Mon
         assert len(task_log.lately(TWO)) == tasks
 
 
+def test_what_airflow_masks_in_the_log_is_not_written(
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret that Airflow knows, and one that only looks like one, in an exception and in an import error."""
+    from airflow.sdk.log import mask_secret
+
+    from oncall.glue import airflow_state, wiring
+
+    mask_secret("correct horse battery")
+    monkeypatch.setattr(wiring.Wiring, "__init__", lambda self: None)
+    monkeypatch.setattr(wiring.Wiring, "store", lambda self: SimpleNamespace(install=lambda: None))
+    monkeypatch.setattr(wiring.Wiring, "task_log", lambda self: task_log)
+    ti = SimpleNamespace(dag_id="growth_etl", run_id="r", task_id="transform", try_number=1, log_url="")
+    run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
+    told = "401 for correct horse battery at postgresql://etl:hunter2@db/x"
+    callbacks._write({"ti": ti, "dag_run": run, "exception": ValueError(told)}, "failed")  # type: ignore[dict-item]
+    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    assert task.error == "ValueError: 401 for *** at postgresql://etl:***@db/x"
+    airflow_state.note_import_error("/dags/growth_etl.py", f"Traceback …\nValueError: {told}\n")
+    noted = task_log.read([], TWO).dags["growth_etl"].import_error
+    assert noted == "ValueError: 401 for *** at postgresql://etl:***@db/x"
+
+
 def test_a_callback_that_cannot_write_only_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any connection the task goes on."""
     monkeypatch.delenv("AIRFLOW_CONN_ONCALL_DB", raising=False)

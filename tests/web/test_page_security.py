@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from example_page import Example
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+
+from oncall.core.errors import Problem
+from oncall.core.incident import Event
+from oncall.web.source import Trouble
+
+SECRET = "hunter2hunter2"
 
 ROUTES = (
     "/oncall/",
@@ -118,3 +127,28 @@ def test_the_page_runs_nothing_from_elsewhere(viewer: TestClient) -> None:
 def test_static_serves_its_own_files_only(viewer: TestClient, name: str) -> None:
     """No way out of the folder."""
     assert viewer.get(f"/oncall/static/{name}").status_code in (404, 405)
+
+
+@pytest.mark.parametrize(
+    "route", [*ROUTES[:7], "/oncall/api/incidents", "/oncall/api/home", "/oncall/api/troubles"]
+)
+def test_no_secret_is_shown(viewer: TestClient, example: Example, route: str) -> None:
+    """Whatever a database, a far side or a task said, and whoever wrote it down: on the page and in the JSON."""
+    told = f"refused: token={SECRET} at postgresql://etl:{SECRET}@db/x"
+    seen = example.seen
+    records = [
+        replace(
+            one,
+            incident=replace(one.incident, detail=told),
+            events=(*one.events, Event(one.incident.key, seen.at, told)),
+            told=tuple(replace(each, state="owed", title=told, error=told) for each in one.told),
+        )
+        for one in seen.records
+    ]
+    trouble = Trouble("chat", None, told)
+    example.seen = replace(
+        seen, records=tuple(records), channels=(trouble,), unreadable=(f"warehouse: {told}",),
+        problems=(Problem("roster.yaml", "x", told, "y"),),
+    )  # fmt: skip
+    text = viewer.get(route).text
+    assert SECRET not in text

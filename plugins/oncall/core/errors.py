@@ -16,9 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oncall.core.redaction import redacted
+
 
 class OncallError(Exception):
-    """Root of every error this package raises on purpose."""
+    """Root of every error this package raises on purpose. What others said may be in it, their secrets are not."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(redacted(reason))
 
 
 @dataclass(frozen=True, order=True)
@@ -29,6 +34,9 @@ class Problem:
     key: str
     found: str
     write: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "found", redacted(self.found))
 
     def __str__(self) -> str:
         return f"{self.file}: {self.key}: found {self.found}; write {self.write}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from oncall.core.message import Message
+from oncall.core.redaction import redacted
 
 Channel = Literal["pager", "chat"]
 # The verdict of an incident that a person ended, while its report was not published.
@@ -77,6 +78,9 @@ class Event:
     key: str
     at: dt.datetime
     what: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", redacted(self.what))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from oncall.core.redaction import redacted
+
 
 @dataclass(frozen=True)
 class Recipient:
@@ -22,6 +24,8 @@ class Message:
     `summary` a few plain lines, `facts` label → value in plain text, `steps` the runbook's matching section in
     markdown, `links` label → absolute URL. `priority` is P1 … P5. `recipients` are paged and mentioned. `channel` is
     the chat channel it is for, "" for that of the roster at the top.
+
+    Whatever it is made of, what looks like a secret is not in it: it goes to far sides, into a database and on a page.
     """
 
     key: str
@@ -35,6 +39,13 @@ class Message:
     recipients: tuple[Recipient, ...] = ()
     tags: tuple[str, ...] = field(default=())
     channel: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("title", "summary", "steps"):
+            object.__setattr__(self, name, redacted(getattr(self, name)))
+        for name in ("facts", "links"):
+            pairs = tuple((label, redacted(value)) for label, value in getattr(self, name))
+            object.__setattr__(self, name, pairs)
 
     @property
     def alias(self) -> str:

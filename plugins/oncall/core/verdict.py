@@ -8,6 +8,7 @@ from typing import Literal
 
 from oncall.core.facts import RUN, Facts, Load, Task
 from oncall.core.promise import Pipeline, due_at, warn_at
+from oncall.core.redaction import redacted
 
 Verdict = Literal["waiting", "at_risk", "kept", "broken", "late"]
 Cause = Literal["upstream_late", "stuck", "failed", "not_started", "held", "unknown"]
@@ -28,11 +29,14 @@ CAUSE_WORDS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Why:
-    """A cause, one plain sentence of detail, and the names it rests on (tables, task, check)."""
+    """A cause, one plain sentence of detail (without secrets), and the names it rests on (tables, task, check)."""
 
     cause: Cause
     detail: str
     names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", redacted(self.detail))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.core.facts import Dag
+from oncall.glue.masking import masked
 from oncall.glue.set_by_hand import ask
 from oncall.glue.wiring import Wiring, now_utc
 
@@ -54,12 +55,12 @@ def _gone(relative_fileloc: str | None) -> bool:
 def note_import_error(filename: str, stacktrace: str) -> None:
     """A DAG file does not import: note its last line for the DAG of that name. Never raises."""
     try:
-        lines = [line.strip() for line in stacktrace.strip().splitlines() if line.strip()]
+        lines = [line.strip() for line in masked(stacktrace).strip().splitlines() if line.strip()]
         Wiring().task_log().note_import_error(
             Path(filename).stem, lines[-1] if lines else "unknown", now_utc()
         )
     except Exception as error:  # noqa: BLE001 - a listener must not disturb the DAG processor
-        log.warning("oncall.import_error_not_noted", file=filename, reason=str(error))
+        log.warning("oncall.import_error_not_noted", file=filename, reason=masked(str(error)))
 
 
 class ImportErrors:

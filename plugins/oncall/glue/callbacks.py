@@ -11,6 +11,7 @@ import structlog
 
 from oncall.core.facts import TaskState
 from oncall.glue.contract import contract
+from oncall.glue.masking import masked
 from oncall.glue.report_date import report_date
 
 log = structlog.get_logger(__name__)
@@ -84,10 +85,13 @@ def write(run: Any, dag_id: str, task_id: str, state: TaskState, *, run_id: str,
 
 
 def last_line(error: object) -> str:
-    """The last line of what went wrong, as a person would quote it: "DivisionByZero: division by zero"."""
+    """The last line of what went wrong, as a person would quote it: "DivisionByZero: division by zero".
+
+    Without the secrets that Airflow masks in the task's log.
+    """
     if error is None:
         return ""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in masked(str(error)).splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if not POINTS_AT_CODE.match(line)), "")
     name = type(error).__name__ if isinstance(error, BaseException) else ""
     if not isinstance(error, BaseException) or name in ("AirflowException", "AirflowFailException"):
@@ -99,4 +103,4 @@ def _quietly(act: Callable[[], object], what: str) -> None:
     try:
         act()
     except Exception as error:  # noqa: BLE001 - bookkeeping must not fail a pipeline
-        log.warning("oncall.callback_failed", what=what, reason=f"{type(error).__name__}: {error}")
+        log.warning("oncall.callback_failed", what=what, reason=masked(f"{type(error).__name__}: {error}"))

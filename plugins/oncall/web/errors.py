@@ -12,6 +12,7 @@ from markupsafe import escape
 from starlette.exceptions import HTTPException
 
 from oncall.core.errors import ConfigError
+from oncall.core.redaction import redacted
 from oncall.web.rendering import airflow_root, render
 
 # Whoever is refused may not fetch the stylesheet either, so this page carries its own few lines.
@@ -29,21 +30,22 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>On-c
 async def refused(request: Request, error: Exception) -> Response:
     """401, 403 and 404 with their status; HTML for a browser that navigates, else JSON."""
     assert isinstance(error, HTTPException)
+    detail = redacted(str(error.detail))
     if "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+        return JSONResponse({"detail": detail}, error.status_code, headers=error.headers)
     root = airflow_root(request)
     back = quote(str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""), safe="")
-    title, text, href, link = str(error.detail), "", f"{root}/oncall/", "To the On-call page"
-    if error.status_code == 401 or "JWT" in str(error.detail):
+    title, text, href, link = detail, "", f"{root}/oncall/", "To the On-call page"
+    if error.status_code == 401 or "JWT" in detail:
         title, text = (
             "Sign in to see who is on call",
             "You are not signed in to Airflow, or your session has ended.",
         )
         href, link = f"{root}/api/v2/auth/login?next={back}", "Sign in to Airflow"
     elif error.status_code == 403:
-        title, text = "You may not do this", str(error.detail)
+        title, text = "You may not do this", detail
     elif error.status_code == 404:
-        title, text = "There is nothing here", "" if error.detail == "Not Found" else str(error.detail)
+        title, text = "There is nothing here", "" if detail == "Not Found" else detail
     page = PAGE.format(style=STYLE, title=escape(title), text=escape(text), href=href, link=link)
     return HTMLResponse(
         page, error.status_code, headers={"Content-Security-Policy": POLICY, **(error.headers or {})}

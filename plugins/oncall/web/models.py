@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from oncall.core.redaction import redacted
+
+# What others said: a database, a far side, a task, a person. What looks like a secret is not shown.
+Redacted = Annotated[str, AfterValidator(redacted)]
 
 
 class Model(BaseModel):
@@ -16,8 +21,8 @@ class Banner(Model):
     """Something that is broken in the on-call system itself."""
 
     kind: Literal["configuration", "watcher", "channel", "source"] = Field(description="Which part")
-    title: str = Field(description="What is wrong, in one line")
-    lines: tuple[str, ...] = Field(default=(), description="Details, one per line")
+    title: Redacted = Field(description="What is wrong, in one line")
+    lines: tuple[Redacted, ...] = Field(default=(), description="Details, one per line")
 
 
 class Links(Model):
@@ -53,7 +58,7 @@ class PromiseView(Model):
     headline: str = Field(description="The verdict as people say it")
     cause: str | None = Field(default=None, description="Why it is at risk, broken or failed")
     cause_words: str = Field(default="", description="The cause as people say it")
-    detail: str = Field(default="", description="The cause in one sentence")
+    detail: Redacted = Field(default="", description="The cause in one sentence")
     published_at: dt.datetime | None = Field(default=None, description="First complete and visible at")
     late_seconds: float | None = Field(default=None, description="How late, in seconds, when late or broken")
     last_chance: dt.datetime | None = Field(
@@ -108,10 +113,10 @@ class Line(Model):
     """One line of an incident's timeline."""
 
     at: dt.datetime = Field(description="When it happened")
-    what: str = Field(description="What happened")
+    what: Redacted = Field(description="What happened")
     kind: str = Field(description="event, pager or chat")
     state: str = Field(default="", description="For a delivery: owed, accepted, done or cancelled")
-    result: str = Field(default="", description="For a delivery: what became of it, in words")
+    result: Redacted = Field(default="", description="For a delivery: what became of it, in words")
     link: str | None = Field(default=None, description="For a page: its alert, in Opsgenie's own page")
 
 
@@ -128,7 +133,7 @@ class IncidentView(Model):
     verdict: str = Field(description="The last verdict")
     status: str = Field(description="How it stands, as people say it")
     cause_words: str = Field(default="", description="The cause as people say it")
-    detail: str = Field(default="", description="The cause in one sentence")
+    detail: Redacted = Field(default="", description="The cause in one sentence")
     drill: str = Field(default="", description="The drill's name when this is one")
     leader: str = Field(default="", description="The key of the incident that speaks for this one")
     paged_at: dt.datetime | None = Field(default=None, description="When the first person was paged")

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from oncall.core.redaction import redacted
 from oncall.core.wording import Links as Addresses
 from oncall.web.say import Say, day, days, long, weekday
 from oncall.web.source import Seen
@@ -78,6 +79,11 @@ def _breakable(text: str) -> Markup:
     return Markup("<wbr>").join(part for part in re.split(r"(?<=[.\-_])|(?=@)", text) if part)
 
 
+def _finalized(value: Any) -> Any:
+    """What looks like a secret is shown nowhere; markup is our own and holds what has passed here."""
+    return redacted(value) if type(value) is str else value
+
+
 @cache
 def _stamp(name: str) -> str:
     return stamp(name)
@@ -91,6 +97,7 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_finalized,  # whatever a template shows passes here
     )
     environment.filters.update(day=day, weekday=weekday, long=long, breakable=_breakable)
     environment.globals.update(day_range=days)

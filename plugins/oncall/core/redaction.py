@@ -1,0 +1,88 @@
+"""Takes out of a text what looks like a secret, and leaves the sentence. Pure: knows shapes, and no secret by itself.
+
+Secrets that Airflow knows are taken out by Airflow's own masker where a task speaks (`glue/masking.py`). This is the
+net behind it, for what a driver, a far side or a person repeats: an address with a password, `token=…`, `Bearer …`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+HIDDEN = "***"
+
+_KEYS = (
+    r"(?:api|access|secret|private|account|shared|fernet|signing|encryption|auth|service|client|integration|genie|jwt|ssh)"
+    r"[_\- ]?(?:access[_\- ]?)?key"
+)
+# What is named so is a secret, whatever stands before the name (`AIRFLOW__CORE__FERNET_KEY`, `X-Auth-Token`).
+_NAME = rf"(?:pass(?:word|wd|phrase|code)?|pwd|token|secret|credentials?|signature|{_KEYS})[_-]?\d*"
+_NAMES = ("pass", "pwd", "token", "secret", "credential", "signature", "key")
+# Words that go on with a sentence ("invalid token: expired"), and what only stands for a value (`$TOKEN`, `<token>`).
+_WORD = (
+    r"none|null|nil|true|false|str|string|bytes|int|optional|empty|missing|required|unset|undefined|invalid|expired|wrong"
+    r"|incorrect|rejected|refused|found|expected|unknown|not|no|nothing|is|was|are|has|must|should|cannot|could|the|an?"
+    r"|see|write|set|put|use|give|make|take|get|ask|rotate|change|reset|renew|create|for|in|of|to|from|and|or|with|authentication|authorization|auth|tokens?|keys?|scheme|header"
+)
+_NO_VALUE = (
+    rf"(?!(?:{_WORD})(?=[,.;:)\]}}>\"'\\]*(?:\s|$))|\$\{{?[A-Z_][A-Z0-9_]*\}}?(?=[\s,;)\"'\\]|$)"
+    r"|\$\(|os\.|<[\w -]+>|\{\{|\*\*\*)"
+)
+# A value without quotes ends at a blank, before what ends a sentence, and where the next setting begins.
+_BARE = r"(?:(?![&,;:)\]}>\"'.\\]+(?=\s|$)|[&,;][\w.%-]+=)\S)+"
+_QUOTE = r"b?\\*[\"']"
+_IS = rf"(?:{_QUOTE}|[)\]])*[ \t]*(?:=>|:=|[=:])[ \t]*"
+_SCHEME = r"Bearer|GenieKey"
+
+# What a text must have in it (one of these, in small letters) for a shape to be looked for; the shape; what it becomes.
+# Every repetition is bounded or cannot begin in two places: a text of any kind costs time in proportion to its length.
+_SHAPES = (
+    # A private key, whole or cut off.
+    (("private key-----",),
+     r"(?is)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", HIDDEN),
+    # scheme://user:password@host, whatever the password is made of; a port is no password.
+    (("@",),
+     r"(?i)([a-z][a-z0-9+.\-]{0,30}://[^\s:/?#@\[\"'<>]{0,200}:)(?!\d{1,5}(?:[/?#,;.)\"'\s]|$)|\*\*\*@)"
+     r"(?:(?:[^\s\"'<>@]{0,200}@)++|(?:[^\s@]{0,200}@)++)", rf"\1{HIDDEN}@"),
+    # https://token@host: a name as long as that is nobody's.
+    (("@",), r"(?i)(https?://)[^\s:/?#@\"'<>]{16,200}@", rf"\1{HIDDEN}@"),
+    (("authorization",),
+     rf"(?i)(authorization{_IS}(?:{_QUOTE})?(?:(?:Basic|Token|ApiKey|Digest|Negotiate)[ \t]+)?+)"
+     rf"{_NO_VALUE}(?!{_SCHEME})[^\s\"']+(?:[ \t]+(?=\S{{0,99}}\d)[^\s\"']+)?", rf"\1{HIDDEN}"),
+    (("bearer", "geniekey"), rf"(?i)\b({_SCHEME})([ \t]+){_NO_VALUE}{_BARE}", rf"\1\2{HIDDEN}"),
+    (("basic ", "token ", "apikey "),
+     r"\b(Basic|Token|ApiKey)([ \t]+)(?=\S{0,99}(?:\d|[a-z][A-Z]|=))[\w.+/=~-]{8,}", rf"\1\2{HIDDEN}"),
+    # "name": "value", 'name' = 'value', \"name\": \"value\"
+    (_NAMES, rf"(?i)({_NAME}{_IS}({_QUOTE})){_NO_VALUE}(?:(?!\2)(?:\\.|[^\n]))+", rf"\1{HIDDEN}"),
+    # name=value, name: value; --name value; password 'value'
+    (_NAMES, rf"(?i)({_NAME}(?:{_IS}|%3D)){_NO_VALUE}(?!{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
+    (("--",), rf"(?i)(--[\w-]{{0,40}}{_NAME}[ \t]+){_NO_VALUE}(?!-|{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
+    (_NAMES,
+     rf"(?i)((?:pass(?:word|wd|phrase)|secret|api[_\- ]?key)[ \t]+([\"'])){_NO_VALUE}(?:(?!\2)[^\n])+", rf"\1{HIDDEN}"),
+    (("?", "&"), r"(?i)([?&](?:key|sig|auth|code|jwt)=)[^&\s\"'<>]+", rf"\1{HIDDEN}"),
+    # What is known by itself: Slack, GitHub, GitLab, Stripe, npm, PyPI, Vault, SendGrid; AWS, Google; JWTs.
+    (("xox", "xapp-", "gh", "glpat-", "sk-", "k_live_", "k_test_", "npm_", "pypi-", "hvs.", "sg."),
+     r"(?<![A-Za-z0-9])(?:xox[a-z]-|xapp-|gh[oprsu]_|github_pat_|glpat-|sk-|[rs]k_(?:live|test)_|npm_|pypi-|hvs\.|SG\.)"
+     r"[\w.-]{6,}", HIDDEN),
+    (("hooks.slack",), r"(?i)(hooks\.slack(?:-gov)?\.com/\w+/)[^\s\"'<>|]+", rf"\1{HIDDEN}"),
+    (("akia", "asia", "abia", "acca", "aiza", "ya29."),
+     r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{10,})", HIDDEN),
+    (("eyj",), r"(?<![\w-])eyJ[\w-]{6,}(?:\.[\w-]*){1,4}", HIDDEN),
+    # AWS's secret keys have no mark but their length and their alphabet; a commit's hash has no capitals.
+    (("",),
+     r"(?<![\w/+=.-])(?=\S{0,39}[A-Z])(?=\S{0,39}[a-z])(?=\S{0,39}\d)(?!(?:[^/\s]{0,39}/){4})"
+     r"[A-Za-z0-9/+]{40}(?![\w/+=-]|\.\w)", HIDDEN),
+)  # fmt: skip
+_COMPILED = [(hints, re.compile(pattern), by) for hints, pattern, by in _SHAPES]
+
+
+@lru_cache(maxsize=16384)
+def redacted(text: str) -> str:
+    """The text with `***` in the place of each secret that can be told by its shape or by the name before it."""
+    if len(text) < 8:
+        return text
+    lower = text.lower()
+    for hints, pattern, by in _COMPILED:
+        if any(hint in lower for hint in hints):
+            text = pattern.sub(by, text)
+    return text

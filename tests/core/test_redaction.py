@@ -1,0 +1,231 @@
+"""No secret goes out: whatever stands around it, and in whatever shape; and ordinary sentences stay as they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import string
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from oncall.adapters.opsgenie_alert import alert
+from oncall.adapters.slack_blocks import blocks, plain_text, text
+from oncall.core.errors import ConfigError, DeliveryFailed, Problem, Unreadable
+from oncall.core.incident import Event
+from oncall.core.message import Message
+from oncall.core.redaction import redacted
+from oncall.core.verdict import Why
+
+ROOT = Path(__file__).resolve().parents[2]
+ALNUM = string.ascii_letters + string.digits
+PASSWORD = st.text(ALNUM + "!#$%^*_+-~.=|", min_size=8, max_size=40).filter(
+    lambda word: len(set(word)) > 4 and word[0] in ALNUM and word[-1] in ALNUM and any(map(str.isdigit, word))
+)
+TOKEN = st.text(ALNUM, min_size=24, max_size=60).filter(lambda word: any(map(str.isdigit, word)))
+UUID = st.uuids().map(str)
+IN_AN_ADDRESS = st.text(ALNUM + "!#$%^&*_+-~.=|/:@?,;", min_size=8, max_size=40).filter(
+    lambda word: len(set(word)) > 4 and not word[0].isdigit() and word[-1] in ALNUM and "***" not in word
+)
+
+SHAPES = {
+    "postgresql://etl:{}@db.example.com:5432/warehouse": IN_AN_ADDRESS,
+    "postgresql+psycopg2://:{}@/airflow?host=/run": IN_AN_ADDRESS,
+    "HTTPS://user:{}@example.com/x?y=1": IN_AN_ADDRESS,
+    "amqp://guest:{}@[::1]:5672//": IN_AN_ADDRESS,
+    "https://{}@sentry.example.com/7": TOKEN,
+    "token={}": PASSWORD,
+    "https://example.com/hook?token={}&channel=a": TOKEN,
+    "https://example.com/calendar.ics?key={}": TOKEN,
+    "password={} host=db": PASSWORD,
+    "host=db password='{}' user=etl": PASSWORD,
+    "Password: {}": PASSWORD,
+    "DB_PASSWD={}": PASSWORD,
+    "UID=sa;PWD={};Database=x": PASSWORD,
+    "AWS_SECRET_ACCESS_KEY={}": PASSWORD,
+    "AIRFLOW__CORE__FERNET_KEY={}": PASSWORD,
+    "AccountName=x;AccountKey={};EndpointSuffix=y": PASSWORD,
+    'api_key": "{}"': PASSWORD,
+    '{{"api_key": "{}", "region": "eu"}}': PASSWORD,
+    "{{'apiKey': '{}'}}": PASSWORD,
+    '{{\\"client_secret\\": \\"{}\\", \\"a\\": 1}}': PASSWORD,
+    "Authorization: Bearer {}": PASSWORD,
+    "'Authorization': 'GenieKey {}'": UUID,
+    "authorization: Basic {}": PASSWORD,
+    "curl -H 'X-Auth-Token: {}'": PASSWORD,
+    "Bearer {}": PASSWORD,
+    "GenieKey {}": UUID,
+    "xoxb-{}": TOKEN,
+    "xoxp-1234-5678-{}": TOKEN,
+    "xapp-1-A-{}": TOKEN,
+    "ghp_{}": TOKEN,
+    "https://hooks.slack.com/services/T000/B000/{}": TOKEN,
+    "mysql --password {} shop": PASSWORD,
+    "Key (token)=({}) already exists.": TOKEN,
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{}": TOKEN,
+    "AKIA{}": st.text(string.ascii_uppercase + string.digits, min_size=16, max_size=16),
+    "{}": st.text(ALNUM + "/+", min_size=40, max_size=40).filter(
+        lambda key: all(any(c in kind for c in key) for kind in (string.ascii_uppercase, string.ascii_lowercase,
+                                                                 string.digits)) and key.count("/") < 4
+    ),
+    "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----": TOKEN,
+}  # fmt: skip
+AROUND = st.sampled_from(
+    [
+        "",
+        "could not connect: ",
+        "ValueError: ",
+        "task transform failed at 02:12: ",
+        "('",
+        "[",
+        "see ",
+        '{"m": "',
+    ]
+)
+AFTER = st.sampled_from(["", ".", ", retrying", " (attempt 2)", "\nLINE 1: select", "'", "; 3 rows"])
+
+
+def leaks(secret: str, said: str, around: str) -> bool:
+    """Any six letters of it in a row that do not stand around it too: half a secret is too much."""
+    parts = (secret[at : at + 6] for at in range(len(secret) - 5))
+    return any(part in said and part not in around for part in parts)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_secret_in_a_text_never_survives(shape: str) -> None:
+    """Each shape, with any secret, before and after anything."""
+
+    @settings(max_examples=60)
+    @given(SHAPES[shape], AROUND, AFTER)
+    def law(secret: str, before: str, after: str) -> None:
+        said = redacted(before + shape.format(secret) + after)
+        assert not leaks(secret, said, before + shape + after), said
+        assert said.startswith(before)
+        assert redacted(said) == said
+
+    law()
+
+
+ORDINARY = [
+    "master.sessions has not arrived, usually there by 01:20",
+    'relation "master.sessions" does not exist',
+    'UndefinedColumn: column "token" does not exist',
+    'duplicate key value violates unique constraint "orders_pkey"',
+    "Key (order_id)=(4711) already exists.",
+    "check primary_key: expected 0, found 12 (order_id 4711)",
+    "foreign key (order_id)=(5) is not present in table orders",
+    'connection to server at "10.0.0.5", port 5432 failed: FATAL:  password authentication failed for user "etl"',
+    "DE-001 (de-001@example.com), then DE-002 <de-002@example.com>",
+    "mailto:de-001@example.com",
+    "https://airflow.example.com/dags/profit_etl/runs/scheduled__2026-11-22T19%3A00%3A00%2B00%3A00",
+    "http://localhost:8080/oncall/runbooks/profit_etl#upstream-late",
+    "https://user@example.com/x",
+    "git+ssh://git@github.com/org/repo.git",
+    "http://127.0.0.1:8025/opsgenie: 422: de-001@example.com is no user",
+    "https://[2001:db8::1]:8080/x?to=a@b.example",
+    "postgresql://etl@db.example.com/warehouse",
+    "the token has expired; invalid token: expired",
+    "unexpected token 'end of statement block'",
+    "roster.yaml: opsgenie.token: found nothing; write a key of an API integration",
+    "connection 'slack_api_default' has no password: write the API key or token there",
+    "put a valid bot token (xoxb-…) into the connection's password",
+    "KeyError: 'password'",
+    "connect() got an unexpected keyword argument 'password'",
+    "TypeError: token: str expected",
+    "5f2b8c1de09a4b7f8d3c6e1a2b3c4d5e6f708192",
+    "2026-11-22:page-1-primary, growth_etl:2026-11-22:r2",
+    "make it so; bearer of bad news; basic checks, 12 of them; token ring",
+    "psql \"$WAREHOUSE\" -c 'select 1' --password",
+    'airflow users create --password "$AIRFLOW_ADMIN_PASSWORD"',
+    'curl -H "Authorization: Bearer $TOKEN" https://airflow.example.com/api/v2/dags',
+    "export SLACK_TOKEN=<your token>; export API_KEY={{ var.value.key }}; export TOKEN=$(cat file)",
+    "password = os.environ['PGPASSWORD']",
+    "/opt/airflow/plugins/Oncall2/adapters/warehouse_reader_2.py",
+    "🙂 Tổng doanh thu: 12.40 ≠ 12.41",
+]
+
+
+@pytest.mark.parametrize("said", ORDINARY)
+def test_an_ordinary_sentence_stays_as_it_is(said: str) -> None:
+    """Tables, SQL errors, people, addresses and commands tell what happened: nothing of them is hidden."""
+    assert redacted(said) == said
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((ROOT / "include").rglob("*.*")), *sorted((ROOT / "docs").glob("*.md"))],
+    ids=lambda path: path.name,
+)
+def test_what_we_ship_reads_as_written(path: Path) -> None:
+    """Runbooks (their commands too), roster, SQL and documents."""
+    written = path.read_text(encoding="utf-8")
+    assert redacted(written) == written
+
+
+MARKS = re.compile(
+    r"(?i)bearer|geniekey|basic|token|apikey|pass|pwd|credential|signature|authorization|secret|key|xox|xapp|gh|glpat"
+    r"|sk|rk|npm|pypi|hvs|sg|ey|akia|asia|abia|acca|aiza|ya29"
+)
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="=:@-&?'\"<>"), max_size=60).filter(
+        lambda said: not MARKS.search(said)
+    )
+)
+@example("")
+def test_what_has_no_mark_of_a_secret_is_not_touched(said: str) -> None:
+    """Any words of any language."""
+    assert redacted(said) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "://u:", "password=", "eyJ", "eyJ-", '"password": "', "A1a/", "-----BEGIN PRIVATE KEY-----", "--token",
+     "authorization:", "https://", "@", "&a", "token=,", "Bearer ", "\\'", "pass"],
+)  # fmt: skip
+def test_no_text_takes_long(text: str) -> None:
+    """A message of 100 kB of anything costs less than a look may."""
+    began = time.monotonic()
+    redacted(text * (100_000 // len(text)))
+    assert time.monotonic() - began < 10
+
+
+SECRET = "hunter2hunter2"
+
+
+def test_everything_that_crosses_a_border_is_redacted_where_it_is_made() -> None:
+    """Messages, causes, events, errors and problems cannot hold what looks like a secret."""
+    told = f"cannot connect: postgresql://etl:{SECRET}@db/x"
+    made = [
+        Message(
+            "k",
+            "s",
+            told,
+            told,
+            (("Cause", told),),
+            f"```\n{told}\n```",
+            (("Log", f"https://a:{SECRET}@b/"),),
+        ),
+        Why("failed", told),
+        Event("k", dt.datetime(2026, 11, 22, tzinfo=dt.UTC), told),
+        Unreadable(told),
+        DeliveryFailed(told),
+        ConfigError([Problem("roster.yaml", "opsgenie.host", told, "an address")]),
+    ]
+    for one in made:
+        assert SECRET not in repr(one)
+        assert SECRET not in str(one)
+        assert "db/x" in f"{one!r} {one}"
+
+
+def test_neither_far_side_is_sent_a_secret() -> None:
+    """The alert and the post, in each of their forms."""
+    told = f'api_key": "{SECRET}" was refused'
+    message = Message("k", "s", told, told, (("Cause", told),), told)
+    for sent in (alert(message), blocks(message), text(message), plain_text(message)):
+        assert SECRET not in str(sent)
+        assert "was refused" in str(sent)
