@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "contract_sql": set(),
     "contract_check": {"config", "data_contracts", "contract_sql"},
     "reports": {"config", "tables", "contract_check"},
+    "stale_days": {"config", "reports"},
 }
 # core knows rules only: no Airflow, no files, no network, no clock.
 CORE_LIBRARIES = {"pendulum", "oncall"}

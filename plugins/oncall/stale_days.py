@@ -37,6 +37,14 @@ class Rerun:
     restated: int = 0
     held: str = ""
 
+    def __str__(self) -> str:
+        came_of_it = (
+            f"held: {self.held}"
+            if self.held
+            else f"{self.restated} number{'s' * (self.restated != 1)} restated"
+        )
+        return f"{self.day.report_date} {self.day.pipeline.dag_id} ({self.day.because}): {came_of_it}"
+
 
 def find_stale_days(connection: Any, setup: Setup, since: dt.datetime | None = None) -> list[StaleDay]:
     """What is stale now, in the order in which to run it again: oldest first, base models before their readers.

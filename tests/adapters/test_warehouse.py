@@ -124,6 +124,28 @@ def test_a_load_after_the_report_was_read_makes_it_stale(sql: Any, warehouse: Wa
     assert warehouse.read([], [GROWTH], DAY + dt.timedelta(days=1)) == {}
 
 
+def test_rows_that_came_late_make_a_report_stale(sql: Any, warehouse: Warehouse) -> None:
+    """Without a load of that day; the oldest day is told, until it has been read again. Costs are kept as they were."""
+    publish(sql, NIGHT + dt.timedelta(hours=2), read_at=NIGHT + dt.timedelta(hours=1))
+    late = "insert into investor.late_rows values ('investor.daily_growth', %s, 'master.sessions', %s)"
+    sql(late, (DAY, NIGHT + dt.timedelta(hours=3)))
+    sql(late, (DAY + dt.timedelta(days=1), NIGHT + dt.timedelta(hours=3)))
+    loaded(sql, "customers", DAY, 100, NIGHT + dt.timedelta(hours=5))
+    (found,) = warehouse.read([], [GROWTH], DAY).values()
+    assert [(load.table, load.loaded_at) for load in found.changed_since] == [
+        ("master.sessions", NIGHT + dt.timedelta(hours=3))
+    ]
+    sql("update investor.publications set read_at = %s", (NIGHT + dt.timedelta(hours=4),))
+    assert warehouse.read([], [GROWTH], DAY) == {}
+
+
+def test_a_warehouse_of_before_can_be_read(sql: Any, warehouse: Warehouse) -> None:
+    """The pager is newer than the warehouse's tables until the first report is run."""
+    sql("drop table investor.late_rows")
+    publish(sql, NIGHT)
+    assert growth(warehouse).publication is not None
+
+
 def test_only_the_newest_runs_failed_checks_hold_a_report(sql: Any, warehouse: Warehouse) -> None:
     """An earlier run's failure is history, and so is one that was published over."""
 

@@ -374,6 +374,7 @@ def test_a_stale_report_is_one_notice_with_the_steps(night: Night) -> None:
     night.look("10:05")
     (notice,) = night.chat.threads
     assert "Stale: Profit ETL, 22 Nov was published before master.orders changed" in notice.title
+    assert "python -m oncall stale --rerun" in notice.summary
     assert 'airflow dags trigger profit_etl --conf \'{"report_date": "2026-11-22"}\'' in notice.summary
     assert not night.pager.paged
 

@@ -50,6 +50,22 @@ _WAITED_FOR = f"""
     select name, business_day, loaded_at, row_count, counts, expected_at from loads
 """
 # One statement for all that a look asks: rows of three kinds, in columns that they share.
+_LATE_ROWS = """
+        union
+        (select distinct on (l.report) l.report, l.report_date  -- the oldest: that is where to begin, and is told once
+        from investor.late_rows l
+        join upstream u on u.report = l.report and u.published
+        join investor.publications p on p.report = l.report and p.report_date = l.report_date
+        where l.report_date >= %(since)s and l.changed_at > coalesce(p.read_at, p.published_at)
+        order by l.report, l.report_date)
+"""
+_WHICH_LATE_ROWS = """
+    union all
+    select 'late', l.report, l.report_date, l.changed_at, null, null, null, null, l.table_name, null, null
+    from wanted w join investor.late_rows l on l.report = w.report and l.report_date = w.business_day
+    join investor.publications p on p.report = l.report and p.report_date = l.report_date
+    where l.changed_at > coalesce(p.read_at, p.published_at)
+"""
 _READ = f"""
     with {_LATEST},
     upstream as (
@@ -63,7 +79,8 @@ _READ = f"""
         select p.report, p.report_date as business_day
         from newer l join upstream u using (name)
         join investor.publications p on p.report = u.report and p.report_date = l.business_day
-        where u.published and l.loaded_at > coalesce(p.read_at, p.published_at)),
+        where u.published and l.loaded_at > coalesce(p.read_at, p.published_at)
+        {{late_rows}}),
     wanted as (
         select report, business_day::date from {rows_of("wanted", "report", "business_day")}
         union select * from reloaded),
@@ -88,7 +105,12 @@ _READ = f"""
       and c.run_id = (select n.run_id from investor.checks n where n.report = c.report
                       and n.report_date = c.report_date order by n.checked_at desc limit 1)
     order by c.checked_at, c.name)
+    {{which_late_rows}}
 """
+_READ_BEFORE = _READ.format(late_rows="", which_late_rows="")  # a warehouse that no run has brought up yet
+_READ = _READ.format(late_rows=_LATE_ROWS, which_late_rows=_WHICH_LATE_ROWS)
+# What they say is kept as it was on a published day: a new load of them makes none stale.
+KEPT = frozenset({"master.customers", "master.products"})
 LOOK_BACK = dt.timedelta(days=WINDOW_DAYS)  # far enough for 7 earlier loads of a table that skips some days
 
 Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
@@ -102,6 +124,7 @@ class Warehouse:
     def __init__(self, connect: Connect, volume: Volume = lambda _table, _day: DEFAULT_SHARE) -> None:
         self._link = Link(connect, "warehouse")
         self._volume = volume
+        self._knows_late_rows = False
 
     def read(
         self,
@@ -114,12 +137,19 @@ class Warehouse:
         pipelines = {pipeline.report: pipeline for pipeline in (*published, *(each for each, _ in wanted))}
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         with self._link.cursor() as cursor:
-            cursor.execute(_READ, _asked(pipelines, list(pairs), {each.report for each in published}, since))
+            asked = _asked(pipelines, list(pairs), {each.report for each in published}, since)
+            cursor.execute(_READ if self._has_late_rows(cursor) else _READ_BEFORE, asked)
             found = _Found.of(cursor.fetchall(), self._volume)
         reports = pairs | dict.fromkeys(found.publications)
         return {
             (pipelines[report].dag_id, date): found.facts(pipelines[report], date) for report, date in reports
         }
+
+    def _has_late_rows(self, cursor: Any) -> bool:
+        if not self._knows_late_rows:
+            cursor.execute("select to_regclass('investor.late_rows') is not null")
+            (self._knows_late_rows,) = cursor.fetchone()
+        return self._knows_late_rows
 
     def loads(self, tables: Sequence[str], day: dt.date) -> list[Load]:
         """The latest load of each table for one business day."""
@@ -145,27 +175,35 @@ class _Found:
     loads: Mapping[Pair, Load]
     publications: Mapping[Pair, tuple[Publication, dt.datetime]]
     checks: Mapping[Pair, Sequence[FailedCheck]]
+    late: Mapping[Pair, Sequence[Load]]
 
     @classmethod
     def of(cls, rows: Sequence[tuple[Any, ...]], volume: Volume) -> _Found:
         loads: dict[Pair, Load] = {}
         publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
         checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
+        late: defaultdict[Pair, list[Load]] = defaultdict(list)
         for kind, name, day, first, second, third, count, counts, *words in rows:
             if kind == "load":
                 loads[name, day] = _load(volume, name, day, first, count, counts, second)
             elif kind == "publication":
                 publications[name, day] = Publication(first, second, words[0], count), third
+            elif kind == "late":
+                late[name, day].append(Load(words[0], first))
             else:
                 checks[name, day].append(FailedCheck(*words))
-        return cls(loads, publications, checks)
+        return cls(loads, publications, checks, late)
 
     def facts(self, pipeline: Pipeline, date: dt.date) -> Facts:
         made, read_at = self.publications.get((pipeline.report, date), (None, None))
         mine = tuple(self.loads[table, date] for table in _loaded(pipeline.upstream))
-        newer = (load for load in mine if read_at and load.loaded_at and load.loaded_at > read_at)
+        newer = {
+            load.table: load
+            for load in (*self.late.get((pipeline.report, date), ()), *mine)
+            if read_at and load.loaded_at and load.loaded_at > read_at and load.table not in KEPT
+        }
         checks = tuple(self.checks.get((pipeline.report, date), ()))
-        return Facts(made, mine, checks, changed_since=tuple(newer))
+        return Facts(made, mine, checks, changed_since=tuple(newer.values()))
 
 
 def _load(
@@ -213,7 +251,7 @@ def _asked(
         "upstream": columns(
             report=(report for report, _ in upstream),
             name=(table for _, table in upstream),
-            published=(report in published for report, _ in upstream),
+            published=(report in published and table not in KEPT for report, table in upstream),
         ),
         "wanted": columns(report=(report for report, _ in wanted), business_day=days),
         "since": since or dt.date.max,

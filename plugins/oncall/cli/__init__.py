@@ -1,7 +1,7 @@
 """`python -m oncall`: questions to the roster and changes of it, without Airflow running.
 
-Exit code 0: answered or done; 1: a file of the include folder is wrong, or Opsgenie is not as it should be;
-2: the arguments are wrong, or refused.
+Exit code 0: answered or done; 1: a file of the include folder is wrong, Opsgenie is not as it should be, or a stale
+day is held; 2: the arguments are wrong, or refused.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from oncall.cli.command import (
     show_table,
 )
 from oncall.cli.roster_commands import ROSTER_COMMANDS
+from oncall.cli.stale_command import STALE_COMMAND
 from oncall.cli.sync_command import SYNC_COMMAND
 from oncall.core.errors import ConfigError
 from oncall.core.ledger import Ledger, ledger
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oncall",
-        description="Who is on call, what they earned by it, and how to change who it will be.",
+        description="Who is on call, what they earned by it, how to change who it will be, and what is stale.",
         epilog="More on each: oncall COMMAND --help. How the roster is read: docs/RULES.md.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -187,4 +188,5 @@ COMMANDS = (
     Command("check", "Every problem of roster, runbooks and SQL.", _no_arguments, _check),
     *ROSTER_COMMANDS,
     SYNC_COMMAND,
+    STALE_COMMAND,
 )

@@ -78,14 +78,16 @@ def resolve(case: Case, scene: Scene) -> Plan | None:
 
 
 def stale(case: Case, scene: Scene) -> Plan:
-    """Rows came upstream after the publication: one notice, with the steps to run the day again."""
+    """Rows came upstream after the publication: one notice, with the command that runs again what is stale."""
     member = case.members[0]
     tables = ", ".join(load.table for load in member.facts.changed_since)
     title = f"Stale: {subject([member])} was published before {tables} changed"
     lines = [
-        *(f"{x.table} loaded again at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
-        "Run the day again (safe: it replaces that day in one transaction):",
-        f'airflow dags trigger {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
+        *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
+        "Run it again with each later day that depends on it, oldest first (each changed number is restated):",
+        "python -m oncall stale --rerun (or the DAG oncall_rerun_stale); without --rerun it lists them.",
+        "This day alone: airflow dags trigger"
+        f' {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
     ]
     newest = max(load.loaded_at for load in member.facts.changed_since if load.loaded_at)
     message = say(case, scene, f"stale:{newest.isoformat()}", title, lines, section="after", about=(member,))

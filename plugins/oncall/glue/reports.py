@@ -10,12 +10,13 @@ from typing import Any
 from airflow.sdk import Asset, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from oncall import reports
+from oncall import config, reports
 from oncall.core.verdict import WAIT
 from oncall.glue.contract import contract
 from oncall.glue.report_date import NoReportDate, report_date
 from oncall.glue.sensors import UpstreamFreshSensor
 from oncall.reports import Held, ReportRun
+from oncall.stale_days import Rerun, rerun_stale_days
 
 WAREHOUSE = "warehouse"
 
@@ -65,10 +66,37 @@ def publish(report: str) -> None:
     with _warehouse() as connection:
         for name, rows in reports.publish(connection, run).items():
             log.info("published %s of %s: %d rows", name, run.report_date, rows)
+        _note_late_rows(connection, run)
     context = get_current_context()
     for outlet in context["task"].outlets:
         # Said on every run: a manual one has no partition key that Airflow could pass on.
         context["outlet_events"][outlet].add_partitions(run.report_date.isoformat())
+
+
+def rerun_stale(run_id: str, reason: str = "") -> list[str]:
+    """Run every stale day again, oldest first; how each went, in words. A day that is held fails the task."""
+    with _warehouse() as connection:
+        reports.install(connection)
+        done = rerun_stale_days(
+            connection, config.load(config.include_dir()), run_id, reason=reason, tell=_tell
+        )
+    if any(rerun.held for rerun in done):
+        raise AirflowFailException("\n".join(rerun.held for rerun in done if rerun.held))
+    return [str(rerun) for rerun in done]
+
+
+def _tell(rerun: Rerun) -> None:
+    log.info("%s", rerun)
+
+
+def _note_late_rows(connection: Any, run: ReportRun) -> None:
+    """The report is out: whatever goes wrong with a search for late rows of other days must not fail it."""
+    try:
+        reports.note_late_rows(connection, run)
+    except Exception:
+        log.exception(
+            "could not look for rows that came late for earlier days; python -m oncall stale looks again"
+        )
 
 
 @contextmanager
