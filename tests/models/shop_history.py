@@ -6,6 +6,7 @@ Its clock is its own and only goes forward; `updated_at` is what it shows.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import defaultdict
 from fractions import Fraction
 from typing import Any
@@ -198,13 +199,12 @@ class Shop:
     def cells(self) -> Cells:
         found: Cells = {}
         for table, keys in PUBLISHED.items():
-            for row in rows(self.connection, f"select to_jsonb(t) as cells from {table} t"):
-                cells = row["cells"]
+            for row in rows(self.connection, f"select to_jsonb(t)::text as cells from {table} t"):
+                cells = json.loads(row["cells"], parse_float=str, parse_int=str)  # as they are written
                 key = "/".join(cells[name] for name in keys)
                 day = dt.date.fromisoformat(cells["report_date"])
                 for column in cells.keys() - {"report_date", *keys}:
-                    value = cells[column]
-                    found[table, day, key, column] = None if value is None else str(value)
+                    found[table, day, key, column] = cells[column]
         return found
 
     def publications(self) -> set[tuple[str, dt.date]]:
