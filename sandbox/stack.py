@@ -139,12 +139,12 @@ class Stack:
         self.run((*AIRFLOW, "db", "migrate"), log="migrate", say=say)
         done.write_text(version("apache-airflow"), encoding="utf-8")
 
-    def start(self, name: str) -> bool:
-        """Start a component unless it runs; True when it had to be started."""
+    def start(self, name: str, **environment: str) -> bool:
+        """Start a component unless it runs; True when it had to be started. `environment`: of this one alone."""
         component = self.component(name)
         if component.running() is None:
             self._refuse_taken_port(name)
-        return component.start(self.env(), cwd=REPOSITORY)
+        return component.start(self.env() | environment, cwd=REPOSITORY)
 
     def kill(self, name: str) -> None:
         """SIGKILL to the component and all it forked, as if its machine had died."""
@@ -180,7 +180,7 @@ class Stack:
                     process.wait(SAY_AGAIN_S)
                     break
                 except subprocess.TimeoutExpired:
-                    say(f"{log} is at work: {_tail(path, 1)}")
+                    say(f"{log} is at work: {_tail(path, 1) or 'nothing said yet'}")
         if process.returncode != 0:
             raise SandboxError(f"`{shlex.join(command)}` failed; the end of {path}:\n{_tail(path, 15)}")
 

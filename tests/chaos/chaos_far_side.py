@@ -10,7 +10,7 @@ from sandbox.inbox.testing import RunningInbox
 
 FIRST_PAGE = "page-1-primary"
 # A create call that a fault kept from becoming an alert.
-_NOT_TAKEN = ("process_failed", "hang")
+_NOT_TAKEN = ("process_failed", "process_never", "hang")
 
 
 class FarSide(RunningInbox):

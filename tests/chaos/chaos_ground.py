@@ -15,14 +15,17 @@ from typing import Any, TypeVar
 
 import httpx
 import psycopg2
+from chaos_clock import clock_ahead
 from chaos_far_side import FIRST_PAGE, FarSide
 from chaos_include import Include
 from chaos_outcome import Outcome
+from chaos_postgres import OURS, Harm, freeze, kill
 
 from oncall.adapters.oncall_db import LOCK
 from oncall.core.rota import who_is_on_call
 from sandbox import loading
 from sandbox.environment import REPOSITORY
+from sandbox.inbox.records import Alert
 from sandbox.stack import AIRFLOW_COMPONENTS, Stack
 
 T = TypeVar("T")
@@ -68,6 +71,7 @@ class Ground:
         self.server = stack.server()
         self.far = FarSide(stack.inbox_url)
         self.locks: list[Any] = []
+        self.ends: list[Callable[[], object]] = []  # what `mend` has to call
         self.others: list[subprocess.Popen[bytes]] = []
         self.today = dt.datetime.now(self.zone).date()
         self._dags = {path: path.read_text(encoding="utf-8") for path in stack.dags_dir.glob("*.py")}
@@ -81,7 +85,7 @@ class Ground:
     def sql(self, database: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """One statement in a transaction of its own."""
         with (
-            closing(psycopg2.connect(self.server.uri(database))) as connection,
+            closing(psycopg2.connect(self.server.uri(database), application_name=OURS)) as connection,
             connection,
             connection.cursor() as cursor,
         ):
@@ -202,6 +206,34 @@ class Ground:
     def open(self, database: str) -> None:
         self.sql("postgres", f"alter database {database} allow_connections true")
 
+    def freeze(self, database: str) -> None:
+        """Whoever is connected, or connects until `thaw`, gets no answer any more; the connection stands."""
+        self._harm(database, freeze, 0.05)
+
+    def cut_off(self, database: str, every_s: float) -> None:
+        """Break every connection again and again, until `thaw`."""
+        self._harm(database, kill, every_s)
+
+    def _harm(self, database: str, act: Callable[[int], None], every_s: float) -> None:
+        harm = Harm(self.server.uri(), database, act, every_s)
+        harm.start()
+        self.ends.append(harm.end)
+
+    def thaw(self) -> None:
+        """End what was begun and not yet ended."""
+        while self.ends:
+            self.ends.pop()()
+
+    def wrong_clock(self, name: str, seconds: int) -> None:
+        """Start a component anew with its clock so far ahead (behind when negative), and wait until it looks."""
+        wrong = clock_ahead(seconds, self.stack.run_dir)
+        self.stack.kill(name)
+        self.sql("oncall", "delete from oncall.memory where name = 'tick'")
+        self.stack.start(name, **wrong)
+        self.ends.append(lambda: self.stack.kill(name))
+        tick = "select 1 from oncall.memory where name = 'tick'"
+        self.wait_for(f"a look of the {name} whose clock is wrong", lambda: self.sql("oncall", tick), 120)
+
     def edit_dag(self, dag_id: str, text: str | None) -> None:
         """Another text for a DAG file; None: the file is gone. The DAG processor is told."""
         path = self.stack.dags_dir / f"{dag_id}.py"
@@ -224,11 +256,12 @@ class Ground:
         seen = "select 1 from oncall.dags where dag_id = %s and seen_at > %s"
         self.wait_for("a look at the DAGs", lambda: self.sql("oncall", seen, DAG_ID, asked))
 
-    def python(self, code: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """A process of the stack's own kind; ended by `mend`."""
+    def python(self, code: str, *arguments: str, clock_s: int = 0) -> subprocess.Popen[bytes]:
+        """A process of the stack's own kind, its clock so far ahead; ended by `mend`."""
         command = [sys.executable, "-c", code, *arguments]
+        environment = self.stack.env() | (clock_ahead(clock_s, self.stack.run_dir) if clock_s else {})
         with open(self.stack.run_dir / "logs" / "others.log", "ab") as log:
-            process = subprocess.Popen(command, env=self.stack.env(), cwd=REPOSITORY, stdout=log, stderr=log)
+            process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=log, stderr=log)
         self.others.append(process)
         return process
 
@@ -280,6 +313,27 @@ class Ground:
         self.wait_for(f"a thread of {key}", lambda: self.far.said(key, FIRST_PAGE), within_s)
         return Outcome(f"P1 to {alert.recipients[0]}: {alert.message}", page_s)
 
+    def nothing_said(self, promised: Promised) -> None:
+        """Nobody has heard of this promise in the pager or in the chat."""
+        said = [message.text for message in self.far.said(promised.key)]
+        woken = [alert.message for alert in self.far.alerts() if alert.alias.startswith(promised.key)]
+        assert not said + woken, f"said before due: {'; '.join(said + woken)}"
+
+    def someone_paged(
+        self, promised: Promised, *, since: dt.datetime | None = None, within_s: float = 90.0
+    ) -> Outcome:
+        """The primary was paged, or the next one in their place; which P1 the far side has really made first."""
+
+        def first() -> Alert | None:
+            pages = [a for a in self.far.alerts(priority="P1") if a.alias.startswith(f"{promised.key}:page-")]
+            return min(pages, key=lambda alert: alert.created_at, default=None)
+
+        alert = self.wait_for(f"any page of {promised.key}", first, within_s)
+        roster = [self.on_call(promised.due, seat) for seat in ("primary", "secondary")]
+        assert alert.recipients in [[person] for person in roster], alert.recipients
+        page_s = alert.created_at - (since or promised.due).timestamp()
+        return Outcome(f"P1 to {alert.recipients[0]}: {alert.message}", page_s)
+
     def recorded(self, promised: Promised) -> None:
         """The outbox knows that both channels have taken the page."""
         done = "select count(*) from oncall.deliveries where key = %s and step = %s and state = 'done'"
@@ -317,6 +371,7 @@ class Ground:
 
     def mend(self) -> None:
         """Undo every fault but dead processes."""
+        self.thaw()
         self.far.heal()
         for database in ("warehouse", "oncall"):
             self.open(database)

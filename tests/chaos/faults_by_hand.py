@@ -32,7 +32,7 @@ def early_then_due(ground: Ground, run_id: str, task_id: str, says: str) -> Outc
     return replace(seen, seen=f"P2 as it was set: {early.message}; at due {seen.seen}")
 
 
-@fault("task marked failed by hand", short=True)
+@fault("task marked failed by hand", group="people", short=True)
 def task_marked_failed(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.hold(date)
@@ -41,7 +41,7 @@ def task_marked_failed(ground: Ground) -> Outcome:
     return early_then_due(ground, run_id, "transform", f"task transform was marked as failed by {who} at")
 
 
-@fault("waiting sensor marked failed by hand")
+@fault("waiting sensor marked failed by hand", group="people")
 def sensor_marked_failed(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.unload(date, "sessions")
@@ -49,7 +49,7 @@ def sensor_marked_failed(ground: Ground) -> Outcome:
     return early_then_due(ground, run_id, WAIT, f"task {WAIT} was marked as failed by")
 
 
-@fault("run marked as success by hand")
+@fault("run marked as success by hand", group="people")
 def run_marked_success(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.hold(date)
@@ -57,7 +57,7 @@ def run_marked_success(ground: Ground) -> Outcome:
     return early_then_due(ground, run_id, "", "the run was marked as success by")
 
 
-@fault("run deleted by hand")
+@fault("run deleted by hand", group="people")
 def run_deleted(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.hold(date)
@@ -70,7 +70,7 @@ def run_deleted(ground: Ground) -> Outcome:
     return ground.paged(ground.promise(), "never started: its run was deleted")
 
 
-@fault("re-run of a published day fails, and another one starts")
+@fault("re-run of a published day fails, and another one starts", group="people")
 def rerun_fails(ground: Ground) -> Outcome:
     """The report stands, and the failure stands until the day is published anew."""
     date = ground.last_date()

@@ -1,15 +1,13 @@
-"""What goes wrong with Airflow's own processes and with the databases: the page must come all the same."""
+"""What goes wrong with Airflow's own processes: the page must come all the same."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from chaos_fault import fault
 from chaos_ground import Ground, Promised
 from chaos_outcome import Outcome
 
-from sandbox.postgres import start
 from sandbox.stack import AIRFLOW_COMPONENTS
 
 HEARTBEAT = "investor-sla-watch"
@@ -33,42 +31,7 @@ def killed_across_due(ground: Ground, *names: str, on_the_minute: bool = False) 
     return promised, ground.paged(promised)
 
 
-@fault("warehouse down at due", short=True)
-def warehouse_down(ground: Ground) -> Outcome:
-    promised = ground.promise()
-    ground.until(promised.due, before_s=3)
-    ground.shut("warehouse")
-    seen = ground.paged(promised, "cannot tell: warehouse: ")
-    ground.open("warehouse")
-    return seen
-
-
-@fault("PostgreSQL restarted at due, all of its databases")
-def postgres_restarted(ground: Ground) -> Outcome:
-    promised = ground.promise()
-    ground.until(promised.due, before_s=2)
-    ground.server.stop()
-    time.sleep(8)
-    start(ground.server.data_dir)
-    ground.airflow(True)  # Airflow's processes end with their database; a restart policy starts them again
-    seen = ground.paged(promised)
-    ground.recorded(promised)
-    return seen
-
-
-@fault("`oncall_db` down", short=True)
-def oncall_db_down(ground: Ground) -> Outcome:
-    promised = ground.promise()
-    ground.until(promised.due, before_s=3)
-    ground.shut("oncall")
-    seen = ground.paged(promised)
-    ground.open("oncall")
-    ground.ticks()
-    ground.recorded(promised)
-    return replace(seen, seen=f"{seen.seen}; back, the outbox knows of it")
-
-
-@fault("every worker slot taken")
+@fault("every worker slot taken", group="airflow")
 def no_slot_left(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.slots(1)
@@ -78,7 +41,7 @@ def no_slot_left(ground: Ground) -> Outcome:
     return ground.paged(ground.promise(), "never started: no task of this report date has started")
 
 
-@fault("two watchers, `sla_watch` and the native deadline at one instant")
+@fault("two watchers, `sla_watch` and the native deadline at one instant", group="airflow")
 def all_at_once(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.python(WATCH)
@@ -101,27 +64,27 @@ def all_at_once(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; all four looked")
 
 
-@fault("DAG processor down")
+@fault("DAG processor down", group="airflow")
 def dag_processor_down(ground: Ground) -> Outcome:
     return killed_across_due(ground, "dag-processor")[1]
 
 
-@fault("API server down")
+@fault("API server down", group="airflow")
 def api_server_down(ground: Ground) -> Outcome:
     return killed_across_due(ground, "api-server")[1]
 
 
-@fault("scheduler killed across due", short=True)
+@fault("scheduler killed across due", group="airflow", short=True)
 def scheduler_killed(ground: Ground) -> Outcome:
     return killed_across_due(ground, "scheduler")[1]
 
 
-@fault("scheduler, DAG processor and API server killed, the triggerer alone left")
+@fault("scheduler, DAG processor and API server killed, the triggerer alone left", group="airflow")
 def triggerer_alone(ground: Ground) -> Outcome:
     return killed_across_due(ground, "scheduler", "dag-processor", "api-server")[1]
 
 
-@fault("all of Airflow down")
+@fault("all of Airflow down", group="airflow")
 def airflow_down(ground: Ground) -> Outcome:
     ground.far.tell("heartbeats", name=HEARTBEAT, interval_seconds=LAPSES_S, alert_priority="P1")
     ground.wait_for("a ping", lambda: ground.far.calls(operation="ping"), 90)
@@ -140,7 +103,7 @@ def airflow_down(ground: Ground) -> Outcome:
     return Outcome(seen, lapsed.created_at - promised.due.timestamp())
 
 
-@fault("triggerer frozen across due, then thawed")
+@fault("triggerer frozen across due, then thawed", group="airflow")
 def triggerer_frozen(ground: Ground) -> Outcome:
     promised = ground.promise(on_the_minute=True)
     ground.until(promised.due, before_s=4)
@@ -156,20 +119,20 @@ def triggerer_frozen(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; thawed, it says nothing again")
 
 
-@fault("triggerer killed across due (the watcher's, of two)")
+@fault("triggerer killed across due (the watcher's, of two)", group="airflow")
 def one_of_two_triggerers_killed(ground: Ground) -> Outcome:
     ground.stack.start("triggerer@2")
     ground.wait_for("a second triggerer", lambda: ground.triggerers() == 2, 120)
     return killed_across_due(ground, "triggerer", on_the_minute=True)[1]
 
 
-@fault("both triggerers killed across due")
+@fault("both triggerers killed across due", group="airflow")
 def both_triggerers_killed(ground: Ground) -> Outcome:
     ground.stack.start("triggerer@2")
     ground.wait_for("a second triggerer", lambda: ground.triggerers() == 2, 120)
     return killed_across_due(ground, "triggerer", "triggerer@2", on_the_minute=True)[1]
 
 
-@fault("triggerer killed across due (the only one)", short=True)
+@fault("triggerer killed across due (the only one)", group="airflow", short=True)
 def triggerer_killed(ground: Ground) -> Outcome:
     return killed_across_due(ground, "triggerer", on_the_minute=True)[1]

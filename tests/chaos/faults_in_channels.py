@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from chaos_far_side import FIRST_PAGE
-from chaos_fault import MODE, Act, fault
+from chaos_fault import CHOICE, Act, fault
 from chaos_ground import Ground, Promised
 from chaos_outcome import Outcome
 
-OUTAGE_S = {"short": 8, "all": 25, "full": 120}[MODE]
-BOTH_DOWN_S = 300 if MODE == "full" else 60
+OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, 25)
+BOTH_DOWN_S = 300 if CHOICE == "full" else 60
 SPOKEN_OF_S = 20  # a shorter outage may pass without a word
 SIDE_BY_SIDE_S = 10  # the channel that works is not held up by the one that does not
 AGAIN_S = 45  # the longest wait between two tries, and a look
@@ -87,7 +87,7 @@ for words, kind, how in (
     ("answers 202, then fails", "process_failed", ONCE),
 ):
     act = failing("opsgenie", "create" if "count" in how else "*", kind, **how)
-    fault(f"Opsgenie {words}", short=kind == "hang")(act)
+    fault(f"Opsgenie {words}", group="opsgenie", short=kind == "hang")(act)
 
 for words, kind, how in (
     ("answers 429, try again in 5 s", "status", LATER),
@@ -97,10 +97,10 @@ for words, kind, how in (
     ("takes the message, its answer is lost", "lose_answer", ONCE),
 ):
     act = failing("slack", "chat.postMessage" if "count" in how else "*", kind, **how)
-    fault(f"Slack {words}", short=kind == "hang")(act)
+    fault(f"Slack {words}", group="slack", short=kind == "hang")(act)
 
 
-@fault("the answers of both are lost", short=True)
+@fault("the answers of both are lost", group="opsgenie", short=True)
 def both_answers_lost(ground: Ground) -> Outcome:
     promised = ground.promise()
     ground.until(promised.due, before_s=2)
@@ -109,7 +109,7 @@ def both_answers_lost(ground: Ground) -> Outcome:
     return ground.paged(promised)
 
 
-@fault(f"both down for {BOTH_DOWN_S} s, then back")
+@fault(f"both down for {BOTH_DOWN_S} s, then back", group="opsgenie")
 def both_down(ground: Ground) -> Outcome:
     promised = ground.promise()
     ground.until(promised.due, before_s=2)
@@ -133,21 +133,64 @@ def killed_while(ground: Ground, face: str, operation: str, kind: str) -> Outcom
     return seen
 
 
-@fault("killed with -9 between claim and send, to Opsgenie")
+@fault("killed with -9 between claim and send, to Opsgenie", group="opsgenie")
 def killed_before_paging(ground: Ground) -> Outcome:
     return killed_while(ground, "opsgenie", "create", "hang")
 
 
-@fault("killed with -9 between send and record, to Opsgenie")
+@fault("killed with -9 between send and record, to Opsgenie", group="opsgenie")
 def killed_after_paging(ground: Ground) -> Outcome:
     return killed_while(ground, "opsgenie", "create", "hang_after")
 
 
-@fault("killed with -9 between claim and send, to Slack")
+@fault("killed with -9 between claim and send, to Slack", group="slack")
 def killed_before_posting(ground: Ground) -> Outcome:
     return killed_while(ground, "slack", "chat.postMessage", "hang")
 
 
-@fault("killed with -9 between send and record, to Slack")
+@fault("killed with -9 between send and record, to Slack", group="slack")
 def killed_after_posting(ground: Ground) -> Outcome:
     return killed_while(ground, "slack", "chat.postMessage", "hang_after")
+
+
+@fault(
+    "Opsgenie accepts the page and never makes an alert of it",
+    group="opsgenie",
+    heard="P1 to the primary, or to the next one in their place",
+)
+def never_processed(ground: Ground) -> Outcome:
+    """A 202 is a receipt. The request pends for ever; whoever is called next, or made anew, is woken in time."""
+    promised = ground.promise()
+    ground.until(promised.due, before_s=2)
+    ground.far.fail("opsgenie", "create", "process_never", count=1)
+    return ground.someone_paged(promised)
+
+
+@fault(
+    f"Opsgenie accepts everything for {OUTAGE_S} s and makes nothing of it",
+    group="opsgenie",
+    heard="P1 to the primary, or to the next one in their place",
+)
+def nothing_processed(ground: Ground) -> Outcome:
+    promised = ground.promise()
+    ground.until(promised.due, before_s=2)
+    ground.far.fail("opsgenie", "create", "process_never", seconds=OUTAGE_S)
+    back = dt.datetime.now(ground.zone) + dt.timedelta(seconds=OUTAGE_S)
+    seen = ground.someone_paged(promised, since=back, within_s=OUTAGE_S + 90)
+    return replace(seen, seen=f"{seen.seen}; measured from when it made alerts again")
+
+
+@fault(
+    "Opsgenie's key may not read (403)",
+    group="opsgenie",
+    heard="P1 to the primary; Slack: acknowledgements are not heard",
+)
+def may_not_read(ground: Ground) -> Outcome:
+    ground.far.settings(key_may_read=False)
+    seen = ground.paged(ground.promise())
+
+    def told() -> str:
+        words = [message.text for message in ground.far.messages()]
+        return next((text for text in words if "cknowledgement" in text and "read" in text), "")
+
+    return replace(seen, seen=f"{seen.seen}; Slack: {ground.wait_for('a word on the key', told, 60)}")

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from chaos_fault import fault
-from chaos_ground import DAG_ID, Ground, Promised
+from chaos_ground import DAG_ID, Ground
 from chaos_include import RosterFile
 from chaos_outcome import Outcome
 
 FIRST_MONDAY = dt.date(2025, 12, 29)
 ROWS = (("DE-001", "DE-002"), ("DE-002", "DE-003"), ("DE-003", "DE-004"), ("DE-004", "DE-001"))
-LOOK_AT = """
-import datetime as dt, sys
-from oncall.glue.wiring import look_once
-for at in sys.argv[1:]:
-    look_once(dt.datetime.fromisoformat(at))
-"""
 
 
 def row(at: dt.datetime) -> tuple[str, str]:
@@ -42,7 +37,7 @@ def away(*people: str) -> Any:
     return change
 
 
-@fault("roster made invalid while running")
+@fault("roster made invalid while running", group="people")
 def roster_broken(ground: Ground) -> Outcome:
     promised = ground.promise()
     ground.until(promised.due, before_s=4)
@@ -56,7 +51,7 @@ def roster_broken(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; Slack: {said[0].text}; then: in order again")
 
 
-@fault("roster file gone while running")
+@fault("roster file gone while running", group="people")
 def roster_gone(ground: Ground) -> Outcome:
     promised = ground.promise()
     ground.until(promised.due, before_s=4)
@@ -70,14 +65,14 @@ def roster_gone(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; Slack: {said[0].text}")
 
 
-@fault("primary on leave")
+@fault("primary on leave", group="people")
 def primary_away(ground: Ground) -> Outcome:
     primary, secondary = row(dt.datetime.now(ground.zone))
     ground.include.roster(away(primary))
     return ground.paged(ground.promise(), to=mail(secondary))
 
 
-@fault("both on leave")
+@fault("both on leave", group="people")
 def both_away(ground: Ground) -> Outcome:
     primary, secondary = row(dt.datetime.now(ground.zone))
     ground.include.roster(away(primary, secondary))
@@ -90,16 +85,25 @@ def both_away(ground: Ground) -> Outcome:
     return ground.paged(ground.promise(), to=mail(third))
 
 
-@fault("handoff during an incident")
-def handoff(ground: Ground) -> Outcome:
-    passes = dt.datetime.now(ground.zone).replace(microsecond=0) + dt.timedelta(seconds=35)
-    last = passes.date() - dt.timedelta(days=7)
+def hands_over(passes: dt.datetime) -> Callable[[RosterFile], None]:
+    """A change of the roster: DE-001 hands over to DE-003 at this instant."""
 
     def change(roster: RosterFile) -> None:
         roster["handoff"] = {"day": f"{passes:%A}".lower(), "at": f"{passes:%H:%M:%S}"}
-        roster["rotation"] = [{"starts": last, "weeks": [["DE-001", "DE-002"], ["DE-003", "DE-004"]]}]
+        roster["rotation"] = [
+            {
+                "starts": passes.date() - dt.timedelta(days=7),
+                "weeks": [["DE-001", "DE-002"], ["DE-003", "DE-004"]],
+            }
+        ]
 
-    ground.include.roster(change)
+    return change
+
+
+@fault("handoff during an incident", group="people")
+def handoff(ground: Ground) -> Outcome:
+    passes = dt.datetime.now(ground.zone).replace(microsecond=0) + dt.timedelta(seconds=35)
+    ground.include.roster(hands_over(passes))
     promised = ground.promise()
     seen = ground.paged(promised, to=mail("DE-001"))
     again = ground.wait_for("the new primary", lambda: ground.far.page(promised.key, "page-1-primary-1"), 60)
@@ -112,7 +116,7 @@ def handoff(ground: Ground) -> Outcome:
     )
 
 
-@fault("drill beside a real incident")
+@fault("drill beside a real incident", group="people")
 def drill(ground: Ground) -> Outcome:
     promised = ground.promise()
     begun = "insert into oncall.drills (name, dag_id, report_date, warn_at, due_at) values ('chaos', %s, %s, %s, %s)"
@@ -127,47 +131,24 @@ def drill(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; beside it {mock.priority}: {mock.message}")
 
 
-def look(ground: Ground, *instants: dt.datetime) -> None:
-    """A worker looks as if it were these instants, one after the other; nobody else does."""
-    process = ground.python(LOOK_AT, *(at.isoformat() for at in instants))
-    assert process.wait(120) == 0, "the look failed; see logs/others.log"
-
-
-def promised_in_the_past(ground: Ground, due: dt.datetime) -> Promised:
-    """A promise that somebody began to watch a second before it was due."""
-    promised = ground.promise_at(due)
-    since = (due - dt.timedelta(seconds=1)).isoformat()
-    ground.sql("oncall", "insert into oncall.memory (name, value) values ('watching_since', %s)", since)
-    return promised
-
-
-@fault("clock just before and after midnight UTC", airflow=False)
-def midnight_utc(ground: Ground) -> Outcome:
-    midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    second = dt.timedelta(seconds=1)
-    promised = promised_in_the_past(ground, midnight.astimezone(ground.zone))
-    look(ground, midnight - second)
-    assert not ground.far.alerts(), "paged a second before due"
-    began = dt.datetime.now(dt.UTC)
-    look(ground, midnight, midnight + second)
-    seen = ground.paged(promised, since=began)
-    day = midnight.date() - dt.timedelta(
-        days=1
-    )  # 07:00 in UTC+7 of the same date: the report is the day before's
-    assert [alert.alias for alert in ground.far.alerts()] == [f"{DAG_ID}:{day}:page-1-primary"]
-    return Outcome(f"due 00:00:00Z; at 23:59:59Z nothing, at 00:00:00Z {seen.seen}")
-
-
-@fault("clock just before and after Monday 09:00", airflow=False)
-def monday_nine(ground: Ground) -> Outcome:
-    now = dt.datetime.now(ground.zone)
-    monday = (now - dt.timedelta(days=now.weekday())).replace(hour=9, minute=0, second=0, microsecond=0)
-    nine = monday if monday < now else monday - dt.timedelta(days=7)
-    second = dt.timedelta(seconds=1)
-    promised = promised_in_the_past(ground, nine - second)
-    (before, _), (after, _) = row(nine - second), row(nine)
-    look(ground, nine - second, nine)
-    seen = ground.paged(promised, to=mail(before))
-    again = ground.wait_for("the new primary", lambda: ground.far.page(promised.key, "page-1-primary-1"), 30)
-    assert again.recipients == [mail(after)] != [mail(before)]
-    return Outcome(f"08:59:59 {seen.seen}; 09:00:00 P1 to {again.recipients[0]}")
+@fault(
+    "handoff while both channels are down",
+    group="people",
+    heard="P1 to the new primary, and not to the old one",
+)
+def handoff_in_an_outage(ground: Ground) -> Outcome:
+    """Who is paged is decided when it is sent."""
+    now = dt.datetime.now(ground.zone).replace(microsecond=0)
+    passes, back = now + dt.timedelta(seconds=35), now + dt.timedelta(seconds=50)
+    ground.include.roster(hands_over(passes))
+    promised = ground.promise()
+    ground.until(promised.due, before_s=2)
+    ground.far.fail("*", "*", "refuse", seconds=(back - dt.datetime.now(ground.zone)).total_seconds())
+    new = mail("DE-003")
+    alert = ground.wait_for("a page", lambda: ground.far.alerts(priority="P1"), 140)[0]
+    page_s = alert.created_at - back.timestamp()
+    ground.ticks()
+    called = [each.recipients for each in ground.far.alerts(priority="P1")]
+    assert called == [[new]], f"paged {called}, not {new} alone"
+    ground.wait_for("a thread", lambda: ground.far.said(promised.key), 60)
+    return Outcome(f"P1 to {new}: {alert.message}; measured from when they were back", page_s)

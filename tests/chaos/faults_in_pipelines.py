@@ -14,7 +14,7 @@ from sandbox import loading
 LONG_S = 1800
 
 
-@fault("run still running at due")
+@fault("run still running at due", group="pipelines")
 def still_running(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.hold(date)
@@ -35,7 +35,7 @@ def failing(ground: Ground) -> tuple[Promised, str]:
     return ground.promise(), f"P2 as it failed: {early.message}"
 
 
-@fault("task failed for good", short=True)
+@fault("task failed for good", group="pipelines", short=True)
 def task_failed(ground: Ground) -> Outcome:
     ground.sql("warehouse", "alter table master.sessions rename to sessions_moved")
     promised, early = failing(ground)
@@ -44,14 +44,14 @@ def task_failed(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{early}; at due {seen.seen}")
 
 
-@fault("DAG paused")
+@fault("DAG paused", group="pipelines")
 def paused(ground: Ground) -> Outcome:
     ground.stack.api().patch(f"dags/{DAG_ID}", {"is_paused": True})
     ground.look_at_dags()
     return ground.paged(ground.promise(), "never started: the DAG is paused")
 
 
-@fault("DAG file with an import error")
+@fault("DAG file with an import error", group="pipelines")
 def import_error(ground: Ground) -> Outcome:
     ground.edit_dag(DAG_ID, "from airflow.sdk import DAG\nimport a_module_that_nobody_installed\n")
     noted = "select 1 from oncall.dags where dag_id = %s and import_error <> ''"
@@ -60,14 +60,14 @@ def import_error(ground: Ground) -> Outcome:
     return ground.paged(ground.promise(), says)
 
 
-@fault("DAG file gone")
+@fault("DAG file gone", group="pipelines")
 def file_gone(ground: Ground) -> Outcome:
     ground.edit_dag(DAG_ID, None)
     ground.look_at_dags()
     return ground.paged(ground.promise(), f"Airflow has no DAG {DAG_ID}: its file is gone")
 
 
-@fault("no run because an older run blocks `max_active_runs`")
+@fault("no run because an older run blocks `max_active_runs`", group="pipelines")
 def older_run(ground: Ground) -> Outcome:
     date = ground.last_date()
     older = date - dt.timedelta(days=1)
@@ -78,14 +78,14 @@ def older_run(ground: Ground) -> Outcome:
     return ground.paged(ground.promise(), "other run(s) of the DAG are still open")
 
 
-@fault("run green but nothing published")
+@fault("run green but nothing published", group="pipelines")
 def green_but_empty(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.run(date, until=("publish", "success"))
     return ground.paged(ground.promise(), "the run finished green")
 
 
-@fault("upstream table late, then there", short=True)
+@fault("upstream table late, then there", group="pipelines", short=True)
 def upstream_late(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.unload(date, "sessions")
@@ -103,7 +103,7 @@ def upstream_late(ground: Ground) -> Outcome:
     return replace(seen, seen=f"P3 before due; {seen.seen}; then: {arrived[0].text}; {resolved}")
 
 
-@fault("upstream table partial")
+@fault("upstream table partial", group="pipelines")
 def upstream_partial(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.load(date, "sessions", partial=0.3)
@@ -111,7 +111,7 @@ def upstream_partial(ground: Ground) -> Outcome:
     return ground.paged(ground.promise(), "master.sessions is partial since")
 
 
-@fault("upstream rows after publication")
+@fault("upstream rows after publication", group="pipelines", heard="a notice in Slack, and nobody is woken")
 def upstream_amended(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.run(date, until=("publish", "success"))
@@ -124,7 +124,7 @@ def upstream_amended(ground: Ground) -> Outcome:
     return Outcome(said[0].text)
 
 
-@fault("check withholds the report")
+@fault("check withholds the report", group="pipelines")
 def held(ground: Ground) -> Outcome:
     date = ground.last_date()
     noon = dt.datetime.combine(date, dt.time(12), tzinfo=ground.zone)

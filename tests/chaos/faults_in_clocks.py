@@ -1,0 +1,98 @@
+"""Clocks at their edges, and clocks that are wrong: nobody is woken before due, and nobody sleeps over it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from chaos_fault import fault
+from chaos_ground import DAG_ID, Ground, Promised
+from chaos_outcome import Outcome
+from faults_in_people import mail, row
+
+WRONG_S = 600
+LOOK_AT = """
+import datetime as dt, sys
+from oncall.glue.wiring import look_once
+for at in sys.argv[1:]:
+    look_once(dt.datetime.fromisoformat(at))
+"""
+
+
+def look(ground: Ground, *instants: dt.datetime) -> None:
+    """A worker looks as if it were these instants, one after the other; nobody else does."""
+    process = ground.python(LOOK_AT, *(at.isoformat() for at in instants))
+    assert process.wait(120) == 0, "the look failed; see logs/others.log"
+
+
+def promised_in_the_past(ground: Ground, due: dt.datetime) -> Promised:
+    """A promise that somebody began to watch a second before it was due."""
+    promised = ground.promise_at(due)
+    since = (due - dt.timedelta(seconds=1)).isoformat()
+    ground.sql("oncall", "insert into oncall.memory (name, value) values ('watching_since', %s)", since)
+    return promised
+
+
+@fault("clock just before and after midnight UTC", group="clocks", airflow=False)
+def midnight_utc(ground: Ground) -> Outcome:
+    midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    second = dt.timedelta(seconds=1)
+    promised = promised_in_the_past(ground, midnight.astimezone(ground.zone))
+    look(ground, midnight - second)
+    assert not ground.far.alerts(), "paged a second before due"
+    began = dt.datetime.now(dt.UTC)
+    look(ground, midnight, midnight + second)
+    seen = ground.paged(promised, since=began)
+    day = midnight.date() - dt.timedelta(
+        days=1
+    )  # 07:00 in UTC+7 of the same date: the report is the day before's
+    assert [alert.alias for alert in ground.far.alerts()] == [f"{DAG_ID}:{day}:page-1-primary"]
+    return Outcome(f"due 00:00:00Z; at 23:59:59Z nothing, at 00:00:00Z {seen.seen}")
+
+
+@fault("clock just before and after Monday 09:00", group="clocks", airflow=False)
+def monday_nine(ground: Ground) -> Outcome:
+    now = dt.datetime.now(ground.zone)
+    monday = (now - dt.timedelta(days=now.weekday())).replace(hour=9, minute=0, second=0, microsecond=0)
+    nine = monday if monday < now else monday - dt.timedelta(days=7)
+    second = dt.timedelta(seconds=1)
+    promised = promised_in_the_past(ground, nine - second)
+    (before, _), (after, _) = row(nine - second), row(nine)
+    look(ground, nine - second, nine)
+    seen = ground.paged(promised, to=mail(before))
+    again = ground.wait_for("the new primary", lambda: ground.far.page(promised.key, "page-1-primary-1"), 30)
+    assert again.recipients == [mail(after)] != [mail(before)]
+    return Outcome(f"08:59:59 {seen.seen}; 09:00:00 P1 to {again.recipients[0]}")
+
+
+LOOK_ALL_THE_TIME = """
+import time
+from oncall.glue.wiring import look_once
+while True:
+    look_once()
+    time.sleep(2)
+"""
+NOT_EARLY = "nobody before due; then P1 to the primary"
+
+
+def not_before_due(ground: Ground, promised: Promised) -> Outcome:
+    ground.until(promised.due, before_s=1)
+    ground.nothing_said(promised)
+    return ground.paged(promised)
+
+
+@fault("the watcher's clock 10 minutes ahead", group="clocks", heard=NOT_EARLY)
+def watcher_ahead(ground: Ground) -> Outcome:
+    ground.wrong_clock("triggerer", WRONG_S)
+    return not_before_due(ground, ground.promise(30, on_the_minute=True))
+
+
+@fault("the watcher's clock 10 minutes behind", group="clocks", heard=NOT_EARLY)
+def watcher_behind(ground: Ground) -> Outcome:
+    ground.wrong_clock("triggerer", -WRONG_S)
+    return not_before_due(ground, ground.promise(30, on_the_minute=True))
+
+
+@fault("a worker's clock 10 minutes ahead", group="clocks", heard=NOT_EARLY)
+def worker_ahead(ground: Ground) -> Outcome:
+    ground.python(LOOK_ALL_THE_TIME, clock_s=WRONG_S)
+    return not_before_due(ground, ground.promise(30))
