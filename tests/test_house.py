@@ -26,8 +26,8 @@ MAY_IMPORT = {
     "tables": set(),
     "adapters": {"config", "past", "tables"},
     "contract_sql": set(),
-    "contract_check": {"config", "data_contracts", "contract_sql"},
-    "reports": {"config", "tables", "contract_check"},
+    "contract_check": {"contract_sql"},
+    "reports": {"config", "tables", "contract_check", "data_contracts"},
     "stale_days": {"config", "reports"},
 }
 # core knows rules only: no Airflow, no files, no network, no clock.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from oncall.contract_sql import Existing, Rule, Statement, compiled
+from oncall.contract_sql import Existing, Rule, Statement, compiled, misfits
 from oncall.core.data_contract import Breach, DataContracts, TableContract
 
 _STANDING = """
@@ -34,43 +34,46 @@ def breaches(
     `day` binds `report_date`, `day_start` and `day_end`. One statement a table, and one that asks how they stand.
     Nothing is told of a table that has no contract.
     """
-    found: list[Breach] = []
-    for contract, statement in _statements(cursor, contracts, tables):
-        if isinstance(statement, Statement):
-            cursor.execute(statement.count, day)
-            found += (
-                _breach(contract, statement.rules[number], count, example)
-                for number, count, example in cursor.fetchall()
-            )
-        else:
-            found += (_breach(contract, rule, 0, "") for rule in statement)
+    statements, lacking = _statements(cursor, contracts, tables)
+    found = list(lacking)
+    for statement in statements:
+        cursor.execute(statement.count, day)
+        found += (
+            _breach(statement.contract, statement.rules[number], count, example)
+            for number, count, example in cursor.fetchall()
+        )
     return found
 
 
 def offenders(
     cursor: Any, contracts: DataContracts, tables: Iterable[str], day: Mapping[str, Any]
 ) -> dict[Breach, list[str]]:
-    """The same with the keys of the rows that break each rule, many of them at most."""
-    found: dict[Breach, list[str]] = {}
-    for contract, statement in _statements(cursor, contracts, tables):
-        if isinstance(statement, Statement):
-            cursor.execute(statement.list, day)
-            keys: dict[int, list[str]] = defaultdict(list)
-            for number, example in cursor.fetchall():
-                keys[number].append(example)
-            for number, listed in keys.items():
-                found[_breach(contract, statement.rules[number], len(listed), listed[0])] = listed
-        else:
-            found |= {_breach(contract, rule, 0, ""): [] for rule in statement}
+    """The same with the keys of the rows that break each rule, LISTED of each at most."""
+    statements, lacking = _statements(cursor, contracts, tables)
+    found: dict[Breach, list[str]] = {one: [] for one in lacking}
+    for statement in statements:
+        cursor.execute(statement.list, day)
+        keys: dict[int, list[str]] = defaultdict(list)
+        for number, example in cursor.fetchall():
+            keys[number].append(example)
+        for number, listed in keys.items():
+            breach = _breach(statement.contract, statement.rules[number], len(listed), listed[0])
+            found[breach] = listed
     return found
 
 
 def _statements(
     cursor: Any, contracts: DataContracts, tables: Iterable[str]
-) -> Sequence[tuple[TableContract, Statement | list[Rule]]]:
+) -> tuple[list[Statement], list[Breach]]:
+    """The statements to ask; none, and what is lacking instead, while the tables cannot be asked."""
     asked = {table: contracts.tables[table] for table in sorted(set(tables)) if table in contracts.tables}
     existing = _existing(cursor, list(asked))
-    return [(contract, compiled(contract, asked, existing)) for contract in asked.values()]
+    lacking = [
+        _breach(contract, rule, 0, "")
+        for table, contract in asked.items()
+        for rule in misfits(contract, existing.get(table))
+    ]
+    return [] if lacking else [compiled(contract, asked, existing) for contract in asked.values()], lacking
 
 
 def _existing(cursor: Any, tables: list[str]) -> dict[str, Existing]:

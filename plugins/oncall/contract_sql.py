@@ -91,41 +91,39 @@ class Statement:
         return f"with day as (\n{self.day}\n), found (rule, example) as (\n" + union + "\n)"
 
 
-def compiled(
-    contract: TableContract, tables: Mapping[str, TableContract], existing: Mapping[str, Existing]
-) -> Statement | list[Rule]:
-    """The contract's statement; `tables` are those that may be read with it, `existing` how they stand.
-
-    A list of broken rules instead when the table is not as the contract needs it: then it cannot be asked.
-    """
-    table = existing.get(contract.table)
+def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
+    """What a table lacks of what its contract needs to be asked at all: itself, columns, types."""
     if table is None:
         return [Rule(f"{contract.short}_exist", (), f"a table {contract.table}")]
-    if wrong := list(_misfits(contract, table)):
-        return wrong
+    found = []
+    for column in contract.columns:
+        stands = table.columns.get(column.name)
+        if stands is None:
+            name = f"{contract.short}_{column.name}_exists"
+            found.append(Rule(name, (column.name,), f"a column {column.name}"))
+        elif stands[0] not in _FAMILY[column.type]:
+            expected = f"a column {column.name} of type {column.type}, not {stands[1]}"
+            found.append(Rule(f"{contract.short}_{column.name}_has_its_type", (column.name,), expected))
+    return found
+
+
+def compiled(
+    contract: TableContract, tables: Mapping[str, TableContract], existing: Mapping[str, Existing]
+) -> Statement:
+    """The contract's statement. `tables` are those that may be read with it, `existing` how all of them stand.
+
+    None of them may have misfits.
+    """
+    table = existing[contract.table]
     day = _Day(contract, tables, existing)
     rules = [
         *(rule for column in contract.columns for rule in _of_column(contract, column, table)),
         *_of_the_day_column(contract),
         *_of_keys(contract, table),
-        *(
-            _of_reference(contract, one)
-            for one in contract.references
-            if one.target in tables and one.target in existing
-        ),
+        *(_of_reference(contract, one) for one in contract.references if one.target in tables),
         *(Rule(one.name, (), f"0 {one.description}", select=_sql(contract, one)) for one in contract.rules),
     ]
     return Statement(contract, tuple(rules), day.text())
-
-
-def _misfits(contract: TableContract, table: Existing) -> Iterator[Rule]:
-    for column in contract.columns:
-        found = table.columns.get(column.name)
-        if found is None:
-            yield Rule(f"{contract.short}_{column.name}_exists", (column.name,), f"a column {column.name}")
-        elif found[0] not in _FAMILY[column.type]:
-            expected = f"a column {column.name} of type {column.type}, not {found[1]}"
-            yield Rule(f"{contract.short}_{column.name}_has_its_type", (column.name,), expected)
 
 
 def _of_column(contract: TableContract, column: Column, table: Existing) -> Iterator[Rule]:
@@ -274,7 +272,7 @@ class _Day:
         """By the day's rows of the tables that refer to this one."""
         for other in self.tables.values():
             day = other.by_name.get(other.business_day or "")
-            if day is None or day.type not in _AHEAD or other.table not in self.existing:
+            if day is None or day.type not in _AHEAD:
                 continue
             for one in other.references:
                 if one.target == self.contract.table and one.columns != (other.business_day,):

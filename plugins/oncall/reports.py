@@ -18,9 +18,11 @@ from typing import Any
 import pendulum
 
 from oncall.config import include_dir
+from oncall.contract_check import breaches, found_words
 from oncall.core.errors import OncallError
 from oncall.core.facts import FailedCheck
 from oncall.core.redaction import redacted
+from oncall.data_contracts import load_data_contracts, tables_read
 from oncall.tables import bring_up
 
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
@@ -104,14 +106,14 @@ def install(connection: Any) -> None:
 def transform(connection: Any, run: ReportRun) -> None:
     """Compute the base model and the draft in one transaction, remembering which upstream loads were read.
 
-    Days of another pipeline's base model that it needs and nobody has made yet are made first, each on its own.
+    Before that, upstream's rows of the day must keep their contracts: raises Held when they do not. Days of another
+    pipeline's base model that it needs and nobody has made yet are made first, each on its own.
     """
+    _hold_unless_kept(connection, run)
     with _transaction(connection) as cursor:
         needs = [need for file in _steps(run.dag_id, NEED) for need in _execute(cursor, file, run.parameters)]
     for dag_id, day in needs:
-        other = replace(run, dag_id=dag_id, report_date=day)
-        with _transaction(connection) as cursor:
-            _execute(cursor, _steps(dag_id, COMPUTE)[0], other.parameters)
+        _make_first(connection, run, replace(run, dag_id=dag_id, report_date=day, upstream=()))
     with _transaction(connection) as cursor:
         _one_run_at_a_time(cursor, run)
         _execute(cursor, "reading.sql", run.parameters | {"upstream": list(run.upstream)})
@@ -124,6 +126,49 @@ def transform(connection: Any, run: ReportRun) -> None:
             _execute(cursor, file, run.parameters)
 
 
+def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
+    """Raise Held, with what was found written down, when what the run reads breaks its contract."""
+    with _transaction(connection) as cursor:
+        # What an earlier try of this very run found is not what this one finds.
+        cursor.execute(
+            "delete from investor.checks where report = %(report)s and report_date = %(report_date)s::date"
+            " and run_id = %(run_id)s",
+            run.parameters,
+        )
+        failed = _breaches(cursor, run)
+        for check in failed:
+            _record(cursor, run, check, passed=False)
+    if failed:
+        raise Held(run, failed)
+
+
+def _make_first(connection: Any, run: ReportRun, needed: ReportRun) -> None:
+    """Make the base model of another pipeline's day that the run needs. Raises Held when that day is not fit for it."""
+    with _transaction(connection) as cursor:
+        name = f"no_day_of_{needed.dag_id.removesuffix('_etl')}_is_held"
+        failed = [
+            FailedCheck(
+                name,
+                f"{check.name} on {needed.report_date}: {check.expected}",
+                f"{needed.report_date}: {check.found}",
+            )
+            for check in _breaches(cursor, needed)[:1]
+        ]
+        for check in failed:
+            _record(cursor, run, check, passed=False)
+        if not failed:
+            _execute(cursor, _steps(needed.dag_id, COMPUTE)[0], needed.parameters)
+    if failed:
+        raise Held(run, failed)
+
+
+def _breaches(cursor: Any, run: ReportRun) -> list[FailedCheck]:
+    """What of the upstream rows that the run reads breaks their contracts."""
+    tables = {*tables_read(_text_of(run.dag_id)), *run.upstream}
+    found = breaches(cursor, load_data_contracts(include_dir()), tables, run.parameters)
+    return [FailedCheck(one.name, one.expected, redacted(found_words(one, run.report_date))) for one in found]
+
+
 def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     """Check the draft and write down what was found; the names of the checks. Raises Held when one has failed."""
     failed: list[FailedCheck] = []
@@ -133,10 +178,10 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
             for name, *values, passed in _execute(cursor, file, run.parameters):
                 expected, found = (redacted(str(value)) for value in values)
                 names.append(name)
-                result = {"name": name, "expected": expected, "found": found, "passed": bool(passed)}
-                _execute(cursor, "checks.sql", run.parameters | result)
+                result = FailedCheck(name, expected, found)
+                _record(cursor, run, result, passed=bool(passed))
                 if not passed:
-                    failed.append(FailedCheck(name, expected, found))
+                    failed.append(result)
     if failed:
         raise Held(run, failed)
     return tuple(names)
@@ -197,6 +242,18 @@ def restated(connection: Any, run: ReportRun) -> int:
             {"report": run.report, "report_date": run.report_date, "run_id": run.run_id},
         )
         return int(cursor.fetchone()[0])
+
+
+def _record(cursor: Any, run: ReportRun, check: FailedCheck, *, passed: bool) -> None:
+    """Write down what one check expected and found."""
+    result = {"name": check.name, "expected": check.expected, "found": check.found, "passed": passed}
+    _execute(cursor, "checks.sql", run.parameters | result)
+
+
+def _text_of(dag_id: str) -> str:
+    """The SQL that computes and checks the pipeline's report."""
+    files = [file for numbers in (COMPUTE, CHECK) for file in _steps(dag_id, numbers)]
+    return "\n".join((sql_dir() / file).read_text(encoding="utf-8") for file in files)
 
 
 def _steps(dag_id: str, numbers: str) -> list[str]:

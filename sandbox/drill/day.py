@@ -69,7 +69,7 @@ class Warehouse:
             )
 
     def spoil(self, day: dt.date) -> None:
-        """Give one session of the day to a customer that nobody knows: a check will withhold the report."""
+        """Give one session of the day to a customer that nobody knows: the contract will withhold the report."""
         with self._cursor() as cursor:
             cursor.execute(
                 "update master.sessions set customer_id = %s where session_id ="

@@ -89,7 +89,7 @@ def _held(course: Course) -> None:
     course.say("upstream has delivered everything; one session is of a customer whom nobody knows")
     course.begin(WARN_IN_S, DUE_IN_S)
     course.run_pipeline()
-    course.wait_for("check to fail", lambda: course.state("check")[0] == "failed", TASK_WITHIN_S)
+    course.wait_for("the report to be held", lambda: course.state("transform")[0] == "failed", TASK_WITHIN_S)
 
 
 def _mend_held(course: Course) -> None:

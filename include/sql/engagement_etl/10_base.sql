@@ -18,7 +18,7 @@ from (
     select
         session.customer_id,
         count(*) as sessions,
-        sum(session.duration_s) as seconds,
+        coalesce(sum(session.duration_s), 0) as seconds, -- one that is still running has no duration yet
         array_agg(distinct session.feature order by session.feature) as features
     from master.sessions as session
     where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz

@@ -42,8 +42,8 @@ def report_steps(report: Asset, base: Asset | None = None) -> None:
 
 @task
 def transform(report: str) -> None:
-    """Compute the base model and the draft of the report."""
-    with _warehouse() as connection:
+    """Compute the base model and the draft of the report, unless upstream's rows break their contract."""
+    with _warehouse() as connection, _held_for_good():
         reports.install(connection)
         reports.transform(connection, _run(report))
 
@@ -51,11 +51,8 @@ def transform(report: str) -> None:
 @task
 def check(report: str) -> None:
     """Withhold the report unless every check passes. Not retried: the same rows give the same answer."""
-    with _warehouse() as connection:
-        try:
-            names = reports.check(connection, _run(report))
-        except Held as held:
-            raise AirflowFailException(str(held)) from None
+    with _warehouse() as connection, _held_for_good():
+        names = reports.check(connection, _run(report))
     log.info("%d checks passed: %s", len(names), ", ".join(names))
 
 
@@ -97,6 +94,15 @@ def _note_late_rows(connection: Any, run: ReportRun) -> None:
         log.exception(
             "could not look for rows that came late for earlier days; python -m oncall stale looks again"
         )
+
+
+@contextmanager
+def _held_for_good() -> Iterator[None]:
+    """A report that is held is not tried again by itself."""
+    try:
+        yield
+    except Held as held:
+        raise AirflowFailException(str(held)) from None
 
 
 @contextmanager

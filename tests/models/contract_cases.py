@@ -1,0 +1,139 @@
+"""What upstream may do to the good day of test_contract.py, and what holds which report for it."""
+
+# ruff: noqa: E501 - a table: a line is a case
+
+from __future__ import annotations
+
+PROFIT, ENGAGEMENT, GROWTH = "profit_etl", "engagement_etl", "growth_etl"
+EXPERIMENTS = "daily_growth_experiments"
+COPY = "insert into master.{0} select * from master.{0} where {1}"
+
+# (what upstream did) → (the report, the check, table and column, how many and the key of one)
+BROKEN = [
+    # nothing where something must be
+    ("update master.order_lines set discount = null where order_id = 102", PROFIT, "lines_discount_is_there", "2 in master.order_lines.discount, such as order_id 102, line_no 1 (null)"),
+    ("update master.order_lines set quantity = null where order_id = 101", PROFIT, "lines_quantity_is_there", "1 in master.order_lines.quantity, such as order_id 101"),
+    ("update master.order_lines set unit_price = null where order_id = 101", PROFIT, "lines_unit_price_is_there", "1 in master.order_lines.unit_price, such as order_id 101"),
+    ("update master.order_lines set product_id = null where order_id = 101", PROFIT, "lines_product_id_is_there", "1 in master.order_lines.product_id, such as order_id 101"),
+    ("update master.order_lines set order_id = null where order_id = 102 and line_no = 2", PROFIT, "lines_order_id_is_there", "1 in master.order_lines.order_id, such as line_no 2"),
+    ("update master.products set unit_cost = null", PROFIT, "products_unit_cost_is_there", "1 in master.products.unit_cost, such as product_id 1"),
+    ("update master.refunds set amount = null", PROFIT, "refunds_amount_is_there", "1 in master.refunds.amount, such as refund_id 1"),
+    ("update master.refunds set line_no = null", PROFIT, "refunds_line_no_is_there", "1 in master.refunds.line_no, such as refund_id 1"),
+    ("update master.refunds set refunded_at = null", PROFIT, "refunds_refunded_at_is_there", "1 in master.refunds.refunded_at, such as refund_id 1"),
+    ("update master.orders set ordered_at = null where order_id = 102", PROFIT, "orders_ordered_at_is_there", "1 in master.orders.ordered_at, such as order_id 102"),
+    ("update master.orders set customer_id = null where order_id = 102", PROFIT, "orders_customer_id_is_there", "1 in master.orders.customer_id, such as order_id 102"),
+    ("update master.orders set status = null where order_id = 101", PROFIT, "orders_status_is_there", "1 in master.orders.status, such as order_id 101 (null)"),
+    ("update master.marketing_spend set channel = null where channel = 'tv'", PROFIT, "spend_channel_is_there", "1 in master.marketing_spend.channel, such as day 2026-11-20"),
+    ("update master.marketing_spend set amount = null where channel = 'tv'", PROFIT, "spend_amount_is_there", "1 in master.marketing_spend.amount, such as day 2026-11-20, channel tv"),
+    ("update master.marketing_spend set day = null where channel = 'tv'", PROFIT, "spend_day_is_there", "1 in master.marketing_spend.day, such as channel tv"),
+    ("update master.touches set channel = null", PROFIT, "touches_channel_is_there", "1 in master.touches.channel, such as touch_id 1"),
+    ("update master.touches set touched_at = null", PROFIT, "touches_touched_at_is_there", "1 in master.touches.touched_at, such as touch_id 1"),
+    ("update master.customers set acquisition_channel = null where customer_id = 2", PROFIT, "customers_acquisition_channel_is_there", "1 in master.customers.acquisition_channel, such as customer_id 2"),
+    ("update master.customers set acquisition_channel = null where customer_id = 2", ENGAGEMENT, "customers_acquisition_channel_is_there", "1 in master.customers.acquisition_channel, such as customer_id 2"),
+    ("update master.customers set signed_up_at = null where customer_id = 1", GROWTH, "customers_signed_up_at_is_there", "1 in master.customers.signed_up_at, such as customer_id 1"),
+    ("update master.sessions set started_at = null where session_id = 2", GROWTH, "sessions_started_at_is_there", "1 in master.sessions.started_at, such as session_id 2"),
+    ("update master.sessions set customer_id = null where session_id = 2", ENGAGEMENT, "sessions_customer_id_is_there", "1 in master.sessions.customer_id, such as session_id 2"),
+    ("update master.sessions set feature = null where session_id = 2", ENGAGEMENT, "sessions_feature_is_there", "1 in master.sessions.feature, such as session_id 2"),
+    ("update master.experiment_assignments set variant = null where customer_id = 2", EXPERIMENTS, "assignments_variant_is_there", "1 in master.experiment_assignments.variant, such as experiment button, customer_id 2"),
+    ("update master.experiment_assignments set assigned_at = null where customer_id = 2", EXPERIMENTS, "assignments_assigned_at_is_there", "1 in master.experiment_assignments.assigned_at, such as experiment button, customer_id 2"),
+    # numbers that are none, negative or absurd
+    ("update master.marketing_spend set amount = 'NaN' where channel = 'tv'", PROFIT, "spend_amount_is_a_number", "1 in master.marketing_spend.amount, such as day 2026-11-20, channel tv ('NaN')"),
+    ("update master.order_lines set unit_price = 'NaN' where order_id = 101", PROFIT, "lines_unit_price_is_a_number", "1 in master.order_lines.unit_price, such as order_id 101, line_no 1 ('NaN')"),
+    ("update master.order_lines set discount = '-Infinity' where order_id = 101", PROFIT, "lines_discount_is_a_number", "('-Infinity')"),
+    ("update master.products set unit_cost = 'Infinity'", PROFIT, "products_unit_cost_is_a_number", "1 in master.products.unit_cost, such as product_id 1 ('Infinity')"),
+    ("update master.refunds set amount = 'NaN'", PROFIT, "refunds_amount_is_a_number", "such as refund_id 1 ('NaN')"),
+    ("update master.order_lines set quantity = -2 where order_id = 101", PROFIT, "lines_quantity_is_in_range", "1 in master.order_lines.quantity, such as order_id 101, line_no 1 ('-2')"),
+    ("update master.order_lines set quantity = 0 where order_id = 101", PROFIT, "lines_quantity_is_in_range", "('0')"),
+    ("update master.order_lines set quantity = 2000000 where order_id = 101", PROFIT, "lines_quantity_is_in_range", "('2000000')"),
+    ("update master.order_lines set unit_price = -1, discount = 0 where order_id = 101", PROFIT, "lines_unit_price_is_in_range", "('-1')"),
+    ("update master.order_lines set discount = -1 where order_id = 101", PROFIT, "lines_discount_is_in_range", "('-1')"),
+    ("update master.order_lines set discount = 20.01 where order_id = 101", PROFIT, "discounts_are_within_the_line", "1 in master.order_lines, such as order_id 101, line_no 1"),
+    ("update master.products set unit_cost = -1", PROFIT, "products_unit_cost_is_in_range", "1 in master.products.unit_cost"),
+    ("update master.refunds set amount = -4", PROFIT, "refunds_amount_is_in_range", "1 in master.refunds.amount, such as refund_id 1 ('-4')"),
+    ("update master.marketing_spend set amount = -1", PROFIT, "spend_amount_is_in_range", "2 in master.marketing_spend.amount"),
+    ("update master.sessions set duration_s = -60 where session_id = 2", ENGAGEMENT, "sessions_duration_s_is_in_range", "1 in master.sessions.duration_s, such as session_id 2 ('-60')"),
+    ("update master.sessions set duration_s = 900000 where session_id = 2", ENGAGEMENT, "sessions_duration_s_is_in_range", "('900000')"),
+    # words that are none, or another spelling
+    *(
+        (f"update master.orders set status = '{status}' where order_id = 101", PROFIT, "orders_status_is_accepted", f"1 in master.orders.status, such as order_id 101 ('{status}')")
+        for status in ("canceled", "CANCELLED", "Cancelled", "pending", "fraud", "", "paid ", "refunded")
+    ),
+    *(
+        (f"update master.touches set channel = '{channel}'", PROFIT, "touches_channel_is_well_written", f"1 in master.touches.channel, such as touch_id 1 ('{channel}')")
+        for channel in ("", " ", "Email", "EMAIL", "email ", " email", "e mail", "email\n", "e\u200bmail")
+    ),
+    ("update master.marketing_spend set channel = 'Email' where channel = 'email'", PROFIT, "spend_channel_is_well_written", "1 in master.marketing_spend.channel, such as day 2026-11-20, channel Email ('Email')"),
+    ("update master.customers set acquisition_channel = 'organic ' where customer_id = 2", GROWTH, "customers_acquisition_channel_is_well_written", "1 in master.customers.acquisition_channel, such as customer_id 2 ('organic ')"),
+    ("update master.customers set country = ' ' where customer_id = 1", PROFIT, "customers_country_is_well_written", "1 in master.customers.country"),
+    ("update master.products set category = ''", PROFIT, "products_category_is_well_written", "1 in master.products.category"),
+    ("update master.sessions set feature = 'Browse' where session_id = 1", ENGAGEMENT, "sessions_feature_is_well_written", "('Browse')"),
+    ("update master.experiment_assignments set variant = 'control ' where customer_id = 1", EXPERIMENTS, "assignments_variant_is_well_written", "('control ')"),
+    ("update master.experiment_assignments set variant = 'Control' where customer_id = 1", EXPERIMENTS, "variants_are_spelt_one_way", "1 in master.experiment_assignments, such as experiment button, customer_id 1"),
+    ("update master.experiment_assignments set experiment = '' where customer_id = 1", EXPERIMENTS, "assignments_experiment_is_well_written", "1 in master.experiment_assignments.experiment"),
+    # twice
+    (COPY.format("orders", "order_id = 101"), PROFIT, "orders_are_unique", "1 in master.orders.order_id, such as order_id 101 (2 times)"),
+    (COPY.format("order_lines", "order_id = 101"), PROFIT, "lines_are_unique", "1 in master.order_lines (order_id, line_no), such as order_id 101, line_no 1 (2 times)"),
+    (COPY.format("products", "true"), PROFIT, "products_are_unique", "such as product_id 1 (2 times)"),
+    (COPY.format("customers", "customer_id = 2"), PROFIT, "customers_are_unique", "such as customer_id 2 (2 times)"),
+    (COPY.format("customers", "customer_id = 2"), GROWTH, "customers_are_unique", "1 in master.customers.customer_id, such as customer_id 2 (2 times)"),
+    (COPY.format("refunds", "true"), PROFIT, "refunds_are_unique", "1 in master.refunds.refund_id, such as refund_id 1 (2 times)"),
+    ("insert into master.refunds select 2, order_id, line_no, amount, refunded_at, updated_at from master.refunds", PROFIT, "refunds_come_once", "such as order_id 90, line_no 1, amount 4.00, refunded_at"),
+    (COPY.format("marketing_spend", "channel = 'tv'"), PROFIT, "spend_are_unique", "such as day 2026-11-20, channel tv (2 times)"),
+    (COPY.format("touches", "true"), PROFIT, "touches_are_unique", "such as touch_id 1 (2 times)"),
+    (COPY.format("sessions", "session_id = 2"), ENGAGEMENT, "sessions_are_unique", "such as session_id 2 (2 times)"),
+    ("insert into master.experiment_assignments select experiment, customer_id, 'blue', assigned_at, updated_at from master.experiment_assignments where customer_id = 1", EXPERIMENTS, "assignments_are_unique", "such as experiment button, customer_id 1 (2 times)"),
+    ("insert into master.orders select order_id, customer_id, ordered_at - interval '9 days', status, updated_at from master.orders where order_id = 101", PROFIT, "orders_are_unique", "such as order_id 101 (2 times)"),
+    # one without the other
+    ("delete from master.orders where order_id = 101", PROFIT, "lines_have_orders", "1 in master.order_lines.order_id, such as order_id 101, line_no 1 ("),
+    ("delete from master.orders where order_id = 102", PROFIT, "lines_have_orders", "2 in master.order_lines.order_id, such as order_id 102, line_no 1 ("),
+    ("delete from master.order_lines where order_id = 101", PROFIT, "orders_have_lines", "1 in master.orders, such as order_id 101"),
+    ("update master.orders set customer_id = 404 where order_id = 101", PROFIT, "orders_have_customers", "1 in master.orders.customer_id, such as order_id 101 (404)"),
+    ("update master.order_lines set product_id = 404 where order_id = 101", PROFIT, "lines_have_products", "1 in master.order_lines.product_id, such as order_id 101, line_no 1 (404)"),
+    ("update master.refunds set order_id = 404", PROFIT, "refunds_have_orders", "1 in master.refunds.order_id, such as refund_id 1 (404)"),
+    ("update master.refunds set line_no = 9", PROFIT, "refunds_have_lines", "1 in master.refunds (order_id, line_no), such as refund_id 1 (90, 9)"),
+    ("update master.touches set customer_id = 404", PROFIT, "touches_have_customers", "1 in master.touches.customer_id, such as touch_id 1 (404)"),
+    ("update master.sessions set customer_id = 404 where session_id = 1", GROWTH, "sessions_have_customers", "1 in master.sessions.customer_id, such as session_id 1 (404)"),
+    ("update master.experiment_assignments set customer_id = 404 where customer_id = 2", EXPERIMENTS, "assignments_have_customers", "1 in master.experiment_assignments.customer_id, such as experiment button, customer_id 404 (404)"),
+    # times that cannot be
+    ("update master.orders set ordered_at = '2062-11-20' where order_id = 102", PROFIT, "orders_ordered_at_is_not_in_the_future", "1 in master.orders.ordered_at, such as order_id 102"),
+    ("update master.orders set ordered_at = 'infinity' where order_id = 102", PROFIT, "orders_ordered_at_is_not_in_the_future", "('infinity')"),
+    ("update master.orders set ordered_at = '1970-01-01' where order_id = 102", PROFIT, "orders_ordered_at_is_in_range", "1 in master.orders.ordered_at, such as order_id 102"),
+    ("update master.orders set ordered_at = '0026-11-20' where order_id = 102", PROFIT, "orders_ordered_at_is_in_range", "order_id 102"),
+    ("update master.refunds set refunded_at = '2062-11-20'", PROFIT, "refunds_refunded_at_is_not_in_the_future", "such as refund_id 1"),
+    ("update master.marketing_spend set day = '2062-11-20' where channel = 'tv'", PROFIT, "spend_day_is_not_in_the_future", "such as day 2062-11-20, channel tv"),
+    ("update master.marketing_spend set day = '1970-01-01' where channel = 'tv'", PROFIT, "spend_day_is_in_range", "channel tv"),
+    ("update master.touches set touched_at = '2062-11-20'", PROFIT, "touches_touched_at_is_not_in_the_future", "touch_id 1"),
+    ("update master.sessions set started_at = '2062-11-20' where session_id = 2", GROWTH, "sessions_started_at_is_not_in_the_future", "session_id 2"),
+    ("update master.sessions set started_at = '-infinity' where session_id = 2", ENGAGEMENT, "sessions_started_at_is_in_range", "session_id 2"),
+    ("update master.experiment_assignments set assigned_at = '2062-11-20' where customer_id = 2", EXPERIMENTS, "assignments_assigned_at_is_not_in_the_future", "customer_id 2"),
+    # money that cannot be
+    ("update master.refunds set refunded_at = ordered_at from master.orders where false; update master.orders set ordered_at = '2026-11-20 09:01+07' where order_id = 90", PROFIT, "refunds_follow_their_order", "1 in master.refunds, such as refund_id 1"),
+    ("update master.refunds set amount = 19.01", PROFIT, "refunds_are_within_the_line", "1 in master.refunds, such as refund_id 1"),
+    ("insert into master.refunds select 7, order_id, line_no, 15.01, refunded_at - interval '1 day', updated_at from master.refunds", PROFIT, "refunds_are_within_the_line", "1 in master.refunds, such as refund_id 1"),
+    # a warehouse that is not what it was
+    ("alter table master.order_lines drop column discount", PROFIT, "lines_discount_exists", "none in master.order_lines"),
+    ("drop table master.touches", PROFIT, "touches_exist", "none in master.touches"),
+    ("alter table master.order_lines alter column discount type text", PROFIT, "lines_discount_has_its_type", "none in master.order_lines"),
+]  # fmt: skip
+
+ORDINARY = [
+    "update master.sessions set duration_s = null where session_id = 1",  # still running
+    "update master.sessions set duration_s = 0 where session_id = 1",
+    "update master.order_lines set unit_price = 0, discount = 0 where order_id = 101",  # a gift
+    "update master.products set unit_cost = 0",
+    "update master.refunds set amount = 19.00",  # all that was paid for the line
+    "update master.orders set ordered_at = '2026-11-20 00:00+07' where order_id = 101",
+    "update master.marketing_spend set amount = 0 where channel = 'tv'",
+    "delete from master.marketing_spend",
+    "delete from master.refunds",
+    "delete from master.touches",
+    "insert into master.touches select 2, customer_id, touched_at, 'paid_search', updated_at from master.touches",
+    "insert into master.marketing_spend select day + 1, channel, amount, updated_at from master.marketing_spend",
+    "delete from master.order_lines where order_id = 103",  # cancelled before it had any
+    # Of other days: their own reports are held by them.
+    "update master.order_lines set unit_price = -5, discount = 0 where order_id = 90; delete from master.refunds",
+    "insert into master.orders select 50, customer_id, ordered_at - interval '30 days', 'odd', updated_at - interval '9 days'"
+    " from master.orders where order_id = 101",
+    "insert into master.orders select 60, null, null, 'odd', updated_at - interval '9 days'"
+    " from master.orders where order_id = 101",
+]

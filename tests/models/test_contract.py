@@ -1,0 +1,188 @@
+"""The contract with upstream: what breaks it holds the day before it is computed, with table, column, count, key."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from contract_cases import BROKEN, ORDINARY, PROFIT
+from master_by_hand import DAY, add, at, rows
+from model_runs import REPORTS, Run, report_run, run_all
+
+from oncall import reports
+from oncall.reports import Held
+
+NEXT = DAY + dt.timedelta(days=1)
+# A foreign warehouse: nothing but columns.
+BARE = """
+do $$ declare one record; begin
+    for one in select conrelid::regclass as rel, conname from pg_constraint
+        where connamespace = 'master'::regnamespace and contype in ('p', 'u') loop
+        execute format('alter table %s drop constraint %I', one.rel, one.conname);
+    end loop;
+    for one in select c.oid::regclass as rel, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
+        where c.relnamespace = 'master'::regnamespace and c.relkind = 'r' and a.attnum > 0 and a.attnotnull loop
+        execute format('alter table %s alter column %I drop not null', one.rel, one.attname);
+    end loop;
+end $$;
+alter table master.marketing_spend alter column amount type numeric;
+alter table master.order_lines alter column unit_price type numeric, alter column discount type numeric;
+alter table master.products alter column unit_cost type numeric;
+alter table master.refunds alter column amount type numeric;
+"""
+
+
+@pytest.fixture
+def shop(warehouse: Any) -> Any:
+    """A small good day in a warehouse that enforces nothing."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(BARE)
+    warehouse.commit()
+    earlier = DAY - dt.timedelta(days=3)
+    add(warehouse, "customers", {"customer_id": 1}, {"customer_id": 2, "signed_up_at": at("08:00", earlier)})
+    add(warehouse, "products", {"product_id": 1, "unit_cost": "2.50"})
+    add(warehouse, "orders", {"order_id": 90, "ordered_at": at("10:00", earlier)})
+    add(warehouse, "orders", *({"order_id": n, "ordered_at": at("12:00")} for n in (101, 102)))
+    add(
+        warehouse,
+        "orders",
+        {"order_id": 103, "ordered_at": at("23:59"), "status": "cancelled", "customer_id": 2},
+    )
+    for order in (90, 101, 102, 103):
+        add(
+            warehouse,
+            "order_lines",
+            {"order_id": order, "unit_price": "10.00", "quantity": 2, "discount": "1.00"},
+        )
+    add(warehouse, "order_lines", {"order_id": 102, "line_no": 2, "unit_price": "5.00"})
+    add(warehouse, "refunds", {"refund_id": 1, "order_id": 90, "amount": "4.00", "refunded_at": at("09:00")})
+    add(
+        warehouse,
+        "marketing_spend",
+        {"channel": "email", "amount": "3.00"},
+        {"channel": "tv", "amount": "1.00"},
+    )
+    add(warehouse, "touches", {"touch_id": 1, "touched_at": at("11:00"), "channel": "email"})
+    add(
+        warehouse,
+        "sessions",
+        {"session_id": 1, "started_at": at("11:00")},
+        {"session_id": 2, "customer_id": 2, "started_at": at("12:00")},
+    )
+    add(
+        warehouse,
+        "experiment_assignments",
+        {"customer_id": 1, "variant": "control"},
+        {"customer_id": 2, "variant": "blue"},
+    )
+    return warehouse
+
+
+def failed(connection: Any, dag_id: str, day: dt.date = DAY) -> dict[str, str]:
+    """What holds the pipeline's day: the found of each failed check, by name; nothing when it is published."""
+    try:
+        run_all(connection, report_run(dag_id, day))
+    except Held as held:
+        return {check.name: check.found for check in held.failed}
+    return {}
+
+
+def change(connection: Any, statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.commit()
+
+
+@pytest.mark.parametrize(("broken", "dag_id", "check", "found"), BROKEN, ids=lambda value: str(value)[:60])
+def test_what_breaks_the_contract_holds_the_report(
+    shop: Any, broken: str, dag_id: str, check: str, found: str
+) -> None:
+    """Before anything is computed, with table, column, how many rows, and the key of one."""
+    change(shop, broken)
+    held = failed(shop, dag_id)
+    assert found in held.get(check, ""), held
+    written = rows(shop, "select name, found, passed from investor.checks where report = %s", REPORTS[dag_id])
+    assert {row["name"]: row["found"] for row in written} == held
+    assert not any(row["passed"] for row in written)
+    assert rows(shop, "select * from base.readings") == []
+
+
+@pytest.mark.parametrize("ordinary", ORDINARY, ids=lambda value: str(value)[:60])
+def test_what_is_only_unusual_is_published(shop: Any, ordinary: str) -> None:
+    """No clean day is held, in any of the pipelines."""
+    change(shop, ordinary)
+    assert {dag_id: failed(shop, dag_id) for dag_id in REPORTS} == {dag_id: {} for dag_id in REPORTS}
+
+
+def test_half_of_the_orders_missing_is_held(shop: Any) -> None:
+    """Whether every other one is missing, the first half or the last: their lines give them away."""
+    for number in range(200, 260):
+        add(shop, "orders", {"order_id": number, "ordered_at": at("13:00")})
+        add(shop, "order_lines", {"order_id": number, "unit_price": "10.00"})
+        add(shop, "orders", {"order_id": number + 100, "ordered_at": at("13:00", NEXT)})
+        add(shop, "order_lines", {"order_id": number + 100, "unit_price": "10.00"})
+    assert failed(shop, PROFIT) == {}
+    for missing in ("order_id % 2 = 0", "order_id < 230", "order_id > 229"):
+        change(
+            shop,
+            f"create table kept as select * from master.orders where order_id between 200 and 259 and {missing}",
+        )
+        change(shop, f"delete from master.orders where order_id between 200 and 259 and {missing}")
+        held = failed(shop, PROFIT)
+        assert held["lines_have_orders"].startswith("30 in master.order_lines.order_id"), (missing, held)
+        assert failed(shop, PROFIT, NEXT) == {}, missing
+        change(shop, "insert into master.orders select * from kept; drop table kept")
+    assert failed(shop, PROFIT) == {}
+
+
+def test_a_run_that_was_held_is_published_once_upstream_is_right(shop: Any, run: Run) -> None:
+    """Also by the very same run, tried again: what it found the first time does not hold it any more."""
+    change(shop, "update master.orders set status = 'fraud' where order_id = 101")
+    assert list(failed(shop, PROFIT)) == ["orders_status_is_accepted"]
+    change(shop, "update master.orders set status = 'paid' where order_id = 101")
+    assert failed(shop, PROFIT) == {}
+    assert rows(shop, "select * from investor.checks where not passed") == []
+
+
+def test_the_other_driver_finds_the_same(shop: Any) -> None:
+    """psycopg 3 binds on the server."""
+    change(shop, "update master.orders set status = '100%s' where order_id = 101")
+    first = failed(shop, PROFIT)
+    with closing(psycopg.connect(shop.dsn)) as other:
+        assert failed(other, PROFIT) == first
+    assert "('100%s')" in first["orders_status_is_accepted"]
+
+
+def test_a_breach_says_how_to_list_all_of_them(shop: Any) -> None:
+    """The command stands in the message."""
+    change(shop, "update master.order_lines set discount = null")
+    found = failed(shop, PROFIT)["lines_discount_is_there"]
+    assert found.endswith("all of them: python -m oncall breaches 2026-11-20 --check lines_discount_is_there")
+
+
+def test_a_warehouse_that_enforces_keys_is_not_asked_for_them(warehouse: Any) -> None:
+    """What its own primary keys and not nulls see to costs nothing."""
+    from oncall.contract_check import _statements
+    from oncall.data_contracts import REPOSITORY, load_data_contracts
+
+    contracts = load_data_contracts(REPOSITORY.parent)
+    with warehouse.cursor() as cursor:
+        statements, lacking = _statements(cursor, contracts, contracts.tables)
+    warehouse.rollback()
+    assert not lacking
+    for statement in statements:
+        names = [rule.name for rule in statement.rules]
+        assert not [name for name in names if name.endswith(("_are_unique", "_is_there"))], names
+
+
+def test_nothing_is_left_of_a_held_run(shop: Any) -> None:
+    """The base model is as it was before."""
+    run_all(shop, report_run(PROFIT))
+    before = rows(shop, "select * from base.profit order by order_id, line_no")
+    change(shop, "update master.orders set status = 'fraud' where order_id = 101")
+    with pytest.raises(Held, match="orders_status_is_accepted: expected 0 orders whose status is not one of"):
+        reports.transform(shop, report_run(PROFIT))
+    assert rows(shop, "select * from base.profit order by order_id, line_no") == before
