@@ -104,6 +104,7 @@ def test_every_trouble_has_its_banner() -> None:
         calm(),
         tick=None,
         channels=(Trouble("chat", at("13:40"), "timed out"),),
+        heartbeats=(Trouble("investor-sla-watch", at("13:41"), "404: add it"),),
         problems=(Problem("roster.yaml:3", "manager", "DE-009", "one of the people"),),
         unreadable=("warehouse: connection refused",),
     )
@@ -111,6 +112,7 @@ def test_every_trouble_has_its_banner() -> None:
     assert titles == [
         "The watcher has never looked",
         "Slack cannot be reached since 13:40",
+        "Opsgenie does not take the heartbeat investor-sla-watch since 13:41",
         "The on-call files have 1 problem; the last good ones stay in force",
         "warehouse cannot be read",
     ]

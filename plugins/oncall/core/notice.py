@@ -1,4 +1,4 @@
-"""Notices about the on-call system itself: a channel that fails, a configuration that is broken."""
+"""Notices about the on-call system itself: a channel that fails, a configuration that is broken, a heartbeat."""
 
 from __future__ import annotations
 
@@ -39,6 +39,19 @@ def configuration_mended(scene: Scene, digest: str) -> Owed:
     return _chat(
         scene, "configuration", f"mended:{digest}", "The on-call configuration is in order again", []
     )
+
+
+def heartbeat_refused(scene: Scene, heartbeat: str, since: dt.datetime, reason: str) -> Owed:
+    """Opsgenie does not take this heartbeat. It is the only watch that survives Airflow."""
+    title = f"Opsgenie does not take the heartbeat {heartbeat}"
+    lines = [reason, "Until then nobody is paged if all of Airflow is gone."]
+    return _chat(scene, "heartbeat", f"refused:{heartbeat}:{since.isoformat()}", title, lines)
+
+
+def heartbeat_back(scene: Scene, heartbeat: str, since: dt.datetime) -> Owed:
+    """… and takes it again. `since`: when it was refused first."""
+    title = f"Opsgenie takes the heartbeat {heartbeat} again"
+    return _chat(scene, "heartbeat", f"back:{heartbeat}:{since.isoformat()}", title, [])
 
 
 def schedules_drift(scene: Scene, differences: Sequence[str], digest: str) -> Owed:

@@ -11,6 +11,7 @@ from oncall.config import Setup
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Usual
 from oncall.glue.wiring import TICK, Wiring, current_setup
+from oncall.heartbeat import HEARTBEATS, refused
 from oncall.paging import candidates, see
 from oncall.past import Published, Record
 from oncall.ports import Ran, Remembered, Runs, Which
@@ -21,7 +22,7 @@ T = TypeVar("T")
 HISTORY = dt.timedelta(days=91)
 MOST_INCIDENTS = 200  # of a team, on average
 CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
-NOTES = (TICK, *CHANNELS.values())
+NOTES = (TICK, HEARTBEATS, *CHANNELS.values())
 
 
 class Reading:
@@ -63,6 +64,7 @@ class Reading:
             channels=tuple(
                 _trouble(name, said) for name, note in CHANNELS.items() if (said := before.notes.get(note))
             ),
+            heartbeats=_heartbeats(setup, before.notes.get(HEARTBEATS, "")),
             unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
             alert_url=self._wiring.pager.alert_url,
             thread_url=self._wiring.chat.thread_url,
@@ -103,6 +105,15 @@ class _Mute:
 
     def usual(self, since: dt.date) -> Mapping[str, Usual]:
         self._refuse()
+
+
+def _heartbeats(setup: Setup, noted: str) -> tuple[Trouble, ...]:
+    """Those of this configuration that were refused when they were pinged last."""
+    return tuple(
+        Trouble(name, since, reason)
+        for name, (since, reason) in refused(noted).items()
+        if name in setup.heartbeats
+    )
 
 
 def _trouble(channel: str, noted: str) -> Trouble:

@@ -19,8 +19,10 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from oncall.adapters.memory import MemoryStore
 from oncall.core.errors import OncallError, Unreadable
+from oncall.core.wording import Scene
 from oncall.delivery import CHANNEL_ID
 from oncall.glue.wiring import TICK, Outside, Wiring, current_setup, now_utc, quietly, say_configuration, send
+from oncall.heartbeat import ping_all
 from oncall.measures import of_look, of_snapshot, of_tick
 from oncall.paging import NOTES, SINCE, Look, due_instants, hear, look
 from oncall.ports import Snapshot, Store
@@ -183,9 +185,10 @@ class Watch:
 
     async def ping(self) -> None:
         """Tell the far side that we live, for as long as we truly look."""
+        store = _PerLoop()
         while True:
             if self.looked_at and now_utc() - self.looked_at < ALIVE:
-                await self._blocking(self._ping)
+                await self._blocking(lambda: self._ping(store))
                 await asyncio.sleep(PING_S)
             else:
                 await asyncio.sleep(1.0)
@@ -206,11 +209,15 @@ class Watch:
                 )
             )
 
-    def _ping(self) -> None:
-        outside = self.outside
-        if outside is not None and outside.pager.capabilities.heartbeats:
-            for heartbeat in outside.setup.heartbeats:
-                quietly(partial(outside.pager.ping, heartbeat))
+    def _ping(self, store: _PerLoop) -> None:
+        if self.wiring is not None and self.outside is not None:
+            wiring, outside = self.wiring, self.outside
+            scene = Scene(outside.setup.roster, outside.links, now_utc())
+            quietly(
+                lambda: ping_all(
+                    outside.setup.heartbeats, outside.pager, self.memory or store.of(wiring), scene
+                )
+            )
 
     async def _blocking(self, act: Callable[[], T]) -> T | None:
         """Run in our own pool; whatever goes wrong is logged, and the loop goes on."""

@@ -15,8 +15,15 @@ MOST_PROBLEMS = 20
 
 
 def banners(seen: Seen) -> tuple[Banner, ...]:
-    """In the order of what hurts most: nobody watches, nobody can be reached, the files, what cannot be read."""
-    return (*_watcher(seen), *_channels(seen), *_configuration(seen), *_sources(seen))
+    """In the order of what hurts most: nobody watches, nobody can be reached, nobody outside listens, the files, what
+    cannot be read."""
+    return (
+        *_watcher(seen),
+        *_channels(seen),
+        *_heartbeats(seen),
+        *_configuration(seen),
+        *_sources(seen),
+    )
 
 
 def _watcher(seen: Seen) -> Iterator[Banner]:
@@ -42,6 +49,15 @@ def _channels(seen: Seen) -> Iterator[Banner]:
             title=f"{name} cannot be reached{since}",
             lines=(trouble.reason,) if trouble.reason else (),
         )
+
+
+def _heartbeats(seen: Seen) -> Iterator[Banner]:
+    say = Say(seen.at, seen.setup.roster.tz)
+    for trouble in seen.heartbeats:
+        since = f" since {say.clock(trouble.since)}" if trouble.since else ""
+        title = f"Opsgenie does not take the heartbeat {trouble.name}{since}"
+        lines = (trouble.reason, "Nobody is paged if all of Airflow is gone.")
+        yield Banner(kind="heartbeat", title=title, lines=lines)
 
 
 def _configuration(seen: Seen) -> Iterator[Banner]:

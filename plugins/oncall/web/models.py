@@ -20,7 +20,9 @@ class Model(BaseModel):
 class Banner(Model):
     """Something that is broken in the on-call system itself."""
 
-    kind: Literal["configuration", "watcher", "channel", "source"] = Field(description="Which part")
+    kind: Literal["configuration", "watcher", "channel", "heartbeat", "source"] = Field(
+        description="Which part"
+    )
     title: Redacted = Field(description="What is wrong, in one line")
     lines: tuple[Redacted, ...] = Field(default=(), description="Details, one per line")
 

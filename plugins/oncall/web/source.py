@@ -32,8 +32,9 @@ class Seen:
     """Everything one look was told, at the instant `at`. What could not be read is empty, and `unreadable` says why.
 
     `problems` are those of the files on disk; `tick` is when the watcher last looked (None: it never did);
-    `channels` are the channels that fail; `published` maps a report to its publications. `alert_url` and `thread_url`
-    are where the far sides show an alert and a thread, with `{alias}`, `{channel}` and `{ts}` in them ("": not known).
+    `channels` are the channels that fail, `heartbeats` those that Opsgenie does not take; `published` maps a report to
+    its publications. `alert_url` and `thread_url` are where the far sides show an alert and a thread, with `{alias}`,
+    `{channel}` and `{ts}` in them ("": not known).
     `hidden` is how many pipelines were left out because the reader may not see them. `teams`: the teams to choose from
     and what each is called, the one shown unasked first; empty where there is one roster only. `whole`: the look that
     this one is a part of (None: it is whole).
@@ -47,6 +48,7 @@ class Seen:
     published: Mapping[str, Published] = field(default_factory=dict)
     tick: dt.datetime | None = None
     channels: tuple[Trouble, ...] = ()
+    heartbeats: tuple[Trouble, ...] = ()
     unreadable: tuple[str, ...] = ()
     alert_url: str = ""
     thread_url: str = ""
