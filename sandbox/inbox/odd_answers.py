@@ -61,10 +61,10 @@ async def _pieces(fault: Fault) -> AsyncIterator[bytes]:
             yield b"x" * MEGABYTE
     elif fault.kind == "gzip_bomb":
         packing = zlib.compressobj(9, zlib.DEFLATED, 31)
-        yield packing.compress(BEGINNING)
+        yield packing.compress(BEGINNING) + packing.flush(zlib.Z_FULL_FLUSH)
+        again = packing.compress(b"x" * MEGABYTE) + packing.flush(zlib.Z_FULL_FLUSH)  # may follow itself
         for _ in range(ENDLESS_MB):
-            yield packing.compress(b"x" * MEGABYTE)
-        yield packing.flush()
+            yield again
     elif fault.kind == "cut":
         yield BEGINNING
 

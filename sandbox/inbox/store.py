@@ -141,6 +141,8 @@ class Store:
             channel_id = f"C0INBOX{number:03d}"
             self.channels.setdefault(channel_id, Channel(id=channel_id, name=name))
         self.usergroups["S0DEONCALL"] = UserGroup(id="S0DEONCALL", handle="de-oncall")
+        name = "investor-sla-watch"
+        self.heartbeats[name] = Heartbeat(name=name, interval_seconds=300, interval=5, alert_priority="P1")
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._journal is not None:

@@ -103,10 +103,10 @@ def test_opsgenies_own_ways_of_not_taking_a_heartbeat(monkeypatch: pytest.Monkey
         written = {"conn_type": "opsgenie", "host": inbox.opsgenie_host, "password": inbox.opsgenie_key}
         monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(written))
         opsgenie = Opsgenie.from_connection("ops")
-        with pytest.raises(Rejected, match=rf"'{NAME}'.*404.*add it in Opsgenie"):
-            opsgenie.ping(NAME)
+        with pytest.raises(Rejected, match=r"'unknown'.*404.*add it in Opsgenie"):
+            opsgenie.ping("unknown")
         inbox.settings(key_may_read=False)
-        opsgenie.ping(NAME)
+        opsgenie.ping("unknown")
         inbox.settings(key_may_read=True)
         inbox.tell("heartbeats", name=NAME, enabled=False)
         with pytest.raises(Rejected, match="switched off"):

@@ -215,7 +215,7 @@ def test_pong_does_not_prove_a_heartbeat(
 ) -> None:
     """A ping of an unknown name is answered as any other."""
     assert heartbeat_api.ping("nobody").result.startswith("PONG")
-    assert inbox.state()["heartbeats"] == []
+    assert "nobody" not in [heartbeat["name"] for heartbeat in inbox.state()["heartbeats"]]
 
 
 def test_a_heartbeat_that_stops_raises_an_alert_and_a_ping_closes_it(
