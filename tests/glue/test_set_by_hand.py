@@ -257,8 +257,69 @@ def test_what_is_nobodys_news_is_left_alone(heard: TaskLog, row: Any) -> None:
     assert heard.lately(TWO) == []
 
 
+class Unanswering(FakeTi):
+    """An api-server that answers nothing about growth."""
+
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str | None]]:
+        from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+        from airflow.sdk.execution_time.comms import ErrorResponse
+
+        if dag_id == "growth_etl":
+            raise AirflowRuntimeError(
+                ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500})
+            )
+        return {}
+
+
+def test_one_dag_that_cannot_be_asked_about_stops_no_other(task_log: TaskLog) -> None:
+    """And silence is no deletion."""
+    a_night(task_log, transform="running")
+    task_log.write("profit_etl", "p", DAY, "transform", "running", TWO)
+    ask(task_log, ["growth_etl", "profit_etl"], Unanswering({}), THREE)
+    assert seen(task_log).run is None
+    assert task_log.read([("profit_etl", DAY)], TWO).runs["profit_etl", DAY].state == "deleted"
+
+
+@pytest.mark.parametrize(("status", "missing"), [(404, True), (500, None), (None, None)])
+def test_only_a_dag_that_airflow_does_not_know_is_missing(
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch, status: int | None, missing: bool | None
+) -> None:
+    """An api-server that fails, or cannot be reached, says nothing of the DAG."""
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    from oncall.glue.airflow_state import see_dags
+
+    class Ti(FakeTi):
+        def get_dag(self, dag_id: str) -> Any:
+            detail = {"status_code": status}
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
+
+    monkeypatch.setattr(Wiring, "task_log", lambda _: task_log)
+    found = see_dags(["growth_etl"], Ti({}))
+    assert (found["growth_etl"].missing if found else None) == missing
+
+
+def test_copies_of_a_mapped_task_speak_as_one(task_log: TaskLog) -> None:
+    """Its callbacks tell of it by one name."""
+    a_night(task_log, transform="failed")
+    mapped = {"transform_0": "success", "transform_1": "failed"}
+    ask(task_log, ["growth_etl"], FakeTi({NIGHT: mapped}), THREE)
+    assert states(task_log) == {"transform": "failed"}
+
+
 def test_a_listener_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     """A click is answered, and the scheduler goes on, when the database cannot be reached."""
     monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", '{"conn_type": "postgres", "host": "127.0.0.1", "port": 1}')
     StatesSet().on_task_instance_failed(None, a_task("failed"), "manually set")
     StatesSet().on_dag_run_failed(a_run(), "timed_out")
+    StatesSet().on_dag_run_failed(object(), "timed_out")
+    StatesSet().on_task_instance_failed(None, Detached(), "manually set")
+
+
+class Detached:
+    """A row of Airflow's database whose session is closed."""
+
+    @property
+    def dag_run(self) -> Any:
+        raise RuntimeError("not bound to a Session")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
 from airflow.listeners import hookimpl
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.core.facts import MARKED, RUN, Task, TaskState
 from oncall.glue.callbacks import last_line, write
 from oncall.glue.contract import watched_dags
+from oncall.glue.masking import masked
 from oncall.ports import RunSaid
 
 log = structlog.get_logger(__name__)
@@ -50,23 +52,23 @@ class StatesSet:
 
     @hookimpl
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
-        _heard(task_instance, error)
+        _quietly(lambda: _heard(task_instance, error))
 
     @hookimpl
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
-        _heard(task_instance)
+        _quietly(lambda: _heard(task_instance))
 
     @hookimpl
     def on_task_instance_skipped(self, previous_state: Any, task_instance: Any) -> None:
-        _heard(task_instance)
+        _quietly(lambda: _heard(task_instance))
 
     @hookimpl
     def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
-        _heard_of_run(dag_run, "failed", msg)
+        _quietly(lambda: _heard_of_run(dag_run, "failed", msg))
 
     @hookimpl
     def on_dag_run_success(self, dag_run: Any, msg: str) -> None:
-        _heard_of_run(dag_run, "success", msg)
+        _quietly(lambda: _heard_of_run(dag_run, "success", msg))
 
 
 def _heard(ti: Any, error: Any = "") -> None:
@@ -78,20 +80,24 @@ def _heard(ti: Any, error: Any = "") -> None:
     by_hand = not error or BY_HAND in str(error)  # only the api-server tells of a success
     said = _marked(state, ti, run.run_id) if by_hand else last_line(error)
     began = ti.start_date or run.start_date or run.run_after
-    _note(run, ti.task_id, state, error=said, began=began, try_number=ti.try_number)
+    write(
+        run, run.dag_id, ti.task_id, state, run_id=run.run_id,
+        error=said, began=began, try_number=ti.try_number,
+    )  # fmt: skip
 
 
 def _heard_of_run(run: Any, state: TaskState, msg: str) -> None:
     if msg not in ORDINARY and run.dag_id in watched_dags():
         said = _marked(state, run, run.run_id) if BY_HAND in msg else msg.replace("_", " ")
-        _note(run, RUN, state, error=said, began=run.start_date or run.run_after)
+        began = run.start_date or run.run_after
+        write(run, run.dag_id, RUN, state, run_id=run.run_id, error=said, began=began)
 
 
-def _note(run: Any, task_id: str, state: TaskState, **said: Any) -> None:
+def _quietly(hear: Callable[[], None]) -> None:
     try:
-        write(run, run.dag_id, task_id, state, run_id=run.run_id, **said)
+        hear()
     except Exception as error:  # noqa: BLE001 - a listener must disturb neither a click nor the scheduler
-        log.warning("oncall.state_not_noted", task=task_id, reason=f"{type(error).__name__}: {error}")
+        log.warning("oncall.state_not_noted", reason=masked(f"{type(error).__name__}: {error}"))
 
 
 def _marked(state: str, row: Any, run_id: str) -> str:
@@ -112,7 +118,7 @@ def _marked(state: str, row: Any, run_id: str) -> str:
         found = session.execute(clicked).first() if session is not None else None
         by = (found[0] or found[1]) if found else ""
     except Exception as error:  # noqa: BLE001 - who it was is worth less than that it was
-        log.info("oncall.nobody_named", reason=f"{type(error).__name__}: {error}")
+        log.info("oncall.nobody_named", reason=masked(f"{type(error).__name__}: {error}"))
         by = ""
     return f"{MARKED}{state}{f' by {by}' if by else ''}"
 
@@ -127,15 +133,19 @@ def ask(task_log: Any, dag_ids: Sequence[str], ti: Any, at: dt.datetime) -> None
         if run.dag_id in dag_ids and len(runs_of[run.dag_id]) < MOST_RUNS:
             runs_of[run.dag_id].append(run)
     for dag_id, runs in runs_of.items():
-        states = ti.get_task_states(dag_id=dag_id, run_ids=[run.run_id for run in runs])
-        for run in runs:
-            for task_id, state, error in _untold(run, states.get(run.run_id), ti, at):
-                began = min(task.started_at for task in run.said.values())
-                log.info("oncall.state_seen", dag_id=dag_id, run_id=run.run_id, task=task_id, state=state)
-                task_log.write(
-                    dag_id, run.run_id, run.report_date, task_id, state, at, error=error,
-                    began=at if state == "queued" else began,
-                )  # fmt: skip
+        try:
+            _compare(task_log, dag_id, runs, ti, at)
+        except AirflowRuntimeError as error:  # that it does not answer says nothing of the runs
+            log.warning("oncall.runs_not_seen", dag_id=dag_id, reason=masked(str(error)))
+
+
+def _compare(task_log: Any, dag_id: str, runs: Sequence[RunSaid], ti: Any, at: dt.datetime) -> None:
+    states = ti.get_task_states(dag_id=dag_id, run_ids=[run.run_id for run in runs])
+    for run in runs:
+        for task_id, state, error in _untold(run, states.get(run.run_id), ti, at):
+            began = at if state == "queued" else min(task.started_at for task in run.said.values())
+            log.info("oncall.state_seen", dag_id=dag_id, run_id=run.run_id, task=task_id, state=state)
+            task_log.write(dag_id, run.run_id, run.report_date, task_id, state, at, error=error, began=began)
 
 
 def _untold(
@@ -148,7 +158,9 @@ def _untold(
         return
     for task_id, airflows in states.items():
         now, said = STATES.get(airflows), run.said.get(task_id)
-        if now and _differs(said, now, at):
+        name, _, number = task_id.rpartition("_")
+        mapped = number.isdigit() and name in run.said  # Airflow tells of each copy, callbacks of all as one
+        if now and not mapped and _differs(said, now, at):
             yield task_id, now, UNTOLD if now == "failed" else ""
     published = states.get("publish") == "success"
     if not published and run.over is None and all(s in (*OVER, "upstream_failed") for s in states.values()):
