@@ -1,28 +1,35 @@
-"""`include/` → core objects, with every problem at once. Opens the files; what they mean is told by `reading`.
+"""`include/` → core objects, with every problem at once. What the files mean is told by `reading`.
 
 load(include_dir)         the Setup, or ConfigError with every problem
 check(include_dir)        every problem, in the order of the files
 load_roster(include_dir)  a team's roster as long as it tells who is on call, with its problems
-dump(setup), parse(text)  a Setup as text, to be kept as the last good one (rule 10)
+in_force(files, kept)     the Setup that pages, whatever is wrong with some of the files (rule 10)
 """
 
 from __future__ import annotations
 
-import json
+import datetime as dt
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from oncall.core.errors import ConfigError, Problem
 from oncall.core.promise import Pipeline
 from oncall.core.roster import Roster
 from oncall.data_contracts import check_data_contracts
-from oncall.reading import roster_file
-from oncall.reading.roster_file import Owners, RosterFile, file_of, read_roster
-from oncall.reading.runbook_file import read_runbook
+from oncall.reading import include_files, roster_file, runbook_file
+from oncall.reading.document import capped
+from oncall.reading.include_files import IncludeFiles, Unusable, read_folder, text_of
+from oncall.reading.roster_file import Owners, RosterFile, file_of
+from oncall.reading.runbook_file import RunbookFile
 
 Texts = Mapping[str, str]  # a file's path below the include folder → its text
+
+# Most files are as they were when one of them changes.
+_read_roster = lru_cache(maxsize=200)(roster_file.read_roster)
+_read_runbook = lru_cache(maxsize=20_000)(runbook_file.read_runbook)
 
 
 @dataclass(frozen=True)
@@ -63,26 +70,43 @@ class Setup:
         return {team: Setup(self.teams.get(team, self.roster), mine) for team, mine in pipelines.items()}
 
 
+@dataclass(frozen=True)
+class InForce:
+    """What the files come to. `setup`: None when no roster can be told, neither of now nor of before.
+
+    `good`: the texts that nothing is said against, of now or else of before, to be kept as the last good ones.
+    `until`: when the same files come to something else, because a roster begins.
+    """
+
+    setup: Setup | None
+    problems: tuple[Problem, ...]
+    good: Texts
+    until: dt.datetime | None = None
+
+
 def include_dir() -> Path:
-    """`ONCALL_INCLUDE_DIR`, or the folder `include` beside `plugins`."""
+    """`ONCALL_INCLUDE_DIR`, or the folder `include` beside `plugins`.
+
+    Links stay links: where a release is put in force by turning one, it is found without a restart.
+    """
     named = os.environ.get("ONCALL_INCLUDE_DIR")
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "include"
+    return Path(named) if named else Path(__file__).absolute().parents[2] / "include"
 
 
 def load(folder: Path) -> Setup:
     """Read an include folder; raises ConfigError with every problem of the roster, the runbooks and the SQL."""
-    texts, problems = _open(folder)
-    setup, found = _read(texts, problems)
-    if setup is None:
-        raise ConfigError(found)
-    return setup
+    found = in_force(read_folder(folder), {}, dt.datetime.now(dt.UTC))
+    if found.problems or found.setup is None:
+        raise ConfigError(found.problems)
+    return found.setup
 
 
 def check(folder: Path) -> list[Problem]:
-    """Every problem of an include folder; empty when all is good."""
-    texts, problems = _open(folder)
-    setup, found = _read(texts, problems)
-    return [*found, *check_data_contracts(folder, setup.pipelines if setup else {})]
+    """Every problem of an include folder, of more than a hundred the first; empty when all is good."""
+    found = in_force(read_folder(folder), {}, dt.datetime.now(dt.UTC))
+    pipelines = found.setup.pipelines if found.setup else {}
+    problems = [*found.problems, *check_data_contracts(folder, pipelines)]
+    return list(capped(problems, len(problems), "(all files)"))
 
 
 def load_roster(folder: Path, team: str = "") -> tuple[Roster, tuple[Problem, ...]]:
@@ -90,112 +114,138 @@ def load_roster(folder: Path, team: str = "") -> tuple[Roster, tuple[Problem, ..
 
     Raises ConfigError with every problem of the roster when one of them puts that in doubt.
     """
-    texts, problems = _open(folder)
-    name = file_of(team)
-    problems = [problem for problem in problems if problem.file == name]
-    if name not in texts and not problems:
-        teams = ", ".join(_teams(texts)) or "none: there is only the roster at the top"
-        problems = [Problem(name, "(file)", "no such file", f"one of the teams ({teams})")]
-    if problems:
-        raise ConfigError(problems)
-    read = read_roster(texts[name], team)
+    name, known = file_of(team), include_files.teams(folder)
+    if team and team not in known:
+        there = ", ".join(known) or "none: there is only the roster at the top"
+        raise ConfigError([Problem(name, "(file)", "no such file", f"one of the teams ({there})")])
+    try:
+        read = _read_roster(text_of(folder, name), team)
+    except Unusable as error:
+        raise ConfigError([Problem(name, "(file)", error.found, error.write)]) from error
     if read.roster is None or not read.rota_is_sure:
         raise ConfigError(read.problems)
     return read.roster, read.problems
 
 
-def dump(setup: Setup) -> str:
-    """The raw texts of a Setup, as JSON."""
-    return json.dumps(dict(setup.texts), ensure_ascii=False, sort_keys=True)
+def in_force(files: IncludeFiles, kept: Texts, at: dt.datetime) -> InForce:
+    """The Setup that pages at `at`, whatever is wrong with some of the files (rule 10).
+
+    File by file: as it is when nothing puts it in doubt; else as it was `kept`; else as much of it as can be told. So
+    a slip in one team's roster freezes neither a runbook nor another team.
+    """
+    now, before = _Folder(files.texts), _Folder(kept)
+    found = [*files.problems, *_problems(now, files.problems, at)]
+    blamed = {problem.file.partition(":")[0] for problem in found}
+    used: dict[str, str] = {}
+    for name in dict.fromkeys((*files.texts, *kept)):
+        if now.is_sure(name, at) or not before.tells(name):
+            used |= {name: files.texts[name]} if now.tells(name) else {}
+        else:
+            used[name] = kept[name]
+    there = {*files.texts, *(problem.file for problem in files.problems)}
+    setup = _setup(_Folder(used), before, there)
+    in_use = there | set(setup.texts if setup else ())
+    good = {name: text for name, text in kept.items() if name in in_use}
+    good |= {name: text for name, text in files.texts.items() if name not in blamed}
+    begins = [each.roster.starts for each in now.rosters.values() if each.roster and each.roster.starts > at]
+    return InForce(setup, capped(found, len(found), "(all files)"), good, min(begins, default=None))
 
 
-def parse(dumped: str) -> Setup:
-    """The Setup that was dumped; raises ConfigError when today's rules refuse it."""
-    setup, problems = _read(json.loads(dumped), [])
-    if setup is None:
-        raise ConfigError(problems)
-    return setup
+class _Folder:
+    """Texts, read: rosters by team and runbooks by their DAGs' ids."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+        self.rosters: dict[str, RosterFile] = {}
+        self.runbooks: dict[str, RunbookFile] = {}
+        for name, text in texts.items():
+            path = PurePosixPath(name)
+            if path.parts[0] == include_files.RUNBOOKS:
+                self.runbooks[path.stem] = _read_runbook(path.stem, text)
+            else:
+                team = path.parent.name
+                self.rosters[team] = _read_roster(text, team)
+
+    @property
+    def teams(self) -> dict[str, str]:
+        """The team of each runbook."""
+        return {dag_id: each.pipeline.team if each.pipeline else "" for dag_id, each in self.runbooks.items()}
+
+    def is_sure(self, name: str, at: dt.datetime) -> bool:
+        """Whether a file is there and leaves no doubt at `at` who is paged for what."""
+        each = self._read(name)
+        if isinstance(each, RosterFile):
+            return each.roster is not None and not each.problems and each.roster.starts <= at
+        return each is not None and each.promise_is_sure
+
+    def tells(self, name: str) -> bool:
+        """Whether a file is there and tells a roster or a pipeline at all."""
+        each = self._read(name)
+        return (each.roster if isinstance(each, RosterFile) else each and each.pipeline) is not None
+
+    def owners(self) -> dict[str, Owners]:
+        """Whom the roster of each pipeline's team names, or else another one, in the order of the rosters."""
+        found: dict[str, Owners] = {}
+        for team, roster in self.rosters.items():
+            for dag_id, owners in (roster.owners or {}).items():
+                if dag_id not in found or self.teams.get(dag_id) == team:
+                    found[dag_id] = owners
+        return found
+
+    def _read(self, name: str) -> RosterFile | RunbookFile | None:
+        if name not in self.texts:
+            return None
+        path = PurePosixPath(name)
+        is_runbook = path.parts[0] == include_files.RUNBOOKS
+        return self.runbooks[path.stem] if is_runbook else self.rosters[path.parent.name]
 
 
-def _open(folder: Path) -> tuple[dict[str, str], list[Problem]]:
-    """The texts of roster and runbooks, and what is wrong with files as files."""
-    problems: list[Problem] = []
-    texts: dict[str, str] = {}
-    rosters = sorted((folder / roster_file.TEAMS).glob(f"*/{roster_file.FILE}"))
-    for path in (folder / roster_file.FILE, *rosters, *sorted((folder / "runbooks").glob("*.md"))):
-        text = _text(folder, path, problems)
-        if text is not None:
-            texts[path.relative_to(folder).as_posix()] = text
-    for place in sorted(path for path in (folder / "sql").glob("*") if path.is_dir()):
-        files = sorted(place.rglob("*.sql"))
-        if not files:
-            problems.append(
-                Problem(f"sql/{place.name}/", "(folder)", "no .sql file", "the pipeline's SQL, or no folder")
+def _setup(used: _Folder, before: _Folder, there: Collection[str]) -> Setup | None:
+    """What the texts in use come to. Nobody misses what was removed from the folder and from the roster.
+
+    A pipeline that the roster has forgotten keeps its owners of `before`; who has none asks the manager.
+    """
+    rosters = {team: each.roster for team, each in used.rosters.items() if each.roster is not None}
+    if "" not in rosters:
+        return None
+    owners, once = used.owners(), before.owners()
+    named = [dag_id for dag_id in owners if dag_id in used.runbooks]
+    forgotten = [d for d in used.runbooks if d not in owners and f"{include_files.RUNBOOKS}/{d}.md" in there]
+    pipelines = {}
+    for dag_id in (*named, *forgotten):  # people see them in the order the roster names them
+        pipeline = used.runbooks[dag_id].pipeline
+        assert pipeline is not None
+        team = pipeline.team if pipeline.team in rosters else ""
+        manager = rosters[team].manager
+        known = owners.get(dag_id) or once.get(dag_id) or Owners(manager, manager, 0)
+        pipelines[dag_id] = replace(
+            pipeline, team=team, primary_owner=known.primary, secondary_owner=known.secondary
+        )
+    at_work = {pipeline.team for pipeline in pipelines.values()}
+    teams = {team: roster for team, roster in rosters.items() if team in at_work or file_of(team) in there}
+    files = {file_of(team) for team in teams} | {
+        f"{include_files.RUNBOOKS}/{dag_id}.md" for dag_id in pipelines
+    }
+    texts = {name: text for name, text in used.texts.items() if name in files}
+    return Setup(teams.pop("", rosters[""]), pipelines, texts, teams)
+
+
+def _problems(now: _Folder, unread: Sequence[Problem], at: dt.datetime) -> Iterator[Problem]:
+    """What is wrong with each file and with what they say of each other, but for what cannot be read at all."""
+    files: list[RosterFile | RunbookFile] = [*now.rosters.values(), *now.runbooks.values()]
+    for each in files:
+        yield from each.problems
+    for team, roster in now.rosters.items():
+        if roster.roster is not None and roster.roster.starts > at:
+            found = f"{roster.roster.starts.date()} as the first day of all"
+            yield Problem(
+                file_of(team), "rotation", found, "an entry that has begun: until then nobody is on call"
             )
-        for path in files:
-            if _text(folder, path, problems) == "":
-                name = path.relative_to(folder).as_posix()
-                problems.append(Problem(name, "(file)", "nothing", "a SQL statement, or no file"))
-    return texts, problems
-
-
-def _text(folder: Path, path: Path, problems: list[Problem]) -> str | None:
-    """The text of a file ("" when it is blank); None, with a problem, when it cannot be read."""
-    name = path.relative_to(folder).as_posix()
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        found = f"byte 0x{error.object[error.start]:02x} at offset {error.start}, which is not UTF-8"
-        problems.append(Problem(name, "(file)", found, "the file in UTF-8"))
-    except OSError as error:
-        problems.append(Problem(name, "(file)", error.strerror or str(error), f"the file {path}"))
-    else:
-        return text if text.strip() else ""
-    return None
-
-
-def _read(texts: Texts, problems: list[Problem]) -> tuple[Setup | None, tuple[Problem, ...]]:
-    """The Setup when there is no problem at all, else None and every one of them."""
-    unread = {PurePosixPath(problem.file).stem for problem in problems}
-    rosters = {
-        team: read_roster(texts[file_of(team)], team)
-        for team in ("", *_teams(texts))
-        if file_of(team) in texts
-    }
-    runbooks = {
-        PurePosixPath(name).stem: read_runbook(PurePosixPath(name).stem, text)
-        for name, text in texts.items()
-        if name.startswith("runbooks/")
-    }
-    found = [*problems]
-    found += [problem for roster in rosters.values() for problem in roster.problems]
-    found += [problem for runbook in runbooks.values() for problem in runbook.problems]
-    teams = {
-        dag_id: runbook.pipeline.team if runbook.pipeline else "" for dag_id, runbook in runbooks.items()
-    }
-    found += _teamless(teams, rosters)
-    for team, roster in rosters.items():
+    yield from _teamless(now.teams, now.rosters)
+    names = {PurePosixPath(problem.file).stem for problem in unread}
+    for team, roster in now.rosters.items():
         if roster.owners is not None:
-            found += _unmatched(team, roster.owners, teams, unread)
-    good = {team: each.roster for team, each in rosters.items() if each.roster is not None}
-    if found or "" not in good:
-        return None, tuple(found)
-    pipelines = {
-        dag_id: replace(found_in, primary_owner=owners.primary, secondary_owner=owners.secondary)
-        for roster in rosters.values()
-        for dag_id, owners in (
-            roster.owners or {}
-        ).items()  # people see them in the order the roster names them
-        if (found_in := runbooks[dag_id].pipeline)
-    }
-    return Setup(good.pop(""), pipelines, texts, good), ()
-
-
-def _teams(texts: Texts) -> list[str]:
-    """The teams that have a roster in their folder."""
-    return sorted(
-        PurePosixPath(name).parent.name for name in texts if name.startswith(f"{roster_file.TEAMS}/")
-    )
+            yield from _unmatched(team, roster.owners, now.teams, names)
 
 
 def _teamless(teams: Mapping[str, str], rosters: Mapping[str, RosterFile]) -> Iterator[Problem]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from oncall.core.roster import Leave, Override
@@ -43,11 +44,38 @@ def spans(
     if not leave and not overrides:
         return (_cover(week.start, week.end, order, set(), manager, rests),)
     found = []
-    for start, end in pairwise(_cuts(week, (*leave, *overrides))):
-        away = {each.entry.person for each in leave if each.start <= start < each.end}
-        span = _cover(start, end, order, away, manager, rests)
-        found.append(_override(span, [each.entry for each in overrides if each.start <= start < each.end]))
+    cuts = _cuts(week, (*leave, *overrides))
+    for start, end, away, named in zip(
+        cuts, cuts[1:], _away(leave, cuts), _named(overrides, cuts), strict=False
+    ):
+        found.append(_override(_cover(start, end, order, away, manager, rests), named))
     return tuple(found)
+
+
+def _away(leave: Sequence[Stretch[Leave]], instants: Iterable[dt.datetime]) -> Iterator[set[str]]:
+    """Who is away at each of the instants, which ascend; no entry is looked at more than twice."""
+    ahead = sorted(leave, key=attrgetter("start"), reverse=True)
+    to_end = sorted(leave, key=attrgetter("end"), reverse=True)
+    open_ones: Counter[str] = Counter()
+    for instant in instants:
+        while ahead and ahead[-1].start <= instant:
+            open_ones[ahead.pop().entry.person] += 1
+        while to_end and to_end[-1].end <= instant:
+            open_ones[to_end.pop().entry.person] -= 1
+        yield {person for person, count in open_ones.items() if count > 0}
+
+
+def _named(
+    overrides: Sequence[Stretch[Override]], instants: Iterable[dt.datetime]
+) -> Iterator[list[Override]]:
+    """The overrides at each of the instants, which ascend: one or two, or they would be an error."""
+    ahead = sorted(overrides, key=attrgetter("start"), reverse=True)
+    open_ones: list[Stretch[Override]] = []
+    for instant in instants:
+        while ahead and ahead[-1].start <= instant:
+            open_ones.append(ahead.pop())
+        open_ones = [each for each in open_ones if each.end > instant]
+        yield [each.entry for each in open_ones]
 
 
 def _cuts(week: Week, stretches: Iterable[Stretch[Leave] | Stretch[Override]]) -> list[dt.datetime]:

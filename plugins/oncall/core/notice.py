@@ -31,7 +31,8 @@ def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Owed:
 
 def configuration_broken(scene: Scene, problems: Sequence[Problem], digest: str) -> Owed:
     title = f"The on-call configuration is broken: {len(problems)} problem{'s' * (len(problems) != 1)}"
-    lines = ["The last good one stays in force.", *(f"• {problem}" for problem in problems[:MOST_PROBLEMS])]
+    stays = "Of each file that is wrong the last good version stays in force; the others count as they stand."
+    lines = [stays, *(f"• {problem}" for problem in problems[:MOST_PROBLEMS])]
     return _chat(scene, "configuration", f"broken:{digest}", title, lines)
 
 

@@ -18,8 +18,10 @@ from oncall.config import include_dir
 from oncall.core.errors import Problem
 from oncall.core.promise import Promise
 from oncall.core.roster import Handoff
-from oncall.reading.roster_file import FILE, TEAMS, RosterFile, file_of, read_roster
-from oncall.reading.runbook_file import read_runbook
+from oncall.reading import include_files
+from oncall.reading.include_files import RUNBOOKS, Unusable, runbooks, text_of
+from oncall.reading.roster_file import RosterFile, file_of, read_roster
+from oncall.reading.runbook_file import RunbookFile, read_runbook
 
 FALLBACK_SCHEDULE = "0 2 * * *"
 FALLBACK_ZONE = pendulum.FixedTimezone(7 * 3600)
@@ -48,10 +50,10 @@ def contract(dag_id: str) -> Contract:
 
 @cache
 def _contract(dag_id: str, folder: Path) -> Contract:
-    runbook = read_runbook(dag_id, _text(folder / "runbooks" / f"{dag_id}.md"))
+    runbook, unread = _runbook(dag_id, folder)
     team = runbook.pipeline.team if runbook.pipeline else ""
-    roster = _roster(team, folder)
-    problems = (*runbook.problems, *roster.problems)
+    roster, roster_unread = _roster(team, folder)
+    problems = (*unread, *runbook.problems, *roster_unread, *roster.problems)
     owners = (roster.owners or {}).get(dag_id)
     pipeline = runbook.pipeline
     return Contract(
@@ -62,36 +64,45 @@ def _contract(dag_id: str, folder: Path) -> Contract:
         schedule=(pipeline.schedule if pipeline else None) or FALLBACK_SCHEDULE,
         zone=roster.roster.tz if roster.roster else FALLBACK_ZONE,
         upstream=pipeline.upstream if pipeline else (),
-        owners=(owners.primary, owners.secondary) if owners else (),
+        owners=tuple(filter(None, (owners.primary, owners.secondary))) if owners else (),
         promise=pipeline.promise if pipeline else None,
         problems=problems,
     )
 
 
+Unread = tuple[Problem, ...]  # what is wrong with a file as a file
+
+
+def _runbook(dag_id: str, folder: Path) -> tuple[RunbookFile, Unread]:
+    text, unread = _text(folder, f"{RUNBOOKS}/{dag_id}.md")
+    return (RunbookFile(None, ()) if unread else read_runbook(dag_id, text)), unread
+
+
 @cache
-def _roster(team: str, folder: Path) -> RosterFile:
-    return read_roster(_text(folder / file_of(team)), team)
+def _roster(team: str, folder: Path) -> tuple[RosterFile, Unread]:
+    text, unread = _text(folder, file_of(team))
+    return (RosterFile(None, None, ()) if unread else read_roster(text, team)), unread
 
 
 def watched_dags() -> list[str]:
     """The DAGs that have a runbook."""
-    return sorted(path.stem for path in (include_dir() / "runbooks").glob("*.md"))
+    return runbooks(include_dir())
 
 
 def teams() -> list[str]:
     """Whoever has a roster: "" for the one at the top, and the folders of the others."""
-    return ["", *sorted(path.parent.name for path in (include_dir() / TEAMS).glob(f"*/{FILE}"))]
+    return ["", *include_files.teams(include_dir())]
 
 
 def zone(team: str = "") -> Any:
     """The time zone of a team's roster, as Airflow can serialise it."""
-    roster = _roster(team, include_dir()).roster
+    roster = _roster(team, include_dir())[0].roster
     return roster.tz if roster else FALLBACK_ZONE
 
 
 def handoff_cron(team: str = "") -> str:
     """A cron expression for a team's handoff, in its zone."""
-    roster = _roster(team, include_dir()).roster
+    roster = _roster(team, include_dir())[0].roster
     handoff = roster.handoff if roster else Handoff()
     return f"{handoff.at.minute} {handoff.at.hour} * * {(handoff.weekday + 1) % 7}"  # cron's week begins on Sunday
 
@@ -103,9 +114,8 @@ def _doc(body: str, problems: Sequence[Problem]) -> str:
     return f"**The roster or this runbook cannot be read as it stands:**\n\n{found}\n\n{body}"
 
 
-def _text(path: Path) -> str:
-    """The text of a file, "" when there is none: its reader complains about that in its own words."""
+def _text(folder: Path, name: str) -> tuple[str, Unread]:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return ""
+        return text_of(folder, name), ()
+    except Unusable as error:
+        return "", (Problem(name, "(file)", error.found, error.write),)

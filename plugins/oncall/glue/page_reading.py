@@ -10,7 +10,8 @@ from typing import NoReturn, TypeVar
 from oncall.config import Setup
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Usual
-from oncall.glue.wiring import TICK, Wiring, current_setup
+from oncall.current_config import current_setup
+from oncall.glue.wiring import TICK, Wiring
 from oncall.heartbeat import HEARTBEATS, refused
 from oncall.paging import candidates, see
 from oncall.past import Published, Record

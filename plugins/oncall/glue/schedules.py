@@ -14,7 +14,8 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incident import Plan
 from oncall.core.notice import schedules_agree, schedules_drift
 from oncall.core.wording import Links, Scene
-from oncall.glue.wiring import Wiring, current_setup, now_utc, send_once
+from oncall.current_config import current_setup
+from oncall.glue.wiring import Wiring, now_utc, send_once
 from oncall.ports import Store
 from oncall.schedule_sync import Schedules, drift, sync
 

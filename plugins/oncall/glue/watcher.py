@@ -20,8 +20,9 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from oncall.adapters.memory import MemoryStore
 from oncall.core.errors import OncallError, Unreadable
 from oncall.core.wording import Scene
+from oncall.current_config import current_setup, say_configuration
 from oncall.delivery import CHANNEL_ID
-from oncall.glue.wiring import TICK, Outside, Wiring, current_setup, now_utc, quietly, say_configuration, send
+from oncall.glue.wiring import TICK, Outside, Wiring, now_utc, quietly, send
 from oncall.heartbeat import ping_all
 from oncall.measures import of_look, of_snapshot, of_tick
 from oncall.paging import NOTES, SINCE, Look, due_instants, hear, look
@@ -125,7 +126,8 @@ class Watch:
             log.info("oncall.store_back")
         seen = look(outside.setup, outside.world, outside.runs, store, outside.links, at)
         store.remember(TICK, at.isoformat())
-        quietly(lambda: say_configuration(outside, at))
+        scene = Scene(outside.setup.roster, outside.links, at)
+        quietly(lambda: say_configuration(store, scene, outside.problems))
         self.last_seen = store.snapshot()
         names = (*NOTES, *(f"{CHANNEL_ID}:{name}" for name in outside.setup.channels))
         self.kept = dict(store.remembered(at, names).notes)

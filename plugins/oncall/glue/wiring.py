@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import threading
 import time
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 import structlog
 
-from oncall import config
 from oncall.adapters.feeds import Feeds
 from oncall.adapters.history import History, PublicationHistory
 from oncall.adapters.oncall_db import OncallDb
@@ -24,20 +21,18 @@ from oncall.adapters.slack import Slack
 from oncall.adapters.task_log import TaskLog
 from oncall.adapters.warehouse import Warehouse
 from oncall.config import Setup
-from oncall.core.errors import ConfigError, OncallError, Problem, Unreadable
-from oncall.core.incident import Channel, Plan
-from oncall.core.notice import configuration_broken, configuration_mended
+from oncall.core.errors import OncallError, Problem, Unreadable
+from oncall.core.incident import Channel
 from oncall.core.wording import Links, Scene
+from oncall.current_config import current_setup, say_configuration
 from oncall.delivery import CHANNEL_ID, Sent, note_health, send_pages, send_posts
 from oncall.glue.metrics import AirflowMetrics
 from oncall.measures import TICK_AGE, first_page, of_look, of_sending, of_snapshot
 from oncall.paging import Look, hear, look
-from oncall.ports import Desk, Metrics, Store
+from oncall.ports import Metrics, Store
 
 log = structlog.get_logger(__name__)
 
-LAST_GOOD = "configuration"  # the name under which the store keeps the last good configuration
-BROKEN = "configuration_broken"  # the digest of the problems that were said, "" when all is in order
 TICK = "tick"  # under which the store keeps when the watcher last looked
 LONG_AGO = "2000-01-01T00:00:00+00:00"
 HAND_OVER_S = 20.0  # a little more than the watcher's tick
@@ -114,77 +109,6 @@ class Wiring:
         return PublicationHistory(self._warehouse)
 
 
-_last_good: dict[Path, Setup] = {}
-_read: dict[Path, tuple[str, Setup | tuple[Problem, ...]]] = {}
-
-
-def current_setup(store: Store) -> tuple[Setup, tuple[Problem, ...]]:
-    """The configuration in force, and the problems of the files on disk (rule 10: a bad file silences nobody)."""
-    folder = config.include_dir()
-    try:
-        setup = _load(folder)
-    except ConfigError as error:
-        return _fallback(folder, store, error), error.problems
-    if _last_good.get(folder) != setup:
-        _last_good[folder] = setup
-        quietly(lambda: store.remember(f"{LAST_GOOD}:{folder}", config.dump(setup)))
-    return setup, ()
-
-
-def _load(folder: Path) -> Setup:
-    """`config.load`, read again only when a file has changed."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    stamps = "\n".join(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files)
-    stamp = hashlib.sha256(stamps.encode()).hexdigest()
-    if _read.get(folder, ("", ()))[0] != stamp:
-        try:
-            _read[folder] = (stamp, config.load(folder))
-        except ConfigError as error:
-            _read[folder] = (stamp, error.problems)
-    found = _read[folder][1]
-    if isinstance(found, Setup):
-        return found
-    raise ConfigError(found)
-
-
-def _fallback(folder: Path, store: Store, error: ConfigError) -> Setup:
-    if folder in _last_good:
-        return _last_good[folder]
-    try:
-        kept = store.recall(f"{LAST_GOOD}:{folder}")
-    except Unreadable:
-        kept = None
-    if kept is None:
-        raise error
-    _last_good[folder] = config.parse(kept)
-    return _last_good[folder]
-
-
-def say_configuration(outside: Outside, at: dt.datetime) -> None:
-    """A notice when the files break and when they are mended, once each."""
-    digest = hashlib.sha256("\n".join(map(str, outside.problems)).encode()).hexdigest()[:12]
-    digest = digest if outside.problems else ""
-    if digest == (outside.store.recall(BROKEN) or ""):
-        return
-    scene = Scene(outside.setup.roster, outside.links, at)
-    with outside.store.deciding() as desk:  # two who notice at once say it once
-        _say_configuration(outside, desk, scene, digest)
-
-
-def _say_configuration(outside: Outside, desk: Desk, scene: Scene, digest: str) -> None:
-    at = scene.at
-    said = outside.store.recall(BROKEN) or ""
-    if digest == said:
-        return
-    owed = (
-        configuration_broken(scene, outside.problems, f"{digest}:{at:%Y%m%d%H%M}")
-        if digest
-        else configuration_mended(scene, f"{said}:{at:%Y%m%d%H%M}")
-    )
-    desk.record(Plan(owed=(owed,)), at)
-    outside.store.remember(BROKEN, digest)
-
-
 def look_once(at: dt.datetime | None = None, *, linger_s: float = 0, look_first: bool = False) -> Look:
     """One look from a task, a callback or the command line: decide, then send on both channels side by side.
 
@@ -198,7 +122,8 @@ def look_once(at: dt.datetime | None = None, *, linger_s: float = 0, look_first:
     now = at or now_utc()
     quietly(lambda: hear(outside.setup, outside.pager, outside.store, outside.links, now))
     seen = look(outside.setup, outside.world, outside.runs, outside.store, outside.links, now)
-    quietly(lambda: say_configuration(outside, now))
+    scene = Scene(outside.setup.roster, outside.links, now)
+    quietly(lambda: say_configuration(outside.store, scene, outside.problems))
     quietly(lambda: _tell(wiring.metrics, outside, seen, now))
     until = time.monotonic() + linger_s
     send_once(wiring, outside.setup, look_first=look_first)

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
 
 import pendulum
-from pendulum.tz.exceptions import InvalidTimezone
 
 from oncall.core.roster import Handoff
 from oncall.core.wall import at_wall, in_zone
+from oncall.reading import dates
 from oncall.reading.document import Field
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_WRITE_MOMENT = 'a date such as 2026-03-02 or a time such as "2026-03-02 09:00"'
+LONGEST_WAIT = dt.timedelta(days=30)
+_DAY = dt.timedelta(days=1)
 
 
 def read_zone(field: Field) -> dt.tzinfo | None:
     """A fixed offset such as "+07:00" or an IANA name such as Europe/Berlin, as a pendulum zone."""
-    write = 'a fixed offset such as "+07:00" or an IANA zone such as Asia/Bangkok'
-    text = field.text(write)
-    if text is None:
-        return None
-    offset = re.fullmatch(r"([+-])(\d\d):([0-5]\d)", text)
+    return field.parsed(_zone, 'a fixed offset such as "+07:00" or an IANA zone such as Asia/Bangkok')
+
+
+def _zone(text: str) -> dt.tzinfo:
+    offset = re.fullmatch(r"([+-])(\d\d):([0-5]\d)", text, re.ASCII)
     if offset and int(offset[2]) <= 14:
         seconds = int(offset[2]) * 3600 + int(offset[3]) * 60
         return pendulum.FixedTimezone(seconds if offset[1] == "+" else -seconds)
+    if not re.fullmatch(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", text, re.ASCII):
+        raise ValueError(text)
     try:
-        return pendulum.timezone(text)
-    except (InvalidTimezone, ValueError):
-        field.complain(write)
-        return None
+        zone = pendulum.timezone(text)
+        for day in (dates.FIRST, dates.LAST):
+            at_wall(day, dt.time(9), zone)
+    except Exception as error:  # a folder, a file that is no zone, a name too long: each raises another error
+        raise ValueError(text) from error
+    return zone
 
 
 def read_handoff(field: Field) -> Handoff:
@@ -51,51 +55,47 @@ def read_stretch(
     A date is its on-call day (rule 2): as a start the day's handoff hour, as an end the next day's, so that both
     days are included. A date-time stands as it is; without an offset it is wall clock of `tz`.
     """
-    first = _read_moment(start, handoff, tz, lambda day: day)
-    last = _read_moment(end, handoff, tz, lambda day: day + dt.timedelta(days=1))
+    first, last = (field.parsed(dates.date_or_time, dates.WRITE_MOMENT) for field in (start, end))
     if first is None or last is None:
         return None
-    if last <= first:
+    stretch = _instant(first, handoff, tz), end_of(last, handoff, tz)
+    if stretch[1] <= stretch[0]:
         end.complain(f"an end after {start.key.rpartition('.')[2]} ({start.found})")
         return None
-    return first, last
+    return stretch
 
 
 def moment(text: str, handoff: Handoff, tz: dt.tzinfo) -> pendulum.DateTime:
     """The instant a person wrote: a date is its handoff hour, a date-time without offset is wall clock of `tz`.
 
-    Raises ValueError when the text is neither.
+    Raises ValueError when the text is neither, or outside 1970 to 9990.
     """
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        return at_wall(dt.date.fromisoformat(text), handoff.at, tz)
-    at = dt.datetime.fromisoformat(text)
-    return in_zone(at, tz) if at.tzinfo else at_wall(at.date(), at.time(), tz)
+    return _instant(dates.date_or_time(text), handoff, tz)
 
 
-def _read_moment(
-    field: Field, handoff: Handoff, tz: dt.tzinfo, which_day: Callable[[dt.date], dt.date]
-) -> pendulum.DateTime | None:
-    text = field.text(_WRITE_MOMENT)
-    if text is None:
-        return None
-    try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return at_wall(which_day(dt.date.fromisoformat(text)), handoff.at, tz)
-        return moment(text, handoff, tz)
-    except ValueError:
-        field.complain(_WRITE_MOMENT)
-        return None
+def end_of(written: dt.date | dt.datetime, handoff: Handoff, tz: dt.tzinfo) -> pendulum.DateTime:
+    """When a stretch ends whose end somebody wrote: a date is included."""
+    included = written if isinstance(written, dt.datetime) else written + _DAY
+    return _instant(included, handoff, tz)
+
+
+def _instant(written: dt.date | dt.datetime, handoff: Handoff, tz: dt.tzinfo) -> pendulum.DateTime:
+    if not isinstance(written, dt.datetime):
+        return at_wall(written, handoff.at, tz)
+    return in_zone(written, tz) if written.tzinfo else at_wall(written.date(), written.time(), tz)
 
 
 def read_duration(field: Field) -> dt.timedelta | None:
-    """A duration such as 0m, 90s, 15m, 1h or 1h30m."""
-    write = "a duration such as 0m, 15m or 1h30m"
-    text = field.text(write)
-    if text is None:
-        return None
-    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    """A duration such as 0m, 90s, 15m, 1h or 1h30m, under 30 days."""
+    return field.parsed(_duration, "a duration under 30 days such as 0m, 15m or 1h30m")
+
+
+def _duration(text: str) -> dt.timedelta:
+    parts = re.fullmatch(r"(?:(\d{1,7})h)?(?:(\d{1,7})m)?(?:(\d{1,7})s)?", text, re.ASCII)
     if not parts:
-        field.complain(write)
-        return None
+        raise ValueError(text)
     hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-    return dt.timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    duration = dt.timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if duration >= LONGEST_WAIT:
+        raise ValueError(text)
+    return duration

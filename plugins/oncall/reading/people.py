@@ -9,6 +9,7 @@ from oncall.core.roster import Person, Rotation
 from oncall.reading.document import Field, Fields, suggestion
 
 _WRITE_PEOPLE = "a mapping such as {DE-001: {name: …, opsgenie: …, slack: …}}"
+MOST_PEOPLE = 1_000
 _CONTACTS = (("opsgenie", "the Opsgenie username (an e-mail address)"), ("slack", "the Slack member id"))
 
 
@@ -17,6 +18,8 @@ def read_people(field: Field) -> tuple[dict[str, Person], Fields]:
     entries = field.fields(_WRITE_PEOPLE)
     if not entries.by_name and field.found in ("nothing", "a mapping"):
         field.complain(_WRITE_PEOPLE, found="nobody")
+    if len(entries.by_name) > MOST_PEOPLE:
+        field.complain(f"at most {MOST_PEOPLE} people", found=f"{len(entries.by_name)} people")
     return {
         person_id: _read_person(person_id, entry) for person_id, entry in entries.by_name.items()
     }, entries
@@ -31,7 +34,7 @@ def _read_person(person_id: str, field: Field) -> Person:
     slack = fields["slack"].optional_text("the Slack member id, such as U0DE001")
     if opsgenie and "@" not in opsgenie:
         fields["opsgenie"].complain("the Opsgenie username (an e-mail address)")
-    if slack and not re.fullmatch(r"[UW][A-Z0-9]+", slack):
+    if slack and not re.fullmatch(r"[UW][A-Z0-9]+", slack, re.ASCII):
         fields["slack"].complain("the Slack member id, such as U0DE001 (not the display name)")
     specialties = (
         entry.text("a specialty") for entry in fields["specialties"].items("a list of specialties")
@@ -62,6 +65,6 @@ def read_manager(field: Field, people: Mapping[str, Person]) -> str | None:
     manager = field.text("the manager's id, such as DE-MANAGER")
     if manager and manager not in people:
         field.complain(
-            f"{manager} under people too, with opsgenie and slack; or {suggestion(manager, list(people), 'one of')}"
+            f"{manager} under people too, with opsgenie and slack; or {suggestion(manager, people, 'one of')}"
         )
     return manager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,10 +43,16 @@ class PublicHolidays(Mapping[dt.date, str]):
     def __getitem__(self, day: dt.date) -> str:
         if not self.since <= day.year < self.since + YEARS:
             raise KeyError(day)
-        name = self._own.get(day) or self._country.get(day)
+        name = self._own.get(day) or self._of_country(day)
         if name is None:
             raise KeyError(day)
         return name
+
+    def _of_country(self, day: dt.date) -> str | None:
+        try:
+            return self._country.get(day)
+        except Exception:  # noqa: BLE001 - a calendar that ends has no holidays more; who is on call goes on
+            return None
 
     def __iter__(self) -> Iterator[dt.date]:
         day = dt.date(self.since, 1, 1)
@@ -81,7 +88,7 @@ def _read_country(country: Field, subdivision: Field) -> tuple[str | None, str |
         if part is not None:
             country.complain("the country of the subdivision, such as DE")
         return None, None
-    if code not in EntityLoader.get_country_codes():
+    if not re.fullmatch("[A-Z]{2}", code) or code not in EntityLoader.get_country_codes():
         country.complain("an ISO 3166 country code such as VN, DE or US")
         return None, None
     # Asked of this country alone: the package's list of all would load the other 250, in every DAG file's parse.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from oncall.reading.turns import read_escalation, read_leave, read_overrides, re
 
 FILE = "roster.yaml"  # at the top of `include/`, and in each folder below TEAMS
 TEAMS = "teams"
+DAG_ID = r"[A-Za-z0-9_.-]{1,150}"
+TEAM = r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}"
 _KEYS = (
     *("timezone", "handoff", "manager", "people", "rotation", "leave", "overrides", "public_holidays"),
     *("escalation", "slack", "opsgenie", "pipelines"),
@@ -56,14 +59,18 @@ def file_of(team: str) -> str:
 def read_roster(text: str, team: str = "") -> RosterFile:
     """Read the text of a team's roster; complains, and never raises."""
     source = Source(file_of(team))
+    roster, owners = source.contain(lambda: _read(text, source, team)) or (None, None)
+    return RosterFile(roster, owners, source.problems)
+
+
+def _read(text: str, source: Source, team: str) -> tuple[Roster | None, dict[str, Owners] | None]:
     document = read_yaml(text, source)
     if document is None or (document.missing and _complain_empty(document)):
-        return RosterFile(None, None, tuple(source.problems))
+        return None, None
     root = document.fields("a mapping with timezone, people, rotation …", _KEYS)
     people, entries = read_people(root["people"])
     roster = _roster(root, people, entries, team)
-    owners = _read_owners(root["pipelines"], people)
-    return RosterFile(roster, owners, tuple(source.problems))
+    return roster, _read_owners(root["pipelines"], people)
 
 
 def _complain_empty(document: Field) -> bool:
@@ -116,6 +123,9 @@ def _read_owners(field: Field, people: Mapping[str, Person]) -> dict[str, Owners
         return None
     owners = {}
     for dag_id, entry in field.fields(write).by_name.items():
+        if not re.fullmatch(DAG_ID, dag_id, re.ASCII):
+            entry.complain("the id of a DAG: letters, digits, dots, dashes and underscores")
+            continue
         fields = entry.fields(
             "a mapping such as {primary_owner: DE-001, secondary_owner: DE-002}",
             ("primary_owner", "secondary_owner"),

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from croniter import croniter  # type: ignore[import-untyped]
-
 from oncall.core.errors import Problem
 from oncall.core.promise import Pipeline, Promise, Team
 from oncall.core.runbook import SECTIONS, Runbook
 from oncall.reading.document import Field, Source, read_yaml, suggestion
+from oncall.reading.roster_file import TEAM
+from oncall.reading.schedule import read_schedule
 
 _KEYS = (
     *("pipeline", "title", "purpose", "report", "upstream_owner", "downstream_owner"),
@@ -22,6 +22,10 @@ MASTER_TABLES = (
     *("customers", "products", "orders", "order_lines", "refunds", "marketing_spend"),
     *("touches", "sessions", "experiment_assignments"),
 )
+# … and the base models that other pipelines publish, which start whoever is scheduled on them.
+BASE_MODELS = ("profit", "engagement", "growth")
+MOST_TITLES = 100  # among which a misspelt one is looked for
+UPSTREAM = (*(f"master.{name}" for name in MASTER_TABLES), *(f"base.{name}" for name in BASE_MODELS))
 
 
 @dataclass(frozen=True)
@@ -31,24 +35,40 @@ class RunbookFile:
     pipeline: Pipeline | None
     problems: tuple[Problem, ...]
 
+    @property
+    def promise_is_sure(self) -> bool:
+        """Whether it tells what is promised in spite of its problems: a schedule is Airflow's affair."""
+        return self.pipeline is not None and all(problem.key == "schedule" for problem in self.problems)
+
 
 def read_runbook(dag_id: str, text: str) -> RunbookFile:
     """Read the text of a runbook; complains, and never raises."""
     source = Source(f"runbooks/{dag_id}.md", first_line=2)  # the head begins below its first `---`
-    parts = re.match(r"---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)(.*)", text, re.DOTALL | re.MULTILINE)
-    if parts is None:
+    pipeline = source.contain(lambda: _read(dag_id, text, source))
+    return RunbookFile(pipeline, source.problems)
+
+
+def _read(dag_id: str, text: str, source: Source) -> Pipeline | None:
+    head, body = _parts(text)
+    if head is None:
         source.complain(
             "(head)", "no head", "the pipeline's contract between two lines of --- at the top", line=-1
         )
-        body, head = text, None
-    else:
-        body, head = parts[2], read_yaml(parts[1], source)
+    document = None if head is None else read_yaml(head, source)
     sections = _sections(body, source)
-    pipeline = _pipeline(head, dag_id) if head else None
-    if pipeline is not None:
-        runbook = Runbook(dag_id, pipeline.title, body.strip() + "\n", sections)
-        pipeline = replace(pipeline, runbook=runbook)
-    return RunbookFile(pipeline, tuple(source.problems))
+    pipeline = _pipeline(document, dag_id) if document else None
+    if pipeline is None:
+        return None
+    return replace(pipeline, runbook=Runbook(dag_id, pipeline.title, body.strip() + "\n", sections))
+
+
+def _parts(text: str) -> tuple[str | None, str]:
+    """What stands between the first line and the next line of `---`, and what follows; no head when there are none."""
+    lines = text.splitlines(keepends=True)
+    marks = [n for n, line in enumerate(lines) if line.rstrip() == "---"][:2]
+    if len(marks) < 2 or marks[0] != 0:
+        return None, text
+    return "".join(lines[1 : marks[1]]), "".join(lines[marks[1] + 1 :])
 
 
 def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
@@ -59,18 +79,19 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
     name = fields["pipeline"].text(f"{dag_id}, as the file is named")
     if name and name != dag_id:
         fields["pipeline"].complain(f"{dag_id}, as the file is named")
+    promise = _read_promise(fields["promise"])
     return Pipeline(
         dag_id=dag_id,
         title=fields["title"].text("the pipeline's title") or dag_id,
         purpose=fields["purpose"].text("what the report is for") or "",
         report=_read_table(fields["report"]) or "",
-        schedule=_read_schedule(fields["schedule"]),
+        schedule=read_schedule(fields["schedule"], promise),
         upstream=_read_upstream(fields["upstream"]),
         upstream_owner=_read_team(fields["upstream_owner"]),
         downstream_owner=fields["downstream_owner"].text("who reads the report") or "",
         primary_owner="",
         secondary_owner="",
-        promise=_read_promise(fields["promise"]),
+        promise=promise,
         runbook=Runbook(dag_id, dag_id, ""),
         team=_read_folder(fields["team"]),
     )
@@ -79,7 +100,7 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
 def _read_table(field: Field) -> str | None:
     write = "a table with its schema, such as investor.daily_profit"
     text = field.text(write)
-    if text is not None and not re.fullmatch(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*", text):
+    if text is not None and not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}", text):
         field.complain(write)
         return None
     return text
@@ -89,7 +110,7 @@ def _read_folder(field: Field) -> str:
     """The team whose roster is paged for the pipeline: a folder below teams/; nothing: the roster at the top."""
     write = "the folder of a team below teams/, or nothing for the roster at the top"
     text = field.optional_text(write) or ""
-    if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text):
+    if text and not re.fullmatch(TEAM, text):
         field.complain(write)
         return ""
     return text
@@ -104,26 +125,13 @@ def _read_upstream(field: Field) -> tuple[str, ...]:
         table = _read_table(entry)
         if table is None:
             continue
-        schema, _, name = table.partition(".")
-        if schema == "master" and name not in MASTER_TABLES:
-            entry.complain(suggestion(table, [f"master.{known}" for known in MASTER_TABLES], "one of"))
+        if table not in UPSTREAM:
+            entry.suggest(table, UPSTREAM, "one of")
         elif table in tables:
             entry.complain("each table once", found=f"{table} again")
         else:
             tables.append(table)
     return tuple(tables)
-
-
-def _read_schedule(field: Field) -> str | None:
-    """A cron expression in the roster's zone; None when nothing is written: the pipeline starts on data."""
-    write = 'a cron expression of five fields, such as "0 2 * * *"'
-    text = field.optional_text(write)
-    if text is None:
-        return None
-    if len(text.split()) != 5 or not croniter.is_valid(text):
-        field.complain(write)
-        return None
-    return text
 
 
 def _read_promise(field: Field) -> Promise | None:
@@ -172,7 +180,7 @@ def _sections(body: str, source: Source) -> dict[str, str]:
 
 
 def _missing(heading: str, others: Sequence[str]) -> str:
-    near = suggestion(heading, list(others), "").partition("(did you mean ")[2]
+    near = suggestion(heading, others[:MOST_TITLES], "").partition("(did you mean ")[2]
     hint = f" (in place of '## {near[:-2]}'?)" if near else ""
     return f"a section with the heading '## {heading}'{hint}"
 
@@ -182,14 +190,14 @@ def _cut(body: str) -> list[tuple[str, str]]:
     cut: list[tuple[str, list[str]]] = []
     fence = ""
     for line in body.splitlines():
-        mark = re.match(r"\s*(`{3,}|~{3,})", line)
+        mark = re.match(r"(`{3,}|~{3,})", line.lstrip())
         if mark and not fence:
             fence = mark[1]
         elif fence and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
             fence = ""
-        heading = re.match(r"##\s+(.+?)\s*#*\s*$", line)
+        heading = line[2:].strip().rstrip("#").rstrip() if re.match(r"##\s", line) else ""
         if heading and not fence and not mark:
-            cut.append((heading[1], []))
+            cut.append((heading, []))
         elif cut:
             cut[-1][1].append(line)
     return [(title, "\n".join(lines)) for title, lines in cut]

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 
 from oncall.core.roster import EscalationStep, Handoff, Leave, Override, Person, Rotation, Seat
 from oncall.reading.document import Field
 from oncall.reading.moments import WEEKDAYS, read_duration, read_stretch
 from oncall.reading.people import read_person_id
 
+MOST_ROWS = 400  # weeks: more than seven years before they repeat
 _SEATS: tuple[Seat, ...] = ("primary", "secondary", "manager")
+USUAL_STEPS = tuple(
+    EscalationStep(dt.timedelta(minutes=15 * number), seat) for number, seat in enumerate(_SEATS)
+)
 
 
 def read_rotation(field: Field, people: Mapping[str, Person], handoff: Handoff) -> tuple[Rotation, ...]:
     """`[{starts, weeks: [[primary, secondary], …]}]`, in the order of their `starts`."""
-    if field.missing:
-        field.complain("a list such as [{starts: 2025-12-29, weeks: [[DE-001, DE-002], [DE-002, DE-001]]}]")
+    entries = field.items("a list of entries such as {starts: …, weeks: …}")
+    if not entries and (field.missing or field.found == "a list"):
+        write = "a list such as [{starts: 2025-12-29, weeks: [[DE-001, DE-002], [DE-002, DE-001]]}]"
+        field.complain(write, None if field.missing else "nobody who takes turns")
     found: dict[dt.date, Rotation] = {}
-    for entry in field.items("a list of entries such as {starts: …, weeks: …}"):
+    for entry in entries:
         fields = entry.fields("a mapping such as {starts: …, weeks: …}", ("starts", "weeks"))
         starts = fields["starts"].date()
         rows = tuple(row for row in _read_rows(fields["weeks"], people) if row)
@@ -38,6 +43,9 @@ def _read_rows(field: Field, people: Mapping[str, Person]) -> Iterator[tuple[str
     rows = field.items("a list of rows such as [[DE-001, DE-002], [DE-002, DE-001]]")
     if not rows and (field.missing or field.found == "a list"):
         field.complain("at least one row, such as [[DE-001, DE-002]]", found="no row")
+    if len(rows) > MOST_ROWS:
+        field.complain(f"at most {MOST_ROWS} rows; they repeat", found=f"{len(rows)} rows")
+        return
     for row in rows:
         write = "a row of two people, [primary, secondary]"
         seats = row.items(write)
@@ -92,21 +100,30 @@ def read_overrides(
 
 
 def _check_overlaps(found: list[tuple[Field, Override]]) -> None:
-    for (first, one), (second, other) in combinations(found, 2):
-        if not (one.start < other.end and other.start < one.end):
-            continue
-        place = f"{first.key} in line {first.line + first.source.first_line}"
-        write = f"times that do not overlap with {place}"
-        for seat in ("primary", "secondary"):
-            if getattr(one, seat) and getattr(other, seat):
-                second.complain(write, found=f"the {seat} overridden twice at one time")
-        crossed = ((one.primary, other.secondary), (one.secondary, other.primary))
-        if any(person and person == same for person, same in crossed):
-            second.complain(write, found="one person in both seats at one time")
+    """Each with those before it that have not ended: two at most, or there is a problem to tell of already."""
+    open_ones: list[int] = []
+    for new in sorted(range(len(found)), key=lambda n: found[n][1].start):
+        open_ones = [n for n in open_ones if found[n][1].end > found[new][1].start]
+        for other in open_ones:
+            if found[new][0].source.is_full:
+                return
+            _check_overlap(found[min(other, new)], found[max(other, new)])
+        open_ones.append(new)
+
+
+def _check_overlap(earlier: tuple[Field, Override], later: tuple[Field, Override]) -> None:
+    (first, one), (second, other) = earlier, later
+    write = f"times that do not overlap with {first.key} in line {first.line + first.source.first_line}"
+    for seat in ("primary", "secondary"):
+        if getattr(one, seat) and getattr(other, seat):
+            second.complain(write, found=f"the {seat} overridden twice at one time")
+    crossed = ((one.primary, other.secondary), (one.secondary, other.primary))
+    if any(person and person == same for person, same in crossed):
+        second.complain(write, found="one person in both seats at one time")
 
 
 def read_escalation(field: Field) -> tuple[EscalationStep, ...]:
-    """`[{after, page}]`: the first at 0m, each later than the one before."""
+    """`[{after, page}]`: the first at 0m, each later than the one before; the usual ones where none can be told."""
     write = "a list such as [{after: 0m, page: primary}, {after: 15m, page: secondary}]"
     steps: list[EscalationStep] = []
     entries = field.items(write)
@@ -121,4 +138,4 @@ def read_escalation(field: Field) -> tuple[EscalationStep, ...]:
             fields["after"].complain("a time later than the step before it")
         elif after is not None and page:
             steps.append(EscalationStep(after, next(seat for seat in _SEATS if seat == page)))
-    return tuple(steps)
+    return tuple(steps) or USUAL_STEPS

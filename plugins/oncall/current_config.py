@@ -1,0 +1,132 @@
+"""The configuration in force: the files as they are, and the last good version of each that is not (rule 10).
+
+What was good is remembered file by file, in the process and in the store, under a name that is no path: the folder
+may be another one tomorrow, and its links may lead elsewhere.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from oncall import config
+from oncall.config import InForce, Setup, Texts
+from oncall.core.errors import ConfigError, OncallError, Problem
+from oncall.core.incident import Plan
+from oncall.core.notice import configuration_broken, configuration_mended
+from oncall.core.wording import Scene
+from oncall.ports import Store
+from oncall.reading import include_files
+
+log = structlog.get_logger(__name__)
+
+LAST_GOOD = "last_good_files"  # the name under which the store keeps them
+BROKEN = "configuration_broken"  # … and the digest of the problems that were said, "" when all is in order
+
+
+@dataclass
+class _Known:
+    """What this process knows of one folder; several threads may ask.
+
+    `read`: what the files came to, and the stamp they had. `good`: the last good texts. `asked`: whether the store
+    was asked for those of before; `noted`: those that it is known to have.
+    """
+
+    read: tuple[str, InForce] | None = None
+    good: Texts = field(default_factory=dict)
+    asked: bool = False
+    noted: Texts | None = None
+
+
+_folders: dict[Path, _Known] = {}
+
+
+def current_setup(store: Store) -> tuple[Setup, tuple[Problem, ...]]:
+    """The configuration in force, and the problems of the files on disk.
+
+    Raises ConfigError when no roster can be told: neither from the files nor from what is remembered anywhere.
+    """
+    folder, known = _known()
+    found = _read(folder, known)
+    if found.problems and not known.asked and (recalled := _recall(store)) is not None:
+        known.good, known.asked, known.read = {**recalled, **known.good}, True, None
+        found = _read(folder, known)
+    if known.noted != known.good and (known.asked or not found.problems):
+        _remember(store, known)
+    if found.setup is None:
+        raise ConfigError(found.problems)
+    return found.setup, found.problems
+
+
+def current_problems() -> tuple[Problem, ...]:
+    """What is wrong with the files on disk now. Asks no store."""
+    return _read(*_known()).problems
+
+
+def say_configuration(store: Store, scene: Scene, problems: Sequence[Problem]) -> None:
+    """A notice when the files break and when they are mended, once each. Raises Unreadable."""
+    digest = hashlib.sha256("\n".join(map(str, problems)).encode()).hexdigest()[:12] if problems else ""
+    if digest == (store.recall(BROKEN) or ""):
+        return
+    with store.deciding() as desk:  # two who notice at once say it once
+        said = store.recall(BROKEN) or ""
+        if digest == said:
+            return
+        when = f"{scene.at:%Y%m%d%H%M}"
+        owed = (
+            configuration_broken(scene, problems, f"{digest}:{when}")
+            if digest
+            else configuration_mended(scene, f"{said}:{when}")
+        )
+        desk.record(Plan(owed=(owed,)), scene.at)
+        store.remember(BROKEN, digest)
+
+
+def _known() -> tuple[Path, _Known]:
+    folder = config.include_dir()
+    return folder, _folders.setdefault(folder, _Known())
+
+
+def _read(folder: Path, known: _Known) -> InForce:
+    """What the files come to; read again only when one has changed or a roster begins."""
+    stamp, at = include_files.stamp(folder), dt.datetime.now(dt.UTC)
+    if known.read is not None and known.read[0] == stamp:
+        found = known.read[1]
+        if found.until is None or found.until > at:
+            return found
+    try:
+        found = config.in_force(include_files.read_folder(folder), known.good, at)
+    except Exception as error:  # whatever it is, what was in force stays
+        log.exception("oncall.configuration_not_read")
+        said = f"something that the reader failed on: {type(error).__name__}: {error}"
+        problem = Problem("include/", "(folder)", said, "it as it was before")
+        found = InForce(known.read[1].setup if known.read else None, (problem,), known.good)
+    known.read, known.good = (stamp, found), found.good
+    return found
+
+
+def _recall(store: Store) -> Texts | None:
+    """What the store has; None when it cannot be asked."""
+    try:
+        found = json.loads(store.recall(LAST_GOOD) or "{}")
+    except OncallError:
+        return None
+    except ValueError:
+        found = {}
+    texts = found.items() if isinstance(found, dict) else ()
+    return {name: text for name, text in texts if isinstance(text, str)}
+
+
+def _remember(store: Store, known: _Known) -> None:
+    good = known.good
+    try:
+        store.remember(LAST_GOOD, json.dumps(dict(good), ensure_ascii=False, sort_keys=True))
+        known.noted = good
+    except OncallError as error:
+        log.warning("oncall.trouble", reason=str(error))
