@@ -15,7 +15,8 @@ from oncall import config
 from oncall.core.errors import OncallError, Problem
 from oncall.core.roster import Roster
 from oncall.core.wall import in_zone
-from oncall.reading.moments import moment
+from oncall.reading.document import shortened
+from oncall.reading.moments import NO_MOMENT, moment
 
 
 class UsageError(OncallError):
@@ -44,14 +45,16 @@ def now(roster: Roster) -> pendulum.DateTime:
     return in_zone(pendulum.now("UTC").replace(microsecond=0), roster.tz)
 
 
-def moment_of(option: str, text: str, roster: Roster) -> pendulum.DateTime:
-    """The instant given to an option: a date is its handoff hour, a time without zone the roster's."""
+def moment_of(option: str, text: str, roster: Roster, *, included: bool = False) -> pendulum.DateTime:
+    """The instant given to an option: a date is its handoff hour (or, `included`, the end of its on-call day), a time
+    without zone the roster's.
+
+    Raises UsageError, also outside 1970 to 9990.
+    """
     try:
-        return moment(text, roster.handoff, roster.tz)
+        return moment(text, roster.handoff, roster.tz, included=included)
     except ValueError:
-        raise UsageError(
-            f"{option} {text!r} is no date (2026-03-02) and no time (2026-03-02T05:00)"
-        ) from None
+        raise UsageError(f"{option} {shortened(text)!r} is {NO_MOMENT}") from None
 
 
 def show_json(answer: object) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import re
 from dataclasses import replace
 
 import pendulum
@@ -20,10 +19,14 @@ _UNTIL = "the last day, included, or the time at which it ends"
 
 
 def _shared_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reason", default="", help="a few words for the roster")
+    parser.add_argument("--reason", default="", type=_one_line, help="a few words for the roster")
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and write nothing")
     parser.add_argument("--yes", action="store_true", help="write it although it asks to be confirmed")
     parser.add_argument("--past", action="store_true", help="also change what began before the present shift")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _leave_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,9 +113,7 @@ def _stretch(
     first: str, last: str, roster: Roster, options: tuple[str, str]
 ) -> tuple[pendulum.DateTime, pendulum.DateTime]:
     """[start, end) of two arguments: dates are on-call days, both included (rule 2)."""
-    start, end = moment_of(options[0], first, roster), moment_of(options[1], last, roster)
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", last):
-        end = roster.day_starts(dt.date.fromisoformat(last) + dt.timedelta(days=1))
+    start, end = moment_of(options[0], first, roster), moment_of(options[1], last, roster, included=True)
     if end <= start:
         raise UsageError(f"{options[1]} {last} is before {options[0]} {first}")
     return start, end

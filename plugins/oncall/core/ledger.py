@@ -64,12 +64,15 @@ def ledger(roster: Roster, until: dt.datetime) -> Ledger:
 
 
 def _ledger(roster: Roster, end: dt.date) -> Ledger:
-    past = list(takewhile(lambda week: week.week.begins < end, fold(roster)))
-    return Ledger(
-        credits=tuple(entry for week in past for entry in _credits(week, end)),
-        comp_weeks=tuple(comp for week in past for comp in week.earned if comp.earned_on < end),
-        in_lieu=tuple(_in_lieu(roster, past, end)),
-    )
+    earned: list[CreditDays] = []
+    comp_weeks: list[CompWeek] = []
+    in_lieu: list[InLieu] = []
+    taken: set[tuple[str, dt.date]] = set()
+    for week in takewhile(lambda week: week.week.begins < end, fold(roster)):
+        earned += _credits(week, end)
+        comp_weeks += (comp for comp in week.earned if comp.earned_on < end)
+        in_lieu += _in_lieu(roster, week, end, taken)
+    return Ledger(tuple(earned), tuple(comp_weeks), tuple(in_lieu))
 
 
 def _credits(week: RotaWeek, end: dt.date) -> Iterator[CreditDays]:
@@ -78,28 +81,26 @@ def _credits(week: RotaWeek, end: dt.date) -> Iterator[CreditDays]:
         yield CreditDays(person, week.week.number, week.week.begins, count, week.order[0])
 
 
-def _in_lieu(roster: Roster, past: list[RotaWeek], end: dt.date) -> Iterator[InLieu]:
-    """Rule 7 (leave in lieu).
+def _in_lieu(
+    roster: Roster, week: RotaWeek, end: dt.date, taken: set[tuple[str, dt.date]]
+) -> Iterator[InLieu]:
+    """Rule 7 (leave in lieu), of one week; `taken` are the days that earlier ones gave.
 
     Readings: a public holiday's date is the on-call day of that date (rule 2). "The primary of that day" is whoever
     held the seat longest in it, the earlier of equals, for whatever reason; the manager too. The day in lieu is an
     on-call day as well: no seat is held and no leave taken at any time in it. "The Monday after the shift" is the
     first Monday on or after the date that the shift ends on. Working days are Monday to Friday.
     """
-    taken: set[tuple[str, dt.date]] = set()
-    for week in past:
-        for day in week.week.days:
-            name = roster.public_holidays.get(day) if day < end else None
-            if name is None:
-                continue
-            person = _primary_of(roster, week, day)
-            free = (
-                at for at in _days_after(week) if (person, at) not in taken and _is_free(roster, person, at)
-            )
-            date = next(free, None)
-            if date:
-                taken.add((person, date))
-            yield InLieu(person, date, day, name)
+    for day in week.week.days:
+        name = roster.public_holidays.get(day) if day < end else None
+        if name is None:
+            continue
+        person = _primary_of(roster, week, day)
+        free = (at for at in _days_after(week) if (person, at) not in taken and _is_free(roster, person, at))
+        date = next(free, None)
+        if date:
+            taken.add((person, date))
+        yield InLieu(person, date, day, name)
 
 
 def _days_after(week: RotaWeek) -> Iterator[dt.date]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from oncall.core.errors import Unreadable
+from oncall.current_config import current_problems
 from oncall.glue.wiring import Wiring, now_utc
 from oncall.measures import TICK_AGE
 from oncall.past import Past, Pulse
@@ -47,7 +49,10 @@ class SharedPulse:
     def _ask(self) -> None:
         wiring, past = self._wiring()
         try:
-            self._last = pulse = past.pulse()
+            pulse = past.pulse()
+            # The watcher's note is as old as its last look: these files may be wrong since.
+            valid = pulse.files_valid is not False and not current_problems()
+            self._last = pulse = replace(pulse, files_valid=valid)
         except Unreadable as error:
             self._last, self._until = error, self._clock() + SHARED_IN_TROUBLE_S
             return

@@ -13,8 +13,8 @@ from oncall.reading import dates
 from oncall.reading.document import Field
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+NO_MOMENT = "no date (2026-03-02) and no time (2026-03-02T05:00) from 1970 to 9990"
 LONGEST_WAIT = dt.timedelta(days=30)
-_DAY = dt.timedelta(days=1)
 
 
 def read_zone(field: Field) -> dt.tzinfo | None:
@@ -55,34 +55,26 @@ def read_stretch(
     A date is its on-call day (rule 2): as a start the day's handoff hour, as an end the next day's, so that both
     days are included. A date-time stands as it is; without an offset it is wall clock of `tz`.
     """
-    first, last = (field.parsed(dates.date_or_time, dates.WRITE_MOMENT) for field in (start, end))
+    first = start.parsed(lambda text: moment(text, handoff, tz), dates.WRITE_MOMENT)
+    last = end.parsed(lambda text: moment(text, handoff, tz, included=True), dates.WRITE_MOMENT)
     if first is None or last is None:
         return None
-    stretch = _instant(first, handoff, tz), end_of(last, handoff, tz)
-    if stretch[1] <= stretch[0]:
+    if last <= first:
         end.complain(f"an end after {start.key.rpartition('.')[2]} ({start.found})")
         return None
-    return stretch
+    return first, last
 
 
-def moment(text: str, handoff: Handoff, tz: dt.tzinfo) -> pendulum.DateTime:
+def moment(text: str, handoff: Handoff, tz: dt.tzinfo, *, included: bool = False) -> pendulum.DateTime:
     """The instant a person wrote: a date is its handoff hour, a date-time without offset is wall clock of `tz`.
 
-    Raises ValueError when the text is neither, or outside 1970 to 9990.
+    `included`: it is the end of a stretch, and a date in its place is the last day of it. Raises ValueError when the
+    text is neither, or outside 1970 to 9990.
     """
-    return _instant(dates.date_or_time(text), handoff, tz)
-
-
-def end_of(written: dt.date | dt.datetime, handoff: Handoff, tz: dt.tzinfo) -> pendulum.DateTime:
-    """When a stretch ends whose end somebody wrote: a date is included."""
-    included = written if isinstance(written, dt.datetime) else written + _DAY
-    return _instant(included, handoff, tz)
-
-
-def _instant(written: dt.date | dt.datetime, handoff: Handoff, tz: dt.tzinfo) -> pendulum.DateTime:
-    if not isinstance(written, dt.datetime):
-        return at_wall(written, handoff.at, tz)
-    return in_zone(written, tz) if written.tzinfo else at_wall(written.date(), written.time(), tz)
+    written = dates.date_or_time(text)
+    if isinstance(written, dt.datetime):
+        return in_zone(written, tz) if written.tzinfo else at_wall(written.date(), written.time(), tz)
+    return at_wall(written + dt.timedelta(days=included), handoff.at, tz)
 
 
 def read_duration(field: Field) -> dt.timedelta | None:

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from oncall.core.roster import Roster
 from oncall.core.rota import rota
-from oncall.reading.moments import moment
+from oncall.reading.moments import NO_MOMENT, moment
 from oncall.web import models, rota_models
 from oncall.web.auth import Reader
 from oncall.web.banners import banners
@@ -35,6 +35,7 @@ from oncall.web.team import OfTeam
 from oncall.web.weeks import shift_view, weeks
 
 LONGEST = dt.timedelta(days=731)
+FARTHEST = dt.timedelta(days=36_525)
 
 router = APIRouter(prefix="/api")
 MOMENT = "A date (its handoff hour) or a time, ISO 8601"
@@ -202,6 +203,9 @@ def _json(told: Home | Sequence[BaseModel]) -> Response:
 
 def _moment(roster: Roster, text: str) -> dt.datetime:
     try:
-        return moment(text, roster.handoff, roster.tz)
+        at = moment(text, roster.handoff, roster.tz)
     except ValueError:
-        raise HTTPException(422, f"{text!r} is no date (2026-03-02) and no time (2026-03-02T05:00)") from None
+        raise HTTPException(422, f"{text!r} is {NO_MOMENT}") from None
+    if at - dt.datetime.now(dt.UTC) > FARTHEST:  # every week until then would have to be resolved, while others wait
+        raise HTTPException(422, f"{text!r} is more than a hundred years ahead")
+    return at
