@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 LAST_GOOD = "last_good_files"  # the name under which the store keeps them
 BROKEN = "configuration_broken"  # … and the digest of the problems that were said, "" when all is in order
+NOTE_AGAIN_S = 300.0
 
 
 @dataclass
@@ -35,13 +37,14 @@ class _Known:
     """What this process knows of one folder; several threads may ask.
 
     `read`: what the files came to, and the stamp they had. `good`: the last good texts. `asked`: whether the store
-    was asked for those of before; `noted`: those that it is known to have.
+    was asked for those of before; `noted`: those that it is known to have; `note_from`: when it is tried again.
     """
 
     read: tuple[str, InForce] | None = None
     good: Texts = field(default_factory=dict)
     asked: bool = False
     noted: Texts | None = None
+    note_from: float = 0.0
 
 
 _folders: dict[Path, _Known] = {}
@@ -57,7 +60,11 @@ def current_setup(store: Store) -> tuple[Setup, tuple[Problem, ...]]:
     if found.problems and not known.asked and (recalled := _recall(store)) is not None:
         known.good, known.asked, known.read = {**recalled, **known.good}, True, None
         found = _read(folder, known)
-    if known.noted != known.good and (known.asked or not found.problems):
+    if (
+        known.noted != known.good
+        and (known.asked or not found.problems)
+        and time.monotonic() >= known.note_from
+    ):
         _remember(store, known)
     if found.setup is None:
         raise ConfigError(found.problems)
@@ -128,5 +135,6 @@ def _remember(store: Store, known: _Known) -> None:
     try:
         store.remember(LAST_GOOD, json.dumps(dict(good), ensure_ascii=False, sort_keys=True))
         known.noted = good
-    except OncallError as error:
+    except OncallError as error:  # a database that is down takes seconds to say so: not at every look
+        known.note_from = time.monotonic() + NOTE_AGAIN_S
         log.warning("oncall.trouble", reason=str(error))

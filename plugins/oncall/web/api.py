@@ -206,6 +206,8 @@ def _moment(roster: Roster, text: str) -> dt.datetime:
         at = moment(text, roster.handoff, roster.tz)
     except ValueError:
         raise HTTPException(422, f"{text!r} is {NO_MOMENT}") from None
-    if at - dt.datetime.now(dt.UTC) > FARTHEST:  # every week until then would have to be resolved, while others wait
+    if (
+        at - dt.datetime.now(dt.UTC) > FARTHEST
+    ):  # every week until then would have to be resolved, while others wait
         raise HTTPException(422, f"{text!r} is more than a hundred years ahead")
     return at
