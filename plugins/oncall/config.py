@@ -20,7 +20,7 @@ from oncall.core.promise import Pipeline
 from oncall.core.roster import Roster
 from oncall.data_contracts import check_data_contracts
 from oncall.reading import include_files, roster_file, runbook_file
-from oncall.reading.document import capped
+from oncall.reading.document import Source, capped
 from oncall.reading.include_files import IncludeFiles, Unusable, read_folder, text_of
 from oncall.reading.roster_file import Owners, RosterFile, file_of
 from oncall.reading.runbook_file import RunbookFile
@@ -105,7 +105,12 @@ def check(folder: Path) -> list[Problem]:
     """Every problem of an include folder, of more than a hundred the first; empty when all is good."""
     found = in_force(read_folder(folder), {}, dt.datetime.now(dt.UTC))
     pipelines = found.setup.pipelines if found.setup else {}
-    problems = [*found.problems, *check_data_contracts(folder, pipelines)]
+    contracts = Source("contracts/")
+    problems = [
+        *found.problems,
+        *(contracts.contain(lambda: check_data_contracts(folder, pipelines)) or ()),
+        *contracts.problems,
+    ]
     return list(capped(problems, len(problems), "(all files)"))
 
 
