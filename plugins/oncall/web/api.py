@@ -203,7 +203,7 @@ def _json(told: Home | Sequence[BaseModel]) -> Response:
 
 def _moment(roster: Roster, text: str) -> dt.datetime:
     try:
-        at = moment(text, roster.handoff, roster.tz)
+        at: dt.datetime = moment(text, roster.handoff, roster.tz)
     except ValueError:
         raise HTTPException(422, f"{text!r} is {NO_MOMENT}") from None
     if (
