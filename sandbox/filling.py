@@ -170,6 +170,7 @@ def _asked_for(api: AirflowApi, promised: Sequence[Wanted], say: Say) -> list[Wa
     coming = [run for run in promised if dags[run.dag_id].known and not dags[run.dag_id].paused]
     for run in coming:
         if not dags[run.dag_id].state(run):
+            say(f"asking Airflow for a run of {run}")
             api.run(run.dag_id, run.day, RUN_ID.format(day=run.day))
     return coming
 

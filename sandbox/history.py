@@ -41,7 +41,7 @@ STARTED_BY = {"unit_profit_experiments": "profit_etl", "daily_growth_experiments
 LATE = {"growth_etl": (29, 11, dt.time(5, 42)), "profit_etl": (47, 30, dt.time(5, 7))}
 NEVER = (1, 1, dt.time())
 # The experiments keep a row per assigned customer and day: more of their past costs more than it shows.
-EXPERIMENT_DAYS = 10
+EXPERIMENT_DAYS = 3
 READS_AFTER = dt.timedelta(minutes=5)
 
 
