@@ -132,7 +132,7 @@ def test_the_schedule_is_waited_for_before_anything_is_asked() -> None:
     airflow, said = Airflow("2026-11-29", patience=len(PROMISED)), list[str]()
     _asked_for(airflow, promised, said.append)  # type: ignore[arg-type]
     assert {run.day for run in airflow.asked} == {dt.date(2026, 11, 28)}
-    assert said == [f"waiting for the scheduler to start the newest run of {', '.join(PROMISED)}"]
+    assert said[:1] == [f"waiting for the scheduler to start the newest run of {', '.join(PROMISED)}"]
 
 
 def test_what_cannot_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
