@@ -6,7 +6,7 @@ import argparse
 import getpass
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from typing import Any
 
 from oncall import config, reports
@@ -39,7 +39,9 @@ def _stale(args: argparse.Namespace) -> int:
     try:
         from oncall.adapters.postgres import work_by  # only here: the other commands need no database
 
-        with closing(work_by(WAREHOUSE)) as connection:
+        with redirect_stdout(sys.stderr):  # where Airflow says what it likes: the answer is ours alone
+            opened = work_by(WAREHOUSE)
+        with closing(opened) as connection:
             reports.install(connection)
             if not args.rerun:
                 return _list(args, find_stale_days(connection, setup, since))
