@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oncall.core.incident import Channel, Event, Incident
+from oncall.core.restatement import Restatement
 
 # A report's publications: report date → the first time it was complete and visible.
 Published = Mapping[dt.date, dt.datetime]
@@ -71,6 +72,10 @@ class Publications(Protocol):
     """When reports were published. Raises Unreadable."""
 
     def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]: ...
+
+    def restated(self, since: dt.datetime) -> Sequence[Restatement]:
+        """The published numbers that were changed since, the newest first, 1,000 at most."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,14 @@ def test_a_quiet_week_says_so() -> None:
     ]  # fmt: skip
 
 
+def test_what_was_restated_is_told_and_not_all_of_it() -> None:
+    """Five days one by one; nothing at all where nothing was restated."""
+    assert "Restated last week" not in dict(said(team()).facts)
+    days = tuple(f"day {n}" for n in range(7))
+    told = fact(team(), "Restated last week", PastWeek(restated=days))
+    assert told == "day 0; day 1; day 2; day 3; day 4; and 2 more days"
+
+
 def test_the_first_handoff_of_a_roster_has_nobody_going_off() -> None:
     """The rota begins there, and nothing can have been earned."""
     facts = dict(said(team(), boundary=FIRST).facts)

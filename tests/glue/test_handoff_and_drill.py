@@ -52,6 +52,11 @@ def test_the_handoff_is_said_once_and_sets_the_group(
     drill = Incident("drill-x:growth_etl:2026-11-22", "growth_etl", boundary.date(), boundary, drill="x")
     with wiring.store().deciding() as desk:
         desk.record(Plan((open_one, drill)), boundary)
+    restated = f"'second', '{(boundary - dt.timedelta(days=1)).isoformat()}'"
+    site.query(
+        "insert into investor.restatements values ('investor.daily_profit', '2026-11-20', 'refunds', '0.00', '6.00',"
+        f" 'a late refund', {restated})"
+    )
     now = who_is_on_call(roster, boundary)
     for _ in range(2):
         assert hand_over().startswith(f"Handoff: {now.primary}, then {now.secondary}")
@@ -62,6 +67,7 @@ def test_the_handoff_is_said_once_and_sets_the_group(
     assert "growth_etl of " in said
     assert said.count("nobody has it") == 1
     assert "Profit ETL: 0 kept" in said
+    assert "Profit ETL of 20 Nov: refunds 0.00 → 6.00 (a late refund)" in said
     members = [roster.recipient(person).slack for person in (now.primary, now.secondary) if person]
     [group] = site.inbox.state()["usergroups"]
     assert group["users"] == members

@@ -9,6 +9,7 @@ from typing import Any
 
 from oncall.adapters.postgres import Connect, Cursor, Link
 from oncall.core.incident import Event, Incident
+from oncall.core.restatement import Restatement
 from oncall.past import Published, Pulse, Record, Told
 
 OVER_AFTER = dt.timedelta(days=1)  # after its end an incident is told of no more
@@ -84,6 +85,18 @@ class PublicationHistory:
             for report, date, first_at in cursor.fetchall():
                 found[report][date] = first_at
         return found
+
+    def restated(self, since: dt.datetime) -> Sequence[Restatement]:
+        with self._link.cursor() as cursor:
+            cursor.execute("select to_regclass('investor.restatements') is not null")
+            if cursor.fetchone() != (True,):  # a warehouse that no run has brought up yet
+                return ()
+            cursor.execute(
+                "select report, report_date, column_name, old_value, new_value, reason, run_id, restated_at, row_key"
+                " from investor.restatements where restated_at >= %s order by restated_at desc limit 1000",
+                (since,),
+            )
+            return [Restatement(*row) for row in cursor.fetchall()]
 
 
 def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, Record]:

@@ -23,6 +23,7 @@ from oncall.core.wording import Scene, day, span
 
 NIGHT_BEGINS, NIGHT_ENDS = dt.time(22), dt.time(7)
 LEAVE_AHEAD = dt.timedelta(weeks=2)
+MOST_RESTATED = 5  # days told one by one: the page has them all
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,15 @@ class Paged:
 class PastWeek:
     """What is on record of the ended week, apart from the roster.
 
-    `incidents`: those open now. `promises`: by report title, the report dates that fell due in the week. `trouble`:
-    what could not be read or done, in words.
+    `incidents`: those open now. `promises`: by report title, the report dates that fell due in the week. `restated`:
+    the days that were published again with other numbers, in words. `trouble`: what could not be read or done, in
+    words.
     """
 
     incidents: tuple[Incident, ...] = ()
     promises: Mapping[str, Sequence[Day]] | None = None
     pages: tuple[Paged, ...] = ()
+    restated: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
 
 
@@ -72,6 +75,7 @@ def note(scene: Scene, boundary: pendulum.DateTime, past: PastWeek) -> Message:
             ("Comes on", _coming_on(now)),
             ("Open incidents", "; ".join(_incident(scene, each) for each in past.incidents) or "none"),
             ("Last week's promises", _promises(past.promises)),
+            *_restated(past.restated),
             ("Pages", _pages(roster, past.pages)),
             ("Earned last week", "; ".join(_earned(roster, boundary, week)) or "nothing beyond the shift"),
             ("Leave, next 2 weeks", "; ".join(_leave(roster, boundary)) or "none"),
@@ -173,6 +177,12 @@ def _kept(days: Sequence[Day]) -> str:
     if count["broken"]:
         said.append(f"{count['broken']} broken")
     return ", ".join(said)
+
+
+def _restated(days: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if days:
+        more = f"; and {len(days) - MOST_RESTATED} more days" if len(days) > MOST_RESTATED else ""
+        yield "Restated last week", "; ".join(days[:MOST_RESTATED]) + more
 
 
 def _pages(roster: Roster, pages: Sequence[Paged]) -> str:

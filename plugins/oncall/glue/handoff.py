@@ -15,9 +15,10 @@ from oncall.core.handoff import Paged, PastWeek, group_trouble, last_week, note,
 from oncall.core.incident import Owed, Plan
 from oncall.core.message import Message
 from oncall.core.promise import last_due
+from oncall.core.restatement import republications
 from oncall.core.rota import who_is_on_call
 from oncall.core.weeks import week_beginning
-from oncall.core.wording import Scene
+from oncall.core.wording import Scene, day
 from oncall.glue.drill import send_test_page
 from oncall.glue.wiring import Outside, Wiring, now_utc, send_once
 from oncall.past import Record
@@ -132,17 +133,28 @@ def _past_week(wiring: Wiring, outside: Outside, boundary: pendulum.DateTime) ->
     mine = [record for record in records if record.incident.dag_id in outside.setup.pipelines]
     real = [record for record in mine if not record.incident.drill]
     promises: dict[str, tuple[Day, ...]] | None = None
+    restated: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
     try:
         promises = _promises(wiring, outside, began, boundary)
+        restated = tuple(_restated(wiring, outside, began, boundary))
     except Unreadable as error:
         trouble = (str(error),)
     return PastWeek(
         incidents=tuple(r.incident for r in real if r.incident.open and not r.incident.leader),
         promises=promises,
         pages=tuple(_pages(real, began, boundary)),
+        restated=restated,
         trouble=trouble,
     )
+
+
+def _restated(wiring: Wiring, outside: Outside, began: dt.datetime, boundary: dt.datetime) -> Iterator[str]:
+    """The days that were published again in the week with other numbers, the newest first."""
+    titles = {pipeline.report: pipeline.title for pipeline in outside.setup.pipelines.values()}
+    for one in republications(wiring.publications().restated(began)):
+        if one.report in titles and one.at < boundary:
+            yield f"{titles[one.report]} of {day(one.report_date)}: {one.words} ({one.reason})"
 
 
 def _promises(

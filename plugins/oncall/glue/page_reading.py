@@ -21,6 +21,7 @@ from oncall.web.source import Seen, Trouble
 T = TypeVar("T")
 
 HISTORY = dt.timedelta(days=91)
+RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
 CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
 NOTES = (TICK, HEARTBEATS, *CHANNELS.values())
@@ -61,6 +62,7 @@ class Reading:
             judged=tuple(judged),
             records=tuple(records),
             published=published,
+            restated=tuple(warehouse.ask(lambda: self._publications.restated(at - RESTATED), ())),
             tick=dt.datetime.fromisoformat(tick) if tick else None,
             channels=tuple(
                 _trouble(name, said) for name, note in CHANNELS.items() if (said := before.notes.get(note))

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from oncall.core.roster import Roster
 from oncall.core.rota import rota
 from oncall.reading.moments import NO_MOMENT, moment
-from oncall.web import models, rota_models
+from oncall.web import models, restatements, rota_models
 from oncall.web.auth import Reader
 from oncall.web.banners import banners
 from oncall.web.calendar import calendar
@@ -159,7 +159,8 @@ class Answer:
 @router.get("", response_class=HTMLResponse)
 def documentation(request: Request, seen: OfTeam) -> HTMLResponse:
     """What can be asked, and what every field of the answers means."""
-    routes = [route for route in router.routes if isinstance(route, APIRoute) and route.response_model]
+    told = (*router.routes, *restatements.router.routes)
+    routes = [route for route in told if isinstance(route, APIRoute) and route.response_model]
     answers = [_answer(route) for route in routes]
     return render(request, "api.html", tab="", seen=seen, answers=answers, models=_described(routes))
 

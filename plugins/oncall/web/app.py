@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oncall.core.errors import ConfigError
-from oncall.web import actions, api, errors, feeds, health, links, pages, static
+from oncall.web import actions, api, errors, feeds, health, links, pages, restatements, static
 from oncall.web.auth import reader
 from oncall.web.shared import in_turn, turn
 from oncall.web.source import Source
@@ -29,7 +29,7 @@ def create_app(source: Source | None = None) -> FastAPI:
     app = FastAPI(title="On-call", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.source = source if source is not None else _airflow()
     app.state.turn = turn()
-    for router in (pages.router, api.router):
+    for router in (pages.router, api.router, restatements.router):
         app.include_router(router, dependencies=[Depends(in_turn, scope="function"), Depends(reader)])
     for router in (actions.router, links.router, static.router):
         app.include_router(router, dependencies=[Depends(reader)])

@@ -13,6 +13,7 @@ from fastapi import Request
 
 from oncall.config import Setup
 from oncall.core.errors import Problem
+from oncall.core.restatement import Restatement
 from oncall.core.verdict import Judged
 from oncall.paging_by_hand import Outcome
 from oncall.past import Feeds, Published, Pulse, Record
@@ -32,6 +33,7 @@ class Seen:
     """Everything one look was told, at the instant `at`. What could not be read is empty, and `unreadable` says why.
 
     `problems` are those of the files on disk; `tick` is when the watcher last looked (None: it never did);
+    `restated` are the published numbers that were changed in the last weeks;
     `channels` are the channels that fail, `heartbeats` those that Opsgenie does not take; `published` maps a report to
     its publications. `alert_url` and `thread_url` are where the far sides show an alert and a thread, with `{alias}`,
     `{channel}` and `{ts}` in them ("": not known).
@@ -46,6 +48,7 @@ class Seen:
     judged: tuple[Judged, ...] = ()
     records: tuple[Record, ...] = ()
     published: Mapping[str, Published] = field(default_factory=dict)
+    restated: tuple[Restatement, ...] = ()
     tick: dt.datetime | None = None
     channels: tuple[Trouble, ...] = ()
     heartbeats: tuple[Trouble, ...] = ()

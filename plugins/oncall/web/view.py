@@ -18,6 +18,7 @@ from oncall.web.models import (
 from oncall.web.now import now
 from oncall.web.pipelines import pipelines
 from oncall.web.promises import cards, others, upstream
+from oncall.web.restatements import RestatementView, restatements
 from oncall.web.rota_models import Now, WeekView
 from oncall.web.source import Seen
 from oncall.web.weeks import weeks
@@ -37,6 +38,7 @@ class Overview:
     upstream: tuple[TableView, ...]
     weeks: tuple[WeekView, ...]
     pipelines: tuple[PipelineView, ...]
+    restated: tuple[RestatementView, ...] = ()
     hidden: int = 0
     team: str = ""
 
@@ -87,6 +89,7 @@ def overview(seen: Seen, addresses: Addresses) -> Overview:
         upstream=upstream(seen),
         weeks=weeks(roster, seen.at, 0, WEEKS_AHEAD),
         pipelines=pipelines(seen.setup, addresses),
+        restated=tuple(restatements(seen)),
         hidden=seen.hidden,
         team=roster.team,
     )
