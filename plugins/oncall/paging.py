@@ -27,7 +27,7 @@ from oncall.core.incident import Plan
 from oncall.core.ladder import acknowledge
 from oncall.core.plan import next_instant
 from oncall.core.promise import Pipeline, Promise, due_at, last_due, warn_at
-from oncall.core.verdict import Judged, judge
+from oncall.core.verdict import Judged, Why, judge
 from oncall.core.wording import Links, Scene
 from oncall.ports import Desk, Drill, Pager, Ran, Remembered, Runs, Store, Which, World
 
@@ -170,28 +170,49 @@ def see(
     wanted = _with(setup, wanted, told.ran.tasks)
     facts, blind = _read("warehouse", lambda: _facts(setup, world, wanted, at, stale=stale), NOTHING)
     due, warn = Once(due_at), Once(warn_at)
-    judged = []
-    for each in _with(setup, wanted, facts):
-        which = each.pipeline.dag_id, each.report_date
-        before = (known or {}).get(which)
-        unseen = Facts(publication=before) if before else Facts(blind=bool(blind))
+
+    def judged(each: Wanted, read: Facts) -> Judged:
+        which, promise, drill = (each.pipeline.dag_id, each.report_date), each.pipeline.promise, each.drill
+        tz = setup.roster_of(which[0]).tz
         seen = replace(
-            facts.get(which, unseen),
+            read,
             tasks=told.ran.tasks.get(which, ()),
             run=told.ran.runs.get(which),
             failed_before=told.ran.failed_before.get(which, ()),
             dag=told.ran.dags.get(which[0]),
-            usual=told.usual.get(which[0], unseen.usual),
-            unreadable=blind + deaf,
+            usual=told.usual.get(which[0], read.usual),
+            unreadable=(*blind, *read.unreadable, *deaf),
         )
-        promise, tz, drill = each.pipeline.promise, setup.roster_of(which[0]).tz, each.drill
         if drill:
             instants: tuple[dt.datetime | None, ...] = (drill.due_at, drill.warn_at)
         else:
             instants = (due(promise, which[1], tz), warn(promise, which[1], tz)) if promise else (None, None)
         name = drill.name if drill else ""
-        judged.append(judge(each.pipeline, which[1], seen, at, tz, *instants, drill=name))
-    return judged
+        return judge(each.pipeline, which[1], seen, at, tz, *instants, drill=name)
+
+    def contained(each: Wanted) -> Judged:
+        which = each.pipeline.dag_id, each.report_date
+        before = (known or {}).get(which)
+        unseen = Facts(publication=before) if before else Facts(blind=bool(blind))
+        try:
+            return judged(each, facts.get(which, unseen))
+        except Exception as error:
+            log.exception("oncall.cannot_judge", pipeline=which[0], report_date=str(which[1]))
+            return cannot_tell(each, error, setup.roster_of(which[0]).tz, at)
+
+    return [contained(each) for each in _with(setup, wanted, facts)]
+
+
+def cannot_tell(each: Wanted, error: Exception, tz: dt.tzinfo, at: dt.datetime) -> Judged:
+    """What is left to say of a promise that could not be judged: the others are not to suffer for it."""
+    reason = f"it could not be judged: {type(error).__name__}: {error}"
+    drill = (each.drill.due_at, each.drill.warn_at, each.drill.name) if each.drill else (None, None, "")
+    facts = Facts(unreadable=(reason,))
+    try:
+        return judge(each.pipeline, each.report_date, facts, at, tz, *drill[:2], drill=drill[2])
+    except Exception:  # noqa: BLE001 - a day that has no due instant: there is nothing to be late for
+        why = Why("unknown", reason, (reason,))
+        return Judged(each.pipeline, each.report_date, "waiting", why, None, None, facts, drill=drill[2])
 
 
 def _with(setup: Setup, wanted: Sequence[Wanted], found: Iterable[Which]) -> list[Wanted]:

@@ -91,3 +91,18 @@ def test_a_logical_date_of_today_or_of_a_timetable_says_nothing(run_type: str, l
     """Yesterday is meant."""
     run = context(logical_date=dt.datetime.fromisoformat(logical_date), run_type=run_type)
     assert report_date(run, ZONE) == dt.date(2026, 11, 22)
+
+
+@pytest.mark.parametrize("absurd", ["9999-12-31", "0001-01-01", "1999-12-31", "2027-11-25", "2926-11-22"])
+@pytest.mark.parametrize("place", ["partition_key", "conf"])
+def test_a_day_that_no_report_can_be_about_is_refused(place: str, absurd: str) -> None:
+    """The row that such a run writes would be looked at for ever. It is said between which days to choose."""
+    run = {"conf": {"report_date": absurd}} if place == "conf" else {"partition_key": absurd}
+    with pytest.raises(NoReportDate, match="report_date from 2000-01-01 to 2027-11-24"):
+        report_date(context(**run), ZONE)
+
+
+@pytest.mark.parametrize("edge", ["2000-01-01", "2027-11-24"])
+def test_the_first_and_the_last_day_are_taken(edge: str) -> None:
+    """366 days after the day of the run, in the business zone."""
+    assert report_date(context(conf={"report_date": edge}), ZONE) == dt.date.fromisoformat(edge)

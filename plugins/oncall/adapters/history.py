@@ -16,13 +16,14 @@ OVER_AFTER = dt.timedelta(days=1)  # after its end an incident is told of no mor
 _FIELDS = [field.name for field in dataclasses.fields(Incident)]
 _INCIDENT = ", ".join(f'"{name}"' for name in _FIELDS)
 _PULSE = """
-    select (select value from oncall.memory where name = 'tick'),
-           (select value from oncall.memory where name = 'configuration_broken'),
+    select (select left(value, 40) from oncall.memory where name = 'tick'),
+           (select left(value, 40) from oncall.memory where name = 'configuration_broken'),
            count(*), min(owed_at)
     from oncall.deliveries where state in ('owed', 'accepted')"""
-_TOLD = """key, channel, step, op, coalesce(message->>'title', ''),
-    array(select r->>'name' from jsonb_array_elements(message->'recipients') r),
-    state, attempts, owed_at, done_at, alias, channel_id, ts, error"""
+_TOLD = """key, channel, step, op, coalesce(left(message->>'title', 500), ''),
+    array(select r->>'name' from jsonb_array_elements(
+        case when jsonb_typeof(message->'recipients') = 'array' then message->'recipients' else '[]' end) r),
+    state, attempts, owed_at, done_at, alias, channel_id, ts, left(error, 500)"""
 
 
 class History:
@@ -62,7 +63,7 @@ class History:
         with self._link.cursor() as cursor:
             cursor.execute(_PULSE)
             ((tick, broken, owed, owed_since),) = cursor.fetchall()
-        looked = dt.datetime.fromisoformat(tick) if tick else None
+        looked = _instant(tick or "")
         # Nobody notes that good files are good: once the watcher has looked, what it does not say is in order.
         return Pulse(looked, not broken if looked else None, owed, owed_since)
 
@@ -78,7 +79,7 @@ class PublicationHistory:
         with self._link.cursor() as cursor:
             cursor.execute(
                 "select report, report_date, coalesce(first_published_at, published_at)"
-                " from investor.publications where report = any(%s) and report_date >= %s"
+                " from investor.publications where report = any(%s) and report_date between %s and '2200-01-01'"
                 " and not starts_with(run_id, 'drill__')",  # what a drill publishes was never promised
                 (list(reports), since),
             )
@@ -107,13 +108,22 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, Record]:
     incidents = [_incident(row) for row in cursor.fetchall()]
     events: dict[str, list[Event]] = {key: [] for key in keys}
     told: dict[str, list[Told]] = {key: [] for key in keys}
-    cursor.execute("select key, at, what from oncall.events where key = any(%s) order by at, id", (keys,))
+    cursor.execute(
+        "select key, at, left(what, 2000) from oncall.events where key = any(%s) order by at, id", (keys,)
+    )
     for row in cursor.fetchall():
         events[row[0]].append(Event(*row))
     cursor.execute(f"select {_TOLD} from oncall.deliveries where key = any(%s) order by id", (keys,))
     for key, *rest in cursor.fetchall():
         told[key].append(_told(rest))
     return {each.key: Record(each, tuple(events[each.key]), tuple(told[each.key])) for each in incidents}
+
+
+def _instant(noted: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(noted)
+    except ValueError:
+        return None
 
 
 def _told(row: Sequence[Any]) -> Told:

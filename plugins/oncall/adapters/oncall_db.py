@@ -33,13 +33,17 @@ _KNOWN = f"""
 """
 _TOLD = """, array(select array[d.channel, d.step, case when d.op = 'page' then d.alias else '' end]
                from oncall.deliveries d where d.key = i.key and d.state <> 'cancelled')"""
-_REMEMBERED = """
-    select (select jsonb_object_agg(name, value) from oncall.memory where name = any(%(names)s)),
+# Days and instants that nobody can mean are left out, and so is a note that nobody wrote (they are short).
+_DAY = "report_date between '2000-01-01' and '2200-01-01'"
+_REMEMBERED = f"""
+    select (select jsonb_object_agg(name, value) from oncall.memory
+            where name = any(%(names)s) and octet_length(value) < 4000000),
            (select jsonb_agg(jsonb_build_array(dag_id, report_date)) from oncall.incidents
-            where resolved_at is null and drill = ''),
-           (select jsonb_agg(jsonb_build_array(name, dag_id, report_date, warn_at, due_at, started_by)
-                             order by started_at)
-            from oncall.drills where started_at > %(since)s)
+            where resolved_at is null and drill = '' and {_DAY}),
+           (select jsonb_agg(jsonb_build_array(left(name, 250), dag_id, report_date, warn_at, due_at,
+                                               left(started_by, 250)) order by started_at)
+            from oncall.drills where started_at > %(since)s and {_DAY}
+            and warn_at between '2000-01-01' and '2200-01-01' and due_at between '2000-01-01' and '2200-01-01')
 """
 _DELIVERY = """id, key, step, channel, op, alias, "user", message, state, attempts, request_id, owed_at, done_at,
     channel_id, ts, error"""

@@ -162,6 +162,12 @@ def rows_of(parameter: str, *names: str) -> str:
     return f"rows from ({', '.join(columns)}) as one ({', '.join(names)})"
 
 
+def sane(instant: str, day: str) -> str:
+    """SQL for the instant; where nobody can mean it (infinity, the year 5000) the midnight at which the day begins."""
+    within = f"{instant} between '2000-01-01' and '2200-01-01'"
+    return f"case when {within} then {instant} else {day}::timestamp at time zone 'UTC' end"
+
+
 class Link:
     """One lazily opened connection, opened anew after an error. Use one per thread."""
 

@@ -6,12 +6,22 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from oncall.adapters.postgres import Connect, Link, columns, rows_of
+from oncall.adapters.postgres import Connect, Link, columns, rows_of, sane
 from oncall.core.facts import RUN, Dag, Task, TaskState, Usual
 from oncall.ports import Ran, RunSaid, Which
 
 STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
+MOST_TASKS = 500  # of a report and day, the newest
 ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
+
+# Whatever stands in a row, reading it raises nothing: texts are cut, instants beyond all reckoning (infinity) are the
+# beginning of their day, and a day that no report is about is left out.
+_DAY = "report_date between '2000-01-01' and '2200-01-01'"
+_TASK = f"""
+    left(task_id, 250) as task_id, left(state, 20) as state, {sane("started_at", "report_date")} as started_at,
+    case when ended_at is not null then {sane("ended_at", "report_date")} end as ended_at,
+    left(run_id, 250) as run_id, left(error, 1000) as error, left(log_url, 1000) as log_url
+"""
 
 # Of each report and day the tasks of the newest run that was not deleted, and what failed in an earlier one and was
 # not mended by a later success; a row without a day is what Airflow said of the DAG itself.
@@ -20,7 +30,8 @@ _READ = f"""
         select dag_id, report_date::date from {rows_of("wanted", "dag_id", "report_date")}
         union
         select t.dag_id, t.report_date from oncall.tasks t
-        where t.state = 'failed' and t.ended_at >= %(since)s and not starts_with(t.run_id, 'drill__')
+        where t.state = 'failed' and t.ended_at between %(since)s and %(since)s + interval '2 days' and t.{_DAY}
+          and not starts_with(t.run_id, 'drill__')
           and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
                           and n.report_date = t.report_date and n.started_at > t.ended_at
                           and n.task_id = t.task_id and n.state <> 'failed'))
@@ -32,15 +43,18 @@ _READ = f"""
         from (select *, coalesce(max(ended_at) filter (where state = 'deleted') over run
                                  >= max(started_at) over run, false) as gone,
                      bool_or(state = 'failed' and task_id <> '{RUN}') over run as blames_a_task
-              from oncall.tasks t where t.dag_id = w.dag_id and t.report_date = w.report_date
+              from (select dag_id, report_date, {_TASK} from oncall.tasks t
+                    where t.dag_id = w.dag_id and t.report_date = w.report_date and t.{_DAY}
+                    order by t.started_at desc limit {MOST_TASKS}) t
               window run as (partition by run_id)) t) t
       on t.run_id = t.newest or (
         t.state = 'failed' and not t.gone and not (t.task_id = '{RUN}' and t.blames_a_task)
         and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id and n.report_date = t.report_date
                         and n.task_id = t.task_id and n.state = 'success' and n.ended_at > t.ended_at))
     union all
-    select dag_id, null, '', '', seen_at, null, '',
-           case when import_error_at > now() - %(still)s then import_error else '' end, '', null,
+    select dag_id, null, '', '', {sane("seen_at", "date '2000-01-01'")}, null, '',
+           case when import_error_at between now() - %(still)s and now() + interval '1 day'
+                then left(import_error, 1000) else '' end, '', null,
            paused, missing, running
     from oncall.dags
     order by 5, 6 nulls last
@@ -144,17 +158,18 @@ class TaskLog:
     def _read_usual(self, since: dt.date) -> Mapping[str, Usual]:
         with self._link.cursor() as cursor:
             cursor.execute(
-                """
+                f"""
                 with done as (
                     select dag_id, run_id, max(ended_at) as ended_at from oncall.tasks
-                    where report_date >= %s and task_id = 'publish' and state = 'success' and error = ''
+                    where report_date >= %s and {_DAY} and task_id = 'publish' and state = 'success' and error = ''
                       and not starts_with(run_id, 'drill__')
                     group by dag_id, run_id)
                 select t.dag_id, t.task_id, count(*),
                     percentile_cont(0.9) within group (order by extract(epoch from done.ended_at - t.started_at)),
                     percentile_cont(0.5) within group (order by extract(epoch from t.ended_at - t.started_at))
                 from oncall.tasks t join done using (dag_id, run_id)
-                where t.state = 'success' and t.error = '' and t.task_id not in ('wait_for_upstream', %s)
+                where t.started_at > '2000-01-01' and t.ended_at < '2200-01-01' and done.ended_at < '2200-01-01'
+                  and t.state = 'success' and t.error = '' and t.task_id not in ('wait_for_upstream', %s)
                 group by t.dag_id, t.task_id
                 """,
                 (since, RUN),
@@ -171,9 +186,9 @@ class TaskLog:
         """What the tasks of each run said that started since then, newest run first."""
         with self._link.cursor() as cursor:
             cursor.execute(
-                """
-                select dag_id, run_id, report_date, task_id, state, started_at, ended_at, run_id, error, log_url
-                from oncall.tasks where started_at >= %s order by started_at desc
+                f"""
+                select dag_id, run_id, report_date, {_TASK}
+                from oncall.tasks where started_at >= %s and {_DAY} order by started_at desc limit 20000
                 """,
                 (since,),
             )

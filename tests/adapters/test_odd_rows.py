@@ -1,0 +1,274 @@
+"""Whatever stands in a row, reading does not raise, and what is in order beside it is read as if it were not there."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oncall import config
+from oncall.adapters.history import History, PublicationHistory
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import Link, connect_to
+from oncall.adapters.task_log import TaskLog
+from oncall.adapters.warehouse import Warehouse
+from oncall.core.facts import Facts
+from oncall.core.incident import Incident, Plan
+from sandbox.postgres import Server
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SETUP = config.load(REPOSITORY / "include")
+GROWTH = SETUP.pipelines["growth_etl"]
+REPORT = GROWTH.report
+DAY = dt.date(2026, 11, 22)
+NIGHT = dt.datetime(2026, 11, 22, 18, tzinfo=dt.UTC)
+AT = NIGHT + dt.timedelta(hours=5)
+TABLES = ("investor.publications", "investor.checks", "master.loads", "oncall.tasks", "oncall.dags")
+OTHERS = ("oncall.incidents", "oncall.deliveries", "oncall.drills", "oncall.memory", "oncall.events")
+
+INSTANTS = st.sampled_from(
+    ["infinity", "-infinity", "4713-01-01 00:00:00 BC", "294276-12-31", "9999-12-31 23:59:59+00", "0001-01-01",
+     "2026-11-22 23:00+00", "1969-12-31", "5000-01-01", None]
+)  # fmt: skip
+DATES = st.sampled_from(
+    [
+        "infinity",
+        "-infinity",
+        "0044-03-15 BC",
+        "5874897-12-31",
+        "9999-12-31",
+        "0001-01-01",
+        "1999-12-31",
+        None,
+    ]
+)
+LONG = "<ten megabytes>"
+TEXTS = st.one_of(
+    st.sampled_from(["", LONG, "master.", "{", "null", "[[[", "growth_etl", REPORT, "drill__x", "\\"]),
+    st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=40),
+)
+NUMBERS = st.sampled_from([None, 0, -1, -(2**31), 2**31 - 1])
+KINDS = {
+    "date": DATES,
+    "timestamp with time zone": INSTANTS,
+    "text": st.one_of(st.none(), TEXTS),
+    "integer": NUMBERS,
+    "bigint": st.one_of(NUMBERS, st.sampled_from([-(2**63), 2**63 - 1])),
+    "boolean": st.sampled_from([None, True, False]),
+    "jsonb": st.sampled_from(
+        [None, "null", "[]", '"x"', "0", '{"recipients": 7, "title": null}', '{"recipients": [7]}']
+    ),
+    "ARRAY": st.sampled_from([None, [], ["x", None]]),
+    "double precision": st.sampled_from([None, "NaN", "Infinity", -1.0]),
+}
+
+
+def loosen(connection: psycopg.Connection[Any], table: str) -> None:
+    """Only what `on conflict` needs stays: unique columns, which may be null."""
+
+    def asked(query: str) -> list[tuple[Any, ...]]:
+        return connection.execute(query, (table,)).fetchall()  # type: ignore[call-overload]
+
+    def do(statement: str) -> None:
+        connection.execute(statement)  # type: ignore[call-overload]
+
+    constraints = (
+        "select conname, contype, pg_get_constraintdef(oid) from pg_constraint where conrelid = %s::regclass"
+    )
+    for name, kind, definition in asked(f"{constraints} and contype in ('p', 'u', 'c')"):
+        do(f'alter table {table} drop constraint "{name}" cascade')
+        if kind != "c":
+            do(f"create unique index on {table} {definition[definition.index('(') :]}")
+    columns = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and attnotnull"
+    for (name,) in asked(f"{columns} and attidentity = ''"):
+        do(f'alter table {table} alter "{name}" drop not null')
+
+
+@pytest.fixture(scope="module")
+def dsn(postgres: Server) -> Iterator[str]:
+    """One database for all three schemas, whose tables take whatever an older version or a hand left in them."""
+    uri = postgres.ensure_database("odd_rows")
+    with closing(psycopg.connect(uri, autocommit=True)) as connection:
+        for name in ("sandbox/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())  # type: ignore[call-overload]
+        OncallDb(connect_to(uri)).install()
+        for table in (*TABLES, *OTHERS):
+            loosen(connection, table)
+    yield uri
+    postgres.drop_database("odd_rows")
+
+
+def columns_of(connection: psycopg.Connection[Any], table: str) -> list[tuple[str, str]]:
+    return connection.execute(
+        "select column_name, data_type from information_schema.columns where table_schema || '.' || table_name = %s"
+        " and is_identity = 'NO' order by ordinal_position",
+        (table,),
+    ).fetchall()
+
+
+def emptied(connection: psycopg.Connection[Any]) -> None:
+    connection.execute(f"truncate {', '.join((*TABLES, *OTHERS))}")  # type: ignore[call-overload]
+
+
+def put_in_order(connection: psycopg.Connection[Any], dsn: str) -> None:
+    """What a good night leaves: loads of a fortnight, a publication, a run, an incident."""
+    for back in range(15):
+        day = DAY - dt.timedelta(days=back)
+        for table in ("sessions", "customers"):
+            connection.execute(
+                "insert into master.loads values (%s, %s, %s, 100)",
+                (table, day, NIGHT - dt.timedelta(days=back)),
+            )
+    connection.execute(
+        "insert into investor.publications (report, report_date, published_at, run_id, rows)"
+        " values (%s, %s, %s, 'r', 1)",
+        (REPORT, DAY, NIGHT + dt.timedelta(hours=2)),
+    )
+    TaskLog(connect_to(dsn)).write("growth_etl", "r", DAY, "publish", "success", NIGHT)
+    with OncallDb(connect_to(dsn)).deciding() as desk:
+        desk.record(Plan(incidents=(Incident("good", "growth_etl", DAY, NIGHT, due=AT),)), AT)
+
+
+def facts(dsn: str) -> Facts:
+    read = Warehouse(connect_to(dsn)).read([(GROWTH, DAY)], [GROWTH], DAY - dt.timedelta(days=28))
+    return read["growth_etl", DAY]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_odd_rows_hide_nothing_that_is_in_order(dsn: str, data: st.DataObject) -> None:
+    """Dates BC and infinite, nulls, ten megabytes, negative counts: in every table that is read."""
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        put_in_order(connection, dsn)
+        before, ran = facts(dsn), TaskLog(connect_to(dsn)).read([("growth_etl", DAY)], NIGHT)
+        for _ in range(data.draw(st.integers(1, 6))):
+            table = data.draw(st.sampled_from((*TABLES, *OTHERS)))
+            columns = columns_of(connection, table)
+            drawn = [data.draw(KINDS[kind]) for _, kind in columns]
+            values = ["x" * 10_000_000 if value == LONG else value for value in drawn]
+            names = ", ".join(f'"{name}"' for name, _ in columns)
+            with suppress(
+                psycopg.errors.ProgramLimitExceeded
+            ):  # no index holds such a row, nor does a table then
+                connection.execute(
+                    f"insert into {table} ({names}) values ({', '.join(['%s'] * len(values))})"  # type: ignore[call-overload]
+                    " on conflict do nothing",
+                    values,
+                )
+        after = facts(dsn)
+        assert (after.publication, after.loads, after.unreadable) == (before.publication, before.loads, ())
+        log = TaskLog(connect_to(dsn))
+        found = log.read([("growth_etl", DAY)], NIGHT)
+        assert found.tasks["growth_etl", DAY] == ran.tasks["growth_etl", DAY]
+        assert all(dt.date(2000, 1, 1) <= date <= dt.date(2200, 1, 1) for _, date in found.tasks)
+        log.usual(DAY - dt.timedelta(days=28))
+        log.lately(NIGHT)
+        noted = OncallDb(connect_to(dsn)).remembered(AT, ["tick", "growth_etl", ""])
+        assert ("growth_etl", DAY) in noted.open
+        history = History(connect_to(dsn))
+        assert "good" in {
+            record.incident.key for record in history.records(NIGHT - dt.timedelta(days=91), 200)
+        }
+        history.pulse()
+        published = PublicationHistory(connect_to(dsn)).published([REPORT], DAY - dt.timedelta(days=91))
+        assert DAY in published[REPORT]
+
+
+def test_a_load_that_nobody_counted_is_there(dsn: str) -> None:
+    """`row_count` null counts as there, also among the days that it is compared with."""
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        put_in_order(connection, dsn)
+        connection.execute("update master.loads set row_count = null where business_day >= %s - 3", (DAY,))
+    assert {load.state for load in facts(dsn).loads} == {"fresh"}
+
+
+MINUTES = """
+    insert into master.loads select t, d::date, d + make_interval(secs => n), 100
+    from unnest(array['sessions', 'master.customers', 'orders', 'touches']) t,
+         generate_series(%(last)s::date - %(days)s::int, %(last)s::date, interval '1 day') d,
+         generate_series(1, %(each)s::int) n
+"""
+
+
+@pytest.mark.parametrize("indexed", [True, False], ids=["indexed", "not ours to index"])
+@pytest.mark.parametrize(("days", "each"), [(50, 1440), (0, 75_000)], ids=["every minute", "one day"])
+def test_a_flood_of_loads_neither_slow_the_look_nor_hide_a_publication(
+    dsn: str, indexed: bool, days: int, each: int
+) -> None:
+    """Read by the index where there is one, else from end to end once; in time for a page either way."""
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        put_in_order(connection, dsn)
+        connection.execute("drop index if exists master.loads_table_day")
+        connection.execute(MINUTES, {"last": DAY, "days": days, "each": each})
+        if indexed:
+            connection.execute(
+                "create index loads_table_day on master.loads (table_name, business_day, loaded_at)"
+            )
+    warehouse = Warehouse(connect_to(dsn))
+    asked = [(GROWTH, DAY)], [GROWTH], DAY - dt.timedelta(days=28)
+    warehouse.read(*asked)
+    began = time.process_time(), time.monotonic()
+    found = warehouse.read(*asked)["growth_etl", DAY]
+    assert time.process_time() - began[0] < 0.2
+    assert time.monotonic() - began[1] < (1.5 if indexed else 4)
+    assert found.publication
+    assert not found.unreadable
+    assert {load.state for load in found.loads} == {"fresh"}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "drop table master.loads",
+        "lock table master.loads in access exclusive mode",
+        "alter table master.loads rename row_count to rows",
+        "alter table master.loads alter business_day type text",
+        "drop table investor.checks",
+    ],
+)
+def test_a_published_report_is_known_without_the_rest(fresh_database: str, trouble: str) -> None:
+    """Of one that is not published it is said what could not be read."""
+    with closing(psycopg.connect(fresh_database)) as connection:
+        for name in ("sandbox/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())  # type: ignore[call-overload]
+        connection.execute(
+            "insert into investor.publications (report, report_date, published_at, run_id, rows)"
+            " values (%s, %s, %s, 'r', 1)",
+            (REPORT, DAY, NIGHT),
+        )
+        connection.commit()
+        connection.execute(trouble)  # type: ignore[call-overload]
+        if not trouble.startswith("lock"):
+            connection.commit()
+        nights = [(GROWTH, DAY), (GROWTH, DAY + dt.timedelta(days=1))]
+        found = Warehouse(connect_to(fresh_database)).read(nights, [GROWTH], DAY - dt.timedelta(days=28))
+    published, missing = found["growth_etl", DAY], found["growth_etl", DAY + dt.timedelta(days=1)]
+    assert published.publication
+    assert published.unreadable == ()
+    assert missing.publication is None
+    assert not missing.blind
+    assert [line.partition(":")[0] for line in missing.unreadable] == ["warehouse"]
+
+
+def test_a_note_that_is_no_instant_is_no_news(dsn: str) -> None:
+    """The page says that the watcher has not looked; it does not break."""
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        connection.execute(
+            "insert into oncall.memory values ('tick', 'yesterday'), ('x', repeat('y', 9000000))"
+        )
+    assert History(connect_to(dsn)).pulse().tick is None
+    assert OncallDb(connect_to(dsn)).remembered(AT, ["x", "tick"]).notes == {"tick": "yesterday"}
+    with Link(connect_to(dsn), "x").cursor() as cursor:
+        assert cursor.execute("select 1").fetchall() == [(1,)]
