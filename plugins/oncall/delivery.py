@@ -1,145 +1,377 @@
-"""Sending what is owed, once. A delivery is done only when the far side has truly taken it."""
+"""Sending what is owed, once. A delivery is done only when the far side has truly taken it.
+
+Whether something is still wanted, whom it is for and in which words is asked at each try (`bind`), after it was
+claimed. To read the far side is a courtesy: a page that may have been taken is looked for, and sent again under the
+same alias when it cannot be found, or the far side cannot be asked.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal, TypeVar
 
 import structlog
-from structlog.contextvars import bind_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
-from oncall.core.errors import DeliveryFailed, LockedOut, OncallError, Rejected
-from oncall.core.incident import Channel, Owed, Plan
-from oncall.core.notice import channel_back, channel_down
-from oncall.core.wording import Scene
-from oncall.ports import Chat, Delivery, Desk, Pager, Posted, Store
+from oncall.core.binding import Bound, Later, Send, Withdraw
+from oncall.core.drill import PAGE as TEST_PAGE
+from oncall.core.errors import DeliveryFailed, Gone, LockedOut, NotAllowed, OncallError, Rejected, Unreadable
+from oncall.core.incident import Channel
+from oncall.ports import (
+    EVERYTHING,
+    AlertState,
+    Chat,
+    Delivery,
+    Lane,
+    Pager,
+    Posted,
+    RequestState,
+    Snapshot,
+    Store,
+)
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
-LEASE = dt.timedelta(seconds=20)  # longer than the calls of one delivery may take
+WIDTH = 8  # calls to the pager side by side
+# Longer than all calls of one delivery may take: to look for it, to send it, and to send it in a plainer form.
+LEASE = {"pager": dt.timedelta(seconds=25), "chat": dt.timedelta(seconds=75)}
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
 RETRY_S = (2, 4, 8, 15)
-BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
+REFUSED_S = (30, 60, 120, 300)  # somebody may mend the roster, the channel
+UNTAKEN_S = 15.0  # a page that nobody has taken yet waits no longer than this, whatever the far side asks for
+ASKED_TO_WAIT_S = 120.0
+MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
+UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
 BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
+READS = 3  # tries for which the chat's history is asked before it is rather said twice than never
+MOST_READ_BACK = 20  # alerts whose responders are read in one round
 CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
-LOST = dt.timedelta(minutes=2)  # a request that pends for so long is made anew
 
+Outcome = RequestState | Literal["unknown"]  # of a request; unknown: it cannot be read
 Clock = Callable[[], dt.datetime]
-P = ParamSpec("P")
+Bind = Callable[[Delivery], Bound]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sent:
     """How a round of sending went: what the far side has taken, and when, and each try that it did not take.
 
-    `trouble`: why the far side does not take what is owed ("" when all is well); `locked_out`: it takes nothing
-    before somebody mends the connection.
+    `outage`: why it takes nothing at all ("" when it answers); `locked_out`: nor will it before somebody mends the
+    connection. `refused`: why it does not take one message, while it takes others. `unreached`: somebody on the
+    escalation is not reached, so the next one has to be called. `unchecked`: why the far side could not be asked
+    whether it had something already.
     """
 
-    taken: tuple[tuple[Delivery, dt.datetime], ...] = ()
-    failed: tuple[Delivery, ...] = ()
-    trouble: str = ""
+    taken: list[tuple[Delivery, dt.datetime]] = field(default_factory=list)
+    failed: list[Delivery] = field(default_factory=list)
+    outage: str = ""
     locked_out: bool = False
+    refused: str = ""
+    unreached: bool = False
+    unchecked: str = ""
+    lost: Unreadable | None = None  # the store went away within the round
+
+    @property
+    def answered(self) -> bool:
+        """Whether the far side said anything but that it is out of order."""
+        return bool(self.taken or self.refused) and not self.outage
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.outage or self.lost)
 
 
-def _round(act: Callable[P, Sent]) -> Callable[P, Sent]:
-    """What is bound to the log inside ends with the round, however it ends."""
+@dataclass
+class Sender:
+    """One sender on one store. `taken` is what the far sides took and the store could not yet be told of."""
 
-    @wraps(act)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Sent:
-        return copy_context().run(act, *args, **kwargs)
+    bind: Bind
+    now: Clock
+    check_first: bool = False
+    journal: list[Delivery] = field(default_factory=list)
 
-    return run
+    def pages(self, store: Store, pager: Pager, lane: Lane = EVERYTHING) -> Sent:
+        """Send what this lane owes to the pager, several at a time; stops when it cannot be reached.
 
+        Raises Unreadable when the store cannot be reached; what was sent until then is written down by the next round.
+        """
+        sent, asked = Sent(), list[tuple[Delivery, str]]()
+        reads = pager.capabilities.reads_alerts
+        with self._round(store, sent), ThreadPoolExecutor(WIDTH, "oncall-pager") as pool:
+            flying: dict[Future[str], tuple[Delivery, Send]] = {}
+            while True:
+                while (
+                    not sent.stopped
+                    and len(flying) < WIDTH
+                    and (found := self._claim(store, "pager", lane, sent))
+                ):
+                    check = reads and not sent.unchecked and (found[0].maybe_taken or self.check_first)
+                    flying[_in(pool, _ask, pager, found[0], check, sent)] = found
+                if not flying:
+                    break
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    delivery, send = flying.pop(future)
+                    with bound_contextvars(**_about(delivery)):
+                        self._asked(store, delivery, send, future, sent, asked)
+            self._await(store, pager, pool, asked, sent)
+        return sent
 
-@_round
-def send_pages(store: Store, pager: Pager, now: Clock, *, look_first: bool = False) -> Sent:
-    """Send all that is owed to the pager; stops at the first sign that it cannot be reached.
+    def posts(self, store: Store, chat: Chat, channel: str) -> Sent:
+        """Post what is owed to the chat, in order; stops when it cannot be reached. `channel`: for what names none."""
+        sent = Sent()
+        with self._round(store, sent):
+            while not sent.stopped and (found := self._claim(store, "chat", EVERYTHING, sent)):
+                delivery, send = found
+                with bound_contextvars(**_about(delivery)):
+                    try:
+                        posted = self._post(store, chat, channel, delivery, send.message, sent)
+                    except OncallError as error:
+                        self._failed(store, delivery, error, sent, send)
+                    else:
+                        self._done(store, delivery, sent, posted)
+        return sent
 
-    `look_first`: ask the far side before a first try too, because the watcher may have paged from memory while the
-    store was down.
-    """
-    asked: list[tuple[Delivery, str]] = []
-    taken, failed, trouble, stop, locked_out = [], [], "", False, False
-    while not stop and (delivery := store.claim("pager", now(), LEASE)):
-        _log_about(delivery)
+    @contextmanager
+    def _round(self, store: Store, sent: Sent) -> Iterator[None]:
+        if self.journal:
+            store.merge(Snapshot(deliveries=tuple(self.journal)))
+            self.journal.clear()
+        yield
+        if sent.lost is not None:
+            raise sent.lost
+
+    def _claim(self, store: Store, channel: Channel, lane: Lane, sent: Sent) -> tuple[Delivery, Send] | None:
+        """The next that is still wanted, in the words that are true now."""
         try:
-            request_id = delivery.request_id or _ask(pager, delivery, look_first)
+            while delivery := store.claim(channel, lane, LEASE[channel]):
+                bound = Send(delivery.message) if delivery.request_id else self.bind(delivery)
+                if isinstance(bound, Send):
+                    if bound.message != delivery.message:
+                        store.bound(delivery, bound.message)
+                    return replace(delivery, message=bound.message), bound
+                if isinstance(bound, Withdraw):
+                    store.withdraw(delivery, bound.why)
+                    log.info("oncall.withdrawn", why=bound.why, **_about(delivery))
+                elif isinstance(bound, Later):
+                    store.failed(delivery, delivery.error, bound.wait, uncertain=False)
+        except Unreadable as error:
+            sent.lost = error
+        return None
+
+    def _asked(
+        self,
+        store: Store,
+        delivery: Delivery,
+        send: Send,
+        future: Future[str],
+        sent: Sent,
+        asked: list[tuple[Delivery, str]],
+    ) -> None:
+        try:
+            request_id = future.result()
         except OncallError as error:
-            trouble, stop = _failed(store, delivery, error, now)
-            locked_out = isinstance(error, LockedOut)
-            failed.append(delivery)
-            continue
-        if request_id:
-            store.accepted(delivery, request_id, now() + LEASE)
-            asked.append((delivery, request_id))
+            self._failed(store, delivery, error, sent, send)
+            return
+        if not request_id:
+            self._done(store, delivery, sent)
+            return
+        if not delivery.request_id:
+            now = self.now()
+            delivery = replace(delivery, requested_at=now, pending_since=delivery.pending_since or now)
+        self._tell(sent, delivery, lambda: store.accepted(
+            delivery, request_id, delivery.requested_at or self.now(), LEASE["pager"]
+        ))  # fmt: skip
+        asked.append((delivery, request_id))
+
+    def _await(
+        self,
+        store: Store,
+        pager: Pager,
+        pool: ThreadPoolExecutor,
+        asked: list[tuple[Delivery, str]],
+        sent: Sent,
+    ) -> None:
+        """Wait a little for the requests to be carried out; what still pends is asked for again at a later round."""
+        until, pause = time.monotonic() + PATIENCE_S, 0.1
+        reading = _Reading(pager)
+        while asked:
+            states = [(each, _in(pool, reading.outcome, *each)) for each in asked]
+            asked = [
+                each for each, future in states if not self._settled(store, each[0], future.result(), sent)
+            ]
+            if time.monotonic() > until:
+                break
+            if asked:
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.5)
+        for delivery, request_id in asked:
+            at = delivery.requested_at or self.now()
+            self._tell(
+                sent, delivery, partial(store.accepted, delivery, request_id, at, dt.timedelta(seconds=1))
+            )
+
+    def _settled(self, store: Store, delivery: Delivery, outcome: tuple[Outcome, str], sent: Sent) -> bool:
+        """Write down what became of a request; False while it pends."""
+        state, words = outcome
+        now = self.now()
+        since, last = delivery.pending_since or now, delivery.requested_at or now
+        with bound_contextvars(**_about(delivery)):
+            if state == "done":
+                self._done(store, delivery, sent, unreached=words)
+            elif state == "failed" and delivery.op != "page":
+                self._done(store, delivery, sent)  # to close what is closed or gone is as good as done
+            elif state == "failed" and delivery.attempts == 1:
+                self._again(store, delivery, f"taken, then failed: {words}", sent)
+            elif state == "failed":
+                self._failed(store, delivery, Rejected(f"taken, then failed: {words}"), sent)
+            elif state == "unknown" and now - since > UNPROCESSED:
+                self._done(store, delivery, sent)  # its receipt is all that can be had: reading is a courtesy
+            elif now - last > MADE_ANEW:
+                self._unprocessed(store, delivery, sent)
+            else:
+                return False
+        return True
+
+    def _unprocessed(self, store: Store, delivery: Delivery, sent: Sent) -> None:
+        """It is made anew at once; when that has gone on for too long somebody else has to be called."""
+        why = ""
+        if delivery.op == "page" and self.now() - (delivery.pending_since or self.now()) > UNPROCESSED:
+            why = "the pager has taken the page and does not carry it out"
+            sent.unreached = True
+        self._again(
+            store, delivery, f"taken, and not carried out within {MADE_ANEW.total_seconds():.0f} s", sent, why
+        )
+
+    def _again(self, store: Store, delivery: Delivery, reason: str, sent: Sent, unreached: str = "") -> None:
+        """Make a request again: it is wrong with this one, not with the far side."""
+        sent.failed.append(delivery)
+        log.warning("oncall.delivery_failed", attempts=delivery.attempts, reason=reason, again_in_s=0)
+        self._tell(
+            sent,
+            delivery,
+            lambda: store.failed(delivery, reason, dt.timedelta(), uncertain=True, unreached=unreached),
+        )
+
+    def _post(
+        self, store: Store, chat: Chat, channel: str, delivery: Delivery, message: object, sent: Sent
+    ) -> Posted | None:
+        delivery = replace(delivery, message=message)  # type: ignore[arg-type]
+        thread = store.thread(delivery.key)
+        channel = delivery.message.channel or channel
+        if delivery.op == "update":
+            if thread is not None:
+                chat.update(delivery.message, thread)
+            return None
+        known = thread.channel_id if thread else store.recall(f"{CHANNEL_ID}:{channel}")
+        if delivery.maybe_taken or (self.check_first and known):
+            found = self._find(chat, delivery, known or channel, thread.ts if thread else None, sent)
+            if found is not None:
+                return found
+        try:
+            posted = chat.post(
+                delivery.message, thread.channel_id if thread else channel, thread.ts if thread else None
+            )
+        except Rejected as error:
+            elsewhere = thread and thread.channel_id != store.recall(f"{CHANNEL_ID}:{channel}")
+            if isinstance(error, LockedOut) or not (elsewhere or (thread and isinstance(error, Gone))):
+                raise
+            posted = chat.post(
+                delivery.message, channel
+            )  # its thread is gone, or in a channel of old: said anew
+        if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
+            store.remember(f"{CHANNEL_ID}:{channel}", posted.channel_id)
+        return posted
+
+    def _find(
+        self, chat: Chat, delivery: Delivery, where: str, root: str | None, sent: Sent
+    ) -> Posted | None:
+        """Where it stands already. Where the history cannot be read it is said rather twice than never."""
+        try:
+            return chat.find(delivery.key, delivery.step, where, delivery.owed_at - BEFORE, root)
+        except OncallError as error:
+            if delivery.attempts <= READS and not isinstance(error, Rejected | Unreadable):
+                raise
+            sent.unchecked = str(error)
+            return None
+
+    def _done(
+        self, store: Store, delivery: Delivery, sent: Sent, posted: Posted | None = None, unreached: str = ""
+    ) -> None:
+        at = self.now()
+        done = replace(delivery, state="done", done_at=at, posted=posted, unreached=unreached)
+        self._tell(sent, done, lambda: store.done(delivery, at, posted, unreached))
+        sent.taken.append((delivery, at))
+        sent.unreached |= bool(unreached)
+        log.info(
+            "oncall.delivered", attempts=delivery.attempts,
+            after_s=round((at - delivery.owed_at).total_seconds(), 3), unreached=unreached or None,
+        )  # fmt: skip
+
+    def _failed(
+        self, store: Store, delivery: Delivery, error: OncallError, sent: Sent, send: Send | None = None
+    ) -> None:
+        """Note the failure and when to try again, and what it says of the channel."""
+        if isinstance(error, Gone) and delivery.op != "page" and delivery.op != "post":
+            self._done(store, delivery, sent)  # there is nothing left to do it to
+            return
+        refused = isinstance(error, Rejected) and not isinstance(error, LockedOut)
+        waits = REFUSED_S if refused else RETRY_S
+        wait_s: float = waits[min(delivery.attempts, len(waits)) - 1]
+        asked_for = error.retry_after if isinstance(error, DeliveryFailed) else None
+        if asked_for is not None:
+            wait_s = max(1.0, min(asked_for, UNTAKEN_S if send and send.nobody_woken else ASKED_TO_WAIT_S))
+        unreached = str(error) if refused and delivery.op == "page" else ""
+        uncertain = isinstance(error, DeliveryFailed) and error.uncertain
+        sent.failed.append(delivery)
+        sent.unreached |= bool(unreached)
+        if refused:
+            sent.refused = str(error)
         else:
-            taken.append(_taken(store, delivery, now))
-    carried = _await(store, pager, asked, now)
-    return Sent((*taken, *carried.taken), (*failed, *carried.failed), carried.trouble or trouble, locked_out)
+            sent.outage, sent.locked_out = str(error), isinstance(error, LockedOut)
+        log.warning(
+            "oncall.delivery_failed", attempts=delivery.attempts, reason=str(error), again_in_s=wait_s
+        )
+        wait_for = dt.timedelta(seconds=wait_s)
+        self._tell(sent, delivery, lambda: store.failed(
+            delivery, str(error), wait_for, uncertain=uncertain, unreached=unreached
+        ))  # fmt: skip
 
-
-@_round
-def send_posts(store: Store, chat: Chat, channel: str, now: Clock, *, look_first: bool = False) -> Sent:
-    """Post all that is owed to the chat; stops at the first sign that it cannot be reached.
-
-    `channel`: for what names none.
-    """
-    taken, failed, trouble, stop, locked_out = [], [], "", False, False
-    while not stop and (delivery := store.claim("chat", now(), LEASE)):
-        _log_about(delivery)
+    def _tell(self, sent: Sent, delivery: Delivery, write: Callable[[], None]) -> None:
+        """Write down what became of it; should the store be gone, the next round writes down that it was taken."""
         try:
-            taken.append(_taken(store, delivery, now, _post(store, chat, channel, delivery, look_first)))
-        except OncallError as error:
-            trouble, stop = _failed(store, delivery, error, now)
-            locked_out = isinstance(error, LockedOut)
-            failed.append(delivery)
-    return Sent(tuple(taken), tuple(failed), trouble, locked_out)
+            write()
+        except Unreadable as error:
+            sent.lost = error
+            if delivery.state == "done":
+                self.journal.append(delivery)
 
 
-def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> bool:
-    """Say on the other channel, once, that this one fails, and when it is back. Returns whether it works."""
-    with store.deciding() as desk:  # two who notice at once say it once
-        return _note_health(store, desk, scene, channel, sent)
+def _in(pool: ThreadPoolExecutor, act: Callable[..., T], *args: object) -> Future[T]:
+    """Run beside other calls; what is bound to the log here is bound there too."""
+    return pool.submit(copy_context().run, act, *args)
 
 
-def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent: Sent) -> bool:
-    noted = store.recall(f"channel:{channel}") or ""
-    state: dict[str, Any] = json.loads(noted) if noted else {}
-    owed: tuple[Owed, ...] = ()
-    if sent.trouble:
-        state = {"since": scene.at.isoformat(), "said": False, **state, "reason": sent.trouble}
-        since = dt.datetime.fromisoformat(state["since"])
-        if not state["said"] and (sent.locked_out or scene.at - since >= BLIP):
-            owed = (channel_down(scene, channel, since, sent.trouble),)
-            state["said"] = True
-    elif (
-        state and sent.taken and not store.failing(channel)
-    ):  # others may be taken: another person, another channel
-        if state["said"]:
-            owed = (channel_back(scene, channel, dt.datetime.fromisoformat(state["since"])),)
-        state = {}
-    if owed:
-        desk.record(Plan(owed=owed), scene.at)
-    now_noted = json.dumps(state) if state else ""
-    if now_noted != noted:
-        store.remember(f"channel:{channel}", now_noted)
-    return not state
+def _about(delivery: Delivery) -> dict[str, str]:
+    """What every log line about a delivery names, those of the libraries too."""
+    return {"incident": delivery.key, "step": delivery.step, "channel": delivery.channel, "op": delivery.op}
 
 
-def _ask(pager: Pager, delivery: Delivery, look_first: bool) -> str:
-    """Ask the pager for one action; "" when it turns out to be done already."""
-    again = (delivery.attempts > 1 or look_first) and pager.capabilities.reads_alerts
+def _ask(pager: Pager, delivery: Delivery, check: bool, sent: Sent) -> str:
+    """Ask the pager for one action; returns its request, "" when it turns out to be done already."""
+    bind_contextvars(**_about(delivery))
+    if delivery.request_id:
+        return delivery.request_id
     if delivery.op == "page":
-        if again and pager.alert_state(delivery.alias) is not None:
-            return ""  # the answer was lost, the alert was not
-        return pager.page(delivery.message)
+        there = _there(pager, delivery.alias, sent) if check else None
+        return "" if there is not None else pager.page(delivery.message)
     words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
     if delivery.op == "close":
         return pager.close(delivery.alias, words)
@@ -148,80 +380,59 @@ def _ask(pager: Pager, delivery: Delivery, look_first: bool) -> str:
     return pager.note(delivery.alias, words)
 
 
-def _await(store: Store, pager: Pager, asked: list[tuple[Delivery, str]], now: Clock) -> Sent:
-    """Wait a little for the requests to be carried out; what still pends is asked again at a later look."""
-    until, pause = time.monotonic() + PATIENCE_S, 0.1
-    taken, failed, trouble = [], [], ""
-    while asked and not trouble:
-        pending = []
-        for delivery, request_id in asked:
-            _log_about(delivery)
-            try:
-                state, words = pager.request_state(request_id)
-            except OncallError as error:
-                state, words, trouble = "pending", "", str(error)
-            if state == "done" or (state == "failed" and delivery.op != "page"):
-                taken.append(
-                    _taken(store, delivery, now)
-                )  # to close what is closed or gone is as good as done
-            elif state == "failed" or (now() - delivery.owed_at > LOST and state == "pending"):
-                trouble, _ = _failed(store, delivery, DeliveryFailed(f"taken, then failed: {words}"), now)
-                failed.append(delivery)
-            else:
-                pending.append((delivery, request_id))
-        asked = pending
-        if time.monotonic() > until:
-            break
-        if asked:
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.5)
-    for delivery, request_id in asked:
-        store.accepted(delivery, request_id, now() + dt.timedelta(seconds=1))
-    return Sent(tuple(taken), tuple(failed), trouble)
-
-
-def _post(store: Store, chat: Chat, channel: str, delivery: Delivery, look_first: bool) -> Posted | None:
-    thread = store.thread(delivery.key)
-    if delivery.op == "update":
-        if thread is not None:
-            chat.update(delivery.message, thread)
+def _there(pager: Pager, alias: str, sent: Sent) -> AlertState | None:
+    """The alert, if the far side can be asked and has it. One answer that fails is enough to ask no more this round."""
+    if sent.unchecked:
         return None
-    channel = delivery.message.channel or channel
-    where = thread.channel_id if thread else channel
-    root = thread.ts if thread else None
-    known = thread.channel_id if thread else store.recall(f"{CHANNEL_ID}:{channel}")
-    if delivery.attempts > 1 or (look_first and known):
-        found = chat.find(delivery.key, delivery.step, known or where, delivery.owed_at - BEFORE, root)
-        if found is not None:
-            return found
-    posted = chat.post(delivery.message, where, root)
-    if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
-        store.remember(f"{CHANNEL_ID}:{channel}", posted.channel_id)
-    return posted
+    try:
+        return pager.alert_state(alias)
+    except OncallError as error:
+        sent.unchecked = str(error)
+        return None
 
 
-def _taken(
-    store: Store, delivery: Delivery, now: Clock, posted: Posted | None = None
-) -> tuple[Delivery, dt.datetime]:
-    at = now()
-    store.done(delivery, at, posted)
-    after_s = round((at - delivery.owed_at).total_seconds(), 3)
-    log.info("oncall.delivered", attempts=delivery.attempts, after_s=after_s)
-    return delivery, at
+@dataclass
+class _Reading:
+    """What the far side shows of requests and alerts, in one round. One answer that fails is enough to ask no more."""
 
+    pager: Pager
+    failed: str = ""
+    read_back: int = 0
 
-def _log_about(delivery: Delivery) -> None:
-    """Until the next one, every line of this round names the incident and the step, those of the libraries too."""
-    bind_contextvars(incident=delivery.key, step=delivery.step, channel=delivery.channel, op=delivery.op)
+    def outcome(self, delivery: Delivery, request_id: str) -> tuple[Outcome, str]:
+        """How a request stands; of one that is done, why its page does not reach its person ("" when it does)."""
+        bind_contextvars(**_about(delivery))
+        if self.failed:
+            return "unknown", self.failed
+        try:
+            state, words = self.pager.request_state(request_id)
+        except NotAllowed as error:
+            self.failed = str(error)
+            return "done", ""  # this key will never tell: the receipt is all that can be had
+        except OncallError as error:
+            self.failed = str(error)
+            return "unknown", self.failed
+        return state, self._misrouted(delivery) if state == "done" else words
 
-
-def _failed(store: Store, delivery: Delivery, error: OncallError, now: Clock) -> tuple[str, bool]:
-    """Note the failure and when to try again. Returns the reason, and whether the others would fail as well."""
-    wait: float = RETRY_S[min(delivery.attempts, len(RETRY_S)) - 1]
-    if isinstance(error, DeliveryFailed) and error.retry_after is not None:
-        wait = max(1.0, min(error.retry_after, 120.0))
-    if isinstance(error, Rejected):
-        wait = 30.0  # somebody may mend the connection
-    store.failed(delivery, str(error), now() + dt.timedelta(seconds=wait))
-    log.warning("oncall.delivery_failed", attempts=delivery.attempts, reason=str(error), again_in_s=wait)
-    return str(error), isinstance(error, LockedOut) or not isinstance(error, Rejected)
+    def _misrouted(self, delivery: Delivery) -> str:
+        """Why a page does not reach its person although the pager has it: the far side may send it to others."""
+        message = delivery.message
+        person = message.recipients[0].opsgenie if message.recipients else None
+        if delivery.op != "page" or (message.priority != "P1" and delivery.step != TEST_PAGE) or not person:
+            return ""
+        if not self.pager.capabilities.reads_alerts or self.failed or self.read_back >= MOST_READ_BACK:
+            return ""
+        self.read_back += 1
+        try:
+            state = self.pager.alert_state(delivery.alias)
+        except OncallError as error:
+            self.failed = str(error)
+            return ""
+        if state is None or state.responders is None:
+            return ""
+        if person.casefold() in (each.casefold() for each in state.responders):
+            return ""
+        return (
+            f"the pager sends it to {', '.join(state.responders) or 'nobody'} instead; use the key of an API "
+            "integration that no team owns (an owner team overwrites whom a page is for)"
+        )

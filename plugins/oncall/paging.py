@@ -1,7 +1,7 @@
-"""The use case: read the world, judge the promises, decide what each incident needs, write it down, send it.
+"""The use case: read the world, judge the promises, decide what each incident needs, write it down.
 
-`look` decides and records; `send` delivers what is owed on one channel; `hear` learns who acknowledged. They may run
-in any process, any number of times, at once: the store makes every step reach every channel once.
+`look` decides and records; `delivery` sends what is owed; `acknowledgements` learns who has acknowledged. They may
+run in any process, any number of times, at once: the store makes every step reach every channel once.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import json
-import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -21,15 +21,15 @@ import structlog
 from oncall.config import Setup
 from oncall.core.case import Case
 from oncall.core.decide import by_promise, decide
+from oncall.core.ending import removed
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Facts, Publication, Usual
-from oncall.core.incident import Plan
-from oncall.core.ladder import acknowledge
+from oncall.core.incident import Incident, Plan
 from oncall.core.plan import next_instant
 from oncall.core.promise import Pipeline, Promise, due_at, last_due, warn_at
 from oncall.core.verdict import Judged, Why, judge
 from oncall.core.wording import Links, Scene
-from oncall.ports import Desk, Drill, Pager, Ran, Remembered, Runs, Store, Which, World
+from oncall.ports import Desk, Drill, Ran, Remembered, Runs, Store, Which, World
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -40,7 +40,8 @@ HISTORY_DAYS = 28
 PUBLISHED = "published"  # the name under which the store keeps the publications last seen
 SINCE = "watching_since"  # … and since when somebody watches
 NOTES = (SINCE, PUBLISHED)
-MOST_ASKED = 20  # of the pager at a time, every 5 s
+LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
+PAST_DAYS = 7  # a report that was published on one of these days has been watched before
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ class Look:
     judged: tuple[Judged, ...]
     cases: tuple[Case, ...]
     next_at: dt.datetime | None
+    at: dt.datetime
+
+    @cached_property
+    def by_promise(self) -> Mapping[tuple[str, object, str], Judged]:
+        """What was seen, by DAG id, report date and drill."""
+        return {(one.pipeline.dag_id, one.report_date, one.drill): one for one in self.judged}
 
 
 @contextmanager
@@ -78,7 +85,7 @@ def _uncollected() -> Iterator[None]:
 def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at: dt.datetime) -> Look:
     """Read, judge, decide, record. Raises Unreadable only when the store itself cannot be reached."""
     before = store.remembered(at, NOTES)
-    since = _watching_since(store, before, at)
+    since = _watching_since(setup, world, store, before, at)
     wanted = candidates(setup, at, before.drills, before.open)
     judged = see(setup, world, runs, wanted, at, known=_published(before), stale=True)
     _remember_published(store, before, judged)
@@ -89,7 +96,7 @@ def look(setup: Setup, world: World, runs: Runs, store: Store, links: Links, at:
         log.info("oncall.event", incident=event.key, what=event.what)
     instants = [i for one in judged for i in (one.warn, one.last_chance, one.due) if i and i > at]
     instants += decided.instants
-    return Look(tuple(judged), decided.cases, min(instants, default=None))
+    return Look(tuple(judged), decided.cases, min(instants, default=None), at)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def _decide(
     """Decide for each team by its own roster: a cause that two teams share is said to each."""
     told = desk.told({(one.pipeline.dag_id, one.report_date) for one in judged})
     known = {incident.key: incident for incident, _ in told}
-    said = {incident.key: some for incident, some in told}
+    said = dict(zip(known, (entries for _, entries in told), strict=True))
     earlier = by_promise(list(known.values()))
     of_team: defaultdict[str, list[Judged]] = defaultdict(list)
     for one in judged:
@@ -121,9 +128,20 @@ def _decide(
         plans.append(plan)
         cases += open_cases
         instants += [instant for case in open_cases if (instant := next_instant(case, scene))]
+    nowhere = Scene(setup.roster, links, at)
+    plans += [
+        removed(incident, entries, nowhere) for incident, entries in told if _is_orphan(setup, incident)
+    ]
     whole = Plan.of(plans)
-    news = tuple(incident for incident in whole.incidents if known.get(incident.key) != incident)
+    news = tuple(
+        replace(incident, seen_at=at) for incident in whole.incidents if known.get(incident.key) != incident
+    )
     return Decided(replace(whole, incidents=news), tuple(cases), tuple(instants))
+
+
+def _is_orphan(setup: Setup, incident: Incident) -> bool:
+    """Nothing in the configuration will ever say that it is over."""
+    return incident.open and incident.dag_id not in setup.pipelines
 
 
 def candidates(
@@ -246,60 +264,36 @@ class Once(Generic[T]):
         return self._known[key]
 
 
-def hear(setup: Setup, pager: Pager, store: Store, links: Links, at: dt.datetime) -> None:
-    """Ask the pager who acknowledged the open pages. Where it cannot tell, escalation goes by time alone."""
-    if not pager.capabilities.reads_alerts:
-        return
-    with store.deciding() as desk:
-        leaders = [i for i in desk.incidents() if i.open and not i.leader and not i.acknowledged_at]
-        said = desk.said([i.key for i in leaders])
-    asked = [
-        (incident.key, one.alias)
-        for incident in leaders
-        for one in said[incident.key]
-        if one.op == "page" and one.state == "done"
-        if one.step.startswith(("page-", "reminder-")) or not incident.paged
-    ]
-    heard: set[str] = set()
-    for key, alias in _some(asked, at):
-        state = pager.alert_state(alias) if key not in heard else None
-        if state is not None and (state.acknowledged or not state.open):  # closed by hand: somebody has it
-            acknowledged(setup, store, links, key, state.owner, at, tell_pager=False)
-            heard.add(key)
+def _watching_since(
+    setup: Setup, world: World, store: Store, before: Remembered, at: dt.datetime
+) -> dt.datetime:
+    """Since when somebody watches: noted at the first look ever.
 
-
-def _some(asked: Sequence[T], at: dt.datetime) -> Sequence[T]:
-    """All, or on a night when half of everything is broken some: at every instant others. A pager that is asked too
-    often answers nobody."""
-    chosen = random.Random(at.isoformat())  # noqa: S311 - no secret: by the instant, so that a look can be told again
-    return asked if len(asked) <= MOST_ASKED else chosen.sample(asked, MOST_ASKED)
-
-
-def acknowledged(
-    setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, *, tell_pager: bool
-) -> bool:
-    """Record that somebody has the incident; False when it is not open or somebody has it already."""
-    with store.deciding() as desk:
-        incident = next((i for i in desk.incidents() if i.key == key and i.open), None)
-        if incident is None or incident.acknowledged_at or incident.dag_id not in setup.pipelines:
-            return False
-        scene = Scene(setup.roster_of(incident.dag_id), links, at)
-        said = _said(desk, [key])[key]
-        aliases = tuple(a for a in said.values() if a)
-        pipeline = setup.pipelines[incident.dag_id]
-        member = Judged(pipeline, incident.report_date, "broken", None, incident.due, None, Facts())
-        case = Case(incident, (member,), frozenset(said), aliases)
-        desk.record(acknowledge(case, scene, by, tell_pager=tell_pager), at)
-    return True
-
-
-def _watching_since(store: Store, before: Remembered, at: dt.datetime) -> dt.datetime:
-    """Since when somebody watches: noted at the first look ever."""
+    A store that knows nothing may be new, or may have lost what it knew. Where reports were published before it is the
+    latter, and what fell due in the last hours is told anew.
+    """
     noted = before.notes.get(SINCE)
-    if noted is None:
-        store.remember(SINCE, at.isoformat())
-        return at
-    return dt.datetime.fromisoformat(noted)
+    if noted is not None:
+        return dt.datetime.fromisoformat(noted)
+    past, blind = _read("warehouse", lambda: world.read(_past_days(setup, at)), NOTHING)
+    if blind:
+        return at - LOOK_BACK  # and asked again at the next look
+    since = at - LOOK_BACK if any(facts.publication for facts in past.values()) else at
+    store.remember(SINCE, since.isoformat())
+    return since
+
+
+def _past_days(setup: Setup, at: dt.datetime) -> list[tuple[Pipeline, dt.date]]:
+    last = {
+        pipeline.dag_id: last_due(pipeline.promise, at, setup.roster_of(pipeline.dag_id).tz)
+        for pipeline in setup.pipelines.values()
+        if pipeline.promise
+    }
+    return [
+        (setup.pipelines[dag_id], date - dt.timedelta(days=days))
+        for dag_id, date in last.items()
+        for days in range(1, PAST_DAYS + 1)
+    ]
 
 
 def _published(before: Remembered) -> dict[Which, Publication]:
@@ -364,13 +358,6 @@ def _read(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[st
     except Exception as error:  # a fault of our own must page like any other blindness, not silence the night
         log.exception("oncall.cannot_read", source=source)
         return otherwise, (f"{source}: {type(error).__name__}: {error}",)
-
-
-def _said(desk: Desk, keys: Sequence[str]) -> dict[str, dict[tuple[str, str], str]]:
-    return {
-        key: {(s.channel, s.step): s.alias if s.op == "page" else "" for s in said if s.state != "cancelled"}
-        for key, said in desk.said(keys).items()
-    }
 
 
 def due_instants(setup: Setup, at: dt.datetime) -> list[dt.datetime]:

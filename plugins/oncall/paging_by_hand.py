@@ -13,12 +13,11 @@ from oncall.config import Setup
 from oncall.core import by_hand
 from oncall.core.by_hand import PAGE_STEP, Hand
 from oncall.core.case import Case, on_call
-from oncall.core.facts import Facts
-from oncall.core.incident import Incident, Plan
-from oncall.core.ladder import acknowledge
+from oncall.core.escalation import acknowledge
+from oncall.core.incident import Plan
 from oncall.core.roster import Seat
-from oncall.core.verdict import CAUSE_WORDS, Judged, Why
 from oncall.core.wording import Links, Scene
+from oncall.incident_file import judged_by_row
 from oncall.ports import Delivery, Desk, Store
 
 AGAIN_AFTER = dt.timedelta(minutes=1)  # a second press within this time is the same press
@@ -38,13 +37,11 @@ def acknowledged_by_hand(
     """Somebody has it: escalation stops, on the pager too."""
 
     def decide(hand: Hand, scene: Scene, said: list[Delivery]) -> Plan | Outcome:
-        if hand.incident.acknowledged_at:
+        if hand.incident.acknowledged:
             return Outcome(
                 False, f"{hand.incident.acknowledged_by or 'Somebody'} has acknowledged it already."
             )
-        steps = frozenset((one.channel, one.step) for one in said)
-        case = Case(hand.incident, hand.members, steps, hand.aliases)
-        return acknowledge(case, scene, by, tell_pager=True)
+        return acknowledge(Case(hand.incident, hand.members, tuple(one.entry for one in said)), scene, by)
 
     return _act(setup, store, links, key, by, at, decide, "Acknowledged: escalation stops.")
 
@@ -114,14 +111,7 @@ def _hand(setup: Setup, desk: Desk, key: str, by: str) -> Hand | None:
     aliases = tuple(
         one.alias
         for one in desk.said([incident.key])[incident.key]
-        if one.channel == "pager" and one.op == "page" and one.state != "cancelled"
+        if (one.entry.alive and one.op == "page") or one.entry.alerting
     )
-    members = tuple(_judged(setup, one) for one in (incident, *followers))
+    members = tuple(judged_by_row(setup, one) for one in (incident, *followers))
     return Hand(by, incident, members, followers, aliases)
-
-
-def _judged(setup: Setup, one: Incident) -> Judged:
-    """What the last look said of it: enough to write a message."""
-    pipeline = setup.pipelines[one.dag_id]
-    why = Why(one.cause, one.detail, one.names) if one.cause in CAUSE_WORDS else None  # type: ignore[arg-type]
-    return Judged(pipeline, one.report_date, "broken", why, one.due, None, Facts(), drill=one.drill)

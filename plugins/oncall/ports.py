@@ -10,11 +10,10 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from oncall.core.decide import Said
 from oncall.core.facts import RUN, Dag, Facts, Task, Usual, still_over
-from oncall.core.incident import Channel, Incident, Op, Plan
+from oncall.core.incident import Channel, Entry, Incident, Op, Plan, State
 from oncall.core.message import Message
 from oncall.core.promise import Pipeline
 
@@ -129,10 +128,11 @@ class World(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One thing owed to one channel. `state`: owed, accepted (the far side has a request), done, cancelled.
+    """One thing owed to one channel, with the words of its last try. `attempts` counts the claims.
 
-    `attempts` counts the claims: above 1, an earlier try may have reached the far side. `posted` is where a chat
-    message stands.
+    `maybe_taken`: an earlier try may have reached the far side. `requested_at`: when the far side was last asked,
+    `pending_since`: since when it has a request that it has not carried out. `posted` is where a chat message stands.
+    `unreached`: see `Entry`.
     """
 
     id: int
@@ -143,13 +143,51 @@ class Delivery:
     alias: str
     user: str
     message: Message
-    state: str
+    state: State
     attempts: int
     request_id: str
     owed_at: dt.datetime
     done_at: dt.datetime | None = None
     posted: Posted | None = None
     error: str = ""
+    maybe_taken: bool = False
+    unreached: str = ""
+    requested_at: dt.datetime | None = None
+    pending_since: dt.datetime | None = None
+
+    @property
+    def person(self) -> str:
+        """Whom it is for; "" for nobody in particular."""
+        return self.message.recipients[0].name if self.message.recipients else ""
+
+    @property
+    def entry(self) -> Entry:
+        """The same as the rules see it."""
+        return Entry(
+            self.step, self.channel, self.op, self.alias, self.state, self.person, self.owed_at, self.done_at,
+            self.maybe_taken, self.unreached,
+        )  # fmt: skip
+
+
+class Lane(NamedTuple):
+    """What is sent side by side with other things: how urgent it is, from the first to the last of these numbers."""
+
+    first: int
+    last: int
+
+
+# Somebody's first call, whoever is called after them, and all the rest.
+PRIMARIES, FURTHER_STEPS, REST, EVERYTHING = Lane(0, 0), Lane(1, 1), Lane(2, 99), Lane(0, 99)
+LANES = (PRIMARIES, FURTHER_STEPS, REST)
+
+
+@dataclass(frozen=True)
+class File:
+    """Everything on record of one incident. `followers`: those that it speaks for."""
+
+    incident: Incident
+    followers: tuple[Incident, ...] = ()
+    entries: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,8 +219,12 @@ class Desk(Protocol):
         """The open ones, those resolved within two days, and all that ever were of these reports and days."""
         ...
 
-    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, Said]]:
-        """The same, each with what was said of it and not cancelled."""
+    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, tuple[Entry, ...]]]:
+        """The same, each with what became of all that it ever owed."""
+        ...
+
+    def file(self, key: str) -> File | None:
+        """All that is on record of one incident now."""
         ...
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
@@ -190,16 +232,18 @@ class Desk(Protocol):
         ...
 
     def record(self, plan: Plan, at: dt.datetime) -> None:
-        """Write incidents, what is owed (what is owed already stays as it is), events; cancel unsent pages."""
+        """Write incidents, what is owed, events. What is owed already stays as it is; what was withdrawn is owed
+        again."""
         ...
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Incidents and deliveries as one store has them, to carry over to another."""
+    """Incidents, deliveries and notes as one store has them, to carry over to another."""
 
     incidents: tuple[Incident, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store(Protocol):
@@ -211,22 +255,46 @@ class Store(Protocol):
 
     def deciding(self) -> AbstractContextManager[Desk]: ...
 
-    def claim(self, channel: Channel, at: dt.datetime, lease: dt.timedelta) -> Delivery | None:
-        """The most urgent delivery that is due, for this caller alone until the lease ends."""
+    def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> Delivery | None:
+        """The most urgent delivery of this lane that is due, for this caller alone until the lease ends.
+
+        By the store's own clock: a caller whose clock is wrong takes nothing from others. From here on it may have
+        been taken, until the caller says otherwise.
+        """
         ...
 
-    def accepted(self, delivery: Delivery, request_id: str, again_at: dt.datetime) -> None: ...
+    def file(self, key: str) -> File | None:
+        """All that is on record of one incident now; None for what is no incident."""
+        ...
 
-    def done(self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None) -> None: ...
+    def bound(self, delivery: Delivery, message: Message) -> None:
+        """What is about to be sent, and to whom."""
+        ...
 
-    def failed(self, delivery: Delivery, reason: str, again_at: dt.datetime) -> None: ...
+    def accepted(self, delivery: Delivery, request_id: str, at: dt.datetime, wait: dt.timedelta) -> None:
+        """The far side has a request for it, which is asked for again after `wait`."""
+        ...
+
+    def done(
+        self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
+    ) -> None: ...
+
+    def failed(
+        self, delivery: Delivery, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
+    ) -> None:
+        """It is tried again after `wait`. Unless `uncertain`, this try certainly has not reached anybody."""
+        ...
+
+    def withdraw(self, delivery: Delivery, why: str) -> None:
+        """It is not wanted any more (and was not sent by this try)."""
+        ...
+
+    def clock(self) -> dt.datetime:
+        """What time it is there, in UTC."""
+        ...
 
     def waiting(self) -> int:
         """How many deliveries are not done."""
-        ...
-
-    def failing(self, channel: Channel) -> bool:
-        """Whether something is still owed that the far side has not taken when it was tried last."""
         ...
 
     def thread(self, key: str) -> Posted | None:
@@ -239,7 +307,9 @@ class Store(Protocol):
 
     def snapshot(self) -> Snapshot: ...
 
-    def restore(self, snapshot: Snapshot) -> None: ...
+    def merge(self, snapshot: Snapshot) -> None:
+        """Take in what another store knows; nothing that either knows is lost."""
+        ...
 
 
 @dataclass(frozen=True)

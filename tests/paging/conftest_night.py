@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -19,9 +19,10 @@ from oncall.core.promise import Pipeline, Promise, Team
 from oncall.core.roster import EscalationStep, Person, Roster, Rotation
 from oncall.core.runbook import SECTIONS, Runbook
 from oncall.core.wording import Links
-from oncall.delivery import send_pages, send_posts
-from oncall.paging import Look, hear, look
-from oncall.ports import AlertState, PagerCapabilities, Posted, Ran, RequestState, Store, Which
+from oncall.delivery import Sent
+from oncall.dispatch import Dispatch
+from oncall.paging import Look, look
+from oncall.ports import AlertState, PagerCapabilities, Posted, Ran, Reading, RequestState, Store, Which
 
 TZ = dt.timezone(dt.timedelta(hours=7))
 DAY = dt.date(2026, 11, 22)  # the report date: due on Monday 23 November at 05:00
@@ -202,28 +203,60 @@ class FakeChat:
 
 
 @dataclass
-class Night:
-    """The whole system around the fakes."""
+class FakeMetrics:
+    readings: list[Reading] = field(default_factory=list)
 
-    store: Store
+    def tell(self, readings: Iterable[Reading]) -> None:
+        self.readings += readings
+
+
+@dataclass
+class Night:
+    """The whole system around the fakes. `now` is what every clock shows."""
+
+    store: Store = field(default_factory=MemoryStore)
+    now: dt.datetime = field(default_factory=lambda: at("01:00"))
+    seen: Look | None = None
     setup: Setup = field(default_factory=a_setup)
     world: FakeWorld = field(default_factory=FakeWorld)
     runs: FakeRuns = field(default_factory=FakeRuns)
     pager: FakePager = field(default_factory=FakePager)
     chat: FakeChat = field(default_factory=FakeChat)
     links: Links = field(default_factory=lambda: Links("http://airflow.test"))
+    metrics: FakeMetrics = field(default_factory=lambda: FakeMetrics())
 
     def look(self, clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> Look:
         """Look, decide and send at this wall-clock time; then learn who acknowledged."""
-        now = at(clock, day)
-        hear(self.setup, self.pager, self.store, self.links, now)
-        seen = look(self.setup, self.world, self.runs, self.store, self.links, now)
+        self.now = at(clock, day)
+        self.dispatch().acknowledgements()
+        seen = self.only_look()
         self.send(clock, day)
         return seen
 
-    def send(self, clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> None:
-        send_pages(self.store, self.pager, lambda: at(clock, day))
-        send_posts(self.store, self.chat, self.setup.roster.slack_channel, lambda: at(clock, day))
+    def only_look(self) -> Look:
+        self.seen = look(self.setup, self.world, self.runs, self.store, self.links, self.now)
+        return self.seen
+
+    def send(self, clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> tuple[Sent, Sent]:
+        """One round on each channel; whoever cannot be reached is seen by a look at once, as the watcher does."""
+        self.now = at(clock, day)
+        pages = self.dispatch().pages()
+        if pages.unreached:
+            self.only_look()
+            self.dispatch().pages()
+        return pages, self.dispatch().posts()
+
+    def dispatch(self) -> Dispatch:
+        return Dispatch(
+            self.setup,
+            self.store,
+            self.pager,
+            self.chat,
+            self.links,
+            self.metrics,
+            lambda: self.now,
+            self.seen,
+        )
 
     def acknowledge(self, alias: str, by: str) -> None:
         self.pager.alerts[alias] = replace(self.pager.alerts[alias], acknowledged=True, owner=by)
@@ -236,11 +269,12 @@ class Night:
 @pytest.fixture(params=["memory", "postgres"])
 def night(request: pytest.FixtureRequest) -> Night:
     """A night that has been watched since 01:00, once on each store."""
+    night = Night()
     if request.param == "memory":
-        night = Night(MemoryStore())
+        night.store = MemoryStore(now=lambda: night.now)
     else:
-        store = OncallDb(connect_to(request.getfixturevalue("fresh_database")))
+        store = OncallDb(connect_to(request.getfixturevalue("fresh_database")), now=lambda: night.now)
         store.install()
-        night = Night(store)
+        night.store = store
     night.store.remember("watching_since", at("01:00").isoformat())
     return night

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from conftest_night import Night, at
 
-from oncall.core.errors import DeliveryFailed, LockedOut, Rejected
-from oncall.core.wording import Scene
-from oncall.delivery import note_health, send_pages, send_posts
+from oncall.core.errors import DeliveryFailed, LockedOut, Rejected, UnknownPerson
 from oncall.paging import look
 
 
 def send(night: Night, clock: str) -> None:
     """One round on each channel, as every sender does it."""
-    now = at(clock)
-    scene = Scene(night.setup.roster, night.links, now)
-    note_health(night.store, scene, "pager", send_pages(night.store, night.pager, lambda: now))
-    posted = send_posts(night.store, night.chat, night.setup.roster.slack_channel, lambda: now)
-    note_health(night.store, scene, "chat", posted)
+    night.send(clock)
 
 
 def broken(night: Night, *errors: DeliveryFailed) -> None:
@@ -61,28 +55,35 @@ def test_a_refused_key_is_said_at_once(night: Night) -> None:
     assert notice.recipients[0].name == "DE-003"
 
 
-def test_one_refused_message_is_no_outage(night: Night) -> None:
-    """Opsgenie takes others and not this one: the channel works."""
-    broken(night, Rejected("422: this user is unknown"))
-    for clock in ("05:00", "05:00:01", "05:00:31"):
-        send(night, clock)
-    assert notices(night) == []
-    assert night.steps == ["page-1-primary"]
-
-
-def test_one_refused_for_good_does_not_come_and_go_with_the_others(night: Night) -> None:
-    """Others are taken meanwhile: it is said once, and its end once all was taken."""
-    unknown = Rejected("422: this user is unknown")
+def test_what_is_wrong_with_one_person_is_no_outage(night: Night) -> None:
+    """Opsgenie does not know the primary: the secondary is called at once, and the thread says why."""
+    unknown = UnknownPerson("422: de-003@example.com is unknown; write another `opsgenie` in the roster")
     broken(night, unknown)
     send(night, "05:00")
-    night.world.missing("profit_etl")
-    look(night.setup, night.world, night.runs, night.store, night.links, at("05:00:10"))
-    send(night, "05:00:10")  # taken at once, while the other waits for its next try
-    assert night.steps == ["page-1-primary"]
-    for clock in ("05:00:30", "05:01:00", "05:01:30"):
-        night.pager.fail += [unknown]
-        send(night, clock)
-    assert notices(night) == ["The pager (Opsgenie) cannot be reached since 05:00"]
-    send(night, "05:02:00")
-    send(night, "05:02:15")
-    assert notices(night)[1:] == ["The pager (Opsgenie) can be reached again after 2 minutes"]
+    assert [(m.step, m.recipients[0].name) for m in night.pager.paged] == [("page-2-secondary", "DE-004")]
+    (said,) = [message for message, _ in night.chat.posts if message.step.startswith("unreached:")]
+    assert said.title.startswith("DE-003 (primary) could not be paged: 422: de-003@example.com is unknown")
+    assert "has not acknowledged" not in night.pager.paged[0].summary, "nobody was asked to"
+    assert "DE-003 could not be paged: 422" in night.pager.paged[0].summary
+    assert notices(night) == []
+    night.look("05:14:59")
+    assert len(night.pager.paged) == 2, "the roster was mended: the primary is told as well"
+    night.look("05:15")
+    assert [m.recipients[0].name for m in night.pager.paged][2:] == ["DE-MANAGER"]
+
+
+def test_a_message_that_the_chat_refuses_is_told_on_the_pager_until_it_is_taken(night: Night) -> None:
+    """Nobody reads what a channel refuses: the primary hears of it, and the alert is closed once it is taken."""
+    refused = Rejected("not_in_channel: invite the bot to #de-oncall")
+    night.world.missing("growth_etl")
+    night.chat.fail = [refused] * 3
+    night.look("05:00")
+    for clock in ("05:00:31", "05:00:40", "05:01:40"):
+        night.look(clock)
+    (alert,) = [message for message in night.pager.paged if message.key.startswith("channel-chat")]
+    assert (alert.priority, "refuses a message" in alert.title) == ("P2", True)
+    assert "invite the bot" in alert.summary
+    for clock in ("05:05", "05:05:15"):
+        night.look(clock)
+    assert not night.pager.alerts[alert.alias].open
+    assert night.chat.threads[0].key == "growth_etl:2026-11-22"

@@ -6,11 +6,10 @@ import datetime as dt
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest_night import FakeChat, FakePager, FakeRuns
+from conftest_night import FakeChat, FakeMetrics, FakePager, FakeRuns
 from include_folder import BODY
 
 from oncall import config
@@ -22,8 +21,8 @@ from oncall.core.facts import Facts, Load, Publication, Task
 from oncall.core.message import Message
 from oncall.core.promise import Pipeline
 from oncall.core.wording import Links
-from oncall.delivery import send_pages, send_posts
-from oncall.paging import look
+from oncall.dispatch import Dispatch
+from oncall.paging import Look, look
 from oncall.ports import Posted, Ran, Store, Which
 from sandbox.postgres import Server
 
@@ -36,6 +35,7 @@ ROWS = ((0, 1), (1, 2), (2, 3), (3, 0))  # of the four people of each team
 FIRST_MONDAY = dt.date(2025, 12, 29)
 MINUTE = dt.timedelta(minutes=1)
 FIRST = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)  # watched since
+NOW = [FIRST]  # what every clock shows
 SHARED = "master.sessions"
 
 
@@ -210,15 +210,17 @@ class Evening:
     fates: Mapping[str, Fate]
     pager: FakePager = field(default_factory=FakePager)
     chat: Channels = field(default_factory=Channels)
+    links: Links = field(default_factory=lambda: Links("http://airflow.test"))
+    seen: Look | None = None
 
     def pass_by(self) -> None:
         chance = random.Random(5)
-        world, runs, links = Worlds(self.fates), Runs(), Links("http://airflow.test")
+        world, runs, links = Worlds(self.fates), Runs(), self.links
         runs.world = world
         for at in self._instants():
             world.now = at
             for _ in range(2 if chance.random() < 0.2 else 1):  # somebody else looks as well
-                look(self.setup, world, runs, self.store, links, at)
+                self.seen = look(self.setup, world, runs, self.store, links, at)
             for channel in (self.pager, self.chat):
                 if chance.random() < 0.3:
                     channel.fail.append(DeliveryFailed("no answer", uncertain=chance.random() < 0.5))
@@ -237,10 +239,12 @@ class Evening:
     def _send(self, at: dt.datetime) -> None:
         """Twice, the second time past the wait after a failure."""
         for now in (at, at + dt.timedelta(seconds=20)):
-            send_pages(self.store, self.pager, partial(dt.datetime.fromtimestamp, now.timestamp(), dt.UTC))
-            send_posts(
-                self.store, self.chat, "#nobody", partial(dt.datetime.fromtimestamp, now.timestamp(), dt.UTC)
-            )
+            NOW[0] = dt.datetime.fromtimestamp(now.timestamp(), dt.UTC)
+            dispatch = Dispatch(
+                self.setup, self.store, self.pager, self.chat, self.links, FakeMetrics(), lambda: NOW[0], self.seen
+            )  # fmt: skip
+            dispatch.pages()
+            dispatch.posts()
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +261,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Eveni
         for dag, fate in mine.items():
             due = f"{fate.due.astimezone(zone(team)):%H:%M}"
             (folder / "runbooks" / f"{dag}.md").write_text(runbook(dag, team, due))
-    store = OncallDb(connect_to(postgres.ensure_database("thousand")))
+    store = OncallDb(connect_to(postgres.ensure_database("thousand")), now=lambda: NOW[0])
     store.install()
     store.remember("watching_since", FIRST.isoformat())
     evening = Evening(config.load(folder), store, drawn)

@@ -10,7 +10,6 @@ from conftest_night import DAY, TZ, Night, at
 from oncall.core.errors import DeliveryFailed
 from oncall.core.facts import Facts, Task
 from oncall.core.verdict import judge
-from oncall.delivery import send_pages
 from oncall.measures import MEASURES, of_look, of_sending, of_snapshot, of_tick
 from oncall.paging import Look, look
 from oncall.ports import Reading
@@ -50,7 +49,7 @@ def test_a_drill_breaks_no_promise(night: Night) -> None:
     """What is practised shows in no number of promises."""
     growth = night.setup.pipelines["growth_etl"]
     drilled = judge(growth, DAY, Facts(), at("11:06"), TZ, due=at("11:05"), warn=at("11:00"), drill="one")
-    seen = Look((drilled,), (), None)
+    seen = Look((drilled,), (), None, at("11:06"))
     told = numbers([*of_look(seen, roster_valid=True, store_readable=True)])
     assert drilled.verdict == "broken"
     assert told["oncall.verdict.broken"] == 0
@@ -64,7 +63,7 @@ def test_the_first_page_tells_how_long_after_the_due_instant_it_was_taken(night:
     night.pager.fail = [DeliveryFailed("timed out")]
     night.look("05:00")
     due = {"growth_etl:2026-11-22": at("05:00")}
-    sent = send_pages(night.store, night.pager, lambda: at("05:00:04"))
+    sent = night.send("05:00:04")[0]
     told = numbers([*of_sending("pager", sent, True, due)])
     assert told["oncall.page_delay"] == 4
     assert told["oncall.delivery_duration.pager"] == 4
@@ -80,7 +79,7 @@ def test_a_failing_channel_is_told(night: Night) -> None:
     night.world.missing("growth_etl")
     night.pager.fail = [DeliveryFailed("timed out")]
     look(night.setup, night.world, night.runs, night.store, night.links, at("05:00"))
-    sent = send_pages(night.store, night.pager, lambda: at("05:00"))
+    sent = night.send("05:00")[0]
     told = numbers([*of_sending("pager", sent, False, {})])
     assert (told["oncall.failures.pager"], told["oncall.retries.pager"]) == (1, 0)
     assert (told["oncall.sent.pager.page"], told["oncall.channel_up.pager"]) == (0, 0)
@@ -92,7 +91,7 @@ def test_a_failing_channel_is_told(night: Night) -> None:
 
 def test_a_quiet_round_tells_zeros(night: Night) -> None:
     """A series that began with its first failure would show no increase when it matters."""
-    sent = send_pages(night.store, night.pager, lambda: at("02:00"))
+    sent = night.send("02:00")[0]
     told = numbers([*of_sending("pager", sent, True, {})])
     assert told == {
         "oncall.sent.pager.page": 0,

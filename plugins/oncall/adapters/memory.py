@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import RLock
 
-from oncall.adapters.oncall_db import urgency
-from oncall.core.decide import Said
-from oncall.core.incident import Channel, Event, Incident, Owed, Plan
-from oncall.ports import Delivery, Drill, Posted, Remembered, Snapshot, Which
+from oncall.core.incident import Channel, Entry, Event, Incident, Owed, Plan, urgency
+from oncall.core.merging import merged
+from oncall.core.message import Message
+from oncall.ports import Delivery, Drill, File, Lane, Posted, Remembered, Snapshot, Which
+
+RANK = {
+    "owed": 0,
+    "accepted": 1,
+    "cancelled": 2,
+    "done": 3,
+}  # what one copy of a delivery knows more than another
 
 
 @dataclass
@@ -23,23 +30,39 @@ class _Slot:
     next_at: dt.datetime
     lease_until: dt.datetime | None = None
 
-    def free(self, at: dt.datetime) -> bool:
+    @property
+    def waiting(self) -> bool:
+        return self.delivery.state in ("owed", "accepted")
+
+    def free(self, at: dt.datetime, lane: Lane) -> bool:
         """Whether it may be claimed now, as far as it alone is concerned."""
-        return self.next_at <= at and (self.lease_until is None or self.lease_until <= at)
+        leased = self.lease_until is not None and self.lease_until > at
+        return lane.first <= self.urgency <= lane.last and self.next_at <= at and not leased
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 @dataclass
 class MemoryStore:
-    """Implements `Store` and `Desk`. `tries` is what a new delivery has behind it: with 1 the chat's history is asked
-    before the first post, because another process may have posted before the database went away."""
+    """Implements `Store` and `Desk`.
 
-    tries: int = 0
+    `uncertain`: another process may have sent what is owed here, before the database went away, so the far side is
+    asked before the first try. `now`: this store's clock.
+    """
+
+    uncertain: bool = False
+    now: Callable[[], dt.datetime] = _utc_now
     incidents_by_key: dict[str, Incident] = field(default_factory=dict)
     slots: dict[tuple[str, str, str], _Slot] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     begun: list[Drill] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
+
+    def clock(self) -> dt.datetime:
+        return self.now()
 
     def remembered(self, at: dt.datetime, names: Sequence[str]) -> Remembered:
         still_open = [i for i in self.incidents() if i.open and not i.drill]
@@ -57,20 +80,10 @@ class MemoryStore:
     def incidents(self, of: Collection[Which] = ()) -> list[Incident]:
         return sorted(self.incidents_by_key.values(), key=lambda i: (i.opened_at, i.key))
 
-    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, Said]]:
+    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, tuple[Entry, ...]]]:
         incidents = self.incidents(of)
         of_key = self.said([incident.key for incident in incidents])
-        return [
-            (
-                incident,
-                {
-                    (one.channel, one.step): one.alias if one.op == "page" else ""
-                    for one in of_key[incident.key]
-                    if one.state != "cancelled"
-                },
-            )
-            for incident in incidents
-        ]
+        return [(incident, tuple(each.entry for each in of_key[incident.key])) for incident in incidents]
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[Delivery]]:
         said: dict[str, list[Delivery]] = {key: [] for key in keys}
@@ -79,21 +92,32 @@ class MemoryStore:
                 said[slot.delivery.key].append(slot.delivery)
         return said
 
+    def file(self, key: str) -> File | None:
+        with self._lock:
+            incident = self.incidents_by_key.get(key)
+            if incident is None:
+                return None
+            followers = tuple(each for each in self.incidents() if each.leader == key)
+            return File(incident, followers, tuple(each.entry for each in self.said([key])[key]))
+
     def record(self, plan: Plan, at: dt.datetime) -> None:
         for incident in plan.incidents:
             self.incidents_by_key[incident.key] = incident
         for slot in self.slots.values():
-            one = slot.delivery
-            unsent = one.state == "owed" and one.attempts <= self.tries
-            if one.key in plan.cancelled and one.op in ("page", "note") and unsent:
-                slot.delivery = replace(one, state="cancelled")
+            unsent = slot.delivery.state == "owed" and not slot.delivery.maybe_taken
+            if slot.delivery.key in plan.cancelled and unsent:
+                slot.delivery = replace(slot.delivery, state="cancelled")
         for owed in plan.owed:
             self._owe(owed, at)
         self.events += plan.events
 
     def _owe(self, owed: Owed, at: dt.datetime) -> None:
+        where = owed.key, owed.step, owed.channel
+        before = self.slots.get(where)
+        if before is not None and before.delivery.state != "cancelled":
+            return
         delivery = Delivery(
-            id=len(self.slots) + 1,
+            id=before.delivery.id if before else len(self.slots) + 1,
             key=owed.key,
             step=owed.step,
             channel=owed.channel,
@@ -102,29 +126,28 @@ class MemoryStore:
             user=owed.user,
             message=owed.message,
             state="owed",
-            attempts=self.tries,
+            attempts=0,
             request_id="",
             owed_at=at,
+            maybe_taken=self.uncertain or bool(before and before.delivery.maybe_taken),
         )
-        self.slots.setdefault((owed.key, owed.step, owed.channel), _Slot(delivery, urgency(owed), at))
+        self.slots[where] = _Slot(delivery, urgency(owed), self.now())
 
-    def claim(self, channel: Channel, at: dt.datetime, lease: dt.timedelta) -> Delivery | None:
+    def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> Delivery | None:
         with self._lock:
-            free = [slot for slot in self._waiting(channel) if slot.free(at)]
+            now = self.now()
+            free = [slot for slot in self._waiting(channel) if slot.free(now, lane)]
             if not free:
                 return None
             slot = min(free, key=lambda each: (each.urgency, each.delivery.id))
-            slot.lease_until = at + lease
-            slot.delivery = replace(slot.delivery, attempts=slot.delivery.attempts + 1)
-            return slot.delivery
+            slot.lease_until = now + lease
+            claimed = replace(slot.delivery, attempts=slot.delivery.attempts + 1)
+            slot.delivery = replace(claimed, maybe_taken=True)
+            return claimed
 
     def _waiting(self, channel: Channel) -> list[_Slot]:
         """What is not done on this channel; of each thread only the first, because a thread is told in order."""
-        waiting = [
-            slot
-            for slot in self.slots.values()
-            if slot.delivery.channel == channel and slot.delivery.state in ("owed", "accepted")
-        ]
+        waiting = [slot for slot in self.slots.values() if slot.delivery.channel == channel and slot.waiting]
         if channel == "pager":
             return waiting
         first: dict[str, _Slot] = {}
@@ -132,32 +155,48 @@ class MemoryStore:
             first.setdefault(slot.delivery.key, slot)
         return list(first.values())
 
-    def accepted(self, delivery: Delivery, request_id: str, again_at: dt.datetime) -> None:
-        self._settle(delivery, again_at, state="accepted", request_id=request_id)
-
-    def done(self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None) -> None:
-        self._settle(delivery, at, state="done", done_at=at, posted=posted, error="")
-
-    def failed(self, delivery: Delivery, reason: str, again_at: dt.datetime) -> None:
-        self._settle(delivery, again_at, state="owed", request_id="", error=reason)
-
-    def _settle(self, delivery: Delivery, next_at: dt.datetime, **values: object) -> None:
+    def bound(self, delivery: Delivery, message: Message) -> None:
         with self._lock:
-            slot = self.slots[delivery.key, delivery.step, delivery.channel]
-            if slot.delivery.state != "cancelled":
+            slot = self._slot(delivery)
+            slot.delivery = replace(slot.delivery, message=message)
+
+    def accepted(self, delivery: Delivery, request_id: str, at: dt.datetime, wait: dt.timedelta) -> None:
+        self._settle(
+            delivery, wait, state="accepted", request_id=request_id, maybe_taken=True, requested_at=at,
+            pending_since=delivery.pending_since or at,
+        )  # fmt: skip
+
+    def done(
+        self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
+    ) -> None:
+        self._settle(
+            delivery, dt.timedelta(), state="done", done_at=at, posted=posted, error="", unreached=unreached
+        )
+
+    def failed(
+        self, delivery: Delivery, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
+    ) -> None:
+        self._settle(
+            delivery, wait, state="owed", request_id="", error=reason, unreached=unreached,
+            maybe_taken=uncertain or delivery.maybe_taken,
+        )  # fmt: skip
+
+    def withdraw(self, delivery: Delivery, why: str) -> None:
+        self._settle(delivery, dt.timedelta(), state="cancelled", error=why, maybe_taken=delivery.maybe_taken)
+
+    def _settle(self, delivery: Delivery, wait: dt.timedelta, **values: object) -> None:
+        with self._lock:
+            slot = self._slot(delivery)
+            if slot.waiting:
                 slot.delivery = replace(slot.delivery, **values)  # type: ignore[arg-type]
-                slot.next_at, slot.lease_until = next_at, None
+                slot.next_at, slot.lease_until = self.now() + wait, None
+
+    def _slot(self, delivery: Delivery) -> _Slot:
+        return self.slots[delivery.key, delivery.step, delivery.channel]
 
     def waiting(self) -> int:
         with self._lock:
-            return sum(slot.delivery.state in ("owed", "accepted") for slot in self.slots.values())
-
-    def failing(self, channel: Channel) -> bool:
-        with self._lock:
-            owed = (
-                slot.delivery for slot in self.slots.values() if slot.delivery.state in ("owed", "accepted")
-            )
-            return any(each.channel == channel and each.error for each in owed)
+            return sum(slot.waiting for slot in self.slots.values())
 
     def thread(self, key: str) -> Posted | None:
         posts = [
@@ -173,17 +212,29 @@ class MemoryStore:
 
     def snapshot(self) -> Snapshot:
         with self._lock:
-            return Snapshot(tuple(self.incidents()), tuple(slot.delivery for slot in self.slots.values()))
+            deliveries = tuple(slot.delivery for slot in self.slots.values())
+            return Snapshot(tuple(self.incidents()), deliveries, dict(self.notes))
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Become what another store was."""
+    def merge(self, snapshot: Snapshot) -> None:
         with self._lock:
-            self.incidents_by_key = {incident.key: incident for incident in snapshot.incidents}
-            self.slots = {
-                (one.key, one.step, one.channel): _Slot(
-                    one,
-                    urgency(Owed(one.key, one.step, one.channel, one.op, one.message, one.alias)),
-                    one.owed_at,
-                )
-                for one in snapshot.deliveries
-            }
+            for incident in snapshot.incidents:
+                mine = self.incidents_by_key.get(incident.key)
+                self.incidents_by_key[incident.key] = merged(mine, incident) if mine else incident
+            for delivery in snapshot.deliveries:
+                self._take_in(delivery)
+            for name, value in snapshot.notes.items():
+                self.notes.setdefault(name, value)
+
+    def _take_in(self, delivery: Delivery) -> None:
+        where = delivery.key, delivery.step, delivery.channel
+        mine = self.slots.get(where)
+        if mine is None:
+            owed = Owed(
+                delivery.key, delivery.step, delivery.channel, delivery.op, delivery.message, delivery.alias
+            )
+            delivery = replace(
+                delivery, id=len(self.slots) + 1, maybe_taken=delivery.maybe_taken or self.uncertain
+            )
+            self.slots[where] = _Slot(delivery, urgency(owed), self.now())
+        elif RANK[delivery.state] > RANK[mine.delivery.state]:
+            mine.delivery = replace(delivery, id=mine.delivery.id)

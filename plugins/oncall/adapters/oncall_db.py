@@ -5,21 +5,23 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from oncall.adapters.postgres import Connect, Cursor, Link, columns, rows_of
-from oncall.core.decide import Said
-from oncall.core.incident import Channel, Incident, Owed, Plan
+from oncall.core.incident import Channel, Entry, Incident, Owed, Plan, urgency
+from oncall.core.merging import merged
 from oncall.core.message import Message, Recipient
-from oncall.ports import Delivery, Drill, Posted, Remembered, Snapshot, Which
+from oncall.ports import Delivery, Drill, File, Lane, Posted, Remembered, Snapshot, Which
 from oncall.tables import bring_up
 
 SCHEMA = Path(__file__).with_name("oncall_db.sql")
 LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
 KEEP_RESOLVED = dt.timedelta(days=2)
+STATES = ("owed", "accepted", "cancelled", "done")  # each knows more of a delivery than those before it
 KEEP_DRILLS = dt.timedelta(days=1)
 
 _INCIDENT = [f.name for f in dataclasses.fields(Incident)]
@@ -31,8 +33,11 @@ _KNOWN = f"""
        or (dag_id, report_date) in (select dag_id, report_date::date from {rows_of("of", "dag_id", "report_date")})
     order by opened_at, key
 """
-_TOLD = """, array(select array[d.channel, d.step, case when d.op = 'page' then d.alias else '' end]
-               from oncall.deliveries d where d.key = i.key and d.state <> 'cancelled')"""
+# Whom a delivery was for; of one from before there were drills and versions, whom its message names first.
+_PERSON = "coalesce(message->'recipients'->0->>'name', '')"
+_ENTRY = f"step, channel, op, alias, state, {_PERSON}, owed_at, done_at, maybe_taken, unreached"
+_TOLD = f""", (select jsonb_agg(jsonb_build_array({_ENTRY}) order by id)
+               from oncall.deliveries d where d.key = i.key)"""
 # Days and instants that nobody can mean are left out, and so is a note that nobody wrote (they are short).
 _DAY = "report_date between '2000-01-01' and '2200-01-01'"
 _REMEMBERED = f"""
@@ -46,14 +51,35 @@ _REMEMBERED = f"""
             and warn_at between '2000-01-01' and '2200-01-01' and due_at between '2000-01-01' and '2200-01-01')
 """
 _DELIVERY = """id, key, step, channel, op, alias, "user", message, state, attempts, request_id, owed_at, done_at,
-    channel_id, ts, error"""
+    channel_id, ts, error, maybe_taken, unreached, requested_at, pending_since"""
+_CLAIM = f"""
+    with time as (select coalesce(%(now)s::timestamptz, clock_timestamp()) as now),
+    free as (
+        select d.id, d.maybe_taken, time.now from oncall.deliveries d, time
+        where d.channel = %(channel)s and d.state in ('owed', 'accepted') and d.next_at <= time.now
+          and d.urgency between %(first)s and %(last)s
+          and (d.lease_until is null or d.lease_until <= time.now)
+          and not exists (  -- a thread is told in order, and begins with one message only
+            select 1 from oncall.deliveries earlier
+            where d.channel = 'chat' and earlier.channel = 'chat' and earlier.key = d.key
+              and earlier.id < d.id and earlier.state in ('owed', 'accepted'))
+        order by d.urgency, d.id
+        limit 1 for update of d skip locked)
+    update oncall.deliveries d
+    set lease_until = free.now + %(lease)s, attempts = attempts + 1, maybe_taken = true
+    from free where d.id = free.id
+    returning {re.sub(r"maybe_taken", "free.maybe_taken", re.sub(r"^id", "d.id", _DELIVERY))}
+"""
+_IN = "coalesce(%(now)s::timestamptz, clock_timestamp()) + %(wait)s"  # when it is tried again, by this server's clock
 
 
 class OncallDb:
     """Implements `Store`. Not for use by two threads at once: make one per thread from the same `connect`."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, now: Callable[[], dt.datetime] | None = None) -> None:
+        """`now`: another clock than the server's, for tests."""
         self._link = Link(connect, "oncall_db")
+        self._now = now
 
     def install(self) -> None:
         """Make the tables as this version needs them, keeping what is in them."""
@@ -74,46 +100,67 @@ class OncallDb:
     def deciding(self) -> Iterator[PostgresDesk]:
         with self._link.transaction() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            yield PostgresDesk(cursor)
+            yield PostgresDesk(cursor, self._time())
 
-    def claim(self, channel: Channel, at: dt.datetime, lease: dt.timedelta) -> Delivery | None:
+    def clock(self) -> dt.datetime:
         with self._link.cursor() as cursor:
-            cursor.execute(
-                f"""
-                update oncall.deliveries set lease_until = %(until)s, attempts = attempts + 1
-                where id = (
-                    select d.id from oncall.deliveries d
-                    where d.channel = %(channel)s and d.state in ('owed', 'accepted') and d.next_at <= %(at)s
-                      and (d.lease_until is null or d.lease_until <= %(at)s)
-                      and not exists (  -- a thread is told in order, and begins with one message only
-                        select 1 from oncall.deliveries earlier
-                        where d.channel = 'chat' and earlier.channel = 'chat' and earlier.key = d.key
-                          and earlier.id < d.id and earlier.state in ('owed', 'accepted'))
-                    order by d.urgency, d.id
-                    limit 1 for update skip locked)
-                returning {_DELIVERY}
-                """,
-                {"channel": channel, "at": at, "until": at + lease},
-            )
+            cursor.execute("select clock_timestamp()")
+            ((now,),) = cursor.fetchall()
+        return self._now() if self._now else now
+
+    def file(self, key: str) -> File | None:
+        with self._link.cursor() as cursor:
+            return _file(cursor, key)
+
+    def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> Delivery | None:
+        with self._link.cursor() as cursor:
+            cursor.execute(_CLAIM, {"channel": channel, "lease": lease, **lane._asdict(), **self._time()})
             row = cursor.fetchone()
         return _delivery(row) if row else None
 
-    def accepted(self, delivery: Delivery, request_id: str, again_at: dt.datetime) -> None:
-        self._settle(delivery, state="accepted", request_id=request_id, next_at=again_at)
+    def bound(self, delivery: Delivery, message: Message) -> None:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "update oncall.deliveries set message = %s where id = %s", (_dumped(message), delivery.id)
+            )
 
-    def done(self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None) -> None:
+    def accepted(self, delivery: Delivery, request_id: str, at: dt.datetime, wait: dt.timedelta) -> None:
+        self._settle(
+            delivery, wait, state="accepted", request_id=request_id, maybe_taken=True, requested_at=at,
+            pending_since=delivery.pending_since or at,
+        )  # fmt: skip
+
+    def done(
+        self, delivery: Delivery, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
+    ) -> None:
         where = {"channel_id": posted.channel_id, "ts": posted.ts} if posted else {}
-        self._settle(delivery, state="done", done_at=at, error="", **where)
+        self._settle(
+            delivery, dt.timedelta(), state="done", done_at=at, error="", unreached=unreached, **where
+        )
 
-    def failed(self, delivery: Delivery, reason: str, again_at: dt.datetime) -> None:
-        self._settle(delivery, state="owed", request_id="", error=reason[:500], next_at=again_at)
+    def failed(
+        self, delivery: Delivery, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
+    ) -> None:
+        self._settle(
+            delivery, wait, state="owed", request_id="", error=reason[:500], unreached=unreached[:500],
+            maybe_taken=uncertain or delivery.maybe_taken,
+        )  # fmt: skip
 
-    def _settle(self, delivery: Delivery, **values: Any) -> None:
+    def withdraw(self, delivery: Delivery, why: str) -> None:
+        self._settle(
+            delivery, dt.timedelta(), state="cancelled", error=why[:500], maybe_taken=delivery.maybe_taken
+        )
+
+    def _time(self) -> dict[str, Any]:
+        return {"now": self._now() if self._now else None}
+
+    def _settle(self, delivery: Delivery, wait: dt.timedelta, **values: Any) -> None:
         sets = ", ".join(f"{name} = %({name})s" for name in values)
         with self._link.cursor() as cursor:
             cursor.execute(
-                f"update oncall.deliveries set {sets}, lease_until = null where id = %(id)s and state <> 'cancelled'",
-                {**values, "id": delivery.id},
+                f"update oncall.deliveries set {sets}, next_at = {_IN}, lease_until = null"
+                " where id = %(id)s and state in ('owed', 'accepted')",
+                {**values, "id": delivery.id, "wait": wait, **self._time()},
             )
 
     def waiting(self) -> int:
@@ -121,15 +168,6 @@ class OncallDb:
             cursor.execute("select count(*) from oncall.deliveries where state in ('owed', 'accepted')")
             row = cursor.fetchone()
         return int(row[0]) if row else 0
-
-    def failing(self, channel: Channel) -> bool:
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "select exists (select from oncall.deliveries where channel = %s and state in ('owed', 'accepted')"
-                " and error <> '')",
-                (channel,),
-            )
-            return cursor.fetchone() == (True,)
 
     def thread(self, key: str) -> Posted | None:
         with self._link.cursor() as cursor:
@@ -169,28 +207,29 @@ class OncallDb:
             said = desk.said([incident.key for incident in incidents])
         return Snapshot(tuple(incidents), tuple(each for some in said.values() for each in some))
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Take in what was decided and sent while this store could not be reached."""
+    def merge(self, snapshot: Snapshot) -> None:
+        """Take in what was decided and sent while this store could not be reached, or is lost to it."""
         with self.deciding() as desk:
-            desk.record(Plan(incidents=snapshot.incidents), dt.datetime.now(dt.UTC))
-            for each in snapshot.deliveries:
-                desk.take_in(each)
+            desk.merge(snapshot)
 
 
 class PostgresDesk:
     """Implements `Desk` inside the transaction that holds the lock."""
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, time: Mapping[str, Any]) -> None:
         self._cursor = cursor
+        self._time = time
 
     def incidents(self, of: Collection[Which] = ()) -> list[Incident]:
         return [_incident(row) for row in self._known(of)]
 
-    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, Said]]:
+    def told(self, of: Collection[Which] = ()) -> list[tuple[Incident, tuple[Entry, ...]]]:
         return [
-            (_incident(row), {(channel, step): alias for channel, step, alias in told})
-            for *row, told in self._known(of, _TOLD)
+            (_incident(row), tuple(map(_entry, entries or ()))) for *row, entries in self._known(of, _TOLD)
         ]
+
+    def file(self, key: str) -> File | None:
+        return _file(self._cursor, key)
 
     def _known(self, of: Collection[Which], more: str = "") -> list[tuple[Any, ...]]:
         asked = columns(dag_id=(dag_id for dag_id, _ in of), report_date=(date for _, date in of))
@@ -210,8 +249,8 @@ class PostgresDesk:
         self._save(plan.incidents)
         if plan.cancelled:
             self._cursor.execute(
-                "update oncall.deliveries set state = 'cancelled' where key = any(%s) and op in ('page', 'note')"
-                " and state = 'owed' and attempts = 0",
+                "update oncall.deliveries set state = 'cancelled' where key = any(%s) and state = 'owed'"
+                " and not maybe_taken",
                 (list(plan.cancelled),),
             )
         self._owe(plan.owed, at)
@@ -219,18 +258,37 @@ class PostgresDesk:
             rows = [(event.key, event.at, event.what) for event in plan.events]
             self._cursor.executemany("insert into oncall.events (key, at, what) values (%s, %s, %s)", rows)
 
-    def take_in(self, delivery: Delivery) -> None:
+    def merge(self, snapshot: Snapshot) -> None:
+        known = {incident.key: incident for incident in self._of_keys([i.key for i in snapshot.incidents])}
+        both = [merged(known[i.key], i) if i.key in known else i for i in snapshot.incidents]
+        self._save([each for each in both if known.get(each.key) != each])
+        for delivery in snapshot.deliveries:
+            self._take_in(delivery)
+        for name, value in snapshot.notes.items():
+            self._cursor.execute(
+                "insert into oncall.memory (name, value) values (%s, %s) on conflict (name) do nothing",
+                (name, value),
+            )
+
+    def _of_keys(self, keys: Sequence[str]) -> list[Incident]:
+        self._cursor.execute(f"select {_COLUMNS} from oncall.incidents where key = any(%s)", (list(keys),))
+        return [_incident(row) for row in self._cursor.fetchall()]
+
+    def _take_in(self, delivery: Delivery) -> None:
         """A delivery as another store has it; one that is done there is done here too."""
         owed = Owed(*(getattr(delivery, f.name) for f in dataclasses.fields(Owed)))
-        self._owe([owed], delivery.owed_at)
-        if delivery.state in ("done", "cancelled"):
-            posted = delivery.posted or Posted("", "")
-            self._cursor.execute(
-                "update oncall.deliveries set state = %s, done_at = %s, channel_id = %s, ts = %s"
-                " where key = %s and step = %s and channel = %s and state in ('owed', 'accepted')",
-                (delivery.state, delivery.done_at, posted.channel_id, posted.ts,
-                 delivery.key, delivery.step, delivery.channel),
-            )  # fmt: skip
+        self._owe([owed], delivery.owed_at, revive=False)
+        posted = delivery.posted or Posted("", "")
+        self._cursor.execute(
+            "update oncall.deliveries set state = %s, done_at = %s, channel_id = %s, ts = %s, message = %s,"
+            " unreached = %s, requested_at = %s, pending_since = %s, request_id = %s, maybe_taken = maybe_taken or %s"
+            " where key = %s and step = %s and channel = %s"
+            " and array_position(%s, state) < array_position(%s, %s::text)",
+            (delivery.state, delivery.done_at, posted.channel_id, posted.ts, _dumped(delivery.message),
+             delivery.unreached, delivery.requested_at, delivery.pending_since, delivery.request_id,
+             delivery.maybe_taken, delivery.key, delivery.step, delivery.channel, list(STATES), list(STATES),
+             delivery.state),
+        )  # fmt: skip
 
     def _save(self, incidents: Sequence[Incident]) -> None:
         if incidents:
@@ -240,24 +298,54 @@ class PostgresDesk:
                 [{name: _plain(getattr(each, name)) for name in _INCIDENT} for each in incidents],
             )
 
-    def _owe(self, owed: Sequence[Owed], at: dt.datetime) -> None:
+    def _owe(self, owed: Sequence[Owed], at: dt.datetime, *, revive: bool = True) -> None:
+        """`revive`: what was withdrawn is owed again."""
+        again = (
+            """update set state = 'owed', message = excluded.message, owed_at = excluded.owed_at,
+               next_at = excluded.next_at, attempts = 0, request_id = '', error = '', unreached = '',
+               lease_until = null, pending_since = null
+               where deliveries.state = 'cancelled'"""
+            if revive
+            else "nothing"
+        )
         if owed:
             self._cursor.executemany(
                 'insert into oncall.deliveries (key, step, channel, op, alias, "user", message, urgency, owed_at,'
-                " next_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (key, step, channel) do nothing",
+                " next_at) values (%(key)s, %(step)s, %(channel)s, %(op)s, %(alias)s, %(user)s, %(message)s,"
+                " %(urgency)s, %(at)s, coalesce(%(now)s::timestamptz, clock_timestamp()))"
+                f" on conflict (key, step, channel) do {again}",
                 [
-                    (each.key, each.step, each.channel, each.op, each.alias, each.user,
-                     json.dumps(dataclasses.asdict(each.message)), urgency(each), at, at)
+                    {
+                        **{name: getattr(each, name) for name in ("key", "step", "channel", "op", "alias", "user")},
+                        "message": _dumped(each.message), "urgency": urgency(each), "at": at, **self._time,
+                    }
                     for each in owed
                 ],
             )  # fmt: skip
 
 
-def urgency(owed: Owed) -> int:
-    """Smaller goes first: pages before closes and notes, P1 before P3. Threads keep their own order."""
-    if owed.channel == "chat":
-        return int(owed.message.priority[1:])
-    return int(owed.message.priority[1:]) if owed.op == "page" else 9
+def _file(cursor: Cursor, key: str) -> File | None:
+    cursor.execute(
+        f"select {_COLUMNS}{_TOLD} from oncall.incidents i where key = %(key)s or leader = %(key)s",
+        {"key": key},
+    )
+    found = [(_incident(row), entries) for *row, entries in cursor.fetchall()]
+    mine = next(((one, entries) for one, entries in found if one.key == key), None)
+    if mine is None:
+        return None
+    followers = tuple(one for one, _ in found if one.leader == key)
+    return File(mine[0], followers, tuple(map(_entry, mine[1] or ())))
+
+
+def _entry(values: Sequence[Any]) -> Entry:
+    *plain, owed_at, done_at, maybe_taken, unreached = values
+    owed, done = (dt.datetime.fromisoformat(each) if each else None for each in (owed_at, done_at))
+    step, channel, op, alias, state, person = plain
+    return Entry(step, channel, op, alias, state, person, owed, done, maybe_taken, unreached)
+
+
+def _dumped(message: Message) -> str:
+    return json.dumps(dataclasses.asdict(message))
 
 
 def message_from(stored: Mapping[str, Any]) -> Message:
@@ -277,10 +365,10 @@ def _drill(row: Sequence[str]) -> Drill:
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
-    *plain, channel_id, ts, error = row
+    *plain, channel_id, ts, error, maybe_taken, unreached, requested_at, pending_since = row
     plain[7] = message_from(plain[7])
     plain += [Posted(channel_id, ts) if ts else None, error]
-    return Delivery(*plain)
+    return Delivery(*plain, maybe_taken, unreached, requested_at, pending_since)  # type: ignore[call-arg]
 
 
 def _incident(row: Sequence[Any]) -> Incident:

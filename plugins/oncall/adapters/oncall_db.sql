@@ -27,6 +27,8 @@ create table if not exists oncall.incidents (
     resolved_at     timestamptz,
     late_s          double precision
 );
+alter table oncall.incidents add column if not exists acked text[] not null default '{}';
+alter table oncall.incidents add column if not exists seen_at timestamptz;
 create index if not exists incidents_open on oncall.incidents (resolved_at, opened_at);
 
 -- The outbox: owed before sent, once per incident, step and channel.
@@ -52,6 +54,11 @@ create table if not exists oncall.deliveries (
     error       text not null default '',
     unique (key, step, channel)
 );
+-- maybe_taken: an earlier try may have reached the far side; unreached: why the person is not woken by it all the same.
+alter table oncall.deliveries add column if not exists maybe_taken boolean not null default false;
+alter table oncall.deliveries add column if not exists unreached text not null default '';
+alter table oncall.deliveries add column if not exists requested_at timestamptz;
+alter table oncall.deliveries add column if not exists pending_since timestamptz;
 create index if not exists deliveries_open on oncall.deliveries (channel, next_at) where state in ('owed', 'accepted');
 
 create table if not exists oncall.events (

@@ -39,6 +39,13 @@ class Warehouse:
         self._volume = volume
         self._shape: tuple[float, dict[str, bool]] | None = None
 
+    def clock(self) -> dt.datetime:
+        """What time it is on the warehouse's server, in UTC. Raises Unreadable."""
+        with self._link.cursor() as cursor:
+            cursor.execute("select clock_timestamp()")
+            ((now,),) = cursor.fetchall()
+        return now
+
     def read(
         self,
         wanted: Sequence[tuple[Pipeline, dt.date]],

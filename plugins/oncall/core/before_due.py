@@ -6,18 +6,32 @@ from dataclasses import replace
 
 from oncall.core.case import Case, both, chat, event, on_call, say
 from oncall.core.incident import Event, Owed, Plan
+from oncall.core.message import Message
 from oncall.core.verdict import CAUSE_WORDS
 from oncall.core.wording import Scene, because, span, subject
 
 
 def warn(case: Case, scene: Scene) -> Plan | None:
     """Upstream is late at the warning time, or the warehouse cannot be read: say it early."""
+    message = None if ("chat", "warning") in case.said else warning_message(case, scene)
+    if message is None or case.lead is None or case.lead.why is None:
+        return None
+    incident = replace(case.incident, warned=_warned_of(case))
+    return Plan((incident,), both(message), event(case, scene, f"warned: {case.lead.why.detail}"))
+
+
+def _warned_of(case: Case) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(n for m in case.missing if m.why for n in m.why.names)) or ("?",)
+
+
+def warning_message(case: Case, scene: Scene) -> Message | None:
+    """The warning as it is true now; None when there is nothing to warn of."""
     lead = case.lead
-    if lead is None or lead.verdict != "at_risk" or case.incident.warned or lead.why is None:
+    if lead is None or lead.verdict != "at_risk" or lead.why is None:
         return None
     if lead.why.cause not in ("upstream_late", "unknown") or lead.warn is None or scene.at < lead.warn:
         return None
-    names = tuple(dict.fromkeys(n for m in case.missing if m.why for n in m.why.names)) or ("?",)
+    names = _warned_of(case)
     left = (
         f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}"
         if lead.due
@@ -31,9 +45,7 @@ def warn(case: Case, scene: Scene) -> Plan | None:
         f"Delayed: {', '.join(m.pipeline.report for m in case.missing)}",
         f"Time left: {left}",
     ]
-    message = say(case, scene, "warning", title, lines, priority="P3", to=on_call(scene, "primary"))
-    incident = replace(case.incident, warned=names)
-    return Plan((incident,), both(message), event(case, scene, f"warned: {lead.why.detail}"))
+    return say(case, scene, "warning", title, lines, priority="P3", to=on_call(scene, "primary"))
 
 
 def arrived(case: Case, scene: Scene) -> Plan | None:
@@ -55,17 +67,24 @@ def arrived(case: Case, scene: Scene) -> Plan | None:
 
 def last_chance(case: Case, scene: Scene) -> Plan | None:
     """From due minus the usual remaining time on, it will most likely be late: a human can still save it."""
+    message = None if ("pager", "last-chance") in case.said else last_chance_message(case, scene)
+    if message is None or case.lead is None:
+        return None
+    return Plan(owed=both(message), events=event(case, scene, f"at risk: {because(case.lead.why)}"))
+
+
+def last_chance_message(case: Case, scene: Scene) -> Message | None:
+    """The same as it is true now; None when it is not."""
     lead = case.lead
     if lead is None or lead.verdict != "at_risk" or lead.last_chance is None or scene.at < lead.last_chance:
         return None
-    if ("pager", "last-chance") in case.said or not lead.due or not lead.why:
+    if not lead.due or not lead.why:
         return None
     left = span((lead.due - scene.at).total_seconds())
     usual = span((lead.due - lead.last_chance).total_seconds())
     title = f"At risk: {subject(case.missing)} — {CAUSE_WORDS[lead.why.cause]}, {left} left"
     lines = [lead.why.detail, f"From here it usually takes {usual}; due at {scene.clock(lead.due)}."]
-    message = say(case, scene, "last-chance", title, lines, priority="P2", to=on_call(scene, "primary"))
-    return Plan(owed=both(message), events=event(case, scene, f"at risk: {because(lead.why)}"))
+    return say(case, scene, "last-chance", title, lines, priority="P2", to=on_call(scene, "primary"))
 
 
 def failure(case: Case, scene: Scene) -> Plan | None:

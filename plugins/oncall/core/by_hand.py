@@ -48,7 +48,7 @@ def resolve(hand: Hand, scene: Scene, note: str) -> Plan:
     ]
     others = tuple(replace(one, **gone) for one in hand.followers)  # type: ignore[arg-type]
     said = f"resolved by {hand.by}: {note}"
-    return Plan((done, *others), tuple(owed), _events((done, *others), scene, said), (done.key,))
+    return Plan((done, *others), tuple(owed), _events((done, *others), scene, said))
 
 
 def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) -> Plan:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from oncall.core.incident import Channel, Event, Incident, Op, Owed
+from oncall.core.incident import Channel, Entry, Event, Incident, Op, Owed
 from oncall.core.message import Message, Recipient
 from oncall.core.rota import who_is_on_call
 from oncall.core.verdict import Judged
@@ -14,15 +15,27 @@ from oncall.core.wording import Scene, compose, span
 
 @dataclass(frozen=True)
 class Case:
-    """One incident that speaks (a leader) with all the promises it speaks for, and what was owed before.
+    """One incident that speaks (a leader) with all the promises it speaks for, and what became of all it ever owed.
 
-    `said` holds `(channel, step)` of everything owed so far, `aliases` the alerts that may be open on the far side.
+    `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
     """
 
     incident: Incident
     members: tuple[Judged, ...]
-    said: frozenset[tuple[str, str]] = frozenset()
-    aliases: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    evaluated: bool = True
+
+    @cached_property
+    def said(self) -> frozenset[tuple[str, str]]:
+        """`(channel, step)` of everything that was sent or still is to be."""
+        return frozenset((entry.channel, entry.step) for entry in self.entries if entry.alive)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The alerts that are, or may become, open at the far side."""
+        return tuple(
+            entry.alias for entry in self.entries if entry.op == "page" and (entry.alive or entry.alerting)
+        )
 
     @property
     def missing(self) -> tuple[Judged, ...]:
@@ -57,6 +70,11 @@ def say(
         scene, case.incident, step, title, members,
         priority=priority, lines=tuple(lines), recipients=to, section=cause,
     )  # fmt: skip
+
+
+def seat_holder(scene: Scene, seat: str) -> Recipient | None:
+    """Who holds the seat at this instant, by this roster."""
+    return next(iter(on_call(scene, seat)), None)
 
 
 def on_call(scene: Scene, seat: str) -> tuple[Recipient, ...]:

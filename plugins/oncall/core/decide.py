@@ -9,13 +9,12 @@ from dataclasses import replace
 
 from oncall.core.case import Case
 from oncall.core.ending import stale
-from oncall.core.incident import RESOLVED_BY_HAND, Incident, Plan, key_of
+from oncall.core.incident import RESOLVED_BY_HAND, Entry, Incident, Plan, key_of
 from oncall.core.plan import plan
 from oncall.core.verdict import Cause, Judged
 from oncall.core.wording import Scene
 
-# What was said of an incident: (channel, step) → alias ("" for what is no alert).
-Said = Mapping[tuple[str, str], str]
+Said = Sequence[Entry]  # what became of all that an incident ever owed
 Which = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
 Shared = tuple[
     dt.date, str, dt.datetime | None, Cause, str
@@ -47,7 +46,7 @@ def decide(
             continue
         followers = following[incident.key]
         members = (one, *(j for j, _ in followers))
-        case = _case(incident, members, said.get(incident.key, {}))
+        case = Case(incident, members, tuple(said.get(incident.key, ())))
         made = plan(case, scene) if incident.open else Plan((incident,))
         leader = made.incidents[0]
         plans += [made, Plan(tuple(_follow(i, j, leader, scene.at) for j, i in followers))]
@@ -79,7 +78,7 @@ def _incident_for(
     """The open incident of this promise, a new one if it needs one, else None."""
     still_open = next((i for i in same if i.open), None)
     if still_open is not None:
-        return still_open
+        return replace(still_open, due=one.due, verdict=one.verdict)  # the configuration may have moved it
     if not _needs_incident(one, watching_since) or _is_over(one, same):
         return None
     return Incident(
@@ -89,6 +88,7 @@ def _incident_for(
         opened_at=at,
         due=one.due,
         drill=one.drill,
+        verdict=one.verdict,
     )
 
 
@@ -127,7 +127,7 @@ def _group(
             result.append((one, incident))
             continue
         free = replace(incident, leader="")
-        if not incident.paged and not said.get(incident.key):
+        if not incident.paged and not any(entry.alive for entry in said.get(incident.key, ())):
             speaker = next((speaking[shared] for shared in _shares(one) if shared in speaking), None)
             if speaker is not None:
                 free = replace(free, leader=speaker.key)
@@ -146,15 +146,6 @@ def _shares(one: Judged) -> tuple[Shared, ...]:
     return tuple((one.report_date, one.drill, one.due, one.why.cause, name) for name in names)
 
 
-def _case(incident: Incident, members: tuple[Judged, ...], said: Said) -> Case:
-    aliases = tuple(alias for (channel, step), alias in said.items() if alias and _is_page(channel, step))
-    return Case(incident, members, frozenset(said), aliases)
-
-
-def _is_page(channel: str, step: str) -> bool:
-    return channel == "pager" and not step.startswith(("close:", "ack:", "cause-"))
-
-
 def _follow(incident: Incident, one: Judged, leader: Incident, at: dt.datetime) -> Incident:
     """A follower lives its leader's life, but is resolved when its own report is published."""
     late = one.late_by.total_seconds() if one.done and one.late_by else None
@@ -168,6 +159,7 @@ def _follow(incident: Incident, one: Judged, leader: Incident, at: dt.datetime) 
         warned=tuple(name for name in leader.warned if why and name in why.names),
         paged_at=leader.paged_at,
         primary=leader.primary,
+        ladder=leader.ladder,
         acknowledged_at=leader.acknowledged_at,
         acknowledged_by=leader.acknowledged_by,
         resolved_at=leader.resolved_at,
@@ -202,7 +194,7 @@ def _stale_notice(
             resolved_at=scene.at,
         )
     )
-    before = said.get(incident.key, {})
-    made = stale(Case(incident, (one,), frozenset(before)), scene)
-    fresh = tuple(o for o in made.owed if (o.channel, o.step) not in before)
+    case = Case(incident, (one,), tuple(said.get(incident.key, ())))
+    made = stale(case, scene)
+    fresh = tuple(o for o in made.owed if (o.channel, o.step) not in case.said)
     return Plan(() if same else made.incidents, fresh, made.events) if fresh else Plan()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from oncall.core.case import Case, chat, event, how_late, say
-from oncall.core.incident import Owed, Plan
+from oncall.core.incident import Entry, Incident, Owed, Plan
+from oncall.core.message import Message
 from oncall.core.verdict import CAUSE_WORDS, Judged
 from oncall.core.wording import Scene, because, subject
 
@@ -72,9 +74,54 @@ def resolve(case: Case, scene: Scene) -> Plan | None:
     made = [m.facts.publication for m in case.members if m.facts.publication]
     lines = [f"Published at {scene.clock(max(p.first_at for p in made))}." if made else "", said]
     message = say(case, scene, "resolved", title, lines[:1] if len(case.members) == 1 else lines, section="")
-    owed = [chat(message), Owed(done.key, "headline:resolved", "chat", "update", message)]
-    owed += [Owed(done.key, f"close:{alias}", "pager", "close", message, alias) for alias in case.aliases]
-    return Plan((done,), tuple(owed), event(case, scene, title), (done.key,))
+    owed = [
+        chat(message),
+        Owed(done.key, "headline:resolved", "chat", "update", message),
+        *_closes(case, message),
+    ]
+    return Plan((done,), tuple(owed), event(case, scene, title))
+
+
+def moved(case: Case, scene: Scene) -> Plan | None:
+    """It was paged for, and the configuration has moved its due time since, or promises it no more: that is an end.
+
+    Should it be missing at the new time, that is another incident.
+    """
+    lead = case.lead
+    if lead is None or not case.incident.paged or any(member.verdict == "broken" for member in case.missing):
+        return None
+    now = f"is due at {scene.clock(lead.due)} now" if lead.due else "is not promised any more"
+    title = f"Not late any more: {subject(case.missing)} {now}"
+    message = say(
+        case, scene, "moved", title, ["The configuration has changed; alerts are being closed."], section=""
+    )
+    return _ended(case, scene, message, "moved")
+
+
+def removed(incident: Incident, entries: Sequence[Entry], scene: Scene) -> Plan:
+    """Its pipeline is not configured any more: nobody will say that it is over, so this does."""
+    case = Case(incident, (), tuple(entries))
+    title = f"Not watched any more: {incident.dag_id}, report of {incident.report_date.isoformat()}"
+    message = Message(
+        incident.key, "removed", title, "Its pipeline was removed from the configuration; alerts are being closed.",
+        links=(("On-call page", scene.links.oncall()),), channel=scene.roster.slack_channel,
+    )  # fmt: skip
+    return _ended(case, scene, message, "removed")
+
+
+def _ended(case: Case, scene: Scene, message: Message, verdict: str) -> Plan:
+    done = replace(case.incident, resolved_at=scene.at, verdict=verdict)
+    owed = [
+        chat(message),
+        Owed(done.key, "headline:resolved", "chat", "update", message),
+        *_closes(case, message),
+    ]
+    return Plan((done,), tuple(owed if case.spoken else ()), event(case, scene, message.title))
+
+
+def _closes(case: Case, message: Message) -> Iterator[Owed]:
+    for alias in case.aliases:
+        yield Owed(case.incident.key, f"close:{alias}", "pager", "close", message, alias)
 
 
 def stale(case: Case, scene: Scene) -> Plan:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from oncall.core.errors import Problem
-from oncall.core.incident import Channel, Owed
+from oncall.core.incident import Channel, Owed, Plan
 from oncall.core.message import Message
 from oncall.core.rota import who_is_on_call
 from oncall.core.wording import Scene, span
@@ -14,19 +15,58 @@ from oncall.core.wording import Scene, span
 NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
 OTHER: dict[Channel, Channel] = {"pager": "chat", "chat": "pager"}
 MOST_PROBLEMS = 20
+HEARING = "acknowledgements"
 
 
-def channel_down(scene: Scene, channel: Channel, since: dt.datetime, reason: str) -> Owed:
-    """Say on the other channel that this one fails."""
+def channel_down(
+    scene: Scene, channel: Channel, since: dt.datetime, reason: str, *, outage: bool = True
+) -> Owed:
+    """Say on the other channel that this one fails: for everything (`outage`), or for some message."""
     still = "Until then nobody is woken: watch this channel." if channel == "pager" else "Pages still go out."
     title = f"{NAMES[channel]} cannot be reached since {scene.clock(since)}"
+    if not outage:
+        title = f"{NAMES[channel]} refuses a message since {scene.clock(since)}"
     return _about_channel(scene, channel, since, "down", title, [reason, still], "P2")
 
 
-def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Owed:
+def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Plan:
+    """It works again, told where it was told that it fails; an alert about it is closed, or not sent any more."""
     gone = span((scene.at - since).total_seconds())
     title = f"{NAMES[channel]} can be reached again after {gone}"
-    return _about_channel(scene, channel, since, "back", title, ["What was owed is being sent."], "P5")
+    back = _about_channel(scene, channel, since, "back", title, ["What was owed is being sent."], "P5")
+    if channel == "pager":
+        return Plan(owed=(back,))
+    alias = replace(back.message, step="down").alias
+    close = replace(back, step=f"close:{alias}", op="close", alias=alias)
+    return Plan(owed=(close,), cancelled=(back.key,))
+
+
+def acknowledgements_unheard(scene: Scene, since: dt.datetime, reason: str) -> Owed:
+    """Nobody hears that somebody has it: the escalation climbs on."""
+    title = f"Acknowledgements in Opsgenie are not heard since {scene.clock(since)}"
+    lines = [reason, "Until this is mended acknowledge on the On-call page: only that stops the escalation."]
+    return _chat(scene, HEARING, f"unheard:{since.isoformat()}", title, lines)
+
+
+def acknowledgements_heard(scene: Scene, since: dt.datetime) -> Owed:
+    title = "Acknowledgements in Opsgenie are heard again"
+    return _chat(scene, HEARING, f"heard:{since.isoformat()}", title, [])
+
+
+def clock_wrong(scene: Scene, name: str, ahead_s: int) -> Owed:
+    """A clock that the others do not agree with; it decides nothing."""
+    where = "ahead" if ahead_s > 0 else "behind"
+    title = f"The clock of {name} is {span(abs(ahead_s))} {where}"
+    lines = [
+        "The other clocks agree, and pages go by them. Set it right (NTP): logs and schedules follow it."
+    ]
+    return _chat(scene, "clocks", f"wrong:{name}:{scene.at.isoformat()}", title, lines)
+
+
+def clock_right(scene: Scene, name: str) -> Owed:
+    return _chat(
+        scene, "clocks", f"right:{name}:{scene.at.isoformat()}", f"The clock of {name} is right again", []
+    )
 
 
 def configuration_broken(scene: Scene, problems: Sequence[Problem], digest: str) -> Owed:

@@ -80,7 +80,8 @@ def _taken(wiring: Wiring, outside: Outside, message: Message, owed_at: dt.datet
         with outside.store.deciding() as desk:
             said = desk.said([message.key])[message.key]
         took = _as_seen(took, [one for one in said if one.step == message.step], owed_at)
-        if (took.processed is not None and took.posted is not None) or time.monotonic() > until:
+        told = took.processed is not None or any(one.unreached for one in said)
+        if (told and took.posted is not None) or time.monotonic() > until:
             return took
         time.sleep(GLANCE_S)
 
@@ -92,9 +93,10 @@ def _as_seen(took: Took, said: Sequence[Delivery], owed_at: dt.datetime) -> Took
             took = replace(took, posted=after)
         if one.channel == "pager" and one.state in ("accepted", "done") and took.accepted is None:
             took = replace(took, accepted=after)
-        if one.channel == "pager" and one.state == "done" and took.processed is None:
+        if one.channel == "pager" and one.state == "done" and not one.unreached and took.processed is None:
             took = replace(took, processed=after)
-    return replace(took, trouble="; ".join(one.error for one in said if one.error and one.state != "done"))
+    errors = (one.error for one in said if one.error and one.state != "done")
+    return replace(took, trouble="; ".join((*errors, *filter(None, (one.unreached for one in said)))))
 
 
 def _tapped(outside: Outside, message: Message, took: Took, owed_at: dt.datetime, wait_s: float) -> Took:

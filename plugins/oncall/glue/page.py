@@ -64,13 +64,13 @@ class Behind:
             wiring = self._wired()
         outside = wiring.outside()
         try:
-            outcome = act(outside, now_utc())
+            outcome = act(outside, outside.agreed_now())
         except Unreadable as error:
             return Outcome(
                 False, f"Nothing was done: {error}. Acknowledge or close the alert in Opsgenie instead."
             )
         if outcome.done:
-            send_once(wiring, outside.setup, PATIENCE_S)
+            send_once(wiring, outside.setup, patience_s=PATIENCE_S)
         with self._lock:
             self._seen = None
         return outcome

@@ -1,14 +1,16 @@
 """The watcher: lives in the triggerer, needs no run, no scheduler, no API server and no worker slot.
 
-Four loops that cannot hold each other up: one looks (every 15 s, and at each due instant to the moment), one sends
-pages, one posts, one pings the heartbeat while the first is alive. When `oncall_db` is down it goes on from memory.
+Loops that cannot hold each other up: one looks (every 15 s, and at each due instant to the moment), three send pages
+(somebody's first call, further steps, all the rest), one posts, one asks who has acknowledged, one pings the heartbeat
+while the first is alive. When `oncall_db` is down it goes on from memory; when a look hangs, from what it last knew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -19,25 +21,28 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from oncall.adapters.memory import MemoryStore
 from oncall.core.errors import OncallError, Unreadable
+from oncall.core.facts import Usual
 from oncall.core.wording import Scene
 from oncall.current_config import current_setup, say_configuration
-from oncall.delivery import CHANNEL_ID
-from oncall.glue.wiring import TICK, Outside, Wiring, now_utc, quietly, send
+from oncall.delivery import CHANNEL_ID, Sent
+from oncall.dispatch import Dispatch
+from oncall.glue.wiring import TICK, Outside, Wiring, quietly
 from oncall.heartbeat import ping_all
 from oncall.measures import of_look, of_snapshot, of_tick
-from oncall.paging import NOTES, SINCE, Look, due_instants, hear, look
-from oncall.ports import Snapshot, Store
+from oncall.paging import LOOK_BACK, NOTES, SINCE, Look, due_instants, look
+from oncall.ports import LANES, Delivery, Lane, Snapshot, Store
+from oncall.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 TICK_S = 15.0
+LOOK_S = 15.0  # a look that takes longer hangs: the next ones go by what was last known
 PING_S = 60.0
 HEAR_S = 5.0
 RENEW_S = 300.0  # how long connections are used before they are read again
 NEW_S = 60.0
-LOOK_BACK = dt.timedelta(hours=6)
-ALIVE = dt.timedelta(seconds=45)  # a look older than this is no sign of life
+ALIVE_S = 45.0  # a look older than this is no sign of life
 
 
 class SlaWatch(BaseEventTrigger):
@@ -52,7 +57,7 @@ class SlaWatch(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         watch = Watch(self.tick_s)
-        loops = [asyncio.create_task(loop()) for loop in (watch.send_pages, watch.send_posts, watch.ping)]
+        loops = [asyncio.create_task(loop) for loop in watch.loops()]
         try:
             async for keys in watch.looks():
                 yield TriggerEvent({"incidents": keys})
@@ -67,31 +72,51 @@ class Watch:
 
     def __init__(self, tick_s: float) -> None:
         self.tick_s = tick_s
-        self.pool = ThreadPoolExecutor(max_workers=5, thread_name_prefix="oncall")
+        self.pool = ThreadPoolExecutor(max_workers=9, thread_name_prefix="oncall")
+        self.clock = SteadyClock(utc_now())
         self.wiring: Wiring | None = None
-        self.began_at = self.renewed_at = now_utc()
-        self.looked_at: dt.datetime | None = None
+        self.began = self.renewed = time.monotonic()
+        self.looked_at: float | None = None  # by the monotonic clock
         self.outside: Outside | None = None
         self.memory: MemoryStore | None = None  # the store while oncall_db is down
+        self.handed_over: MemoryStore | None = None  # … was: a sender may still have been at work on it
+        self.seen: Look | None = None
         self.last_seen = Snapshot()
-        self.kept: dict[str, str] = {}  # the store's small notes that a look from memory needs
-        self.pages_owed, self.posts_owed = asyncio.Event(), asyncio.Event()
+        self.ticked: dt.datetime | None = None  # what oncall_db was last told, at least
+        self.look_now = asyncio.Event()
+        self.owed = {name: asyncio.Event() for name in (*LANES, "chat")}
+
+    def loops(self) -> Sequence[Coroutine[Any, Any, None]]:
+        return (*map(self.send_pages, LANES), self.send_posts(), self.hear(), self.ping())
 
     async def looks(self) -> AsyncIterator[list[str]]:
         """Look, and yield the keys of incidents whenever the set of open ones has changed."""
         known: set[str] | None = None
+        await self._blocking(self._prepare)
+        hanging: asyncio.Future[Look | None] | None = None
         while True:
-            at = now_utc()
-            seen = await self._blocking(partial(self._look, at))
-            self.pages_owed.set()
-            self.posts_owed.set()
+            began = time.monotonic()
+            at = self.clock()
+            hanging = hanging or self._in_pool(partial(self._look, at))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(hanging), LOOK_S)
+            if hanging.done():
+                seen, hanging = await self._result(hanging), None
+            else:
+                log.error("oncall.look_hangs", seconds=LOOK_S)
+                seen = await self._blocking(partial(self._look_blind, self.clock()))
+            for owed in self.owed.values():
+                owed.set()
             if seen is not None:
-                before, self.looked_at = self.looked_at, now_utc()
-                await self._blocking(partial(self._measure, seen, at, before))
+                self.seen = seen
+                before, self.looked_at = self.looked_at, time.monotonic()
+                await self._blocking(partial(self._measure, seen, at, began, before))
                 open_keys = {case.incident.key for case in seen.cases}
                 if known is not None and open_keys != known:
                     yield sorted(open_keys ^ known)
                 known = open_keys
+            if hanging is None:
+                await self._blocking(self._set_clock)
             await self._sleep_until(self._next_look(at, seen))
 
     def _next_look(self, at: dt.datetime, seen: Look | None) -> dt.datetime:
@@ -103,9 +128,28 @@ class Watch:
         return min(instants)
 
     async def _sleep_until(self, instant: dt.datetime) -> None:
-        """Never wakes early: at 04:59:59.999 a promise is not broken."""
-        while (left := (instant - now_utc()).total_seconds()) > 0:
-            await asyncio.sleep(left)
+        """Never wakes early: at 04:59:59.999 a promise is not broken. Unless somebody cannot be reached."""
+        while (left := (instant - self.clock()).total_seconds()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.look_now.wait(), left)
+            if self.look_now.is_set():
+                break
+        self.look_now.clear()
+
+    def _prepare(self) -> None:
+        self._renewed(self.clock())
+        self._set_clock()
+
+    def _set_clock(self) -> None:
+        """Agree on the time with the databases' clocks, and say which one is wrong."""
+        outside = self.outside
+        if outside is None:
+            return
+        agreed = read_clocks(outside.clocks)
+        self.clock.set(agreed.at)
+        scene = Scene(outside.setup.roster, outside.links, agreed.at)
+        store = self.memory or outside.store
+        quietly(lambda: note_clocks(store, scene, agreed, outside.clocks))
 
     def _look(self, at: dt.datetime) -> Look | None:
         try:
@@ -120,43 +164,65 @@ class Watch:
             return self._look_from_memory(outside, at)
 
     def _look_on(self, outside: Outside, store: Store, at: dt.datetime) -> Look:
-        if self.memory is not None:
-            store.restore(self.memory.snapshot())
-            self.memory = None
-            log.info("oncall.store_back")
+        self._hand_over(store, at)
         seen = look(outside.setup, outside.world, outside.runs, store, outside.links, at)
         store.remember(TICK, at.isoformat())
         scene = Scene(outside.setup.roster, outside.links, at)
         quietly(lambda: say_configuration(store, scene, outside.problems))
-        self.last_seen = store.snapshot()
         names = (*NOTES, *(f"{CHANNEL_ID}:{name}" for name in outside.setup.channels))
-        self.kept = dict(store.remembered(at, names).notes)
+        notes = store.remembered(at, names).notes
+        self.last_seen, self.ticked = _with_notes(store.snapshot(), notes), at
         return seen
+
+    def _hand_over(self, store: Store, at: dt.datetime) -> None:
+        """Tell the store what went on without it; all that this watcher knows, when the store has lost something."""
+        for memory in (self.handed_over, self.memory):
+            if memory is not None:
+                store.merge(memory.snapshot())
+        if self.memory is not None:
+            log.info("oncall.store_back")
+        self.handed_over, self.memory = self.memory, None
+        noted = store.remembered(at, (TICK,)).notes.get(TICK)
+        if self.ticked is not None and (noted is None or dt.datetime.fromisoformat(noted) < self.ticked):
+            log.warning("oncall.store_lost_something", since=noted)
+            store.merge(self.last_seen)
 
     def _look_from_memory(self, outside: Outside, at: dt.datetime) -> Look:
         """`oncall_db` is down: page all the same, from what was last known."""
-        if self.memory is None:
-            self.memory = MemoryStore(tries=1)
-            self.memory.restore(self.last_seen)
-            # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
-            self.memory.notes[SINCE] = (at - LOOK_BACK).isoformat()
-            self.memory.notes.update(self.kept)
-        return look(outside.setup, outside.world, outside.runs, self.memory, outside.links, at)
+        return look(outside.setup, outside.world, outside.runs, self._remembering(at), outside.links, at)
 
-    def _measure(self, seen: Look, at: dt.datetime, before: dt.datetime | None) -> None:
+    def _look_blind(self, at: dt.datetime) -> Look | None:
+        """A look hangs in something that has no bound: page all the same, from what was last known."""
+        outside = self.outside
+        if outside is None:
+            return None
+        hangs = _Hanging()
+        return look(outside.setup, hangs, hangs, self._remembering(at), outside.links, at)
+
+    def _remembering(self, at: dt.datetime) -> MemoryStore:
+        if self.memory is None:
+            memory = MemoryStore(uncertain=True, now=self.clock)
+            memory.merge(self.last_seen)
+            # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
+            memory.notes.setdefault(SINCE, (at - LOOK_BACK).isoformat())
+            self.memory = memory
+        return self.memory
+
+    def _measure(self, seen: Look, at: dt.datetime, began: float, before: float | None) -> None:
         """Tell of this look, after the senders were woken: `before` is when the last one had ended."""
         if self.wiring is not None and self.outside is not None and self.looked_at is not None:
             memory, tell = self.memory, self.wiring.metrics.tell
-            tell(of_tick(at - before if before else None, (self.looked_at - at).total_seconds()))
+            age = dt.timedelta(seconds=began - before) if before is not None else None
+            tell(of_tick(age, self.looked_at - began))
             tell(of_look(seen, roster_valid=not self.outside.problems, store_readable=memory is None))
             tell(of_snapshot(memory.snapshot() if memory else self.last_seen, at))
 
     def _renewed(self, at: dt.datetime) -> Outside:
         """What is outside, with connections read anew now and then, and the configuration at every look."""
-        stale = (at - self.renewed_at).total_seconds() > RENEW_S
+        stale = time.monotonic() - self.renewed > RENEW_S
         if self.wiring is None or self.outside is None or stale:
             self.wiring = Wiring(self.wiring)
-            self.renewed_at = at
+            self.renewed = time.monotonic()
             quietly(self.wiring.store().install)
             self.outside = self.wiring.outside()
             for channel in (self.wiring.pager, self.wiring.chat):
@@ -168,66 +234,97 @@ class Watch:
         )  # fmt: skip
         return self.outside
 
-    async def send_pages(self) -> None:
-        """Send pages as soon as they are owed; in between, ask who acknowledged."""
-        store = _PerLoop()
-        heard_at = now_utc()
+    async def send_pages(self, lane: Lane) -> None:
+        """Send this lane's pages as soon as they are owed."""
+        store, journal = _PerLoop(), list[Delivery]()
         while True:
-            await _wait(self.pages_owed, HEAR_S if self.last_seen.incidents or self.memory else self.tick_s)
-            await self._blocking(lambda: self._send("pager", store))
-            if (now_utc() - heard_at).total_seconds() >= HEAR_S:
-                heard_at = now_utc()
-                await self._blocking(lambda: self._hear(store))
+            await _wait(self.owed[lane], HEAR_S if self.last_seen.incidents or self.memory else self.tick_s)
+            await self._send(store, journal, partial(Dispatch.pages, lane=lane))
 
     async def send_posts(self) -> None:
+        store, journal = _PerLoop(), list[Delivery]()
+        while True:
+            await _wait(self.owed["chat"], self.tick_s)
+            await self._send(store, journal, Dispatch.posts)
+
+    async def hear(self) -> None:
+        """Ask who has acknowledged, while there is something to acknowledge."""
         store = _PerLoop()
         while True:
-            await _wait(self.posts_owed, self.tick_s)
-            await self._blocking(lambda: self._send("chat", store))
+            await asyncio.sleep(HEAR_S)
+            dispatch = self._dispatch(store, [])
+            if dispatch is not None and (self.last_seen.incidents or self.memory):
+                await self._blocking(lambda d=dispatch: quietly(d.acknowledgements))  # type: ignore[misc]
 
     async def ping(self) -> None:
         """Tell the far side that we live, for as long as we truly look."""
         store = _PerLoop()
         while True:
-            if self.looked_at and now_utc() - self.looked_at < ALIVE:
+            if self.looked_at is not None and time.monotonic() - self.looked_at < ALIVE_S:
                 await self._blocking(lambda: self._ping(store))
                 await asyncio.sleep(PING_S)
             else:
                 await asyncio.sleep(1.0)
 
-    def _send(self, channel: Any, store: _PerLoop) -> None:
-        if self.wiring is not None and self.outside is not None:
-            wiring, setup = self.wiring, self.outside.setup
-            # A watcher before this one may have paged from memory, and its memory went with it.
-            new = (now_utc() - self.began_at).total_seconds() < NEW_S
-            quietly(lambda: send(channel, wiring, self.memory or store.of(wiring), setup, look_first=new))
+    async def _send(self, store: _PerLoop, journal: list[Delivery], act: Callable[[Dispatch], Sent]) -> None:
+        dispatch = self._dispatch(store, journal)
+        if dispatch is None:
+            return
+        sent: list[Sent] = []
+        await self._blocking(lambda: quietly(lambda: sent.append(act(dispatch))))
+        if any(each.unreached for each in sent):
+            self.look_now.set()
 
-    def _hear(self, store: _PerLoop) -> None:
-        if self.wiring is not None and self.outside is not None:
-            wiring, outside = self.wiring, self.outside
-            quietly(
-                lambda: hear(
-                    outside.setup, outside.pager, self.memory or store.of(wiring), outside.links, now_utc()
-                )
-            )
+    def _dispatch(self, store: _PerLoop, journal: list[Delivery]) -> Dispatch | None:
+        if self.wiring is None or self.outside is None:
+            return None
+        # A watcher before this one may have paged from memory, and its memory went with it.
+        new = time.monotonic() - self.began < NEW_S
+        return self.wiring.dispatch(
+            self.outside.setup, self.memory or store.of(self.wiring), self.clock, self.seen,
+            check_first=new, journal=journal,
+        )  # fmt: skip
 
     def _ping(self, store: _PerLoop) -> None:
         if self.wiring is not None and self.outside is not None:
             wiring, outside = self.wiring, self.outside
-            scene = Scene(outside.setup.roster, outside.links, now_utc())
+            scene = Scene(outside.setup.roster, outside.links, self.clock())
             quietly(
                 lambda: ping_all(
                     outside.setup.heartbeats, outside.pager, self.memory or store.of(wiring), scene
                 )
             )
 
+    def _in_pool(self, act: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self.pool, act)
+
     async def _blocking(self, act: Callable[[], T]) -> T | None:
         """Run in our own pool; whatever goes wrong is logged, and the loop goes on."""
+        return await self._result(self._in_pool(act))
+
+    @staticmethod
+    async def _result(future: asyncio.Future[T]) -> T | None:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.pool, act)
+            return await future
         except Exception:
             log.exception("oncall.watcher")
             return None
+
+
+class _Hanging:
+    """The world while nothing answers."""
+
+    WHY = f"no answer within {LOOK_S:.0f} s"
+
+    def read(self, *_: object) -> Any:
+        raise Unreadable(f"warehouse or oncall_db: {self.WHY}")
+
+    def usual(self, _: dt.date) -> Mapping[str, Usual]:
+        return {}
+
+
+def _with_notes(snapshot: Snapshot, notes: Mapping[str, str]) -> Snapshot:
+    return Snapshot(snapshot.incidents, snapshot.deliveries, dict(notes))
 
 
 class _PerLoop:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 import structlog
@@ -22,14 +23,15 @@ from oncall.adapters.task_log import TaskLog
 from oncall.adapters.warehouse import Warehouse
 from oncall.config import Setup
 from oncall.core.errors import OncallError, Problem, Unreadable
-from oncall.core.incident import Channel
-from oncall.core.wording import Links, Scene
+from oncall.core.wording import Links
 from oncall.current_config import current_setup, say_configuration
-from oncall.delivery import CHANNEL_ID, Sent, note_health, send_pages, send_posts
+from oncall.delivery import Clock, Sent
+from oncall.dispatch import Dispatch
 from oncall.glue.metrics import AirflowMetrics
-from oncall.measures import TICK_AGE, first_page, of_look, of_sending, of_snapshot
-from oncall.paging import Look, hear, look
-from oncall.ports import Metrics, Store
+from oncall.measures import TICK_AGE, of_look, of_snapshot
+from oncall.paging import Look, look
+from oncall.ports import LANES, Delivery, Metrics, Store
+from oncall.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,7 @@ TICK = "tick"  # under which the store keeps when the watcher last looked
 LONG_AGO = "2000-01-01T00:00:00+00:00"
 HAND_OVER_S = 20.0  # a little more than the watcher's tick
 DEAD = dt.timedelta(seconds=60)
+MORE_CALLS = 5  # looks at once, one after the other, because somebody cannot be reached
 ONE_SHOT_S = 25.0  # how long a look from a task or a callback waits for both channels
 
 
@@ -52,6 +55,15 @@ class Outside:
     pager: Opsgenie
     chat: Slack
     links: Links
+
+    @property
+    def clocks(self) -> Mapping[str, Callable[[], dt.datetime]]:
+        """The clocks besides this host's own, by name."""
+        return {"oncall_db": self.store.clock, "warehouse": self.world.clock}
+
+    def agreed_now(self) -> dt.datetime:
+        """What the clocks agree on, for what a person does now."""
+        return read_clocks(self.clocks).at
 
 
 class Wiring:
@@ -97,6 +109,22 @@ class Wiring:
     def store(self) -> OncallDb:
         return OncallDb(self._oncall_db)
 
+    def dispatch(
+        self,
+        setup: Setup,
+        store: Store,
+        now: Clock,
+        seen: Look | None = None,
+        *,
+        check_first: bool = False,
+        journal: list[Delivery] | None = None,
+    ) -> Dispatch:
+        """For one thread. `seen`: this process's last look."""
+        kept = [] if journal is None else journal
+        return Dispatch(
+            setup, store, self.pager, self.chat, self.links, self.metrics, now, seen, check_first, kept
+        )
+
     def history(self) -> History:
         return History(self._oncall_db)
 
@@ -112,72 +140,70 @@ class Wiring:
 def look_once(at: dt.datetime | None = None, *, linger_s: float = 0, look_first: bool = False) -> Look:
     """One look from a task, a callback or the command line: decide, then send on both channels side by side.
 
-    `linger_s`: how long to stay while something is still owed. Whoever had claimed it may be dead, and only after
-    its lease can somebody else send it. `look_first`: somebody else should have noticed before, so ask the far sides
-    whether it was said already (the watcher may have paged from memory while the store was down).
+    `at`: another instant than the one that the clocks agree on. `linger_s`: how long to stay while something is still
+    owed: whoever had claimed it may be dead, and only after its lease can somebody else send it. `look_first`: somebody
+    else should have noticed before, so ask the far sides whether it was said already (the watcher may have paged from
+    memory while the store was down).
     """
     wiring = Wiring()
     wiring.store().install()
     outside = wiring.outside()
-    now = at or now_utc()
-    quietly(lambda: hear(outside.setup, outside.pager, outside.store, outside.links, now))
-    seen = look(outside.setup, outside.world, outside.runs, outside.store, outside.links, now)
-    scene = Scene(outside.setup.roster, outside.links, now)
-    quietly(lambda: say_configuration(outside.store, scene, outside.problems))
-    quietly(lambda: _tell(wiring.metrics, outside, seen, now))
-    until = time.monotonic() + linger_s
-    send_once(wiring, outside.setup, look_first=look_first)
-    while time.monotonic() < until and outside.store.waiting():
-        time.sleep(2)
-        send_once(wiring, outside.setup, look_first=look_first)
-    return seen
+    clocks = outside.clocks
+    agreed = read_clocks(clocks)
+    now = SteadyClock(at or agreed.at)
+    dispatch = wiring.dispatch(outside.setup, outside.store, now)
+    quietly(dispatch.acknowledgements)
+    seen = look(outside.setup, outside.world, outside.runs, outside.store, outside.links, now())
+    quietly(lambda: say_configuration(outside.store, dispatch.scene(now()), outside.problems))
+    quietly(lambda: note_clocks(outside.store, dispatch.scene(now()), agreed, clocks))
+    quietly(lambda: _tell(wiring.metrics, outside, seen, now()))
+    until, more_calls = time.monotonic() + linger_s, MORE_CALLS
+    while True:
+        unreached = send_once(wiring, outside.setup, now, seen=seen, look_first=look_first)
+        if unreached and more_calls:  # the next one is called at once
+            more_calls -= 1
+            seen = look(outside.setup, outside.world, outside.runs, outside.store, outside.links, now())
+        elif time.monotonic() < until and outside.store.waiting():
+            time.sleep(2)
+        else:
+            return seen
 
 
 def send_once(
-    wiring: Wiring, setup: Setup, patience_s: float = ONE_SHOT_S, *, look_first: bool = False
-) -> None:
-    """Send what is owed on both channels, each in its own thread: a dead one does not delay the other.
+    wiring: Wiring,
+    setup: Setup,
+    now: Clock = utc_now,
+    patience_s: float = ONE_SHOT_S,
+    *,
+    seen: Look | None = None,
+    look_first: bool = False,
+) -> bool:
+    """Send what is owed on all lanes side by side: a dead channel does not delay the other, nor a note a page.
 
-    Returns when both are done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
+    Returns when all are done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
+    True: somebody on the escalation cannot be reached, so look again at once.
     """
     for connected in (wiring.pager, wiring.chat):
         quietly(connected.prepare)  # reads its Airflow connection here: a plain thread may not ask Airflow
-    senders = [
-        threading.Thread(
-            target=quietly,
-            args=(lambda: send("pager", wiring, wiring.store(), setup, look_first=look_first),),
-            daemon=True,
-        ),
-        threading.Thread(
-            target=quietly,
-            args=(lambda: send("chat", wiring, wiring.store(), setup, look_first=look_first),),
-            daemon=True,
-        ),
-    ]
+    unreached: list[bool] = []
+
+    def one(send: Callable[[Dispatch], Sent]) -> None:
+        dispatch = wiring.dispatch(setup, wiring.store(), now, seen, check_first=look_first)
+        quietly(lambda: unreached.append(send(dispatch).unreached))
+
+    acts = [_posts, *(partial(Dispatch.pages, lane=lane) for lane in LANES)]
+    senders = [threading.Thread(target=one, args=(act,), daemon=True) for act in acts]
     for sender in senders:
         sender.start()
     for sender in senders:
         sender.join(patience_s)
+    return any(unreached)
 
 
-def send(channel: Channel, wiring: Wiring, store: Store, setup: Setup, *, look_first: bool) -> None:
-    """Send what is owed on one channel, and note how it does."""
-    if channel == "pager":
-        sent = send_pages(store, wiring.pager, now_utc, look_first=look_first)
-    else:
-        if look_first and store.waiting() and not _can_look(store, setup):
-            _let_the_watcher_hand_over(store)
-        sent = send_posts(store, wiring.chat, setup.roster.slack_channel, now_utc, look_first=look_first)
-    up = note_health(store, Scene(setup.roster, wiring.links, now_utc()), channel, sent)
-    wiring.metrics.tell(of_sending(channel, sent, up, _due(store, sent)))
-
-
-def _due(store: Store, sent: Sent) -> dict[str, dt.datetime]:
-    """When the promises were due whose first page has just been taken."""
-    if not any(first_page(delivery) for delivery, _ in sent.taken):
-        return {}
-    with store.deciding() as desk:
-        return {incident.key: incident.due for incident in desk.incidents() if incident.due}
+def _posts(dispatch: Dispatch) -> Sent:
+    if dispatch.check_first and dispatch.store.waiting() and not dispatch.can_check():
+        _let_the_watcher_hand_over(dispatch.store)
+    return dispatch.posts()
 
 
 def _tell(metrics: Metrics, outside: Outside, seen: Look, at: dt.datetime) -> None:
@@ -186,11 +212,6 @@ def _tell(metrics: Metrics, outside: Outside, seen: Look, at: dt.datetime) -> No
     metrics.tell(of_snapshot(outside.store.snapshot(), at))
     if tick := outside.store.recall(TICK):
         metrics.tell([TICK_AGE.of((at - dt.datetime.fromisoformat(tick)).total_seconds())])
-
-
-def _can_look(store: Store, setup: Setup) -> bool:
-    """Whether the channels' history can be asked: their ids are known from earlier posts."""
-    return all(store.recall(f"{CHANNEL_ID}:{channel}") is not None for channel in setup.channels)
 
 
 def _let_the_watcher_hand_over(store: Store) -> None:
@@ -207,7 +228,8 @@ def _let_the_watcher_hand_over(store: Store) -> None:
 
 
 def now_utc() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
+    """This host's own clock: for what nobody is woken by."""
+    return utc_now()
 
 
 def quietly(act: Callable[[], object]) -> None:

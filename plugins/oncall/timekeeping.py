@@ -1,0 +1,76 @@
+"""What time it is for everything that watches: agreed on by several clocks, and steady in between."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from oncall.core.clocks import OWN, Agreed, agreed_time
+from oncall.core.errors import OncallError
+from oncall.core.incident import Plan
+from oncall.core.notice import clock_right, clock_wrong
+from oncall.core.wording import Scene
+from oncall.ports import Store
+
+log = structlog.get_logger(__name__)
+
+ODD_CLOCKS = "odd_clocks"  # under which the store keeps the clocks that are wrong: name → seconds ahead
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class SteadyClock:
+    """Goes on from an instant by the machine's monotonic clock: whatever is done to the wall clock meanwhile."""
+
+    def __init__(self, at: dt.datetime) -> None:
+        self.set(at)
+
+    def set(self, at: dt.datetime) -> None:
+        self._begun = (at, time.monotonic())
+
+    def __call__(self) -> dt.datetime:
+        at, since = self._begun
+        return at + dt.timedelta(seconds=time.monotonic() - since)
+
+
+def read_clocks(others: Mapping[str, Callable[[], dt.datetime]]) -> Agreed:
+    """Ask each clock that can be read. A clock that answers late is read as it was half-way."""
+    began, own = time.monotonic(), utc_now()
+    shown: dict[str, dt.datetime] = {}
+    for name, read in others.items():
+        asked = time.monotonic()
+        try:
+            at = read()
+        except OncallError as error:
+            log.info("oncall.clock_unread", clock=name, reason=str(error))
+            continue
+        half_way = (asked + time.monotonic()) / 2
+        shown[name] = at - dt.timedelta(seconds=half_way - began)
+    agreed = agreed_time(own, shown)
+    return Agreed(agreed.at + dt.timedelta(seconds=time.monotonic() - began), agreed.odd)
+
+
+def note_clocks(store: Store, scene: Scene, agreed: Agreed, read: Mapping[str, object]) -> None:
+    """Say once of each clock that it is wrong, and when it is right again. `read`: the clocks that were asked."""
+    mine = {name: (f"host {socket.gethostname()}" if name == OWN else name) for name in (OWN, *read)}
+    odd = {mine[name]: round(ahead.total_seconds()) for name, ahead in agreed.odd.items()}
+    noted: dict[str, int] = json.loads(store.recall(ODD_CLOCKS) or "{}")
+    if not odd and not any(name in noted for name in mine.values()):
+        return
+    with store.deciding() as desk:
+        noted = json.loads(store.recall(ODD_CLOCKS) or "{}")
+        new = {name: ahead for name, ahead in odd.items() if name not in noted}
+        right = [name for name in mine.values() if name in noted and name not in odd]
+        owed = [clock_wrong(scene, name, ahead) for name, ahead in new.items()]
+        owed += [clock_right(scene, name) for name in right]
+        if owed:
+            desk.record(Plan(owed=tuple(owed)), scene.at)
+            kept = {name: ahead for name, ahead in noted.items() if name not in right}
+            store.remember(ODD_CLOCKS, json.dumps({**kept, **new}))

@@ -1,0 +1,80 @@
+"""Copies of one incident that went on apart become one: nothing acknowledged or resolved is ever forgotten."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oncall.core.incident import Incident
+from oncall.core.merging import merged
+
+DUE = dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)
+instants = st.integers(0, 6).map(lambda minutes: DUE + dt.timedelta(minutes=minutes))
+names = st.sampled_from(["DE-001", "DE-002"])
+some = st.lists(st.sampled_from(["a", "b", "c"]), unique=True).map(lambda found: tuple(sorted(found)))
+
+
+@st.composite
+def copies(draw: st.DrawFn) -> Incident:
+    acknowledged_at = draw(st.none() | instants)
+    paged_at, resolved_at = draw(st.none() | instants), draw(st.none() | instants)
+    return Incident(
+        key="growth_etl:2026-11-22",
+        dag_id="growth_etl",
+        report_date=dt.date(2026, 11, 22),
+        opened_at=draw(instants),
+        verdict=draw(st.sampled_from(["broken", "late"])),
+        cause=draw(st.sampled_from(["stuck", "failed"])),
+        warned=draw(some),
+        changes=draw(st.integers(0, 3)),
+        ladder=draw(st.integers(0, 2)) if paged_at else 0,
+        paged_at=paged_at,
+        primary=draw(names) if paged_at else "",
+        acknowledged_at=acknowledged_at,
+        acknowledged_by=draw(names) if acknowledged_at else "",
+        acked=draw(some),
+        reminders=draw(st.integers(0, 2)),
+        resolved_at=resolved_at,
+        late_s=60.0 if resolved_at else None,
+        seen_at=draw(st.none() | instants),
+    )
+
+
+@given(copies(), copies(), copies())
+def test_in_whatever_order_copies_meet_they_become_the_same(
+    one: Incident, two: Incident, three: Incident
+) -> None:
+    """A lattice: commutative, associative, idempotent."""
+    assert merged(one, two) == merged(two, one)
+    assert merged(merged(one, two), three) == merged(one, merged(two, three))
+    assert merged(one, one) == one
+    assert merged(merged(one, two), two) == merged(one, two)
+
+
+@given(copies(), copies())
+def test_nothing_resolved_is_ever_open_again_and_no_page_is_unsaid(one: Incident, other: Incident) -> None:
+    """What one copy knows to have happened has happened."""
+    both = merged(one, other)
+    assert both.open == (one.open and other.open)
+    assert both.paged or not [each for each in (one, other) if each.paged and each.ladder == both.ladder]
+    assert both.ladder == max(one.ladder, other.ladder)
+
+
+def test_an_acknowledgement_written_behind_a_watchers_back_stays() -> None:
+    """The watcher looked last, from its memory; the page wrote the acknowledgement into `oncall_db` meanwhile."""
+    paged = Incident("k", "growth_etl", DUE.date(), DUE, paged_at=DUE, primary="DE-001", seen_at=DUE)
+    in_database = replace(paged, acknowledged_at=DUE + dt.timedelta(seconds=5), acknowledged_by="DE-001")
+    in_memory = replace(paged, seen_at=DUE + dt.timedelta(seconds=15), detail="newer")
+    both = merged(in_database, in_memory)
+    assert (both.acknowledged, both.acknowledged_by, both.detail) == (True, "DE-001", "newer")
+
+
+def test_an_acknowledged_warning_is_no_acknowledgement_of_the_page_that_follows() -> None:
+    """Whoever took the warning at 04:50 may be asleep again at 05:00."""
+    warned = Incident("k", "growth_etl", DUE.date(), DUE, acknowledged_at=DUE, acknowledged_by="DE-001")
+    paged = replace(warned, paged_at=DUE + dt.timedelta(minutes=10), acknowledged_at=None, acknowledged_by="")
+    assert warned.acknowledged
+    assert not merged(warned, paged).acknowledged
