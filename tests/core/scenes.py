@@ -15,7 +15,7 @@ from rosters import PLUS_SEVEN, team
 
 from oncall.core.case import Case
 from oncall.core.facts import Dag, Facts, FailedCheck, Load, Publication, Task, TaskState, Usual
-from oncall.core.incident import Incident, Owed, Plan
+from oncall.core.incident import Entry, Incident, Owed, Plan
 from oncall.core.promise import Pipeline, Promise, Team
 from oncall.core.roster import EscalationStep, Roster
 from oncall.core.runbook import SECTIONS, Runbook
@@ -136,12 +136,19 @@ def an_incident(dag_id: str = GROWTH, **known: Any) -> Incident:
 Steps = Mapping[str, Sequence[tuple[str, str]]]  # by incident, what was said of it: (channel, step)
 
 
-def remembered(said: Steps) -> dict[str, dict[tuple[str, str], str]]:
-    """What `decide` is told was said before: each alert with its alias."""
-    return {
-        key: {step: f"{key}:{step[1]}" if step[0] == "pager" else "" for step in steps}
-        for key, steps in said.items()
-    }
+def an_entry(key: str, channel: str, step: str, person: str = "C", **known: Any) -> Entry:
+    """Something that was sent: to the pager an alert for this person."""
+    page = channel == "pager"
+    about: dict[str, Any] = {"op": "page" if page else "post", "alias": f"{key}:{step}" if page else ""}
+    when = {"owed_at": at("05:00"), "done_at": at("05:00")}
+    return Entry(
+        **{"step": step, "channel": channel, "state": "done", "person": person, **about, **when, **known}
+    )
+
+
+def remembered(said: Steps) -> dict[str, tuple[Entry, ...]]:
+    """What `decide` is told was said before."""
+    return {key: tuple(an_entry(key, *step) for step in steps) for key, steps in said.items()}
 
 
 def a_case(
@@ -152,9 +159,8 @@ def a_case(
 ) -> Case:
     """An incident that speaks for these, after this was said of it (channel, step) and these steps are open alerts."""
     mine = incident or an_incident(members[0].pipeline.dag_id, drill=members[0].drill)
-    pages = [("pager", step) for step in alerts]
-    aliases = tuple(f"{mine.key}:{step}" for step in alerts)
-    return Case(mine, members, frozenset((*said, *pages)), aliases)
+    where = dict.fromkeys((*said, *(("pager", step) for step in alerts)))
+    return Case(mine, members, tuple(an_entry(mine.key, *each) for each in where))
 
 
 @dataclass(frozen=True)

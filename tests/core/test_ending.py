@@ -274,7 +274,7 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
         == "Stale: Growth ETL, 22 Nov was published before master.sessions, master.customers changed"
     )
     assert post.text.splitlines()[:2] == [
-        "master.sessions loaded again at 06:10", "master.customers loaded again at 06:20",
+        "master.sessions changed at 06:10", "master.customers changed at 06:20",
     ]  # fmt: skip
     assert "growth_etl" in post.text
     assert "2026-11-22" in post.text
