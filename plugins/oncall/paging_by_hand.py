@@ -1,12 +1,13 @@
 """The use cases of a person at the On-call page: acknowledge, resolve with a note, page somebody now.
 
-Each records what was done and what is owed for it, and leaves the sending to whoever sends.
+Each records what was done and what is owed for it, and leaves the sending to whoever sends. What is told together is
+done together: `dag_ids` are the DAGs whose incidents this person may change (None: all), and one other stops it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from oncall.config import Setup
@@ -23,6 +24,11 @@ from oncall.ports import Delivery, Desk, Store
 AGAIN_AFTER = dt.timedelta(minutes=1)  # a second press within this time is the same press
 
 
+NOT_ALL_YOURS = (
+    "It is told together with an incident of a pipeline whose runs you may not change: ask who may."
+)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Whether it was done, and why not (or what was) in one sentence."""
@@ -32,7 +38,14 @@ class Outcome:
 
 
 def acknowledged_by_hand(
-    setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime
+    setup: Setup,
+    store: Store,
+    links: Links,
+    key: str,
+    by: str,
+    at: dt.datetime,
+    *,
+    dag_ids: Collection[str] | None = None,
 ) -> Outcome:
     """Somebody has it: escalation stops, on the pager too."""
 
@@ -43,11 +56,19 @@ def acknowledged_by_hand(
             )
         return acknowledge(Case(hand.incident, hand.members, tuple(one.entry for one in said)), scene, by)
 
-    return _act(setup, store, links, key, by, at, decide, "Acknowledged: escalation stops.")
+    return _act(setup, store, links, key, by, at, dag_ids, decide, "Acknowledged: escalation stops.")
 
 
 def resolved_by_hand(
-    setup: Setup, store: Store, links: Links, key: str, by: str, note: str, at: dt.datetime
+    setup: Setup,
+    store: Store,
+    links: Links,
+    key: str,
+    by: str,
+    note: str,
+    at: dt.datetime,
+    *,
+    dag_ids: Collection[str] | None = None,
 ) -> Outcome:
     """Somebody says that it is over, and why."""
     if not note.strip():
@@ -56,11 +77,19 @@ def resolved_by_hand(
     def decide(hand: Hand, scene: Scene, said: list[Delivery]) -> Plan | Outcome:
         return by_hand.resolve(hand, scene, note.strip())
 
-    return _act(setup, store, links, key, by, at, decide, "Resolved: alerts are being closed.")
+    return _act(setup, store, links, key, by, at, dag_ids, decide, "Resolved: alerts are being closed.")
 
 
 def page_now(
-    setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, seat: Seat = "secondary"
+    setup: Setup,
+    store: Store,
+    links: Links,
+    key: str,
+    by: str,
+    at: dt.datetime,
+    seat: Seat = "secondary",
+    *,
+    dag_ids: Collection[str] | None = None,
 ) -> Outcome:
     """Page whoever holds the seat at this instant, without waiting for the ladder."""
 
@@ -73,14 +102,22 @@ def page_now(
             return Outcome(False, f"{person.name} was paged by hand a moment ago.")
         return by_hand.page(hand, scene, person, seat, len(pressed) + 1)
 
-    return _act(setup, store, links, key, by, at, decide, f"{{}} ({seat}) is being paged.")
+    return _act(setup, store, links, key, by, at, dag_ids, decide, f"{{}} ({seat}) is being paged.")
 
 
 Decide = Callable[[Hand, Scene, list[Delivery]], Plan | Outcome]
 
 
 def _act(
-    setup: Setup, store: Store, links: Links, key: str, by: str, at: dt.datetime, decide: Decide, words: str
+    setup: Setup,
+    store: Store,
+    links: Links,
+    key: str,
+    by: str,
+    at: dt.datetime,
+    dag_ids: Collection[str] | None,
+    decide: Decide,
+    words: str,
 ) -> Outcome:
     """Record what `decide` makes of the incident, while nobody else decides. Raises Unreadable.
 
@@ -90,6 +127,8 @@ def _act(
         hand = _hand(setup, desk, key, by)
         if hand is None:
             return Outcome(False, "This incident is not open any more.")
+        if dag_ids is not None and any(one.dag_id not in dag_ids for one in (hand.incident, *hand.followers)):
+            return Outcome(False, NOT_ALL_YOURS)
         scene = Scene(setup.roster_of(hand.incident.dag_id), links, at)
         made = decide(hand, scene, list(desk.said([hand.incident.key])[hand.incident.key]))
         if isinstance(made, Outcome):

@@ -80,23 +80,28 @@ class Publications(Protocol):
 
 @dataclass(frozen=True)
 class FeedLink:
-    """A link that needs no sign-in. `what` is calendar:<person or team> or badge:<report>; `id` revokes it."""
+    """A link that needs no sign-in. `what` is calendar:<person or team> or badge:<report>; `id` revokes it.
+
+    `by` made it at `at`; from `until` on it opens nothing; `used_at`: when it was used last, to the hour (None: never).
+    """
 
     id: str
     what: str
     by: str
     at: dt.datetime
+    until: dt.datetime
+    used_at: dt.datetime | None = None
 
 
 class Feeds(Protocol):
     """The links that need no sign-in, and what calendars said before. Raises Unreadable."""
 
     def make(self, what: str, by: str, at: dt.datetime) -> str:
-        """A new key for it; it is told once and kept nowhere."""
+        """A new key for it, for a year; it is told once and kept nowhere."""
         ...
 
-    def find(self, key: str) -> str | None:
-        """What the key is for; None when nobody made it or it was revoked."""
+    def find(self, key: str, at: dt.datetime) -> str | None:
+        """What the key is for, noting that it was used; None when nobody made it, it was revoked or has expired."""
         ...
 
     def all(self) -> Sequence[FeedLink]: ...

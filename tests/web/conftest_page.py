@@ -13,6 +13,7 @@ from example_page import Example, morning
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
+    from per_dag import PerDag
 
     from sandbox.postgres import Server
 
@@ -74,6 +75,18 @@ def token(airflow_auth: None) -> Token:
         return get_auth_manager().generate_jwt(user, expiration_time_in_seconds=seconds)
 
     return make
+
+
+@pytest.fixture
+def manager(airflow_auth: None, monkeypatch: pytest.MonkeyPatch) -> PerDag:
+    """Growth may be read and edited, engagement read; the other three pipelines are others'."""
+    from airflow.api_fastapi.app import _AuthManagerState
+    from per_dag import PerDag
+
+    mine = PerDag({"growth_etl", "engagement_etl"}, {"growth_etl"})
+    monkeypatch.setattr(_AuthManagerState, "instance", mine)
+    mine.init()
+    return mine
 
 
 @pytest.fixture

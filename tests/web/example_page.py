@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -38,10 +38,10 @@ class Links:
 
     def make(self, what: str, by: str, at: dt.datetime) -> str:
         key = f"key-{len(self.made) + 1}"
-        self.made[key] = FeedLink(f"id-{key}", what, by, at)
+        self.made[key] = FeedLink(f"id-{key}", what, by, at, at + dt.timedelta(days=365))
         return key
 
-    def find(self, key: str) -> str | None:
+    def find(self, key: str, at: dt.datetime) -> str | None:
         return self.made[key].what if key in self.made else None
 
     def all(self) -> list[FeedLink]:
@@ -70,14 +70,14 @@ class Example:
         self.reads += 1
         return self.seen
 
-    def acknowledge(self, key: str, by: str) -> Outcome:
-        return self._act("acknowledge", key, by)
+    def acknowledge(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act("acknowledge", key, by, *sorted(dag_ids))
 
-    def resolve(self, key: str, by: str, note: str) -> Outcome:
-        return self._act("resolve", key, by, note)
+    def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act("resolve", key, by, note, *sorted(dag_ids))
 
-    def page(self, key: str, by: str) -> Outcome:
-        return self._act("page", key, by)
+    def page(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act("page", key, by, *sorted(dag_ids))
 
     def feeds(self) -> Links:
         return self.links

@@ -10,12 +10,14 @@ import icalendar
 import pytest
 from example_page import Example, at, morning, setup
 from fastapi.testclient import TestClient
+from per_dag import PerDag
 
 from oncall.adapters.feeds import Feeds
 from oncall.adapters.oncall_db import OncallDb
 from oncall.adapters.postgres import connect_to
 from oncall.core.roster import Leave, Roster
 from oncall.web import badge, ics
+from oncall.web import feeds as feeds_of_the_page
 
 OURS = {"sec-fetch-site": "same-origin"}
 
@@ -75,7 +77,7 @@ def test_what_is_over_is_never_cancelled() -> None:
 def test_the_calendar_is_one_that_programs_read(admin: TestClient, client: TestClient) -> None:
     """Made on the page, fetched without a login, parsed by the library: every entry has what it needs."""
     made = admin.post("/oncall/links", data={"what": "calendar:team"}, headers=OURS)
-    path = re.search(r"/oncall/calendar\.ics\?key=[\w-]+", made.text)
+    path = re.search(r"/oncall/calendar\.ics\?token=[\w-]+", made.text)
     assert path
     client.cookies.clear()
     answer = client.get(path[0])
@@ -92,14 +94,14 @@ def test_the_calendar_is_one_that_programs_read(admin: TestClient, client: TestC
 def test_a_revoked_link_opens_nothing(admin: TestClient, example: Example) -> None:
     """From the next request on."""
     key = example.links.make("calendar:DE-001", "anna", at("05:00"))
-    assert admin.get(f"/oncall/calendar.ics?key={key}").status_code == 200
+    assert admin.get(f"/oncall/calendar.ics?token={key}").status_code == 200
     answer = admin.post(f"/oncall/links/id-{key}/revoke", headers=OURS, follow_redirects=False)
     assert answer.status_code == 303
-    assert admin.get(f"/oncall/calendar.ics?key={key}").status_code == 404
+    assert admin.get(f"/oncall/calendar.ics?token={key}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/oncall/calendar.ics", "/oncall/badge/investor.daily_profit.svg"])
-@pytest.mark.parametrize("key", ["", "?key=", "?key=guess"])
+@pytest.mark.parametrize("key", ["", "?token=", "?token=guess", "?key=guess", "?key=&token=guess"])
 def test_without_its_key_nothing_opens(admin: TestClient, path: str, key: str) -> None:
     """Not even for who is signed in: there is one way in."""
     assert admin.get(f"{path}{key}").status_code == 404
@@ -108,9 +110,9 @@ def test_without_its_key_nothing_opens(admin: TestClient, path: str, key: str) -
 def test_a_key_opens_one_thing(client: TestClient, example: Example) -> None:
     """The badge of one report, and neither another's nor a calendar."""
     key = example.links.make("badge:investor.daily_profit", "anna", at("05:00"))
-    assert client.get(f"/oncall/badge/investor.daily_profit.svg?key={key}").status_code == 200
-    assert client.get(f"/oncall/badge/investor.daily_growth.svg?key={key}").status_code == 404
-    assert client.get(f"/oncall/calendar.ics?key={key}").status_code == 404
+    assert client.get(f"/oncall/badge/investor.daily_profit.svg?token={key}").status_code == 200
+    assert client.get(f"/oncall/badge/investor.daily_growth.svg?token={key}").status_code == 404
+    assert client.get(f"/oncall/calendar.ics?token={key}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/oncall/links", "/oncall/links/id-key-1/revoke"])
@@ -120,6 +122,53 @@ def test_links_are_made_and_revoked_by_who_may_act(viewer: TestClient, example: 
     assert viewer.post(path, data={"what": "calendar:team"}, headers=OURS).status_code == 403
     assert viewer.post(path, data={"what": "calendar:team"}).status_code == 403
     assert len(example.links.made) == 1
+
+
+def test_a_key_is_masked_in_the_access_log_of_airflow(client: TestClient, example: Example) -> None:
+    """The new link's parameter has a name that Airflow hides; a link from before still opens what it did."""
+    from airflow._shared.secrets_masker import secrets_masker
+
+    path = feeds_of_the_page.path_of("calendar:team", "the-key")
+    name, value = path.partition("?")[2].split("=")
+    assert (secrets_masker._secrets_masker().should_hide_value_for_key(name), value) == (True, "the-key")
+    key = example.links.make("calendar:team", "anna", at("05:00"))
+    assert client.get(f"/oncall/calendar.ics?key={key}").status_code == 200
+
+
+def test_the_page_says_who_made_a_link_and_when_it_was_used_and_ends(
+    viewer: TestClient, example: Example
+) -> None:
+    """So that somebody can see which one nobody needs any more."""
+    key = example.links.make("calendar:team", "anna", at("05:00"))
+    text = viewer.get("/oncall/links").text
+    assert "made by anna" in text
+    assert "never used" in text
+    assert "expires" in text
+    example.links.made[key] = replace(example.links.made[key], used_at=at("05:10"), until=at("05:11"))
+    text = viewer.get("/oncall/links").text
+    assert "last used" in text
+    assert "expired" in text
+
+
+def test_links_of_hidden_pipelines_are_nobodys_business(
+    admin: TestClient, example: Example, manager: PerDag
+) -> None:
+    """Neither shown, nor made, nor revoked; and `?dag_id=` of a pipeline that one may edit changes nothing."""
+    hidden = example.links.make("badge:investor.daily_profit", "anna", at("05:00"))
+    other = example.links.make("badge:investor.daily_engagement", "anna", at("05:00"))
+    text = admin.get("/oncall/links").text
+    assert "investor.daily_profit" not in text
+    assert "investor.daily_engagement" in text
+    for what, status in (("badge:investor.daily_profit", 404), ("badge:investor.daily_engagement", 403),
+                         ("badge:investor.daily_growth", 200), ("calendar:team", 200)):  # fmt: skip
+        made = admin.post("/oncall/links?dag_id=growth_etl", data={"what": what}, headers=OURS)
+        assert made.status_code == status, what
+    for key, status in ((hidden, 404), (other, 403)):
+        gone = admin.post(f"/oncall/links/id-{key}/revoke?dag_id=growth_etl", headers=OURS)
+        assert gone.status_code == status
+    manager.edit = set()
+    made = admin.post("/oncall/links?dag_id=growth_etl", data={"what": "calendar:team"}, headers=OURS)
+    assert made.status_code == 403
 
 
 def test_a_link_to_nothing_is_not_made(admin: TestClient, example: Example) -> None:
@@ -150,13 +199,17 @@ def test_keys_are_kept_as_hashes_and_can_be_revoked(fresh_database: str) -> None
     OncallDb(connect).install()
     feeds = Feeds(connect)
     key = feeds.make("calendar:team", "anna", at("05:00"))
-    assert feeds.find(key) == "calendar:team"
     (link,) = feeds.all()
-    assert (link.what, link.by, link.at) == ("calendar:team", "anna", at("05:00"))
+    assert (link.what, link.by, link.at, link.used_at) == ("calendar:team", "anna", at("05:00"), None)
     assert key not in link.id
-    assert feeds.find(link.id) is None
+    assert feeds.find(link.id, at("06:00")) is None
+    for clock, noted in (("06:00", "06:00"), ("06:59", "06:00"), ("07:00", "07:00")):
+        assert feeds.find(key, at(clock)) == "calendar:team"
+        assert feeds.all()[0].used_at == at(noted)
+    assert feeds.find(key, link.until - dt.timedelta(seconds=1)) == "calendar:team"
+    assert feeds.find(key, link.until) is None
     assert feeds.revise("calendar:team", lambda before: before + "a") == "a"
     assert feeds.revise("calendar:team", lambda before: before + "b") == "ab"
     assert feeds.revoke(link.id)
     assert not feeds.revoke(link.id)
-    assert feeds.find(key) is None
+    assert feeds.find(key, at("08:00")) is None

@@ -5,37 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from example_page import Example
 from fastapi.testclient import TestClient
+from per_dag import PerDag
+
+from oncall.core.errors import Problem
+from oncall.web.source import Trouble
 
 OURS = {"sec-fetch-site": "same-origin"}
 GROWTH, ENGAGEMENT = "growth_etl:2026-11-22", "engagement_etl:2026-11-22"
-
-
-class PerDag(SimpleAuthManager):
-    """Lets everybody read and edit some DAGs; counts the questions."""
-
-    def __init__(self, read: set[str], edit: set[str]) -> None:
-        super().__init__()
-        self.read, self.edit, self.asked = read, edit, 0
-
-    def is_authorized_dag(self, *, method, user, access_entity=None, details=None) -> bool:  # type: ignore[no-untyped-def]
-        self.asked += 1
-        if details is None or details.id is None:
-            return False
-        return details.id in (self.read if method == "GET" else self.edit)
-
-
-@pytest.fixture
-def manager(airflow_auth: None, monkeypatch: pytest.MonkeyPatch) -> PerDag:
-    """Growth may be read and edited, engagement read; the other three pipelines are others'."""
-    from airflow.api_fastapi.app import _AuthManagerState
-
-    mine = PerDag({"growth_etl", "engagement_etl"}, {"growth_etl"})
-    monkeypatch.setattr(_AuthManagerState, "instance", mine)
-    mine.init()
-    return mine
 
 
 def test_only_readable_pipelines_are_shown(viewer: TestClient, manager: PerDag) -> None:
@@ -77,7 +55,12 @@ def test_who_may_edit_a_dag_acts_on_its_incidents_only(
     answer = admin.post(f"/oncall/incidents/{GROWTH}/acknowledge", headers=OURS, follow_redirects=False)
     assert answer.status_code == 303
     assert admin.post(f"/oncall/incidents/{ENGAGEMENT}/acknowledge", headers=OURS).status_code == 403
+    elsewhere = admin.post(f"/oncall/incidents/{ENGAGEMENT}/acknowledge?dag_id=growth_etl", headers=OURS)
+    assert elsewhere.status_code == 403
+    hidden = admin.post("/oncall/incidents/profit_etl:2026-11-16/acknowledge", headers=OURS)
+    assert hidden.status_code == 404
     assert [act[1] for act in example.acts] == [GROWTH]
+    assert example.acts[0][-1] == "growth_etl"  # nothing else may be changed by it
 
 
 def test_acting_through_a_follower_needs_the_right_to_who_speaks(
@@ -93,6 +76,83 @@ def test_acting_through_a_follower_needs_the_right_to_who_speaks(
     assert "a pipeline that you may not see" in text
     assert "<form" not in text
     assert example.acts == []
+
+
+@pytest.mark.parametrize("what", ["acknowledge", "resolve", "page"])
+def test_acting_on_who_speaks_needs_the_right_to_all_it_speaks_for(
+    admin: TestClient, manager: PerDag, example: Example, what: str
+) -> None:
+    """The plan changes the followers too: with one among them that is another's there are no forms and no action."""
+    growth, engagement, *rest = example.seen.records
+    led = replace(engagement, incident=replace(engagement.incident, leader=GROWTH))
+    example.seen = replace(example.seen, records=(growth, led, *rest))
+    for readable in ({"growth_etl", "engagement_etl"}, {"growth_etl"}):
+        manager.read = readable
+        text = admin.get(f"/oncall/incidents/{GROWTH}").text
+        assert "runs you may not change" in text
+        assert "<form" not in text
+        assert (
+            admin.post(f"/oncall/incidents/{GROWTH}/{what}", data={"note": "x"}, headers=OURS).status_code
+            == 403
+        )
+    manager.read = manager.edit = {"growth_etl", "engagement_etl"}
+    assert "<form" in admin.get(f"/oncall/incidents/{GROWTH}").text
+    admin.post(f"/oncall/incidents/{GROWTH}/{what}", data={"note": "x"}, headers=OURS)
+    assert [act[-2:] for act in example.acts] == [("engagement_etl", "growth_etl")]
+
+
+EVERYWHERE = [
+    *("/", "/incidents", f"/incidents/{GROWTH}", "/rota", "/links", "/runbooks/growth_etl", "/runbooks/profit_etl", "/api"),
+    *(f"/api/{name}" for name in ("promises", "other-reports", "upstream", "incidents", f"incidents/{GROWTH}", "pipelines",
+                                  "troubles", "home", "load", "calendar", "weeks")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+def test_hidden_pipelines_are_named_nowhere(
+    viewer: TestClient, manager: PerDag, example: Example, path: str
+) -> None:
+    """Not in the titles and timelines of what is told together, not as who speaks, not in what is broken."""
+    together = "3 reports of 22 Nov (Growth ETL, Profit ETL, Engagement ETL): not published"
+    growth, engagement, *rest = example.seen.records
+    words = f"{together}; check of investor.daily_profit, profit_etl is paused"
+    told = tuple(
+        replace(one, title=together, error="422 profit_etl:2026-11-22:page-1") for one in growth.told
+    )
+    events = tuple(replace(one, what=words) for one in growth.events)
+    led = replace(growth.incident, leader="profit_etl:2026-11-22", detail=words)
+    speaker = replace(
+        growth, incident=replace(growth.incident, key="profit_etl:2026-11-22", dag_id="profit_etl")
+    )
+    example.seen = replace(
+        example.seen,
+        records=(replace(growth, incident=led, told=told, events=events), engagement, speaker, *rest),
+        problems=(Problem("runbooks/profit_etl.md", "promise.due", "25:00", "a time"),),
+        unreadable=("warehouse: profit_etl cannot be read",),
+        channels=(Trouble("pager", None, "422: profit_etl:2026-11-22:page-1-primary"),),
+    )
+    example.links.make("badge:investor.daily_profit", "anna", example.seen.at)
+    answer = viewer.get(f"/oncall{path}")
+    asked = path.rpartition("/")[2]
+    for name in ("Profit ETL", "profit_etl", "investor.daily_profit", "Unit-level profit"):
+        if name != asked:
+            assert name not in answer.text, name
+    if path == f"/api/incidents/{GROWTH}":
+        assert "Growth ETL" in answer.text
+        assert "another pipeline" in answer.text
+        assert answer.json()["leader"] == "hidden"
+
+
+def test_whoever_reads_one_of_our_dags_may_open_the_page(viewer: TestClient, manager: PerDag) -> None:
+    """Without the right to see plugins, or to read all DAGs. Who may read none of ours is told why not."""
+    manager.views = False
+    assert viewer.get("/oncall/").status_code == 200
+    assert viewer.get("/oncall/static/oncall.css").status_code == 200
+    manager.read = {"somebody_elses"}
+    for path in ("/oncall/", "/oncall/api/now", "/oncall/static/oncall.css", "/oncall/links"):
+        refused = viewer.get(path)
+        assert refused.status_code == 403
+        assert "may read DAGs" in refused.text
 
 
 def test_the_page_asks_once_for_each_pipeline(viewer: TestClient, manager: PerDag) -> None:

@@ -136,7 +136,7 @@ def test_two_of_the_same_name_have_a_calendar_each(admin: TestClient, example: E
     calendars = {}
     for team, what in (("", "calendar:DE-001"), ("?team=growth", "calendar:growth/DE-001")):
         made = admin.post(f"/oncall/links{team}", data={"what": what}, headers=OURS)
-        path = re.search(r"/oncall/calendar\.ics\?key=[\w-]+", made.text)
+        path = re.search(r"/oncall/calendar\.ics\?token=[\w-]+", made.text)
         assert path
         calendars[what] = icalendar.Calendar.from_ical(admin.get(path[0]).content)
     names = [str(calendar["x-wr-calname"]) for calendar in calendars.values()]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from oncall.adapters.postgres import Connect, ManyLinks
 from oncall.past import FeedLink
 
+LASTS = dt.timedelta(days=365)  # a link that nobody makes anew ends by itself
+_NOTED = dt.timedelta(hours=1)  # how closely the last use is known: calendars ask often
 _LINK = "link:"
 _SAID = "feed:"
 
@@ -30,11 +32,20 @@ class Feeds:
             )
         return key
 
-    def find(self, key: str) -> str | None:
+    def find(self, key: str, at: dt.datetime) -> str | None:
+        name = _LINK + _hash(key)
         with self._link.cursor() as cursor:
-            cursor.execute("select value from oncall.memory where name = %s", (_LINK + _hash(key),))
+            cursor.execute("select value from oncall.memory where name = %s", (name,))
             row = cursor.fetchone()
-        return str(json.loads(row[0])["what"]) if row else None
+            if row is None or (link := _feed_link(name, row[0])).until <= at:
+                return None
+            if link.used_at is None or at - link.used_at >= _NOTED:
+                used = json.dumps({"used": at.isoformat()})
+                cursor.execute(
+                    "update oncall.memory set value = (value::jsonb || %s::jsonb)::text where name = %s",
+                    (used, name),
+                )
+        return link.what
 
     def all(self) -> Sequence[FeedLink]:
         with self._link.cursor() as cursor:
@@ -43,11 +54,7 @@ class Feeds:
                 (f"{_LINK}%",),
             )
             rows = cursor.fetchall()
-        links = [(name.removeprefix(_LINK), json.loads(value)) for name, value in rows]
-        return [
-            FeedLink(name, one["what"], one["by"], dt.datetime.fromisoformat(one["at"]))
-            for name, one in links
-        ]
+        return [_feed_link(name, value) for name, value in rows]
 
     def revoke(self, link_id: str) -> bool:
         with self._link.cursor() as cursor:
@@ -71,6 +78,13 @@ class Feeds:
                     (after, _SAID + what),
                 )
         return after
+
+
+def _feed_link(name: str, value: str) -> FeedLink:
+    told = json.loads(value)
+    at = dt.datetime.fromisoformat(told["at"])
+    used = dt.datetime.fromisoformat(told["used"]) if "used" in told else None
+    return FeedLink(name.removeprefix(_LINK), told["what"], told["by"], at, at + LASTS, used)
 
 
 def _hash(key: str) -> str:

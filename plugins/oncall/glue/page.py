@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from oncall.core.errors import Unreadable
 from oncall.glue.page_reading import Reading
@@ -43,14 +43,18 @@ class Behind:
             self._seen = (seen, time.monotonic() + stays)
             return seen
 
-    def acknowledge(self, key: str, by: str) -> Outcome:
-        return self._act(lambda o, at: acknowledged_by_hand(o.setup, o.store, o.links, key, by, at))
+    def acknowledge(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act(
+            lambda o, at: acknowledged_by_hand(o.setup, o.store, o.links, key, by, at, dag_ids=dag_ids)
+        )
 
-    def resolve(self, key: str, by: str, note: str) -> Outcome:
-        return self._act(lambda o, at: resolved_by_hand(o.setup, o.store, o.links, key, by, note, at))
+    def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act(
+            lambda o, at: resolved_by_hand(o.setup, o.store, o.links, key, by, note, at, dag_ids=dag_ids)
+        )
 
-    def page(self, key: str, by: str) -> Outcome:
-        return self._act(lambda o, at: page_now(o.setup, o.store, o.links, key, by, at))
+    def page(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act(lambda o, at: page_now(o.setup, o.store, o.links, key, by, at, dag_ids=dag_ids))
 
     def feeds(self) -> Feeds:
         with self._lock:

@@ -131,7 +131,7 @@ def all_pipelines(request: Request, seen: InSight) -> list[models.PipelineView]:
 
 
 @router.get("/troubles")
-def troubles(seen: OfTeam) -> list[models.Banner]:
+def troubles(seen: InSight) -> list[models.Banner]:
     """What is broken in the on-call system itself: watcher, channels, files, databases."""
     return list(banners(seen))
 

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from oncall.core.errors import ConfigError
 from oncall.web import actions, api, errors, feeds, health, links, pages, restatements, static
 from oncall.web.auth import reader
+from oncall.web.bodies import SmallBodies
 from oncall.web.shared import in_turn, turn
 from oncall.web.source import Source
 
@@ -37,7 +38,8 @@ def create_app(source: Source | None = None) -> FastAPI:
     app.include_router(health.router)  # open: a monitor cannot sign in, and it is told nothing of anybody
     app.add_exception_handler(HTTPException, errors.refused)
     app.add_exception_handler(ConfigError, errors.no_configuration)
-    app.add_middleware(Headers)
+    app.add_middleware(SmallBodies)
+    app.add_middleware(Outermost)
     return app
 
 
@@ -47,13 +49,17 @@ def _airflow() -> Source:
     return Behind()
 
 
-class Headers:
-    """Gives every answer of the app the headers that it has not given itself."""
+class Outermost:
+    """Gives every answer of the app the headers that it has not given itself; HEAD is GET without the body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = scope["type"] == "http" and scope["method"] == "HEAD"
+        if head:
+            scope = {**scope, "method": "GET"}
+
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -61,6 +67,8 @@ class Headers:
                 headers.setdefault("Cache-Control", "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
-            await send(message)
+            await send(
+                {**message, "body": b""} if head and message["type"] == "http.response.body" else message
+            )
 
         await self._app(scope, receive, sent)

@@ -1,42 +1,83 @@
 """Who may read and who may act, by Airflow's own auth alone: its cookie or bearer token, its roles, its log-out.
 
 Airflow mounts a plugin's app open to everybody, so every route here stands behind one of these dependencies.
-`get_user` is the core's: it refuses a missing (401), expired (401), forged or logged-out token (403).
+`get_user` is the core's: it refuses a missing (401), expired (401), forged or logged-out token (403). The auth manager
+is asked about what is shown or changed, by its name; what stands in an address never decides whom a permission is for.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    AccessView,
+    DagAccessEntity,
+    DagDetails,
+)
+from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.configuration import conf
+from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request, status
+
+from oncall.core.errors import ConfigError
+from oncall.web.source import source
+
+MAY_NOT_READ = "The On-call page is for people who may read DAGs in Airflow: ask for a role that may"
 
 
 def reader(request: Request, user: GetUserDep) -> BaseUser:
-    """Whoever may see plugins may read the page."""
-    requires_access_view(AccessView.PLUGINS)(request, user)
+    """Whoever may read DAGs, all of them or one of ours, or see plugins, may open the page. Raises 403 for others."""
+    manager = get_auth_manager()
+    if not (
+        manager.is_authorized_view(access_view=AccessView.PLUGINS, user=user)
+        or manager.is_authorized_dag(method="GET", user=user)
+        or _reads_one_of_ours(request, user)
+    ):
+        raise HTTPException(status.HTTP_403_FORBIDDEN, MAY_NOT_READ)
     return user
 
 
 Reader = Annotated[BaseUser, Depends(reader)]
 
 
-def may_act(request: Request, user: BaseUser, dag_id: str | None) -> bool:
-    """Whoever may change the runs of a pipeline (None: of any) may act on its incidents."""
+def _reads_one_of_ours(request: Request, user: BaseUser) -> bool:
     try:
-        require_to_act(request, user, dag_id)
-    except HTTPException:
+        return bool(readable(user, source(request).read().setup.pipelines))
+    except ConfigError:
         return False
-    return True
 
 
-def require_to_act(request: Request, user: BaseUser, dag_id: str | None) -> None:
-    """Raises 403 for who may only look."""
-    requires_access_dag("PUT", DagAccessEntity.RUN, param_dag_id=dag_id)(request, user)
+def readable(user: BaseUser, dag_ids: Iterable[str]) -> frozenset[str]:
+    """Those that the auth manager lets this user read: one question a team, all of them in one where there are none."""
+    teams: dict[str | None, set[str]] = defaultdict(set)
+    for dag_id in dag_ids:
+        teams[_airflow_team(dag_id)].add(dag_id)
+    ask = get_auth_manager().filter_authorized_dag_ids
+    return frozenset(
+        dag_id
+        for team, theirs in teams.items()
+        for dag_id in ask(dag_ids=theirs, user=user, method="GET", team_name=team)
+    )
+
+
+def may_act(user: BaseUser, dag_id: str) -> bool:
+    """Whoever may change the runs of a pipeline may act on its incidents, and make links to its report."""
+    return get_auth_manager().is_authorized_dag(
+        method="PUT",
+        access_entity=DagAccessEntity.RUN,
+        details=DagDetails(id=dag_id, team_name=_airflow_team(dag_id)),
+        user=user,
+    )
+
+
+def _airflow_team(dag_id: str) -> str | None:
+    """The team of Airflow's own, where it has any."""
+    return DagModel.get_team_name(dag_id) if conf.getboolean("core", "multi_team", fallback=False) else None
 
 
 def from_this_page(request: Request) -> None:

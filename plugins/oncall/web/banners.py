@@ -67,6 +67,8 @@ def _configuration(seen: Seen) -> Iterator[Banner]:
     lines = tuple(str(problem) for problem in seen.problems[:MOST_PROBLEMS])
     if count > MOST_PROBLEMS:
         lines = (*lines, f"and {count - MOST_PROBLEMS} more: python -m oncall check")
+    if seen.hidden:  # a problem names the file of a pipeline
+        lines = ("Whoever may read all the pipelines sees which.",)
     title = f"The on-call files have {count} problem{'s' * (count != 1)}; the last good ones stay in force"
     yield Banner(kind="configuration", title=title, lines=lines)
 

@@ -1,11 +1,15 @@
 """Calendars and badges for who cannot sign in: a calendar program, the Investor Dashboard. A key opens one of them.
 
-The keys are made and revoked on a page behind Airflow's auth; these routes alone stand before it.
+The keys are made and revoked on a page behind Airflow's auth; these routes alone stand before it. A key is the
+parameter `token`, which Airflow masks in its access log; `key`, as it was called before, opens the links of that time.
 """
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException, Request, Response
+import datetime as dt
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from oncall.config import Setup
 from oncall.core.errors import Unreadable
@@ -16,8 +20,18 @@ from oncall.web.team import of_team
 router = APIRouter()
 
 
+def _told(
+    token: Annotated[str, Query(max_length=200)] = "",
+    key: Annotated[str, Query(max_length=200, deprecated=True)] = "",
+) -> str:
+    return token or key
+
+
+Key = Annotated[str, Depends(_told)]
+
+
 @router.get("/calendar.ics")
-def calendar(request: Request, key: str = "") -> Response:
+def calendar(request: Request, key: Key) -> Response:
     """The shifts of one person or of the team, to subscribe to."""
     source, name = _opened(request, key, "calendar")
     seen = source.read()
@@ -35,7 +49,7 @@ def calendar(request: Request, key: str = "") -> Response:
 
 
 @router.get("/badge/{report}.svg")
-def image(request: Request, report: str, key: str = "") -> Response:
+def image(request: Request, report: str, key: Key) -> Response:
     """Of which day the newest report is, and when it was refreshed."""
     source, allowed = _opened(request, key, "badge")
     if allowed != report:
@@ -49,12 +63,15 @@ def _opened(request: Request, key: str, kind: str) -> tuple[Source, str]:
     """The source, and what the key opens. Raises 404 for a key that opens nothing (any more)."""
     source: Source = request.app.state.source
     try:
-        what = source.feeds().find(key) if key else None
+        what = source.feeds().find(key, dt.datetime.now(dt.UTC)) if key else None
     except Unreadable as error:
         raise HTTPException(503, "The key cannot be looked up now") from error
     found, _, name = (what or "").partition(":")
     if found != kind:
-        raise HTTPException(404, "This link opens nothing (any more)")
+        raise HTTPException(
+            404,
+            "This link opens nothing: it was revoked, it has expired, or it never was. Make a new one",
+        )
     return source, name
 
 
@@ -88,4 +105,4 @@ def team_of(setup: Setup, what: str) -> str:
 def path_of(what: str, key: str) -> str:
     """The path of a new link, below the page's own."""
     kind, _, name = what.partition(":")
-    return f"/calendar.ics?key={key}" if kind == "calendar" else f"/badge/{name}.svg?key={key}"
+    return f"/calendar.ics?token={key}" if kind == "calendar" else f"/badge/{name}.svg?token={key}"

@@ -50,5 +50,5 @@ def home(seen: Seen, visible: Seen, addresses: Addresses) -> Home:
         promises=tuple(promises[:MOST_PROMISES]),
         more_promises=len(promises[MOST_PROMISES:]),
         open_incidents=tuple(one for team in teams for one in open_incidents(team, addresses)),
-        troubles=banners(mine),
+        troubles=banners(of_team(visible, unasked(seen.setup))),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -10,7 +11,8 @@ from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oncall.core.errors import Unreadable
-from oncall.web.auth import FromThisPage, Reader, may_act, require_to_act
+from oncall.past import FeedLink
+from oncall.web.auth import FromThisPage, Reader, may_act
 from oncall.web.feeds import offered, path_of, team_of
 from oncall.web.rendering import addresses, kept, render
 from oncall.web.sight import InSight
@@ -30,9 +32,9 @@ def make(
     request: Request, user: Reader, seen: InSight, what: Annotated[str, Form(max_length=200)] = ""
 ) -> HTMLResponse:
     """A new link. It is shown once: only a hash of its key is kept."""
-    require_to_act(request, user, None)
     if what not in offered(seen.setup):
         raise HTTPException(404, "There is no such calendar or badge")
+    _allowed(user, seen, what)
     try:
         key = source(request).feeds().make(what, user.get_name(), seen.at)
     except Unreadable as error:
@@ -47,22 +49,55 @@ def make(
 @router.post("/links/{link_id}/revoke", dependencies=[FromThisPage])
 def revoke(request: Request, user: Reader, seen: InSight, link_id: str) -> Response:
     """The link opens nothing any more."""
-    require_to_act(request, user, None)
+    feeds = source(request).feeds()
     try:
-        source(request).feeds().revoke(link_id)
+        link = next((one for one in _known(request, seen, feeds.all()) if one.id == link_id), None)
+        if link is None:
+            raise HTTPException(404, "There is no such link")
+        _allowed(user, seen, link.what)
+        feeds.revoke(link_id)
     except Unreadable as error:
         raise HTTPException(503, f"Nothing was revoked: {error}") from error
     return RedirectResponse(f"{addresses(request).oncall()}links{kept(seen)}", 303)
 
 
 def _page(request: Request, user: BaseUser, seen: Seen, made: str = "") -> HTMLResponse:
-    behind = source(request)
-    setup, team = behind.read().setup, seen.setup.roster.team
     try:
-        known, trouble = [one for one in behind.feeds().all() if team_of(setup, one.what) == team], ""
+        known, trouble = _known(request, seen, source(request).feeds().all()), ""
     except Unreadable as error:
         known, trouble = [], str(error)
+    words = offered(seen.setup)
+    mine = {what for what in {*words, *(one.what for one in known)} if _may(user, seen, what)}
     return render(
-        request, "links.html", tab="rota", seen=seen, made=made, known=known,
-        words=offered(seen.setup), may_act=may_act(request, user, None), trouble=trouble,
-    )  # fmt: skip
+        request,
+        "links.html",
+        tab="rota",
+        seen=seen,
+        made=made,
+        known=known,
+        words=words,
+        mine=mine,
+        trouble=trouble,
+    )
+
+
+def _known(request: Request, seen: Seen, links: Sequence[FeedLink]) -> list[FeedLink]:
+    """Those of this team, without the badges of pipelines that the reader may not see."""
+    setup, team = source(request).read().setup, seen.setup.roster.team
+    hidden = {p.report for p in setup.pipelines.values()} - {p.report for p in seen.setup.pipelines.values()}
+    of_team = (one for one in links if team_of(setup, one.what) == team)
+    return [one for one in of_team if one.what.removeprefix("badge:") not in hidden]
+
+
+def _allowed(user: BaseUser, seen: Seen, what: str) -> None:
+    """Raises 403 for who may only look."""
+    if not _may(user, seen, what):
+        raise HTTPException(
+            403, "Links are made and revoked by who may change the runs of a pipeline that they are about"
+        )
+
+
+def _may(user: BaseUser, seen: Seen, what: str) -> bool:
+    """Whoever may act on a report's pipeline makes links to its badge; on any of the team's, to its calendars."""
+    about = [p.dag_id for p in seen.setup.pipelines.values() if what == f"badge:{p.report}"]
+    return any(may_act(user, dag_id) for dag_id in about or seen.setup.pipelines)

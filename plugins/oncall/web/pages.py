@@ -20,8 +20,8 @@ from oncall.web.promises import cards, others
 from oncall.web.rendering import addresses, render
 from oncall.web.runbooks import rendered
 from oncall.web.shared import shared
-from oncall.web.sight import InSight, sight_of, sight_of_incident
-from oncall.web.source import Seen, source
+from oncall.web.sight import InSight, sight_of, sight_of_incident, together
+from oncall.web.source import HIDDEN, Seen, source
 from oncall.web.team import OfTeam
 from oncall.web.view import overview
 from oncall.web.weeks import weeks
@@ -75,24 +75,28 @@ def incident_page(
 ) -> HTMLResponse:
     seen, record = sight_of_incident(request, user, key)
     links = addresses(request)
-    leader = record.incident.leader
+    leader, whole = record.incident.leader, source(request).read()
     speaker = next((r for r in seen.records if r.incident.key == leader), None)
+    others = together(whole, key) - {record.incident.dag_id}
     return render(
         request, "incident.html", tab="incidents", status=status, seen=seen, banners=banners(seen),
         one=incident(seen, record, links), speaker=incident(seen, speaker, links) if speaker else None,
-        spoken_for=any(r.incident.key == leader for r in source(request).read().records),
-        may_act=may_act(request, user, record.incident.dag_id), now=now(seen.setup.roster, seen.at),
+        spoken_for=leader == HIDDEN or any(r.incident.key == leader for r in whole.records),
+        may_act=may_act(user, record.incident.dag_id),
+        not_all=not all(may_act(user, dag_id) for dag_id in others), now=now(seen.setup.roster, seen.at),
         done=done, refused=refused,
     )  # fmt: skip
 
 
 @router.get("/rota", response_class=HTMLResponse)
-def rota(request: Request, seen: OfTeam, at: Annotated[str, Query(max_length=40)] = "") -> Response:
+def rota(
+    request: Request, seen: OfTeam, visible: InSight, at: Annotated[str, Query(max_length=40)] = ""
+) -> Response:
     """The weeks that were and will be, and who is on call at any instant."""
-    return shared(request, seen, lambda: _rota(request, seen, at))
+    return shared(request, visible, lambda: _rota(request, seen, visible, at))
 
 
-def _rota(request: Request, seen: Seen, at: str) -> HTMLResponse:
+def _rota(request: Request, seen: Seen, visible: Seen, at: str) -> HTMLResponse:
     roster = seen.setup.roster
     asked, mistake = None, ""
     if at:
@@ -101,7 +105,7 @@ def _rota(request: Request, seen: Seen, at: str) -> HTMLResponse:
         except ValueError:
             mistake = f"“{at}” is no date (2026-03-02) and no time (2026-03-02T05:00)."
     return render(
-        request, "rota.html", tab="rota", seen=seen, banners=banners(seen), now=now(roster, seen.at),
+        request, "rota.html", tab="rota", seen=seen, banners=banners(visible), now=now(roster, seen.at),
         weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
         calendar=calendar(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), ceiling=CEILING,
         loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),

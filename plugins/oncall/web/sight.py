@@ -5,21 +5,19 @@ Who is on call, the rota and what is broken in the on-call system are for everyb
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated
 
-from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.configuration import conf
-from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request
 
+from oncall.core.promise import Pipeline
 from oncall.past import Record
-from oncall.web.auth import Reader
-from oncall.web.source import Seen, source
-from oncall.web.team import OfTeam, of_team, team_of
+from oncall.web.auth import Reader, readable
+from oncall.web.source import HIDDEN, Seen, Trouble, source
+from oncall.web.team import OfTeam, of_team, team_of, unasked
 
 
 def sight(user: BaseUser, seen: Seen) -> Seen:
@@ -28,9 +26,11 @@ def sight(user: BaseUser, seen: Seen) -> Seen:
 
 
 def sight_of(request: Request, user: BaseUser, dag_id: str) -> Seen:
-    """The same of the team that answers for a pipeline, whichever the address names."""
+    """The same of the team that answers for a pipeline, whichever the address names. Hidden is as if it were not."""
     whole = source(request).read()
-    return sight(user, of_team(whole, team_of(whole.setup, dag_id)))
+    known = readable(user, [dag_id]) if dag_id in whole.setup.pipelines else ()
+    team = team_of(whole.setup, dag_id) if known else unasked(whole.setup)
+    return sight(user, of_team(whole, team))
 
 
 def sight_of_incident(request: Request, user: BaseUser, key: str) -> tuple[Seen, Record]:
@@ -43,6 +43,13 @@ def sight_of_incident(request: Request, user: BaseUser, key: str) -> tuple[Seen,
     return seen, record
 
 
+def together(seen: Seen, key: str) -> frozenset[str]:
+    """The DAGs of all the open incidents that are told together with this one, its own among them."""
+    known = {record.incident.key: record.incident for record in seen.records if record.incident.open}
+    speaker = known[key].leader if key in known and known[key].leader in known else key
+    return frozenset(one.dag_id for one in known.values() if speaker in (one.key, one.leader))
+
+
 def _asked_for(user: Reader, seen: OfTeam) -> Seen:
     return sight(user, seen)
 
@@ -50,33 +57,63 @@ def _asked_for(user: Reader, seen: OfTeam) -> Seen:
 InSight = Annotated[Seen, Depends(_asked_for)]
 
 
-def readable(user: BaseUser, dag_ids: Iterable[str]) -> frozenset[str]:
-    """Those that the auth manager lets this user read: one question a team, all of them in one where there are none."""
-    teams: dict[str | None, set[str]] = defaultdict(set)
-    several = conf.getboolean("core", "multi_team", fallback=False)
-    for dag_id in dag_ids:
-        teams[DagModel.get_team_name(dag_id) if several else None].add(dag_id)
-    ask = get_auth_manager().filter_authorized_dag_ids
-    return frozenset(
-        dag_id
-        for team, theirs in teams.items()
-        for dag_id in ask(dag_ids=theirs, user=user, method="GET", team_name=team)
-    )
-
-
 def limited(seen: Seen, dag_ids: frozenset[str]) -> Seen:
-    """The same look with these DAGs' pipelines only, and how many others there are."""
+    """The same look with these DAGs' pipelines only, how many others there are, and the others' names nowhere.
+
+    Made once for all who may see the same.
+    """
     hidden = len(seen.setup.pipelines.keys() - dag_ids)
     if not hidden:
         return seen
+    kept: dict[frozenset[str], Seen] = vars(seen).setdefault("_limited", {})
+    return kept.get(dag_ids) or kept.setdefault(dag_ids, _limited(seen, dag_ids, hidden))
+
+
+def _limited(seen: Seen, dag_ids: frozenset[str], hidden: int) -> Seen:
     pipelines = {name: one for name, one in seen.setup.pipelines.items() if name in dag_ids}
     reports = {pipeline.report for pipeline in pipelines.values()}
+    unnamed = _unnamed((seen.whole or seen).setup.pipelines, dag_ids)
+    shown = {record.incident.key for record in seen.records if record.incident.dag_id in dag_ids}
     return replace(
         seen,
         setup=replace(seen.setup, pipelines=pipelines),
         judged=tuple(one for one in seen.judged if one.pipeline.dag_id in dag_ids),
-        records=tuple(record for record in seen.records if record.incident.dag_id in dag_ids),
+        records=tuple(
+            _unnamed_record(record, shown, unnamed) for record in seen.records if record.incident.key in shown
+        ),
         published={report: made for report, made in seen.published.items() if report in reports},
+        channels=tuple(Trouble(one.name, one.since, unnamed(one.reason)) for one in seen.channels),
+        unreadable=tuple(map(unnamed, seen.unreadable)),
         hidden=hidden,
         whole=seen.whole or seen,
+    )
+
+
+def _unnamed(pipelines: Mapping[str, Pipeline], dag_ids: Iterable[str]) -> Callable[[str], str]:
+    """Takes the names of other pipelines than these out of a text: what is told together names all it is about."""
+    shown = {name for dag_id in dag_ids if dag_id in pipelines for name in _names(pipelines[dag_id])}
+    every = {name for pipeline in pipelines.values() for name in _names(pipeline)}
+    # The longest first: the name of one may be a part of the name of another.
+    words = re.compile(
+        r"(?<!\w)(?:"
+        + "|".join(re.escape(name) for name in sorted(every, key=len, reverse=True))
+        + r")(?!\w)"
+    )
+    return lambda text: words.sub(lambda found: found[0] if found[0] in shown else "another pipeline", text)
+
+
+def _names(pipeline: Pipeline) -> tuple[str, ...]:
+    return pipeline.dag_id, pipeline.title, pipeline.report
+
+
+def _unnamed_record(record: Record, shown: set[str], unnamed: Callable[[str], str]) -> Record:
+    one = record.incident
+    leader = HIDDEN if one.leader and one.leader not in shown else one.leader
+    return replace(
+        record,
+        incident=replace(one, detail=unnamed(one.detail), leader=leader),
+        events=tuple(replace(event, what=unnamed(event.what)) for event in record.events),
+        told=tuple(
+            replace(told, title=unnamed(told.title), error=unnamed(told.error)) for told in record.told
+        ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -17,6 +17,8 @@ from oncall.core.restatement import Restatement
 from oncall.core.verdict import Judged
 from oncall.paging_by_hand import Outcome
 from oncall.past import Feeds, Published, Pulse, Record
+
+HIDDEN = "hidden"  # in the place of the key of an incident that the reader may not see
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,16 @@ class Source(Protocol):
 
     def read(self) -> Seen: ...
 
-    def acknowledge(self, key: str, by: str) -> Outcome:
-        """The actions record, send at once, and say what came of it; `by` is the Airflow user's name."""
+    def acknowledge(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
+        """The actions record, send at once, and say what came of it; `by` is the Airflow user's name.
+
+        Only incidents of these DAGs may be changed: whoever is told of together may have changed since it was shown.
+        """
         ...
 
-    def resolve(self, key: str, by: str, note: str) -> Outcome: ...
+    def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome: ...
 
-    def page(self, key: str, by: str) -> Outcome:
+    def page(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
         """Page the secondary now."""
         ...
 
