@@ -1,0 +1,108 @@
+"""The page behind Airflow's FAB auth manager, in a process of its own (an auth manager is chosen once per process).
+
+    python fab_page.py      prints what each user's request was answered, as JSON
+
+The database, an empty one, is that of Airflow's own settings in the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+USERS = {
+    "viewer": ["Viewer"],
+    "user": ["User"],
+    "op": ["Op"],
+    "admin": ["Admin"],
+    "nobody": ["Nothing"],
+    "growth_reader": ["Growth readers"],
+    "growth_editor": ["Growth editors"],
+    "stranger": ["Strangers"],
+}
+# Roles as a team makes them: permissions on single DAGs.
+ROLES = {
+    "Nothing": [("can_read", "Website")],
+    "Growth readers": [("can_read", "DAG:growth_etl")],
+    "Growth editors": [
+        ("can_read", "DAG:growth_etl"),
+        ("can_edit", "DAG:growth_etl"),
+        ("can_edit", "DAG Runs"),
+    ],
+    "Strangers": [("can_read", "DAG:somebody_elses")],
+}
+GROWTH, ENGAGEMENT = "growth_etl:2026-11-22", "engagement_etl:2026-11-22"
+
+
+def main() -> None:
+    from airflow import settings
+    from airflow.models import import_all_models
+    from airflow.models.base import Base
+
+    settings.configure_orm()
+    from airflow.providers.fab.auth_manager import models  # noqa: F401 - its tables
+    from airflow.providers.fab.auth_manager.models import Model
+
+    import_all_models()
+    Base.metadata.create_all(settings.engine)
+    Model.metadata.create_all(settings.engine)
+
+    from airflow.api_fastapi.app import get_auth_manager, init_auth_manager
+    from example_page import Example, morning
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    from oncall.web.app import create_app
+
+    manager = init_auth_manager()
+    from airflow.providers.fab.www.app import create_app as create_flask_app
+
+    flask = create_flask_app(enable_plugins=False)  # as the api-server does for FAB's own pages
+    flask.app_context().push()
+    security = manager.security_manager  # type: ignore[attr-defined]
+    security.sync_roles()
+    for name, perms in ROLES.items():
+        role = security.add_role(name)
+        for action, resource in perms:
+            security.add_permission_to_role(role, security.create_permission(action, resource))
+    tokens = {}
+    for name, roles in USERS.items():
+        found = [security.find_role(role) for role in roles]
+        user = security.add_user(name, name, name, f"{name}@example.com", found, "password")
+        tokens[name] = get_auth_manager().generate_jwt(user)
+
+    answers: dict[str, object] = {}
+    for name, token in tokens.items():
+        example = Example(morning())
+        outer = FastAPI()
+        outer.mount("/oncall", create_app(example))
+        client = TestClient(outer, base_url="http://airflow.test")
+        client.cookies.set("_token", token)
+        ours = {"sec-fetch-site": "same-origin"}
+        home, pipelines = client.get("/oncall/"), client.get("/oncall/api/pipelines")
+        answers[name] = {
+            "page": home.status_code,
+            "static": client.get("/oncall/static/oncall.css").status_code,
+            "pipelines": sorted(one["dag_id"] for one in pipelines.json()) if pipelines.is_success else None,
+            "names_profit": "Profit ETL" in home.text,
+            "act": {
+                key: client.post(
+                    f"/oncall/incidents/{key}/acknowledge?dag_id=growth_etl",
+                    headers=ours,
+                    follow_redirects=False,
+                ).status_code
+                for key in (GROWTH, ENGAGEMENT)
+            },
+            "link": client.post(
+                "/oncall/links?dag_id=growth_etl",
+                data={"what": "badge:investor.daily_engagement"},
+                headers=ours,
+            ).status_code,
+        }
+    print(json.dumps(answers))
+
+
+main()
