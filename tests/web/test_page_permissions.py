@@ -101,7 +101,18 @@ def test_acting_on_who_speaks_needs_the_right_to_all_it_speaks_for(
     assert [act[-2:] for act in example.acts] == [("engagement_etl", "growth_etl")]
 
 
-API = "promises other-reports upstream incidents pipelines troubles home load calendar weeks".split()
+API = [
+    "promises",
+    "other-reports",
+    "upstream",
+    "incidents",
+    "pipelines",
+    "troubles",
+    "home",
+    "load",
+    "calendar",
+    "weeks",
+]
 EVERYWHERE = [
     *("/", "/incidents", f"/incidents/{GROWTH}", "/rota", "/links", "/runbooks/growth_etl", "/runbooks/profit_etl"),
     *("/api", f"/api/incidents/{GROWTH}", *(f"/api/{name}" for name in API)),
