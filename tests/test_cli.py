@@ -50,6 +50,22 @@ def test_who(
     assert answer(capsys, include, "who", "--at", at) == {"at": said_at, **expected}
 
 
+@pytest.mark.parametrize("at", ["20260112", "2026-W03-1"])
+def test_a_date_is_its_handoff_hour_in_each_of_its_forms(
+    include: Path, capsys: pytest.CaptureFixture[str], at: str
+) -> None:
+    """Not its midnight, when the one before is still on call."""
+    assert answer(capsys, include, "who", "--at", at)["at"] == "2026-01-12T09:00:00+07:00"
+
+
+def test_the_last_day_of_leave_is_included_in_each_of_its_forms(
+    include: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command writes what it read."""
+    assert main(["leave", "BEN", "20270111", "2027-W02-7", "--include", str(include), "--yes"]) == 0
+    assert "{person: BEN, from: 2027-01-11, until: 2027-01-17}" in (include / "roster.yaml").read_text()
+
+
 def test_who_without_at_is_now(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Somebody is on call now."""
     assert answer(capsys, include, "who")["primary"] in ("ANN", "BEN")
@@ -132,6 +148,23 @@ def test_tables_for_people(include: Path, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        (
+            ["who", "--at", "9999-12-31"],
+            "--at '9999-12-31' is no date (2026-03-02) and no time (2026-03-02T05:00) from 1970",
+        ),
+        (["who", "--at", "9999-12-31T23:59:59-14:00"], "from 1970 to 9990"),
+        (["who", "--at", "0001-01-01"], "from 1970 to 9990"),
+        (["who", "--at", "2026-W49"], "is no date"),
+        (["who", "--at", "1e9"], "is no date"),
+        (["who", "--at", "x" * 10_000], "is no date"),
+        (["rota", "--from", "9990-12-01", "--until", "9999-12-31"], "--until '9999-12-31' is no date"),
+        (["ledger", "--until", "9999-12-31"], "--until '9999-12-31' is no date"),
+        (["leave", "ANN", "2026-12-21", "9999-12-31"], "UNTIL '9999-12-31' is no date"),
+        (["swap", "ANN", "BEN", "9999-12-31"], "FROM '9999-12-31' is no date"),
+        (
+            ["override", "--from", "2026-12-21", "--until", "9999-12-31", "--primary", "ANN"],
+            "--until '9999-12-31' is no",
+        ),
         (["who", "--at", "noon"], "oncall who: --at 'noon' is no date (2026-03-02) and no time"),
         (
             ["rota", "--from", "2026-02-30", "--until", "2026-03-01"],

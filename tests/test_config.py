@@ -273,6 +273,53 @@ def test_the_include_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
             ("manager: BOSS", "manager: BOSS\nmanager: ANN"),
             "roster.yaml:4: manager: found the same key again; write",
         ),
+        (
+            ("2025-12-29", "2999-12-30"),
+            "rotation: found 2999-12-30 as the first day of all; write an entry that has begun",
+        ),
+        (
+            (
+                "[ANN, BEN], [BEN, ANN]]",
+                "[ANN, BEN], [BEN, ANN]]\n  - {starts: 2025-12-29, weeks: [[ANN, BEN]]}",
+            ),
+            "rotation[1].starts: found '2025-12-29'; write a date that no other entry",
+        ),
+        (
+            ("rotation:\n  - starts: 2025-12-29\n    weeks: [[ANN, BEN], [BEN, ANN]]", "rotation: []"),
+            "roster.yaml:8: rotation: found nobody who takes turns; write a list such as",
+        ),
+        (("+07:00", "Asia"), "roster.yaml:1: timezone: found 'Asia'; write a fixed offset such as"),
+        (("+07:00", "+99:00"), "roster.yaml:1: timezone: found '+99:00'; write a fixed offset"),
+        (("+07:00", "../etc/passwd"), "roster.yaml:1: timezone: found '../etc/passwd'; write a fixed offset"),
+        (
+            ("until: 2026-01-18", "until: 9999-12-31"),
+            "leave[0].until: found '9999-12-31'; write a date such as",
+        ),
+        (("from: 2026-01-12", "from: 1969-12-31"), "leave[0].from: found '1969-12-31'; write a date such as"),
+        (("until: 2026-01-18", "until: 2026-W03"), "leave[0].until: found '2026-W03'; write a date such as"),
+        (
+            ("until: 2026-01-18", "until: 2026-01-18-09:00"),
+            "leave[0].until: found '2026-01-18-09:00'; write a date",
+        ),
+        (
+            ("after: 15m", "after: 99999999999999h"),
+            "escalation[1].after: found '99999999999999h'; write a duration",
+        ),
+        (("after: 15m", "after: 720h"), "escalation[1].after: found '720h'; write a duration under 30 days"),
+        (
+            ("name: Ann", "name: !!python/object:os.system Ann"),
+            "found the tag tag:yaml.org,2002:python/object:os.system",
+        ),
+        (("name: Ann", "name: *x"), "roster.yaml:5: (file): found *x, which is not known here"),
+        (("  ANN: {", "  <<: {"), "roster.yaml:5: people.<<: found a merge key; write each key itself"),
+        (
+            ("name: Ann", 'name: "A\\0nn"'),
+            "roster.yaml:5: people.ANN.name: found 'A\\x00nn'; write the person's name, without",
+        ),
+        (
+            ("reason: swap", f"reason: {'x' * 2000}"),
+            "overrides[0].reason: found 2000 characters; write a reason in words, in at",
+        ),
         (("timezone:", "timezone: ["), "roster.yaml:2: (file): found while parsing a flow sequence"),
         ((ROSTER, ""), "roster.yaml: (file): found nothing; write the keys timezone"),
         ((ROSTER, "- a list"), "roster.yaml:1: (file): found a list; write a mapping"),
@@ -338,6 +385,33 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
         (
             ('"0 2 * * *"', '"0 2 * * * *"'),
             "schedule: found '0 2 * * * *'; write a cron expression of five fields",
+        ),
+        (
+            ('"0 2 * * *"', '"0 2 * * 1-5"'),
+            "schedule: found '0 2 * * 1-5', which leaves out days; write a time every day before 05:00",
+        ),
+        (('"0 2 * * *"', '"0 2 1 * *"'), "schedule: found '0 2 1 * *', which leaves out days"),
+        (
+            ('"0 2 * * *"', '"0 6 * * *"'),
+            "schedule: found '0 6 * * *', which is not before the promise's due time 05:00",
+        ),
+        (
+            ('"0 2 * * *"', '"0 5 * * *"'),
+            "schedule: found '0 5 * * *', which is not before the promise's due time",
+        ),
+        (('"0 2 * * *"', '"0 */6 * * *"'), "schedule: found '0 */6 * * *', which is more than once a day"),
+        (
+            ('"0 2 * * *"', '"0 2 31 2 *"'),
+            "schedule: found '0 2 31 2 *', which never comes; write a cron expression",
+        ),
+        (('"0 2 * * *"', '"R 2 * * *"'), "schedule: found 'R 2 * * *'; write a cron expression"),
+        (
+            ("master.orders,", "shop.orders,"),
+            "runbooks/sales_etl.md:10: upstream[0]: found 'shop.orders'; write one of master.customers",
+        ),
+        (
+            ("base.profit", "base.sales"),
+            "runbooks/sales_etl.md:10: upstream[1]: found 'base.sales'; write one of master.customers",
         ),
         (
             ('due: "05:00"', 'due: "5 am"'),
@@ -412,6 +486,33 @@ def test_files_that_cannot_be_read_are_problems_too(tmp_path: Path) -> None:
     folder = write_include(tmp_path / "include")
     (folder / "runbooks" / "sales_etl.md").write_bytes(b"\xff")
     assert [problem.file for problem in config.check(folder)] == ["runbooks/sales_etl.md"]
+
+
+def test_of_a_thousand_problems_the_first_hundred_are_told(tmp_path: Path) -> None:
+    """And how many there are besides."""
+    wrong = "".join(f"  - {{person: P{n}, from: 2026-03-02, until: 2026-03-03}}\n" for n in range(1_000))
+    said = problems_of(tmp_path, ROSTER.replace("leave:\n", f"leave:\n{wrong}"))
+    assert len(said) == 101
+    assert said[-1] == "(all files): (more): found 900 more problems; write what these ask for first"
+
+
+@pytest.mark.parametrize("written", ["20260112", "2026-W03-1", "2026W031"])
+def test_every_form_of_a_date_is_the_date(tmp_path: Path, written: str) -> None:
+    """Never its midnight, at which the person would still be on call."""
+    text = ROSTER.replace("from: 2026-01-12", f"from: {written}").replace(
+        "until: 2026-01-18", f"until: {written}"
+    )
+    (leave,) = config.load(write_include(tmp_path / "include", text)).roster.leave
+    assert (leave.start, leave.end) == (pendulum.datetime(2026, 1, 12, 2), pendulum.datetime(2026, 1, 13, 2))
+
+
+def test_a_schedule_that_fails_its_promise_does_not_take_it_away(tmp_path: Path) -> None:
+    """It is told; what is promised is watched as it is written."""
+    folder = write_include(tmp_path / "include", runbook=RUNBOOK.replace('"0 2 * * *"', '"0 6 * * *"'))
+    found = config.in_force(config.read_folder(folder), {}, dt.datetime.now(dt.UTC))
+    assert len(found.problems) == 1
+    assert found.setup is not None
+    assert found.setup.pipelines["sales_etl"].schedule == "0 6 * * *"
 
 
 def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def check(folder: Path) -> list[Problem]:
         *(contracts.contain(lambda: check_data_contracts(folder, pipelines)) or ()),
         *contracts.problems,
     ]
-    return list(capped(problems, len(problems), "(all files)"))
+    return list(capped(problems))
 
 
 def load_roster(folder: Path, team: str = "") -> tuple[Roster, tuple[Problem, ...]]:
@@ -153,7 +153,7 @@ def in_force(files: IncludeFiles, kept: Texts, at: dt.datetime) -> InForce:
     good = {name: text for name, text in kept.items() if name in in_use}
     good |= {name: text for name, text in files.texts.items() if name not in blamed}
     begins = [each.roster.starts for each in now.rosters.values() if each.roster and each.roster.starts > at]
-    return InForce(setup, capped(found, len(found), "(all files)"), good, min(begins, default=None))
+    return InForce(setup, capped(found), good, min(begins, default=None))
 
 
 class _Folder:
@@ -188,10 +188,12 @@ class _Folder:
         each = self._read(name)
         return (each.roster if isinstance(each, RosterFile) else each and each.pipeline) is not None
 
-    def owners(self) -> dict[str, Owners]:
-        """Whom the roster of each pipeline's team names, or else another one, in the order of the rosters."""
+    def owners(self, files: Collection[str]) -> dict[str, Owners]:
+        """Whom the roster of each pipeline's team names, or else another one; rosters in `files` only."""
         found: dict[str, Owners] = {}
         for team, roster in self.rosters.items():
+            if file_of(team) not in files:
+                continue
             for dag_id, owners in (roster.owners or {}).items():
                 if dag_id not in found or self.teams.get(dag_id) == team:
                     found[dag_id] = owners
@@ -213,7 +215,7 @@ def _setup(used: _Folder, before: _Folder, there: Collection[str]) -> Setup | No
     rosters = {team: each.roster for team, each in used.rosters.items() if each.roster is not None}
     if "" not in rosters:
         return None
-    owners, once = used.owners(), before.owners()
+    owners, once = used.owners(there), before.owners(before.texts)
     named = [dag_id for dag_id in owners if dag_id in used.runbooks]
     forgotten = [d for d in used.runbooks if d not in owners and f"{include_files.RUNBOOKS}/{d}.md" in there]
     pipelines = {}

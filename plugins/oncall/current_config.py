@@ -58,7 +58,7 @@ def current_setup(store: Store) -> tuple[Setup, tuple[Problem, ...]]:
     folder, known = _known()
     found = _read(folder, known)
     if found.problems and not known.asked and (recalled := _recall(store)) is not None:
-        known.good, known.asked, known.read = {**recalled, **known.good}, True, None
+        known.good, known.asked, known.read = {**recalled, **known.good}, True, ("", found)
         found = _read(folder, known)
     if (
         known.noted != known.good

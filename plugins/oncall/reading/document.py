@@ -56,7 +56,7 @@ class Source:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The first hundred, and how many there are besides."""
-        return capped(self.found, self.count, self.file)
+        return capped(self.found, self.count - len(self.found), self.file)
 
     @property
     def is_full(self) -> bool:
@@ -82,12 +82,15 @@ class Source:
             return None
 
 
-def capped(problems: Sequence[Problem], count: int, file: str) -> tuple[Problem, ...]:
-    """At most a hundred problems of `count`, and one more that says how many are left out."""
-    first = tuple(problems[:MOST_PROBLEMS])
-    if count <= len(first):
-        return first
-    return (*first, Problem(file, MORE, f"{count - len(first)} more problems", "what these ask for first"))
+def capped(problems: Sequence[Problem], left_out: int = 0, file: str = "(all files)") -> tuple[Problem, ...]:
+    """At most a hundred problems, and one more that says how many are left out: here, before, and of single files."""
+    told = [problem for problem in problems if problem.key != MORE]
+    left_out += sum(int(problem.found.split()[0]) for problem in problems if problem.key == MORE)
+    left_out += len(told[MOST_PROBLEMS:])
+    if not left_out:
+        return tuple(told)
+    more = Problem(file, MORE, f"{left_out} more problem{'s' * (left_out != 1)}", "what these ask for first")
+    return (*told[:MOST_PROBLEMS], more)
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ def _teams(folder: Path, problems: list[Problem]) -> Iterator[str]:
 
 def _runbooks(folder: Path, problems: list[Problem]) -> Iterator[str]:
     for path in _inside(folder / RUNBOOKS):
-        if path.suffix != ".md":
+        if path.suffix != ".md" or path.name.startswith("."):  # of an editor
             continue
         if re.fullmatch(DAG_ID, path.stem):
             yield f"{RUNBOOKS}/{path.name}"
