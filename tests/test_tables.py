@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.testing import capture_logs
 
-from oncall import reports
+from oncall import reports, tables
 from oncall.adapters.oncall_db import OncallDb
 from oncall.adapters.postgres import connect_to
+from oncall.core.errors import Unreadable
 from oncall.core.incident import Incident, Plan
 from oncall.tables import bring_up
 
@@ -113,3 +118,120 @@ def test_publications_outlive_the_upgrade_of_the_warehouse(fresh_database: str) 
     )
     assert comment != "made with another text"
     assert asked(fresh_database, "select orders from investor.daily_profit") == [(1,)]
+
+
+@pytest.fixture
+def limited(fresh_database: str) -> Iterator[tuple[str, Callable[[str], None]]]:
+    """The DSN of a role without any right, and how the DBA grants it some."""
+    role = f"limited_{uuid.uuid4().hex[:12]}"
+    did(fresh_database, f"create role {role} login")
+    database = conninfo_to_dict(fresh_database)["dbname"]
+
+    def grant(statement: str) -> None:
+        did(fresh_database, statement.format(role=role, database=f'"{database}"'))
+
+    yield make_conninfo(fresh_database, user=role), grant
+    did(fresh_database, f"drop owned by {role} cascade; drop role {role}")
+
+
+def made_by_the_dba(dsn: str) -> None:
+    OncallDb(connect_to(dsn)).install()
+    with closing(psycopg.connect(dsn)) as connection:
+        reports.install(connection)
+
+
+def test_a_schema_that_the_dba_made_is_enough(limited: tuple[str, Callable[[str], None]]) -> None:
+    """`create schema if not exists` asks for CREATE on the database even then: it is not run."""
+    dsn, grant = limited
+    grant("create schema oncall authorization {role}")
+    store = OncallDb(connect_to(dsn))
+    store.install()
+    store.install()
+    store.remember("a", "b")
+    assert store.recall("a") == "b"
+    for schema in ("base", "investor", "experiments"):
+        grant(f"create schema {schema} authorization {{role}}")
+    with closing(psycopg.connect(dsn)) as connection:
+        reports.install(connection)
+    assert asked(dsn, "select count(*) from investor.publications") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ((), r"grant create on database test_\w+ to limited_\w+"),
+        (("create schema oncall",), r"grant usage, create on schema oncall to limited_\w+"),
+        (
+            ("create schema oncall", "grant usage on schema oncall to {role}"),
+            r"grant usage, create on schema oncall",
+        ),
+        (
+            (
+                "create schema oncall",
+                "grant usage, create on schema oncall to {role}",
+                "create table oncall.incidents (resolved_at timestamptz, opened_at timestamptz)",
+            ),
+            r"alter table oncall.incidents owner to limited_\w+",
+        ),
+    ],
+)
+def test_what_may_not_be_made_is_said_with_the_grant_that_is_missing(
+    limited: tuple[str, Callable[[str], None]], given: tuple[str, ...], missing: str
+) -> None:
+    """In one line, for whoever runs the database."""
+    dsn, grant = limited
+    for statement in given:
+        grant(statement)
+    with pytest.raises(Unreadable, match=missing) as caught:
+        OncallDb(connect_to(dsn)).install()
+    assert "\n" not in str(caught.value)
+
+
+def test_tables_that_somebody_else_owns_are_used_as_they_are(
+    fresh_database: str, limited: tuple[str, Callable[[str], None]]
+) -> None:
+    """All is there: nothing is run, nothing is complained of, however often."""
+    made_by_the_dba(fresh_database)
+    dsn, grant = limited
+    grant("comment on table oncall.memory is 'made by hand'; comment on table investor.publications is null")
+    for schema in ("oncall", "base", "investor", "experiments"):
+        grant(f"grant usage on schema {schema} to {{role}}")
+        grant(f"grant select, insert, update, delete on all tables in schema {schema} to {{role}}")
+    with capture_logs() as lines:
+        for _ in range(2):
+            OncallDb(connect_to(dsn)).install()
+            with closing(psycopg.connect(dsn)) as connection:
+                reports.install(connection)
+    assert lines == []
+
+
+def test_every_statement_of_the_shipped_files_is_known() -> None:
+    """What is run again by a role that owns nothing must be recognised as there."""
+    for path in (
+        Path(tables.__file__).parent / "adapters/oncall_db.sql",
+        reports.REPOSITORY_SQL / "warehouse.sql",
+    ):
+        statements = list(tables._statements(path.read_text(encoding="utf-8")))
+        assert len(statements) > 10
+        for statement in statements:
+            guarded = statement.startswith("do $$") and "exception when others" in statement
+            assert guarded or tables._made_by(statement)[0], statement
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_upstreams_loads_are_indexed_where_they_are_ours_to_index(
+    fresh_database: str, limited: tuple[str, Callable[[str], None]], ours: bool
+) -> None:
+    """Where they are not, everything else is made all the same."""
+    dsn, grant = limited
+    grant(
+        "create schema master; create table master.loads (table_name text, business_day date, loaded_at timestamptz)"
+    )
+    grant("grant create on database {database} to {role}")
+    if ours:
+        grant("alter schema master owner to {role}; alter table master.loads owner to {role}")
+    with closing(psycopg.connect(dsn)) as connection:
+        reports.install(connection)
+    found = asked(fresh_database, "select count(*) from pg_index where indrelid = 'master.loads'::regclass")
+    assert found == [(int(ours),)]
+    assert asked(dsn, "select count(*) from investor.publications") == [(0,)]

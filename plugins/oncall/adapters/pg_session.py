@@ -79,7 +79,8 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
 
     def be_patient(self, seconds: float = ANSWER_S) -> None:
         """Another operation begins, and may wait that long."""
-        self.left_s = seconds
+        if self.left_s is not None:
+            self.left_s = seconds
 
     def begin(self, settings: Mapping[str, str]) -> None:
         """Set what the code relies on. Raises psycopg.NotSupportedError for a database that is not UTF-8."""
