@@ -176,14 +176,24 @@ class Said:
     to: tuple[str, ...]
     steps: str
     alias: str
+    about: str
+    runbook: str
 
     @classmethod
     def of(cls, owed: Owed) -> Said:
+        """Whatever is owed is about one incident and one step, and an alert is found again by both."""
         message = owed.message
+        assert owed.key == message.key
+        assert owed.step
+        assert message.step
+        if owed.op in ("page", "post"):
+            assert owed.step == message.step
+        if owed.op == "page":
+            assert owed.alias == message.alias
         people = tuple(person.name for person in message.recipients)
         return cls(
             owed.channel, owed.op, owed.step, message.title, message.summary, message.priority, people,
-            message.steps, owed.alias,
+            message.steps, owed.alias, dict(message.facts).get("Report", ""), dict(message.links).get("Runbook", ""),
         )  # fmt: skip
 
     @property
@@ -192,7 +202,10 @@ class Said:
 
 
 def said_by(plan: Plan | None) -> list[Said]:
-    return [Said.of(owed) for owed in plan.owed] if plan else []
+    """In order; nothing is owed twice."""
+    said = [Said.of(owed) for owed in plan.owed] if plan else []
+    assert len({(one.channel, one.step) for one in said}) == len(said)
+    return said
 
 
 def the_page(plan: Plan | None) -> Said:
@@ -212,4 +225,6 @@ def the_post(plan: Plan | None) -> Said:
 
 
 def events(plan: Plan | None) -> Sequence[str]:
+    """The lines of the timeline, each of an incident and an instant."""
+    assert all(event.key and event.at for event in (plan.events if plan else ()))
     return [event.what for event in plan.events] if plan else []

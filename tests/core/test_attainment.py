@@ -76,5 +76,8 @@ def test_attainment_counts_what_was_due() -> None:
     assert [day.outcome for day in found] == ["none", "kept", "late", "broken", "kept", "open"]
     assert attainment(found) == Attainment(kept=2, counted=4)
     assert attainment(found).percent == 50.0
+    assert attainment(found[:4]) == Attainment(kept=1, counted=3)
+    assert [day.report_date.day for day in found] == [17, 18, 19, 20, 21, 22]
+    assert [day.due.day for day in found] == [18, 19, 20, 21, 22, 23]
     assert attainment(()).percent is None
     assert Attainment(3, 3).percent == 100.0

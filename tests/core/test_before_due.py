@@ -47,7 +47,9 @@ def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
         "Time left: 50 minutes left until 05:00",
     ]
     assert (page.priority, page.to, page.steps) == ("P3", ("C",), "steps for upstream_late")
-    assert page.alias == f"growth_etl:2026-11-22:{page.step}"
+    assert page.alias == "growth_etl:2026-11-22:warning"
+    assert page.about == "investor.daily_growth for 2026-11-22"
+    assert page.runbook == "http://airflow.test/oncall/runbooks/growth_etl#upstream-late"
     assert plan is not None
     assert plan.incidents[0].warned == ("master.sessions",)
     assert events(plan) == ["warned: master.sessions has not arrived, usually there by 02:00"]
@@ -152,6 +154,8 @@ def test_several_arrivals_are_said_each() -> None:
     assert [one.title.split(" has")[0] for one in said_by(plan)] == ["master.sessions", "master.customers"]
     assert {one.where for one in said_by(plan)} == {("chat", "post")}
     assert {one.steps for one in said_by(plan)} == {""}
+    assert {one.runbook for one in said_by(plan)} == {"http://airflow.test/oncall/runbooks/growth_etl"}
+    assert events(plan) == ["master.sessions arrived", "master.customers arrived"]
 
 
 def test_a_partial_load_has_not_arrived() -> None:
@@ -334,6 +338,7 @@ def test_a_failure_is_said_of_the_report_that_failed() -> None:
     fails = a_report("04:10", GROWTH, tasks=(WAITED, FAILED))
     page = the_page(failure(a_case(waits, fails), a_scene("04:10")))
     assert page.title.startswith("Growth ETL, 22 Nov: failed")
+    assert page.about == "investor.daily_growth for 2026-11-22"
     assert failure(a_case(waits), a_scene("04:10")) is None
 
 

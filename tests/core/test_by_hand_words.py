@@ -41,6 +41,7 @@ def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:
     assert [one.where for one in said] == [
         ("chat", "post"), ("chat", "update"), ("pager", "close"), ("pager", "close"),
     ]  # fmt: skip
+    assert [one.step for one in said[:2]] == ["resolved-by-hand", "headline:resolved"]
     assert {one.title for one in said} == {"Resolved by anna: Growth ETL, 22 Nov"}
     assert said[0].text.splitlines() == [
         "Note: known, see INC-7", "The report is not published. Nobody is paged for it any more.",
@@ -77,6 +78,7 @@ def test_followers_end_with_their_leader() -> None:
         (dag_id, at("05:20"), RESOLVED_BY_HAND) for dag_id in ("growth_etl", ENGAGEMENT)
     ]
     assert [event.key for event in plan.events] == [KEY, f"{ENGAGEMENT}:2026-11-22"]
+    assert {event.at for event in plan.events} == {at("05:20")}
     assert said_by(plan)[0].title == "Resolved by anna: 2 reports of 22 Nov (Growth ETL, Engagement ETL)"
 
 
@@ -98,6 +100,7 @@ def test_a_page_by_hand_of_a_report_on_track_names_no_cause() -> None:
     one = the_page(page(a_hand(members=(a_report("03:00"),)), a_scene("03:00"), BEA, "manager", 1))
     assert one.title == "Growth ETL, 22 Nov: anna asks for you now"
     assert (one.text, one.steps) == ("anna pages the manager by hand.", "")
+    assert one.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
 
 
 def test_each_page_by_hand_is_one_of_its_own() -> None:

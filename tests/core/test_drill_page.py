@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rosters import instant, team
 
@@ -32,6 +34,12 @@ def test_the_page_goes_to_whoever_holds_the_seat_now(seat: str, person: str) -> 
     assert found.name == person
 
 
+def test_a_seat_that_nobody_holds_has_no_holder() -> None:
+    """Everybody but the manager is away."""
+    alone = team(leave=[(person, "2025-12-29", "2026-01-05") for person in "ABCD"])
+    assert holder(replace(SCENE, roster=alone), "secondary") is None
+
+
 @pytest.mark.parametrize("cause", CAUSE_WORDS)
 def test_the_page_carries_the_runbooks_steps_and_the_mark(cause: str) -> None:
     """For every cause there is."""
@@ -39,15 +47,40 @@ def test_the_page_carries_the_runbooks_steps_and_the_mark(cause: str) -> None:
     assert page.title.startswith("[DRILL] Growth ETL: ")
     assert page.title.endswith("for B (secondary)")
     assert page.steps == f"steps for {cause}"
-    assert "DRILL" in page.tags
+    assert page.tags == ("oncall", "growth_etl", cause, "DRILL")
+    assert page.facts == (
+        ("Report", "investor.daily_growth"),
+        ("Cause", f"{CAUSE_WORDS[cause]} (as if)"),
+        ("Owners to ask", "C, then D"),
+        ("Waits for it", "Investors"),
+    )
+    assert page.links == (
+        ("Runbook", f"http://airflow.test/oncall/runbooks/growth_etl#{cause.replace('_', '-')}"),
+        ("On-call page", "http://airflow.test/oncall/"),
+    )
+    assert (page.priority, page.recipients) == ("P3", (BEA,))
+    assert (page.key, page.step) == ("drill-page:1:growth_etl", "test-page")
     assert page.summary.startswith("This is a drill. Nothing is wrong.")
 
 
 def test_it_is_owed_to_both_channels_and_closed_on_the_pager() -> None:
     """Closing names the alias that was paged; the chat hears how it went in the same thread."""
     page = a_page()
-    assert [(o.channel, o.op) for o in owe(page).owed] == [("pager", "page"), ("chat", "post")]
-    end = over(page, Took(processed=1.0), 0)
+    assert [(o.channel, o.op, o.alias) for o in owe(page).owed] == [
+        ("pager", "page", page.alias),
+        ("chat", "post", ""),
+    ]
+    assert {(o.key, o.step, o.message) for o in owe(page).owed} == {(page.key, page.step, page)}
+    end = over(page, Took(processed=1.0), 300)
+    close, said = end.owed
+    assert close.message == said.message
+    assert (said.step, said.message.step, close.step) == ("test-over", "test-over", f"close:{page.alias}")
+    assert said.message.title == "[DRILL] Test page over: B did not acknowledge within 5 minutes"
+    assert said.message.summary.splitlines() == [
+        "pager: accepted after …, not yet, processed after 1.0 s",
+        "chat: posted after …, not yet",
+    ]
+    assert said.message.key == page.key
     assert [(o.channel, o.op, o.alias) for o in end.owed] == [
         ("pager", "close", page.alias),
         ("chat", "post", ""),

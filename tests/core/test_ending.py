@@ -28,7 +28,7 @@ from scenes import (
 )
 
 from oncall.core.case import Case
-from oncall.core.ending import LATEST_CHANGES, changed, landed, resolve, stale
+from oncall.core.ending import LATEST_CHANGES, changed, landed, moved, removed, resolve, stale
 
 PAGED = an_incident(
     paged_at=at("05:00"), verdict="broken", cause="upstream_late", detail="master.sessions has not arrived",
@@ -152,6 +152,9 @@ def test_one_of_several_reports_lands() -> None:
     assert post.title == (
         "Growth ETL, 22 Nov: published, 10 minutes late; still missing: Engagement ETL, 22 Nov"
     )
+    assert post.about == "investor.daily_growth for 2026-11-22"
+    assert (post.step, post.steps) == (f"landed:{GROWTH}", "")
+    assert post.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
     in_time = the_post(landed(several(landed_at="04:59"), a_scene("05:20")))
     assert in_time.title.startswith("Growth ETL, 22 Nov: published, in time;")
 
@@ -182,6 +185,9 @@ def test_the_resolution_says_how_late_and_closes_every_alert() -> None:
     assert [one.where for one in said] == [
         ("chat", "post"), ("chat", "update"), ("pager", "close"), ("pager", "close"),
     ]  # fmt: skip
+    assert [one.step for one in said[:2]] == ["resolved", "headline:resolved"]
+    assert events(plan) == ["Resolved: Growth ETL, 22 Nov — 42 minutes late"]
+    assert {one.runbook for one in said} == {"http://airflow.test/oncall/runbooks/growth_etl"}
     assert {one.title for one in said} == {"Resolved: Growth ETL, 22 Nov — 42 minutes late"}
     assert said[0].text == "Published at 05:42."
     assert [one.alias.rsplit(":", 1)[1] for one in said if one.op == "close"] == [PAGE, "page-2-secondary"]
@@ -268,16 +274,21 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     """Which tables changed and when; a notice wakes nobody."""
     loads = (a_load("master.sessions", "06:10"), a_load("master.customers", "06:20"))
     one = a_report("06:30", publication=published("04:00"), changed_since=loads)
-    post = the_post(stale(a_case(one), a_scene("06:30")))
+    plan = stale(a_case(one, a_report("06:30", ENGAGEMENT)), a_scene("06:30"))
+    post = the_post(plan)
     assert (
         post.title
         == "Stale: Growth ETL, 22 Nov was published before master.sessions, master.customers changed"
     )
-    assert post.text.splitlines()[:2] == [
-        "master.sessions changed at 06:10", "master.customers changed at 06:20",
-    ]  # fmt: skip
-    assert "growth_etl" in post.text
-    assert "2026-11-22" in post.text
+    assert post.text.splitlines() == [
+        "master.sessions changed at 06:10",
+        "master.customers changed at 06:20",
+        "Run it again with each later day that depends on it, oldest first (each changed number is restated):",
+        "python -m oncall stale --rerun (or the DAG oncall_rerun_stale); without --rerun it lists them.",
+        """This day alone: airflow dags trigger growth_etl --conf '{"report_date": "2026-11-22"}'""",
+    ]
+    assert post.about == "investor.daily_growth for 2026-11-22"
+    assert events(plan) == [post.title]
     assert (post.to, post.steps, post.priority) == ((), "steps for after", "P3")
 
 
@@ -297,3 +308,59 @@ def test_times_of_another_day_carry_it() -> None:
     plan = resolve(broken("05:30", publication=published("05:10")), a_scene("12:00", days=1))
     assert said_by(plan)[0].text == "Published at Mon 23 Nov 05:10."
     assert dt.timedelta(days=1) + at("12:00") == at("12:00", days=1)
+
+
+# The configuration ends it.
+
+
+def test_a_promise_that_was_moved_is_not_late_any_more() -> None:
+    """Its alerts are closed, and the thread says when it is due now; should it be missing then, that is another one."""
+    later = replace(a_report("05:20"), verdict="waiting", due=at("06:00"))
+    plan = moved(a_case(later, incident=PAGED, said=[("chat", PAGE)], alerts=[PAGE]), a_scene("05:20"))
+    said = said_by(plan)
+    assert [one.where for one in said] == [("chat", "post"), ("chat", "update"), ("pager", "close")]
+    assert [one.step for one in said[:2]] == ["moved", "headline:resolved"]
+    assert {one.title for one in said} == {"Not late any more: Growth ETL, 22 Nov is due at 06:00 now"}
+    assert said[0].text == "The configuration has changed; alerts are being closed."
+    assert said[0].runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    assert events(plan) == [said[0].title]
+    assert plan is not None
+    assert (plan.incidents[0].resolved_at, plan.incidents[0].verdict) == (at("05:20"), "moved")
+    unspoken = moved(a_case(later, incident=PAGED), a_scene("05:20"))
+    assert said_by(unspoken) == []
+    assert unspoken is not None
+    assert not unspoken.incidents[0].open
+    never = replace(later, due=None)
+    plan = moved(a_case(never, incident=PAGED, said=[("chat", PAGE)]), a_scene("05:20"))
+    assert said_by(plan)[0].title == "Not late any more: Growth ETL, 22 Nov is not promised any more"
+
+
+@pytest.mark.parametrize(
+    ("incident", "report"),
+    [
+        (
+            replace(PAGED, paged_at=None),
+            a_report("04:20", tasks=(FAILED,)),
+        ),  # nobody was paged: it goes on as it is
+        (PAGED, a_report("05:20")),  # it is broken
+        (PAGED, a_report("05:20", publication=published("05:10"))),  # it is there: that is the resolution
+    ],
+)
+def test_what_is_no_move(incident: Any, report: Any) -> None:
+    """Only what was paged for and is not late any more."""
+    assert moved(a_case(report, incident=incident, said=[("chat", PAGE)]), a_scene("05:20")) is None
+
+
+def test_a_pipeline_that_was_removed_is_not_watched_any_more() -> None:
+    """Nobody will say that it is over, so this does; its alerts are closed."""
+    case = a_case(a_report("05:20"), incident=PAGED, said=[("chat", PAGE)], alerts=[PAGE])
+    plan = removed(case.incident, case.entries, a_scene("05:20"))
+    said = said_by(plan)
+    assert [one.where for one in said] == [("chat", "post"), ("chat", "update"), ("pager", "close")]
+    assert said[0].title == "Not watched any more: growth_etl, report of 2026-11-22"
+    assert said[0].text == "Its pipeline was removed from the configuration; alerts are being closed."
+    assert said[0].step == "removed"
+    assert plan.owed[0].message.channel == "#de-oncall"
+    assert plan.owed[0].message.links == (("On-call page", "http://airflow.test/oncall/"),)
+    assert (plan.incidents[0].resolved_at, plan.incidents[0].verdict) == (at("05:20"), "removed")
+    assert events(plan) == [said[0].title]

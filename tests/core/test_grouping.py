@@ -172,6 +172,17 @@ def test_a_follower_lives_its_leaders_life() -> None:
     assert (mine.verdict, mine.cause, mine.names) == ("broken", "upstream_late", ("master.sessions",))
     assert mine.detail.startswith("master.sessions has not arrived")
     assert mine.warned == ("master.sessions",)
+    assert (mine.acknowledged_at, mine.late_s, mine.resolved_at) == (at("05:03"), None, None)
+
+
+def test_each_that_speaks_for_itself_is_told_of_after_the_followers() -> None:
+    """However they are mixed."""
+    plan = look(
+        "05:00", a_report("05:00", GROWTH, **SESSIONS), a_report("05:00", ENGAGEMENT, **SESSIONS),
+        a_report("05:00", PROFIT, **ORDERS),
+    )  # fmt: skip
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH, PROFIT: ""}
+    assert len(titles(plan)) == 2
 
 
 def test_a_leader_and_its_followers_end_together() -> None:
@@ -280,9 +291,13 @@ def test_a_stale_report_is_a_notice_once_for_each_change() -> None:
     assert titles(first) == []
     [quiet] = first.incidents
     assert (quiet.open, quiet.verdict) == (False, "stale")
+    assert (quiet.key, quiet.dag_id, quiet.report_date) == (G.key, GROWTH, G.report_date)
+    assert (quiet.opened_at, quiet.resolved_at, quiet.due) == (at("06:30"), at("06:30"), at("05:00"))
+    assert [event.what for event in first.events] == stale_titles(first)
     step = [("chat", owed.step) for owed in first.owed]
     again = look("06:31", a_report("06:31", **RELOADED), earlier=[quiet], said={quiet.key: step})
     assert stale_titles(again) == []
+    assert (again.incidents, again.events) == ((), ())
     newer = {**RELOADED, "changed_since": (a_load("master.sessions", "06:40"),)}
     assert (
         len(stale_titles(look("06:50", a_report("06:50", **newer), earlier=[quiet], said={quiet.key: step})))
@@ -317,6 +332,7 @@ def test_a_stale_notice_stands_in_the_thread_of_the_nights_incident() -> None:
         "06:30", a_report("06:30", **RELOADED), earlier=[night], said={G.key: [("chat", "page-1-primary")]}
     )
     assert {owed.key for owed in plan.owed} == {G.key}
+    assert plan.incidents == ()
     assert not [one for one in plan.incidents if one.open]
 
 

@@ -41,6 +41,9 @@ def test_a_pager_that_cannot_be_reached_is_said_in_the_chat() -> None:
         "connection refused", "Until then nobody is woken: watch this channel.",
     ]  # fmt: skip
     assert (one.to, one.priority) == (("C",), "P2")
+    assert one.step == "down"
+    refused = said(notice.channel_down(a_scene("04:12"), "pager", SINCE, "too long", outage=False))
+    assert refused.title == "The pager (Opsgenie) refuses a message since 04:10"
 
 
 def test_a_chat_that_cannot_be_reached_is_paged() -> None:
@@ -59,8 +62,77 @@ def test_that_the_pager_is_back_is_said_where_its_loss_was_said() -> None:
     assert said(back).where == ("chat", "post")
     assert said(back).title == "The pager (Opsgenie) can be reached again after 42 minutes"
     assert said(back).text == "What was owed is being sent."
+    assert (said(back).step, said(back).priority) == ("back", "P5")
     assert key(back) == key(down)
     assert said(back).step != said(down).step
+
+
+def test_an_alert_about_the_chat_is_closed_when_it_is_back() -> None:
+    """Or not sent any more."""
+    down = notice.channel_down(a_scene("04:12"), "chat", SINCE, "x")
+    back = notice.channel_back(a_scene("04:52"), "chat", SINCE)
+    assert isinstance(back, Plan)
+    close = said(back)
+    assert (close.where, close.alias) == (("pager", "close"), said(down).alias)
+    assert close.title == "Slack can be reached again after 42 minutes"
+    assert back.cancelled == (key(down),)
+
+
+def test_acknowledgements_that_are_not_heard_are_said_and_so_is_their_end() -> None:
+    """With what to do meanwhile."""
+    deaf = notice.acknowledgements_unheard(a_scene("04:12"), SINCE, "the key may not read")
+    assert said(deaf).title == "Acknowledgements in Opsgenie are not heard since 04:10"
+    assert said(deaf).text.splitlines() == [
+        "the key may not read",
+        "Until this is mended acknowledge on the On-call page: only that stops the escalation.",
+    ]
+    heard = notice.acknowledgements_heard(a_scene("04:52"), SINCE)
+    assert said(heard).title == "Acknowledgements in Opsgenie are heard again"
+    assert (said(deaf).where, said(heard).where) == (("chat", "post"), ("chat", "post"))
+    assert key(deaf) == key(heard) == "acknowledgements:2026-11-23"
+    assert said(deaf).step != said(heard).step
+    other = notice.acknowledgements_unheard(a_scene("04:12"), at("04:11"), "x")
+    assert said(other).step != said(deaf).step
+
+
+def test_a_heartbeat_that_is_refused_is_said_by_name_and_so_is_its_return() -> None:
+    """It is the only watch that survives Airflow; each refusal is told apart."""
+    scene = a_scene("04:12")
+    refused = notice.heartbeat_refused(scene, "investor-sla-watch", SINCE, "404: unknown")
+    assert said(refused).title == "Opsgenie does not take the heartbeat investor-sla-watch"
+    assert said(refused).text.splitlines() == [
+        "404: unknown",
+        "Until then nobody is paged if all of Airflow is gone.",
+    ]
+    back = notice.heartbeat_back(scene, "investor-sla-watch", SINCE)
+    assert said(back).title == "Opsgenie takes the heartbeat investor-sla-watch again"
+    assert (said(refused).where, said(back).text) == (("chat", "post"), "")
+    assert key(refused) == key(back) == "heartbeat:2026-11-23"
+    others = {
+        said(notice.heartbeat_refused(scene, name, since, "x")).step
+        for name, since in (("investor-sla-watch", SINCE), ("other", SINCE), ("other", at("04:11")))
+    }
+    assert len({*others, said(back).step}) == 4
+    assert said(refused).step in others
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(90, "2 minutes ahead"), (-3600, "1 h 00 min behind")])
+def test_a_wrong_clock_is_named(ahead: int, words: str) -> None:
+    """Whose, by how much and which way; and that it is right again."""
+    wrong = notice.clock_wrong(a_scene("04:12"), "the warehouse", ahead)
+    assert said(wrong).title == f"The clock of the warehouse is {words}"
+    assert said(wrong).text == (
+        "The other clocks agree, and pages go by them. Set it right (NTP): logs and schedules follow it."
+    )
+    right = notice.clock_right(a_scene("04:52"), "the warehouse")
+    assert said(right).title == "The clock of the warehouse is right again"
+    assert said(right).text == ""
+    assert key(wrong) == key(right) == "clocks:2026-11-23"
+    steps = {
+        said(notice.clock_wrong(a_scene(clock), name, ahead)).step
+        for clock, name in (("04:12", "the warehouse"), ("04:12", "this host"), ("04:13", "this host"))
+    }
+    assert len({*steps, said(right).step}) == 4
 
 
 def test_each_loss_of_a_channel_has_a_thread_of_its_own() -> None:
@@ -94,7 +166,9 @@ def test_a_broken_configuration_lists_its_problems(count: int, title: str, lines
     assert one.title == title.replace("…", "The on-call configuration is broken:")
     text = one.text.splitlines()
     assert len(text) == lines
-    assert text[0] == "The last good one stays in force."
+    assert text[0] == (
+        "Of each file that is wrong the last good version stays in force; the others count as they stand."
+    )
     assert text[1] == ("• roster.yaml: leave[0].person: found DE-009; write one of DE-001 … DE-004")
 
 

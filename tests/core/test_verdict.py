@@ -278,6 +278,15 @@ HANDS: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         "failed", "the run was marked as failed by B at 03:40", (RUN,),
     ),
     (
+        {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "03:40", BY_HAND), **LATE},
+        "failed",
+        "the run was marked as failed by B at 03:40; master.sessions has not arrived, usually there by 02:00", (RUN,),
+    ),
+    (
+        {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "03:40", "timed out"), **LATE},
+        "upstream_late", "master.sessions has not arrived, usually there by 02:00", ("master.sessions",),
+    ),
+    (
         {"tasks": (WAITED, TRANSFORMS), "run": a_task(RUN, "success", "02:00", "03:40", "marked as success by B")},
         "failed", "the run was marked as success by B at 03:40 but the publication is not there", (RUN,),
     ),

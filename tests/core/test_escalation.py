@@ -1,0 +1,386 @@
+"""Whom a broken promise wakes, when, in which words; handoff, reminders, and what stops it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rosters import team
+from scenes import (
+    ENGAGEMENT,
+    FAILED,
+    GROWTH,
+    KEY,
+    STEPS,
+    TRANSFORMS,
+    WAITED,
+    Said,
+    a_report,
+    a_scene,
+    an_entry,
+    an_incident,
+    at,
+    events,
+    published,
+    said_by,
+    the_page,
+    the_post,
+)
+
+from oncall.core.case import Case
+from oncall.core.escalation import acknowledge, escalate, handoff, remind, standing, taken_back
+from oncall.core.incident import Entry, Incident
+from oncall.core.roster import EscalationStep, Roster
+
+PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
+PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
+STUCK = {"tasks": (WAITED, TRANSFORMS)}
+
+
+def a_page(step: str = PRIMARY, person: str = "C", taken: str | None = "05:00", **known: Any) -> Entry:
+    """A page to this person that the pager took at this time (None: not yet)."""
+    state = {"state": "done"} if taken else {"state": "owed"}
+    done_at = at(taken) if taken else None
+    return an_entry(KEY, "pager", step, person, **{**state, "done_at": done_at, **known})
+
+
+def a_case(clock: str, *entries: Entry, incident: Incident = PAGED, **facts: Any) -> Case:
+    return Case(incident, (a_report(clock, **{**STUCK, **facts}),), entries)
+
+
+def paged(case: Case, clock: str, roster: Roster | None = None) -> list[tuple[str, tuple[str, ...]]]:
+    """The alerts of this look: step and people."""
+    said = said_by(escalate(case, a_scene(clock, roster=roster)))
+    return [(one.step, one.to) for one in said if one.where == ("pager", "page")]
+
+
+def test_at_the_due_instant_the_primary_is_paged() -> None:
+    """P1: what is late and why, the steps that fit; the thread says the same."""
+    plan = escalate(a_case("05:00", incident=an_incident()), a_scene("05:00"))
+    page = the_page(plan)
+    assert page.title == "Growth ETL, 22 Nov: not published at 05:00 — stuck: in transform since 03:12"
+    assert page.text.splitlines() == [
+        "investor.daily_growth for 2026-11-22 was promised by 05:00.",
+        "Why: stuck: in transform since 03:12",
+    ]
+    assert (page.step, page.priority, page.to, page.steps) == (PRIMARY, "P1", ("C",), "steps for stuck")
+    assert page.runbook == "http://airflow.test/oncall/runbooks/growth_etl#stuck"
+    assert plan is not None
+    assert (plan.incidents[0].paged_at, plan.incidents[0].primary) == (at("05:00"), "C")
+    assert events(plan) == ["paged C (primary)"]
+
+
+@pytest.mark.parametrize("clock", ["03:30", "04:59:59.999999"])
+def test_before_due_nobody_is_paged_for_a_broken_promise(clock: str) -> None:
+    """Nor for a report that is there."""
+    assert escalate(a_case(clock, incident=an_incident(), tasks=(FAILED,)), a_scene(clock)) is None
+    assert escalate(a_case("05:20", publication=published("05:10")), a_scene("05:20")) is None
+
+
+@pytest.mark.parametrize(
+    ("clock", "entries", "called"),
+    [
+        ("05:14:59.999999", [a_page()], []),
+        ("05:15", [a_page()], [(SECONDARY, ("D",))]),
+        ("05:15", [a_page(taken="05:01:00")], [(SECONDARY, ("D",))]),  # a little late moves nothing
+        ("05:15", [a_page(taken="05:01:00.000001")], []),  # woken late: the next one waits as long again
+        ("05:16", [a_page(taken="05:01:00.000001")], []),
+        ("05:16:00.000001", [a_page(taken="05:01:00.000001")], [(SECONDARY, ("D",))]),
+        ("05:29:59", [a_page(), a_page(SECONDARY, "D", "05:15")], []),
+        ("05:30", [a_page(), a_page(SECONDARY, "D", "05:15")], [("page-3-manager", ("M",))]),
+        ("06:30", [a_page(), a_page(SECONDARY, "D", "05:15"), a_page("page-3-manager", "M", "05:30")], []),
+        ("05:20", [a_page(taken=None)], []),  # the first page is still under way
+        ("05:20", [a_page(taken=None, state="accepted")], []),
+        ("05:20", [], [(PRIMARY, ("C",))]),  # after an outage: in order, one after the other
+    ],
+)
+def test_each_step_waits_from_when_the_one_before_it_woke_somebody(
+    clock: str, entries: Sequence[Entry], called: list[Any]
+) -> None:
+    """15 minutes later the secondary, 15 minutes after that the manager."""
+    assert paged(a_case(clock, *entries), clock) == called
+
+
+def test_the_next_call_is_known() -> None:
+    """Whoever looks sleeps until then."""
+    assert standing(a_case("05:05", a_page()), a_scene("05:05")).next_at == at("05:15")
+    late = standing(a_case("05:05", a_page(taken="05:04")), a_scene("05:05"))
+    assert late.next_at == at("05:19")
+    assert [entry.person for entry in late.woken] == ["C"]
+    everybody = [a_page(), a_page(SECONDARY, "D", "05:15"), a_page("page-3-manager", "M", "05:30")]
+    assert standing(a_case("05:40", *everybody), a_scene("05:40")).next_at is None
+    unreached = a_page(unreached="unknown")
+    assert standing(a_case("05:40", unreached), a_scene("05:40")).woken == ()
+
+
+def test_the_second_page_says_who_was_called_before() -> None:
+    """And what came of it."""
+    page = the_page(escalate(a_case("05:15", a_page()), a_scene("05:15")))
+    assert page.text.splitlines()[-2:] == [
+        "15 minutes late so far.",
+        "C was paged at 05:00 and has not acknowledged.",
+    ]
+    unreached = a_page(unreached="Opsgenie does not know C@example.com")
+    said = said_by(escalate(a_case("05:01", unreached), a_scene("05:01")))
+    [second] = [one for one in said if one.where == ("pager", "page")]
+    assert second.text.splitlines()[-2:] == [
+        "60 seconds late so far.",
+        "C could not be paged: Opsgenie does not know C@example.com.",
+    ]
+
+
+@pytest.mark.parametrize(("clock", "said"), [("05:00:59", False), ("05:01:00", True)])
+def test_a_lateness_is_told_from_a_minute_on(clock: str, said: bool) -> None:
+    """Before that everybody knows."""
+    text = the_page(escalate(a_case(clock), a_scene(clock))).text
+    assert ("late so far" in text) is said
+
+
+def test_an_acknowledgement_stops_the_ladder() -> None:
+    """Only what was acknowledged since it began: whoever had the warning may be asleep again."""
+    taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
+    assert paged(a_case("05:20", a_page(), incident=taken), "05:20") == []
+    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
+    assert paged(a_case("05:00", incident=warned), "05:00") == [(PRIMARY, ("C",))]
+
+
+def unpageable(roster: Roster, name: str) -> Roster:
+    person = replace(roster.people[name], opsgenie=None)
+    return replace(roster, people={**roster.people, name: person})
+
+
+def test_whoever_cannot_be_paged_costs_no_time() -> None:
+    """The next one is called at once, and the thread says why; once."""
+    roster = unpageable(team(), "C")
+    plan = escalate(a_case("05:00", incident=an_incident()), a_scene("05:00", roster=roster))
+    said = said_by(plan)
+    assert [(one.step, one.to) for one in said if one.where == ("pager", "page")] == [(SECONDARY, ("D",))]
+    [trouble] = [one for one in said if one.step.startswith("unreached:")]
+    assert trouble.title == "C (primary) could not be paged: the roster gives no Opsgenie username"
+    assert trouble.text == "The next one on the escalation is called at once."
+    assert (trouble.where, trouble.steps) == (("chat", "post"), "")
+    assert trouble.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    assert events(plan) == [trouble.title, "paged D (secondary)"]
+    told = an_entry(KEY, "chat", trouble.step, "")
+    again = said_by(escalate(a_case("05:01", a_page(SECONDARY, "D"), told), a_scene("05:01", roster=roster)))
+    assert [one for one in again if one.step.startswith("unreached:")] == []
+
+
+def test_whom_the_far_side_does_not_know_is_passed_over() -> None:
+    """As soon as that is known."""
+    lost = a_page(unreached="Opsgenie does not know C@example.com", taken="05:00")
+    assert paged(a_case("05:01", lost), "05:01") == [(SECONDARY, ("D",))]
+
+
+def test_an_escalation_may_begin_later() -> None:
+    """As the roster writes it: five minutes for the pipeline to come by itself."""
+    steps = (EscalationStep(dt.timedelta(minutes=5), "primary"), *STEPS[1:])
+    for clock, called in (("05:04:59", []), ("05:05", [(PRIMARY, ("C",))])):
+        scene = a_scene(clock)
+        scene = replace(scene, roster=replace(scene.roster, escalation=steps))
+        said = said_by(escalate(a_case(clock), scene))
+        assert [(one.step, one.to) for one in said if one.channel == "pager"] == called
+
+
+def test_nobody_is_called_twice_in_one_ladder() -> None:
+    """Not even who holds two seats of it."""
+    alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABD"])
+    entries = [a_page()]
+    assert paged(a_case("05:15", *entries), "05:15", alone) == [(SECONDARY, ("M",))]
+    both = [*entries, a_page(SECONDARY, "M", "05:15")]
+    assert paged(a_case("06:00", *both), "06:00", alone) == []
+
+
+def test_who_takes_the_seat_is_paged_in_their_own_right() -> None:
+    """An override at ten past five: the new primary is called, by an alert of their own."""
+    swapped = team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", None)])
+    [(step, people)] = paged(a_case("05:11", a_page()), "05:11", swapped)
+    assert people == ("B",)
+    assert step == f"{PRIMARY}:B"
+    page = the_page(escalate(a_case("05:11", a_page()), a_scene("05:11", roster=swapped)))
+    assert page.text.splitlines()[-1] == "B is on call now (override)."
+
+
+def test_several_broken_reports_are_one_page() -> None:
+    """Each by name, each cause once; those that are not due yet are left out."""
+    two = (a_report("05:00", GROWTH, **STUCK), a_report("05:00", ENGAGEMENT, **STUCK))
+    page = the_page(escalate(Case(an_incident(), two), a_scene("05:00")))
+    assert page.title.startswith("2 reports of 22 Nov (Growth ETL, Engagement ETL): not published at 05:00")
+    assert page.text.splitlines() == [
+        "investor.daily_growth for 2026-11-22 was promised by 05:00.",
+        "investor.daily_engagement for 2026-11-22 was promised by 05:00.",
+        "Why: stuck: in transform since 03:12",
+    ]
+
+
+# Handoff.
+
+
+@pytest.mark.parametrize(
+    ("clock", "days", "passes"), [("08:59:59.999999", 0, False), ("09:00", 0, True), ("09:00", 1, True)]
+)
+def test_an_open_incident_passes_to_the_new_pair(clock: str, days: int, passes: bool) -> None:
+    """The thread says so, and the ladder begins anew."""
+    one = replace(a_report("05:20", **STUCK))
+    plan = handoff(Case(PAGED, (one,), (a_page(),)), a_scene(clock, days))
+    assert (plan is not None) is passes
+    if plan:
+        post = the_post(plan)
+        assert post.title == "Handed over: Growth ETL, 22 Nov passes from C to D"
+        assert post.text == "Still not published; D is on call now."
+        assert post.step == "handover-1"
+        assert (plan.incidents[0].paged_at, plan.incidents[0].ladder) == (at(clock, days), 1)
+        assert not plan.incidents[0].acknowledged
+        assert events(plan) == [post.title]
+
+
+def test_the_new_ladder_has_pages_of_its_own() -> None:
+    """Whoever was secondary before is primary now, and is called as such."""
+    anew = replace(PAGED, paged_at=at("09:00"), ladder=1)
+    entries = [a_page(), a_page(SECONDARY, "D", "05:15")]
+    assert paged(a_case("09:00", *entries, incident=anew), "09:00") == [("page-1-primary-1", ("D",))]
+
+
+@pytest.mark.parametrize(
+    ("incident", "entries", "facts"),
+    [
+        (an_incident(), [a_page()], {}),  # nobody was paged
+        (PAGED, [], {}),  # nobody of the old pair was woken
+        (PAGED, [a_page(taken=None)], {}),
+        (PAGED, [a_page()], {"publication": published("05:30")}),
+        (replace(PAGED, paged_at=at("09:01")), [a_page()], {}),  # it began with the new pair
+    ],
+)
+def test_when_there_is_nothing_to_hand_over(incident: Incident, entries: list[Entry], facts: Any) -> None:
+    """Whoever is on call is called all the same."""
+    assert handoff(Case(incident, (a_report("09:30", **facts),), tuple(entries)), a_scene("09:30")) is None
+
+
+def test_what_the_old_pair_had_acknowledged_is_handed_over_too() -> None:
+    """Also where no page of this ladder is on record."""
+    taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
+    assert handoff(Case(taken, (a_report("09:00", **STUCK),), ()), a_scene("09:00")) is not None
+
+
+# Reminders.
+
+TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
+
+
+@pytest.mark.parametrize(
+    ("clock", "reminders", "number"),
+    [("06:02:59", 0, None), ("06:03", 0, 1), ("07:02", 1, None), ("07:03", 1, 2), ("08:10", 1, 3)],
+)
+def test_whoever_has_it_is_asked_again_each_hour(clock: str, reminders: int, number: int | None) -> None:
+    """P1 to the same person, while the promise is broken."""
+    plan = remind(a_case(clock, a_page(), incident=replace(TAKEN, reminders=reminders)), a_scene(clock))
+    assert (plan is not None) is (number is not None)
+    if plan:
+        page = the_page(plan)
+        assert (page.step, page.priority, page.to) == (f"reminder-0-{number}", "P1", ("C",))
+        assert plan.incidents[0].reminders == number
+        assert events(plan) == ["reminded"]
+
+
+def test_a_reminder_says_who_acknowledged_when() -> None:
+    """And how long ago."""
+    page = the_page(remind(a_case("06:03", incident=TAKEN), a_scene("06:03")))
+    assert page.title == "Still not published: Growth ETL, 22 Nov, acknowledged 1 h 00 min ago"
+    assert page.text == "C@example.com acknowledged at 05:03."
+    nobody = the_page(remind(a_case("06:03", incident=replace(TAKEN, acknowledged_by="")), a_scene("06:03")))
+    assert (nobody.text, nobody.to) == ("Somebody acknowledged at 05:03.", ("C",))
+
+
+@pytest.mark.parametrize(
+    ("by", "to"), [("D@example.com", ("D",)), ("D", ("D",)), ("boss@elsewhere", ("C",)), ("", ("C",))]
+)
+def test_a_reminder_goes_to_whoever_acknowledged(by: str, to: tuple[str, ...]) -> None:
+    """A stranger's acknowledgement asks the primary."""
+    page = the_page(remind(a_case("06:03", incident=replace(TAKEN, acknowledged_by=by)), a_scene("06:03")))
+    assert page.to == to
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        a_case("07:00", incident=PAGED),
+        a_case("07:00", incident=TAKEN, publication=published("06:00")),
+        a_case("07:00", incident=replace(TAKEN, acknowledged_at=at("04:30"))),  # it was the warning
+    ],
+    ids=["nobody has it", "it is there", "only the warning was acknowledged"],
+)
+def test_nobody_is_reminded_without_need(case: Case) -> None:
+    """Only who has a broken promise."""
+    assert remind(case, a_scene("07:00")) is None
+
+
+# Acknowledging.
+
+
+def said_of(plan: Any) -> tuple[Said, list[Said]]:
+    post, *acks = said_by(plan)
+    assert {one.where for one in acks} <= {("pager", "acknowledge")}
+    return post, acks
+
+
+def test_an_acknowledgement_is_said_and_taken_over_to_every_alert() -> None:
+    """In the thread, and at the pager for those alerts that do not show it yet."""
+    entries = (a_page(), a_page(SECONDARY, "D", "05:15"))
+    plan = acknowledge(a_case("05:20", *entries), a_scene("05:20"), "anna")
+    post, acks = said_of(plan)
+    assert post.title == "Acknowledged by anna: Growth ETL, 22 Nov"
+    assert (post.text, post.step, post.where) == (
+        "Escalation stops here.",
+        "acknowledged-0",
+        ("chat", "post"),
+    )
+    assert [one.alias for one in acks] == [f"{KEY}:{PRIMARY}", f"{KEY}:{SECONDARY}"]
+    assert {owed.user for owed in plan.owed if owed.op == "acknowledge"} == {"anna"}
+    [mine] = plan.incidents
+    assert (mine.acknowledged_at, mine.acknowledged_by, mine.reminders) == (at("05:20"), "anna", 0)
+    assert events(plan) == ["acknowledged by anna"]
+
+
+def test_an_alert_that_shows_it_already_is_not_told() -> None:
+    """The others are."""
+    entries = (a_page(), a_page(SECONDARY, "D", "05:15"))
+    plan = acknowledge(a_case("05:20", *entries), a_scene("05:20"), "", heard_of=f"{KEY}:{PRIMARY}")
+    post, acks = said_of(plan)
+    assert post.title == "Acknowledged by somebody: Growth ETL, 22 Nov"
+    assert [one.alias for one in acks] == [f"{KEY}:{SECONDARY}"]
+    assert plan.incidents[0].acked == (f"{KEY}:{PRIMARY}",)
+    assert events(plan) == ["acknowledged by somebody"]
+
+
+def test_a_warning_and_each_ladder_are_acknowledged_each_by_itself() -> None:
+    """Their words stand apart in the thread."""
+    steps = [
+        said_of(acknowledge(a_case("05:20", a_page(), incident=incident), a_scene("05:20"), "anna"))[0].step
+        for incident in (an_incident(), PAGED, replace(PAGED, ladder=1))
+    ]
+    assert steps == ["acknowledged-warning", "acknowledged-0", "acknowledged-1"]
+
+
+def test_what_is_taken_back_starts_the_escalation_again() -> None:
+    """Somebody has to be woken again, and is told why."""
+    taken = replace(TAKEN, acked=(f"{KEY}:{PRIMARY}", "other"))
+    plan = taken_back(a_case("05:20", a_page(), incident=taken), a_scene("05:20"), f"{KEY}:{PRIMARY}")
+    post = the_post(plan)
+    assert post.title == "Acknowledgement of C@example.com taken back: Growth ETL, 22 Nov"
+    assert (post.text, post.step) == ("The escalation starts again.", "taken-back-1")
+    [anew] = plan.incidents
+    assert (anew.acknowledged_at, anew.acknowledged_by, anew.acked) == (None, "", ("other",))
+    assert (anew.paged_at, anew.ladder) == (at("05:20"), 1)
+    assert paged(a_case("05:20", a_page(), incident=anew), "05:20") == [("page-1-primary-1", ("C",))]
+    nameless = taken_back(a_case("05:20", incident=replace(TAKEN, acknowledged_by="")), a_scene("05:20"), "x")
+    assert the_post(nameless).title.startswith("Acknowledgement of somebody taken back: ")
+
+
+def test_a_warning_that_is_taken_back_wakes_nobody() -> None:
+    """It was only a warning."""
+    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
+    [anew] = taken_back(a_case("04:20", incident=warned), a_scene("04:20"), "x").incidents
+    assert (anew.paged_at, anew.ladder, anew.acknowledged_at) == (None, 0, None)
