@@ -25,9 +25,9 @@ class Include:
     def __init__(self, folder: Path) -> None:
         shutil.copytree(REPOSITORY / "include", folder)
         self.folder = folder
-        past = dt.datetime.now(self.setup.roster.tz) - dt.timedelta(hours=3)
-        for dag_id in PROMISED:  # no run but those that a fault starts
-            self._head(dag_id, "schedule", f'"{past.minute} {past.hour} * * *"')
+        for dag_id in PROMISED:
+            # No run but those that a fault starts, at any hour; and before whatever due time a fault writes.
+            self._head(dag_id, "schedule", '"0 0 * * *"')
         self._original = {
             path: path.read_text(encoding="utf-8")
             for path in (folder / "roster.yaml", *(folder / "runbooks").glob("*.md"))
