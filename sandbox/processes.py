@@ -44,7 +44,7 @@ class Background:
                 stderr=log,
                 start_new_session=True,
             )
-        self.pid_file.write_text(json.dumps({"pid": process.pid, "at": time.time()}), encoding="utf-8")
+        self.pid_file.write_text(json.dumps({"pid": process.pid, "boot": _this_boot()}), encoding="utf-8")
         return True
 
     def running(self) -> psutil.Process | None:
@@ -56,16 +56,16 @@ class Background:
 
     @property
     def pid(self) -> int | None:
-        """The number it was started with, running or not."""
+        """The number it was started with since the last boot, running or not; an older one may be anybody's now."""
         with suppress(OSError, ValueError, KeyError):
-            return int(json.loads(self.pid_file.read_text(encoding="utf-8"))["pid"])
+            started = json.loads(self.pid_file.read_text(encoding="utf-8"))
+            return int(started["pid"]) if started.get("boot", _this_boot()) == _this_boot() else None
         return None
 
     def members(self) -> list[psutil.Process]:
         """Every live process of its session, and the forks that left the session."""
         pid = self.pid
-        # A pid file from before the last boot says nothing: its number may be anybody's now.
-        if pid is None or self.pid_file.stat().st_mtime < psutil.boot_time():
+        if pid is None:
             return []
         found = [process for process in psutil.process_iter() if _session(process) == pid]
         for process in tuple(found):
@@ -99,6 +99,14 @@ def stop_all(processes: Sequence[Background], timeout: float = 20) -> list[str]:
     for process in processes:
         process.kill()
     return [process.name for process in running]
+
+
+def _this_boot() -> str:
+    """What names the present boot, whatever the clock says."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # not Linux
+        return str(round(psutil.boot_time()))
 
 
 def _reap(members: Sequence[psutil.Process], timeout: float) -> None:

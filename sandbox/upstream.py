@@ -33,9 +33,12 @@ def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
 def _load(conn: connection, asked: argparse.Namespace) -> str:
     count = 0
     tables = asked.tables or list(TABLES)
+    now = dt.datetime.now(ZONE).replace(microsecond=0)
     for day in _days(asked.first, asked.until or asked.first):
         for table in tables:
-            at = asked.at or usual_load_time(table, day, asked.seed) + dt.timedelta(minutes=asked.late_by)
+            usual = usual_load_time(table, day, asked.seed) + dt.timedelta(minutes=asked.late_by)
+            # A night that is not over has what is loaded now, not what will be there by 01:30.
+            at = asked.at or (now if day < now.date() and usual > now else usual)
             (load,) = load_day(
                 conn, day, [table], seed=asked.seed, scale=asked.scale, loaded_at=at, partial=asked.partial
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -88,8 +89,16 @@ def test_a_pid_file_from_before_the_last_boot_says_nothing(background: Make) -> 
     """After a restart of the machine the number may be anybody's, who must not be killed."""
     process = background(FORKS)
     members = process.members()
-    written = process.pid_file.stat().st_mtime
-    os.utime(process.pid_file, (0, 0))
+    written = process.pid_file.read_text()
+    process.pid_file.write_text(json.dumps(json.loads(written) | {"boot": "an older one"}))
     assert process.members() == []
-    os.utime(process.pid_file, (written, written))
+    process.pid_file.write_text(written)
+    assert process.members() == members
+
+
+def test_a_clock_that_is_set_changes_nothing(background: Make) -> None:
+    """A laptop that wakes up in another zone of time still knows what it started."""
+    process = background(FORKS)
+    members = process.members()
+    os.utime(process.pid_file, (0, 0))
     assert process.members() == members
