@@ -25,7 +25,6 @@ from oncall.adapters.oncall_db import LOCK
 from oncall.core.rota import who_is_on_call
 from sandbox import loading
 from sandbox.environment import REPOSITORY
-from sandbox.inbox.records import Alert
 from sandbox.stack import AIRFLOW_COMPONENTS, Stack
 
 T = TypeVar("T")
@@ -316,7 +315,7 @@ class Ground:
     def nothing_said(self, promised: Promised) -> None:
         """Nobody has heard of this promise in the pager or in the chat."""
         said = [message.text for message in self.far.said(promised.key)]
-        woken = [alert.message for alert in self.far.alerts() if alert.alias.startswith(promised.key)]
+        woken = [alert.message for alert in self.far.alerts(entity=promised.key)]
         assert not said + woken, f"said before due: {'; '.join(said + woken)}"
 
     def someone_paged(
@@ -324,11 +323,8 @@ class Ground:
     ) -> Outcome:
         """The primary was paged, or the next one in their place; which P1 the far side has really made first."""
 
-        def first() -> Alert | None:
-            pages = [a for a in self.far.alerts(priority="P1") if a.alias.startswith(f"{promised.key}:page-")]
-            return min(pages, key=lambda alert: alert.created_at, default=None)
-
-        alert = self.wait_for(f"any page of {promised.key}", first, within_s)
+        wanted = {"entity": promised.key, "priority": "P1"}
+        alert = self.wait_for(f"any page of {promised.key}", lambda: self.far.alerts(**wanted), within_s)[0]
         roster = [self.on_call(promised.due, seat) for seat in ("primary", "secondary")]
         assert alert.recipients in [[person] for person in roster], alert.recipients
         page_s = alert.created_at - (since or promised.due).timestamp()

@@ -109,7 +109,9 @@ def gone_after_acknowledgement(ground: Ground, *, heard: bool) -> Outcome:
     time.sleep(GONE_S)
     ground.open("oncall")
     ground.until(promised.due, before_s=-85)
-    woken = [alert.recipients for alert in ground.far.alerts(priority="P1") if alert.alias != page.alias]
+    woken = [
+        alert.recipients for alert in ground.far.alerts(entity=promised.key) if alert.alias != page.alias
+    ]
     assert not woken, f"woken although somebody had acknowledged: {woken}"
     ground.wait_for("the acknowledgement", lambda: ground.sql("oncall", noted, promised.key), 45)
     return replace(seen, seen=f"{seen.seen}; acknowledged, and nobody else is called")
