@@ -36,6 +36,11 @@ REQUIRED = {
 }
 
 
+def length(text: str) -> int:
+    """Characters as Java counts them, in UTF-16."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def complaints(action: str, payload: dict[str, Any]) -> dict[str, str]:
     """What is wrong with the payload of `action`, by field."""
     wrong: dict[str, str] = {}
@@ -64,8 +69,8 @@ def _text(field: str, value: object, limit: int) -> dict[str, str]:
         return {}
     if not isinstance(value, str):
         return {field: "should be a string"}
-    if len(value) > limit:
-        return {field: f"length should be between 0 and {limit}, found {len(value)}"}
+    if length(value) > limit:
+        return {field: f"length should be between 0 and {limit}, found {length(value)}"}
     return {}
 
 
@@ -79,7 +84,7 @@ def _list(field: str, value: object, most: int, each: int) -> dict[str, str]:
     return {
         f"{field}[{place}]": f"length should be between 0 and {each}, found {len(item)}"
         for place, item in enumerate(value)
-        if len(item) > each
+        if length(item) > each
     }
 
 
@@ -88,7 +93,7 @@ def _details(value: object) -> dict[str, str]:
         return {}
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         return {"details": "should be a map of string to string"}
-    size = sum(len(name) + len(text) for name, text in value.items())
+    size = sum(length(name) + length(text) for name, text in value.items())
     return {"details": f"total length should be at most {DETAILS}, found {size}"} if size > DETAILS else {}
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sandbox.inbox.limits import length
+
 MOST_BLOCKS = 50
 ALL_TEXT = 13_200
 PROPERTIES = {
@@ -35,7 +37,7 @@ def text_in(thing: Any) -> int:
     if isinstance(thing, list):
         return sum(text_in(item) for item in thing)
     if isinstance(thing, dict):
-        own = len(thing["text"]) if isinstance(thing.get("text"), str) else 0
+        own = length(thing["text"]) if isinstance(thing.get("text"), str) else 0
         return own + sum(text_in(item) for item in thing.values())
     return 0
 
@@ -128,7 +130,7 @@ def _element(element: Any, at: str) -> Iterator[str]:
     else:
         yield from _text(element["text"], f"{at}/text", 75, kinds=("plain_text",))
     for name, most in (("action_id", 255), ("value", 2000), ("url", 3000)):
-        if len(str(element.get(name, ""))) > most:
+        if length(str(element.get(name, ""))) > most:
             yield f"must be less than {most + 1} characters [json-pointer:{at}/{name}]"
     if element.get("style", "primary") not in ("primary", "danger"):
         yield f"must be a valid enum value [json-pointer:{at}/style]"
@@ -148,7 +150,7 @@ def _text(text: Any, at: str, most: int, kinds: tuple[str, ...] = ("mrkdwn", "pl
         yield _missing("text", at)
     elif not words:
         yield f"must be more than 0 characters [json-pointer:{at}/text]"
-    elif len(words) > most:
+    elif length(words) > most:
         yield f"must be less than {most + 1} characters [json-pointer:{at}/text]"
 
 

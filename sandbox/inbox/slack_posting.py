@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from sandbox.inbox import slack_blocks
+from sandbox.inbox.limits import length
 from sandbox.inbox.records import Channel, SlackMessage
 from sandbox.inbox.slack_error import Arguments, RateLimited, SlackError
 from sandbox.inbox.store import Store
@@ -79,7 +80,7 @@ def update(store: Store, given: Arguments) -> dict[str, Any]:
         raise SlackError("message_not_found")
     if message.user != BOT["user"]:
         raise SlackError("cant_update_message")
-    if len(given.text("text")) > TEXT_UPDATED:
+    if length(given.text("text")) > TEXT_UPDATED:
         raise SlackError("msg_too_long")
     content, warnings = _content(given)
     metadata = _metadata(given)

@@ -29,6 +29,7 @@ from oncall.adapters.network import name_of, proxy_for, trusted
 from oncall.core.errors import DeliveryFailed, LockedOut
 
 MAX_ANSWER_BYTES = 1_000_000
+_WORDS = 500  # characters of what a far side says
 _UNPACKED = {"", "identity"}
 _PACKED = {"gzip", "x-gzip", "deflate"}
 
@@ -53,7 +54,8 @@ class Answer:
                 (known.phrase for known in http.HTTPStatus if known == self.status), "no reason given"
             )
         errors = self.data.get("errors")
-        return f"{said} {json.dumps(errors)}" if errors else str(said)
+        words = f"{said} {json.dumps(errors)}" if errors else str(said)
+        return " ".join(words[:_WORDS].split())
 
 
 class Exchange:

@@ -10,11 +10,17 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 _FENCE = "```"
+_MOST = 40_000  # characters; no far side takes half of it
+
+
+def length(text: str) -> int:
+    """Characters as the far sides count them, in UTF-16: an emoji is two."""
+    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def cut(text: str, limit: int) -> str:
     """`text` in at most `limit` characters, ending in an ellipsis when something is missing."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    return text if length(text) <= limit else _head(text, limit - 1).rstrip() + "…"
 
 
 def plain(markdown: str) -> str:
@@ -45,7 +51,7 @@ def split(text: str, limit: int) -> list[str]:
     piece, in_fence = "", False
     room = limit - 2 * (len(_FENCE) + 1)
     for line in (part for whole in text.split("\n") for part in _short(whole, room)):
-        if piece and len(piece) + 1 + len(line) > room + len(_FENCE):
+        if piece and length(piece) + 1 + length(line) > room + len(_FENCE):
             pieces.append(f"{piece}\n{_FENCE}" if in_fence else piece)
             piece = f"{_FENCE}\n{line}" if in_fence else line
         else:
@@ -55,12 +61,21 @@ def split(text: str, limit: int) -> list[str]:
     return [kept for kept in [*pieces, piece] if kept.strip()]
 
 
+def _head(text: str, limit: int) -> str:
+    """The beginning that fits."""
+    head = text[:limit]
+    while length(head) > limit:
+        head = head[: limit - length(head)]  # at least half of what is too much is gone each time
+    return head
+
+
 def _short(line: str, limit: int) -> list[str]:
     """A line in parts no longer than `limit`, broken at spaces where there are any."""
     parts = []
-    while len(line) > limit:
-        at = line.rfind(" ", 1, limit)
-        at = at if at > 0 else limit
+    while length(line) > limit:
+        head = _head(line, limit)
+        at = head.rfind(" ", 1)
+        at = at if at > 0 else len(head)
         parts.append(line[:at])
         line = line[at:].lstrip()
     return [*parts, line]
@@ -93,8 +108,12 @@ def _parser() -> MarkdownIt:
 
 
 def _rendered(markdown: str, dialect: _Dialect) -> str:
-    root = SyntaxTreeNode(_parser().parse(markdown))
-    return "\n\n".join(_blocks(root, dialect))
+    markdown = cut(markdown, _MOST)
+    try:
+        root = SyntaxTreeNode(_parser().parse(markdown))
+        return "\n\n".join(_blocks(root, dialect))
+    except Exception:  # noqa: BLE001 - a page with its steps as they were typed is better than none
+        return dialect.escape(markdown)
 
 
 def _blocks(parent: SyntaxTreeNode, dialect: _Dialect) -> list[str]:

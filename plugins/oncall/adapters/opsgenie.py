@@ -12,7 +12,7 @@ from oncall.adapters.connections import Access, Connected
 from oncall.adapters.markdown import cut
 from oncall.adapters.opsgenie_alert import SOURCE, alert, fitting_alias
 from oncall.adapters.opsgenie_errors import Refused, heartbeat_refused, is_opsgenies, refusal, unreadable
-from oncall.core.errors import DeliveryFailed, OncallError, Rejected, Unreadable
+from oncall.core.errors import DeliveryFailed, OncallError, Rejected, UnknownPerson, Unreadable
 from oncall.core.message import Message
 from oncall.ports import AlertState, PagerCapabilities, RequestState
 
@@ -86,6 +86,11 @@ class Opsgenie:
     def page(self, message: Message) -> str:
         body = alert(message)
         people = [str(responder["username"]) for responder in body.get("responders", ())]
+        if message.recipients and not people:
+            names = ", ".join(recipient.name for recipient in message.recipients)
+            raise UnknownPerson(
+                f"Opsgenie: {cut(names, _NAME)} has no username; write `opsgenie` in roster.yaml"
+            )
         return self._request(lambda hook: hook.get_conn().create_alert(body), people)
 
     @bounded

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from oncall.adapters.markdown import cut, plain
+from oncall.adapters.markdown import cut, length, plain
 from oncall.core.message import Message
 
 SOURCE = "airflow-oncall"
@@ -47,17 +47,17 @@ def description(message: Message) -> str:
 
 def fitting_alias(alias: str) -> str:
     """The alias as the far side can keep it: one too long ends in its hash, the same every time."""
-    if len(alias) <= _ALIAS:
+    if length(alias) <= _ALIAS:
         return alias
-    digest = hashlib.sha256(alias.encode()).hexdigest()[:16]
-    return f"{alias[: _ALIAS - 17]}-{digest}"
+    digest = hashlib.sha256(alias.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{cut(alias, _ALIAS - 17)}-{digest}"
 
 
 def _details(facts: Iterable[tuple[str, str]]) -> dict[str, str]:
     kept: dict[str, str] = {}
     room = _DETAILS
     for label, value in facts:
-        room -= len(label) + len(value)
+        room -= length(label) + length(value)
         if room < 0:
             break
         kept[label] = value
@@ -68,7 +68,7 @@ def _whole(lines: Iterable[str], limit: int) -> list[str]:
     """The first lines that fit together; half a link leads nowhere."""
     kept: list[str] = []
     for line in lines:
-        limit -= len(line) + 1
+        limit -= length(line) + 1
         if limit >= 0:
             kept.append(line)
     return kept

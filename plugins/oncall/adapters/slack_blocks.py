@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from oncall.adapters.markdown import cut, escape, mrkdwn, slack_link, split
+from oncall.adapters.markdown import cut, escape, length, mrkdwn, slack_link, split
 from oncall.core.message import Message, Recipient
 
 Block = dict[str, Any]
@@ -13,20 +13,20 @@ Block = dict[str, Any]
 # Slack's limits in characters (https://docs.slack.dev/reference/block-kit/blocks); ours are lower where one long value
 # would push out the others.
 _HEADER, _SECTION, _ALL, _BLOCKS = 150, 3_000, 13_000, 50
-_TITLE, _SUMMARY, _LABEL, _VALUE, _FACTS, _LINKS = 300, 2_500, 80, 300, 10, 2_000
+_TITLE, _MENTIONS, _SUMMARY, _LABEL, _VALUE, _FACTS, _LINKS = 300, 2_000, 2_500, 80, 300, 10, 2_000
 _PLAIN = 3_900  # chat.update refuses more than 4,000
 
 
 def text(message: Message) -> str:
     """The line of the notification: the title and who is meant. Mentions notify from here, too."""
-    return " ".join([_escaped(_title(message), _TITLE), *_mentions(message.recipients)]).strip()
+    return " ".join([_escaped(_title(message), _TITLE), _mentions(message.recipients)]).strip()
 
 
 def blocks(message: Message) -> list[Block]:
     """Header, mentions, summary, facts, steps, links. When all is too long the end of the steps goes first."""
     lead: list[Block] = [_header(_title(message))]
     if message.recipients:
-        lead.append(_section(" ".join(_mentions(message.recipients))[:_SECTION]))
+        lead.append(_section(_mentions(message.recipients)))
     if message.summary.strip():
         lead.append(_section(_escaped(message.summary, _SUMMARY)))
     facts = [_fields(message.facts[:_FACTS])] if message.facts else []
@@ -59,8 +59,15 @@ def _title(message: Message) -> str:
     return " ".join(message.title.split()) or message.key
 
 
-def _mentions(recipients: tuple[Recipient, ...]) -> list[str]:
-    return [_mention(person) for person in recipients]
+def _mentions(recipients: tuple[Recipient, ...]) -> str:
+    """Everybody, or as many as there is room for: half a mention notifies nobody."""
+    line = ""
+    for number, person in enumerate(recipients):
+        longer = f"{line} {_mention(person)}".lstrip()
+        if length(longer) > _MENTIONS:
+            return f"{line} and {len(recipients) - number} more"
+        line = longer
+    return line
 
 
 def _mention(person: Recipient) -> str:
@@ -74,7 +81,7 @@ def _links(message: Message) -> str:
     line = ""
     for label, url in message.links:
         longer = f"{line} · {slack_link(label, url)}" if line else slack_link(label, url)
-        line = longer if len(longer) <= _LINKS else line
+        line = longer if length(longer) <= _LINKS else line
     return line
 
 
@@ -87,8 +94,8 @@ def _the_rest(message: Message) -> str:
 def _escaped(plain: str, limit: int) -> str:
     """Escaped and at most `limit` long; cut before escaping, so that no entity is cut in two."""
     room = limit
-    while len(escaped := escape(cut(plain, room))) > limit:
-        room -= max(1, (len(escaped) - limit) // 5)
+    while length(escaped := escape(cut(plain, room))) > limit:
+        room -= max(1, (length(escaped) - limit) // 5)
     return escaped
 
 
@@ -111,4 +118,4 @@ def _context(line: str) -> Block:
 
 
 def _too_long(built: list[Block]) -> bool:
-    return len(built) > _BLOCKS or len(json.dumps(built, ensure_ascii=False)) > _ALL
+    return len(built) > _BLOCKS or length(json.dumps(built, ensure_ascii=False)) > _ALL

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import Request
 
 from slack_sdk import WebClient
@@ -44,5 +45,6 @@ class SafeClient(WebClient):
             headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
         answer = self._exchange.send(req.get_method(), url, headers, body)
         if answer.status >= 300 or answer.data.get("ok") is not True:
-            raise failure(answer.data, answer.status, seconds_to_wait(answer.headers), self._access)
+            method = urlsplit(url).path.rpartition("/")[2]
+            raise failure(method, answer.data, answer.status, seconds_to_wait(answer.headers), self._access)
         return {"status": answer.status, "headers": answer.headers, "body": json.dumps(answer.data)}

@@ -61,6 +61,7 @@ _MEND = {
     "no_such_subteam": "write the id of an existing user group (S…) into slack.usergroup of roster.yaml",
     "permission_denied": _GROUPS, "plan_upgrade_required": _GROUPS, "subteam_max_users_exceeded": _GROUPS,
 }  # fmt: skip
+_WORD = 100  # characters
 _NOBODY = {"invalid_users", "user_not_found", "users_not_found", "no_users_provided", "cannot_add_guest"}
 
 
@@ -83,16 +84,18 @@ class RefusedAll(Refused, LockedOut):
 
 
 def failure(
-    data: Mapping[str, Any], status: int, retry_after: float | None, access: Access
+    method: str, data: Mapping[str, Any], status: int, retry_after: float | None, access: Access
 ) -> DeliveryFailed:
     """What Slack answered instead of `ok: true`, in our words: may it be tried again, when, what is to be mended."""
-    error = access.hide(text(data.get("error")))
+    error = access.hide(text(data.get("error")))[:_WORD]
     reason = f"{access.at}: {status}: {error or 'no reason given'}"
     if error in _UNSURE or error in _NOT_NOW:
         return DeliveryFailed(reason, retry_after=retry_after, uncertain=error in _UNSURE)
     if status == 200 and not error:
         return DeliveryFailed(f"{reason}; is the connection's base_url right?", uncertain=True)
-    locked_out = error in _LOCKED_OUT or (status >= 400 and not error)
+    # Who may not read the history or edit a group may post all the same.
+    all_of_it = method.startswith("chat.") or _LOCKED_OUT.get(error) == _BOT
+    locked_out = (error in _LOCKED_OUT and all_of_it) or (status >= 400 and not error)
     kind = (
         RefusedAll if locked_out
         else RefusedAsGone if error in _GONE

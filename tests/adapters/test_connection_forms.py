@@ -1,0 +1,171 @@
+"""Connections as people and Airflow's own form write them: what means nothing, what is meant all the same, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scripted import KEY, Answer, Connect, FarSide
+
+from oncall.adapters.calls import CALL_S
+from oncall.adapters.connections import Access
+from oncall.adapters.opsgenie import Opsgenie
+from oncall.adapters.slack import THREAD_URL, Slack
+from oncall.core.errors import DeliveryFailed, LockedOut
+from oncall.core.message import Message
+
+MESSAGE = Message("growth_etl:2026-01-05", "page-1-primary", "Late")
+US = "https://api.opsgenie.com"
+
+
+def opsgenie(connect: Connect, **written: Any) -> Access:
+    return Opsgenie.from_connection(connect("ops", conn_type="opsgenie", **written))._connected.use()[0]
+
+
+def slack(connect: Connect, **written: Any) -> Access:
+    return Slack.from_connection(connect("chat", conn_type="slack", **written))._connected.use()[0]
+
+
+def test_a_slack_connection_made_in_airflows_own_form(connect: Connect) -> None:
+    """The form stores null for every field that was left empty."""
+    form = {"timeout": None, "base_url": None, "proxy": None}
+    access = slack(connect, extra=form)
+    assert (access.url, access.call_s, access.proxy) == ("https://slack.com/api", CALL_S, "")
+    assert Slack.from_connection("chat").thread_url == THREAD_URL
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "null", "None", "NULL\n"])
+def test_the_ways_of_writing_nothing_all_mean_the_default(nothing: Any, connect: Connect) -> None:
+    """In the extra, and in the fields of the form."""
+    names = ("timeout", "base_url", "proxy", "thread_url", "alert_url", "channel_ids", "allow_http")
+    extra = dict.fromkeys(names, nothing)
+    assert slack(connect, extra=extra).url == "https://slack.com/api"
+    access = opsgenie(connect, host=nothing, extra=extra)
+    assert (access.url, access.call_s, access.proxy) == (US, CALL_S, "")
+    assert Opsgenie.from_connection("ops").alert_url.startswith("https://app.opsgenie.com/")
+
+
+@pytest.mark.parametrize("extra", [None, "", "null", "{}", "[]", {}])
+def test_an_extra_that_is_not_there(extra: Any, connect: Connect) -> None:
+    """However it is stored."""
+    assert opsgenie(connect, host=None, extra=extra).url == US
+    assert slack(connect, extra=extra).call_s == CALL_S
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [(2.5, 2.5), ("2.5", 2.5), (" 4 ", 4), (5, 5), ("30", CALL_S), (1e300, CALL_S), (0, 1), (-3, 1), ("inf", CALL_S)],
+)  # fmt: skip
+def test_seconds_are_a_number_within_bounds(timeout: Any, seconds: float, connect: Connect) -> None:
+    """As text too; never longer than a call may take."""
+    assert slack(connect, extra={"timeout": timeout}).call_s == seconds
+
+
+@pytest.mark.parametrize("host", ["api.eu.opsgenie.com", "https://api.eu.opsgenie.com/", " api.eu.opsgenie.com\n",
+                                  "https://api.eu.opsgenie.com/v2/alerts", "https://api.eu.opsgenie.com/v2/"])  # fmt: skip
+def test_a_host_with_and_without_what_belongs_to_it(host: str, connect: Connect) -> None:
+    """Scheme, slash, blanks around it, and the path of the documentation's examples."""
+    assert opsgenie(connect, host=host).url == "https://api.eu.opsgenie.com"
+
+
+def test_a_port_of_its_own_field(connect: Connect) -> None:
+    assert (
+        opsgenie(connect, host="opsgenie.example.com", port=8443).url == "https://opsgenie.example.com:8443"
+    )
+
+
+@pytest.mark.parametrize("password", [f" {KEY}", f"{KEY}\n", f"\t{KEY}\r\n "])
+def test_blanks_around_a_key_are_no_part_of_it(password: str, far_side: FarSide, connect: Connect) -> None:
+    """As it comes out of a file or a clipboard."""
+    far_side.always = Answer({"ok": True, "channel": "C1", "ts": "1.000001", "requestId": "r"})
+    Opsgenie.from_connection(connect("ops", host=far_side.url, password=password)).page(MESSAGE)
+    extra = {"base_url": f"{far_side.url}/api"}
+    Slack.from_connection(connect("chat", password=password, extra=extra)).post(MESSAGE, "#c")
+    sent = [request.headers["Authorization"] for request in far_side.requests]
+    assert sent == [f"GenieKey {KEY}", f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ({"extra": {"timeout": True}}, "extra timeout"),
+        ({"extra": {"timeout": [1]}}, "extra timeout"),
+        ({"extra": {"timeout": "nan"}}, "extra timeout"),
+        ({"extra": {"proxy": 3128}}, "extra proxy"),
+        ({"extra": {"proxy": {"https": "x"}}}, "extra proxy"),
+        ({"extra": {"allow_http": "perhaps"}}, "extra allow_http"),
+        ({"extra": "[1]"}, "extra"),
+        ({"host": "https://me:s3cret@api.opsgenie.com"}, "user or a password"),
+        ({"host": "me:s3cret@api.opsgenie.com"}, "user or a password"),
+        ({"host": "https://api..opsgenie.com"}, "is no address"),
+        ({"host": "https://" + "x" * 300}, "is no address"),
+        ({"host": "https://api.opsgenie.com?a=1"}, "is no address"),
+        ({"host": "https://[::1"}, "is no address"),
+        ({"password": "two words"}, "password"),
+        ({"password": "clé"}, "password"),
+        ({"password": " \n"}, "no password"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_write(
+    written: dict[str, Any], words: str, connect: Connect
+) -> None:
+    """Nothing gets through before it is mended; a secret in the wrong field is not repeated."""
+    with pytest.raises(LockedOut, match=r"connection 'ops' has .*; write ") as wrong:
+        opsgenie(connect, **written)
+    assert words in str(wrong.value)
+    assert "s3cret" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "address", [1, None, ["https://x"], {"a": 1}, "", "javascript:alert(1)", " https://x/{alias} "]
+)
+def test_an_address_for_people_never_raises(address: Any, connect: Connect) -> None:
+    """The page asks for it at every look."""
+    extra = {"alert_url": address, "thread_url": address}
+    said = Opsgenie.from_connection(connect("ops", extra=extra)).alert_url
+    assert said == "" or said.startswith("https://")
+    said = Slack.from_connection(connect("chat", extra=extra)).thread_url
+    assert said == "" or said.startswith("https://")
+
+
+@pytest.mark.parametrize("ids", [1, None, "x", ["C1"], {"#de-oncall": 1}, {"#de-oncall": None}])
+def test_channel_ids_of_a_wrong_type_are_none(ids: Any, far_side: FarSide, connect: Connect) -> None:
+    """They only save a question."""
+    import datetime as dt
+
+    far_side.always = Answer({"ok": True, "messages": [], "channels": []})
+    extra = {"base_url": f"{far_side.url}/api", "channel_ids": ids}
+    chat = Slack.from_connection(connect("chat", extra=extra))
+    assert chat.find("k", "s", "#de-oncall", dt.datetime(2026, 1, 1, tzinfo=dt.UTC)) is None
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "timeout": ANYTHING, "proxy": ANYTHING, "base_url": ANYTHING, "allow_http": ANYTHING, "alert_url": ANYTHING,
+        "thread_url": ANYTHING, "channel_ids": ANYTHING,
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(extra=FIELDS, host=st.none() | st.text(max_size=20), password=st.none() | st.text(max_size=8))
+def test_no_connection_is_too_odd(extra: Any, host: Any, password: Any, connect: Connect) -> None:
+    """Usable, or refused in our words; asking what it can do never raises."""
+    written = {"extra": extra, "host": host, "password": password}
+    pager = Opsgenie.from_connection(connect("ops", **written))
+    chat = Slack.from_connection(connect("chat", **written))
+    for channel in (pager, chat):
+        try:
+            channel.prepare()
+        except DeliveryFailed as error:
+            assert str(error)
+    assert isinstance(pager.capabilities.name, str)
+    assert isinstance(pager.alert_url + chat.thread_url, str)

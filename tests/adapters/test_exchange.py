@@ -1,0 +1,271 @@
+"""Whatever a far side does, a call is over in time, reads little, goes nowhere else, and fails in our words."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import socket
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scripted import Answer, Connect, FarSide
+
+from oncall.adapters import calls, exchange
+from oncall.adapters.opsgenie import Opsgenie
+from oncall.adapters.slack import Slack
+from oncall.core.errors import DeliveryFailed, OncallError, Unreadable
+from oncall.core.message import Message, Recipient
+from oncall.ports import Posted
+from sandbox.inbox.testing import RunningInbox, running_inbox
+
+MESSAGE = Message(
+    "growth_etl:2026-01-05", "page-1-primary", "Late", recipients=(Recipient("DE-003", "de-003@x"),)
+)
+LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def inbox() -> Iterator[RunningInbox]:
+    with running_inbox() as inbox:
+        inbox.settings(processing_delay=0)
+        yield inbox
+
+
+@pytest.fixture
+def opsgenie(inbox: RunningInbox, connect: Connect) -> Iterator[Opsgenie]:
+    pager = Opsgenie.from_connection(connect("ops", host=inbox.opsgenie_host, password=inbox.opsgenie_key))
+    pager.prepare()
+    yield pager
+    inbox.heal()
+
+
+@pytest.fixture
+def slack(inbox: RunningInbox, connect: Connect) -> Iterator[Slack]:
+    extra = {"base_url": inbox.slack_base_url}
+    chat = Slack.from_connection(connect("chat", password=inbox.slack_token, extra=extra))
+    chat.prepare()
+    yield chat
+    inbox.heal()
+
+
+def questions(opsgenie: Opsgenie, slack: Slack) -> dict[str, Callable[[], object]]:
+    """Every question that the use case asks of a far side."""
+    return {
+        "page": lambda: opsgenie.page(MESSAGE),
+        "close": lambda: opsgenie.close("a", "x"),
+        "acknowledge": lambda: opsgenie.acknowledge("a", "x", "DE-003"),
+        "note": lambda: opsgenie.note("a", "x"),
+        "request_state": lambda: opsgenie.request_state("r"),
+        "alert_state": lambda: opsgenie.alert_state("a"),
+        "ping": lambda: opsgenie.ping("investor-sla-watch"),
+        "post": lambda: slack.post(MESSAGE, "#de-oncall"),
+        "update": lambda: slack.update(MESSAGE, Posted("C0INBOX001", "1.000001")),
+        "set_group": lambda: slack.set_group("S0DEONCALL", ["U0DE001"]),
+        "find": lambda: slack.find("k", "s", "#de-oncall", LONG_AGO, "1.000001"),
+    }
+
+
+QUESTIONS = (
+    "page", "close", "acknowledge", "note", "request_state", "alert_state", "ping",
+    "post", "update", "set_group", "find",
+)  # fmt: skip
+
+
+def fails(ask: Callable[[], object]) -> OncallError:
+    with pytest.raises((DeliveryFailed, Unreadable)) as caught:
+        ask()
+    return caught.value
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(
+    "kind", ["answer", "garbled", "endless", "gzip_bomb", "cut", "redirect", "refuse", "lose_answer"]
+)
+def test_an_odd_answer_is_a_failure_in_our_words(
+    kind: str, question: str, inbox: RunningInbox, opsgenie: Opsgenie, slack: Slack
+) -> None:
+    """A list for an object, bytes that are no text, 300 MB, a connection reset: never a library's exception."""
+    inbox.fail("*", "*", kind, body=[1], location=f"{inbox.url}/elsewhere")
+    started = time.monotonic()
+    fails(questions(opsgenie, slack)[question])
+    assert time.monotonic() - started < calls.CALL_S + 1
+    assert not [call for call in inbox.calls() if "elsewhere" in call.path]
+
+
+@pytest.mark.parametrize("kind", ["endless", "gzip_bomb"])
+def test_no_more_than_a_megabyte_is_kept(
+    kind: str, inbox: RunningInbox, opsgenie: Opsgenie, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it comes or unpacked."""
+    inbox.fail("*", "*", kind)
+    tracemalloc.start()
+    fails(lambda: opsgenie.page(MESSAGE))
+    fails(lambda: slack.post(MESSAGE, "#de-oncall"))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20 * exchange.MAX_ANSWER_BYTES  # the inbox's own pieces are in it
+
+
+@pytest.fixture
+def shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bounds, sooner."""
+    monkeypatch.setattr(calls, "CALL_S", 1.5)
+    monkeypatch.setattr(exchange, "CONNECT_S", 0.5)
+
+
+@contextlib.contextmanager
+def raw_server(serve: Callable[[socket.socket, threading.Event], None]) -> Iterator[str]:
+    """A server that is no HTTP server: it does with each connection what it likes."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def accept() -> None:
+            while not over.is_set():
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                threading.Thread(target=run, args=(connection,), daemon=True).start()
+
+        def run(connection: socket.socket) -> None:
+            with connection, contextlib.suppress(OSError):
+                serve(connection, over)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        over.set()
+
+
+def drip_headers(connection: socket.socket, over: threading.Event) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 202 Accepted\r\nX-Long: ")
+    while not over.wait(0.05):
+        connection.sendall(b"x")
+
+
+def say_nothing(connection: socket.socket, over: threading.Event) -> None:
+    over.wait(30)
+
+
+def never_read(connection: socket.socket, over: threading.Event) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
+    over.wait(30)
+
+
+def another_protocol(connection: socket.socket, over: threading.Event) -> None:
+    connection.sendall(b"220 mail.example.com ESMTP\r\n")
+    over.wait(30)
+
+
+@pytest.mark.parametrize("serve", [drip_headers, say_nothing, never_read, another_protocol])
+@pytest.mark.parametrize("question", ["page", "ping", "post"])
+def test_it_is_over_in_time_and_leaves_no_thread_behind(
+    serve: Any, question: str, connect: Connect, shortly: None
+) -> None:
+    """Also where the time-out of each read is never reached; what hangs is hung up on."""
+    with raw_server(serve) as url:
+        opsgenie = Opsgenie.from_connection(connect("ops", host=url))
+        slack = Slack.from_connection(connect("chat", extra={"base_url": f"{url}/api/"}))
+        opsgenie.prepare()
+        slack.prepare()
+        started = time.monotonic()
+        fails(questions(opsgenie, slack)[question])
+        assert time.monotonic() - started < 4
+        until = time.monotonic() + 5
+        while hanging := [one for one in threading.enumerate() if one.name.startswith("call to")]:
+            assert time.monotonic() < until, hanging
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", ["drip", "hang"])
+def test_many_requests_share_the_time_of_one_question(
+    how: str, inbox: RunningInbox, slack: Slack, shortly: None
+) -> None:
+    """A search goes over pages and threads: all of it ends when the question's time is up."""
+    inbox.fail("slack", "read", "slow", delay=0.6)
+    started = time.monotonic()
+    inbox.fail("slack", "read", how, delay=0.2)
+    fails(lambda: [slack.find("k", "s", "#de-oncall", LONG_AGO, "1.000001") for _ in range(3)])
+    assert time.monotonic() - started < 4
+
+
+def test_a_refusal_whose_words_never_end_is_a_refusal(
+    inbox: RunningInbox, opsgenie: Opsgenie, shortly: None
+) -> None:
+    """The status is known: 429 was not taken, however its body drips."""
+    inbox.fail("opsgenie", "create", "drip", status=429, delay=0.2)
+    error = fails(lambda: opsgenie.page(MESSAGE))
+    assert isinstance(error, DeliveryFailed)
+    assert not error.uncertain
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_takes_the_key_elsewhere(status: int, far_side: FarSide, connect: Connect) -> None:
+    """Neither SDK follows it; nothing was taken, and it may be tried again."""
+    far_side.always = Answer("", status, {"Location": f"{far_side.url}/stolen"})
+    opsgenie = Opsgenie.from_connection(connect("ops", host=far_side.url))
+    slack = Slack.from_connection(connect("chat", extra={"base_url": f"{far_side.url}/api/"}))
+    for ask in (lambda: opsgenie.page(MESSAGE), lambda: slack.post(MESSAGE, "#de-oncall")):
+        error = fails(ask)
+        assert (type(error), getattr(error, "uncertain", None)) == (DeliveryFailed, False)
+        assert "redirect to 127.0.0.1" in str(error)
+    assert [request.path for request in far_side.requests] == ["/v2/alerts", "/api/chat.postMessage"]
+
+
+NAMES = (
+    "ok", "error", "data", "requestId", "message", "messages", "metadata", "event_payload", "ts", "channel", "channels",
+    "id", "name", "responders", "type", "user", "username", "status", "success", "isSuccess", "acknowledged", "owner",
+    "report", "errors", "response_metadata", "next_cursor", "enabled", "key", "step",
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    question=st.sampled_from(QUESTIONS),
+    status=st.sampled_from([200, 200, 200, 202, 400, 403, 404, 422, 429, 500]),
+    body=JSON,
+)
+def test_no_json_is_too_odd(
+    question: str, status: int, body: Any, far_side: FarSide, connect: Connect
+) -> None:
+    """Nulls, strings for booleans, lists for objects, in any depth and with any status: an answer, or our error."""
+    opsgenie = Opsgenie.from_connection(connect("ops", host=far_side.url))
+    slack = Slack.from_connection(connect("chat", extra={"base_url": f"{far_side.url}/api/"}))
+    far_side.always = Answer(json.dumps(body), status)
+    said = ""
+    try:
+        questions(opsgenie, slack)[question]()
+    except (DeliveryFailed, Unreadable) as error:
+        said = str(error)
+    assert "cannot be understood" not in said
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, "", "null", '"x"', "1", "{", '{"a": NaN', "\ufeff{}"])
+def test_no_text_is_too_odd(body: str, far_side: FarSide, connect: Connect) -> None:
+    """Nesting without end, nothing at all, a byte order mark."""
+    opsgenie = Opsgenie.from_connection(connect("ops", host=far_side.url))
+    far_side.always = Answer(body, 200)
+    error = fails(lambda: opsgenie.page(MESSAGE))
+    assert isinstance(error, DeliveryFailed)
+    assert error.uncertain
+
+
+def test_what_a_far_side_says_is_cut(far_side: FarSide, connect: Connect) -> None:
+    """An error of half a megabyte is not written into a notice."""
+    far_side.always = Answer({"message": "bad " * 100_000, "error": "bad " * 100_000}, 400)
+    opsgenie = Opsgenie.from_connection(connect("ops", host=far_side.url))
+    slack = Slack.from_connection(connect("chat", extra={"base_url": f"{far_side.url}/api/"}))
+    for ask in (lambda: opsgenie.page(MESSAGE), lambda: slack.post(MESSAGE, "#de-oncall")):
+        assert len(str(fails(ask))) < 1_000
