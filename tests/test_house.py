@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "contract_check": {"contract_sql"},
     "reports": {"config", "tables", "contract_check", "data_contracts"},
     "stale_days": {"config", "reports"},
+    "heartbeat": {"ports"},
 }
 # core knows rules only: no Airflow, no files, no network, no clock.
 CORE_LIBRARIES = {"pendulum", "oncall"}

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import KEY, Answer, Connect, FarSide
 
@@ -333,6 +333,7 @@ def test_the_end_of_long_steps_gives_way_to_a_link() -> None:
 TEXTS = st.text(alphabet="a<>&| \n`*é", max_size=60).map(lambda text: text * 90)
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS, TEXTS, st.integers(0, 30))
 def test_no_message_breaks_slacks_limits(title: str, summary: str, value: str, steps: str, many: int) -> None:
     """Whatever is said, it is said within the limits, and mentions nobody by accident."""
