@@ -35,6 +35,9 @@ def test_nothing_secret_stands_in_the_compose_file() -> None:
     """Whatever is named like a secret comes from the environment, and its absence is an error."""
     assert {
         "POSTGRES_PASSWORD",
+        "AIRFLOW_DB_PASSWORD",
+        "ONCALL_DB_PASSWORD",
+        "WAREHOUSE_DB_PASSWORD",
         "REDIS_PASSWORD",
         "AIRFLOW_FERNET_KEY",
         "AIRFLOW_JWT_SECRET",

@@ -172,7 +172,7 @@ class Project:
     def _psql(self, database: str, statement: str) -> tuple[str, ...]:
         options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\t")
         return (
-            *("exec", "--no-TTY", "postgres", "psql", "--username=airflow", f"--dbname={database}"),
+            *("exec", "--no-TTY", "postgres", "psql", "--username=postgres", f"--dbname={database}"),
             *(*options, "--set=ON_ERROR_STOP=1", f"--command={statement}"),
         )
 

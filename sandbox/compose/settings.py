@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from sandbox.environment import REPOSITORY
 from sandbox.scratch import free_port
 
+PASSWORDS = (
+    *("POSTGRES_PASSWORD", "AIRFLOW_DB_PASSWORD", "ONCALL_DB_PASSWORD", "WAREHOUSE_DB_PASSWORD"),
+    "REDIS_PASSWORD",
+)
 IMAGE = "investor-pipelines:check"
 
 
@@ -23,7 +27,7 @@ def variables() -> dict[str, str]:
     """A value for each variable without which nothing starts, and two ports that nobody listens on."""
     airflow_port, inbox_port = free_port(), free_port()
     return {
-        **{name: secrets.token_hex(32) for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD")},
+        **{name: secrets.token_hex(32) for name in PASSWORDS},
         **{name: secrets.token_hex(64) for name in ("AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET_KEY")},
         "AIRFLOW_FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "AIRFLOW_ADMIN_PASSWORD": secrets.token_hex(16),
