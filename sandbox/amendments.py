@@ -1,7 +1,8 @@
 """What changes when upstream corrects a day it had already loaded: one statement per table; refuses to know when.
 
 `{of_day}` stands for the table's rows of the day, `%(at)s` for the instant of the correction. Every correction
-touches at least one row of a day that has any, and changes a figure of the reports that read the table.
+touches at least one row of a day that has any. It changes a figure of the reports that read the table, but for what a
+published day keeps (what products cost, where customers came from) and for what counts on another day (cancellations).
 """
 
 from __future__ import annotations

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from psycopg2.extensions import connection, cursor
 
 from sandbox.amendments import AMENDMENTS
 from sandbox.business_day import ZONE, day_of_id, first_id, randomness
 from sandbox.master_data import TABLES, Rows, Universe, rows
 from sandbox.population import WINDOW
+from sandbox.sales import cancelled_after, cancelled_on
 
 SEED = 7
 
@@ -70,12 +72,14 @@ def load_day(
     scale: float = 1.0,
     loaded_at: dt.datetime | None = None,
     partial: float = 1.0,
+    cancelling: bool = False,
 ) -> list[Load]:
     """Load `tables` (None: all) of `day`, replacing its rows; one transaction and one row in `loads` per table.
 
     `loaded_at` (aware; None: the usual time) is also the rows' `updated_at`. `partial` is the share of the rows that
-    arrive. The first load of customers brings everybody who signed up before, too; its `row_count` does not count
-    them. Raises ValueError for an unknown table.
+    arrive. `cancelling`: a load of orders also brings the cancellations of earlier ones. The first load of customers
+    brings everybody who signed up before, too; its `row_count` does not count them. Raises ValueError for an unknown
+    table.
     """
     wanted = set(TABLES if tables is None else tables)
     if unknown := wanted - set(TABLES):
@@ -91,8 +95,25 @@ def load_day(
             db.execute(f"delete from master.{table} where {_OF_DAY[table]}", _bounds(day))
             arrived = rows(table, day, universe).first(partial)
             _copy(db, arrived, at)
+            if table == "orders" and cancelling:
+                _cancel(db, day, universe, at)
             done.append(_record(db, Load(table, day, at, len(arrived))))
     return done
+
+
+def _cancel(db: cursor, day: dt.date, universe: Universe, at: dt.datetime) -> None:
+    """Earlier orders that are cancelled on `day`; and of its own those that later loads have already cancelled."""
+    db.execute("select max(business_day) from master.loads where table_name = 'orders'")
+    (last,) = db.fetchone() or (None,)
+    known = (last - day).days if last else 0
+    after = cancelled_after(day, universe.seed, universe.scale)
+    own = first_id(day) + np.flatnonzero((after > 0) & (after <= known))
+    earlier = cancelled_on(day, universe.seed, universe.scale, universe.since)
+    db.execute(
+        "update master.orders set status = 'cancelled', updated_at = %s"
+        " where order_id = any(%s) and status is distinct from 'cancelled'",
+        (at, [*own.tolist(), *earlier.tolist()]),
+    )
 
 
 def amend(conn: connection, day: dt.date, table: str, at: dt.datetime) -> Load:

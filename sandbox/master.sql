@@ -29,6 +29,8 @@ create table if not exists master.orders (
     updated_at timestamptz not null
 );
 create index if not exists orders_ordered_at on master.orders (ordered_at);
+-- Few: what was cancelled on a day is found by when its row was written last.
+create index if not exists orders_cancelled on master.orders (updated_at) where status = 'cancelled';
 
 -- `discount` is money off the whole line: revenue = quantity * unit_price - discount.
 create table if not exists master.order_lines (
@@ -91,6 +93,15 @@ create table if not exists master.experiment_assignments (
     primary key (experiment, customer_id)
 );
 create index if not exists experiment_assignments_assigned_at on master.experiment_assignments (assigned_at);
+
+-- Rows lie in the order in which they were written: what was written since yesterday is found by next to no index.
+create index if not exists orders_updated_at on master.orders using brin (updated_at) with (pages_per_range = 16);
+create index if not exists order_lines_updated_at on master.order_lines using brin (updated_at) with (pages_per_range = 16);
+create index if not exists refunds_updated_at on master.refunds using brin (updated_at) with (pages_per_range = 16);
+create index if not exists touches_updated_at on master.touches using brin (updated_at) with (pages_per_range = 16);
+create index if not exists sessions_updated_at on master.sessions using brin (updated_at) with (pages_per_range = 16);
+create index if not exists experiment_assignments_updated_at
+on master.experiment_assignments using brin (updated_at) with (pages_per_range = 16);
 
 -- One row per finished load. A table-day may be loaded again: the latest `loaded_at` counts. `table_name` is bare
 -- (`orders`); `row_count` is the number of rows the table then holds for that business day (for products, which

@@ -54,7 +54,7 @@ def load(conn: connection, table_days: list[tuple[dt.date, str]], now: dt.dateti
     for day, table in table_days:
         usual = usual_load_time(table, day)
         at = usual if now is None or now - usual < ON_TIME else now
-        (done,) = load_day(conn, day, [table], loaded_at=at)
+        (done,) = load_day(conn, day, [table], loaded_at=at, cancelling=True)
         print(f"{done.loaded_at.isoformat()} {table} of {day}: {done.row_count:,} rows", flush=True)
     with conn, conn.cursor() as cursor:
         # The nightly SQL is planned by these counts; autovacuum comes too late for it.

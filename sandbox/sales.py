@@ -1,4 +1,6 @@
-"""What the sandbox sells: products, a day's orders with their lines, the refunds that follow; refuses to know of reach.
+"""What the sandbox sells: products, a day's orders with their lines, the refunds and cancellations that follow.
+
+Refuses to know of reach.
 
 Money is in cents.
 """
@@ -17,10 +19,12 @@ from sandbox.population import earliest_moment, times_of_day, visitors
 
 CATEGORIES = ("beauty", "books", "electronics", "grocery", "home", "sports", "toys", "fashion")
 REFUND_WITHIN_DAYS = 14
+CANCEL_WITHIN_DAYS = 7
 
 _PRODUCTS = 200
 _ORDERS_A_VISITOR = 0.55
-_CANCELLED = 0.04
+_CANCELLED = 0.04  # on their own day
+_CANCELLED_LATER = 0.012
 _REFUNDED_LINES = 0.031
 
 Ints = NDArray[np.int64]
@@ -118,6 +122,27 @@ def refunds(day: dt.date, seed: int, scale: float, since: dt.date | None = None)
     )
 
 
+def cancelled_on(day: dt.date, seed: int, scale: float, since: dt.date | None = None) -> Ints:
+    """The ids of the orders that are cancelled on `day`, of the CANCEL_WITHIN_DAYS days before (not before `since`)."""
+    origins = [day - dt.timedelta(days=delay) for delay in range(CANCEL_WITHIN_DAYS, 0, -1)]
+    found = [
+        first_id(origin) + np.flatnonzero(cancelled_after(origin, seed, scale) == (day - origin).days)
+        for origin in origins
+        if since is None or origin >= since
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *found])
+
+
+@lru_cache(maxsize=REFUND_WITHIN_DAYS + 2)
+def cancelled_after(day: dt.date, seed: int, scale: float) -> Ints:
+    """For each order of `day`, after how many business days it is cancelled; 0: never, or on its own day."""
+    sold = sales(day, seed, scale)
+    dice = randomness(seed, day, "cancellations")
+    count = len(sold.order_id)
+    chosen = (dice.random(count) < _CANCELLED_LATER) & ~sold.cancelled
+    return np.where(chosen, 1 + (CANCEL_WITHIN_DAYS * dice.random(count) ** 2).astype(np.int64), 0)
+
+
 @lru_cache(maxsize=REFUND_WITHIN_DAYS + 2)
 def refunds_of_orders(day: dt.date, seed: int, scale: float) -> Refunds:
     """Every refund that the orders of `day` will ever see: some lines, in full or in part, days later."""
@@ -128,6 +153,8 @@ def refunds_of_orders(day: dt.date, seed: int, scale: float) -> Refunds:
     share = np.where(dice.random(count) < 0.6, 1.0, dice.uniform(0.2, 0.8, count))
     revenue = sold.quantity * sold.unit_price - sold.discount
     delay = 1 + (REFUND_WITHIN_DAYS * dice.random(count) ** 2).astype(np.int64)
+    end = cancelled_after(day, seed, scale)[sold.order_of_line]
+    chosen &= (end == 0) | (delay <= end)  # whoever has cancelled has their money back
     return Refunds(
         order_id=sold.order_id[sold.order_of_line][chosen],
         line_no=sold.line_no[chosen],

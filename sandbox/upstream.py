@@ -40,7 +40,14 @@ def _load(conn: connection, asked: argparse.Namespace) -> str:
             # A night that is not over has what is loaded now, not what will be there by 01:30.
             at = asked.at or (now if day < now.date() and usual > now else usual)
             (load,) = load_day(
-                conn, day, [table], seed=asked.seed, scale=asked.scale, loaded_at=at, partial=asked.partial
+                conn,
+                day,
+                [table],
+                seed=asked.seed,
+                scale=asked.scale,
+                loaded_at=at,
+                partial=asked.partial,
+                cancelling=True,
             )
             count += load.row_count
     with conn, conn.cursor() as cursor:

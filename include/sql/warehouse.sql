@@ -115,6 +115,64 @@ create table if not exists experiments.daily_growth (
     primary key (report_date, experiment, variant)
 );
 
+-- What the columns mean, for whoever looks at them with a client; docs/METRICS.md has more, and examples.
+do $$
+declare
+    told record;
+begin
+    for told in
+        select published.name as table_name, means.column_name, means.words
+        from (
+            values
+                ('daily_profit', 'orders', 'Orders of the day that were not cancelled on it'),
+                ('daily_profit', 'cancelled_orders', 'Orders of earlier days that were cancelled on this day'),
+                ('daily_profit', 'revenue', 'Quantity * unit price - discount of the lines sold on the day, less what '
+                    'cancellations of earlier orders take back (net of their refunds)'),
+                ('daily_profit', 'cost', 'Quantity * unit cost, as of the order''s day, less that of cancelled orders; a refund '
+                    'brings no cost back'),
+                ('daily_profit', 'refunds', 'Amounts refunded on the day, whenever the order was'),
+                ('daily_profit', 'marketing', 'Spend of the day'),
+                ('daily_profit', 'profit', 'revenue - cost - refunds - marketing'),
+                ('daily_engagement', 'active_1d', 'Customers with a session on the day'),
+                ('daily_engagement', 'active_7d', 'Customers with a session on one of the 7 days that end with it'),
+                ('daily_engagement', 'active_28d', 'Customers with a session on one of the 28 days that end with it'),
+                ('daily_engagement', 'stickiness', 'active_1d / active_28d'),
+                ('daily_engagement', 'sessions', 'Sessions that started on the day'),
+                ('daily_engagement', 'seconds', 'Duration of those sessions'),
+                ('daily_engagement', 'sessions_per_active', 'sessions / active_1d'),
+                ('daily_engagement', 'seconds_per_active', 'seconds / active_1d'),
+                ('daily_growth', 'active', 'Customers with a session on the day: new + retained + resurrected'),
+                ('daily_growth', 'new', 'Active for the first time ever'),
+                ('daily_growth', 'retained', 'Active on the day before too'),
+                ('daily_growth', 'resurrected', 'Active earlier, not on the day before'),
+                ('daily_growth', 'churned', 'Active on the day before, not on this day'),
+                ('daily_growth', 'quick_ratio', '(new + resurrected) / churned; null without churn'),
+                ('unit_profit', 'n', 'Customers assigned by the end of the day'),
+                ('unit_profit', 'mean_profit', 'Mean profit per customer from the day of assignment to the report date'),
+                ('unit_profit', 'variance', 'Sample variance (n - 1) of the same'),
+                ('unit_profit', 'diff_from_control', 'Mean less the mean of the variant named control'),
+                ('unit_profit', 'ci_low', 'Lower end of Welch''s 95 percent interval of the difference'),
+                ('unit_profit', 'ci_high', 'Upper end of Welch''s 95 percent interval of the difference')
+        ) as means (report, column_name, words)
+        inner join (
+            values
+                ('daily_profit', 'investor.daily_profit'),
+                ('daily_profit', 'investor.daily_profit_by_channel'),
+                ('daily_engagement', 'investor.daily_engagement'),
+                ('daily_engagement', 'investor.daily_engagement_by_channel'),
+                ('daily_growth', 'investor.daily_growth'),
+                ('daily_growth', 'investor.daily_growth_by_channel'),
+                ('daily_growth', 'experiments.daily_growth'),
+                ('unit_profit', 'experiments.unit_profit')
+        ) as published (report, name) on published.report = means.report
+        inner join pg_attribute as there
+            on there.attrelid = published.name::regclass and there.attname = means.column_name
+    loop
+        execute format('comment on column %s.%I is %L', told.table_name, told.column_name, told.words);
+    end loop;
+end
+$$;
+
 -- What is known of a report ------------------------------------------------------------------------------------------
 
 -- One row per report and day: it is complete and visible. Written in the transaction that writes the report's rows.

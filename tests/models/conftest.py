@@ -61,7 +61,7 @@ def generated(postgres: Server) -> Iterator[Any]:
         create_schema(connection)
         reports.install(connection)
         for day in GENERATED_DAYS:
-            load_day(connection, day, scale=0.02)
+            load_day(connection, day, scale=0.02, cancelling=True)
             for dag_id in REPORTS:
                 run_all(connection, report_run(dag_id, day))
         yield connection

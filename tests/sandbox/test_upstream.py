@@ -14,8 +14,9 @@ import pytest
 from psycopg2.extensions import connection
 
 from sandbox.amendments import AMENDMENTS
-from sandbox.business_day import ZONE
+from sandbox.business_day import ZONE, first_id
 from sandbox.master_data import TABLES, Universe, rows
+from sandbox.sales import cancelled_after, cancelled_on
 from sandbox.upstream import Load, amend, create_schema, load_day, main, usual_load_time
 
 DAY = dt.date(2026, 11, 20)
@@ -188,6 +189,22 @@ def test_a_load_that_fails_leaves_the_day_as_it_was(warehouse: connection) -> No
         load_day(warehouse, DAY, ["orders"], scale=SCALE, loaded_at=dt.datetime(2026, 11, 21, 6, tzinfo=ZONE))
     assert ask(warehouse, CONTENT.format("orders", "true")) == before
     assert ask(warehouse, "select count(*) from master.loads") == 1
+
+
+def test_a_load_of_orders_brings_the_cancellations_of_earlier_ones(warehouse: connection) -> None:
+    """With the time of that load; they stay cancelled when their own day is loaded anew."""
+    for day in (DAY, NEXT):
+        load_day(warehouse, day, ["orders"], scale=0.5, cancelling=True)
+    cancelled = (
+        "select count(*) from master.orders where status = 'cancelled' and updated_at = %s and order_id < %s"
+    )
+    found = ask(warehouse, cancelled, usual_load_time("orders", NEXT), first_id(NEXT))
+    assert found > 0
+    again = dt.datetime(2026, 11, 23, 9, 30, tzinfo=ZONE)
+    load_day(warehouse, DAY, ["orders"], scale=0.5, loaded_at=again, cancelling=True)
+    own = int(cancelled_after(DAY, 7, 0.5)[cancelled_after(DAY, 7, 0.5) == 1].size)
+    still = "select count(*) from master.orders where order_id = any(%s) and status = 'cancelled'"
+    assert ask(warehouse, still, cancelled_on(NEXT, 7, 0.5, DAY).tolist()) == own == found
 
 
 @pytest.mark.parametrize("table", TABLES)
