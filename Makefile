@@ -16,7 +16,7 @@ export PYTHONPATH := plugins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status env logs drill who rota test lint format bench chaos compose-check \
+.PHONY: help install up down status env logs drill who rota test lint format bench chaos mutants compose-check \
 	screenshots lock clean
 
 help: ## list the commands
@@ -70,6 +70,9 @@ bench: $(READY) ## measure what the README claims
 # Each group takes about ten minutes and writes its own part of docs/FAULTS.md.
 chaos: $(READY) ## break real parts, see that the page comes once; CHAOS=pipelines|people|opsgenie|slack|clocks|databases|airflow: a group
 	@CHAOS=$${CHAOS:-all} $(BIN)/pytest tests/chaos -m stack -v
+
+mutants: $(READY) ## change the rules one thing at a time and see that a test notices; OF=core/verdict.py for one
+	@$(BIN)/python -m sandbox.mutants $(OF)
 
 compose-check: $(READY) ## boot docker-compose.yaml, kill one of each, see that nothing is lost (needs docker)
 	@$(BIN)/python -m sandbox.compose

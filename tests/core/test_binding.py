@@ -1,0 +1,315 @@
+"""What is done with something owed at the moment it is sent: whether, for whom, in which words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rosters import team
+from scenes import (
+    KEY,
+    TRANSFORMS,
+    WAITED,
+    a_load,
+    a_report,
+    a_scene,
+    an_entry,
+    an_incident,
+    at,
+    published,
+    usually,
+)
+
+from oncall.core.binding import SOON, Later, Send, Withdraw, bind
+from oncall.core.case import Case
+from oncall.core.incident import Entry, Incident
+from oncall.core.message import Message, Recipient
+from oncall.core.wording import Scene
+
+PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
+TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
+OVER = replace(PAGED, resolved_at=at("05:10"), verdict="late")
+STORED = Message(KEY, "step", "as it was owed", recipients=(Recipient("X"),))
+PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
+STUCK = {"tasks": (WAITED, TRANSFORMS)}
+
+
+def owed(step: str, channel: str = "pager", person: str = "", **known: Any) -> Entry:
+    """Not sent yet."""
+    waiting = {"state": "owed", "done_at": None, "owed_at": at("05:00")}
+    return an_entry(KEY, channel, step, person, **{**waiting, **known})
+
+
+def done(step: str = PRIMARY, person: str = "C", **known: Any) -> Entry:
+    return an_entry(KEY, "pager", step, person, **known)
+
+
+def bound(
+    entry: Entry, clock: str = "05:01", *others: Entry, incident: Incident = PAGED, evaluated: bool = True,
+    scene: Scene | None = None, **facts: Any,
+) -> Send | Later | Withdraw:  # fmt: skip
+    case = Case(incident, (a_report(clock, **{**STUCK, **facts}),), (entry, *others), evaluated)
+    return bind(entry, STORED, case, scene or a_scene(clock))
+
+
+def sent(found: Any) -> Message:
+    assert isinstance(found, Send), found
+    return found.message
+
+
+def why(found: Any) -> str:
+    assert isinstance(found, Withdraw), found
+    return found.why
+
+
+def test_what_belongs_to_no_incident_goes_as_it_was_written() -> None:
+    """A notice, a test page."""
+    assert bind(owed("test-page"), STORED, None, a_scene("05:00")) == Send(STORED)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "warning",
+        "last-chance",
+        "failed-1",
+        PRIMARY,
+        "reminder-0-1",
+        "cause-1",
+        "unreached:x",
+        "arrived:t",
+        "handover-1",
+    ],
+)
+def test_news_of_an_incident_that_is_over_is_history(step: str) -> None:
+    """Its resolution says all that is left to say."""
+    entry = owed(step, "chat")
+    assert why(bound(entry, incident=OVER, publication=published("05:10"))) == "the incident is over"
+
+
+@pytest.mark.parametrize("step", ["resolved", "resolved-by-hand", "landed:x", "acknowledged-0", "stale:x"])
+def test_what_ends_an_incident_is_said_all_the_same(step: str) -> None:
+    """As it was written."""
+    assert sent(bound(owed(step, "chat"), incident=OVER, publication=published("05:10"))) == STORED
+    assert sent(bound(owed("headline:resolved", "chat", op="update"), incident=OVER)) == STORED
+
+
+# A page.
+
+
+def test_a_page_says_what_is_true_now_to_whoever_is_on_call_now() -> None:
+    """Not what it said when it was owed."""
+    found = bound(owed(PRIMARY), "05:20")
+    message = sent(found)
+    assert [person.name for person in message.recipients] == ["C"]
+    assert "in transform since 03:12" in message.title
+    assert "20 minutes late so far." in message.summary
+    assert isinstance(found, Send)
+    assert found.nobody_woken
+    swapped = a_scene("05:20", roster=team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", None)]))
+    assert [person.name for person in sent(bound(owed(PRIMARY), "05:20", scene=swapped)).recipients] == ["B"]
+
+
+def test_a_second_page_is_no_first_one() -> None:
+    """Somebody was woken before it."""
+    found = bound(owed(SECONDARY), "05:15", done())
+    assert isinstance(found, Send)
+    assert not found.nobody_woken
+    unreached = bound(owed(SECONDARY), "05:15", done(unreached="unknown"))
+    assert isinstance(unreached, Send)
+    assert unreached.nobody_woken
+
+
+@pytest.mark.parametrize(
+    ("incident", "facts", "reason"),
+    [
+        (replace(PAGED, ladder=1), {}, "the escalation has begun anew"),
+        (TAKEN, {}, "somebody has acknowledged the incident"),
+        (PAGED, {"publication": published("05:00:30")}, "the promise is not broken any more"),
+    ],
+)
+@pytest.mark.parametrize("channel", ["pager", "chat"])
+def test_a_page_that_is_not_wanted_any_more_is_withdrawn(
+    channel: str, incident: Incident, facts: dict[str, Any], reason: str
+) -> None:
+    """With the reason; the thread does not tell of it either."""
+    assert why(bound(owed(PRIMARY, channel), incident=incident, **facts)) == reason
+
+
+def test_a_page_of_a_later_ladder_belongs_to_it() -> None:
+    """After a handoff."""
+    anew = replace(PAGED, paged_at=at("09:00"), ladder=1)
+    assert [p.name for p in sent(bound(owed("page-1-primary-1"), "09:00", incident=anew)).recipients] == ["D"]
+
+
+def test_nobody_is_called_twice_in_one_ladder() -> None:
+    """Whoever moved to another seat was called already."""
+    swapped = a_scene("05:20", roster=team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", "C")]))
+    found = bound(owed(SECONDARY), "05:20", done(), scene=swapped)
+    assert why(found) == "C was called already"
+
+
+def test_a_seat_that_nobody_holds_wakes_nobody() -> None:
+    """Nor one whose holder cannot be paged."""
+    alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABCD"])
+    found = bound(owed(SECONDARY), "05:20", scene=a_scene("05:20", roster=alone))
+    assert why(found) == "nobody who can be paged holds the seat of the secondary"
+    roster = team()
+    mute = replace(roster, people={**roster.people, "C": replace(roster.people["C"], opsgenie=None)})
+    found = bound(owed(PRIMARY), "05:20", scene=a_scene("05:20", roster=mute))
+    assert why(found) == "nobody who can be paged holds the seat of the primary"
+
+
+@pytest.mark.parametrize(
+    ("person", "maybe", "withdrawn"), [("B", True, True), ("B", False, False), ("C", True, False)]
+)
+def test_what_may_have_reached_another_is_not_sent_to_a_second(
+    person: str, maybe: bool, withdrawn: bool
+) -> None:
+    """The answer was lost: whoever is on call now has a page of their own."""
+    found = bound(owed(PRIMARY, person=person, maybe_taken=maybe))
+    assert isinstance(found, Withdraw) is withdrawn
+    if withdrawn:
+        assert why(found) == "it may have reached B, and C is on call now"
+
+
+def test_a_page_waits_for_its_turn() -> None:
+    """The one before it is under way, or its time has not come: at most a minute, then it is asked again."""
+    under_way = owed(PRIMARY, person="C")
+    assert bound(owed(SECONDARY), "05:20", under_way) == Later(SOON)
+    early = bound(owed(SECONDARY), "05:14:30", done())
+    assert early == Later(dt.timedelta(seconds=30))
+    assert bound(owed(SECONDARY), "05:05", done()) == Later(dt.timedelta(minutes=1))
+    assert bound(owed(SECONDARY), "05:14:59", done()) == Later(SOON)
+
+
+def test_a_page_of_which_the_answer_was_lost_is_sent_again() -> None:
+    """The far side drops a double by its alias."""
+    assert (
+        sent(bound(owed(SECONDARY, person="D", maybe_taken=True), "05:05", done())).recipients[0].name == "D"
+    )
+
+
+# The thread tells of it.
+
+
+def test_the_thread_names_whom_the_page_went_to() -> None:
+    """Or goes to now."""
+    post = owed(PRIMARY, "chat")
+    swapped = a_scene("05:20", roster=team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", None)]))
+    assert [p.name for p in sent(bound(post, "05:20", done(), scene=swapped)).recipients] == ["C"]
+    assert [p.name for p in sent(bound(post, "05:20", owed(PRIMARY), scene=swapped)).recipients] == ["B"]
+    assert [p.name for p in sent(bound(post, "05:20", scene=swapped)).recipients] == ["B"]
+
+
+def test_the_thread_is_silent_about_a_page_that_was_not_sent() -> None:
+    """Or where nobody holds the seat."""
+    assert why(bound(owed(PRIMARY, "chat"), "05:01", done(state="cancelled"))) == "its page was not sent"
+    alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABCD"])
+    found = bound(owed(SECONDARY, "chat"), "05:20", scene=a_scene("05:20", roster=alone))
+    assert why(found) == "nobody holds the seat"
+
+
+# What was said before due.
+
+LATE = {"tasks": (), "loads": (a_load(),)}
+SLOW = {**STUCK, "usual": usually({"transform": 1800.0})}
+
+
+@pytest.mark.parametrize(("step", "facts"), [("warning", LATE), ("last-chance", SLOW)])
+def test_an_early_word_says_what_is_true_now(step: str, facts: dict[str, Any]) -> None:
+    """The time left, and who is on call."""
+    message = sent(bound(owed(step), "04:40", incident=an_incident(), **facts))
+    assert "20 minutes" in message.title
+    assert [person.name for person in message.recipients] == ["C"]
+
+
+@pytest.mark.parametrize(
+    ("step", "clock", "facts", "reason"),
+    [
+        ("warning", "05:00", LATE, "it is not at risk any more"),  # it is broken: that is another word
+        ("warning", "04:40", {"publication": published("04:39")}, "it is not at risk any more"),
+        ("last-chance", "05:00", SLOW, "it is not at risk any more"),
+        ("warning", "04:40", SLOW, "it is not so any more"),  # upstream has come, the run is slow
+    ],
+)
+def test_an_early_word_that_has_passed_is_withdrawn(
+    step: str, clock: str, facts: dict[str, Any], reason: str
+) -> None:
+    """Nobody is woken for it."""
+    assert why(bound(owed(step), clock, incident=an_incident(), **facts)) == reason
+
+
+def test_an_early_word_goes_as_it_was_written_while_nothing_can_be_seen() -> None:
+    """But to whoever is on call now."""
+    found = sent(bound(owed("warning"), "04:40", incident=an_incident(), evaluated=False, **LATE))
+    assert (found.title, [person.name for person in found.recipients]) == ("as it was owed", ["C"])
+
+
+# Failures and reminders.
+
+
+def test_a_failure_is_told_to_whoever_is_on_call_now() -> None:
+    """In the words it had."""
+    found = sent(bound(owed("failed-1"), "04:00", incident=an_incident()))
+    assert (found.title, [person.name for person in found.recipients]) == ("as it was owed", ["C"])
+
+
+@pytest.mark.parametrize(
+    ("taken", "owed_at", "withdrawn"),
+    [
+        ("05:03", "05:03", True),
+        ("05:03", "05:02", True),
+        ("05:03", "05:03:00.000001", False),
+        (None, "05:02", False),
+    ],
+)
+def test_a_failure_is_not_told_to_whoever_has_the_incident(
+    taken: str | None, owed_at: str, withdrawn: bool
+) -> None:
+    """What fails after they took it is news again."""
+    incident = replace(PAGED, acknowledged_at=at(taken) if taken else None)
+    found = bound(owed("failed-1", owed_at=at(owed_at)), "05:20", incident=incident)
+    assert isinstance(found, Withdraw) is withdrawn
+    if withdrawn:
+        assert why(found) == "somebody has acknowledged the incident"
+
+
+def test_a_reminder_of_what_was_taken_back_is_withdrawn() -> None:
+    """The escalation has begun again."""
+    assert why(bound(owed("reminder-0-1"), "06:10")) == "the acknowledgement was taken back"
+    assert sent(bound(owed("reminder-0-1"), "06:10", incident=TAKEN)) == STORED
+
+
+# About an alert.
+
+
+@pytest.mark.parametrize("op", ["close", "acknowledge", "note"])
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ({"state": "done"}, Send(STORED)),
+        ({"state": "owed"}, Later()),
+        ({"state": "accepted"}, Later()),
+        ({"state": "cancelled", "maybe_taken": True}, Send(STORED)),
+        ({"state": "cancelled"}, Withdraw("its alert was never sent")),
+        (None, Send(STORED)),  # of before this outbox
+    ],
+)
+def test_an_alert_has_to_be_there_first(op: str, page: dict[str, Any] | None, expected: Any) -> None:
+    """Before it is closed, acknowledged or annotated."""
+    entry = owed(f"{op}:x", op=op, alias=f"{KEY}:{PRIMARY}")
+    others = (done(**page),) if page else ()
+    assert bound(entry, "05:20", *others) == expected
+    other_alert = done(SECONDARY, "D", state="owed")
+    assert bound(entry, "05:20", *others, other_alert) == expected
+
+
+def test_an_alert_of_an_incident_that_is_over_is_closed_but_not_annotated() -> None:
+    """A note would only reopen the matter."""
+    entry = owed("cause-1:x", op="note", alias=f"{KEY}:{PRIMARY}")
+    assert why(bound(entry, "05:20", done(), incident=OVER)) == "the incident is over"
+    close = owed("close:x", op="close", alias=f"{KEY}:{PRIMARY}")
+    assert sent(bound(close, "05:20", done(), incident=OVER)) == STORED

@@ -1,0 +1,41 @@
+"""What time it is when clocks disagree."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from scenes import at
+
+from oncall.core.clocks import agreed_time
+
+NOON = at("12:00")
+
+
+def ahead(**seconds: float) -> dict[str, dt.datetime]:
+    return {name: NOON + dt.timedelta(seconds=by) for name, by in seconds.items()}
+
+
+@pytest.mark.parametrize(
+    ("others", "shift", "odd"),
+    [
+        ({}, 0, {}),  # nobody else to ask
+        ({"a": 0, "b": 0}, 0, {}),
+        ({"a": 30, "b": -30}, 0, {}),  # half a minute is agreement
+        ({"a": 30, "b": 3600}, 0, {"b": 3600}),
+        ({"a": 30.000001, "b": 0}, 0, {"a": 30.000001}),
+        ({"a": 0, "b": 3600}, 0, {"b": 3600}),
+        ({"a": -3600, "b": 0}, 0, {"a": -3600}),
+        ({"a": 3600, "b": 3600}, 3600, {"this host": -3600}),  # two against one
+        ({"a": 3600, "b": 3610}, 3600, {"this host": -3600}),
+        ({"a": 3600}, 0, {}),  # one against one: nobody can tell
+        ({"a": 3600, "b": -3600}, 0, {}),
+    ],
+)
+def test_what_two_of_three_agree_on_is_taken(
+    others: dict[str, float], shift: float, odd: dict[str, float]
+) -> None:
+    """And the odd one is named, with how far ahead it is."""
+    found = agreed_time(NOON, ahead(**others))
+    assert found.at == NOON + dt.timedelta(seconds=shift)
+    assert {name: by.total_seconds() for name, by in found.odd.items()} == odd
