@@ -60,7 +60,8 @@ class Row:
         """For the terminal, as the fault ends."""
         page = "     –" if self.page_s is None else f"{self.page_s:6.1f}"
         verdict = "ok  " if not self.trouble else "FAIL"
-        return f"{verdict} {page} s  doubles {len(self.doubles)}  [{self.took_s:3.0f} s] {self.fault}: {self.seen}"
+        told = f"{self.fault}: {self.trouble or self.seen}"
+        return f"{verdict} {page} s  doubles {len(self.doubles)}  [{self.took_s:3.0f} s] {told}"
 
     def as_markdown(self) -> str:
         page = "–" if self.page_s is None else f"{self.page_s:.1f} s"
