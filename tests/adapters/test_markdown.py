@@ -1,5 +1,6 @@
 """Runbook markdown where markdown is not spoken."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncall.adapters.markdown import cut, escape, mrkdwn, plain, slack_link, split
+from oncall.core.runbook import Runbook
+from oncall.web.runbooks import rendered
 
 RUNBOOKS = sorted((Path(__file__).parents[2] / "include" / "runbooks").glob("*.md"))
 
@@ -142,6 +145,47 @@ def test_cut_shows_that_something_is_missing(text: str, limit: int) -> None:
 def test_escaped_text_can_mention_nobody() -> None:
     """A table name with angle brackets calls no channel."""
     assert escape("<!channel> & <@U1>") == "&lt;!channel&gt; &amp; &lt;@U1&gt;"
+    assert escape("mail it@channel.example, @Here!") == "mail it@\u2060channel.example, @\u2060Here!"
+
+
+HARMFUL = [
+    "!channel", "!here", "!everyone", "!subteam^S0DEONCALL", "@U0DE001", "#C012345", "!date^1^{date}", "!channel|x",
+    "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java&#10;script:alert(1)", "java%0Ascript:alert(1)", "vbscript:x",
+    "data:text/html;base64,PHNjcmlwdD4=", "data:image/svg+xml,x", "DATA:image/png;base64,iVBOR", "file:///etc/passwd",
+    "slack://channel?team=T&id=C", "tel:112", "//evil.example", "/dags", "\x01javascript:x", "&#x6A;avascript:alert(1)",
+]  # fmt: skip
+FORMS = ["[x]({})", "![x]({})", "[x](<{}>)", "[x][r]\n\n[r]: {}", "<{}>", '<a href="{}">x</a>', "**[x]({})**",
+         "# [x]({})", "| a |\n| --- |\n| [x]({}) |", '> [x]({} "t")', "- ![![x]({})]({})"]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("address", HARMFUL)
+def test_only_the_web_and_mail_become_links(form: str, address: str) -> None:
+    """Whatever else stands in a link rings nobody in Slack and runs nothing on the page; its words stay."""
+    markdown = form.replace("{}", address)
+    assert "<" not in mrkdwn(markdown)
+    html = str(rendered(Runbook("x", "X", markdown)).html)
+    links = re.findall(r"<[^>]*(?:href|src)=\"([^\"]*)", html)
+    assert [link for link in links if not link.startswith("#")] == []
+
+
+@pytest.mark.parametrize(
+    "address", ["https://x.example/a?b=1", "HTTP://x.example", "mailto:de-001@example.com"]
+)
+def test_the_web_and_mail_do_become_links(address: str) -> None:
+    """In both places; and on the page a section of the same runbook."""
+    assert f"<{address}|x>" in mrkdwn(f"[x]({address})")
+    assert f'href="{address}"' in str(rendered(Runbook("x", "X", f"[x]({address}) ![y]({address})")).html)
+    assert 'href="#failed"' in str(rendered(Runbook("x", "X", "[x](#failed)")).html)
+
+
+@given(st.text(alphabet="[]()<>!@#|:/ \n`*&;channelhrjvscpt%0A\x00\u200b", max_size=80))
+def test_no_runbook_calls_anybody(markdown: str) -> None:
+    """Every mark that is left in Slack's text begins a link to the web."""
+    said = mrkdwn(markdown)
+    marks = [at for at, letter in enumerate(said) if letter == "<"]
+    assert all(re.match(r"<(?:https?://|mailto:)", said[at:], re.IGNORECASE) for at in marks)
+    assert not re.search(r"(?i)@(?:here|channel|everyone)\b", said)
 
 
 @pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda path: path.stem)

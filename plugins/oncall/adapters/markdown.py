@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -9,7 +10,11 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
+from oncall.core.runbook import may_link
+
 _FENCE = "```"
+_CALLS_ALL = re.compile(r"(?i)@(?=(?:here|channel|everyone|group)\b)")
+_NO_BREAK = "\u2060"  # not seen, and no name begins with it
 _MOST = 40_000  # characters; no far side takes half of it
 
 
@@ -34,12 +39,15 @@ def mrkdwn(markdown: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Plain text for a mrkdwn field: it can neither mention anybody nor become a link."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Plain text for a mrkdwn field: it can neither mention anybody, `@here` included, nor become a link of ours."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _CALLS_ALL.sub(f"@{_NO_BREAK}", escaped)
 
 
 def slack_link(label: str, url: str) -> str:
-    """A mrkdwn link that the characters of its label and address cannot end early."""
+    """A mrkdwn link that the characters of its label and address cannot end early; text where it may be none."""
+    if not may_link(url):
+        return escape(_plain_link(label, url))
     address = escape(url.replace("|", "%7C").replace("<", "%3C").replace(">", "%3E").replace(" ", "%20"))
     shown = escape(" ".join(label.split()).replace("|", "/"))
     return f"<{address}|{shown}>" if shown else f"<{address}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,14 @@ SECTIONS: Mapping[str, str] = {
     "escalate": "Escalate",
     "after": "After",
 }
+
+
+_LEADS_SOMEWHERE = re.compile(r"(?i)(?:https?://|mailto:)[^\s\x00-\x1f\x7f]+\Z")
+
+
+def may_link(address: str) -> bool:
+    """Whether an address may become a link: `javascript:` and `data:` run something, Slack's `!channel` rings all."""
+    return _LEADS_SOMEWHERE.match(address) is not None
 
 
 @dataclass(frozen=True)

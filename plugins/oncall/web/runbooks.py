@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from oncall.core.runbook import SECTIONS, Runbook
+from oncall.core.runbook import SECTIONS, Runbook, may_link
 
 _ANCHORS = {title: key.replace("_", "-") for key, title in SECTIONS.items()}
 
@@ -31,7 +34,8 @@ def rendered(runbook: Runbook) -> Rendered:
 
 @lru_cache(maxsize=100)
 def _rendered(body: str) -> Rendered:
-    markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
+    markdown = _Markdown("commonmark", {"html": False, "linkify": False}).enable("table")
+    markdown.add_render_rule("image", _picture)
     tokens = markdown.parse(body)
     sections = []
     for heading, text in pairwise(tokens):
@@ -43,6 +47,19 @@ def _rendered(body: str) -> Rendered:
     shown = _without_title(tokens)
     html = markdown.renderer.render(shown, markdown.options, {})
     return Rendered(Markup(html), tuple(sections))  # noqa: S704 - HTML in the source was escaped by the renderer
+
+
+class _Markdown(MarkdownIt):
+    """Commonmark whose links lead to a place on the web, to a mailbox, or to a section of the runbook itself."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's name
+        return url.startswith("#") or may_link(url)
+
+
+def _picture(_: Any, tokens: Sequence[Token], at: int, *__: Any) -> str:
+    """A link to it: the page shows nothing from elsewhere."""
+    source = escapeHtml(str(tokens[at].attrs["src"]))
+    return f'<a href="{source}">{escapeHtml(tokens[at].content) or source}</a>'
 
 
 def _without_title(tokens: list[Token]) -> list[Token]:
