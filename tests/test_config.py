@@ -334,6 +334,49 @@ def test_each_problem_names_file_line_key_and_what_to_write(
     assert any(expected in problem for problem in said), said
 
 
+SECRET = "hunter2hunter2hunter2"
+URL = f"https://user:{SECRET}@opsgenie.example.com/a/very/long/path/that/is/cut/somewhere"
+
+
+@pytest.mark.parametrize(
+    "secret", [URL, f"postgresql://etl:{SECRET * 5}@db/x", f"xoxb-1234-{SECRET}", f"token={SECRET}"]
+)
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("heartbeat: beat", "heartbeat: '{}'"),
+        ("heartbeat: beat", "heartbeat: beat, '{}': x"),
+        ("team: data", "team: '{}'"),
+        ('channel: "#alerts"', "channel: '{}'"),
+        ("opsgenie: ann@example.com", "opsgenie: '{}'"),
+        ("manager: BOSS", "manager: '{}'"),
+        ("manager: BOSS", "manager: '{}"),
+        ('timezone: "+07:00"', "timezone: '{}'"),
+        ("until: 2026-01-18", "until: '{}'"),
+        ("after: 15m", "after: '{}'"),
+        ("page: secondary", "page: '{}'"),
+        ("country: VN", "country: '{}'"),
+        ("ANN: {name", "'{}': {name"),
+        ("report: investor.daily_sales", "report: '{}'"),
+        ("report: investor.daily_sales", "host: '{}'"),
+        ("downstream_owner: Investor", "downstream_owner: '{}' #"),
+        ('schedule: "0 2 * * *"', "schedule: '{}'"),
+        ("master.orders", "'{}'"),
+        ('due: "05:00"', "due: '{}'"),
+        ('slack: "#swe"', "slack: '{}'"),
+    ],
+)  # fmt: skip
+def test_a_secret_in_a_wrong_field_is_refused_and_not_repeated(
+    tmp_path: Path, was: str, now: str, secret: str
+) -> None:
+    """Roster and runbook heads are read by many: what is a password there is said to be one, and where it belongs."""
+    assert was in ROSTER + RUNBOOK
+    roster, runbook = (text.replace(was, now.replace("{}", secret), 1) for text in (ROSTER, RUNBOOK))
+    problems = problems_of(tmp_path, roster, runbook)
+    assert problems
+    assert "hunter2" not in "\n".join(problems)
+
+
 def test_a_misspelt_key_is_told_what_was_probably_meant(tmp_path: Path) -> None:
     """The suggestion is the nearest known key."""
     said = problems_of(tmp_path, ROSTER.replace("heartbeat:", "hartbeat:"))

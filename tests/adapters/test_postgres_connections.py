@@ -184,6 +184,8 @@ def test_a_database_that_is_not_utf8_is_refused_in_words(written: Write, narrow:
         {"extra": '"text"'},
         {"port": 99999},
         {"schema": "no_such_database\x01"},
+        {"host": f"https://user:{SECRET}@db.example.com"},
+        {"host": f"user:{SECRET}@localhost"},
     ],
     ids=str,
 )

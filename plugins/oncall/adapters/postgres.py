@@ -92,6 +92,10 @@ def _by_airflow(conn_id: str) -> tuple[Callable[[], Connection], list[str]]:
 
     try:
         connection = BaseHook.get_connection(conn_id)
+        if re.search(r".@|://", connection.host or ""):  # not repeated: it may hold a password
+            raise Unreadable(
+                "its host has more in it than a host: write user and password into their own fields"
+            )
         extra = connection.extra_dejson or {}  # "null" is nothing as well
         connection.extra = json.dumps(_arguments(extra, connection.host or ""))
         hidden = [

@@ -36,7 +36,8 @@ class Problem:
     write: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "found", redacted(self.found))
+        for name in ("key", "found", "write"):
+            object.__setattr__(self, name, redacted(getattr(self, name)))
 
     def __str__(self) -> str:
         return f"{self.file}: {self.key}: found {self.found}; write {self.write}"

@@ -16,6 +16,7 @@ from typing import TypeVar
 import yaml  # type: ignore[import-untyped]  # its stubs are not worth one more pin
 
 from oncall.core.errors import Problem
+from oncall.core.redaction import redacted
 from oncall.reading import dates
 
 T = TypeVar("T")
@@ -131,6 +132,9 @@ class Field:
             self.complain(f"{write}, in at most {LONGEST_TEXT} characters", f"{len(text)} characters")
         elif _UNSPEAKABLE.search(text):
             self.complain(f"{write}, without control characters")
+        elif redacted(text) != text:  # not repeated: these files are read by many
+            looks = "what looks like a password or a key"
+            self.complain(f"{write}, and the secret into a connection of Airflow", looks)
         else:
             return text
         return None
@@ -255,12 +259,13 @@ def suggestion(text: str, known: Iterable[str], what: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """The text, or the beginning of a long one."""
+    """The text, or the beginning of a long one; a secret is taken out before half of it is."""
+    text = redacted(text)
     return text if len(text) <= LONGEST_KEY else f"{text[: LONGEST_KEY - 1]}…"
 
 
 def _speakable(text: str) -> str:
-    return _UNSPEAKABLE.sub("\ufffd", text)[:LONGEST_TEXT]
+    return _UNSPEAKABLE.sub("\ufffd", redacted(text))[:LONGEST_TEXT]
 
 
 def _clock(text: str) -> dt.time:
