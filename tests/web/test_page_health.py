@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from example_page import Example, setup
+from example_page import INCLUDE, Example, setup
 from fastapi.testclient import TestClient
 
 from oncall.adapters.history import History
@@ -111,6 +113,29 @@ def test_pollers_share_one_query(oncall_db: OncallDb) -> None:
         assert all(pulse is first for pulse in pool.map(lambda _: shared.read(), range(200)))
     clock[0] += 2.5
     assert shared.read() != first
+
+
+def test_files_that_broke_since_the_watcher_looked_are_not_valid(
+    oncall_db: OncallDb, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The watcher's note may be old: what is asked reads the files too, however they are broken."""
+    from oncall.glue.pulse import SharedPulse
+
+    clock = [0.0]
+    shared = SharedPulse(lambda: clock[0])
+    shutil.copytree(INCLUDE, tmp_path / "include")
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path / "include"))
+    assert shared.read().files_valid
+    for spoilt in (b"timezone: Asia", b"\xff", b"[" * 100_000):
+        clock[0] += 2.5
+        (tmp_path / "include/roster.yaml").write_bytes(spoilt)
+        assert shared.read().files_valid is False
+    clock[0] += 2.5
+    shutil.copy(INCLUDE / "roster.yaml", tmp_path / "include/roster.yaml")
+    assert shared.read().files_valid
+    clock[0] += 2.5
+    oncall_db.remember("configuration_broken", "a digest")
+    assert shared.read().files_valid is False
 
 
 def test_nobody_waits_in_line_for_a_database_that_hangs(oncall_db: OncallDb) -> None:

@@ -41,15 +41,21 @@ def _see(dag_id: str, ti: Any) -> Dag | None:
         log.warning("oncall.dag_not_seen", dag_id=dag_id, reason=str(error))
         return None
     running = ti.get_dr_count(dag_id=dag_id, states=["running", "queued"])
-    return Dag(at, paused=dag.is_paused, missing=_gone(dag.relative_fileloc), running=running)
+    return Dag(at, paused=dag.is_paused, missing=_gone(dag, ti), running=running)
 
 
-def _gone(relative_fileloc: str | None) -> bool:
-    """Airflow goes on knowing a DAG whose file is gone; the file itself does not lie."""
-    from airflow.configuration import conf
+def _gone(dag: Any, ti: Any) -> bool:
+    """Airflow goes on knowing a DAG whose file is gone; the file itself does not lie.
 
-    folder = Path(conf.get("core", "dags_folder"))
-    return bool(relative_fileloc) and folder.is_dir() and not (folder / str(relative_fileloc)).exists()
+    Only the bundle that this task itself was read from is surely here, in one version: of others nothing is known.
+    """
+    mine = getattr(ti, "bundle_instance", None)
+    if mine is None or not dag.relative_fileloc:
+        return False
+    if (dag.bundle_name, dag.bundle_version) != (mine.name, mine.version):
+        return False
+    folder = Path(mine.path)
+    return folder.is_dir() and not (folder / dag.relative_fileloc).exists()
 
 
 def note_import_error(filename: str, stacktrace: str) -> None:

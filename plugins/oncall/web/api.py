@@ -15,13 +15,13 @@ from pydantic_core import to_json
 
 from oncall.core.roster import Roster
 from oncall.core.rota import rota
-from oncall.reading.moments import NO_MOMENT, moment
 from oncall.web import models, restatements, rota_models
 from oncall.web.auth import Reader
 from oncall.web.banners import banners
 from oncall.web.calendar import calendar
 from oncall.web.home import Home, home
 from oncall.web.incidents import incident, incidents
+from oncall.web.instants import instant
 from oncall.web.load import ledger_view, loads
 from oncall.web.now import now, on_call
 from oncall.web.pages import WEEKS_AHEAD, WEEKS_BACK
@@ -35,7 +35,6 @@ from oncall.web.team import OfTeam
 from oncall.web.weeks import shift_view, weeks
 
 LONGEST = dt.timedelta(days=731)
-FARTHEST = dt.timedelta(days=36_525)
 
 router = APIRouter(prefix="/api")
 MOMENT = "A date (its handoff hour) or a time, ISO 8601"
@@ -204,11 +203,6 @@ def _json(told: Home | Sequence[BaseModel]) -> Response:
 
 def _moment(roster: Roster, text: str) -> dt.datetime:
     try:
-        at: dt.datetime = moment(text, roster.handoff, roster.tz)
-    except ValueError:
-        raise HTTPException(422, f"{text!r} is {NO_MOMENT}") from None
-    if (
-        at - dt.datetime.now(dt.UTC) > FARTHEST
-    ):  # every week until then would have to be resolved, while others wait
-        raise HTTPException(422, f"{text!r} is more than a hundred years ahead")
-    return at
+        return instant(roster, text)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from oncall.core.promise import Pipeline
-from oncall.reading.moments import moment
 from oncall.web.auth import Reader, may_act
 from oncall.web.banners import banners
 from oncall.web.calendar import calendar
 from oncall.web.incidents import incident, listed
+from oncall.web.instants import instant
 from oncall.web.load import CEILING, ledger_view, loads
 from oncall.web.now import now, on_call
 from oncall.web.promises import cards, others
@@ -101,11 +101,11 @@ def _rota(request: Request, seen: Seen, visible: Seen, at: str) -> HTMLResponse:
     asked, mistake = None, ""
     if at:
         try:
-            asked = on_call(roster, moment(at, roster.handoff, roster.tz))
-        except ValueError:
-            mistake = f"“{at}” is no date (2026-03-02) and no time (2026-03-02T05:00)."
+            asked = on_call(roster, instant(roster, at))
+        except ValueError as error:
+            mistake = f"{error}."
     return render(
-        request, "rota.html", tab="rota", seen=seen, banners=banners(visible), now=now(roster, seen.at),
+        request, "rota.html", status=422 if mistake else 200, tab="rota", seen=seen, banners=banners(visible), now=now(roster, seen.at),
         weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
         calendar=calendar(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), ceiling=CEILING,
         loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),

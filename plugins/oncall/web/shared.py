@@ -32,7 +32,7 @@ def turn() -> anyio.Semaphore:
 
 def shared(request: Request, seen: Seen, make: Callable[[], Response]) -> Response:
     """The answer that follows from what was seen and from the address alone: for all who ask the same, made once."""
-    known: dict[Any, tuple[bytes, str | None]] = vars(seen.whole or seen).setdefault("_answers", {})
+    known: dict[Any, tuple[bytes, str | None, int]] = vars(seen.whole or seen).setdefault("_answers", {})
     setup = seen.setup
     key = (
         request.scope.get("root_path"),
@@ -47,6 +47,6 @@ def shared(request: Request, seen: Seen, make: Callable[[], Response]) -> Respon
                 made = make()
                 if len(known) >= MOST_KEPT:
                     return made
-                known[key] = bytes(made.body), made.media_type
-    body, media_type = known[key]
-    return Response(body, media_type=media_type)
+                known[key] = bytes(made.body), made.media_type, made.status_code
+    body, media_type, status = known[key]
+    return Response(body, status, media_type=media_type)
