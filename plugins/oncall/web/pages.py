@@ -105,7 +105,8 @@ def _rota(request: Request, seen: Seen, visible: Seen, at: str) -> HTMLResponse:
         except ValueError as error:
             mistake = f"{error}."
     return render(
-        request, "rota.html", status=422 if mistake else 200, tab="rota", seen=seen, banners=banners(visible), now=now(roster, seen.at),
+        request, "rota.html", status=422 if mistake else 200, tab="rota", seen=seen,
+        banners=banners(visible), now=now(roster, seen.at),
         weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
         calendar=calendar(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), ceiling=CEILING,
         loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),
