@@ -53,7 +53,7 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("value: ordered_at", "value: odered_at", "found odered_at; write one of order_id, customer_id"),
         ("to: customers.customer_id", "to: people.id", "master.people.id, which no contract has"),
         ("metric: invalidValues", "metric: freshness", "found freshness; write metric: invalidValues"),
-        ("select count(*) from {object} as ordered", "select max(x) from {object}", "select count(*) from {object}"),
+        ("select count(*) from {object} as refund", "select max(x) from {object}", "select count(*) from {object}"),
         ("value: 75, unit: percent, element: orders", "value: most, element: orders", "a percentage from 0 to 100"),
         ("product_id, logicalType: integer, primaryKey: true,", "product_id, logicalType: integer,", "no primaryKey"),
         ("name: Software Engineer Team", "name: Platform Team", "as the contract of master.orders says"),

@@ -248,6 +248,19 @@ create table if not exists base.readings (
     primary key (report, report_date)
 );
 
+-- Numbers that were far from usual, and of which a person has said that they are true: the report may be published with
+-- them, or with ones close to them.
+create table if not exists investor.releases (
+    report text not null,
+    report_date date not null,
+    name text not null,
+    amount numeric not null,
+    note text not null,
+    released_by text not null,
+    released_at timestamptz not null,
+    primary key (report, report_date, name)
+);
+
 -- What a look asks for of `master.loads`, whoever loads however often. It is upstream's: where it is not ours to change, a
 -- look reads it from end to end.
 do $$

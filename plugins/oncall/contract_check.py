@@ -12,12 +12,12 @@ from oncall.core.data_contract import Breach, DataContracts, TableContract
 
 _STANDING = """
     select n.nspname || '.' || c.relname, a.attname, t.typcategory, t.typname, a.attnotnull,
-           (select string_agg(
-                (select string_agg(k.attname, ',') from pg_attribute k
-                 where k.attrelid = i.indrelid and k.attnum = any(i.indkey)), ' ')
+           (select string_agg(i.indisunique || ':' || (
+                select string_agg(k.attname, ',' order by part.nth)
+                from unnest(i.indkey) with ordinality as part (attnum, nth)
+                join pg_attribute k on k.attrelid = i.indrelid and k.attnum = part.attnum), ' ')
             from pg_index i
-            where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
-            and i.indexprs is null)
+            where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indexprs is null)
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -79,15 +79,17 @@ def _statements(
 def _existing(cursor: Any, tables: list[str]) -> dict[str, Existing]:
     cursor.execute(_STANDING, {"tables": tables})
     columns: dict[str, dict[str, tuple[str, str, bool]]] = defaultdict(dict)
-    unique: dict[str, list[frozenset[str]]] = {}
-    for table, column, category, kind, not_null, keys in cursor.fetchall():
+    indexes: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
+    for table, column, category, kind, not_null, listed in cursor.fetchall():
         columns[table][column] = (str(category), str(kind), bool(not_null))
-        unique[table] = [frozenset(key.split(",")) for key in (keys or "").split()]
-    return {table: Existing(found, unique[table]) for table, found in columns.items()}
+        parts = (one.split(":") for one in (listed or "").split())
+        indexes[table] = [(tuple(names.split(",")), unique == "true") for unique, names in parts]
+    return {table: Existing(found, indexes[table]) for table, found in columns.items()}
 
 
 def _breach(contract: TableContract, rule: Rule, count: int, example: str) -> Breach:
-    return Breach(rule.name, contract.table, rule.columns, rule.expected, count, example)
+    table = (rule.of or contract).table
+    return Breach(rule.name, table, rule.columns, rule.expected, count, example)
 
 
 def found_words(breach: Breach, day: dt.date) -> str:

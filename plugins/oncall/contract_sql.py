@@ -10,7 +10,7 @@ tables name, because they are read with them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from oncall.core.data_contract import Column, Reference, SqlRule, TableContract
@@ -30,21 +30,33 @@ _AHEAD = {"date": "31 days", "timestamp": "1 day"}  # how far a day may lie ahea
 
 @dataclass(frozen=True)
 class Existing:
-    """A table as it stands in the warehouse: (typcategory, typname, is not null) by column, and its unique keys."""
+    """A table as it stands in the warehouse: (typcategory, typname, is not null) by column, and its indexes.
+
+    An index is the columns it is of, in order, and whether it is unique.
+    """
 
     columns: Mapping[str, tuple[str, str, bool]]
-    unique: Collection[frozenset[str]] = ()
+    indexes: Sequence[tuple[tuple[str, ...], bool]] = ()
+
+    def sees_to(self, columns: Sequence[str]) -> bool:
+        """Whether the warehouse itself lets nothing come twice in these columns."""
+        return any(unique and set(index) <= set(columns) for index, unique in self.indexes)
+
+    def finds_by(self, columns: Sequence[str]) -> bool:
+        """Whether a row is found by these columns without reading the table."""
+        return any(set(index[: len(columns)]) == set(columns) for index, _ in self.indexes)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of the statement. `select` answers what breaks it: (key, value) of each row."""
+    """One rule of the statement. `of` is the table whose rows break it, None: the statement's own."""
 
     name: str
     columns: tuple[str, ...]
     expected: str
     condition: str = ""  # of a row `d` of the day
     select: str = ""  # where a condition does not say it: a query of (key, value)
+    of: TableContract | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class Statement:
     contract: TableContract
     rules: tuple[Rule, ...]
     day: str = field(repr=False)
+    before: str = field(default="", repr=False)
 
     @property
     def count(self) -> str:
@@ -88,7 +101,11 @@ class Statement:
                     f" from ({rule.select}) as one (key, value)"
                 )
         union = " union all ".join(parts) or "select 0, '' where false"
-        return f"with day as (\n{self.day}\n), found (rule, example) as (\n" + union + "\n)"
+        return (
+            f"with {self.before}day as materialized (\n{self.day}\n), found (rule, example) as (\n"
+            + union
+            + "\n)"
+        )
 
 
 def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
@@ -120,10 +137,11 @@ def compiled(
         *(rule for column in contract.columns for rule in _of_column(contract, column, table)),
         *_of_the_day_column(contract),
         *_of_keys(contract, table),
-        *(_of_reference(contract, one) for one in contract.references if one.target in tables),
+        *(_of_reference(contract, one, day) for one in contract.references if day.looks_up(one)),
+        *day.unknown(),
         *(Rule(one.name, (), f"0 {one.description}", select=_sql(contract, one)) for one in contract.rules),
     ]
-    return Statement(contract, tuple(rules), day.text())
+    return Statement(contract, tuple(rules), day.text(), day.before())
 
 
 def _of_column(contract: TableContract, column: Column, table: Existing) -> Iterator[Rule]:
@@ -134,15 +152,17 @@ def _of_column(contract: TableContract, column: Column, table: Existing) -> Iter
         yield Rule(f"{short}_{name}_is_there", (name,), f"0 {noun} without {name}", f"{asked} is null")
     is_nan = f"{asked} in ('NaN', 'Infinity', '-Infinity')"
     nan = kind in _HAS_NAN and column.type in ("number", "integer")
-    if nan:
-        yield Rule(f"{short}_{name}_is_a_number", (name,), f"0 {noun} whose {name} is not a number", is_nan)
     bounds = []
     if column.minimum is not None:
         bounds.append((f"{asked} < {_literal(column.minimum)}", f"at least {column.minimum}"))
     if column.maximum is not None:
         bounds.append((f"{asked} > {_literal(column.maximum)}", f"at most {column.maximum}"))
+    outside = " or ".join(condition for condition, _ in bounds)
+    if nan:
+        # NaN is more than any number: what is within both bounds need not be asked for more.
+        broken = f"({outside}) and {is_nan}" if len(bounds) == 2 else is_nan
+        yield Rule(f"{short}_{name}_is_a_number", (name,), f"0 {noun} whose {name} is not a number", broken)
     if bounds:
-        outside = " or ".join(condition for condition, _ in bounds)
         expected = f"0 {noun} whose {name} is not {' and '.join(words for _, words in bounds)}"
         yield Rule(
             f"{short}_{name}_is_in_range",
@@ -153,12 +173,24 @@ def _of_column(contract: TableContract, column: Column, table: Existing) -> Iter
     if column.pattern is not None:
         expected = f"0 {noun} whose {name} is empty, or not written as {column.pattern}"
         yield Rule(
-            f"{short}_{name}_is_well_written", (name,), expected, f"{asked} !~ {_literal(column.pattern)}"
+            f"{short}_{name}_is_well_written",
+            (name,),
+            expected,
+            _one_of(column, f"!~ {_literal(column.pattern)}"),
         )
     if column.accepted:
         accepted = ", ".join(_literal(value) for value in column.accepted)
         expected = f"0 {noun} whose {name} is not one of {', '.join(column.accepted)}"
-        yield Rule(f"{short}_{name}_is_accepted", (name,), expected, f"{asked}::text not in ({accepted})")
+        broken = _one_of(column, f"not in ({accepted})")
+        yield Rule(f"{short}_{name}_is_accepted", (name,), expected, broken)
+
+
+def _one_of(column: Column, broken: str) -> str:
+    """Of a column with few different values: each is looked at once, however many rows have it."""
+    name = _id(column.name)
+    # `offset`: otherwise the planner looks at each row first and at what is distinct after that.
+    values = f"(select distinct {name} from day offset 0) as v"
+    return f"d.{name} in (select v.{name} from {values} where v.{name}::text {broken})"
 
 
 def _of_the_day_column(contract: TableContract) -> Iterator[Rule]:
@@ -176,8 +208,8 @@ def _of_keys(contract: TableContract, table: Existing) -> Iterator[Rule]:
         *contract.unique,
     ]
     for name, description, columns in groups:
-        if any(key <= frozenset(columns) for key in table.unique):
-            continue  # the warehouse itself sees to it
+        if table.sees_to(columns):
+            continue
         listed = _list(columns)
         select = (
             f"select {_key(contract, 't', columns)}, count(*) || ' times' from {_table(contract.table)} as t"
@@ -187,20 +219,38 @@ def _of_keys(contract: TableContract, table: Existing) -> Iterator[Rule]:
         yield Rule(name, tuple(columns), f"0 {description}", select=select)
 
 
-def _of_reference(contract: TableContract, reference: Reference) -> Rule:
-    target = reference.target.partition(".")[2].replace("_", " ")
-    name = f"{contract.short}_have_{target.split(' ')[-1]}"
+def _of_reference(contract: TableContract, reference: Reference, day: _Day) -> Rule:
+    target, stands = day.tables[reference.target], day.existing[reference.target]
     named = " and ".join(f"d.{_id(column)} is not null" for column in reference.columns)
+    if reference.unless:
+        named += f" and not coalesce({_escaped(reference.unless)}, false)"
+    if reference.columns == (contract.business_day,):
+        # Most name a row of the day: only the others are looked up.
+        named += f" and not coalesce(d.{_id(reference.columns[0])} in ({day.parents()}), false)"
+    elif reference.target_columns == (target.business_day,):
+        # Most are named by rows that stand beside each other: only the others are looked up.
+        named += f" and not coalesce(d.{_id(reference.columns[0])} in ({day.children(reference)}), false)"
+    listed = _list(reference.columns, "d")
     matches = " and ".join(
-        f"p.{_id(theirs)} = d.{_id(ours)}"
+        f"p.{_id(theirs)} = k.{_id(ours)}"
         for ours, theirs in zip(reference.columns, reference.target_columns, strict=True)
+    )
+    looked_up = f"from {_table(reference.target)} as p where {matches}"
+    # One by one through an index: the table grows for ever, the day does not. `limit` keeps it so.
+    missing = (
+        f"(select true {looked_up} limit 1) is null"
+        if stands.finds_by(reference.target_columns)
+        else f"not exists (select {looked_up})"
     )
     value = " || ', ' || ".join(f"d.{_id(column)}" for column in reference.columns)
     select = (
-        f"select {_key(contract, 'd')}, ({value})::text from day as d where {named}"
-        f" and not exists (select from {_table(reference.target)} as p where {matches})"
+        f"select {_key(contract, 'd')}, ({value})::text from day as d where {named} and ({listed}) in"
+        f" (select {_list(reference.columns, 'k')} from (select distinct {listed} from day as d where {named}) as k"
+        f" where {missing})"
     )
-    return Rule(name, reference.columns, f"0 {contract.noun} of unknown {target}", select=select)
+    one_of_many = set(reference.target_columns) != set(target.key)
+    expected = f"0 {contract.noun} {'without' if one_of_many else 'of unknown'} {target.noun}"
+    return Rule(f"{contract.short}_have_{target.short}", reference.columns, expected, select=select)
 
 
 def _sql(contract: TableContract, rule: SqlRule) -> str:
@@ -217,16 +267,96 @@ class _Day:
     existing: Mapping[str, Existing]
 
     def text(self) -> str:
-        table = f"select t.* from {_table(self.contract.table)} as t"
-        day = self.contract.by_name.get(self.contract.business_day or "")
+        columns = ", ".join(f"t.{_id(column.name)}" for column in self.contract.columns)
+        table = f"select {columns} from {_table(self.contract.table)} as t"
+        day = self._column
         if day is None:
             return table
         parts = list(self._of_its_order(day) if day.type not in _AHEAD else self._dated(day))
         taken = " or ".join(f"({part})" for part in parts)
-        for condition in self._named_by_others():
-            parts.append(f"{condition} and not coalesce({taken}, false)")
-            taken = f"{taken} or ({condition})"
-        return " union all\n".join(f"{table} where {part}" for part in parts)
+        selects = [f"{table} where {part}" for part in parts]
+        for nth, key in enumerate(self._naming()):
+            found = f"t.{_id(key[0])} is not null"
+            selects.append(
+                f"select {columns} from named_{nth} as t where {found} and not coalesce({taken}, false)"
+            )
+        return " union all\n".join(selects)
+
+    def before(self) -> str:
+        """What the day is asked with: the rows that others name, with or without what they name; and for what belongs
+        to a day through the row it names, which of those rows come first and last, on the day and beside it.
+
+        (`filter` has the day's rows read by their time: without it the planner walks through all keys, from an end.)
+        """
+        parts = []
+        for nth, (key, others) in enumerate(self._naming().items()):
+            keys = " union all ".join(
+                f"select {_list(one.columns, 'd')} from {_table(other.table)} as d where {_in_day(day, 'd')}"
+                for other, one, day in others
+            )
+            names = ", ".join(f"named_{column}" for column in key)
+            found = " and ".join(f"t.{_id(column)} = k.named_{column}" for column in key)
+            # One by one through an index: the table grows for ever, the day does not. `offset` keeps it so.
+            one_by_one = " offset 0" if self._table.finds_by(key) else ""
+            parts.append(
+                f"named_{nth} as materialized (select * from (select distinct * from ({keys}) as every) as k ({names})"
+                f" left join lateral (select t.* from {_table(self.contract.table)} as t where {found}{one_by_one})"
+                " as t on true)"
+            )
+        day = self._column
+        parent = self._parent(day) if day and day.type not in _AHEAD else None
+        if parent is not None:
+            key_column, table, parent_day = parent
+            parts += (
+                f"{name} as materialized (select min({key_column}) filter (where true) as first,"
+                f" max({key_column}) filter (where true) as last"
+                f" from {table} where {_in_day(parent_day, 'p', first, end)})"
+                for name, first, end in (("keys_of_day", 0, 1), ("keys_before", -1, 0), ("keys_after", 1, 2))
+            )
+        return "".join(f"{part}, " for part in parts)
+
+    def unknown(self) -> Iterator[Rule]:
+        """That the day's rows of others name rows that there are."""
+        for nth, (key, others) in enumerate(self._naming().items()):
+            missing = f"select {', '.join(f'named_{column}' for column in key)} from named_{nth}"
+            for other, one, day in others:
+                value = " || ', ' || ".join(f"d.{_id(column)}" for column in one.columns)
+                unless = f" and not coalesce({_escaped(one.unless)}, false)" if one.unless else ""
+                select = (
+                    f"select {_key(other, 'd')}, ({value})::text from {_table(other.table)} as d"
+                    f" where {_in_day(day, 'd')}{unless} and ({_list(one.columns, 'd')}) in"
+                    f" ({missing} where {_id(key[0])} is null)"
+                )
+                name = f"{other.short}_have_{self.contract.short}"
+                expected = f"0 {other.noun} of unknown {self.contract.noun}"
+                yield Rule(name, one.columns, expected, select=select, of=other)
+
+    def looks_up(self, reference: Reference) -> bool:
+        """Whether the contract's own statement must look a reference up: no other one reads what it names."""
+        target = self.tables.get(reference.target)
+        return target is not None and not any(
+            other is self.contract and one is reference
+            for others in _Day(target, self.tables, self.existing)._naming().values()
+            for other, one, _ in others
+        )
+
+    def parents(self) -> str:
+        """The keys of the rows that make the day's rows the day's."""
+        parent = self._parent(self._column) if self._column else None
+        if parent is None:
+            return "select null where false"
+        key, table, parent_day = parent
+        return f"select {key} from {table} where {_in_day(parent_day, 'p')}"
+
+    def children(self, reference: Reference) -> str:
+        """The keys of the rows of this day that rows of the target name, which stand beside each other."""
+        ours, theirs, day = f"d.{_id(reference.columns[0])}", _id(reference.target_columns[0]), self._column
+        assert day is not None
+        first, last = (
+            f"(select {edge}({ours}) filter (where {_in_day(day, 'd')}) from day as d)"
+            for edge in ("min", "max")
+        )
+        return f"select p.{theirs} from {_table(reference.target)} as p where p.{theirs} between {first} and {last}"
 
     def _dated(self, day: Column) -> Iterator[str]:
         """Of the day, and what was written since and belongs to no day that can be true."""
@@ -243,41 +373,57 @@ class _Day:
 
         Keys that rise with time keep this to one range of the table's key; others are found by when they were written.
         """
-        reference = next(one for one in self.contract.references if one.columns == (day.name,))
-        parent = self.tables.get(reference.target)
+        parent = self._parent(day)
         if parent is None:
             yield "false"
             return
-        parent_day = parent.by_name[parent.business_day or ""]
-        ours, theirs = f"t.{_id(day.name)}", f"p.{_id(reference.target_columns[0])}"
-        parents = f"from {_table(parent.table)} as p where"
-        in_day = _in_day(parent_day, "p")
-        first, last = (f"(select {edge}({theirs}) {parents} {in_day})" for edge in ("min", "max"))
-        yield f"{ours} in (select {theirs} {parents} {in_day}) and {ours} between {first} and {last}"
+        key, table, _ = parent
+        ours = f"t.{_id(day.name)}"
+        own = f"from {_table(self.contract.table)} as o"
+        low = (
+            "(select least(o.first, b.last) from keys_of_day as o cross join keys_before as b"
+            " where b.last is not null)",
+            f"(select min(o.{_id(day.name)}) {own})",
+        )
+        high = (
+            "(select case when a.first > o.last then a.first end from keys_of_day as o cross join keys_after as a)",
+            f"(select max(o.{_id(day.name)}) {own})",
+        )
+        yield (
+            f"{ours} between coalesce({', '.join(low)}) and coalesce({', '.join(high)})"
+            f" and ({ours} in ({self.parents()}) or {self._written_since()}"
+            f" and (select true from {table} where {key} = {ours} limit 1) is null)"
+        )
         if not self._table.columns[day.name][2]:
             yield f"{ours} is null and {self._written_since()}"
-        before = f"(select max({theirs}) {parents} {_in_day(parent_day, 'p', -7, 0)})"
-        after = (
-            f"(select min({theirs}) {parents} {_in_day(parent_day, 'p', 1, 2)} having min({theirs}) > {last})"
-        )
-        own = f"from {_table(self.contract.table)} as o"
-        low = f"coalesce(least({first}, {before}), (select min(o.{_id(day.name)}) {own}))"
-        high = f"coalesce({after}, (select max(o.{_id(day.name)}) {own}))"
-        yield (
-            f"{ours} between {low} and {high} and {self._written_since()}"
-            f" and not exists (select {parents} {theirs} = {ours})"
-        )
 
-    def _named_by_others(self) -> Iterator[str]:
-        """By the day's rows of the tables that refer to this one."""
+    def _parent(self, day: Column | None) -> tuple[str, str, Column] | None:
+        """(key, table, column of the day) of the row whose day is this one's, its alias being p."""
+        for reference in self.contract.references:
+            parent = self.tables.get(reference.target)
+            if day is not None and reference.columns == (day.name,) and parent is not None:
+                key = f"p.{_id(reference.target_columns[0])}"
+                return key, f"{_table(parent.table)} as p", parent.by_name[parent.business_day or ""]
+        return None
+
+    def _naming(self) -> dict[tuple[str, ...], list[tuple[TableContract, Reference, Column]]]:
+        """Which other tables name rows of this one by its key: by what, and when each of theirs is of the day."""
+        naming: dict[tuple[str, ...], list[tuple[TableContract, Reference, Column]]] = {}
+        if self._column is None:
+            return naming  # it is read whole
         for other in self.tables.values():
             day = other.by_name.get(other.business_day or "")
             if day is None or day.type not in _AHEAD:
                 continue
             for one in other.references:
-                if one.target == self.contract.table and one.columns != (other.business_day,):
-                    named = f"select {_list(one.columns, 'c')} from {_table(other.table)} as c"
-                    yield f"({_list(one.target_columns, 't')}) in ({named} where {_in_day(day, 'c')})"
+                # What names one of many only wants some row there; what names a row by its key is read with it.
+                if one.target == self.contract.table and set(one.target_columns) == set(self.contract.key):
+                    naming.setdefault(one.target_columns, []).append((other, one, day))
+        return naming
+
+    @property
+    def _column(self) -> Column | None:
+        return self.contract.by_name.get(self.contract.business_day or "")
 
     @property
     def _table(self) -> Existing:

@@ -20,14 +20,19 @@ import pendulum
 from oncall.config import include_dir
 from oncall.contract_check import breaches, found_words
 from oncall.core.errors import OncallError
+from oncall.core.expectation import Number
 from oncall.core.facts import FailedCheck
 from oncall.core.redaction import redacted
 from oncall.data_contracts import load_data_contracts, tables_read
+from oncall.quiet_days import public_holidays
 from oncall.tables import bring_up
+from oncall.usual_numbers import Release, numbers_of, releases
+from oncall.usual_numbers import release as write_release
 
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 
 NEED, COMPUTE, COUNT, CHECK, PUBLISH, LATE = "0[0-9]", "1[0-8]", "19", "2[0-9]", "3[0-9]", "4[0-9]"
+USUAL = "5[0-9]"
 
 
 class Held(OncallError):
@@ -182,9 +187,61 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
                 _record(cursor, run, result, passed=bool(passed))
                 if not passed:
                     failed.append(result)
+        for result, passed in _usual(cursor, run):
+            names.append(result.name)
+            _record(cursor, run, result, passed=passed)
+            if not passed:
+                failed.append(result)
     if failed:
         raise Held(run, failed)
     return tuple(names)
+
+
+def release(connection: Any, run: ReportRun, by: str, note: str) -> list[Release]:
+    """Somebody's word, with a note, that the draft's unusual numbers are true: the next run publishes them.
+
+    Said again it stays as it was said first. Raises OncallError when nothing is held by its numbers.
+    """
+    with _transaction(connection) as cursor:
+        known = releases(cursor, run.parameters)
+        far = [number for number in _numbers(cursor, run) if _is_far_off(number, run)]
+        new = [number for number in far if not any(one.covers(number) for one in known)]
+        if not far and not known:
+            raise OncallError(
+                f"no number of {run.report} of {run.report_date} is far from usual: there is nothing to release."
+                " What breaks a contract cannot be released; it is repaired upstream, or the contract is changed"
+            )
+        kept = [one for one in known if one.name not in {number.name for number in new}]
+        return kept + [write_release(cursor, run.parameters, number, by, note) for number in new]
+
+
+def _usual(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:
+    """Each number of the draft beside what is usual for that weekday, and whether it may be published."""
+    known = releases(cursor, run.parameters)
+    for number in _numbers(cursor, run):
+        found, passed = number.found_words(), not _is_far_off(number, run)
+        word = next((one for one in known if one.covers(number)), None)
+        if not passed and word:
+            found, passed = (
+                f"{found}; released by {word.by} at {word.at:%Y-%m-%d %H:%M %Z}: {word.note}",
+                True,
+            )
+        elif not passed:
+            found += f"; if it is true: python -m oncall release {run.report} {run.report_date} --note TEXT"
+        yield (
+            FailedCheck(f"{number.name}_is_usual", number.usual_words(run.report_date), redacted(found)),
+            passed,
+        )
+
+
+def _numbers(cursor: Any, run: ReportRun) -> list[Number]:
+    return numbers_of(
+        [row for file in _steps(run.dag_id, USUAL) for row in _execute(cursor, file, run.parameters)]
+    )
+
+
+def _is_far_off(number: Number, run: ReportRun) -> bool:
+    return number.is_far_off(may_be_quiet=run.report_date in public_holidays(include_dir()))
 
 
 def publish(connection: Any, run: ReportRun) -> dict[str, int]:

@@ -86,12 +86,11 @@ BROKEN = [
     # one without the other
     ("delete from master.orders where order_id = 101", PROFIT, "lines_have_orders", "1 in master.order_lines.order_id, such as order_id 101, line_no 1 ("),
     ("delete from master.orders where order_id = 102", PROFIT, "lines_have_orders", "2 in master.order_lines.order_id, such as order_id 102, line_no 1 ("),
-    ("delete from master.order_lines where order_id = 101", PROFIT, "orders_have_lines", "1 in master.orders, such as order_id 101"),
+    ("delete from master.order_lines where order_id = 101", PROFIT, "orders_have_lines", "1 in master.orders.order_id, such as order_id 101"),
     ("update master.orders set customer_id = 404 where order_id = 101", PROFIT, "orders_have_customers", "1 in master.orders.customer_id, such as order_id 101 (404)"),
     ("update master.order_lines set product_id = 404 where order_id = 101", PROFIT, "lines_have_products", "1 in master.order_lines.product_id, such as order_id 101, line_no 1 (404)"),
     ("update master.refunds set order_id = 404", PROFIT, "refunds_have_orders", "1 in master.refunds.order_id, such as refund_id 1 (404)"),
     ("update master.refunds set line_no = 9", PROFIT, "refunds_have_lines", "1 in master.refunds (order_id, line_no), such as refund_id 1 (90, 9)"),
-    ("update master.touches set customer_id = 404", PROFIT, "touches_have_customers", "1 in master.touches.customer_id, such as touch_id 1 (404)"),
     ("update master.sessions set customer_id = 404 where session_id = 1", GROWTH, "sessions_have_customers", "1 in master.sessions.customer_id, such as session_id 1 (404)"),
     ("update master.experiment_assignments set customer_id = 404 where customer_id = 2", EXPERIMENTS, "assignments_have_customers", "1 in master.experiment_assignments.customer_id, such as experiment button, customer_id 404 (404)"),
     # times that cannot be
@@ -127,6 +126,7 @@ ORDINARY = [
     "delete from master.marketing_spend",
     "delete from master.refunds",
     "delete from master.touches",
+    "update master.touches set customer_id = 404",  # not signed up yet: credits no order
     "insert into master.touches select 2, customer_id, touched_at, 'paid_search', updated_at from master.touches",
     "insert into master.marketing_spend select day + 1, channel, amount, updated_at from master.marketing_spend",
     "delete from master.order_lines where order_id = 103",  # cancelled before it had any

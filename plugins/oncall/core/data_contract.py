@@ -27,11 +27,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Reference:
-    """What stands in `columns` must stand in `target_columns` of `target`, unless one of them is null."""
+    """What stands in `columns` must stand in `target_columns` of `target`.
+
+    Not where one of the columns is null, nor where the SQL condition `unless` is true of the row.
+    """
 
     columns: tuple[str, ...]
     target: str
     target_columns: tuple[str, ...]
+    unless: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,3 +73,66 @@ def _against_the_level(history: Sequence[tuple[int, float]]) -> list[tuple[int, 
         if len(before) >= _LEAST_FOR_A_LEVEL and (level := median(before)) > 0:
             stood.append((ago, amount / level))
     return stood
+
+
+# What a report's number must be to be held: this many spreads off, and this many times more or less than expected.
+FAR_SPREADS = 6.0
+FAR_TIMES = 3.0
+FAR_TIMES_UNKNOWN_WEEKDAY = 5.0
+_LEAST_TO_COMPARE = 3  # earlier days: of fewer, nobody can say what is usual
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a report for one day beside the days before it, as `expect` takes them.
+
+    `unit` is the size of one of what it is made of (an order), by which it varies of itself; None: nothing countable.
+    """
+
+    name: str
+    amount: float
+    history: tuple[tuple[int, float], ...]
+    unit: float | None = None
+
+    @property
+    def expected(self) -> Expectation | None:
+        return expect(self.history) if len(self.history) >= _LEAST_TO_COMPARE else None
+
+    @property
+    def noise(self) -> float:
+        """What chance alone makes of a count, or of a sum of units of which some are much larger than others."""
+        expected = self.expected
+        if not self.unit or expected is None:
+            return 0.0
+        chance = math.sqrt(max(expected.amount, self.unit) * self.unit)
+        return chance if self.unit == 1 else 2 * chance
+
+    def is_far_off(self, *, may_be_quiet: bool = False) -> bool:
+        """Whether somebody should look before it is published. `may_be_quiet`: little is ordinary, as on a holiday."""
+        expected = self.expected
+        if expected is None or abs(expected.unusual(self.amount, self.noise)) <= FAR_SPREADS:
+            return False
+        times = FAR_TIMES if expected.knows_weekday else FAR_TIMES_UNKNOWN_WEEKDAY
+        low = self.amount < expected.amount / times and not may_be_quiet
+        return low or self.amount > expected.amount * times
+
+    def usual_words(self, day: dt.date) -> str:
+        """What is usual on such a day, for people."""
+        expected = self.expected
+        if expected is None:
+            return "nothing yet to compare with"
+        spread = max(expected.spread, self.noise)
+        weekday = f" on a {day:%A}" if expected.knows_weekday else ""
+        return f"about {_amount(expected.amount)}{weekday}, give or take {_amount(spread)}"
+
+    def found_words(self) -> str:
+        """The number itself, and how many times the usual one it is."""
+        expected = self.expected
+        if expected is None or expected.amount <= 0:
+            return _amount(self.amount)
+        times = self.amount / expected.amount
+        return f"{_amount(self.amount)}, {times:.1f} times the usual"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.2f}"

@@ -224,7 +224,9 @@ class _Table:
                 f"{self.place}.{key}", f"to: {to}", "to: table.column, one for each column of from"
             )
             return
-        yield Reference(tuple(columns), f"{self.schema}.{parts[0][-2]}", tuple(part[-1] for part in parts))
+        custom = {one.property: _value(one) for one in relationship.customProperties or []}
+        target = f"{self.schema}.{parts[0][-2]}"
+        yield Reference(tuple(columns), target, tuple(part[-1] for part in parts), custom.get("unless", ""))
 
     def _unique(self, columns: Sequence[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         for one in self.source.properties or []:

@@ -1,0 +1,47 @@
+"""How thin a load may be: as its table's contract says, and less on a public holiday of the roster."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from oncall.data_contracts import contracts_dir, read
+from oncall.reading.roster_file import FILE, read_roster
+
+HOLIDAY = 1 / 3  # of a table's share, on a public holiday
+
+
+def volume_in(folder: Path) -> Callable[[str, dt.date], float]:
+    """The share of the rows expected that a load must have, by table and day, as an include folder says now.
+
+    A file that cannot be read makes nobody blind: then it is the usual share, or no day is a holiday.
+    """
+    contracts, _ = read(contracts_dir(folder))
+    holidays = public_holidays(folder)
+
+    def volume(table: str, day: dt.date) -> float:
+        share = contracts.volume(table)
+        return share * HOLIDAY if day in holidays else share
+
+    return volume
+
+
+def public_holidays(folder: Path) -> Mapping[dt.date, str]:
+    """Those of the roster at the top; none when it cannot be read."""
+    path = folder / FILE
+    try:
+        found = path.stat()
+    except OSError:
+        return {}
+    return _holidays(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=8)
+def _holidays(path: Path, _changed: int, _size: int) -> Mapping[dt.date, str]:
+    try:
+        roster = read_roster(path.read_text(encoding="utf-8-sig")).roster
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return roster.public_holidays if roster else {}
