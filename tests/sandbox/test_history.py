@@ -60,6 +60,15 @@ def test_a_night_that_is_not_over_is_left_to_airflow(loaded: Any, fresh_database
     assert done == 10
 
 
+def test_a_late_load_makes_a_late_report_and_not_a_stale_one(loaded: Any, fresh_database: str) -> None:
+    """What a sleeping laptop missed comes when it is woken, and its report after it."""
+    woken = dt.datetime.combine(DAYS[-1] + dt.timedelta(days=3), dt.time(10), tzinfo=ZONE)
+    load_day(loaded, DAYS[-1], scale=0.01, loaded_at=woken)
+    fill(lambda: psycopg2.connect(fresh_database), DAYS[-1], DAYS[-1], woken)
+    for _, _, published, read_at in publications(loaded):
+        assert woken <= read_at <= published <= woken
+
+
 def test_the_command_line_takes_days(
     loaded: Any, fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
