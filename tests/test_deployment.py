@@ -92,13 +92,45 @@ def test_any_number_of_schedulers_triggerers_and_workers_can_run() -> None:
         assert not {"container_name", "ports", "hostname"} & SERVICES[name].keys()
 
 
-def test_all_airflow_containers_share_keys_and_image() -> None:
+# What each component cannot do without, by the words in the names of its variables. Nothing else of it is given to it.
+SECRETS = {
+    "database": r"DATABASE__|FERNET",  # runs, users, connections: whoever has it can do everything
+    "jwt": "JWT",  # makes tokens of anybody
+    "logs": "API__SECRET_KEY",
+    "redis": "CELERY__(BROKER|RESULT)",
+    "oncall_db": "CONN_ONCALL",
+    "warehouse": "CONN_WAREHOUSE",
+    "far sides": "CONN_(OPSGENIE|SLACK)",
+    "login": "ADMIN_PASSWORD",
+}
+NEEDS = {
+    "init": {"database", "warehouse", "login"},
+    "api-server": {"database", "jwt", "logs", "oncall_db", "warehouse", "far sides"},
+    "scheduler": {"database", "jwt", "redis", "oncall_db"},
+    "dag-processor": {"database", "oncall_db"},
+    "triggerer": {"database", "logs", "oncall_db", "warehouse", "far sides"},
+    "worker": {"logs", "redis", "oncall_db", "warehouse", "far sides"},
+}
+
+
+@pytest.mark.parametrize("name", AIRFLOW_SERVICES)
+def test_each_component_has_the_secrets_that_it_needs_and_no_other(name: str) -> None:
+    """A worker runs everybody's code: it has neither Airflow's database, nor its keys, nor what signs tokens."""
+    environment = SERVICES[name]["environment"]
+    has = {secret for secret, words in SECRETS.items() if any(re.search(words, one) for one in environment)}
+    assert has == NEEDS[name]
+    if name == "worker":
+        assert "AIRFLOW_DB_PASSWORD" not in str(environment)
+
+
+def test_whoever_shares_a_secret_has_the_same_one() -> None:
     """One JWT secret, one Fernet key, one image, or tasks cannot speak to the api-server."""
-    shared = ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY")
+    told: dict[str, set[str]] = {}
     for name in AIRFLOW_SERVICES:
         assert SERVICES[name]["image"] == SERVICES["scheduler"]["image"]
-        for variable in shared:
-            assert SERVICES[name]["environment"][variable] == SERVICES["scheduler"]["environment"][variable]
+        for variable, value in SERVICES[name]["environment"].items():
+            told.setdefault(variable, set()).add(str(value))
+    assert {variable for variable, values in told.items() if len(values) > 1} == set()
 
 
 def test_the_simple_auth_manager_stays_on_laptops() -> None:
