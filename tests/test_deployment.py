@@ -167,3 +167,41 @@ def test_the_workflow_runs_what_ci_runs() -> None:
     systems = {each["os"].split("-")[0] for each in job["strategy"]["matrix"]["include"]}
     assert systems == {"ubuntu", "macos"}
     assert workflow["permissions"] == {"contents": "read"}
+
+
+def test_what_is_installed_is_what_was_locked() -> None:
+    """Every package has its hashes, and whoever installs asks for them."""
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        packages = re.split(r"^(?=[\w.-]+==)", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert len(packages) > 100
+        assert [one.splitlines()[0] for one in packages if one.strip() and "--hash=sha256:" not in one] == []
+    for name in ("Dockerfile", "sandbox/install.sh"):
+        lines = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+        installing = [line for line in lines if re.search(r"pip (install|sync)", line) and "lock" in line]
+        assert installing
+        assert [line for line in installing if "--require-hashes" not in line] == []
+
+
+def test_images_and_actions_are_named_exactly() -> None:
+    """A digest, or a version that is not moved: whoever builds next month builds the same."""
+    exact = re.compile(r"@sha256:[0-9a-f]{64}$|@[0-9a-f]{40}$|[:@]v?\d+\.\d+(\.\d+)?[\w.-]*$")
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    named = [name for name in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) if name != "production"]
+    named += [
+        each["image"]
+        for each in SERVICES.values()
+        if "AIRFLOW_IMAGE" not in each.get("image", "AIRFLOW_IMAGE")
+    ]
+    for path in (ROOT / ".github/workflows").glob("*.yml"):
+        named += re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
+    assert len(named) >= 5
+    assert [name for name in named if not exact.search(name)] == []
+
+
+def test_the_locked_versions_are_audited() -> None:
+    """Both locks, each week, without rights."""
+    audit = YAML(typ="safe").load((ROOT / ".github/workflows/audit.yml").read_text(encoding="utf-8"))
+    job = audit["jobs"]["locked-versions"]
+    assert set(job["strategy"]["matrix"]["lock"]) == {"requirements.lock", "requirements-dev.lock"}
+    assert "pip-audit" in job["steps"][-1]["run"]
+    assert audit["permissions"] == {"contents": "read"}
