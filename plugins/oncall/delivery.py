@@ -11,7 +11,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,6 +24,7 @@ from oncall.core.binding import Bound, Later, Send, Withdraw
 from oncall.core.drill import PAGE as TEST_PAGE
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, NotAllowed, OncallError, Rejected, Unreadable
 from oncall.core.incident import Channel
+from oncall.core.message import Message
 from oncall.ports import (
     EVERYTHING,
     AlertState,
@@ -128,7 +129,8 @@ class Sender:
         """Post what is owed to the chat, in order; stops when it cannot be reached. `channel`: for what names none."""
         sent = Sent()
         with self._round(store, sent):
-            while not sent.stopped and (found := self._claim(store, "chat", EVERYTHING, sent)):
+            said = partial(self._said, store, chat, channel, sent)
+            while not sent.stopped and (found := self._claim(store, "chat", EVERYTHING, sent, said)):
                 delivery, send = found
                 with bound_contextvars(**_about(delivery)):
                     try:
@@ -148,8 +150,15 @@ class Sender:
         if sent.lost is not None:
             raise sent.lost
 
-    def _claim(self, store: Store, channel: Channel, lane: Lane, sent: Sent) -> tuple[Delivery, Send] | None:
-        """The next that is still wanted, in the words that are true now."""
+    def _claim(
+        self,
+        store: Store,
+        channel: Channel,
+        lane: Lane,
+        sent: Sent,
+        found: Callable[[Delivery], Posted | None] = lambda _: None,
+    ) -> tuple[Delivery, Send] | None:
+        """The next that is still wanted, in the words that are true now. `found`: where something stands already."""
         try:
             while delivery := store.claim(channel, lane, LEASE[channel]):
                 bound = Send(delivery.message) if delivery.request_id else self.bind(delivery)
@@ -158,13 +167,31 @@ class Sender:
                         store.bound(delivery, bound.message)
                     return replace(delivery, message=bound.message), bound
                 if isinstance(bound, Withdraw):
-                    store.withdraw(delivery, bound.why)
-                    log.info("oncall.withdrawn", why=bound.why, **_about(delivery))
+                    self._withdraw(store, delivery, bound.why, sent, found)
                 elif isinstance(bound, Later):
                     store.failed(delivery, delivery.error, bound.wait, uncertain=False)
         except Unreadable as error:
             sent.lost = error
         return None
+
+    def _withdraw(
+        self,
+        store: Store,
+        delivery: Delivery,
+        why: str,
+        sent: Sent,
+        found: Callable[[Delivery], Posted | None],
+    ) -> None:
+        """Not wanted any more. Where it was said after all, that is kept: the thread may begin with it."""
+        posted = None
+        if delivery.maybe_taken:
+            with suppress(OncallError):
+                posted = found(delivery)
+        if posted is not None:
+            self._done(store, delivery, sent, posted)
+            return
+        store.withdraw(delivery, why)
+        log.info("oncall.withdrawn", why=why, **_about(delivery))
 
     def _asked(
         self,
@@ -261,39 +288,38 @@ class Sender:
         )
 
     def _post(
-        self, store: Store, chat: Chat, channel: str, delivery: Delivery, message: object, sent: Sent
+        self, store: Store, chat: Chat, channel: str, delivery: Delivery, message: Message, sent: Sent
     ) -> Posted | None:
-        delivery = replace(delivery, message=message)  # type: ignore[arg-type]
         thread = store.thread(delivery.key)
-        channel = delivery.message.channel or channel
+        channel = message.channel or channel
         if delivery.op == "update":
             if thread is not None:
-                chat.update(delivery.message, thread)
+                chat.update(message, thread)
             return None
-        known = thread.channel_id if thread else store.recall(f"{CHANNEL_ID}:{channel}")
-        if delivery.maybe_taken or (self.check_first and known):
-            found = self._find(chat, delivery, known or channel, thread.ts if thread else None, sent)
+        known = store.recall(f"{CHANNEL_ID}:{channel}")
+        if delivery.maybe_taken or (self.check_first and (known or thread)):
+            found = self._said(store, chat, channel, sent, delivery)
             if found is not None:
                 return found
         try:
             posted = chat.post(
-                delivery.message, thread.channel_id if thread else channel, thread.ts if thread else None
+                message, thread.channel_id if thread else channel, thread.ts if thread else None
             )
         except Rejected as error:
-            elsewhere = thread and thread.channel_id != store.recall(f"{CHANNEL_ID}:{channel}")
+            elsewhere = thread and thread.channel_id != known
             if isinstance(error, LockedOut) or not (elsewhere or (thread and isinstance(error, Gone))):
                 raise
-            posted = chat.post(
-                delivery.message, channel
-            )  # its thread is gone, or in a channel of old: said anew
+            posted = chat.post(message, channel)  # its thread is gone, or in a channel of old: said anew
         if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
             store.remember(f"{CHANNEL_ID}:{channel}", posted.channel_id)
         return posted
 
-    def _find(
-        self, chat: Chat, delivery: Delivery, where: str, root: str | None, sent: Sent
-    ) -> Posted | None:
+    def _said(self, store: Store, chat: Chat, channel: str, sent: Sent, delivery: Delivery) -> Posted | None:
         """Where it stands already. Where the history cannot be read it is said rather twice than never."""
+        thread = store.thread(delivery.key)
+        channel = delivery.message.channel or channel
+        where = thread.channel_id if thread else store.recall(f"{CHANNEL_ID}:{channel}") or channel
+        root = thread.ts if thread else None
         try:
             return chat.find(delivery.key, delivery.step, where, delivery.owed_at - BEFORE, root)
         except OncallError as error:
