@@ -259,9 +259,9 @@ class Sender:
                 self._again(store, delivery, f"taken, then failed: {words}", sent)
             elif state == "failed":
                 self._failed(store, delivery, Rejected(f"taken, then failed: {words}"), sent)
-            elif state == "unknown" and now - since > UNPROCESSED:
+            elif state == "unknown" and now - since >= UNPROCESSED:
                 self._done(store, delivery, sent)  # its receipt is all that can be had: reading is a courtesy
-            elif now - last > MADE_ANEW:
+            elif now - last >= MADE_ANEW:
                 self._unprocessed(store, delivery, sent)
             else:
                 return False
@@ -270,7 +270,7 @@ class Sender:
     def _unprocessed(self, store: Store, delivery: Delivery, sent: Sent) -> None:
         """It is made anew at once; when that has gone on for too long somebody else has to be called."""
         why = ""
-        if delivery.op == "page" and self.now() - (delivery.pending_since or self.now()) > UNPROCESSED:
+        if delivery.op == "page" and self.now() - (delivery.pending_since or self.now()) >= UNPROCESSED:
             why = "the pager has taken the page and does not carry it out"
             sent.unreached = True
         self._again(

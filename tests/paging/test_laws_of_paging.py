@@ -82,7 +82,9 @@ class Opsgenie(FakePager):
     """As strict as the real one: an open alias takes no double, a closed one opens a new alert."""
 
     woken: list[tuple[dt.datetime, Message]] = field(default_factory=list)
+    wrong: list[Message] = field(default_factory=list)
     now: Any = None
+    holder: Any = None
     fault: str = ""
     unknown: str = ""
     unreadable: bool = False
@@ -100,6 +102,9 @@ class Opsgenie(FakePager):
             self.alerts[message.alias] = AlertState(open=True, acknowledged=False)
             self.paged.append(message)
             self.woken.append((self.now(), message))
+            found = ladder_and_seat(message.step)
+            if found and message.recipients[0].name != self.holder(found[1]):
+                self.wrong.append(message)
         if fault == "crash after":
             raise Killed
         if fault == "lost answer":
@@ -152,7 +157,7 @@ class Night(RuleBasedStateMachine):
         self.world.missing("growth_etl")
         self.database = Shaky(MemoryStore(now=lambda: self.now))
         self.database.inner.remember("watching_since", at("01:00").isoformat())
-        self.pager, self.chat = Opsgenie(now=lambda: self.now), Slack()
+        self.pager, self.chat = Opsgenie(now=lambda: self.now, holder=self.holder), Slack()
         self.acknowledged_since: dt.datetime | None = None  # as written into a database that was there
         self.published = False
         self.new_watcher()
@@ -279,6 +284,27 @@ class Night(RuleBasedStateMachine):
                 self.pager.alerts[alias], acknowledged=True, owner="de-003@example.com"
             )
 
+    @precondition(lambda self: self.pager.paged)
+    @rule()
+    def somebody_gives_it_back(self) -> None:
+        """Unacknowledged in Opsgenie."""
+        alias = self.pager.paged[-1].alias
+        self.pager.alerts[alias] = replace(self.pager.alerts[alias], acknowledged=False, owner="")
+
+    @precondition(lambda self: self.pager.paged)
+    @rule(closes=st.booleans())
+    def a_policy_acts(self, closes: bool) -> None:
+        """The far side by itself: nobody has it."""
+        alias = self.pager.paged[-1].alias
+        state = self.pager.alerts[alias]
+        if state.open and not state.acknowledged:
+            acted = replace(state, acknowledged=True, owner="Alert API")
+            self.pager.alerts[alias] = replace(state, open=False, closed_by="System") if closes else acted
+
+    @rule(name=st.sampled_from(["", "DE-003", "DE-004"]))
+    def opsgenie_does_not_know(self, name: str) -> None:
+        self.pager.unknown = name
+
     @rule()
     def somebody_acknowledges_on_the_page(self) -> None:
         if self.database.down or self.database.breaks_in:
@@ -311,14 +337,11 @@ class Night(RuleBasedStateMachine):
 
     @invariant()
     def only_who_is_on_call_is_woken(self) -> None:
-        for when, page in self.ladder_pages() if hasattr(self, "pager") else ():
-            if when == self.now:
-                _, seat = ladder_and_seat(page.step) or (0, "")
-                shift = who_is_on_call(self.setup.roster, when)
-                holder = {"primary": shift.primary, "secondary": shift.secondary, "manager": "DE-MANAGER"}[
-                    seat
-                ]
-                assert page.recipients[0].name == holder
+        assert not (self.pager.wrong if hasattr(self, "pager") else ())
+
+    def holder(self, seat: str) -> str | None:
+        shift = who_is_on_call(self.setup.roster, self.now)
+        return {"primary": shift.primary, "secondary": shift.secondary, "manager": "DE-MANAGER"}[seat]
 
     @invariant()
     def nobody_is_woken_before_due(self) -> None:
@@ -344,7 +367,7 @@ class Night(RuleBasedStateMachine):
             return
         self.database.down, self.database.breaks_in = False, 0
         self.pager.fault = self.chat.fault = ""
-        self.pager.unreadable = False
+        self.pager.unreadable, self.pager.unknown = False, ""
         self.now = max(self.now, at("05:00"))
         for _ in range(60):
             self.hear()

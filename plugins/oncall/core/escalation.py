@@ -109,7 +109,7 @@ def _free_step(
     """A step of one's own for whoever takes a seat after somebody else was paged for it: its alert is another one."""
     plain = _step(number, step, ladder)
     others = [entry for entry in pages if entry.step == plain and entry.person not in ("", person.name)]
-    return f"{plain}:{person.name}" if any(e.alive or e.alerting for e in others) else plain
+    return f"{plain}:{person.name}" if any(entry.alerting for entry in others) else plain
 
 
 def _ladder_of(entry: Entry) -> int | None:
@@ -148,6 +148,11 @@ def escalate(case: Case, scene: Scene) -> Plan | None:
             )
             events += event(case, scene, title)
     for call in now.calls if not incident.acknowledged else ():
+        if (
+            "pager",
+            call.step,
+        ) in case.said:  # owed to somebody else, and not sent: it goes to this person now
+            continue
         owed += both(page_message(case, scene, call.step, call.seat, call.person))
         events += event(case, scene, f"paged {call.person.name} ({call.seat})")
     return Plan((incident,), tuple(owed), tuple(events))
@@ -175,7 +180,8 @@ def ladder_and_seat(step: str) -> tuple[int, str] | None:
 def handoff(case: Case, scene: Scene) -> Plan | None:
     """An incident open across the handoff passes to the new pair: the ladder begins anew with them.
 
-    Where nobody of the old pair was woken there is nothing to pass: whoever is on call is called all the same.
+    Where nobody was woken before it there is nothing to pass. Within a week another primary (cover, an override) is
+    called by the same ladder, unless the one before had acknowledged.
     """
     incident = case.incident
     if not case.missing or incident.paged_at is None:
@@ -183,9 +189,9 @@ def handoff(case: Case, scene: Scene) -> Plan | None:
     began, now = who_is_on_call(scene.roster, incident.paged_at), who_is_on_call(scene.roster, scene.at)
     if began.primary == now.primary or began.end > scene.at:
         return None
-    if not incident.acknowledged and not any(
-        e.alerting for e in case.entries if _ladder_of(e) == incident.ladder
-    ):
+    pages = (e for e in case.entries if _ladder_of(e) == incident.ladder and e.alerting)
+    before = any(when < now.start for e in pages if (when := e.done_at or e.owed_at))
+    if not incident.acknowledged and (began.week == now.week or not before):
         return None
     title = f"Handed over: {subject(case.missing)} passes from {began.primary} to {now.primary}"
     return _begin_anew(case, scene, "handover", title, f"Still not published; {now.primary} is on call now.")
