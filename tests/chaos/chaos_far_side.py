@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,7 +19,11 @@ class FarSide(RunningInbox):
 
     def page(self, key: str, step: str = FIRST_PAGE) -> Alert | None:
         """The first alert of this incident and step."""
-        return next(iter(self.alerts(alias=f"{key}:{step}")), None)
+        return next((alert for alert in self.of(key) if alert.alias.rpartition(":")[2] == step), None)
+
+    def of(self, key: str, **fields: str) -> list[Alert]:
+        """The alerts of this incident, oldest first."""
+        return [alert for alert in self.alerts(**fields) if is_of(alert.entity, key)]
 
     def taken(self, alias: str) -> Call | None:
         """The call by which the far side took this alert: answered 202 (even if the answer was lost), not failed."""
@@ -34,7 +39,7 @@ class FarSide(RunningInbox):
         return [
             message
             for message in self.messages()
-            if (about(message)[0] == key or (":" not in key and about(message)[0].startswith(f"{key}:")))
+            if (is_of(about(message)[0], key) or (":" not in key and about(message)[0].startswith(f"{key}:")))
             and (not step or about(message)[1] == step)
         ]
 
@@ -49,6 +54,11 @@ class FarSide(RunningInbox):
             [f"thread of {about(message)[0]}" for message in messages if not message.thread_ts]
         )
         return again
+
+
+def is_of(incident: str, key: str) -> bool:
+    """Whether it is this incident, or a later one of the same promise and date: the watcher forgets none of them."""
+    return re.fullmatch(rf"{re.escape(key)}(:r\d+)?", incident) is not None
 
 
 def about(message: SlackMessage) -> tuple[str, str]:

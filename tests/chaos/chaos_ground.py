@@ -315,7 +315,7 @@ class Ground:
     def nothing_said(self, promised: Promised) -> None:
         """Nobody has heard of this promise in the pager or in the chat."""
         said = [message.text for message in self.far.said(promised.key)]
-        woken = [alert.message for alert in self.far.alerts(entity=promised.key)]
+        woken = [alert.message for alert in self.far.of(promised.key)]
         assert not said + woken, f"said before due: {'; '.join(said + woken)}"
 
     def someone_paged(
@@ -323,8 +323,10 @@ class Ground:
     ) -> Outcome:
         """The primary was paged, or the next one in their place; which P1 the far side has really made first."""
 
-        wanted = {"entity": promised.key, "priority": "P1"}
-        alert = self.wait_for(f"any page of {promised.key}", lambda: self.far.alerts(**wanted), within_s)[0]
+        pages = self.wait_for(
+            f"any page of {promised.key}", lambda: self.far.of(promised.key, priority="P1"), within_s
+        )
+        alert = pages[0]
         roster = [self.on_call(promised.due, seat) for seat in ("primary", "secondary")]
         assert alert.recipients in [[person] for person in roster], alert.recipients
         page_s = alert.created_at - (since or promised.due).timestamp()
@@ -332,15 +334,19 @@ class Ground:
 
     def recorded(self, promised: Promised) -> None:
         """The outbox knows that both channels have taken the page."""
-        done = "select count(*) from oncall.deliveries where key = %s and step = %s and state = 'done'"
+        done = (
+            "select count(*) from oncall.deliveries where regexp_replace(key, ':r[0-9]+$', '') = %s and step = %s"
+            " and state = 'done'"
+        )
         asked = (promised.key, FIRST_PAGE)
         self.wait_for("the page recorded", lambda: self.sql("oncall", done, *asked) == [(2,)], 120)
 
     def resolved(self, promised: Promised) -> str:
         """Every alert is closed and the thread says how late; the words."""
         said = self.wait_for(f"{promised.key} resolved", lambda: self.far.said(promised.key, "resolved"), 120)
-        mine = {"entity": promised.key, "status": "open"}
-        self.wait_for(f"all alerts of {promised.key} closed", lambda: not self.far.alerts(**mine), 30)
+        self.wait_for(
+            f"all alerts of {promised.key} closed", lambda: not self.far.of(promised.key, status="open"), 30
+        )
         return said[0].text
 
     # Mending.
@@ -352,6 +358,8 @@ class Ground:
         restarted = self.airflow(airflow)
         if airflow:
             self._end_runs()
+            if not restarted:
+                self.ticks()  # what it remembers of the last fault comes to its end
         self.sql("oncall", _FORGET, LOCK)
         time.sleep(1)  # what is on its way arrives
         self.far.clear()

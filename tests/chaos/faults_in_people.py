@@ -145,11 +145,10 @@ def handoff_in_an_outage(ground: Ground) -> Outcome:
     ground.until(promised.due, before_s=2)
     ground.far.fail("*", "*", "refuse", seconds=(back - dt.datetime.now(ground.zone)).total_seconds())
     new = mail("DE-003")
-    mine = {"entity": promised.key, "priority": "P1"}  # the handoff sends a test page of its own
-    alert = ground.wait_for("a page", lambda: ground.far.alerts(**mine), 140)[0]
+    alert = ground.wait_for("a page", lambda: ground.far.of(promised.key, priority="P1"), 140)[0]
     page_s = alert.created_at - back.timestamp()
     ground.ticks()
-    called = [each.recipients for each in ground.far.alerts(**mine)]
+    called = [each.recipients for each in ground.far.of(promised.key, priority="P1")]
     assert called == [[new]], f"paged {called}, not {new} alone"
     ground.wait_for("a thread", lambda: ground.far.said(promised.key), 60)
     return Outcome(f"P1 to {new}: {alert.message}; measured from when they were back", page_s)

@@ -92,7 +92,8 @@ def upstream_late(ground: Ground) -> Outcome:
     ground.run(date)
     promised = ground.promise(25, warn_s=5)
     seen = ground.paged(promised, "waiting on upstream: master.sessions has not arrived")
-    (warning,) = ground.far.alerts(alias=f"{promised.key}:warning")
+    warning = ground.far.page(promised.key, "warning")
+    assert warning is not None
     assert warning.priority == "P3"
     assert warning.created_at < promised.due.timestamp()
     ground.load(date, "sessions")
