@@ -27,9 +27,10 @@ MAY_IMPORT = {
     "adapters": {"config", "past", "tables"},
     "contract_sql": set(),
     "contract_check": {"contract_sql"},
-    "quiet_days": {"data_contracts", "reading"},
+    "quiet_days": {"config", "data_contracts", "reading"},
     "usual_numbers": set(),
     "reports": {"config", "tables", "contract_check", "data_contracts", "quiet_days", "usual_numbers"},
+    "held_reports": {"config", "reports", "usual_numbers"},
     "stale_days": {"config", "reports"},
     "heartbeat": {"ports"},
 }

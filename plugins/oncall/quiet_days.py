@@ -7,10 +7,21 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+import structlog
+
+from oncall.config import include_dir
+from oncall.core.data_contract import DataContracts
 from oncall.data_contracts import contracts_dir, read
 from oncall.reading.roster_file import FILE, read_roster
 
+log = structlog.get_logger(__name__)
+
 HOLIDAY = 1 / 3  # of a table's share, on a public holiday
+
+
+def volume_in_force() -> Callable[[str, dt.date], float]:
+    """As `volume_in` says, of the include folder in force."""
+    return volume_in(include_dir())
 
 
 def volume_in(folder: Path) -> Callable[[str, dt.date], float]:
@@ -18,8 +29,12 @@ def volume_in(folder: Path) -> Callable[[str, dt.date], float]:
 
     A file that cannot be read makes nobody blind: then it is the usual share, or no day is a holiday.
     """
-    contracts, _ = read(contracts_dir(folder))
-    holidays = public_holidays(folder)
+    try:
+        contracts, _ = read(contracts_dir(folder))
+        holidays = public_holidays(folder)
+    except Exception as error:  # noqa: BLE001 - whoever asks watches over the reports: it must not stop for this
+        log.warning("oncall.volumes_unreadable", reason=str(error))
+        contracts, holidays = DataContracts(), {}
 
     def volume(table: str, day: dt.date) -> float:
         share = contracts.volume(table)

@@ -18,7 +18,8 @@ from typing import Any
 import pendulum
 
 from oncall.config import include_dir
-from oncall.contract_check import breaches, found_words
+from oncall.contract_check import breaches, found_words, offenders
+from oncall.core.data_contract import Breach
 from oncall.core.errors import OncallError
 from oncall.core.expectation import Number
 from oncall.core.facts import FailedCheck
@@ -167,10 +168,19 @@ def _make_first(connection: Any, run: ReportRun, needed: ReportRun) -> None:
         raise Held(run, failed)
 
 
+def offending_rows(connection: Any, run: ReportRun) -> dict[Breach, list[str]]:
+    """What of the upstream rows that the run reads breaks their contracts, with the keys of the rows."""
+    with _transaction(connection) as cursor:
+        return offenders(cursor, load_data_contracts(include_dir()), _tables(run), run.parameters)
+
+
+def _tables(run: ReportRun) -> set[str]:
+    return {*tables_read(_text_of(run.dag_id)), *run.upstream}
+
+
 def _breaches(cursor: Any, run: ReportRun) -> list[FailedCheck]:
     """What of the upstream rows that the run reads breaks their contracts."""
-    tables = {*tables_read(_text_of(run.dag_id)), *run.upstream}
-    found = breaches(cursor, load_data_contracts(include_dir()), tables, run.parameters)
+    found = breaches(cursor, load_data_contracts(include_dir()), _tables(run), run.parameters)
     return [FailedCheck(one.name, one.expected, redacted(found_words(one, run.report_date))) for one in found]
 
 

@@ -168,3 +168,15 @@ def test_a_warehouse_that_is_not_there_is_unreadable_and_names_no_secret() -> No
     with pytest.raises(Unreadable, match=r"^warehouse: ") as caught:
         gone.read([(GROWTH, DAY)])
     assert "secret" not in str(caught.value)
+
+
+def test_a_table_has_the_share_of_its_contract_and_a_holiday_less(sql: Any, fresh_database: str) -> None:
+    """Both are read anew by each look."""
+    for back in range(1, 64):
+        loaded(sql, "sessions", DAY - dt.timedelta(days=back), 1000 + back % 5)
+    loaded(sql, "sessions", DAY, 600)
+    in_force = {"share": 0.75}
+    warehouse = Warehouse(connect_to(fresh_database), lambda: lambda _table, _day: in_force["share"])
+    assert state(warehouse, "master.sessions") == "partial"
+    in_force["share"] = 0.25
+    assert state(warehouse, "master.sessions") == "fresh"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -39,6 +40,15 @@ def warehouse(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
     with closing(psycopg2.connect(postgres.uri(name))) as connection:
         yield connection
     postgres.drop_database(name)
+
+
+@pytest.fixture
+def known_to_airflow(warehouse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warehouse is the Airflow connection of that name, as the command line needs it."""
+    parameters = warehouse.get_dsn_parameters()
+    host, database = parameters["host"], parameters["dbname"]
+    said = {"conn_type": "postgres", "host": host, "login": "postgres", "schema": database}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(said))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from contextlib import closing
 from typing import Any
 
@@ -13,6 +14,7 @@ from master_by_hand import DAY, add, at, rows
 from model_runs import REPORTS, Run, report_run, run_all
 
 from oncall import reports
+from oncall.cli import main
 from oncall.reports import Held
 
 NEXT = DAY + dt.timedelta(days=1)
@@ -186,3 +188,24 @@ def test_nothing_is_left_of_a_held_run(shop: Any) -> None:
     with pytest.raises(Held, match="orders_status_is_accepted: expected 0 orders whose status is not one of"):
         reports.transform(shop, report_run(PROFIT))
     assert rows(shop, "select * from base.profit order by order_id, line_no") == before
+
+
+def test_the_command_lists_every_row_that_breaks_the_contract(
+    shop: Any, known_to_airflow: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By check, by report, or all; what no report reads is not looked for."""
+    assert main(["breaches", str(DAY)]) == 0
+    assert f"nothing breaks the contracts on {DAY}" in capsys.readouterr().out
+    change(shop, "update master.order_lines set discount = null where order_id = 102")
+    change(shop, "update master.sessions set feature = '' where session_id = 1")
+    assert main(["breaches", str(DAY), "--check", "lines_discount_is_there"]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "lines_discount_is_there: expected 0 order lines without discount; master.order_lines: 2 found" in out
+    )
+    assert "  order_id 102, line_no 1 (null)\n  order_id 102, line_no 2 (null)\n" in out
+    assert main(["breaches", str(DAY), "--report", "growth_etl", "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["rows"]) == ("sessions_feature_is_well_written", ["session_id 1 ('')"])
+    assert main(["breaches", str(DAY), "--report", "nothing"]) == 2
+    assert "no report nothing; write one of investor.daily_profit" in capsys.readouterr().err

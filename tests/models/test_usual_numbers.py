@@ -12,6 +12,7 @@ from master_by_hand import DAY, rows
 from model_runs import report_run
 
 from oncall import reports
+from oncall.cli import main
 from oncall.core.errors import OncallError
 from oncall.reports import Held
 
@@ -175,3 +176,23 @@ def test_there_is_nothing_to_release_where_no_number_is_far_off(warehouse: Any) 
     with pytest.raises(OncallError, match="nothing to release"):
         reports.release(warehouse, report_run(PROFIT), "DE-001", "why not")
     assert rows(warehouse, "select * from investor.releases") == []
+
+
+def test_the_command_releases_with_a_note_and_says_how_to_go_on(
+    warehouse: Any, known_to_airflow: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who, what and why; without a note, or for a report that nobody knows, nothing is written."""
+    past(warehouse)
+    draft(warehouse, revenue=32603)
+    for wrong in (["investor.profit", "--note", "x"], ["profit_etl", "--note", " "]):
+        assert main(["release", wrong[0], str(DAY), *wrong[1:]]) == 2
+    assert rows(warehouse, "select * from investor.releases") == []
+    capsys.readouterr()
+    for report in ("investor.daily_profit", "profit_etl"):
+        assert main(["release", report, str(DAY), "--note", "a thousand chairs", "--by", "DE-001"]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("revenue 32,603.00: released by DE-001 at ")
+        assert "airflow dags trigger profit_etl" in out
+    assert unusual(warehouse) == {}
+    assert main(["release", "growth_etl", str(DAY), "--note", "x"]) == 2
+    assert "nothing to release" in capsys.readouterr().err

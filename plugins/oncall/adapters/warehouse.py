@@ -31,12 +31,16 @@ Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
 Volume = Callable[[str, dt.date], float]
 
 
+def _usual_share(_table: str, _day: dt.date) -> float:
+    return DEFAULT_SHARE
+
+
 class Warehouse:
     """Implements `World`. Not for use by two threads at once."""
 
-    def __init__(self, connect: Connect, volume: Volume = lambda _table, _day: DEFAULT_SHARE) -> None:
+    def __init__(self, connect: Connect, volumes: Callable[[], Volume] = lambda: _usual_share) -> None:
         self._link = Link(connect, "warehouse")
-        self._volume = volume
+        self._volumes = volumes
         self._shape: tuple[float, dict[str, bool]] | None = None
 
     def clock(self) -> dt.datetime:
@@ -59,7 +63,7 @@ class Warehouse:
         # First and alone: that a report is published is known whatever becomes of the rest.
         rows = self._ask(sql.PUBLISHED, {"wanted": _pairs(pairs)})
         more, troubles = self._besides(pipelines, list(pairs), {each.report for each in published}, since)
-        found = _Found.of([*rows, *more], self._volume)
+        found = _Found.of([*rows, *more], self._volumes())
         reports = pairs | dict.fromkeys(found.publications)
         return {
             (pipelines[report].dag_id, date): found.facts(pipelines[report], date, troubles)
@@ -96,7 +100,8 @@ class Warehouse:
         names, days = [name for name, _ in pairs], [day for _, day in pairs]
         query = sql.waited_for(indexed=self._as_it_is()["indexed"])
         rows = self._ask(query, {"table": names, "day": days, **_bounds(names, days)})
-        return {(row[0], row[1]): _load(self._volume, *row) for row in rows}
+        volume = self._volumes()
+        return {(row[0], row[1]): _load(volume, *row) for row in rows}
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[Row]:
         with self._link.cursor() as cursor:

@@ -24,6 +24,7 @@ from oncall.cli.command import (
     show_problems,
     show_table,
 )
+from oncall.cli.held_commands import HELD_COMMANDS
 from oncall.cli.roster_commands import ROSTER_COMMANDS
 from oncall.cli.stale_command import STALE_COMMAND
 from oncall.cli.sync_command import SYNC_COMMAND
@@ -189,4 +190,5 @@ COMMANDS = (
     *ROSTER_COMMANDS,
     SYNC_COMMAND,
     STALE_COMMAND,
+    *HELD_COMMANDS,
 )

@@ -32,6 +32,7 @@ class UpstreamFreshSensor(BaseOperator):
     def execute(self, context: Any) -> None:
         from oncall.adapters.postgres import connect_by
         from oncall.adapters.warehouse import Warehouse
+        from oncall.quiet_days import volume_in_force
 
         terms = contract(self.dag_id)
         try:
@@ -39,9 +40,8 @@ class UpstreamFreshSensor(BaseOperator):
         except NoReportDate as wrong:
             raise AirflowFailException(str(wrong)) from None
         tables = [name for name in terms.upstream if name.startswith("master.")]
-        late = [
-            load for load in Warehouse(connect_by("warehouse")).loads(tables, date) if load.state != "fresh"
-        ]
+        loads = Warehouse(connect_by("warehouse"), volume_in_force).loads(tables, date)
+        late = [load for load in loads if load.state != "fresh"]
         if late:
             for load in late:
                 self.log.info("Waiting: %s", late_words(load, terms.zone))

@@ -20,6 +20,7 @@ from oncall.core.errors import Unreadable
 from oncall.core.facts import Load
 from oncall.core.verdict import late_words
 from oncall.glue.wiring import now_utc
+from oncall.quiet_days import volume_in_force
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +132,7 @@ class _Poll:
     def _read(self) -> dict[Pair, Load]:
         if self._warehouse is None:
             connect = connect_by("warehouse")
-            self._warehouse = Warehouse(connect)
+            self._warehouse = Warehouse(connect, volume_in_force)
             self._notified = Notifications(connect, SAID_WHEN_LOADED)
         wanted = {pair for each in tuple(self.waiting) for pair in each.pairs}
         return self._warehouse.loads_of(sorted(wanted))

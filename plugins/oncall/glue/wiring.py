@@ -31,6 +31,7 @@ from oncall.glue.metrics import AirflowMetrics
 from oncall.measures import TICK_AGE, of_look, of_snapshot
 from oncall.paging import Look, look
 from oncall.ports import LANES, Delivery, Metrics, Store
+from oncall.quiet_days import volume_in_force
 from oncall.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
 log = structlog.get_logger(__name__)
@@ -101,7 +102,7 @@ class Wiring:
         )
 
     def world(self) -> Warehouse:
-        return Warehouse(self._warehouse)
+        return Warehouse(self._warehouse, volume_in_force)
 
     def task_log(self) -> TaskLog:
         return TaskLog(self._oncall_db)
