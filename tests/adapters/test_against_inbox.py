@@ -199,3 +199,55 @@ def test_an_unknown_channel_is_refused_for_good(inbox: RunningInbox, slack: Slac
     """A typing error in the roster is said, not retried."""
     with pytest.raises(Rejected, match="channel_not_found"):
         slack.post(MESSAGE, "#nobody-made-this")
+
+
+ODD = {
+    "emoji": "🧯" * 10_000,
+    "right to left": "تأخر التقرير \u202e" * 800,
+    "combining": "e\u0301" * 5_000,
+    "one word": "x" * 10_000,
+    "controls": "a\x01\x1b[31m\t\r\n" * 900,
+    "half a pair": "late \ud83d again \udca9 " * 500,
+    "marks": "<!channel> & *bold* _it_ `code` ``` @here |> " * 250,
+    "blanks": "\u3000\u200b \n" * 2_500,
+    "quotes": "> " * 5_000,
+    "brackets": "[" * 10_000,
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
+def test_no_text_is_refused(text: str, inbox: RunningInbox, opsgenie: Opsgenie, slack: Slack) -> None:
+    """In every place of a message, to sixty people: cut, never refused; and it rings no channel."""
+    people = tuple(Recipient(text[:200], f"p{n}@example.com", f"U0P{n:03d}") for n in range(60))
+    odd = Message(
+        key=text[:600],
+        step="page-1-primary",
+        title=text,
+        summary=text,
+        facts=((text[:5_000], text),) * 12,
+        steps=text,
+        links=((text[:300], "https://airflow.example.com/run?" + text[:3_000]),) * 5,
+        priority="P1",
+        recipients=people,
+        tags=(text,) * 30,
+    )
+    assert opsgenie.request_state(opsgenie.page(odd))[0] == "done"
+    assert len(inbox.alerts()[0].recipients) == 50
+    opsgenie.note(odd.alias, text)
+    opsgenie.acknowledge(odd.alias, text, text)
+    assert opsgenie.alert_state(odd.alias) is not None
+    assert opsgenie.request_state(opsgenie.close(odd.alias, text))[0] == "done"
+    root = slack.post(odd, "#de-oncall")
+    slack.post(odd, "#de-oncall", root.ts)
+    slack.update(odd, root)
+    first = inbox.messages()[0]
+    spoken = [block for block in first.blocks if block["type"] != "header"]  # a header knows no marks
+    assert "<!channel>" not in first.text + str(spoken)
+    assert first.blocks, "not even the plain text was needed"
+    assert not [call for call in inbox.calls() if call.status not in (200, 202)]
+
+
+def test_people_without_an_account_in_slack_are_named(inbox: RunningInbox, slack: Slack) -> None:
+    """Nobody is mentioned, and nothing is refused."""
+    slack.post(replace(MESSAGE, recipients=(Recipient("DE-009"),)), "#de-oncall")
+    assert inbox.messages()[0].text == "Growth ETL is late DE-009"

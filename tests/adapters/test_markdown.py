@@ -197,3 +197,27 @@ def test_the_shipped_runbooks_lose_no_code(runbook: Path) -> None:
         for line in fenced.splitlines()[1:]:
             assert line.strip() in for_phone
             assert escape(line.strip()) in for_slack
+
+
+@given(st.text(alphabet="a🧯é \n`*", max_size=300), st.integers(1, 120))
+def test_cut_counts_as_the_far_sides_do(text: str, limit: int) -> None:
+    """An emoji is two; what fits stays as it is, and no character is cut in half."""
+    short = cut(text, limit)
+    assert len(short.encode("utf-16-le")) // 2 <= limit
+    assert short == text or short.endswith("…")
+    assert short.rstrip("…") in text
+
+
+@given(st.text(alphabet="a🧯 ", max_size=400), st.integers(20, 80))
+def test_pieces_count_as_the_far_sides_do(text: str, limit: int) -> None:
+    """Nothing but blanks is lost between the pieces."""
+    pieces = split(text, limit)
+    assert all(len(piece.encode("utf-16-le")) // 2 <= limit for piece in pieces)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("odd", ["> " * 5_000, "[" * 20_000, "- " * 3_000, "*" * 20_000, "![" * 9_000])
+def test_no_markdown_stops_a_page(odd: str) -> None:
+    """What no parser survives is said as it was typed."""
+    assert plain(odd).strip()
+    assert mrkdwn(odd).strip()

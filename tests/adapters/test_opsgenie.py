@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import traceback
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,15 @@ from scripted import KEY, Answer, Connect, FarSide
 from oncall.adapters.calls import Lanes, seconds_to_wait
 from oncall.adapters.opsgenie import Opsgenie
 from oncall.adapters.opsgenie_alert import alert, fitting_alias
-from oncall.core.errors import DeliveryFailed, LockedOut, Rejected, Unreadable
+from oncall.core.errors import (
+    DeliveryFailed,
+    Gone,
+    LockedOut,
+    NotAllowed,
+    Rejected,
+    UnknownPerson,
+    Unreadable,
+)
 from oncall.core.message import Message, Recipient
 
 TAKEN = Answer({"result": "Request will be processed", "took": 0.1, "requestId": "r-1"}, status=202)
@@ -237,6 +246,91 @@ def test_every_bad_answer_says_whether_to_try_again(
     error = failing(pager(far_side, connect).page, MESSAGE)
     assert (type(error), error.uncertain, error.retry_after) == (kind, uncertain, retry_after)
     assert len(far_side.requests) == 1
+
+
+SHAPES: list[dict[str, Any]] = [
+    {"message": "Request body is not processable.", "errors": {"responders[0]": "User does not exist"}},
+    {
+        "message": "Request body is not processable.",
+        "errors": {"responders": "No user with name [DE-003@example.com]"},
+    },
+    {"message": "User with username [de-003@example.com] does not exist"},
+    {"message": "Responder not found"},
+]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_person_whom_opsgenie_does_not_know_is_named(
+    shape: dict[str, Any], status: int, far_side: FarSide, connect: Connect
+) -> None:
+    """Another person may be taken: it is neither an outage nor the key."""
+    far_side.script = [Answer({**shape, "requestId": "r"}, status)]
+    error = failing(pager(far_side, connect).page, MESSAGE)
+    assert type(error) is UnknownPerson
+    assert "does not know de-003@example.com" in str(error)
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [{"message": "length should be between 0 and 130"}, {"details": "too long"}, {"tags": "no"}, [1], "x"],
+)
+def test_another_complaint_is_of_the_message(errors: Any, far_side: FarSide, connect: Connect) -> None:
+    """Nobody's account is to be mended."""
+    far_side.script = [Answer({"message": "Request body is not processable.", "errors": errors}, 422)]
+    assert type(failing(pager(far_side, connect).page, MESSAGE)) is Rejected
+
+
+def test_somebody_without_a_username_cannot_be_paged(far_side: FarSide, connect: Connect) -> None:
+    """An alert that notifies nobody is no page; one that is for nobody in particular is fine."""
+    nobody = replace(MESSAGE, recipients=(Recipient("DE-009", None, "U0DE009"),))
+    error = failing(pager(far_side, connect).page, nobody)
+    assert type(error) is UnknownPerson
+    assert "DE-009 has no username" in str(error)
+    assert far_side.requests == []
+    far_side.script = [TAKEN]
+    pager(far_side, connect).page(replace(MESSAGE, recipients=()))
+    assert "responders" not in far_side.requests[0].body
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer({"message": "Alert with alias [a] does not exist", "requestId": "r"}, 404), Gone),
+        (Answer("<html>not here</html>", 404), LockedOut),
+        (Answer({"message": "no right", "requestId": "r"}, 403), LockedOut),
+        (Answer({"message": "bad note", "requestId": "r"}, 422), Rejected),
+        (Answer({"message": "busy"}, 503), DeliveryFailed),
+    ],
+)
+def test_what_is_refused_of_an_alert_that_there_is(
+    answer: Answer, kind: type[DeliveryFailed], far_side: FarSide, connect: Connect
+) -> None:
+    """To close what is gone is done; a wrong host is not."""
+    opsgenie = pager(far_side, connect)
+    far_side.script = [answer] * 3
+    for call in (opsgenie.close, opsgenie.note):
+        assert type(failing(call, "a", "x")) is kind
+    assert type(failing(opsgenie.acknowledge, "a", "x", "DE-003")) is kind
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer({"message": "no right", "requestId": "r"}, 403), NotAllowed),
+        (Answer({"message": "who?", "requestId": "r"}, 401), NotAllowed),
+        (Answer("<html>", 404), DeliveryFailed),
+        (Answer({"message": "busy"}, 500), DeliveryFailed),
+        (Answer({"message": "slow down"}, 429, {"Retry-After": "7"}), DeliveryFailed),
+        (Answer({"data": {"status": "closing"}, "requestId": "r"}), DeliveryFailed),
+    ],
+)
+def test_what_cannot_be_read(answer: Answer, kind: type, far_side: FarSide, connect: Connect) -> None:
+    """A missing right is told apart from a far side that is down: it does not pass."""
+    far_side.script = [answer]
+    with pytest.raises((DeliveryFailed, Unreadable)) as caught:
+        pager(far_side, connect).alert_state("a")
+    assert type(caught.value) is kind
 
 
 def test_the_far_sides_words_are_kept_without_our_key(far_side: FarSide, connect: Connect) -> None:

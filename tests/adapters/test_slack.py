@@ -18,7 +18,7 @@ from scripted import KEY, Answer, Connect, FarSide
 
 from oncall.adapters import slack_blocks
 from oncall.adapters.slack import Slack
-from oncall.core.errors import DeliveryFailed, LockedOut, Rejected
+from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message, Recipient
 from oncall.ports import Posted
 
@@ -118,7 +118,9 @@ def test_an_update_names_the_channels_id(far_side: FarSide, connect: Connect) ->
     assert body["blocks"]
 
 
-@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long"])
+@pytest.mark.parametrize(
+    "error", ["invalid_blocks", "msg_blocks_too_long", "msg_too_long", "no_text", "invalid_arguments"]
+)
 def test_refused_blocks_are_said_in_plain_text(error: str, far_side: FarSide, connect: Connect) -> None:
     """A page whose form is wrong is better than no page."""
     far_side.script = [refused(error), POSTED]
@@ -139,6 +141,20 @@ def test_refused_metadata_is_left_out(far_side: FarSide, connect: Connect) -> No
     chat(far_side, connect).post(MESSAGE, "#de-oncall")
     assert "metadata" not in far_side.requests[1].body
     assert "blocks" in far_side.requests[1].body
+
+
+def test_a_form_that_is_refused_in_every_shape_is_refused_for_good(
+    far_side: FarSide, connect: Connect
+) -> None:
+    """Without metadata, then in plain text, then no more."""
+    far_side.script = [refused("metadata_too_large"), refused("invalid_blocks"), refused("msg_too_long")]
+    error = failing(chat(far_side, connect).post, MESSAGE, "#de-oncall")
+    assert (isinstance(error, Rejected), isinstance(error, LockedOut)) == (True, False)
+    assert [sorted(set(request.body) & {"blocks", "metadata"}) for request in far_side.requests] == [
+        ["blocks", "metadata"],
+        ["blocks"],
+        [],
+    ]
 
 
 def said(ts: str, step: str) -> dict[str, Any]:
@@ -243,6 +259,50 @@ def test_every_bad_answer_says_whether_to_try_again(
     assert isinstance(error, LockedOut) == (kind is LockedOut)
     assert (error.uncertain, error.retry_after) == (uncertain, retry_after)
     assert len(far_side.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("errors", "kind"),
+    [
+        ("invalid_auth not_authed account_inactive token_revoked token_expired missing_scope no_permission"
+         " ekm_access_denied not_allowed_token_type access_denied team_access_not_granted", LockedOut),
+        ("message_not_found cant_update_message edit_window_closed thread_not_found cannot_reply_to_message"
+         " restricted_action_thread_locked", Gone),
+        ("is_archived channel_not_found not_in_channel restricted_action restricted_action_read_only_channel"
+         " messages_tab_disabled never_heard_of_this_one", Rejected),
+        ("fatal_error internal_error service_unavailable request_timeout ratelimited message_limit_exceeded"
+         " org_login_required external_channel_migrating", DeliveryFailed),
+    ],
+)  # fmt: skip
+def test_every_word_of_slack_has_its_meaning(
+    errors: str, kind: type[DeliveryFailed], far_side: FarSide, connect: Connect
+) -> None:
+    """Of everybody, of what is gone, of this one message, or of just now; an unknown one is no outage."""
+    slack = chat(far_side, connect)
+    for error in errors.split():
+        far_side.script = [refused(error)] * 2
+        for call in (
+            lambda: slack.post(MESSAGE, "#c", "1.2"),
+            lambda: slack.update(MESSAGE, Posted("C1", "1.2")),
+        ):
+            found = failing(call)
+            kinds = [k for k in (LockedOut, Gone, UnknownPerson, Rejected) if isinstance(found, k)]
+            assert (kinds or [DeliveryFailed])[0] is kind, error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [("missing_scope", Rejected), ("no_such_subteam", Rejected), ("permission_denied", Rejected),
+     ("invalid_users", UnknownPerson), ("token_revoked", LockedOut)],
+)  # fmt: skip
+def test_a_group_that_may_not_be_edited_is_no_outage(
+    error: str, kind: type[DeliveryFailed], far_side: FarSide, connect: Connect
+) -> None:
+    """Who may not edit a user group may post all the same."""
+    far_side.script = [refused(error, needed="usergroups:write")]
+    found = failing(chat(far_side, connect).set_group, "S0", ["U0DE001"])
+    assert isinstance(found, kind)
+    assert isinstance(found, LockedOut) == (kind is LockedOut)
 
 
 @pytest.mark.parametrize(

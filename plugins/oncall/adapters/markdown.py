@@ -15,7 +15,7 @@ from oncall.core.runbook import may_link
 _FENCE = "```"
 _CALLS_ALL = re.compile(r"(?i)@(?=(?:here|channel|everyone|group)\b)")
 _NO_BREAK = "\u2060"  # not seen, and no name begins with it
-_MOST = 40_000  # characters; no far side takes half of it
+_MOST = 20_000  # characters; no far side takes more, and brackets cost the parser their square
 
 
 def length(text: str) -> int:
@@ -72,8 +72,8 @@ def split(text: str, limit: int) -> list[str]:
 def _head(text: str, limit: int) -> str:
     """The beginning that fits."""
     head = text[:limit]
-    while length(head) > limit:
-        head = head[: limit - length(head)]  # at least half of what is too much is gone each time
+    while (over := length(head) - limit) > 0:
+        head = head[: -((over + 1) // 2)]  # each character is two at most
     return head
 
 

@@ -12,7 +12,6 @@ import ssl
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies_environment
 
-import certifi
 import httpx
 
 from oncall.adapters.connections import is_loopback
@@ -22,10 +21,13 @@ BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def trusted() -> ssl.SSLContext:
-    """What certificates are checked against. Raises LockedOut when a variable names what cannot be read."""
-    context = ssl.create_default_context()
+    """What certificates are checked against; without a variable Mozilla's list too, for an image without a store.
+
+    Raises LockedOut when a variable names what cannot be read."""
     named = {name: path for name in BUNDLES if (path := os.environ.get(name, "").strip())}
-    for name, path in (named or {"": certifi.where()}).items():
+    context = ssl.create_default_context() if named else httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    for name, path in named.items():
         where = {"capath" if os.path.isdir(path) else "cafile": path}
         try:
             context.load_verify_locations(**where)

@@ -46,11 +46,14 @@ def description(message: Message) -> str:
 
 
 def fitting_alias(alias: str) -> str:
-    """The alias as the far side can keep it: one too long ends in its hash, the same every time."""
-    if length(alias) <= _ALIAS:
+    """The alias as the far side can keep it, and an address lead to it: one that cannot be ends in its hash, the same
+    every time.
+    """
+    if length(alias) <= _ALIAS and alias.isprintable():
         return alias
     digest = hashlib.sha256(alias.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"{cut(alias, _ALIAS - 17)}-{digest}"
+    shown = "".join(character if character.isprintable() else "_" for character in alias)
+    return f"{cut(shown, _ALIAS - 17)}-{digest}"
 
 
 def _details(facts: Iterable[tuple[str, str]]) -> dict[str, str]:
