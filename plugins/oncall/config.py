@@ -122,6 +122,7 @@ def load_roster(folder: Path, team: str = "") -> tuple[Roster, tuple[Problem, ..
     name, known = file_of(team), include_files.teams(folder)
     if team and team not in known:
         there = ", ".join(known) or "none: there is only the roster at the top"
+        name = include_files.shown(name)
         raise ConfigError([Problem(name, "(file)", "no such file", f"one of the teams ({there})")])
     try:
         read = _read_roster(text_of(folder, name), team)

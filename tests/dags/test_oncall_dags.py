@@ -53,6 +53,7 @@ def test_the_handoff_runs_at_the_rosters_handoff(dags: dict[str, DAG]) -> None:
     [
         ('{day: sunday, at: "18:30"}', "2025-12-28", "30 18 * * 0"),
         ('{day: friday, at: "00:00"}', "2025-12-26", "0 0 * * 5"),
+        ('{day: sunday, at: "23:59:30"}', "2025-12-28", "0 0 * * 1"),
     ],
 )
 def test_another_roster_has_another_handoff(

@@ -76,7 +76,7 @@ def _who_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _who(args: argparse.Namespace) -> int:
     roster = roster_of(args)
-    at = moment_of("--at", args.at, roster) if args.at else now(roster)
+    at = moment_of("--at", args.at, roster) if args.at is not None else now(roster)
     shift = who_is_on_call(roster, at)
     answer = {
         "at": at.isoformat(),
@@ -125,7 +125,7 @@ def _ledger_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _ledger(args: argparse.Namespace) -> int:
     roster = roster_of(args)
-    until = moment_of("--until", args.until, roster) if args.until else now(roster)
+    until = moment_of("--until", args.until, roster) if args.until is not None else now(roster)
     answer = _ledger_json(roster, ledger(roster, until))
     if args.json:
         show_json(answer)

@@ -22,6 +22,7 @@ from oncall.core.weeks import week_beginning
 from oncall.reading import roster_file
 from oncall.reading.roster_file import read_roster
 
+YEARS_AHEAD = 20  # farther off, what it changes in the ledger takes minutes to work out
 _BY_HAND = "the roster is written in a way that this command cannot edit; edit it by hand"
 
 
@@ -42,6 +43,10 @@ def carry_out(args: argparse.Namespace, roster: Roster, wish: Wish) -> int:
         _answer(args, wish, None, (), "already")
         return 0
     _refuse_the_past(args, roster, wish)
+    if wish.end > now(roster).add(years=YEARS_AHEAD):
+        raise UsageError(
+            f"that ends more than {YEARS_AHEAD} years ahead, on {day(wish.end)}; an end sooner than that"
+        )
     path = args.include / roster_file.file_of(args.team)
     before = read_text(path)
     after = with_entries(before, roster, wish.leave, wish.overrides)

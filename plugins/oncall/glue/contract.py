@@ -6,6 +6,7 @@ reports that the pager watches. What cannot be read falls back, and the DAG's do
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -104,7 +105,11 @@ def handoff_cron(team: str = "") -> str:
     """A cron expression for a team's handoff, in its zone."""
     roster = _roster(team, include_dir())[0].roster
     handoff = roster.handoff if roster else Handoff()
-    return f"{handoff.at.minute} {handoff.at.hour} * * {(handoff.weekday + 1) % 7}"  # cron's week begins on Sunday
+    some_monday = dt.datetime.combine(dt.date(2026, 1, 5), handoff.at)
+    at = some_monday + dt.timedelta(
+        days=handoff.weekday, minutes=handoff.at.second > 0
+    )  # a cron has no seconds
+    return f"{at.minute} {at.hour} * * {(at.weekday() + 1) % 7}"  # cron's week begins on Sunday
 
 
 def _doc(body: str, problems: Sequence[Problem]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oncall.core.errors import Problem
+from oncall.reading.document import shortened
 from oncall.reading.roster_file import DAG_ID, FILE, TEAM, TEAMS
 
 MOST_BYTES = 1_000_000
@@ -46,7 +47,7 @@ def read_folder(folder: Path) -> IncludeFiles:
         try:
             texts[name] = text_of(folder, name)
         except Unusable as error:
-            problems.append(Problem(_shown(name), "(file)", error.found, error.write))
+            problems.append(Problem(name, "(file)", error.found, error.write))
     problems += _problems_of_sql(folder)
     return IncludeFiles(texts, tuple(problems))
 
@@ -138,7 +139,7 @@ def _teams(folder: Path, problems: list[Problem]) -> Iterator[str]:
         else:
             write = "a name of letters, digits, dashes and underscores"
             problems.append(
-                Problem(_shown(f"{TEAMS}/{path.name}/"), "(folder)", "a name that no team can have", write)
+                Problem(shown(f"{TEAMS}/{path.name}/"), "(folder)", "a name that no team can have", write)
             )
 
 
@@ -151,7 +152,7 @@ def _runbooks(folder: Path, problems: list[Problem]) -> Iterator[str]:
         else:
             write = "the id of a DAG, and .md"
             problems.append(
-                Problem(_shown(f"{RUNBOOKS}/{path.name}"), "(file)", "a name that no DAG can have", write)
+                Problem(shown(f"{RUNBOOKS}/{path.name}"), "(file)", "a name that no DAG can have", write)
             )
 
 
@@ -161,15 +162,15 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
             continue
         files = [path for path in sorted(_all(place)) if path.suffix == ".sql"]
         if not files:
-            name = _shown(f"{SQL}/{place.name}/")
+            name = shown(f"{SQL}/{place.name}/")
             yield Problem(name, "(folder)", "no .sql file", "the pipeline's SQL, or no folder")
         for path in files:
             name = path.relative_to(folder).as_posix()
             try:
                 if not text_of(folder, name):
-                    yield Problem(_shown(name), "(file)", "nothing", "a SQL statement, or no file")
+                    yield Problem(shown(name), "(file)", "nothing", "a SQL statement, or no file")
             except Unusable as error:
-                yield Problem(_shown(name), "(file)", error.found, error.write)
+                yield Problem(shown(name), "(file)", error.found, error.write)
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -186,6 +187,6 @@ def _all(folder: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in names)
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A file's name as any terminal and database takes it."""
-    return ascii(name)[1:-1] if not name.isprintable() else name
+    return shortened(name if name.isprintable() else ascii(name)[1:-1])

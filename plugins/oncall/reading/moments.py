@@ -27,7 +27,7 @@ def _zone(text: str) -> dt.tzinfo:
     if offset and int(offset[2]) <= 14:
         seconds = int(offset[2]) * 3600 + int(offset[3]) * 60
         return pendulum.FixedTimezone(seconds if offset[1] == "+" else -seconds)
-    if not re.fullmatch(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", text, re.ASCII):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", text, re.ASCII):
         raise ValueError(text)
     try:
         zone = pendulum.timezone(text)

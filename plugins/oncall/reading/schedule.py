@@ -33,7 +33,8 @@ def read_schedule(field: Field, promise: Promise | None) -> str | None:
         return None
     if promise is not None and (broken := _breaks(text, promise)):
         usual = f"a time every day before {promise.due:%H:%M}, when the report is due"
-        field.complain(f'{usual}, such as "0 2 * * *"', found=f"{field.found}, {broken}")
+        example = f'"0 {max(0, promise.due.hour - 3)} * * *"'
+        field.complain(f"{usual}, such as {example}, or a later due time", found=f"{field.found}, {broken}")
     return text
 
 
