@@ -6,11 +6,13 @@ import datetime as dt
 import json
 from typing import Any
 
+from oncall import notes
 from oncall.core.errors import NotAllowed, OncallError
 from oncall.core.incident import Channel, Owed, Plan
 from oncall.core.notice import acknowledgements_heard, acknowledgements_unheard, channel_back, channel_down
 from oncall.core.wording import Scene
 from oncall.delivery import Sent
+from oncall.notes import noted
 from oncall.ports import Desk, Store
 
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
@@ -36,8 +38,9 @@ def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> boo
 
 
 def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent: Sent, trouble: str) -> bool:
-    noted = store.recall(f"channel:{channel}") or ""
-    state: dict[str, Any] = json.loads(noted) if noted else {}
+    name = f"channel:{channel}"
+    before = store.recall(name) or ""
+    state: dict[str, Any] = noted(name, before, notes.state, {})
     plan = Plan()
     if trouble:
         state = {"since": scene.at.isoformat(), "said": False, **state, "reason": trouble}
@@ -52,26 +55,24 @@ def _note_health(store: Store, desk: Desk, scene: Scene, channel: Channel, sent:
     if plan != Plan():
         desk.record(plan, scene.at)
     now_noted = json.dumps(state) if state else ""
-    if now_noted != noted:
-        store.remember(f"channel:{channel}", now_noted)
+    if now_noted != before:
+        store.remember(name, now_noted)
     return not state
 
 
 def note_hearing(store: Store, scene: Scene, trouble: OncallError | None) -> None:
     """Say in the chat, once, that acknowledgements are not heard, and when they are again."""
-    noted = store.recall(HEARING) or ""
-    if not noted and trouble is None:
+    if trouble is None and not store.recall(HEARING):
         return
     with store.deciding() as desk:
-        noted = store.recall(HEARING) or ""
-        state: dict[str, Any] = json.loads(noted) if noted else {}
+        state: dict[str, Any] = noted(HEARING, store.recall(HEARING), notes.state, {})
         owed: tuple[Owed, ...] = ()
         if trouble is None:
             if state and state["said"]:
                 owed = (acknowledgements_heard(scene, dt.datetime.fromisoformat(state["since"])),)
             state = {}
         else:
-            state = {"since": scene.at.isoformat(), "said": False, **state}
+            state = {"since": scene.at.isoformat(), "said": False, **state, "reason": str(trouble)}
             since = dt.datetime.fromisoformat(state["since"])
             if not state["said"] and (isinstance(trouble, NotAllowed) or scene.at - since >= UNHEARD_FOR):
                 owed = (acknowledgements_unheard(scene, since, str(trouble)),)

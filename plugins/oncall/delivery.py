@@ -46,6 +46,7 @@ WIDTH = 8  # calls to the pager side by side
 LEASE = {"pager": dt.timedelta(seconds=25), "chat": dt.timedelta(seconds=75)}
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
 RETRY_S = (2, 4, 8, 15)
+SETTLES_S = 30.0  # a chat that was too slow to answer may show a message as late as this
 REFUSED_S = (30, 60, 120, 300)  # somebody may mend the roster, the channel
 UNTAKEN_S = 15.0  # a page that nobody has taken yet waits no longer than this, whatever the far side asks for
 ASKED_TO_WAIT_S = 120.0
@@ -356,6 +357,8 @@ class Sender:
             wait_s = max(1.0, min(asked_for, UNTAKEN_S if send and send.nobody_woken else ASKED_TO_WAIT_S))
         unreached = str(error) if refused and delivery.op == "page" else ""
         uncertain = isinstance(error, DeliveryFailed) and error.uncertain
+        if uncertain and delivery.channel == "chat":
+            wait_s = max(wait_s, SETTLES_S)
         sent.failed.append(delivery)
         sent.unreached |= bool(unreached)
         if refused:

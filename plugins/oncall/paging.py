@@ -29,6 +29,7 @@ from oncall.core.plan import next_instant
 from oncall.core.promise import Pipeline, Promise, due_at, last_due, warn_at
 from oncall.core.verdict import Judged, Why, judge
 from oncall.core.wording import Links, Scene
+from oncall.notes import instant, noted
 from oncall.ports import Desk, Drill, Ran, Remembered, Runs, Store, Which, World
 
 log = structlog.get_logger(__name__)
@@ -272,9 +273,9 @@ def _watching_since(
     A store that knows nothing may be new, or may have lost what it knew. Where reports were published before it is the
     latter, and what fell due in the last hours is told anew.
     """
-    noted = before.notes.get(SINCE)
-    if noted is not None:
-        return dt.datetime.fromisoformat(noted)
+    since = noted(SINCE, before.notes.get(SINCE), instant, None)
+    if since is not None and since <= at:
+        return since
     past, blind = _read("warehouse", lambda: world.read(_past_days(setup, at)), NOTHING)
     if blind:
         return at - LOOK_BACK  # and asked again at the next look
@@ -298,12 +299,13 @@ def _past_days(setup: Setup, at: dt.datetime) -> list[tuple[Pipeline, dt.date]]:
 
 def _published(before: Remembered) -> dict[Which, Publication]:
     """The publications that were there when the warehouse was last read."""
-    noted = json.loads(before.notes.get(PUBLISHED, "[]"))
+    return noted(PUBLISHED, before.notes.get(PUBLISHED), _publications, {})
+
+
+def _publications(text: str) -> dict[Which, Publication]:
     return {
-        (dag_id, dt.date.fromisoformat(date)): Publication(
-            dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last), run_id, rows
-        )
-        for dag_id, date, first, last, run_id, rows in noted
+        (dag_id, dt.date.fromisoformat(date)): Publication(instant(first), instant(last), run_id, rows)
+        for dag_id, date, first, last, run_id, rows in json.loads(text)
     }
 
 
@@ -316,9 +318,9 @@ def _remember_published(store: Store, before: Remembered, judged: Sequence[Judge
         for one in judged
         if one.pipeline.promise and (made := one.facts.publication)
     ]  # fmt: skip
-    noted = json.dumps(seen)
-    if noted != before.notes.get(PUBLISHED, "[]"):
-        store.remember(PUBLISHED, noted)
+    text = json.dumps(seen)
+    if text != before.notes.get(PUBLISHED, "[]"):
+        store.remember(PUBLISHED, text)
 
 
 @dataclass(frozen=True)

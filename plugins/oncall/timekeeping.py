@@ -15,6 +15,7 @@ from oncall.core.errors import OncallError
 from oncall.core.incident import Plan
 from oncall.core.notice import clock_right, clock_wrong
 from oncall.core.wording import Scene
+from oncall.notes import mapping, noted
 from oncall.ports import Store
 
 log = structlog.get_logger(__name__)
@@ -57,20 +58,25 @@ def read_clocks(others: Mapping[str, Callable[[], dt.datetime]]) -> Agreed:
     return Agreed(agreed.at + dt.timedelta(seconds=time.monotonic() - began), agreed.odd)
 
 
+def noted_clocks(text: str | None) -> dict[str, int]:
+    """The clocks that were found wrong: by how many seconds they are ahead (negative: behind)."""
+    return noted(ODD_CLOCKS, text, lambda said: {str(k): int(v) for k, v in mapping(said).items()}, {})
+
+
 def note_clocks(store: Store, scene: Scene, agreed: Agreed, read: Mapping[str, object]) -> None:
     """Say once of each clock that it is wrong, and when it is right again. `read`: the clocks that were asked."""
     mine = {name: (f"host {socket.gethostname()}" if name == OWN else name) for name in (OWN, *read)}
     odd = {mine[name]: round(ahead.total_seconds()) for name, ahead in agreed.odd.items()}
-    noted: dict[str, int] = json.loads(store.recall(ODD_CLOCKS) or "{}")
-    if not odd and not any(name in noted for name in mine.values()):
+    known = noted_clocks(store.recall(ODD_CLOCKS))
+    if not odd and not any(name in known for name in mine.values()):
         return
     with store.deciding() as desk:
-        noted = json.loads(store.recall(ODD_CLOCKS) or "{}")
-        new = {name: ahead for name, ahead in odd.items() if name not in noted}
-        right = [name for name in mine.values() if name in noted and name not in odd]
+        known = noted_clocks(store.recall(ODD_CLOCKS))
+        new = {name: ahead for name, ahead in odd.items() if name not in known}
+        right = [name for name in mine.values() if name in known and name not in odd]
         owed = [clock_wrong(scene, name, ahead) for name, ahead in new.items()]
         owed += [clock_right(scene, name) for name in right]
         if owed:
             desk.record(Plan(owed=tuple(owed)), scene.at)
-            kept = {name: ahead for name, ahead in noted.items() if name not in right}
+            kept = {name: ahead for name, ahead in known.items() if name not in right}
             store.remember(ODD_CLOCKS, json.dumps({**kept, **new}))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 
+from oncall.channel_health import HEARING, UNCHECKED
 from oncall.config import Setup
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Usual
+from oncall.core.wording import span
 from oncall.current_config import current_setup
 from oncall.glue.wiring import TICK, Wiring
 from oncall.heartbeat import HEARTBEATS, refused
+from oncall.notes import instant, noted, state
 from oncall.paging import candidates, see
 from oncall.past import Published, Record
 from oncall.ports import Ran, Remembered, Runs, Which
+from oncall.timekeeping import ODD_CLOCKS, noted_clocks
 from oncall.web.source import Seen, Trouble
 
 T = TypeVar("T")
@@ -24,7 +27,7 @@ HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
 CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
-NOTES = (TICK, HEARTBEATS, *CHANNELS.values())
+NOTES = (TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, *CHANNELS.values())
 
 
 class Reading:
@@ -63,11 +66,12 @@ class Reading:
             records=tuple(records),
             published=published,
             restated=tuple(warehouse.ask(lambda: self._publications.restated(at - RESTATED), ())),
-            tick=dt.datetime.fromisoformat(tick) if tick else None,
+            tick=noted(TICK, tick, instant, None),
             channels=tuple(
                 _trouble(name, said) for name, note in CHANNELS.items() if (said := before.notes.get(note))
             ),
             heartbeats=_heartbeats(setup, before.notes.get(HEARTBEATS, "")),
+            warnings=tuple(_warnings(before.notes)),
             unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
             alert_url=self._wiring.pager.alert_url,
             thread_url=self._wiring.chat.thread_url,
@@ -119,8 +123,19 @@ def _heartbeats(setup: Setup, noted: str) -> tuple[Trouble, ...]:
     )
 
 
-def _trouble(channel: str, noted: str) -> Trouble:
+def _warnings(notes: Mapping[str, str]) -> Iterator[Trouble]:
+    """What else the watcher noted: JSON as its writers keep it, "" or nothing when all is well."""
+    if unheard := notes.get(HEARING):
+        yield _trouble("acknowledgements", unheard)
+    if unchecked := notes.get(UNCHECKED):
+        yield Trouble("history", None, unchecked)
+    for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
+        where = "ahead of" if ahead_s > 0 else "behind"
+        yield Trouble(name, None, f"It is {span(abs(ahead_s))} {where} the others.")
+
+
+def _trouble(channel: str, text: str) -> Trouble:
     """What the watcher noted: JSON with `since` (ISO) and `reason`."""
-    said = json.loads(noted)
-    since = said.get("since")
-    return Trouble(channel, dt.datetime.fromisoformat(since) if since else None, str(said.get("reason", "")))
+    said: dict[str, Any] = noted(channel, text, state, {"since": None, "reason": text})
+    since = said["since"]
+    return Trouble(channel, dt.datetime.fromisoformat(since) if since else None, said["reason"])

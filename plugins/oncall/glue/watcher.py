@@ -29,6 +29,7 @@ from oncall.dispatch import Dispatch
 from oncall.glue.wiring import TICK, Outside, Wiring, quietly
 from oncall.heartbeat import ping_all
 from oncall.measures import of_look, of_snapshot, of_tick
+from oncall.notes import instant, noted
 from oncall.paging import LOOK_BACK, NOTES, SINCE, Look, due_instants, look
 from oncall.ports import LANES, Delivery, Lane, Snapshot, Store
 from oncall.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
@@ -182,9 +183,9 @@ class Watch:
         if self.memory is not None:
             log.info("oncall.store_back")
         self.handed_over, self.memory = self.memory, None
-        noted = store.remembered(at, (TICK,)).notes.get(TICK)
-        if self.ticked is not None and (noted is None or dt.datetime.fromisoformat(noted) < self.ticked):
-            log.warning("oncall.store_lost_something", since=noted)
+        told = noted(TICK, store.remembered(at, (TICK,)).notes.get(TICK), instant, None)
+        if self.ticked is not None and (told is None or told < self.ticked):
+            log.warning("oncall.store_lost_something", since=str(told))
             store.merge(self.last_seen)
 
     def _look_from_memory(self, outside: Outside, at: dt.datetime) -> Look:

@@ -29,6 +29,7 @@ from oncall.delivery import Clock, Sent
 from oncall.dispatch import Dispatch
 from oncall.glue.metrics import AirflowMetrics
 from oncall.measures import TICK_AGE, of_look, of_snapshot
+from oncall.notes import instant, noted
 from oncall.paging import Look, look
 from oncall.ports import LANES, Delivery, Metrics, Store
 from oncall.quiet_days import volume_in_force
@@ -37,7 +38,6 @@ from oncall.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 log = structlog.get_logger(__name__)
 
 TICK = "tick"  # under which the store keeps when the watcher last looked
-LONG_AGO = "2000-01-01T00:00:00+00:00"
 HAND_OVER_S = 20.0  # a little more than the watcher's tick
 DEAD = dt.timedelta(seconds=60)
 MORE_CALLS = 5  # looks at once, one after the other, because somebody cannot be reached
@@ -211,8 +211,8 @@ def _tell(metrics: Metrics, outside: Outside, seen: Look, at: dt.datetime) -> No
     """The numbers of a look from elsewhere than the watcher, and how long ago the watcher looked."""
     metrics.tell(of_look(seen, roster_valid=not outside.problems, store_readable=True))
     metrics.tell(of_snapshot(outside.store.snapshot(), at))
-    if tick := outside.store.recall(TICK):
-        metrics.tell([TICK_AGE.of((at - dt.datetime.fromisoformat(tick)).total_seconds())])
+    if tick := noted(TICK, outside.store.recall(TICK), instant, None):
+        metrics.tell([TICK_AGE.of((at - tick).total_seconds())])
 
 
 def _let_the_watcher_hand_over(store: Store) -> None:
@@ -222,8 +222,8 @@ def _let_the_watcher_hand_over(store: Store) -> None:
     """
     began, until = now_utc(), time.monotonic() + HAND_OVER_S
     while time.monotonic() < until:
-        tick = dt.datetime.fromisoformat(store.recall(TICK) or LONG_AGO)
-        if tick > began or began - tick > DEAD:
+        tick = noted(TICK, store.recall(TICK), instant, None)
+        if tick is None or tick > began or began - tick > DEAD:
             return
         time.sleep(0.5)
 

@@ -21,6 +21,7 @@ def banners(seen: Seen) -> tuple[Banner, ...]:
         *_watcher(seen),
         *_channels(seen),
         *_heartbeats(seen),
+        *_warnings(seen),
         *_configuration(seen),
         *_sources(seen),
     )
@@ -58,6 +59,27 @@ def _heartbeats(seen: Seen) -> Iterator[Banner]:
         title = f"Opsgenie does not take the heartbeat {trouble.name}{since}"
         lines = (trouble.reason, "Nobody is paged if all of Airflow is gone.")
         yield Banner(kind="heartbeat", title=title, lines=lines)
+
+
+WARNINGS = {
+    "acknowledgements": (
+        "Acknowledgements in Opsgenie are not heard",
+        "Acknowledge here: only that stops the escalation.",
+    ),
+    "history": (
+        "Slack cannot be asked what it has",
+        "A message whose answer was lost may appear there twice.",
+    ),
+}
+
+
+def _warnings(seen: Seen) -> Iterator[Banner]:
+    say = Say(seen.at, seen.setup.roster.tz)
+    for trouble in seen.warnings:
+        since = f" since {say.clock(trouble.since)}" if trouble.since else ""
+        clock = (f"The clock of {trouble.name} is wrong", "The others agree, and pages go by them.")
+        title, line = WARNINGS.get(trouble.name, clock)
+        yield Banner(kind="warning", title=f"{title}{since}", lines=(trouble.reason, line))
 
 
 def _configuration(seen: Seen) -> Iterator[Banner]:

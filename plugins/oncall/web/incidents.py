@@ -11,6 +11,9 @@ from oncall.web.models import IncidentView, Line, Links
 from oncall.web.say import Say, day, long
 from oncall.web.source import Seen
 
+# How an incident ended for which no report came: by the configuration.
+ENDED = {"moved": "Due at another time since", "removed": "Not watched any more since"}
+
 CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
 _RESULTS = {
     "owed": "not sent yet",
@@ -57,7 +60,7 @@ def _view(seen: Seen, record: Record, addresses: Addresses, lines: tuple[Line, .
         drill=one.drill,
         leader=one.leader,
         paged_at=one.paged_at,
-        acknowledged_at=one.acknowledged_at,
+        acknowledged_at=one.acknowledged_at if one.acknowledged else None,
         acknowledged_by=one.acknowledged_by,
         resolved_at=one.resolved_at,
         late_seconds=one.late_s,
@@ -76,12 +79,14 @@ def status(one: Incident, say: Say) -> str:
     """How the incident stands, in one sentence."""
     if one.resolved_at is not None and one.verdict == RESOLVED_BY_HAND:
         return f"Resolved by hand {say.clock(one.resolved_at)}, unpublished"
+    if one.resolved_at is not None and one.verdict in ENDED:
+        return f"{ENDED[one.verdict]} {say.clock(one.resolved_at)}"
     if one.resolved_at is not None:
         late = f", {long(one.late_s)} late" if one.late_s else ""
         return f"Resolved {say.clock(one.resolved_at)}{late}"
     if one.leader:
         return "Another incident speaks for it"
-    if one.acknowledged_at is not None:
+    if one.acknowledged and one.acknowledged_at is not None:
         return f"Acknowledged by {one.acknowledged_by or 'somebody'} at {say.clock(one.acknowledged_at)}"
     if one.paged_at is not None:
         return f"Paged at {say.clock(one.paged_at)}, nobody has acknowledged"

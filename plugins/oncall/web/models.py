@@ -20,7 +20,7 @@ class Model(BaseModel):
 class Banner(Model):
     """Something that is broken in the on-call system itself."""
 
-    kind: Literal["configuration", "watcher", "channel", "heartbeat", "source"] = Field(
+    kind: Literal["configuration", "watcher", "channel", "heartbeat", "warning", "source"] = Field(
         description="Which part"
     )
     title: Redacted = Field(description="What is wrong, in one line")

@@ -39,6 +39,7 @@ class Seen:
     `channels` are the channels that fail, `heartbeats` those that Opsgenie does not take; `published` maps a report to
     its publications. `alert_url` and `thread_url` are where the far sides show an alert and a thread, with `{alias}`,
     `{channel}` and `{ts}` in them ("": not known).
+    `warnings`: other parts that do not work as they should (acknowledgements, history, the name of a clock).
     `hidden` is how many pipelines were left out because the reader may not see them. `teams`: the teams to choose from
     and what each is called, the one shown unasked first; empty where there is one roster only. `whole`: the look that
     this one is a part of (None: it is whole).
@@ -54,6 +55,7 @@ class Seen:
     tick: dt.datetime | None = None
     channels: tuple[Trouble, ...] = ()
     heartbeats: tuple[Trouble, ...] = ()
+    warnings: tuple[Trouble, ...] = ()
     unreadable: tuple[str, ...] = ()
     alert_url: str = ""
     thread_url: str = ""

@@ -1,0 +1,50 @@
+"""The store's small notes, read with care: whatever stands there, a look goes on as if nothing had been noted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+def noted(name: str, text: str | None, read: Callable[[str], T], otherwise: T) -> T:
+    """What `read` makes of a note; `otherwise` where there is none, or none that can be read (which is logged)."""
+    if not text:
+        return otherwise
+    try:
+        return read(text)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        log.error("oncall.note_unreadable", name=name, reason=f"{type(error).__name__}: {error}")
+        return otherwise
+
+
+def instant(text: str) -> dt.datetime:
+    """An instant with its zone, between the years 2000 and 2200. Raises ValueError for any other."""
+    at = dt.datetime.fromisoformat(text)
+    if at.tzinfo is None or not 2000 <= at.year < 2200:
+        raise ValueError(f"{text!r} is no instant that could have been noted")
+    return at
+
+
+def mapping(text: str) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for anything else."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    return found
+
+
+def state(text: str) -> dict[str, Any]:
+    """What is noted of something that fails: `since` (an instant), `said` and `reason`."""
+    found = mapping(text)
+    return {
+        "since": instant(str(found["since"])).isoformat(),
+        "said": bool(found.get("said")),
+        "reason": str(found.get("reason", "")),
+    }
