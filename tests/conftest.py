@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from sandbox.postgres import Server, start
 
 if TYPE_CHECKING:
     from sandbox.stack import Stack
+
+# How long an example takes says how busy the machine is, not whether a law holds.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @contextmanager
