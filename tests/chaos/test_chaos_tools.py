@@ -1,0 +1,82 @@
+"""What faults are made with: backends frozen or killed, the run's own spared; a clock that is wrong and still ticks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import psycopg2
+import pytest
+from chaos_clock import clock_ahead
+from chaos_postgres import OURS, Harm, freeze, kill
+
+from sandbox.postgres import Server
+
+LOOK = (
+    "import time, threading; t = time.monotonic(); time.sleep(0.2); threading.Event().wait(0.2);"
+    " print(time.time(), time.monotonic() - t)"
+)
+
+
+@pytest.fixture
+def connected(postgres: Server, fresh_database: str) -> Iterator[tuple[str, Any, Any]]:
+    """Where the server is, a connection of somebody and one of the chaos run's."""
+    with (
+        closing(psycopg2.connect(fresh_database)) as theirs,
+        closing(psycopg2.connect(fresh_database, application_name=OURS)) as ours,
+    ):
+        yield postgres.uri(), theirs, ours
+
+
+def answers(connection: Any) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
+        return bool(cursor.fetchone() == (1,))
+
+
+def test_a_frozen_backend_gives_no_answer_until_it_is_thawed(connected: Any) -> None:
+    """The connection stands all the while, and the chaos run's own is spared."""
+    uri, theirs, ours = connected
+    harm = Harm(uri, theirs.info.dbname, freeze, 0.05)
+    harm.start()
+    time.sleep(0.5)
+    got: list[bool] = []
+    asking = Thread(target=lambda: got.append(answers(theirs)), daemon=True)
+    asking.start()
+    asking.join(0.7)
+    assert asking.is_alive()
+    assert answers(ours)
+    harm.end()
+    asking.join(10)
+    assert got == [True]
+
+
+def test_a_killed_connection_is_broken(connected: Any) -> None:
+    """Every one that is made, until the end."""
+    uri, theirs, ours = connected
+    harm = Harm(uri, theirs.info.dbname, kill, 0.05)
+    harm.start()
+    time.sleep(0.5)
+    with pytest.raises(psycopg2.OperationalError):
+        answers(theirs)
+    assert answers(ours)
+    harm.end()
+
+
+@pytest.mark.parametrize("seconds", [600, -600])
+def test_a_wrong_clock_waits_as_long_as_a_right_one(tmp_path: Path, seconds: int) -> None:
+    """Only the time of day is wrong, for the process and its children."""
+    environment = os.environ | clock_ahead(seconds, tmp_path)
+    command = [sys.executable, "-c", LOOK]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    clock, waited = map(float, done.stdout.split())
+    assert abs(clock - dt.datetime.now(dt.UTC).timestamp() - seconds) < 30
+    assert 0.4 <= waited < 10
