@@ -213,6 +213,21 @@ def shown(alert: Alert, *, whole: bool = False) -> dict[str, Any]:
     return data
 
 
+async def user(http: HttpRequest) -> Response:
+    """One account, by its username."""
+    check_key(http, "account")
+    username = http.path_params["username"]
+    if username in _store(http).settings.unknown_users:
+        raise Refusal(404, f"User with username [{username}] does not exist")
+    data = {
+        "id": people.id_of({"username": username}),
+        "username": username,
+        "blocked": False,
+        "verified": True,
+    }
+    return answer({"data": data})
+
+
 def _face(store: Store, name: str, routes: list[Route]) -> Starlette:
     handlers: Any = {Refusal: refused, 404: unknown_path, 405: unknown_path}
     face = Starlette(routes=routes, exception_handlers=handlers)
@@ -245,6 +260,7 @@ def opsgenie_face(store: Store, further: list[Route]) -> Starlette:
         Route("/v2/alerts/{identifier}/notes", timeline, methods=["GET"]),
         Route("/v2/alerts/{identifier}/logs", timeline, methods=["GET"]),
         Route("/v2/alerts/{identifier}/recipients", recipients, methods=["GET"]),
+        Route("/v2/users/{username}", user, methods=["GET"]),
     ]
     actions = tuple(action for action in ACTIONS if action != "delete")
     return _face(store, "opsgenie", [*alert_routes(actions), *reading, *further])

@@ -29,6 +29,7 @@ SCOPES = {
     "conversations.list": "channels:read",
     "conversations.info": "channels:read",
     "usergroups.users.update": "usergroups:write",
+    "users.info": "users:read",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
 }
@@ -55,7 +56,9 @@ async def method(http: HttpRequest) -> Response:
         metadata = content.setdefault("response_metadata", {})
         metadata["warnings"] = warnings
         content["warning"] = ",".join(warnings)
-    return JSONResponse(content)
+    granted = store.settings.slack_scopes
+    scopes = set(SCOPES.values()) if granted is None else granted
+    return JSONResponse(content, headers={"X-OAuth-Scopes": ",".join(sorted(scopes))})
 
 
 async def _arguments(http: HttpRequest) -> tuple[dict[str, Any], list[str]]:

@@ -136,7 +136,17 @@ def group_members(store: Store, given: Arguments) -> dict[str, Any]:
     return {"users": group.users}
 
 
+def user_info(store: Store, given: Arguments) -> dict[str, Any]:
+    user = given.text("user", required=True)
+    if user in store.settings.unknown_users:
+        raise SlackError("user_not_found")
+    return {
+        "user": {"id": user, "team_id": BOT["team"], "name": user.lower(), "deleted": False, "is_bot": False}
+    }
+
+
 METHODS = {
+    "users.info": user_info,
     "conversations.history": history,
     "conversations.replies": replies,
     "conversations.list": channels,

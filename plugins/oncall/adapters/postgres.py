@@ -6,6 +6,7 @@ import json
 import re
 import select
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
@@ -206,7 +207,8 @@ class Link:
         except Exception as error:
             self.close()
             if not _is_of_psycopg(error):
-                log.exception("oncall.cannot_read", source=self._name)
+                # As plain text: structlog's own way shows every local variable, which takes seconds.
+                log.error("oncall.cannot_read", source=self._name, traceback=traceback.format_exc())
             raise Unreadable(f"{self._name}: {first_line(error)}") from error
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from oncall import config
+from oncall.cli import check_connections
 from oncall.cli.command import (
     Command,
     UsageError,
@@ -169,10 +170,6 @@ def _ledger_json(roster: Roster, found: Ledger) -> dict[str, list[dict[str, Any]
     }
 
 
-def _no_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command takes no arguments of its own."""
-
-
 def _check(args: argparse.Namespace) -> int:
     problems = config.check(args.include)
     if args.json:
@@ -186,7 +183,12 @@ COMMANDS = (
     Command("who", "Who is on call at an instant.", _who_arguments, _who),
     Command("rota", "The shifts between two dates.", _rota_arguments, _rota),
     Command("ledger", "Credit days, comp weeks and leave in lieu.", _ledger_arguments, _ledger),
-    Command("check", "Every problem of roster, runbooks and SQL.", _no_arguments, _check),
+    Command(
+        "check",
+        "Every problem of roster, runbooks and SQL; with --connections of whatever they lead to.",
+        check_connections.arguments,
+        check_connections.or_else(_check),
+    ),
     *ROSTER_COMMANDS,
     SYNC_COMMAND,
     STALE_COMMAND,
