@@ -149,6 +149,15 @@ def test_nobody_is_called_twice_in_one_ladder() -> None:
     swapped = a_scene("05:20", roster=team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", "C")]))
     found = bound(owed(SECONDARY), "05:20", done(), scene=swapped)
     assert why(found) == "C was called already"
+    assert sent(bound(owed(PRIMARY), "05:01", done("last-chance"), done("warning"))).recipients[0].name == "C"
+
+
+def test_whoever_holds_two_seats_is_called_for_the_first_of_them() -> None:
+    """The manager alone is left: the manager's own step waits for its turn."""
+    alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABCD"])
+    scene = a_scene("05:20", roster=alone)
+    assert isinstance(bound(owed("page-3-manager"), "05:20", scene=scene), Later)
+    assert sent(bound(owed(PRIMARY), "05:20", scene=scene)).recipients[0].name == "M"
 
 
 def test_a_seat_that_nobody_holds_wakes_nobody() -> None:
@@ -163,7 +172,8 @@ def test_a_seat_that_nobody_holds_wakes_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("person", "maybe", "withdrawn"), [("B", True, True), ("B", False, False), ("C", True, False)]
+    ("person", "maybe", "withdrawn"),
+    [("B", True, True), ("B", False, False), ("C", True, False), ("", True, False)],
 )
 def test_what_may_have_reached_another_is_not_sent_to_a_second(
     person: str, maybe: bool, withdrawn: bool
@@ -202,6 +212,12 @@ def test_the_thread_names_whom_the_page_went_to() -> None:
     assert [p.name for p in sent(bound(post, "05:20", done(), scene=swapped)).recipients] == ["C"]
     assert [p.name for p in sent(bound(post, "05:20", owed(PRIMARY), scene=swapped)).recipients] == ["B"]
     assert [p.name for p in sent(bound(post, "05:20", scene=swapped)).recipients] == ["B"]
+
+
+def test_whoever_has_left_the_roster_is_not_named() -> None:
+    """Whoever holds the seat now is."""
+    post = owed(PRIMARY, "chat")
+    assert [p.name for p in sent(bound(post, "05:20", done(person="Z"))).recipients] == ["C"]
 
 
 def test_the_thread_is_silent_about_a_page_that_was_not_sent() -> None:
