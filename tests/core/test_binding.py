@@ -195,6 +195,13 @@ def test_a_page_waits_for_its_turn() -> None:
     assert bound(owed(SECONDARY), "05:14:59", done()) == Later(SOON)
 
 
+def test_a_step_that_the_roster_has_no_more_waits_for_nothing() -> None:
+    """The escalation was shortened while it was owed: it is asked again until the incident is over."""
+    scene = a_scene("05:20")
+    short = replace(scene, roster=replace(scene.roster, escalation=scene.roster.escalation[:1]))
+    assert bound(owed(SECONDARY), "05:20", done(), scene=short) == Later(SOON)
+
+
 def test_a_page_of_which_the_answer_was_lost_is_sent_again() -> None:
     """The far side drops a double by its alias."""
     assert (

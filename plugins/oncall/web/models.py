@@ -41,7 +41,7 @@ class Step(Model):
     """The task that a run stands at."""
 
     task: str = Field(description="The task's id")
-    state: str = Field(description="running, success, up_for_retry, failed or skipped")
+    state: str = Field(description="running, success, up_for_retry, queued (cleared), failed or skipped")
     since: dt.datetime = Field(description="When it started")
     usual_seconds: float | None = Field(
         default=None, description="The median of the last 28 days, in seconds"
