@@ -61,6 +61,18 @@ def test_another_cause_is_said_in_the_thread_and_on_the_alert() -> None:
     assert events(plan) == [post.title]
 
 
+def test_a_cause_after_none_says_so() -> None:
+    """Where nothing was known before; each change has its number."""
+    plan = changed(
+        broken(incident=replace(PAGED, cause="", verdict=""), tasks=(WAITED, TRANSFORMS)), a_scene("05:20")
+    )
+    assert plan is not None
+    assert plan.incidents[0].verdict == "broken"
+    post, note = said_by(plan)
+    assert post.text == "Before: ?: master.sessions has not arrived"
+    assert (post.step, note.step) == ("cause-1", f"cause-1:growth_etl:2026-11-22:{PAGE}")
+
+
 def test_every_alert_of_the_incident_hears_it() -> None:
     """Whoever was woken second reads it too."""
     case = a_case(
@@ -289,6 +301,7 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     ]
     assert post.about == "investor.daily_growth for 2026-11-22"
     assert events(plan) == [post.title]
+    assert plan.incidents == (an_incident(),)
     assert (post.to, post.steps, post.priority) == ((), "steps for after", "P3")
 
 

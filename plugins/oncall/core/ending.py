@@ -71,8 +71,8 @@ def resolve(case: Case, scene: Scene) -> Plan | None:
     title = (
         f"Resolved: {subject(case.members)} — {how_late(case.members[0]) if len(case.members) == 1 else said}"
     )
-    made = [m.facts.publication for m in case.members if m.facts.publication]
-    lines = [f"Published at {scene.clock(max(p.first_at for p in made))}." if made else "", said]
+    made = max(m.facts.publication.first_at for m in case.members if m.facts.publication)
+    lines = [f"Published at {scene.clock(made)}.", said]
     message = say(case, scene, "resolved", title, lines[:1] if len(case.members) == 1 else lines, section="")
     owed = [
         chat(message),
