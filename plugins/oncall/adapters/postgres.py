@@ -110,7 +110,11 @@ def _by_airflow(conn_id: str) -> tuple[Callable[[], Connection], list[str]]:
 
 def _arguments(given: Mapping[str, Any], host: str) -> dict[str, Any]:
     """What to connect with: what is given, but for what we rely on. An empty value means the default."""
-    said = {name: value for name, value in given.items() if value not in (None, "") and name != "cursor"}
+    said = {
+        name: int(value) if isinstance(value, bool) else value  # libpq knows no true
+        for name, value in given.items()
+        if value not in (None, "") and name != "cursor"
+    }
     seconds = CONNECT_SECONDS if "," not in host else 2  # for each of several servers
     return {**NOTICE_GONE, **said, **OURS, "connect_timeout": seconds}
 

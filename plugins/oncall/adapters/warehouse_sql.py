@@ -17,9 +17,10 @@ SHAPE = """
             @> array['table_name', 'business_day']),
         to_regclass('investor.late_rows') is not null  -- else no run has brought this warehouse up yet
 """
+# Whatever types upstream has chosen for its columns; nobody can have counted less than nothing, or more than there is.
 _COLUMNS = (
-    f"name, business_day, {sane('loaded_at', 'business_day')} as loaded_at,"
-    " case when row_count is not null then greatest(row_count, 0) end as row_count"
+    f"name, business_day::date as business_day, {sane('loaded_at::timestamptz', 'business_day::date')} as loaded_at,"
+    " case when row_count::numeric between -9e18 and 9e18 then greatest(row_count::numeric, 0)::bigint end as row_count"
 )
 _SCANNED = f"""
     newest as (
@@ -77,19 +78,22 @@ def waited_for(*, indexed: bool) -> str:
 
 
 _WANTED = f"select report, business_day::date from {rows_of('wanted', 'report', 'business_day')}"
-_PUBLICATION = f"""
+
+
+def _publications(of: str) -> str:
+    return f"""
     select 'publication', p.report, p.report_date,
            {sane("coalesce(p.first_published_at, p.published_at)", "p.report_date")},
            {sane("p.published_at", "p.report_date")}, {sane("coalesce(p.read_at, p.published_at)", "p.report_date")},
            coalesce(p.rows, 0), null, left(p.run_id, 250), null, null
-    from wanted w
+    from {of} w
     cross join lateral (  -- with `limit`, looked up one by one: however many days there are
         select * from investor.publications p
         where p.report = w.report and p.report_date = w.business_day limit 1) p
-"""
+    """
 
-PUBLISHED = f"with wanted as ({_WANTED}) {_PUBLICATION}"
 
+PUBLISHED = f"with wanted as ({_WANTED}) {_publications('wanted')}"
 
 _LATE_ROWS = """
         union
@@ -111,7 +115,7 @@ _WHICH_LATE_ROWS = f"""
 
 
 def upstream(*, indexed: bool, late_rows: bool) -> str:
-    """The loads of what is wanted and of what is stale, and the publications again, with those of what is stale."""
+    """The loads of what is wanted and of what is stale, and the publications of the latter."""
     return f"""
     with {_LOOKED_UP if indexed else _SCANNED},
     upstream as (
@@ -133,7 +137,7 @@ def upstream(*, indexed: bool, late_rows: bool) -> str:
     select 'load', name, business_day, loaded_at, expected_at, null::timestamptz, row_count, counts,
            null::text, null::text, null::text
     from loads
-    union all {_PUBLICATION}
+    union all {_publications("reloaded")}
     {_WHICH_LATE_ROWS if late_rows else ""}
     """
 
