@@ -288,6 +288,16 @@ def test_the_include_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
             ("rotation:\n  - starts: 2025-12-29\n    weeks: [[ANN, BEN], [BEN, ANN]]", "rotation: []"),
             "roster.yaml:8: rotation: found nobody who takes turns; write a list such as",
         ),
+        (("#alerts", "#on call"), "roster.yaml:20: slack.channel: found '#on call'; write the Slack channel"),
+        (("#alerts", "@ann"), "roster.yaml:20: slack.channel: found '@ann'; write the Slack channel"),
+        (
+            ("usergroup: S0GROUP", 'usergroup: "@oncall"'),
+            "slack.usergroup: found '@oncall'; write the id of the on-call",
+        ),
+        (
+            ("ann@example.com", "ann @example.com"),
+            "people.ANN.opsgenie: found 'ann @example.com'; write the Opsgenie",
+        ),
         (("+07:00", "Asia"), "roster.yaml:1: timezone: found 'Asia'; write a fixed offset such as"),
         (("+07:00", "+99:00"), "roster.yaml:1: timezone: found '+99:00'; write a fixed offset"),
         (("+07:00", "../etc/passwd"), "roster.yaml:1: timezone: found '../etc/passwd'; write a fixed offset"),

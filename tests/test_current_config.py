@@ -232,10 +232,30 @@ def test_what_the_reader_did_not_foresee_is_a_problem(
     assert setup == before
     assert problems == (
         Problem(
-            "include/", "(folder)", "something that the reader failed on: ZeroDivisionError: a fault of our own",
+            "include/", "(folder)", "something new, the reader failed on it: ZeroDivisionError: a fault of our own",
             "it as it was before",
         ),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["roster_file.read_overrides", "runbook_file._sections"])
+def test_a_fault_of_our_own_in_one_file_is_a_problem_of_that_file(
+    folder: Path, restarted: Callable[[], None], monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Whatever the reader raises: the others are read, and its last good version stays."""
+    store = MemoryStore()
+    before, _ = current_setup(store)
+
+    def broken(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(f"oncall.reading.{part}", broken)
+    name = "roster.yaml" if part.startswith("roster") else "runbooks/sales_etl.md"
+    change(folder / name, "Ann" if name == "roster.yaml" else "Sales by day", "Another")
+    setup, (problem,) = current_setup(store)
+    assert (problem.file, problem.key) == (name, "(file)")
+    assert problem.found == "something new, the reader failed on it: RecursionError: too deep"
+    assert setup == before
 
 
 def test_a_rota_that_has_not_begun_counts_from_its_first_day_on(folder: Path) -> None:

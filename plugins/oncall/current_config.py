@@ -24,6 +24,7 @@ from oncall.core.notice import configuration_broken, configuration_mended
 from oncall.core.wording import Scene
 from oncall.ports import Store
 from oncall.reading import include_files
+from oncall.reading.document import failure
 
 log = structlog.get_logger(__name__)
 
@@ -111,8 +112,7 @@ def _read(folder: Path, known: _Known) -> InForce:
         found = config.in_force(include_files.read_folder(folder), known.good, at)
     except Exception as error:  # whatever it is, what was in force stays
         log.exception("oncall.configuration_not_read")
-        said = f"something that the reader failed on: {type(error).__name__}: {error}"
-        problem = Problem("include/", "(folder)", said, "it as it was before")
+        problem = Problem("include/", "(folder)", failure(error), "it as it was before")
         found = InForce(known.read[1].setup if known.read else None, (problem,), known.good)
     known.read, known.good = (stamp, found), found.good
     return found

@@ -76,11 +76,13 @@ class Source:
         try:
             return read()
         except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still read
-            said = f"something that the reader failed on: {type(error).__name__}: {error}"
-            self.complain(
-                "(file)", said, "it in another way; the last change of the file is the likely cause"
-            )
+            self.complain("(file)", failure(error), "it another way; begin with what was changed last")
             return None
+
+
+def failure(error: Exception) -> str:
+    """What is found where the reader met something that it did not foresee."""
+    return f"something new, the reader failed on it: {type(error).__name__}: {error}"
 
 
 def capped(problems: Sequence[Problem], left_out: int = 0, file: str = "(all files)") -> tuple[Problem, ...]:

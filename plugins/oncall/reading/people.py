@@ -32,7 +32,7 @@ def _read_person(person_id: str, field: Field) -> Person:
     name = fields["name"].optional_text("the person's name")
     opsgenie = fields["opsgenie"].optional_text("the Opsgenie username (an e-mail address)")
     slack = fields["slack"].optional_text("the Slack member id, such as U0DE001")
-    if opsgenie and "@" not in opsgenie:
+    if opsgenie and not re.fullmatch(r"[^\s@]+@[^\s@]+", opsgenie):
         fields["opsgenie"].complain("the Opsgenie username (an e-mail address)")
     if slack and not re.fullmatch(r"[UW][A-Z0-9]+", slack, re.ASCII):
         fields["slack"].complain("the Slack member id, such as U0DE001 (not the display name)")

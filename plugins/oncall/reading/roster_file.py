@@ -92,8 +92,8 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
     check_reachable(entries, people, rotation, filter(None, (manager, *named)))
     slack = root["slack"].fields('a mapping such as {channel: "#de-oncall"}', ("channel", "usergroup"))
     opsgenie = root["opsgenie"].fields("a mapping such as {team: …, heartbeat: …}", ("team", "heartbeat"))
-    channel = slack["channel"].text('the Slack channel for alerts, such as "#de-oncall"')
-    usergroup = slack["usergroup"].optional_text("the id of the on-call user group, such as S0DEONCALL")
+    channel = read_channel(slack["channel"], 'the Slack channel for alerts, such as "#de-oncall"')
+    usergroup = _read_usergroup(slack["usergroup"])
     team = opsgenie["team"].text("the Opsgenie team, such as data-engineering")
     heartbeat = opsgenie["heartbeat"].text("the Opsgenie heartbeat, such as investor-sla-watch")
     if tz is None or manager is None or not rotation:
@@ -114,6 +114,24 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
         opsgenie_heartbeat=heartbeat or "",
         team=name,
     )
+
+
+def read_channel(field: Field, write: str) -> str | None:
+    """A Slack channel: its name or its id."""
+    channel = field.text(write)
+    if channel and not re.fullmatch(r"#?[^\s#@<>,:]{1,80}", channel):
+        field.complain(write)
+        return None
+    return channel
+
+
+def _read_usergroup(field: Field) -> str | None:
+    write = "the id of the on-call user group, such as S0DEONCALL (not its handle)"
+    group = field.optional_text(write)
+    if group and not re.fullmatch(r"S[A-Z0-9]+", group, re.ASCII):
+        field.complain(write)
+        return None
+    return group
 
 
 def _read_owners(field: Field, people: Mapping[str, Person]) -> dict[str, Owners] | None:

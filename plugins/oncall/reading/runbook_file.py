@@ -10,7 +10,7 @@ from oncall.core.errors import Problem
 from oncall.core.promise import Pipeline, Promise, Team
 from oncall.core.runbook import SECTIONS, Runbook
 from oncall.reading.document import Field, Source, read_yaml, suggestion
-from oncall.reading.roster_file import TEAM
+from oncall.reading.roster_file import TEAM, read_channel
 from oncall.reading.schedule import read_schedule
 
 _KEYS = (
@@ -153,7 +153,7 @@ def _read_team(field: Field) -> Team:
         return Team("", "")
     return Team(
         fields["team"].text("the team's name") or "",
-        fields["slack"].text('its Slack channel, such as "#team"') or "",
+        read_channel(fields["slack"], 'its Slack channel, such as "#team"') or "",
     )
 
 
