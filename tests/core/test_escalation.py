@@ -31,8 +31,9 @@ from scenes import (
 )
 
 from oncall.core.case import Case
-from oncall.core.escalation import acknowledge, escalate, handoff, remind, standing, taken_back
+from oncall.core.escalation import acknowledge, escalate, handoff, page_message, remind, standing, taken_back
 from oncall.core.incident import Entry, Incident
+from oncall.core.message import Recipient
 from oncall.core.roster import EscalationStep, Roster
 
 PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
@@ -216,6 +217,15 @@ def test_several_broken_reports_are_one_page() -> None:
     ]
 
 
+def test_what_is_not_due_yet_is_no_part_of_the_page() -> None:
+    """It has its own due time."""
+    later = replace(a_report("05:00", ENGAGEMENT, **STUCK), verdict="at_risk", due=at("06:00"))
+    case = Case(an_incident(), (a_report("05:00", GROWTH, **STUCK), later))
+    assert the_page(escalate(case, a_scene("05:00"))).title.startswith("Growth ETL, 22 Nov: not published")
+    page = page_message(Case(PAGED, (later,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C"))
+    assert page.title.startswith("Engagement ETL, 22 Nov: not published at 06:00")
+
+
 # Handoff.
 
 
@@ -257,6 +267,13 @@ def test_the_new_ladder_has_pages_of_its_own() -> None:
 def test_when_there_is_nothing_to_hand_over(incident: Incident, entries: list[Entry], facts: Any) -> None:
     """Whoever is on call is called all the same."""
     assert handoff(Case(incident, (a_report("09:30", **facts),), tuple(entries)), a_scene("09:30")) is None
+
+
+def test_whoever_stays_on_hands_nothing_over() -> None:
+    """C takes Monday too."""
+    stays = team(overrides=[("2026-11-23 09:00", "2026-11-24 09:00", "C", None)])
+    case = Case(PAGED, (a_report("09:00", **STUCK),), (a_page(),))
+    assert handoff(case, a_scene("09:30", roster=stays)) is None
 
 
 def test_what_the_old_pair_had_acknowledged_is_handed_over_too() -> None:
@@ -329,7 +346,8 @@ def said_of(plan: Any) -> tuple[Said, list[Said]]:
 def test_an_acknowledgement_is_said_and_taken_over_to_every_alert() -> None:
     """In the thread, and at the pager for those alerts that do not show it yet."""
     entries = (a_page(), a_page(SECONDARY, "D", "05:15"))
-    plan = acknowledge(a_case("05:20", *entries), a_scene("05:20"), "anna")
+    before = replace(PAGED, reminders=2)
+    plan = acknowledge(a_case("05:20", *entries, incident=before), a_scene("05:20"), "anna")
     post, acks = said_of(plan)
     assert post.title == "Acknowledged by anna: Growth ETL, 22 Nov"
     assert (post.text, post.step, post.where) == (
@@ -341,6 +359,7 @@ def test_an_acknowledgement_is_said_and_taken_over_to_every_alert() -> None:
     assert {owed.user for owed in plan.owed if owed.op == "acknowledge"} == {"anna"}
     [mine] = plan.incidents
     assert (mine.acknowledged_at, mine.acknowledged_by, mine.reminders) == (at("05:20"), "anna", 0)
+    assert mine.acked == ()
     assert events(plan) == ["acknowledged by anna"]
 
 
