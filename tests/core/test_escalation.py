@@ -170,6 +170,37 @@ def test_whoever_cannot_be_paged_costs_no_time() -> None:
     assert [one for one in again if one.step.startswith("unreached:")] == []
 
 
+@pytest.mark.parametrize(
+    ("ladder", "entries", "step"),
+    [
+        (0, [], "page-1-primary"),
+        (1, [], "page-1-primary-1"),
+        (0, [a_page(f"{PRIMARY}:C", unreached="unknown")], "page-1-primary:C"),
+    ],
+)
+def test_that_somebody_cannot_be_paged_is_told_apart_by_step_and_person(
+    ladder: int, entries: list[Entry], step: str
+) -> None:
+    """Of each ladder once."""
+    case = a_case("05:01", *entries, incident=replace(PAGED, ladder=ladder))
+    said = said_by(escalate(case, a_scene("05:01", roster=unpageable(team(), "C"))))
+    assert [one.step for one in said if one.step.startswith("unreached:")] == [f"unreached:{step}:C"]
+
+
+def test_a_seat_that_nobody_holds_costs_no_time() -> None:
+    """Everybody is away: the manager is primary, and there is nobody else."""
+    alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABCD"])
+    assert paged(a_case("05:00", incident=an_incident()), "05:00", alone) == [(PRIMARY, ("M",))]
+    assert paged(a_case("05:40", a_page(person="M")), "05:40", alone) == []
+
+
+def test_a_roster_without_an_escalation_wakes_nobody() -> None:
+    """And nothing fails."""
+    scene = a_scene("05:00")
+    scene = replace(scene, roster=replace(scene.roster, escalation=()))
+    assert said_by(escalate(a_case("05:00", incident=an_incident()), scene)) == []
+
+
 def test_whom_the_far_side_does_not_know_is_passed_over() -> None:
     """As soon as that is known."""
     lost = a_page(unreached="Opsgenie does not know C@example.com", taken="05:00")

@@ -12,7 +12,7 @@ from scenes import TZ
 from oncall.core.promise import Promise, business_day, due_at, last_due, warn_at
 
 FIVE = Promise(dt.time(5), dt.time(3, 30))
-BERLIN = ZoneInfo("Europe/Berlin")
+BERLIN, LOS_ANGELES = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Los_Angeles")
 DAY = dt.date(2026, 11, 22)
 
 
@@ -41,6 +41,7 @@ def instant(text: str) -> dt.datetime:
             "2026-11-23T05:00+07:00",
             "2026-11-23T05:00+07:00",
         ),
+        (FIVE, "2026-11-22", LOS_ANGELES, "2026-11-23T03:30-08:00", "2026-11-23T05:00-08:00"),
         # Clocks go forward at two and back at three.
         (FIVE, "2026-03-28", BERLIN, "2026-03-29T03:30+02:00", "2026-03-29T05:00+02:00"),
         (FIVE, "2026-10-24", BERLIN, "2026-10-25T03:30+01:00", "2026-10-25T05:00+01:00"),
