@@ -31,7 +31,16 @@ from scenes import (
 )
 
 from oncall.core.case import Case
-from oncall.core.escalation import acknowledge, escalate, handoff, page_message, remind, standing, taken_back
+from oncall.core.escalation import (
+    acknowledge,
+    escalate,
+    handoff,
+    ladder_and_seat,
+    page_message,
+    remind,
+    standing,
+    taken_back,
+)
 from oncall.core.incident import Entry, Incident
 from oncall.core.message import Recipient
 from oncall.core.roster import EscalationStep, Roster
@@ -112,7 +121,9 @@ def test_the_next_call_is_known() -> None:
     assert late.next_at == at("05:19")
     assert [entry.person for entry in late.woken] == ["C"]
     everybody = [a_page(), a_page(SECONDARY, "D", "05:15"), a_page("page-3-manager", "M", "05:30")]
-    assert standing(a_case("05:40", *everybody), a_scene("05:40")).next_at is None
+    all_called = standing(a_case("05:40", *everybody), a_scene("05:40"))
+    assert all_called.next_at is None
+    assert [entry.person for entry in all_called.woken] == ["C", "D", "M"]
     unreached = a_page(unreached="unknown")
     assert standing(a_case("05:40", unreached), a_scene("05:40")).woken == ()
 
@@ -131,6 +142,37 @@ def test_the_second_page_says_who_was_called_before() -> None:
         "60 seconds late so far.",
         "C could not be paged: Opsgenie does not know C@example.com.",
     ]
+
+
+def test_only_pages_of_this_ladder_that_were_taken_are_told() -> None:
+    """Not its own, not the thread's, not those of the pair before, not what was withdrawn."""
+    entries = (
+        an_entry(KEY, "chat", PRIMARY, "C"),
+        a_page("page-1-primary-1", "A"),
+        a_page("page-9-manager", "M", state="cancelled"),
+        a_page("page-8-manager", "", "05:00"),
+        a_page(SECONDARY, "D", "05:15"),
+        a_page(),
+    )
+    case = a_case("05:30", *entries)
+    page = page_message(case, a_scene("05:30"), SECONDARY, "secondary", Recipient("D"))
+    assert [line for line in page.summary.splitlines() if "acknowledged" in line or "paged" in line] == [
+        "C was paged at 05:00 and has not acknowledged."
+    ]
+
+
+def test_what_the_thread_said_was_no_page() -> None:
+    """The pager still has to be told."""
+    assert paged(a_case("05:01", an_entry(KEY, "chat", PRIMARY, "C")), "05:01") == [(PRIMARY, ("C",))]
+    assert ladder_and_seat("warning") is None
+    assert ladder_and_seat("page-2-secondary-3:B") == (3, "secondary")
+
+
+def test_a_broken_report_of_which_nothing_is_known_says_so() -> None:
+    """Never a guess."""
+    blank = replace(a_report("05:00", **STUCK), why=None)
+    page = page_message(Case(PAGED, (blank,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C"))
+    assert page.title == "Growth ETL, 22 Nov: not published at 05:00 — cannot tell"
 
 
 @pytest.mark.parametrize(("clock", "said"), [("05:00:59", False), ("05:01:00", True)])
@@ -232,6 +274,13 @@ def test_who_takes_the_seat_is_paged_in_their_own_right() -> None:
     [(step, people)] = paged(a_case("05:11", a_page()), "05:11", swapped)
     assert people == ("B",)
     assert step == f"{PRIMARY}:B"
+    nameless = a_page(person="", taken=None)
+    [call] = standing(a_case("05:01", nameless), a_scene("05:01")).calls
+    assert (call.step, call.person.name, call.seat) == (PRIMARY, "C", "primary")
+    lost = a_page(state="cancelled", maybe_taken=True)
+    assert paged(a_case("05:11", lost), "05:11", swapped) == [(f"{PRIMARY}:B", ("B",))]
+    unsent = a_page(state="cancelled")
+    assert paged(a_case("05:11", unsent), "05:11", swapped) == [(PRIMARY, ("B",))]
     page = the_page(escalate(a_case("05:11", a_page()), a_scene("05:11", roster=swapped)))
     assert page.text.splitlines()[-1] == "B is on call now (override)."
 
@@ -252,7 +301,9 @@ def test_what_is_not_due_yet_is_no_part_of_the_page() -> None:
     """It has its own due time."""
     later = replace(a_report("05:00", ENGAGEMENT, **STUCK), verdict="at_risk", due=at("06:00"))
     case = Case(an_incident(), (a_report("05:00", GROWTH, **STUCK), later))
-    assert the_page(escalate(case, a_scene("05:00"))).title.startswith("Growth ETL, 22 Nov: not published")
+    page_of_one = the_page(escalate(case, a_scene("05:00")))
+    assert page_of_one.title.startswith("Growth ETL, 22 Nov: not published")
+    assert page_of_one.about == "investor.daily_growth for 2026-11-22"
     page = page_message(Case(PAGED, (later,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C"))
     assert page.title.startswith("Engagement ETL, 22 Nov: not published at 06:00")
 
