@@ -323,6 +323,8 @@ def test_what_is_refused_of_an_alert_that_there_is(
         (Answer({"message": "busy"}, 500), DeliveryFailed),
         (Answer({"message": "slow down"}, 429, {"Retry-After": "7"}), DeliveryFailed),
         (Answer({"data": {"status": "closing"}, "requestId": "r"}), DeliveryFailed),
+        (Answer({"data": {"status": "open", "acknowledged": "true"}}), DeliveryFailed),
+        (Answer({"data": None}), DeliveryFailed),
     ],
 )
 def test_what_cannot_be_read(answer: Answer, kind: type, far_side: FarSide, connect: Connect) -> None:
@@ -331,6 +333,15 @@ def test_what_cannot_be_read(answer: Answer, kind: type, far_side: FarSide, conn
     with pytest.raises((DeliveryFailed, Unreadable)) as caught:
         pager(far_side, connect).alert_state("a")
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    "data", [None, {}, [], {"isSuccess": "true"}, {"success": None, "status": "Created alert"}]
+)
+def test_what_became_of_a_request_is_not_guessed(data: Any, far_side: FarSide, connect: Connect) -> None:
+    """Neither done nor failed: nobody is woken again because of an answer that makes no sense."""
+    far_side.script = [Answer({"data": data, "requestId": "r"})]
+    assert type(failing(pager(far_side, connect).request_state, "r")) is DeliveryFailed
 
 
 def test_the_far_sides_words_are_kept_without_our_key(far_side: FarSide, connect: Connect) -> None:

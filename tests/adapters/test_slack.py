@@ -178,6 +178,19 @@ def test_a_message_is_found_by_its_metadata_over_pages(far_side: FarSide, connec
     assert {**far_side.requests[1].query, **far_side.requests[1].form}["cursor"] == "more"
 
 
+def test_a_page_of_history_that_is_too_long_is_asked_for_in_parts(
+    far_side: FarSide, connect: Connect
+) -> None:
+    """Long messages of others must not keep ours from being found."""
+    long = Answer({"ok": True, "messages": [{"ts": "3", "text": "x" * 1_100_000}]})
+    far_side.script = [long, long, Answer({"ok": True, "messages": [said("2", MESSAGE.step)]})]
+    found = chat(far_side, connect).find(MESSAGE.key, MESSAGE.step, "C0ONCALL", OLDEST)
+    assert found == Posted("C0ONCALL", "2")
+    limits = [int({**request.query, **request.form}["limit"]) for request in far_side.requests]
+    assert limits == sorted(limits, reverse=True)
+    assert len(set(limits)) == 3
+
+
 def test_a_reply_is_looked_for_in_its_thread(far_side: FarSide, connect: Connect) -> None:
     """The channel's history leaves replies out; a far side without threads may show them there."""
     page = Answer({"ok": True, "messages": [said("2", MESSAGE.step)]})

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from oncall.core.errors import DeliveryFailed
+
+
+class AnswerTooLong(DeliveryFailed):
+    """The far side's answer is longer than is read: less may be asked for."""
+
 
 def record(value: object) -> Mapping[str, Any]:
     """An object; empty for anything else."""

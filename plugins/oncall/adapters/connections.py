@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from oncall.adapters.calls import CALL_S
-from oncall.core.errors import DeliveryFailed, LockedOut
+from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
 
 T = TypeVar("T")
 
@@ -92,9 +92,16 @@ class Connected(Generic[T]):
                 raise
             self._looked_at = time.monotonic()
             return held
-        access = self._read(connection)
-        if held is None or held[0] != access:
-            held = (access, self._build(access))
+        try:
+            access = self._read(connection)
+            if held is None or held[0] != access:
+                held = (access, self._build(access))
+        except OncallError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a library's, whose text may hold the key
+            raise self._wrong(
+                f"cannot be used ({type(error).__name__})", "write it anew, or install what it needs"
+            ) from None
         self._held, self._looked_at = held, time.monotonic()
         return held
 

@@ -23,12 +23,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from oncall.adapters.answers import AnswerTooLong
 from oncall.adapters.calls import CONNECT_S, Lanes, seconds_left, seconds_to_wait
 from oncall.adapters.connections import Access
 from oncall.adapters.network import name_of, proxy_for, trusted
 from oncall.core.errors import DeliveryFailed, LockedOut
 
 MAX_ANSWER_BYTES = 1_000_000
+_LONGER = f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes"
 _WORDS = 500  # characters of what a far side says
 _UNPACKED = {"", "identity"}
 _PACKED = {"gzip", "x-gzip", "deflate"}
@@ -118,7 +120,8 @@ class Exchange:
             with suppress(Exception):  # it may be closed already
                 response.close()
         if trouble and response.status_code < 300:
-            raise DeliveryFailed(f"{self._access.at}: {trouble}; is the address right?", uncertain=True)
+            kind = AnswerTooLong if trouble == _LONGER else DeliveryFailed
+            raise kind(f"{self._access.at}: {trouble}; is the address right?", uncertain=True)
         return Answer(response.status_code, attempt.headers, data)
 
     def _accepted(self, answer: Answer) -> Answer:
@@ -203,7 +206,7 @@ def _read(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
     except (ValueError, RecursionError) as error:
         return {}, f"the answer is not JSON ({type(error).__name__})"
     except _TooLong:
-        return {}, f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes"
+        return {}, _LONGER
     except Exception as error:  # noqa: BLE001 - cut off in the middle, in one of many ways
         return {}, f"the answer broke off: {type(error).__name__}: {error}"
     return (data, "") if isinstance(data, dict) else ({}, "the answer is no JSON object")

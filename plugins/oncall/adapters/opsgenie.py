@@ -125,9 +125,11 @@ class Opsgenie:
             return "pending", ""
         data = record(answer.get("data"))
         words = text(data.get("status"))
+        success = data.get("isSuccess", data.get("success"))
+        if not isinstance(success, bool):
+            raise DeliveryFailed("Opsgenie: the answer does not say what became of the request")
         # A repeated close or acknowledge fails with "… is already closed": all is as it should be.
-        done = data.get("isSuccess", data.get("success")) is True or " already " in words
-        return ("done" if done else "failed"), words
+        return ("done" if success or " already " in words else "failed"), words
 
     @bounded
     def alert_state(self, alias: str) -> AlertState | None:
@@ -139,11 +141,12 @@ class Opsgenie:
         if answer is None:
             return None
         data = record(answer.get("data"))
-        if data.get("status") not in {"open", "closed"}:
+        acknowledged = data.get("acknowledged") or False
+        if data.get("status") not in {"open", "closed"} or not isinstance(acknowledged, bool):
             raise DeliveryFailed("Opsgenie: the answer shows no alert")
         return AlertState(
             open=data["status"] == "open",
-            acknowledged=data.get("acknowledged") is True,
+            acknowledged=acknowledged,
             owner=text(data.get("owner")),
             alert_id=text(data.get("id")),
             responders=self._responders(data),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MEND_KEY = "write the key of an API integration that no team owns into the connection's password"
 _MEND_HOST = "is the connection's host right?"
+_NOT_LET_IN = {401, 402, 403}  # 402: an account that has ended
 _ABOUT_PEOPLE = re.compile(r"responder|recipient|user", re.IGNORECASE)
 
 
@@ -37,7 +38,7 @@ class Refused(Exception):
 def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None) -> DeliveryFailed:
     """What was done to an alert was refused. `people`: the usernames a new alert is for; None when there is one."""
     reason = _reason(answer, access)
-    if answer.status in {401, 403} or "Key format" in reason:  # a malformed key is a 422
+    if answer.status in _NOT_LET_IN or "Key format" in reason:  # a malformed key is a 422
         return LockedOut(f"{reason}; {_MEND_KEY}")
     if answer.status == 404 and people is None and is_opsgenies(answer):
         return Gone(reason)
@@ -54,7 +55,7 @@ def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None)
 def unreadable(answer: Answer, access: Access) -> OncallError:
     """What was asked for is not shown."""
     reason = _reason(answer, access)
-    if answer.status in {401, 403} or "Key format" in reason:
+    if answer.status in _NOT_LET_IN or "Key format" in reason:
         return NotAllowed(f"{reason}; give the key of the integration the right to read (Read Access)")
     return DeliveryFailed(f"{reason}; {_MEND_HOST}")
 
@@ -64,7 +65,7 @@ def heartbeat_refused(answer: Answer, access: Access, name: str) -> Rejected:
     reason = f"heartbeat {name!r}: {_reason(answer, access)}"
     if answer.status == 404:
         return Rejected(f"{reason}; add it in Opsgenie (Settings → Heartbeats), or mend opsgenie.heartbeat")
-    if answer.status in {401, 403}:
+    if answer.status in _NOT_LET_IN:
         return Rejected(f"{reason}; {_MEND_KEY}, with the right to create and update")
     return Rejected(reason)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oncall.adapters import slack_blocks
-from oncall.adapters.answers import record, records, text
+from oncall.adapters.answers import AnswerTooLong, record, records, text
 from oncall.adapters.calls import bounded
 from oncall.adapters.connections import Access, Connected
 from oncall.adapters.slack_errors import FORM, METADATA, Refused
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 DEFAULT_URL = "https://slack.com/api/"
 THREAD_URL = "https://slack.com/app_redirect?channel={channel}&message_ts={ts}"
 
-_PAGES = 5
-_PER_PAGE = 200
+_PAGES = 10
+# What is asked for at once, and what instead when that was longer than is read: a message may have 80 kB.
+_PER_PAGE = (40, 10, 2)
+_CHANNELS_PER_PAGE = (200, 50)
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,}")
 # Reading the history is a convenience: where it is not allowed, nothing can be found.
 _NOT_READABLE = {
@@ -117,11 +120,11 @@ class Slack:
         self, wanted: tuple[str, str], channel_id: str, oldest: dt.datetime, thread: str | None
     ) -> Posted | None:
         asked: dict[str, Any] = {"channel": channel_id, "oldest": f"{oldest.timestamp():.6f}"}
-        asked |= {"limit": _PER_PAGE, "inclusive": True, "include_all_metadata": True}
+        asked |= {"inclusive": True, "include_all_metadata": True}
         method = "conversations.history"
         if thread:
             method, asked["ts"] = "conversations.replies", thread
-        for page in self._pages(method, asked):
+        for page in self._pages(method, asked, _PER_PAGE):
             for said in records(page.get("messages")):
                 about = record(record(said.get("metadata")).get("event_payload"))
                 if (about.get("key"), about.get("step")) == wanted and (ts := text(said.get("ts"))):
@@ -142,7 +145,7 @@ class Slack:
     def _listed(self, name: str) -> str | None:
         """The id of a channel that this process has never posted to."""
         try:
-            for page in self._pages("conversations.list", {"limit": 1_000, "exclude_archived": True}):
+            for page in self._pages("conversations.list", {"exclude_archived": True}, _CHANNELS_PER_PAGE):
                 for found in records(page.get("channels")):
                     if found.get("name") == name:
                         return text(found.get("id")) or None
@@ -151,15 +154,23 @@ class Slack:
                 raise
         return None
 
-    def _pages(self, method: str, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    def _pages(
+        self, method: str, asked: Mapping[str, Any], sizes: Sequence[int]
+    ) -> Iterator[Mapping[str, Any]]:
         cursor = ""
         for _ in range(_PAGES):
-            params = {**asked, "cursor": cursor} if cursor else dict(asked)
-            answer = self._call(partial(_get, method, params))
+            answer = self._page(method, {**asked, "cursor": cursor} if cursor else asked, sizes)
             yield answer
             cursor = text(record(answer.get("response_metadata")).get("next_cursor"))
             if not cursor:
                 return
+
+    def _page(self, method: str, asked: Mapping[str, Any], sizes: Sequence[int]) -> Mapping[str, Any]:
+        *larger, smallest = sizes
+        for limit in larger:
+            with suppress(AnswerTooLong):
+                return self._call(partial(_get, method, {**asked, "limit": limit}))
+        return self._call(partial(_get, method, {**asked, "limit": smallest}))
 
     def _say(self, message: Message, call: Callable[[WebClient, dict[str, Any]], Any]) -> Mapping[str, Any]:
         said = {
