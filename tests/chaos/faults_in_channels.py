@@ -190,7 +190,7 @@ def may_not_read(ground: Ground) -> Outcome:
     seen = ground.paged(ground.promise())
 
     def told() -> str:
-        words = [message.text for message in ground.far.messages()]
-        return next((text for text in words if "cknowledgement" in text and "read" in text), "")
+        said = [message for message in ground.far.messages() if "are not heard" in message.text]
+        return said[0].text if said and "read" in str(said[0].blocks) else ""
 
     return replace(seen, seen=f"{seen.seen}; Slack: {ground.wait_for('a word on the key', told, 60)}")
