@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncall.core.expectation import WINDOW_DAYS, expect
-from oncall.core.facts import DEFAULT_SHARE, PARTIAL_SHARE, Load
+from oncall.core.facts import DEFAULT_SHARE, FIRST_WEEK_SHARE, PARTIAL_SHARE, Load
 
 MONDAY = dt.date(2026, 11, 23)
 AT = dt.datetime(2026, 11, 24, 1, tzinfo=dt.UTC)
@@ -27,7 +27,7 @@ def state(rows: int | None, history: Sequence[tuple[int, float]], share: float =
     expected = expect(history)
     if expected is None:
         return Load("t", AT, rows).state
-    share = share if expected.knows_weekday else PARTIAL_SHARE
+    share = min(share, (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)])
     return Load("t", AT, rows, expected.amount, None, expected.spread, share).state
 
 
@@ -92,6 +92,11 @@ def test_too_few_days_are_judged_leniently() -> None:
     history = days_before(MONDAY, lambda _: 1000, 10)
     assert [state(rows, history) for rows in (600, 500, 400)] == ["fresh", "fresh", "partial"]
     assert state(1, []) == "fresh"
+    sunday = MONDAY - dt.timedelta(days=1)
+    for weeks in range(4):
+        history = days_before(sunday, busy, 5 + 7 * weeks)
+        assert state(1450, history) == "fresh", weeks
+    assert state(500, days_before(sunday, busy, 5)) == "partial"
 
 
 def test_it_says_how_unusual_it_is() -> None:

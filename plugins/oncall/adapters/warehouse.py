@@ -14,7 +14,15 @@ from oncall.adapters import warehouse_sql as sql
 from oncall.adapters.postgres import Connect, Link, columns
 from oncall.core.errors import Unreadable
 from oncall.core.expectation import WINDOW_DAYS, Expectation, expect
-from oncall.core.facts import DEFAULT_SHARE, PARTIAL_SHARE, Facts, FailedCheck, Load, Publication
+from oncall.core.facts import (
+    DEFAULT_SHARE,
+    FIRST_WEEK_SHARE,
+    PARTIAL_SHARE,
+    Facts,
+    FailedCheck,
+    Load,
+    Publication,
+)
 from oncall.core.promise import Pipeline
 from oncall.ports import Which
 
@@ -169,7 +177,8 @@ def _load(
     expected = _expected(counts or "")
     if expected is None:
         return Load(name, loaded_at, rows, None, expected_at)
-    share = volume(name, day) if expected.knows_weekday else min(PARTIAL_SHARE, volume(name, day))
+    known = (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)]
+    share = min(known, volume(name, day))
     return Load(name, loaded_at, rows, expected.amount, expected_at, expected.spread, share)
 
 

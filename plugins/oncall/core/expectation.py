@@ -25,13 +25,17 @@ _UNKNOWN_SPREAD = 0.1
 class Expectation:
     """`amount` is expected, give or take `spread` (a standard deviation, estimated robustly).
 
-    `knows_weekday` is False while there are too few of the same weekday: then a quiet Sunday cannot be told from a
-    thin Monday.
+    `weekdays`: how many of the same weekday it rests on. Of fewer than two a quiet Sunday can hardly be told from a
+    thin Monday, and of none not at all.
     """
 
     amount: float
     spread: float
-    knows_weekday: bool
+    weekdays: int
+
+    @property
+    def knows_weekday(self) -> bool:
+        return self.weekdays >= _LEAST_FOR_A_WEEKDAY
 
     def unusual(self, found: float, noise: float = 0.0) -> float:
         """By how many spreads `found` is off (below: negative); `noise` is a spread that it has at least."""
@@ -54,15 +58,19 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     for ago, ratio in stood:
         by_weekday[ago % WEEK].append(ratio)
     usual = {weekday: median(ratios) for weekday, ratios in by_weekday.items()}
-    knows = len(by_weekday[0]) >= _LEAST_FOR_A_WEEKDAY
-    amount = level * usual[0] if knows else level
+    same = [earlier for ago, earlier in history if ago % WEEK == 0]
+    weekdays = len(by_weekday[0])
+    if weekdays >= _LEAST_FOR_A_WEEKDAY:
+        amount = level * usual[0]
+    else:
+        amount, weekdays = min(level, median(same)) if same else level, min(len(same), 1)
     off = [
         abs(ratio / usual[ago % WEEK] - 1)
         for ago, ratio in stood
         if len(by_weekday[ago % WEEK]) >= _LEAST_FOR_A_WEEKDAY and usual[ago % WEEK] > 0
     ]
     share = _NORMAL * median(off) if len(off) >= _LEAST_FOR_A_SPREAD else _UNKNOWN_SPREAD
-    return Expectation(amount, abs(amount) * max(share, _LEAST_SPREAD), knows)
+    return Expectation(amount, abs(amount) * max(share, _LEAST_SPREAD), weekdays)
 
 
 def _against_the_level(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -79,7 +87,7 @@ def _against_the_level(history: Sequence[tuple[int, float]]) -> list[tuple[int, 
 FAR_SPREADS = 6.0
 FAR_TIMES = 3.0
 FAR_TIMES_UNKNOWN_WEEKDAY = 5.0
-_LEAST_TO_COMPARE = 3  # earlier days: of fewer, nobody can say what is usual
+_LEAST_TO_COMPARE = 7  # earlier days: in its first week nobody can say what is usual
 
 
 @dataclass(frozen=True)

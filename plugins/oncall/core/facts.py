@@ -10,8 +10,9 @@ from typing import Literal
 
 # A load with fewer rows than this share of what is expected is partial where its table's contract says no other one.
 DEFAULT_SHARE = 0.75
-# The same while too few of a weekday are known to tell a quiet day from a thin load.
+# The same while too few of a weekday are known to tell a quiet day from a thin load; and while there has been none.
 PARTIAL_SHARE = 0.5
+FIRST_WEEK_SHARE = 0.25
 # How many spreads below what is expected it must be, too: of five rows a day one may well be missing.
 UNUSUAL = 3.5
 
