@@ -6,11 +6,14 @@
 `watched`: also, has the watcher looked lately, in this triggerer or another? (A paused sla_watch has none.)
 """
 
+import json
 import os
 import socket
 import sys
 
 import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
 
 WITHIN = (
     "60 seconds"  # twice the threshold of the health page: busy is not dead; and four looks of the watcher
@@ -25,6 +28,16 @@ def found(dsn: str, query: str, *values: str) -> bool:
     return bool(answer)
 
 
+def oncall_db() -> str:
+    """The connection as psycopg2 takes it; Airflow takes a URI or JSON."""
+    written = os.environ["AIRFLOW_CONN_ONCALL_DB"].strip()
+    if not written.startswith("{"):
+        return written
+    fields = json.loads(written)
+    names = {"host": "host", "port": "port", "login": "user", "password": "password", "schema": "dbname"}
+    return psycopg2.extensions.make_dsn(**{names[key]: fields[key] for key in names if fields.get(key)})
+
+
 def check(job: str, watched: bool) -> str | None:
     """What is wrong."""
     dsn = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "", 1)
@@ -36,12 +49,12 @@ def check(job: str, watched: bool) -> str | None:
         return f"no heartbeat of {job} on {socket.getfqdn()} within {WITHIN}"
     tick = "select from oncall.memory where name = 'tick' and value::timestamptz > now() - %s::interval"
     try:
-        if watched and not found(os.environ["AIRFLOW_CONN_ONCALL_DB"], tick, WITHIN):
+        if watched and not found(oncall_db(), tick, WITHIN):
             return f"no watcher has looked within {WITHIN}: is sla_watch unpaused?"
-    except psycopg2.OperationalError:
-        pass  # the watcher pages from memory while its database is down
-    except psycopg2.Error as error:
-        return f"no watcher has ever looked: {error}"  # it makes the tables
+    except psycopg2.errors.UndefinedTable:
+        return "no watcher has ever looked: it makes the tables"
+    except (psycopg2.Error, ValueError):
+        pass  # the watcher pages from memory while its database is down, or is not as it should be
     return None
 
 

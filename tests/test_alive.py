@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -67,3 +68,22 @@ def test_a_triggerer_is_well_only_while_somebody_watches(metadata: str) -> None:
 def test_a_watcher_that_pages_from_memory_is_not_called_dead(metadata: str) -> None:
     """While oncall_db is down nobody can say that nobody watches."""
     assert alive(metadata, "postgresql://postgres@127.0.0.1:1/oncall", "TriggererJob", "watched") == ""
+
+
+def test_the_connection_may_be_json_and_is_never_repeated(metadata: str) -> None:
+    """As Airflow takes it: what a health check says is kept where everybody reads it."""
+    fields = psycopg2.extensions.parse_dsn(metadata)
+    written = {
+        "conn_type": "postgres",
+        "host": fields["host"],
+        "login": fields["user"],
+        "schema": fields["dbname"],
+    }
+    asked = ("TriggererJob", "watched")
+    assert "no watcher has ever looked" in alive(metadata, json.dumps(written), *asked)
+    for odd in (
+        '{"password": "s3cr3t"',
+        "s3cr3t in no form",
+        json.dumps({**written, "host": "s3cr3t@nowhere"}),
+    ):
+        assert "s3cr3t" not in alive(metadata, odd, *asked)
