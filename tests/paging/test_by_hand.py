@@ -138,6 +138,28 @@ def test_what_is_not_open_cannot_be_acted_on(night: Night, what: str, key: str) 
     assert not night.pager.paged
 
 
+@pytest.mark.parametrize("key", [KEY, "engagement_etl:2026-11-22"])
+def test_nothing_is_changed_of_a_pipeline_that_one_may_not_change(night: Night, key: str) -> None:
+    """Whoever speaks and whoever is spoken for are changed together, so one that is another's stops it all."""
+    late = Load("master.sessions", None, None, 5000.0)
+    for dag_id in ("growth_etl", "engagement_etl"):
+        night.world.missing(dag_id, late)
+    night.look("05:00")
+    before = night.store.snapshot()
+    for dag_ids in ((), ("growth_etl",), ("engagement_etl",), ("profit_etl",)):
+        who = (night.setup, night.store, night.links, key, "anna")
+        for outcome in (
+            acknowledged_by_hand(*who, at("05:03"), dag_ids=dag_ids),
+            resolved_by_hand(*who, "known", at("05:03"), dag_ids=dag_ids),
+            page_now(*who, at("05:03"), dag_ids=dag_ids),
+        ):
+            assert not outcome.done
+            assert "you may not change" in outcome.words
+    assert night.store.snapshot() == before
+    both = ("growth_etl", "engagement_etl")
+    assert acknowledged_by_hand(*who, at("05:03"), dag_ids=both).done
+
+
 def test_resolving_needs_a_note(broken: Night) -> None:
     """Whoever ends it says why."""
     assert not press(broken, "resolve", "05:10", note="  ").done
