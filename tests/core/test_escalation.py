@@ -212,6 +212,17 @@ def test_whoever_cannot_be_paged_costs_no_time() -> None:
     assert [one for one in again if one.step.startswith("unreached:")] == []
 
 
+def test_each_who_cannot_be_paged_is_told_of() -> None:
+    """The manager is called at once."""
+    roster = unpageable(unpageable(team(), "C"), "D")
+    plan = escalate(a_case("05:00", incident=an_incident()), a_scene("05:00", roster=roster))
+    assert [event.partition(" could")[0] for event in events(plan)] == [
+        "C (primary)",
+        "D (secondary)",
+        "paged M (manager)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("ladder", "entries", "step"),
     [
