@@ -103,6 +103,10 @@ def test_a_message_carries_what_it_is_about() -> None:
     assert (one.priority, one.recipients, one.channel) == ("P1", (anna,), "#de-oncall")
     assert one.steps == "steps for stuck"
     assert a_message(a_report("05:00")).steps == ""
+    assert a_message(a_report("05:00")).links[0] == (
+        "Runbook",
+        "http://airflow.test/oncall/runbooks/growth_etl",
+    )
     assert one.alias == "growth_etl:2026-11-22:page-1-primary"
 
 
@@ -139,6 +143,7 @@ def test_several_reports_of_one_cause_say_it_once() -> None:
     assert same["Cause"] == "waiting on upstream: master.sessions has not arrived, usually there by 02:00"
     assert same["Owners, Growth ETL"] == same["Owners, Engagement ETL"] == "C, then D"
     assert same["Waits for it"] == "Investor Dashboard"
+    assert [label for label in same if label.startswith("Cause")] == ["Cause"]
     other = facts(a_report("05:00", GROWTH, **LATE), a_report("05:00", PROFIT, tasks=(WAITED, TRANSFORMS)))
     assert "Cause" not in other
     assert other["Cause, Growth ETL"].startswith("waiting on upstream: ")
