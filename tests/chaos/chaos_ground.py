@@ -342,11 +342,10 @@ class Ground:
 
     def recorded(self, promised: Promised) -> None:
         """The outbox knows that both channels have taken the page."""
-        done = (
-            "select count(*) from oncall.deliveries where regexp_replace(key, ':r[0-9]+$', '') = %s and step = %s"
-            " and state = 'done'"
-        )
-        asked = (promised.key, FIRST_PAGE)
+        page = self.far.page(promised.key)
+        assert page is not None
+        done = "select count(*) from oncall.deliveries where key = %s and step = %s and state = 'done'"
+        asked = (page.entity, FIRST_PAGE)
         self.wait_for("the page recorded", lambda: self.sql("oncall", done, *asked) == [(2,)], 120)
 
     def resolved(self, promised: Promised) -> str:

@@ -102,19 +102,16 @@ def gone_after_acknowledgement(ground: Ground, *, heard: bool) -> Outcome:
     page = ground.far.page(promised.key)
     assert page is not None
     ground.far.acknowledge(page, user=ground.on_call(promised.due))
-    noted = (
-        "select 1 from oncall.incidents where regexp_replace(key, ':r[0-9]+$', '') = %s"
-        " and acknowledged_at is not null"
-    )
+    noted = "select 1 from oncall.incidents where key = %s and acknowledged_at is not null"
     if heard:
-        ground.wait_for("the acknowledgement", lambda: ground.sql("oncall", noted, promised.key), 45)
+        ground.wait_for("the acknowledgement", lambda: ground.sql("oncall", noted, page.entity), 45)
     ground.shut("oncall")
     time.sleep(GONE_S)
     ground.open("oncall")
     ground.until(promised.due, before_s=-85)
     woken = [alert.recipients for alert in ground.far.of(promised.key) if alert.alias != page.alias]
     assert not woken, f"woken although somebody had acknowledged: {woken}"
-    ground.wait_for("the acknowledgement", lambda: ground.sql("oncall", noted, promised.key), 45)
+    ground.wait_for("the acknowledgement", lambda: ground.sql("oncall", noted, page.entity), 45)
     return replace(seen, seen=f"{seen.seen}; acknowledged, and nobody else is called")
 
 
