@@ -12,6 +12,7 @@ from typing import Any
 import master_by_hand as by_hand
 import psycopg2
 import pytest
+from contract_cases import BARE
 from model_runs import GENERATED_DAYS, REPORTS, Run, report_run, run_all
 
 from oncall import reports
@@ -75,3 +76,60 @@ def generated(postgres: Server) -> Iterator[Any]:
             for dag_id in REPORTS:
                 run_all(connection, report_run(dag_id, day))
         yield connection
+
+
+@pytest.fixture
+def shop(warehouse: Any) -> Any:
+    """A small good day in a warehouse that enforces nothing."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(BARE)
+    warehouse.commit()
+    earlier = by_hand.DAY - dt.timedelta(days=3)
+    by_hand.add(
+        warehouse,
+        "customers",
+        {"customer_id": 1},
+        {"customer_id": 2, "signed_up_at": by_hand.at("08:00", earlier)},
+    )
+    by_hand.add(warehouse, "products", {"product_id": 1, "unit_cost": "2.50"})
+    by_hand.add(warehouse, "orders", {"order_id": 90, "ordered_at": by_hand.at("10:00", earlier)})
+    by_hand.add(
+        warehouse, "orders", *({"order_id": n, "ordered_at": by_hand.at("12:00")} for n in (101, 102))
+    )
+    by_hand.add(
+        warehouse,
+        "orders",
+        {"order_id": 103, "ordered_at": by_hand.at("23:59"), "status": "cancelled", "customer_id": 2},
+    )
+    for order in (90, 101, 102, 103):
+        by_hand.add(
+            warehouse,
+            "order_lines",
+            {"order_id": order, "unit_price": "10.00", "quantity": 2, "discount": "1.00"},
+        )
+    by_hand.add(warehouse, "order_lines", {"order_id": 102, "line_no": 2, "unit_price": "5.00"})
+    by_hand.add(
+        warehouse,
+        "refunds",
+        {"refund_id": 1, "order_id": 90, "amount": "4.00", "refunded_at": by_hand.at("09:00")},
+    )
+    by_hand.add(
+        warehouse,
+        "marketing_spend",
+        {"channel": "email", "amount": "3.00"},
+        {"channel": "tv", "amount": "1.00"},
+    )
+    by_hand.add(warehouse, "touches", {"touch_id": 1, "touched_at": by_hand.at("11:00"), "channel": "email"})
+    by_hand.add(
+        warehouse,
+        "sessions",
+        {"session_id": 1, "started_at": by_hand.at("11:00")},
+        {"session_id": 2, "customer_id": 2, "started_at": by_hand.at("12:00")},
+    )
+    by_hand.add(
+        warehouse,
+        "experiment_assignments",
+        {"customer_id": 1, "variant": "control"},
+        {"customer_id": 2, "variant": "blue"},
+    )
+    return warehouse

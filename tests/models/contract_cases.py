@@ -4,6 +4,24 @@
 
 from __future__ import annotations
 
+# A foreign warehouse: nothing but columns.
+BARE = """
+do $$ declare one record; begin
+    for one in select conrelid::regclass as rel, conname from pg_constraint
+        where connamespace = 'master'::regnamespace and contype in ('p', 'u') loop
+        execute format('alter table %s drop constraint %I', one.rel, one.conname);
+    end loop;
+    for one in select c.oid::regclass as rel, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
+        where c.relnamespace = 'master'::regnamespace and c.relkind = 'r' and a.attnum > 0 and a.attnotnull loop
+        execute format('alter table %s alter column %I drop not null', one.rel, one.attname);
+    end loop;
+end $$;
+alter table master.marketing_spend alter column amount type numeric;
+alter table master.order_lines alter column unit_price type numeric, alter column discount type numeric;
+alter table master.products alter column unit_cost type numeric;
+alter table master.refunds alter column amount type numeric;
+"""
+
 PROFIT, ENGAGEMENT, GROWTH = "profit_etl", "engagement_etl", "growth_etl"
 EXPERIMENTS = "daily_growth_experiments"
 COPY = "insert into master.{0} select * from master.{0} where {1}"
@@ -137,3 +155,23 @@ ORDINARY = [
     "insert into master.orders select 60, null, null, 'odd', updated_at - interval '9 days'"
     " from master.orders where order_id = 101",
 ]
+
+# What the standard's own tool can find as well: it looks at whole tables, and at columns one by one.
+SECOND_OPINION = (
+    "update master.order_lines set discount = null where order_id = 102 and line_no = 2",
+    "update master.order_lines set quantity = 0 where order_id = 101",
+    "update master.order_lines set product_id = 404 where order_id = 102 and line_no = 1",
+    "update master.products set unit_cost = -1",
+    "update master.orders set status = 'fraud' where order_id = 101",
+    "update master.orders set customer_id = 404 where order_id = 102",
+    "update master.marketing_spend set channel = 'Email' where channel = 'email'",
+    "update master.marketing_spend set amount = null where channel = 'tv'",
+    "update master.touches set channel = ' '",
+    "update master.sessions set duration_s = -1 where session_id = 1",
+    "update master.sessions set customer_id = 404 where session_id = 2",
+    "update master.refunds set amount = 19.01",
+    "update master.customers set acquisition_channel = '' where customer_id = 2",
+    "insert into master.touches select * from master.touches",
+    "insert into master.experiment_assignments select experiment, customer_id, 'blue', assigned_at, updated_at from master.experiment_assignments where customer_id = 1",
+    "update master.experiment_assignments set variant = null where customer_id = 2",
+)

@@ -18,69 +18,6 @@ from oncall.cli import main
 from oncall.reports import Held
 
 NEXT = DAY + dt.timedelta(days=1)
-# A foreign warehouse: nothing but columns.
-BARE = """
-do $$ declare one record; begin
-    for one in select conrelid::regclass as rel, conname from pg_constraint
-        where connamespace = 'master'::regnamespace and contype in ('p', 'u') loop
-        execute format('alter table %s drop constraint %I', one.rel, one.conname);
-    end loop;
-    for one in select c.oid::regclass as rel, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
-        where c.relnamespace = 'master'::regnamespace and c.relkind = 'r' and a.attnum > 0 and a.attnotnull loop
-        execute format('alter table %s alter column %I drop not null', one.rel, one.attname);
-    end loop;
-end $$;
-alter table master.marketing_spend alter column amount type numeric;
-alter table master.order_lines alter column unit_price type numeric, alter column discount type numeric;
-alter table master.products alter column unit_cost type numeric;
-alter table master.refunds alter column amount type numeric;
-"""
-
-
-@pytest.fixture
-def shop(warehouse: Any) -> Any:
-    """A small good day in a warehouse that enforces nothing."""
-    with warehouse.cursor() as cursor:
-        cursor.execute(BARE)
-    warehouse.commit()
-    earlier = DAY - dt.timedelta(days=3)
-    add(warehouse, "customers", {"customer_id": 1}, {"customer_id": 2, "signed_up_at": at("08:00", earlier)})
-    add(warehouse, "products", {"product_id": 1, "unit_cost": "2.50"})
-    add(warehouse, "orders", {"order_id": 90, "ordered_at": at("10:00", earlier)})
-    add(warehouse, "orders", *({"order_id": n, "ordered_at": at("12:00")} for n in (101, 102)))
-    add(
-        warehouse,
-        "orders",
-        {"order_id": 103, "ordered_at": at("23:59"), "status": "cancelled", "customer_id": 2},
-    )
-    for order in (90, 101, 102, 103):
-        add(
-            warehouse,
-            "order_lines",
-            {"order_id": order, "unit_price": "10.00", "quantity": 2, "discount": "1.00"},
-        )
-    add(warehouse, "order_lines", {"order_id": 102, "line_no": 2, "unit_price": "5.00"})
-    add(warehouse, "refunds", {"refund_id": 1, "order_id": 90, "amount": "4.00", "refunded_at": at("09:00")})
-    add(
-        warehouse,
-        "marketing_spend",
-        {"channel": "email", "amount": "3.00"},
-        {"channel": "tv", "amount": "1.00"},
-    )
-    add(warehouse, "touches", {"touch_id": 1, "touched_at": at("11:00"), "channel": "email"})
-    add(
-        warehouse,
-        "sessions",
-        {"session_id": 1, "started_at": at("11:00")},
-        {"session_id": 2, "customer_id": 2, "started_at": at("12:00")},
-    )
-    add(
-        warehouse,
-        "experiment_assignments",
-        {"customer_id": 1, "variant": "control"},
-        {"customer_id": 2, "variant": "blue"},
-    )
-    return warehouse
 
 
 def failed(connection: Any, dag_id: str, day: dt.date = DAY) -> dict[str, str]:
