@@ -10,8 +10,10 @@ from pathlib import Path
 from oncall.core.data_contract import DataContracts, TableContract
 from oncall.core.errors import ConfigError, Problem
 from oncall.core.promise import Pipeline
+from oncall.reading import include_files
 
 FOLDER = "contracts"
+MOST_BYTES = 200_000  # they take longer to read than a roster
 REPOSITORY = Path(__file__).resolve().parents[2] / "include" / FOLDER
 
 
@@ -31,24 +33,29 @@ def load_data_contracts(folder: Path) -> DataContracts:
 
 def read(folder: Path) -> tuple[DataContracts, tuple[Problem, ...]]:
     """The contracts of a folder as far as they can be read, and every problem of its files."""
-    files = sorted(path for path in folder.glob("*") if path.suffix in (".yaml", ".yml"))
-    return _read(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files))
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in include_files.inside(folder):
+        name = include_files.shown(f"{FOLDER}/{path.name}")
+        if path.suffix in (".yaml", ".yml") and not path.name.startswith("."):
+            try:
+                texts[name] = include_files.text_of(folder, path.name, MOST_BYTES)
+            except include_files.Unusable as error:
+                problems.append(Problem(name, "(file)", error.found, error.write))
+    contracts, found = _read(tuple(texts.items()))
+    problems += found
+    problems += _references(contracts.tables) if not problems else []
+    return contracts, tuple(problems)
 
 
 @lru_cache(maxsize=8)
-def _read(files: tuple[tuple[Path, int, int], ...]) -> tuple[DataContracts, tuple[Problem, ...]]:
+def _read(texts: tuple[tuple[str, str], ...]) -> tuple[DataContracts, tuple[Problem, ...]]:
     # The standard's models take a second to import: not with every parse of a DAG file.
     from oncall.reading.data_contract_file import read_data_contracts
 
     tables: dict[str, TableContract] = {}
     problems: list[Problem] = []
-    for path, _, _ in files:
-        name = f"{FOLDER}/{path.name}"
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(name, "(file)", str(error), "a readable file in UTF-8"))
-            continue
+    for name, text in texts:
         found, wrong = read_data_contracts(name, text)
         problems += wrong
         for contract in found:
@@ -57,7 +64,6 @@ def _read(files: tuple[tuple[Path, int, int], ...]) -> tuple[DataContracts, tupl
                     Problem(name, "schema", f"{contract.table} again", "one contract for each table")
                 )
             tables.setdefault(contract.table, contract)
-    problems += _references(tables) if not problems else []
     return DataContracts(tables), tuple(problems)
 
 

@@ -12,6 +12,7 @@ import structlog
 from oncall.config import include_dir
 from oncall.core.data_contract import DataContracts
 from oncall.data_contracts import contracts_dir, read
+from oncall.reading.include_files import Unusable, text_of
 from oncall.reading.roster_file import FILE, read_roster
 
 log = structlog.get_logger(__name__)
@@ -45,18 +46,13 @@ def volume_in(folder: Path) -> Callable[[str, dt.date], float]:
 
 def public_holidays(folder: Path) -> Mapping[dt.date, str]:
     """Those of the roster at the top; none when it cannot be read."""
-    path = folder / FILE
     try:
-        found = path.stat()
-    except OSError:
+        return _holidays(text_of(folder, FILE))
+    except Unusable:
         return {}
-    return _holidays(path, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=8)
-def _holidays(path: Path, _changed: int, _size: int) -> Mapping[dt.date, str]:
-    try:
-        roster = read_roster(path.read_text(encoding="utf-8-sig")).roster
-    except (OSError, UnicodeDecodeError):
-        return {}
+def _holidays(text: str) -> Mapping[dt.date, str]:
+    roster = read_roster(text).roster
     return roster.public_holidays if roster else {}

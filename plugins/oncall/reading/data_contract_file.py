@@ -22,6 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from oncall.core.data_contract import Column, Reference, SqlRule, TableContract
 from oncall.core.errors import Problem
 from oncall.core.facts import DEFAULT_SHARE
+from oncall.reading.document import Source, read_yaml
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _TYPES = ("string", "integer", "number", "date", "timestamp", "boolean")
@@ -54,6 +55,10 @@ def read_data_contracts(name: str, text: str) -> tuple[tuple[TableContract, ...]
 
 
 def _document(file: _File, text: str) -> OpenDataContractStandard | None:
+    source = Source(file.name)
+    if read_yaml(text, source) is None:  # no YAML, or nested or long beyond all measure
+        file.problems.extend(source.problems)
+        return None
     try:
         loaded = YAML(typ="safe", pure=True).load(text)
         if not isinstance(loaded, dict):

@@ -348,4 +348,4 @@ class _Composer:
         self._values += values
         if self._values > MOST_VALUES:
             found = f"more than {MOST_VALUES} values"
-            raise _Refused(event.start_mark.line, found, "fewer; leave and overrides of the past may go")
+            raise _Refused(event.start_mark.line, found, "fewer, such as without what is past")

@@ -52,18 +52,18 @@ def read_folder(folder: Path) -> IncludeFiles:
     return IncludeFiles(texts, tuple(problems))
 
 
-def text_of(folder: Path, name: str) -> str:
-    """The text of a file ("" when it is blank), its line ends as one. Raises Unusable."""
+def text_of(folder: Path, name: str, most: int = MOST_BYTES) -> str:
+    """The text of a file ("" when it is blank), its line ends as one. Raises Unusable, also above `most` bytes."""
     path = folder / name
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise Unusable("a link that leads out of the include folder", "the file itself")
-        content = _content(path)
+        content = _content(path, most)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise Unusable(said, f"the file {path}") from error
-    if len(content) > MOST_BYTES:
-        raise Unusable(f"more than {MOST_BYTES // 1000} kB", "a file of less than a megabyte")
+    if len(content) > most:
+        raise Unusable(f"more than {most // 1000} kB", f"a file of at most {most // 1000} kB")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -76,14 +76,14 @@ def text_of(folder: Path, name: str) -> str:
     return text if text.strip() else ""
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, most: int) -> bytes:
     """The beginning of a file, a byte longer than it may be. Raises OSError, ValueError, Unusable."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe is not waited for
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unusable("something that is no file", f"the file {path}")
         with open(handle, "rb", closefd=False) as file:
-            return file.read(MOST_BYTES + 1)
+            return file.read(most + 1)
     finally:
         os.close(handle)
 
@@ -113,9 +113,9 @@ def stamp(folder: Path) -> str:
 
 def _those_that_count(folder: Path) -> Iterator[Path]:
     yield folder / FILE
-    yield from (place / FILE for place in _inside(folder / TEAMS))
-    yield from _inside(folder / RUNBOOKS)
-    for place in _inside(folder / SQL):
+    yield from (place / FILE for place in inside(folder / TEAMS))
+    yield from inside(folder / RUNBOOKS)
+    for place in inside(folder / SQL):
         yield place
         yield from sorted(_all(place))
 
@@ -131,7 +131,7 @@ def runbooks(folder: Path) -> list[str]:
 
 
 def _teams(folder: Path, problems: list[Problem]) -> Iterator[str]:
-    for path in _inside(folder / TEAMS):
+    for path in inside(folder / TEAMS):
         if not os.path.lexists(path / FILE):
             continue
         if re.fullmatch(TEAM, path.name):
@@ -144,7 +144,7 @@ def _teams(folder: Path, problems: list[Problem]) -> Iterator[str]:
 
 
 def _runbooks(folder: Path, problems: list[Problem]) -> Iterator[str]:
-    for path in _inside(folder / RUNBOOKS):
+    for path in inside(folder / RUNBOOKS):
         if path.suffix != ".md" or path.name.startswith("."):  # of an editor
             continue
         if re.fullmatch(DAG_ID, path.stem):
@@ -157,7 +157,7 @@ def _runbooks(folder: Path, problems: list[Problem]) -> Iterator[str]:
 
 
 def _problems_of_sql(folder: Path) -> Iterator[Problem]:
-    for place in _inside(folder / SQL):
+    for place in inside(folder / SQL):
         if not place.is_dir():
             continue
         files = [path for path in sorted(_all(place)) if path.suffix == ".sql"]
@@ -173,7 +173,7 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
                 yield Problem(shown(name), "(file)", error.found, error.write)
 
 
-def _inside(folder: Path) -> list[Path]:
+def inside(folder: Path) -> list[Path]:
     """What lies in a folder; nothing when there is none that can be read."""
     try:
         return sorted(folder.iterdir())
