@@ -44,6 +44,8 @@ _SHAPES = (
     (("@",),
      r"(?i)([a-z][a-z0-9+.\-]{0,30}://[^\s:/?#@\[\"'<>]{0,200}:)(?!\d{1,5}(?:[/?#,;.)\"'\s]|$)|\*\*\*@)"
      r"(?:(?:[^\s\"'<>@]{0,200}@)++|(?:[^\s@]{0,200}@)++)", rf"\1{HIDDEN}@"),
+    # user:password@host:5432, user:password@host/name; an e-mail address is followed by neither.
+    (("@",), r"([\w.+-]{1,64}:)[^\s:@/\"'<>]{3,200}(?=@[\w.-]{1,200}(?::\d{2,5}\b|/\w))", rf"\1{HIDDEN}"),
     # https://token@host: a name as long as that is nobody's.
     (("@",), r"(?i)(https?://)[^\s:/?#@\"'<>]{16,200}@", rf"\1{HIDDEN}@"),
     (("authorization",),

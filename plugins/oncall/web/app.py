@@ -31,7 +31,7 @@ def create_app(source: Source | None = None) -> FastAPI:
     app.state.source = source if source is not None else _airflow()
     app.state.turn = turn()
     for router in (pages.router, api.router, restatements.router):
-        app.include_router(router, dependencies=[Depends(in_turn, scope="function"), Depends(reader)])
+        app.include_router(router, dependencies=[Depends(reader), Depends(in_turn, scope="function")])
     for router in (actions.router, links.router, static.router):
         app.include_router(router, dependencies=[Depends(reader)])
     app.include_router(feeds.router)  # these are opened by a key instead
