@@ -267,6 +267,7 @@ def test_rows_that_a_load_counted_and_nobody_sees_hold_the_day(warehouse: Any, r
 
 def test_a_day_on_which_every_order_was_cancelled_is_published(warehouse: Any, run: Run) -> None:
     """They are there, and count nowhere."""
+    add(warehouse, "customers", {"customer_id": 1})
     add(warehouse, "orders", {"order_id": 1, "status": "cancelled"}, {"order_id": 2, "status": "cancelled"})
     run("profit_etl")
     assert profit(warehouse) == NOTHING
@@ -315,16 +316,13 @@ def late_session(warehouse: Any, customer: int, day: dt.date, **more: Any) -> No
 
 def test_a_late_session_makes_its_day_and_what_depends_on_it_stale(a_sale: Any, run: Run) -> None:
     """Engagement of 28 days, growth of two and of the day on which the customer was new; the oldest first."""
-    days = [BEFORE + dt.timedelta(days=n) for n in range(29)]
+    days = [BEFORE - dt.timedelta(days=28 - n) for n in range(29)]
     add(a_sale, "customers", {"customer_id": 2})
-    for n, day in enumerate(days[1:], 2):
-        add(
-            a_sale,
-            "sessions",
-            {"session_id": n, "customer_id": 2 if n == 20 else 1, "started_at": at("12:00", day)},
-        )
+    for n, day in enumerate(days):
+        who = {"session_id": 100 + n, "customer_id": 2 if n == 19 else 1}
+        add(a_sale, "sessions", {**who, "started_at": at("12:00", day)})
         run("engagement_etl", "growth_etl", day=day)
-    late_session(a_sale, 2, BEFORE)
+    late_session(a_sale, 2, days[0])
     found = stale(a_sale)
     assert [day for dag_id, day in found if dag_id == "engagement_etl"] == days[:28]
     assert [day for dag_id, day in found if dag_id == "growth_etl"] == [days[0], days[1], days[19]]

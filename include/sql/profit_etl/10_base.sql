@@ -273,11 +273,15 @@ untouched as (
                         limit 1
                     )
             end,
-            customer.acquisition_channel,
+            -- Looked up one by one: every year there are more customers, but not more of a day.
+            (
+                select customer.acquisition_channel
+                from master.customers as customer
+                where customer.customer_id = orders.customer_id
+            ),
             'unknown'
         ) as channel
     from orders
-    left join master.customers as customer on customer.customer_id = orders.customer_id
     left join investor.publications as publication
         on publication.report = 'base.profit' and publication.report_date = orders.ordered_on
     where not exists (select from touched where touched.order_id = orders.order_id)
@@ -305,9 +309,18 @@ parts as (
         lines.line_no,
         orders.customer_id,
         lines.sold,
-        round(lines.revenue * nth / parts, 10) - round(lines.revenue * (nth - 1) / parts, 10) as revenue,
-        round(lines.cost * nth / parts, 10) - round(lines.cost * (nth - 1) / parts, 10) as cost,
-        round(lines.refunds * nth / parts, 10) - round(lines.refunds * (nth - 1) / parts, 10) as refunds
+        case
+            when parts = 1 then lines.revenue
+            else round(lines.revenue * nth / parts, 10) - round(lines.revenue * (nth - 1) / parts, 10)
+        end as revenue,
+        case
+            when parts = 1 then lines.cost
+            else round(lines.cost * nth / parts, 10) - round(lines.cost * (nth - 1) / parts, 10)
+        end as cost,
+        case
+            when parts = 1 then lines.refunds
+            else round(lines.refunds * nth / parts, 10) - round(lines.refunds * (nth - 1) / parts, 10)
+        end as refunds
     from lines
     inner join orders using (order_id)
     inner join shares using (order_id)
