@@ -117,20 +117,32 @@ class Shop:
             )
 
     def refund(self, order: int, days_ago: int, amount: int) -> None:
-        self.write(
-            "refunds",
-            refund_id=self.next_id(),
-            order_id=order,
-            amount=amount,
-            refunded_at=self.moment(days_ago),
+        """Of the first line, after the order, and never more than was paid for it: so upstream has promised."""
+        found = self._first_line(order)
+        amount = min(amount, found["unit_price"] - found["refunded"])
+        if amount > 0:
+            when = max(self.moment(days_ago), found["ordered_at"])
+            self.write("refunds", refund_id=self.next_id(), order_id=order, amount=amount, refunded_at=when)
+
+    def _first_line(self, order: int) -> dict[str, Any]:
+        (found,) = rows(
+            self.connection,
+            "select line.unit_price, ordered.ordered_at, ordered.status, (select coalesce(sum(refund.amount), 0)"
+            " from master.refunds as refund where refund.order_id = line.order_id) as refunded"
+            " from master.order_lines as line join master.orders as ordered using (order_id)"
+            " where line.order_id = %s and line.line_no = 1",
+            order,
         )
+        return found
 
     def set_status(self, order: int, status: str) -> None:
+        self.simple = self.simple and (self._first_line(order)["status"], status) == ("paid", "cancelled")
         self.change(
             "update master.orders set updated_at = %s, status = %s where order_id = %s", status, order
         )
 
     def correct_price(self, order: int, price: int) -> None:
+        price = max(price, self._first_line(order)["refunded"])
         self.change(
             "update master.order_lines set updated_at = %s, unit_price = %s where order_id = %s", price, order
         )
