@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -136,8 +137,10 @@ class Sender:
                 with bound_contextvars(**_about(delivery)):
                     try:
                         posted = self._post(store, chat, channel, delivery, send.message, sent)
-                    except OncallError as error:
-                        self._failed(store, delivery, error, sent, send)
+                    except Unreadable:
+                        raise
+                    except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
+                        self._failed(store, delivery, _as_ours(error), sent, send)
                     else:
                         self._done(store, delivery, sent, posted)
         return sent
@@ -162,7 +165,7 @@ class Sender:
         """The next that is still wanted, in the words that are true now. `found`: where something stands already."""
         try:
             while delivery := store.claim(channel, lane, LEASE[channel]):
-                bound = Send(delivery.message) if delivery.request_id else self.bind(delivery)
+                bound = Send(delivery.message) if delivery.request_id else self._bound(delivery)
                 if isinstance(bound, Send):
                     if bound.message != delivery.message:
                         store.bound(delivery, bound.message)
@@ -174,6 +177,16 @@ class Sender:
         except Unreadable as error:
             sent.lost = error
         return None
+
+    def _bound(self, delivery: Delivery) -> Bound:
+        """A fault of our own in binding one message silences nobody: it goes as it was written."""
+        try:
+            return self.bind(delivery)
+        except Unreadable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, a page must go out
+            log.error("oncall.not_bound", traceback=traceback.format_exc(), **_about(delivery))
+            return Send(delivery.message)
 
     def _withdraw(
         self,
@@ -205,8 +218,8 @@ class Sender:
     ) -> None:
         try:
             request_id = future.result()
-        except OncallError as error:
-            self._failed(store, delivery, error, sent, send)
+        except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
+            self._failed(store, delivery, _as_ours(error), sent, send)
             return
         if not request_id:
             self._done(store, delivery, sent)
@@ -381,6 +394,14 @@ class Sender:
             sent.lost = error
             if delivery.state == "done":
                 self.journal.append(delivery)
+
+
+def _as_ours(error: Exception) -> OncallError:
+    """What nobody foresaw is wrong with this one message, and may have happened after it was sent."""
+    if isinstance(error, OncallError):
+        return error
+    log.error("oncall.unforeseen", traceback="".join(traceback.format_exception(error)))
+    return Rejected(f"{type(error).__name__}: {error}", uncertain=True)
 
 
 def _in(pool: ThreadPoolExecutor, act: Callable[..., T], *args: object) -> Future[T]:

@@ -21,11 +21,12 @@ import structlog
 
 from oncall.config import Setup
 from oncall.core.case import Case
-from oncall.core.decide import by_promise, decide
+from oncall.core.decide import Said, by_promise, decide
 from oncall.core.ending import removed
 from oncall.core.errors import Unreadable
 from oncall.core.facts import Facts, Publication, Usual
 from oncall.core.incident import Incident, Plan
+from oncall.core.notice import undecided
 from oncall.core.plan import next_instant
 from oncall.core.promise import Pipeline, Promise, due_at, last_due, warn_at
 from oncall.core.verdict import Judged, Why, judge
@@ -126,7 +127,7 @@ def _decide(
     instants: list[dt.datetime] = []
     for team, mine in of_team.items():
         scene = Scene(setup.teams.get(team, setup.roster), links, at)
-        plan, open_cases = decide(mine, earlier, said, scene, since)
+        plan, open_cases = _contained(mine, earlier, said, scene, since)
         plans.append(plan)
         cases += open_cases
         instants += [instant for case in open_cases if (instant := next_instant(case, scene))]
@@ -139,6 +140,32 @@ def _decide(
         replace(incident, seen_at=at) for incident in whole.incidents if known.get(incident.key) != incident
     )
     return Decided(replace(whole, incidents=news), tuple(cases), tuple(instants))
+
+
+def _contained(
+    mine: Sequence[Judged],
+    earlier: Mapping[tuple[str, dt.date, str], Sequence[Incident]],
+    said: Mapping[str, Said],
+    scene: Scene,
+    since: dt.datetime,
+) -> tuple[Plan, tuple[Case, ...]]:
+    """What a team's promises need. One that the rules fail on stops no other, and somebody is told of it."""
+    try:
+        return decide(mine, earlier, said, scene, since)
+    except Exception:  # noqa: BLE001 - whose fault it is is found below
+        # As plain text: structlog's own way shows every local variable, which takes seconds, within the lock.
+        log.error("oncall.not_decided", team=scene.roster.team, traceback=traceback.format_exc())
+    good: list[Judged] = []
+    faults: list[Plan] = []
+    for one in mine:
+        try:
+            decide([one], earlier, said, scene, since)
+        except Exception as error:  # noqa: BLE001 - logged above; this finds out whose it is
+            faults.append(undecided(one, scene, error))
+        else:
+            good.append(one)
+    plan, cases = decide(good, earlier, said, scene, since)
+    return Plan.of([plan, *faults]), cases
 
 
 def _is_orphan(setup: Setup, incident: Incident) -> bool:
@@ -360,8 +387,8 @@ def _read(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[st
         return read(), ()
     except Unreadable as error:
         return otherwise, (str(error),)
-    except Exception as error:  # a fault of our own must page like any other blindness, not silence the night
-        log.exception("oncall.cannot_read", source=source)
+    except Exception as error:  # noqa: BLE001 - a fault of our own pages like any other blindness
+        log.error("oncall.cannot_read", source=source, traceback=traceback.format_exc())
         return otherwise, (f"{source}: {type(error).__name__}: {error}",)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from conftest_night import Night
+from conftest_night import DAY, Night, at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oncall.channel_health import HEARING
 from oncall.core.errors import DeliveryFailed
+from oncall.core.facts import Load, Task
+from oncall.core.message import Message
 from oncall.notes import instant, noted, state
 from oncall.paging import PUBLISHED, SINCE
 from oncall.timekeeping import ODD_CLOCKS, noted_clocks
@@ -59,3 +63,59 @@ def test_what_fails_is_read_as_it_was_noted() -> None:
     assert noted("channel:pager", '{"said": true}', state, {}) == {}
     assert noted_clocks('{"warehouse": 600}') == {"warehouse": 600}
     assert noted_clocks('{"warehouse": "far"}') == {}
+
+
+def test_a_report_that_the_rules_fail_on_stops_no_other(night: Night) -> None:
+    """Nobody foresaw what is wrong with profit: growth is paged as ever, and somebody is told of profit, once."""
+
+    class Poison(str):
+        def __format__(self, _: str) -> str:
+            raise RuntimeError("nobody foresaw this")
+
+        def split(self, *_: object) -> list[str]:  # type: ignore[override]
+            raise RuntimeError("nobody foresaw this")
+
+    profit = night.setup.pipelines["profit_etl"]
+    night.setup.pipelines["profit_etl"] = replace(profit, report=Poison(profit.report))  # type: ignore[index]
+    night.world.missing("growth_etl")
+    night.world.missing("profit_etl", Load("master.orders"))
+    for clock in ("05:00", "05:00:15", "05:00:30"):
+        night.look(clock)
+    assert sorted(night.steps) == ["page-1-primary", "undecided"]
+    (told,) = [page for page in night.pager.paged if page.step == "undecided"]
+    assert (told.priority, told.recipients[0].name) == ("P1", "DE-003")
+    assert "RuntimeError: nobody foresaw this" in told.summary
+
+
+def test_a_message_that_cannot_be_bound_or_sent_stops_no_other(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of our own in sending one: the others go out in the same round, and it is tried again."""
+    page, failed = night.pager.page, []
+
+    def faulty(message: Message) -> str:
+        if message.key.startswith("profit_etl") and not failed:
+            failed.append(message)
+            raise KeyError("a fault of our own")
+        return page(message)
+
+    monkeypatch.setattr(night.pager, "page", faulty)
+    night.world.missing("growth_etl")
+    night.runs.of["growth_etl", DAY] = (Task("transform", "running", at("03:12")),)
+    night.world.missing("profit_etl", Load("master.orders"))
+    night.look("05:00")
+    assert {message.key.split(":")[0] for message in night.pager.paged} == {"growth_etl", "profit_etl"}
+    night.look("05:00:31")
+    assert len([m for m in night.pager.paged if m.key.startswith("profit_etl")]) == 2, (
+        "the next one, then the first"
+    )
+
+
+def test_a_text_with_a_nul_is_kept_without_it(night: Night) -> None:
+    """PostgreSQL takes no NUL; an error's text may hold one."""
+    night.world.missing("growth_etl")
+    night.runs.of["growth_etl", DAY] = (
+        Task("transform", "failed", at("02:05"), at("02:06"), "run1", "bad \x00 byte", "http://log"),
+    )
+    night.look("05:00")
+    assert "page-1-primary" in night.steps

@@ -255,7 +255,7 @@ class PostgresDesk:
             )
         self._owe(plan.owed, at)
         if plan.events:
-            rows = [(event.key, event.at, event.what) for event in plan.events]
+            rows = [(event.key, event.at, _plain(event.what)) for event in plan.events]
             self._cursor.executemany("insert into oncall.events (key, at, what) values (%s, %s, %s)", rows)
 
     def merge(self, snapshot: Snapshot) -> None:
@@ -345,7 +345,7 @@ def _entry(values: Sequence[Any]) -> Entry:
 
 
 def _dumped(message: Message) -> str:
-    return json.dumps(dataclasses.asdict(message))
+    return json.dumps(dataclasses.asdict(message)).replace("\\u0000", "")  # PostgreSQL keeps none
 
 
 def message_from(stored: Mapping[str, Any]) -> Message:
@@ -380,4 +380,7 @@ def _incident(row: Sequence[Any]) -> Incident:
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """As PostgreSQL takes it: a list, and no text with a NUL in it."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.replace("\x00", "") if isinstance(value, str) else value

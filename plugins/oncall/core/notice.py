@@ -10,6 +10,7 @@ from oncall.core.errors import Problem
 from oncall.core.incident import Channel, Owed, Plan
 from oncall.core.message import Message
 from oncall.core.rota import who_is_on_call
+from oncall.core.verdict import Judged
 from oncall.core.wording import Scene, span
 
 NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
@@ -51,6 +52,26 @@ def acknowledgements_unheard(scene: Scene, since: dt.datetime, reason: str) -> O
 def acknowledgements_heard(scene: Scene, since: dt.datetime) -> Owed:
     title = "Acknowledgements in Opsgenie are heard again"
     return _chat(scene, HEARING, f"heard:{since.isoformat()}", title, [])
+
+
+def undecided(one: Judged, scene: Scene, error: Exception) -> Plan:
+    """The rules fail on one report: whoever is on call has to look at it themselves. Once a day, of each report."""
+    broken = one.verdict == "broken"
+    state = "It is not known to be published." if broken else "It is not due yet, or known to be published."
+    primary = who_is_on_call(scene.roster, scene.at).primary
+    message = Message(
+        key=f"undecided:{one.pipeline.dag_id}:{one.report_date.isoformat()}",
+        step="undecided",
+        title=f"Cannot tell what {one.pipeline.title} of {one.report_date.isoformat()} needs: look at it yourself",
+        summary=f"The on-call system failed on it: {type(error).__name__}: {error}\n{state}",
+        links=(("On-call page", scene.links.oncall()), ("Runbook", scene.links.runbook(one.pipeline.dag_id))),
+        priority="P1" if broken else "P3",
+        recipients=(scene.roster.recipient(primary),) if primary else (),
+        tags=("oncall", one.pipeline.dag_id),
+        channel=scene.roster.slack_channel,
+    )
+    page = Owed(message.key, message.step, "pager", "page", message, message.alias)
+    return Plan(owed=(page, Owed(message.key, message.step, "chat", "post", message)))
 
 
 def clock_wrong(scene: Scene, name: str, ahead_s: int) -> Owed:
