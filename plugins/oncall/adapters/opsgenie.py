@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ _WEB = {
 _SEARCH = "/alert/list?query=alias%3A%22{alias}%22"
 
 _NOTE, _NAME = 25_000, 100  # characters
+ASK_AGAIN_S = 60.0  # for a name that was not told
 
 Call = Callable[["SafeOpsgenieHook"], Any]
 
@@ -44,6 +46,7 @@ class Opsgenie:
     def __init__(self, connected: Connected[SafeOpsgenieHook]) -> None:
         self._connected = connected
         self._usernames: dict[str, str] = {}  # by the id that an alert shows
+        self._asked_at: dict[str, float] = {}  # for the names of these ids
 
     @classmethod
     def from_connection(cls, conn_id: str = "opsgenie_default", look_again_s: float = 60.0) -> Opsgenie:
@@ -162,7 +165,10 @@ class Opsgenie:
         if not isinstance(data.get("responders"), list):
             return None
         shown = records(data["responders"])
-        if not all(map(self._name, shown)):
+        now = time.monotonic()
+        unmet = [text(responder.get("id")) for responder in shown if not self._name(responder)]
+        if any(now - self._asked_at.get(known_by, -ASK_AGAIN_S) >= ASK_AGAIN_S for known_by in unmet):
+            self._asked_at |= dict.fromkeys(unmet, now)
             self._meet(text(data.get("id")))
         names = [self._name(responder) for responder in shown]
         return tuple(names) if all(names) else None
