@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Thread
 
 import httpx
 import pytest
 
 from sandbox.airflow_api import TRIES, AirflowApi, ask
+from sandbox.environment import environment
+from sandbox.postgres import Server
+from sandbox.stack import Stack
 from sandbox.waiting import SAY_AGAIN_S, wait_until
 
 
@@ -116,10 +121,23 @@ def test_the_stack_is_never_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatc
         assert ask("GET", url, tries=1).status_code == 200
 
 
+def test_the_stacks_processes_use_no_proxy_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Slack's client sends everything through a proxy that it is told of; only the real Slack may need one."""
+    for name in ("HTTP_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://proxy.example.com")
+    monkeypatch.setenv("NO_PROXY", "intranet")
+    stack, server = Stack(tmp_path), Server(tmp_path, tmp_path)
+    alone = environment(stack, server)
+    assert not {"HTTP_PROXY", "https_proxy"} & alone.keys()
+    assert alone["NO_PROXY"] == "intranet,127.0.0.1,localhost"
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_API_DEFAULT", "slack://:token@")
+    assert environment(stack, server)["HTTP_PROXY"] == "http://proxy.example.com"
+
+
 def test_a_run_whose_answer_was_lost_is_the_same_run() -> None:
     """Asked again under its id, Airflow answers 409: it is there."""
-    import datetime as dt
-
     with serving(409) as (url, asked):
         api = AirflowApi(url, "admin", "admin")
         api.__dict__["token"] = "a login"
