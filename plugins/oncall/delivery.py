@@ -16,25 +16,23 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import structlog
-from structlog.contextvars import bind_contextvars, bound_contextvars
+from structlog.contextvars import bound_contextvars
 
 from oncall.core.binding import Bound, Later, Send, Withdraw
-from oncall.core.drill import PAGE as TEST_PAGE
-from oncall.core.errors import DeliveryFailed, Gone, LockedOut, NotAllowed, OncallError, Rejected, Unreadable
+from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable
 from oncall.core.incident import Channel
 from oncall.core.message import Message
+from oncall.pager_calls import Outcome, PagerCalls, about
 from oncall.ports import (
     EVERYTHING,
-    AlertState,
     Chat,
     Delivery,
     Lane,
     Pager,
     Posted,
-    RequestState,
     Snapshot,
     Store,
 )
@@ -55,10 +53,8 @@ MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made
 UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
 BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
 READS = 3  # tries for which the chat's history is asked before it is rather said twice than never
-MOST_READ_BACK = 20  # alerts whose responders are read in one round
 CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
 
-Outcome = RequestState | Literal["unknown"]  # of a request; unknown: it cannot be read
 Clock = Callable[[], dt.datetime]
 Bind = Callable[[Delivery], Bound]
 
@@ -107,7 +103,7 @@ class Sender:
         Raises Unreadable when the store cannot be reached; what was sent until then is written down by the next round.
         """
         sent, asked = Sent(), list[tuple[Delivery, str]]()
-        reads = pager.capabilities.reads_alerts
+        calls = PagerCalls(pager)
         with self._round(store, sent), ThreadPoolExecutor(WIDTH, "oncall-pager") as pool:
             flying: dict[Future[str], tuple[Delivery, Send]] = {}
             while True:
@@ -116,15 +112,15 @@ class Sender:
                     and len(flying) < WIDTH
                     and (found := self._claim(store, "pager", lane, sent))
                 ):
-                    check = reads and not sent.unchecked and (found[0].maybe_taken or self.check_first)
-                    flying[_in(pool, _ask, pager, found[0], check, sent)] = found
+                    check = found[0].maybe_taken or self.check_first
+                    flying[_in(pool, calls.ask, found[0], check)] = found
                 if not flying:
                     break
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     delivery, send = flying.pop(future)
-                    with bound_contextvars(**_about(delivery)):
+                    with bound_contextvars(**about(delivery)):
                         self._asked(store, delivery, send, future, sent, asked)
-            self._await(store, pager, pool, asked, sent)
+            self._await(store, calls, pool, asked, sent)
         return sent
 
     def posts(self, store: Store, chat: Chat, channel: str) -> Sent:
@@ -134,7 +130,7 @@ class Sender:
             said = partial(self._said, store, chat, channel, sent)
             while not sent.stopped and (found := self._claim(store, "chat", EVERYTHING, sent, said)):
                 delivery, send = found
-                with bound_contextvars(**_about(delivery)):
+                with bound_contextvars(**about(delivery)):
                     try:
                         posted = self._post(store, chat, channel, delivery, send.message, sent)
                     except Unreadable:
@@ -185,7 +181,7 @@ class Sender:
         except Unreadable:
             raise
         except Exception:  # noqa: BLE001 - whatever it is, a page must go out
-            log.error("oncall.not_bound", traceback=traceback.format_exc(), **_about(delivery))
+            log.error("oncall.not_bound", traceback=traceback.format_exc(), **about(delivery))
             return Send(delivery.message)
 
     def _withdraw(
@@ -205,7 +201,7 @@ class Sender:
             self._done(store, delivery, sent, posted)
             return
         store.withdraw(delivery, why)
-        log.info("oncall.withdrawn", why=why, **_about(delivery))
+        log.info("oncall.withdrawn", why=why, **about(delivery))
 
     def _asked(
         self,
@@ -235,16 +231,15 @@ class Sender:
     def _await(
         self,
         store: Store,
-        pager: Pager,
+        calls: PagerCalls,
         pool: ThreadPoolExecutor,
         asked: list[tuple[Delivery, str]],
         sent: Sent,
     ) -> None:
         """Wait a little for the requests to be carried out; what still pends is asked for again at a later round."""
         until, pause = time.monotonic() + PATIENCE_S, 0.1
-        reading = _Reading(pager)
         while asked:
-            states = [(each, _in(pool, reading.outcome, *each)) for each in asked]
+            states = [(each, _in(pool, calls.outcome, *each)) for each in asked]
             asked = [
                 each for each, future in states if not self._settled(store, each[0], future.result(), sent)
             ]
@@ -264,7 +259,7 @@ class Sender:
         state, words = outcome
         now = self.now()
         since, last = delivery.pending_since or now, delivery.requested_at or now
-        with bound_contextvars(**_about(delivery)):
+        with bound_contextvars(**about(delivery)):
             if state == "done":
                 self._done(store, delivery, sent, unreached=words)
             elif state == "failed" and delivery.op != "page":
@@ -407,82 +402,3 @@ def _as_ours(error: Exception) -> OncallError:
 def _in(pool: ThreadPoolExecutor, act: Callable[..., T], *args: object) -> Future[T]:
     """Run beside other calls; what is bound to the log here is bound there too."""
     return pool.submit(copy_context().run, act, *args)
-
-
-def _about(delivery: Delivery) -> dict[str, str]:
-    """What every log line about a delivery names, those of the libraries too."""
-    return {"incident": delivery.key, "step": delivery.step, "channel": delivery.channel, "op": delivery.op}
-
-
-def _ask(pager: Pager, delivery: Delivery, check: bool, sent: Sent) -> str:
-    """Ask the pager for one action; returns its request, "" when it turns out to be done already."""
-    bind_contextvars(**_about(delivery))
-    if delivery.request_id:
-        return delivery.request_id
-    if delivery.op == "page":
-        there = _there(pager, delivery.alias, sent) if check else None
-        return "" if there is not None else pager.page(delivery.message)
-    words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
-    if delivery.op == "close":
-        return pager.close(delivery.alias, words)
-    if delivery.op == "acknowledge":
-        return pager.acknowledge(delivery.alias, words, delivery.user)
-    return pager.note(delivery.alias, words)
-
-
-def _there(pager: Pager, alias: str, sent: Sent) -> AlertState | None:
-    """The alert, if the far side can be asked and has it. One answer that fails is enough to ask no more this round."""
-    if sent.unchecked:
-        return None
-    try:
-        return pager.alert_state(alias)
-    except OncallError as error:
-        sent.unchecked = str(error)
-        return None
-
-
-@dataclass
-class _Reading:
-    """What the far side shows of requests and alerts, in one round. One answer that fails is enough to ask no more."""
-
-    pager: Pager
-    failed: str = ""
-    read_back: int = 0
-
-    def outcome(self, delivery: Delivery, request_id: str) -> tuple[Outcome, str]:
-        """How a request stands; of one that is done, why its page does not reach its person ("" when it does)."""
-        bind_contextvars(**_about(delivery))
-        if self.failed:
-            return "unknown", self.failed
-        try:
-            state, words = self.pager.request_state(request_id)
-        except NotAllowed as error:
-            self.failed = str(error)
-            return "done", ""  # this key will never tell: the receipt is all that can be had
-        except OncallError as error:
-            self.failed = str(error)
-            return "unknown", self.failed
-        return state, self._misrouted(delivery) if state == "done" else words
-
-    def _misrouted(self, delivery: Delivery) -> str:
-        """Why a page does not reach its person although the pager has it: the far side may send it to others."""
-        message = delivery.message
-        person = message.recipients[0].opsgenie if message.recipients else None
-        if delivery.op != "page" or (message.priority != "P1" and delivery.step != TEST_PAGE) or not person:
-            return ""
-        if not self.pager.capabilities.reads_alerts or self.failed or self.read_back >= MOST_READ_BACK:
-            return ""
-        self.read_back += 1
-        try:
-            state = self.pager.alert_state(delivery.alias)
-        except OncallError as error:
-            self.failed = str(error)
-            return ""
-        if state is None or state.responders is None:
-            return ""
-        if person.casefold() in (each.casefold() for each in state.responders):
-            return ""
-        return (
-            f"the pager sends it to {', '.join(state.responders) or 'nobody'} instead; use the key of an API "
-            "integration that no team owns (an owner team overwrites whom a page is for)"
-        )
