@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import socket
 import time
@@ -12,6 +13,7 @@ import pytest
 from include_folder import ROSTER, RUNBOOK, write_include
 
 from oncall import config
+from oncall.quiet_days import volume_in
 from oncall.reading.include_files import read_folder, runbooks, stamp, teams
 
 
@@ -117,3 +119,17 @@ def test_links_within_the_folder_are_followed(tmp_path: Path) -> None:
     runbook = tmp_path / "include/..2026_11_27/runbooks/sales_etl.md"
     runbook.write_text(RUNBOOK.replace("05:00", "06:00"))
     assert stamp(tmp_path / "include") != before
+
+
+@pytest.mark.parametrize(
+    "odd", ["a pipe", "a link to nothing", "a link to a device", "ten megabytes", "no UTF-8"]
+)
+@pytest.mark.parametrize("name", ["contracts/odd.yaml", "roster.yaml"])
+def test_an_odd_file_keeps_no_look_waiting(tmp_path: Path, odd: str, name: str) -> None:
+    """Every look asks the contracts and the holidays how many rows a load must have: it is told the usual."""
+    folder = write_include(tmp_path / "include")
+    (folder / "contracts").mkdir()
+    (folder / name).unlink(missing_ok=True)
+    ODD[odd][0](folder / name)
+    assert 0 < volume_in(folder)("master.orders", dt.date(2026, 11, 27)) <= 1
+    assert name in {problem.file for problem in config.check(folder)}
