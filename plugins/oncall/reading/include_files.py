@@ -40,7 +40,11 @@ class IncludeFiles:
 
 
 def read_folder(folder: Path) -> IncludeFiles:
-    """Everything of the folder, with every problem of a file as a file; those of SQL too."""
+    """Everything of the folder, with every problem of a file as a file; those of SQL too.
+
+    Of one release alone, also when a link is turned to the next one meanwhile.
+    """
+    folder = _resolved(folder)
     texts: dict[str, str] = {}
     problems: list[Problem] = []
     for name in (FILE, *_teams(folder, problems), *_runbooks(folder, problems)):
@@ -56,7 +60,7 @@ def text_of(folder: Path, name: str, most: int = MOST_BYTES) -> str:
     """The text of a file ("" when it is blank), its line ends as one. Raises Unusable, also above `most` bytes."""
     path = folder / name
     try:
-        if not path.resolve().is_relative_to(folder.resolve()):
+        if not path.resolve().is_relative_to(_resolved(folder)):
             raise Unusable("a link that leads out of the include folder", "the file itself")
         content = _content(path, most)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
@@ -74,6 +78,13 @@ def text_of(folder: Path, name: str, most: int = MOST_BYTES) -> str:
         raise Unusable(f"the control character U+{ord(control[0]):04X} in line {line}", "plain text")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if text.strip() else ""
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError):  # links in a circle: there is nothing to read, which is told file by file
+        return folder
 
 
 def _content(path: Path, most: int) -> bytes:
