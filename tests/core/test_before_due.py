@@ -196,6 +196,7 @@ def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
         "From here it usually takes 30 minutes; due at 05:00.",
     ]
     assert (page.priority, page.to, page.steps) == ("P2", ("C",), "steps for stuck")
+    assert page.step == "last-chance"
     assert events(plan) == ["at risk: stuck: in transform since 03:12, usually 6 min"]
 
 

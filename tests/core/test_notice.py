@@ -74,6 +74,7 @@ def test_an_alert_about_the_chat_is_closed_when_it_is_back() -> None:
     assert isinstance(back, Plan)
     close = said(back)
     assert (close.where, close.alias) == (("pager", "close"), said(down).alias)
+    assert close.step == f"close:{close.alias}"
     assert close.title == "Slack can be reached again after 42 minutes"
     assert back.cancelled == (key(down),)
 
@@ -116,7 +117,9 @@ def test_a_heartbeat_that_is_refused_is_said_by_name_and_so_is_its_return() -> N
     assert said(refused).step in others
 
 
-@pytest.mark.parametrize(("ahead", "words"), [(90, "2 minutes ahead"), (-3600, "1 h 00 min behind")])
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(90, "2 minutes ahead"), (1, "1 seconds ahead"), (-3600, "1 h 00 min behind")]
+)
 def test_a_wrong_clock_is_named(ahead: int, words: str) -> None:
     """Whose, by how much and which way; and that it is right again."""
     wrong = notice.clock_wrong(a_scene("04:12"), "the warehouse", ahead)

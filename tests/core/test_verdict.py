@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from scenes import (
     CHECK,
+    DAY,
     FAILED,
     TRANSFORMS,
     TZ,
@@ -51,6 +52,23 @@ def test_published_by_the_due_instant_is_in_time(
     """The due instant itself belongs to the promise; how late is told from it."""
     one = a_report("06:00", publication=published(first))
     assert (one.verdict, one.late_by, one.why, one.done) == (verdict, late_by, None, True)
+
+
+def test_a_judgement_says_what_it_is_about() -> None:
+    """Published or not: pipeline, report date, due, warning and drill."""
+    for facts in ({}, {"publication": published("04:00")}):
+        one = a_report("06:00", **facts)
+        assert (one.pipeline.dag_id, one.report_date) == ("growth_etl", DAY)
+        assert (one.due, one.warn, one.drill) == (at("05:00"), at("03:30"), "")
+        assert a_report("06:00", drill="x", **facts).drill == "x"
+        assert judge(one.pipeline, DAY, one.facts, at("06:00"), TZ).drill == ""
+
+
+def test_a_cause_gives_no_secret_away() -> None:
+    """Whatever an error contains."""
+    failed = a_task("transform", "failed", "02:10", "02:40", "postgresql://etl:hunter2@host/db refused")
+    assert "hunter2" not in why(tasks=(failed,)).detail
+    assert "refused" in why(tasks=(failed,)).detail
 
 
 def test_the_first_publication_judges_the_promise() -> None:
@@ -170,6 +188,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         "unknown", "warehouse: gone; oncall_db: gone", ("warehouse: gone", "oncall_db: gone"),
     ),
     ({"unreadable": ("oncall_db: gone",)}, "unknown", "oncall_db: gone", ("oncall_db: gone",)),
+    ({"unreadable": ("a: gone", "b: gone")}, "unknown", "a: gone; b: gone", ("a: gone", "b: gone")),
     (LATE, "upstream_late", "master.sessions has not arrived, usually there by 02:00", ("master.sessions",)),
     (
         {"loads": (a_load("master.a"), a_load("master.b", "02:00"), a_load("master.c", "02:05", rows=10))},
