@@ -337,6 +337,30 @@ def test_a_late_session_makes_its_day_and_what_depends_on_it_stale(a_sale: Any, 
     assert any("depends on base.engagement" in reason for reason in reasons)
 
 
+def test_what_moves_to_another_day_makes_both_stale(a_sale: Any, run: Run) -> None:
+    """An order that was dated wrongly, and a refund: where they were, and where they are."""
+    sell_too(a_sale)
+    add(
+        a_sale,
+        "refunds",
+        {"refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("13:00", BEFORE)},
+    )
+    run("profit_etl", day=BEFORE)
+    run("profit_etl")
+    change(
+        a_sale,
+        "update master.orders set ordered_at = %s, updated_at = %s where order_id = 9",
+        at("12:30", BEFORE),
+        now(),
+    )
+    change(a_sale, "update master.refunds set refunded_at = %s, updated_at = %s", at("13:00"), now())
+    sell_too(a_sale, 10)
+    assert stale(a_sale) == [("profit_etl", BEFORE), ("profit_etl", DAY)]
+    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    found = [(profit(a_sale, day)["orders"], profit(a_sale, day)["refunds"]) for day in (BEFORE, DAY)]
+    assert found == [(2, 0), (1, 6)]
+
+
 def test_experiments_are_stale_behind_a_day_of_profit(a_sale: Any, run: Run) -> None:
     """Every later day counts that day's profit; the days before the first assignment count for nobody."""
     assigned = {"customer_id": 1, "assigned_at": at("09:00", BEFORE)}
@@ -440,9 +464,11 @@ def test_a_warehouse_of_before_is_brought_up(warehouse: Any, run: Run) -> None:
         " comment on table investor.publications is 'of before'",
     )
     reports.install(warehouse)
-    change(warehouse, "update master.order_lines set unit_price = 8")
+    change(
+        warehouse, "update master.order_lines set unit_price = 8; update master.products set unit_cost = 400"
+    )
     reports.run_day(warehouse, report_run("profit_etl"))
-    assert profit(warehouse)["revenue"] == Decimal("8.00")
+    assert (profit(warehouse)["revenue"], profit(warehouse)["cost"]) == (Decimal("8.00"), Decimal("4.00"))
     assert ("revenue", "7.00", "8.00") in [
         (r["column_name"], r["old_value"], r["new_value"]) for r in restatements(warehouse)
     ]

@@ -116,6 +116,23 @@ cancelled as materialized (
     where known.report_date = %(report_date)s::date
 ),
 
+-- A day that was published before costs were kept has them in its lines.
+costs_of_before as (
+    select
+        line.product_id,
+        mode() within group (order by booked.cost / nullif(line.quantity, 0)) as unit_cost
+    from base.profit as booked
+    inner join investor.publications as publication
+        on publication.report = 'base.profit' and publication.report_date = booked.report_date
+    inner join master.order_lines as line
+        on line.order_id = booked.order_id and line.line_no = booked.line_no
+    where
+        booked.report_date = %(report_date)s::date
+        and booked.sold
+        and not exists (select from base.product_costs as kept where kept.report_date = %(report_date)s::date)
+    group by line.product_id
+),
+
 sold as (
     select
         line.order_id,
@@ -130,6 +147,7 @@ sold as (
         select
             product.product_id,
             coalesce(
+                before.unit_cost,
                 case
                     when (
                         select count(*)
@@ -149,6 +167,7 @@ sold as (
                 product.unit_cost
             ) as unit_cost
         from master.products as product
+        left join costs_of_before as before on before.product_id = product.product_id
     ) as priced on priced.product_id = line.product_id
     where
         ordered.ordered_at >= %(day_start)s::timestamptz
@@ -176,18 +195,21 @@ taken_back as (
             ),
             0
         ) - (line.quantity * line.unit_price - line.discount) as revenue,
-        - line.quantity * coalesce(
+        -- What it was sold at; where that day has not been published, what it would be.
+        coalesce(
             case
                 when cancelled.published
                     then (
-                        select kept.unit_cost
-                        from base.product_costs as kept
-                        where kept.product_id = line.product_id and kept.report_date <= cancelled.ordered_on
-                        order by kept.report_date desc
-                        limit 1
+                        select - sum(booked.cost)
+                        from base.profit as booked
+                        where
+                            booked.report_date = cancelled.ordered_on
+                            and booked.order_id = line.order_id
+                            and booked.line_no = line.line_no
+                            and booked.sold
                     )
             end,
-            product.unit_cost
+            - line.quantity * product.unit_cost
         ) as cost
     from cancelled
     inner join master.order_lines as line on line.order_id = cancelled.order_id

@@ -13,6 +13,7 @@ with recent as (
 orders as (
     select
         ordered.order_id,
+        ordered.customer_id,
         ordered.status,
         (ordered.ordered_at at time zone %(zone)s)::date as ordered_on,
         (ordered.updated_at at time zone %(zone)s)::date as written_on,
@@ -56,6 +57,16 @@ written (table_name, report_date, updated_at) as (
     inner join base.cancellations as known on known.order_id = orders.order_id
     where orders.status is distinct from 'cancelled'
     union all
+    -- Sold on another day than it says now.
+    select 'master.orders', line.report_date, orders.updated_at
+    from orders
+    inner join base.profit as line
+        on
+            line.customer_id = orders.customer_id
+            and line.order_id = orders.order_id
+            and line.sold
+            and line.report_date <> orders.ordered_on
+    union all
     select 'master.order_lines', booked.report_date, line.updated_at
     from master.order_lines as line
     inner join master.orders as ordered on ordered.order_id = line.order_id
@@ -77,6 +88,27 @@ written (table_name, report_date, updated_at) as (
         from base.cancellations as known
         where known.order_id = refund.order_id
     ) as booked
+    where refund.updated_at > (select recent.since from recent)
+    union all
+    -- Refunded on another day than it says now.
+    select 'master.refunds', line.report_date, refund.updated_at
+    from master.refunds as refund
+    inner join master.orders as ordered on ordered.order_id = refund.order_id
+    inner join base.profit as line
+        on
+            line.customer_id = ordered.customer_id
+            and line.order_id = refund.order_id
+            and line.line_no = refund.line_no
+            and line.refunds <> 0
+            and line.report_date <> (refund.refunded_at at time zone %(zone)s)::date
+            and not exists (
+                select
+                from master.refunds as another
+                where
+                    another.order_id = refund.order_id
+                    and another.line_no = refund.line_no
+                    and (another.refunded_at at time zone %(zone)s)::date = line.report_date
+            )
     where refund.updated_at > (select recent.since from recent)
     union all
     select 'master.marketing_spend', spend.day, spend.updated_at
