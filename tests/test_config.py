@@ -300,6 +300,11 @@ def test_the_include_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
         ),
         (("+07:00", "Asia"), "roster.yaml:1: timezone: found 'Asia'; write a fixed offset such as"),
         (("+07:00", "+99:00"), "roster.yaml:1: timezone: found '+99:00'; write a fixed offset"),
+        (("+07:00", "localtime"), "roster.yaml:1: timezone: found 'localtime'; write a fixed offset"),
+        (
+            ("+07:00", "right/Europe/Berlin"),
+            "roster.yaml:1: timezone: found 'right/Europe/Berlin'; write a fixed",
+        ),
         (("+07:00", "../etc/passwd"), "roster.yaml:1: timezone: found '../etc/passwd'; write a fixed offset"),
         (
             ("until: 2026-01-18", "until: 9999-12-31"),
