@@ -367,6 +367,12 @@ class _Day:
         yield f"{_in_the_future(self.contract, day, 't')} and {self._written_since()}"
         if day.minimum is not None:
             yield f"{asked} < {_literal(day.minimum)} and {self._written_since()}"
+        if self.contract.read_when_changed:
+            yield (
+                f"{asked} < %(day_start)s::timestamptz and {asked} >= {_literal(day.minimum or '-infinity')}"
+                " and t.updated_at >= %(day_start)s::timestamptz"
+                " and t.updated_at < %(day_end)s::timestamptz + interval '1 day'"
+            )
 
     def _of_its_order(self, day: Column) -> Iterator[str]:
         """Of the day through the row it names (an order's lines), and what names none but stands among the day's.

@@ -71,6 +71,7 @@ BROKEN = [
     ("update master.marketing_spend set amount = -1", PROFIT, "spend_amount_is_in_range", "2 in master.marketing_spend.amount"),
     ("update master.sessions set duration_s = -60 where session_id = 2", ENGAGEMENT, "sessions_duration_s_is_in_range", "1 in master.sessions.duration_s, such as session_id 2 ('-60')"),
     ("update master.sessions set duration_s = 900000 where session_id = 2", ENGAGEMENT, "sessions_duration_s_is_in_range", "('900000')"),
+    ("update master.orders set status = 'canceled', updated_at = '2026-11-21 00:50+07' where order_id = 90", PROFIT, "orders_status_is_accepted", "1 in master.orders.status, such as order_id 90 ('canceled')"),
     # words that are none, or another spelling
     *(
         (f"update master.orders set status = '{status}' where order_id = 101", PROFIT, "orders_status_is_accepted", f"1 in master.orders.status, such as order_id 101 ('{status}')")
@@ -148,6 +149,7 @@ ORDINARY = [
     "insert into master.touches select 2, customer_id, touched_at, 'paid_search', updated_at from master.touches",
     "insert into master.marketing_spend select day + 1, channel, amount, updated_at from master.marketing_spend",
     "delete from master.order_lines where order_id = 103",  # cancelled before it had any
+    "update master.orders set updated_at = '2026-11-21 00:50+07'",  # loaded again, as it was
     # Of other days: their own reports are held by them.
     "update master.order_lines set unit_price = -5, discount = 0 where order_id = 90; delete from master.refunds",
     "insert into master.orders select 50, customer_id, ordered_at - interval '30 days', 'odd', updated_at - interval '9 days'"

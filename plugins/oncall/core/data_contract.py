@@ -56,6 +56,7 @@ class TableContract:
     """The contract of one table. `key` identifies a row; `unique` are further groups of columns that come once.
 
     `business_day`: the column that says to which day a row belongs, None where every row counts on every day.
+    `read_when_changed`: a row of an earlier day counts on the day on which it is written again (a cancellation).
     `volume`: the share of the rows expected below which a load counts as partial.
     """
 
@@ -63,6 +64,7 @@ class TableContract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     business_day: str | None = None
+    read_when_changed: bool = False
     references: tuple[Reference, ...] = ()
     unique: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # (name, description, columns)
     rules: tuple[SqlRule, ...] = ()

@@ -143,6 +143,10 @@ class _Table:
             columns=columns,
             key=tuple(str(one.name) for one in sorted(key, key=lambda one: one.primaryKeyPosition or 1)),
             business_day=self._business_day(names),
+            read_when_changed=any(
+                one.property == "readWhenChanged" and one.value is True
+                for one in self.source.customProperties or []
+            ),
             references=tuple(self._references(names)),
             unique=tuple(self._unique(names)),
             rules=tuple(self._rules()),
