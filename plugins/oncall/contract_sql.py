@@ -464,7 +464,9 @@ def _in_the_future(contract: TableContract, day: Column, alias: str) -> str:
 
 
 def _key(contract: TableContract, alias: str, columns: Sequence[str] = ()) -> str:
-    named = ", ".join(f"'{column} ' || {alias}.{_id(column)}" for column in columns or contract.key)
+    named = ", ".join(
+        f"'{column} ' || coalesce({alias}.{_id(column)}::text, 'null')" for column in columns or contract.key
+    )
     return f"concat_ws(', ', {named})"
 
 
