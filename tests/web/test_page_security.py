@@ -38,6 +38,7 @@ ROUTES = (
     "/oncall/api/pipelines",
     "/oncall/api/troubles",
     "/oncall/api/home",
+    "/oncall/api/restatements",
     "/oncall/static/oncall.css",
     "/oncall/static/icon.svg",
 )
