@@ -141,10 +141,10 @@ def recent(stack: Stack, say: Say) -> None:
         _seen_through(stack, promised, RUNS_WITHIN_S, say)
         _seen_through(stack, following, FOLLOWERS_WITHIN_S, say)
     except httpx.HTTPError as error:
+        say(f"Airflow's API server did not answer as it should: {str(error) or type(error).__name__}")
         say(
-            f"Airflow's API server does not answer ({error}): this machine is very busy, or the server is gone."
+            "on a very busy machine run `make up` again, it goes on from here; else see `make status`, `make logs`"
         )
-        say("`make status` tells; `make up` goes on from here")
 
 
 def _asked_for(api: AirflowApi, promised: Sequence[Wanted], say: Say) -> list[Wanted]:

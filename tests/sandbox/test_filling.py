@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,10 +17,11 @@ from oncall.config import Setup, load
 from oncall.core.promise import due_at
 from sandbox.business_day import ZONE
 from sandbox.environment import REPOSITORY
-from sandbox.filling import REAL_DAYS, Dag, Wanted, _asked_for, wanted
+from sandbox.filling import REAL_DAYS, Dag, Wanted, _asked_for, recent, wanted
 from sandbox.history import LINES, STARTED_BY, Night
 from sandbox.loading import usual_load_time
 from sandbox.master_data import TABLES
+from sandbox.stack import Stack
 
 SETUP = load(REPOSITORY / "include")
 PROMISED = ("engagement_etl", "growth_etl", "profit_etl")
@@ -186,3 +188,12 @@ def test_history_never_reads_before_upstream_has_come(day: dt.date, tz: dt.tzinf
     }
     assert all(published - dt.timedelta(minutes=1) > loaded for published in at.values())
     assert all(at[base] < at[dag_id] for dag_id, base in STARTED_BY.items())
+
+
+def test_a_silent_airflow_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stack is up all the same, and `make up` goes on to say where to look."""
+    monkeypatch.setattr("sandbox.airflow_api.PAUSE_S", 0)
+    said = list[str]()
+    recent(Stack(tmp_path, airflow_port=1), said.append)
+    assert said[0].startswith("Airflow's API server did not answer as it should: ")
+    assert "run `make up` again" in said[1]
