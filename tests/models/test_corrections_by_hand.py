@@ -207,6 +207,20 @@ def test_a_cost_that_rises_does_not_restate_the_days_before(a_sale: Any, run: Ru
     assert profit(a_sale)["cost"] == 9 - 8
 
 
+def test_a_cost_that_was_wrong_can_be_corrected_on_purpose(a_sale: Any, run: Run) -> None:
+    """As docs/METRICS.md says; the change is restated."""
+    change(
+        a_sale,
+        "update base.product_costs set unit_cost = 3 where report_date = %s and product_id = 1",
+        BEFORE,
+    )
+    run("profit_etl", day=BEFORE)
+    assert profit(a_sale, BEFORE)["cost"] == Decimal("6.00")
+    assert ("cost", "8.00", "6.00") in [
+        (r["column_name"], r["old_value"], r["new_value"]) for r in restatements(a_sale)
+    ]
+
+
 def test_a_held_day_takes_the_cost_that_upstream_has_corrected(warehouse: Any, run: Run) -> None:
     """Only what was published is kept."""
     add(warehouse, "customers", {"customer_id": 1})
