@@ -9,6 +9,8 @@ from conftest_night import DAY, Night, at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import connect_to
 from oncall.channel_health import HEARING
 from oncall.core.errors import DeliveryFailed
 from oncall.core.facts import Load, Task
@@ -119,3 +121,32 @@ def test_a_text_with_a_nul_is_kept_without_it(night: Night) -> None:
     )
     night.look("05:00")
     assert "page-1-primary" in night.steps
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    ["message = 'null'", "message = '[]'", "message = '{\"recipients\": 7}'", "owed_at = 'infinity'",
+     "done_at = '-infinity'", "owed_at = '0044-03-15 BC'"],
+)  # fmt: skip
+def test_a_spoilt_row_of_the_outbox_silences_nobody(fresh_database: str, spoilt: str) -> None:
+    """What is owed is worded anew when it is sent, and the secondary is called in time."""
+    night = Night()
+    store = OncallDb(connect_to(fresh_database), now=lambda: night.now)
+    store.install()
+    night.store = store
+    store.remember(SINCE, at("01:00").isoformat())
+    night.world.missing("growth_etl")
+    night.pager.fail = [DeliveryFailed("connection refused")]
+    night.look("05:00")
+    with store._link.cursor() as cursor:
+        cursor.execute(f"update oncall.deliveries set {spoilt}")
+    night.look("05:00:15")
+    night.look("05:00:30")
+    assert night.steps == ["page-1-primary"]
+    assert "not published at 05:00" in night.pager.paged[0].title
+    with store._link.cursor() as cursor:
+        cursor.execute(f"update oncall.deliveries set {spoilt}")
+    store.snapshot()
+    night.look("05:16")
+    night.look("05:30:45")
+    assert "page-2-secondary" in night.steps

@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from oncall.adapters.postgres import Connect, Cursor, Link, columns, rows_of
 from oncall.core.incident import Channel, Entry, Incident, Owed, Plan, urgency
 from oncall.core.merging import merged
 from oncall.core.message import Message, Recipient
 from oncall.ports import Delivery, Drill, File, Lane, Posted, Remembered, Snapshot, Which
 from oncall.tables import bring_up
+
+log = structlog.get_logger(__name__)
 
 SCHEMA = Path(__file__).with_name("oncall_db.sql")
 LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
@@ -35,7 +39,11 @@ _KNOWN = f"""
 """
 # Whom a delivery was for; of one from before there were drills and versions, whom its message names first.
 _PERSON = "coalesce(message->'recipients'->0->>'name', '')"
-_ENTRY = f"step, channel, op, alias, state, {_PERSON}, owed_at, done_at, maybe_taken, unreached"
+_OWED_AT, _DONE_AT = (  # infinity is no instant in Python
+    f"least(greatest({column}, '2000-01-01'), '2200-01-01')" for column in ("owed_at", "done_at")
+)
+_ENTRY = f"""step, channel, op, alias, state, {_PERSON}, {_OWED_AT}, case when done_at is not null then {_DONE_AT} end,
+    maybe_taken, unreached"""
 _TOLD = f""", (select jsonb_agg(jsonb_build_array({_ENTRY}) order by id)
                from oncall.deliveries d where d.key = i.key)"""
 # Days and instants that nobody can mean are left out, and so is a note that nobody wrote (they are short).
@@ -358,6 +366,15 @@ def message_from(stored: Mapping[str, Any]) -> Message:
     return Message(**fields)
 
 
+def _message(stored: Any, key: str, step: str) -> Message:
+    """The words of a delivery; where they are spoilt, what it is about. A page is worded anew when it is sent."""
+    try:
+        return message_from(stored)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        log.error("oncall.message_spoilt", key=key, step=step, reason=f"{type(error).__name__}: {error}")
+        return Message(key, step, f"{key}: {step} (the words of this message are lost)")
+
+
 def _drill(row: Sequence[str]) -> Drill:
     name, dag_id, date, warn_at, due_at, started_by = row
     instants = dt.datetime.fromisoformat(warn_at), dt.datetime.fromisoformat(due_at)
@@ -366,7 +383,7 @@ def _drill(row: Sequence[str]) -> Drill:
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
     *plain, channel_id, ts, error, maybe_taken, unreached, requested_at, pending_since = row
-    plain[7] = message_from(plain[7])
+    plain[7] = _message(plain[7], key=plain[1], step=plain[2])
     plain += [Posted(channel_id, ts) if ts else None, error]
     return Delivery(*plain, maybe_taken, unreached, requested_at, pending_since)  # type: ignore[call-arg]
 

@@ -54,14 +54,18 @@ def standing(case: Case, scene: Scene) -> Standing:
     """
     incident, steps = case.incident, scene.roster.escalation
     pages = [entry for entry in case.entries if _ladder_of(entry) == incident.ladder]
-    called = {entry.person: entry for entry in pages if entry.alive}
-    ready = (incident.paged_at or scene.at) + (steps[0].after if steps else dt.timedelta())
+    # By the person; by the step where a spoilt row does not tell whom it was for: then it was for whoever it is now.
+    called = {entry.person or entry.step: entry for entry in pages if entry.alive}
+    began = incident.paged_at or scene.at
+    ready = began + (steps[0].after if steps else dt.timedelta())
     calls: list[Call] = []
     unreached: list[tuple[Call, str]] = []
     under_way = False
     for number, step in enumerate(steps, 1):
         person = seat_holder(scene, step.page)
-        entry = called.get(person.name) if person else None
+        entry = (
+            called.get(person.name) or called.get(_step(number, step, incident.ladder)) if person else None
+        )
         trouble = _beyond_reach(person, entry)
         if trouble or person is None:
             if person is not None:
@@ -74,9 +78,9 @@ def standing(case: Case, scene: Scene) -> Standing:
             calls.append(
                 Call(number, step.page, person, _free_step(pages, number, step, incident.ladder, person))
             )
-        if entry is None or entry.done_at is None:
+        if entry is None or entry.state != "done":
             under_way = True
-        elif abs(entry.done_at - ready) > ON_TIME:
+        elif entry.done_at and entry.done_at >= began and abs(entry.done_at - ready) > ON_TIME:
             ready = entry.done_at
         ready += _gap(steps, number)
     return Standing(tuple(calls), tuple(unreached), _woken(pages))
