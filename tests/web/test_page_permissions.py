@@ -126,7 +126,7 @@ def test_hidden_pipelines_are_named_nowhere(
     """Not in the titles and timelines of what is told together, not as who speaks, not in what is broken."""
     together = "3 reports of 22 Nov (Growth ETL, Profit ETL, Engagement ETL): not published"
     growth, engagement, *rest = example.seen.records
-    words = f"{together}; check of investor.daily_profit, profit_etl is paused"
+    words = f"{together}; check of investor.daily_profit_by_channel, profit_etl is paused"
     told = tuple(
         replace(one, title=together, error="422 profit_etl:2026-11-22:page-1") for one in growth.told
     )

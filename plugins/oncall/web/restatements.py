@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from oncall.core.restatement import republications
-from oncall.web.models import Model
+from oncall.web.models import Model, Redacted
 from oncall.web.sight import InSight
 from oncall.web.source import Seen
 
@@ -34,7 +34,7 @@ class RestatementView(Model):
     report: str = Field(description="The report's table")
     report_date: dt.date = Field(description="The business day the report is about")
     restated_at: dt.datetime = Field(description="When it was published again")
-    reason: str = Field(description="Why: what changed upstream, or what the person said who ran it")
+    reason: Redacted = Field(description="Why: what changed upstream, or what the person said who ran it")
     run_id: str = Field(description="The run that published it")
     words: str = Field(description="The whole day's numbers, before and after, in one line")
     numbers: tuple[NumberView, ...] = Field(description="Each number, the whole day's first")

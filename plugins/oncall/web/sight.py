@@ -82,6 +82,7 @@ def _limited(seen: Seen, dag_ids: frozenset[str], hidden: int) -> Seen:
             _unnamed_record(record, shown, unnamed) for record in seen.records if record.incident.key in shown
         ),
         published={report: made for report, made in seen.published.items() if report in reports},
+        restated=tuple(replace(one, reason=unnamed(one.reason)) for one in seen.restated),
         channels=tuple(Trouble(one.name, one.since, unnamed(one.reason)) for one in seen.channels),
         unreadable=tuple(map(unnamed, seen.unreadable)),
         hidden=hidden,
@@ -93,13 +94,10 @@ def _unnamed(pipelines: Mapping[str, Pipeline], dag_ids: Iterable[str]) -> Calla
     """Takes the names of other pipelines than these out of a text: what is told together names all it is about."""
     shown = {name for dag_id in dag_ids if dag_id in pipelines for name in _names(pipelines[dag_id])}
     every = {name for pipeline in pipelines.values() for name in _names(pipeline)}
-    # The longest first: the name of one may be a part of the name of another.
-    words = re.compile(
-        r"(?<!\w)(?:"
-        + "|".join(re.escape(name) for name in sorted(every, key=len, reverse=True))
-        + r")(?!\w)"
-    )
-    return lambda text: words.sub(lambda found: found[0] if found[0] in shown else "another pipeline", text)
+    # The longest first: the name of one may be a part of the name of another. A report has tables of longer names.
+    names = "|".join(re.escape(name) for name in sorted(every, key=len, reverse=True))
+    words = re.compile(rf"(?<!\w)({names})(?:_\w+)?(?!\w)")
+    return lambda text: words.sub(lambda found: found[0] if found[1] in shown else "another pipeline", text)
 
 
 def _names(pipeline: Pipeline) -> tuple[str, ...]:
