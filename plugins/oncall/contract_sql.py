@@ -372,6 +372,8 @@ class _Day:
                 f"{asked} < %(day_start)s::timestamptz and {asked} >= {_literal(day.minimum or '-infinity')}"
                 " and t.updated_at >= %(day_start)s::timestamptz"
                 " and t.updated_at < %(day_end)s::timestamptz + interval '1 day'"
+                # What its own day's load brings, until noon or so of the next day, was checked on its own day.
+                f" and t.updated_at >= {asked} + interval '36 hours'"
             )
 
     def _of_its_order(self, day: Column) -> Iterator[str]:

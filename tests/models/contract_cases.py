@@ -151,6 +151,7 @@ ORDINARY = [
     "delete from master.order_lines where order_id = 103",  # cancelled before it had any
     "update master.orders set updated_at = '2026-11-21 00:50+07'",  # loaded again, as it was
     # Of other days: their own reports are held by them.
+    "insert into master.orders select 95, customer_id, ordered_at - interval '1 day', 'odd', '2026-11-20 00:50+07' from master.orders where order_id = 101",
     "update master.order_lines set unit_price = -5, discount = 0 where order_id = 90; delete from master.refunds",
     "insert into master.orders select 50, customer_id, ordered_at - interval '30 days', 'odd', updated_at - interval '9 days'"
     " from master.orders where order_id = 101",
