@@ -144,12 +144,12 @@ def test_acting_records_although_both_channels_are_down(
     airflow_env(database, database)
     behind = Behind()
     behind.read()
-    outcome = behind.acknowledge(KEY, "anna")
+    outcome = behind.acknowledge(KEY, "anna", [KEY.split(":")[0]])
     assert outcome.done
     record = next(record for record in behind.read().records if record.incident.key == KEY)
     assert record.incident.acknowledged_by == "anna"
     assert any(told.op == "acknowledge" for told in record.told)
-    assert not behind.acknowledge(KEY, "bert").done
+    assert not behind.acknowledge(KEY, "bert", [KEY.split(":")[0]]).done
 
 
 def test_acting_without_the_store_says_what_to_do_instead(
@@ -159,7 +159,7 @@ def test_acting_without_the_store_says_what_to_do_instead(
     from oncall.glue.page import Behind
 
     airflow_env(database, "gone")
-    outcome = Behind().acknowledge(KEY, "anna")
+    outcome = Behind().acknowledge(KEY, "anna", [KEY.split(":")[0]])
     assert not outcome.done
     assert "in Opsgenie instead" in outcome.words
 
