@@ -334,6 +334,9 @@ def test_a_stale_notice_stands_in_the_thread_of_the_nights_incident() -> None:
     assert {owed.key for owed in plan.owed} == {G.key}
     assert plan.incidents == ()
     assert not [one for one in plan.incidents if one.open]
+    again = replace(night, key=f"{G.key}:r2")
+    plan = look("06:30", a_report("06:30", **RELOADED), earlier=[night, again])
+    assert {owed.key for owed in plan.owed} == {again.key}
 
 
 def test_incidents_are_found_by_what_they_are_about() -> None:
