@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from rosters import team, turns
-from scenes import Said, a_scene, at
+from scenes import Said, a_report, a_scene, at, the_page
 
 from oncall.core import notice
 from oncall.core.errors import Problem
@@ -231,6 +231,33 @@ def test_every_notice_has_a_link_to_the_page() -> None:
     ):
         [owed] = owed_by(made)
         assert owed.message.links == (("On-call page", "http://airflow.test/oncall/"),)
+
+
+@pytest.mark.parametrize(
+    ("clock", "priority", "state"),
+    [
+        ("05:00", "P1", "It is not known to be published."),
+        ("04:00", "P3", "It is not due yet, or known to be published."),
+    ],
+)
+def test_a_report_that_the_rules_fail_on_is_somebodys_to_look_at(
+    clock: str, priority: str, state: str
+) -> None:
+    """P1 when it is broken; with what failed and where to look. One word for each report."""
+    plan = notice.undecided(a_report(clock), a_scene(clock), ValueError("boom"))
+    page = the_page(plan)
+    assert page.title == "Cannot tell what Growth ETL of 2026-11-22 needs: look at it yourself"
+    assert page.text.splitlines() == ["The on-call system failed on it: ValueError: boom", state]
+    assert (page.priority, page.to, page.step) == (priority, ("C",), "undecided")
+    message = plan.owed[0].message
+    assert message.key == "undecided:growth_etl:2026-11-22"
+    assert message.links == (
+        ("On-call page", "http://airflow.test/oncall/"),
+        ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl"),
+    )
+    assert (message.tags, message.channel) == (("oncall", "growth_etl"), "#de-oncall")
+    early = a_scene(clock, roster=team([turns("2026-11-30", "AB BA")]))
+    assert the_page(notice.undecided(a_report(clock), early, ValueError("boom"))).to == ()
 
 
 def test_notices_about_channels_can_be_found_by_their_tags() -> None:
