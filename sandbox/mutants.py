@@ -69,6 +69,8 @@ def outcomes(work: Path) -> Counter[str]:
 def row(module: str, tests: Sequence[str], found: Counter[str]) -> str:
     tried = found["killed"] + found["survived"] + found["no test"]
     score = f"{100 * found['killed'] / tried:.1f} %" if tried else "–"
+    if found["not tried"]:  # it was broken off
+        score += f" ({found['not tried']} not tried)"
     names = ", ".join(f"`{Path(test).name}`" for test in tests)
     day = dt.datetime.now(dt.UTC).date()
     counts = f"{tried} | {found['killed']} | {found['survived'] + found['no test']}"

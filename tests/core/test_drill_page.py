@@ -60,6 +60,7 @@ def test_the_page_carries_the_runbooks_steps_and_the_mark(cause: str) -> None:
     )
     assert (page.priority, page.recipients) == ("P3", (BEA,))
     assert (page.key, page.step) == ("drill-page:1:growth_etl", "test-page")
+    assert drill_page(SCENE, "k", PIPELINE, cause, "secondary", BEA, "P1").priority == "P1"
     assert page.summary.startswith("This is a drill. Nothing is wrong.")
 
 

@@ -347,3 +347,19 @@ def test_incidents_are_found_by_what_they_are_about() -> None:
     assert found[GROWTH, G.report_date, ""] == [G, again]
     assert found[GROWTH, G.report_date, "x"] == [drill]
     assert found[ENGAGEMENT, E.report_date, ""] == [E]
+
+
+def test_the_open_cases_are_handed_back() -> None:
+    """To know when to look again: what is open after the look, with its members; not what has just ended."""
+    earlier = by_promise([replace(G, due=at("04:30"), verdict="at_risk")])
+    reports = [
+        a_report("05:00", GROWTH, **SESSIONS),
+        a_report("05:00", PROFIT, publication=published("04:00")),
+    ]
+    plan, [case] = decide(reports, earlier, {}, a_scene("05:00"), LONG_AGO)
+    assert [one.pipeline.dag_id for one in case.members] == [GROWTH]
+    assert (case.incident.key, case.incident.paged_at) == (G.key, at("05:00"))
+    [mine] = plan.incidents
+    assert (mine.due, mine.verdict) == (at("05:00"), "broken")  # the configuration had moved it
+    over = [a_report("05:30", GROWTH, publication=published("05:20"))]
+    assert decide(over, earlier, {}, a_scene("05:30"), LONG_AGO)[1] == ()
