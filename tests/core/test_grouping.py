@@ -363,3 +363,19 @@ def test_the_open_cases_are_handed_back() -> None:
     assert (mine.due, mine.verdict) == (at("05:00"), "broken")  # the configuration had moved it
     over = [a_report("05:30", GROWTH, publication=published("05:20"))]
     assert decide(over, earlier, {}, a_scene("05:30"), LONG_AGO)[1] == ()
+
+
+def test_a_drill_has_an_incident_of_its_own() -> None:
+    """Marked in its key."""
+    [mine] = look("05:00", a_report("05:00", drill="x")).incidents
+    assert (mine.key, mine.drill) == ("drill-x:growth_etl:2026-11-22", "x")
+
+
+def test_who_was_paged_already_speaks_for_nobody_new() -> None:
+    """Whatever breaks later has a page of its own; also beside others that are followed."""
+    paged = replace(G, paged_at=at("05:00"))
+    reports = [a_report("05:20", dag_id, **SESSIONS) for dag_id in (GROWTH, ENGAGEMENT, PROFIT)]
+    said = {G.key: [("pager", "page-1-primary")]}
+    assert leaders(look("05:20", *reports[:2], earlier=[paged], said=said)) == {GROWTH: "", ENGAGEMENT: ""}
+    both = look("05:20", *reports, earlier=[paged, replace(FOLLOWS, paged_at=at("05:00"))], said=said)
+    assert leaders(both) == {GROWTH: "", ENGAGEMENT: GROWTH, PROFIT: ""}
