@@ -170,6 +170,8 @@ begin
     loop
         execute format('comment on column %s.%I is %L', told.table_name, told.column_name, told.words);
     end loop;
+exception when others then
+    raise notice 'the columns of the reports keep the comments of whoever owns them: %', sqlerrm;
 end
 $$;
 
