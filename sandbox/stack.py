@@ -5,6 +5,7 @@ Two stacks can stand beside each other: all that they own is below `run_dir`, an
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shlex
@@ -19,6 +20,9 @@ from pathlib import Path
 import psycopg2
 
 from oncall import reports
+from oncall.adapters.oncall_db import OncallDb
+from oncall.adapters.postgres import connect_to
+from oncall.paging import SINCE
 from sandbox import postgres
 from sandbox.airflow_api import AirflowApi
 from sandbox.environment import DATABASES, LOGINS, REPOSITORY, environment
@@ -129,7 +133,18 @@ class Stack:
         with closing(psycopg2.connect(server.uri("warehouse"))) as connection:
             create_schema(connection)
             reports.install(connection)
+        self._watched_from_now_on(server)
         return server
+
+    def _watched_from_now_on(self, server: Server) -> None:
+        """The past is made up: nobody watched it, so what fell due in it is not paged for.
+
+        The watcher would take the reports of these days for those of a store that has lost its memory.
+        """
+        store = OncallDb(connect_to(server.uri("oncall")))
+        store.install()
+        if store.recall(SINCE) is None:
+            store.remember(SINCE, dt.datetime.now(dt.UTC).isoformat())
 
     def migrate(self, say: Say = _silently) -> None:
         """Airflow's own tables, unless this version has made them already."""

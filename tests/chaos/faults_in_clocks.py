@@ -28,7 +28,12 @@ def promised_in_the_past(ground: Ground, due: dt.datetime) -> Promised:
     """A promise that somebody began to watch a second before it was due."""
     promised = ground.promise_at(due)
     since = (due - dt.timedelta(seconds=1)).isoformat()
-    ground.sql("oncall", "insert into oncall.memory (name, value) values ('watching_since', %s)", since)
+    ground.sql(
+        "oncall",
+        "insert into oncall.memory (name, value) values ('watching_since', %s)"
+        " on conflict (name) do update set value = excluded.value",
+        since,
+    )
     return promised
 
 
