@@ -110,7 +110,7 @@ def test_an_incident_is_acknowledged_by_keyboard_alone(site: Site, open_page: Op
     assert frame.locator("button:has-text('I have it')").evaluate("it => it === document.activeElement")
     page.keyboard.press("Enter")
     frame.locator("[role=status]:has-text('escalation stops')").wait_for()
-    assert site.example.acts == [("acknowledge", "growth_etl:2026-11-22", "anna")]
+    assert site.example.acts == [("acknowledge", "growth_etl:2026-11-22", "anna", "growth_etl")]
 
 
 def test_everything_is_reached_by_tab_and_seen_to_be(site: Site, open_page: OpenPage) -> None:
