@@ -184,7 +184,8 @@ def test_a_resolution_asks_for_its_reason(site: Site, open_page: OpenPage) -> No
     page.get_by_label("Why is it over?").fill("investors were told")
     page.get_by_role("button", name="Resolve").click()
     page.get_by_role("status").wait_for()
-    assert site.example.acts[-1] == ("resolve", "growth_etl:2026-11-22", "anna", "investors were told")
+    what = ("resolve", "growth_etl:2026-11-22", "anna", "investors were told", "growth_etl")
+    assert site.example.acts[-1] == what
 
 
 def test_the_page_refreshes_while_it_is_looked_at(site: Site, open_page: OpenPage) -> None:
