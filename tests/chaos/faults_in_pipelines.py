@@ -37,9 +37,10 @@ def failing(ground: Ground) -> tuple[Promised, str]:
 
 @fault("task failed for good", group="pipelines", short=True)
 def task_failed(ground: Ground) -> Outcome:
-    ground.sql("warehouse", "alter table master.sessions rename to sessions_moved")
+    # A table of the pipeline's own: one of upstream's that is gone is a breach of its contract, not a failure.
+    ground.sql("warehouse", "alter table base.growth rename to growth_moved")
     promised, early = failing(ground)
-    seen = ground.paged(promised, 'relation "master.sessions" does not exist')
+    seen = ground.paged(promised, 'relation "base.growth" does not exist')
     assert "failed: task transform failed at" in seen.seen
     return replace(seen, seen=f"{early}; at due {seen.seen}")
 
