@@ -79,7 +79,6 @@ def test_what_belongs_to_no_incident_goes_as_it_was_written() -> None:
         "reminder-0-1",
         "cause-1",
         "unreached:x",
-        "arrived:t",
         "handover-1",
     ],
 )

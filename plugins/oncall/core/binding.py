@@ -26,7 +26,6 @@ NEWS = (
     "reminder-",
     "cause-",
     "unreached:",
-    "arrived:",
     "handover-",
 )
 
