@@ -54,6 +54,7 @@ UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not
 BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
 READS = 3  # tries for which the chat's history is asked before it is rather said twice than never
 CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
+THREAD = "thread"  # … and where an incident's thread goes on after its first one was lost
 
 Clock = Callable[[], dt.datetime]
 Bind = Callable[[Delivery], Bound]
@@ -299,7 +300,7 @@ class Sender:
     def _post(
         self, store: Store, chat: Chat, channel: str, delivery: Delivery, message: Message, sent: Sent
     ) -> Posted | None:
-        thread = store.thread(delivery.key)
+        thread = _thread(store, delivery.key)
         channel = message.channel or channel
         if delivery.op == "update":
             if thread is not None:
@@ -315,17 +316,20 @@ class Sender:
                 message, thread.channel_id if thread else channel, thread.ts if thread else None
             )
         except Rejected as error:
-            elsewhere = thread and thread.channel_id != known
+            elsewhere = thread and known and thread.channel_id != known
             if isinstance(error, LockedOut) or not (elsewhere or (thread and isinstance(error, Gone))):
                 raise
-            posted = chat.post(message, channel)  # its thread is gone, or in a channel of old: said anew
+            posted = chat.post(
+                message, channel
+            )  # its thread is gone, or in a channel of old: a new one begins
+            store.remember(f"{THREAD}:{delivery.key}", f"{posted.channel_id} {posted.ts}")
         if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
             store.remember(f"{CHANNEL_ID}:{channel}", posted.channel_id)
         return posted
 
     def _said(self, store: Store, chat: Chat, channel: str, sent: Sent, delivery: Delivery) -> Posted | None:
         """Where it stands already. Where the history cannot be read it is said rather twice than never."""
-        thread = store.thread(delivery.key)
+        thread = _thread(store, delivery.key)
         channel = delivery.message.channel or channel
         where = thread.channel_id if thread else store.recall(f"{CHANNEL_ID}:{channel}") or channel
         root = thread.ts if thread else None
@@ -389,6 +393,12 @@ class Sender:
             sent.lost = error
             if delivery.state == "done":
                 self.journal.append(delivery)
+
+
+def _thread(store: Store, key: str) -> Posted | None:
+    """Where the incident's thread begins, or goes on after that was lost."""
+    channel_id, _, ts = (store.recall(f"{THREAD}:{key}") or "").partition(" ")
+    return Posted(channel_id, ts) if ts else store.thread(key)
 
 
 def _as_ours(error: Exception) -> OncallError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from conftest_night import Night, at
 
-from oncall.core.errors import DeliveryFailed, LockedOut, Rejected, UnknownPerson
+from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
+from oncall.core.message import Message
 from oncall.paging import look
+from oncall.ports import Posted
 
 
 def send(night: Night, clock: str) -> None:
@@ -87,3 +90,25 @@ def test_a_message_that_the_chat_refuses_is_told_on_the_pager_until_it_is_taken(
         night.look(clock)
     assert not night.pager.alerts[alert.alias].open
     assert night.chat.threads[0].key == "growth_etl:2026-11-22"
+
+
+def test_a_thread_that_is_gone_goes_on_as_one_new_thread(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deleted its first message: what follows begins one thread, not one each."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    post = night.chat.post
+
+    def refused(message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        if thread_ts == "1.0":
+            raise Gone("thread_not_found")
+        return post(message, channel, thread_ts)
+
+    monkeypatch.setattr(night.chat, "post", refused)
+    night.look("05:15")
+    night.look("05:30")
+    night.world.publish("growth_etl", at("05:42"))
+    night.look("05:42:15")
+    assert [message.step for message in night.chat.threads] == ["page-1-primary", "page-2-secondary"]
+    assert {thread for _, thread in night.chat.posts[2:]} == {"2.0"}
