@@ -145,7 +145,7 @@ class Outbox(RuleBasedStateMachine):
 def test_the_law_holds_in_memory() -> None:
     """A hundred random nights on the store in memory."""
     run_state_machine_as_test(
-        Outbox, settings=settings(max_examples=100, stateful_step_count=25, deadline=None)
+        Outbox, settings=settings(max_examples=100, stateful_step_count=25, deadline=None, derandomize=True)
     )
 
 
@@ -165,6 +165,7 @@ def test_the_law_holds_in_postgresql(fresh_database: str) -> None:
         InPostgres,
         settings=settings(
             max_examples=20,
+            derandomize=True,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
