@@ -55,9 +55,10 @@ rota: $(READY) ## the rota of the next eight weeks
 test: $(READY) ## every test that needs no docker, with real processes and a real browser
 	@sandbox/test.sh
 
-lint: $(READY) ## style, formatting and types
+lint: $(READY) ## style, formatting, types, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	PYTHONPATH=plugins:. $(BIN)/lint-imports
 	$(BIN)/mypy
 
 format: $(READY) ## let ruff write the style it asks for
@@ -71,7 +72,7 @@ bench: $(READY) ## measure what the README claims
 chaos: $(READY) ## break real parts, see that the page comes once; CHAOS=pipelines|people|opsgenie|slack|clocks|databases|airflow: a group
 	@CHAOS=$${CHAOS:-all} $(BIN)/pytest tests/chaos -m stack -v
 
-mutants: $(READY) ## change the rules one thing at a time and see that a test notices; OF=core/verdict.py for one
+mutants: $(READY) ## change the rules one thing at a time and see that a test notices; OF=core/promises/evaluation.py for one
 	@$(BIN)/python -m sandbox.mutants $(OF)
 
 compose-check: $(READY) ## boot docker-compose.yaml, kill one of each, see that nothing is lost (needs docker)
@@ -80,9 +81,10 @@ compose-check: $(READY) ## boot docker-compose.yaml, kill one of each, see that 
 screenshots: $(READY) ## photograph the On-call page of the running stack
 	@$(BIN)/python -m sandbox.screenshots
 
+# Production gets the versions that the tests ran with.
 lock: $(READY) ## write the lock files anew from requirements*.txt
-	$(LOCK) requirements.txt -o requirements.lock
 	$(LOCK) requirements-dev.txt -o requirements-dev.lock
+	$(LOCK) requirements.txt -c requirements-dev.lock -o requirements.lock
 
 clean: down ## stop everything and delete its data (.run)
 	rm -rf .run

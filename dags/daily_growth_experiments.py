@@ -5,9 +5,9 @@ It runs once for each report date of base.growth, whoever published that: the ni
 
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 
-from oncall.glue.contract import contract
-from oncall.glue.dags import dag_arguments
-from oncall.glue.reports import report_steps
+from oncall.airflow.dag_factory import dag_arguments
+from oncall.airflow.dag_settings import contract
+from pipelines.tasks import report_steps
 
 terms = contract("daily_growth_experiments")
 

@@ -2,9 +2,9 @@
 
 from airflow.sdk import DAG, Asset
 
-from oncall.glue.contract import contract
-from oncall.glue.dags import dag_arguments, daily
-from oncall.glue.reports import report_steps
+from oncall.airflow.dag_factory import dag_arguments, daily
+from oncall.airflow.dag_settings import contract
+from pipelines.tasks import report_steps
 
 terms = contract("engagement_etl")
 

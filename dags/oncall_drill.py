@@ -9,8 +9,8 @@ Opsgenie rings by priority: P1 rings as at five in the morning, P3 as a warning 
 
 from airflow.sdk import DAG, Param, task
 
-from oncall.core.verdict import CAUSE_WORDS
-from oncall.glue.contract import watched_dags
+from oncall.airflow.dag_settings import watched_dags
+from oncall.core.promises.evaluation import CAUSE_WORDS
 
 PIPELINES = watched_dags() or ["no runbook is there"]
 
@@ -50,7 +50,7 @@ with DAG(
     @task(retries=0)
     def page(params=None) -> list[str]:  # type: ignore[no-untyped-def]
         """Send the test page; the result is how it went."""
-        from oncall.glue.drill import run_drill
+        from oncall.airflow.drill_page import run_drill
 
         return run_drill(params)
 

@@ -7,8 +7,8 @@ side that is away is tried again for hours, and a run more does nothing. The tim
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from oncall.glue.contract import handoff_cron, teams, zone
-from oncall.glue.dags import FIRST_DAY, PATIENT
+from oncall.airflow.dag_factory import FIRST_DAY, PATIENT
+from oncall.airflow.dag_settings import handoff_cron, teams, zone
 
 
 def handoff(team: str) -> None:
@@ -27,14 +27,14 @@ def handoff(team: str) -> None:
         @task(**PATIENT)
         def tell(ti=None) -> str:  # type: ignore[no-untyped-def]
             """Say the note and set the user group."""
-            from oncall.glue.handoff import hand_over
+            from oncall.airflow.handoff import hand_over
 
             return hand_over(team, last_try=ti.try_number > ti.max_tries)
 
         @task(**PATIENT)
         def try_the_new_primary() -> list[str]:
             """A quiet test page (P5) that waits ten minutes for the tap and closes by itself."""
-            from oncall.glue.handoff import try_primary
+            from oncall.airflow.handoff import try_primary
 
             return try_primary(team)
 

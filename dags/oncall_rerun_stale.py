@@ -24,7 +24,7 @@ with DAG(
     @task(retries=0)
     def rerun(params=None, run_id=None) -> list[str]:  # type: ignore[no-untyped-def]
         """What was run again, and what that changed."""
-        from oncall.glue.reports import rerun_stale
+        from pipelines.tasks import rerun_stale
 
         return rerun_stale(run_id, str(params["reason"]))
 

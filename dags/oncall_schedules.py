@@ -7,8 +7,8 @@ says what to add. By hand: `python -m oncall sync`.
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from oncall.glue.contract import zone
-from oncall.glue.dags import PATIENT
+from oncall.airflow.dag_factory import PATIENT
+from oncall.airflow.dag_settings import zone
 
 with DAG(
     "oncall_schedules",
@@ -23,7 +23,7 @@ with DAG(
     @task(**PATIENT)
     def sync(ti=None) -> str:  # type: ignore[no-untyped-def]
         """Sync, then compare."""
-        from oncall.glue.schedules import sync_and_compare
+        from oncall.airflow.schedules import sync_and_compare
 
         return sync_and_compare(last_try=ti.try_number > ti.max_tries)
 

@@ -6,9 +6,9 @@ promise, and together they page once. **Never pause this DAG**: paused, it has n
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, MultipleCronTriggerTimetable, task
 
-from oncall.glue.contract import watched_dags, zone
-from oncall.glue.dags import due_crons
-from oncall.glue.watcher import SlaWatch
+from oncall.airflow.dag_factory import due_crons
+from oncall.airflow.dag_settings import watched_dags, zone
+from oncall.airflow.watcher import SlaWatch
 
 # For a scheme without "x-" Airflow would load every provider, to ask whether one of them knows it.
 promises = Asset("x-oncall://promises", watchers=[AssetWatcher("sla_watch", SlaWatch())])
@@ -29,15 +29,15 @@ with DAG(
     @task(retries=0, trigger_rule="all_done")  # whatever the other could not see
     def look() -> str:
         """Read the world, judge the promises, page whoever has to be paged."""
-        from oncall.glue.wiring import look_once
+        from oncall.airflow.composition import evaluate_once
 
-        seen = look_once(linger_s=60, look_first=True)
-        return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.judged)
+        seen = evaluate_once(wait_for_leases_s=60, check_before_send=True)
+        return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.statuses)
 
     @task(retries=0)
     def see_dags(ti=None) -> None:  # type: ignore[no-untyped-def]
         """Note which DAGs are paused, gone or busy, so that a page can say why a run never started."""
-        from oncall.glue.airflow_state import see_dags as note
+        from oncall.airflow.airflow_state import see_dags as note
 
         note(watched_dags(), ti)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from oncall.glue.airflow_state import ImportErrors
-from oncall.glue.deadline import PromiseDue
-from oncall.glue.links import RunbookLink
-from oncall.glue.set_by_hand import StatesSet
+from oncall.airflow.airflow_state import ImportErrorListener
+from oncall.airflow.deadline import PromiseDue
+from oncall.airflow.manual_states import ManualStateListener
+from oncall.airflow.operator_links import RunbookLink
 
 
 class LazyApp:
@@ -20,9 +20,10 @@ class LazyApp:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self._app is None:
+            from oncall.airflow.page_source import PageSource
             from oncall.web.app import create_app
 
-            self._app = create_app()
+            self._app = create_app(PageSource())
         await self._app(scope, receive, send)
 
 
@@ -58,4 +59,4 @@ class OncallPlugin(AirflowPlugin):
     ]
     global_operator_extra_links = [RunbookLink()]
     deadline_references = [PromiseDue]
-    listeners = [ImportErrors(), StatesSet()]
+    listeners = [ImportErrorListener(), ManualStateListener()]

@@ -15,12 +15,13 @@ from pathlib import Path
 import httpx
 import psycopg2
 
-from oncall.config import load
+from oncall.config.oncall_config import load
 from oncall.core.errors import OncallError
-from sandbox import filling, standing
-from sandbox.airflow_api import ask
-from sandbox.postgres import SandboxError, tools
-from sandbox.stack import COMPONENTS, Stack
+from sandbox.master_data import backfill
+from sandbox.stack import status as stack_status
+from sandbox.stack.airflow_api import ask
+from sandbox.stack.postgres import SandboxError, tools
+from sandbox.stack.stack import COMPONENTS, Stack
 
 HEARTBEAT_S = 300
 
@@ -39,7 +40,7 @@ def up(stack: Stack) -> None:
     if [name for name in COMPONENTS if stack.component(name).running() is None] or not stack.api().health():
         say("PostgreSQL: databases airflow, warehouse, oncall")
         stack.prepare()
-        with filling.past(stack, say):
+        with backfill.past(stack, say):
             say("Airflow: its tables")
             stack.migrate(say)
             for name in ("inbox", "api-server", "dag-processor"):
@@ -54,14 +55,14 @@ def up(stack: Stack) -> None:
             # In the real Opsgenie somebody makes it once, by hand: it pages when nobody pings it any more.
             made = {"name": heartbeat, "interval_seconds": HEARTBEAT_S, "alert_priority": "P1"}
             ask("POST", f"{stack.inbox_url}/_control/heartbeats", json=made)
-        say(f"healthy: {stack.airflow_url}/{standing.PAGE} can be looked at ({standing.login()})")
-    filling.recent(stack, say)
-    print(standing.lines(stack))
+        say(f"healthy: {stack.airflow_url}/{stack_status.PAGE} can be looked at ({stack_status.login()})")
+    backfill.recent(stack, say)
+    print(stack_status.lines(stack))
 
 
 def status(stack: Stack) -> None:
     """What runs and how things stand."""
-    print(standing.lines(stack))
+    print(stack_status.lines(stack))
 
 
 def down(stack: Stack) -> None:

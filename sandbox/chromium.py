@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sandbox.postgres import SandboxError
+from sandbox.stack.postgres import SandboxError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -1,4 +1,4 @@
-"""Mutation testing of the rules: each module with the tests that are its own. `make mutants [OF=core/verdict.py]`.
+"""Mutation testing of the rules: each module with the tests that are its own. `make mutants [OF=<module>]`.
 
 mutmut wants the package below `src`, so each module is tried in a copy of the project below `.run/mutants`. Which
 modules and which tests stands in pyproject.toml, `[tool.oncall.mutants]`; the scores go into docs/MUTATION.md.
@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.environment import REPOSITORY
+from sandbox.stack.environment import REPOSITORY
 
 FOLDER = REPOSITORY / ".run" / "mutants"
 PAGE = REPOSITORY / "docs" / "MUTATION.md"

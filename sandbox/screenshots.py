@@ -16,9 +16,9 @@ from urllib.parse import quote
 import httpx
 
 from sandbox import chromium
-from sandbox.environment import REPOSITORY
-from sandbox.postgres import SandboxError
-from sandbox.stack import Stack
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import SandboxError
+from sandbox.stack.stack import Stack
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Frame, Page

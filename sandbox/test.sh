@@ -18,7 +18,7 @@ if [ -z "${ONCALL_CHROMIUM+set}" ]; then
     fi
     export ONCALL_CHROMIUM
 fi
-if [ -z "$(.venv/bin/python -m sandbox.pgbouncer)" ]; then # without it the tests behind a pooler are skipped, and say so
+if [ -z "$(.venv/bin/python -m sandbox.stack.pgbouncer)" ]; then # without it the tests behind a pooler are skipped, and say so
     install pgbouncer
 fi
 

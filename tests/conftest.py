@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from sandbox.postgres import Server, start
+from sandbox.stack.postgres import Server, start
 
 if TYPE_CHECKING:
-    from sandbox.stack import Stack
+    from sandbox.stack.stack import Stack
 
 # How long an example takes says how busy the machine is, not whether a law holds.
 settings.register_profile("unhurried", deadline=None)
@@ -61,7 +61,7 @@ def fresh_database(postgres: Server) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """A running stack of real processes on free ports. Whoever kills a component starts it again."""
-    from sandbox.scratch import scratch_stack  # only for those who ask: most tests need none of it
+    from sandbox.stack.scratch import scratch_stack  # only for those who ask: most tests need none of it
 
     with _open_folder() as folder, scratch_stack(folder / "run") as running:
         yield running

@@ -18,8 +18,8 @@ import psycopg2
 import pytest
 import yaml  # type: ignore[import-untyped]  # its stubs are not worth one more pin
 
+from oncall.config.runbook_file import read_runbook
 from oncall.core.runbook import SECTIONS
-from oncall.reading.runbook_file import read_runbook
 
 ROOT = Path(__file__).parents[1]
 RUNBOOKS = sorted((ROOT / "include/runbooks").glob("*.md"))
@@ -126,7 +126,7 @@ def warehouse(fresh_database: str) -> Iterator[Any]:
     with closing(psycopg2.connect(fresh_database)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            for schema in ("sandbox/master.sql", "include/sql/warehouse.sql"):
+            for schema in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
                 cursor.execute((ROOT / schema).read_text())
             cursor.execute("set default_transaction_read_only = on")
             yield cursor

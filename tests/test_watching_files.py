@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from oncall.measures import CODES, MEASURES, Measure
+from oncall.usecases.metrics import CODES, MEASURES, Measure
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 READ = YAML(typ="safe")

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 
-from oncall.cli import main
+from oncall.cli.main import main
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):

@@ -23,11 +23,11 @@ from pathlib import Path
 
 import structlog
 
-from sandbox import postgres
 from sandbox.bench import days_stored, looking, models, night, page, parsing, rota, waiting
 from sandbox.bench.figures import Section
-from sandbox.environment import REPOSITORY
-from sandbox.postgres import SandboxError, Server
+from sandbox.stack import postgres
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import SandboxError, Server
 
 DOCUMENT = REPOSITORY / "docs" / "BENCHMARKS.md"
 ENOUGH, FEW = 20, 3  # promises to break: for the document, and to have a look

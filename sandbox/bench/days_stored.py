@@ -10,13 +10,13 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from oncall import reports
-from oncall.config import load
+from oncall.config.oncall_config import load
+from pipelines import runner
 from sandbox.bench.figures import Figure, Sample, Section, seconds
 from sandbox.bench.models import DAG_IDS, DAY, analyze, run
-from sandbox.environment import REPOSITORY
-from sandbox.loading import create_schema, load_day
-from sandbox.postgres import Server
+from sandbox.master_data.loading import create_schema, load_day
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import Server
 
 FEW, MANY = 60, 730
 RUN_FOR = 28  # days that the pipelines have run for; of what they made, older days are copies
@@ -39,7 +39,7 @@ _COPIED = """
 
 
 def measure(server: Server) -> Section:
-    setup = load(REPOSITORY / "include")
+    config = load(REPOSITORY / "include")
     with closing(_stored(server, FEW)) as few, closing(_stored(server, MANY)) as many:
         took: dict[tuple[Any, str], list[float]] = {}
         for number in range(TIMES + 1):
@@ -47,7 +47,7 @@ def measure(server: Server) -> Section:
                 _tidy(connection)
             for dag_id in DAG_IDS:
                 for connection in (few, many):
-                    spent = seconds(partial(run, connection, setup, dag_id, DAY))
+                    spent = seconds(partial(run, connection, config, dag_id, DAY))
                     took.setdefault((connection, dag_id), [])[:0] = (
                         [spent] if number else []
                     )  # the first is warm-up
@@ -68,10 +68,10 @@ def measure(server: Server) -> Section:
 
 def _stored(server: Server, days: int) -> Any:
     """A warehouse with so many days before and with DAY, counted and packed."""
-    setup, first = load(REPOSITORY / "include"), DAY - dt.timedelta(days=FEW - 1)
+    config, first = load(REPOSITORY / "include"), DAY - dt.timedelta(days=FEW - 1)
     connection = psycopg2.connect(server.ensure_database(f"stored_{days}"))
     create_schema(connection)
-    reports.install(connection)
+    runner.install(connection)
     for back in range(days - 1, -1, -1):
         load_day(connection, DAY - dt.timedelta(days=back), scale=SCALE)
     with connection, connection.cursor() as cursor:
@@ -79,7 +79,7 @@ def _stored(server: Server, days: int) -> Any:
     analyze(connection)
     for back in range(RUN_FOR - 1, -1, -1):
         for dag_id in DAG_IDS:
-            run(connection, setup, dag_id, DAY - dt.timedelta(days=back))
+            run(connection, config, dag_id, DAY - dt.timedelta(days=back))
     _copy_back(connection, days)
     _tidy(connection, "full, analyze")  # as if what was deleted for the comparison had never been
     return connection

@@ -14,20 +14,20 @@ from unittest.mock import patch
 import psycopg
 import psycopg2
 
-from oncall import reports
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import connect_to
-from oncall.adapters.task_log import TaskLog
-from oncall.adapters.warehouse import Warehouse
-from oncall.config import Setup, load
-from oncall.core.wording import Links
-from oncall.paging import look
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.task_log import TaskLog
+from oncall.adapters.postgres.warehouse import Warehouse
+from oncall.config.oncall_config import OncallConfig, load
+from oncall.core.incidents.wording import Links
+from oncall.usecases.evaluate import evaluate
+from pipelines import runner
 from sandbox.bench.figures import Figure, Sample, Section, timed
-from sandbox.business_day import ZONE
-from sandbox.environment import REPOSITORY
-from sandbox.loading import create_schema
-from sandbox.master_data import TABLES
-from sandbox.postgres import Server
+from sandbox.master_data.business_day import ZONE
+from sandbox.master_data.generator import TABLES
+from sandbox.master_data.loading import create_schema
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import Server
 
 LOOKS = 50
 NIGHTS = 60
@@ -104,7 +104,7 @@ def _many(server: Server) -> Section:
     return Section("A look at many promises", how, tuple(figures))
 
 
-def _generated(base: Setup, count: int) -> Setup:
+def _generated(base: OncallConfig, count: int) -> OncallConfig:
     """So many promised pipelines, each like one of those that are promised in `base`."""
     models = [pipeline for pipeline in base.pipelines.values() if pipeline.promise]
     pipelines = [
@@ -132,36 +132,36 @@ def _queries() -> Iterator[list[Any]]:
 class _Site:
     """All that a look needs, ready. `warehouse` is its URI."""
 
-    setup: Setup
+    config: OncallConfig
     warehouse: str
     world: Warehouse
     runs: TaskLog
     store: OncallDb
 
     def look(self, at: dt.datetime) -> None:
-        look(self.setup, self.world, self.runs, self.store, Links("http://localhost"), at)
+        evaluate(self.config, self.world, self.runs, self.store, Links("http://localhost"), at)
 
 
-def _site(server: Server, setup: Setup, name: str, late: str) -> _Site:
+def _site(server: Server, config: OncallConfig, name: str, late: str) -> _Site:
     """Nights that went well, and the last one, in which nothing was published and the table `late` has not come."""
     warehouse, oncall = server.ensure_database(name), server.ensure_database(f"{name}_oncall")
     store = OncallDb(connect_to(oncall))
     store.install()
     values = {
         "last": LAST, "nights": NIGHTS, "tables": list(TABLES), "late": late, "steps": list(STEPS),
-        "dags": list(setup.pipelines), "reports": [pipeline.report for pipeline in setup.pipelines.values()],
+        "dags": list(config.pipelines), "reports": [pipeline.report for pipeline in config.pipelines.values()],
     }  # fmt: skip
     _fill(warehouse, [(_LOADS, values), (_PUBLICATIONS, values)], with_tables=True)
     _fill(oncall, [(_TASKS, values)], with_tables=False)
-    store.remember("watching_since", (BROKEN - dt.timedelta(days=1)).isoformat())
-    return _Site(setup, warehouse, Warehouse(connect_to(warehouse)), TaskLog(connect_to(oncall)), store)
+    store.set_note("watching_since", (BROKEN - dt.timedelta(days=1)).isoformat())
+    return _Site(config, warehouse, Warehouse(connect_to(warehouse)), TaskLog(connect_to(oncall)), store)
 
 
 def _fill(uri: str, statements: Sequence[tuple[str, dict[str, object]]], *, with_tables: bool) -> None:
     with closing(psycopg2.connect(uri)) as connection:
         if with_tables:
             create_schema(connection)
-            reports.install(connection)
+            runner.install(connection)
         with connection, connection.cursor() as cursor:
             for statement, values in statements:
                 cursor.execute(statement, values)

@@ -12,15 +12,15 @@ from typing import Any
 
 import psycopg2
 
-from oncall import reports
-from oncall.config import Setup, load
-from oncall.reports import ReportRun
+from oncall.config.oncall_config import OncallConfig, load
+from pipelines import runner
+from pipelines.runner import ReportRun
 from sandbox.bench.figures import Figure, Sample, Section, seconds
-from sandbox.environment import REPOSITORY
-from sandbox.history import LINES
-from sandbox.loading import create_schema, load_day
-from sandbox.master_data import TABLES
-from sandbox.postgres import Server, tools
+from sandbox.master_data.generator import TABLES
+from sandbox.master_data.loading import create_schema, load_day
+from sandbox.master_data.published_history import LINES
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import Server, tools
 
 DAY = dt.date(2026, 11, 22)
 EARLIER = 2  # days that are loaded and published before DAY
@@ -36,12 +36,12 @@ def measure(server: Server, scales: Sequence[float]) -> tuple[Section, ...]:
 
 
 def _at(server: Server, scale: float) -> Section:
-    setup, name = load(REPOSITORY / "include"), f"models_{scale:g}".replace(".", "_")
+    config, name = load(REPOSITORY / "include"), f"models_{scale:g}".replace(".", "_")
     times, earlier = (1, 1) if scale >= BIG else (TIMES, EARLIER)
     with closing(psycopg2.connect(server.ensure_database(name))) as connection:
-        arrived = _load(connection, setup, scale, earlier)
-        recorded = {dag_id: _recorded(connection, setup, dag_id) for dag_id in DAG_IDS}
-        figures = _beside(connection, setup, Psql(server, name), recorded, times)
+        arrived = _load(connection, config, scale, earlier)
+        recorded = {dag_id: _recorded(connection, config, dag_id) for dag_id in DAG_IDS}
+        figures = _beside(connection, config, Psql(server, name), recorded, times)
     server.drop_database(name)
     read = max(each.fetched for each in recorded.values())
     often = f"{times} times, {times * OFTEN} what takes less than a second" if times > 1 else "once"
@@ -54,23 +54,23 @@ def _at(server: Server, scale: float) -> Section:
     return Section(f"The models at {scale:g} x", how, figures)
 
 
-def _load(connection: Any, setup: Setup, scale: float, earlier: int) -> int:
+def _load(connection: Any, config: OncallConfig, scale: float, earlier: int) -> int:
     """The master data of DAY and of so many days before it, which are published too; the upstream rows of DAY."""
     create_schema(connection)
-    reports.install(connection)
+    runner.install(connection)
     for back in range(earlier, 0, -1):
         day = DAY - dt.timedelta(days=back)
         load_day(connection, day, scale=scale)
         analyze(connection)
         for dag_id in DAG_IDS:
-            run(connection, setup, dag_id, day)
+            run(connection, config, dag_id, day)
     loads = load_day(connection, DAY, scale=scale)
     analyze(connection)
     return sum(each.row_count for each in loads)
 
 
 def _beside(
-    connection: Any, setup: Setup, psql: Psql, recorded: Mapping[str, Recording], times: int
+    connection: Any, config: OncallConfig, psql: Psql, recorded: Mapping[str, Recording], times: int
 ) -> tuple[Figure, ...]:
     """Each pipeline and what was recorded of it, by turns: now the one goes first, now the other."""
     ours: dict[str, list[float]] = {dag_id: [] for dag_id in DAG_IDS}
@@ -79,7 +79,7 @@ def _beside(
         for dag_id in DAG_IDS:
             if number >= times and (times == 1 or min(ours[dag_id]) > SHORT_S):
                 continue
-            alone = partial(seconds, partial(run, connection, setup, dag_id, DAY))
+            alone = partial(seconds, partial(run, connection, config, dag_id, DAY))
             turns = [(ours, alone), (plain, partial(psql.seconds, recorded[dag_id].statements))]
             for took, measured in turns if number % 2 else reversed(turns):
                 took[dag_id].append(measured())
@@ -89,13 +89,13 @@ def _beside(
     )
 
 
-def run(connection: Any, setup: Setup, dag_id: str, day: dt.date) -> None:
+def run(connection: Any, config: OncallConfig, dag_id: str, day: dt.date) -> None:
     """What the three tasks of a pipeline's run do."""
-    pipeline = setup.pipelines[dag_id]
-    one = ReportRun(dag_id, pipeline.report, day, setup.roster.tz, "bench", pipeline.upstream)
-    reports.transform(connection, one)
-    reports.check(connection, one)
-    reports.publish(connection, one)
+    pipeline = config.pipelines[dag_id]
+    one = ReportRun(dag_id, pipeline.report, day, config.roster.tz, "bench", pipeline.upstream)
+    runner.transform(connection, one)
+    runner.check(connection, one)
+    runner.publish(connection, one)
 
 
 def analyze(connection: Any) -> None:
@@ -103,9 +103,9 @@ def analyze(connection: Any) -> None:
         cursor.execute(f"analyze {', '.join(f'master.{table}' for table in TABLES)}")
 
 
-def _recorded(connection: Any, setup: Setup, dag_id: str) -> Recording:
+def _recorded(connection: Any, config: OncallConfig, dag_id: str) -> Recording:
     recording = Recording(connection)
-    run(recording, setup, dag_id, DAY)
+    run(recording, config, dag_id, DAY)
     return recording
 
 

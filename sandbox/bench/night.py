@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 
 import psycopg2
 
-from oncall.config import load
+from oncall.config.oncall_config import load
 from sandbox.bench.figures import Figure, Sample, Section
-from sandbox.environment import REPOSITORY
 from sandbox.inbox.testing import RunningInbox
-from sandbox.postgres import SandboxError
-from sandbox.scratch import scratch_stack
-from sandbox.stack import Stack
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import SandboxError
+from sandbox.stack.scratch import scratch_stack
+from sandbox.stack.stack import Stack
 
 T = TypeVar("T")
 

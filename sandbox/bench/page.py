@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from sandbox.bench import page_history
 from sandbox.bench.figures import Figure, Sample, Section, number
-from sandbox.postgres import SandboxError
-from sandbox.scratch import free_port
-from sandbox.stack import Stack
+from sandbox.stack.postgres import SandboxError
+from sandbox.stack.scratch import free_port
+from sandbox.stack.stack import Stack
 
 TIMES = 100
 FIRST_TIMES = 15

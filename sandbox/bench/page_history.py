@@ -7,13 +7,13 @@ from typing import Any
 
 import psycopg
 
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import connect_to
-from oncall.config import load
-from sandbox.business_day import ZONE
-from sandbox.environment import REPOSITORY
-from sandbox.master_data import TABLES
-from sandbox.postgres import Server
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.config.oncall_config import load
+from sandbox.master_data.business_day import ZONE
+from sandbox.master_data.generator import TABLES
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import Server
 
 DAYS = 730
 DAGS, RUNS_EACH, TASKS_EACH = 61, 394, 2  # 24,034 runs, 48,068 task instances
@@ -73,16 +73,16 @@ _ONCALL = (
 
 def fill(server: Server) -> str:
     """Fill the databases of a stack that was prepared and migrated; the key of the incident that is open."""
-    setup = load(REPOSITORY / "include")
+    config = load(REPOSITORY / "include")
     last = dt.datetime.now(ZONE).date() - dt.timedelta(days=1)
-    promised = [one.dag_id for one in setup.pipelines.values() if one.promise]
+    promised = [one.dag_id for one in config.pipelines.values() if one.promise]
     values: dict[str, Any] = {
-        "last": last, "days": DAYS, "promised": promised, "dags": list(setup.pipelines), "tables": list(TABLES),
-        "reports": [one.report for one in setup.pipelines.values()], "stuck": STUCK,
-        "stuck_report": setup.pipelines[STUCK].report,
+        "last": last, "days": DAYS, "promised": promised, "dags": list(config.pipelines), "tables": list(TABLES),
+        "reports": [one.report for one in config.pipelines.values()], "stuck": STUCK,
+        "stuck_report": config.pipelines[STUCK].report,
     }  # fmt: skip
-    others = [f"other_{number}" for number in range(DAGS - len(setup.pipelines))]
-    airflow = {"dags": [*setup.pipelines, *others], "runs": RUNS_EACH, "tasks": TASKS_EACH}
+    others = [f"other_{number}" for number in range(DAGS - len(config.pipelines))]
+    airflow = {"dags": [*config.pipelines, *others], "runs": RUNS_EACH, "tasks": TASKS_EACH}
     OncallDb(connect_to(server.uri("oncall"))).install()
     for database, statements, given in (
         ("airflow", _AIRFLOW, airflow),

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from sandbox.bench.figures import Figure, Sample, Section
-from sandbox.environment import REPOSITORY
+from sandbox.stack.environment import REPOSITORY
 
 TIMES = 5
 EMPTY = """from airflow.sdk import DAG

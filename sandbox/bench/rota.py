@@ -13,12 +13,12 @@ import pendulum
 import recurring_ical_events
 from icalendar import Calendar, Event, vRecur
 
-from oncall.config import load
-from oncall.core.ledger import ledger
-from oncall.core.roster import Leave, Override, Roster
-from oncall.core.rota import Shift, rota, who_is_on_call
+from oncall.config.oncall_config import load
+from oncall.core.rota.ledger import ledger
+from oncall.core.rota.on_call import Shift, rota, who_is_on_call
+from oncall.core.rota.roster import Leave, Override, Roster
 from sandbox.bench.figures import Figure, Sample, Section, timed
-from sandbox.environment import REPOSITORY
+from sandbox.stack.environment import REPOSITORY
 
 YEARS = 10
 WEEKS = 52 * YEARS

@@ -51,10 +51,10 @@ async def _waiting(uri: str, count: int) -> dict[str, list[float]]:
     """CPU (% of a core), queries per poll, and seconds to the release of the last, with so many sensors."""
     import psycopg
 
-    from oncall.glue import upstream
-    from oncall.glue.sensors import POKE_S
+    from pipelines import upstream_trigger
+    from pipelines.upstream_sensor import POKE_S
 
-    upstream._POLL = poll = upstream._Poll()  # each count is a new triggerer
+    upstream_trigger._POLL = poll = upstream_trigger._Poll()  # each count is a new triggerer
     asked, read = 0, poll._read
 
     def counted() -> Any:
@@ -85,8 +85,8 @@ async def _waiting(uri: str, count: int) -> dict[str, list[float]]:
 
 def _begin(count: int) -> list[asyncio.Task[None]]:
     """Sensors that wait for the late table, each for another one beside it that is there."""
-    from oncall.glue.sensors import POKE_S
-    from oncall.glue.upstream import UpstreamFresh
+    from pipelines.upstream_sensor import POKE_S
+    from pipelines.upstream_trigger import UpstreamFresh
 
     async def wait(number: int) -> None:
         tables = [f"master.{LATE}", f"master.{OTHERS[number % len(OTHERS)]}"]
@@ -101,10 +101,10 @@ async def _watching(uri: str) -> float:
     """MB of this process once the watcher has looked, beside a thousand sensors."""
     import psycopg
 
-    from oncall.glue import upstream
-    from oncall.glue.watcher import SlaWatch
+    from oncall.airflow.watcher import SlaWatch
+    from pipelines import upstream_trigger
 
-    upstream._POLL = upstream._Poll()
+    upstream_trigger._POLL = upstream_trigger._Poll()
     tasks = _begin(MANY)
 
     async def watch() -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import psycopg2
 
-from oncall import reports
+from pipelines import runner
 from sandbox.bench.figures import Figure, Sample, Section
 from sandbox.bench.triggerer import DAY, LATE, MANY, MEASURED_S, RELEASES
-from sandbox.environment import REPOSITORY
 from sandbox.inbox.testing import running_inbox
-from sandbox.loading import create_schema
-from sandbox.master_data import TABLES
-from sandbox.postgres import SandboxError, Server
+from sandbox.master_data.generator import TABLES
+from sandbox.master_data.loading import create_schema
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import SandboxError, Server
 
 NIGHTS = 60
 
@@ -34,7 +34,7 @@ def measure(server: Server) -> tuple[Section, ...]:
     uri = server.ensure_database("waiting")
     with closing(psycopg2.connect(uri)) as connection:
         create_schema(connection)
-        reports.install(connection)
+        runner.install(connection)
         with connection, connection.cursor() as cursor:
             cursor.execute(_LOADED, (DAY, list(TABLES), NIGHTS, LATE))
     server.ensure_database("waiting_oncall")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from functools import partial
 
-from oncall.core.incident import key_of
+from oncall.core.incidents.incident import key_of
 from sandbox.compose import warehouse
 from sandbox.compose.ground import Ground
 from sandbox.compose.night import RUN_S, await_publications

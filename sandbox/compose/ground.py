@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import httpx
 
-from sandbox.airflow_api import AirflowApi
 from sandbox.compose.project import ComposeFailed, Container, Project
 from sandbox.drill.inbox import Inbox
 from sandbox.inbox.testing import RunningInbox
+from sandbox.stack.airflow_api import AirflowApi
 
 T = TypeVar("T")
 ASK_EVERY_S = 1.0

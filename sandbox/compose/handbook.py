@@ -12,7 +12,7 @@ from sandbox.compose import night
 from sandbox.compose.ground import Ground
 from sandbox.compose.project import NAME, ComposeFailed
 from sandbox.compose.settings import IMAGE
-from sandbox.environment import REPOSITORY
+from sandbox.stack.environment import REPOSITORY
 
 UPGRADE, BACK_UP, RESTORE = "Upgrade it", "Back it up", "Restore it"
 TYPED_S = 900

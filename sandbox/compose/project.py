@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sandbox.environment import REPOSITORY
+from sandbox.stack.environment import REPOSITORY
 
 NAME = "investor-pipelines-check"
 OLDEST = (2, 20)

@@ -8,8 +8,8 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 
-from sandbox.environment import REPOSITORY
-from sandbox.scratch import free_port
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.scratch import free_port
 
 PASSWORDS = (
     *("POSTGRES_PASSWORD", "AIRFLOW_DB_PASSWORD", "ONCALL_DB_PASSWORD", "WAREHOUSE_DB_PASSWORD"),

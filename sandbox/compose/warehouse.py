@@ -25,7 +25,7 @@ def newest_day(ground: Ground) -> dt.date:
 
 
 def published_by(ground: Ground, report: str, day: dt.date) -> str:
-    """The run that published the report last; "" when none of Airflow has (`sandbox.history` has no runs)."""
+    """The run that published the report last; "" when none of Airflow has (made-up history has no runs)."""
     rows = ground.project.sql(
         "warehouse",
         f"select run_id from investor.publications where report = '{report}' and report_date = '{day}'"

@@ -14,10 +14,10 @@ import httpx
 import structlog
 
 from oncall.core.errors import OncallError
-from sandbox.drill.play import play
+from sandbox.drill.runner import play
 from sandbox.drill.scenarios import SCENARIOS
-from sandbox.postgres import SandboxError
-from sandbox.stack import Stack
+from sandbox.stack.postgres import SandboxError
+from sandbox.stack.stack import Stack
 
 
 def main() -> None:

@@ -10,14 +10,14 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import Connect, connect_to
-from oncall.adapters.task_log import TaskLog
-from oncall.adapters.warehouse import Warehouse
-from oncall.config import Setup
-from oncall.core.wording import Links
-from oncall.paging import look
-from oncall.ports import Drill, Ran, Remembered, Which
+from oncall.adapters.postgres.database import Connect, connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.task_log import TaskLog
+from oncall.adapters.postgres.warehouse import Warehouse
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.wording import Links
+from oncall.usecases.evaluate import evaluate
+from oncall.usecases.ports import Drill, EvaluationInputs, ReportKey, TaskRuns
 
 NOBODY_LISTENS = "postgresql://127.0.0.1:1/warehouse"
 
@@ -25,15 +25,15 @@ NOBODY_LISTENS = "postgresql://127.0.0.1:1/warehouse"
 class BlindWatcher:
     """Looks at one drill and at nothing else, blindly until `see_again`. For a pipeline without any open incident."""
 
-    def __init__(self, setup: Setup, connect: Connect, links: Links, drill: Drill) -> None:
-        pipeline = replace(setup.pipelines[drill.dag_id], promise=None)  # the drill brings its own instants
-        self._setup = replace(setup, pipelines={drill.dag_id: pipeline})
+    def __init__(self, config: OncallConfig, connect: Connect, links: Links, drill: Drill) -> None:
+        pipeline = replace(config.pipelines[drill.dag_id], promise=None)  # the drill brings its own instants
+        self._setup = replace(config, pipelines={drill.dag_id: pipeline})
         self._store, self._runs = _OfOneDrill(connect, drill), _RunsOfNobody(connect)
         self._links = links
         self._world = Warehouse(connect_to(NOBODY_LISTENS))
 
     def look(self, at: dt.datetime) -> None:
-        look(self._setup, self._world, self._runs, self._store, self._links, at)
+        evaluate(self._setup, self._world, self._runs, self._store, self._links, at)
 
     def see_again(self, warehouse: Connect) -> None:
         self._world = Warehouse(warehouse)
@@ -46,12 +46,12 @@ class _OfOneDrill(OncallDb):
         super().__init__(connect)
         self._drill = drill
 
-    def remembered(self, at: dt.datetime, names: Sequence[str]) -> Remembered:
-        return replace(super().remembered(at, names), drills=(self._drill,))
+    def evaluation_inputs(self, at: dt.datetime, names: Sequence[str]) -> EvaluationInputs:
+        return replace(super().evaluation_inputs(at, names), drills=(self._drill,))
 
 
 class _RunsOfNobody(TaskLog):
     """Runs of which none has failed: another day's failure is not this drill's to tell."""
 
-    def read(self, wanted: Sequence[Which], failed_since: dt.datetime) -> Ran:
+    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
         return super().read(wanted, dt.datetime.max.replace(tzinfo=dt.UTC))

@@ -14,9 +14,9 @@ from typing import cast
 import psycopg2
 from psycopg2.extensions import connection, cursor
 
-from sandbox.business_day import ZONE, first_id
-from sandbox.loading import load_day
-from sandbox.postgres import SandboxError
+from sandbox.master_data.business_day import ZONE, first_id
+from sandbox.master_data.loading import load_day
+from sandbox.stack.postgres import SandboxError
 
 DAG_ID = "engagement_etl"
 REPORT = "investor.daily_engagement"

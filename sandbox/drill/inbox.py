@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.airflow_api import ask
 from sandbox.inbox.records import Alert, SlackMessage
+from sandbox.stack.airflow_api import ask
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from oncall.adapters.postgres import connect_to
+from oncall.adapters.postgres.database import connect_to
 from sandbox.drill.blind import BlindWatcher
-from sandbox.drill.course import Course
 from sandbox.drill.day import DAG_ID
-from sandbox.postgres import SandboxError
+from sandbox.drill.drill_run import Course
+from sandbox.stack.postgres import SandboxError
 
 WARN_IN_S, DUE_IN_S = 30.0, 50.0
 TASK_WITHIN_S = 120.0
@@ -100,8 +100,8 @@ def _mend_held(course: Course) -> None:
 
 def _blind(course: Course) -> None:
     """See `blind`: the stack's own watcher sees well, the drill's own one does not."""
-    with course.book.store.deciding() as desk:
-        if any(incident.open and incident.dag_id == DAG_ID for incident in desk.incidents()):
+    with course.book.store.decision_lock() as decision:
+        if any(incident.open and incident.dag_id == DAG_ID for incident in decision.incidents()):
             raise SandboxError(f"{DAG_ID} has an open incident; this drill waits until it is over")
     _deliver(course)
     course.run_pipeline()
@@ -110,7 +110,7 @@ def _blind(course: Course) -> None:
         "the report is published in time; now a watcher of this drill alone loses sight of the warehouse"
     )
     drill = course.begin(5, 25, watched_by_all=False)
-    watcher = BlindWatcher(course.setup, course.book.connect, course.links, drill)
+    watcher = BlindWatcher(course.config, course.book.connect, course.links, drill)
     looked = 0.0
 
     def look() -> None:

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from oncall.core.wording import span
-from oncall.past import Record
+from oncall.core.time_format import span
+from oncall.usecases.history import IncidentRecord
 from sandbox.drill.inbox import Received, step_of
 
 
@@ -20,7 +20,7 @@ class Instants:
     good_at: dt.datetime
 
 
-def summary(record: Record, received: Received, known: Instants) -> Iterator[tuple[str, str]]:
+def summary(record: IncidentRecord, received: Received, known: Instants) -> Iterator[tuple[str, str]]:
     """(part, how long), in the order of the drill. Only of a drill that has come to its end."""
     incident, page = record.incident, received.page
     assert incident.paged_at
@@ -45,7 +45,7 @@ def summary(record: Record, received: Received, known: Instants) -> Iterator[tup
     yield "alerts", f"{len(received.alerts)}, all closed; one thread of {len(received.messages)} messages"
 
 
-def posted_at(record: Record | None, step: str) -> dt.datetime | None:
+def posted_at(record: IncidentRecord | None, step: str) -> dt.datetime | None:
     """When Slack took the message of this step; None before that."""
     told = record.told if record else ()
     return next((_at(float(t.ts)) for t in told if t.channel == "chat" and t.step == step and t.ts), None)

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 
 from sandbox.inbox import heartbeat_api, page, schedule_api
 from sandbox.inbox.control import control_app
-from sandbox.inbox.door import FrontDoor
 from sandbox.inbox.faults import Faults
+from sandbox.inbox.middleware import FrontDoor
 from sandbox.inbox.opsgenie import jsm_face, opsgenie_face
 from sandbox.inbox.slack import slack_face
 from sandbox.inbox.store import Store

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.inbox import heartbeats
-from sandbox.inbox.genie import Refusal, answer, check_key, iso, payload_of, refuse_if
+from sandbox.inbox.opsgenie_http import Refusal, answer, check_key, iso, payload_of, refuse_if
 from sandbox.inbox.records import Heartbeat
 from sandbox.inbox.store import Store
 

@@ -13,7 +13,16 @@ from starlette.routing import Route
 
 from sandbox.inbox import limits, people
 from sandbox.inbox.alerts import ACTIONS, accept, find_alert
-from sandbox.inbox.genie import Refusal, answer, check_key, iso, payload_of, refuse_if, refused, unknown_path
+from sandbox.inbox.opsgenie_http import (
+    Refusal,
+    answer,
+    check_key,
+    iso,
+    payload_of,
+    refuse_if,
+    refused,
+    unknown_path,
+)
 from sandbox.inbox.records import Alert, Request
 from sandbox.inbox.store import Store
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.inbox import schedules
-from sandbox.inbox.genie import Refusal, answer, check_key, payload_of, refuse_if
+from sandbox.inbox.opsgenie_http import Refusal, answer, check_key, payload_of, refuse_if
 from sandbox.inbox.records import Schedule
 from sandbox.inbox.store import Store
 

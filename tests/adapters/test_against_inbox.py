@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from scripted import Connect
 
-from oncall.adapters.opsgenie import Opsgenie
-from oncall.adapters.slack import Slack
+from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, NotAllowed, Rejected
 from oncall.core.message import Message, Recipient
 from sandbox.inbox.testing import RunningInbox, running_inbox

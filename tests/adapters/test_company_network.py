@@ -10,9 +10,9 @@ import pytest
 from company_network import NAME, Proxy, connect_proxy, sign, tls_server
 from scripted import Answer, Connect, FarSide
 
-from oncall.adapters.opsgenie import Opsgenie
-from oncall.adapters.opsgenie_schedules import OpsgenieSchedules
-from oncall.adapters.slack import Slack
+from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.opsgenie.schedules import OpsgenieSchedules
+from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, LockedOut
 from oncall.core.message import Message
 

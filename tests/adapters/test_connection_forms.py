@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted import KEY, Answer, Connect, FarSide
 
-from oncall.adapters.calls import CALL_S
-from oncall.adapters.connections import Access
-from oncall.adapters.opsgenie import Opsgenie
-from oncall.adapters.slack import THREAD_URL, Slack
+from oncall.adapters.http.calls import CALL_S
+from oncall.adapters.http.connections import Access
+from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.slack.chat import THREAD_URL, Slack
 from oncall.core.errors import DeliveryFailed, LockedOut
 from oncall.core.message import Message
 

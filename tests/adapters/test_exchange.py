@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted import Answer, Connect, FarSide
 
-from oncall.adapters import calls, exchange
-from oncall.adapters.opsgenie import Opsgenie
-from oncall.adapters.slack import Slack
+from oncall.adapters.http import calls, exchange
+from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, OncallError, Unreadable
 from oncall.core.message import Message, Recipient
-from oncall.ports import Posted
+from oncall.usecases.ports import Posted
 from sandbox.inbox.testing import RunningInbox, running_inbox
 
 MESSAGE = Message(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from scripted import Connect
 
-from oncall.adapters.opsgenie import Opsgenie
-from oncall.adapters.slack import THREAD_URL, Slack
+from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.slack.chat import THREAD_URL, Slack
 
 JSM = "https://api.atlassian.com/jsm/ops/integration"
 

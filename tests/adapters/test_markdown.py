@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from oncall.adapters.markdown import cut, escape, mrkdwn, plain, slack_link, split
 from oncall.core.runbook import Runbook
-from oncall.web.runbooks import rendered
+from oncall.web.views.runbooks import rendered
 
 RUNBOOKS = sorted((Path(__file__).parents[2] / "include" / "runbooks").glob("*.md"))
 

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oncall import config
-from oncall.adapters.history import History, PublicationHistory
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import Link, connect_to
-from oncall.adapters.task_log import TaskLog
-from oncall.adapters.warehouse import Warehouse
-from oncall.core.facts import Facts
-from oncall.core.incident import Incident, Plan
-from sandbox.postgres import Server
+from oncall.adapters.postgres.database import Link, connect_to
+from oncall.adapters.postgres.history import History, PublicationHistory
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.task_log import TaskLog
+from oncall.adapters.postgres.warehouse import Warehouse
+from oncall.config import oncall_config
+from oncall.core.incidents.incident import Incident, Plan
+from oncall.core.promises.facts import Facts
+from sandbox.stack.postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SETUP = config.load(REPOSITORY / "include")
+SETUP = oncall_config.load(REPOSITORY / "include")
 GROWTH = SETUP.pipelines["growth_etl"]
 REPORT = GROWTH.report
 DAY = dt.date(2026, 11, 22)
@@ -97,7 +97,7 @@ def dsn(postgres: Server) -> Iterator[str]:
     """One database for all three schemas, whose tables take whatever an older version or a hand left in them."""
     uri = postgres.ensure_database("odd_rows")
     with closing(psycopg.connect(uri, autocommit=True)) as connection:
-        for name in ("sandbox/master.sql", "include/sql/warehouse.sql"):
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
             connection.execute((REPOSITORY / name).read_text())  # type: ignore[call-overload]
         OncallDb(connect_to(uri)).install()
         for table in (*TABLES, *OTHERS):
@@ -133,8 +133,8 @@ def put_in_order(connection: psycopg.Connection[Any], dsn: str) -> None:
         (REPORT, DAY, NIGHT + dt.timedelta(hours=2)),
     )
     TaskLog(connect_to(dsn)).write("growth_etl", "r", DAY, "publish", "success", NIGHT)
-    with OncallDb(connect_to(dsn)).deciding() as desk:
-        desk.record(Plan(incidents=(Incident("good", "growth_etl", DAY, NIGHT, due=AT),)), AT)
+    with OncallDb(connect_to(dsn)).decision_lock() as decision:
+        decision.record(Plan(incidents=(Incident("good", "growth_etl", DAY, NIGHT, due=AT),)), AT)
 
 
 def facts(dsn: str) -> Facts:
@@ -172,13 +172,13 @@ def test_odd_rows_hide_nothing_that_is_in_order(dsn: str, data: st.DataObject) -
         assert all(dt.date(2000, 1, 1) <= date <= dt.date(2200, 1, 1) for _, date in found.tasks)
         log.usual(DAY - dt.timedelta(days=28))
         log.lately(NIGHT)
-        noted = OncallDb(connect_to(dsn)).remembered(AT, ["tick", "growth_etl", ""])
+        noted = OncallDb(connect_to(dsn)).evaluation_inputs(AT, ["tick", "growth_etl", ""])
         assert ("growth_etl", DAY) in noted.open
         history = History(connect_to(dsn))
         assert "good" in {
             record.incident.key for record in history.records(NIGHT - dt.timedelta(days=91), 200)
         }
-        history.pulse()
+        history.system_health()
         published = PublicationHistory(connect_to(dsn)).published([REPORT], DAY - dt.timedelta(days=91))
         assert DAY in published[REPORT]
 
@@ -240,7 +240,7 @@ def test_a_flood_of_loads_neither_slow_the_look_nor_hide_a_publication(
 def test_a_published_report_is_known_without_the_rest(fresh_database: str, trouble: str) -> None:
     """Of one that is not published it is said what could not be read."""
     with closing(psycopg.connect(fresh_database)) as connection:
-        for name in ("sandbox/master.sql", "include/sql/warehouse.sql"):
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
             connection.execute((REPOSITORY / name).read_text())  # type: ignore[call-overload]
         connection.execute(
             "insert into investor.publications (report, report_date, published_at, run_id, rows)"
@@ -268,7 +268,7 @@ def test_a_note_that_is_no_instant_is_no_news(dsn: str) -> None:
         connection.execute(
             "insert into oncall.memory values ('tick', 'yesterday'), ('x', repeat('y', 9000000))"
         )
-    assert History(connect_to(dsn)).pulse().tick is None
-    assert OncallDb(connect_to(dsn)).remembered(AT, ["x", "tick"]).notes == {"tick": "yesterday"}
+    assert History(connect_to(dsn)).system_health().tick is None
+    assert OncallDb(connect_to(dsn)).evaluation_inputs(AT, ["x", "tick"]).notes == {"tick": "yesterday"}
     with Link(connect_to(dsn), "x").cursor() as cursor:
         assert cursor.execute("select 1").fetchall() == [(1,)]

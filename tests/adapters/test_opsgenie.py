@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import KEY, Answer, Connect, FarSide
 
-from oncall.adapters.calls import Lanes, seconds_to_wait
-from oncall.adapters.opsgenie import Opsgenie
-from oncall.adapters.opsgenie_alert import alert, fitting_alias
+from oncall.adapters.http.calls import Lanes, seconds_to_wait
+from oncall.adapters.opsgenie.alert import alert, fitting_alias
+from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.core.errors import (
     DeliveryFailed,
     Gone,

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from scripted import KEY, Answer, Connect, FarSide
 
-from oncall import config
-from oncall.adapters.opsgenie_schedules import NoSchedules, OpsgenieSchedules
-from oncall.adapters.plain_connection import look_up
-from oncall.cli import main
+from oncall.adapters.http.plain_connection import look_up
+from oncall.adapters.opsgenie.schedules import NoSchedules, OpsgenieSchedules
+from oncall.cli.main import main
+from oncall.config import oncall_config
 from oncall.core.errors import DeliveryFailed, Rejected
-from oncall.core.roster import Override, Roster
-from oncall.core.rota import who_is_on_call
-from oncall.schedule_sync import drift, plan, sync
+from oncall.core.rota.on_call import who_is_on_call
+from oncall.core.rota.roster import Override, Roster
+from oncall.usecases.sync_schedules import drift, plan, sync
 from sandbox.inbox.testing import RunningInbox, running_inbox
 
 PRIMARY, SECONDARY = "data-engineering-primary", "data-engineering-secondary"
@@ -58,7 +58,7 @@ def scripted(far_side: FarSide, connect: Connect, waits: list[float]) -> Opsgeni
 
 @pytest.fixture(scope="module")
 def roster() -> Roster:
-    return config.load(Path(__file__).parents[2] / "include").roster
+    return oncall_config.load(Path(__file__).parents[2] / "include").roster
 
 
 @pytest.fixture(scope="module")

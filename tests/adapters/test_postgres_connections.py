@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import Link, connect_by, connect_to, work_by
+from oncall.adapters.postgres.database import Link, connect_by, connect_to, work_by
+from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import Unreadable
-from oncall.core.incident import Incident, Plan
-from sandbox.postgres import Server
+from oncall.core.incidents.incident import Incident, Plan
+from sandbox.stack.postgres import Server
 
 AT = dt.datetime(2026, 11, 22, 22, 5, tzinfo=dt.UTC)
 DAY = dt.date(2026, 11, 22)
@@ -137,9 +137,9 @@ def test_what_role_or_database_set_does_not_matter(
     store = OncallDb(connect_by(written()))
     store.install()
     incident = Incident("a", "profit_etl", DAY, AT, detail=r"a\b Ж")
-    with store.deciding() as desk:
-        desk.record(Plan(incidents=(incident,)), AT)
-        assert desk.incidents() == [incident]
+    with store.decision_lock() as decision:
+        decision.record(Plan(incidents=(incident,)), AT)
+        assert decision.incidents() == [incident]
     with closing(work_by("db")) as work:
         assert work.execute("select date '2026-11-22'").fetchall() == [(DAY,)]
         assert work.execute("select current_setting('statement_timeout')").fetchall() == [("0",)]

@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import Link, ManyLinks, OneConnection, connect_by, connect_to
+from oncall.adapters.postgres.database import Link, ManyLinks, OneConnection, connect_by, connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import Unreadable
-from sandbox.postgres import Server
+from sandbox.stack.postgres import Server
 
 CONNECTED_S, ANSWERED_S = 3.5, 6.5
 
@@ -108,7 +108,7 @@ def test_a_provider_that_hangs_is_not_waited_for(
 ) -> None:
     """A name that is not resolved, a token that does not come. What comes too late is closed again."""
     let_go, closed = threading.Event(), threading.Event()
-    from oncall.adapters import pg_session
+    from oncall.adapters.postgres import session
 
     def late(*_: Any, **__: Any) -> Any:
         let_go.wait(20)
@@ -120,7 +120,7 @@ def test_a_provider_that_hangs_is_not_waited_for(
 
         return Late()
 
-    monkeypatch.setattr(pg_session.Session, "connect", late)
+    monkeypatch.setattr(session.Session, "connect", late)
     with at_most(CONNECTED_S), pytest.raises(Unreadable, match="no connection within 3 s"):
         pid_of(Link(connect_to(fresh_database), "warehouse"))
     let_go.set()
@@ -141,5 +141,5 @@ def test_a_lock_that_a_frozen_process_holds(fresh_database: str) -> None:
     store.install()
     with closing(psycopg.connect(fresh_database)) as holder:
         holder.execute("select pg_advisory_xact_lock(%s)", (0x0C_A11,))
-        with at_most(ANSWERED_S), pytest.raises(Unreadable), store.deciding():
+        with at_most(ANSWERED_S), pytest.raises(Unreadable), store.decision_lock():
             pass

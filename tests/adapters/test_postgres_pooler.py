@@ -16,14 +16,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from oncall.adapters.notifications import Notifications
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import Connect, Link, connect_by, connect_to, work_by
-from oncall.adapters.task_log import TaskLog
+from oncall.adapters.postgres.database import Connect, Link, connect_by, connect_to, work_by
+from oncall.adapters.postgres.listen import Notifications
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable
-from oncall.core.incident import Incident, Plan
-from sandbox.pgbouncer import find, running_pgbouncer
-from sandbox.postgres import Server
+from oncall.core.incidents.incident import Incident, Plan
+from sandbox.stack.pgbouncer import find, running_pgbouncer
+from sandbox.stack.postgres import Server
 
 pytestmark = pytest.mark.skipif(
     not find(), reason="there is no pgbouncer on this machine: apt-get install pgbouncer"
@@ -63,12 +63,12 @@ def test_the_store_works_with_many_at_once(connect: Connect) -> None:
     def one(number: int) -> None:
         store, log = OncallDb(connect), TaskLog(connect)
         for turn in range(12):
-            with store.deciding() as desk:
-                known = desk.incidents()
+            with store.decision_lock() as decision:
+                known = decision.incidents()
                 incident = Incident(f"i{number}", "profit_etl", DAY, AT, changes=turn)
-                desk.record(Plan(incidents=(incident,)), AT)
-            store.remember(f"n{number}", str(turn))
-            assert store.recall(f"n{number}") == str(turn)
+                decision.record(Plan(incidents=(incident,)), AT)
+            store.set_note(f"n{number}", str(turn))
+            assert store.get_note(f"n{number}") == str(turn)
             log.write("profit_etl", f"r{number}", DAY, "transform", "running", AT)
             assert log.read([("profit_etl", DAY)], AT).tasks
             assert turn == 0 or incident.key in {each.key for each in known}
@@ -110,9 +110,9 @@ def test_a_role_that_reads_only_and_another_date_style_do_not_matter(
             admin.execute(f'alter database "{database}" set {setting}')
     store = OncallDb(connect)
     store.install()
-    with store.deciding() as desk:
-        desk.record(Plan(incidents=(Incident("a", "profit_etl", DAY, AT),)), AT)
-        assert [each.opened_at for each in desk.incidents()] == [AT]
+    with store.decision_lock() as decision:
+        decision.record(Plan(incidents=(Incident("a", "profit_etl", DAY, AT),)), AT)
+        assert [each.opened_at for each in decision.incidents()] == [AT]
 
 
 def test_a_pipeline_works_in_transactions_of_its_own(connect: Connect) -> None:

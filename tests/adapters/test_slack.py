@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import KEY, Answer, Connect, FarSide
 
-from oncall.adapters import slack_blocks
-from oncall.adapters.slack import Slack
+from oncall.adapters.slack import blocks as slack_blocks
+from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message, Recipient
-from oncall.ports import Posted
+from oncall.usecases.ports import Posted
 
 POSTED = Answer({"ok": True, "channel": "C0ONCALL", "ts": "1767567600.000100"})
 OLDEST = dt.datetime(2026, 1, 5, 5, 0, tzinfo=dt.timezone(dt.timedelta(hours=7)))

@@ -11,14 +11,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from oncall import config
-from oncall.adapters.postgres import connect_to
-from oncall.adapters.warehouse import Warehouse
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.warehouse import Warehouse
+from oncall.config import oncall_config
 from oncall.core.errors import Unreadable
-from oncall.core.facts import Facts, FailedCheck
+from oncall.core.promises.facts import Facts, FailedCheck
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SETUP = config.load(REPOSITORY / "include")
+SETUP = oncall_config.load(REPOSITORY / "include")
 GROWTH = SETUP.pipelines["growth_etl"]
 DAY = dt.date(2026, 11, 22)
 NIGHT = dt.datetime(2026, 11, 22, 18, tzinfo=dt.UTC)  # 01:00 +07 on the 23rd
@@ -28,7 +28,7 @@ NIGHT = dt.datetime(2026, 11, 22, 18, tzinfo=dt.UTC)  # 01:00 +07 on the 23rd
 def sql(fresh_database: str) -> Iterator[Any]:
     """A warehouse with tables and nothing in them; call it to run a statement."""
     with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
-        for name in ("sandbox/master.sql", "include/sql/warehouse.sql"):
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
             connection.execute((REPOSITORY / name).read_text())
         yield connection.execute
 

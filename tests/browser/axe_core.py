@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.environment import REPOSITORY
+from sandbox.stack.environment import REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Frame, Page

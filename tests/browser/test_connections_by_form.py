@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.environment import LOGINS, REPOSITORY
+from sandbox.stack.environment import LOGINS, REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from sandbox.stack import Stack
+    from sandbox.stack.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(600)]
 

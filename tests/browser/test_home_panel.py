@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_core import axe_script, grave_findings
 
-from oncall.config import load
-from oncall.core.rota import who_is_on_call
-from sandbox.environment import LOGINS
+from oncall.config.oncall_config import load
+from oncall.core.rota.on_call import who_is_on_call
+from sandbox.stack.environment import LOGINS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route
 
-    from sandbox.stack import Stack
+    from sandbox.stack.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -66,10 +66,10 @@ def _is_our_trouble(one: ConsoleMessage) -> bool:
 
 def test_the_page_is_at_home_in_airflow(page: Page, stack: Stack, said: list[str]) -> None:
     """Home names who is on call; the menu leads to the page, a DAG's tab to its runbook; nothing of ours complains."""
-    setup = load(stack.include_dir)
-    primary = who_is_on_call(setup.roster, dt.datetime.now(dt.UTC)).primary
+    config = load(stack.include_dir)
+    primary = who_is_on_call(config.roster, dt.datetime.now(dt.UTC)).primary
     assert primary is not None
-    name = setup.roster.people[primary].name
+    name = config.roster.people[primary].name
     page.locator(NOW).get_by_text(name, exact=True).first.wait_for()
     assert page.locator(f"{PANEL} a:has-text('Growth ETL')").count() == 1
 

@@ -48,10 +48,10 @@ def test_a_long_address_stays_in_its_card(site: Site, open_page: OpenPage) -> No
     """On a phone it is broken where its parts meet."""
     page = open_page(width=360)
     seen = site.example.seen
-    roster = seen.setup.roster
+    roster = seen.config.roster
     long = "a-very-long-first-name.and-a-longer-family-name@data-engineering.asia-pacific.example.com"
     people = {name: replace(one, opsgenie=long) for name, one in roster.people.items()}
-    site.example.seen = replace(seen, setup=replace(seen.setup, roster=replace(roster, people=people)))
+    site.example.seen = replace(seen, config=replace(seen.config, roster=replace(roster, people=people)))
     site.show(page)
     links = page.locator(".reach a")
     assert links.all_inner_texts() == [long] * 3

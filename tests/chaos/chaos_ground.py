@@ -21,11 +21,11 @@ from chaos_include import Include
 from chaos_outcome import Outcome
 from chaos_postgres import OURS, Harm, freeze, kill
 
-from oncall.adapters.oncall_db import LOCK
-from oncall.core.rota import who_is_on_call
-from sandbox import loading
-from sandbox.environment import REPOSITORY
-from sandbox.stack import AIRFLOW_COMPONENTS, Stack
+from oncall.adapters.postgres.oncall_db import LOCK
+from oncall.core.rota.on_call import who_is_on_call
+from sandbox.master_data import loading
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.stack import AIRFLOW_COMPONENTS, Stack
 
 T = TypeVar("T")
 
@@ -447,7 +447,7 @@ class Ground:
 @contextmanager
 def ground_on(folder: Path) -> Iterator[Ground]:
     """A stack with eight days of master data, on copies of include/ and dags/ below `folder`; stopped afterwards."""
-    from sandbox.scratch import scratch_stack
+    from sandbox.stack.scratch import scratch_stack
 
     include = Include(folder / "include")
     include.restore()

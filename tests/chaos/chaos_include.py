@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from oncall.config import Setup, load
-from sandbox.environment import REPOSITORY
+from oncall.config.oncall_config import OncallConfig, load
+from sandbox.stack.environment import REPOSITORY
 
 PROMISED = ("profit_etl", "engagement_etl", "growth_etl")
 RosterFile = dict[str, Any]
@@ -34,7 +34,7 @@ class Include:
         }
 
     @property
-    def setup(self) -> Setup:
+    def setup(self) -> OncallConfig:
         """What the folder says. Raises ConfigError."""
         return load(self.folder)
 

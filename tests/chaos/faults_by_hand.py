@@ -9,7 +9,7 @@ from chaos_ground import DAG_ID, Ground
 from chaos_outcome import Outcome
 from faults_in_pipelines import LONG_S
 
-from oncall.core.verdict import WAIT
+from oncall.core.promises.evaluation import WAIT
 
 
 def set_task(ground: Ground, run_id: str, task_id: str, state: str) -> None:

@@ -8,7 +8,7 @@ from chaos_fault import fault
 from chaos_ground import Ground, Promised
 from chaos_outcome import Outcome
 
-from sandbox.stack import AIRFLOW_COMPONENTS
+from sandbox.stack.stack import AIRFLOW_COMPONENTS
 
 HEARTBEAT = "investor-sla-watch"
 LAPSES_S = 75  # pinged each minute

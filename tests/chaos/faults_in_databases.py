@@ -10,7 +10,7 @@ from chaos_ground import Ground
 from chaos_include import RosterFile
 from chaos_outcome import Outcome
 
-from sandbox.postgres import start
+from sandbox.stack.postgres import start
 
 GONE_S = 16  # longer than from one look to the next
 FLICKERS_S = 75

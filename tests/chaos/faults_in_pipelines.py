@@ -9,7 +9,7 @@ from chaos_fault import fault
 from chaos_ground import DAG_ID, Ground, Promised
 from chaos_outcome import Outcome
 
-from sandbox import loading
+from sandbox.master_data import loading
 
 LONG_S = 1800
 

@@ -24,7 +24,7 @@ from chaos_fault import CHOICE, FAULTS, GROUPS, Fault, chosen
 from chaos_ground import SETTLES_S, Ground
 from chaos_outcome import Outcome, Row, document
 
-from sandbox.environment import REPOSITORY
+from sandbox.stack.environment import REPOSITORY
 
 try:
     CHOSEN = chosen(CHOICE)

@@ -11,7 +11,7 @@ import test_chaos
 from chaos_fault import FAULTS, GROUPS, chosen
 from chaos_outcome import Row, document
 
-from sandbox.environment import REPOSITORY
+from sandbox.stack.environment import REPOSITORY
 
 
 def row(fault: str, group: str, trouble: str = "") -> Row:

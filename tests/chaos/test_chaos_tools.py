@@ -18,7 +18,7 @@ import pytest
 from chaos_clock import clock_ahead
 from chaos_postgres import OURS, Harm, freeze, kill
 
-from sandbox.postgres import Server
+from sandbox.stack.postgres import Server
 
 LOOK = (
     "import time, threading; t = time.monotonic(); time.sleep(0.2); threading.Event().wait(0.2);"

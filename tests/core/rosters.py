@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import pendulum
 
-from oncall.core.roster import Handoff, Leave, Override, Person, Roster, Rotation
-from oncall.core.rota import Shift, rota
-from oncall.core.wall import at_wall
+from oncall.core.rota.on_call import Shift, rota
+from oncall.core.rota.roster import Handoff, Leave, Override, Person, Roster, Rotation
+from oncall.core.wall_time import at_wall
 
 PLUS_SEVEN = pendulum.FixedTimezone(7 * 3600)
 TEAM = "AB BC CD DA"

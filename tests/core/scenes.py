@@ -13,14 +13,23 @@ from typing import Any
 
 from rosters import PLUS_SEVEN, team
 
-from oncall.core.case import Case
-from oncall.core.facts import Dag, Facts, FailedCheck, Load, Publication, Task, TaskState, Usual
-from oncall.core.incident import Entry, Incident, Owed, Plan
-from oncall.core.promise import Pipeline, Promise, Team
-from oncall.core.roster import EscalationStep, Roster
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
+from oncall.core.incidents.wording import Links, Scene
+from oncall.core.promises.evaluation import PromiseStatus, evaluate_promise
+from oncall.core.promises.facts import (
+    Dag,
+    Facts,
+    FailedCheck,
+    Load,
+    Publication,
+    Task,
+    TaskState,
+    TypicalDurations,
+)
+from oncall.core.promises.promise import Pipeline, Promise, Team
+from oncall.core.rota.roster import EscalationStep, Roster
 from oncall.core.runbook import SECTIONS, Runbook
-from oncall.core.verdict import Judged, judge
-from oncall.core.wording import Links, Scene
 
 TZ = PLUS_SEVEN
 DAY = dt.date(2026, 11, 22)
@@ -97,16 +106,18 @@ def a_dag(**said: Any) -> Dag:
     return Dag(at("04:00"), **{"paused": False, "running": 0, **said})
 
 
-def usually(remaining: dict[str, float] | None = None, duration: dict[str, float] | None = None) -> Usual:
-    return Usual(remaining or {}, duration or {})
+def usually(
+    remaining: dict[str, float] | None = None, duration: dict[str, float] | None = None
+) -> TypicalDurations:
+    return TypicalDurations(remaining or {}, duration or {})
 
 
 def a_report(
     clock: str, dag_id: str = GROWTH, *, days: int = 0, promised: bool = True, drill: str = "", **facts: Any
-) -> Judged:
+) -> PromiseStatus:
     """A report judged at this time, on these facts."""
     pipeline = a_pipeline(dag_id, promised=promised)
-    return judge(pipeline, DAY, Facts(**facts), at(clock, days), TZ, drill=drill)
+    return evaluate_promise(pipeline, DAY, Facts(**facts), at(clock, days), TZ, drill=drill)
 
 
 # The people, and where things are.
@@ -136,31 +147,31 @@ def an_incident(dag_id: str = GROWTH, **known: Any) -> Incident:
 Steps = Mapping[str, Sequence[tuple[str, str]]]  # by incident, what was said of it: (channel, step)
 
 
-def an_entry(key: str, channel: str, step: str, person: str = "C", **known: Any) -> Entry:
+def an_entry(key: str, channel: str, step: str, person: str = "C", **known: Any) -> NotificationStatus:
     """Something that was sent: to the pager an alert for this person."""
     page = channel == "pager"
     about: dict[str, Any] = {"op": "page" if page else "post", "alias": f"{key}:{step}" if page else ""}
     when = {"owed_at": at("05:00"), "done_at": at("05:00")}
-    return Entry(
+    return NotificationStatus(
         **{"step": step, "channel": channel, "state": "done", "person": person, **about, **when, **known}
     )
 
 
-def remembered(said: Steps) -> dict[str, tuple[Entry, ...]]:
+def evaluation_inputs(said: Steps) -> dict[str, tuple[NotificationStatus, ...]]:
     """What `decide` is told was said before."""
     return {key: tuple(an_entry(key, *step) for step in steps) for key, steps in said.items()}
 
 
 def a_case(
-    *members: Judged,
+    *members: PromiseStatus,
     incident: Incident | None = None,
     said: Iterable[tuple[str, str]] = (),
     alerts: Iterable[str] = (),
-) -> Case:
+) -> IncidentContext:
     """An incident that speaks for these, after this was said of it (channel, step) and these steps are open alerts."""
     mine = incident or an_incident(members[0].pipeline.dag_id, drill=members[0].drill)
     where = dict.fromkeys((*said, *(("pager", step) for step in alerts)))
-    return Case(mine, members, tuple(an_entry(mine.key, *each) for each in where))
+    return IncidentContext(mine, members, tuple(an_entry(mine.key, *each) for each in where))
 
 
 @dataclass(frozen=True)
@@ -180,7 +191,7 @@ class Said:
     runbook: str
 
     @classmethod
-    def of(cls, owed: Owed) -> Said:
+    def of(cls, owed: Notification) -> Said:
         """Whatever is owed is about one incident and one step, and an alert is found again by both."""
         message = owed.message
         assert owed.key == message.key

@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 from scenes import TZ
 
-from oncall.core.attainment import Attainment, Day, attainment, days
-from oncall.core.promise import Promise
+from oncall.core.promises.attainment import Attainment, Day, attainment, days
+from oncall.core.promises.promise import Promise
 
 FIVE = Promise(dt.time(5), dt.time(3, 30))
 LAST = dt.date(2026, 11, 22)

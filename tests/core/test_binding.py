@@ -22,11 +22,11 @@ from scenes import (
     usually,
 )
 
-from oncall.core.binding import SOON, Later, Send, Withdraw, bind
-from oncall.core.case import Case
-from oncall.core.incident import Entry, Incident
+from oncall.core.incidents.binding import SOON, Later, Send, Withdraw, bind
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.incident import Incident, NotificationStatus
+from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
-from oncall.core.wording import Scene
 
 PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
 TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
@@ -36,21 +36,21 @@ PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
 STUCK = {"tasks": (WAITED, TRANSFORMS)}
 
 
-def owed(step: str, channel: str = "pager", person: str = "", **known: Any) -> Entry:
+def owed(step: str, channel: str = "pager", person: str = "", **known: Any) -> NotificationStatus:
     """Not sent yet."""
     waiting = {"state": "owed", "done_at": None, "owed_at": at("05:00")}
     return an_entry(KEY, channel, step, person, **{**waiting, **known})
 
 
-def done(step: str = PRIMARY, person: str = "C", **known: Any) -> Entry:
+def done(step: str = PRIMARY, person: str = "C", **known: Any) -> NotificationStatus:
     return an_entry(KEY, "pager", step, person, **known)
 
 
 def bound(
-    entry: Entry, clock: str = "05:01", *others: Entry, incident: Incident = PAGED, evaluated: bool = True,
-    scene: Scene | None = None, **facts: Any,
+    entry: NotificationStatus, clock: str = "05:01", *others: NotificationStatus, incident: Incident = PAGED,
+    evaluated: bool = True, scene: Scene | None = None, **facts: Any,
 ) -> Send | Later | Withdraw:  # fmt: skip
-    case = Case(incident, (a_report(clock, **{**STUCK, **facts}),), (entry, *others), evaluated)
+    case = IncidentContext(incident, (a_report(clock, **{**STUCK, **facts}),), (entry, *others), evaluated)
     return bind(entry, STORED, case, scene or a_scene(clock))
 
 

@@ -30,8 +30,8 @@ from scenes import (
     the_post,
 )
 
-from oncall.core.case import Case
-from oncall.core.escalation import (
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import (
     acknowledge,
     escalate,
     handoff,
@@ -41,27 +41,33 @@ from oncall.core.escalation import (
     standing,
     taken_back,
 )
-from oncall.core.incident import Entry, Incident
+from oncall.core.incidents.incident import Incident, NotificationStatus
 from oncall.core.message import Recipient
-from oncall.core.roster import EscalationStep, Roster
+from oncall.core.rota.roster import EscalationStep, Roster
 
 PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
 PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
 STUCK = {"tasks": (WAITED, TRANSFORMS)}
 
 
-def a_page(step: str = PRIMARY, person: str = "C", taken: str | None = "05:00", **known: Any) -> Entry:
+def a_page(
+    step: str = PRIMARY, person: str = "C", taken: str | None = "05:00", **known: Any
+) -> NotificationStatus:
     """A page to this person that the pager took at this time (None: not yet)."""
     state = {"state": "done"} if taken else {"state": "owed"}
     done_at = at(taken) if taken else None
     return an_entry(KEY, "pager", step, person, **{**state, "done_at": done_at, **known})
 
 
-def a_case(clock: str, *entries: Entry, incident: Incident = PAGED, **facts: Any) -> Case:
-    return Case(incident, (a_report(clock, **{**STUCK, **facts}),), entries)
+def a_case(
+    clock: str, *entries: NotificationStatus, incident: Incident = PAGED, **facts: Any
+) -> IncidentContext:
+    return IncidentContext(incident, (a_report(clock, **{**STUCK, **facts}),), entries)
 
 
-def paged(case: Case, clock: str, roster: Roster | None = None) -> list[tuple[str, tuple[str, ...]]]:
+def paged(
+    case: IncidentContext, clock: str, roster: Roster | None = None
+) -> list[tuple[str, tuple[str, ...]]]:
     """The alerts of this look: step and people."""
     said = said_by(escalate(case, a_scene(clock, roster=roster)))
     return [(one.step, one.to) for one in said if one.where == ("pager", "page")]
@@ -108,7 +114,7 @@ def test_before_due_nobody_is_paged_for_a_broken_promise(clock: str) -> None:
     ],
 )
 def test_each_step_waits_from_when_the_one_before_it_woke_somebody(
-    clock: str, entries: Sequence[Entry], called: list[Any]
+    clock: str, entries: Sequence[NotificationStatus], called: list[Any]
 ) -> None:
     """15 minutes later the secondary, 15 minutes after that the manager."""
     assert paged(a_case(clock, *entries), clock) == called
@@ -171,7 +177,9 @@ def test_what_the_thread_said_was_no_page() -> None:
 def test_a_broken_report_of_which_nothing_is_known_says_so() -> None:
     """Never a guess."""
     blank = replace(a_report("05:00", **STUCK), why=None)
-    page = page_message(Case(PAGED, (blank,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C"))
+    page = page_message(
+        IncidentContext(PAGED, (blank,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C")
+    )
     assert page.title == "Growth ETL, 22 Nov: not published at 05:00 — cannot tell"
 
 
@@ -232,7 +240,7 @@ def test_each_who_cannot_be_paged_is_told_of() -> None:
     ],
 )
 def test_that_somebody_cannot_be_paged_is_told_apart_by_step_and_person(
-    ladder: int, entries: list[Entry], step: str
+    ladder: int, entries: list[NotificationStatus], step: str
 ) -> None:
     """Of each ladder once."""
     case = a_case("05:01", *entries, incident=replace(PAGED, ladder=ladder))
@@ -292,7 +300,7 @@ def test_who_takes_the_seat_is_paged_in_their_own_right() -> None:
 def test_several_broken_reports_are_one_page() -> None:
     """Each by name, each cause once; those that are not due yet are left out."""
     two = (a_report("05:00", GROWTH, **STUCK), a_report("05:00", ENGAGEMENT, **STUCK))
-    page = the_page(escalate(Case(an_incident(), two), a_scene("05:00")))
+    page = the_page(escalate(IncidentContext(an_incident(), two), a_scene("05:00")))
     assert page.title.startswith("2 reports of 22 Nov (Growth ETL, Engagement ETL): not published at 05:00")
     assert page.text.splitlines() == [
         "investor.daily_growth for 2026-11-22 was promised by 05:00.",
@@ -304,11 +312,13 @@ def test_several_broken_reports_are_one_page() -> None:
 def test_what_is_not_due_yet_is_no_part_of_the_page() -> None:
     """It has its own due time."""
     later = replace(a_report("05:00", ENGAGEMENT, **STUCK), verdict="at_risk", due=at("06:00"))
-    case = Case(an_incident(), (a_report("05:00", GROWTH, **STUCK), later))
+    case = IncidentContext(an_incident(), (a_report("05:00", GROWTH, **STUCK), later))
     page_of_one = the_page(escalate(case, a_scene("05:00")))
     assert page_of_one.title.startswith("Growth ETL, 22 Nov: not published")
     assert page_of_one.about == "investor.daily_growth for 2026-11-22"
-    page = page_message(Case(PAGED, (later,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C"))
+    page = page_message(
+        IncidentContext(PAGED, (later,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C")
+    )
     assert page.title.startswith("Engagement ETL, 22 Nov: not published at 06:00")
 
 
@@ -321,7 +331,7 @@ def test_what_is_not_due_yet_is_no_part_of_the_page() -> None:
 def test_an_open_incident_passes_to_the_new_pair(clock: str, days: int, passes: bool) -> None:
     """The thread says so, and the ladder begins anew."""
     one = replace(a_report("05:20", **STUCK))
-    plan = handoff(Case(PAGED, (one,), (a_page(),)), a_scene(clock, days))
+    plan = handoff(IncidentContext(PAGED, (one,), (a_page(),)), a_scene(clock, days))
     assert (plan is not None) is passes
     if plan:
         post = the_post(plan)
@@ -350,22 +360,27 @@ def test_the_new_ladder_has_pages_of_its_own() -> None:
         (replace(PAGED, paged_at=at("09:01")), [a_page()], {}),  # it began with the new pair
     ],
 )
-def test_when_there_is_nothing_to_hand_over(incident: Incident, entries: list[Entry], facts: Any) -> None:
+def test_when_there_is_nothing_to_hand_over(
+    incident: Incident, entries: list[NotificationStatus], facts: Any
+) -> None:
     """Whoever is on call is called all the same."""
-    assert handoff(Case(incident, (a_report("09:30", **facts),), tuple(entries)), a_scene("09:30")) is None
+    assert (
+        handoff(IncidentContext(incident, (a_report("09:30", **facts),), tuple(entries)), a_scene("09:30"))
+        is None
+    )
 
 
 def test_whoever_stays_on_hands_nothing_over() -> None:
     """C takes Monday too."""
     stays = team(overrides=[("2026-11-23 09:00", "2026-11-24 09:00", "C", None)])
-    case = Case(PAGED, (a_report("09:00", **STUCK),), (a_page(),))
+    case = IncidentContext(PAGED, (a_report("09:00", **STUCK),), (a_page(),))
     assert handoff(case, a_scene("09:30", roster=stays)) is None
 
 
 def test_what_the_old_pair_had_acknowledged_is_handed_over_too() -> None:
     """Also where no page of this ladder is on record."""
     taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
-    assert handoff(Case(taken, (a_report("09:00", **STUCK),), ()), a_scene("09:00")) is not None
+    assert handoff(IncidentContext(taken, (a_report("09:00", **STUCK),), ()), a_scene("09:00")) is not None
 
 
 # Reminders.
@@ -415,7 +430,7 @@ def test_a_reminder_goes_to_whoever_acknowledged(by: str, to: tuple[str, ...]) -
     ],
     ids=["nobody has it", "it is there", "only the warning was acknowledged"],
 )
-def test_nobody_is_reminded_without_need(case: Case) -> None:
+def test_nobody_is_reminded_without_need(case: IncidentContext) -> None:
     """Only who has a broken promise."""
     assert remind(case, a_scene("07:00")) is None
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.expectation import WINDOW_DAYS, expect
-from oncall.core.facts import DEFAULT_SHARE, FIRST_WEEK_SHARE, PARTIAL_SHARE, Load
+from oncall.core.data.expectation import WINDOW_DAYS, expect
+from oncall.core.promises.facts import DEFAULT_SHARE, FIRST_WEEK_SHARE, PARTIAL_SHARE, Load
 
 MONDAY = dt.date(2026, 11, 23)
 AT = dt.datetime(2026, 11, 24, 1, tzinfo=dt.UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scenes import FAILED, TRANSFORMS, WAITED, a_load, a_task, at
 
-from oncall.core.facts import RUN, Facts, Load, Task, still_over
+from oncall.core.promises.facts import RUN, Facts, Load, Task, still_over
 
 ENDED = a_task(RUN, "failed", "02:00", "03:40")
 

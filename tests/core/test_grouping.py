@@ -24,13 +24,13 @@ from scenes import (
     a_task,
     an_incident,
     at,
+    evaluation_inputs,
     published,
-    remembered,
 )
 
-from oncall.core.decide import by_promise, decide
-from oncall.core.incident import RESOLVED_BY_HAND, Incident, Plan
-from oncall.core.verdict import Judged
+from oncall.core.incidents.grouping import by_promise, decide
+from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Plan
+from oncall.core.promises.evaluation import PromiseStatus
 
 LONG_AGO = at("00:00", days=-30)
 SESSIONS, ORDERS = {"loads": (a_load(),)}, {"loads": (a_load("master.orders"),)}
@@ -38,11 +38,11 @@ BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
 
 
 def look(
-    clock: str, *reports: Judged, earlier: Sequence[Incident] = (), said: Steps | None = None,
+    clock: str, *reports: PromiseStatus, earlier: Sequence[Incident] = (), said: Steps | None = None,
     since: dt.datetime = LONG_AGO,
 ) -> Plan:  # fmt: skip
     """One look at these reports, after these incidents of which this was said."""
-    return decide(reports, by_promise(earlier), remembered(said or {}), a_scene(clock), since)[0]
+    return decide(reports, by_promise(earlier), evaluation_inputs(said or {}), a_scene(clock), since)[0]
 
 
 def titles(plan: Plan, channel: str = "pager", op: str = "page") -> list[str]:
@@ -54,7 +54,7 @@ def leaders(plan: Plan) -> dict[str, str]:
     return {one.dag_id: one.leader.partition(":")[0] for one in plan.incidents}
 
 
-def at_four(dag_id: str, **facts: Any) -> Judged:
+def at_four(dag_id: str, **facts: Any) -> PromiseStatus:
     return a_report("04:00", dag_id, **facts)
 
 

@@ -7,9 +7,9 @@ import datetime as dt
 import pytest
 from rosters import instant, team, turns
 
-from oncall.core.ledger import Ledger, ledger
-from oncall.core.roster import Handoff, Roster
-from oncall.core.rota import rota
+from oncall.core.rota.ledger import Ledger, ledger
+from oncall.core.rota.on_call import rota
+from oncall.core.rota.roster import Handoff, Roster
 
 WEEK_1 = ("2025-12-29", "2026-01-05")
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.incident import Incident
-from oncall.core.merging import merged
+from oncall.core.incidents.incident import Incident
+from oncall.core.incidents.merging import merged
 
 DUE = dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)
 instants = st.integers(0, 6).map(lambda minutes: DUE + dt.timedelta(minutes=minutes))

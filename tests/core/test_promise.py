@@ -9,7 +9,7 @@ import pendulum
 import pytest
 from scenes import TZ
 
-from oncall.core.promise import Promise, business_day, due_at, last_due, warn_at
+from oncall.core.promises.promise import Promise, business_day, due_at, last_due, warn_at
 
 FIVE = Promise(dt.time(5), dt.time(3, 30))
 BERLIN, LOS_ANGELES = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Los_Angeles")

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from oncall.adapters.opsgenie_alert import alert
-from oncall.adapters.slack_blocks import blocks, plain_text, text
+from oncall.adapters.opsgenie.alert import alert
+from oncall.adapters.slack.blocks import blocks, plain_text, text
 from oncall.core.errors import ConfigError, DeliveryFailed, Problem, Unreadable
-from oncall.core.incident import Event
+from oncall.core.incidents.incident import Event
 from oncall.core.message import Message
+from oncall.core.promises.evaluation import Why
 from oncall.core.redaction import redacted
-from oncall.core.verdict import Why
 
 ROOT = Path(__file__).resolve().parents[2]
 ALNUM = string.ascii_letters + string.digits

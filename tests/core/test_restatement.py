@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from oncall.core.restatement import Restatement, republications
+from oncall.core.data.restatement import Restatement, republications
 
 DAY, AT = dt.date(2026, 11, 20), dt.datetime(2026, 11, 22, 3, tzinfo=dt.UTC)
 REFUND = Restatement("investor.daily_profit", DAY, "refunds", "0.00", "6.00", "a late refund", "second", AT)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rosters import instant, said, team
 
-from oncall.core.roster import Leave, Override, Roster
-from oncall.core.rota import rota, who_is_on_call
-from oncall.core.rota_change import RotaChange, compare, swap, worries
+from oncall.core.rota.change import RotaChange, compare, swap, worries
+from oncall.core.rota.on_call import rota, who_is_on_call
+from oncall.core.rota.roster import Leave, Override, Roster
 
 START, END = instant("2026-01-26"), instant("2026-02-02")  # week 5: A / B
 

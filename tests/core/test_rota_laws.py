@@ -12,11 +12,11 @@ import pendulum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oncall.core.ledger import ledger
-from oncall.core.roster import Handoff, Leave, Override, Person, Roster, Rotation
-from oncall.core.rota import Shift, fold, next_handoff, rota, who_is_on_call
-from oncall.core.wall import at_wall, utc
-from oncall.core.weeks import on_call_day, week_beginning
+from oncall.core.rota.ledger import ledger
+from oncall.core.rota.on_call import Shift, fold, next_handoff, rota, who_is_on_call
+from oncall.core.rota.roster import Handoff, Leave, Override, Person, Roster, Rotation
+from oncall.core.rota.weeks import on_call_day, week_beginning
+from oncall.core.wall_time import at_wall, utc
 
 PEOPLE = "ABCDE"
 ZONES = [

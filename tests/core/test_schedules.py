@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from rosters import instant, team
 
-from oncall.core.roster import Override, Person, Roster
-from oncall.core.schedules import Schedule, ScheduleOverride, changes, drift, wanted
+from oncall.core.rota.opsgenie_schedules import Schedule, ScheduleOverride, changes, drift, wanted
+from oncall.core.rota.roster import Override, Person, Roster
 
 AT = instant("2026-01-07 12:00")  # week 2: B / C
 OTHERS = ("2026-01-12", "2026-01-14")

@@ -24,21 +24,22 @@ from scenes import (
     published,
 )
 
+from oncall.core.incidents.wording import Links, because, compose, subject
 from oncall.core.message import Message, Recipient
-from oncall.core.promise import Team
-from oncall.core.verdict import Judged, Why
-from oncall.core.wording import Links, because, compose, day, span, subject
+from oncall.core.promises.evaluation import PromiseStatus, Why
+from oncall.core.promises.promise import Team
+from oncall.core.time_format import day, span
 
 LINKS = Links("http://airflow.test")
 LATE = {"loads": (a_load(),)}
 
 
-def a_message(*members: Judged, clock: str = "05:00", incident: Any = None, **how: Any) -> Message:
+def a_message(*members: PromiseStatus, clock: str = "05:00", incident: Any = None, **how: Any) -> Message:
     how = {"priority": "P1", "lines": ["one", "two"], **how}
     return compose(a_scene(clock), incident or an_incident(), "page-1-primary", "Title", members, **how)
 
 
-def facts(*members: Judged, clock: str = "05:00") -> dict[str, str]:
+def facts(*members: PromiseStatus, clock: str = "05:00") -> dict[str, str]:
     found = a_message(*members, clock=clock).facts
     assert len({label for label, _ in found}) == len(found)
     return dict(found)
@@ -69,7 +70,7 @@ def test_a_length_of_time_as_people_say_it(seconds: float, words: str) -> None:
 def test_a_clock_tells_its_day_when_it_is_another(clock: str, days: int, words: str) -> None:
     """In the roster's zone."""
     assert a_scene("05:00").clock(at(clock, days)) == words
-    assert a_scene("05:00").clock(None) == "?"
+    assert a_scene("05:00").clock(None) == "–"
 
 
 def test_a_day_is_said_without_its_year() -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oncall.config import include_dir
-from oncall.glue import contract
+from oncall.airflow import dag_settings
+from oncall.config.oncall_config import include_dir
 
 if TYPE_CHECKING:
     from tests.dags.conftest import Parse
@@ -80,8 +80,8 @@ def assert_parses(parse: Parse) -> None:
     """Every DAG is there, and Airflow can store it."""
     from airflow.serialization.serialized_objects import DagSerialization
 
-    contract._contract.cache_clear()
-    contract._roster.cache_clear()
+    dag_settings._contract.cache_clear()
+    dag_settings._roster.cache_clear()
     bag = parse()
     assert bag.import_errors == {}
     assert {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oncall.config import include_dir, load
-from oncall.core.verdict import CAUSE_WORDS
-from oncall.glue.dags import due_crons
-from sandbox.business_day import ZONE
+from oncall.airflow.dag_factory import due_crons
+from oncall.config.oncall_config import include_dir, load
+from oncall.core.promises.evaluation import CAUSE_WORDS
+from sandbox.master_data.business_day import ZONE
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oncall.config import include_dir, load
-from sandbox.business_day import ZONE
+from oncall.config.oncall_config import include_dir, load
+from sandbox.master_data.business_day import ZONE
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.business_day import ZONE
+from sandbox.master_data.business_day import ZONE
 
 if TYPE_CHECKING:
     from tests.dags.conftest import Parse

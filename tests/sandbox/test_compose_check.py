@@ -20,8 +20,8 @@ from sandbox.compose.__main__ import check
 from sandbox.compose.ground import Ground
 from sandbox.compose.project import NAME, ComposeFailed, Container, Project, turn
 from sandbox.compose.settings import listed, process_environment, variables
-from sandbox.environment import REPOSITORY
 from sandbox.inbox.testing import RunningInbox
+from sandbox.stack.environment import REPOSITORY
 
 Docker = Callable[[str], Project]
 ROW: dict[str, object] = {"ID": "0123456789ab", "Name": f"{NAME}-worker-2", "Service": "worker", "Health": ""}

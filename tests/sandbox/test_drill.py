@@ -10,23 +10,23 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from oncall.config import load
-from oncall.core.incident import Event, Incident, Plan
-from oncall.past import Record, Told
-from oncall.ports import Drill
-from sandbox.drill.book import BY, Book
-from sandbox.drill.course import clean_up
+from oncall.config.oncall_config import load
+from oncall.core.incidents.incident import Event, Incident, Plan
+from oncall.usecases.history import DeliveryRecord, IncidentRecord
+from oncall.usecases.ports import Drill
 from sandbox.drill.day import DAG_ID, REPORT, Warehouse
+from sandbox.drill.drill_run import clean_up
+from sandbox.drill.drill_store import BY, Book
 from sandbox.drill.inbox import Received
-from sandbox.drill.play import play, require_watched
+from sandbox.drill.narrator import Telling
+from sandbox.drill.runner import play, require_watched
 from sandbox.drill.scenarios import SCENARIOS
 from sandbox.drill.summary import Instants, summary
-from sandbox.drill.telling import Telling
-from sandbox.environment import REPOSITORY
 from sandbox.inbox.records import Alert, SlackMessage
-from sandbox.loading import create_schema, load_day
-from sandbox.postgres import SandboxError, Server
-from sandbox.stack import Stack
+from sandbox.master_data.loading import create_schema, load_day
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import SandboxError, Server
+from sandbox.stack.stack import Stack
 
 FIRST = dt.date(2026, 11, 20)
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
@@ -143,13 +143,17 @@ def test_what_a_broken_off_drill_left_is_cleaned_up(oncall_dsn: str, warehouse_d
     now = dt.datetime.now(dt.UTC)
     book.start(Drill("x", DAG_ID, day, now, now, BY))
     opened = Incident(KEY, DAG_ID, day, now, due=now, drill="x", paged_at=now)
-    with book.store.deciding() as desk:
-        desk.record(Plan((opened,)), now)
-    setup, down = load(REPOSITORY / "include"), Stack(Path("/nowhere"), airflow_port=1)
-    assert [incident.key for incident in clean_up(down, book, warehouse, setup)] == [KEY]
-    assert (book.still_open(), list(book.store.remembered(now, ()).drills), book.borrowed()) == ([], [], None)
+    with book.store.decision_lock() as decision:
+        decision.record(Plan((opened,)), now)
+    config, down = load(REPOSITORY / "include"), Stack(Path("/nowhere"), airflow_port=1)
+    assert [incident.key for incident in clean_up(down, book, warehouse, config)] == [KEY]
+    assert (book.still_open(), list(book.store.evaluation_inputs(now, ()).drills), book.borrowed()) == (
+        [],
+        [],
+        None,
+    )
     assert _counts(warehouse_dsn) == before
-    assert clean_up(down, book, warehouse, setup) == []
+    assert clean_up(down, book, warehouse, config) == []
 
 
 def test_a_stack_that_is_not_up_is_said_plainly(tmp_path: Path) -> None:
@@ -164,10 +168,10 @@ def test_a_watcher_that_does_not_look_is_said_plainly(oncall_dsn: str) -> None:
     book = Book(oncall_dsn)
     with pytest.raises(SandboxError, match="has never looked"):
         require_watched(book)
-    book.store.remember("tick", NOON.replace(year=2025).isoformat())
+    book.store.set_note("tick", NOON.replace(year=2025).isoformat())
     with pytest.raises(SandboxError, match="last looked at 12:00:00Z"):
         require_watched(book)
-    book.store.remember("tick", dt.datetime.now(dt.UTC).isoformat())
+    book.store.set_note("tick", dt.datetime.now(dt.UTC).isoformat())
     require_watched(book)
 
 
@@ -188,7 +192,7 @@ def test_everything_is_told_once_in_the_order_it_happened() -> None:
     said: list[str] = []
     telling = Telling(dt.timezone(dt.timedelta(hours=7)), said.append)
     incident = Incident(KEY, DAG_ID, FIRST, NOON)
-    record = Record(incident, (Event(KEY, NOON, "paged DE-003"),))
+    record = IncidentRecord(incident, (Event(KEY, NOON, "paged DE-003"),))
     received = Received((_alert(priority="P1"),), (_message(0.2, "now resolved", edits=["it is late"]),))
     for _ in range(2):
         telling.tell(record, [], received)
@@ -208,12 +212,12 @@ def test_the_summary_says_how_long_each_part_took() -> None:
         resolved_at=NOON + 32 * second, late_s=30.0,
     )  # fmt: skip
     told = tuple(
-        Told("chat", step, "post", "", (), "done", 1, NOON, ts=f"{NOON.timestamp() + after:.6f}")
+        DeliveryRecord("chat", step, "post", "", (), "done", 1, NOON, ts=f"{NOON.timestamp() + after:.6f}")
         for step, after in ((PAGE, 0.2), ("resolved", 32.5))
     )
     received = Received((_alert(),), (_message(0.2, ""), _message(32.5, "")))
     known = Instants(NOON, NOON + 6 * second, NOON + 30 * second)
-    assert dict(summary(Record(incident, (), told), received, known)) == {
+    assert dict(summary(IncidentRecord(incident, (), told), received, known)) == {
         "noticed": "0.0 s after it was due",
         "in Opsgenie": "0.4 s after it was due",
         "in Slack": "0.2 s after it was due",

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.config import Setup, load
-from oncall.core.promise import due_at
-from sandbox.business_day import ZONE
-from sandbox.environment import REPOSITORY
-from sandbox.filling import REAL_DAYS, Dag, Wanted, _asked_for, recent, wanted
-from sandbox.history import LINES, STARTED_BY, Night
-from sandbox.loading import usual_load_time
-from sandbox.master_data import TABLES
-from sandbox.stack import Stack
+from oncall.config.oncall_config import OncallConfig, load
+from oncall.core.promises.promise import due_at
+from sandbox.master_data.backfill import REAL_DAYS, Dag, Wanted, _asked_for, recent, wanted
+from sandbox.master_data.business_day import ZONE
+from sandbox.master_data.generator import TABLES
+from sandbox.master_data.loading import usual_load_time
+from sandbox.master_data.published_history import LINES, STARTED_BY, Night
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.stack import Stack
 
 SETUP = load(REPOSITORY / "include")
 PROMISED = ("engagement_etl", "growth_etl", "profit_etl")
@@ -64,7 +64,7 @@ def at(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=ZONE)
 
 
-def in_zone(tz: dt.tzinfo) -> Setup:
+def in_zone(tz: dt.tzinfo) -> OncallConfig:
     return replace(SETUP, roster=replace(SETUP.roster, tz=tz))
 
 
@@ -141,7 +141,7 @@ def test_the_schedule_is_waited_for_before_anything_is_asked() -> None:
 
 def test_what_cannot_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A paused DAG, and a runbook of a pipeline that has no DAG, are named and left out."""
-    monkeypatch.setattr("sandbox.filling.SCHEDULE_WITHIN_S", -1)
+    monkeypatch.setattr("sandbox.master_data.backfill.SCHEDULE_WITHIN_S", -1)
     promised, _ = wanted(SETUP, at("2026-11-30 12:00"))
     airflow, said = Airflow("2026-11-29", unknown=("growth_etl",), paused=("profit_etl",)), list[str]()
     coming = _asked_for(airflow, promised, said.append)  # type: ignore[arg-type]
@@ -163,14 +163,14 @@ def test_a_schedule_that_is_over_or_paused_is_not_waited_for() -> None:
 @given(instants, st.sampled_from(ZONES))
 def test_a_new_stack_begins_with_kept_promises(now: dt.datetime, tz: dt.tzinfo) -> None:
     """Where upstream comes before the due time, history has each report that is due in time, at any minute."""
-    setup = in_zone(tz)
+    config = in_zone(tz)
     for dag_id in PROMISED:
-        promise = setup.pipelines[dag_id].promise
+        promise = config.pipelines[dag_id].promise
         assert promise is not None
-        (day,) = {run.day for run in wanted(setup, now)[0][REAL_DAYS - 1 : REAL_DAYS]}
+        (day,) = {run.day for run in wanted(config, now)[0][REAL_DAYS - 1 : REAL_DAYS]}
         due = due_at(promise, day, tz)
         loaded = max(usual_load_time(table, day) for table in TABLES)
-        at = Night(setup, dag_id, now).published_at(day, loaded)
+        at = Night(config, dag_id, now).published_at(day, loaded)
         assert at is not None
         assert min(loaded, now) <= at
         assert at <= due or due < loaded + dt.timedelta(minutes=5)
@@ -192,7 +192,7 @@ def test_history_never_reads_before_upstream_has_come(day: dt.date, tz: dt.tzinf
 
 def test_a_silent_airflow_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stack is up all the same, and `make up` goes on to say where to look."""
-    monkeypatch.setattr("sandbox.airflow_api.PAUSE_S", 0)
+    monkeypatch.setattr("sandbox.stack.airflow_api.PAUSE_S", 0)
     said = list[str]()
     recent(Stack(tmp_path, airflow_port=1), said.append)
     assert said[0].startswith("Airflow's API server did not answer as it should: ")

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg2
 import pytest
 
-from sandbox.business_day import ZONE
-from sandbox.history import LINES, fill, main, published_at
-from sandbox.loading import create_schema, load_day, usual_load_time
-from sandbox.master_data import TABLES
+from sandbox.master_data.business_day import ZONE
+from sandbox.master_data.generator import TABLES
+from sandbox.master_data.loading import create_schema, load_day, usual_load_time
+from sandbox.master_data.published_history import LINES, fill, main, published_at
 
 FIRST = dt.date(2026, 10, 1)
 DAYS = [FIRST + dt.timedelta(days=n) for n in range(3)]

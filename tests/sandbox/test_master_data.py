@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import master_data, population, sales, traffic
-from sandbox.business_day import SECONDS, day_of_id, demand, first_id, starts_at
-from sandbox.master_data import TABLES, Rows, Universe, rows
+from sandbox.master_data import generator, population, sales, traffic
+from sandbox.master_data.business_day import SECONDS, day_of_id, demand, first_id, starts_at
+from sandbox.master_data.generator import TABLES, Rows, Universe, rows
 
 DAY = dt.date(2026, 11, 20)
 SMALL = Universe(seed=7, scale=0.05)
@@ -246,4 +246,4 @@ def test_what_is_remembered_between_days_is_bounded() -> None:
 def test_an_unknown_table_is_an_error() -> None:
     """Nobody gets an empty table by misspelling its name."""
     with pytest.raises(KeyError):
-        master_data.rows("order", DAY, SMALL)
+        generator.rows("order", DAY, SMALL)

@@ -7,10 +7,10 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.business_day import ZONE
-from sandbox.loading import usual_load_time
-from sandbox.master_data import TABLES
-from sandbox.nightly import due_between
+from sandbox.master_data.business_day import ZONE
+from sandbox.master_data.generator import TABLES
+from sandbox.master_data.loading import usual_load_time
+from sandbox.master_data.nightly import due_between
 
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=ZONE)
 instants = st.integers(0, 30 * 86_400).map(lambda seconds: NOON + dt.timedelta(seconds=seconds))

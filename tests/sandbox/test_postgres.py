@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from sandbox import postgres as pg
-from sandbox.postgres import SandboxError, Server, start
+from sandbox.stack import postgres as pg
+from sandbox.stack.postgres import SandboxError, Server, start
 
 
 @pytest.fixture
@@ -40,12 +40,10 @@ def ask(dsn: str, question: str) -> object:
 def test_it_outlives_the_process_that_started_it_and_is_found_again(short_folder: Path) -> None:
     """`make up` twice is one server with the same data, also in a folder with a blank in its name."""
     folder = short_folder / "a b" / "data"
-    program = (
-        "import sys; from sandbox.postgres import start; start(sys.argv[1]).ensure_database('warehouse')"
-    )
+    program = "import sys; from sandbox.stack.postgres import start; start(sys.argv[1]).ensure_database('warehouse')"
     for _ in range(2):
         subprocess.run(
-            [sys.executable, "-c", program, str(folder)], check=True, cwd=Path(pg.__file__).parents[1]
+            [sys.executable, "-c", program, str(folder)], check=True, cwd=Path(pg.__file__).parents[2]
         )
     server = start(folder)
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sandbox.processes import Background, stop_all
+from sandbox.stack.processes import Background, stop_all
 
 FORKS = "import os, time\nif os.fork() == 0: time.sleep(60)\nprint('ready', flush=True)\ntime.sleep(60)"
 DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\ntime.sleep(60)"

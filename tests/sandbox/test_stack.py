@@ -11,10 +11,10 @@ import httpx
 import psutil
 import pytest
 
-from sandbox.environment import REPOSITORY
-from sandbox.postgres import SandboxError
-from sandbox.scratch import free_port, scratch_stack
-from sandbox.stack import AIRFLOW_COMPONENTS, Stack
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import SandboxError
+from sandbox.stack.scratch import free_port, scratch_stack
+from sandbox.stack.stack import AIRFLOW_COMPONENTS, Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

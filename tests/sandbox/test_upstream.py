@@ -13,11 +13,11 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
-from sandbox.amendments import AMENDMENTS
-from sandbox.business_day import ZONE, first_id
-from sandbox.master_data import TABLES, Universe, rows
-from sandbox.sales import cancelled_after, cancelled_on
-from sandbox.upstream import Load, amend, create_schema, load_day, main, usual_load_time
+from sandbox.master_data.amendments import AMENDMENTS
+from sandbox.master_data.business_day import ZONE, first_id
+from sandbox.master_data.generator import TABLES, Universe, rows
+from sandbox.master_data.sales import cancelled_after, cancelled_on
+from sandbox.master_data.upstream import Load, amend, create_schema, load_day, main, usual_load_time
 
 DAY = dt.date(2026, 11, 20)
 NEXT = DAY + dt.timedelta(days=1)
@@ -66,7 +66,7 @@ def test_the_schema_is_the_one_that_was_agreed(warehouse: connection) -> None:
 
 
 def test_loaders_that_start_at_once_do_not_trip_over_each_other(fresh_database: str) -> None:
-    """The nightly one and somebody's `python -m sandbox.upstream`."""
+    """The nightly one and somebody's `python -m sandbox.master_data.upstream`."""
 
     def start(_: int) -> None:
         with closing(psycopg2.connect(fresh_database)) as conn:

@@ -12,11 +12,11 @@ from threading import Event, Thread
 import httpx
 import pytest
 
-from sandbox.airflow_api import TRIES, AirflowApi, ask
-from sandbox.environment import environment
-from sandbox.postgres import Server
-from sandbox.stack import Stack
-from sandbox.waiting import SAY_AGAIN_S, wait_until
+from sandbox.stack.airflow_api import TRIES, AirflowApi, ask
+from sandbox.stack.environment import environment
+from sandbox.stack.postgres import Server
+from sandbox.stack.stack import Stack
+from sandbox.stack.waiting import SAY_AGAIN_S, wait_until
 
 
 class Clock:
@@ -91,7 +91,7 @@ def serving(*answers: int) -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.airflow_api.PAUSE_S", 0.01)
+    monkeypatch.setattr("sandbox.stack.airflow_api.PAUSE_S", 0.01)
 
 
 def test_a_late_answer_is_asked_for_again() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
     from per_dag import PerDag
 
-    from sandbox.postgres import Server
+    from sandbox.stack.postgres import Server
 
 Token = Callable[..., str]
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"

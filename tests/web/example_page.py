@@ -9,14 +9,14 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from oncall.config import Setup, load
-from oncall.core.facts import Facts, FailedCheck, Load, Publication, Task, Usual
-from oncall.core.incident import Event, Incident
-from oncall.core.roster import Leave, Override, Person, Roster, Rotation
-from oncall.core.verdict import judge
-from oncall.paging_by_hand import Outcome
-from oncall.past import FeedLink, Pulse, Record, Told
-from oncall.web.source import Seen
+from oncall.config.oncall_config import OncallConfig, load
+from oncall.core.incidents.incident import Event, Incident
+from oncall.core.promises.evaluation import evaluate_promise
+from oncall.core.promises.facts import Facts, FailedCheck, Load, Publication, Task, TypicalDurations
+from oncall.core.rota.roster import Leave, Override, Person, Roster, Rotation
+from oncall.usecases.history import DeliveryRecord, FeedLink, IncidentRecord, SystemHealth
+from oncall.usecases.manual_actions import Outcome
+from oncall.web.snapshot import PageSnapshot
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 TZ = dt.timezone(dt.timedelta(hours=7))
@@ -59,14 +59,14 @@ class Links:
 class Example:
     """Implements `Source`: shows what it is told to show."""
 
-    seen: Seen
+    seen: PageSnapshot
     reads: int = 0
     acts: list[tuple[str, ...]] = field(default_factory=list)
     refuses: str = ""
     links: Links = field(default_factory=lambda: Links())
-    beat: Pulse | Exception = field(default_factory=Pulse)
+    beat: SystemHealth | Exception = field(default_factory=SystemHealth)
 
-    def read(self) -> Seen:
+    def read(self) -> PageSnapshot:
         self.reads += 1
         return self.seen
 
@@ -82,7 +82,7 @@ class Example:
     def feeds(self) -> Links:
         return self.links
 
-    def pulse(self) -> Pulse:
+    def system_health(self) -> SystemHealth:
         if isinstance(self.beat, Exception):
             raise self.beat
         return self.beat
@@ -93,7 +93,7 @@ class Example:
 
 
 @cache
-def setup() -> Setup:
+def config() -> OncallConfig:
     """The shipped roster with some leave, an override and its consequences."""
     shipped = load(INCLUDE)
     start = shipped.roster.day_starts
@@ -104,16 +104,16 @@ def setup() -> Setup:
     override = Override(
         start(dt.date(2026, 12, 24)), start(dt.date(2026, 12, 26)), primary="DE-003", reason="swap"
     )
-    return Setup(
+    return OncallConfig(
         replace(shipped.roster, leave=leave, overrides=(override,)), shipped.pipelines, shipped.texts
     )
 
 
-def morning() -> Seen:
+def morning() -> PageSnapshot:
     """05:12: profit is there, engagement waits for a table, growth is stuck; Slack is down, the watcher lives."""
     now = at("05:12")
-    pipelines = setup().pipelines
-    usual = Usual({"transform": 1500.0}, {"transform": 720.0, "wait_for_upstream": 60.0})
+    pipelines = config().pipelines
+    usual = TypicalDurations({"transform": 1500.0}, {"transform": 720.0, "wait_for_upstream": 60.0})
     loads = tuple(
         Load(name, at("01:10"), 48211, 47900.0, at("01:05")) for name in pipelines["profit_etl"].upstream
     )
@@ -137,22 +137,22 @@ def morning() -> Seen:
             usual=usual,
         ),
     }  # fmt: skip
-    judged = [judge(pipelines[dag], DAY, seen, now, TZ) for dag, seen in facts.items()]
+    statuses = [evaluate_promise(pipelines[dag], DAY, seen, now, TZ) for dag, seen in facts.items()]
     after = DAY + dt.timedelta(days=1)
-    judged += [judge(pipelines[dag], after, Facts(), now, TZ) for dag in facts]
+    statuses += [evaluate_promise(pipelines[dag], after, Facts(), now, TZ) for dag in facts]
     held = Facts(failed_checks=(FailedCheck("channels_add_up_to_the_day", "0.00", "12.40"),))
-    judged.append(judge(pipelines["unit_profit_experiments"], DAY, held, now, TZ))
-    return Seen(
+    statuses.append(evaluate_promise(pipelines["unit_profit_experiments"], DAY, held, now, TZ))
+    return PageSnapshot(
         at=now,
-        setup=setup(),
-        judged=tuple(judged),
+        config=config(),
+        statuses=tuple(statuses),
         records=(_broken(), _followed(), _resolved()),
         published={pipelines[dag].report: _published(pipelines[dag].report) for dag in facts},
         tick=now - dt.timedelta(seconds=9),
     )
 
 
-def two_teams() -> Seen:
+def two_teams() -> PageSnapshot:
     """The same morning, but the growth pipelines are another team's: in Berlin, with a DE-001 of its own."""
     seen = morning()
     people = {name: Person(name, f"{name} of Berlin") for name in ("DE-001", "DE-002", "BOSS")}
@@ -162,31 +162,33 @@ def two_teams() -> Seen:
     )  # fmt: skip
     theirs = {
         name: replace(one, team="growth" if "growth" in name else "", primary_owner="DE-002")
-        for name, one in seen.setup.pipelines.items()
+        for name, one in seen.config.pipelines.items()
     }
-    setup = Setup(seen.setup.roster, theirs, teams={"growth": roster})
-    judged = [
-        judge(
+    config = OncallConfig(seen.config.roster, theirs, teams={"growth": roster})
+    statuses = [
+        evaluate_promise(
             pipeline := theirs[one.pipeline.dag_id],
             one.report_date,
             one.facts,
             seen.at,
-            setup.roster_of(pipeline.dag_id).tz,
+            config.roster_of(pipeline.dag_id).tz,
         )
-        for one in seen.judged
+        for one in seen.statuses
     ]
-    return replace(seen, setup=setup, judged=tuple(judged))
+    return replace(seen, config=config, statuses=tuple(statuses))
 
 
-def calm() -> Seen:
+def calm() -> PageSnapshot:
     """14:00 of the same day: everything was published in time, nothing is open."""
     now = at("14:00")
-    promised = [p for p in setup().pipelines.values() if p.promise]
+    promised = [p for p in config().pipelines.values() if p.promise]
     made = Publication(at("02:31"), at("02:31"), "scheduled__1", 1)
-    judged = [judge(p, DAY, Facts(publication=made), now, TZ) for p in promised]
-    judged += [judge(p, DAY + dt.timedelta(days=1), Facts(), now, TZ) for p in promised]
+    statuses = [evaluate_promise(p, DAY, Facts(publication=made), now, TZ) for p in promised]
+    statuses += [evaluate_promise(p, DAY + dt.timedelta(days=1), Facts(), now, TZ) for p in promised]
     published = {p.report: {**_published(p.report), DAY: made.first_at} for p in promised}
-    return Seen(now, setup(), judged=tuple(judged), records=(_resolved(),), published=published, tick=now)
+    return PageSnapshot(
+        now, config(), statuses=tuple(statuses), records=(_resolved(),), published=published, tick=now
+    )
 
 
 def _published(report: str) -> dict[dt.date, dt.datetime]:
@@ -202,35 +204,35 @@ def _published(report: str) -> dict[dt.date, dt.datetime]:
     return made
 
 
-def _broken() -> Record:
+def _broken() -> IncidentRecord:
     incident = Incident(
         key="growth_etl:2026-11-22", dag_id="growth_etl", report_date=DAY, opened_at=at("03:30"), due=at("05:00"),
         verdict="broken", cause="stuck", detail="in transform since 03:12, usually 12 min", names=("transform",),
         paged_at=at("05:00"), primary="DE-003",
     )  # fmt: skip
     title = "Growth ETL, 22 Nov: not published at 05:00 — stuck: in transform since 03:12"
-    return Record(
+    return IncidentRecord(
         incident,
         (Event(incident.key, at("03:30"), "warned: in transform since 03:12"),
          Event(incident.key, at("05:00"), "paged DE-003 (primary)")),
-        (Told("pager", "page-1-primary", "page", title, ("DE-003",), "done", 1, at("05:00"), at("05:00:01"),
+        (DeliveryRecord("pager", "page-1-primary", "page", title, ("DE-003",), "done", 1, at("05:00"), at("05:00:01"),
               alias="growth_etl:2026-11-22:page-1-primary"),
-         Told("chat", "page-1-primary", "post", title, ("DE-003",), "owed", 3, at("05:00"),
+         DeliveryRecord("chat", "page-1-primary", "post", title, ("DE-003",), "owed", 3, at("05:00"),
               error="slack_api_default: timed out after 6 s")),
     )  # fmt: skip
 
 
-def _followed() -> Record:
+def _followed() -> IncidentRecord:
     incident = Incident(
         key="engagement_etl:2026-11-22", dag_id="engagement_etl", report_date=DAY, opened_at=at("03:30"),
         due=at("05:00"), verdict="broken", cause="upstream_late",
         detail="master.sessions has not arrived, usually there by 01:20", names=("master.sessions",),
         paged_at=at("05:00"), primary="DE-003", acknowledged_at=at("05:04"), acknowledged_by="DE-003",
     )  # fmt: skip
-    return Record(incident, (Event(incident.key, at("05:04"), "acknowledged by DE-003"),), ())
+    return IncidentRecord(incident, (Event(incident.key, at("05:04"), "acknowledged by DE-003"),), ())
 
 
-def _resolved() -> Record:
+def _resolved() -> IncidentRecord:
     day = DAY - dt.timedelta(days=6)
     due = at("05:00", day + dt.timedelta(days=1))
     incident = Incident(
@@ -239,7 +241,7 @@ def _resolved() -> Record:
         acknowledged_at=due + dt.timedelta(minutes=3), acknowledged_by="DE-002",
         resolved_at=due + dt.timedelta(minutes=42), late_s=2520.0,
     )  # fmt: skip
-    told = Told(
+    told = DeliveryRecord(
         "pager",
         "page-1-primary",
         "page",
@@ -250,4 +252,4 @@ def _resolved() -> Record:
         due,
         due,
     )
-    return Record(incident, (Event(incident.key, due, "paged DE-002 (primary)"),), (told,))
+    return IncidentRecord(incident, (Event(incident.key, due, "paged DE-002 (primary)"),), (told,))

@@ -8,7 +8,7 @@ import pytest
 from example_page import Example, at
 from fastapi.testclient import TestClient
 
-from oncall.web.bodies import MOST_BYTES
+from oncall.web.body_limit import MOST_BYTES
 
 FORMS = (
     "/oncall/incidents/growth_etl:2026-11-22/acknowledge",

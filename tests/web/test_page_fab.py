@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.postgres import Server
+from sandbox.stack.postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"

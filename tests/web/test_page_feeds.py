@@ -8,24 +8,26 @@ from dataclasses import replace
 
 import icalendar
 import pytest
-from example_page import Example, at, morning, setup
+from example_page import Example, at, config, morning
 from fastapi.testclient import TestClient
 from per_dag import PerDag
 
-from oncall.adapters.feeds import Feeds
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import connect_to
-from oncall.core.roster import Leave, Roster
-from oncall.web import badge, ics
-from oncall.web import feeds as feeds_of_the_page
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.feeds import Feeds
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.core.rota.roster import Leave, Roster
+from oncall.web.routes import feeds as feeds_of_the_page
+from oncall.web.views import badge, calendar_feed
 
 OURS = {"sec-fetch-site": "same-origin"}
 
 
-def follow(roster: Roster, who: str, now: dt.datetime, before: str = "") -> tuple[str, dict[str, ics.Entry]]:
+def follow(
+    roster: Roster, who: str, now: dt.datetime, before: str = ""
+) -> tuple[str, dict[str, calendar_feed.Entry]]:
     """What a calendar is told now, given what it was told before."""
-    text = ics.revised(before, ics.entries(roster, who, now), now)
-    return text, {one.uid: one for one in ics.said(text)}
+    text = calendar_feed.revised(before, calendar_feed.entries(roster, who, now), now)
+    return text, {one.uid: one for one in calendar_feed.said(text)}
 
 
 def with_leave(roster: Roster, person: str, start: dt.date, end: dt.date) -> Roster:
@@ -35,7 +37,7 @@ def with_leave(roster: Roster, person: str, start: dt.date, end: dt.date) -> Ros
 
 def test_nothing_changes_when_nothing_changes() -> None:
     """The same roster an hour later: the same entries, the same sequence numbers, word for word."""
-    roster, now = setup().roster, at("05:12")
+    roster, now = config().roster, at("05:12")
     text, _ = follow(roster, "DE-001", now)
     again, _ = follow(roster, "DE-001", now + dt.timedelta(hours=1), text)
     assert again == text
@@ -43,7 +45,7 @@ def test_nothing_changes_when_nothing_changes() -> None:
 
 def test_a_shift_given_away_is_cancelled_and_one_taken_over_is_new() -> None:
     """Leave in a primary week: the entry is cancelled, then comes back, each with a higher sequence."""
-    roster, now = setup().roster, at("05:12")
+    roster, now = config().roster, at("05:12")
     begins = dt.date(2026, 12, 14)  # DE-003 is primary, DE-004 secondary
     text, first = follow(roster, "DE-003", now)
     uid = f"{begins}-primary-0-DE-003@oncall"
@@ -57,7 +59,7 @@ def test_a_shift_given_away_is_cancelled_and_one_taken_over_is_new() -> None:
 
 def test_a_shortened_shift_keeps_its_uid() -> None:
     """Two days of leave inside a week change its entry, they do not replace it."""
-    roster, now = setup().roster, at("05:12")
+    roster, now = config().roster, at("05:12")
     text, first = follow(roster, "DE-003", now)
     away = with_leave(roster, "DE-003", dt.date(2026, 12, 19), dt.date(2026, 12, 21))
     _, second = follow(away, "DE-003", now, text)
@@ -68,9 +70,9 @@ def test_a_shortened_shift_keeps_its_uid() -> None:
 
 def test_what_is_over_is_never_cancelled() -> None:
     """Weeks that fall out of view are forgotten, not taken back."""
-    roster, now = setup().roster, at("05:12")
-    text, _ = follow(roster, ics.TEAM, now)
-    _, later = follow(roster, ics.TEAM, now + dt.timedelta(weeks=30), text)
+    roster, now = config().roster, at("05:12")
+    text, _ = follow(roster, calendar_feed.TEAM, now)
+    _, later = follow(roster, calendar_feed.TEAM, now + dt.timedelta(weeks=30), text)
     assert not any(one.cancelled for one in later.values())
 
 

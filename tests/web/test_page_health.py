@@ -12,17 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from example_page import INCLUDE, Example, setup
+from example_page import INCLUDE, Example, config
 from fastapi.testclient import TestClient
 
-from oncall.adapters.history import History
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import connect_to
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.history import History
+from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import Unreadable
-from oncall.core.incident import Owed, Plan
+from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.message import Message
-from oncall.past import Pulse
-from sandbox.postgres import Server
+from oncall.usecases.history import SystemHealth
+from sandbox.stack.postgres import Server
 
 
 def ago(seconds: float) -> dt.datetime:
@@ -32,14 +32,18 @@ def ago(seconds: float) -> dt.datetime:
 @pytest.mark.parametrize(
     ("beat", "status", "watcher"),
     [
-        (lambda: Pulse(ago(5), True), 200, "healthy"),
-        (lambda: Pulse(ago(75), True), 503, "stale"),
-        (lambda: Pulse(), 503, "never"),
+        (lambda: SystemHealth(ago(5), True), 200, "healthy"),
+        (lambda: SystemHealth(ago(75), True), 503, "stale"),
+        (lambda: SystemHealth(), 503, "never"),
         (lambda: Unreadable("oncall_db: connection refused by db.internal"), 503, "unknown"),
     ],
 )
 def test_the_status_says_whether_anybody_watches(
-    client: TestClient, example: Example, beat: Callable[[], Pulse | Unreadable], status: int, watcher: str
+    client: TestClient,
+    example: Example,
+    beat: Callable[[], SystemHealth | Unreadable],
+    status: int,
+    watcher: str,
 ) -> None:
     """Without signing in: 200 only while the watcher looks; 503 when it is stale, never was, or nobody can tell."""
     example.beat = beat()
@@ -50,7 +54,7 @@ def test_the_status_says_whether_anybody_watches(
 
 def test_it_tells_nothing_of_anybody(client: TestClient, example: Example) -> None:
     """Numbers and words of a short list: no person, pipeline, host, reason or time of day, whatever is asked."""
-    example.beat = Pulse(ago(7), False, 3, ago(30))
+    example.beat = SystemHealth(ago(7), False, 3, ago(30))
     answer = client.get("/oncall/health?at=2026-12-24&verbose=1", headers={"accept": "text/html"})
     assert answer.json() == {
         "watcher": "healthy",
@@ -58,7 +62,7 @@ def test_it_tells_nothing_of_anybody(client: TestClient, example: Example) -> No
         "roster": "invalid",
         "outbox": {"owed": 3, "oldest_seconds": 30},
     }
-    names = [*setup().roster.people, *setup().pipelines, setup().roster.slack_channel]
+    names = [*config().roster.people, *config().pipelines, config().roster.slack_channel]
     assert not [name for name in names if name in answer.text]
     example.beat = Unreadable("oncall_db: connection to db.internal as oncall refused")
     assert "db.internal" not in client.get("/oncall/health").text
@@ -76,17 +80,19 @@ def test_the_pulse_is_read_in_one_query(fresh_database: str) -> None:
     connect = connect_to(fresh_database)
     store, past = OncallDb(connect), History(connect)
     with pytest.raises(Unreadable, match="oncall_db"):
-        past.pulse()
+        past.system_health()
     store.install()
-    assert past.pulse() == Pulse()
+    assert past.system_health() == SystemHealth()
     owed_at = ago(40)
-    with store.deciding() as desk:
+    with store.decision_lock() as decision:
         message = Message("growth_etl:2026-11-22", "page-1-primary", "late")
-        desk.record(Plan(owed=(Owed(message.key, message.step, "pager", "page", message),)), owed_at)
-    store.remember("tick", owed_at.isoformat())
-    assert past.pulse() == Pulse(owed_at, True, 1, owed_at)
-    store.remember("configuration_broken", "0a1b2c")
-    assert past.pulse().files_valid is False
+        decision.record(
+            Plan(owed=(Notification(message.key, message.step, "pager", "page", message),)), owed_at
+        )
+    store.set_note("tick", owed_at.isoformat())
+    assert past.system_health() == SystemHealth(owed_at, True, 1, owed_at)
+    store.set_note("configuration_broken", "0a1b2c")
+    assert past.system_health().files_valid is False
 
 
 @pytest.fixture
@@ -97,20 +103,20 @@ def oncall_db(postgres: Server, fresh_database: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", json.dumps(said))
     store = OncallDb(connect_to(fresh_database))
     store.install()
-    store.remember("tick", ago(5).isoformat())
+    store.set_note("tick", ago(5).isoformat())
     return store
 
 
 def test_pollers_share_one_query(oncall_db: OncallDb) -> None:
     """However many ask within two seconds; then it is asked again."""
-    from oncall.glue.pulse import SharedPulse
+    from oncall.airflow.health import SharedPulse
 
     clock = [0.0]
     shared = SharedPulse(lambda: clock[0])
     first = shared.read()
-    oncall_db.remember("tick", ago(1).isoformat())
+    oncall_db.set_note("tick", ago(1).isoformat())
     with ThreadPoolExecutor(8) as pool:
-        assert all(pulse is first for pulse in pool.map(lambda _: shared.read(), range(200)))
+        assert all(system_health is first for system_health in pool.map(lambda _: shared.read(), range(200)))
     clock[0] += 2.5
     assert shared.read() != first
 
@@ -119,7 +125,7 @@ def test_files_that_broke_since_the_watcher_looked_are_not_valid(
     oncall_db: OncallDb, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The watcher's note may be old: what is asked reads the files too, however they are broken."""
-    from oncall.glue.pulse import SharedPulse
+    from oncall.airflow.health import SharedPulse
 
     clock = [0.0]
     shared = SharedPulse(lambda: clock[0])
@@ -134,20 +140,20 @@ def test_files_that_broke_since_the_watcher_looked_are_not_valid(
     shutil.copy(INCLUDE / "roster.yaml", tmp_path / "include/roster.yaml")
     assert shared.read().files_valid
     clock[0] += 2.5
-    oncall_db.remember("configuration_broken", "a digest")
+    oncall_db.set_note("configuration_broken", "a digest")
     assert shared.read().files_valid is False
 
 
 def test_nobody_waits_in_line_for_a_database_that_hangs(oncall_db: OncallDb) -> None:
     """One request waits for the answer; the others are told at once what was last known."""
-    from oncall.glue.pulse import SharedPulse
+    from oncall.airflow.health import SharedPulse
 
     clock = [0.0]
     shared = SharedPulse(lambda: clock[0])
     first = shared.read()
     clock[0] += 2.5
-    with oncall_db.deciding() as desk:
-        desk._cursor.execute("lock table oncall.memory in access exclusive mode")
+    with oncall_db.decision_lock() as decision:
+        decision._cursor.execute("lock table oncall.memory in access exclusive mode")
         waiting = threading.Thread(target=shared.read)
         waiting.start()
         while not shared._asking.locked():
@@ -160,7 +166,7 @@ def test_nobody_waits_in_line_for_a_database_that_hangs(oncall_db: OncallDb) -> 
 
 def test_a_database_that_is_down_is_not_asked_at_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each refusal costs up to three seconds: for five it is repeated from memory."""
-    from oncall.glue.pulse import SharedPulse
+    from oncall.airflow.health import SharedPulse
 
     monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgresql://postgres@127.0.0.1:1/nowhere")
     clock = [0.0]

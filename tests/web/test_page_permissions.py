@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from per_dag import PerDag
 
 from oncall.core.errors import Problem
-from oncall.web.source import Trouble
+from oncall.web.snapshot import Trouble
 
 OURS = {"sec-fetch-site": "same-origin"}
 GROWTH, ENGAGEMENT = "growth_etl:2026-11-22", "engagement_etl:2026-11-22"

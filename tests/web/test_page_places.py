@@ -7,13 +7,13 @@ from dataclasses import replace
 from example_page import Example, at
 from fastapi.testclient import TestClient
 
-from oncall.past import Told
-from oncall.web.source import Seen
+from oncall.usecases.history import DeliveryRecord
+from oncall.web.snapshot import PageSnapshot
 
 INCIDENT = "growth_etl:2026-11-22"
 
 
-def _with_addresses(seen: Seen, *more: Told, led: bool = False) -> Seen:
+def _with_addresses(seen: PageSnapshot, *more: DeliveryRecord, led: bool = False) -> PageSnapshot:
     """Everything that was sent has arrived; the second incident follows the first when `led`."""
     first, second, *rest = seen.records
     first = replace(first, told=(*first.told, *more))
@@ -27,12 +27,14 @@ def _with_addresses(seen: Seen, *more: Told, led: bool = False) -> Seen:
     )
 
 
-def _paged(step: str, state: str) -> Told:
+def _paged(step: str, state: str) -> DeliveryRecord:
     alias = f"{INCIDENT}:{step}"
-    return Told("pager", step, "page", "Growth", ("DE-004",), state, 1, at("05:15"), alias=alias)
+    return DeliveryRecord("pager", step, "page", "Growth", ("DE-004",), state, 1, at("05:15"), alias=alias)
 
 
-POSTED = Told("chat", "broken", "post", "Growth", (), "done", 1, at("05:00"), at("05:00"), "", "C1", "17.5")
+POSTED = DeliveryRecord(
+    "chat", "broken", "post", "Growth", (), "done", 1, at("05:00"), at("05:00"), "", "C1", "17.5"
+)
 SECOND = _paged("page-2-secondary", "accepted")
 
 

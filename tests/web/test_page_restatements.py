@@ -8,9 +8,9 @@ from dataclasses import replace
 from example_page import Example, morning
 from fastapi.testclient import TestClient
 
-from oncall.core.restatement import Restatement
-from oncall.web.restatements import restatements
-from oncall.web.sight import limited
+from oncall.core.data.restatement import Restatement
+from oncall.web.permissions import limited
+from oncall.web.views.restatements import restatements
 
 AT = dt.datetime(2026, 11, 22, 3, tzinfo=dt.UTC)
 ONE = Restatement(

@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from oncall.core.errors import Problem
-from oncall.core.incident import Event
-from oncall.web.source import Trouble
+from oncall.core.incidents.incident import Event
+from oncall.web.snapshot import Trouble
 
 SECRET = "hunter2hunter2"
 

@@ -12,11 +12,11 @@ from example_page import Example, calm, morning, two_teams
 from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 
-from oncall.past import Pulse
-from oncall.web.shared import MOST_KEPT, shared
-from oncall.web.sight import limited
-from oncall.web.source import Seen
-from oncall.web.team import of_team
+from oncall.usecases.history import SystemHealth
+from oncall.web.permissions import limited
+from oncall.web.response_cache import MOST_KEPT, shared
+from oncall.web.snapshot import PageSnapshot
+from oncall.web.teams import of_team
 
 
 class Kitchen:
@@ -25,7 +25,7 @@ class Kitchen:
     def __init__(self) -> None:
         self.made = 0
 
-    def ask(self, seen: Seen, path: str = "/oncall/", query: str = "") -> bytes:
+    def ask(self, seen: PageSnapshot, path: str = "/oncall/", query: str = "") -> bytes:
         scope = {"type": "http", "path": path, "query_string": query.encode(), "headers": [], "root_path": ""}
         scope["server"] = ("airflow.test", 80)
         return bytes(shared(Request(scope), seen, self._make).body)
@@ -67,12 +67,12 @@ def test_a_look_keeps_only_so_many_answers() -> None:
 class Slow(Example):
     """A database that answers when it is told to; knows how many ask it at once."""
 
-    def __init__(self, seen: Seen) -> None:
-        super().__init__(seen, beat=Pulse())
+    def __init__(self, seen: PageSnapshot) -> None:
+        super().__init__(seen, beat=SystemHealth())
         self.entered, self.answer = threading.Event(), threading.Event()
         self.inside = self.most = 0
 
-    def read(self) -> Seen:
+    def read(self) -> PageSnapshot:
         self.inside += 1
         self.most = max(self.most, self.inside)
         self.entered.set()

@@ -9,19 +9,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from example_page import DAY, INCLUDE, TZ, at, setup
+from example_page import DAY, INCLUDE, TZ, at, config
 
-from oncall.adapters.history import History
-from oncall.adapters.oncall_db import OncallDb
-from oncall.adapters.postgres import OneConnection, connect_to
-from oncall.adapters.task_log import TaskLog
+from oncall.adapters.postgres.database import OneConnection, connect_to
+from oncall.adapters.postgres.history import History
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import ConfigError
-from oncall.core.incident import Event, Incident, Owed, Plan
+from oncall.core.incidents.incident import Event, Incident, Notification, Plan
+from oncall.core.incidents.wording import Links
 from oncall.core.message import Message, Recipient
-from oncall.core.wording import Links
-from oncall.web.banners import banners
-from oncall.web.view import overview
-from sandbox.postgres import Server
+from oncall.web.views.banners import banners
+from oncall.web.views.overview import overview
+from sandbox.stack.postgres import Server
 
 NOW = at("05:12")
 KEY = "growth_etl:2026-11-22"
@@ -86,23 +86,23 @@ def database(fresh_database: str) -> str:
     message = Message(
         KEY, "page-1-primary", "Growth is late", recipients=(Recipient("DE-003", "x@example.com"),)
     )
-    owed = Owed(KEY, "page-1-primary", "pager", "page", message, message.alias)
-    with store.deciding() as desk:
-        desk.record(Plan((incident,), (owed,), (Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00"))
-    store.remember("tick", (NOW - dt.timedelta(seconds=5)).isoformat())
-    store.remember("channel:chat", json.dumps({"since": at("05:01").isoformat(), "reason": "timed out"}))
+    owed = Notification(KEY, "page-1-primary", "pager", "page", message, message.alias)
+    with store.decision_lock() as decision:
+        decision.record(Plan((incident,), (owed,), (Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00"))
+    store.set_note("tick", (NOW - dt.timedelta(seconds=5)).isoformat())
+    store.set_note("channel:chat", json.dumps({"since": at("05:01").isoformat(), "reason": "timed out"}))
     return name
 
 
 def test_one_reading_holds_everything(airflow_env: Callable[[str, str], None], database: str) -> None:
     """Verdicts, the incident with its timeline, publications, the watcher's tick, the failing channel."""
-    from oncall.glue.page_reading import Reading
-    from oncall.glue.wiring import Wiring
+    from oncall.airflow.composition import Wiring
+    from oncall.airflow.page_reading import Reading
 
     airflow_env(database, database)
     seen = Reading(Wiring()).read(NOW)
     assert seen.unreadable == ()
-    verdicts = {one.pipeline.dag_id: one.verdict for one in seen.judged if one.report_date == DAY}
+    verdicts = {one.pipeline.dag_id: one.verdict for one in seen.statuses if one.report_date == DAY}
     assert (verdicts["profit_etl"], verdicts["growth_etl"]) == ("kept", "broken")
     (record,) = seen.records
     assert record.incident.key == KEY
@@ -121,8 +121,8 @@ def test_a_database_that_is_down_leaves_a_page(
     airflow_env: Callable[[str, str], None], database: str, warehouse: str, oncall_db: str, down: list[str]
 ) -> None:
     """Who is on call needs neither; what cannot be read is named, and asked once only."""
-    from oncall.glue.page_reading import Reading
-    from oncall.glue.wiring import Wiring
+    from oncall.airflow.composition import Wiring
+    from oncall.airflow.page_reading import Reading
 
     airflow_env(warehouse or database, oncall_db or database)
     began = time.monotonic()
@@ -139,10 +139,10 @@ def test_acting_records_although_both_channels_are_down(
     airflow_env: Callable[[str, str], None], database: str
 ) -> None:
     """The acknowledgement is written down and owed; the page shows it at once."""
-    from oncall.glue.page import Behind
+    from oncall.airflow.page_source import PageSource
 
     airflow_env(database, database)
-    behind = Behind()
+    behind = PageSource()
     behind.read()
     outcome = behind.acknowledge(KEY, "anna", [KEY.split(":")[0]])
     assert outcome.done
@@ -156,20 +156,20 @@ def test_acting_without_the_store_says_what_to_do_instead(
     airflow_env: Callable[[str, str], None], database: str
 ) -> None:
     """Nothing is pretended."""
-    from oncall.glue.page import Behind
+    from oncall.airflow.page_source import PageSource
 
     airflow_env(database, "gone")
-    outcome = Behind().acknowledge(KEY, "anna", [KEY.split(":")[0]])
+    outcome = PageSource().acknowledge(KEY, "anna", [KEY.split(":")[0]])
     assert not outcome.done
     assert "in Opsgenie instead" in outcome.words
 
 
 def test_readers_share_one_reading(airflow_env: Callable[[str, str], None], database: str) -> None:
     """Five pollers do not make five times the queries."""
-    from oncall.glue.page import Behind
+    from oncall.airflow.page_source import PageSource
 
     airflow_env(database, database)
-    behind = Behind()
+    behind = PageSource()
     assert behind.read() is behind.read()
 
 
@@ -177,19 +177,19 @@ def test_broken_files_without_a_last_good_are_told_as_such(
     airflow_env: Callable[[str, str], None], database: str, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     """A new installation with a bad roster: every problem, nothing else."""
-    from oncall.glue.page import Behind
+    from oncall.airflow.page_source import PageSource
 
     airflow_env(database, database)
     (tmp_path / "roster.yaml").write_text("manager: nobody\n")
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
     with pytest.raises(ConfigError):
-        Behind().read()
+        PageSource().read()
 
 
 def test_the_example_is_the_shipped_folder() -> None:
     """What the other tests show is what ships, with some leave added."""
-    assert setup().roster.tz.utcoffset(None) == TZ.utcoffset(None)
-    assert replace(setup().roster, leave=(), overrides=()).people
+    assert config().roster.tz.utcoffset(None) == TZ.utcoffset(None)
+    assert replace(config().roster, leave=(), overrides=()).people
 
 
 def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(fresh_database: str) -> None:
@@ -200,8 +200,8 @@ def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(fres
     over = Incident(
         KEY, "growth_etl", DAY, at("05:00"), resolved_at=at("05:42", DAY - dt.timedelta(days=300))
     )
-    with store.deciding() as desk:
-        desk.record(Plan((over,), events=(Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00"))
+    with store.decision_lock() as decision:
+        decision.record(Plan((over,), events=(Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00"))
     first = history.records(at("00:00"), 10)
     with connect_to(fresh_database)() as other:
         other.execute("truncate oncall.events")
@@ -211,7 +211,7 @@ def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(fres
         other.execute(f"{others} and pid <> pg_backend_pid()")
     assert history.records(at("00:00"), 10) == first
     assert [event.what for event in first[0].events] == ["paged DE-003"]
-    with store.deciding() as desk:
-        desk.record(Plan((replace(over, detail="after all"),)), at("05:00"))
+    with store.decision_lock() as decision:
+        decision.record(Plan((replace(over, detail="after all"),)), at("05:00"))
     (changed,) = history.records(at("00:00"), 10)
     assert (changed.incident.detail, changed.events) == ("after all", ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oncall.web.static import FOLDER, stamp
+from oncall.web.static_files import FOLDER, stamp
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient

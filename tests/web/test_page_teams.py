@@ -10,9 +10,9 @@ import pytest
 from example_page import BERLIN, Example, two_teams
 from fastapi.testclient import TestClient
 
-from oncall.core.wording import Links
-from oncall.web.home import MOST_PROMISES, home
-from oncall.web.team import by_team, names, of_team, unasked
+from oncall.core.incidents.wording import Links
+from oncall.web.teams import by_team, names, of_team, unasked
+from oncall.web.views.home import MOST_PROMISES, home
 
 OURS = {"sec-fetch-site": "same-origin"}
 HTML = {"accept": "text/html"}
@@ -30,23 +30,23 @@ def test_every_look_belongs_to_one_team() -> None:
     """Nothing is lost and nothing is shown twice."""
     seen = two_teams()
     looks = by_team(seen)
-    assert {team: sorted(look.setup.pipelines) for team, look in looks.items()} == {
+    assert {team: sorted(look.config.pipelines) for team, look in looks.items()} == {
         "": ["engagement_etl", "profit_etl", "unit_profit_experiments"],
         "growth": ["daily_growth_experiments", "growth_etl"],
     }
-    assert sum(len(look.judged) for look in looks.values()) == len(seen.judged)
+    assert sum(len(look.statuses) for look in looks.values()) == len(seen.statuses)
     assert sum(len(look.records) for look in looks.values()) == len(seen.records)
     assert [one.incident.key for one in looks["growth"].records] == [GROWTH]
     assert list(looks["growth"].published) == ["investor.daily_growth"]
-    assert looks["growth"].setup.roster.tz is BERLIN
+    assert looks["growth"].config.roster.tz is BERLIN
 
 
 def test_the_top_is_shown_unasked_unless_it_has_nothing_of_its_own() -> None:
     """Then it is the first team, and the roster at the top can still be chosen."""
-    setup = two_teams().setup
-    assert list(names(setup).items()) == [("", "data-engineering"), ("growth", "growth")]
-    theirs = {name: one for name, one in setup.pipelines.items() if one.team}
-    bare = replace(setup, pipelines=theirs)
+    config = two_teams().config
+    assert list(names(config).items()) == [("", "data-engineering"), ("growth", "growth")]
+    theirs = {name: one for name, one in config.pipelines.items() if one.team}
+    bare = replace(config, pipelines=theirs)
     assert (list(names(bare)), unasked(bare)) == (["growth", ""], "growth")
 
 
@@ -178,10 +178,10 @@ def test_the_panel_on_home_is_of_all_teams(viewer: TestClient, example: Example)
 def test_a_long_panel_shows_the_worst() -> None:
     """And how many are left out; a short one keeps the order of the roster."""
     seen = of_team(two_teams(), "")
-    kept, late = seen.judged[0], seen.judged[1]
+    kept, late = seen.statuses[0], seen.statuses[1]
     many = {f"p{n:02}": replace(kept.pipeline, dag_id=f"p{n:02}") for n in range(20)}
-    judged = tuple(replace(late if n == 19 else kept, pipeline=one) for n, one in enumerate(many.values()))
-    seen = replace(seen, setup=replace(seen.setup, pipelines=many), judged=judged)
+    statuses = tuple(replace(late if n == 19 else kept, pipeline=one) for n, one in enumerate(many.values()))
+    seen = replace(seen, config=replace(seen.config, pipelines=many), statuses=statuses)
     told = home(seen, seen, Links(""))
     assert (len(told.promises), told.more_promises) == (MOST_PROMISES, 20 - MOST_PROMISES)
     assert told.promises[0].today.dag_id == "p19"
@@ -189,7 +189,7 @@ def test_a_long_panel_shows_the_worst() -> None:
 
 def test_with_one_roster_there_is_nothing_to_choose(viewer: TestClient, example: Example) -> None:
     """No form, no name in any link, and a team named all the same is not there."""
-    example.seen = replace(example.seen, setup=replace(example.seen.setup, teams={}))
+    example.seen = replace(example.seen, config=replace(example.seen.config, teams={}))
     text = viewer.get("/oncall/").text
     assert "whose" not in text
     assert "team=" not in text

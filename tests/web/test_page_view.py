@@ -7,33 +7,33 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from example_page import DAY, TZ, at, calm, morning, setup
+from example_page import DAY, TZ, at, calm, config, morning
 
-from oncall.core.attainment import attainment, days
 from oncall.core.errors import Problem
-from oncall.core.facts import Facts, Load, Publication
-from oncall.core.promise import Promise
-from oncall.core.verdict import judge
-from oncall.core.wording import Links
-from oncall.web.banners import banners
-from oncall.web.calendar import calendar
-from oncall.web.incidents import incidents
-from oncall.web.load import ledger_view, loads
-from oncall.web.now import now, on_call
-from oncall.web.promises import cards, others, upstream
-from oncall.web.source import Seen, Trouble
-from oncall.web.view import overview
-from oncall.web.weeks import weeks
+from oncall.core.incidents.wording import Links
+from oncall.core.promises.attainment import attainment, days
+from oncall.core.promises.evaluation import evaluate_promise
+from oncall.core.promises.facts import Facts, Load, Publication
+from oncall.core.promises.promise import Promise
+from oncall.web.snapshot import PageSnapshot, Trouble
+from oncall.web.views.banners import banners
+from oncall.web.views.incidents import incidents
+from oncall.web.views.on_call import now, on_call
+from oncall.web.views.on_call_load import ledger_view, loads
+from oncall.web.views.overview import overview
+from oncall.web.views.promises import cards, others, upstream
+from oncall.web.views.rota_bars import calendar
+from oncall.web.views.rota_weeks import weeks
 
 LINKS = Links("/airflow")
 
 
-def seen_at(clock: str, facts: dict[str, Facts], day: dt.date = DAY + dt.timedelta(days=1)) -> Seen:
+def seen_at(clock: str, facts: dict[str, Facts], day: dt.date = DAY + dt.timedelta(days=1)) -> PageSnapshot:
     """The three promises of DAY judged at this time on these facts."""
     moment = at(clock, day)
-    pipelines = [p for p in setup().pipelines.values() if p.promise]
-    judged = [judge(p, DAY, facts.get(p.dag_id, Facts()), moment, TZ) for p in pipelines]
-    return Seen(moment, setup(), judged=tuple(judged), tick=moment)
+    pipelines = [p for p in config().pipelines.values() if p.promise]
+    statuses = [evaluate_promise(p, DAY, facts.get(p.dag_id, Facts()), moment, TZ) for p in pipelines]
+    return PageSnapshot(moment, config(), statuses=tuple(statuses), tick=moment)
 
 
 def test_the_first_line_says_whether_investors_have_their_data() -> None:
@@ -48,8 +48,8 @@ def test_the_first_line_says_whether_investors_have_their_data() -> None:
 def test_the_first_line_of_another_team_speaks_of_no_investors() -> None:
     """Who reads its reports, nobody told us."""
 
-    def theirs(seen: Seen) -> Seen:
-        return replace(seen, setup=replace(seen.setup, roster=replace(seen.setup.roster, team="growth")))
+    def theirs(seen: PageSnapshot) -> PageSnapshot:
+        return replace(seen, config=replace(seen.config, roster=replace(seen.config.roster, team="growth")))
 
     assert overview(theirs(morning()), LINKS).verdict == (
         "2 of 3 reports are missing: Engagement ETL and Growth ETL",
@@ -61,11 +61,11 @@ def test_the_first_line_of_another_team_speaks_of_no_investors() -> None:
 def test_before_five_the_report_due_today_is_shown() -> None:
     """At 04:10 the promise on the card is the one due in 50 minutes, not yesterday's kept one."""
     moment = at("04:10")
-    promised = [p for p in setup().pipelines.values() if p.promise]
+    promised = [p for p in config().pipelines.values() if p.promise]
     made = Facts(publication=Publication(at("02:00", DAY), at("02:00", DAY), "x", 1))
-    judged = [judge(p, DAY - dt.timedelta(days=1), made, moment, TZ) for p in promised]
-    judged += [judge(p, DAY, Facts(), moment, TZ) for p in promised]
-    page = overview(Seen(moment, setup(), judged=tuple(judged), tick=moment), LINKS)
+    statuses = [evaluate_promise(p, DAY - dt.timedelta(days=1), made, moment, TZ) for p in promised]
+    statuses += [evaluate_promise(p, DAY, Facts(), moment, TZ) for p in promised]
+    page = overview(PageSnapshot(moment, config(), statuses=tuple(statuses), tick=moment), LINKS)
     assert {card.today.report_date for card in page.promises if card.today} == {DAY}
     assert page.verdict == ("0 of 3 reports are out, the rest is on track", "none")
 
@@ -73,8 +73,11 @@ def test_before_five_the_report_due_today_is_shown() -> None:
 def test_an_older_missing_report_does_not_disappear() -> None:
     """At 00:30 of the next day the broken promise of yesterday is still on the page."""
     seen = seen_at("00:30", {}, DAY + dt.timedelta(days=2))
-    newer = [judge(one.pipeline, DAY + dt.timedelta(days=1), Facts(), seen.at, TZ) for one in seen.judged]
-    seen = replace(seen, judged=(*seen.judged, *newer))
+    newer = [
+        evaluate_promise(one.pipeline, DAY + dt.timedelta(days=1), Facts(), seen.at, TZ)
+        for one in seen.statuses
+    ]
+    seen = replace(seen, statuses=(*seen.statuses, *newer))
     assert {one.report_date for one in others(seen, LINKS)} == {DAY}
     assert all(card.today and card.today.report_date > DAY for card in cards(seen, LINKS))
 
@@ -141,7 +144,7 @@ def test_upstream_tables_say_late_partial_and_expected() -> None:
 
 def test_the_week_says_why_it_is_as_it_is() -> None:
     """Who stands in for whom, what it earns and when it is repaid."""
-    roster = setup().roster
+    roster = config().roster
     cover = next(week for week in weeks(roster, at("05:12"), 0, 12) if week.marks == ("cover", "leave"))
     assert cover.why == (
         "DE-004 is on leave 23 – 29 Nov (holiday).",
@@ -156,7 +159,7 @@ def test_the_week_says_why_it_is_as_it_is() -> None:
 
 def test_weeks_cover_the_window_without_a_gap() -> None:
     """8 back, 12 ahead from the current one's begin; each begins where the last ended; one is now."""
-    found = weeks(setup().roster, at("05:12"), 8, 12)
+    found = weeks(config().roster, at("05:12"), 8, 12)
     assert len(found) == 20
     assert all(one.end == other.start for one, other in pairwise(found))
     assert [week.current for week in found].count(True) == 1
@@ -165,7 +168,7 @@ def test_weeks_cover_the_window_without_a_gap() -> None:
 
 def test_the_calendar_agrees_with_the_rota() -> None:
     """At any instant exactly the pair on call has a bar there."""
-    roster, moment = setup().roster, at("05:12")
+    roster, moment = config().roster, at("05:12")
     drawn = calendar(roster, moment, 8, 12)
     for hours in range(0, 20 * 7 * 24, 31):
         instant = drawn.start + dt.timedelta(hours=hours, minutes=1)
@@ -184,7 +187,7 @@ def test_the_calendar_agrees_with_the_rota() -> None:
 
 def test_the_load_of_all_people_is_all_the_time() -> None:
     """20 weeks of primaries and 20 of secondaries, 40 weekend days, and one night with a page each."""
-    found = loads(setup().roster, morning().records, at("05:12"), 8, 12)
+    found = loads(config().roster, morning().records, at("05:12"), 8, 12)
     assert sum(one.primary_weeks for one in found) == pytest.approx(20)
     assert sum(one.secondary_weeks for one in found) == pytest.approx(20)
     assert sum(one.weekend_days for one in found) == pytest.approx(40)
@@ -193,7 +196,7 @@ def test_the_load_of_all_people_is_all_the_time() -> None:
 
 def test_the_ledger_says_what_is_owed_and_taken() -> None:
     """Before the comp week it is owed, in it now, after it taken."""
-    roster = setup().roster
+    roster = config().roster
     states = [
         ledger_view(roster, roster.day_starts(day)).comp_weeks[0].state
         for day in (dt.date(2026, 12, 1), dt.date(2027, 1, 26), dt.date(2027, 2, 2))
@@ -203,7 +206,7 @@ def test_the_ledger_says_what_is_owed_and_taken() -> None:
 
 def test_the_next_pair_is_the_one_after_the_handoff() -> None:
     """On Monday at 05:12 the outgoing pair is still on call; at nine the next one is."""
-    answer = now(setup().roster, at("05:12"))
+    answer = now(config().roster, at("05:12"))
     assert answer.current.primary
     assert answer.next.primary
     assert (answer.current.primary.id, answer.next.primary.id) == ("DE-003", "DE-001")
@@ -212,7 +215,7 @@ def test_the_next_pair_is_the_one_after_the_handoff() -> None:
 
 def test_before_the_rota_begins_nobody_is_on_call() -> None:
     """And the page says so instead of failing."""
-    answer = on_call(setup().roster, dt.datetime(2024, 1, 1, tzinfo=TZ))
+    answer = on_call(config().roster, dt.datetime(2024, 1, 1, tzinfo=TZ))
     assert answer.primary is None
     assert answer.why.startswith("There is no rota before 2025-12-29")
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import asdict
 
-from oncall import config, reports
 from oncall.cli.command import show_json, show_problems
-from oncall.config import Setup
-from oncall.core.checked import Checked
+from oncall.config import oncall_config
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.check_result import CheckResult
+from pipelines import runner
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +29,9 @@ def or_else(static: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
 
 
 def _check(args: argparse.Namespace) -> int:
-    setup = config.load(args.include)
+    config = oncall_config.load(args.include)
     with redirect_stdout(sys.stderr):  # where Airflow says what it likes: the answer is ours alone
-        checked = ask(setup)
+        checked = ask(config)
     if args.json:
         show_json(asdict(checked))
     else:
@@ -43,32 +44,32 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if checked.problems else 0
 
 
-def ask(setup: Setup) -> Checked:
+def ask(config: OncallConfig) -> CheckResult:
     """Ask all four connections. Never raises for what they answer."""
     # Only here: the other commands need neither databases nor HTTP.
-    from oncall.adapters.oncall_db import SCHEMA
-    from oncall.adapters.opsgenie_check import OpsgenieCheck
-    from oncall.adapters.plain_connection import look_up
-    from oncall.adapters.postgres import connect_by
-    from oncall.adapters.postgres_check import LOADS, Database, made_by
-    from oncall.adapters.slack_check import SlackCheck
+    from oncall.adapters.http.plain_connection import look_up
+    from oncall.adapters.opsgenie.check import OpsgenieCheck
+    from oncall.adapters.postgres.check import LOADS, Database, made_by
+    from oncall.adapters.postgres.database import connect_by
+    from oncall.adapters.postgres.oncall_db import SCHEMA
+    from oncall.adapters.slack.check import SlackCheck
 
-    checked = Checked()
-    rosters = (setup.roster, *setup.teams.values())
+    checked = CheckResult()
+    rosters = (config.roster, *config.teams.values())
     people = {person.id: person for roster in rosters for person in roster.people.values()}.values()
     Database("oncall_db", lambda: connect_by("oncall_db"), checked).ask(
         made_by(SCHEMA.read_text(encoding="utf-8"))
     )
-    upstream = {name for pipeline in setup.pipelines.values() for name in pipeline.upstream}
+    upstream = {name for pipeline in config.pipelines.values() for name in pipeline.upstream}
     Database("warehouse", lambda: connect_by("warehouse"), checked).ask(
-        made_by((reports.sql_dir() / "warehouse.sql").read_text(encoding="utf-8")),
+        made_by((runner.sql_dir() / "warehouse.sql").read_text(encoding="utf-8")),
         {LOADS, *(name for name in upstream if name.startswith("master."))},
     )
     OpsgenieCheck(look_up, checked).ask(
-        setup.heartbeats, sorted({person.opsgenie for person in people if person.opsgenie})
+        config.heartbeats, sorted({person.opsgenie for person in people if person.opsgenie})
     )
     SlackCheck(look_up, checked).ask(
-        [channel for channel in setup.channels if channel],
+        [channel for channel in config.channels if channel],
         sorted({roster.slack_usergroup for roster in rosters if roster.slack_usergroup}),
         sorted({person.slack for person in people if person.slack}),
     )

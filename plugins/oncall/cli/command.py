@@ -11,12 +11,12 @@ from typing import Any
 
 import pendulum
 
-from oncall import config
+from oncall.config import oncall_config
+from oncall.config.time_fields import NO_MOMENT, moment
+from oncall.config.yaml_fields import shortened
 from oncall.core.errors import OncallError, Problem
-from oncall.core.roster import Roster
-from oncall.core.wall import in_zone
-from oncall.reading.document import shortened
-from oncall.reading.moments import NO_MOMENT, moment
+from oncall.core.rota.roster import Roster
+from oncall.core.wall_time import in_zone
 
 
 class UsageError(OncallError):
@@ -35,7 +35,7 @@ class Command:
 
 def roster_of(args: argparse.Namespace) -> Roster:
     """The roster of `--include` and `--team`; what is wrong beside the rota goes to stderr. Raises ConfigError."""
-    roster, problems = config.load_roster(args.include, args.team)
+    roster, problems = oncall_config.load_roster(args.include, args.team)
     show_problems(problems)
     return roster
 

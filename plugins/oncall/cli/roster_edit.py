@@ -17,8 +17,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from oncall.core.roster import Leave, Override, Roster
-from oncall.core.wall import at_wall, in_zone, utc
+from oncall.core.rota.roster import Leave, Override, Roster
+from oncall.core.wall_time import at_wall, in_zone, utc
 
 _PLAIN = re.compile(r"[A-Za-z][\w.-]*(?: [\w./-]+)*", re.ASCII)
 _RESERVED = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}

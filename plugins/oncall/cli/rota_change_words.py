@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from oncall.cli.command import show_table
-from oncall.core.ledger import CreditDays, InLieu
-from oncall.core.rota import CompWeek, Shift
-from oncall.core.rota_change import Altered, Moved, RotaChange
+from oncall.core.rota.change import Altered, Moved, RotaChange
+from oncall.core.rota.ledger import CreditDays, InLieu
+from oncall.core.rota.on_call import CompWeek, Shift
 
 
 def show(change: RotaChange) -> None:

@@ -1,6 +1,6 @@
 """Takes out of a text what looks like a secret, and leaves the sentence. Pure: knows shapes, and no secret by itself.
 
-Secrets that Airflow knows are taken out by Airflow's own masker where a task speaks (`glue/masking.py`). This is the
+Secrets that Airflow knows are taken out by Airflow's own masker where a task speaks (`airflow/masking.py`). This is the
 net behind it, for what a driver, a far side or a person repeats: an address with a password, `token=…`, `Bearer …`.
 """
 

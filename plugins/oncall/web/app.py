@@ -8,11 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oncall.core.errors import ConfigError
-from oncall.web import actions, api, errors, feeds, health, links, pages, restatements, static
+from oncall.web import error_pages, static_files
 from oncall.web.auth import reader
-from oncall.web.bodies import SmallBodies
-from oncall.web.shared import in_turn, turn
-from oncall.web.source import Source
+from oncall.web.body_limit import SmallBodies
+from oncall.web.response_cache import in_turn, turn
+from oncall.web.routes import actions, api, feed_links, feeds, health, pages
+from oncall.web.snapshot import Source
 
 # Nothing from anywhere else, no inline script or style; only Airflow itself may put the page in a frame.
 POLICY = (
@@ -21,32 +22,26 @@ POLICY = (
 )
 
 
-def create_app(source: Source | None = None) -> FastAPI:
-    """The app to mount at `/oncall`. Without a source it reads Airflow's connections, at its first request.
+def create_app(source: Source) -> FastAPI:
+    """The app to mount at `/oncall`, which shows what `source` reads.
 
     To be built in the api-server only: Airflow's security costs a second and 28 MB to import.
     """
     # No docs of FastAPI's own: they are open to everybody, and their script comes from elsewhere.
     app = FastAPI(title="On-call", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.source = source if source is not None else _airflow()
+    app.state.source = source
     app.state.turn = turn()
-    for router in (pages.router, api.router, restatements.router):
+    for router in (pages.router, api.router):
         app.include_router(router, dependencies=[Depends(reader), Depends(in_turn, scope="function")])
-    for router in (actions.router, links.router, static.router):
+    for router in (actions.router, feed_links.router, static_files.router):
         app.include_router(router, dependencies=[Depends(reader)])
     app.include_router(feeds.router)  # these are opened by a key instead
     app.include_router(health.router)  # open: a monitor cannot sign in, and it is told nothing of anybody
-    app.add_exception_handler(HTTPException, errors.refused)
-    app.add_exception_handler(ConfigError, errors.no_configuration)
+    app.add_exception_handler(HTTPException, error_pages.refused)
+    app.add_exception_handler(ConfigError, error_pages.no_configuration)
     app.add_middleware(SmallBodies)
     app.add_middleware(Outermost)
     return app
-
-
-def _airflow() -> Source:
-    from oncall.glue.page import Behind  # glue knows the adapters; the page does not
-
-    return Behind()
 
 
 class Outermost:

@@ -25,7 +25,7 @@ from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request, status
 
 from oncall.core.errors import ConfigError
-from oncall.web.source import source
+from oncall.web.snapshot import source
 
 MAY_NOT_READ = "The On-call page is for people who may read DAGs in Airflow: ask for a role that may"
 
@@ -47,7 +47,7 @@ Reader = Annotated[BaseUser, Depends(reader)]
 
 def _reads_one_of_ours(request: Request, user: BaseUser) -> bool:
     try:
-        return bool(readable(user, source(request).read().setup.pipelines))
+        return bool(readable(user, source(request).read().config.pipelines))
     except ConfigError:
         return False
 

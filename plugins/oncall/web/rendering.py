@@ -14,11 +14,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.redaction import redacted
-from oncall.core.wording import Links as Addresses
-from oncall.web.say import Say, day, days, long, weekday
-from oncall.web.source import Seen
-from oncall.web.static import stamp
+from oncall.core.time_format import TimeFormat, day, days, long, weekday
+from oncall.web.snapshot import PageSnapshot
+from oncall.web.static_files import stamp
 
 PREFIX = "/oncall"
 
@@ -34,11 +34,11 @@ def airflow_root(request: Request) -> str:
 
 
 def render(
-    request: Request, template: str, *, status: int = 200, seen: Seen | None = None, **given: Any
+    request: Request, template: str, *, status: int = 200, seen: PageSnapshot | None = None, **given: Any
 ) -> HTMLResponse:
     """A page of what was seen: in its team's zone, and with its team's name in every address that leads on."""
     root = airflow_root(request)
-    say = Say(seen.at, seen.setup.roster.tz) if seen else None
+    say = TimeFormat(seen.at, seen.config.roster.tz) if seen else None
     text = (
         _templates()
         .get_template(template)
@@ -48,7 +48,7 @@ def render(
             embedded="embedded" in request.query_params,
             say=say,
             teams=seen.teams if seen else {},
-            team=seen.setup.roster.team if seen else "",
+            team=seen.config.roster.team if seen else "",
             kept=kept(seen) if seen else "",
             time=lambda at, words=None: _time(say, at, words),
             css=_stamp("oncall.css"),
@@ -59,13 +59,13 @@ def render(
     return HTMLResponse(text, status_code=status)
 
 
-def kept(seen: Seen) -> str:
+def kept(seen: PageSnapshot) -> str:
     """What an address needs so that the next page is this team's too ("" for the one that is shown unasked)."""
-    team = seen.setup.roster.team
+    team = seen.config.roster.team
     return f"?team={quote(team)}" if team != next(iter(seen.teams), team) else ""
 
 
-def _time(say: Say | None, at: dt.datetime | None, words: str | None = None) -> Markup:
+def _time(say: TimeFormat | None, at: dt.datetime | None, words: str | None = None) -> Markup:
     """A <time> element: the words for people, the instant for machines, the whole date when pointed at."""
     if at is None or say is None:
         return Markup("–")

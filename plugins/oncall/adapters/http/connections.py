@@ -1,0 +1,217 @@
+"""Reads an Airflow connection into the address and key of a far side and notices when it changes; calls nobody."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from oncall.adapters.http.calls import CALL_S
+from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
+
+T = TypeVar("T")
+
+# How Airflow's own form, and people, write that there is nothing.
+_NOTHING = {"", "null", "none"}
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+_SHORTEST_S = 1.0
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach a far side. `url` has a scheme and no slash at its end; `call_s`: seconds that one call may take.
+
+    `proxy`: "" when the connection names none.
+    """
+
+    conn_id: str
+    url: str
+    key: str = field(repr=False)
+    call_s: float = CALL_S
+    proxy: str = field(default="", repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def at(self) -> str:
+        """The connection and the address, as every error begins."""
+        return f"connection {self.conn_id!r}, {self.url}"
+
+    def address(self, name: str, usual: str) -> str:
+        """A web address as the extra `name` gives it, or else the usual one; "" for what no browser opens."""
+        written = self.extra.get(name)
+        written = written.strip() if isinstance(written, str) else ""
+        written = usual if written.lower() in _NOTHING else written
+        return written if written.startswith(("https://", "http://")) else ""
+
+    def hide(self, text: str) -> str:
+        """Text of the far side without our key, in case it repeats it."""
+        return text.replace(self.key, "***")
+
+
+class Connected(Generic[T]):
+    """A client built from an Airflow connection on first use, and again when the connection has changed.
+
+    The connection is looked up at most once in `look_again_s` seconds. When it cannot be looked up (Airflow's
+    database is down) the last one stays in use: a page must not wait for it.
+    """
+
+    def __init__(
+        self,
+        conn_id: str,
+        build: Callable[[Access], T],
+        *,
+        address: Literal["host", "base_url"],
+        default_url: str,
+        look_again_s: float = 60.0,
+        look_up: Callable[[str], Any] | None = None,
+    ) -> None:
+        """`look_up`: where connections come from, when not from Airflow."""
+        self._conn_id = conn_id
+        self._look_up = look_up or look_up_in_airflow
+        self._build = build
+        self._address = address
+        self._default_url = default_url
+        self._look_again_s = look_again_s
+        self._held: tuple[Access, T] | None = None
+        self._looked_at = 0.0
+
+    def use(self) -> tuple[Access, T]:
+        """The access and its client. Raises LockedOut when the connection is missing or wrongly written."""
+        held = self._held
+        if held and time.monotonic() - self._looked_at < self._look_again_s:
+            return held
+        try:
+            connection = self._look_up(self._conn_id)
+        except DeliveryFailed:
+            if held is None:
+                raise
+            self._looked_at = time.monotonic()
+            return held
+        try:
+            access = self._read(connection)
+            if held is None or held[0] != access:
+                held = (access, self._build(access))
+        except OncallError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a library's, whose text may hold the key
+            raise self._wrong(
+                f"cannot be used ({type(error).__name__})", "write it anew, or install what it needs"
+            ) from None
+        self._held, self._looked_at = held, time.monotonic()
+        return held
+
+    def _read(self, connection: Any) -> Access:
+        extra = connection.extra_dejson or {}
+        if not isinstance(extra, Mapping):
+            raise self._wrong("has an extra that is no JSON object", 'write for example {"timeout": 5}')
+        host = _text(connection.host)
+        if self._address == "host" and host and connection.port and "://" not in host:
+            host = f"{host}:{connection.port}"
+        written = host if self._address == "host" else self._extra_text(extra, "base_url")
+        return Access(
+            conn_id=self._conn_id,
+            url=self._url(written or self._default_url, self._flag(extra, "allow_http")),
+            key=self._key(_text(connection.password)),
+            call_s=self._seconds(extra, "timeout"),
+            proxy=self._extra_text(extra, "proxy"),
+            extra=extra,
+        )
+
+    def _key(self, written: str) -> str:
+        if not written:
+            raise self._wrong("has no password", "write the API key or token there")
+        if not re.fullmatch(r"[!-~]+", written):
+            raise self._wrong(
+                "has a password with a space or a letter that no key has", "write the key alone"
+            )
+        return written
+
+    def _url(self, written: str, allow_http: bool) -> str:
+        url = (written if "://" in written else f"https://{written}").rstrip("/")
+        url = re.sub(r"/v2(/alerts)?$", "", url) if self._address == "host" else url
+        example = f"write for example {self._default_url}"
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+            (host or "").encode("idna")  # no label of a name is empty or too long
+        except ValueError:
+            host = None
+        if "@" in written:  # not repeated: it may be a password
+            raise self._wrong(f"has a user or a password in its {self._address}", example)
+        if not host or parts.scheme not in {"http", "https"} or re.search(r"[\s?#]", url):
+            raise self._wrong(f"has the {self._address} {written!r}, which is no address", example)
+        if parts.scheme == "http" and not allow_http and not is_loopback(host):
+            raise self._wrong(
+                f"has {written!r}, which would send the key unencrypted",
+                'write https://, or the extra {"allow_http": true} inside a closed network',
+            )
+        return url
+
+    def _extra_text(self, extra: Mapping[str, Any], name: str) -> str:
+        written = extra.get(name)
+        if written is not None and not isinstance(written, str):
+            raise self._wrong(f"has an extra {name} that is no text", "write an address, or leave it out")
+        return _text(written)
+
+    def _flag(self, extra: Mapping[str, Any], name: str) -> bool:
+        written = str(extra.get(name)).strip().lower()
+        if written not in _NOTHING | _TRUE | _FALSE:
+            raise self._wrong(
+                f"has the extra {name} {written!r}, which is neither true nor false", "write true or false"
+            )
+        return written in _TRUE
+
+    def _seconds(self, extra: Mapping[str, Any], name: str) -> float:
+        written = extra.get(name)
+        if str(written).strip().lower() in _NOTHING:
+            return CALL_S
+        try:
+            seconds = math.nan if isinstance(written, bool) else float(written)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            seconds = math.nan
+        if math.isnan(seconds):
+            raise self._wrong(
+                f"has the extra {name} {written!r}, which is no number",
+                f"write seconds, for example 2.5, at most {CALL_S:g}",
+            )
+        return min(max(_SHORTEST_S, seconds), CALL_S)
+
+    def _wrong(self, what: str, write: str) -> LockedOut:
+        return LockedOut(f"connection {self._conn_id!r} {what}; {write}")
+
+
+def look_up_in_airflow(conn_id: str) -> Any:
+    """Airflow's connection. Raises LockedOut when it is not defined, DeliveryFailed when it cannot be read now."""
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise LockedOut(
+            f"connection {conn_id!r} is not defined: add it in Admin → Connections, "
+            f"or as AIRFLOW_CONN_{conn_id.upper()}"
+        ) from None
+    except Exception as error:  # whatever Airflow raises here, no message can be sent now
+        raise DeliveryFailed(
+            f"connection {conn_id!r} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _text(written: object) -> str:
+    """What a field says; "" for the ways in which a form says nothing."""
+    text = written.strip() if isinstance(written, str) else ""
+    return "" if text.lower() in _NOTHING else text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name or address is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

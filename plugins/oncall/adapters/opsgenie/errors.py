@@ -1,0 +1,91 @@
+"""What a 4xx of Opsgenie means, in our words: for one person, one alert, or everybody, and what is to be mended."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from oncall.adapters.http.connections import Access
+from oncall.core.errors import (
+    DeliveryFailed,
+    Gone,
+    LockedOut,
+    NotAllowed,
+    OncallError,
+    Rejected,
+    UnknownPerson,
+)
+
+if TYPE_CHECKING:
+    from oncall.adapters.http.exchange import Answer
+
+_MEND_KEY = "write the key of an API integration that no team owns into the connection's password"
+_MEND_HOST = "is the connection's host right?"
+_NOT_LET_IN = {401, 402, 403}  # 402: an account that has ended
+_ABOUT_PEOPLE = re.compile(r"responder|recipient|user", re.IGNORECASE)
+
+
+class Refused(Exception):
+    """A 4xx, which means something else for each action."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None) -> DeliveryFailed:
+    """What was done to an alert was refused. `people`: the usernames a new alert is for; None when there is one."""
+    reason = _reason(answer, access)
+    if answer.status in _NOT_LET_IN or "Key format" in reason:  # a malformed key is a 422
+        return LockedOut(f"{reason}; {_MEND_KEY}")
+    if answer.status == 404 and people is None and is_opsgenies(answer):
+        return Gone(reason)
+    if answer.status in {404, 405}:
+        return LockedOut(f"{reason}; {_MEND_HOST}")
+    if people and (unknown := _unknown(answer, people)):
+        return UnknownPerson(
+            f"{reason}; Opsgenie does not know {', '.join(unknown)}: mend `opsgenie` of that person in roster.yaml, "
+            "or add the user in Opsgenie"
+        )
+    return Rejected(reason)
+
+
+def unreadable(answer: Answer, access: Access) -> OncallError:
+    """What was asked for is not shown."""
+    reason = _reason(answer, access)
+    if answer.status in _NOT_LET_IN or "Key format" in reason:
+        return NotAllowed(f"{reason}; give the key of the integration the right to read (Read Access)")
+    return DeliveryFailed(f"{reason}; {_MEND_HOST}")
+
+
+def heartbeat_refused(answer: Answer, access: Access, name: str) -> Rejected:
+    """A heartbeat that does not exist, or that the key may not ping."""
+    reason = f"heartbeat {name!r}: {_reason(answer, access)}"
+    if answer.status == 404:
+        return Rejected(f"{reason}; add it in Opsgenie (Settings → Heartbeats), or mend opsgenie.heartbeat")
+    if answer.status in _NOT_LET_IN:
+        return Rejected(f"{reason}; {_MEND_KEY}, with the right to create and update")
+    return Rejected(reason)
+
+
+def is_opsgenies(answer: Answer) -> bool:
+    """Whether the answer is in Opsgenie's form: a 404 of anybody else means that the host is wrong."""
+    return "requestId" in answer.data or "message" in answer.data
+
+
+def _reason(answer: Answer, access: Access) -> str:
+    return f"{access.at}: {answer.status}: {access.hide(answer.words)}"
+
+
+def _unknown(answer: Answer, people: Sequence[str]) -> list[str]:
+    """Whom the far side does not know: those it names, by name or place; all where it only says that it is somebody."""
+    errors = answer.data.get("errors")
+    complaints = dict(errors) if isinstance(errors, Mapping) else {}
+    text = f"{answer.words} {json.dumps(complaints)}".lower()
+    named = [name for name in people if name.lower() in text]
+    places = [int(place) for place in re.findall(r"responders\[(\d+)\]", text)]
+    named = named or [people[place] for place in places if place < len(people)]
+    fields = " ".join(map(str, complaints)) or str(answer.data.get("message") or "")
+    return named if named or not _ABOUT_PEOPLE.search(fields) else list(people)

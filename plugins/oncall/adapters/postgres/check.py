@@ -1,0 +1,130 @@
+"""Asks a database once for the tables and grants that are needed, and says what is missing. Changes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from oncall.adapters.postgres.database import Connect, Cursor, Link
+from oncall.core.check_result import CheckResult
+from oncall.core.errors import Unreadable
+
+WRITES = ("select", "insert", "update", "delete")
+READS = ("select",)
+LOADS = "master.loads"
+_COLUMNS_OF_LOADS = ("table_name", "business_day", "loaded_at", "row_count")
+_ASKED = """
+    select named.name, n.oid is not null, coalesce(has_schema_privilege(n.oid, 'usage'), false),
+           coalesce(has_schema_privilege(n.oid, 'create'), false), c.oid is not null,
+           array(select needed.privilege from unnest(%(privileges)s::text[]) as needed (privilege)
+                 where c.oid is not null and not has_table_privilege(c.oid, needed.privilege)),
+           array(select a.attname::text from pg_attribute a
+                 where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+    from unnest(%(names)s::text[]) as named (name)
+    left join pg_namespace n on n.nspname = split_part(named.name, '.', 1)
+    left join pg_class c on c.relnamespace = n.oid and c.relname = split_part(named.name, '.', 2)
+    order by named.name
+"""
+
+
+def made_by(sql: str) -> list[str]:
+    """The tables that an SQL file of ours makes."""
+    return sorted(set(re.findall(r"^create table if not exists ([a-z_]+\.[a-z_]+)", sql, re.MULTILINE)))
+
+
+@dataclass
+class Database:
+    """One database under check: `conn_id` is its connection, `connect` gets it (and may raise Unreadable)."""
+
+    conn_id: str
+    connect: Callable[[], Connect]
+    checked: CheckResult
+
+    @property
+    def place(self) -> str:
+        return f"connection {self.conn_id}"
+
+    def ask(self, ours: Collection[str], upstreams: Collection[str] = ()) -> None:
+        """`ours`: the tables that we make and write; `upstreams`: those that another team makes, and we read."""
+        try:
+            with Link(self.connect(), self.conn_id).cursor() as cursor:
+                cursor.execute(
+                    "select current_user, current_database(), has_database_privilege(current_database(), 'create'),"
+                    " pg_is_in_recovery()"
+                )
+                ((role, database, may_create, standby),) = cursor.fetchall()
+                self._say_reached(role, database, standby)
+                self._say_ours(_tables(cursor, ours, WRITES), role, database, may_create)
+                self._say_upstreams(_tables(cursor, upstreams, READS), role)
+        except (Unreadable, ModuleNotFoundError) as error:
+            self.checked.wrong(self.place, "connect", str(error), "what its server asks for, and ask again")
+
+    def _say_reached(self, role: str, database: str, standby: bool) -> None:
+        if standby:
+            write = "the address of the primary server"
+            self.checked.wrong(self.place, "host", "a standby, to which nothing can be written", write)
+        else:
+            self.checked.good.append(f"{self.place}: database {database} as role {role}")
+
+    def _say_ours(self, found: list[_Table], role: str, database: str, may_create: bool) -> None:
+        for table in found:
+            create = f"grant usage, create on schema {table.schema} to {role}"
+            if not table.has_schema:
+                if not may_create:
+                    there = f"no schema {table.schema}, and {role} may make none in {database}"
+                    self._missing(table.schema, there, f"create schema {table.schema} authorization {role}")
+            elif not table.may_use or not (table.is_there or table.may_create):
+                self._missing(table.schema, f"{role} may not use it or make tables in it", create)
+            elif table.lacking:
+                self._lacking(table, role)
+            else:
+                self.checked.good.append(f"{self.place}: table {table.name}")
+
+    def _say_upstreams(self, found: list[_Table], role: str) -> None:
+        for table in found:
+            if table.has_schema and not table.may_use:
+                grant = f"grant usage on schema {table.schema} to {role}"
+                self._missing(table.schema, f"{role} may not use it", grant)
+            elif not table.is_there:
+                write = "the table's right name in the runbook (`upstream`), or let its team make it"
+                if table.name == LOADS:
+                    write = "a row per finished load into it: without it no load is known to have come"
+                self._missing(table.name, "no such table", write)
+            elif table.lacking:
+                self._lacking(table, role)
+            elif table.name == LOADS and (gone := sorted({*_COLUMNS_OF_LOADS} - {*table.columns})):
+                self._missing(
+                    table.name, f"no column {', '.join(gone)}", f"the columns {', '.join(_COLUMNS_OF_LOADS)}"
+                )
+            else:
+                self.checked.good.append(f"{self.place}: upstream table {table.name}")
+
+    def _lacking(self, table: _Table, role: str) -> None:
+        lacking = ", ".join(table.lacking)
+        self._missing(table.name, f"{role} may not {lacking}", f"grant {lacking} on {table.name} to {role}")
+
+    def _missing(self, key: str, found: str, write: str) -> None:
+        if not any((known.file, known.key) == (self.place, key) for known in self.checked.problems):
+            self.checked.wrong(self.place, key, found, write)
+
+
+@dataclass(frozen=True)
+class _Table:
+    name: str
+    has_schema: bool
+    may_use: bool
+    may_create: bool
+    is_there: bool
+    lacking: list[str]
+    columns: list[str]
+
+    @property
+    def schema(self) -> str:
+        return self.name.partition(".")[0]
+
+
+def _tables(cursor: Cursor, names: Collection[str], privileges: tuple[str, ...]) -> list[_Table]:
+    values: dict[str, Any] = {"names": sorted(names), "privileges": list(privileges)}
+    return [_Table(*row) for row in cursor.execute(_ASKED, values).fetchall()]

@@ -1,0 +1,313 @@
+"""A PostgreSQL connection made from an Airflow connection, with bounded waits. Knows no table."""
+
+from __future__ import annotations
+
+import json
+import re
+import select
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import structlog
+
+from oncall.core.errors import OncallError, Unreadable
+
+if TYPE_CHECKING:
+    import psycopg  # at run time with the first connection: a DAG file is parsed without one, and often
+
+    from oncall.adapters.postgres.session import Session
+
+log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 3
+OURS: Mapping[str, Any] = {
+    "autocommit": True,
+    "client_encoding": "UTF8",
+    "prepare_threshold": None,  # behind a pooler a prepared statement is another client's
+}
+# A machine that is gone says no goodbye: also who only listens must notice. (Over a socket file they mean nothing.)
+NOTICE_GONE: Mapping[str, Any] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+Connection: TypeAlias = "Session"
+Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
+Connect: TypeAlias = "Callable[[], Connection]"
+
+
+def connect_by(conn_id: str) -> Connect:
+    """Read the Airflow connection now (in the caller's thread); the result opens connections from any thread.
+
+    Goes through the provider's PostgresHook, so that every extra of the connection (sslmode, iam, …) counts. Raises
+    Unreadable when Airflow cannot tell the connection.
+    """
+    make, secrets = _by_airflow(conn_id)
+    return lambda: _open(make, secrets)
+
+
+def work_by(conn_id: str) -> Any:
+    """A connection for a pipeline's work: in transactions, without time-outs. Raises Unreadable."""
+    from oncall.adapters.postgres.session import WORKING
+
+    make, secrets = _by_airflow(conn_id)
+    try:
+        connection = _open(make, secrets, WORKING)
+    except Exception as error:
+        raise Unreadable(f"{conn_id}: {first_line(error)}") from error
+    connection.left_s, connection.autocommit = None, False
+    return connection
+
+
+def connect_to(dsn: str) -> Connect:
+    """The same as `connect_by` for a plain DSN (the command line, tests)."""
+
+    def make() -> Connection:
+        from psycopg.conninfo import conninfo_to_dict
+
+        from oncall.adapters.postgres.session import Session
+
+        given = conninfo_to_dict(dsn)
+        return Session.connect(dsn, **_arguments(given, str(given.get("host") or "")))
+
+    return lambda: _open(make, re.findall(r"(?<=password=)[^&\s]+|(?<=:)[^:/@\s]+(?=@)", dsn))
+
+
+def _by_airflow(conn_id: str) -> tuple[Callable[[], Connection], list[str]]:
+    """How to make a connection as the Airflow connection says, and what no message may repeat. Raises Unreadable."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from airflow.sdk import BaseHook
+
+    class Hook(PostgresHook):  # the provider's, for its way with tokens of the clouds
+        def _create_connection(self, conn_args: dict[str, Any]) -> Connection:
+            from oncall.adapters.postgres.session import Session
+
+            given = {name: value for name, value in conn_args.items() if value not in (None, "")}
+            return Session.connect(**given, prepare_threshold=None)
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+        if re.search(r".@|://", connection.host or ""):  # not repeated: it may hold a password
+            raise Unreadable(
+                "its host has more in it than a host: write user and password into their own fields"
+            )
+        extra = connection.extra_dejson or {}  # "null" is nothing as well
+        connection.extra = json.dumps(_arguments(extra, connection.host or ""))
+        hidden = [
+            str(value) for name, value in extra.items() if re.search("pass|secret|token", name) and value
+        ]
+    except Exception as error:
+        raise Unreadable(f"connection {conn_id!r} cannot be used: {first_line(error)}") from error
+    make = cast("Callable[[], Connection]", Hook(connection=connection).get_conn)
+    return make, [*hidden, connection.password] if connection.password else hidden
+
+
+def _arguments(given: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """What to connect with: what is given, but for what we rely on. An empty value means the default."""
+    said = {
+        name: int(value) if isinstance(value, bool) else value  # libpq knows no true
+        for name, value in given.items()
+        if value not in (None, "") and name != "cursor"
+    }
+    seconds = CONNECT_SECONDS if "," not in host else 2  # for each of several servers
+    return {**NOTICE_GONE, **said, **OURS, "connect_timeout": seconds}
+
+
+def _open(
+    make: Callable[[], Connection], secrets: Iterable[str], settings: Mapping[str, str] | None = None
+) -> Connection:
+    """Make a connection and begin its session, within CONNECT_SECONDS.
+
+    In a thread of its own: who resolves a name or asks a cloud for a token heeds no time-out of ours.
+    """
+    from psycopg import OperationalError
+
+    from oncall.adapters.postgres.session import ASKING
+
+    made: Future[Connection] = Future()
+
+    def connect() -> None:
+        try:
+            connection = make()
+            try:
+                connection.begin(settings or ASKING)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            if made.set_running_or_notify_cancel():
+                made.set_exception(error)
+        else:
+            if made.set_running_or_notify_cancel():
+                made.set_result(connection)
+            else:
+                connection.close()
+
+    threading.Thread(target=connect, daemon=True, name="oncall-connect").start()
+    try:
+        return made.result(CONNECT_SECONDS)
+    except TimeoutError:
+        if not made.cancel():
+            return made.result()
+        raise OperationalError(f"no connection within {CONNECT_SECONDS} s") from None
+    except Exception as error:  # noqa: BLE001 - a provider raises what it likes
+        raise OperationalError(first_line(error, secrets)) from None
+
+
+def columns(**values: Iterable[object]) -> str:
+    """JSON for `rows_of`: each element of an array costs psycopg a microsecond, and a look has tens of thousands."""
+    return json.dumps({name: list(column) for name, column in values.items()}, default=str)
+
+
+def rows_of(parameter: str, *names: str) -> str:
+    """What to select from, to have the `columns` bound to the parameter as rows of text."""
+    columns = (f"jsonb_array_elements_text(%({parameter})s::jsonb -> '{name}')" for name in names)
+    return f"rows from ({', '.join(columns)}) as one ({', '.join(names)})"
+
+
+def sane(instant: str, day: str) -> str:
+    """SQL for the instant; where nobody can mean it (infinity, the year 5000) the midnight at which the day begins."""
+    within = f"{instant} between '2000-01-01' and '2200-01-01'"
+    return f"case when {within} then {instant} else {day}::timestamp at time zone 'UTC' end"
+
+
+class Link:
+    """One lazily opened connection, opened anew after an error. Use one per thread."""
+
+    def __init__(self, connect: Connect, name: str) -> None:
+        self._connect, self._name = connect, name
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """A cursor whose statements stand each alone: one round trip where a transaction takes three.
+
+        Raises Unreadable, naming the connection, whatever goes wrong with asking or with what was answered.
+        """
+        with self._connected() as connection, _cursor(connection, connection.pooled) as cursor:
+            yield cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """A cursor whose statements are all done or none. Raises Unreadable likewise."""
+        with self._connected() as connection, _cursor(connection, True) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            if self._connection is None or _gone(self._connection):
+                self._connection = self._connect()
+            self._connection.be_patient()
+            yield self._connection
+        except OncallError:
+            raise
+        except Exception as error:
+            self.close()
+            if not _is_of_psycopg(error):
+                # As plain text: structlog's own way shows every local variable, which takes seconds.
+                log.error("oncall.cannot_read", source=self._name, traceback=traceback.format_exc())
+            raise Unreadable(f"{self._name}: {first_line(error)}") from error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class ManyLinks:
+    """The same for any number of threads: a Link for each that asks at the time, of which a few stay open."""
+
+    KEPT = 2
+
+    def __init__(self, connect: Connect, name: str) -> None:
+        self._connect, self._name = connect, name
+        self._idle: list[Link] = []
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        with self._link() as link, link.cursor() as cursor:
+            yield cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        with self._link() as link, link.transaction() as cursor:
+            yield cursor
+
+    @contextmanager
+    def _link(self) -> Iterator[Link]:
+        try:
+            link = self._idle.pop()
+        except IndexError:
+            link = Link(self._connect, self._name)
+        try:
+            yield link
+        finally:
+            if len(self._idle) < self.KEPT:
+                self._idle.append(link)
+            else:
+                link.close()
+
+    def __del__(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+
+class OneConnection:
+    """A `Connect` that gives several Links of one thread the same connection, as long as that is open."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._connection: Connection | None = None
+
+    def __call__(self) -> Connection:
+        if self._connection is None or _gone(self._connection):
+            self._connection = self._connect()
+        return self._connection
+
+    def renew(self, connect: Connect) -> None:
+        """From now on connections are made so; the open one is closed."""
+        self._connect = connect
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _gone(connection: Connection) -> bool:
+    """Whether it is closed. A server that speaks unasked says goodbye: it restarts, and nobody has listened yet."""
+    if not connection.closed:
+        asked = select.poll()
+        asked.register(connection.fileno(), select.POLLIN)
+        if asked.poll(0):
+            connection.close()
+    return connection.closed
+
+
+@contextmanager
+def _cursor(connection: Connection, in_transaction: bool) -> Iterator[Cursor]:
+    with connection.transaction() if in_transaction else nullcontext(), connection.cursor() as cursor:
+        if connection.pooled:
+            connection.set_for_transaction()
+        yield cursor
+
+
+def _is_of_psycopg(error: Exception) -> bool:
+    import psycopg
+
+    return isinstance(error, psycopg.Error)
+
+
+SECRETS = re.compile(r"(:)\S*(?=@)|\b((?:password|passwd|secret|token)\s*[=:]\s*)\S+", re.IGNORECASE)
+
+
+def first_line(error: Exception, secrets: Iterable[str] = ()) -> str:
+    """What went wrong, without the connection string that a driver may append and without what is secret."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return SECRETS.sub(lambda found: f"{found[1] or found[2]}***", text)[:500]

@@ -1,0 +1,92 @@
+"""Links that need no sign-in, and what their calendars said before, in `oncall_db`. Knows keys by their hash only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Sequence
+
+from oncall.adapters.postgres.database import Connect, ManyLinks
+from oncall.usecases.history import FeedLink
+
+LASTS = dt.timedelta(days=365)  # a link that nobody makes anew ends by itself
+_NOTED = dt.timedelta(hours=1)  # how closely the last use is known: calendars ask often
+_LINK = "link:"
+_SAID = "feed:"
+
+
+class Feeds:
+    """Implements `Feeds` of the page. Any number of threads may use it."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = ManyLinks(connect, "oncall_db")
+
+    def make(self, what: str, by: str, at: dt.datetime) -> str:
+        key = secrets.token_urlsafe(24)
+        value = json.dumps({"what": what, "by": by, "at": at.isoformat()})
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.memory (name, value) values (%s, %s)", (_LINK + _hash(key), value)
+            )
+        return key
+
+    def find(self, key: str, at: dt.datetime) -> str | None:
+        name = _LINK + _hash(key)
+        with self._link.cursor() as cursor:
+            cursor.execute("select value from oncall.memory where name = %s", (name,))
+            row = cursor.fetchone()
+            if row is None or (link := _feed_link(name, row[0])).until <= at:
+                return None
+            if link.used_at is None or at - link.used_at >= _NOTED:
+                used = json.dumps({"used": at.isoformat()})
+                cursor.execute(
+                    "update oncall.memory set value = (value::jsonb || %s::jsonb)::text where name = %s",
+                    (used, name),
+                )
+        return link.what
+
+    def all(self) -> Sequence[FeedLink]:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select name, value from oncall.memory where name like %s order by changed_at, name",
+                (f"{_LINK}%",),
+            )
+            rows = cursor.fetchall()
+        return [_feed_link(name, value) for name, value in rows]
+
+    def revoke(self, link_id: str) -> bool:
+        with self._link.cursor() as cursor:
+            cursor.execute("delete from oncall.memory where name = %s returning name", (_LINK + link_id,))
+            return cursor.fetchone() is not None
+
+    def revise(self, what: str, change: Callable[[str], str]) -> str:
+        """`change` is given what was said before ("" at first) and returns what is said now; one at a time."""
+        with self._link.transaction() as cursor:
+            cursor.execute(
+                "insert into oncall.memory (name, value) values (%s, '') on conflict do nothing",
+                (_SAID + what,),
+            )
+            cursor.execute("select value from oncall.memory where name = %s for update", (_SAID + what,))
+            row = cursor.fetchone()
+            before = str(row[0]) if row else ""
+            after = change(before)
+            if after != before:
+                cursor.execute(
+                    "update oncall.memory set value = %s, changed_at = now() where name = %s",
+                    (after, _SAID + what),
+                )
+        return after
+
+
+def _feed_link(name: str, value: str) -> FeedLink:
+    told = json.loads(value)
+    at = dt.datetime.fromisoformat(told["at"])
+    used = dt.datetime.fromisoformat(told["used"]) if "used" in told else None
+    return FeedLink(name.removeprefix(_LINK), told["what"], told["by"], at, at + LASTS, used)
+
+
+def _hash(key: str) -> str:
+    """Whoever reads the database gets no working link out of it; a key is too random to be guessed back."""
+    return hashlib.sha256(key.encode()).hexdigest()[:40]

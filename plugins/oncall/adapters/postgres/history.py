@@ -1,0 +1,144 @@
+"""The past, read from `oncall_db` and the warehouse for people to look at. Reads only; decides nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from oncall.adapters.postgres.database import Connect, Cursor, Link
+from oncall.core.data.restatement import Restatement
+from oncall.core.incidents.incident import Event, Incident
+from oncall.usecases.history import DeliveryRecord, IncidentRecord, Published, SystemHealth
+
+OVER_AFTER = dt.timedelta(days=1)  # after its end an incident is told of no more
+_FIELDS = [field.name for field in dataclasses.fields(Incident)]
+_INCIDENT = ", ".join(f'"{name}"' for name in _FIELDS)
+_PULSE = """
+    select (select left(value, 40) from oncall.memory where name = 'tick'),
+           (select left(value, 40) from oncall.memory where name = 'configuration_broken'),
+           count(*), min(owed_at)
+    from oncall.deliveries where state in ('owed', 'accepted')"""
+_TOLD = """key, channel, step, op, coalesce(left(message->>'title', 500), ''),
+    array(select r->>'name' from jsonb_array_elements(
+        case when jsonb_typeof(message->'recipients') = 'array' then message->'recipients' else '[]' end) r),
+    state, attempts, owed_at, done_at, alias, channel_id, ts, left(error, 500)"""
+
+
+class History:
+    """Implements `IncidentHistory`. Not for use by two threads at once.
+
+    Remembers the incidents that are over: they do not change any more.
+    """
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = Link(connect, "oncall_db")
+        self._over: dict[
+            str, tuple[str, IncidentRecord]
+        ] = {}  # with the version of the incident's row that it was made of
+
+    def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select key, xmin::text, resolved_at < now() - %s from oncall.incidents"
+                " where resolved_at is null or opened_at >= %s"
+                " order by resolved_at is not null, opened_at desc, key limit %s",
+                (OVER_AFTER, since, limit),
+            )
+            rows = cursor.fetchall()
+            known = {
+                key: kept[1]
+                for key, version, _ in rows
+                if (kept := self._over.get(key)) and kept[0] == version
+            }
+            known |= _records(cursor, [key for key, _, _ in rows if key not in known])
+        self._over = {
+            key: (version, known[key]) for key, version, is_over in rows if is_over and key in known
+        }
+        return [known[key] for key, _, _ in rows if key in known]
+
+    def record(self, key: str) -> IncidentRecord | None:
+        with self._link.cursor() as cursor:
+            return _records(cursor, [key]).get(key)
+
+    def system_health(self) -> SystemHealth:
+        with self._link.cursor() as cursor:
+            cursor.execute(_PULSE)
+            ((tick, broken, owed, owed_since),) = cursor.fetchall()
+        looked = _instant(tick or "")
+        # Nobody notes that good files are good: once the watcher has looked, what it does not say is in order.
+        return SystemHealth(looked, not broken if looked else None, owed, owed_since)
+
+
+class PublicationHistory:
+    """Implements `Publications`. Not for use by two threads at once."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = Link(connect, "warehouse")
+
+    def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
+        found: dict[str, dict[dt.date, dt.datetime]] = {report: {} for report in reports}
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select report, report_date, coalesce(first_published_at, published_at)"
+                " from investor.publications where report = any(%s) and report_date between %s and '2200-01-01'"
+                " and not starts_with(run_id, 'drill__')",  # what a drill publishes was never promised
+                (list(reports), since),
+            )
+            for report, date, first_at in cursor.fetchall():
+                found[report][date] = first_at
+        return found
+
+    def restated(self, since: dt.datetime) -> Sequence[Restatement]:
+        with self._link.cursor() as cursor:
+            cursor.execute("select to_regclass('investor.restatements') is not null")
+            if cursor.fetchone() != (True,):  # a warehouse that no run has brought up yet
+                return ()
+            cursor.execute(
+                "select report, report_date, column_name, old_value, new_value, reason, run_id, restated_at, row_key"
+                " from investor.restatements where restated_at >= %s order by restated_at desc limit 1000",
+                (since,),
+            )
+            return [Restatement(*row) for row in cursor.fetchall()]
+
+
+def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
+    if not keys:
+        return {}
+    keys = list(keys)
+    cursor.execute(f"select {_INCIDENT} from oncall.incidents where key = any(%s)", (keys,))
+    incidents = [_incident(row) for row in cursor.fetchall()]
+    events: dict[str, list[Event]] = {key: [] for key in keys}
+    told: dict[str, list[DeliveryRecord]] = {key: [] for key in keys}
+    cursor.execute(
+        "select key, at, left(what, 2000) from oncall.events where key = any(%s) order by at, id", (keys,)
+    )
+    for row in cursor.fetchall():
+        events[row[0]].append(Event(*row))
+    cursor.execute(f"select {_TOLD} from oncall.deliveries where key = any(%s) order by id", (keys,))
+    for key, *rest in cursor.fetchall():
+        told[key].append(_told(rest))
+    return {
+        each.key: IncidentRecord(each, tuple(events[each.key]), tuple(told[each.key])) for each in incidents
+    }
+
+
+def _instant(noted: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(noted)
+    except ValueError:
+        return None
+
+
+def _told(row: Sequence[Any]) -> DeliveryRecord:
+    channel, step, op, title, people, *rest = row
+    return DeliveryRecord(channel, step, op, title, tuple(people), *rest)
+
+
+def _incident(row: Sequence[Any]) -> Incident:
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in zip(_FIELDS, row, strict=True)
+    }
+    return Incident(**values)

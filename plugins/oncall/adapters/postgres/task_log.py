@@ -1,0 +1,223 @@
+"""What the pipelines' tasks said of themselves, in `oncall_db`: written by their callbacks, read by every look."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from oncall.adapters.postgres.database import Connect, Link, columns, rows_of, sane
+from oncall.core.promises.facts import RUN, Dag, Task, TaskState, TypicalDurations
+from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns
+
+STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
+MOST_TASKS = 500  # of a report and day, the newest
+ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
+
+# Whatever stands in a row, reading it raises nothing: texts are cut, instants beyond all reckoning (infinity) are the
+# beginning of their day, and a day that no report is about is left out.
+_DAY = "report_date between '2000-01-01' and '2200-01-01'"
+_TASK = f"""
+    left(task_id, 250) as task_id, left(state, 20) as state, {sane("started_at", "report_date")} as started_at,
+    case when ended_at is not null then {sane("ended_at", "report_date")} end as ended_at,
+    left(run_id, 250) as run_id, left(error, 1000) as error, left(log_url, 1000) as log_url
+"""
+
+# Of each report and day the tasks of the newest run that was not deleted, and what failed in an earlier one and was
+# not mended by a later success; a row without a day is what Airflow said of the DAG itself.
+_READ = f"""
+    with wanted as (
+        select dag_id, report_date::date from {rows_of("wanted", "dag_id", "report_date")}
+        union
+        select t.dag_id, t.report_date from oncall.tasks t
+        where t.state = 'failed' and t.ended_at between %(since)s and %(since)s + interval '2 days' and t.{_DAY}
+          and not starts_with(t.run_id, 'drill__')
+          and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
+                          and n.report_date = t.report_date and n.started_at > t.ended_at
+                          and n.task_id = t.task_id and n.state <> 'failed'))
+    select t.dag_id, t.report_date, t.task_id, t.state, t.started_at, t.ended_at, t.run_id, t.error, t.log_url,
+           t.run_id = t.newest, null::boolean, null::boolean, null::int
+    from wanted w
+    join lateral (
+        select *, first_value(run_id) over (order by gone, started_at desc) as newest
+        from (select *, coalesce(max(ended_at) filter (where state = 'deleted') over run
+                                 >= max(started_at) over run, false) as gone,
+                     bool_or(state = 'failed' and task_id <> '{RUN}') over run as blames_a_task
+              from (select dag_id, report_date, {_TASK} from oncall.tasks t
+                    where t.dag_id = w.dag_id and t.report_date = w.report_date and t.{_DAY}
+                    order by t.started_at desc limit {MOST_TASKS}) t
+              window run as (partition by run_id)) t) t
+      on t.run_id = t.newest or (
+        t.state = 'failed' and not t.gone and not (t.task_id = '{RUN}' and t.blames_a_task)
+        and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id and n.report_date = t.report_date
+                        and n.task_id = t.task_id and n.state = 'success' and n.ended_at > t.ended_at))
+    union all
+    select dag_id, null, '', '', {sane("seen_at", "date '2000-01-01'")}, null, '',
+           case when import_error_at between now() - %(still)s and now() + interval '1 day'
+                then left(import_error, 1000) else '' end, '', null,
+           paused, missing, running
+    from oncall.dags
+    order by 5, 6 nulls last
+"""
+
+
+class TaskLog:
+    """Implements `TaskRunReader`, and the writing side. Not for use by two threads at once."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._link = Link(connect, "oncall_db")
+        self._usual: tuple[dt.date, Mapping[str, TypicalDurations]] | None = None
+
+    def write(
+        self,
+        dag_id: str,
+        run_id: str,
+        report_date: dt.date,
+        task_id: str,
+        state: TaskState,
+        at: dt.datetime,
+        *,
+        try_number: int = 1,
+        error: str = "",
+        log_url: str = "",
+        began: dt.datetime | None = None,
+    ) -> None:
+        """Note that a task is in this state since `at`. A new try starts its clock anew.
+
+        `began`: when it started, for one that never said so itself.
+        """
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                """
+                insert into oncall.tasks as t
+                    (dag_id, run_id, task_id, report_date, state, try_number, started_at, ended_at, error, log_url)
+                values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s, %(began)s,
+                        %(ended_at)s, %(error)s, %(log_url)s)
+                on conflict (dag_id, run_id, task_id) do update set
+                    state = excluded.state, error = excluded.error, log_url = excluded.log_url,
+                    ended_at = excluded.ended_at, report_date = excluded.report_date,
+                    try_number = greatest(t.try_number, excluded.try_number),
+                    started_at = case when excluded.state = 'queued' or excluded.state = 'running'
+                                       and (t.try_number <> excluded.try_number or t.ended_at is not null
+                                            or t.state = 'queued')
+                                      then excluded.started_at else t.started_at end
+                """,
+                {
+                    "dag_id": dag_id,
+                    "run_id": run_id,
+                    "task_id": task_id,
+                    "report_date": report_date,
+                    "state": state,
+                    "try_number": try_number,
+                    "began": began or at,
+                    "ended_at": None if state in ("running", "queued") else at,
+                    "error": error[:1000],
+                    "log_url": log_url,
+                },
+            )
+
+    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+        """An import error counts while the DAG processor keeps telling of it."""
+        values = {
+            "wanted": columns(
+                dag_id=(dag_id for dag_id, _ in wanted), report_date=(date for _, date in wanted)
+            ),
+            "since": failed_since,
+            "still": STILL_BROKEN,
+        }
+        tasks: defaultdict[ReportKey, list[Task]] = defaultdict(list)
+        before: defaultdict[ReportKey, list[Task]] = defaultdict(list)
+        runs: dict[ReportKey, Task] = {}
+        dags: dict[str, Dag] = {}
+        with self._link.cursor() as cursor:
+            cursor.execute(_READ, values)
+            for dag_id, date, *one in cursor.fetchall():
+                which, task, (newest, paused, missing, running) = (dag_id, date), Task(*one[:7]), one[7:]
+                if date is None:
+                    dags[dag_id] = Dag(task.started_at, paused, missing, task.error, running)
+                elif not newest:
+                    before[which].append(task)
+                elif task.task_id == RUN:
+                    runs[which] = task
+                    tasks[which] += []
+                else:
+                    tasks[which].append(task)
+        return TaskRuns(_tuples(tasks), dags, runs, _tuples(before))
+
+    def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
+        """Per DAG, of the report dates from `since` on: p90 of the seconds still to go, median of a task's own.
+
+        What was set by hand took no time of its own: it does not count.
+
+        Asked once for each `since`: four weeks change slowly, and every look wants them.
+        """
+        if self._usual is None or self._usual[0] != since:
+            self._usual = (since, self._read_usual(since))
+        return self._usual[1]
+
+    def _read_usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                f"""
+                with done as (
+                    select dag_id, run_id, max(ended_at) as ended_at from oncall.tasks
+                    where report_date >= %s and {_DAY} and task_id = 'publish' and state = 'success' and error = ''
+                      and not starts_with(run_id, 'drill__')
+                    group by dag_id, run_id)
+                select t.dag_id, t.task_id, count(*),
+                    percentile_cont(0.9) within group (order by extract(epoch from done.ended_at - t.started_at)),
+                    percentile_cont(0.5) within group (order by extract(epoch from t.ended_at - t.started_at))
+                from oncall.tasks t join done using (dag_id, run_id)
+                where t.started_at > '2000-01-01' and t.ended_at < '2200-01-01' and done.ended_at < '2200-01-01'
+                  and t.state = 'success' and t.error = '' and t.task_id not in ('wait_for_upstream', %s)
+                group by t.dag_id, t.task_id
+                """,
+                (since, RUN),
+            )
+            usual: dict[str, TypicalDurations] = {}
+            for dag_id, task_id, days, remaining, duration in cursor.fetchall():
+                if days >= ENOUGH_DAYS:
+                    of_dag = usual.setdefault(dag_id, TypicalDurations({}, {}))
+                    of_dag.remaining[task_id] = float(remaining)
+                    of_dag.duration[task_id] = float(duration)
+            return usual
+
+    def lately(self, since: dt.datetime) -> list[RunSaid]:
+        """What the tasks of each run said that started since then, newest run first."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                f"""
+                select dag_id, run_id, report_date, {_TASK}
+                from oncall.tasks where started_at >= %s and {_DAY} order by started_at desc limit 20000
+                """,
+                (since,),
+            )
+            runs: dict[tuple[str, str], RunSaid] = {}
+            for dag_id, run_id, date, *one in cursor.fetchall():
+                run = runs.setdefault((dag_id, run_id), RunSaid(dag_id, run_id, date, {}))
+                run.said[one[0]] = Task(*one)
+            return list(runs.values())
+
+    def see_dag(self, dag_id: str, dag: Dag) -> None:
+        """Note what Airflow says of a DAG."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.dags (dag_id, seen_at, paused, missing, running) values (%s, %s, %s, %s, %s)"
+                " on conflict (dag_id) do update set seen_at = excluded.seen_at, paused = excluded.paused,"
+                " missing = excluded.missing, running = excluded.running",
+                (dag_id, dag.seen_at, dag.paused, dag.missing, dag.running),
+            )
+
+    def note_import_error(self, dag_id: str, error: str, at: dt.datetime) -> None:
+        """Note that the DAG's file did not import just now."""
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "insert into oncall.dags (dag_id, seen_at, import_error, import_error_at) values (%s, %s, %s, %s)"
+                " on conflict (dag_id) do update set import_error = excluded.import_error,"
+                " import_error_at = excluded.import_error_at, seen_at = excluded.seen_at",
+                (dag_id, at, error[:300], at),
+            )
+
+
+def _tuples(found: Mapping[ReportKey, list[Task]]) -> dict[ReportKey, tuple[Task, ...]]:
+    return {which: tuple(some) for which, some in found.items()}

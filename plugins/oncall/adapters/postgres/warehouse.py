@@ -1,0 +1,233 @@
+"""The world as the warehouse shows it: publications, upstream loads, failed checks. Reads only; judges nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from oncall.adapters.postgres import warehouse_sql as sql
+from oncall.adapters.postgres.database import Connect, Link, columns
+from oncall.core.data.expectation import WINDOW_DAYS, Expectation, expect
+from oncall.core.errors import Unreadable
+from oncall.core.promises.facts import (
+    DEFAULT_SHARE,
+    FIRST_WEEK_SHARE,
+    PARTIAL_SHARE,
+    Facts,
+    FailedCheck,
+    Load,
+    Publication,
+)
+from oncall.core.promises.promise import Pipeline
+from oncall.usecases.ports import ReportKey
+
+EARLIEST, LATEST = dt.date(2000, 1, 1), dt.date(9000, 1, 1)  # nothing is known of a day beyond them
+# What they say is kept as it was on a published day: a new load of them makes none stale.
+KEPT = frozenset({"master.customers", "master.products"})
+LOOK_BACK = dt.timedelta(days=WINDOW_DAYS)  # far enough for 7 earlier loads of a table that skips some days
+
+ASK_AGAIN_S = 60.0
+
+Row = tuple[Any, ...]
+Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
+# The share of the rows expected that a load of a table must have on a day, as its contract and the calendar say.
+Volume = Callable[[str, dt.date], float]
+
+
+def _usual_share(_table: str, _day: dt.date) -> float:
+    return DEFAULT_SHARE
+
+
+class Warehouse:
+    """Implements `WarehouseReader`. Not for use by two threads at once."""
+
+    def __init__(self, connect: Connect, volumes: Callable[[], Volume] = lambda: _usual_share) -> None:
+        self._link = Link(connect, "warehouse")
+        self._volumes = volumes
+        self._shape: tuple[float, dict[str, bool]] | None = None
+
+    def clock(self) -> dt.datetime:
+        """What time it is on the warehouse's server, in UTC. Raises Unreadable."""
+        with self._link.cursor() as cursor:
+            cursor.execute("select clock_timestamp()")
+            ((now,),) = cursor.fetchall()
+        return now
+
+    def read(
+        self,
+        wanted: Sequence[tuple[Pipeline, dt.date]],
+        published: Sequence[Pipeline] = (),
+        since: dt.date | None = None,
+    ) -> Mapping[ReportKey, Facts]:
+        if not wanted and not published:
+            return {}
+        pipelines = {pipeline.report: pipeline for pipeline in (*published, *(each for each, _ in wanted))}
+        pairs = {(pipeline.report, date): None for pipeline, date in wanted}
+        # First and alone: that a report is published is known whatever becomes of the rest.
+        rows = self._ask(sql.PUBLISHED, {"wanted": _pairs(pairs)})
+        more, troubles = self._besides(pipelines, list(pairs), {each.report for each in published}, since)
+        found = _Found.of([*rows, *more], self._volumes())
+        reports = pairs | dict.fromkeys(found.publications)
+        return {
+            (pipelines[report].dag_id, date): found.facts(pipelines[report], date, troubles)
+            for report, date in reports
+        }
+
+    def _besides(
+        self,
+        pipelines: Mapping[str, Pipeline],
+        wanted: Sequence[Pair],
+        published: Collection[str],
+        since: dt.date | None,
+    ) -> tuple[list[Row], tuple[str, ...]]:
+        """Loads and failed checks, and what of them cannot be read."""
+        rows: list[Row] = []
+        try:
+            query = sql.upstream(**self._as_it_is())
+            rows += self._ask(query, _asked(pipelines, wanted, published, since))
+            pairs = dict.fromkeys([*wanted, *((row[1], row[2]) for row in rows if row[0] == "publication")])
+            rows += self._ask(sql.CHECKS, {"wanted": _pairs(pairs)})
+        except Unreadable as error:
+            return rows, (str(error),)
+        return rows, ()
+
+    def loads(self, tables: Sequence[str], day: dt.date) -> list[Load]:
+        """The latest load of each table for one business day."""
+        found = self.loads_of([(table, day) for table in tables])
+        return [found[table, day] for table in tables]
+
+    def loads_of(self, pairs: Sequence[Pair]) -> dict[Pair, Load]:
+        """The same for any tables and days, in one query."""
+        if not pairs:
+            return {}
+        names, days = [name for name, _ in pairs], [day for _, day in pairs]
+        query = sql.waited_for(indexed=self._as_it_is()["indexed"])
+        rows = self._ask(query, {"table": names, "day": days, **_bounds(names, days)})
+        volume = self._volumes()
+        return {(row[0], row[1]): _load(volume, *row) for row in rows}
+
+    def _ask(self, query: str, values: Mapping[str, Any]) -> list[Row]:
+        with self._link.cursor() as cursor:
+            return cursor.execute(query, values).fetchall()
+
+    def _as_it_is(self) -> Mapping[str, bool]:
+        """How the warehouse is to be asked. Found out once a minute: tables grow slowly."""
+        if self._shape is None or time.monotonic() - self._shape[0] > ASK_AGAIN_S:
+            ((indexed, late_rows),) = self._ask(sql.SHAPE, {})
+            self._shape = time.monotonic(), {"indexed": indexed, "late_rows": late_rows}
+        return self._shape[1]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one reading found: loads by table and day, the rest by report and day."""
+
+    loads: Mapping[Pair, Load]
+    publications: Mapping[Pair, tuple[Publication, dt.datetime]]
+    checks: Mapping[Pair, Sequence[FailedCheck]]
+    late: Mapping[Pair, Sequence[Load]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], volume: Volume) -> _Found:
+        loads: dict[Pair, Load] = {}
+        publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
+        checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
+        late: defaultdict[Pair, list[Load]] = defaultdict(list)
+        for kind, name, day, first, second, third, count, counts, *words in rows:
+            if kind == "load":
+                loads[name, day] = _load(volume, name, day, first, count, counts, second)
+            elif kind == "publication":
+                publications[name, day] = Publication(first, second, words[0], count), third
+            elif kind == "late":
+                late[name, day].append(Load(words[0], first))
+            else:
+                checks[name, day].append(FailedCheck(*words))
+        return cls(loads, publications, checks, late)
+
+    def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...]) -> Facts:
+        """`troubles`: what could not be read; of a published report nothing else need be known."""
+        made, read_at = self.publications.get((pipeline.report, date), (None, None))
+        mine = [self.loads.get((table, date)) for table in _loaded(pipeline.upstream)]
+        loads = tuple(load for load in mine if load is not None)
+        newer = {
+            load.table: load
+            for load in (*self.late.get((pipeline.report, date), ()), *loads)
+            if read_at and load.loaded_at and load.loaded_at > read_at and load.table not in KEPT
+        }
+        checks = tuple(self.checks.get((pipeline.report, date), ()))
+        unreadable = () if made else troubles
+        return Facts(made, loads, checks, changed_since=tuple(newer.values()), unreadable=unreadable)
+
+
+def _load(
+    volume: Volume,
+    name: str,
+    day: dt.date,
+    loaded_at: dt.datetime | None,
+    rows: int | None,
+    counts: str | None,
+    expected_at: dt.datetime | None,
+) -> Load:
+    """A load beside what its table's days so far make expected of it."""
+    expected = _expected(counts or "")
+    if expected is None:
+        return Load(name, loaded_at, rows, None, expected_at)
+    known = (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)]
+    share = min(known, volume(name, day))
+    return Load(name, loaded_at, rows, expected.amount, expected_at, expected.spread, share)
+
+
+@lru_cache(maxsize=4096)  # every look asks again, and it changes once a day
+def _expected(counts: str) -> Expectation | None:
+    """From "days ago:rows days ago:rows …"."""
+    pairs = (one.split(":") for one in counts.split())
+    return expect([(int(ago), float(rows)) for ago, rows in pairs])
+
+
+@lru_cache(maxsize=1024)
+def _loaded(upstream: tuple[str, ...]) -> tuple[str, ...]:
+    """The tables that another team loads (base models are published by our own pipelines)."""
+    return tuple(name for name in upstream if name.startswith("master."))
+
+
+def _asked(
+    pipelines: Mapping[str, Pipeline],
+    wanted: Sequence[Pair],
+    published: Collection[str],
+    since: dt.date | None,
+) -> dict[str, Any]:
+    """The parameters of `sql.upstream`; `pipelines` by report."""
+    upstream = [
+        (report, table) for report, pipeline in pipelines.items() for table in _loaded(pipeline.upstream)
+    ]
+    days = [day for _, day in wanted]
+    if since:
+        days += [since, since + LOOK_BACK]  # with what is looked back to, all days between
+    return {
+        "upstream": columns(
+            report=(report for report, _ in upstream),
+            name=(table for _, table in upstream),
+            published=(report in published and table not in KEPT for report, table in upstream),
+        ),
+        "wanted": _pairs(wanted),
+        "since": since or dt.date.max,
+        **_bounds([table for _, table in upstream], days),
+    }
+
+
+def _bounds(names: Collection[str], days: Collection[dt.date]) -> dict[str, Any]:
+    """Which loads are read at all: of these tables, of these days and of those that each is compared with."""
+    back = range(LOOK_BACK.days + 1)
+    of_days = {day - dt.timedelta(days=ago) for day in set(days) if EARLIEST < day < LATEST for ago in back}
+    of_names = sorted(set(names))
+    bare = [name.removeprefix("master.") for name in of_names]
+    return {"names": of_names, "bare": bare, "days": sorted(of_days), "look_back": LOOK_BACK.days}
+
+
+def _pairs(wanted: Collection[Pair]) -> str:
+    return columns(report=(report for report, _ in wanted), business_day=(day for _, day in wanted))

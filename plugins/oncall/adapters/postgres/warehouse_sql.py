@@ -1,0 +1,156 @@
+"""What the warehouse is asked, as SQL. What is read is bounded: by days and names, and by an index where there is one.
+
+Whatever stands in a row, reading it does not raise: texts are cut, and an instant beyond all reckoning (infinity, the
+year 5000) is the midnight at which its day begins, which makes nothing late and nothing stale.
+"""
+
+from __future__ import annotations
+
+from oncall.adapters.postgres.database import rows_of, sane
+
+# Of each name and day asked for the latest load, in two ways: a small table, or one without an index, is read from
+# end to end once; of one with a million rows each load is looked up. `master.loads` names tables bare or with schema.
+SHAPE = """
+    select coalesce(pg_relation_size(to_regclass('master.loads')), 0) > 16777216 and exists (
+        select from pg_index where indrelid = to_regclass('master.loads') and indisvalid and indpred is null
+        and array[pg_get_indexdef(indexrelid, 1, true), pg_get_indexdef(indexrelid, 2, true)]
+            @> array['table_name', 'business_day']),
+        to_regclass('investor.late_rows') is not null  -- else no run has brought this warehouse up yet
+"""
+# Whatever types upstream has chosen for its columns; nobody can have counted less than nothing, or more than there is.
+_COLUMNS = (
+    f"name, business_day::date as business_day, {sane('loaded_at::timestamptz', 'business_day::date')} as loaded_at,"
+    " case when row_count::numeric between -9e18 and 9e18 then greatest(row_count::numeric, 0)::bigint end as row_count"
+)
+_SCANNED = f"""
+    newest as (
+        select table_name, business_day, max(loaded_at) as loaded_at from master.loads
+        where table_name = any(%(names)s::text[] || %(bare)s::text[]) and business_day = any(%(days)s::date[])
+        group by table_name, business_day),
+    latest as (
+        select distinct on (name, business_day) {_COLUMNS} from (
+            select 'master.' || regexp_replace(table_name, '^master\\.', '') as name, business_day, loaded_at,
+                   max(row_count) as row_count
+            from newest join master.loads using (table_name, business_day, loaded_at)
+            group by table_name, business_day, loaded_at) as either
+        order by name, business_day, either.loaded_at desc)
+"""
+_NEWEST = """(select loaded_at, row_count from master.loads
+    where table_name = asked.{} and business_day = day.business_day and loaded_at is not null
+    order by loaded_at desc limit 1)"""
+_LOOKED_UP = f"""
+    latest as (
+        select {_COLUMNS} from unnest(%(names)s::text[], %(bare)s::text[]) as asked (name, bare)
+        cross join unnest(%(days)s::date[]) as day (business_day)
+        cross join lateral (
+            select * from ({_NEWEST.format("name")} union all {_NEWEST.format("bare")}) as either
+            order by loaded_at desc limit 1) as load)
+"""
+# Of the tables and days of `needed`: the latest load, when the last seven before it came, and the row counts of all
+# within LOOK_BACK as "days ago:rows", the newest first.
+_LOADS = """
+    earlier as (
+        select n.name, n.business_day, n.business_day - e.business_day as ago, e.row_count,
+               e.loaded_at - (e.business_day::timestamp at time zone 'UTC') as took,
+               row_number() over (partition by n.name, n.business_day order by e.business_day desc) as back
+        from needed n join latest e on e.name = n.name and e.business_day < n.business_day),
+    usual as (
+        select name, business_day,
+               percentile_cont(0.5) within group (order by took) filter (where back <= 7) as took,
+               string_agg(ago || ':' || row_count, ' ' order by ago)
+               filter (where ago <= %(look_back)s) as counts
+        from earlier group by name, business_day),
+    loads as (
+        select n.name, n.business_day, l.loaded_at, (n.business_day + u.took) at time zone 'UTC' as expected_at,
+               l.row_count, u.counts
+        from needed n left join latest l using (name, business_day) left join usual u using (name, business_day))
+"""
+
+
+def waited_for(*, indexed: bool) -> str:
+    """The loads of any tables and days."""
+    return f"""
+    with {_LOOKED_UP if indexed else _SCANNED},
+    needed as (select distinct * from unnest(%(table)s::text[], %(day)s::date[]) as pair (name, business_day)),
+    {_LOADS}
+    select name, business_day, loaded_at, row_count, counts, expected_at from loads
+    """
+
+
+_WANTED = f"select report, business_day::date from {rows_of('wanted', 'report', 'business_day')}"
+
+
+def _publications(of: str) -> str:
+    return f"""
+    select 'publication', p.report, p.report_date,
+           {sane("coalesce(p.first_published_at, p.published_at)", "p.report_date")},
+           {sane("p.published_at", "p.report_date")}, {sane("coalesce(p.read_at, p.published_at)", "p.report_date")},
+           coalesce(p.rows, 0), null, left(p.run_id, 250), null, null
+    from {of} w
+    cross join lateral (  -- with `limit`, looked up one by one: however many days there are
+        select * from investor.publications p
+        where p.report = w.report and p.report_date = w.business_day limit 1) p
+    """
+
+
+PUBLISHED = f"with wanted as ({_WANTED}) {_publications('wanted')}"
+
+_LATE_ROWS = """
+        union
+        (select distinct on (l.report) l.report, l.report_date  -- the oldest: that is where to begin, and is told once
+        from investor.late_rows l
+        join upstream u on u.report = l.report and u.published
+        join investor.publications p on p.report = l.report and p.report_date = l.report_date
+        where l.report_date between %(since)s and '2200-01-01' and l.changed_at > coalesce(p.read_at, p.published_at)
+        order by l.report, l.report_date)
+"""
+_WHICH_LATE_ROWS = f"""
+    union all
+    select 'late', l.report, l.report_date, {sane("l.changed_at", "l.report_date")}, null, null, null, null,
+           left(l.table_name, 250), null, null
+    from wanted w join investor.late_rows l on l.report = w.report and l.report_date = w.business_day
+    join investor.publications p on p.report = l.report and p.report_date = l.report_date
+    where l.changed_at > coalesce(p.read_at, p.published_at)
+"""
+
+
+def upstream(*, indexed: bool, late_rows: bool) -> str:
+    """The loads of what is wanted and of what is stale, and the publications of the latter."""
+    return f"""
+    with {_LOOKED_UP if indexed else _SCANNED},
+    upstream as (
+        select report, name, published::boolean from {rows_of("upstream", "report", "name", "published")}),
+    first_read as (
+        select report_date as business_day, min(coalesce(read_at, published_at)) as at
+        from investor.publications where report_date >= %(since)s group by report_date),
+    newer as (  -- few: what is there before anybody reads it can make nothing stale
+        select l.* from latest l join first_read f using (business_day) where l.loaded_at > f.at),
+    reloaded as (
+        select p.report, p.report_date as business_day
+        from newer l join upstream u using (name)
+        join investor.publications p on p.report = u.report and p.report_date = l.business_day
+        where u.published and l.loaded_at > coalesce(p.read_at, p.published_at)
+        {_LATE_ROWS if late_rows else ""}),
+    wanted as ({_WANTED} union select * from reloaded),
+    needed as (select distinct u.name, w.business_day from wanted w join upstream u using (report)),
+    {_LOADS}
+    select 'load', name, business_day, loaded_at, expected_at, null::timestamptz, row_count, counts,
+           null::text, null::text, null::text
+    from loads
+    union all {_publications("reloaded")}
+    {_WHICH_LATE_ROWS if late_rows else ""}
+    """
+
+
+# The failed checks of the newest run that checked, unless it published after all.
+CHECKS = f"""
+    with wanted as ({_WANTED})
+    select 'check', c.report, c.report_date, c.checked_at, null, null, null, null,
+           left(c.name, 250), left(c.expected, 500), left(c.found, 500)
+    from wanted w join investor.checks c on c.report = w.report and c.report_date = w.business_day
+    left join investor.publications p on p.report = c.report and p.report_date = c.report_date
+    where not c.passed and (p.published_at is null or c.checked_at > p.published_at)
+      and c.run_id = (select n.run_id from investor.checks n where n.report = c.report
+                      and n.report_date = c.report_date order by n.checked_at desc limit 1)
+    order by c.checked_at, c.name limit 10000
+"""

@@ -1,0 +1,81 @@
+"""What Airflow itself says of the pipelines' DAGs, asked from a worker or heard in the DAG processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import structlog
+from airflow.listeners import hookimpl
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from oncall.airflow.composition import Wiring, now_utc
+from oncall.airflow.manual_states import ask
+from oncall.airflow.masking import masked
+from oncall.core.promises.facts import Dag
+
+log = structlog.get_logger(__name__)
+
+NO_SUCH_DAG = 404
+
+
+def see_dags(dag_ids: list[str], ti: Any) -> dict[str, Dag]:
+    """Ask Airflow, through the running task, of each DAG and its runs; note the answers for the watcher."""
+    task_log = Wiring().task_log()
+    asked = {dag_id: _see(dag_id, ti) for dag_id in dag_ids}
+    seen = {dag_id: dag for dag_id, dag in asked.items() if dag is not None}
+    for dag_id, dag in seen.items():
+        task_log.see_dag(dag_id, dag)
+    ask(task_log, dag_ids, ti, now_utc())
+    return seen
+
+
+def _see(dag_id: str, ti: Any) -> Dag | None:
+    """None: Airflow did not answer, which says nothing of the DAG."""
+    at = now_utc()
+    try:
+        dag = ti.get_dag(dag_id)
+    except AirflowRuntimeError as error:
+        if (error.error.detail or {}).get("status_code") == NO_SUCH_DAG:
+            return Dag(at, missing=True)
+        log.warning("oncall.dag_not_seen", dag_id=dag_id, reason=str(error))
+        return None
+    running = ti.get_dr_count(dag_id=dag_id, states=["running", "queued"])
+    return Dag(at, paused=dag.is_paused, missing=_gone(dag, ti), running=running)
+
+
+def _gone(dag: Any, ti: Any) -> bool:
+    """Airflow goes on knowing a DAG whose file is gone; the file itself does not lie.
+
+    Only the bundle that this task itself was read from is surely here, in one version: of others nothing is known.
+    """
+    mine = getattr(ti, "bundle_instance", None)
+    if mine is None or not dag.relative_fileloc:
+        return False
+    if (dag.bundle_name, dag.bundle_version) != (mine.name, mine.version):
+        return False
+    folder = Path(mine.path)
+    return folder.is_dir() and not (folder / dag.relative_fileloc).exists()
+
+
+def note_import_error(filename: str, stacktrace: str) -> None:
+    """A DAG file does not import: note its last line for the DAG of that name. Never raises."""
+    try:
+        lines = [line.strip() for line in masked(stacktrace).strip().splitlines() if line.strip()]
+        Wiring().task_log().note_import_error(
+            Path(filename).stem, lines[-1] if lines else "unknown", now_utc()
+        )
+    except Exception as error:  # noqa: BLE001 - a listener must not disturb the DAG processor
+        log.warning("oncall.import_error_not_noted", file=filename, reason=masked(str(error)))
+
+
+class ImportErrorListener:
+    """Airflow's listener: the DAG processor tells of every file that does not import, each time it tries."""
+
+    @hookimpl
+    def on_new_dag_import_error(self, filename: str, stacktrace: str) -> None:
+        note_import_error(filename, stacktrace)
+
+    @hookimpl
+    def on_existing_dag_import_error(self, filename: str, stacktrace: str) -> None:
+        note_import_error(filename, stacktrace)

@@ -1,0 +1,106 @@
+"""What the pipelines' tasks tell of themselves: when they start, end, retry and fail. Never makes a task fail."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from oncall.airflow.dag_settings import contract
+from oncall.airflow.masking import masked
+from oncall.airflow.report_date import report_date
+from oncall.core.promises.facts import TaskState
+
+log = structlog.get_logger(__name__)
+
+Context = Mapping[str, Any]
+
+# PostgreSQL ends an error with the line of SQL and a caret below it: the words stand before.
+POINTS_AT_CODE = re.compile(r"\^+$|LINE \d+:|DETAIL:|HINT:|CONTEXT:|QUERY:")
+
+
+def started(context: Context) -> None:
+    _note(context, "running")
+
+
+def succeeded(context: Context) -> None:
+    _note(context, "success")
+
+
+def skipped(context: Context) -> None:
+    _note(context, "skipped")
+
+
+def will_retry(context: Context) -> None:
+    _note(context, "up_for_retry")
+
+
+def failed(context: Context) -> None:
+    """A task failed for good: note it, then look at once, so that the right person hears of it with the runbook."""
+    _note(context, "failed")
+    _quietly(_look, "look")
+
+
+CALLBACKS: Mapping[str, Callable[[Context], None]] = {
+    "on_execute_callback": started,
+    "on_success_callback": succeeded,
+    "on_skipped_callback": skipped,
+    "on_retry_callback": will_retry,
+    "on_failure_callback": failed,
+}
+
+
+def _note(context: Context, state: TaskState) -> None:
+    """Not of `airflow tasks test`: that is somebody's trial, and no news of the report."""
+    if os.environ.get("AIRFLOW_TEST_MODE") != "True":
+        _quietly(lambda: _write(context, state), "note")
+
+
+def _look() -> None:
+    from oncall.airflow.composition import evaluate_once
+
+    evaluate_once()
+
+
+def _write(context: Context, state: TaskState) -> None:
+    ti = context["ti"]
+    error = context.get("exception") if state in ("failed", "up_for_retry") else None
+    write(
+        context["dag_run"], ti.dag_id, ti.task_id, state, run_id=ti.run_id,
+        try_number=ti.try_number, error=last_line(error), log_url=getattr(ti, "log_url", "") or "",
+    )  # fmt: skip
+
+
+def write(run: Any, dag_id: str, task_id: str, state: TaskState, *, run_id: str, **said: Any) -> None:
+    """Note the state of a task in `run` (Airflow's), as of now; `said` as `TaskLog.write` has it. Raises."""
+    from oncall.airflow.composition import Wiring, now_utc  # not with every parse of a DAG file
+
+    date = report_date({"dag_run": run}, contract(dag_id).zone)
+    wiring = Wiring()
+    wiring.store().install()
+    wiring.task_log().write(dag_id, run_id, date, task_id, state, now_utc(), **said)
+
+
+def last_line(error: object) -> str:
+    """The last line of what went wrong, as a person would quote it: "DivisionByZero: division by zero".
+
+    Without the secrets that Airflow masks in the task's log.
+    """
+    if error is None:
+        return ""
+    lines = [line.strip() for line in masked(str(error)).splitlines() if line.strip()]
+    said = next((line for line in reversed(lines) if not POINTS_AT_CODE.match(line)), "")
+    name = type(error).__name__ if isinstance(error, BaseException) else ""
+    if not isinstance(error, BaseException) or name in ("AirflowException", "AirflowFailException"):
+        return said or name
+    return f"{name}: {said}" if said else name
+
+
+def _quietly(act: Callable[[], object], what: str) -> None:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - bookkeeping must not fail a pipeline
+        log.warning("oncall.callback_failed", what=what, reason=masked(f"{type(error).__name__}: {error}"))

@@ -1,0 +1,126 @@
+"""A pipeline's contract, as its DAG needs it: reads two small files of `include/` and touches nothing else.
+
+A DAG file must parse whatever a hand has written into the roster or a runbook: an import error would stop the very
+reports that the pager watches. What cannot be read falls back, and the DAG's documentation tells every problem.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pendulum
+
+from oncall.config import include_files
+from oncall.config.include_files import RUNBOOKS, Unusable, runbooks, text_of
+from oncall.config.oncall_config import include_dir
+from oncall.config.roster_file import RosterFile, file_of, read_roster
+from oncall.config.runbook_file import RunbookFile, read_runbook
+from oncall.core.errors import Problem
+from oncall.core.promises.promise import Promise
+from oncall.core.rota.roster import Handoff
+
+FALLBACK_SCHEDULE = "0 2 * * *"
+FALLBACK_ZONE = pendulum.FixedTimezone(7 * 3600)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a DAG takes from its runbook and from the roster. `problems`: what could not be read."""
+
+    dag_id: str
+    title: str
+    purpose: str
+    doc: str
+    schedule: str
+    zone: Any  # one of pendulum's: the only kind that Airflow can serialise
+    upstream: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    promise: Promise | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def contract(dag_id: str) -> Contract:
+    """The contract of a pipeline, from the include folder in force; read once in a process. Never raises."""
+    return _contract(dag_id, include_dir())
+
+
+@cache
+def _contract(dag_id: str, folder: Path) -> Contract:
+    runbook, unread = _runbook(dag_id, folder)
+    team = runbook.pipeline.team if runbook.pipeline else ""
+    roster, roster_unread = _roster(team, folder)
+    problems = (*unread, *runbook.problems, *roster_unread, *roster.problems)
+    owners = (roster.owners or {}).get(dag_id)
+    pipeline = runbook.pipeline
+    return Contract(
+        dag_id=dag_id,
+        title=pipeline.title if pipeline else dag_id,
+        purpose=pipeline.purpose if pipeline else "",
+        doc=_doc(pipeline.runbook.body if pipeline else "", problems),
+        schedule=(pipeline.schedule if pipeline else None) or FALLBACK_SCHEDULE,
+        zone=roster.roster.tz if roster.roster else FALLBACK_ZONE,
+        upstream=pipeline.upstream if pipeline else (),
+        owners=tuple(filter(None, (owners.primary, owners.secondary))) if owners else (),
+        promise=pipeline.promise if pipeline else None,
+        problems=problems,
+    )
+
+
+Unread = tuple[Problem, ...]  # what is wrong with a file as a file
+
+
+def _runbook(dag_id: str, folder: Path) -> tuple[RunbookFile, Unread]:
+    text, unread = _text(folder, f"{RUNBOOKS}/{dag_id}.md")
+    return (RunbookFile(None, ()) if unread else read_runbook(dag_id, text)), unread
+
+
+@cache
+def _roster(team: str, folder: Path) -> tuple[RosterFile, Unread]:
+    text, unread = _text(folder, file_of(team))
+    return (RosterFile(None, None, ()) if unread else read_roster(text, team)), unread
+
+
+def watched_dags() -> list[str]:
+    """The DAGs that have a runbook."""
+    return runbooks(include_dir())
+
+
+def teams() -> list[str]:
+    """Whoever has a roster: "" for the one at the top, and the folders of the others."""
+    return ["", *include_files.teams(include_dir())]
+
+
+def zone(team: str = "") -> Any:
+    """The time zone of a team's roster, as Airflow can serialise it."""
+    roster = _roster(team, include_dir())[0].roster
+    return roster.tz if roster else FALLBACK_ZONE
+
+
+def handoff_cron(team: str = "") -> str:
+    """A cron expression for a team's handoff, in its zone."""
+    roster = _roster(team, include_dir())[0].roster
+    handoff = roster.handoff if roster else Handoff()
+    some_monday = dt.datetime.combine(dt.date(2026, 1, 5), handoff.at)
+    at = some_monday + dt.timedelta(
+        days=handoff.weekday, minutes=handoff.at.second > 0
+    )  # a cron has no seconds
+    return f"{at.minute} {at.hour} * * {(at.weekday() + 1) % 7}"  # cron's week begins on Sunday
+
+
+def _doc(body: str, problems: Sequence[Problem]) -> str:
+    if not problems:
+        return body
+    found = "\n".join(f"- {problem}" for problem in problems)
+    return f"**The roster or this runbook cannot be read as it stands:**\n\n{found}\n\n{body}"
+
+
+def _text(folder: Path, name: str) -> tuple[str, Unread]:
+    try:
+        return text_of(folder, name), ()
+    except Unusable as error:
+        return "", (Problem(name, "(file)", error.found, error.write),)

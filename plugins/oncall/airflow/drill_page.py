@@ -1,0 +1,117 @@
+"""Sends a test page through the whole chain (outbox, pager, chat) and measures it. The words are `core.drill`'s."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from oncall.airflow.composition import Services, Wiring, now_utc, send_once
+from oncall.core.errors import OncallError
+from oncall.core.incidents.wording import Scene
+from oncall.core.message import Message
+from oncall.core.notices.drill_page import TestPageTimes, drill_page, holder, over, owe, report
+from oncall.usecases.ports import OutboxEntry
+
+log = structlog.get_logger(__name__)
+
+TAKEN_WITHIN_S = 60.0
+GLANCE_S = 0.25
+ASK_S = 3.0
+
+
+class NotReached(OncallError):
+    """A test page did not reach the person; the message says how far it came."""
+
+
+def run_drill(params: Mapping[str, Any]) -> list[str]:
+    """A marked test page as the form of the DAG `oncall_drill` asks for it; how it went. Raises NotReached."""
+    wiring = Wiring()
+    wiring.store().install()
+    services = wiring.services()
+    pipeline, seat = services.config.pipelines[params["pipeline"]], params["who"]
+    scene = Scene(services.config.roster_of(pipeline.dag_id), services.links, now_utc())
+    person = holder(scene, seat)
+    if person is None or not person.opsgenie:
+        raise NotReached(
+            f"the {seat} cannot be paged: {person.name if person else 'nobody'} has no Opsgenie name"
+        )
+    key = f"drill-page:{scene.at:%Y%m%dT%H%M%S}:{pipeline.dag_id}"
+    message = drill_page(scene, key, pipeline, params["cause"], seat, person, params["priority"])
+    return send_test_page(wiring, services, message, float(params["wait_minutes"]) * 60)
+
+
+def send_test_page(wiring: Wiring, services: Services, message: Message, wait_s: float) -> list[str]:
+    """Owe it, send it, wait up to `wait_s` seconds for the tap, close it, say in its thread how it went.
+
+    Where the pager does not show its alerts, nobody waits. Raises NotReached when the pager never took it.
+    """
+    owed_at = now_utc()
+    with services.store.decision_lock() as decision:
+        decision.record(owe(message), owed_at)
+    took = _taken(wiring, services, message, owed_at)
+    waited = wait_s if took.processed is not None and services.pager.capabilities.reads_alerts else 0.0
+    if waited:
+        took = _tapped(services, message, took, owed_at, waited)
+    with services.store.decision_lock() as decision:
+        decision.record(over(message, took, waited), now_utc())
+    send_once(wiring, services.config)
+    lines = list(report(message, took, waited))
+    for line in lines:
+        log.info("oncall.test_page", incident=message.key, step=message.step, said=line)
+    if took.processed is None:
+        raise NotReached("; ".join(lines))
+    return lines
+
+
+def _taken(wiring: Wiring, services: Services, message: Message, owed_at: dt.datetime) -> TestPageTimes:
+    """Send, and watch the outbox until both channels have it. The watcher may be quicker: that is as good."""
+    for channel in (wiring.pager, wiring.chat):
+        channel.prepare()  # reads its Airflow connection here: the sender's thread may not ask Airflow
+    sender = threading.Thread(target=send_once, args=(wiring, services.config), daemon=True)
+    sender.start()
+    took, until = TestPageTimes(), time.monotonic() + TAKEN_WITHIN_S
+    while True:
+        with services.store.decision_lock() as decision:
+            said = decision.said([message.key])[message.key]
+        took = _as_seen(took, [one for one in said if one.step == message.step], owed_at)
+        told = took.processed is not None or any(one.unreached for one in said)
+        if (told and took.posted is not None) or time.monotonic() > until:
+            return took
+        time.sleep(GLANCE_S)
+
+
+def _as_seen(took: TestPageTimes, said: Sequence[OutboxEntry], owed_at: dt.datetime) -> TestPageTimes:
+    for one in said:
+        after = ((one.done_at or now_utc()) - owed_at).total_seconds()
+        if one.channel == "chat" and one.state == "done" and took.posted is None:
+            took = replace(took, posted=after)
+        if one.channel == "pager" and one.state in ("accepted", "done") and took.accepted is None:
+            took = replace(took, accepted=after)
+        if one.channel == "pager" and one.state == "done" and not one.unreached and took.processed is None:
+            took = replace(took, processed=after)
+    errors = (one.error for one in said if one.error and one.state != "done")
+    return replace(took, trouble="; ".join((*errors, *filter(None, (one.unreached for one in said)))))
+
+
+def _tapped(
+    services: Services, message: Message, took: TestPageTimes, owed_at: dt.datetime, wait_s: float
+) -> TestPageTimes:
+    """Ask the pager until the person has acknowledged, or closed it."""
+    until = time.monotonic() + wait_s
+    while time.monotonic() < until:
+        try:
+            state = services.pager.alert_state(message.alias)
+        except OncallError as error:
+            state, took = None, replace(took, trouble=str(error))
+        if state is not None and (state.acknowledged or not state.open):
+            return replace(
+                took, acknowledged=(now_utc() - owed_at).total_seconds(), by=state.owner, trouble=""
+            )
+        time.sleep(min(ASK_S, max(0.1, until - time.monotonic())))
+    return took

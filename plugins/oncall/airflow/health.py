@@ -1,0 +1,67 @@
+"""The pulse for whoever polls it without pause and without an account: one query for all who ask within a moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from oncall.airflow.composition import Wiring, now_utc
+from oncall.core.errors import Unreadable
+from oncall.usecases.current_config import current_problems
+from oncall.usecases.history import IncidentHistory, SystemHealth
+from oncall.usecases.metrics import TICK_AGE
+
+SHARED_S = 2.0
+SHARED_IN_TROUBLE_S = 5.0  # a database that does not answer takes seconds to say so
+WIRING_S = 60.0
+FIRST_S = 5.0  # how long to wait for somebody else's answer when there is none to repeat
+
+
+class SharedPulse:
+    """Many threads may read at once. One asks the database; the others are told what was last known.
+
+    They do not wait in line for a database that hangs: everybody may ask, and the api-server's threads are Airflow's.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._asking = threading.Lock()
+        self._last: SystemHealth | Unreadable | None = None
+        self._until = 0.0
+        self._wired: tuple[Wiring, IncidentHistory, float] | None = None
+
+    def read(self) -> SystemHealth:
+        """Raises Unreadable."""
+        if self._clock() >= self._until and self._asking.acquire(
+            timeout=FIRST_S if self._last is None else 0
+        ):
+            try:
+                if self._clock() >= self._until:  # else somebody has asked while this one waited
+                    self._ask()
+            finally:
+                self._asking.release()
+        if isinstance(self._last, SystemHealth):
+            return self._last
+        raise Unreadable(str(self._last or "oncall_db: does not answer"))
+
+    def _ask(self) -> None:
+        wiring, past = self._wiring()
+        try:
+            system_health = past.system_health()
+            # The watcher's note is as old as its last look: these files may be wrong since.
+            valid = system_health.files_valid is not False and not current_problems()
+            self._last = system_health = replace(system_health, files_valid=valid)
+        except Unreadable as error:
+            self._last, self._until = error, self._clock() + SHARED_IN_TROUBLE_S
+            return
+        self._until = self._clock() + SHARED_S
+        if system_health.tick:
+            wiring.metrics.tell([TICK_AGE.of((now_utc() - system_health.tick).total_seconds())])
+
+    def _wiring(self) -> tuple[Wiring, IncidentHistory]:
+        if self._wired is None or self._clock() > self._wired[2]:
+            wiring = Wiring(self._wired[0] if self._wired else None)
+            self._wired = (wiring, wiring.history(), self._clock() + WIRING_S)
+        return self._wired[:2]

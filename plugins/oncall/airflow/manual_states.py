@@ -1,0 +1,177 @@
+"""What a task cannot say of itself: a state set by hand, a run that was deleted, a process that died with its callback.
+
+Airflow tells a plugin's listener of states that are set through its API, at once; and `sla_watch` asks it every five
+minutes and at each due instant, which finds whatever nobody told. Both write where the callbacks write.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import structlog
+from airflow.listeners import hookimpl
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from oncall.airflow.callbacks import last_line, write
+from oncall.airflow.dag_settings import watched_dags
+from oncall.airflow.masking import masked
+from oncall.core.promises.facts import MARKED, RUN, Task, TaskState
+from oncall.usecases.ports import RunSaid
+
+log = structlog.get_logger(__name__)
+
+BY_HAND = "manually set"  # Airflow's words, in the error of a task and in the message of a run
+ORDINARY = ("started", "success", "task_failure")  # messages of runs whose tasks have told everything
+CLICKED_WITHIN = dt.timedelta(seconds=10)  # the audit log is written just before the state is
+LOOK_BACK = dt.timedelta(days=3)
+MOST_RUNS = 50  # of one DAG at a time: a backfill may have hundreds
+SETTLES = dt.timedelta(seconds=60)  # what was said just now may be newer than Airflow's answer
+UNTOLD = "seen in Airflow: set by hand, or its process died"
+
+# Airflow's words for a task's state in ours. What is not here says nothing of the task.
+STATES: Mapping[str | None, TaskState] = {
+    "success": "success",
+    "failed": "failed",
+    "skipped": "skipped",
+    "up_for_retry": "up_for_retry",
+    **dict.fromkeys(("running", "deferred", "up_for_reschedule", "restarting"), "running"),
+    **dict.fromkeys((None, "scheduled", "queued"), "queued"),
+}
+OVER = ("success", "failed", "skipped")
+
+
+class ManualStateListener:
+    """Airflow's listener: in the api-server it hears of states that are set by hand, in the scheduler of dead tasks.
+
+    In a task's own process the same hooks tell what the callbacks tell better. Never raises, and looks at nothing: the
+    watcher does within seconds.
+    """
+
+    @hookimpl
+    def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
+        _quietly(lambda: _heard(task_instance, error))
+
+    @hookimpl
+    def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
+        _quietly(lambda: _heard(task_instance))
+
+    @hookimpl
+    def on_task_instance_skipped(self, previous_state: Any, task_instance: Any) -> None:
+        _quietly(lambda: _heard(task_instance))
+
+    @hookimpl
+    def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
+        _quietly(lambda: _heard_of_run(dag_run, "failed", msg))
+
+    @hookimpl
+    def on_dag_run_success(self, dag_run: Any, msg: str) -> None:
+        _quietly(lambda: _heard_of_run(dag_run, "success", msg))
+
+
+def _heard(ti: Any, error: Any = "") -> None:
+    """`ti`: a row of Airflow's database, or in a task's process something else, which is left to the callbacks."""
+    run = getattr(ti, "dag_run", None)
+    state = STATES.get(str(ti.state))
+    if run is None or state not in (*OVER, "up_for_retry") or ti.dag_id not in watched_dags():
+        return
+    by_hand = not error or BY_HAND in str(error)  # only the api-server tells of a success
+    said = _marked(state, ti, run.run_id) if by_hand else last_line(error)
+    began = ti.start_date or run.start_date or run.run_after
+    write(
+        run, run.dag_id, ti.task_id, state, run_id=run.run_id,
+        error=said, began=began, try_number=ti.try_number,
+    )  # fmt: skip
+
+
+def _heard_of_run(run: Any, state: TaskState, msg: str) -> None:
+    if msg not in ORDINARY and run.dag_id in watched_dags():
+        said = _marked(state, run, run.run_id) if BY_HAND in msg else msg.replace("_", " ")
+        began = run.start_date or run.run_after
+        write(run, run.dag_id, RUN, state, run_id=run.run_id, error=said, began=began)
+
+
+def _quietly(hear: Callable[[], None]) -> None:
+    try:
+        hear()
+    except Exception as error:  # noqa: BLE001 - a listener must disturb neither a click nor the scheduler
+        log.warning("oncall.state_not_noted", reason=masked(f"{type(error).__name__}: {error}"))
+
+
+def _marked(state: str, row: Any, run_id: str) -> str:
+    """ "marked as failed by DE-002", the name from Airflow's audit log where it can be told."""
+    try:
+        from airflow.models.log import Log
+        from sqlalchemy import or_, select
+        from sqlalchemy.orm import object_session
+
+        session = object_session(row)
+        clicked = (
+            select(Log.owner_display_name, Log.owner)
+            .where(Log.dttm >= dt.datetime.now(dt.UTC) - CLICKED_WITHIN, Log.dag_id.in_((row.dag_id, "~")))
+            .where(or_(Log.run_id.is_(None), Log.run_id.in_((run_id, "~"))))
+            .order_by(Log.dttm.desc(), Log.id.desc())
+            .limit(1)
+        )
+        found = session.execute(clicked).first() if session is not None else None
+        by = (found[0] or found[1]) if found else ""
+    except Exception as error:  # noqa: BLE001 - who it was is worth less than that it was
+        log.info("oncall.nobody_named", reason=masked(f"{type(error).__name__}: {error}"))
+        by = ""
+    return f"{MARKED}{state}{f' by {by}' if by else ''}"
+
+
+def ask(task_log: Any, dag_ids: Sequence[str], ti: Any, at: dt.datetime) -> None:
+    """Compare what is on record of the last days with what Airflow says through the task `ti`; note what is new.
+
+    `task_log`: a `TaskLog`.
+    """
+    runs_of: defaultdict[str, list[RunSaid]] = defaultdict(list)
+    for run in task_log.lately(at - LOOK_BACK):
+        if run.dag_id in dag_ids and len(runs_of[run.dag_id]) < MOST_RUNS:
+            runs_of[run.dag_id].append(run)
+    for dag_id, runs in runs_of.items():
+        try:
+            _compare(task_log, dag_id, runs, ti, at)
+        except AirflowRuntimeError as error:  # that it does not answer says nothing of the runs
+            log.warning("oncall.runs_not_seen", dag_id=dag_id, reason=masked(str(error)))
+
+
+def _compare(task_log: Any, dag_id: str, runs: Sequence[RunSaid], ti: Any, at: dt.datetime) -> None:
+    states = ti.get_task_states(dag_id=dag_id, run_ids=[run.run_id for run in runs])
+    for run in runs:
+        for task_id, state, error in _untold(run, states.get(run.run_id), ti, at):
+            began = at if state == "queued" else min(task.started_at for task in run.said.values())
+            log.info("oncall.state_seen", dag_id=dag_id, run_id=run.run_id, task=task_id, state=state)
+            task_log.write(dag_id, run.run_id, run.report_date, task_id, state, at, error=error, began=began)
+
+
+def _untold(
+    run: RunSaid, states: Mapping[str, str | None] | None, ti: Any, at: dt.datetime
+) -> Iterator[tuple[str, TaskState, str]]:
+    """What Airflow knows of a run and the run's tasks did not say. `states`: by task; None when it has no such run."""
+    if states is None:
+        if run.over is None or run.over.state != "deleted":
+            yield RUN, "deleted", ""
+        return
+    for task_id, airflows in states.items():
+        now, said = STATES.get(airflows), run.said.get(task_id)
+        name, _, number = task_id.rpartition("_")
+        mapped = number.isdigit() and name in run.said  # Airflow tells of each copy, callbacks of all as one
+        if now and not mapped and _differs(said, now, at):
+            yield task_id, now, UNTOLD if now == "failed" else ""
+    published = states.get("publish") == "success"
+    if not published and run.over is None and all(s in (*OVER, "upstream_failed") for s in states.values()):
+        ended = ti.get_dagrun_state(run.dag_id, run.run_id)
+        if ended in ("success", "failed"):
+            yield RUN, ended, ""
+
+
+def _differs(said: Task | None, now: TaskState, at: dt.datetime) -> bool:
+    if said is None:
+        return now == "failed"  # what never started has nothing else to say
+    if said.state == now or (said.ended_at or said.started_at) > at - SETTLES:
+        return False
+    return now != "queued" or said.state in OVER  # a retry and a wait that resumes are queued too

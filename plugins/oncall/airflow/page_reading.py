@@ -1,0 +1,141 @@
+"""One bounded reading of everything that the On-call page shows. Decides nothing; what cannot be read is said."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from oncall.airflow.composition import TICK, Wiring
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import Unreadable
+from oncall.core.promises.facts import TypicalDurations
+from oncall.core.time_format import span
+from oncall.usecases.channel_health import HEARING, UNCHECKED
+from oncall.usecases.current_config import current_setup
+from oncall.usecases.evaluate import candidates, evaluate_promises
+from oncall.usecases.heartbeat import HEARTBEATS, refused
+from oncall.usecases.history import IncidentRecord, Published
+from oncall.usecases.notes import instant, noted, state
+from oncall.usecases.ports import EvaluationInputs, ReportKey, TaskRunReader, TaskRuns
+from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
+from oncall.web.snapshot import PageSnapshot, Trouble
+
+T = TypeVar("T")
+
+HISTORY = dt.timedelta(days=91)
+RESTATED = dt.timedelta(days=28)
+MOST_INCIDENTS = 200  # of a team, on average
+CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
+NOTES = (TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, *CHANNELS.values())
+
+
+class Reading:
+    """Reads again and again, one thread at a time; connections stay open, and what is over is remembered."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = mine = wiring.of_one_thread()
+        self._store, self._history, self._runs = mine.store(), mine.history(), mine.task_log()
+        self._world, self._publications = mine.world(), mine.publications()
+
+    def renew(self, wiring: Wiring) -> None:
+        """From now on connect as this wiring does."""
+        self._wiring.renew(wiring)
+
+    def read(self, at: dt.datetime) -> PageSnapshot:
+        """Read everything once. A database that cannot be read is asked once, and named in `unreadable`."""
+        config, problems = current_setup(self._store)
+        store = _Asked()
+        before = store.ask(lambda: self._store.evaluation_inputs(at, NOTES), EvaluationInputs({}, (), ()))
+        most = MOST_INCIDENTS * (1 + len(config.teams))
+        records: Sequence[IncidentRecord] = store.ask(lambda: self._history.records(at - HISTORY, most), ())
+        incidents = [record.incident for record in records]
+        missing = [(one.dag_id, one.report_date) for one in incidents if one.open and not one.drill]
+        wanted = candidates(config, at, before.drills, missing)
+        runs: TaskRunReader = _Mute(store.reason) if store.reason else self._runs
+        statuses = evaluate_promises(config, self._world, runs, wanted, at)
+        blind = next((one.facts.unreadable[0] for one in statuses if one.facts.blind), "")
+        warehouse = _Asked(blind)
+        published: Mapping[str, Published] = warehouse.ask(lambda: self._published(config, at), {})
+        tick = before.notes.get(TICK)
+        return PageSnapshot(
+            at=at,
+            config=config,
+            problems=problems,
+            statuses=tuple(statuses),
+            records=tuple(records),
+            published=published,
+            restated=tuple(warehouse.ask(lambda: self._publications.restated(at - RESTATED), ())),
+            tick=noted(TICK, tick, instant, None),
+            channels=tuple(
+                _trouble(name, said) for name, note in CHANNELS.items() if (said := before.notes.get(note))
+            ),
+            heartbeats=_heartbeats(config, before.notes.get(HEARTBEATS, "")),
+            warnings=tuple(_warnings(before.notes)),
+            unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
+            alert_url=self._wiring.pager.alert_url,
+            thread_url=self._wiring.chat.thread_url,
+        )
+
+    def _published(self, config: OncallConfig, at: dt.datetime) -> Mapping[str, Published]:
+        reports = [pipeline.report for pipeline in config.pipelines.values() if pipeline.promise]
+        return self._publications.published(reports, at.astimezone(config.roster.tz).date() - HISTORY)
+
+
+class _Asked:
+    """A database that is asked no more once it has failed: each failure costs seconds."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+
+    def ask(self, question: Callable[[], T], otherwise: T) -> T:
+        if self.reason:
+            return otherwise
+        try:
+            return question()
+        except Unreadable as error:
+            self.reason = str(error)
+            return otherwise
+
+
+class _Mute:
+    """`TaskRunReader` of a database that is known to be down."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def _refuse(self) -> NoReturn:
+        raise Unreadable(self._reason)
+
+    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+        self._refuse()
+
+    def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
+        self._refuse()
+
+
+def _heartbeats(config: OncallConfig, noted: str) -> tuple[Trouble, ...]:
+    """Those of this configuration that were refused when they were pinged last."""
+    return tuple(
+        Trouble(name, since, reason)
+        for name, (since, reason) in refused(noted).items()
+        if name in config.heartbeats
+    )
+
+
+def _warnings(notes: Mapping[str, str]) -> Iterator[Trouble]:
+    """What else the watcher noted: JSON as its writers keep it, "" or nothing when all is well."""
+    if unheard := notes.get(HEARING):
+        yield _trouble("acknowledgements", unheard)
+    if unchecked := notes.get(UNCHECKED):
+        yield Trouble("history", None, unchecked)
+    for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
+        where = "ahead of" if ahead_s > 0 else "behind"
+        yield Trouble(name, None, f"It is {span(abs(ahead_s))} {where} the others.")
+
+
+def _trouble(channel: str, text: str) -> Trouble:
+    """What the watcher noted: JSON with `since` (ISO) and `reason`."""
+    said: dict[str, Any] = noted(channel, text, state, {"since": None, "reason": text})
+    since = said["since"]
+    return Trouble(channel, dt.datetime.fromisoformat(since) if since else None, said["reason"])

@@ -1,0 +1,88 @@
+"""What stands behind the On-call page in the api-server: a reading that many share for a moment, and the actions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Collection
+
+from oncall.airflow.composition import Services, Wiring, now_utc, send_once
+from oncall.airflow.health import SharedPulse
+from oncall.airflow.page_reading import Reading
+from oncall.core.errors import Unreadable
+from oncall.usecases.history import Feeds, SystemHealth
+from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
+from oncall.web.snapshot import PageSnapshot
+
+SHARED_S = 2.0  # readers within this time are shown the same
+SHARED_IN_TROUBLE_S = 10.0  # a database that does not answer takes seconds to say so: not asked again at once
+WIRING_S = 60.0  # how long Airflow's connections are taken to be what they were
+PATIENCE_S = 5.0  # how long a person waits for both channels; the watcher sends what is not sent by then
+
+
+class PageSource:
+    """Implements `Source` on Airflow's connections. Many threads may read at once; one of them does the work."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wiring: tuple[Wiring, float] | None = None
+        self._reading: Reading | None = None
+        self._seen: tuple[PageSnapshot, float] | None = None
+        self._pulse = SharedPulse()
+
+    def read(self) -> PageSnapshot:
+        with self._lock:
+            if self._seen is not None and time.monotonic() < self._seen[1]:
+                return self._seen[0]
+            wiring = self._wired()
+            if self._reading is None:
+                self._reading = Reading(wiring)
+            seen = self._reading.read(now_utc())
+            stays = SHARED_IN_TROUBLE_S if seen.unreadable else SHARED_S
+            self._seen = (seen, time.monotonic() + stays)
+            return seen
+
+    def acknowledge(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act(
+            lambda o, at: acknowledged_by_hand(o.config, o.store, o.links, key, by, at, dag_ids=dag_ids)
+        )
+
+    def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act(
+            lambda o, at: resolved_by_hand(o.config, o.store, o.links, key, by, note, at, dag_ids=dag_ids)
+        )
+
+    def page(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act(lambda o, at: page_now(o.config, o.store, o.links, key, by, at, dag_ids=dag_ids))
+
+    def feeds(self) -> Feeds:
+        with self._lock:
+            return self._wired().feeds()
+
+    def system_health(self) -> SystemHealth:
+        return self._pulse.read()
+
+    def _act(self, act: Callable[[Services, dt.datetime], Outcome]) -> Outcome:
+        with self._lock:
+            wiring = self._wired()
+        services = wiring.services()
+        try:
+            outcome = act(services, services.agreed_now())
+        except Unreadable as error:
+            return Outcome(
+                False, f"Nothing was done: {error}. Acknowledge or close the alert in Opsgenie instead."
+            )
+        if outcome.done:
+            send_once(wiring, services.config, patience_s=PATIENCE_S)
+        with self._lock:
+            self._seen = None
+        return outcome
+
+    def _wired(self) -> Wiring:
+        if self._wiring is None or time.monotonic() > self._wiring[1]:
+            before = self._wiring[0] if self._wiring else None
+            self._wiring = (Wiring(before), time.monotonic() + WIRING_S)
+            if self._reading is not None:
+                self._reading.renew(self._wiring[0])
+        return self._wiring[0]

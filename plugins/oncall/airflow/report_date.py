@@ -1,0 +1,67 @@
+"""Which report date a run is for. Knows the three ways to say it; refuses to guess when one is said wrongly."""
+
+from __future__ import annotations
+
+import datetime as dt
+import reprlib
+from collections.abc import Mapping
+from typing import Any
+
+from oncall.core.errors import OncallError
+from oncall.core.promises.promise import business_day
+
+CONF_KEY = "report_date"
+# A run may be for no other day: a row of the year 9999 would be looked at for ever.
+EARLIEST = dt.date(2000, 1, 1)
+AHEAD = dt.timedelta(days=366)  # of the day on which the run starts
+
+# Whose logical date Airflow's timetable chose; any other one was written by whoever started the run.
+TIMED = ("scheduled", "backfill")
+
+
+class NoReportDate(OncallError):
+    """A run names its report date in words that are no date, or in a place that is none."""
+
+
+def report_date(context: Mapping[str, Any], zone: dt.tzinfo) -> dt.date:
+    """The report date of the run in `context` (Airflow's template context): the first of
+
+    1. its partition key (scheduled runs, backfills, runs started by a base model, manual runs through the API),
+    2. `report_date` in its conf (`airflow dags trigger … --conf '{"report_date": "2026-11-20"}'`),
+    3. the business day of `zone` before its `run_after`.
+
+    Raises NoReportDate when 1 or 2 is there and is no date such as 2026-11-20 or one that no report can be about
+    (before 2000, more than 366 days ahead), and when 3 would have to guess: somebody
+    started the run with the logical date of another day, and would see yesterday replaced.
+    """
+    run = context["dag_run"]
+    today = business_day(run.run_after, zone)
+    if run.partition_key:
+        return _date(run.partition_key, "its partition key", today + AHEAD)
+    if CONF_KEY in (run.conf or {}):
+        return _date(run.conf[CONF_KEY], f"{CONF_KEY!r} in its conf", today + AHEAD)
+    if run.logical_date and run.run_type not in TIMED and business_day(run.logical_date, zone) != today:
+        named = business_day(run.logical_date, zone)
+        raise NoReportDate(
+            f"the run has the logical date {named}, which names no report date; start it with"
+            f' conf {{"{CONF_KEY}": "{named}"}} for the report of that day, or without a logical date for yesterday\'s'
+        )
+    return today - dt.timedelta(days=1)
+
+
+def _date(text: object, place: str, latest: dt.date) -> dt.date:
+    try:
+        day = dt.date.fromisoformat(str(text))
+    except ValueError:
+        day = None
+    # fromisoformat also reads 20261120 and 2026-W47-5; one spelling is enough, and it is the partition's.
+    if day is None or day.isoformat() != text:
+        raise NoReportDate(
+            f"the run has {reprlib.repr(text)} as {place}; write a report date such as 2026-11-20"
+        )
+    if not EARLIEST <= day <= latest:
+        raise NoReportDate(
+            f"the run has {reprlib.repr(text)} as {place}, and no report is about that day;"
+            f" write a report_date from {EARLIEST} to {latest}"
+        )
+    return day

@@ -1,0 +1,351 @@
+"""The watcher: lives in the triggerer, needs no run, no scheduler, no API server and no worker slot.
+
+Loops that cannot hold each other up: one looks (every 15 s, and at each due instant to the moment), three send pages
+(somebody's first call, further steps, all the rest), one posts, one asks who has acknowledged, one pings the heartbeat
+while the first is alive. When `oncall_db` is down it goes on from memory; when a look hangs, from what it last knew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from oncall.adapters.memory_store import MemoryStore
+from oncall.airflow.composition import TICK, Services, Wiring, quietly
+from oncall.core.errors import OncallError, Unreadable
+from oncall.core.incidents.wording import Scene
+from oncall.core.promises.facts import TypicalDurations
+from oncall.usecases.current_config import current_setup, say_configuration
+from oncall.usecases.dispatch import Dispatch
+from oncall.usecases.evaluate import LOOK_BACK, NOTES, SINCE, Evaluation, due_instants, evaluate
+from oncall.usecases.heartbeat import ping_all
+from oncall.usecases.metrics import of_look, of_snapshot, of_tick
+from oncall.usecases.notes import instant, noted
+from oncall.usecases.outbox import CHANNEL_ID, Sent
+from oncall.usecases.ports import LANES, Lane, OutboxEntry, Snapshot, Store
+from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+TICK_S = 15.0
+LOOK_S = 15.0  # a look that takes longer hangs: the next ones go by what was last known
+PING_S = 60.0
+HEAR_S = 5.0
+RENEW_S = 300.0  # how long connections are used before they are read again
+NEW_S = 60.0
+ALIVE_S = 45.0  # a look older than this is no sign of life
+
+
+class SlaWatch(BaseEventTrigger):
+    """Watches the promises for ever; an event tells the `sla_watch` DAG that incidents were opened or resolved."""
+
+    def __init__(self, tick_s: float = TICK_S) -> None:
+        super().__init__()
+        self.tick_s = tick_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return ("oncall.airflow.watcher.SlaWatch", {"tick_s": self.tick_s})
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        watch = Watch(self.tick_s)
+        loops = [asyncio.create_task(loop) for loop in watch.loops()]
+        try:
+            async for keys in watch.looks():
+                yield TriggerEvent({"incidents": keys})
+        finally:
+            for loop in loops:
+                loop.cancel()
+            watch.pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Watch:
+    """The watcher's state. Everything blocking runs in its own pool, so that no other trigger waits for it."""
+
+    def __init__(self, tick_s: float) -> None:
+        self.tick_s = tick_s
+        self.pool = ThreadPoolExecutor(max_workers=9, thread_name_prefix="oncall")
+        self.clock = SteadyClock(utc_now())
+        self.wiring: Wiring | None = None
+        self.began = self.renewed = time.monotonic()
+        self.looked_at: float | None = None  # by the monotonic clock
+        self.services: Services | None = None
+        self.memory: MemoryStore | None = None  # the store while oncall_db is down
+        self.handed_over: MemoryStore | None = None  # … was: a sender may still have been at work on it
+        self.seen: Evaluation | None = None
+        self.last_seen = Snapshot()
+        self.ticked: dt.datetime | None = None  # what oncall_db was last told, at least
+        self.look_now = asyncio.Event()
+        self.owed = {name: asyncio.Event() for name in (*LANES, "chat")}
+
+    def loops(self) -> Sequence[Coroutine[Any, Any, None]]:
+        return (*map(self.send_pages, LANES), self.send_posts(), self.hear(), self.ping())
+
+    async def looks(self) -> AsyncIterator[list[str]]:
+        """Look, and yield the keys of incidents whenever the set of open ones has changed."""
+        known: set[str] | None = None
+        await self._blocking(self._prepare)
+        hanging: asyncio.Future[Evaluation | None] | None = None
+        while True:
+            began = time.monotonic()
+            at = self.clock()
+            hanging = hanging or self._in_pool(partial(self._look, at))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(hanging), LOOK_S)
+            if hanging.done():
+                seen, hanging = await self._result(hanging), None
+            else:
+                log.error("oncall.look_hangs", seconds=LOOK_S)
+                seen = await self._blocking(partial(self._look_blind, self.clock()))
+            for owed in self.owed.values():
+                owed.set()
+            if seen is not None:
+                self.seen = seen
+                before, self.looked_at = self.looked_at, time.monotonic()
+                await self._blocking(partial(self._measure, seen, at, began, before))
+                open_keys = {case.incident.key for case in seen.cases}
+                if known is not None and open_keys != known:
+                    yield sorted(open_keys ^ known)
+                known = open_keys
+            if hanging is None:
+                await self._blocking(self._set_clock)
+            await self._sleep_until(self._next_look(at, seen))
+
+    def _next_look(self, at: dt.datetime, seen: Evaluation | None) -> dt.datetime:
+        instants = [at + dt.timedelta(seconds=self.tick_s)]
+        if seen is not None and seen.next_at is not None:
+            instants.append(seen.next_at)
+        elif self.services is not None:
+            instants += due_instants(self.services.config, at)
+        return min(instants)
+
+    async def _sleep_until(self, instant: dt.datetime) -> None:
+        """Never wakes early: at 04:59:59.999 a promise is not broken. Unless somebody cannot be reached."""
+        while (left := (instant - self.clock()).total_seconds()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.look_now.wait(), left)
+            if self.look_now.is_set():
+                break
+        self.look_now.clear()
+
+    def _prepare(self) -> None:
+        self._renewed(self.clock())
+        self._set_clock()
+
+    def _set_clock(self) -> None:
+        """Agree on the time with the databases' clocks, and say which one is wrong."""
+        services = self.services
+        if services is None:
+            return
+        agreed = read_clocks(services.clocks)
+        self.clock.set(agreed.at)
+        scene = Scene(services.config.roster, services.links, agreed.at)
+        store = self.memory or services.store
+        quietly(lambda: note_clocks(store, scene, agreed, services.clocks))
+
+    def _look(self, at: dt.datetime) -> Evaluation | None:
+        try:
+            services = self._renewed(at)
+        except OncallError as error:
+            log.error("oncall.cannot_watch", reason=str(error))
+            return None
+        try:
+            return self._look_on(services, services.store, at)
+        except Unreadable as error:
+            log.warning("oncall.store_down", reason=str(error))
+            return self._look_from_memory(services, at)
+
+    def _look_on(self, services: Services, store: Store, at: dt.datetime) -> Evaluation:
+        self._hand_over(store, at)
+        seen = evaluate(services.config, services.world, services.runs, store, services.links, at)
+        store.set_note(TICK, at.isoformat())
+        scene = Scene(services.config.roster, services.links, at)
+        quietly(lambda: say_configuration(store, scene, services.problems))
+        names = (*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels))
+        notes = store.evaluation_inputs(at, names).notes
+        self.last_seen, self.ticked = _with_notes(store.snapshot(), notes), at
+        return seen
+
+    def _hand_over(self, store: Store, at: dt.datetime) -> None:
+        """Tell the store what went on without it; all that this watcher knows, when the store has lost something."""
+        for memory in (self.handed_over, self.memory):
+            if memory is not None:
+                store.merge(memory.snapshot())
+        if self.memory is not None:
+            log.info("oncall.store_back")
+        self.handed_over, self.memory = self.memory, None
+        told = noted(TICK, store.evaluation_inputs(at, (TICK,)).notes.get(TICK), instant, None)
+        if self.ticked is not None and (told is None or told < self.ticked):
+            log.warning("oncall.store_lost_something", since=str(told))
+            store.merge(self.last_seen)
+
+    def _look_from_memory(self, services: Services, at: dt.datetime) -> Evaluation:
+        """`oncall_db` is down: page all the same, from what was last known."""
+        return evaluate(
+            services.config, services.world, services.runs, self._remembering(at), services.links, at
+        )
+
+    def _look_blind(self, at: dt.datetime) -> Evaluation | None:
+        """A look hangs in something that has no bound: page all the same, from what was last known."""
+        services = self.services
+        if services is None:
+            return None
+        hangs = _Hanging()
+        return evaluate(services.config, hangs, hangs, self._remembering(at), services.links, at)
+
+    def _remembering(self, at: dt.datetime) -> MemoryStore:
+        if self.memory is None:
+            memory = MemoryStore(uncertain=True, now=self.clock)
+            memory.merge(self.last_seen)
+            # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
+            memory.notes.setdefault(SINCE, (at - LOOK_BACK).isoformat())
+            self.memory = memory
+        return self.memory
+
+    def _measure(self, seen: Evaluation, at: dt.datetime, began: float, before: float | None) -> None:
+        """Tell of this look, after the senders were woken: `before` is when the last one had ended."""
+        if self.wiring is not None and self.services is not None and self.looked_at is not None:
+            memory, tell = self.memory, self.wiring.metrics.tell
+            age = dt.timedelta(seconds=began - before) if before is not None else None
+            tell(of_tick(age, self.looked_at - began))
+            tell(of_look(seen, roster_valid=not self.services.problems, store_readable=memory is None))
+            tell(of_snapshot(memory.snapshot() if memory else self.last_seen, at))
+
+    def _renewed(self, at: dt.datetime) -> Services:
+        """What is outside, with connections read anew now and then, and the configuration at every look."""
+        stale = time.monotonic() - self.renewed > RENEW_S
+        if self.wiring is None or self.services is None or stale:
+            self.wiring = Wiring(self.wiring)
+            self.renewed = time.monotonic()
+            quietly(self.wiring.store().install)
+            self.services = self.wiring.services()
+            for channel in (self.wiring.pager, self.wiring.chat):
+                quietly(channel.prepare)
+        config, problems = current_setup(self.memory or self.services.store)
+        self.services = Services(
+            config, problems, self.services.world, self.services.runs, self.services.store,
+            self.services.pager, self.services.chat, self.services.links,
+        )  # fmt: skip
+        return self.services
+
+    async def send_pages(self, lane: Lane) -> None:
+        """Send this lane's pages as soon as they are owed."""
+        store, journal = _PerLoop(), list[OutboxEntry]()
+        while True:
+            await _wait(self.owed[lane], HEAR_S if self.last_seen.incidents or self.memory else self.tick_s)
+            await self._send(store, journal, partial(Dispatch.pages, lane=lane))
+
+    async def send_posts(self) -> None:
+        store, journal = _PerLoop(), list[OutboxEntry]()
+        while True:
+            await _wait(self.owed["chat"], self.tick_s)
+            await self._send(store, journal, Dispatch.posts)
+
+    async def hear(self) -> None:
+        """Ask who has acknowledged, while there is something to acknowledge."""
+        store = _PerLoop()
+        while True:
+            await asyncio.sleep(HEAR_S)
+            dispatch = self._dispatch(store, [])
+            if dispatch is not None and (self.last_seen.incidents or self.memory):
+                await self._blocking(lambda d=dispatch: quietly(d.acknowledgements))  # type: ignore[misc]
+
+    async def ping(self) -> None:
+        """Tell the far side that we live, for as long as we truly look."""
+        store = _PerLoop()
+        while True:
+            if self.looked_at is not None and time.monotonic() - self.looked_at < ALIVE_S:
+                await self._blocking(lambda: self._ping(store))
+                await asyncio.sleep(PING_S)
+            else:
+                await asyncio.sleep(1.0)
+
+    async def _send(
+        self, store: _PerLoop, journal: list[OutboxEntry], act: Callable[[Dispatch], Sent]
+    ) -> None:
+        dispatch = self._dispatch(store, journal)
+        if dispatch is None:
+            return
+        sent: list[Sent] = []
+        await self._blocking(lambda: quietly(lambda: sent.append(act(dispatch))))
+        if any(each.unreached for each in sent):
+            self.look_now.set()
+
+    def _dispatch(self, store: _PerLoop, journal: list[OutboxEntry]) -> Dispatch | None:
+        if self.wiring is None or self.services is None:
+            return None
+        # A watcher before this one may have paged from memory, and its memory went with it.
+        new = time.monotonic() - self.began < NEW_S
+        return self.wiring.dispatch(
+            self.services.config, self.memory or store.of(self.wiring), self.clock, self.seen,
+            check_before_send=new, journal=journal,
+        )  # fmt: skip
+
+    def _ping(self, store: _PerLoop) -> None:
+        if self.wiring is not None and self.services is not None:
+            wiring, services = self.wiring, self.services
+            scene = Scene(services.config.roster, services.links, self.clock())
+            quietly(
+                lambda: ping_all(
+                    services.config.heartbeats, services.pager, self.memory or store.of(wiring), scene
+                )
+            )
+
+    def _in_pool(self, act: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self.pool, act)
+
+    async def _blocking(self, act: Callable[[], T]) -> T | None:
+        """Run in our own pool; whatever goes wrong is logged, and the loop goes on."""
+        return await self._result(self._in_pool(act))
+
+    @staticmethod
+    async def _result(future: asyncio.Future[T]) -> T | None:
+        try:
+            return await future
+        except Exception:
+            log.exception("oncall.watcher")
+            return None
+
+
+class _Hanging:
+    """The world while nothing answers."""
+
+    WHY = f"no answer within {LOOK_S:.0f} s"
+
+    def read(self, *_: object) -> Any:
+        raise Unreadable(f"warehouse or oncall_db: {self.WHY}")
+
+    def usual(self, _: dt.date) -> Mapping[str, TypicalDurations]:
+        return {}
+
+
+def _with_notes(snapshot: Snapshot, notes: Mapping[str, str]) -> Snapshot:
+    return Snapshot(snapshot.incidents, snapshot.deliveries, dict(notes))
+
+
+class _PerLoop:
+    """A store for one loop alone, made anew when the wiring is."""
+
+    def __init__(self) -> None:
+        self._wiring: Wiring | None = None
+        self._store: Store | None = None
+
+    def of(self, wiring: Wiring) -> Store:
+        if self._store is None or self._wiring is not wiring:
+            self._wiring, self._store = wiring, wiring.store()
+        return self._store
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    event.clear()

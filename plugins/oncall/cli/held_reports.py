@@ -1,0 +1,102 @@
+"""The subcommands breaches and release: what holds a report, and a person's word that its numbers are true."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import getpass
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any
+
+from oncall.cli.command import Command, show_json
+from oncall.config import oncall_config
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import OncallError
+from pipelines import runner
+from pipelines.held_reports import pipeline_of, release_report, rows_that_break
+
+WAREHOUSE = "warehouse"
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {text}; write a report date such as 2026-11-20") from None
+
+
+def _breaches_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("date", type=_date, metavar="DATE", help="the report date")
+    parser.add_argument("--report", default="", metavar="REPORT", help="what one report reads (default: all)")
+    parser.add_argument("--check", default="", metavar="NAME", help="what breaks this rule alone")
+
+
+def _breaches(args: argparse.Namespace) -> int:
+    def run(connection: Any, config: OncallConfig) -> int:
+        found = rows_that_break(connection, config, args.date, args.report, args.check)
+        if args.json:
+            show_json([{**asdict(breach), "rows": keys} for breach, keys in found.items()])
+        for breach, keys in found.items() if not args.json else ():
+            print(f"{breach.name}: expected {breach.expected}; {breach.table}: {len(keys)} found")
+            print("".join(f"  {key}\n" for key in keys), end="")
+        if not found and not args.json:
+            print(f"nothing breaks {args.check or 'the contracts'} on {args.date}")
+        return 1 if found else 0
+
+    return _with_warehouse(args, run)
+
+
+def _release_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "report", metavar="REPORT", help="the report, such as investor.daily_profit, or its DAG"
+    )
+    parser.add_argument("date", type=_date, metavar="DATE", help="the report date")
+    parser.add_argument("--note", required=True, metavar="TEXT", help="why the numbers are true")
+    parser.add_argument("--by", default="", metavar="NAME", help="who says so (default: who is logged in)")
+
+
+def _release(args: argparse.Namespace) -> int:
+    def run(connection: Any, config: OncallConfig) -> int:
+        runner.install(connection)
+        by = args.by or getpass.getuser()
+        released = release_report(connection, config, args.report, args.date, by=by, note=args.note)
+        if args.json:
+            show_json([{**asdict(one), "at": one.at.isoformat()} for one in released])
+            return 0
+        for one in released:
+            print(
+                f"{one.name} {one.amount:,.2f}: released by {one.by} at {one.at:%Y-%m-%d %H:%M %Z}: {one.note}"
+            )
+        dag_id = pipeline_of(config, args.report).dag_id
+        conf = f'{{\\"report_date\\": \\"{args.date}\\"}}'
+        print(f'Its next run publishes. To run it now: airflow dags trigger {dag_id} --conf "{conf}"')
+        return 0
+
+    return _with_warehouse(args, run)
+
+
+def _with_warehouse(args: argparse.Namespace, run: Callable[[Any, OncallConfig], int]) -> int:
+    config = oncall_config.load(args.include)
+    try:
+        from oncall.adapters.postgres.database import (
+            work_by,  # only here: the other commands need no database
+        )
+
+        with closing(work_by(WAREHOUSE)) as connection:
+            return run(connection, config)
+    except (OncallError, ModuleNotFoundError) as error:  # the latter: no Airflow, which knows the connection
+        print(f"oncall {args.command}: {error}", file=sys.stderr)
+        return 2
+
+
+HELD_COMMANDS = (
+    Command(
+        "breaches", "The upstream rows of a day that break their contract.", _breaches_arguments, _breaches
+    ),
+    Command(
+        "release", "Say that the unusual numbers of a held report are true.", _release_arguments, _release
+    ),
+)

@@ -1,0 +1,133 @@
+"""The subcommands that change `roster.yaml`: what leave, swap and override ask for. `roster_wish` carries it out."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from dataclasses import replace
+
+import pendulum
+
+from oncall.cli.command import Command, UsageError, moment_of, roster_of
+from oncall.cli.roster_change import RosterChangeRequest, carry_out, day
+from oncall.config.yaml_fields import suggestion
+from oncall.core.rota.change import swap
+from oncall.core.rota.roster import Leave, Override, Roster
+from oncall.core.rota.weeks import week_beginning
+
+_UNTIL = "the last day, included, or the time at which it ends"
+
+
+def _shared_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", default="", type=_one_line, help="a few words for the roster")
+    parser.add_argument("--dry-run", action="store_true", help="show what would change, and write nothing")
+    parser.add_argument("--yes", action="store_true", help="write it although it asks to be confirmed")
+    parser.add_argument("--past", action="store_true", help="also change what began before the present shift")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _leave_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("person", metavar="PERSON", help="who is away")
+    parser.add_argument("start", metavar="FROM", help="the first day, or a time such as 2026-12-21T18:00")
+    parser.add_argument("until", metavar="UNTIL", help=_UNTIL)
+    _shared_arguments(parser)
+
+
+def _leave(args: argparse.Namespace) -> int:
+    roster = roster_of(args)
+    person = _person(args.person, roster)
+    start, end = _stretch(args.start, args.until, roster, ("FROM", "UNTIL"))
+    covered = [
+        each for each in roster.leave if each.person == person and each.start <= start and end <= each.end
+    ]
+    entry = Leave(person, start, end, args.reason)
+    what = f"{person} is away from {day(start)} until {day(end)}"
+    return carry_out(args, roster, RosterChangeRequest(what, start, end, leave=() if covered else (entry,)))
+
+
+def _swap_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("one", metavar="PERSON", help="who gives their seat away")
+    parser.add_argument("other", metavar="WITH", help="who takes it, and gives theirs if they hold one")
+    parser.add_argument("start", metavar="FROM", help="the first day, or a time")
+    parser.add_argument("--until", help=f"{_UNTIL} (default: the end of that shift)")
+    _shared_arguments(parser)
+
+
+def _swap(args: argparse.Namespace) -> int:
+    roster = roster_of(args)
+    one, other = _person(args.one, roster), _person(args.other, roster)
+    if one == other:
+        raise UsageError(f"{one} cannot swap with themselves")
+    start = moment_of("FROM", args.start, roster)
+    until = args.until or (week_beginning(roster, start) + dt.timedelta(days=6)).isoformat()
+    start, end = _stretch(args.start, until, roster, ("FROM", "--until"))
+    reason = args.reason or f"swap {' and '.join(sorted((one, other)))}"
+    # Asked again, a swap must not swap back: what it wrote before is left aside.
+    earlier = [
+        each for each in roster.overrides if each.reason == reason and start <= each.start and each.end <= end
+    ]
+    aside = replace(roster, overrides=tuple(each for each in roster.overrides if each not in earlier))
+    found = swap(aside, one, other, start, end, reason)
+    if not found:
+        raise UsageError(f"neither {one} nor {other} is on call from {day(start)} until {day(end)}")
+    missing = tuple(each for each in found if each not in roster.overrides)
+    what = f"{one} and {other} hold each other's seats from {day(start)} until {day(end)}"
+    return carry_out(args, roster, RosterChangeRequest(what, start, end, overrides=missing))
+
+
+def _override_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="start", required=True, help="the first day, or a time")
+    parser.add_argument("--until", required=True, help=_UNTIL)
+    parser.add_argument("--primary", metavar="PERSON", help="who is primary (default: as it is)")
+    parser.add_argument("--secondary", metavar="PERSON", help="who is secondary (default: as it is)")
+    _shared_arguments(parser)
+
+
+def _override(args: argparse.Namespace) -> int:
+    roster = roster_of(args)
+    primary, secondary = (_person(name, roster) if name else None for name in (args.primary, args.secondary))
+    if not primary and not secondary:
+        raise UsageError("name a --primary, a --secondary, or both")
+    if primary == secondary:
+        raise UsageError(f"{primary} cannot hold both seats")
+    start, end = _stretch(args.start, args.until, roster, ("--from", "--until"))
+    entry = Override(start, end, primary, secondary, args.reason)
+    there = any(replace(each, reason=args.reason) == entry for each in roster.overrides)
+    seats = [
+        f"{person} is {seat}" for seat, person in (("primary", primary), ("secondary", secondary)) if person
+    ]
+    what = f"{' and '.join(seats)} from {day(start)} until {day(end)}"
+    return carry_out(args, roster, RosterChangeRequest(what, start, end, overrides=() if there else (entry,)))
+
+
+def _person(name: str, roster: Roster) -> str:
+    if name not in roster.people:
+        raise UsageError(f"{name} is unknown; write {suggestion(name, list(roster.people), 'one of')}")
+    return name
+
+
+def _stretch(
+    first: str, last: str, roster: Roster, options: tuple[str, str]
+) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+    """[start, end) of two arguments: dates are on-call days, both included (rule 2)."""
+    start, end = moment_of(options[0], first, roster), moment_of(options[1], last, roster, included=True)
+    if end <= start:
+        raise UsageError(f"{options[1]} {last} is before {options[0]} {first}")
+    return start, end
+
+
+ROSTER_COMMANDS = (
+    Command("leave", "Enter leave in the roster, and show who covers.", _leave_arguments, _leave),
+    Command(
+        "swap", "Let two people hold each other's seats for a week or some days.", _swap_arguments, _swap
+    ),
+    Command(
+        "override",
+        "Name who holds a seat for some time, whatever the rota says.",
+        _override_arguments,
+        _override,
+    ),
+)

@@ -1,0 +1,124 @@
+"""Carries out a wish for the roster: shows what it does to the rota, then writes it unless something speaks against it.
+
+Nothing is written in a dry run, when the roster would be wrong, or when it is so already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pendulum
+
+from oncall.cli.command import UsageError, now, show_json
+from oncall.cli.roster_edit import read_text, replace_text, with_entries
+from oncall.cli.rota_change_words import as_json, show
+from oncall.config import roster_file
+from oncall.config.roster_file import read_roster
+from oncall.core.errors import Problem
+from oncall.core.rota.change import RotaChange, compare, worries
+from oncall.core.rota.roster import Leave, Override, Roster
+from oncall.core.rota.weeks import week_beginning
+
+YEARS_AHEAD = 20  # farther off, what it changes in the ledger takes minutes to work out
+_BY_HAND = "the roster is written in a way that this command cannot edit; edit it by hand"
+
+
+@dataclass(frozen=True)
+class RosterChangeRequest:
+    """The entries that somebody wants in the roster, all within [start, end), and what they mean in a line."""
+
+    what: str
+    start: pendulum.DateTime
+    end: pendulum.DateTime
+    leave: tuple[Leave, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+
+def carry_out(args: argparse.Namespace, roster: Roster, wish: RosterChangeRequest) -> int:
+    """Show what the wish does, and write it unless something speaks against it."""
+    if not wish.leave and not wish.overrides:
+        _answer(args, wish, None, (), "already")
+        return 0
+    _refuse_the_past(args, roster, wish)
+    if wish.end > now(roster).add(years=YEARS_AHEAD):
+        raise UsageError(
+            f"that ends more than {YEARS_AHEAD} years ahead, on {day(wish.end)}; an end sooner than that"
+        )
+    path = args.include / roster_file.file_of(args.team)
+    before = read_text(path)
+    after = with_entries(before, roster, wish.leave, wish.overrides)
+    changed = _read_again(before, after, roster, wish)
+    change = compare(roster, changed, wish.start, wish.end)
+    asks = worries(change, changed, wish.leave)
+    written = not args.dry_run and (args.yes or not asks)
+    if written:
+        try:
+            replace_text(path, before, after)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error}") from error
+    _answer(args, wish, change, asks, "written" if written else "not written")
+    if asks and not args.yes and not args.dry_run:
+        raise UsageError("nothing is written; add --yes when that is meant")
+    return 0
+
+
+def _refuse_the_past(args: argparse.Namespace, roster: Roster, wish: RosterChangeRequest) -> None:
+    shift = roster.day_starts(week_beginning(roster, now(roster)))
+    if wish.start < shift and not args.past:
+        raise UsageError(
+            f"that begins before the present shift ({day(shift)}), and the past stays as it was; "
+            "add --past to correct what the roster says of it"
+        )
+
+
+def _read_again(before: str, after: str, roster: Roster, wish: RosterChangeRequest) -> Roster:
+    """The roster of the new text, when it is the old one with just the wish in it. Raises UsageError."""
+    old, new = (read_roster(text.removeprefix("\ufeff"), roster.team) for text in (before, after))
+    known = {(problem.key, problem.found) for problem in old.problems}
+    if new.roster is None:
+        raise UsageError(_BY_HAND)
+    found = [problem for problem in new.problems if (problem.key, problem.found) not in known]
+    if found:
+        raise UsageError("the roster would be wrong:\n" + "\n".join(map(_said, found)))
+    expected = replace(
+        roster, leave=(*roster.leave, *wish.leave), overrides=(*roster.overrides, *wish.overrides)
+    )
+    if new.roster != expected:
+        raise UsageError(_BY_HAND)
+    return expected
+
+
+def _said(problem: Problem) -> str:
+    return f"  {problem.key}: {problem.found}; write {problem.write}"
+
+
+def _answer(
+    args: argparse.Namespace,
+    wish: RosterChangeRequest,
+    change: RotaChange | None,
+    asks: Sequence[str],
+    outcome: str,
+) -> None:
+    if args.json:
+        show_json({"change": wish.what, "outcome": outcome, "asks": list(asks), **as_json(change)})
+        return
+    if outcome == "already":
+        print(f"It is so already, nothing is changed: {wish.what}.")
+        return
+    print(f"{wish.what}.\n")
+    if change:
+        show(change)
+    for ask in asks:
+        print(f"Please confirm: {ask}.", file=sys.stderr)
+    if outcome == "written":
+        print(f"Written to {args.include / roster_file.file_of(args.team)}.")
+    elif args.dry_run:
+        print("Nothing is written: a dry run.")
+
+
+def day(at: pendulum.DateTime) -> str:
+    """An instant as a person says it: Mon 2026-12-21 09:00."""
+    return f"{at:%a %Y-%m-%d %H:%M}"

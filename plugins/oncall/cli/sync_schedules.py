@@ -1,0 +1,100 @@
+"""The subcommand sync: Opsgenie's schedules are made as the rota says. Airflow is asked only for the connection."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from oncall.cli.command import Command, now, roster_of, show_json, show_table
+from oncall.core.errors import DeliveryFailed
+from oncall.core.rota.opsgenie_schedules import WEEKS, Changes, ScheduleOverride
+from oncall.core.rota.roster import Roster
+from oncall.core.wall_time import in_zone
+from oncall.usecases.sync_schedules import drift, plan, sync
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+    parser.add_argument(
+        "--weeks",
+        type=_weeks,
+        default=WEEKS,
+        help="how many weeks after the present one (default: %(default)s)",
+    )
+
+
+def _weeks(text: str) -> int:
+    weeks = int(text)
+    if not 0 <= weeks <= 52:
+        raise argparse.ArgumentTypeError("write 0 to 52")
+    return weeks
+
+
+def _sync(args: argparse.Namespace) -> int:
+    # Only here: the other commands need neither HTTP nor connections.
+    from oncall.adapters.http.plain_connection import look_up
+    from oncall.adapters.opsgenie.schedules import OpsgenieSchedules
+
+    roster = roster_of(args)
+    at = now(roster)
+    schedules = OpsgenieSchedules.from_connection(look_up)
+    try:
+        done = (plan if args.dry_run else sync)(roster, schedules, at, args.weeks)
+        differs = () if args.dry_run else drift(roster, schedules, at, args.weeks)
+    except DeliveryFailed as error:
+        print(f"oncall sync: {error}", file=sys.stderr)
+        return 1
+    _answer(args, roster, done, differs)
+    return 1 if differs else 0
+
+
+def _answer(
+    args: argparse.Namespace, roster: Roster, done: Sequence[Changes], differs: Sequence[str]
+) -> None:
+    if args.json:
+        show_json(
+            {
+                "dry_run": args.dry_run,
+                "schedules": [_as_json(roster, each) for each in done],
+                "drift": list(differs),
+            }
+        )
+        return
+    for each in done:
+        print(f"{each.schedule}: {_summary(each, args.dry_run)}")
+        if each.put:
+            rows = [list(_override_json(roster, override).values()) for override in each.put]
+            show_table(rows, ("alias", "from", "until", "user"))
+        for alias in each.delete:
+            print(f"{alias}  (deleted)")
+    for line in differs:
+        print(line, file=sys.stderr)
+
+
+def _summary(each: Changes, dry_run: bool) -> str:
+    if not each:
+        return "as the rota says"
+    would = "would be " if dry_run else ""
+    parts = [f"{would}created"] if each.create else []
+    parts += [f"{len(each.put)} overrides {would}written"] if each.put else []
+    parts += [f"{len(each.delete)} {would}deleted"] if each.delete else []
+    return ", ".join(parts)
+
+
+def _as_json(roster: Roster, each: Changes) -> dict[str, Any]:
+    return {
+        "schedule": each.schedule,
+        "create": each.create,
+        "put": [_override_json(roster, override) for override in each.put],
+        "delete": list(each.delete),
+    }
+
+
+def _override_json(roster: Roster, override: ScheduleOverride) -> dict[str, str]:
+    start, end = (in_zone(at, roster.tz).isoformat() for at in (override.start, override.end))
+    return {"alias": override.alias, "start": start, "end": end, "user": override.username}
+
+
+SYNC_COMMAND = Command("sync", "Make Opsgenie's schedules as the rota says.", _arguments, _sync)

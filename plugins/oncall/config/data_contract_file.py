@@ -1,0 +1,302 @@
+"""A file of the Open Data Contract Standard: its text in, the contracts of its tables out, with every problem."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from open_data_contract_standard.model import (
+    CustomProperty,
+    DataQuality,
+    OpenDataContractStandard,
+    Relationship,
+    SchemaObject,
+    SchemaProperty,
+)
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from oncall.config.yaml_fields import Source, read_yaml
+from oncall.core.data.data_contract import Column, Reference, SqlRule, TableContract
+from oncall.core.errors import Problem
+from oncall.core.promises.facts import DEFAULT_SHARE
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_TYPES = ("string", "integer", "number", "date", "timestamp", "boolean")
+_OPTIONS = ("minimum", "maximum", "pattern", "timezone", "defaultTimezone", "format")
+_OBJECT = re.compile(r"\$?\{(?:object|table|model)\}")
+# What a rule in SQL begins with: then the rows that break it can be listed as well as counted.
+_COUNTED = re.compile(
+    r"\s*select\s+count\(\*\)\s+from\s+\$?\{(?:object|table|model)\}\s+(?:as\s+)?(\w+)\s+where\s", re.I
+)
+
+
+@dataclass
+class _File:
+    name: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def complain(self, key: str, found: object, write: str) -> None:
+        self.problems.append(Problem(self.name, key, str(found), write))
+
+
+def read_data_contracts(name: str, text: str) -> tuple[tuple[TableContract, ...], tuple[Problem, ...]]:
+    """The contracts of a file's tables and what is wrong with it; complains, and never raises.
+
+    References are not followed: the tables that they name may be in another file.
+    """
+    file = _File(name)
+    document = _document(file, text)
+    tables = tuple(_tables(file, document)) if document else ()
+    return tables, tuple(file.problems)
+
+
+def _document(file: _File, text: str) -> OpenDataContractStandard | None:
+    source = Source(file.name)
+    if read_yaml(text, source) is None:  # no YAML, or nested or long beyond all measure
+        file.problems.extend(source.problems)
+        return None
+    try:
+        loaded = YAML(typ="safe", pure=True).load(text)
+        if not isinstance(loaded, dict):
+            file.complain("(file)", "no mapping", "a data contract: apiVersion, kind, id, schema, …")
+            return None
+        return OpenDataContractStandard(**loaded)
+    except ValidationError as error:
+        for one in error.errors():
+            key = ".".join(str(part) for part in one["loc"])
+            file.complain(key, one["msg"], "what the Open Data Contract Standard v3.1 asks for")
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        file.complain("(file)", f"{error.problem or 'no YAML'}{line}", "YAML that parses")
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
+        file.complain("(file)", str(error).splitlines()[0], "YAML that parses")
+    return None
+
+
+def _tables(file: _File, document: OpenDataContractStandard) -> Iterator[TableContract]:
+    if not document.schema_:
+        file.complain("schema", "nothing", "the tables, each with name and properties")
+    schema = next((one.schema_ for one in document.servers or [] if one.schema_), None)
+    if schema is None or not _NAME.fullmatch(schema):
+        file.complain(
+            "servers", repr(schema), "a server with the schema of the tables, such as `schema: master`"
+        )
+        return
+    team = getattr(document.team, "name", None)
+    channel = next((one.channel for one in document.support or [] if one.channel), None)
+    if not team:
+        file.complain("team.name", "nothing", "the team that owns the tables")
+    if not channel:
+        file.complain("support", "nothing", 'the owner\'s channel, such as [{channel: "#team", tool: slack}]')
+    for place, table in enumerate(document.schema_ or []):
+        reader = _Table(file, f"schema[{place}]", schema, table)
+        contract = reader.read(_volume(file, document, table), team or "", channel or "")
+        if contract is not None:
+            yield contract
+
+
+def _volume(file: _File, document: OpenDataContractStandard, table: SchemaObject) -> float:
+    """`{property: volume, value: 75, unit: percent, element: orders}`."""
+    for place, sla in enumerate(document.slaProperties or []):
+        elements = [element.strip() for element in (sla.element or "").split(",")]
+        if sla.property != "volume" or table.name not in elements:
+            continue
+        value = sla.value
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:
+            return value / 100
+        file.complain(f"slaProperties[{place}].value", value, "a percentage from 0 to 100")
+    return DEFAULT_SHARE
+
+
+@dataclass
+class _Table:
+    """Reads one schema object, complaining with its place in the file."""
+
+    file: _File
+    place: str
+    schema: str
+    source: SchemaObject
+
+    def read(self, volume: float, owner: str, channel: str) -> TableContract | None:
+        name = self.source.physicalName or self.source.name or ""
+        if not _NAME.fullmatch(name):
+            self.file.complain(f"{self.place}.name", repr(name), "the table's name, such as orders")
+            return None
+        properties = self.source.properties or []
+        columns = tuple(
+            column for at, one in enumerate(properties) if (column := self._column(at, one)) is not None
+        )
+        names = [column.name for column in columns]
+        for twice in {name for name in names if names.count(name) > 1}:
+            self.file.complain(f"{self.place}.properties", f"{twice} twice", "each column once")
+        key = [one for one in properties if one.primaryKey]
+        if not key:
+            self.file.complain(
+                f"{self.place}.properties", "no primaryKey", "primaryKey: true at what identifies a row"
+            )
+        return TableContract(
+            table=f"{self.schema}.{name}",
+            columns=columns,
+            key=tuple(str(one.name) for one in sorted(key, key=lambda one: one.primaryKeyPosition or 1)),
+            business_day=self._business_day(names),
+            read_when_changed=any(
+                one.property == "readWhenChanged" and one.value is True
+                for one in self.source.customProperties or []
+            ),
+            references=tuple(self._references(names)),
+            unique=tuple(self._unique(names)),
+            rules=tuple(self._rules()),
+            volume=volume,
+            owner=owner,
+            channel=channel,
+        )
+
+    def _column(self, at: int, one: SchemaProperty) -> Column | None:
+        key = f"{self.place}.properties[{at}]"
+        name = one.physicalName or one.name or ""
+        if not _NAME.fullmatch(name):
+            self.file.complain(f"{key}.name", repr(name), "the column's name, such as order_id")
+            return None
+        if one.logicalType not in _TYPES:
+            self.file.complain(f"{key}.logicalType", one.logicalType, f"one of {', '.join(_TYPES)}")
+            return None
+        options = one.logicalTypeOptions or {}
+        for option in options:
+            if option not in _OPTIONS:
+                self.file.complain(
+                    f"{key}.logicalTypeOptions.{option}", "an option nobody checks", ", ".join(_OPTIONS)
+                )
+        pattern = options.get("pattern")
+        if pattern is not None and not _compiles(pattern):
+            self.file.complain(f"{key}.logicalTypeOptions.pattern", pattern, "a regular expression")
+            pattern = None
+        return Column(
+            name=name,
+            type=one.logicalType,  # type: ignore[arg-type]  # checked above
+            required=bool(one.required or one.primaryKey),
+            minimum=self._bound(key, "minimum", one.logicalType, options),
+            maximum=self._bound(key, "maximum", one.logicalType, options),
+            pattern=pattern,
+            accepted=self._accepted(key, one),
+        )
+
+    def _bound(self, key: str, name: str, kind: str, options: dict[str, Any]) -> float | str | None:
+        value = options.get(name)
+        if value is None:
+            return None
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        if numeric if kind in ("integer", "number") else kind in ("date", "timestamp") and _is_instant(value):
+            return value if numeric else str(value)
+        self.file.complain(f"{key}.logicalTypeOptions.{name}", repr(value), f"a bound for a {kind}")
+        return None
+
+    def _accepted(self, key: str, one: SchemaProperty) -> tuple[str, ...]:
+        values = [str(entry.value) for entry in one.enum or []]
+        for at, quality in enumerate(one.quality or []):
+            found = (quality.arguments or {}).get("validValues")
+            if quality.metric == "invalidValues" and isinstance(found, list) and quality.mustBe == 0:
+                values += [str(value) for value in found]
+            else:
+                write = "metric: invalidValues with arguments.validValues and mustBe: 0 (other rules: at the table)"
+                self.file.complain(f"{key}.quality[{at}]", quality.metric or quality.type, write)
+        return tuple(values)
+
+    def _business_day(self, columns: Sequence[str]) -> str | None:
+        for custom in self.source.customProperties or []:
+            if custom.property == "businessDay":
+                return self._known(f"{self.place}.customProperties", _value(custom), columns)
+        return None
+
+    def _references(self, columns: Sequence[str]) -> Iterator[Reference]:
+        for at, one in enumerate(self.source.properties or []):
+            for relationship in one.relationships or []:
+                yield from self._reference(f"properties[{at}]", [one.name or ""], relationship)
+        for relationship in self.source.relationships or []:
+            start = relationship.from_ if isinstance(relationship.from_, list) else [relationship.from_ or ""]
+            sources = [_last(name) for name in start]
+            if all(self._known(f"{self.place}.relationships", name, columns) for name in sources):
+                yield from self._reference("relationships", sources, relationship)
+
+    def _reference(self, key: str, columns: list[str], relationship: Relationship) -> Iterator[Reference]:
+        to = relationship.to if isinstance(relationship.to, list) else [relationship.to or ""]
+        parts = [target.replace("/", ".").split(".") for target in to]
+        if (
+            len(to) != len(columns)
+            or any(len(part) < 2 for part in parts)
+            or len({part[-2] for part in parts}) != 1
+        ):
+            self.file.complain(
+                f"{self.place}.{key}", f"to: {to}", "to: table.column, one for each column of from"
+            )
+            return
+        custom = {one.property: _value(one) for one in relationship.customProperties or []}
+        target = f"{self.schema}.{parts[0][-2]}"
+        yield Reference(tuple(columns), target, tuple(part[-1] for part in parts), custom.get("unless", ""))
+
+    def _unique(self, columns: Sequence[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        for one in self.source.properties or []:
+            name = one.name or ""
+            if one.unique and not one.primaryKey and name in columns:
+                yield f"{name}_comes_once", f"rows whose {name} comes twice", (name,)
+        for at, quality in enumerate(self.source.quality or []):
+            if quality.metric != "duplicateValues":
+                continue
+            group = (quality.arguments or {}).get("properties")
+            if not isinstance(group, list) or quality.mustBe != 0 or not _is_named(quality):
+                key = f"{self.place}.quality[{at}]"
+                self.file.complain(key, group, "name, arguments: {properties: [column, …]} and mustBe: 0")
+            elif all(self._known(f"{self.place}.quality[{at}]", name, columns) for name in group):
+                yield str(quality.name), str(quality.description or quality.name), tuple(group)
+
+    def _rules(self) -> Iterator[SqlRule]:
+        for at, quality in enumerate(self.source.quality or []):
+            key = f"{self.place}.quality[{at}]"
+            if quality.metric == "duplicateValues":
+                continue
+            if quality.type != "sql" or quality.metric:
+                self.file.complain(
+                    key, quality.metric or quality.type, "type: sql, or metric: duplicateValues"
+                )
+            elif not _is_named(quality):
+                self.file.complain(f"{key}.name", quality.name, "a name such as orders_have_lines")
+            elif not (match := _COUNTED.match(quality.query or "")) or quality.mustBe != 0:
+                write = "query: select count(*) from {object} as row where …, and mustBe: 0"
+                self.file.complain(f"{key}.query", f"{quality.query or ''}"[:60], write)
+            else:
+                description = str(quality.description or quality.name)
+                condition = _OBJECT.sub("{object}", match.string[match.end() :])
+                yield SqlRule(str(quality.name), description, match[1], condition)
+
+    def _known(self, key: str, name: str, columns: Sequence[str]) -> str | None:
+        if name in columns:
+            return name
+        self.file.complain(key, name or "nothing", f"one of {', '.join(columns)}")
+        return None
+
+
+def _is_named(quality: DataQuality) -> bool:
+    return bool(_NAME.fullmatch(quality.name or ""))
+
+
+def _value(custom: CustomProperty) -> str:
+    return str(custom.value) if custom.value is not None else ""
+
+
+def _last(name: str) -> str:
+    return name.replace("/", ".").split(".")[-1]
+
+
+def _compiles(pattern: object) -> bool:
+    try:
+        re.compile(str(pattern))
+    except re.error:
+        return False
+    return True
+
+
+def _is_instant(value: object) -> bool:
+    return bool(re.match(r"\d{4}-\d{2}-\d{2}", str(value)))

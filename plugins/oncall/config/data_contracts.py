@@ -1,0 +1,117 @@
+"""`include/contracts/` → the contracts of the upstream tables, and what of them and of the runbooks does not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from oncall.config import include_files
+from oncall.core.data.data_contract import DataContracts, TableContract
+from oncall.core.errors import ConfigError, Problem
+from oncall.core.promises.promise import Pipeline
+
+FOLDER = "contracts"
+MOST_BYTES = 200_000  # they take longer to read than a roster
+REPOSITORY = Path(__file__).resolve().parents[3] / "include" / FOLDER
+
+
+def contracts_dir(folder: Path) -> Path:
+    """`contracts/` of an include folder when it has one, otherwise of this repository's include/."""
+    own = folder / FOLDER
+    return own if own.is_dir() else REPOSITORY
+
+
+def load_data_contracts(folder: Path) -> DataContracts:
+    """The contracts of an include folder; read again when a file has changed. Raises ConfigError with every problem."""
+    contracts, problems = read(contracts_dir(folder))
+    if problems:
+        raise ConfigError(problems)
+    return contracts
+
+
+def read(folder: Path) -> tuple[DataContracts, tuple[Problem, ...]]:
+    """The contracts of a folder as far as they can be read, and every problem of its files."""
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in include_files.inside(folder):
+        name = include_files.shown(f"{FOLDER}/{path.name}")
+        if path.suffix in (".yaml", ".yml") and not path.name.startswith("."):
+            try:
+                texts[name] = include_files.text_of(folder, path.name, MOST_BYTES)
+            except include_files.Unusable as error:
+                problems.append(Problem(name, "(file)", error.found, error.write))
+    contracts, found = _read(tuple(texts.items()))
+    problems += found
+    problems += _references(contracts.tables) if not problems else []
+    return contracts, tuple(problems)
+
+
+@lru_cache(maxsize=8)
+def _read(texts: tuple[tuple[str, str], ...]) -> tuple[DataContracts, tuple[Problem, ...]]:
+    # The standard's models take a second to import: not with every parse of a DAG file.
+    from oncall.config.data_contract_file import read_data_contracts
+
+    tables: dict[str, TableContract] = {}
+    problems: list[Problem] = []
+    for name, text in texts:
+        found, wrong = read_data_contracts(name, text)
+        problems += wrong
+        for contract in found:
+            if contract.table in tables:
+                problems.append(
+                    Problem(name, "schema", f"{contract.table} again", "one contract for each table")
+                )
+            tables.setdefault(contract.table, contract)
+    return DataContracts(tables), tuple(problems)
+
+
+def _references(tables: Mapping[str, TableContract]) -> Iterator[Problem]:
+    """References to tables and columns that no contract knows, and days that cannot be told."""
+    for contract in tables.values():
+        for reference in contract.references:
+            target = tables.get(reference.target)
+            known = target.by_name if target else {}
+            missing = [column for column in reference.target_columns if column not in known]
+            if missing:
+                found = f"{reference.target}.{missing[0]}, which no contract has"
+                yield Problem(FOLDER, contract.table, found, "a table and column of a contract")
+        day = contract.by_name.get(contract.business_day or "")
+        if day and day.type not in ("date", "timestamp"):
+            parents = [one.target for one in contract.references if one.columns == (day.name,)]
+            parent = tables.get(parents[0]) if parents else None
+            parent_day = parent.by_name.get(parent.business_day or "") if parent else None
+            if parent_day is None or parent_day.type not in ("date", "timestamp"):
+                write = "a date or timestamp, or a reference to a table that has one"
+                yield Problem(FOLDER, contract.table, f"businessDay: {day.name}", write)
+
+
+def check_data_contracts(folder: Path, pipelines: Mapping[str, Pipeline]) -> list[Problem]:
+    """Every problem of the folder's own contracts, and where the runbooks' heads say otherwise than they do."""
+    if not (folder / FOLDER).is_dir():
+        return []
+    contracts, problems = read(contracts_dir(folder))
+    found = list(problems)
+    if problems:
+        return found
+    for dag_id, pipeline in pipelines.items():
+        for table in pipeline.upstream:
+            contract = contracts.tables.get(table)
+            place = f"runbooks/{dag_id}.md"
+            if contract is None:
+                if table.startswith("master."):
+                    write = f"a table that has a contract in {FOLDER}/, or its contract"
+                    found.append(Problem(place, "upstream", table, write))
+                continue
+            ours, theirs = pipeline.upstream_owner, (contract.owner, contract.channel)
+            if (ours.team, ours.slack) != theirs:
+                write = f'{{team: {theirs[0]}, slack: "{theirs[1]}"}}, as the contract of {table} says'
+                found.append(Problem(place, "upstream_owner", f"{ours.team}, {ours.slack}", write))
+                break
+    return found
+
+
+def tables_read(sql: str) -> frozenset[str]:
+    """The upstream tables that a text of SQL reads."""
+    return frozenset(f"master.{name}" for name in re.findall(r"\bmaster\.(\w+)", sql)) - {"master.loads"}

@@ -1,0 +1,203 @@
+"""The files of an include folder: which there are and what they hold. Knows files; refuses to know what they mean.
+
+Whatever lies in the folder, nothing here raises anything but `Unusable`, waits for nobody (a pipe, a device) and reads
+at most a megabyte of a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from oncall.config.roster_file import DAG_ID, FILE, TEAM, TEAMS
+from oncall.config.yaml_fields import shortened
+from oncall.core.errors import Problem
+
+MOST_BYTES = 1_000_000
+RUNBOOKS, SQL = "runbooks", "sql"
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Unusable(Exception):
+    """A file that cannot be read as a text: what was found, and what to write instead."""
+
+    def __init__(self, found: str, write: str) -> None:
+        super().__init__(found)
+        self.found, self.write = found, write
+
+
+@dataclass(frozen=True)
+class IncludeFiles:
+    """The texts of rosters and runbooks by their paths below the folder, and what is wrong with files as files."""
+
+    texts: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+
+
+def read_folder(folder: Path) -> IncludeFiles:
+    """Everything of the folder, with every problem of a file as a file; those of SQL too.
+
+    Of one release alone, also when a link is turned to the next one meanwhile.
+    """
+    folder = _resolved(folder)
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for name in (FILE, *_teams(folder, problems), *_runbooks(folder, problems)):
+        try:
+            texts[name] = text_of(folder, name)
+        except Unusable as error:
+            problems.append(Problem(name, "(file)", error.found, error.write))
+    problems += _problems_of_sql(folder)
+    return IncludeFiles(texts, tuple(problems))
+
+
+def text_of(folder: Path, name: str, most: int = MOST_BYTES) -> str:
+    """The text of a file ("" when it is blank), its line ends as one. Raises Unusable, also above `most` bytes."""
+    path = folder / name
+    try:
+        if not path.resolve().is_relative_to(_resolved(folder)):
+            raise Unusable("a link that leads out of the include folder", "the file itself")
+        content = _content(path, most)
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Unusable(said, f"the file {path}") from error
+    if len(content) > most:
+        raise Unusable(f"more than {most // 1000} kB", f"a file of at most {most // 1000} kB")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{error.object[error.start]:02x} at offset {error.start}, which is not UTF-8"
+        raise Unusable(found, "the file in UTF-8") from error
+    if control := _CONTROL.search(text):
+        line = text.count("\n", 0, control.start()) + 1
+        raise Unusable(f"the control character U+{ord(control[0]):04X} in line {line}", "plain text")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text if text.strip() else ""
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError):  # links in a circle: there is nothing to read, which is told file by file
+        return folder
+
+
+def _content(path: Path, most: int) -> bytes:
+    """The beginning of a file, a byte longer than it may be. Raises OSError, ValueError, Unusable."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe is not waited for
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise Unusable("something that is no file", f"the file {path}")
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(most + 1)
+    finally:
+        os.close(handle)
+
+
+def stamp(folder: Path) -> str:
+    """Changes whenever a file does, also when one of the same size and age takes its place."""
+    digest = hashlib.sha256()
+    for path in _those_that_count(folder):
+        try:
+            found = path.stat()
+        except OSError as error:
+            said: object = error.errno
+        except ValueError:
+            said = "no name"
+        else:
+            said = (
+                found.st_dev,
+                found.st_ino,
+                found.st_mtime_ns,
+                found.st_ctime_ns,
+                found.st_size,
+                found.st_mode,
+            )
+        digest.update(f"{path} {said}\n".encode(errors="backslashreplace"))
+    return digest.hexdigest()
+
+
+def _those_that_count(folder: Path) -> Iterator[Path]:
+    yield folder / FILE
+    yield from (place / FILE for place in inside(folder / TEAMS))
+    yield from inside(folder / RUNBOOKS)
+    for place in inside(folder / SQL):
+        yield place
+        yield from sorted(_all(place))
+
+
+def teams(folder: Path) -> list[str]:
+    """The teams that have a roster in their folder."""
+    return [name.split("/")[1] for name in _teams(folder, [])]
+
+
+def runbooks(folder: Path) -> list[str]:
+    """The DAGs that have a runbook."""
+    return [name.removeprefix(f"{RUNBOOKS}/").removesuffix(".md") for name in _runbooks(folder, [])]
+
+
+def _teams(folder: Path, problems: list[Problem]) -> Iterator[str]:
+    for path in inside(folder / TEAMS):
+        if not os.path.lexists(path / FILE):
+            continue
+        if re.fullmatch(TEAM, path.name):
+            yield f"{TEAMS}/{path.name}/{FILE}"
+        else:
+            write = "a name of letters, digits, dashes and underscores"
+            problems.append(
+                Problem(shown(f"{TEAMS}/{path.name}/"), "(folder)", "a name that no team can have", write)
+            )
+
+
+def _runbooks(folder: Path, problems: list[Problem]) -> Iterator[str]:
+    for path in inside(folder / RUNBOOKS):
+        if path.suffix != ".md" or path.name.startswith("."):  # of an editor
+            continue
+        if re.fullmatch(DAG_ID, path.stem):
+            yield f"{RUNBOOKS}/{path.name}"
+        else:
+            write = "the id of a DAG, and .md"
+            problems.append(
+                Problem(shown(f"{RUNBOOKS}/{path.name}"), "(file)", "a name that no DAG can have", write)
+            )
+
+
+def _problems_of_sql(folder: Path) -> Iterator[Problem]:
+    for place in inside(folder / SQL):
+        if not place.is_dir():
+            continue
+        files = [path for path in sorted(_all(place)) if path.suffix == ".sql"]
+        if not files:
+            name = shown(f"{SQL}/{place.name}/")
+            yield Problem(name, "(folder)", "no .sql file", "the pipeline's SQL, or no folder")
+        for path in files:
+            name = path.relative_to(folder).as_posix()
+            try:
+                if not text_of(folder, name):
+                    yield Problem(shown(name), "(file)", "nothing", "a SQL statement, or no file")
+            except Unusable as error:
+                yield Problem(shown(name), "(file)", error.found, error.write)
+
+
+def inside(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing when there is none that can be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _all(folder: Path) -> Iterator[Path]:
+    """Everything below a folder that is no folder itself; links to folders are not followed."""
+    for place, _, names in os.walk(folder):
+        yield from (Path(place) / name for name in names)
+
+
+def shown(name: str) -> str:
+    """A file's name as any terminal and database takes it."""
+    return shortened(name if name.isprintable() else ascii(name)[1:-1])

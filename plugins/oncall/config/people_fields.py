@@ -1,0 +1,70 @@
+"""The people of the roster: ids, contacts, and whether everybody who can be paged can be reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from oncall.config.yaml_fields import Field, Fields, suggestion
+from oncall.core.rota.roster import Person, Rotation
+
+_WRITE_PEOPLE = "a mapping such as {DE-001: {name: …, opsgenie: …, slack: …}}"
+MOST_PEOPLE = 1_000
+_CONTACTS = (("opsgenie", "the Opsgenie username (an e-mail address)"), ("slack", "the Slack member id"))
+
+
+def read_people(field: Field) -> tuple[dict[str, Person], Fields]:
+    """`{id: {name, opsgenie, slack, specialties}}`, and where each stands; all but the id may be missing here."""
+    entries = field.fields(_WRITE_PEOPLE)
+    if not entries.by_name and field.found in ("nothing", "a mapping"):
+        field.complain(_WRITE_PEOPLE, found="nobody")
+    if len(entries.by_name) > MOST_PEOPLE:
+        field.complain(f"at most {MOST_PEOPLE} people", found=f"{len(entries.by_name)} people")
+    return {
+        person_id: _read_person(person_id, entry) for person_id, entry in entries.by_name.items()
+    }, entries
+
+
+def _read_person(person_id: str, field: Field) -> Person:
+    fields = field.fields(
+        "a mapping such as {name: …, opsgenie: …, slack: …}", ("name", "opsgenie", "slack", "specialties")
+    )
+    name = fields["name"].optional_text("the person's name")
+    opsgenie = fields["opsgenie"].optional_text("the Opsgenie username (an e-mail address)")
+    slack = fields["slack"].optional_text("the Slack member id, such as U0DE001")
+    if opsgenie and not re.fullmatch(r"[^\s@]+@[^\s@]+", opsgenie):
+        fields["opsgenie"].complain("the Opsgenie username (an e-mail address)")
+    if slack and not re.fullmatch(r"[UW][A-Z0-9]+", slack, re.ASCII):
+        fields["slack"].complain("the Slack member id, such as U0DE001 (not the display name)")
+    specialties = (
+        entry.text("a specialty") for entry in fields["specialties"].items("a list of specialties")
+    )
+    return Person(person_id, name or person_id, opsgenie, slack, tuple(filter(None, specialties)))
+
+
+def read_person_id(field: Field, people: Mapping[str, Person]) -> str | None:
+    """The id of one of `people`; None, with a complaint, otherwise."""
+    return field.one_of(people, "one of the people")
+
+
+def check_reachable(
+    entries: Fields, people: Mapping[str, Person], rotation: Iterable[Rotation], others: Iterable[str]
+) -> None:
+    """Whoever can come on call must have an Opsgenie username and a Slack member id."""
+    paged = {person for entry in rotation for row in entry.weeks for person in row} | set(others)
+    for person_id in sorted(paged & set(people)):
+        for channel, what in _CONTACTS:
+            if getattr(people[person_id], channel) is None:
+                entry = entries[person_id]
+                missing = Field(entry.source, f"{entry.key}.{channel}", entry.line, None)
+                missing.complain(f"{what}: {person_id} can be on call")
+
+
+def read_manager(field: Field, people: Mapping[str, Person]) -> str | None:
+    """The manager's id, also when (with a complaint) it is none of the people."""
+    manager = field.text("the manager's id, such as DE-MANAGER")
+    if manager and manager not in people:
+        field.complain(
+            f"{manager} under people too, with opsgenie and slack; or {suggestion(manager, people, 'one of')}"
+        )
+    return manager

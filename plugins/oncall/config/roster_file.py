@@ -1,0 +1,155 @@
+"""`roster.yaml`: its text in, the roster and the pipelines' owners out, with every problem."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from oncall.config.people_fields import check_reachable, read_manager, read_people, read_person_id
+from oncall.config.public_holidays import read_public_holidays
+from oncall.config.rotation_fields import read_escalation, read_leave, read_overrides, read_rotation
+from oncall.config.time_fields import read_handoff, read_zone
+from oncall.config.yaml_fields import Field, Fields, Source, read_yaml
+from oncall.core.errors import Problem
+from oncall.core.rota.roster import Person, Roster
+
+FILE = "roster.yaml"  # at the top of `include/`, and in each folder below TEAMS
+TEAMS = "teams"
+DAG_ID = r"[A-Za-z0-9_.-]{1,150}"
+TEAM = r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}"
+_KEYS = (
+    *("timezone", "handoff", "manager", "people", "rotation", "leave", "overrides", "public_holidays"),
+    *("escalation", "slack", "opsgenie", "pipelines"),
+)
+# What is wrong under these keys can make a page go astray, but does not change who is on call.
+_BESIDE_THE_ROTA = ("people", "manager", "escalation", "slack", "opsgenie", "pipelines")
+
+
+@dataclass(frozen=True)
+class Owners:
+    """The people to ask about a pipeline, and the line of the roster that names them."""
+
+    primary: str
+    secondary: str
+    line: int
+
+
+@dataclass(frozen=True)
+class RosterFile:
+    """What the file says; `roster` and `owners` are None where the text cannot tell them."""
+
+    roster: Roster | None
+    owners: Mapping[str, Owners] | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def rota_is_sure(self) -> bool:
+        """Whether the roster tells who is on call in spite of its problems."""
+        blocking = (problem for problem in self.problems if problem.key.split(".")[0] not in _BESIDE_THE_ROTA)
+        return self.roster is not None and not any(blocking)
+
+
+def file_of(team: str) -> str:
+    """Where a team's roster stands, below the include folder; "" is the team at the top."""
+    return f"{TEAMS}/{team}/{FILE}" if team else FILE
+
+
+def read_roster(text: str, team: str = "") -> RosterFile:
+    """Read the text of a team's roster; complains, and never raises."""
+    source = Source(file_of(team))
+    roster, owners = source.contain(lambda: _read(text, source, team)) or (None, None)
+    return RosterFile(roster, owners, source.problems)
+
+
+def _read(text: str, source: Source, team: str) -> tuple[Roster | None, dict[str, Owners] | None]:
+    document = read_yaml(text, source)
+    if document is None or (document.missing and _complain_empty(document)):
+        return None, None
+    root = document.fields("a mapping with timezone, people, rotation …", _KEYS)
+    people, entries = read_people(root["people"])
+    roster = _roster(root, people, entries, team)
+    return roster, _read_owners(root["pipelines"], people)
+
+
+def _complain_empty(document: Field) -> bool:
+    document.source.complain("(file)", "nothing", f"the keys {', '.join(_KEYS)}")
+    return True
+
+
+def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: str) -> Roster | None:
+    tz, handoff = read_zone(root["timezone"]), read_handoff(root["handoff"])
+    zone = tz or dt.UTC  # the rest is read all the same: every problem at once
+    manager = read_manager(root["manager"], people)
+    rotation = read_rotation(root["rotation"], people, handoff)
+    leave = read_leave(root["leave"], people, handoff, zone)
+    overrides = read_overrides(root["overrides"], people, handoff, zone)
+    since = rotation[0].starts.year if rotation else dt.date.min.year
+    public_holidays = read_public_holidays(root["public_holidays"], since)
+    escalation = read_escalation(root["escalation"])
+    named = (person for entry in overrides for person in (entry.primary, entry.secondary))
+    check_reachable(entries, people, rotation, filter(None, (manager, *named)))
+    slack = root["slack"].fields('a mapping such as {channel: "#de-oncall"}', ("channel", "usergroup"))
+    opsgenie = root["opsgenie"].fields("a mapping such as {team: …, heartbeat: …}", ("team", "heartbeat"))
+    channel = read_channel(slack["channel"], 'the Slack channel for alerts, such as "#de-oncall"')
+    usergroup = _read_usergroup(slack["usergroup"])
+    team = opsgenie["team"].text("the Opsgenie team, such as data-engineering")
+    heartbeat = opsgenie["heartbeat"].text("the Opsgenie heartbeat, such as investor-sla-watch")
+    if tz is None or manager is None or not rotation:
+        return None
+    return Roster(
+        tz=tz,
+        manager=manager,
+        people=people,
+        rotation=rotation,
+        handoff=handoff,
+        leave=leave,
+        overrides=overrides,
+        public_holidays=public_holidays,
+        escalation=escalation,
+        slack_channel=channel or "",
+        slack_usergroup=usergroup,
+        opsgenie_team=team or "",
+        opsgenie_heartbeat=heartbeat or "",
+        team=name,
+    )
+
+
+def read_channel(field: Field, write: str) -> str | None:
+    """A Slack channel: its name or its id."""
+    channel = field.text(write)
+    if channel and not re.fullmatch(r"#?[^\s#@<>,:]{1,80}", channel):
+        field.complain(write)
+        return None
+    return channel
+
+
+def _read_usergroup(field: Field) -> str | None:
+    write = "the id of the on-call user group, such as S0DEONCALL (not its handle)"
+    group = field.optional_text(write)
+    if group and not re.fullmatch(r"S[A-Z0-9]+", group, re.ASCII):
+        field.complain(write)
+        return None
+    return group
+
+
+def _read_owners(field: Field, people: Mapping[str, Person]) -> dict[str, Owners] | None:
+    write = "a mapping such as {profit_etl: {primary_owner: DE-001, secondary_owner: DE-002}}"
+    if field.missing:
+        field.complain(write)
+        return None
+    owners = {}
+    for dag_id, entry in field.fields(write).by_name.items():
+        if not re.fullmatch(DAG_ID, dag_id, re.ASCII):
+            entry.complain("the id of a DAG: letters, digits, dots, dashes and underscores")
+            continue
+        fields = entry.fields(
+            "a mapping such as {primary_owner: DE-001, secondary_owner: DE-002}",
+            ("primary_owner", "secondary_owner"),
+        )
+        primary = read_person_id(fields["primary_owner"], people)
+        secondary = read_person_id(fields["secondary_owner"], people)
+        line = entry.line + entry.source.first_line
+        owners[dag_id] = Owners(primary or "", secondary or "", line)
+    return owners

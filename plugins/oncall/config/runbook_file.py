@@ -1,0 +1,203 @@
+"""`runbooks/<dag_id>.md`: its text in, the pipeline's contract and its sections out, with every problem."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from oncall.config.roster_file import TEAM, read_channel
+from oncall.config.schedule_field import read_schedule
+from oncall.config.yaml_fields import Field, Source, read_yaml, suggestion
+from oncall.core.errors import Problem
+from oncall.core.promises.promise import Pipeline, Promise, Team
+from oncall.core.runbook import SECTIONS, Runbook
+
+_KEYS = (
+    *("pipeline", "title", "purpose", "report", "upstream_owner", "downstream_owner"),
+    *("schedule", "promise", "upstream", "team"),
+)
+# What the Software Engineer Team loads; `master.loads` tells that they have.
+MASTER_TABLES = (
+    *("customers", "products", "orders", "order_lines", "refunds", "marketing_spend"),
+    *("touches", "sessions", "experiment_assignments"),
+)
+# … and the base models that other pipelines publish, which start whoever is scheduled on them.
+BASE_MODELS = ("profit", "engagement", "growth")
+MOST_TITLES = 100  # among which a misspelt one is looked for
+UPSTREAM = (*(f"master.{name}" for name in MASTER_TABLES), *(f"base.{name}" for name in BASE_MODELS))
+
+
+@dataclass(frozen=True)
+class RunbookFile:
+    """What the file says: the pipeline, still without owners; None where the text cannot tell."""
+
+    pipeline: Pipeline | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def promise_is_sure(self) -> bool:
+        """Whether it tells what is promised in spite of its problems: a schedule is Airflow's affair."""
+        return self.pipeline is not None and all(problem.key == "schedule" for problem in self.problems)
+
+
+def read_runbook(dag_id: str, text: str) -> RunbookFile:
+    """Read the text of a runbook; complains, and never raises."""
+    source = Source(f"runbooks/{dag_id}.md", first_line=2)  # the head begins below its first `---`
+    pipeline = source.contain(lambda: _read(dag_id, text, source))
+    return RunbookFile(pipeline, source.problems)
+
+
+def _read(dag_id: str, text: str, source: Source) -> Pipeline | None:
+    head, body = _parts(text)
+    if head is None:
+        source.complain(
+            "(head)", "no head", "the pipeline's contract between two lines of --- at the top", line=-1
+        )
+    document = None if head is None else read_yaml(head, source)
+    sections = _sections(body, source)
+    pipeline = _pipeline(document, dag_id) if document else None
+    if pipeline is None:
+        return None
+    return replace(pipeline, runbook=Runbook(dag_id, pipeline.title, body.strip() + "\n", sections))
+
+
+def _parts(text: str) -> tuple[str | None, str]:
+    """What stands between the first line and the next line of `---`, and what follows; no head when there are none."""
+    lines = text.splitlines(keepends=True)
+    marks = [n for n, line in enumerate(lines) if line.rstrip() == "---"][:2]
+    if len(marks) < 2 or marks[0] != 0:
+        return None, text
+    return "".join(lines[1 : marks[1]]), "".join(lines[marks[1] + 1 :])
+
+
+def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
+    if head.missing:
+        head.complain("the keys " + ", ".join(_KEYS))
+        return None
+    fields = head.fields("a mapping with pipeline, title, purpose …", _KEYS)
+    name = fields["pipeline"].text(f"{dag_id}, as the file is named")
+    if name and name != dag_id:
+        fields["pipeline"].complain(f"{dag_id}, as the file is named")
+    promise = _read_promise(fields["promise"])
+    return Pipeline(
+        dag_id=dag_id,
+        title=fields["title"].text("the pipeline's title") or dag_id,
+        purpose=fields["purpose"].text("what the report is for") or "",
+        report=_read_table(fields["report"]) or "",
+        schedule=read_schedule(fields["schedule"], promise),
+        upstream=_read_upstream(fields["upstream"]),
+        upstream_owner=_read_team(fields["upstream_owner"]),
+        downstream_owner=fields["downstream_owner"].text("who reads the report") or "",
+        primary_owner="",
+        secondary_owner="",
+        promise=promise,
+        runbook=Runbook(dag_id, dag_id, ""),
+        team=_read_folder(fields["team"]),
+    )
+
+
+def _read_table(field: Field) -> str | None:
+    write = "a table with its schema, such as investor.daily_profit"
+    text = field.text(write)
+    if text is not None and not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}", text):
+        field.complain(write)
+        return None
+    return text
+
+
+def _read_folder(field: Field) -> str:
+    """The team whose roster is paged for the pipeline: a folder below teams/; nothing: the roster at the top."""
+    write = "the folder of a team below teams/, or nothing for the roster at the top"
+    text = field.optional_text(write) or ""
+    if text and not re.fullmatch(TEAM, text):
+        field.complain(write)
+        return ""
+    return text
+
+
+def _read_upstream(field: Field) -> tuple[str, ...]:
+    entries = field.items("a list of tables such as [master.orders]")
+    if not entries and field.found in ("nothing", "a list"):
+        field.complain("the tables that the pipeline waits for, such as [master.orders]", found="no table")
+    tables: list[str] = []
+    for entry in entries:
+        table = _read_table(entry)
+        if table is None:
+            continue
+        if table not in UPSTREAM:
+            entry.suggest(table, UPSTREAM, "one of")
+        elif table in tables:
+            entry.complain("each table once", found=f"{table} again")
+        else:
+            tables.append(table)
+    return tuple(tables)
+
+
+def _read_promise(field: Field) -> Promise | None:
+    if field.missing:
+        return None
+    keys = ("due", "warn_upstream_at")
+    fields = field.fields('a mapping such as {due: "05:00", warn_upstream_at: "03:30"}', keys)
+    due, warn = (fields[key].time() for key in keys)
+    return Promise(due, warn) if due and warn else None
+
+
+def _read_team(field: Field) -> Team:
+    write = 'a mapping such as {team: Software Engineer Team, slack: "#swe-master-data"}'
+    if field.missing:
+        field.complain(write)
+        return Team("", "")
+    fields = field.fields(write, ("team", "slack"))
+    if not fields.by_name and field.found != "a mapping":
+        return Team("", "")
+    return Team(
+        fields["team"].text("the team's name") or "",
+        read_channel(fields["slack"], 'its Slack channel, such as "#team"') or "",
+    )
+
+
+def _sections(body: str, source: Source) -> dict[str, str]:
+    """The markdown below each `## heading` of SECTIONS."""
+    headings = {heading: key for key, heading in SECTIONS.items()}
+    found: dict[str, str] = {}
+    titles: list[str] = []
+    for title, text in _cut(body):
+        titles.append(title)
+        key = headings.get(title)
+        if key is None:
+            continue
+        if key in found:
+            source.complain(f"## {title}", "the same section again", "each section once")
+        elif not text.strip():
+            source.complain(f"## {title}", "an empty section", "the steps to take: check, fix, verify")
+        found.setdefault(key, text.strip())
+    others = [title for title in titles if title not in headings]
+    for heading, key in headings.items():
+        if key not in found:
+            source.complain(f"## {heading}", "no such section", _missing(heading, others))
+    return found
+
+
+def _missing(heading: str, others: Sequence[str]) -> str:
+    near = suggestion(heading, others[:MOST_TITLES], "").partition("(did you mean ")[2]
+    hint = f" (in place of '## {near[:-2]}'?)" if near else ""
+    return f"a section with the heading '## {heading}'{hint}"
+
+
+def _cut(body: str) -> list[tuple[str, str]]:
+    """(heading, text below it) of each second-level heading; a `##` inside a code fence is no heading."""
+    cut: list[tuple[str, list[str]]] = []
+    fence = ""
+    for line in body.splitlines():
+        mark = re.match(r"(`{3,}|~{3,})", line.lstrip())
+        if mark and not fence:
+            fence = mark[1]
+        elif fence and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+        heading = line[2:].strip().rstrip("#").rstrip() if re.match(r"##\s", line) else ""
+        if heading and not fence and not mark:
+            cut.append((heading, []))
+        elif cut:
+            cut[-1][1].append(line)
+    return [(title, "\n".join(lines)) for title, lines in cut]

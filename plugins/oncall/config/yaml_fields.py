@@ -1,0 +1,351 @@
+"""A YAML text as fields that know their file, key and line. Knows YAML; refuses to know what the fields are for.
+
+Whatever the text is like, reading it ends soon, with at most 100 problems: nesting, the number of values (each use of
+an alias counts in full), the length of a value and the number of problems have limits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TypeVar
+
+import yaml  # type: ignore[import-untyped]  # its stubs are not worth one more pin
+
+from oncall.config import dates
+from oncall.core.errors import Problem
+from oncall.core.redaction import redacted
+
+T = TypeVar("T")
+
+MOST_PROBLEMS = 100
+MOST_VALUES = 50_000  # of a file: about 4,500 entries of leave
+MOST_LEVELS = 20
+LONGEST_TEXT = 1_000  # characters of one value
+LONGEST_KEY = 60
+MOST_NAMED = 30  # choices that a problem names
+MORE = "(more)"  # the key of the problem that stands for those beyond the hundredth
+
+# What no database, terminal or far side takes in a line: control characters, halves of a surrogate pair.
+_UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LOADER = getattr(yaml, "CLoader", yaml.Loader)  # libyaml where it is: 40 times as fast
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value of a YAML text: a scalar's text, a list's nodes or a mapping's pairs. `line` counts from 0."""
+
+    line: int
+    value: str | list[Node] | list[tuple[Node, Node]]
+    kind: str  # scalar, list, mapping
+    is_null: bool = False
+    size: int = 1  # values in it, itself included
+
+
+@dataclass
+class Source:
+    """A file, the line its YAML begins on, and what is wrong with it so far."""
+
+    file: str
+    first_line: int = 1
+    found: list[Problem] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The first hundred, and how many there are besides."""
+        return capped(self.found, self.count - len(self.found), self.file)
+
+    @property
+    def is_full(self) -> bool:
+        """Nobody will read one problem more."""
+        return self.count > MOST_PROBLEMS
+
+    def complain(self, key: str, found: str, write: str, line: int | None = None) -> None:
+        """Add a problem; `line` counts from 0 within the YAML."""
+        self.count += 1
+        if self.count <= MOST_PROBLEMS:
+            place = self.file if line is None else f"{self.file}:{line + self.first_line}"
+            self.found.append(Problem(place, *(_speakable(text) for text in (key, found, write))))
+
+    def contain(self, read: Callable[[], T]) -> T | None:
+        """What `read` gives. What it did not foresee becomes a problem of the file, like any other."""
+        try:
+            return read()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still read
+            self.complain("(file)", failure(error), "it another way; begin with what was changed last")
+            return None
+
+
+def failure(error: Exception) -> str:
+    """What is found where the reader met something that it did not foresee."""
+    return f"something new, the reader failed on it: {type(error).__name__}: {error}"
+
+
+def capped(problems: Sequence[Problem], left_out: int = 0, file: str = "(all files)") -> tuple[Problem, ...]:
+    """At most a hundred problems, and one more that says how many are left out: here, before, and of single files."""
+    told = [problem for problem in problems if problem.key != MORE]
+    left_out += sum(int(problem.found.split()[0]) for problem in problems if problem.key == MORE)
+    left_out += len(told[MOST_PROBLEMS:])
+    if not left_out:
+        return tuple(told)
+    more = Problem(file, MORE, f"{left_out} more problem{'s' * (left_out != 1)}", "what these ask for first")
+    return (*told[:MOST_PROBLEMS], more)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value of a file, or the place where it is missing (`node` is None)."""
+
+    source: Source
+    key: str
+    line: int
+    node: Node | None
+
+    @property
+    def missing(self) -> bool:
+        """Nothing is written here, or `null`."""
+        return self.node is None or self.node.is_null
+
+    @property
+    def found(self) -> str:
+        """What is written here, in a word."""
+        if self.node is None or self.missing:
+            return "nothing"
+        if isinstance(self.node.value, str):
+            return repr(shortened(self.node.value))
+        return f"a {self.node.kind}"
+
+    def complain(self, write: str, found: str | None = None) -> None:
+        """Add a problem with this field."""
+        self.source.complain(self.key or "(file)", found or self.found, write, self.line)
+
+    def text(self, write: str) -> str | None:
+        """The text of a scalar, on one line; None, with a complaint, when there is none that a far side takes."""
+        value = self.node.value if self.node and not self.missing else None
+        text = value.strip() if isinstance(value, str) else ""
+        text = " ".join(text.split()) if "\n" in text else text  # a block of several lines says one thing
+        if not text:
+            self.complain(write)
+        elif len(text) > LONGEST_TEXT:
+            self.complain(f"{write}, in at most {LONGEST_TEXT} characters", f"{len(text)} characters")
+        elif _UNSPEAKABLE.search(text):
+            self.complain(f"{write}, without control characters")
+        elif redacted(text) != text:  # not repeated: these files are read by many
+            looks = "what looks like a password or a key"
+            self.complain(f"{write}, and the secret into a connection of Airflow", looks)
+        else:
+            return text
+        return None
+
+    def optional_text(self, write: str) -> str | None:
+        """The text of a scalar; None, without complaint, when nothing is written."""
+        return None if self.missing else self.text(write)
+
+    def one_of(self, choices: Collection[str], what: str) -> str | None:
+        """The text when it is one of `choices`; else None, with a complaint that suggests the nearest."""
+        value = self.node.value if self.node and not self.missing else None
+        if isinstance(value, str) and value.strip() in choices:
+            return value.strip()
+        self.suggest(value if isinstance(value, str) else "", choices, what)
+        return None
+
+    def suggest(self, text: str, choices: Iterable[str], what: str, found: str | None = None) -> None:
+        """Complain that `text` is none of the choices; the nearest is not looked for when nobody will read it."""
+        self.complain(what if self.source.is_full else suggestion(text, choices, what), found)
+
+    def date(self) -> dt.date | None:
+        """A date, YYYY-MM-DD."""
+        return self.parsed(dates.date, dates.WRITE_DATE)
+
+    def time(self) -> dt.time | None:
+        """A time of day, HH:MM or HH:MM:SS."""
+        return self.parsed(_clock, 'a time of day such as "09:00"')
+
+    def parsed(self, parse: Callable[[str], T], write: str) -> T | None:
+        """What `parse` makes of the text; None, with a complaint, when it raises ValueError."""
+        text = self.text(write)
+        try:
+            return None if text is None else parse(text)
+        except ValueError:
+            self.complain(write)
+            return None
+
+    def items(self, write: str) -> list[Field]:
+        """The entries of a list; nothing written is an empty list."""
+        if self.node is not None and self.node.kind == "list":
+            return [
+                Field(self.source, f"{self.key}[{n}]", node.line, node)
+                for n, node in enumerate(self.node.value)
+                if isinstance(node, Node)
+            ]
+        if not self.missing:
+            self.complain(write)
+        return []
+
+    def fields(self, write: str, known: Iterable[str] | None = None) -> Fields:
+        """The entries of a mapping by key; complains of keys not in `known` or written twice, and leaves them out."""
+        found: dict[str, Field] = {}
+        if self.node is None or self.node.kind != "mapping":
+            if not self.missing:
+                self.complain(write)
+            return Fields(self, found)
+        names = None if known is None else list(known)
+        for pair in self.node.value:
+            assert isinstance(pair, tuple)
+            self._add(found, pair, names)
+        return Fields(self, found)
+
+    def _add(self, found: dict[str, Field], pair: tuple[Node, Node], names: list[str] | None) -> None:
+        key, value = pair
+        name = key.value if isinstance(key.value, str) else ""
+        entry = Field(self.source, self._path(shortened(name) or "?"), key.line, value)
+        if name == "<<":
+            entry.complain("each key itself", found="a merge key")
+        elif names is not None and name not in names:
+            entry.suggest(name, names, "one of", found="an unknown key")
+        elif not name.strip() or len(name) > LONGEST_KEY or _UNSPEAKABLE.search(name):
+            entry.complain(
+                f"a name of 1 to {LONGEST_KEY} characters on one line", found="a key that is no name"
+            )
+        elif name in found:
+            first = found[name].line + self.source.first_line
+            entry.complain(f"{name} once; it stands in line {first} too", found="the same key again")
+        else:
+            found[name] = entry
+
+    def _path(self, name: str) -> str:
+        return f"{self.key}.{name}" if self.key else name
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The fields of one mapping; asking for one that is not written gives the place where it is missing."""
+
+    parent: Field
+    by_name: dict[str, Field]
+
+    def __getitem__(self, name: str) -> Field:
+        missing = Field(self.parent.source, self.parent._path(name), self.parent.line, None)
+        return self.by_name.get(name, missing)
+
+
+def read_yaml(text: str, source: Source) -> Field | None:
+    """The document of a YAML text; None, with a complaint, when it does not parse or is beyond all measure."""
+    try:
+        node = _Composer(source).document(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line if error.problem_mark else None
+        said = ", ".join(str(part).strip() for part in (error.context, error.problem) if part)
+        source.complain("(file)", said or "no YAML", "YAML that parses", line)
+        return None
+    except yaml.YAMLError as error:
+        source.complain("(file)", str(error).splitlines()[0], "YAML that parses")
+        return None
+    except _Refused as refused:
+        source.complain("(file)", refused.found, refused.write, refused.line)
+        return None
+    return Field(source, "", 0, node)
+
+
+def suggestion(text: str, known: Iterable[str], what: str) -> str:
+    """`what`, the choices, and which of them was probably meant."""
+    choices = [shortened(each) for each in known]
+    near = get_close_matches(text[:LONGEST_KEY], choices[:LONGEST_TEXT], n=1, cutoff=0.6)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    more = f" or {len(choices) - MOST_NAMED} others" if len(choices) > MOST_NAMED else ""
+    return f"{what} {', '.join(choices[:MOST_NAMED])}{more}{hint}"
+
+
+def shortened(text: str) -> str:
+    """The text, or the beginning of a long one; a secret is taken out before half of it is."""
+    text = redacted(text)
+    return text if len(text) <= LONGEST_KEY else f"{text[: LONGEST_KEY - 1]}…"
+
+
+def _speakable(text: str) -> str:
+    return _UNSPEAKABLE.sub("\ufffd", redacted(text))[:LONGEST_TEXT]
+
+
+def _clock(text: str) -> dt.time:
+    if not re.fullmatch(r"\d?\d:\d\d(:\d\d)?", text, re.ASCII):
+        raise ValueError(text)
+    return dt.time.fromisoformat(text.rjust(len(text) + (text[1] == ":"), "0"))
+
+
+class _Refused(Exception):
+    """A document that is YAML, and that nobody means."""
+
+    def __init__(self, line: int, found: str, write: str) -> None:
+        super().__init__(found)
+        self.line, self.found, self.write = line, found, write
+
+
+class _Composer:
+    """Makes nodes of the parser's events, one by one, so that a limit ends the work where it is passed."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._anchors: dict[str, Node] = {}
+        self._values = 0
+
+    def document(self, text: str) -> Node:
+        """The only document; nothing written is null."""
+        found: list[Node] = []
+        open_ones: list[
+            tuple[yaml.Event, list[Node]]
+        ] = []  # collections that have begun, and their nodes so far
+        for event in yaml.parse(text, Loader=_LOADER):
+            here = open_ones[-1][1] if open_ones else found
+            if isinstance(event, yaml.CollectionStartEvent):
+                self._count(event, 1)
+                if len(open_ones) >= MOST_LEVELS:
+                    raise _Refused(
+                        event.start_mark.line, "lists and mappings within each other without end", "fewer"
+                    )
+                open_ones.append((event, []))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                begun, nodes = open_ones.pop()
+                outer = open_ones[-1][1] if open_ones else found
+                outer.append(self._collection(begun, nodes))
+            elif isinstance(event, yaml.ScalarEvent):
+                self._count(event, 1)
+                null = event.style in ("", None) and event.value in ("", "~", "null", "Null", "NULL")
+                here.append(self._kept(event, Node(event.start_mark.line, event.value, "scalar", null)))
+            elif isinstance(event, yaml.AliasEvent):
+                here.append(self._alias(event))
+            elif isinstance(event, yaml.DocumentStartEvent) and found:
+                raise _Refused(event.start_mark.line, "a second document", "one document, without ---")
+        return found[0] if found else Node(0, "", "scalar", is_null=True)
+
+    def _collection(self, begun: yaml.Event, nodes: list[Node]) -> Node:
+        size = 1 + sum(node.size for node in nodes)
+        if isinstance(begun, yaml.SequenceStartEvent):
+            return self._kept(begun, Node(begun.start_mark.line, nodes, "list", size=size))
+        pairs = list(zip(nodes[::2], nodes[1::2], strict=True))
+        return self._kept(begun, Node(begun.start_mark.line, pairs, "mapping", size=size))
+
+    def _alias(self, event: yaml.AliasEvent) -> Node:
+        node = self._anchors.get(event.anchor)
+        if node is None:
+            raise _Refused(
+                event.start_mark.line, f"*{event.anchor}, which is not known here", "what it stands for"
+            )
+        self._count(event, node.size)
+        return node
+
+    def _kept(self, event: yaml.NodeEvent, node: Node) -> Node:
+        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
+            self._source.complain("(file)", f"the tag {event.tag}", "the value without it", node.line)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _count(self, event: yaml.Event, values: int) -> None:
+        self._values += values
+        if self._values > MOST_VALUES:
+            found = f"more than {MOST_VALUES} values"
+            raise _Refused(event.start_mark.line, found, "fewer, such as without what is past")

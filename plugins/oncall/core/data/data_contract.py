@@ -1,0 +1,111 @@
+"""What an upstream table must look like before it is used, as frozen objects; knows no file format and no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from oncall.core.promises.facts import DEFAULT_SHARE
+
+ColumnType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `required` means not null; bounds are inclusive, and as text they are dates or instants."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    pattern: str | None = None
+    accepted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What stands in `columns` must stand in `target_columns` of `target`.
+
+    Not where one of the columns is null, nor where the SQL condition `unless` is true of the row.
+    """
+
+    columns: tuple[str, ...]
+    target: str
+    target_columns: tuple[str, ...]
+    unless: str = ""
+
+
+@dataclass(frozen=True)
+class SqlRule:
+    """A rule in SQL. What breaks it, the `description`, are the rows `alias` for which `condition` is true.
+
+    `{object}` in the condition stands for the rows of the day.
+    """
+
+    name: str
+    description: str
+    alias: str
+    condition: str
+
+
+@dataclass(frozen=True)
+class TableContract:
+    """The contract of one table. `key` identifies a row; `unique` are further groups of columns that come once.
+
+    `business_day`: the column that says to which day a row belongs, None where every row counts on every day.
+    `read_when_changed`: a row of an earlier day counts on the day on which it is written again (a cancellation).
+    `volume`: the share of the rows expected below which a load counts as partial.
+    """
+
+    table: str  # with its schema
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    business_day: str | None = None
+    read_when_changed: bool = False
+    references: tuple[Reference, ...] = ()
+    unique: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # (name, description, columns)
+    rules: tuple[SqlRule, ...] = ()
+    volume: float = DEFAULT_SHARE
+    owner: str = ""
+    channel: str = ""
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @property
+    def noun(self) -> str:
+        """How messages call its rows: `order lines`."""
+        return self.table.partition(".")[2].replace("_", " ")
+
+    @property
+    def short(self) -> str:
+        """How check names call it: `lines`."""
+        return self.noun.split(" ")[-1]
+
+
+@dataclass(frozen=True)
+class DataContracts:
+    """The contracts of all upstream tables, by table."""
+
+    tables: Mapping[str, TableContract] = field(default_factory=dict)
+
+    def volume(self, table: str) -> float:
+        """The share of the rows expected that a load of the table must have."""
+        contract = self.tables.get(table)
+        return contract.volume if contract else DEFAULT_SHARE
+
+
+@dataclass(frozen=True)
+class Breach:
+    """What of a table's day breaks one rule: how many rows, and the key of one of them."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    expected: str
+    count: int
+    example: str

@@ -1,0 +1,160 @@
+"""What is owed, decided at the moment it is sent: whether it is still wanted, whom it is for, and in which words.
+
+An entry of the outbox says which incident, step and channel. It may have waited, for a far side, a lease, a database:
+what is true and who is on call is asked again at each try, never remembered from when it was owed. Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+
+from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
+from oncall.core.incidents.escalation import broken_of, ladder_and_seat, page_message, standing
+from oncall.core.incidents.incident import NotificationStatus
+from oncall.core.incidents.warnings import last_chance_message, warning_message
+from oncall.core.incidents.wording import Scene
+from oncall.core.message import Message
+
+SOON = dt.timedelta(seconds=2)
+# Chat messages that are history once the incident is over: its resolution says all that is left to say.
+NEWS = (
+    "warning",
+    "last-chance",
+    "failed-",
+    "page-",
+    "reminder-",
+    "cause-",
+    "unreached:",
+    "handover-",
+)
+
+EARLY = {"warning": warning_message, "last-chance": last_chance_message}
+
+
+@dataclass(frozen=True)
+class Send:
+    """`nobody_woken`: this is a page, and no earlier one has woken anybody."""
+
+    message: Message
+    nobody_woken: bool = False
+
+
+@dataclass(frozen=True)
+class Later:
+    """Something else has to end first."""
+
+    wait: dt.timedelta = SOON
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """It is not wanted any more."""
+
+    why: str
+
+
+Bound = Send | Later | Withdraw
+
+
+def bind(entry: NotificationStatus, stored: Message, context: IncidentContext | None, scene: Scene) -> Bound:
+    """What to do with an entry now. `stored`: its words when it was owed; `context`: its incident as it is now.
+
+    What belongs to no incident (a notice, a drill's page) goes as it was written.
+    """
+    if context is None:
+        return Send(stored)
+    if entry.op in ("close", "acknowledge", "note"):
+        return _about_an_alert(entry, stored, context)
+    if entry.op == "update":
+        return Send(stored)
+    if not context.incident.open and entry.step.startswith(NEWS):
+        return Withdraw("the incident is over")
+    if entry.step in EARLY:
+        return _early(entry, stored, context, scene)
+    if ladder_and_seat(entry.step):
+        return _page(entry, stored, context, scene)
+    if entry.step.startswith("reminder-") and not context.incident.acknowledged:
+        return Withdraw("the acknowledgement was taken back")
+    if entry.step.startswith("failed-"):
+        return _failure(entry, stored, context, scene)
+    return Send(stored)
+
+
+def _early(entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene) -> Bound:
+    """What was said before due is not said after it, and not when it has passed."""
+    if not any(member.verdict == "at_risk" for member in context.missing):
+        return Withdraw("it is not at risk any more")
+    if not context.evaluated:
+        return Send(replace(stored, recipients=on_call(scene, "primary") or stored.recipients))
+    message = EARLY[entry.step](context, scene)
+    return Send(message) if message else Withdraw("it is not so any more")
+
+
+def _about_an_alert(entry: NotificationStatus, stored: Message, context: IncidentContext) -> Bound:
+    """To close, acknowledge or annotate an alert, it has to be there first."""
+    if entry.op == "note" and not context.incident.open:
+        return Withdraw("the incident is over")
+    page = next((each for each in context.entries if each.op == "page" and each.alias == entry.alias), None)
+    if page is None or page.state == "done":
+        return Send(stored)
+    if page.state in ("owed", "accepted"):
+        return Later()
+    return Send(stored) if page.maybe_taken else Withdraw("its alert was never sent")
+
+
+def _failure(entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene) -> Bound:
+    """A failure that nobody was told of yet goes to whoever is on call now."""
+    taken = context.incident.acknowledged_at
+    if context.incident.acknowledged and taken and entry.owed_at and taken >= entry.owed_at:
+        return Withdraw("somebody has acknowledged the incident")
+    return Send(replace(stored, recipients=on_call(scene, "primary") or stored.recipients))
+
+
+def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene) -> Bound:
+    found = ladder_and_seat(entry.step)
+    assert found is not None
+    ladder, seat = found
+    if ladder != context.incident.ladder:
+        return Withdraw("the escalation has begun anew")
+    if context.incident.acknowledged:
+        return Withdraw("somebody has acknowledged the incident")
+    if not broken_of(context):
+        return Withdraw("the promise is not broken any more")
+    if entry.channel == "chat":
+        return _page_in_chat(entry, context, scene, seat)
+    person = seat_holder(scene, seat)
+    if person is None or not person.opsgenie:
+        return Withdraw(f"nobody who can be paged holds the seat of the {seat}")
+    if entry.person not in ("", person.name) and entry.alerting:
+        return Withdraw(f"it may have reached {entry.person}, and {person.name} is on call now")
+    others = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
+    now = standing(others, scene)
+    if any(each.person == person.name and each.alive for each in others.entries if _is_page_of(each, ladder)):
+        return Withdraw(f"{person.name} was called already")
+    if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
+        return Send(page_message(context, scene, entry.step, seat, person), nobody_woken=not now.woken)
+    return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
+
+
+def _is_page_of(entry: NotificationStatus, ladder: int) -> bool:
+    found = ladder_and_seat(entry.step)
+    return entry.channel == "pager" and found is not None and found[0] == ladder
+
+
+def _page_in_chat(entry: NotificationStatus, context: IncidentContext, scene: Scene, seat: str) -> Bound:
+    """The thread says whom the page went to, or goes to now."""
+    page = next(
+        (each for each in context.entries if each.channel == "pager" and each.step == entry.step), None
+    )
+    if page is not None and not page.alive:
+        return Withdraw("its page was not sent")
+    person = seat_holder(scene, seat)
+    if page is not None and page.alerting and page.person:
+        person = next(
+            (each for each in map(scene.roster.recipient, scene.roster.people) if each.name == page.person),
+            person,
+        )
+    if person is None:
+        return Withdraw("nobody holds the seat")
+    return Send(page_message(context, scene, entry.step, seat, person))

@@ -1,0 +1,109 @@
+"""One incident and what it is about, and how a thing is said of it. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from oncall.core.incidents.incident import Channel, Event, Incident, Notification, NotificationStatus, Op
+from oncall.core.incidents.wording import Scene, compose
+from oncall.core.message import Message, Recipient
+from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.rota.on_call import who_is_on_call
+from oncall.core.time_format import span
+
+
+@dataclass(frozen=True)
+class IncidentContext:
+    """One incident that speaks (a leader) with all the promises it speaks for, and what became of all it ever owed.
+
+    `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
+    """
+
+    incident: Incident
+    members: tuple[PromiseStatus, ...]
+    entries: tuple[NotificationStatus, ...] = ()
+    evaluated: bool = True
+
+    @cached_property
+    def said(self) -> frozenset[tuple[str, str]]:
+        """`(channel, step)` of everything that was sent or still is to be."""
+        return frozenset((entry.channel, entry.step) for entry in self.entries if entry.alive)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The alerts that are, or may become, open at the far side."""
+        return tuple(
+            entry.alias for entry in self.entries if entry.op == "page" and (entry.alive or entry.alerting)
+        )
+
+    @property
+    def missing(self) -> tuple[PromiseStatus, ...]:
+        return tuple(member for member in self.members if not member.done)
+
+    @property
+    def lead(self) -> PromiseStatus | None:
+        """The first that is missing: its cause is the one that is spoken of."""
+        return self.missing[0] if self.missing else None
+
+    @property
+    def spoken(self) -> bool:
+        return bool(self.said)
+
+
+def message_for(
+    context: IncidentContext,
+    scene: Scene,
+    step: str,
+    title: str,
+    lines: Iterable[str],
+    *,
+    priority: str = "P3",
+    to: Sequence[Recipient] = (),
+    about: Sequence[PromiseStatus] = (),
+    section: str | None = None,
+) -> Message:
+    members = tuple(about) or context.missing or context.members
+    why = members[0].why
+    cause = section if section is not None else (why.cause if why and to else "")
+    return compose(
+        scene, context.incident, step, title, members,
+        priority=priority, lines=tuple(lines), recipients=to, section=cause,
+    )  # fmt: skip
+
+
+def seat_holder(scene: Scene, seat: str) -> Recipient | None:
+    """Who holds the seat at this instant, by this roster."""
+    return next(iter(on_call(scene, seat)), None)
+
+
+def on_call(scene: Scene, seat: str) -> tuple[Recipient, ...]:
+    shift = who_is_on_call(scene.roster, scene.at)
+    person = {"primary": shift.primary, "secondary": shift.secondary, "manager": scene.roster.manager}[seat]
+    return (scene.roster.recipient(person),) if person else ()
+
+
+def person_named(scene: Scene, username: str) -> tuple[Recipient, ...]:
+    people = (scene.roster.recipient(each) for each in scene.roster.people)
+    return tuple(each for each in people if username and username in (each.name, each.opsgenie))
+
+
+def post(message: Message, op: Op = "post") -> Notification:
+    return Notification(message.key, message.step, "chat", op, message)
+
+
+def page_and_post(message: Message) -> tuple[Notification, ...]:
+    channels: tuple[tuple[Channel, Op], ...] = (("pager", "page"), ("chat", "post"))
+    return tuple(
+        Notification(message.key, message.step, channel, op, message, message.alias if op == "page" else "")
+        for channel, op in channels
+    )
+
+
+def event(context: IncidentContext, scene: Scene, what: str) -> tuple[Event, ...]:
+    return (Event(context.incident.key, scene.at, what),)
+
+
+def how_late(member: PromiseStatus) -> str:
+    return f"{span(member.late_by.total_seconds())} late" if member.late_by else "in time"

@@ -1,0 +1,312 @@
+"""Whom a broken promise wakes: step by step up the roster's escalation, until somebody acknowledges.
+
+A step is known by whom it wakes, not by its number: whoever was called once in a ladder is not called again, and who
+holds a seat is asked anew at every look. Later steps count their waits from when somebody was truly woken.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from oncall.core.incidents.context import (
+    IncidentContext,
+    event,
+    message_for,
+    on_call,
+    page_and_post,
+    person_named,
+    post,
+    seat_holder,
+)
+from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
+from oncall.core.incidents.wording import Scene, because, subject
+from oncall.core.message import Message, Recipient
+from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus
+from oncall.core.rota.on_call import who_is_on_call
+from oncall.core.rota.roster import EscalationStep
+from oncall.core.time_format import span
+
+# An acknowledgement older than this on a broken promise is asked again.
+REMIND_AFTER = dt.timedelta(minutes=60)
+# A page that is taken later than this after its time has delayed the steps after it too.
+ON_TIME = dt.timedelta(seconds=60)
+STEP = re.compile(r"page-(?P<number>\d+)-(?P<seat>[a-z]+)(?:-(?P<ladder>\d+))?(?::(?P<person>.+))?")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A person to be paged now, for a step of the escalation."""
+
+    number: int
+    seat: str
+    person: Recipient
+    step: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a ladder has come: whom to call now, who of those called cannot be reached, when the next call is due."""
+
+    calls: tuple[Call, ...] = ()
+    unreached: tuple[tuple[Call, str], ...] = ()
+    woken: tuple[NotificationStatus, ...] = ()
+    next_at: dt.datetime | None = None
+
+
+def standing(context: IncidentContext, scene: Scene) -> Standing:
+    """Walk up the escalation as it stands in the roster now.
+
+    Each step waits from when the one before it was woken; a step whose person is beyond reach costs no time. While a
+    page is under way the later steps wait.
+    """
+    incident, steps = context.incident, scene.roster.escalation
+    pages = [entry for entry in context.entries if _ladder_of(entry) == incident.ladder]
+    # By the person; by the step where a spoilt row does not tell whom it was for: then it was for whoever it is now.
+    called = {entry.person or entry.step: entry for entry in pages if entry.alive}
+    began = incident.paged_at or scene.at
+    ready = began + (steps[0].after if steps else dt.timedelta())
+    calls: list[Call] = []
+    unreached: list[tuple[Call, str]] = []
+    under_way = False
+    for number, step in enumerate(steps, 1):
+        person = seat_holder(scene, step.page)
+        entry = (
+            called.get(person.name) or called.get(_step(number, step, incident.ladder)) if person else None
+        )
+        trouble = _beyond_reach(person, entry)
+        if trouble or person is None:
+            if person is not None:
+                name = entry.step if entry else _step(number, step, incident.ladder)
+                unreached.append((Call(number, step.page, person, name), trouble))
+            continue
+        if entry is None:
+            if under_way or scene.at < ready:
+                return Standing(tuple(calls), tuple(unreached), _woken(pages), ready)
+            calls.append(
+                Call(number, step.page, person, _free_step(pages, number, step, incident.ladder, person))
+            )
+        if entry is None or entry.state != "done":
+            under_way = True
+        elif entry.done_at and entry.done_at >= began and abs(entry.done_at - ready) > ON_TIME:
+            ready = entry.done_at
+        ready += _gap(steps, number)
+    return Standing(tuple(calls), tuple(unreached), _woken(pages))
+
+
+def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...]:
+    return tuple(entry for entry in pages if entry.state == "done" and not entry.unreached)
+
+
+def _beyond_reach(person: Recipient | None, entry: NotificationStatus | None) -> str:
+    if person is None:
+        return "nobody holds the seat"
+    if entry is not None and entry.unreached:
+        return entry.unreached
+    return "" if person.opsgenie or entry is not None else "the roster gives no Opsgenie username"
+
+
+def _gap(steps: Sequence[EscalationStep], number: int) -> dt.timedelta:
+    """From this step (counted from 1) to the next one."""
+    return steps[number].after - steps[number - 1].after if number < len(steps) else dt.timedelta()
+
+
+def _step(number: int, step: EscalationStep, ladder: int) -> str:
+    return f"page-{number}-{step.page}" + (f"-{ladder}" if ladder else "")
+
+
+def _free_step(
+    pages: Sequence[NotificationStatus], number: int, step: EscalationStep, ladder: int, person: Recipient
+) -> str:
+    """A step of one's own for whoever takes a seat after somebody else was paged for it: its alert is another one."""
+    plain = _step(number, step, ladder)
+    others = [entry for entry in pages if entry.step == plain and entry.person not in ("", person.name)]
+    return f"{plain}:{person.name}" if any(entry.alerting for entry in others) else plain
+
+
+def _ladder_of(entry: NotificationStatus) -> int | None:
+    """Of which ladder this is a page; None for what is none."""
+    found = STEP.fullmatch(entry.step) if entry.channel == "pager" and entry.op == "page" else None
+    return int(found["ladder"] or 0) if found else None
+
+
+def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
+    """Page the primary at the due instant, then up the roster's escalation until somebody acknowledges."""
+    if not broken_of(context):
+        return None
+    incident = context.incident
+    if not incident.paged:
+        shift = who_is_on_call(scene.roster, scene.at)
+        incident = replace(incident, paged_at=scene.at, primary=shift.primary or "")
+    context = replace(context, incident=incident)
+    now = standing(context, scene)
+    owed: list[Notification] = []
+    events: list[Event] = []
+    for call, trouble in now.unreached:
+        step = f"unreached:{call.step}:{call.person.name}"
+        if ("chat", step) not in context.said:
+            title = f"{call.person.name} ({call.seat}) could not be paged: {trouble}"
+            owed.append(
+                post(
+                    message_for(
+                        context,
+                        scene,
+                        step,
+                        title,
+                        ["The next one on the escalation is called at once."],
+                        section="",
+                    )
+                )
+            )
+            events += event(context, scene, title)
+    for call in now.calls if not incident.acknowledged else ():
+        if (
+            "pager",
+            call.step,
+        ) in context.said:  # owed to somebody else, and not sent: it goes to this person now
+            continue
+        owed += page_and_post(page_message(context, scene, call.step, call.seat, call.person))
+        events += event(context, scene, f"paged {call.person.name} ({call.seat})")
+    return Plan((incident,), tuple(owed), tuple(events))
+
+
+def broken_of(context: IncidentContext) -> tuple[PromiseStatus, ...]:
+    return tuple(member for member in context.missing if member.verdict == "broken")
+
+
+def page_message(context: IncidentContext, scene: Scene, step: str, seat: str, person: Recipient) -> Message:
+    """What this person is told now."""
+    broken = broken_of(context) or context.missing
+    lines = [*_broken_lines(broken, scene), *_so_far(context, scene, step, person)]
+    return message_for(
+        context, scene, step, _broken_title(broken, scene), lines, priority="P1", to=(person,), about=broken
+    )
+
+
+def ladder_and_seat(step: str) -> tuple[int, str] | None:
+    """Of a page's step: the ladder and the seat it is for; None for other steps."""
+    found = STEP.fullmatch(step)
+    return (int(found["ladder"] or 0), found["seat"]) if found else None
+
+
+def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
+    """An incident open across the handoff passes to the new pair: the ladder begins anew with them.
+
+    Where nobody was woken before it there is nothing to pass. Within a week another primary (cover, an override) is
+    called by the same ladder, unless the one before had acknowledged.
+    """
+    incident = context.incident
+    if not context.missing or incident.paged_at is None:
+        return None
+    began, now = who_is_on_call(scene.roster, incident.paged_at), who_is_on_call(scene.roster, scene.at)
+    if began.primary == now.primary or began.end > scene.at:
+        return None
+    pages = (e for e in context.entries if _ladder_of(e) == incident.ladder and e.alerting)
+    before = any(when < now.start for e in pages if (when := e.done_at or e.owed_at))
+    if not incident.acknowledged and (began.week == now.week or not before):
+        return None
+    title = f"Handed over: {subject(context.missing)} passes from {began.primary} to {now.primary}"
+    return _begin_anew(
+        context, scene, "handover", title, f"Still not published; {now.primary} is on call now."
+    )
+
+
+def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
+    """Whoever had it gives it back, as the alert of this alias shows: somebody has to be woken again."""
+    by = context.incident.acknowledged_by or "somebody"
+    title = f"Acknowledgement of {by} taken back: {subject(context.members)}"
+    plan = _begin_anew(context, scene, "taken-back", title, "The escalation starts again.")
+    (anew,) = plan.incidents
+    anew = replace(
+        anew,
+        acknowledged_at=None,
+        acknowledged_by="",
+        acked=tuple(each for each in anew.acked if each != alias),
+    )
+    if not context.incident.paged:  # only warned of: nobody is to be woken yet
+        anew = replace(anew, paged_at=None, ladder=0)
+    return replace(plan, incidents=(anew,))
+
+
+def _begin_anew(context: IncidentContext, scene: Scene, step: str, title: str, line: str) -> Plan:
+    count = context.incident.ladder + 1
+    message = message_for(context, scene, f"{step}-{count}", title, [line])
+    anew = replace(context.incident, paged_at=scene.at, ladder=count)
+    return Plan((anew,), (post(message),), event(context, scene, title))
+
+
+def remind(context: IncidentContext, scene: Scene) -> Plan | None:
+    """Somebody acknowledged long ago and the promise is still broken: ask the same person again."""
+    incident = context.incident
+    if not incident.acknowledged or incident.acknowledged_at is None or not broken_of(context):
+        return None
+    number = int((scene.at - incident.acknowledged_at) / REMIND_AFTER)
+    if number <= incident.reminders:
+        return None
+    person = person_named(scene, incident.acknowledged_by) or on_call(scene, "primary")
+    ago = span((scene.at - incident.acknowledged_at).total_seconds())
+    title = f"Still not published: {subject(context.missing)}, acknowledged {ago} ago"
+    lines = [
+        f"{incident.acknowledged_by or 'Somebody'} acknowledged at {scene.clock(incident.acknowledged_at)}."
+    ]
+    message = message_for(
+        context, scene, f"reminder-{incident.ladder}-{number}", title, lines, priority="P1", to=person
+    )
+    return Plan(
+        (replace(incident, reminders=number),), page_and_post(message), event(context, scene, "reminded")
+    )
+
+
+def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
+    """Somebody has it: escalation stops. `heard_of`: the alias on which the pager said so; its others are told."""
+    acked = tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
+    incident = replace(
+        context.incident, acknowledged_at=scene.at, acknowledged_by=by, reminders=0, acked=acked
+    )
+    title = f"Acknowledged by {by or 'somebody'}: {subject(context.members)}"
+    of = (
+        str(incident.ladder) if incident.paged else "warning"
+    )  # of each ladder once, and of what came before it
+    message = message_for(context, scene, f"acknowledged-{of}", title, ["Escalation stops here."])
+    owed = [post(message)]
+    owed += [
+        Notification(incident.key, f"ack-{of}:{alias}", "pager", "acknowledge", message, alias, by)
+        for alias in context.aliases
+        if alias not in acked
+    ]
+    return Plan((incident,), tuple(owed), event(context, scene, f"acknowledged by {by or 'somebody'}"))
+
+
+def _broken_title(broken: Sequence[PromiseStatus], scene: Scene) -> str:
+    why = broken[0].why
+    due = f"{scene.clock(broken[0].due)}"
+    return (
+        f"{subject(broken)}: not published at {due} — {CAUSE_WORDS[why.cause] if why else 'cannot tell'}"
+        + (f": {why.detail}" if why else "")
+    )
+
+
+def _broken_lines(broken: Sequence[PromiseStatus], scene: Scene) -> Iterator[str]:
+    for member in broken:
+        yield f"{member.pipeline.report} for {member.report_date} was promised by {scene.clock(member.due)}."
+    shared = {because(member.why) for member in broken}
+    yield from (f"Why: {words}" for words in sorted(shared))
+    if broken[0].late_by and broken[0].late_by.total_seconds() >= 60:
+        yield f"{span(broken[0].late_by.total_seconds())} late so far."
+
+
+def _so_far(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Iterator[str]:
+    """Who was called before this person, and what came of it: only what is known."""
+    ladder = ladder_and_seat(step)
+    for entry in context.entries:
+        if ladder is None or _ladder_of(entry) != ladder[0] or entry.step == step or not entry.person:
+            continue
+        if entry.unreached:
+            yield f"{entry.person} could not be paged: {entry.unreached}."
+        elif entry.state == "done" and entry.done_at:
+            yield f"{entry.person} was paged at {scene.clock(entry.done_at)} and has not acknowledged."
+    if ":" in step:
+        shift = who_is_on_call(scene.roster, scene.at)
+        yield f"{person.name} is on call now ({shift.reason})."

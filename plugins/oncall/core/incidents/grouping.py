@@ -1,0 +1,200 @@
+"""One look's decision over all promises: which incidents are open, who speaks for whom, what is owed. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
+from oncall.core.incidents.plan import plan
+from oncall.core.incidents.resolve import stale
+from oncall.core.incidents.wording import Scene
+from oncall.core.promises.evaluation import Cause, PromiseStatus
+
+Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
+ReportKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
+Shared = tuple[
+    dt.date, str, dt.datetime | None, Cause, str
+]  # … and the due instant, a cause, what it rests on
+
+
+def decide(
+    statuses: Sequence[PromiseStatus],
+    earlier: Mapping[ReportKey, Sequence[Incident]],
+    said: Mapping[str, Said],
+    scene: Scene,
+    watching_since: dt.datetime,
+) -> tuple[Plan, tuple[IncidentContext, ...]]:
+    """The plan of this look, and the open cases after it (to know when to look again).
+
+    `earlier`: all incidents that ever were of these promises; `said`: by their keys. `watching_since`: promises that
+    were due before anybody watched are not paged for.
+    """
+    before = [(one, earlier.get(_which(one), ())) for one in statuses]
+    paired = [(one, _incident_for(one, same, scene.at, watching_since)) for one, same in before]
+    live = _group([(one, incident) for one, incident in paired if incident is not None], said)
+    following: defaultdict[str, list[tuple[PromiseStatus, Incident]]] = defaultdict(list)
+    for one, incident in live:
+        if incident.leader:
+            following[incident.leader].append((one, incident))
+    plans, cases = [], []
+    for one, incident in live:
+        if incident.leader:
+            continue
+        followers = following[incident.key]
+        members = (one, *(j for j, _ in followers))
+        context = IncidentContext(incident, members, tuple(said.get(incident.key, ())))
+        made = plan(context, scene) if incident.open else Plan((incident,))
+        leader = made.incidents[0]
+        plans += [made, Plan(tuple(_follow(i, j, leader, scene.at) for j, i in followers))]
+        if leader.open:
+            cases.append(replace(context, incident=leader))
+    plans += [
+        _stale_notice(one, same, said, scene, watching_since)
+        for one, same in before
+        if one.facts.changed_since and not one.drill
+    ]
+    return Plan.of(plans), tuple(cases)
+
+
+def by_promise(incidents: Sequence[Incident]) -> Mapping[ReportKey, Sequence[Incident]]:
+    """Incidents by what they are about, each list in the order given."""
+    found: defaultdict[ReportKey, list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        found[incident.dag_id, incident.report_date, incident.drill].append(incident)
+    return found
+
+
+def _which(one: PromiseStatus) -> ReportKey:
+    return one.pipeline.dag_id, one.report_date, one.drill
+
+
+def _incident_for(
+    one: PromiseStatus, same: Sequence[Incident], at: dt.datetime, watching_since: dt.datetime
+) -> Incident | None:
+    """The open incident of this promise, a new one if it needs one, else None."""
+    still_open = next((i for i in same if i.open), None)
+    if still_open is not None:
+        return replace(still_open, due=one.due, verdict=one.verdict)  # the configuration may have moved it
+    if not _needs_incident(one, watching_since) or _is_over(one, same):
+        return None
+    return Incident(
+        key=key_of(one.pipeline.dag_id, one.report_date, one.drill, len(same) + 1),
+        dag_id=one.pipeline.dag_id,
+        report_date=one.report_date,
+        opened_at=at,
+        due=one.due,
+        drill=one.drill,
+        verdict=one.verdict,
+    )
+
+
+def _is_over(one: PromiseStatus, same: Sequence[Incident]) -> bool:
+    """A person ended it: nobody is told of this report again before it is published.
+
+    Whoever ended a warning did not end the promise: broken after that, it pages.
+    """
+    ended = [i.resolved_at for i in same if i.verdict == RESOLVED_BY_HAND and i.resolved_at]
+    if not ended or one.facts.publication is not None:
+        return False
+    return one.verdict != "broken" or one.due is None or max(ended) >= one.due
+
+
+def _needs_incident(one: PromiseStatus, watching_since: dt.datetime) -> bool:
+    if one.done or one.verdict == "waiting":
+        return False
+    if one.verdict == "broken":
+        return one.due is not None and one.due >= watching_since
+    return True
+
+
+def _group(
+    live: Sequence[tuple[PromiseStatus, Incident]], said: Mapping[str, Said]
+) -> list[tuple[PromiseStatus, Incident]]:
+    """Let one incident speak for all that share its cause, and set free those that no longer do.
+
+    Only before anybody was paged: who was paged for three reports is told of all three until the end.
+    """
+    speaking: dict[Shared, Incident] = {}  # by what they may share with others
+    result = []
+    by_key = {incident.key: incident for _, incident in live}
+    for one, incident in live:
+        leader = by_key.get(incident.leader) if incident.leader else None
+        if leader is not None and (leader.paged or one.done) and leader.open:
+            result.append((one, incident))
+            continue
+        free = replace(incident, leader="")
+        if not incident.paged and not any(entry.alive for entry in said.get(incident.key, ())):
+            speaker = next((speaking[shared] for shared in _shares(one) if shared in speaking), None)
+            if speaker is not None:
+                free = replace(free, leader=speaker.key)
+        if not free.leader and not free.paged:
+            for shared in _shares(one):
+                speaking.setdefault(shared, free)
+        result.append((one, free))
+    return result
+
+
+def _shares(one: PromiseStatus) -> tuple[Shared, ...]:
+    """What another promise has to have too, one of them at least, to be told of in one breath with this one."""
+    if one.why is None or one.why.cause not in ("unknown", "upstream_late", "not_started"):
+        return ()
+    names = ("",) if one.why.cause == "unknown" else one.why.names
+    return tuple((one.report_date, one.drill, one.due, one.why.cause, name) for name in names)
+
+
+def _follow(incident: Incident, one: PromiseStatus, leader: Incident, at: dt.datetime) -> Incident:
+    """A follower lives its leader's life, but is resolved when its own report is published."""
+    late = one.late_by.total_seconds() if one.done and one.late_by else None
+    why = one.why
+    return replace(
+        incident,
+        verdict=one.verdict,
+        cause=why.cause if why else incident.cause,
+        detail=why.detail if why else incident.detail,
+        names=why.names if why else incident.names,
+        warned=tuple(name for name in leader.warned if why and name in why.names),
+        paged_at=leader.paged_at,
+        primary=leader.primary,
+        ladder=leader.ladder,
+        acknowledged_at=leader.acknowledged_at,
+        acknowledged_by=leader.acknowledged_by,
+        resolved_at=leader.resolved_at,
+        late_s=late,
+    )
+
+
+def _stale_notice(
+    one: PromiseStatus,
+    same: Sequence[Incident],
+    said: Mapping[str, Said],
+    scene: Scene,
+    watching_since: dt.datetime,
+) -> Plan:
+    """One notice for each time upstream changed after a publication, in the incident's thread where there is one.
+
+    What changed before anybody watched is history: the first look at an old warehouse must not tell all of it.
+    """
+    newer = [load for load in one.facts.changed_since if load.loaded_at and load.loaded_at >= watching_since]
+    if one.facts.publication is None or not newer:
+        return Plan()
+    incident = (
+        same[-1]
+        if same
+        else Incident(
+            key=key_of(one.pipeline.dag_id, one.report_date),
+            dag_id=one.pipeline.dag_id,
+            report_date=one.report_date,
+            opened_at=scene.at,
+            due=one.due,
+            verdict="stale",
+            resolved_at=scene.at,
+        )
+    )
+    context = IncidentContext(incident, (one,), tuple(said.get(incident.key, ())))
+    made = stale(context, scene)
+    fresh = tuple(o for o in made.owed if (o.channel, o.step) not in context.said)
+    return Plan(() if same else made.incidents, fresh, made.events) if fresh else Plan()

@@ -1,0 +1,175 @@
+"""An incident: one promise, one report date, from first warning to resolution. State and what is owed; no I/O."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from oncall.core.message import Message
+from oncall.core.redaction import redacted
+
+Channel = Literal["pager", "chat"]
+# The verdict of an incident that a person ended, while its report was not published.
+RESOLVED_BY_HAND = "resolved_by_hand"
+Op = Literal["page", "close", "note", "acknowledge", "post", "update"]
+# owed: to be tried; accepted: the far side has a request; done: it has truly taken it; cancelled: not wanted any more.
+State = Literal["owed", "accepted", "done", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Incident:
+    """What is remembered of one incident between two looks.
+
+    `key` is `<pipeline>:<report date>` (with `drill-…:` before and `:r2` … after it where they apply). `leader` is
+    the key of the incident that speaks for this one ("" when it speaks for itself). `paged_at` is when the ladder
+    of pages began, `ladder` counts its beginnings anew (after a handoff, an acknowledgement taken back), `primary`
+    whom it began with. `acked`: the aliases that the pager has shown as acknowledged. `seen_at`: the look that
+    described it last.
+
+    Several copies may live side by side (in `oncall_db`, in a watcher's memory): `merging.merged` makes them one.
+    """
+
+    key: str
+    dag_id: str
+    report_date: dt.date
+    opened_at: dt.datetime
+    due: dt.datetime | None = None
+    drill: str = ""
+    leader: str = ""
+    verdict: str = ""
+    cause: str = ""
+    detail: str = ""
+    names: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
+    failure: str = ""
+    failures: int = 0
+    changes: int = 0
+    paged_at: dt.datetime | None = None
+    ladder: int = 0
+    primary: str = ""
+    acknowledged_at: dt.datetime | None = None
+    acknowledged_by: str = ""
+    acked: tuple[str, ...] = ()
+    reminders: int = 0
+    resolved_at: dt.datetime | None = None
+    late_s: float | None = None
+    seen_at: dt.datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.resolved_at is None
+
+    @property
+    def paged(self) -> bool:
+        return self.paged_at is not None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Somebody has it. What was acknowledged before this ladder began (a warning, an older shift) is not this."""
+        return self.acknowledged_at is not None and (
+            self.paged_at is None or self.acknowledged_at >= self.paged_at
+        )
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One thing to be done on one channel, written down before it is done. Unique by key, step and channel."""
+
+    key: str
+    step: str
+    channel: Channel
+    op: Op
+    message: Message
+    alias: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class NotificationStatus:
+    """What became of one thing owed, as the rules see it. `person`: whom the last try was for ("" for nobody).
+
+    `maybe_taken`: the far side may have taken it, though that is not known. `unreached`: why the person is not woken
+    by it although the channel works ("" when nothing is known against it).
+    """
+
+    step: str
+    channel: Channel
+    op: Op
+    alias: str = ""
+    state: State = "owed"
+    person: str = ""
+    owed_at: dt.datetime | None = None
+    done_at: dt.datetime | None = None
+    maybe_taken: bool = False
+    unreached: str = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was, or still may be, taken."""
+        return self.state != "cancelled"
+
+    @property
+    def alerting(self) -> bool:
+        """Whether an alert of this alias may be open at the far side."""
+        return self.op == "page" and (self.state in ("accepted", "done") or self.maybe_taken)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of an incident's timeline."""
+
+    key: str
+    at: dt.datetime
+    what: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", redacted(self.what))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one look decided: incidents as they are now, what is owed, what happened, what need not be sent."""
+
+    incidents: tuple[Incident, ...] = ()
+    owed: tuple[Notification, ...] = ()
+    events: tuple[Event, ...] = ()
+    cancelled: tuple[str, ...] = field(default=())  # keys of which nothing unsent must go out any more
+
+    @classmethod
+    def of(cls, plans: Iterable[Plan]) -> Plan:
+        """All of them as one."""
+        every = list(plans)
+        return cls(
+            tuple(each for plan in every for each in plan.incidents),
+            tuple(each for plan in every for each in plan.owed),
+            tuple(each for plan in every for each in plan.events),
+            tuple(each for plan in every for each in plan.cancelled),
+        )
+
+
+def key_of(dag_id: str, report_date: dt.date, drill: str = "", again: int = 1) -> str:
+    """The incident's key: the same for everybody who notices it."""
+    key = f"{dag_id}:{report_date.isoformat()}"
+    key = f"drill-{drill}:{key}" if drill else key
+    return key if again == 1 else f"{key}:r{again}"
+
+
+# What a person is first called with; who is called after them; everything else.
+URGENT, FURTHER = 0, 1
+
+
+def urgency(owed: Notification) -> int:
+    """Smaller goes first: the first call of a broken promise, further ones, then by priority; alerts' notes last.
+
+    A thread keeps its own order.
+    """
+    priority = int(owed.message.priority[1:])
+    if owed.channel == "chat":
+        return priority
+    if owed.op != "page":
+        return 9
+    if priority > 1:
+        return priority
+    return URGENT if owed.step.startswith("page-1-") else FURTHER

@@ -1,0 +1,75 @@
+"""What a person may do to an incident by hand, and what each channel hears of it. Pure; the instant is in the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Notification, Plan
+from oncall.core.incidents.wording import Scene, because, compose, subject
+from oncall.core.message import Recipient
+from oncall.core.promises.evaluation import PromiseStatus
+
+# A page by hand is heard like any page of the ladder: its step begins as theirs do.
+PAGE_STEP = "page-by-hand"
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Who acts on which incident. `members` are the promises it speaks for, `followers` their incidents.
+
+    `aliases` are the alerts that may be open on the far side.
+    """
+
+    by: str
+    incident: Incident
+    members: tuple[PromiseStatus, ...]
+    followers: tuple[Incident, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+def resolve(hand: Hand, scene: Scene, note: str) -> Plan:
+    """Somebody says that it is over: alerts are closed, nobody is paged for it any more, the thread hears why.
+
+    It stays over until the report is published; only a promise that breaks after this pages all the same.
+    """
+    gone = {"resolved_at": scene.at, "verdict": RESOLVED_BY_HAND}
+    done = replace(hand.incident, **gone)  # type: ignore[arg-type]
+    title = f"Resolved by {hand.by}: {subject(hand.members)}"
+    rest = "Nobody is paged for it any more."
+    if any(one.due and one.due > scene.at for one in hand.members):
+        rest = "It is not due yet: should it be missing then, that pages all the same."
+    lines = [f"Note: {note}", f"The report is not published. {rest}"]
+    message = compose(scene, done, "resolved-by-hand", title, hand.members, priority="P3", lines=lines)
+    owed = [
+        Notification(done.key, message.step, "chat", "post", message),
+        Notification(done.key, "headline:resolved", "chat", "update", message),
+        *(
+            Notification(done.key, f"close:{alias}", "pager", "close", message, alias)
+            for alias in hand.aliases
+        ),
+    ]
+    others = tuple(replace(one, **gone) for one in hand.followers)  # type: ignore[arg-type]
+    said = f"resolved by {hand.by}: {note}"
+    return Plan((done, *others), tuple(owed), _events((done, *others), scene, said))
+
+
+def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) -> Plan:
+    """Somebody wants help now: page one more person, whatever the ladder says."""
+    why = hand.members[0].why
+    title = f"{subject(hand.members)}: {hand.by} asks for you now" + (f" — {because(why)}" if why else "")
+    lines = [f"{hand.by} pages the {seat} by hand.", *([because(why)] if why else [])]
+    message = compose(
+        scene, hand.incident, f"{PAGE_STEP}-{number}-{seat}", title, hand.members,
+        priority="P1", lines=lines, recipients=(person,), section=why.cause if why else "",
+    )  # fmt: skip
+    owed = (
+        Notification(message.key, message.step, "pager", "page", message, message.alias),
+        Notification(message.key, message.step, "chat", "post", message),
+    )
+    event = _events((hand.incident,), scene, f"paged {person.name} ({seat}) by hand, by {hand.by}")
+    return Plan((hand.incident,), owed, event)
+
+
+def _events(incidents: Sequence[Incident], scene: Scene, what: str) -> tuple[Event, ...]:
+    return tuple(Event(incident.key, scene.at, what) for incident in incidents)

@@ -1,0 +1,54 @@
+"""Two copies of one incident made one, whichever went on without the other. Pure, and in any order the same.
+
+What a person or the far side did only grows: an acknowledgement, a resolution, a page is never unsaid by a copy that
+has not heard of it. What a look saw is taken from the copy that looked last.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+from oncall.core.incidents.incident import Incident
+
+LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
+LOOKED = ("leader", "cause", "detail", "names", "due", "failure", "verdict")  # what a look saw
+
+
+def merged(one: Incident, other: Incident) -> Incident:
+    """Both copies as one: commutative, associative, and one merged with itself is itself."""
+    copies = (one, other)
+    newest = max(copies, key=_version)
+    ladder = max(one.ladder, other.ladder)
+    latest = [each for each in copies if each.ladder == ladder]
+    began = min(
+        (each for each in latest if each.paged_at),
+        key=lambda each: (each.paged_at, each.primary),
+        default=None,
+    )
+    acknowledged = max(copies, key=lambda each: (each.acknowledged_at or LONG_AGO, each.acknowledged_by))
+    both = replace(
+        newest,
+        opened_at=min(one.opened_at, other.opened_at),
+        warned=tuple(sorted({*one.warned, *other.warned})),
+        failures=max(one.failures, other.failures),
+        changes=max(one.changes, other.changes),
+        reminders=max(one.reminders, other.reminders),
+        ladder=ladder,
+        paged_at=began.paged_at if began else None,
+        primary=began.primary if began else "",
+        acknowledged_at=acknowledged.acknowledged_at,
+        acknowledged_by=acknowledged.acknowledged_by,
+        acked=tuple(sorted({alias for each in latest for alias in each.acked})),
+    )
+    over = [each for each in copies if each.resolved_at is not None]
+    if not over:
+        return both
+    end = min(over, key=lambda each: (each.resolved_at, each.verdict, each.late_s or 0.0))
+    return replace(both, resolved_at=end.resolved_at, verdict=end.verdict, late_s=end.late_s)
+
+
+def _version(incident: Incident) -> tuple[Any, ...]:
+    """By the look that described it last; of two at one instant, the same one whoever asks."""
+    return incident.seen_at or LONG_AGO, repr([getattr(incident, name) for name in LOOKED])

@@ -1,0 +1,55 @@
+"""What an incident needs next: from warning to page to escalation to resolution. Pure; the instant is in the scene."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import escalate, handoff, remind, standing
+from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.resolve import changed, landed, moved, resolve
+from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
+from oncall.core.incidents.wording import Scene
+
+# In this order: each sees the incident as those before it left it.
+RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
+    moved,
+    landed,
+    warn,
+    arrived,
+    last_chance,
+    failure,
+    handoff,
+    escalate,
+    remind,
+    changed,
+    resolve,
+)
+
+
+def plan(context: IncidentContext, scene: Scene) -> Plan:
+    """Everything this case needs at this instant that was not owed before."""
+    decided = Plan((context.incident,))
+    for rule in RULES:
+        if not decided.incidents[0].open:
+            break
+        step = rule(replace(context, incident=decided.incidents[0]), scene)
+        if step is not None:
+            decided = Plan(
+                step.incidents or decided.incidents,
+                decided.owed + tuple(o for o in step.owed if (o.channel, o.step) not in context.said),
+                decided.events + step.events,
+                decided.cancelled + step.cancelled,
+            )
+    return decided
+
+
+def next_instant(context: IncidentContext, scene: Scene) -> dt.datetime | None:
+    """When this case needs another look at the latest: its next warning, due or escalation instant."""
+    incident, lead = context.incident, context.members[0]
+    instants = [lead.warn, lead.due, lead.last_chance]
+    if incident.paged and not incident.acknowledged:
+        instants.append(standing(context, scene).next_at)
+    return min((each for each in instants if each and each > scene.at), default=None)

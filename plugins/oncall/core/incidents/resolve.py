@@ -1,0 +1,151 @@
+"""What is said once an incident moves: another cause, a report that lands, the resolution, a stale report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from oncall.core.incidents.context import IncidentContext, event, how_late, message_for, post
+from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
+from oncall.core.incidents.wording import Scene, because, subject
+from oncall.core.message import Message
+from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus
+
+SETTLES_WITHIN = dt.timedelta(minutes=1)
+LATEST_CHANGES = 20  # causes that flap are said this often, then the thread stays quiet
+
+
+def changed(context: IncidentContext, scene: Scene) -> Plan | None:
+    """The cause is another one than was said: the thread and the alert hear of it."""
+    lead, incident = context.lead, context.incident
+    if lead is None or lead.why is None or (incident.paged and _settling(lead, scene)):
+        return None
+    now = replace(
+        incident, verdict=lead.verdict, cause=lead.why.cause, detail=lead.why.detail, names=lead.why.names
+    )
+    same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
+    if same or not context.spoken or not incident.paged or incident.changes >= LATEST_CHANGES:
+        return Plan((now,))
+    step = f"cause-{incident.changes + 1}"
+    title = f"{subject(context.missing)}: now {because(lead.why)}"
+    message = message_for(
+        context, scene, step, title, [f"Before: {CAUSE_WORDS.get(incident.cause, '?')}: {incident.detail}"]
+    )
+    owed = [post(message)]
+    owed += [Notification(incident.key, f"{step}:{a}", "pager", "note", message, a) for a in context.aliases]
+    return Plan((replace(now, changes=incident.changes + 1),), tuple(owed), event(context, scene, title))
+
+
+def _settling(lead: PromiseStatus, scene: Scene) -> bool:
+    """A task has just ended and the next is about to start: not a cause yet."""
+    ends = [task.ended_at for task in lead.facts.tasks]
+    return bool(ends) and all(ends) and scene.at - max(e for e in ends if e) < SETTLES_WITHIN
+
+
+def landed(context: IncidentContext, scene: Scene) -> Plan | None:
+    """One of several reports is there, others are still missing."""
+    if not context.missing or not context.spoken:
+        return None
+    owed = []
+    for member in context.members:
+        step = f"landed:{member.pipeline.dag_id}"
+        if member.done and ("chat", step) not in context.said:
+            title = f"{subject([member])}: published, {how_late(member)}; still missing: {subject(context.missing)}"
+            owed.append(post(message_for(context, scene, step, title, [], about=(member,), section="")))
+    return Plan(owed=tuple(owed)) if owed else None
+
+
+def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
+    """Everything this incident speaks for is published: close the alerts, tell the thread how late."""
+    if context.missing:
+        return None
+    late = max((m.late_by.total_seconds() for m in context.members if m.late_by), default=0.0)
+    verdict = "late" if late else "kept"
+    done = replace(context.incident, resolved_at=scene.at, verdict=verdict, late_s=late or None)
+    if not context.spoken:
+        return Plan((done,))
+    said = "; ".join(f"{m.pipeline.title}: {how_late(m)}" for m in context.members)
+    how = how_late(context.members[0]) if len(context.members) == 1 else said
+    title = f"Resolved: {subject(context.members)} — {how}"
+    made = max(m.facts.publication.first_at for m in context.members if m.facts.publication)
+    lines = [f"Published at {scene.clock(made)}.", said]
+    message = message_for(
+        context, scene, "resolved", title, lines[:1] if len(context.members) == 1 else lines, section=""
+    )
+    owed = [
+        post(message),
+        Notification(done.key, "headline:resolved", "chat", "update", message),
+        *_closes(context, message),
+    ]
+    return Plan((done,), tuple(owed), event(context, scene, title))
+
+
+def moved(context: IncidentContext, scene: Scene) -> Plan | None:
+    """It was paged for, and the configuration has moved its due time since, or promises it no more: that is an end.
+
+    Should it be missing at the new time, that is another incident.
+    """
+    lead = context.lead
+    if (
+        lead is None
+        or not context.incident.paged
+        or any(member.verdict == "broken" for member in context.missing)
+    ):
+        return None
+    now = f"is due at {scene.clock(lead.due)} now" if lead.due else "is not promised any more"
+    title = f"Not late any more: {subject(context.missing)} {now}"
+    message = message_for(
+        context,
+        scene,
+        "moved",
+        title,
+        ["The configuration has changed; alerts are being closed."],
+        section="",
+    )
+    return _ended(context, scene, message, "moved")
+
+
+def removed(incident: Incident, entries: Sequence[NotificationStatus], scene: Scene) -> Plan:
+    """Its pipeline is not configured any more: nobody will say that it is over, so this does."""
+    context = IncidentContext(incident, (), tuple(entries))
+    title = f"Not watched any more: {incident.dag_id}, report of {incident.report_date.isoformat()}"
+    message = Message(
+        incident.key, "removed", title, "Its pipeline was removed from the configuration; alerts are being closed.",
+        links=(("On-call page", scene.links.oncall()),), channel=scene.roster.slack_channel,
+    )  # fmt: skip
+    return _ended(context, scene, message, "removed")
+
+
+def _ended(context: IncidentContext, scene: Scene, message: Message, verdict: str) -> Plan:
+    done = replace(context.incident, resolved_at=scene.at, verdict=verdict)
+    owed = [
+        post(message),
+        Notification(done.key, "headline:resolved", "chat", "update", message),
+        *_closes(context, message),
+    ]
+    return Plan((done,), tuple(owed if context.spoken else ()), event(context, scene, message.title))
+
+
+def _closes(context: IncidentContext, message: Message) -> Iterator[Notification]:
+    for alias in context.aliases:
+        yield Notification(context.incident.key, f"close:{alias}", "pager", "close", message, alias)
+
+
+def stale(context: IncidentContext, scene: Scene) -> Plan:
+    """Rows came upstream after the publication: one notice, with the command that runs again what is stale."""
+    member = context.members[0]
+    tables = ", ".join(load.table for load in member.facts.changed_since)
+    title = f"Stale: {subject([member])} was published before {tables} changed"
+    lines = [
+        *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
+        "Run it again with each later day that depends on it, oldest first (each changed number is restated):",
+        "python -m oncall stale --rerun (or the DAG oncall_rerun_stale); without --rerun it lists them.",
+        "This day alone: airflow dags trigger"
+        f' {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
+    ]
+    newest = max(load.loaded_at for load in member.facts.changed_since if load.loaded_at)
+    message = message_for(
+        context, scene, f"stale:{newest.isoformat()}", title, lines, section="after", about=(member,)
+    )
+    return Plan((context.incident,), (post(message),), event(context, scene, title))

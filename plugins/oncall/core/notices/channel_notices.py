@@ -1,0 +1,162 @@
+"""Notices about the on-call system itself: a channel that fails, a configuration that is broken, a heartbeat."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+from oncall.core.errors import Problem
+from oncall.core.incidents.incident import Channel, Notification, Plan
+from oncall.core.incidents.wording import Scene
+from oncall.core.message import Message
+from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.rota.on_call import who_is_on_call
+from oncall.core.time_format import span
+
+NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
+OTHER: dict[Channel, Channel] = {"pager": "chat", "chat": "pager"}
+MOST_PROBLEMS = 20
+HEARING = "acknowledgements"
+
+
+def channel_down(
+    scene: Scene, channel: Channel, since: dt.datetime, reason: str, *, outage: bool = True
+) -> Notification:
+    """Say on the other channel that this one fails: for everything (`outage`), or for some message."""
+    still = "Until then nobody is woken: watch this channel." if channel == "pager" else "Pages still go out."
+    title = f"{NAMES[channel]} cannot be reached since {scene.clock(since)}"
+    if not outage:
+        title = f"{NAMES[channel]} refuses a message since {scene.clock(since)}"
+    return _about_channel(scene, channel, since, "down", title, [reason, still], "P2")
+
+
+def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Plan:
+    """It works again, told where it was told that it fails; an alert about it is closed, or not sent any more."""
+    gone = span((scene.at - since).total_seconds())
+    title = f"{NAMES[channel]} can be reached again after {gone}"
+    back = _about_channel(scene, channel, since, "back", title, ["What was owed is being sent."], "P5")
+    if channel == "pager":
+        return Plan(owed=(back,))
+    alias = replace(back.message, step="down").alias
+    close = replace(back, step=f"close:{alias}", op="close", alias=alias)
+    return Plan(owed=(close,), cancelled=(back.key,))
+
+
+def acknowledgements_unheard(scene: Scene, since: dt.datetime, reason: str) -> Notification:
+    """Nobody hears that somebody has it: the escalation climbs on."""
+    title = f"Acknowledgements in Opsgenie are not heard since {scene.clock(since)}"
+    lines = [reason, "Until this is mended acknowledge on the On-call page: only that stops the escalation."]
+    return _chat(scene, HEARING, f"unheard:{since.isoformat()}", title, lines)
+
+
+def acknowledgements_heard(scene: Scene, since: dt.datetime) -> Notification:
+    title = "Acknowledgements in Opsgenie are heard again"
+    return _chat(scene, HEARING, f"heard:{since.isoformat()}", title, [])
+
+
+def undecided(one: PromiseStatus, scene: Scene, error: Exception) -> Plan:
+    """The rules fail on one report: whoever is on call has to look at it themselves. Once a day, of each report."""
+    broken = one.verdict == "broken"
+    state = "It is not known to be published." if broken else "It is not due yet, or known to be published."
+    primary = who_is_on_call(scene.roster, scene.at).primary
+    message = Message(
+        key=f"undecided:{one.pipeline.dag_id}:{one.report_date.isoformat()}",
+        step="undecided",
+        title=f"Cannot tell what {one.pipeline.title} of {one.report_date.isoformat()} needs: look at it yourself",
+        summary=f"The on-call system failed on it: {type(error).__name__}: {error}\n{state}",
+        links=(("On-call page", scene.links.oncall()), ("Runbook", scene.links.runbook(one.pipeline.dag_id))),
+        priority="P1" if broken else "P3",
+        recipients=(scene.roster.recipient(primary),) if primary else (),
+        tags=("oncall", one.pipeline.dag_id),
+        channel=scene.roster.slack_channel,
+    )
+    page = Notification(message.key, message.step, "pager", "page", message, message.alias)
+    return Plan(owed=(page, Notification(message.key, message.step, "chat", "post", message)))
+
+
+def clock_wrong(scene: Scene, name: str, ahead_s: int) -> Notification:
+    """A clock that the others do not agree with; it decides nothing."""
+    where = "ahead" if ahead_s > 0 else "behind"
+    title = f"The clock of {name} is {span(abs(ahead_s))} {where}"
+    lines = [
+        "The other clocks agree, and pages go by them. Set it right (NTP): logs and schedules follow it."
+    ]
+    return _chat(scene, "clocks", f"wrong:{name}:{scene.at.isoformat()}", title, lines)
+
+
+def clock_right(scene: Scene, name: str) -> Notification:
+    return _chat(
+        scene, "clocks", f"right:{name}:{scene.at.isoformat()}", f"The clock of {name} is right again", []
+    )
+
+
+def configuration_broken(scene: Scene, problems: Sequence[Problem], digest: str) -> Notification:
+    title = f"The on-call configuration is broken: {len(problems)} problem{'s' * (len(problems) != 1)}"
+    stays = "Of each file that is wrong the last good version stays in force; the others count as they stand."
+    lines = [stays, *(f"• {problem}" for problem in problems[:MOST_PROBLEMS])]
+    return _chat(scene, "configuration", f"broken:{digest}", title, lines)
+
+
+def configuration_mended(scene: Scene, digest: str) -> Notification:
+    return _chat(
+        scene, "configuration", f"mended:{digest}", "The on-call configuration is in order again", []
+    )
+
+
+def heartbeat_refused(scene: Scene, heartbeat: str, since: dt.datetime, reason: str) -> Notification:
+    """Opsgenie does not take this heartbeat. It is the only watch that survives Airflow."""
+    title = f"Opsgenie does not take the heartbeat {heartbeat}"
+    lines = [reason, "Until then nobody is paged if all of Airflow is gone."]
+    return _chat(scene, "heartbeat", f"refused:{heartbeat}:{since.isoformat()}", title, lines)
+
+
+def heartbeat_back(scene: Scene, heartbeat: str, since: dt.datetime) -> Notification:
+    """… and takes it again. `since`: when it was refused first."""
+    title = f"Opsgenie takes the heartbeat {heartbeat} again"
+    return _chat(scene, "heartbeat", f"back:{heartbeat}:{since.isoformat()}", title, [])
+
+
+def schedules_drift(scene: Scene, differences: Sequence[str], digest: str) -> Notification:
+    """Opsgenie's schedules would notify others than the rota says. Pages are not concerned: they name people."""
+    count = f"{len(differences)} difference{'s' * (len(differences) != 1)}"
+    title = f"Opsgenie's schedules are not as the rota says: {count}"
+    lines = [f"• {difference}" for difference in differences[:MOST_PROBLEMS]]
+    return _chat(scene, "schedules", f"drift:{digest}", title, lines)
+
+
+def schedules_agree(scene: Scene, digest: str) -> Notification:
+    return _chat(scene, "schedules", f"agree:{digest}", "Opsgenie's schedules are as the rota says again", [])
+
+
+def _about_channel(
+    scene: Scene,
+    channel: Channel,
+    since: dt.datetime,
+    step: str,
+    title: str,
+    lines: Sequence[str],
+    priority: str,
+) -> Notification:
+    """One key for each time it fails: that it is back is told where it was told that it failed."""
+    primary = who_is_on_call(scene.roster, scene.at).primary
+    message = Message(
+        key=f"channel-{channel}:{since.isoformat()}",
+        step=step,
+        title=title,
+        summary="\n".join(lines),
+        links=(("On-call page", scene.links.oncall()),),
+        priority=priority,
+        recipients=(scene.roster.recipient(primary),) if primary else (),
+        tags=("oncall", "channel"),
+    )
+    if channel == "chat":
+        return Notification(message.key, step, "pager", "page", message, message.alias)
+    return Notification(message.key, step, "chat", "post", message)
+
+
+def _chat(scene: Scene, key: str, step: str, title: str, lines: Sequence[str]) -> Notification:
+    """A thread a day: later notices must not hide in the thread of the first one ever."""
+    key = f"{key}:{scene.at.astimezone(scene.roster.tz).date().isoformat()}"
+    links = (("On-call page", scene.links.oncall()),)
+    return Notification(key, step, "chat", "post", Message(key, step, title, "\n".join(lines), links=links))

@@ -1,0 +1,174 @@
+"""What was seen of the world for one report on one day. Only what was read: no judgement, no clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+# A load with fewer rows than this share of what is expected is partial where its table's contract says no other one.
+DEFAULT_SHARE = 0.75
+# The same while too few of a weekday are known to tell a quiet day from a thin load; and while there has been none.
+PARTIAL_SHARE = 0.5
+FIRST_WEEK_SHARE = 0.25
+# How many spreads below what is expected it must be, too: of five rows a day one may well be missing.
+UNUSUAL = 3.5
+
+# `queued`: it ran before, was cleared, and has not started again. `deleted`: of a run alone.
+TaskState = Literal["running", "success", "up_for_retry", "queued", "failed", "skipped", "deleted"]
+RUN = "(run)"  # in the place of a task's id: what became of the run as a whole (no task may be called so)
+MARKED = "marked as "  # how the error begins of what a person set by hand
+
+
+@dataclass(frozen=True)
+class Load:
+    """The latest load of one upstream table for one business day; `loaded_at` is None when there is none.
+
+    `rows` is None when whoever loaded it did not count: then it counts as there. `median` is the row count expected
+    on such a weekday (None: no earlier load), give or take `spread`, and `share` the part of it below which the load is
+    partial; `expected_at` is when it usually arrives, on this day.
+    """
+
+    table: str
+    loaded_at: dt.datetime | None = None
+    rows: int | None = None
+    median: float | None = None
+    expected_at: dt.datetime | None = None
+    spread: float | None = None
+    share: float = PARTIAL_SHARE
+
+    @property
+    def state(self) -> Literal["fresh", "late", "partial"]:
+        if self.loaded_at is None:
+            return "late"
+        if self.rows is None or self.median is None:
+            return "fresh"
+        thin = self.rows < self.share * self.median and self.spreads_below > UNUSUAL
+        return "partial" if thin else "fresh"
+
+    @property
+    def spreads_below(self) -> float:
+        """How unusual its row count is: by how many spreads it is below what is expected (above: negative)."""
+        if self.rows is None or not self.median:
+            return 0.0
+        # Counting alone spreads a number by its root, however alike the last days were.
+        return (self.median - self.rows) / max(self.spread or 0.0, math.sqrt(self.median))
+
+    @property
+    def unusual_words(self) -> str:
+        """How far below what is expected on such a weekday it is; nothing when the usual spread is not known."""
+        if self.spread is None or self.rows is None or not self.median:
+            return ""
+        return f" ({self.rows / self.median:.0%}; {self.spreads_below:.0f} times the usual spread of such a day below)"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The row that says a report is complete and visible. `first_at` judges the promise, `at` the staleness."""
+
+    first_at: dt.datetime
+    at: dt.datetime
+    run_id: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that withheld the publication."""
+
+    name: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a run for the report date, as its callbacks recorded it or as Airflow says it is.
+
+    `error` tells also who set a state by hand, whichever state that is.
+    """
+
+    task_id: str
+    state: TaskState
+    started_at: dt.datetime
+    ended_at: dt.datetime | None = None
+    run_id: str = ""
+    error: str = ""
+    log_url: str = ""
+
+    @property
+    def marked(self) -> bool:
+        """A person set its state by hand."""
+        return self.error.startswith(MARKED)
+
+
+def still_over(run: Task | None, tasks: Iterable[Task]) -> Task | None:
+    """What ended a run, unless one of its `tasks` has started since (it was cleared, or is there again)."""
+    ended = run.ended_at if run else None
+    return run if ended and all(task.started_at <= ended for task in tasks) else None
+
+
+@dataclass(frozen=True)
+class Dag:
+    """What Airflow said of the DAG when it was last asked (`seen_at`); None means it could not be told."""
+
+    seen_at: dt.datetime
+    paused: bool | None = None
+    missing: bool = False
+    import_error: str = ""
+    running: int | None = None
+
+
+@dataclass(frozen=True)
+class TypicalDurations:
+    """Of the last 28 days: p90 seconds still to go from a task's start, and the median seconds of a task."""
+
+    remaining: dict[str, float] = field(default_factory=dict)
+    duration: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was seen for one report and day.
+
+    `unreadable` names each source that could not be read, and why; `blind` says that the warehouse is among them, so
+    that nothing is known of the publication. `changed_since` are the loads newer than the publication. `tasks` are
+    those of the newest run, in the order they started, `run` is what became of that run as a whole (None while nobody
+    says that it is over), and `failed_before` are failures of earlier runs that no later success has mended.
+    """
+
+    publication: Publication | None = None
+    loads: tuple[Load, ...] = ()
+    failed_checks: tuple[FailedCheck, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    run: Task | None = None
+    failed_before: tuple[Task, ...] = ()
+    dag: Dag | None = None
+    usual: TypicalDurations = TypicalDurations()
+    changed_since: tuple[Load, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    blind: bool = False
+
+    @property
+    def late_loads(self) -> tuple[Load, ...]:
+        return tuple(load for load in self.loads if load.state != "fresh")
+
+    @property
+    def over(self) -> Task | None:
+        """What ended the newest run as a whole; None when a task of it has started since."""
+        return still_over(self.run, self.tasks)
+
+    @property
+    def gone(self) -> bool:
+        """The run of this report date was deleted, and no other has started."""
+        return self.over is not None and self.over.state == "deleted"
+
+    @property
+    def failures(self) -> tuple[Task, ...]:
+        """Whatever failed for good and stands so: earlier runs first, then the newest one."""
+        newest = [task for task in self.tasks if task.state == "failed"]
+        if not newest and self.over and self.over.state == "failed":
+            newest = [self.over]
+        return (*self.failed_before, *newest)

@@ -1,0 +1,69 @@
+"""Promises: which report is due when. Knows wall clocks and business days; refuses to know what time it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import pendulum
+
+from oncall.core.runbook import Runbook
+from oncall.core.wall_time import at_wall
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A daily wall-clock due time, in the roster's zone, and when to warn that upstream is late."""
+
+    due: dt.time
+    warn_upstream_at: dt.time
+
+
+@dataclass(frozen=True)
+class Team:
+    """Somebody else's team: its name and its Slack channel."""
+
+    team: str
+    slack: str
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline's whole contract: the head of its runbook plus its owners from the roster of its `team`."""
+
+    dag_id: str
+    title: str
+    purpose: str
+    report: str
+    schedule: str | None
+    upstream: tuple[str, ...]
+    upstream_owner: Team
+    downstream_owner: str
+    primary_owner: str
+    secondary_owner: str
+    promise: Promise | None
+    runbook: Runbook
+    team: str = ""
+
+
+def due_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime:
+    """The instant the report for `report_date` is due: the next day at `due`, wall clock of `tz`."""
+    return at_wall(report_date + dt.timedelta(days=1), promise.due, tz)
+
+
+def warn_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime:
+    """The last `warn_upstream_at` before the due instant."""
+    due = due_at(promise, report_date, tz)
+    warn = at_wall(report_date + dt.timedelta(days=1), promise.warn_upstream_at, tz)
+    return warn if warn <= due else at_wall(report_date, promise.warn_upstream_at, tz)
+
+
+def business_day(at: dt.datetime, tz: dt.tzinfo) -> dt.date:
+    """The calendar day of `at` in `tz`: at 23:30Z it is already tomorrow in UTC+7."""
+    return at.astimezone(tz).date()
+
+
+def last_due(promise: Promise, at: dt.datetime, tz: dt.tzinfo) -> dt.date:
+    """The report date whose due instant is the latest one at or before `at`."""
+    day = business_day(at, tz) - dt.timedelta(days=1)
+    return day if due_at(promise, day, tz) <= at else day - dt.timedelta(days=1)

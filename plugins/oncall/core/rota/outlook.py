@@ -1,0 +1,56 @@
+"""What is unusual in the weeks ahead: weeks without cover, and people who are primary twice running. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+
+import pendulum
+
+from oncall.core.rota.on_call import Shift, rota
+from oncall.core.rota.roster import Roster
+from oncall.core.time_format import day
+
+WEEKS_AHEAD = 8
+
+
+def look_out(roster: Roster, start: pendulum.DateTime) -> Iterator[str]:
+    """One sentence for each gap and each double week of the eight weeks from the handoff `start` on."""
+    end = roster.day_starts(start.date() + dt.timedelta(weeks=WEEKS_AHEAD))
+    shifts = rota(roster, start, end)
+    yield from _gaps(roster, shifts)
+    yield from _double_weeks(shifts)
+
+
+def _gaps(roster: Roster, shifts: Sequence[Shift]) -> Iterator[str]:
+    for alone, run in groupby(shifts, key=lambda shift: _gap(roster, shift)):
+        if alone:
+            stretch = list(run)
+            yield f"{alone} from {day(stretch[0].start.date())} to {day(stretch[-1].end.date())}"
+
+
+def _gap(roster: Roster, shift: Shift) -> str:
+    if shift.reason == "override":
+        return ""  # somebody has wanted it so
+    if shift.primary == roster.manager:
+        return f"nobody of the team is there: {roster.manager} is primary"
+    if shift.secondary in (roster.manager, None):
+        return f"only {shift.primary} is there: {shift.secondary or 'nobody'} is secondary"
+    return ""
+
+
+def _double_weeks(shifts: Sequence[Shift]) -> Iterator[str]:
+    weeks = [_primary_of(list(run)) for _, run in groupby(shifts, key=lambda shift: shift.week)]
+    for (person, _), (again, begins) in pairwise(weeks):
+        if person == again:
+            yield f"{person} is primary two weeks running, the second from {day(begins.date())}"
+
+
+def _primary_of(week: Sequence[Shift]) -> tuple[str | None, pendulum.DateTime]:
+    """Who is primary for most of the week, and when it begins."""
+    held: Counter[str | None] = Counter()
+    for shift in week:
+        held[shift.primary] += int((shift.end - shift.start).total_seconds())
+    return held.most_common(1)[0][0], week[0].start

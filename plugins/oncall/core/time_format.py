@@ -1,0 +1,86 @@
+"""How instants, days and lengths of time are written, on the page, in messages and on the command line."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from oncall.core.wall_time import instant
+
+# Not strftime: that speaks the server's language, and takes as long as all the rest.
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class TimeFormat:
+    """Times as seen from the instant `at` in one zone."""
+
+    def __init__(self, at: dt.datetime, tz: dt.tzinfo) -> None:
+        self.at, self.tz = at, tz
+        self._today = at.astimezone(tz).date()
+
+    def clock(self, at: dt.datetime | None) -> str:
+        """05:00, with the day when it is not today."""
+        if at is None:
+            return "–"
+        there = instant(at).astimezone(self.tz)
+        clock = f"{there.hour:02}:{there.minute:02}"
+        return clock if there.date() == self._today else f"{weekday(there)} {clock}"
+
+    def moment(self, at: dt.datetime | None) -> str:
+        """Mon 23 Nov 05:00, always with the day, and with the year when it is another."""
+        if at is None:
+            return "–"
+        there = instant(at).astimezone(self.tz)
+        year = f" {there.year}" if there.year != self._today.year else ""
+        return f"{weekday(there)}{year} {there.hour:02}:{there.minute:02}"
+
+    def seconds(self, at: dt.datetime | None) -> str:
+        """05:00:00, with the day when it is not today."""
+        return "–" if at is None else f"{self.clock(at)}:{at.astimezone(self.tz):%S}"
+
+    def away(self, at: dt.datetime) -> str:
+        """in 2 h 05 min, or 3 minutes ago."""
+        seconds = (at - self.at).total_seconds()
+        return f"in {long(seconds)}" if seconds >= 0 else f"{long(-seconds)} ago"
+
+    @property
+    def zone(self) -> str:
+        """UTC+07:00, or the zone's name."""
+        name = getattr(self.tz, "key", None) or self.at.astimezone(self.tz).strftime("%Z")
+        return f"UTC{name}" if name[:1] in "+-" else name
+
+
+def day(date: dt.date) -> str:
+    """23 Nov."""
+    return f"{date.day} {_MONTHS[date.month - 1]}"
+
+
+def weekday(date: dt.date) -> str:
+    """Mon 23 Nov."""
+    return f"{_DAYS[date.weekday()]} {day(date)}"
+
+
+def days(start: dt.date, end: dt.date) -> str:
+    """23 – 29 Nov, both included."""
+    if start == end:
+        return day(start)
+    if (start.year, start.month) == (end.year, end.month):
+        return f"{start.day} – {day(end)}"
+    return f"{day(start)} – {day(end)}"
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: "42 minutes", "1 h 05 min"."""
+    minutes = max(0, round(seconds / 60))
+    if seconds < 90:
+        return f"{max(0, round(seconds))} seconds"
+    return f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def long(seconds: float) -> str:
+    """A length of time; days when it is long."""
+    if seconds < 48 * 3600:
+        return span(seconds)
+    whole, rest = divmod(seconds, 86400)
+    hours = round(rest / 3600)
+    return f"{whole:.0f} days" + (f" {hours} h" if hours else "")

@@ -1,0 +1,117 @@
+"""Who has acknowledged, as the pager shows it: learnt from any of an incident's alerts, also when it is taken back.
+
+Only a person's act counts. What a policy or an integration of the far side does by itself stops nobody's call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import structlog
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import OncallError
+from oncall.core.incidents.escalation import acknowledge, taken_back
+from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.wording import Links, Scene
+from oncall.core.rota.roster import Roster
+from oncall.usecases.incident_context import context_of
+from oncall.usecases.ports import AlertState, IncidentFile, Pager, Store
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+MAX_ALERTS_ASKED = 20  # of the pager at a time, every 5 s
+
+
+def sync_acknowledgements(
+    config: OncallConfig,
+    pager: Pager,
+    store: Store,
+    links: Links,
+    at: dt.datetime,
+    keys: Collection[str] = (),
+) -> OncallError | None:
+    """Ask the pager who has acknowledged the open incidents (only those of `keys`, if any are named).
+
+    Where it cannot tell, escalation goes by time alone; why it cannot is returned.
+    """
+    if not pager.capabilities.reads_alerts:
+        return None
+    with store.decision_lock() as decision:
+        open_ones = [
+            (incident.key, entry.alias)
+            for incident, entries in decision.told()
+            if incident.open and not incident.leader and incident.dag_id in config.pipelines
+            if not keys or incident.key in keys
+            for entry in entries
+            if entry.op == "page" and entry.state == "done"
+        ]
+    for key, alias in _some(open_ones, at):
+        try:
+            state = pager.alert_state(alias)
+        except OncallError as error:
+            log.warning("oncall.acknowledgements_unread", reason=str(error))
+            return error
+        if state is not None:
+            _heard(config, store, links, at, key, alias, state)
+    return None
+
+
+def _some(asked: Sequence[T], at: dt.datetime) -> Sequence[T]:
+    """All, or on a night when half of everything is broken some: at every instant others. A pager that is asked too
+    often answers nobody."""
+    chosen = random.Random(at.isoformat())  # noqa: S311 - no secret: by the instant, so that a look can be told again
+    return asked if len(asked) <= MAX_ALERTS_ASKED else chosen.sample(asked, MAX_ALERTS_ASKED)
+
+
+def _heard(
+    config: OncallConfig, store: Store, links: Links, at: dt.datetime, key: str, alias: str, state: AlertState
+) -> None:
+    with store.decision_lock() as decision:
+        file = decision.file(key)
+        if file is None or not file.incident.open:
+            return
+        scene = Scene(config.roster_of(file.incident.dag_id), links, at)
+        plan = _learnt(config, file, scene, alias, state)
+        if plan is not None:
+            decision.record(plan, at)
+            log.info("oncall.acknowledgement", incident=key, alias=alias, acknowledged=state.acknowledged)
+
+
+def _learnt(
+    config: OncallConfig, file: IncidentFile, scene: Scene, alias: str, state: AlertState
+) -> Plan | None:
+    """What an alert's state says that was not known; None when nothing."""
+    incident = file.incident
+    if alias in incident.acked:
+        if not state.open or state.acknowledged:
+            return None
+        if incident.acknowledged:
+            return taken_back(context_of(config, file), scene, alias)
+        return Plan((replace(incident, acked=tuple(each for each in incident.acked if each != alias)),))
+    by = _whose_act(state, scene.roster)
+    if by is None:
+        return None
+    if incident.acknowledged:
+        return Plan((replace(incident, acked=tuple(sorted({*incident.acked, alias}))),))
+    return acknowledge(context_of(config, file), scene, by, heard_of=alias)
+
+
+def _whose_act(state: AlertState, roster: Roster) -> str | None:
+    """Who took the alert, by acknowledging or closing it ("" when it is not told who); None when no person did."""
+    if state.acknowledged and is_person(state.owner, roster):
+        return state.owner
+    if not state.open and is_person(state.closed_by, roster):
+        return state.closed_by or state.owner
+    return None
+
+
+def is_person(name: str, roster: Roster) -> bool:
+    """Opsgenie's users are e-mail addresses; policies and integrations have other names. Without a name: a person's."""
+    known = {each for person in roster.people.values() for each in (person.id, person.name, person.opsgenie)}
+    return not name or "@" in name or name in known

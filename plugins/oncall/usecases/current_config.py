@@ -1,0 +1,139 @@
+"""The configuration in force: the files as they are, and the last good version of each that is not (rule 10).
+
+What was good is remembered file by file, in the process and in the store, under a name that is no path: the folder
+may be another one tomorrow, and its links may lead elsewhere.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from oncall.config import include_files, oncall_config
+from oncall.config.oncall_config import InForce, OncallConfig, Texts
+from oncall.config.yaml_fields import failure
+from oncall.core.errors import ConfigError, OncallError, Problem
+from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.wording import Scene
+from oncall.core.notices.channel_notices import configuration_broken, configuration_mended
+from oncall.usecases.ports import Store
+
+log = structlog.get_logger(__name__)
+
+LAST_GOOD = "last_good_files"  # the name under which the store keeps them
+BROKEN = "configuration_broken"  # … and the digest of the problems that were said, "" when all is in order
+NOTE_AGAIN_S = 300.0
+
+
+@dataclass
+class _Known:
+    """What this process knows of one folder; several threads may ask.
+
+    `read`: what the files came to, and the stamp they had. `good`: the last good texts. `asked`: whether the store
+    was asked for those of before; `noted`: those that it is known to have; `note_from`: when it is tried again.
+    """
+
+    read: tuple[str, InForce] | None = None
+    good: Texts = field(default_factory=dict)
+    asked: bool = False
+    noted: Texts | None = None
+    note_from: float = 0.0
+
+
+_folders: dict[Path, _Known] = {}
+
+
+def current_setup(store: Store) -> tuple[OncallConfig, tuple[Problem, ...]]:
+    """The configuration in force, and the problems of the files on disk.
+
+    Raises ConfigError when no roster can be told: neither from the files nor from what is remembered anywhere.
+    """
+    folder, known = _known()
+    found = _read(folder, known)
+    if found.problems and not known.asked and (recalled := _recall(store)) is not None:
+        known.good, known.asked, known.read = {**recalled, **known.good}, True, ("", found)
+        found = _read(folder, known)
+    if (
+        known.noted != known.good
+        and (known.asked or not found.problems)
+        and time.monotonic() >= known.note_from
+    ):
+        _remember(store, known)
+    if found.config is None:
+        raise ConfigError(found.problems)
+    return found.config, found.problems
+
+
+def current_problems() -> tuple[Problem, ...]:
+    """What is wrong with the files on disk now. Asks no store."""
+    return _read(*_known()).problems
+
+
+def say_configuration(store: Store, scene: Scene, problems: Sequence[Problem]) -> None:
+    """A notice when the files break and when they are mended, once each. Raises Unreadable."""
+    digest = hashlib.sha256("\n".join(map(str, problems)).encode()).hexdigest()[:12] if problems else ""
+    if digest == (store.get_note(BROKEN) or ""):
+        return
+    with store.decision_lock() as decision:  # two who notice at once say it once
+        said = store.get_note(BROKEN) or ""
+        if digest == said:
+            return
+        when = f"{scene.at:%Y%m%d%H%M}"
+        owed = (
+            configuration_broken(scene, problems, f"{digest}:{when}")
+            if digest
+            else configuration_mended(scene, f"{said}:{when}")
+        )
+        decision.record(Plan(owed=(owed,)), scene.at)
+        store.set_note(BROKEN, digest)
+
+
+def _known() -> tuple[Path, _Known]:
+    folder = oncall_config.include_dir()
+    return folder, _folders.setdefault(folder, _Known())
+
+
+def _read(folder: Path, known: _Known) -> InForce:
+    """What the files come to; read again only when one has changed or a roster begins."""
+    stamp, at = include_files.stamp(folder), dt.datetime.now(dt.UTC)
+    if known.read is not None and known.read[0] == stamp:
+        found = known.read[1]
+        if found.until is None or found.until > at:
+            return found
+    try:
+        found = oncall_config.in_force(include_files.read_folder(folder), known.good, at)
+    except Exception as error:  # whatever it is, what was in force stays
+        log.exception("oncall.configuration_not_read")
+        problem = Problem("include/", "(folder)", failure(error), "it as it was before")
+        found = InForce(known.read[1].config if known.read else None, (problem,), known.good)
+    known.read, known.good = (stamp, found), found.good
+    return found
+
+
+def _recall(store: Store) -> Texts | None:
+    """What the store has; None when it cannot be asked."""
+    try:
+        found = json.loads(store.get_note(LAST_GOOD) or "{}")
+    except OncallError:
+        return None
+    except ValueError:
+        found = {}
+    texts = found.items() if isinstance(found, dict) else ()
+    return {name: text for name, text in texts if isinstance(text, str)}
+
+
+def _remember(store: Store, known: _Known) -> None:
+    good = known.good
+    try:
+        store.set_note(LAST_GOOD, json.dumps(dict(good), ensure_ascii=False, sort_keys=True))
+        known.noted = good
+    except OncallError as error:  # a database that is down takes seconds to say so: not at every look
+        known.note_from = time.monotonic() + NOTE_AGAIN_S
+        log.warning("oncall.trouble", reason=str(error))

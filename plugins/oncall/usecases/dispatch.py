@@ -1,0 +1,79 @@
+"""One round of sending on one channel, or of asking who has acknowledged, with what has to be noted of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.incident import Channel
+from oncall.core.incidents.wording import Links, Scene
+from oncall.usecases.acknowledge import sync_acknowledgements
+from oncall.usecases.channel_health import note_health, note_hearing
+from oncall.usecases.evaluate import Evaluation
+from oncall.usecases.late_binding import Binder
+from oncall.usecases.metrics import first_page, of_sending
+from oncall.usecases.outbox import CHANNEL_ID, Clock, Sender, Sent
+from oncall.usecases.ports import EVERYTHING, Chat, Lane, Metrics, OutboxEntry, Pager, Store
+
+
+@dataclass
+class Dispatch:
+    """Everything that one sender needs, for one thread. `seen`: this process's last look.
+
+    `check_before_send`: a process without this store may have sent it already (a watcher that paged from memory and
+    died), so the far sides are asked first. `journal`: what they took and no store could be told of yet.
+    """
+
+    config: OncallConfig
+    store: Store
+    pager: Pager
+    chat: Chat
+    links: Links
+    metrics: Metrics
+    now: Clock
+    seen: Evaluation | None = None
+    check_before_send: bool = False
+    journal: list[OutboxEntry] = field(default_factory=list)
+
+    def pages(self, lane: Lane = EVERYTHING) -> Sent:
+        """Raises Unreadable when the store cannot be reached."""
+        sent = self._sender().pages(self.store, self.pager, lane)
+        self._noted("pager", sent)
+        return sent
+
+    def posts(self) -> Sent:
+        """Raises Unreadable when the store cannot be reached."""
+        sent = self._sender().posts(self.store, self.chat, self.config.roster.slack_channel)
+        self._noted("chat", sent)
+        return sent
+
+    def acknowledgements(self) -> None:
+        """Raises Unreadable when the store cannot be reached."""
+        at = self.now()
+        trouble = sync_acknowledgements(self.config, self.pager, self.store, self.links, at)
+        note_hearing(self.store, self.scene(at), trouble)
+
+    def can_check(self) -> bool:
+        """Whether the channels' history can be asked: their ids are known from earlier posts."""
+        return all(
+            self.store.get_note(f"{CHANNEL_ID}:{channel}") is not None for channel in self.config.channels
+        )
+
+    def _sender(self) -> Sender:
+        binder = Binder(self.config, self.store, self.pager, self.links, self.now, self.seen)
+        return Sender(binder, self.now, self.check_before_send, self.journal)
+
+    def scene(self, at: dt.datetime) -> Scene:
+        return Scene(self.config.roster, self.links, at)
+
+    def _noted(self, channel: Channel, sent: Sent) -> None:
+        up = note_health(self.store, self.scene(self.now()), channel, sent)
+        self.metrics.tell(of_sending(channel, sent, up, self._due(sent)))
+
+    def _due(self, sent: Sent) -> dict[str, dt.datetime]:
+        """When the promises were due whose first page has just been taken."""
+        if not any(first_page(delivery) for delivery, _ in sent.taken):
+            return {}
+        with self.store.decision_lock() as decision:
+            return {incident.key: incident.due for incident in decision.incidents() if incident.due}

@@ -1,0 +1,113 @@
+"""What is told of the past: incidents with their timeline, publications. Data only; reads nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from oncall.core.data.restatement import Restatement
+from oncall.core.incidents.incident import Channel, Event, Incident
+
+# A report's publications: report date → the first time it was complete and visible.
+Published = Mapping[dt.date, dt.datetime]
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """One delivery as it stands: what was owed to which channel, to whom, and what became of it.
+
+    `state` is owed, accepted, done or cancelled; `error` is the far side's last refusal ("" when there was none).
+    """
+
+    channel: Channel
+    step: str
+    op: str
+    title: str
+    people: tuple[str, ...]
+    state: str
+    attempts: int
+    owed_at: dt.datetime
+    done_at: dt.datetime | None = None
+    alias: str = ""
+    channel_id: str = ""
+    ts: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class IncidentRecord:
+    """An incident with all that happened to it, oldest first."""
+
+    incident: Incident
+    events: tuple[Event, ...] = ()
+    told: tuple[DeliveryRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class SystemHealth:
+    """Whether the on-call system lives. `tick`: when the watcher last looked (None: never); `files_valid`: as it found
+    the files then (None: not known); `owed`: deliveries that no far side has taken, the oldest since `owed_since`."""
+
+    tick: dt.datetime | None = None
+    files_valid: bool | None = None
+    owed: int = 0
+    owed_since: dt.datetime | None = None
+
+
+class IncidentHistory(Protocol):
+    """The reading side of the store. Raises Unreadable."""
+
+    def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
+        """Every open incident, and those opened since, newest first."""
+        ...
+
+    def record(self, key: str) -> IncidentRecord | None: ...
+
+    def system_health(self) -> SystemHealth: ...
+
+
+class Publications(Protocol):
+    """When reports were published. Raises Unreadable."""
+
+    def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]: ...
+
+    def restated(self, since: dt.datetime) -> Sequence[Restatement]:
+        """The published numbers that were changed since, the newest first, 1,000 at most."""
+        ...
+
+
+@dataclass(frozen=True)
+class FeedLink:
+    """A link that needs no sign-in. `what` is calendar:<person or team> or badge:<report>; `id` revokes it.
+
+    `by` made it at `at`; from `until` on it opens nothing; `used_at`: when it was used last, to the hour (None: never).
+    """
+
+    id: str
+    what: str
+    by: str
+    at: dt.datetime
+    until: dt.datetime
+    used_at: dt.datetime | None = None
+
+
+class Feeds(Protocol):
+    """The links that need no sign-in, and what calendars said before. Raises Unreadable."""
+
+    def make(self, what: str, by: str, at: dt.datetime) -> str:
+        """A new key for it, for a year; it is told once and kept nowhere."""
+        ...
+
+    def find(self, key: str, at: dt.datetime) -> str | None:
+        """What the key is for, noting that it was used; None when nobody made it, it was revoked or has expired."""
+        ...
+
+    def all(self) -> Sequence[FeedLink]: ...
+
+    def revoke(self, link_id: str) -> bool: ...
+
+    def revise(self, what: str, change: Callable[[str], str]) -> str:
+        """Replace what was said before by what `change` makes of it, and return that."""
+        ...

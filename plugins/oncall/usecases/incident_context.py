@@ -1,0 +1,37 @@
+"""An incident's record made a case for the rules: what it is about, by the newest facts or else by its own row."""
+
+from __future__ import annotations
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.incident import Incident
+from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why
+from oncall.core.promises.facts import Facts
+from oncall.usecases.evaluate import Evaluation
+from oncall.usecases.ports import IncidentFile
+
+OVER = ("kept", "late")
+
+
+def context_of(config: OncallConfig, file: IncidentFile, seen: Evaluation | None = None) -> IncidentContext:
+    """`seen`: a look whose facts are used unless the row has been written since. Its pipeline has to be configured."""
+    incident = file.incident
+    mine = [one for one in (incident, *file.followers) if one.dag_id in config.pipelines]
+    if seen is not None and (incident.seen_at is None or incident.seen_at <= seen.at):
+        statuses = [seen.by_promise.get((one.dag_id, one.report_date, one.drill)) for one in mine]
+        if all(statuses):
+            return IncidentContext(incident, tuple(each for each in statuses if each), file.entries)
+    members = tuple(status_from_row(config, one) for one in mine if one.verdict not in OVER or len(mine) == 1)
+    return IncidentContext(incident, members, file.entries, evaluated=False)
+
+
+def status_from_row(config: OncallConfig, incident: Incident) -> PromiseStatus:
+    """What the last look said of it: enough to write a message."""
+    why = None
+    if incident.cause in CAUSE_WORDS:
+        why = Why(incident.cause, incident.detail, incident.names)  # type: ignore[arg-type]
+    verdict = incident.verdict if incident.verdict in ("waiting", "at_risk", "broken") else "broken"
+    pipeline = config.pipelines[incident.dag_id]
+    return PromiseStatus(
+        pipeline, incident.report_date, verdict, why, incident.due, None, Facts(), drill=incident.drill  # type: ignore[arg-type]
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""What an incident is about at the moment something is sent for it, from the newest facts and the roster in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.binding import Bound, Send, bind
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import ladder_and_seat
+from oncall.core.incidents.wording import Links, Scene
+from oncall.usecases.acknowledge import sync_acknowledgements
+from oncall.usecases.evaluate import Evaluation
+from oncall.usecases.incident_context import context_of
+from oncall.usecases.outbox import Clock
+from oncall.usecases.ports import OutboxEntry, Pager, Store
+
+
+@dataclass
+class Binder:
+    """Binds what one sender has claimed. `seen`: the last look of this process, if it looks."""
+
+    config: OncallConfig
+    store: Store
+    pager: Pager
+    links: Links
+    now: Clock
+    seen: Evaluation | None = None
+
+    def __call__(self, delivery: OutboxEntry) -> Bound:
+        file = self.store.file(delivery.key)
+        if file is None:
+            return Send(delivery.message)
+        at = self.now()
+        if self._is_further_step(delivery):
+            # Somebody may have acknowledged a second ago: then nobody else is woken.
+            sync_acknowledgements(self.config, self.pager, self.store, self.links, at, {delivery.key})
+            file = self.store.file(delivery.key) or file
+        incident = file.incident
+        if incident.dag_id not in self.config.pipelines:
+            context = IncidentContext(incident, (), file.entries)
+            return bind(delivery.entry, delivery.message, context, Scene(self.config.roster, self.links, at))
+        scene = Scene(self.config.roster_of(incident.dag_id), self.links, at)
+        return bind(delivery.entry, delivery.message, context_of(self.config, file, self.seen), scene)
+
+    @staticmethod
+    def _is_further_step(delivery: OutboxEntry) -> bool:
+        return (
+            delivery.channel == "pager"
+            and not delivery.step.startswith("page-1-")
+            and ladder_and_seat(delivery.step) is not None
+        )

@@ -1,0 +1,158 @@
+"""The use cases of a person at the On-call page: acknowledge, resolve with a note, page somebody now.
+
+Each records what was done and what is owed for it, and leaves the sending to whoever sends. What is told together is
+done together: `dag_ids` are the DAGs whose incidents this person may change (None: all), and one other stops it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents import manual
+from oncall.core.incidents.context import IncidentContext, on_call
+from oncall.core.incidents.escalation import acknowledge
+from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.manual import PAGE_STEP, Hand
+from oncall.core.incidents.wording import Links, Scene
+from oncall.core.rota.roster import Seat
+from oncall.usecases.incident_context import status_from_row
+from oncall.usecases.ports import DecisionTransaction, OutboxEntry, Store
+
+AGAIN_AFTER = dt.timedelta(minutes=1)  # a second press within this time is the same press
+
+
+NOT_ALL_YOURS = (
+    "It is told together with an incident of a pipeline whose runs you may not change: ask who may."
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether it was done, and why not (or what was) in one sentence."""
+
+    done: bool
+    words: str
+
+
+def acknowledged_by_hand(
+    config: OncallConfig,
+    store: Store,
+    links: Links,
+    key: str,
+    by: str,
+    at: dt.datetime,
+    *,
+    dag_ids: Collection[str] | None = None,
+) -> Outcome:
+    """Somebody has it: escalation stops, on the pager too."""
+
+    def decide(hand: Hand, scene: Scene, said: list[OutboxEntry]) -> Plan | Outcome:
+        if hand.incident.acknowledged:
+            return Outcome(
+                False, f"{hand.incident.acknowledged_by or 'Somebody'} has acknowledged it already."
+            )
+        return acknowledge(
+            IncidentContext(hand.incident, hand.members, tuple(one.entry for one in said)), scene, by
+        )
+
+    return _act(config, store, links, key, by, at, dag_ids, decide, "Acknowledged: escalation stops.")
+
+
+def resolved_by_hand(
+    config: OncallConfig,
+    store: Store,
+    links: Links,
+    key: str,
+    by: str,
+    note: str,
+    at: dt.datetime,
+    *,
+    dag_ids: Collection[str] | None = None,
+) -> Outcome:
+    """Somebody says that it is over, and why."""
+    if not note.strip():
+        return Outcome(False, "Write in a few words why it is over: the team will read it.")
+
+    def decide(hand: Hand, scene: Scene, said: list[OutboxEntry]) -> Plan | Outcome:
+        return manual.resolve(hand, scene, note.strip())
+
+    return _act(config, store, links, key, by, at, dag_ids, decide, "Resolved: alerts are being closed.")
+
+
+def page_now(
+    config: OncallConfig,
+    store: Store,
+    links: Links,
+    key: str,
+    by: str,
+    at: dt.datetime,
+    seat: Seat = "secondary",
+    *,
+    dag_ids: Collection[str] | None = None,
+) -> Outcome:
+    """Page whoever holds the seat at this instant, without waiting for the ladder."""
+
+    def decide(hand: Hand, scene: Scene, said: list[OutboxEntry]) -> Plan | Outcome:
+        person = next(iter(on_call(scene, seat)), None)
+        if person is None or not person.opsgenie:
+            return Outcome(False, f"There is no {seat} who can be paged now.")
+        pressed = [one for one in said if one.channel == "pager" and one.step.startswith(f"{PAGE_STEP}-")]
+        if any(one.step.endswith(f"-{seat}") and at - one.owed_at < AGAIN_AFTER for one in pressed):
+            return Outcome(False, f"{person.name} was paged by hand a moment ago.")
+        return manual.page(hand, scene, person, seat, len(pressed) + 1)
+
+    return _act(config, store, links, key, by, at, dag_ids, decide, f"{{}} ({seat}) is being paged.")
+
+
+Decide = Callable[[Hand, Scene, list[OutboxEntry]], Plan | Outcome]
+
+
+def _act(
+    config: OncallConfig,
+    store: Store,
+    links: Links,
+    key: str,
+    by: str,
+    at: dt.datetime,
+    dag_ids: Collection[str] | None,
+    decide: Decide,
+    words: str,
+) -> Outcome:
+    """Record what `decide` makes of the incident, while nobody else decides. Raises Unreadable.
+
+    A {} in `words` stands for whom this pages.
+    """
+    with store.decision_lock() as decision:
+        hand = _hand(config, decision, key, by)
+        if hand is None:
+            return Outcome(False, "This incident is not open any more.")
+        if dag_ids is not None and any(one.dag_id not in dag_ids for one in (hand.incident, *hand.followers)):
+            return Outcome(False, NOT_ALL_YOURS)
+        scene = Scene(config.roster_of(hand.incident.dag_id), links, at)
+        made = decide(hand, scene, list(decision.said([hand.incident.key])[hand.incident.key]))
+        if isinstance(made, Outcome):
+            return made
+        decision.record(made, at)
+    return Outcome(
+        True, words.format(*(person.name for owed in made.owed for person in owed.message.recipients))
+    )
+
+
+def _hand(config: OncallConfig, decision: DecisionTransaction, key: str, by: str) -> Hand | None:
+    """The open incident of this key, or the one that speaks for it, with all it speaks for."""
+    open_ones = {i.key: i for i in decision.incidents() if i.open and i.dag_id in config.pipelines}
+    incident = open_ones.get(key)
+    if incident is None:
+        return None
+    incident = open_ones.get(incident.leader, incident)
+    followers = tuple(one for one in open_ones.values() if one.leader == incident.key)
+    aliases = tuple(
+        one.alias
+        for one in decision.said([incident.key])[incident.key]
+        if (one.entry.alive and one.op == "page") or one.entry.alerting
+    )
+    members = tuple(status_from_row(config, one) for one in (incident, *followers))
+    return Hand(by, incident, members, followers, aliases)

@@ -1,0 +1,414 @@
+"""Sending what is owed, once. A delivery is done only when the far side has truly taken it.
+
+Whether something is still wanted, whom it is for and in which words is asked at each try (`bind`), after it was
+claimed. To read the far side is a courtesy: a page that may have been taken is looked for, and sent again under the
+same alias when it cannot be found, or the far side cannot be asked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable
+from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
+from oncall.core.incidents.incident import Channel
+from oncall.core.message import Message
+from oncall.usecases.pager_calls import Outcome, PagerCalls, about
+from oncall.usecases.ports import EVERYTHING, Chat, Lane, OutboxEntry, Pager, Posted, Snapshot, Store
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+WIDTH = 8  # calls to the pager side by side
+# Longer than all calls of one delivery may take: to look for it, to send it, and to send it in a plainer form.
+LEASE = {"pager": dt.timedelta(seconds=25), "chat": dt.timedelta(seconds=75)}
+PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
+RETRY_S = (2, 4, 8, 15)
+SETTLES_S = 30.0  # a chat that was too slow to answer may show a message as late as this
+REFUSED_S = (30, 60, 120, 300)  # somebody may mend the roster, the channel
+UNTAKEN_S = 15.0  # a page that nobody has taken yet waits no longer than this, whatever the far side asks for
+ASKED_TO_WAIT_S = 120.0
+MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
+UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
+BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
+READS = 3  # tries for which the chat's history is asked before it is rather said twice than never
+CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
+THREAD = "thread"  # … and where an incident's thread goes on after its first one was lost
+
+Clock = Callable[[], dt.datetime]
+Bind = Callable[[OutboxEntry], Bound]
+
+
+@dataclass
+class Sent:
+    """How a round of sending went: what the far side has taken, and when, and each try that it did not take.
+
+    `outage`: why it takes nothing at all ("" when it answers); `locked_out`: nor will it before somebody mends the
+    connection. `refused`: why it does not take one message, while it takes others. `unreached`: somebody on the
+    escalation is not reached, so the next one has to be called. `unchecked`: why the far side could not be asked
+    whether it had something already.
+    """
+
+    taken: list[tuple[OutboxEntry, dt.datetime]] = field(default_factory=list)
+    failed: list[OutboxEntry] = field(default_factory=list)
+    outage: str = ""
+    locked_out: bool = False
+    refused: str = ""
+    unreached: bool = False
+    unchecked: str = ""
+    lost: Unreadable | None = None  # the store went away within the round
+
+    @property
+    def answered(self) -> bool:
+        """Whether the far side said anything but that it is out of order."""
+        return bool(self.taken or self.refused) and not self.outage
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.outage or self.lost)
+
+
+@dataclass
+class Sender:
+    """One sender on one store. `taken` is what the far sides took and the store could not yet be told of."""
+
+    bind: Bind
+    now: Clock
+    check_before_send: bool = False
+    journal: list[OutboxEntry] = field(default_factory=list)
+
+    def pages(self, store: Store, pager: Pager, lane: Lane = EVERYTHING) -> Sent:
+        """Send what this lane owes to the pager, several at a time; stops when it cannot be reached.
+
+        Raises Unreadable when the store cannot be reached; what was sent until then is written down by the next round.
+        """
+        sent, asked = Sent(), list[tuple[OutboxEntry, str]]()
+        calls = PagerCalls(pager)
+        with self._round(store, sent), ThreadPoolExecutor(WIDTH, "oncall-pager") as pool:
+            flying: dict[Future[str], tuple[OutboxEntry, Send]] = {}
+            while True:
+                while (
+                    not sent.stopped
+                    and len(flying) < WIDTH
+                    and (found := self._claim(store, "pager", lane, sent))
+                ):
+                    check = found[0].maybe_taken or self.check_before_send
+                    flying[_in(pool, calls.ask, found[0], check)] = found
+                if not flying:
+                    break
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    delivery, send = flying.pop(future)
+                    with bound_contextvars(**about(delivery)):
+                        self._asked(store, delivery, send, future, sent, asked)
+            self._await(store, calls, pool, asked, sent)
+        return sent
+
+    def posts(self, store: Store, chat: Chat, channel: str) -> Sent:
+        """Post what is owed to the chat, in order; stops when it cannot be reached. `channel`: for what names none."""
+        sent = Sent()
+        with self._round(store, sent):
+            said = partial(self._said, store, chat, channel, sent)
+            while not sent.stopped and (found := self._claim(store, "chat", EVERYTHING, sent, said)):
+                delivery, send = found
+                with bound_contextvars(**about(delivery)):
+                    try:
+                        posted = self._post(store, chat, channel, delivery, send.message, sent)
+                    except Unreadable:
+                        raise
+                    except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
+                        self._failed(store, delivery, _as_ours(error), sent, send)
+                    else:
+                        self._done(store, delivery, sent, posted)
+        return sent
+
+    @contextmanager
+    def _round(self, store: Store, sent: Sent) -> Iterator[None]:
+        if self.journal:
+            store.merge(Snapshot(deliveries=tuple(self.journal)))
+            self.journal.clear()
+        yield
+        if sent.lost is not None:
+            raise sent.lost
+
+    def _claim(
+        self,
+        store: Store,
+        channel: Channel,
+        lane: Lane,
+        sent: Sent,
+        found: Callable[[OutboxEntry], Posted | None] = lambda _: None,
+    ) -> tuple[OutboxEntry, Send] | None:
+        """The next that is still wanted, in the words that are true now. `found`: where something stands already."""
+        try:
+            while delivery := store.claim(channel, lane, LEASE[channel]):
+                bound = Send(delivery.message) if delivery.request_id else self._bound(delivery)
+                if isinstance(bound, Send):
+                    if bound.message != delivery.message:
+                        store.bound(delivery, bound.message)
+                    return replace(delivery, message=bound.message), bound
+                if isinstance(bound, Withdraw):
+                    self._withdraw(store, delivery, bound.why, sent, found)
+                elif isinstance(bound, Later):
+                    store.failed(delivery, delivery.error, bound.wait, uncertain=False)
+        except Unreadable as error:
+            sent.lost = error
+        return None
+
+    def _bound(self, delivery: OutboxEntry) -> Bound:
+        """A fault of our own in binding one message silences nobody: it goes as it was written."""
+        try:
+            return self.bind(delivery)
+        except Unreadable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, a page must go out
+            log.error("oncall.not_bound", traceback=traceback.format_exc(), **about(delivery))
+            return Send(delivery.message)
+
+    def _withdraw(
+        self,
+        store: Store,
+        delivery: OutboxEntry,
+        why: str,
+        sent: Sent,
+        found: Callable[[OutboxEntry], Posted | None],
+    ) -> None:
+        """Not wanted any more. Where it was said after all, that is kept: the thread may begin with it."""
+        posted = None
+        if delivery.maybe_taken:
+            with suppress(OncallError):
+                posted = found(delivery)
+        if posted is not None:
+            self._done(store, delivery, sent, posted)
+            return
+        store.withdraw(delivery, why)
+        log.info("oncall.withdrawn", why=why, **about(delivery))
+
+    def _asked(
+        self,
+        store: Store,
+        delivery: OutboxEntry,
+        send: Send,
+        future: Future[str],
+        sent: Sent,
+        asked: list[tuple[OutboxEntry, str]],
+    ) -> None:
+        try:
+            request_id = future.result()
+        except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
+            self._failed(store, delivery, _as_ours(error), sent, send)
+            return
+        if not request_id:
+            self._done(store, delivery, sent)
+            return
+        if not delivery.request_id:
+            now = self.now()
+            delivery = replace(delivery, requested_at=now, pending_since=delivery.pending_since or now)
+        self._tell(sent, delivery, lambda: store.accepted(
+            delivery, request_id, delivery.requested_at or self.now(), LEASE["pager"]
+        ))  # fmt: skip
+        asked.append((delivery, request_id))
+
+    def _await(
+        self,
+        store: Store,
+        calls: PagerCalls,
+        pool: ThreadPoolExecutor,
+        asked: list[tuple[OutboxEntry, str]],
+        sent: Sent,
+    ) -> None:
+        """Wait a little for the requests to be carried out; what still pends is asked for again at a later round."""
+        until, pause = time.monotonic() + PATIENCE_S, 0.1
+        while asked:
+            states = [(each, _in(pool, calls.outcome, *each)) for each in asked]
+            asked = [
+                each for each, future in states if not self._settled(store, each[0], future.result(), sent)
+            ]
+            if time.monotonic() > until:
+                break
+            if asked:
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.5)
+        for delivery, request_id in asked:
+            at = delivery.requested_at or self.now()
+            self._tell(
+                sent, delivery, partial(store.accepted, delivery, request_id, at, dt.timedelta(seconds=1))
+            )
+
+    def _settled(self, store: Store, delivery: OutboxEntry, outcome: tuple[Outcome, str], sent: Sent) -> bool:
+        """Write down what became of a request; False while it pends."""
+        state, words = outcome
+        now = self.now()
+        since, last = delivery.pending_since or now, delivery.requested_at or now
+        with bound_contextvars(**about(delivery)):
+            if state == "done":
+                self._done(store, delivery, sent, unreached=words)
+            elif state == "failed" and delivery.op != "page":
+                self._done(store, delivery, sent)  # to close what is closed or gone is as good as done
+            elif state == "failed" and delivery.attempts == 1:
+                self._again(store, delivery, f"taken, then failed: {words}", sent)
+            elif state == "failed":
+                self._failed(store, delivery, Rejected(f"taken, then failed: {words}"), sent)
+            elif state == "unknown" and now - since >= UNPROCESSED:
+                self._done(store, delivery, sent)  # its receipt is all that can be had: reading is a courtesy
+            elif now - last >= MADE_ANEW:
+                self._unprocessed(store, delivery, sent)
+            else:
+                return False
+        return True
+
+    def _unprocessed(self, store: Store, delivery: OutboxEntry, sent: Sent) -> None:
+        """It is made anew at once; when that has gone on for too long somebody else has to be called."""
+        why = ""
+        if delivery.op == "page" and self.now() - (delivery.pending_since or self.now()) >= UNPROCESSED:
+            why = "the pager has taken the page and does not carry it out"
+            sent.unreached = True
+        self._again(
+            store, delivery, f"taken, and not carried out within {MADE_ANEW.total_seconds():.0f} s", sent, why
+        )
+
+    def _again(
+        self, store: Store, delivery: OutboxEntry, reason: str, sent: Sent, unreached: str = ""
+    ) -> None:
+        """Make a request again: it is wrong with this one, not with the far side."""
+        sent.failed.append(delivery)
+        log.warning("oncall.delivery_failed", attempts=delivery.attempts, reason=reason, again_in_s=0)
+        self._tell(
+            sent,
+            delivery,
+            lambda: store.failed(delivery, reason, dt.timedelta(), uncertain=True, unreached=unreached),
+        )
+
+    def _post(
+        self, store: Store, chat: Chat, channel: str, delivery: OutboxEntry, message: Message, sent: Sent
+    ) -> Posted | None:
+        thread = _thread(store, delivery.key)
+        channel = message.channel or channel
+        if delivery.op == "update":
+            if thread is not None:
+                chat.update(message, thread)
+            return None
+        known = store.get_note(f"{CHANNEL_ID}:{channel}")
+        if delivery.maybe_taken or (self.check_before_send and (known or thread)):
+            found = self._said(store, chat, channel, sent, delivery)
+            if found is not None:
+                return found
+        try:
+            posted = chat.post(
+                message, thread.channel_id if thread else channel, thread.ts if thread else None
+            )
+        except Rejected as error:
+            elsewhere = thread and known and thread.channel_id != known
+            if isinstance(error, LockedOut) or not (elsewhere or (thread and isinstance(error, Gone))):
+                raise
+            posted = chat.post(
+                message, channel
+            )  # its thread is gone, or in a channel of old: a new one begins
+            store.set_note(f"{THREAD}:{delivery.key}", f"{posted.channel_id} {posted.ts}")
+        if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
+            store.set_note(f"{CHANNEL_ID}:{channel}", posted.channel_id)
+        return posted
+
+    def _said(
+        self, store: Store, chat: Chat, channel: str, sent: Sent, delivery: OutboxEntry
+    ) -> Posted | None:
+        """Where it stands already. Where the history cannot be read it is said rather twice than never."""
+        thread = _thread(store, delivery.key)
+        channel = delivery.message.channel or channel
+        where = thread.channel_id if thread else store.get_note(f"{CHANNEL_ID}:{channel}") or channel
+        root = thread.ts if thread else None
+        try:
+            return chat.find(delivery.key, delivery.step, where, delivery.owed_at - BEFORE, root)
+        except OncallError as error:
+            if delivery.attempts <= READS and not isinstance(error, Rejected | Unreadable):
+                raise
+            sent.unchecked = str(error)
+            return None
+
+    def _done(
+        self,
+        store: Store,
+        delivery: OutboxEntry,
+        sent: Sent,
+        posted: Posted | None = None,
+        unreached: str = "",
+    ) -> None:
+        at = self.now()
+        done = replace(delivery, state="done", done_at=at, posted=posted, unreached=unreached)
+        self._tell(sent, done, lambda: store.done(delivery, at, posted, unreached))
+        sent.taken.append((delivery, at))
+        sent.unreached |= bool(unreached)
+        log.info(
+            "oncall.delivered", attempts=delivery.attempts,
+            after_s=round((at - delivery.owed_at).total_seconds(), 3), unreached=unreached or None,
+        )  # fmt: skip
+
+    def _failed(
+        self, store: Store, delivery: OutboxEntry, error: OncallError, sent: Sent, send: Send | None = None
+    ) -> None:
+        """Note the failure and when to try again, and what it says of the channel."""
+        if isinstance(error, Gone) and delivery.op != "page" and delivery.op != "post":
+            self._done(store, delivery, sent)  # there is nothing left to do it to
+            return
+        refused = isinstance(error, Rejected) and not isinstance(error, LockedOut)
+        waits = REFUSED_S if refused else RETRY_S
+        wait_s: float = waits[min(delivery.attempts, len(waits)) - 1]
+        asked_for = error.retry_after if isinstance(error, DeliveryFailed) else None
+        if asked_for is not None:
+            wait_s = max(1.0, min(asked_for, UNTAKEN_S if send and send.nobody_woken else ASKED_TO_WAIT_S))
+        unreached = str(error) if refused and delivery.op == "page" else ""
+        uncertain = isinstance(error, DeliveryFailed) and error.uncertain
+        if uncertain and delivery.channel == "chat":
+            wait_s = max(wait_s, SETTLES_S)
+        sent.failed.append(delivery)
+        sent.unreached |= bool(unreached)
+        if refused:
+            sent.refused = str(error)
+        else:
+            sent.outage, sent.locked_out = str(error), isinstance(error, LockedOut)
+        log.warning(
+            "oncall.delivery_failed", attempts=delivery.attempts, reason=str(error), again_in_s=wait_s
+        )
+        wait_for = dt.timedelta(seconds=wait_s)
+        self._tell(sent, delivery, lambda: store.failed(
+            delivery, str(error), wait_for, uncertain=uncertain, unreached=unreached
+        ))  # fmt: skip
+
+    def _tell(self, sent: Sent, delivery: OutboxEntry, write: Callable[[], None]) -> None:
+        """Write down what became of it; should the store be gone, the next round writes down that it was taken."""
+        try:
+            write()
+        except Unreadable as error:
+            sent.lost = error
+            if delivery.state == "done":
+                self.journal.append(delivery)
+
+
+def _thread(store: Store, key: str) -> Posted | None:
+    """Where the incident's thread begins, or goes on after that was lost."""
+    channel_id, _, ts = (store.get_note(f"{THREAD}:{key}") or "").partition(" ")
+    return Posted(channel_id, ts) if ts else store.thread(key)
+
+
+def _as_ours(error: Exception) -> OncallError:
+    """What nobody foresaw is wrong with this one message, and may have happened after it was sent."""
+    if isinstance(error, OncallError):
+        return error
+    log.error("oncall.unforeseen", traceback="".join(traceback.format_exception(error)))
+    return Rejected(f"{type(error).__name__}: {error}", uncertain=True)
+
+
+def _in(pool: ThreadPoolExecutor, act: Callable[..., T], *args: object) -> Future[T]:
+    """Run beside other calls; what is bound to the log here is bound there too."""
+    return pool.submit(copy_context().run, act, *args)

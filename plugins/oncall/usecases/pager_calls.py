@@ -1,0 +1,100 @@
+"""What one round asks of the pager: to do something, whether it has something already, and what became of a request.
+
+To read is a courtesy: one answer that fails is enough to ask no more in this round, and sending goes on without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from structlog.contextvars import bind_contextvars
+
+from oncall.core.errors import NotAllowed, OncallError
+from oncall.core.notices.drill_page import PAGE as TEST_PAGE
+from oncall.usecases.ports import OutboxEntry, Pager, RequestState
+
+MOST_READ_BACK = 20  # alerts whose responders are read in one round
+
+Outcome = RequestState | Literal["unknown"]  # of a request; unknown: it cannot be read
+
+
+def about(delivery: OutboxEntry) -> dict[str, str]:
+    """What every log line about a delivery names, those of the libraries too."""
+    return {"incident": delivery.key, "step": delivery.step, "channel": delivery.channel, "op": delivery.op}
+
+
+@dataclass
+class PagerCalls:
+    """One pager for one round; its methods may be called by several threads.
+
+    `unread`: why it cannot be asked any more in this round ("" while it can); `mute`: this key may never ask.
+    """
+
+    pager: Pager
+    unread: str = ""
+    mute: bool = False
+    read_back: int = 0
+
+    def ask(self, delivery: OutboxEntry, check: bool) -> str:
+        """Ask for one action; returns its request, "" when it turns out to be done already (`check`: look first)."""
+        bind_contextvars(**about(delivery))
+        if delivery.request_id:
+            return delivery.request_id
+        if delivery.op == "page":
+            return "" if check and self._has(delivery.alias) else self.pager.page(delivery.message)
+        words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
+        if delivery.op == "close":
+            return self.pager.close(delivery.alias, words)
+        if delivery.op == "acknowledge":
+            return self.pager.acknowledge(delivery.alias, words, delivery.user)
+        return self.pager.note(delivery.alias, words)
+
+    def outcome(self, delivery: OutboxEntry, request_id: str) -> tuple[Outcome, str]:
+        """How a request stands; of one that is done, why its page does not reach its person ("" when it does)."""
+        bind_contextvars(**about(delivery))
+        if self.mute:
+            return "done", ""  # its receipt is all that can be had
+        if self.unread:
+            return "unknown", self.unread
+        try:
+            state, words = self.pager.request_state(request_id)
+        except OncallError as error:
+            self._give_up(error)
+            return ("done" if self.mute else "unknown"), ""
+        return state, self._misrouted(delivery) if state == "done" else words
+
+    def _has(self, alias: str) -> bool:
+        if self.unread or not self.pager.capabilities.reads_alerts:
+            return False
+        try:
+            return self.pager.alert_state(alias) is not None
+        except OncallError as error:
+            self._give_up(error)
+            return False
+
+    def _misrouted(self, delivery: OutboxEntry) -> str:
+        """Why a page does not reach its person although the pager has it: the far side may send it to others."""
+        message = delivery.message
+        person = message.recipients[0].opsgenie if message.recipients else None
+        if delivery.op != "page" or (message.priority != "P1" and delivery.step != TEST_PAGE) or not person:
+            return ""
+        if not self.pager.capabilities.reads_alerts or self.unread or self.read_back >= MOST_READ_BACK:
+            return ""
+        self.read_back += 1
+        try:
+            state = self.pager.alert_state(delivery.alias)
+        except OncallError as error:
+            self._give_up(error)
+            return ""
+        if state is None or state.responders is None:
+            return ""
+        if person.casefold() in (each.casefold() for each in state.responders):
+            return ""
+        return (
+            f"the pager sends it to {', '.join(state.responders) or 'nobody'} instead; use the key of an API "
+            "integration that no team owns (an owner team overwrites whom a page is for)"
+        )
+
+    def _give_up(self, error: OncallError) -> None:
+        self.unread, self.mute = str(error), self.mute or isinstance(error, NotAllowed)

@@ -1,0 +1,369 @@
+"""The doors to the outside, as Protocols: what the use case asks of a pager, a chat, a store and the world.
+
+Adapters raise `DeliveryFailed` (may be tried again; `uncertain=True` when the far side may have taken it),
+`Rejected` (will fail again) or `Unreadable`; nothing else leaves an adapter.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from oncall.core.incidents.incident import Channel, Incident, NotificationStatus, Op, Plan, State
+from oncall.core.message import Message
+from oncall.core.promises.facts import RUN, Dag, Facts, Task, TypicalDurations, still_over
+from oncall.core.promises.promise import Pipeline
+
+# One report on one day: (dag_id, report date).
+ReportKey = tuple[str, dt.date]
+
+
+@dataclass(frozen=True)
+class PagerCapabilities:
+    """What this far side can do (FACTS: Jira Service Management can do less than Opsgenie)."""
+
+    name: str
+    reads_alerts: bool
+    heartbeats: bool
+
+
+@dataclass(frozen=True)
+class AlertState:
+    """An alert as the far side shows it. `owner`: who acknowledged it, "" when nobody or not told.
+
+    `closed_by`: the same of who closed it. Either may be a person's username, or the name of a policy or integration.
+    `responders`: the usernames (or "team:…") that it notifies; None when the far side does not tell.
+    """
+
+    open: bool
+    acknowledged: bool
+    owner: str = ""
+    alert_id: str = ""
+    responders: tuple[str, ...] | None = None
+    closed_by: str = ""
+
+
+RequestState = Literal["pending", "done", "failed"]
+
+
+class Pager(Protocol):
+    """Wakes people. Every action is accepted first (a request id) and is true only when its request is done."""
+
+    @property
+    def capabilities(self) -> PagerCapabilities: ...
+
+    def page(self, message: Message) -> str:
+        """Create the alert `message.alias` for `message.recipients`; returns the request id."""
+        ...
+
+    def close(self, alias: str, note: str) -> str: ...
+
+    def acknowledge(self, alias: str, note: str, user: str) -> str: ...
+
+    def note(self, alias: str, note: str) -> str: ...
+
+    def request_state(self, request_id: str) -> tuple[RequestState, str]:
+        """Whether the request was carried out, and the far side's words. NotAllowed when the key may not read."""
+        ...
+
+    def alert_state(self, alias: str) -> AlertState | None:
+        """None when the far side knows no such alert. Raises Unreadable where `reads_alerts` is False.
+
+        NotAllowed when the key may not read; a far side that cannot be asked just now is a DeliveryFailed.
+        """
+        ...
+
+    def ping(self, heartbeat: str) -> None:
+        """Tell the heartbeat that we live."""
+        ...
+
+
+@dataclass(frozen=True)
+class Posted:
+    """Where a chat message stands: channel id (not name) and ts (a string)."""
+
+    channel_id: str
+    ts: str
+
+
+class Chat(Protocol):
+    """Says things where the team reads."""
+
+    def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        """Post to a channel (name or id), or as a reply in its thread."""
+        ...
+
+    def find(
+        self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None
+    ) -> Posted | None:
+        """The message of this key and step posted since `oldest` (by its metadata), or None."""
+        ...
+
+    def update(self, message: Message, posted: Posted) -> None: ...
+
+    def set_group(self, group: str, members: Sequence[str]) -> None:
+        """Make these member ids all the members of a user group."""
+        ...
+
+
+class WarehouseReader(Protocol):
+    """What the warehouse says: publications, upstream loads, failed checks."""
+
+    def read(
+        self,
+        wanted: Sequence[tuple[Pipeline, dt.date]],
+        published: Sequence[Pipeline] = (),
+        since: dt.date | None = None,
+    ) -> Mapping[ReportKey, Facts]:
+        """Facts (publication, loads, failed checks, changed_since) of each wanted report, and of each stale one.
+
+        Stale: of these `published` pipelines, for a day from `since` on, with an upstream that was loaded again after
+        it was read. Raises Unreadable.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class OutboxEntry:
+    """One thing owed to one channel, with the words of its last try. `attempts` counts the claims.
+
+    `maybe_taken`: an earlier try may have reached the far side. `requested_at`: when the far side was last asked,
+    `pending_since`: since when it has a request that it has not carried out. `posted` is where a chat message stands.
+    `unreached`: see `NotificationStatus`.
+    """
+
+    id: int
+    key: str
+    step: str
+    channel: Channel
+    op: Op
+    alias: str
+    user: str
+    message: Message
+    state: State
+    attempts: int
+    request_id: str
+    owed_at: dt.datetime
+    done_at: dt.datetime | None = None
+    posted: Posted | None = None
+    error: str = ""
+    maybe_taken: bool = False
+    unreached: str = ""
+    requested_at: dt.datetime | None = None
+    pending_since: dt.datetime | None = None
+
+    @property
+    def person(self) -> str:
+        """Whom it is for; "" for nobody in particular."""
+        return self.message.recipients[0].name if self.message.recipients else ""
+
+    @property
+    def entry(self) -> NotificationStatus:
+        """The same as the rules see it."""
+        return NotificationStatus(
+            self.step, self.channel, self.op, self.alias, self.state, self.person, self.owed_at, self.done_at,
+            self.maybe_taken, self.unreached,
+        )  # fmt: skip
+
+
+class Lane(NamedTuple):
+    """What is sent side by side with other things: how urgent it is, from the first to the last of these numbers."""
+
+    first: int
+    last: int
+
+
+# Somebody's first call, whoever is called after them, and all the rest.
+PRIMARIES, FURTHER_STEPS, REST, EVERYTHING = Lane(0, 0), Lane(1, 1), Lane(2, 99), Lane(0, 99)
+LANES = (PRIMARIES, FURTHER_STEPS, REST)
+
+
+@dataclass(frozen=True)
+class IncidentFile:
+    """Everything on record of one incident. `followers`: those that it speaks for."""
+
+    incident: Incident
+    followers: tuple[Incident, ...] = ()
+    entries: tuple[NotificationStatus, ...] = ()
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A promise made to be broken: another due time for one pipeline and report date, marked DRILL."""
+
+    name: str
+    dag_id: str
+    report_date: dt.date
+    warn_at: dt.datetime
+    due_at: dt.datetime
+    started_by: str = ""
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """What a look begins with. `notes`: those of the asked names that are known; `open`: the reports and days of the
+    open incidents, without those of drills; `drills`: begun within the last day."""
+
+    notes: Mapping[str, str]
+    open: Sequence[ReportKey]
+    drills: Sequence[Drill]
+
+
+class DecisionTransaction(Protocol):
+    """The store while one look decides: nobody else decides at the same time."""
+
+    def incidents(self, of: Collection[ReportKey] = ()) -> list[Incident]:
+        """The open ones, those resolved within two days, and all that ever were of these reports and days."""
+        ...
+
+    def told(self, of: Collection[ReportKey] = ()) -> list[tuple[Incident, tuple[NotificationStatus, ...]]]:
+        """The same, each with what became of all that it ever owed."""
+        ...
+
+    def file(self, key: str) -> IncidentFile | None:
+        """All that is on record of one incident now."""
+        ...
+
+    def said(self, keys: Sequence[str]) -> Mapping[str, list[OutboxEntry]]:
+        """All that was ever owed for these keys, in the order it was owed."""
+        ...
+
+    def record(self, plan: Plan, at: dt.datetime) -> None:
+        """Write incidents, what is owed, events. What is owed already stays as it is; what was withdrawn is owed
+        again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Incidents, deliveries and notes as one store has them, to carry over to another."""
+
+    incidents: tuple[Incident, ...] = ()
+    deliveries: tuple[OutboxEntry, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """What must survive: incidents, the outbox, who said what. Raises Unreadable when it cannot be reached."""
+
+    def evaluation_inputs(self, at: dt.datetime, names: Sequence[str]) -> EvaluationInputs:
+        """What was noted under these names, what is open and which drills there are: as it is just now."""
+        ...
+
+    def decision_lock(self) -> AbstractContextManager[DecisionTransaction]: ...
+
+    def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> OutboxEntry | None:
+        """The most urgent delivery of this lane that is due, for this caller alone until the lease ends.
+
+        By the store's own clock: a caller whose clock is wrong takes nothing from others. From here on it may have
+        been taken, until the caller says otherwise.
+        """
+        ...
+
+    def file(self, key: str) -> IncidentFile | None:
+        """All that is on record of one incident now; None for what is no incident."""
+        ...
+
+    def bound(self, delivery: OutboxEntry, message: Message) -> None:
+        """What is about to be sent, and to whom."""
+        ...
+
+    def accepted(self, delivery: OutboxEntry, request_id: str, at: dt.datetime, wait: dt.timedelta) -> None:
+        """The far side has a request for it, which is asked for again after `wait`."""
+        ...
+
+    def done(
+        self, delivery: OutboxEntry, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
+    ) -> None: ...
+
+    def failed(
+        self, delivery: OutboxEntry, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
+    ) -> None:
+        """It is tried again after `wait`. Unless `uncertain`, this try certainly has not reached anybody."""
+        ...
+
+    def withdraw(self, delivery: OutboxEntry, why: str) -> None:
+        """It is not wanted any more (and was not sent by this try)."""
+        ...
+
+    def clock(self) -> dt.datetime:
+        """What time it is there, in UTC."""
+        ...
+
+    def waiting(self) -> int:
+        """How many deliveries are not done."""
+        ...
+
+    def thread(self, key: str) -> Posted | None:
+        """Where the incident's chat thread begins; None before its first message was posted."""
+        ...
+
+    def get_note(self, name: str) -> str | None: ...
+
+    def set_note(self, name: str, value: str) -> None: ...
+
+    def snapshot(self) -> Snapshot: ...
+
+    def merge(self, snapshot: Snapshot) -> None:
+        """Take in what another store knows; nothing that either knows is lost."""
+        ...
+
+
+@dataclass(frozen=True)
+class TaskRuns:
+    """`tasks`: of the newest run for a report and day, in the order they started; `runs`: what became of that run as a
+    whole; `failed_before`: what failed in an earlier run and was not mended; `dags`: what Airflow said of each."""
+
+    tasks: Mapping[ReportKey, tuple[Task, ...]] = field(default_factory=dict)
+    dags: Mapping[str, Dag] = field(default_factory=dict)
+    runs: Mapping[ReportKey, Task] = field(default_factory=dict)
+    failed_before: Mapping[ReportKey, tuple[Task, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunSaid:
+    """One run and what is on record of its tasks, by id (of the run as a whole under `RUN`)."""
+
+    dag_id: str
+    run_id: str
+    report_date: dt.date
+    said: dict[str, Task]
+
+    @property
+    def over(self) -> Task | None:
+        """What ended the run as a whole, as far as it is on record."""
+        return still_over(self.said.get(RUN), (t for t in self.said.values() if t.task_id != RUN))
+
+
+class TaskRunReader(Protocol):
+    """What the tasks said of themselves (their callbacks wrote it down)."""
+
+    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+        """What ran for these reports and days, and for every other one that has a task failed for good since then."""
+        ...
+
+    def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]: ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One number for whoever watches the on-call system. `tags` are (name, value), in the order of its measure.
+
+    `kind`: count (what happened since the last reading), gauge (how it is now), seconds (how long something took).
+    """
+
+    name: str
+    kind: Literal["count", "gauge", "seconds"]
+    value: float
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+class Metrics(Protocol):
+    """Where the numbers go."""
+
+    def tell(self, readings: Iterable[Reading]) -> None:
+        """Never raises: nobody is paged later because a number could not be told."""
+        ...

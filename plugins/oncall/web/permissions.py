@@ -1,0 +1,117 @@
+"""What one reader may see of everything that was read: their pipelines, by Airflow's own auth manager.
+
+Who is on call, the rota and what is broken in the on-call system are for everybody who may open the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Annotated
+
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from fastapi import Depends, HTTPException, Request
+
+from oncall.core.promises.promise import Pipeline
+from oncall.usecases.history import IncidentRecord
+from oncall.web.auth import Reader, readable
+from oncall.web.snapshot import HIDDEN, PageSnapshot, Trouble, source
+from oncall.web.teams import OfTeam, of_team, team_of, unasked
+
+
+def sight(user: BaseUser, seen: PageSnapshot) -> PageSnapshot:
+    """One look, without the pipelines whose DAGs this reader may not read."""
+    return limited(seen, readable(user, seen.config.pipelines))
+
+
+def sight_of(request: Request, user: BaseUser, dag_id: str) -> PageSnapshot:
+    """The same of the team that answers for a pipeline, whichever the address names. Hidden is as if it were not."""
+    whole = source(request).read()
+    known = readable(user, [dag_id]) if dag_id in whole.config.pipelines else ()
+    team = team_of(whole.config, dag_id) if known else unasked(whole.config)
+    return sight(user, of_team(whole, team))
+
+
+def sight_of_incident(request: Request, user: BaseUser, key: str) -> tuple[PageSnapshot, IncidentRecord]:
+    """The same of an incident's team. Raises 404 where there is no such incident, or not for this reader."""
+    known = (record.incident for record in source(request).read().records)
+    seen = sight_of(request, user, next((one.dag_id for one in known if one.key == key), ""))
+    record = next((record for record in seen.records if record.incident.key == key), None)
+    if record is None:
+        raise HTTPException(404, f"There is no incident {key} of the last 90 days")
+    return seen, record
+
+
+def together(seen: PageSnapshot, key: str) -> frozenset[str]:
+    """The DAGs of all the open incidents that are told together with this one, its own among them."""
+    known = {record.incident.key: record.incident for record in seen.records if record.incident.open}
+    speaker = known[key].leader if key in known and known[key].leader in known else key
+    return frozenset(one.dag_id for one in known.values() if speaker in (one.key, one.leader))
+
+
+def _asked_for(user: Reader, seen: OfTeam) -> PageSnapshot:
+    return sight(user, seen)
+
+
+InSight = Annotated[PageSnapshot, Depends(_asked_for)]
+
+
+def limited(seen: PageSnapshot, dag_ids: frozenset[str]) -> PageSnapshot:
+    """The same look with these DAGs' pipelines only, how many others there are, and the others' names nowhere.
+
+    Made once for all who may see the same.
+    """
+    hidden = len(seen.config.pipelines.keys() - dag_ids)
+    if not hidden:
+        return seen
+    kept: dict[frozenset[str], PageSnapshot] = vars(seen).setdefault("_limited", {})
+    return kept.get(dag_ids) or kept.setdefault(dag_ids, _limited(seen, dag_ids, hidden))
+
+
+def _limited(seen: PageSnapshot, dag_ids: frozenset[str], hidden: int) -> PageSnapshot:
+    pipelines = {name: one for name, one in seen.config.pipelines.items() if name in dag_ids}
+    reports = {pipeline.report for pipeline in pipelines.values()}
+    unnamed = _unnamed((seen.whole or seen).config.pipelines, dag_ids)
+    shown = {record.incident.key for record in seen.records if record.incident.dag_id in dag_ids}
+    return replace(
+        seen,
+        config=replace(seen.config, pipelines=pipelines),
+        statuses=tuple(one for one in seen.statuses if one.pipeline.dag_id in dag_ids),
+        records=tuple(
+            _unnamed_record(record, shown, unnamed) for record in seen.records if record.incident.key in shown
+        ),
+        published={report: made for report, made in seen.published.items() if report in reports},
+        restated=tuple(replace(one, reason=unnamed(one.reason)) for one in seen.restated),
+        channels=tuple(Trouble(one.name, one.since, unnamed(one.reason)) for one in seen.channels),
+        unreadable=tuple(map(unnamed, seen.unreadable)),
+        hidden=hidden,
+        whole=seen.whole or seen,
+    )
+
+
+def _unnamed(pipelines: Mapping[str, Pipeline], dag_ids: Iterable[str]) -> Callable[[str], str]:
+    """Takes the names of other pipelines than these out of a text: what is told together names all it is about."""
+    shown = {name for dag_id in dag_ids if dag_id in pipelines for name in _names(pipelines[dag_id])}
+    every = {name for pipeline in pipelines.values() for name in _names(pipeline)}
+    # The longest first: the name of one may be a part of the name of another. A report has tables of longer names.
+    names = "|".join(re.escape(name) for name in sorted(every, key=len, reverse=True))
+    words = re.compile(rf"(?<!\w)({names})(?:_\w+)?(?!\w)")
+    return lambda text: words.sub(lambda found: found[0] if found[1] in shown else "another pipeline", text)
+
+
+def _names(pipeline: Pipeline) -> tuple[str, ...]:
+    return pipeline.dag_id, pipeline.title, pipeline.report
+
+
+def _unnamed_record(record: IncidentRecord, shown: set[str], unnamed: Callable[[str], str]) -> IncidentRecord:
+    one = record.incident
+    leader = HIDDEN if one.leader and one.leader not in shown else one.leader
+    return replace(
+        record,
+        incident=replace(one, detail=unnamed(one.detail), leader=leader),
+        events=tuple(replace(event, what=unnamed(event.what)) for event in record.events),
+        told=tuple(
+            replace(told, title=unnamed(told.title), error=unnamed(told.error)) for told in record.told
+        ),
+    )

@@ -1,0 +1,52 @@
+"""What many ask of one look is made once, and one thing at a time. Knows no view."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import anyio
+from fastapi import Request, Response
+
+from oncall.web.snapshot import PageSnapshot
+
+AT_ONCE = 1
+MOST_KEPT = 100  # the answers of one look, which lives for seconds
+
+_MAKING = (
+    threading.Lock()
+)  # several at once would be no sooner ready, and keep the rest of the api-server waiting
+
+
+async def in_turn(request: Request) -> AsyncIterator[None]:
+    """Readers stand in line here, and not in the threads of the api-server, which are Airflow's too."""
+    async with request.app.state.turn:
+        yield
+
+
+def turn() -> anyio.Semaphore:
+    """The line that an app's readers stand in."""
+    return anyio.Semaphore(AT_ONCE)
+
+
+def shared(request: Request, seen: PageSnapshot, make: Callable[[], Response]) -> Response:
+    """The answer that follows from what was seen and from the address alone: for all who ask the same, made once."""
+    known: dict[Any, tuple[bytes, str | None, int]] = vars(seen.whole or seen).setdefault("_answers", {})
+    config = seen.config
+    key = (
+        request.scope.get("root_path"),
+        request.url.path,
+        request.url.query,
+        config.roster.team,
+        *config.pipelines,
+    )
+    if key not in known:
+        with _MAKING:
+            if key not in known:
+                made = make()
+                if len(known) >= MOST_KEPT:
+                    return made
+                known[key] = bytes(made.body), made.media_type, made.status_code
+    body, media_type, status = known[key]
+    return Response(body, status, media_type=media_type)

@@ -1,0 +1,67 @@
+"""What a person can do to an incident: forms that are posted, checked, recorded under the Airflow user's name, sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+
+from oncall.usecases.manual_actions import NOT_ALL_YOURS, Outcome
+from oncall.web.auth import FromThisPage, Reader, may_act, readable
+from oncall.web.permissions import together
+from oncall.web.rendering import addresses
+from oncall.web.routes.pages import incident_page
+from oncall.web.snapshot import source
+
+NOT_YOURS = "You may look, not act: that needs the right to change the pipeline's runs"
+
+router = APIRouter(dependencies=[FromThisPage])
+
+
+@router.post("/incidents/{key}/acknowledge")
+def acknowledge(request: Request, user: Reader, key: str) -> Response:
+    """Somebody has it: escalation stops, in Opsgenie and in the thread too."""
+    mine = _allowed(request, user, key)
+    return _answer(request, user, key, "acknowledge", source(request).acknowledge(key, user.get_name(), mine))
+
+
+@router.post("/incidents/{key}/resolve")
+def resolve(
+    request: Request, user: Reader, key: str, note: Annotated[str, Form(max_length=1000)] = ""
+) -> Response:
+    """Somebody says that it is over, and why."""
+    mine = _allowed(request, user, key)
+    return _answer(request, user, key, "resolve", source(request).resolve(key, user.get_name(), note, mine))
+
+
+@router.post("/incidents/{key}/page")
+def page(request: Request, user: Reader, key: str) -> Response:
+    """Page the secondary now, without waiting for the escalation."""
+    mine = _allowed(request, user, key)
+    return _answer(request, user, key, "page", source(request).page(key, user.get_name(), mine))
+
+
+def _allowed(request: Request, user: BaseUser, key: str) -> frozenset[str]:
+    """The DAGs of every incident that this would change, all of which this person may change.
+
+    Raises 404 for a key that is none, or not for this reader; 403 for who may not act on one of them.
+    """
+    seen = source(request).read()
+    dag_id = next((part for part in key.split(":")[:2] if part in seen.config.pipelines), None)
+    if dag_id is None or not readable(user, [dag_id]):
+        raise HTTPException(404, "There is no such incident")
+    dag_ids = together(seen, key) | {dag_id}
+    if not all(may_act(user, one) for one in dag_ids):
+        raise HTTPException(403, NOT_ALL_YOURS if may_act(user, dag_id) else NOT_YOURS)
+    return dag_ids
+
+
+def _answer(request: Request, user: BaseUser, key: str, what: str, outcome: Outcome) -> Response:
+    """Lead back to the incident; what could not be done is said there at once."""
+    if not outcome.done:
+        return incident_page(request, user, key, refused=outcome.words, status=409)
+    back = f"{addresses(request).oncall()}incidents/{quote(key, safe=':')}?done={what}"
+    return RedirectResponse(back, 303)

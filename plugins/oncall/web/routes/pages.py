@@ -1,0 +1,138 @@
+"""The pages to read. Plain `def`: whatever blocks here must not stall the rest of the api-server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from oncall.core.promises.promise import Pipeline
+from oncall.web.auth import Reader, may_act
+from oncall.web.permissions import InSight, sight_of, sight_of_incident, together
+from oncall.web.query_instants import instant
+from oncall.web.rendering import addresses, render
+from oncall.web.response_cache import shared
+from oncall.web.snapshot import HIDDEN, PageSnapshot, source
+from oncall.web.teams import OfTeam
+from oncall.web.views.banners import banners
+from oncall.web.views.incidents import incident, listed
+from oncall.web.views.on_call import now, on_call
+from oncall.web.views.on_call_load import CEILING, ledger_view, loads
+from oncall.web.views.overview import overview
+from oncall.web.views.promises import cards, others
+from oncall.web.views.rota_bars import calendar
+from oncall.web.views.rota_weeks import weeks
+from oncall.web.views.runbooks import rendered
+
+WEEKS_BACK, WEEKS_AHEAD = 8, 12
+
+# What an incident's page says after a form has led back to it.
+DONE = {
+    "acknowledge": "Acknowledged: escalation stops.",
+    "resolve": "Resolved: the alerts are being closed.",
+    "page": "The secondary is being paged.",
+}
+
+router = APIRouter()
+
+
+@router.get("/", response_class=HTMLResponse)
+def home(request: Request, seen: InSight) -> Response:
+    """Who is on call, how the promises stand, what is open."""
+
+    def make() -> HTMLResponse:
+        page = overview(seen, addresses(request))
+        return render(request, "overview.html", tab="overview", page=page, seen=seen)
+
+    return shared(request, seen, make)
+
+
+@router.get("/incidents", response_class=HTMLResponse)
+def all_incidents(request: Request, seen: InSight) -> Response:
+    """Open incidents, then those of the last 90 days."""
+
+    def make() -> HTMLResponse:
+        views = listed(seen, addresses(request))
+        return render(
+            request, "incidents.html", tab="incidents", seen=seen, banners=banners(seen), incidents=views
+        )
+
+    return shared(request, seen, make)
+
+
+@router.get("/incidents/{key}", response_class=HTMLResponse)
+def one_incident(
+    request: Request, user: Reader, key: str, done: Annotated[str, Query(max_length=20)] = ""
+) -> HTMLResponse:
+    """One incident with its timeline, and what can be done to it. `done` is what was just done."""
+    return incident_page(request, user, key, done=DONE.get(done, ""))
+
+
+def incident_page(
+    request: Request, user: BaseUser, key: str, *, done: str = "", refused: str = "", status: int = 200
+) -> HTMLResponse:
+    seen, record = sight_of_incident(request, user, key)
+    links = addresses(request)
+    leader, whole = record.incident.leader, source(request).read()
+    speaker = next((r for r in seen.records if r.incident.key == leader), None)
+    others = together(whole, key) - {record.incident.dag_id}
+    return render(
+        request, "incident.html", tab="incidents", status=status, seen=seen, banners=banners(seen),
+        one=incident(seen, record, links), speaker=incident(seen, speaker, links) if speaker else None,
+        spoken_for=leader == HIDDEN or any(r.incident.key == leader for r in whole.records),
+        may_act=may_act(user, record.incident.dag_id),
+        not_all=not all(may_act(user, dag_id) for dag_id in others), now=now(seen.config.roster, seen.at),
+        done=done, refused=refused,
+    )  # fmt: skip
+
+
+@router.get("/rota", response_class=HTMLResponse)
+def rota(
+    request: Request, seen: OfTeam, visible: InSight, at: Annotated[str, Query(max_length=40)] = ""
+) -> Response:
+    """The weeks that were and will be, and who is on call at any instant."""
+    return shared(request, visible, lambda: _rota(request, seen, visible, at))
+
+
+def _rota(request: Request, seen: PageSnapshot, visible: PageSnapshot, at: str) -> HTMLResponse:
+    roster = seen.config.roster
+    asked, mistake = None, ""
+    if at:
+        try:
+            asked = on_call(roster, instant(roster, at))
+        except ValueError as error:
+            mistake = f"{error}."
+    return render(
+        request, "rota.html", status=422 if mistake else 200, tab="rota", seen=seen,
+        banners=banners(visible), now=now(roster, seen.at),
+        weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
+        calendar=calendar(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), ceiling=CEILING,
+        loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),
+    )  # fmt: skip
+
+
+@router.get("/runbooks/{dag_id}", response_class=HTMLResponse)
+def runbook(request: Request, user: Reader, dag_id: str) -> Response:
+    """One runbook, the state of its pipeline on top. A DAG that is no pipeline of ours is told so, kindly."""
+    seen = sight_of(request, user, dag_id)
+    pipeline = seen.config.pipelines.get(dag_id)
+    if pipeline is None:
+        # As a tab of a DAG it is a normal answer: every DAG has the tab.
+        status = 200 if "embedded" in request.query_params else 404
+        known = list(seen.config.pipelines.values())
+        return render(
+            request, "no_runbook.html", tab="", status=status, seen=seen, dag_id=dag_id, known=known
+        )
+    return shared(request, seen, lambda: _runbook(request, seen, pipeline))
+
+
+def _runbook(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> HTMLResponse:
+    links, dag_id = addresses(request), pipeline.dag_id
+    card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
+    more = [one for one in others(seen, links) if one.dag_id == dag_id]
+    return render(
+        request, "runbook.html", tab="", seen=seen, pipeline=pipeline, runbook=rendered(pipeline.runbook),
+        card=card, others=more, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,
+    )  # fmt: skip

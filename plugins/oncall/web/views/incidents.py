@@ -1,0 +1,132 @@
+"""Incidents with their timeline, as the page shows them. Pure: records in, models out."""
+
+from __future__ import annotations
+
+from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident
+from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.promises.evaluation import CAUSE_WORDS
+from oncall.core.time_format import TimeFormat, day, long
+from oncall.usecases.history import DeliveryRecord, IncidentRecord
+from oncall.web import external_links
+from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.models import IncidentView, Line, Links
+
+# How an incident ended for which no report came: by the configuration.
+ENDED = {"moved": "Due at another time since", "removed": "Not watched any more since"}
+
+CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
+_RESULTS = {
+    "owed": "not sent yet",
+    "accepted": "taken, not confirmed yet",
+    "cancelled": "not needed any more",
+}
+
+
+def incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentView, ...]:
+    """Every incident that was read, open ones first, with what happened."""
+    return tuple(incident(seen, record, addresses) for record in seen.records)
+
+
+def listed(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentView, ...]:
+    """The same without what happened, for a list."""
+    return tuple(_view(seen, record, addresses) for record in seen.records)
+
+
+def open_incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentView, ...]:
+    """Of those in the list the ones in which somebody still has to do something."""
+    return tuple(_view(seen, record, addresses) for record in seen.records if record.incident.open)
+
+
+def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -> IncidentView:
+    """One incident, with what happened."""
+    return _view(seen, record, addresses, timeline(seen, record))
+
+
+def _view(
+    seen: PageSnapshot, record: IncidentRecord, addresses: Addresses, lines: tuple[Line, ...] = ()
+) -> IncidentView:
+    one = record.incident
+    pipeline = seen.config.pipelines.get(one.dag_id)
+    return IncidentView(
+        key=one.key,
+        dag_id=one.dag_id,
+        title=f"{pipeline.title if pipeline else one.dag_id}, {day(one.report_date)}",
+        report_date=one.report_date,
+        opened_at=one.opened_at,
+        due=one.due,
+        open=one.open,
+        verdict=one.verdict,
+        status=status(one, TimeFormat(seen.at, seen.config.roster.tz)),
+        cause_words=CAUSE_WORDS.get(one.cause, ""),
+        detail=one.detail,
+        drill=one.drill,
+        leader=one.leader,
+        paged_at=one.paged_at,
+        acknowledged_at=one.acknowledged_at if one.acknowledged else None,
+        acknowledged_by=one.acknowledged_by,
+        resolved_at=one.resolved_at,
+        late_seconds=one.late_s,
+        links=Links(
+            run=f"{addresses.base_url}/dags/{one.dag_id}",
+            runbook=addresses.runbook(one.dag_id, one.cause),
+            incident=f"{addresses.oncall()}incidents/{one.key}",
+            alert=external_links.alert(seen, record),
+            thread=external_links.thread(seen, record),
+        ),
+        timeline=lines,
+    )
+
+
+def status(one: Incident, say: TimeFormat) -> str:
+    """How the incident stands, in one sentence."""
+    if one.resolved_at is not None and one.verdict == RESOLVED_BY_HAND:
+        return f"Resolved by hand {say.clock(one.resolved_at)}, unpublished"
+    if one.resolved_at is not None and one.verdict in ENDED:
+        return f"{ENDED[one.verdict]} {say.clock(one.resolved_at)}"
+    if one.resolved_at is not None:
+        late = f", {long(one.late_s)} late" if one.late_s else ""
+        return f"Resolved {say.clock(one.resolved_at)}{late}"
+    if one.leader:
+        return "Another incident speaks for it"
+    if one.acknowledged and one.acknowledged_at is not None:
+        return f"Acknowledged by {one.acknowledged_by or 'somebody'} at {say.clock(one.acknowledged_at)}"
+    if one.paged_at is not None:
+        return f"Paged at {say.clock(one.paged_at)}, nobody has acknowledged"
+    return "Warned, nobody paged yet"
+
+
+def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
+    """Events and deliveries in one order; of two at one instant the event comes first."""
+    lines = [Line(at=event.at, what=_sentence(event.what), kind="event") for event in record.events]
+    lines += [_line(told, external_links.alert_of(seen, told)) for told in record.told]
+    return tuple(sorted(lines, key=lambda line: (line.at, line.kind != "event")))
+
+
+def _line(told: DeliveryRecord, link: str | None) -> Line:
+    to = f" {', '.join(told.people)}" if told.people and told.channel == "pager" else ""
+    verb = {
+        "page": f"Page{to}",
+        "close": "Close the alert",
+        "note": "Note on the alert",
+        "acknowledge": "Acknowledge the alert",
+        "post": "Post",
+        "update": "Change the first message",
+    }.get(told.op, told.op)
+    what = f"{verb}: {told.title}" if told.op in ("page", "post", "note") else verb
+    return Line(
+        at=told.owed_at, what=what, kind=told.channel, state=told.state, result=_result(told), link=link
+    )
+
+
+def _result(told: DeliveryRecord) -> str:
+    if told.state == "done" and told.done_at:
+        took = max(0.0, (told.done_at - told.owed_at).total_seconds())
+        tries = f", at try {told.attempts}" if told.attempts > 1 else ""
+        return f"{CHANNELS[told.channel]} took it after {took:.1f} s{tries}"
+    tries = f" (tried {told.attempts} times)" if told.attempts > 1 else ""
+    refused = f": {told.error}" if told.error else ""
+    return f"{CHANNELS[told.channel]}: {_RESULTS.get(told.state, told.state)}{tries}{refused}"
+
+
+def _sentence(what: str) -> str:
+    return what[:1].upper() + what[1:]

@@ -1,0 +1,59 @@
+"""Who is on call, said for people. Pure: the roster and an instant in, models out."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from oncall.core.rota.on_call import Shift, next_handoff, who_is_on_call
+from oncall.core.rota.roster import Roster
+from oncall.core.wall_time import in_zone
+from oncall.web.views.rota_models import Contact, Now, OnCall
+
+
+def now(roster: Roster, at: dt.datetime) -> Now:
+    """The pair now, and the pair from the next handoff on."""
+    handoff = next_handoff(roster, at)
+    return Now(current=on_call(roster, at), next_handoff=handoff, next=on_call(roster, handoff))
+
+
+def on_call(roster: Roster, at: dt.datetime) -> OnCall:
+    """The answer to "who is on call at …"."""
+    shift = who_is_on_call(roster, at)
+    return OnCall(
+        at=in_zone(at, roster.tz),
+        since=shift.start,
+        until=shift.end,
+        week=shift.week,
+        primary=contact(roster, shift.primary) if shift.primary else None,
+        secondary=contact(roster, shift.secondary) if shift.secondary else None,
+        manager=contact(roster, roster.manager),
+        reason=shift.reason,
+        covering_for=shift.covering_for,
+        why=why(shift),
+    )
+
+
+def contact(roster: Roster, person_id: str) -> Contact:
+    person = roster.people.get(person_id)
+    if person is None:
+        return Contact(id=person_id, name=person_id)
+    return Contact(
+        id=person.id,
+        name=person.name,
+        opsgenie=person.opsgenie,
+        slack=person.slack,
+        specialties=person.specialties,
+    )
+
+
+def why(shift: Shift) -> str:
+    """Why this pair and not another, in one sentence."""
+    if shift.reason == "rotation":
+        return f"Week {shift.week} of the rotation."
+    if shift.reason == "cover":
+        return f"Stands in for {shift.covering_for}, who is on leave."
+    if shift.reason == "comp":
+        return f"{shift.covering_for} has a comp week."
+    if shift.reason == "override":
+        return "The roster overrides this time."
+    return f"There is {shift.reason}."

@@ -1,0 +1,115 @@
+"""How on-call weighs on each person, and what they earned by it. Pure: roster, rota and records in, models out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oncall.core.rota.ledger import ledger
+from oncall.core.rota.on_call import Shift, rota
+from oncall.core.rota.roster import Roster
+from oncall.core.rota.weeks import on_call_day, starts_utc, week_beginning
+from oncall.core.wall_time import instant
+from oncall.usecases.history import IncidentRecord
+from oncall.web.views.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, Load
+
+CEILING = 25  # percent of time on call that is usually thought bearable
+WEEK_S = 7 * 86400
+_SATURDAY = 5
+_NIGHT = (22, 7)
+
+
+@dataclass
+class _Sums:
+    primary: float = 0.0
+    secondary: float = 0.0
+    weekend: float = 0.0
+    holidays: float = 0.0
+
+
+def loads(
+    roster: Roster, records: Sequence[IncidentRecord], at: dt.datetime, back: int, ahead: int
+) -> tuple[Load, ...]:
+    """Over the same weeks as the calendar shows; nights paged are those that were."""
+    begins = week_beginning(roster, at)
+    first = max(begins - dt.timedelta(weeks=back), min(entry.starts for entry in roster.rotation))
+    last = begins + dt.timedelta(weeks=ahead)
+    start, end = roster.day_starts(first), roster.day_starts(last)
+    sums: dict[str, _Sums] = defaultdict(_Sums)
+    for shift in rota(roster, start, end):
+        _add(sums, roster, shift)
+    total = (instant(end) - instant(start)).total_seconds()
+    nights = _nights_paged(roster, records)
+    return tuple(
+        Load(
+            person=person,
+            primary_weeks=round(sums[person].primary / WEEK_S, 1),
+            secondary_weeks=round(sums[person].secondary / WEEK_S, 1),
+            share=round(100 * (sums[person].primary + sums[person].secondary) / total, 1),
+            weekend_days=round(sums[person].weekend / 86400, 1),
+            holidays=round(sums[person].holidays / 86400, 1),
+            nights_paged=len(nights[person]),
+        )
+        for person in roster.people
+        if person in sums or nights[person]
+    )
+
+
+def _add(sums: dict[str, _Sums], roster: Roster, shift: Shift) -> None:
+    if shift.primary is None:
+        return
+    begins, over = instant(shift.start), instant(shift.end)
+    length = (over - begins).total_seconds()
+    sums[shift.primary].primary += length
+    if shift.secondary:
+        sums[shift.secondary].secondary += length
+    day = on_call_day(roster, shift.start)
+    while (starts := starts_utc(roster, day)) < over:
+        ends = starts_utc(roster, day + dt.timedelta(days=1))
+        part = (min(ends, over) - max(starts, begins)).total_seconds()
+        sums[shift.primary].weekend += part if day.weekday() >= _SATURDAY else 0.0
+        sums[shift.primary].holidays += part if day in roster.public_holidays else 0.0
+        day += dt.timedelta(days=1)
+
+
+def _nights_paged(roster: Roster, records: Sequence[IncidentRecord]) -> dict[str, set[dt.date]]:
+    """The nights in which somebody was truly woken: pages that the far side took, drills too."""
+    named = {person.name: person.id for person in roster.people.values()}
+    found: dict[str, set[dt.date]] = defaultdict(set)
+    for record in records:
+        for told in record.told:
+            if told.op != "page" or told.done_at is None:
+                continue
+            there = told.done_at.astimezone(roster.tz)
+            if there.hour >= _NIGHT[0] or there.hour < _NIGHT[1]:
+                for name in told.people:
+                    found[named.get(name, name)].add((there - dt.timedelta(hours=12)).date())
+    return found
+
+
+def ledger_view(roster: Roster, at: dt.datetime) -> LedgerView:
+    """What was earned until now, and what of it was taken."""
+    book, today = ledger(roster, at), on_call_day(roster, at)
+    week = week_beginning(roster, at)
+    return LedgerView(
+        credits=tuple(
+            CreditView(person=c.person, week=c.week, begins=c.begins, days=c.days, covering_for=c.covering_for)
+            for c in book.credits
+        ),
+        comp_weeks=tuple(
+            CompWeekView(
+                person=c.person, week=c.week, begins=c.begins, repaid_by=c.repaid_by, earned_week=c.earned_week,
+                state="owed" if c.begins > week else "now" if c.begins == week else "taken",
+            )
+            for c in book.comp_weeks
+        ),
+        in_lieu=tuple(
+            InLieuView(
+                person=e.person, date=e.date, holiday=e.holiday, name=e.name,
+                state="taken" if e.date and e.date < today else "owed",
+            )
+            for e in book.in_lieu
+        ),
+    )  # fmt: skip

@@ -1,0 +1,37 @@
+"""The pipelines: owners, purpose, promise. Pure: the configuration in, models out."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.promises.promise import Pipeline
+from oncall.web.views.models import Links, PipelineView
+
+
+def pipelines(config: OncallConfig, addresses: Addresses) -> tuple[PipelineView, ...]:
+    """Those with a promise first, each group in the order of their names."""
+    ordered = sorted(config.pipelines.values(), key=lambda each: (each.promise is None, each.dag_id))
+    return tuple(_pipeline(each, addresses) for each in ordered)
+
+
+def _pipeline(pipeline: Pipeline, addresses: Addresses) -> PipelineView:
+    return PipelineView(
+        dag_id=pipeline.dag_id,
+        title=pipeline.title,
+        purpose=pipeline.purpose,
+        report=pipeline.report,
+        primary_owner=pipeline.primary_owner,
+        secondary_owner=pipeline.secondary_owner,
+        upstream=pipeline.upstream,
+        upstream_owner=pipeline.upstream_owner.team,
+        upstream_slack=pipeline.upstream_owner.slack,
+        downstream_owner=pipeline.downstream_owner,
+        schedule=pipeline.schedule,
+        promise=f"daily by {pipeline.promise.due:%H:%M}" if pipeline.promise else None,
+        links=Links(
+            run=f"{addresses.base_url}/dags/{quote(pipeline.dag_id)}",
+            runbook=addresses.runbook(pipeline.dag_id),
+        ),
+    )

@@ -1,0 +1,196 @@
+"""The promises as the page shows them. Pure: judged promises and publications in, models out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.promises.attainment import Day, attainment, days
+from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, current_task
+from oncall.core.promises.promise import Pipeline
+from oncall.core.time_format import TimeFormat, long, weekday
+from oncall.web import external_links
+from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.models import DayView, Kept, Links, PromiseCard, PromiseView, Step, TableView
+
+STRIP_DAYS = 60
+WINDOWS = (30, 90)
+
+
+def cards(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseCard, ...]:
+    """One card for each pipeline with a promise, in the roster's order."""
+    promised = [pipeline for pipeline in seen.config.pipelines.values() if pipeline.promise]
+    return tuple(_card(seen, pipeline, addresses) for pipeline in promised)
+
+
+def due_next(seen: PageSnapshot, addresses: Addresses) -> Iterator[tuple[PromiseView, PromiseView | None]]:
+    """The same without the days before: the report due today, where it can be told, and the next one."""
+    for pipeline in seen.config.pipelines.values():
+        if pipeline.promise and (two := _two(seen, pipeline)):
+            today, *after = (promise(seen, one, addresses) for one in two)
+            yield today, after[0] if after else None
+
+
+def others(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseView, ...]:
+    """What else needs a look: older reports that are missing, failed runs, drills."""
+    shown = {id(one) for pipeline in seen.config.pipelines.values() for one in _two(seen, pipeline)}
+    rest = [one for one in seen.statuses if id(one) not in shown]
+    return tuple(promise(seen, one, addresses) for one in rest if one.drill or not one.done)
+
+
+def promise(seen: PageSnapshot, one: PromiseStatus, addresses: Addresses) -> PromiseView:
+    say = TimeFormat(seen.at, seen.config.roster.tz)
+    task, made = current_task(one.facts), one.facts.publication
+    return PromiseView(
+        dag_id=one.pipeline.dag_id,
+        title=one.pipeline.title,
+        report=one.pipeline.report,
+        report_date=one.report_date,
+        due=one.due,
+        verdict=one.verdict,
+        headline=headline(one, say),
+        cause=one.why.cause if one.why else None,
+        cause_words=CAUSE_WORDS[one.why.cause] if one.why else "",
+        detail=one.why.detail if one.why else "",
+        published_at=made.first_at if made else None,
+        late_seconds=one.late_by.total_seconds() if one.late_by else None,
+        last_chance=one.last_chance,
+        step=Step(
+            task=task.task_id,
+            state=task.state,
+            since=task.started_at,
+            usual_seconds=one.facts.usual.duration.get(task.task_id),
+        )
+        if task
+        else None,
+        drill=one.drill,
+        links=_links(seen, one, addresses),
+    )
+
+
+def headline(one: PromiseStatus, say: TimeFormat) -> str:
+    """The verdict as people say it."""
+    made = one.facts.publication
+    if made is not None and one.verdict == "late" and one.late_by:
+        return f"Published {long(one.late_by.total_seconds())} late, at {say.clock(made.first_at)}"
+    if made is not None:
+        return f"Published in time, at {say.clock(made.first_at)}"
+    if one.verdict == "broken" and one.late_by:
+        return f"Not published, {long(one.late_by.total_seconds())} late"
+    if one.verdict == "at_risk":
+        return "At risk"
+    return "On track"
+
+
+def upstream(seen: PageSnapshot) -> tuple[TableView, ...]:
+    """Every upstream table for the newest report date that somebody waits for."""
+    newest: dict[str, tuple[PromiseStatus, list[str]]] = {}
+    for one in seen.statuses:
+        if one.drill or one.facts.blind or one.due is None or not _is_current(seen, one):
+            continue
+        for load in one.facts.loads:
+            newest.setdefault(load.table, (one, []))[1].append(one.pipeline.title)
+    return tuple(_table(seen, table, one, titles) for table, (one, titles) in sorted(newest.items()))
+
+
+def _table(seen: PageSnapshot, table: str, one: PromiseStatus, titles: Sequence[str]) -> TableView:
+    say = TimeFormat(seen.at, seen.config.roster.tz)
+    load = next(load for load in one.facts.loads if load.table == table)
+    state = load.state
+    words = {"fresh": f"Arrived {say.clock(load.loaded_at)}", "partial": "Partial", "late": "Not there"}[
+        state
+    ]
+    shown: str = state
+    if state == "late":
+        usual = f", usually there by {say.clock(load.expected_at)}" if load.expected_at else ""
+        expected = seen.at < (load.expected_at or one.warn or one.due or seen.at)
+        shown = "expected" if expected else "late"
+        words = (
+            (f"Expected {say.clock(load.expected_at)}" if load.expected_at else "Expected")
+            if expected
+            else f"Late{usual}"
+        )
+    if state == "partial":
+        words = f"Partial: {load.rows:,} rows, usually {load.median:,.0f}{load.unusual_words}"
+    return TableView(
+        table=table,
+        business_day=one.report_date,
+        state=shown,
+        words=words,
+        loaded_at=load.loaded_at,
+        expected_at=load.expected_at,
+        rows=load.rows,
+        usual_rows=load.median,
+        needed_by=tuple(dict.fromkeys(titles)),
+    )
+
+
+def _is_current(seen: PageSnapshot, one: PromiseStatus) -> bool:
+    """Of the reports judged, the one due today (or next, once today's is there)."""
+    two = _two(seen, one.pipeline)
+    today, after = two[:1], two[1:]
+    focus = after if today and today[0].done and after else today
+    return one in focus
+
+
+def _card(seen: PageSnapshot, pipeline: Pipeline, addresses: Addresses) -> PromiseCard:
+    say = TimeFormat(seen.at, seen.config.roster.tz)
+    two = [promise(seen, one, addresses) for one in _two(seen, pipeline)]
+    made = seen.published.get(pipeline.report)
+    if made is None or pipeline.promise is None:
+        strip: tuple[Day, ...] = ()
+    else:
+        last = two[0].report_date if two else max(made, default=seen.at.date())
+        strip = days(pipeline.promise, made, last, max(WINDOWS), seen.at, seen.config.roster.tz)
+    return PromiseCard(
+        today=two[0] if two else None,
+        next=two[1] if len(two) > 1 else None,
+        days=tuple(_day(say, day) for day in strip[-STRIP_DAYS:]),
+        attainment=tuple(_kept(strip, window) for window in WINDOWS) if strip else (),
+    )
+
+
+def _two(seen: PageSnapshot, pipeline: Pipeline) -> list[PromiseStatus]:
+    """The report due today and the one after; drills and older days are shown elsewhere."""
+    mine = [one for one in seen.statuses_of.get(pipeline.dag_id, ()) if one.due and not one.drill]
+    today = seen.at.astimezone(seen.config.roster.tz).date()
+    known = sorted((one for one in mine if _due_day(seen, one) >= today), key=lambda one: one.report_date)
+    return known[:2] or sorted(mine, key=lambda one: one.report_date)[-1:]
+
+
+def _due_day(seen: PageSnapshot, one: PromiseStatus) -> dt.date:
+    due = one.due or seen.at
+    return due.astimezone(seen.config.roster.tz).date()
+
+
+def _kept(strip: Sequence[Day], window: int) -> Kept:
+    found = attainment(strip[-window:])
+    return Kept(days=window, kept=found.kept, counted=found.counted, percent=found.percent)
+
+
+def _day(say: TimeFormat, one: Day) -> DayView:
+    at = f"{one.published_at.astimezone(say.tz):%H:%M}" if one.published_at else ""
+    words = {
+        "kept": f"published {at}, in time",
+        "late": f"published {at}, {long(one.late_by.total_seconds()) if one.late_by else ''} late",
+        "broken": "not published",
+        "open": "not due yet",
+        "none": "nothing on record",
+    }[one.outcome]
+    return DayView(
+        report_date=one.report_date, outcome=one.outcome, words=f"{weekday(one.report_date)}: {words}"
+    )
+
+
+def _links(seen: PageSnapshot, one: PromiseStatus, addresses: Addresses) -> Links:
+    which = (one.pipeline.dag_id, one.report_date, one.drill)
+    mine = (r for r in seen.records if (r.incident.dag_id, r.incident.report_date, r.incident.drill) == which)
+    record = next(mine, None)
+    return Links(
+        run=addresses.run(one),
+        runbook=addresses.runbook(one.pipeline.dag_id, one.why.cause if one.why else ""),
+        incident=f"{addresses.oncall()}incidents/{record.incident.key}" if record else None,
+        alert=external_links.alert(seen, record) if record else None,
+        thread=external_links.thread(seen, record) if record else None,
+    )

@@ -1,0 +1,59 @@
+"""What was published and is another number now, as the page and the API show it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from oncall.core.data.restatement import republications
+from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.models import Model, Redacted
+
+
+class NumberView(Model):
+    """One published number that was changed."""
+
+    table: str = Field(description="The published table")
+    key: str = Field(description="Channel, or experiment/variant; empty for the whole day")
+    column: str = Field(description="The column")
+    old: str | None = Field(description="What it was, as published; null: there was no such row")
+    new: str | None = Field(description="What it is since; null: there is no such row any more")
+
+
+class RestatementView(Model):
+    """A day that was published again with other numbers."""
+
+    dag_id: str = Field(description="The pipeline's DAG")
+    title: str = Field(description="The pipeline's title")
+    report: str = Field(description="The report's table")
+    report_date: dt.date = Field(description="The business day the report is about")
+    restated_at: dt.datetime = Field(description="When it was published again")
+    reason: Redacted = Field(description="Why: what changed upstream, or what the person said who ran it")
+    run_id: str = Field(description="The run that published it")
+    words: str = Field(description="The whole day's numbers, before and after, in one line")
+    numbers: tuple[NumberView, ...] = Field(description="Each number, the whole day's first")
+
+
+def restatements(seen: PageSnapshot) -> Sequence[RestatementView]:
+    """Those of the pipelines in sight, the newest first."""
+    pipelines = {pipeline.report: pipeline for pipeline in seen.config.pipelines.values()}
+    return [
+        RestatementView(
+            dag_id=pipelines[one.report].dag_id,
+            title=pipelines[one.report].title,
+            report=one.report,
+            report_date=one.report_date,
+            restated_at=one.at,
+            reason=one.reason,
+            run_id=one.run_id,
+            words=one.words,
+            numbers=tuple(
+                NumberView(table=each.report, key=each.key, column=each.column, old=each.old, new=each.new)
+                for each in sorted(one.numbers, key=lambda each: (each.key, each.column))
+            ),
+        )
+        for one in republications(seen.restated)
+        if one.report in pipelines
+    ]

@@ -1,0 +1,135 @@
+"""The rota as bars over weeks, one row per person. Pure: positions are shares of the window, in percent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from oncall.core.rota.ledger import InLieu, ledger
+from oncall.core.rota.on_call import CompWeek, Shift, fold, rota
+from oncall.core.rota.roster import Roster
+from oncall.core.rota.weeks import week_beginning
+from oncall.core.time_format import TimeFormat, day, weekday
+from oncall.core.wall_time import instant
+from oncall.web.views.rota_models import Bar, Calendar, Row, Tick
+
+
+@dataclass(frozen=True)
+class Window:
+    """[start, end), and where an instant lies in it."""
+
+    roster: Roster
+    start: dt.datetime
+    end: dt.datetime
+
+    def bar(self, kind: str, start: dt.datetime, end: dt.datetime, words: str) -> Bar | None:
+        """The part of [start, end) that can be seen; None when there is none."""
+        left, right = max(self.share(start), 0.0), min(self.share(end), 100.0)
+        if right <= left:
+            return None
+        say = TimeFormat(start, self.roster.tz)
+        title = f"{words}, {say.moment(start)} to {say.moment(end)}"
+        return Bar(kind=kind, left=round(left, 3), width=round(right - left, 3), words=title)
+
+    def share(self, at: dt.datetime) -> float:
+        start, end = self._bounds
+        return 100 * (instant(at).timestamp() - start) / (end - start)
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        return instant(self.start).timestamp(), instant(self.end).timestamp()
+
+    def day(self, kind: str, date: dt.date, words: str) -> Bar | None:
+        start = self.roster.day_starts
+        return self.bar(kind, start(date), start(date + dt.timedelta(days=1)), words)
+
+
+def calendar(roster: Roster, at: dt.datetime, back: int, ahead: int) -> Calendar:
+    """From `back` weeks before the week of `at` to `ahead` weeks after its begin."""
+    begins = week_beginning(roster, at)
+    first, last = begins - dt.timedelta(weeks=back), begins + dt.timedelta(weeks=ahead)
+    window = Window(roster, roster.day_starts(first), roster.day_starts(last))
+    shifts = [shift for shift in rota(roster, window.start, window.end) if shift.week is not None]
+    comps = _comp_weeks(roster, last)
+    in_lieu = ledger(roster, window.end).in_lieu
+    mondays = [first + dt.timedelta(weeks=number) for number in range(back + ahead)]
+    return Calendar(
+        start=window.start,
+        end=window.end,
+        now=round(window.share(at), 3),
+        ticks=tuple(Tick(begins=monday, words=day(monday), current=monday == begins) for monday in mondays),
+        holidays=tuple(_holidays(window)),
+        rows=tuple(_row(window, person, shifts, comps, in_lieu) for person in _people(roster, shifts)),
+    )
+
+
+def _people(roster: Roster, shifts: Sequence[Shift]) -> list[str]:
+    """Whoever takes turns, in the roster's order, and whoever else holds a seat."""
+    turns = {person for entry in roster.rotation for row in entry.weeks for person in row}
+    seated = {person for shift in shifts for person in (shift.primary, shift.secondary) if person}
+    return [person for person in roster.people if person in turns | seated]
+
+
+def _row(
+    window: Window, person: str, shifts: Sequence[Shift], comps: Sequence[CompWeek], in_lieu: Sequence[InLieu]
+) -> Row:
+    bars = [*_away(window, person, comps, in_lieu), *_seats(window, person, shifts)]
+    return Row(
+        person=person,
+        name=window.roster.people[person].name if person in window.roster.people else person,
+        bars=tuple(bar for bar in bars if bar),
+    )
+
+
+def _away(
+    window: Window, person: str, comps: Sequence[CompWeek], in_lieu: Sequence[InLieu]
+) -> Iterator[Bar | None]:
+    for leave in window.roster.leave:
+        if leave.person == person:
+            reason = f" ({leave.reason})" if leave.reason else ""
+            yield window.bar("leave", leave.start, leave.end, f"{person} on leave{reason}")
+    for comp in comps:
+        if comp.person == person:
+            start, end = (window.roster.day_starts(comp.begins + dt.timedelta(days=n)) for n in (0, 7))
+            words = f"{person} has a comp week, earned in week {comp.earned_week}, repaid by {comp.repaid_by}"
+            yield window.bar("comp", start, end, words)
+    for entry in in_lieu:
+        if entry.person == person and entry.date:
+            words = f"{person} has the day off in lieu of {day(entry.holiday)} ({entry.name})"
+            yield window.day("lieu", entry.date, words)
+
+
+def _seats(window: Window, person: str, shifts: Sequence[Shift]) -> Iterator[Bar | None]:
+    for shift in shifts:
+        if person not in (shift.primary, shift.secondary):
+            continue
+        seat = "primary" if person == shift.primary else "secondary"
+        stands_in = {
+            "cover": f", standing in for {shift.covering_for}",
+            "comp": f", comp week of {shift.covering_for}",
+            "override": ", by an override",
+        }.get(shift.reason, "")
+        kind = seat if shift.reason == "rotation" else f"{seat} {shift.reason}"
+        yield window.bar(kind, shift.start, shift.end, f"{person} {seat}{stands_in}")
+
+
+def _holidays(window: Window) -> Iterator[Bar]:
+    date = window.start.date()
+    while date <= window.end.date():
+        name = window.roster.public_holidays.get(date)
+        bar = window.day("holiday", date, f"Public holiday, {weekday(date)}: {name}") if name else None
+        if bar:
+            yield bar
+        date += dt.timedelta(days=1)
+
+
+def _comp_weeks(roster: Roster, last: dt.date) -> list[CompWeek]:
+    """Every comp week that weeks before `last` earned."""
+    found: list[CompWeek] = []
+    for week in fold(roster):
+        if week.week.begins >= last:
+            break
+        found += week.earned
+    return found

@@ -1,0 +1,103 @@
+"""Asks the warehouse whether a day's upstream rows keep their contracts; knows nothing of reports."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from oncall.core.data.data_contract import Breach, DataContracts, TableContract
+from pipelines.contract_sql import Existing, Rule, Statement, compiled, misfits
+
+_STANDING = """
+    select n.nspname || '.' || c.relname, a.attname, t.typcategory, t.typname, a.attnotnull,
+           (select string_agg(i.indisunique || ':' || (
+                select string_agg(k.attname, ',' order by part.nth)
+                from unnest(i.indkey) with ordinality as part (attnum, nth)
+                join pg_attribute k on k.attrelid = i.indrelid and k.attnum = part.attnum), ' ')
+            from pg_index i
+            where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indexprs is null)
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    join pg_type t on t.oid = a.atttypid
+    where n.nspname || '.' || c.relname = any(%(tables)s) and c.relkind in ('r', 'p', 'v', 'm', 'f')
+"""
+
+
+def breaches(
+    cursor: Any, contracts: DataContracts, tables: Iterable[str], day: Mapping[str, Any]
+) -> list[Breach]:
+    """What of the day's rows of these tables breaks their contracts, and the key of one row for each rule.
+
+    `day` binds `report_date`, `day_start` and `day_end`. One statement a table, and one that asks how they stand.
+    Nothing is told of a table that has no contract.
+    """
+    statements, lacking = _statements(cursor, contracts, tables)
+    found = list(lacking)
+    for statement in statements:
+        cursor.execute(statement.count, day)
+        found += (
+            _breach(statement.contract, statement.rules[number], count, example)
+            for number, count, example in cursor.fetchall()
+        )
+    return found
+
+
+def offenders(
+    cursor: Any, contracts: DataContracts, tables: Iterable[str], day: Mapping[str, Any]
+) -> dict[Breach, list[str]]:
+    """The same with the keys of the rows that break each rule, LISTED of each at most."""
+    statements, lacking = _statements(cursor, contracts, tables)
+    found: dict[Breach, list[str]] = {one: [] for one in lacking}
+    for statement in statements:
+        cursor.execute(statement.list, day)
+        keys: dict[int, list[str]] = defaultdict(list)
+        for number, example in cursor.fetchall():
+            keys[number].append(example)
+        for number, listed in keys.items():
+            breach = _breach(statement.contract, statement.rules[number], len(listed), listed[0])
+            found[breach] = listed
+    return found
+
+
+def _statements(
+    cursor: Any, contracts: DataContracts, tables: Iterable[str]
+) -> tuple[list[Statement], list[Breach]]:
+    """The statements to ask; none, and what is lacking instead, while the tables cannot be asked."""
+    asked = {table: contracts.tables[table] for table in sorted(set(tables)) if table in contracts.tables}
+    existing = _existing(cursor, list(asked))
+    lacking = [
+        _breach(contract, rule, 0, "")
+        for table, contract in asked.items()
+        for rule in misfits(contract, existing.get(table))
+    ]
+    return [] if lacking else [compiled(contract, asked, existing) for contract in asked.values()], lacking
+
+
+def _existing(cursor: Any, tables: list[str]) -> dict[str, Existing]:
+    cursor.execute(_STANDING, {"tables": tables})
+    columns: dict[str, dict[str, tuple[str, str, bool]]] = defaultdict(dict)
+    indexes: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
+    for table, column, category, kind, not_null, listed in cursor.fetchall():
+        columns[table][column] = (str(category), str(kind), bool(not_null))
+        parts = (one.split(":") for one in (listed or "").split())
+        indexes[table] = [(tuple(names.split(",")), unique == "true") for unique, names in parts]
+    return {table: Existing(found, indexes[table]) for table, found in columns.items()}
+
+
+def _breach(contract: TableContract, rule: Rule, count: int, example: str) -> Breach:
+    table = (rule.of or contract).table
+    return Breach(rule.name, table, rule.columns, rule.expected, count, example)
+
+
+def found_words(breach: Breach, day: dt.date) -> str:
+    """What was found: how many, in which table and column, the key of one, and how to list them all."""
+    place = breach.table + "".join(f".{column}" for column in breach.columns[:1])
+    if len(breach.columns) > 1:
+        place = f"{breach.table} ({', '.join(breach.columns)})"
+    if not breach.count:
+        return f"none in {breach.table}"
+    listed = f"python -m oncall breaches {day} --check {breach.name}"
+    return f"{breach.count} in {place}, such as {breach.example}; all of them: {listed}"

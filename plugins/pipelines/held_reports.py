@@ -1,0 +1,63 @@
+"""What a person can do about a held report: list the rows that break the contract, and release numbers that are true.
+
+For the command line and the page alike. Knows no Airflow.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.data.data_contract import Breach
+from oncall.core.errors import OncallError
+from oncall.core.promises.promise import Pipeline
+from pipelines import runner
+from pipelines.runner import ReportRun
+from pipelines.usual_numbers import Release
+
+MAX_NOTE = 1000  # characters
+
+
+def pipeline_of(config: OncallConfig, name: str) -> Pipeline:
+    """The pipeline by its report's name or its DAG's id. Raises OncallError, naming those there are."""
+    for pipeline in config.pipelines.values():
+        if name in (pipeline.report, pipeline.dag_id):
+            return pipeline
+    known = ", ".join(pipeline.report for pipeline in config.pipelines.values())
+    raise OncallError(f"no report {name}; write one of {known}")
+
+
+def release_report(
+    connection: Any, config: OncallConfig, report: str, date: dt.date, *, by: str, note: str
+) -> list[Release]:
+    """Somebody says, with a note, that the unusual numbers of a held report are true: its next run publishes them.
+
+    Said again it stays as it was said first. Raises OncallError when no number holds it, or there is no note.
+    """
+    if not note.strip() or not by.strip():
+        raise OncallError("a release says who and why: write a note of a few words")
+    if len(note) > MAX_NOTE:
+        raise OncallError(f"a note of {len(note)} characters; write at most {MAX_NOTE}")
+    return runner.release(
+        connection, _run(config, pipeline_of(config, report), date), by.strip(), note.strip()
+    )
+
+
+def rows_that_break(
+    connection: Any, config: OncallConfig, date: dt.date, report: str = "", check: str = ""
+) -> dict[Breach, list[str]]:
+    """What of a day's upstream rows breaks the contracts, with the keys of the rows; of one report, or of all.
+
+    `check`: of this rule alone.
+    """
+    pipelines = [pipeline_of(config, report)] if report else list(config.pipelines.values())
+    found: dict[Breach, list[str]] = {}
+    for pipeline in pipelines:
+        found |= runner.offending_rows(connection, _run(config, pipeline, date))
+    return {breach: keys for breach, keys in found.items() if check in ("", breach.name)}
+
+
+def _run(config: OncallConfig, pipeline: Pipeline, date: dt.date) -> ReportRun:
+    zone = config.roster_of(pipeline.dag_id).tz
+    return ReportRun(pipeline.dag_id, pipeline.report, date, zone, "", pipeline.upstream)

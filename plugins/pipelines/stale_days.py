@@ -1,0 +1,134 @@
+"""Published days whose inputs have changed since: finds them and runs them again, the oldest first. Knows no Airflow.
+
+What is stale is decided by the SQL of the pipelines (`40_…`) and by `stale.sql`; the order is decided here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.promises.promise import Pipeline
+from pipelines import runner
+from pipelines.runner import Held, ReportRun
+
+ANY_DAY = dt.date(2000, 1, 1)  # a search is about no day
+MOST_TRIES = 3  # of one day in one go, while upstream goes on writing
+
+
+@dataclass(frozen=True)
+class StaleDay:
+    """A published report date that has to be run again, and why."""
+
+    pipeline: Pipeline
+    report_date: dt.date
+    because: str
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """How one stale day went: `restated` published numbers are other ones now; `held` says why it stays as it was."""
+
+    day: StaleDay
+    restated: int = 0
+    held: str = ""
+
+    def __str__(self) -> str:
+        came_of_it = (
+            f"held: {self.held}"
+            if self.held
+            else f"{self.restated} number{'s' * (self.restated != 1)} restated"
+        )
+        return f"{self.day.report_date} {self.day.pipeline.dag_id} ({self.day.because}): {came_of_it}"
+
+
+def find_stale_days(
+    connection: Any, config: OncallConfig, since: dt.datetime | None = None
+) -> list[StaleDay]:
+    """What is stale now, in the order in which to run it again: oldest first, base models before their readers.
+
+    Upstream's rows are looked through from `since` on (None: from where the last search stopped).
+    """
+    pipelines = _in_order(config)
+    for pipeline in pipelines:
+        runner.note_late_rows(connection, _run(config, pipeline, ANY_DAY), since)
+    return _listed(connection, config, pipelines)
+
+
+def rerun_stale_days(
+    connection: Any,
+    config: OncallConfig,
+    run_id: str,
+    *,
+    reason: str = "",
+    since: dt.datetime | None = None,
+    at: dt.datetime | None = None,
+    tell: Callable[[Rerun], None] = lambda _: None,
+) -> list[Rerun]:
+    """Run every stale day again, oldest first, until none is left; `tell` hears of each as it is done.
+
+    A day that a check withholds stays stale, and so does what comes after it and depends on it: those are left for
+    when its cause is mended. `reason` is what the restatements say (empty: what has changed).
+    """
+    done: list[Rerun] = []
+    pipelines = _in_order(config)
+    find_stale_days(connection, config, since)
+    while days := _open(_listed(connection, config, pipelines), done):
+        day = days[0]
+        run = _run(config, day.pipeline, day.report_date, run_id=run_id, reason=reason or day.because, at=at)
+        done.append(_again(connection, day, run))
+        tell(done[-1])
+    return done
+
+
+def _again(connection: Any, day: StaleDay, run: ReportRun) -> Rerun:
+    before = runner.restated(connection, run)
+    try:
+        runner.run_day(connection, run)
+    except Held as held:
+        return Rerun(day, held=str(held))
+    return Rerun(day, runner.restated(connection, run) - before)
+
+
+def _open(days: Sequence[StaleDay], done: Sequence[Rerun]) -> list[StaleDay]:
+    """What is left to do: not what was held, nor what comes after it in the same report or in one that reads it."""
+    held = [rerun.day.pipeline for rerun in done if rerun.held]
+    tries = Counter((rerun.day.pipeline.dag_id, rerun.day.report_date) for rerun in done)
+    return [
+        day
+        for day in days
+        if tries[day.pipeline.dag_id, day.report_date] < MOST_TRIES
+        and not any(each == day.pipeline or base_of(each) in day.pipeline.upstream for each in held)
+    ]
+
+
+def base_of(pipeline: Pipeline) -> str:
+    """The base model that is published with the pipeline's report: `base.profit` of `profit_etl`."""
+    return f"base.{pipeline.dag_id.removesuffix('_etl')}"
+
+
+def _in_order(config: OncallConfig) -> list[Pipeline]:
+    """The pipelines, those that read another one's base model last."""
+    return sorted(
+        config.pipelines.values(),
+        key=lambda each: (any(name.startswith("base.") for name in each.upstream), each.dag_id),
+    )
+
+
+def _listed(connection: Any, config: OncallConfig, pipelines: Sequence[Pipeline]) -> list[StaleDay]:
+    by_report = {pipeline.report: pipeline for pipeline in pipelines}
+    found = [
+        StaleDay(by_report[report], date, because)
+        for report, date, because in runner.stale(connection, config.roster.tz)
+        if report in by_report
+    ]
+    return sorted(found, key=lambda day: (day.report_date, pipelines.index(day.pipeline)))
+
+
+def _run(config: OncallConfig, pipeline: Pipeline, date: dt.date, run_id: str = "", **more: Any) -> ReportRun:
+    zone = config.roster_of(pipeline.dag_id).tz
+    return ReportRun(pipeline.dag_id, pipeline.report, date, zone, run_id, pipeline.upstream, **more)

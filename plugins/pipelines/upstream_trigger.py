@@ -1,0 +1,141 @@
+"""What waits for upstream in the triggerer: however many wait, the warehouse is asked once per poll."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from oncall.adapters.postgres.database import connect_by
+from oncall.adapters.postgres.listen import Notifications
+from oncall.adapters.postgres.warehouse import Pair, Warehouse
+from oncall.airflow.composition import now_utc
+from oncall.config.quiet_days import volume_in_force
+from oncall.core.errors import Unreadable
+from oncall.core.promises.evaluation import late_words
+from oncall.core.promises.facts import Load
+
+log = structlog.get_logger(__name__)
+
+SAID_WHEN_LOADED = "master_loads"
+
+
+class UpstreamFresh(BaseTrigger):
+    """Fires when all tables are fresh for the day, or once at `wake_at` while they are not."""
+
+    def __init__(self, tables: list[str], day: str, wake_at: dt.datetime | None, poke_s: float) -> None:
+        super().__init__()
+        self.tables, self.day, self.wake_at, self.poke_s = tables, day, wake_at, poke_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return (
+            "pipelines.upstream_trigger.UpstreamFresh",
+            {"tables": self.tables, "day": self.day, "wake_at": self.wake_at, "poke_s": self.poke_s},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        loads = await _POLL.fresh(self.tables, dt.date.fromisoformat(self.day), self.wake_at, self.poke_s)
+        late = [load for load in loads if load.state != "fresh"]
+        if loads and not late:
+            newest = max(load.loaded_at for load in loads if load.loaded_at)
+            yield TriggerEvent({"fresh": True, "words": f"the last table came at {newest.isoformat()}"})
+        else:
+            words = "; ".join(late_words(load, dt.UTC) for load in late) or "the warehouse cannot be read"
+            yield TriggerEvent({"fresh": False, "words": words})
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """What one trigger waits for, and where it is told."""
+
+    pairs: Sequence[Pair]
+    poke_s: float
+    told: asyncio.Future[None]
+
+
+class _Poll:
+    """One query per poll for all the triggers of this triggerer, whatever they wait for.
+
+    Nobody who waits does anything meanwhile: one task asks, and wakes those whose tables are all there. An upstream
+    that says `notify master_loads` when it has loaded is heard at once.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: set[_Waiting] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._loads: dict[Pair, Load] = {}
+        self._warehouse: Warehouse | None = None
+        self._notified: Notifications | None = None
+
+    async def fresh(
+        self, tables: Sequence[str], day: dt.date, until: dt.datetime | None, poke_s: float
+    ) -> list[Load]:
+        """The loads of the tables for the day, as soon as all are fresh; at `until` as they are then.
+
+        Some are missing from the list when the warehouse cannot be read.
+        """
+        told = asyncio.get_running_loop().create_future()
+        mine = _Waiting([(table, day) for table in tables], poke_s, told)
+        self.waiting.add(mine)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._poll())
+        # Also for whoever comes late, time enough to ask once.
+        left = max(poke_s, (until - now_utc()).total_seconds()) if until else None
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told, left)
+        finally:
+            self.waiting.discard(mine)
+        return [self._loads[pair] for pair in mine.pairs if pair in self._loads]
+
+    async def _poll(self) -> None:
+        """As often as the most impatient wants it, for as long as anybody waits."""
+        try:
+            while True:
+                await self._ask()
+                pokes = [each.poke_s for each in self.waiting if not each.told.done()]
+                if not pokes:
+                    return
+                await (self._notified.wait(min(pokes)) if self._notified else asyncio.sleep(min(pokes)))
+        except Exception as error:  # noqa: BLE001 - a fault of our own: every task that waits shall fail with it
+            for each in self.waiting:
+                if not each.told.done():
+                    each.told.set_exception(error)
+        finally:
+            self._listen_no_more()
+
+    async def _ask(self) -> None:
+        try:
+            self._loads = await sync_to_async(self._read, thread_sensitive=False)()
+        except Unreadable as error:
+            log.warning("oncall.upstream_unreadable", reason=str(error))
+            self._loads, self._warehouse = {}, None
+            self._listen_no_more()
+        for each in self.waiting:
+            if not each.told.done() and all(self._is_fresh(pair) for pair in each.pairs):
+                each.told.set_result(None)
+
+    def _listen_no_more(self) -> None:
+        if self._notified:
+            self._notified.close()
+
+    def _is_fresh(self, pair: Pair) -> bool:
+        return pair in self._loads and self._loads[pair].state == "fresh"
+
+    def _read(self) -> dict[Pair, Load]:
+        if self._warehouse is None:
+            connect = connect_by("warehouse")
+            self._warehouse = Warehouse(connect, volume_in_force)
+            self._notified = Notifications(connect, SAID_WHEN_LOADED)
+        wanted = {pair for each in tuple(self.waiting) for pair in each.pairs}
+        return self._warehouse.loads_of(sorted(wanted))
+
+
+_POLL = _Poll()

@@ -1,0 +1,80 @@
+"""A report's numbers beside what is usual for that weekday, and a person's word that unusual ones are true.
+
+Knows the drafts and what was published; refuses to know how a number is made.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from oncall.core.data.expectation import Number
+
+CLOSE = (
+    0.05  # a released number may change by this share of itself, as late rows come, and needs no new release
+)
+
+_RELEASES = """
+    select name, amount, note, released_by, released_at from investor.releases
+    where report = %(report)s and report_date = %(report_date)s::date
+"""
+_RELEASE = """
+    insert into investor.releases (report, report_date, name, amount, note, released_by, released_at)
+    values (%(report)s, %(report_date)s::date, %(name)s, %(amount)s, %(note)s, %(by)s, clock_timestamp())
+    on conflict (report, report_date, name) do update
+    set amount = excluded.amount, note = excluded.note, released_by = excluded.released_by,
+        released_at = excluded.released_at
+    returning name, amount, note, released_by, released_at
+"""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Somebody's word that an unusual number of a report is true."""
+
+    name: str
+    amount: float
+    note: str
+    by: str
+    at: dt.datetime
+
+    def covers(self, number: Number) -> bool:
+        return number.name == self.name and abs(number.amount - self.amount) <= CLOSE * abs(self.amount)
+
+
+def numbers_of(rows: Sequence[tuple[Any, ...]]) -> list[Number]:
+    """From rows of (name, days ago, amount, unit), 0 days ago being the draft; without a draft there are none."""
+    days: dict[str, dict[int, tuple[float, float]]] = defaultdict(dict)
+    for name, ago, amount, unit in rows:
+        if amount is not None:
+            days[name][int(ago)] = (float(amount), float(unit or 0))
+    found = []
+    for name, by_day in days.items():
+        if 0 not in by_day:
+            continue
+        history = tuple((ago, by_day[ago][0]) for ago in sorted(by_day) if ago > 0)
+        # The days before say how large one of them is: today's own could be what is wrong.
+        units = [by_day[ago][1] for ago in by_day if ago > 0 and by_day[ago][1] > 0]
+        found.append(Number(name, by_day[0][0], history, median(units) if units else None))
+    return found
+
+
+def releases(cursor: Any, report: Mapping[str, Any]) -> list[Release]:
+    """Who has released what of a report's day; `report` binds `report` and `report_date`."""
+    cursor.execute(_RELEASES, report)
+    return [_release(row) for row in cursor.fetchall()]
+
+
+def release(cursor: Any, report: Mapping[str, Any], number: Number, by: str, note: str) -> Release:
+    """Write down that the number is true, over what was said of it before."""
+    cursor.execute(_RELEASE, {**report, "name": number.name, "amount": number.amount, "by": by, "note": note})
+    return _release(cursor.fetchone())
+
+
+def _release(row: tuple[Any, ...]) -> Release:
+    name, amount, note, by, at = row
+    return Release(name, float(amount), note, by, at)

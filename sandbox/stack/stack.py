@@ -1,0 +1,262 @@
+"""Everything a laptop runs, as one thing to start and stop: knows the components, their order and their health.
+
+Two stacks can stand beside each other: all that they own is below `run_dir`, and each has ports of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg2
+
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.usecases.evaluate import SINCE
+from pipelines import runner
+from sandbox.master_data.loading import create_schema
+from sandbox.stack import postgres
+from sandbox.stack.airflow_api import AirflowApi
+from sandbox.stack.environment import DATABASES, LOGINS, REPOSITORY, environment
+from sandbox.stack.postgres import SandboxError, Server
+from sandbox.stack.processes import Background, stop_all
+from sandbox.stack.waiting import SAY_AGAIN_S, Say, wait_until
+
+AIRFLOW = (sys.executable, "-m", "airflow")
+# In the order they start. `triggerer@2` is a second triggerer: any name may be followed by @ and something.
+AIRFLOW_COMPONENTS = ("scheduler", "dag-processor", "triggerer", "api-server")
+COMPONENTS = ("inbox", "nightly", *AIRFLOW_COMPONENTS)
+HEALTHY_WITHIN_S = 300
+REMEMBERED = ("include_dir", "airflow_port", "inbox_port")
+
+
+def _silently(_: str) -> None:
+    """Nobody is told."""
+
+
+def _tail(path: Path, lines: int) -> str:
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where one stack lives and which ports it has. `include_dir` holds its roster, runbooks and SQL.
+
+    `dags_dir` is only other than the repository's for tests that break DAG files.
+    """
+
+    run_dir: Path
+    include_dir: Path = REPOSITORY / "include"
+    airflow_port: int = 8080
+    inbox_port: int = 8025
+    dags_dir: Path = REPOSITORY / "dags"
+
+    @property
+    def airflow_url(self) -> str:
+        return f"http://127.0.0.1:{self.airflow_port}"
+
+    @property
+    def inbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.inbox_port}"
+
+    @property
+    def inbox_journal(self) -> Path:
+        """What the inbox was told, one JSON object a line."""
+        return self.run_dir / "inbox.jsonl"
+
+    @classmethod
+    def chosen(cls) -> Stack:
+        """The stack meant by ONCALL_RUN_DIR, ONCALL_INCLUDE_DIR, ONCALL_AIRFLOW_PORT and ONCALL_INBOX_PORT.
+
+        What is not set is as it was when this run folder was started, and otherwise as it usually is.
+        """
+        run_dir = Path(os.environ.get("ONCALL_RUN_DIR", REPOSITORY / ".run")).resolve()
+        asked = {
+            name: os.environ[f"ONCALL_{name.upper()}"]
+            for name in REMEMBERED
+            if f"ONCALL_{name.upper()}" in os.environ
+        }
+        remembered = (
+            json.loads(path.read_text(encoding="utf-8")) if (path := run_dir / "stack.json").exists() else {}
+        )
+        usual = cls(run_dir)
+        chosen = {name: getattr(usual, name) for name in REMEMBERED} | remembered | asked
+        return cls(
+            run_dir,
+            Path(chosen["include_dir"]).resolve(),
+            int(chosen["airflow_port"]),
+            int(chosen["inbox_port"]),
+        )
+
+    def remember(self) -> None:
+        """Write the choices down for `chosen`, so that later commands need not repeat them."""
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        choices = {name: str(getattr(self, name)) for name in REMEMBERED}
+        (self.run_dir / "stack.json").write_text(json.dumps(choices), encoding="utf-8")
+
+    def server(self) -> Server:
+        """The stack's PostgreSQL, started unless it runs."""
+        return postgres.start(self.run_dir / "postgres")
+
+    def env(self) -> dict[str, str]:
+        """The environment of its processes; starts PostgreSQL, whose socket is part of it."""
+        return environment(self, self.server())
+
+    def component(self, name: str) -> Background:
+        """A component by its name, running or not."""
+        return Background(
+            name,
+            self._command(name.partition("@")[0]),
+            log=self.run_dir / "logs" / f"{name}.log",
+            pid_file=self.run_dir / "pids" / name,
+        )
+
+    def components(self) -> list[Background]:
+        """The usual components, and the further ones that were started by name."""
+        started = {path.name for path in (self.run_dir / "pids").glob("*")}
+        return [self.component(name) for name in (*COMPONENTS, *sorted(started - set(COMPONENTS)))]
+
+    def prepare(self) -> Server:
+        """PostgreSQL with its databases and tables, without Airflow's."""
+        server = self.server()
+        for name in DATABASES:
+            server.ensure_database(name)
+        with closing(psycopg2.connect(server.uri("warehouse"))) as connection:
+            create_schema(connection)
+            runner.install(connection)
+        self._watched_from_now_on(server)
+        return server
+
+    def _watched_from_now_on(self, server: Server) -> None:
+        """The past is made up: nobody watched it, so what fell due in it is not paged for.
+
+        The watcher would take the reports of these days for those of a store that has lost its memory.
+        """
+        store = OncallDb(connect_to(server.uri("oncall")))
+        store.install()
+        if store.get_note(SINCE) is None:
+            store.set_note(SINCE, dt.datetime.now(dt.UTC).isoformat())
+
+    def migrate(self, say: Say = _silently) -> None:
+        """Airflow's own tables, unless this version has made them already."""
+        done = self.run_dir / "airflow" / "migrated"
+        if done.exists() and done.read_text(encoding="utf-8") == version("apache-airflow"):
+            return
+        self.run((*AIRFLOW, "db", "migrate"), log="migrate", say=say)
+        done.write_text(version("apache-airflow"), encoding="utf-8")
+
+    def start(self, name: str, **environment: str) -> bool:
+        """Start a component unless it runs; True when it had to be started. `environment`: of this one alone."""
+        component = self.component(name)
+        if component.running() is None:
+            self._refuse_taken_port(name)
+        return component.start(self.env() | environment, cwd=REPOSITORY)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to the component and all it forked, as if its machine had died."""
+        self.component(name).kill()
+
+    def restart(self, name: str) -> None:
+        """Stop the component in its own time, start it again."""
+        stop_all([self.component(name)])
+        self.start(name)
+
+    def stop(self) -> list[str]:
+        """Stop everything, PostgreSQL last; the names of what ran."""
+        stopped = stop_all(list(reversed(self.components())))
+        data = self.run_dir / "postgres"
+        if (data / "postmaster.pid").exists():
+            Server(data, data).stop()
+            stopped.append("postgres")
+        return stopped
+
+    def run(self, command: tuple[str, ...], log: str, say: Say = _silently) -> None:
+        """Run a command of the stack to its end, its output in a log, of which the newest line is said now and then.
+
+        Raises SandboxError with the log's end.
+        """
+        path = self.run_dir / "logs" / f"{log}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            open(path, "ab") as file,
+            subprocess.Popen(command, env=self.env(), cwd=REPOSITORY, stdout=file, stderr=file) as process,
+        ):
+            while True:
+                try:
+                    process.wait(SAY_AGAIN_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    say(f"{log} is at work: {_tail(path, 1) or 'nothing said yet'}")
+        if process.returncode != 0:
+            raise SandboxError(f"`{shlex.join(command)}` failed; the end of {path}:\n{_tail(path, 15)}")
+
+    def api(self, username: str = "admin") -> AirflowApi:
+        """Airflow's API as one of the laptop's users."""
+        return AirflowApi(self.airflow_url, username, LOGINS[username])
+
+    def wait_until_healthy(self, timeout: float = HEALTHY_WITHIN_S, say: Say = _silently) -> None:
+        """Return when all parts of Airflow say they are healthy. Raises SandboxError, naming what is not."""
+
+        def unhealthy() -> str:
+            health = self.api().health()
+            sick = sorted(part for part, state in health.items() if state != "healthy")
+            for name in AIRFLOW_COMPONENTS if sick or not health else ():
+                if (component := self.component(name)).running() is None:
+                    raise SandboxError(f"{name} has ended; its log: {component.log}")
+            if not health:
+                return "the api-server to answer"
+            return f"Airflow to find healthy: {', '.join(sick)}" if sick else ""
+
+        if left := wait_until(unhealthy, timeout, say, every_s=0.5):
+            raise SandboxError(
+                f"after {timeout:.0f} s still waiting for {left}. On a very busy machine, run the same command again: "
+                f"it goes on from here. The logs: {self.run_dir / 'logs'}"
+            )
+
+    def _refuse_taken_port(self, name: str) -> None:
+        ports = {
+            "api-server": (self.airflow_port, "ONCALL_AIRFLOW_PORT"),
+            "inbox": (self.inbox_port, "ONCALL_INBOX_PORT"),
+        }
+        if name not in ports:
+            return
+        port, variable = ports[name]
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise SandboxError(
+                    f"port {port} of the {name} is taken by another program; choose one: {variable}={port + 1} make up"
+                ) from error
+
+    def _command(self, kind: str) -> tuple[str, ...]:
+        here = (sys.executable, "-m")
+        commands: dict[str, tuple[str, ...]] = {
+            "inbox": (
+                *here,
+                "sandbox.inbox",
+                "--port",
+                str(self.inbox_port),
+                "--journal",
+                str(self.inbox_journal),
+            ),
+            "nightly": (*here, "sandbox.master_data.nightly"),
+            # The logs are on this disk, where the api-server reads them: no log servers.
+            "scheduler": (*AIRFLOW, "scheduler", "--skip-serve-logs"),
+            "dag-processor": (*AIRFLOW, "dag-processor"),
+            "triggerer": (*AIRFLOW, "triggerer", "--skip-serve-logs"),
+            "api-server": (*AIRFLOW, "api-server", "--host", "127.0.0.1", "--port", str(self.airflow_port)),
+        }
+        if kind not in commands:
+            raise SandboxError(f"there is no component {kind!r}; there are {', '.join(commands)}")
+        return commands[kind]

@@ -1,0 +1,87 @@
+"""How a stack stands, in the few lines a person reads after `make up`: where to look, who is on call, the promises."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg2
+
+from oncall.config.oncall_config import OncallConfig, load
+from oncall.core.errors import ConfigError
+from oncall.core.promises.promise import Promise, due_at, last_due
+from oncall.core.rota.on_call import next_handoff, who_is_on_call
+from sandbox.stack.environment import LOGINS
+from sandbox.stack.stack import Stack
+
+PAGE = "plugin/oncall"
+
+
+def login(user: str = "admin") -> str:
+    """User and password of one of the laptop's users."""
+    return f"{user} / {LOGINS[user]}"
+
+
+def lines(stack: Stack) -> str:
+    """The closing lines, one fact each."""
+    return "\n".join(f"  {label:<14}{text}" for label, text in _facts(stack, dt.datetime.now(dt.UTC)))
+
+
+def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
+    running = [component.name for component in stack.components() if component.running()]
+    if not running:
+        yield "Running", "nothing; start it with: make up"
+        return
+    yield "", ""
+    yield "Airflow", f"{stack.airflow_url}   user and password: {login()}   (only reads: {login('viewer')})"
+    yield "On-call page", f"{stack.airflow_url}/{PAGE}"
+    yield "Inbox", f"{stack.inbox_url}   what Opsgenie and Slack were told"
+    try:
+        config = load(stack.include_dir)
+    except ConfigError as error:
+        yield "Roster", f"cannot be used:\n{error}"
+    else:
+        yield "On call now", _on_call(config, at)
+        yield from _promises(stack, config, at)
+    yield "Running", ", ".join(["postgres", *running])
+    yield (
+        "Runbooks",
+        'in a shell of yours: eval "$(make -s env)"   then psql "$WAREHOUSE_DSN", airflow …',
+    )
+    yield "Next", "make drill (break a promise) · make status · make logs · make down (the data stays)"
+
+
+def _on_call(config: OncallConfig, at: dt.datetime) -> str:
+    shift = who_is_on_call(config.roster, at)
+    until = next_handoff(config.roster, at)
+    seats = (shift.primary, shift.secondary, config.roster.manager)
+    return f"{', then '.join(filter(None, seats))}; next handoff {until:%A %d %B %H:%M UTC%z}"
+
+
+def _promises(stack: Stack, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:
+    promised = [pipeline for pipeline in config.pipelines.values() if pipeline.promise]
+    with (
+        closing(psycopg2.connect(stack.server().uri("warehouse"))) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("select report, report_date, first_published_at from investor.publications")
+        published = {(report, day): first for report, day, first in cursor.fetchall()}
+    for pipeline in promised:
+        assert pipeline.promise is not None
+        tz = config.roster_of(pipeline.dag_id).tz
+        day = last_due(pipeline.promise, at, tz)
+        yield (
+            "Promise",
+            kept(pipeline.title, pipeline.promise, day, published.get((pipeline.report, day)), tz),
+        )
+
+
+def kept(title: str, promise: Promise, day: dt.date, published: dt.datetime | None, tz: dt.tzinfo) -> str:
+    """How a promise that is due stands, in the zone of its team."""
+    due = due_at(promise, day, tz)
+    if published is None:
+        return f"{title} of {day}: not published, due {due:%H:%M}"
+    at = published.astimezone(tz)
+    word = "kept" if at <= due else "late"
+    return f"{title} of {day}: {word}, published {at:%d %B %H:%M}, due {due:%H:%M}"

@@ -1,0 +1,42 @@
+"""Whether a DAG's file is gone can be told of the bundle that the asking task was read from, and of no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from oncall.airflow.airflow_state import _gone
+
+
+@pytest.mark.parametrize(
+    ("bundle", "version", "file", "gone"),
+    [
+        ("reports", "v1", "there.py", False),
+        ("reports", "v1", "was_there.py", True),
+        ("reports", "v1", None, False),
+        ("reports", "v2", "is_new.py", False),
+        ("another", "v1", "was_there.py", False),
+        (None, None, "was_there.py", False),
+    ],
+)
+def test_a_file_is_gone_only_where_it_can_be_seen(
+    tmp_path: Path, bundle: str | None, version: str | None, file: str | None, gone: bool
+) -> None:
+    """The folder of `[core] dags_folder` may exist and hold none of the DAGs: it is not asked."""
+    (tmp_path / "there.py").touch()
+    ti = SimpleNamespace(bundle_instance=SimpleNamespace(name="reports", version="v1", path=tmp_path))
+    assert (
+        _gone(SimpleNamespace(bundle_name=bundle, bundle_version=version, relative_fileloc=file), ti) is gone
+    )
+
+
+def test_without_a_bundle_nothing_is_gone(tmp_path: Path) -> None:
+    """A bundle whose folder is not here, and a task that has none."""
+    dag = SimpleNamespace(bundle_name="reports", bundle_version=None, relative_fileloc="a.py")
+    nowhere = SimpleNamespace(
+        bundle_instance=SimpleNamespace(name="reports", version=None, path=tmp_path / "nowhere")
+    )
+    assert not _gone(dag, nowhere)
+    assert not _gone(dag, SimpleNamespace())

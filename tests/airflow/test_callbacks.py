@@ -1,0 +1,143 @@
+"""What tasks tell of themselves, and that telling it never fails a pipeline."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.task_log import TaskLog
+from oncall.airflow import callbacks
+from oncall.core.promises.facts import Dag
+
+DAY = dt.date(2026, 11, 22)
+TWO = dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def task_log(fresh_database: str) -> TaskLog:
+    connect = connect_to(fresh_database)
+    OncallDb(connect).install()
+    return TaskLog(connect)
+
+
+def test_the_last_line_of_an_error_is_what_a_person_would_quote() -> None:
+    """The type and the last line; Airflow's own wrappers only the line."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    assert callbacks.last_line(ZeroDivisionError("division by zero")) == "ZeroDivisionError: division by zero"
+    assert callbacks.last_line(ValueError("first\nlast\n")) == "ValueError: last"
+    assert callbacks.last_line(AirflowFailException("check identity: no")) == "check identity: no"
+    undefined = 'relation "master.sessions" does not exist\nLINE 1: select 1 from master.sessions\n         ^'
+    assert (
+        callbacks.last_line(ValueError(undefined)) == 'ValueError: relation "master.sessions" does not exist'
+    )
+    assert callbacks.last_line(None) == ""
+    assert callbacks.last_line(KeyError()) == "KeyError"
+
+
+def test_a_trial_of_a_task_is_no_news(task_log: TaskLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`airflow tasks test` says so in the environment, in a run of its own and in a real one."""
+    from oncall.airflow import composition
+
+    monkeypatch.setattr(composition.Wiring, "task_log", lambda _: task_log)
+    monkeypatch.setattr(composition.Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
+    run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
+    ti = SimpleNamespace(dag_id="growth_etl", run_id="r", task_id="transform", try_number=1, log_url="")
+    for test_mode, tasks in (("True", 0), ("False", 1)):
+        monkeypatch.setenv("AIRFLOW_TEST_MODE", test_mode)
+        callbacks.started({"ti": ti, "dag_run": run})
+        assert len(task_log.lately(TWO)) == tasks
+
+
+def test_what_airflow_masks_in_the_log_is_not_written(
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret that Airflow knows, and one that only looks like one, in an exception and in an import error."""
+    from airflow.sdk.log import mask_secret
+
+    from oncall.airflow import airflow_state, composition
+
+    mask_secret("correct horse battery")
+    monkeypatch.setattr(composition.Wiring, "__init__", lambda self: None)
+    monkeypatch.setattr(composition.Wiring, "store", lambda self: SimpleNamespace(install=lambda: None))
+    monkeypatch.setattr(composition.Wiring, "task_log", lambda self: task_log)
+    ti = SimpleNamespace(dag_id="growth_etl", run_id="r", task_id="transform", try_number=1, log_url="")
+    run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
+    told = "401 for correct horse battery at postgresql://etl:hunter2@db/x"
+    callbacks._write({"ti": ti, "dag_run": run, "exception": ValueError(told)}, "failed")  # type: ignore[dict-item]
+    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    assert task.error == "ValueError: 401 for *** at postgresql://etl:***@db/x"
+    airflow_state.note_import_error("/dags/growth_etl.py", f"Traceback …\nValueError: {told}\n")
+    noted = task_log.read([], TWO).dags["growth_etl"].import_error
+    assert noted == "ValueError: 401 for *** at postgresql://etl:***@db/x"
+
+
+def test_a_callback_that_cannot_write_only_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any connection the task goes on."""
+    monkeypatch.delenv("AIRFLOW_CONN_ONCALL_DB", raising=False)
+    run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
+    ti = SimpleNamespace(dag_id="growth_etl", run_id="r", task_id="transform", try_number=1, log_url="")
+    context: Any = {"ti": ti, "dag_run": run}
+    for callback in callbacks.CALLBACKS.values():
+        if callback is not callbacks.failed:
+            callback(context)
+
+
+def test_the_newest_run_speaks_for_the_report(task_log: TaskLog) -> None:
+    """A second run of the day is what counts; its tasks come in the order they started."""
+    minute = dt.timedelta(minutes=1)
+    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO)
+    task_log.write("growth_etl", "one", DAY, "transform", "failed", TWO + minute, error="boom")
+    assert list(task_log.read([], TWO).tasks) == [("growth_etl", DAY)]
+    assert not task_log.read([], TWO + 2 * minute).tasks
+    task_log.write("growth_etl", "two", DAY, "wait_for_upstream", "running", TWO + 5 * minute)
+    task_log.write("growth_etl", "two", DAY, "wait_for_upstream", "success", TWO + 6 * minute)
+    task_log.write("growth_etl", "two", DAY, "transform", "running", TWO + 7 * minute)
+    tasks = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    assert [(t.task_id, t.state) for t in tasks] == [
+        ("wait_for_upstream", "success"),
+        ("transform", "running"),
+    ]
+    assert not task_log.read([], TWO).tasks
+
+
+def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
+    """ "Stuck since" means since this try began, and a resumed wait keeps its first beginning."""
+    minute = dt.timedelta(minutes=1)
+    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO)
+    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO + minute)
+    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    assert task.started_at == TWO
+    task_log.write("growth_etl", "one", DAY, "transform", "up_for_retry", TWO + 2 * minute, error="x")
+    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO + 3 * minute, try_number=2)
+    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    assert (task.started_at, task.ended_at, task.error) == (TWO + 3 * minute, None, "")
+
+
+def test_nothing_is_usual_before_seven_days(task_log: TaskLog, fresh_database: str) -> None:
+    """Six nights say nothing; the seventh gives p90 to the end and the median of the task. Asked anew: it is kept."""
+    for number in range(7):
+        assert TaskLog(connect_to(fresh_database)).usual(DAY) == {}
+        day, start = DAY + dt.timedelta(days=number), TWO + dt.timedelta(days=number)
+        for task_id, begin, end in (("transform", 0, 600), ("check", 600, 660), ("publish", 660, 720)):
+            for state, second in (("running", begin), ("success", end)):
+                at = start + dt.timedelta(seconds=second)
+                task_log.write("growth_etl", f"run{number}", day, task_id, state, at)  # type: ignore[arg-type]
+    usual = task_log.usual(DAY)["growth_etl"]
+    assert usual.duration["transform"] == 600
+    assert usual.remaining["transform"] == 720
+
+
+def test_an_import_error_is_forgotten_once_nobody_tells_of_it(task_log: TaskLog) -> None:
+    """The DAG processor repeats it at every parse; ten minutes of silence mean that it is mended."""
+    now = dt.datetime.now(dt.UTC)
+    task_log.see_dag("growth_etl", Dag(now, paused=False, running=0))
+    task_log.note_import_error("growth_etl", "SyntaxError: invalid syntax", now)
+    assert task_log.read([], now).dags["growth_etl"].import_error == "SyntaxError: invalid syntax"
+    task_log.note_import_error("growth_etl", "SyntaxError: invalid syntax", now - dt.timedelta(minutes=11))
+    assert task_log.read([], now).dags["growth_etl"].import_error == ""

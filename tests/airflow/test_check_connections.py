@@ -1,0 +1,188 @@
+"""`python -m oncall check --connections`: whatever is missing is named, with what to do about it; nobody is woken."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from conftest_site import Site
+
+from oncall.cli.main import main
+from sandbox.inbox.testing import RunningInbox
+
+
+@pytest.fixture
+def whole(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site with the account's connection and every table."""
+    account = {
+        "conn_type": "generic",
+        "host": site.inbox.opsgenie_host,
+        "password": site.inbox.opsgenie_account_key,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_OPSGENIE_API", json.dumps(account))
+    site.inbox.tell("slack/usergroups", id="S0DEONCALL", handle="de-oncall")
+    return site
+
+
+def checked(site: Site, capsys: pytest.CaptureFixture[str], code: int) -> dict[str, Any]:
+    assert main(["check", "--connections", "--include", str(site.include), "--json"]) == code
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def found(answer: dict[str, Any]) -> dict[str, str]:
+    return {problem["key"]: f"{problem['found']} | {problem['write']}" for problem in answer["problems"]}
+
+
+def woken(inbox: RunningInbox) -> list[Any]:
+    return [*inbox.alerts(), *inbox.messages(), *(call for call in inbox.calls() if call.method != "GET")]
+
+
+def test_when_all_is_in_order_nothing_is_to_mend_and_nobody_hears_of_it(
+    whole: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each thing that was asked is told; only reads went out."""
+    answer = checked(whole, capsys, 0)
+    assert answer["problems"] == []
+    said = "\n".join(answer["good"])
+    for part in (
+        "connection oncall_db: database", "connection warehouse: table investor.publications",
+        "upstream table master.loads", "the key is taken", "heartbeat investor-sla-watch", "user de-001@example.com",
+        "the token is taken", "scope chat:write", "channel #de-oncall", "user group S0DEONCALL", "member U0DE001",
+    ):  # fmt: skip
+        assert part in said
+    assert woken(whole.inbox) == []
+    assert main(["check", "--connections", "--include", str(whole.include)]) == 0
+    assert "0 to mend" in capsys.readouterr().out
+
+
+def test_what_the_far_sides_lack_is_named(whole: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scopes, members, accounts, heartbeats: each by its name."""
+    whole.inbox.settings(
+        unknown_users=["de-001@example.com", "U0DE002"],
+        slack_scopes=["chat:write", "channels:read", "users:read"],
+    )
+    for path in whole.include.glob("roster.yaml"):
+        text = (
+            path.read_text()
+            .replace("investor-sla-watch", "no-such-heartbeat")
+            .replace("#de-oncall", "#nowhere")
+        )
+        path.write_text(text)
+    wrong = found(checked(whole, capsys, 1))
+    assert "does not exist" in wrong["heartbeat no-such-heartbeat"]
+    assert "does not exist" in wrong["user de-001@example.com"]
+    assert "may be said twice" in wrong["scope channels:history"]
+    assert "user group" in wrong["scope usergroups:write"]
+    assert "no such channel" in wrong["channel #nowhere"]
+    assert "user_not_found" in wrong["member U0DE002"]
+    assert woken(whole.inbox) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "words"),
+    [
+        ({"key_may_read": False}, "key", "right to read"),
+        ({"slack_scopes": ["users:read"]}, "scope chat:write", "said"),
+    ],
+)
+def test_a_right_that_is_missing_is_named(
+    whole: Site, capsys: pytest.CaptureFixture[str], settings: dict[str, Any], key: str, words: str
+) -> None:
+    """A key that may not read hears no acknowledgement; a token that may not write says nothing."""
+    whole.inbox.settings(**settings)
+    assert words in found(checked(whole, capsys, 1))[key]
+
+
+def test_what_cannot_be_asked_is_no_fault(
+    whole: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the account's key, on Jira Service Management, with a token of few scopes."""
+    monkeypatch.delenv("AIRFLOW_CONN_OPSGENIE_API")
+    whole.inbox.settings(slack_scopes=["chat:write", "channels:history", "usergroups:write"])
+    answer = checked(whole, capsys, 0)
+    said = "\n".join(answer["unasked"])
+    for part in ("opsgenie_api", "channels:read", "users:read", "usergroups:read"):
+        assert part in said
+    jsm = {
+        "conn_type": "opsgenie",
+        "host": whole.inbox.jsm_host,
+        "password": "0a1b2c3d-0000-4000-8000-0000000000aa",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_OPSGENIE_DEFAULT", json.dumps(jsm))
+    assert "key" in found(checked(whole, capsys, 1))
+
+
+def as_role(site: Site, monkeypatch: pytest.MonkeyPatch, role: str, *grants: str) -> None:
+    """The warehouse from now on by a role with these grants."""
+    with closing(psycopg.connect(site.warehouse, autocommit=True)) as admin:
+        admin.execute(f"drop role if exists {role}")  # type: ignore[call-overload]
+        admin.execute(f"create role {role} login")  # type: ignore[call-overload]
+        for grant in grants:
+            admin.execute(f"{grant} to {role}")  # type: ignore[call-overload]
+    info = psycopg.conninfo.conninfo_to_dict(site.warehouse)
+    value = {"conn_type": "postgres", "host": info["host"], "schema": info["dbname"], "login": role}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(value))
+
+
+def test_grants_that_are_missing_are_named(
+    whole: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As statements for whoever runs the database."""
+    grants = (
+        *(f"grant usage on schema {schema}" for schema in ("investor", "experiments", "master")),
+        "grant select, insert, update, delete on all tables in schema experiments",
+        "grant select on all tables in schema investor",
+        "grant select on master.loads",
+    )
+    as_role(whole, monkeypatch, "reader_of_little", *grants)
+    try:
+        wrong = found(checked(whole, capsys, 1))
+    finally:
+        with closing(psycopg.connect(whole.warehouse, autocommit=True)) as admin:
+            admin.execute("drop owned by reader_of_little; drop role reader_of_little")
+    assert "grant usage, create on schema base to reader_of_little" in wrong["base"]
+    assert (
+        "grant insert, update, delete on investor.publications to reader_of_little"
+        in wrong["investor.publications"]
+    )
+    assert "grant select on master.orders to reader_of_little" in wrong["master.orders"]
+    assert "master.loads" not in wrong
+    assert "experiments.unit_profit" not in wrong
+
+
+def test_a_warehouse_without_loads_and_a_table_of_another_name_are_named(
+    whole: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A false page of a report that was there, before it is one."""
+    whole.query("alter table master.loads rename column row_count to number; drop table master.sessions")
+    wrong = found(checked(whole, capsys, 1))
+    assert "no column row_count" in wrong["master.loads"]
+    assert "no such table" in wrong["master.sessions"]
+    whole.query("drop table master.loads")
+    assert "no load is known" in found(checked(whole, capsys, 1))["master.loads"]
+
+
+def test_connections_that_lead_nowhere_are_named_without_secrets(
+    whole: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All four, each by its name; no traceback."""
+    postgres = "postgres://u:s3cr3t-of-ours@127.0.0.1:1/d"
+    for name in ("WAREHOUSE", "ONCALL_DB"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", postgres)
+    for name in ("OPSGENIE_DEFAULT", "SLACK_API_DEFAULT", "OPSGENIE_API"):
+        nowhere = {
+            "host": "https://127.0.0.1:1",
+            "password": "s3cr3t-of-ours",
+            "extra": {"base_url": "https://127.0.0.1:1/api/"},
+        }
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(nowhere))
+    answer = checked(whole, capsys, 1)
+    places = {problem["file"] for problem in answer["problems"]}
+    assert {
+        f"connection {name}" for name in ("oncall_db", "warehouse", "opsgenie_default", "slack_api_default")
+    } == places
+    assert "s3cr3t" not in json.dumps(answer)

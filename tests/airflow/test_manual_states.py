@@ -1,0 +1,329 @@
+"""States that no callback tells of: set by hand, deleted, cleared, died. Airflow is asked, and listened to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.task_log import TaskLog
+from oncall.airflow.composition import Wiring
+from oncall.airflow.manual_states import ManualStateListener, ask
+from oncall.core.promises.facts import RUN, Facts, TaskState
+
+DAY = dt.date(2026, 11, 22)
+TWO = dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)
+THREE = TWO + dt.timedelta(hours=1)
+WHICH = ("growth_etl", DAY)
+NIGHT = "scheduled__night"
+
+
+class FakeTi:
+    """A running task, as far as Airflow answers through it: the tasks of each run it has, and the runs' states."""
+
+    def __init__(self, states: dict[str, dict[str, str | None]], run_state: str = "running") -> None:
+        self.states, self.run_state = states, run_state
+
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str | None]]:
+        assert dag_id == "growth_etl"
+        return {run: states for run, states in self.states.items() if run in run_ids}
+
+    def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
+        return self.run_state
+
+
+@pytest.fixture
+def task_log(fresh_database: str) -> TaskLog:
+    connect = connect_to(fresh_database)
+    OncallDb(connect).install()
+    return TaskLog(connect)
+
+
+def a_night(task_log: TaskLog, run: str = NIGHT, at: dt.datetime = TWO, **states: TaskState) -> None:
+    """The tasks of a run, a minute after each other; what is over was so in half a minute."""
+    for number, (task_id, state) in enumerate(states.items()):
+        began = at + dt.timedelta(minutes=number)
+        task_log.write("growth_etl", run, DAY, task_id, "running", began)
+        if state != "running":
+            task_log.write("growth_etl", run, DAY, task_id, state, began + dt.timedelta(seconds=30))
+
+
+def seen(task_log: TaskLog) -> Facts:
+    ran = task_log.read([WHICH], TWO)
+    return Facts(
+        tasks=ran.tasks.get(WHICH, ()),
+        run=ran.runs.get(WHICH),
+        failed_before=ran.failed_before.get(WHICH, ()),
+    )
+
+
+def states(task_log: TaskLog) -> dict[str, str]:
+    return {task.task_id: task.state for task in seen(task_log).tasks}
+
+
+@pytest.mark.parametrize(
+    ("said", "airflow", "then"),
+    [
+        ("running", "failed", "failed"),  # set by hand, or killed with its callback
+        ("running", "success", "success"),
+        ("running", "skipped", "skipped"),
+        ("running", "up_for_retry", "up_for_retry"),
+        ("failed", "success", "success"),
+        ("failed", None, "queued"),  # cleared
+        ("success", "scheduled", "queued"),
+        ("failed", "deferred", "running"),
+        ("running", "deferred", "running"),
+        ("running", "queued", "running"),  # a wait that resumes
+        ("up_for_retry", "scheduled", "up_for_retry"),  # its retry is about to start
+        ("running", "upstream_failed", "running"),  # its upstream is the news
+        ("running", "a state of a later Airflow", "running"),
+    ],
+)
+def test_what_airflow_knows_better_is_noted(
+    task_log: TaskLog, said: TaskState, airflow: str | None, then: str
+) -> None:
+    """Asked every five minutes, and at each due instant."""
+    a_night(task_log, transform=said)
+    ask(task_log, ["growth_etl"], FakeTi({NIGHT: {"transform": airflow, "check": None}}), THREE)
+    assert states(task_log) == {"transform": then}
+
+
+def test_a_failure_that_nobody_told_says_what_it_may_be(task_log: TaskLog) -> None:
+    """Also of a task that never started; what only waits for its turn says nothing."""
+    a_night(task_log, transform="success")
+    ask(
+        task_log,
+        ["growth_etl"],
+        FakeTi({NIGHT: {"transform": "success", "check": "failed", "publish": None}}),
+        THREE,
+    )
+    check = next(task for task in seen(task_log).tasks if task.task_id == "check")
+    assert (check.state, check.ended_at) == ("failed", THREE)
+    assert check.error == "seen in Airflow: set by hand, or its process died"
+
+
+def test_what_was_said_just_now_is_newer_than_the_answer(task_log: TaskLog) -> None:
+    """Airflow was asked while the task told of its end."""
+    a_night(task_log, transform="success")
+    ask(task_log, ["growth_etl"], FakeTi({NIGHT: {"transform": "running"}}), TWO + dt.timedelta(seconds=80))
+    assert states(task_log) == {"transform": "success"}
+
+
+def test_a_deleted_run_is_said_once_and_is_there_again_when_it_starts(task_log: TaskLog) -> None:
+    """What it did no longer counts; Airflow may use its name again."""
+    a_night(task_log, transform="failed")
+    for later in (0, 5):
+        ask(task_log, ["growth_etl"], FakeTi({}), THREE + dt.timedelta(minutes=later))
+    facts = seen(task_log)
+    assert facts.gone
+    assert facts.run is not None
+    assert facts.run.ended_at == THREE
+    a_night(task_log, at=THREE + dt.timedelta(hours=1), transform="running")
+    assert not seen(task_log).gone
+
+
+def test_an_older_run_speaks_again_when_the_newest_was_deleted(task_log: TaskLog) -> None:
+    """And the failure of the deleted one needs no mending."""
+    a_night(task_log, run="first", transform="success", check="running")
+    a_night(task_log, run="second", at=THREE, transform="failed")
+    ask(task_log, ["growth_etl"], FakeTi({"first": {"check": "running"}}), THREE + dt.timedelta(hours=1))
+    facts = seen(task_log)
+    assert [task.run_id for task in facts.tasks] == ["first", "first"]
+    assert (facts.gone, facts.failed_before) == (False, ())
+
+
+@pytest.mark.parametrize(
+    ("publish", "run_state", "over"),
+    [
+        ("skipped", "success", "success"),
+        ("upstream_failed", "failed", "failed"),
+        ("success", "success", None),
+        (None, "running", None),
+    ],
+)
+def test_a_run_that_ends_without_publishing_is_known_to_be_over(
+    task_log: TaskLog, publish: str | None, run_state: str, over: str | None
+) -> None:
+    """Green or not: no task of it will publish any more."""
+    a_night(task_log, transform="success")
+    ask(
+        task_log,
+        ["growth_etl"],
+        FakeTi({NIGHT: {"transform": "success", "publish": publish}}, run_state),
+        THREE,
+    )
+    ended = seen(task_log).over
+    assert (ended.state if ended else None) == over
+
+
+def test_a_failure_stands_until_its_task_succeeds(task_log: TaskLog) -> None:
+    """A later run that merely starts has mended nothing."""
+    a_night(task_log, run="first", transform="success", check="failed")
+    a_night(task_log, run="second", at=THREE, transform="running")
+    assert [task.task_id for task in seen(task_log).failed_before] == ["check"]
+    a_night(task_log, run="second", at=THREE, transform="success", check="success")
+    assert seen(task_log).failed_before == ()
+
+
+# What the listener hears. It writes where the connections say.
+
+
+class Row(SimpleNamespace):
+    """A row of Airflow's database; no session is behind it, so nobody is named."""
+
+
+@pytest.fixture
+def heard(task_log: TaskLog, monkeypatch: pytest.MonkeyPatch) -> TaskLog:
+    monkeypatch.setattr(Wiring, "task_log", lambda _: task_log)
+    monkeypatch.setattr(Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
+    return task_log
+
+
+def a_run(**other: Any) -> Row:
+    run = {"dag_id": "growth_etl", "run_id": NIGHT, "partition_key": DAY.isoformat(), "conf": {}}
+    return Row(
+        **{**run, "run_after": TWO, "start_date": TWO, "logical_date": None, "run_type": "scheduled", **other}
+    )
+
+
+def a_task(state: str, **other: Any) -> Row:
+    task = {"dag_id": "growth_etl", "run_id": NIGHT, "task_id": "transform", "state": state}
+    return Row(**{**task, "start_date": None, "try_number": 1, "dag_run": a_run(), **other})
+
+
+def test_a_task_that_is_set_by_hand_is_noted_at_once(heard: TaskLog) -> None:
+    """In the words of Airflow's api-server; a person did it, whoever it was."""
+    by_hand = "TaskInstance's state was manually set to `failed`."
+    ManualStateListener().on_task_instance_failed(None, a_task("failed"), by_hand)
+    [task] = seen(heard).tasks
+    assert (task.task_id, task.state, task.error, task.started_at) == (
+        "transform",
+        "failed",
+        "marked as failed",
+        TWO,
+    )
+    ManualStateListener().on_task_instance_success(None, a_task("success"))
+    [task] = seen(heard).tasks
+    assert (task.state, task.error) == ("success", "marked as success")
+    ManualStateListener().on_task_instance_skipped(None, a_task("skipped"))
+    assert states(heard) == {"transform": "skipped"}
+
+
+def test_a_task_whose_process_died_is_noted_by_the_scheduler(heard: TaskLog) -> None:
+    """With the scheduler's words, whether or not the DAG processor runs the callback."""
+    died = "Executor finished with state failed, but the task instance's state is running"
+    ManualStateListener().on_task_instance_failed("running", a_task("up_for_retry"), died)
+    assert [(t.state, t.error) for t in seen(heard).tasks] == [("up_for_retry", died)]
+
+
+@pytest.mark.parametrize(
+    ("state", "msg", "said"),
+    [
+        ("failed", "Dag Run's state was manually set to `failed`.", "marked as failed"),
+        ("success", "Dag Run's state was manually set to `success`.", "marked as success"),
+        ("failed", "timed_out", "timed out"),
+        ("failed", "all_tasks_deadlocked", "all tasks deadlocked"),
+        ("failed", "task_failure", None),
+        ("success", "success", None),
+    ],
+)
+def test_a_run_that_is_ended_from_outside_is_noted(
+    heard: TaskLog, state: str, msg: str, said: str | None
+) -> None:
+    """Also before any task of it has started. One that ends as runs do needs no second word."""
+    hear = (
+        ManualStateListener().on_dag_run_failed
+        if state == "failed"
+        else ManualStateListener().on_dag_run_success
+    )
+    hear(a_run(), msg)
+    over = seen(heard).over
+    assert (over and (over.task_id, over.state, over.error)) == (said and (RUN, state, said))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        SimpleNamespace(dag_id="growth_etl", task_id="transform", state="failed"),  # a task's own process
+        a_task("failed", dag_id="somebody_elses"),
+        a_task("running"),
+        a_task("failed", dag_run=a_run(partition_key="no date")),
+    ],
+    ids=["in the task's process", "another team's DAG", "not over", "no report date"],
+)
+def test_what_is_nobodys_news_is_left_alone(heard: TaskLog, row: Any) -> None:
+    """And nothing is raised."""
+    ManualStateListener().on_task_instance_failed(None, row, "manually set")
+    assert heard.lately(TWO) == []
+
+
+class Unanswering(FakeTi):
+    """An api-server that answers nothing about growth."""
+
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str | None]]:
+        from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+        from airflow.sdk.execution_time.comms import ErrorResponse
+
+        if dag_id == "growth_etl":
+            raise AirflowRuntimeError(
+                ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500})
+            )
+        return {}
+
+
+def test_one_dag_that_cannot_be_asked_about_stops_no_other(task_log: TaskLog) -> None:
+    """And silence is no deletion."""
+    a_night(task_log, transform="running")
+    task_log.write("profit_etl", "p", DAY, "transform", "running", TWO)
+    ask(task_log, ["growth_etl", "profit_etl"], Unanswering({}), THREE)
+    assert seen(task_log).run is None
+    assert task_log.read([("profit_etl", DAY)], TWO).runs["profit_etl", DAY].state == "deleted"
+
+
+@pytest.mark.parametrize(("status", "missing"), [(404, True), (500, None), (None, None)])
+def test_only_a_dag_that_airflow_does_not_know_is_missing(
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch, status: int | None, missing: bool | None
+) -> None:
+    """An api-server that fails, or cannot be reached, says nothing of the DAG."""
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    from oncall.airflow.airflow_state import see_dags
+
+    class Ti(FakeTi):
+        def get_dag(self, dag_id: str) -> Any:
+            detail = {"status_code": status}
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
+
+    monkeypatch.setattr(Wiring, "task_log", lambda _: task_log)
+    found = see_dags(["growth_etl"], Ti({}))
+    assert (found["growth_etl"].missing if found else None) == missing
+
+
+def test_copies_of_a_mapped_task_speak_as_one(task_log: TaskLog) -> None:
+    """Its callbacks tell of it by one name."""
+    a_night(task_log, transform="failed")
+    mapped = {"transform_0": "success", "transform_1": "failed"}
+    ask(task_log, ["growth_etl"], FakeTi({NIGHT: mapped}), THREE)
+    assert states(task_log) == {"transform": "failed"}
+
+
+def test_a_listener_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A click is answered, and the scheduler goes on, when the database cannot be reached."""
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", '{"conn_type": "postgres", "host": "127.0.0.1", "port": 1}')
+    ManualStateListener().on_task_instance_failed(None, a_task("failed"), "manually set")
+    ManualStateListener().on_dag_run_failed(a_run(), "timed_out")
+    ManualStateListener().on_dag_run_failed(object(), "timed_out")
+    ManualStateListener().on_task_instance_failed(None, Detached(), "manually set")
+
+
+class Detached:
+    """A row of Airflow's database whose session is closed."""
+
+    @property
+    def dag_run(self) -> Any:
+        raise RuntimeError("not bound to a Session")

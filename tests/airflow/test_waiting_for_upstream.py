@@ -1,0 +1,177 @@
+"""Waiting for upstream in the triggerer: one query for all who wait, awake for the warning, done when all is there."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+
+from pipelines import upstream_trigger
+from pipelines.upstream_trigger import UpstreamFresh
+from sandbox.master_data.loading import load_day
+
+TABLES = ["master.sessions", "master.customers"]
+ZONE = dt.timezone(dt.timedelta(hours=7))
+
+
+@pytest.fixture(autouse=True)
+def new_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A triggerer lives with one warehouse; every test is a new triggerer."""
+    monkeypatch.setattr(upstream_trigger, "_POLL", upstream_trigger._Poll())
+
+
+def yesterday() -> dt.date:
+    return dt.datetime.now(ZONE).date() - dt.timedelta(days=1)
+
+
+async def first_event(trigger: UpstreamFresh) -> dict[str, Any]:
+    async for event in trigger.run():
+        return dict(event.payload)
+    raise AssertionError("the trigger ended without an event")
+
+
+def test_it_waits_until_the_last_table_is_there(site: Any) -> None:
+    """Sessions are missing: nothing happens; once they are loaded the event says so."""
+
+    async def wait_and_load() -> dict[str, Any]:
+        waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), None, 0.2)))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        with psycopg2.connect(site.warehouse) as connection:
+            pass
+        await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+        return await asyncio.wait_for(waiting, 10)
+
+    event = asyncio.run(wait_and_load())
+    assert event["fresh"] is True
+    assert upstream_trigger._POLL.waiting == set()
+
+
+def test_it_wakes_once_at_the_warning_time_and_names_the_table(site: Any) -> None:
+    """Late at the warning time: the event tells the task what to warn of."""
+    at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
+    event = asyncio.run(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), at, 5.0)))
+    assert event["fresh"] is False
+    assert "master.sessions has not arrived" in event["words"]
+    assert dt.datetime.now(dt.UTC) >= at
+
+
+def test_all_who_wait_share_one_query_a_poll(site: Any) -> None:
+    """Ten sensors poll as often as one."""
+    reads = 0
+    read = upstream_trigger._POLL._read
+
+    def counted() -> Any:
+        nonlocal reads
+        reads += 1
+        return read()
+
+    async def ten() -> None:
+        upstream_trigger._POLL._read = counted  # type: ignore[method-assign]
+        at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=3)
+        day = yesterday().isoformat()
+        await asyncio.gather(*(first_event(UpstreamFresh(TABLES, day, at, 1.0)) for _ in range(10)))
+
+    asyncio.run(ten())
+    assert 1 <= reads <= 6
+
+
+def test_a_thousand_are_released_together(site: Any) -> None:
+    """All wait for one table; its load row comes, and the next poll wakes them all."""
+
+    async def thousand() -> float:
+        waiting = [
+            asyncio.create_task(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), None, 0.5)))
+            for _ in range(1000)
+        ]
+        await asyncio.sleep(1)
+        with psycopg2.connect(site.warehouse) as connection:
+            pass
+        await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+        began = asyncio.get_running_loop().time()
+        events = await asyncio.wait_for(asyncio.gather(*waiting), 20)
+        assert all(event["fresh"] for event in events)
+        return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(thousand()) < 5
+    assert upstream_trigger._POLL.waiting == set()
+
+
+def test_a_load_that_is_notified_is_heard_at_once(site: Any) -> None:
+    """Not at the next poll, which is a minute away; and the next day's wait listens again."""
+
+    async def wait_and_load() -> None:
+        for day in (yesterday(), yesterday() - dt.timedelta(days=1)):
+            with (
+                closing(psycopg2.connect(site.warehouse)) as connection,
+                connection,
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(
+                    "delete from master.loads where table_name = 'sessions' and business_day = %s", (day,)
+                )
+            waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, day.isoformat(), None, 60.0)))
+            await until(lambda: listeners(site) == 1)
+            with closing(psycopg2.connect(site.warehouse)) as connection:
+                await asyncio.to_thread(load_day, connection, day, tables=["sessions"], scale=0.01)
+            event = await asyncio.wait_for(waiting, 10)
+            assert event["fresh"] is True
+            await until(lambda: listeners(site) == 0)
+
+    asyncio.run(wait_and_load())
+
+
+def test_who_cannot_listen_any_more_asks(site: Any) -> None:
+    """The listening connection is cut off: the load is seen by the next poll."""
+
+    async def wait_and_load() -> dict[str, Any]:
+        waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), None, 0.5)))
+        await until(lambda: listeners(site) == 1)
+        cut = "select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen master_loads'"
+        with closing(psycopg2.connect(site.warehouse)) as connection, connection.cursor() as cursor:
+            cursor.execute(cut)
+            await until(lambda: listeners(site) == 0)
+            await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+        return await asyncio.wait_for(waiting, 10)
+
+    assert asyncio.run(wait_and_load())["fresh"] is True
+
+
+def listeners(site: Any) -> int:
+    with closing(psycopg2.connect(site.warehouse)) as connection, connection.cursor() as cursor:
+        cursor.execute("select count(*) from pg_stat_activity where query = 'listen master_loads'")
+        return int(cursor.fetchone()[0])
+
+
+async def until(there: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not await asyncio.to_thread(there):
+            await asyncio.sleep(0.05)
+
+
+def test_a_fault_of_our_own_fails_the_tasks_that_wait() -> None:
+    """Nobody waits for ever for a poll that is dead; who comes later has one of their own."""
+
+    def broken() -> Any:
+        raise KeyError("a column that nobody expected")
+
+    async def two() -> None:
+        upstream_trigger._POLL._read = broken  # type: ignore[method-assign]
+        for _ in range(2):
+            with pytest.raises(KeyError):
+                await asyncio.wait_for(first_event(UpstreamFresh(TABLES, "2026-11-22", None, 1.0)), 10)
+
+    asyncio.run(two())
+
+
+def test_a_trigger_survives_its_serialisation() -> None:
+    """Another triggerer takes it over with the same words."""
+    trigger = UpstreamFresh(TABLES, "2026-11-22", dt.datetime(2026, 11, 22, 20, 30, tzinfo=dt.UTC), 10.0)
+    path, said = trigger.serialize()
+    assert path == "pipelines.upstream_trigger.UpstreamFresh"
+    assert UpstreamFresh(**said).serialize() == (path, said)

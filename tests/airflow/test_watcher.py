@@ -1,0 +1,137 @@
+"""The watcher on real databases and a real inbox: pages to the moment, also from memory, and goes on whatever fails."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from oncall.airflow.composition import evaluate_once
+from oncall.airflow.watcher import SlaWatch
+from sandbox.inbox.records import Alert
+
+ZONE = dt.timezone(dt.timedelta(hours=7))
+KEY_OF_PAGE = "page-1-primary"
+
+
+def soon(seconds: float) -> dt.datetime:
+    """A whole second of today's wall clock, a little ahead."""
+    at = dt.datetime.now(ZONE) + dt.timedelta(seconds=seconds)
+    if at.date() != dt.datetime.now(ZONE).date():
+        pytest.skip("midnight is too near for a due time of today")
+    return at.replace(microsecond=0)
+
+
+async def watch(until: Callable[[], bool], seconds: float) -> None:
+    """Run the watcher as the triggerer does until the condition holds, at most so long."""
+
+    async def forever() -> None:
+        async for _ in SlaWatch(tick_s=1.0).run():
+            pass
+
+    running = asyncio.create_task(forever())
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(until) and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+def pages(site: Any) -> list[Alert]:
+    return [alert for alert in site.inbox.alerts() if alert.alias.endswith(KEY_OF_PAGE)]
+
+
+def test_the_page_is_taken_within_a_second_of_the_due_instant(site: Any) -> None:
+    """Not before it, and once; the thread has it too; the heartbeat has been told that we live."""
+    due = soon(8)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: bool(pages(site)) and len(site.inbox.messages()) >= 2, 25))
+    (page,) = pages(site)
+    taken = page.created_at - due.timestamp()
+    assert 0 <= taken < 1.0, f"taken {taken:.3f} s after the due instant"
+    assert len(site.inbox.messages(thread_ts=None)) == 1
+    assert site.inbox.calls(operation="ping")
+
+
+def test_without_its_database_it_pages_from_memory_and_hands_over_when_it_is_back(
+    site: Any, monkeypatch: pytest.MonkeyPatch, fresh_database: str
+) -> None:
+    """oncall_db is down at the due instant: one page all the same, and none again when it is back."""
+    import os
+
+    good = os.environ["AIRFLOW_CONN_ONCALL_DB"]
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgresql://postgres@127.0.0.1:1/nowhere")
+    due = soon(8)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: bool(pages(site)), 25))
+    assert len(pages(site)) == 1
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", good)
+    evaluate_once(check_before_send=True)
+    evaluate_once()
+    assert len(pages(site)) == 1
+    assert pages(site)[0].count == 1
+    assert len(site.inbox.messages(thread_ts=None)) == 1
+
+
+def test_whoever_begins_without_the_database_looks_back(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """oncall_db is down, and the watcher was started anew after the due instant: it pages at once."""
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgresql://postgres@127.0.0.1:1/nowhere")
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: bool(pages(site)) and bool(site.inbox.messages()), 25))
+    assert len(pages(site)) == 1
+    assert len(site.inbox.messages(thread_ts=None)) == 1
+
+
+def test_a_warehouse_that_cannot_be_read_is_paged_as_such(site: Any) -> None:
+    """Somebody dropped the schema: the page says what could not be read."""
+    site.query("drop schema investor cascade")
+    due = soon(6)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+    asyncio.run(watch(lambda: bool(pages(site)), 25))
+    (page,) = pages(site)
+    assert "cannot tell: warehouse: relation" in page.message
+
+
+def test_a_broken_roster_is_told_once_and_the_last_good_one_stays_in_force(site: Any) -> None:
+    """The notice names file, key and what to write; the page still finds the right person; mending is said too."""
+    due = soon(9)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    evaluate_once()
+    roster = site.include / "roster.yaml"
+    good = roster.read_text()
+    roster.write_text(good.replace("manager: DE-MANAGER", "manager: NOBODY"))
+    asyncio.run(watch(lambda: bool(pages(site)), 25))
+    (notice,) = [m for m in site.inbox.messages(thread_ts=None) if "configuration is broken" in m.text]
+    assert "roster.yaml" in str(notice.blocks)
+    assert len(pages(site)) == 1
+    roster.write_text(good)
+    evaluate_once()
+    assert any("in order again" in m.text for m in site.inbox.messages())
+
+
+def test_looks_from_many_sides_page_once(site: Any) -> None:
+    """The watcher, a worker and the native deadline notice in the same second."""
+    due = soon(7)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    evaluate_once()
+
+    async def all_at_once() -> None:
+        wait = (due - dt.datetime.now(ZONE)).total_seconds()
+        looking = [asyncio.to_thread(lambda: (time.sleep(max(0, wait)), evaluate_once())) for _ in range(3)]
+        await asyncio.gather(
+            watch(lambda: bool(pages(site)), 20), watch(lambda: bool(pages(site)), 20), *looking
+        )
+
+    asyncio.run(all_at_once())
+    evaluate_once()
+    assert len(pages(site)) == 1
+    assert pages(site)[0].count == 1
+    assert len([m for m in site.inbox.messages() if "not published at" in m.text]) == 1
+    assert len(site.inbox.messages(thread_ts=None)) == 1

@@ -1,0 +1,208 @@
+"""`python -m oncall`: what it answers, in which shape, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from include_folder import ROSTER, write_include
+
+from oncall.cli.main import main
+
+
+@pytest.fixture
+def include(tmp_path: Path) -> Path:
+    """A good include folder: ANN and BEN take turns, ANN is away in week 3, Monday 12 January."""
+    return write_include(tmp_path / "include")
+
+
+def answer(capsys: pytest.CaptureFixture[str], include: Path, *args: str) -> Any:
+    """The JSON answer of a command that succeeds."""
+    assert main([*args, "--include", str(include), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("at", "said_at", "week", "primary", "secondary", "reason"),
+    [
+        ("2026-01-05T08:59:59", "2026-01-05T08:59:59+07:00", 1, "ANN", "BEN", "rotation"),
+        ("2026-01-05T02:00:00Z", "2026-01-05T09:00:00+07:00", 2, "BEN", "ANN", "rotation"),
+        ("2026-01-12", "2026-01-12T09:00:00+07:00", 3, "BEN", "BOSS", "cover"),
+        ("2026-02-03 00:00", "2026-02-03T00:00:00+07:00", 6, "BOSS", "ANN", "override"),
+    ],
+)
+def test_who(
+    include: Path,
+    capsys: pytest.CaptureFixture[str],
+    at: str,
+    said_at: str,
+    week: int,
+    primary: str,
+    secondary: str,
+    reason: str,
+) -> None:
+    """A time without zone is the roster's, a date is its handoff hour."""
+    expected = {"week": week, "primary": primary, "secondary": secondary, "manager": "BOSS", "reason": reason}
+    assert answer(capsys, include, "who", "--at", at) == {"at": said_at, **expected}
+
+
+@pytest.mark.parametrize("at", ["20260112", "2026-W03-1"])
+def test_a_date_is_its_handoff_hour_in_each_of_its_forms(
+    include: Path, capsys: pytest.CaptureFixture[str], at: str
+) -> None:
+    """Not its midnight, when the one before is still on call."""
+    assert answer(capsys, include, "who", "--at", at)["at"] == "2026-01-12T09:00:00+07:00"
+
+
+def test_the_last_day_of_leave_is_included_in_each_of_its_forms(
+    include: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command writes what it read."""
+    assert main(["leave", "BEN", "20270111", "2027-W02-7", "--include", str(include), "--yes"]) == 0
+    assert "{person: BEN, from: 2027-01-11, until: 2027-01-17}" in (include / "roster.yaml").read_text()
+
+
+def test_who_without_at_is_now(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody is on call now."""
+    assert answer(capsys, include, "who")["primary"] in ("ANN", "BEN")
+
+
+def test_who_before_the_rota_says_so(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No primary, no week, and the reason."""
+    said = answer(capsys, include, "who", "--at", "2025-12-29T08:59")
+    assert (said["week"], said["primary"], said["secondary"]) == (None, None, None)
+    assert said["reason"] == "no rota before 2025-12-29T09:00:00+07:00"
+
+
+def test_rota(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From handoff hour to handoff hour, the last date excluded."""
+    shifts = answer(capsys, include, "rota", "--from", "2026-01-11", "--until", "2026-01-19")
+    assert shifts == [
+        {
+            "start": "2026-01-11T09:00:00+07:00",
+            "end": "2026-01-12T09:00:00+07:00",
+            "week": 2,
+            "primary": "BEN",
+            "secondary": "ANN",
+            "reason": "rotation",
+            "covering_for": None,
+        },
+        {
+            "start": "2026-01-12T09:00:00+07:00",
+            "end": "2026-01-19T09:00:00+07:00",
+            "week": 3,
+            "primary": "BEN",
+            "secondary": "BOSS",
+            "reason": "cover",
+            "covering_for": "ANN",
+        },
+    ]
+
+
+def test_ledger(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """BEN covered ANN in week 3 of a cycle of two weeks, and rests in week 8; ANN never has a free day for New Year."""
+    assert answer(capsys, include, "ledger", "--until", "2026-01-19") == {
+        "credits": [{"person": "BEN", "week": 3, "days": 7, "covering_for": "ANN"}],
+        "comp_weeks": [
+            {
+                "person": "BEN",
+                "week": 8,
+                "start": "2026-02-16T09:00:00+07:00",
+                "repaid_by": "ANN",
+                "earned_week": 3,
+            }
+        ],
+        "in_lieu": [{"person": "ANN", "date": None, "for": "2026-01-01"}],
+    }
+
+
+def test_check(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing to say of a good folder; every problem of a bad one, and exit code 1."""
+    assert answer(capsys, include, "check") == []
+    assert main(["check", "--include", str(include)]) == 0
+    assert capsys.readouterr().out == f"{include}: all good\n"
+    (include / "roster.yaml").write_text(ROSTER.replace("page: manager", "page: boss"))
+    assert main(["check", "--include", str(include), "--json"]) == 1
+    write = "one of primary, secondary, manager"
+    expected = {"file": "roster.yaml:19", "key": "escalation[2].page", "found": "'boss'", "write": write}
+    assert json.loads(capsys.readouterr().out) == [expected]
+    assert main(["check", "--include", str(include)]) == 1
+    assert capsys.readouterr().out == f"roster.yaml:19: escalation[2].page: found 'boss'; write {write}\n"
+
+
+def test_tables_for_people(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json the answers are tables; what is empty is a dash."""
+    assert main(["rota", "--from", "2026-01-05", "--until", "2026-01-12", "--include", str(include)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "start                      end                        week  primary  secondary  reason    covering_for",
+        "2026-01-05T09:00:00+07:00  2026-01-12T09:00:00+07:00  2     BEN      ANN        rotation  –",
+    ]
+    assert main(["ledger", "--until", "2026-01-12", "--include", str(include)]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == ["Credits", "none"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (
+            ["who", "--at", "9999-12-31"],
+            "--at '9999-12-31' is no date (2026-03-02) and no time (2026-03-02T05:00) from 1970",
+        ),
+        (["who", "--at", "9999-12-31T23:59:59-14:00"], "from 1970 to 9990"),
+        (["who", "--at", "0001-01-01"], "from 1970 to 9990"),
+        (["who", "--at", "2026-W49"], "is no date"),
+        (["who", "--at", "1e9"], "is no date"),
+        (["who", "--at", "x" * 10_000], "is no date"),
+        (["rota", "--from", "9990-12-01", "--until", "9999-12-31"], "--until '9999-12-31' is no date"),
+        (["ledger", "--until", "9999-12-31"], "--until '9999-12-31' is no date"),
+        (["leave", "ANN", "2026-12-21", "9999-12-31"], "UNTIL '9999-12-31' is no date"),
+        (["swap", "ANN", "BEN", "9999-12-31"], "FROM '9999-12-31' is no date"),
+        (
+            ["override", "--from", "2026-12-21", "--until", "9999-12-31", "--primary", "ANN"],
+            "--until '9999-12-31' is no",
+        ),
+        (["who", "--at", "noon"], "oncall who: --at 'noon' is no date (2026-03-02) and no time"),
+        (
+            ["rota", "--from", "2026-02-30", "--until", "2026-03-01"],
+            "oncall rota: --from '2026-02-30' is no date",
+        ),
+        (
+            ["rota", "--from", "2026-03-01", "--until", "2026-03-01"],
+            "--until 2026-03-01 is not after --from 2026-03-01",
+        ),
+    ],
+)
+def test_wrong_arguments_are_told(
+    include: Path, capsys: pytest.CaptureFixture[str], args: list[str], said: str
+) -> None:
+    """On standard error, with exit code 2."""
+    assert main([*args, "--include", str(include)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_roster_that_leaves_doubt_is_refused_and_one_that_does_not_answers(
+    include: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its problems are on standard error either way."""
+    (include / "roster.yaml").write_text(ROSTER.replace("person: ANN", "person: EVE"))
+    assert main(["who", "--include", str(include)]) == 1
+    said = capsys.readouterr()
+    assert (said.out, "leave[0].person: found 'EVE'" in said.err) == ("", True)
+    (include / "roster.yaml").write_text(ROSTER.replace(", slack: U0BEN", ""))
+    assert answer(capsys, include, "who", "--at", "2026-01-05")["primary"] == "BEN"
+
+
+def test_it_runs_as_a_module_without_airflow(include: Path) -> None:
+    """`python -m oncall` with `plugins` on the path imports no Airflow."""
+    plugins = Path(__file__).parents[2] / "plugins"
+    code = "import sys, oncall.cli.main; oncall.cli.main.main(); sys.exit('airflow' in sys.modules)"
+    for start in (["-m", "oncall"], ["-c", code]):
+        command = [sys.executable, *start, "who", "--at", "2026-01-05", "--include", str(include)]
+        done = subprocess.run(
+            command, env={"PYTHONPATH": str(plugins)}, capture_output=True, text=True, check=True
+        )
+        assert "primary    BEN" in done.stdout

@@ -1,0 +1,92 @@
+"""The contracts of upstream's tables as files: what the shipped ones say, and what is told of a wrong one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from oncall.config import oncall_config
+from oncall.config.data_contracts import load_data_contracts
+from oncall.config.runbook_file import MASTER_TABLES
+from oncall.core.errors import ConfigError
+
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
+FILE = "contracts/master.odcs.yaml"
+
+
+@pytest.fixture
+def include(tmp_path: Path) -> Path:
+    """A copy of the shipped include folder."""
+    shutil.copytree(INCLUDE, tmp_path / "include")
+    return tmp_path / "include"
+
+
+def problems(include: Path, old: str, new: str) -> list[str]:
+    """What `check` says when the contract's text is changed so."""
+    text = (include / FILE).read_text(encoding="utf-8")
+    assert old in text
+    (include / FILE).write_text(text.replace(old, new, 1), encoding="utf-8")
+    return [str(problem) for problem in oncall_config.check(include)]
+
+
+def test_the_shipped_contracts_cover_every_upstream_table() -> None:
+    """Each has a key, an owner and a volume; only the assortment has no day."""
+    tables = load_data_contracts(INCLUDE).tables
+    assert set(tables) == {f"master.{name}" for name in MASTER_TABLES}
+    for contract in tables.values():
+        assert contract.key
+        assert (contract.owner, contract.channel) == ("Software Engineer Team", "#swe-master-data")
+    assert [name for name, contract in tables.items() if contract.business_day is None] == ["master.products"]
+    assert oncall_config.check(INCLUDE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("schema:\n", "schema:\n  - [", "YAML that parses"),
+        ("logicalType: integer", "logicalType: whole", "logicalType: found whole; write one of string, integer"),
+        ("{minimum: 0, maximum: 1000000000}", "{minimum: nought}", "found 'nought'; write a bound for a number"),
+        ("{minimum: 1, maximum: 100000}", "{atLeast: 1}", "an option nobody checks"),
+        ("'^\\S(.*\\S)?$'", "'(('", "write a regular expression"),
+        ("value: ordered_at", "value: odered_at", "found odered_at; write one of order_id, customer_id"),
+        ("to: customers.customer_id", "to: people.id", "master.people.id, which no contract has"),
+        ("metric: invalidValues", "metric: freshness", "found freshness; write metric: invalidValues"),
+        ("select count(*) from {object} as refund", "select max(x) from {object}", "select count(*) from {object}"),
+        ("value: 75, unit: percent, element: orders", "value: most, element: orders", "a percentage from 0 to 100"),
+        ("product_id, logicalType: integer, primaryKey: true,", "product_id, logicalType: integer,", "no primaryKey"),
+        ("name: Software Engineer Team", "name: Platform Team", "as the contract of master.orders says"),
+        ("kind: DataContract", "kind: DataContract\nowner: me", "owner: found Extra inputs are not permitted"),
+        (", schema: master}", "}", "write a server with the schema of the tables"),
+    ],
+)  # fmt: skip
+def test_a_wrong_contract_is_told_with_file_key_and_what_to_write(
+    include: Path, old: str, new: str, said: str
+) -> None:
+    """By the same command as everything else of the folder; the roster stays in force."""
+    found = problems(include, old, new)
+    assert any(said in problem for problem in found), found
+    assert oncall_config.load(include).pipelines
+
+
+def test_a_runbook_that_reads_a_table_without_contract_is_told(include: Path) -> None:
+    """Its list of tables and the contracts must fit."""
+    found = problems(
+        include,
+        "  - name: touches\n    physicalName: touches",
+        "  - name: touched\n    physicalName: touched",
+    )
+    assert any("runbooks/profit_etl.md: upstream: found master.touches" in problem for problem in found), (
+        found
+    )
+
+
+def test_a_folder_without_contracts_takes_the_repositorys(include: Path) -> None:
+    """As it does with the SQL; a wrong one raises every problem at once."""
+    shutil.rmtree(include / "contracts")
+    assert load_data_contracts(include).tables
+    (include / "contracts").mkdir()
+    (include / "contracts" / "a.yaml").write_text("[]")
+    with pytest.raises(ConfigError, match="no mapping"):
+        load_data_contracts(include)

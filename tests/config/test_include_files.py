@@ -1,0 +1,137 @@
+"""The files of an include folder as files: whatever lies there, reading raises nothing and waits for nobody."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from include_folder import ROSTER, RUNBOOK, write_include
+
+from oncall.config import oncall_config
+from oncall.config.include_files import read_folder, runbooks, stamp, teams
+from oncall.config.quiet_days import volume_in
+
+
+def replaced(path: Path, put: Callable[[Path], object]) -> None:
+    path.unlink()
+    put(path)
+
+
+def unreadable(path: Path) -> None:
+    path.write_text(ROSTER)
+    path.chmod(0)
+
+
+ODD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a folder": (Path.mkdir, "something that is no file"),
+    "a pipe": (os.mkfifo, "something that is no file"),
+    "a socket": (lambda path: socket.socket(socket.AF_UNIX).bind(str(path)), "No such device"),
+    "a link to nothing": (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
+    "a link in a circle": (lambda path: path.symlink_to(path.name), "ymlink loop"),
+    "a link to a device": (lambda path: path.symlink_to("/dev/zero"), "a link that leads out of the include folder"),
+    "a link to a secret": (lambda path: path.symlink_to("/etc/passwd"), "a link that leads out of the include folder"),
+    "ten megabytes": (lambda path: path.write_bytes(b"# " + b"x" * 10_000_000), "more than 1000 kB"),
+    "a hole of a gigabyte": (lambda path: path.touch() or os.truncate(path, 2**30), "more than 1000 kB"),
+    "no UTF-8": (lambda path: path.write_bytes(b"title: \xe9"), "byte 0xe9 at offset 7, which is not UTF-8"),
+    "UTF-16": (lambda path: path.write_text(ROSTER, "utf-16"), "which is not UTF-8"),
+    "NUL": (lambda path: path.write_bytes(b"a: b\n\x00"), "the control character U+0000 in line 2"),
+    "an escape": (lambda path: path.write_bytes(b"a: \x1b[31mb"), "the control character U+001B in line 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["roster.yaml", "runbooks/sales_etl.md", "sql/sales_etl/publish.sql"])
+def test_an_odd_file_is_a_problem_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str, name: str
+) -> None:
+    """It is told what it is; the file's last good version stays in force, and every other file counts."""
+    folder = write_include(tmp_path / "include")
+    monkeypatch.chdir(folder / Path(name).parent)  # a socket's path must be short
+    put, said = ODD[odd]
+    replaced(folder / name, lambda path: put(Path(path.name)))
+    began = time.process_time()
+    (problem,) = oncall_config.check(folder)
+    assert time.process_time() - began < 2
+    if (name, odd) != ("sql/sales_etl/publish.sql", "a folder"):  # … which is a folder without SQL
+        assert problem.file == name
+        assert said in problem.found
+    good = {"roster.yaml": ROSTER, "runbooks/sales_etl.md": RUNBOOK}
+    found = oncall_config.in_force(
+        read_folder(folder), good, oncall_config.dt.datetime.now(oncall_config.dt.UTC)
+    )
+    assert found.config is not None
+    assert list(found.config.pipelines) == ["sales_etl"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read_is_a_problem(tmp_path: Path) -> None:
+    """Whoever deployed it forgot the rights."""
+    folder = write_include(tmp_path / "include")
+    unreadable(folder / "roster.yaml")
+    assert [problem.found for problem in oncall_config.check(folder)] == ["Permission denied"]
+
+
+@pytest.mark.parametrize("name", ["my team!", "a\nb", "-x", "x" * 200, "ü"])
+def test_a_team_s_folder_must_be_a_name(tmp_path: Path, name: str) -> None:
+    """A DAG is named after it, and a key; what cannot be is told, and is no team."""
+    folder = write_include(tmp_path / "include")
+    (folder / "teams" / name).mkdir(parents=True)
+    (folder / "teams" / name / "roster.yaml").write_text(ROSTER)
+    (problem,) = oncall_config.check(folder)
+    assert problem.found == "a name that no team can have"
+    assert problem.file.isprintable()
+    assert teams(folder) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.md", "a\nb.md", ".#lock.md", "ü.md", os.fsdecode(b"\xff.md"), "x" * 200 + ".md"]
+)
+def test_a_runbook_must_be_named_like_a_dag(tmp_path: Path, name: str) -> None:
+    """The same for runbooks; a name is shown as any terminal takes it."""
+    folder = write_include(tmp_path / "include")
+    (folder / "runbooks" / name).write_text(RUNBOOK)
+    found = oncall_config.check(folder)
+    assert [problem.found for problem in found] == ["a name that no DAG can have"] * (name != ".#lock.md")
+    assert all(str(problem).encode() and problem.file.isprintable() for problem in found)
+    assert runbooks(folder) == ["sales_etl"]
+
+
+@pytest.mark.parametrize("name", ["runbooks", "teams", "sql"])
+def test_a_file_in_the_place_of_a_folder_holds_nothing(tmp_path: Path, name: str) -> None:
+    """And is no reason to fall."""
+    (tmp_path / "roster.yaml").write_text(ROSTER)
+    (tmp_path / name).write_text("a file")
+    assert {problem.key for problem in oncall_config.check(tmp_path)} == {"pipelines.sales_etl"}
+    assert stamp(tmp_path)
+
+
+def test_links_within_the_folder_are_followed(tmp_path: Path) -> None:
+    """As Kubernetes mounts a ConfigMap: each file is a link into a folder that is a link."""
+    write_include(tmp_path / "include/..2026_11_27")
+    (tmp_path / "include/..data").symlink_to("..2026_11_27")
+    for name in ("roster.yaml", "runbooks", "sql"):
+        (tmp_path / "include" / name).symlink_to(f"..data/{name}")
+    assert oncall_config.check(tmp_path / "include") == []
+    before = stamp(tmp_path / "include")
+    runbook = tmp_path / "include/..2026_11_27/runbooks/sales_etl.md"
+    runbook.write_text(RUNBOOK.replace("05:00", "06:00"))
+    assert stamp(tmp_path / "include") != before
+
+
+@pytest.mark.parametrize(
+    "odd", ["a pipe", "a link to nothing", "a link to a device", "ten megabytes", "no UTF-8"]
+)
+@pytest.mark.parametrize("name", ["contracts/odd.yaml", "roster.yaml"])
+def test_an_odd_file_keeps_no_look_waiting(tmp_path: Path, odd: str, name: str) -> None:
+    """Every look asks the contracts and the holidays how many rows a load must have: it is told the usual."""
+    folder = write_include(tmp_path / "include")
+    (folder / "contracts").mkdir()
+    (folder / name).unlink(missing_ok=True)
+    ODD[odd][0](folder / name)
+    assert 0 < volume_in(folder)("master.orders", dt.date(2026, 11, 27)) <= 1
+    assert name in {problem.file for problem in oncall_config.check(folder)}

@@ -1,0 +1,43 @@
+"""How thin a load may be: as the contract in force says, and less on the roster's public holidays."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+
+from oncall.config.quiet_days import volume_in
+
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
+NATIONAL_DAY, ORDINARY, COMPANY_DAY = dt.date(2026, 9, 2), dt.date(2026, 9, 9), dt.date(2026, 12, 31)
+
+
+@pytest.fixture
+def include(tmp_path: Path) -> Path:
+    shutil.copytree(INCLUDE, tmp_path / "include")
+    return tmp_path / "include"
+
+
+def test_a_holiday_may_be_a_third_as_busy(include: Path) -> None:
+    """The country's holidays and the company's own; each table by its own share; others by the usual one."""
+    volume = volume_in(include)
+    assert volume("master.orders", ORDINARY) == 0.75
+    assert volume("master.refunds", ORDINARY) == 0.5
+    assert volume("master.nobody_knows", ORDINARY) == 0.75
+    assert volume("master.orders", NATIONAL_DAY) == volume("master.orders", COMPANY_DAY) == 0.25
+
+
+def test_a_change_of_the_files_is_in_force_at_once(include: Path) -> None:
+    """Without a restart; and a file that cannot be read blinds nobody."""
+    path = include / "contracts" / "master.odcs.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert volume_in(include)("master.orders", ORDINARY) == 0.75
+    path.write_text(
+        text.replace("value: 75, unit: percent, element: orders", "value: 40, unit: percent, element: orders")
+    )
+    assert volume_in(include)("master.orders", ORDINARY) == 0.4
+    path.write_text("schema: [")
+    (include / "roster.yaml").write_bytes(b"\xff\xfe")
+    assert volume_in(include)("master.orders", NATIONAL_DAY) == 0.75

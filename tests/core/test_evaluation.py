@@ -1,0 +1,497 @@
+"""Verdict and cause of a promise, at every boundary. The rows are those of the rules; 05:00 is due, 03:30 warns."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from scenes import (
+    CHECK,
+    DAY,
+    FAILED,
+    TRANSFORMS,
+    TZ,
+    WAITED,
+    a_dag,
+    a_load,
+    a_report,
+    a_task,
+    at,
+    published,
+    usually,
+)
+
+from oncall.core.promises.evaluation import Why, current_task, evaluate_promise, late_words
+from oncall.core.promises.facts import Facts, Task
+
+SECOND, MINUTE = dt.timedelta(seconds=1), dt.timedelta(minutes=1)
+MICRO = dt.timedelta(microseconds=1)
+RUN = "(run)"
+
+
+def why(clock: str = "05:00", **facts: Any) -> Why:
+    found = a_report(clock, **facts).why
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("first", "verdict", "late_by"),
+    [
+        ("02:30", "kept", None),
+        ("04:59:59.999999", "kept", None),
+        ("05:00:00.000000", "kept", None),
+        ("05:00:00.000001", "late", MICRO),
+        ("05:42", "late", 42 * MINUTE),
+    ],
+)
+def test_published_by_the_due_instant_is_in_time(
+    first: str, verdict: str, late_by: dt.timedelta | None
+) -> None:
+    """The due instant itself belongs to the promise; how late is told from it."""
+    one = a_report("06:00", publication=published(first))
+    assert (one.verdict, one.late_by, one.why, one.done) == (verdict, late_by, None, True)
+
+
+def test_a_judgement_says_what_it_is_about() -> None:
+    """Published or not: pipeline, report date, due, warning and drill."""
+    for facts in ({}, {"publication": published("04:00")}):
+        one = a_report("06:00", **facts)
+        assert (one.pipeline.dag_id, one.report_date) == ("growth_etl", DAY)
+        assert (one.due, one.warn, one.drill) == (at("05:00"), at("03:30"), "")
+        assert a_report("06:00", drill="x", **facts).drill == "x"
+        assert evaluate_promise(one.pipeline, DAY, one.facts, at("06:00"), TZ).drill == ""
+
+
+def test_a_cause_gives_no_secret_away() -> None:
+    """Whatever an error contains."""
+    failed = a_task("transform", "failed", "02:10", "02:40", "postgresql://etl:hunter2@host/db refused")
+    assert "hunter2" not in why(tasks=(failed,)).detail
+    assert "refused" in why(tasks=(failed,)).detail
+
+
+def test_the_first_publication_judges_the_promise() -> None:
+    """A re-run at noon makes nothing late, and one does not make a late report timely."""
+    assert a_report("12:30", publication=published("04:00", "12:00")).verdict == "kept"
+    assert a_report("12:30", publication=published("05:10", "12:00")).late_by == 10 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("clock", "verdict", "late_by"),
+    [
+        ("03:00", "waiting", None),
+        ("04:59:59.999999", "waiting", None),
+        ("05:00:00.000000", "broken", dt.timedelta()),
+        ("05:42", "broken", 42 * MINUTE),
+    ],
+)
+def test_missing_at_the_due_instant_is_broken(clock: str, verdict: str, late_by: dt.timedelta | None) -> None:
+    """From 05:00:00.000 on, not a tick before."""
+    one = a_report(clock, tasks=(WAITED, TRANSFORMS))
+    assert (one.verdict, one.late_by) == (verdict, late_by)
+    assert (one.why is not None) == (verdict == "broken")
+    assert not one.done
+
+
+def test_without_a_promise_nothing_is_ever_late() -> None:
+    """It waits; only a failure is worth a word."""
+    never = a_report("12:00", promised=False, tasks=(TRANSFORMS,))
+    assert (never.verdict, never.due, never.warn, never.why) == ("waiting", None, None, None)
+    assert a_report("12:00", promised=False, publication=published("09:00")).verdict == "kept"
+    assert a_report("12:00", promised=False, tasks=(FAILED,)).verdict == "at_risk"
+    assert a_report("12:00", promised=False, loads=(a_load(),)).verdict == "waiting"
+
+
+def test_a_drill_brings_its_own_instants() -> None:
+    """Due and warning are replaced together with the mark."""
+    plain = a_report("04:00")
+    drill = evaluate_promise(
+        plain.pipeline,
+        plain.report_date,
+        Facts(loads=(a_load(),)),
+        at("04:00"),
+        TZ,
+        at("04:30"),
+        at("04:00"),
+        drill="x",
+    )
+    assert (drill.due, drill.warn, drill.verdict, drill.drill) == (at("04:30"), at("04:00"), "at_risk", "x")
+    assert (plain.due, plain.warn, plain.drill) == (at("05:00"), at("03:30"), "")
+
+
+LATE = {"loads": (a_load(),)}
+BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
+
+
+@pytest.mark.parametrize(
+    ("clock", "facts", "verdict"),
+    [
+        ("03:29:59.999999", LATE, "waiting"),
+        ("03:30:00.000000", LATE, "at_risk"),
+        ("03:29:59.999999", BLIND, "waiting"),
+        ("03:30:00.000000", BLIND, "at_risk"),
+        ("03:30", {"tasks": (WAITED, TRANSFORMS)}, "waiting"),  # on track
+        ("03:30", {"dag": a_dag()}, "waiting"),
+        ("00:30", {"tasks": (WAITED, FAILED)}, "at_risk"),  # at any time
+        ("00:30", {"failed_checks": (CHECK,), "tasks": (WAITED, TRANSFORMS)}, "at_risk"),
+        ("00:30", {"run": a_task(RUN, "deleted", "02:00", "02:30")}, "at_risk"),
+        ("00:30", {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "02:30")}, "at_risk"),
+    ],
+)
+def test_at_risk_before_due(clock: str, facts: dict[str, Any], verdict: str) -> None:
+    """Upstream late or nothing to be seen, from the warning on; whatever has failed, at once."""
+    one = a_report(clock, **facts)
+    assert one.verdict == verdict
+    assert (one.why is not None) == (verdict == "at_risk")
+
+
+REMAINING = {"transform": 1800.0, "check": 600.0, "publish": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "chance"),
+    [
+        ((), "04:30"),  # nothing has begun: all of it is to come
+        ((WAITED,), "04:30"),
+        ((WAITED, TRANSFORMS), "04:30"),
+        ((WAITED, a_task("transform"), a_task("check", "running", "04:40")), "04:50"),
+        ((WAITED, a_task("transform"), a_task("check", "up_for_retry", "04:40", "04:41")), "04:50"),
+        ((WAITED, a_task("transform"), a_task("check", "queued", "04:40")), "04:50"),
+        ((WAITED, a_task("a_new_task", "running", "04:00")), "04:30"),  # no history of its own: the longest
+    ],
+)
+def test_the_last_chance_is_due_minus_what_usually_remains(tasks: tuple[Task, ...], chance: str) -> None:
+    """Counted from the step the run is at; from that instant on it is at risk, whatever it does."""
+    facts = {"tasks": tasks, "usual": usually(REMAINING)}
+    just_before = a_report("00:30", **facts)
+    assert just_before.last_chance == at(chance)
+    pipeline, day = just_before.pipeline, just_before.report_date
+    for instant, verdict in ((at(chance) - MICRO, "waiting"), (at(chance), "at_risk")):
+        assert evaluate_promise(pipeline, day, Facts(**facts), instant, TZ).verdict == verdict
+
+
+def test_without_history_or_promise_there_is_no_last_chance() -> None:
+    """A new installation is only warned of what it can see; what is published needs no chance."""
+    assert a_report("04:59", tasks=(TRANSFORMS,)).last_chance is None
+    assert a_report("04:59", promised=False, usual=usually(REMAINING)).last_chance is None
+    assert a_report("04:59", publication=published("04:00"), usual=usually(REMAINING)).last_chance is None
+
+
+# Why it is not there: the earliest obstacle.
+
+SKIPPED = a_task("publish", "skipped", "02:20", "02:20")
+CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
+    (BLIND, "unknown", "warehouse: gone", ("warehouse: gone",)),
+    (
+        {"unreadable": ("warehouse: gone", "oncall_db: gone"), "blind": True},
+        "unknown", "warehouse: gone; oncall_db: gone", ("warehouse: gone", "oncall_db: gone"),
+    ),
+    ({"unreadable": ("oncall_db: gone",)}, "unknown", "oncall_db: gone", ("oncall_db: gone",)),
+    ({"unreadable": ("a: gone", "b: gone")}, "unknown", "a: gone; b: gone", ("a: gone", "b: gone")),
+    (LATE, "upstream_late", "master.sessions has not arrived, usually there by 02:00", ("master.sessions",)),
+    (
+        {"loads": (a_load("master.a"), a_load("master.b", "02:00"), a_load("master.c", "02:05", rows=10))},
+        "upstream_late",
+        "master.a has not arrived, usually there by 02:00; master.c is partial since 02:05: 10 rows, usually 1000",
+        ("master.a", "master.c"),
+    ),
+    (
+        {"failed_checks": (CHECK, CHECK)}, "held", "check identity: expected 0, found 3", ("identity", "identity"),
+    ),
+    ({"tasks": (WAITED, FAILED)}, "failed", "task transform failed at 02:40: ValueError: boom", ("transform",)),
+    ({"tasks": (a_task("transform", "failed"),)}, "failed", "task transform failed at an unknown time", ("transform",)),
+    (
+        {"tasks": (FAILED, a_task("check", "failed", "03:00", "03:01"))},
+        "failed", "task check failed at 03:01", ("check",),
+    ),
+    ({"tasks": (WAITED, TRANSFORMS)}, "stuck", "in transform since 03:12", ("transform",)),
+    (
+        {"tasks": (TRANSFORMS,), "usual": usually({}, {"transform": 360.0})},
+        "stuck", "in transform since 03:12, usually 6 min", ("transform",),
+    ),
+    (
+        {"tasks": (TRANSFORMS,), "usual": usually({}, {"transform": 89.4})},
+        "stuck", "in transform since 03:12, usually 89 s", ("transform",),
+    ),
+    (
+        {"tasks": (TRANSFORMS,), "usual": usually({}, {"transform": 90.0})},
+        "stuck", "in transform since 03:12, usually 2 min", ("transform",),
+    ),
+    (
+        {"tasks": (a_task("transform", "up_for_retry", "03:12", "03:20", "ValueError: x"),)},
+        "stuck", "retrying transform since 03:12 (ValueError: x)", ("transform",),
+    ),
+    (
+        {"tasks": (a_task("transform"), a_task("check", "queued", "04:05"))},
+        "stuck", "check was cleared and has not started again since 04:05", ("check",),
+    ),
+    (
+        {"tasks": (WAITED,)},
+        "stuck", "nothing has started since wait_for_upstream ended at 02:10", ("wait_for_upstream",),
+    ),
+    (
+        {"tasks": (WAITED, a_task("publish", ended="02:20"))},
+        "failed", "the run finished green at 02:20 but the publication is not there", ("publish",),
+    ),
+    (
+        {"tasks": (a_task("publish", ended="02:20", error="marked as success by B"),)},
+        "failed",
+        "the run finished green at 02:20 (marked as success by B) but the publication is not there",
+        ("publish",),
+    ),
+    (
+        {},
+        "not_started",
+        "no task of this report date has started, and no look at the DAG itself is on record",
+        ("scheduler",),
+    ),
+    (
+        {"dag": a_dag(missing=True)},
+        "not_started", "Airflow has no DAG growth_etl: its file is gone or broken (as of 04:00)", (),
+    ),
+    (
+        {"dag": a_dag(import_error="SyntaxError: x")},
+        "not_started", "the DAG file has an import error: SyntaxError: x (as of 04:00)", (),
+    ),
+    ({"dag": a_dag(paused=True)}, "not_started", "the DAG is paused (as of 04:00)", ()),
+    (
+        {"dag": a_dag(running=2)},
+        "not_started",
+        "no task of this report date has started: 2 other run(s) of the DAG are still open (as of 04:00)", (),
+    ),
+    (
+        {"dag": a_dag()},
+        "not_started",
+        "no task of this report date has started, though the DAG is not paused: is the scheduler running?",
+        ("scheduler",),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "cause", "detail", "names"), CAUSES)
+def test_the_cause_in_words(facts: dict[str, Any], cause: str, detail: str, names: tuple[str, ...]) -> None:
+    """The cause, one plain sentence, and the names it rests on."""
+    assert why(**facts) == Why(cause, detail, names)  # type: ignore[arg-type]
+
+
+BY_HAND = "marked as failed by B"
+HANDS: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
+    (
+        {"tasks": (WAITED, a_task("transform", "failed", "03:12", "03:40", BY_HAND))},
+        "failed", "task transform was marked as failed by B at 03:40", ("transform",),
+    ),
+    (
+        {"tasks": (a_task("wait_for_upstream", "failed", "02:00", "03:40", BY_HAND),), **LATE},
+        "failed",
+        "task wait_for_upstream was marked as failed by B at 03:40; "
+        "master.sessions has not arrived, usually there by 02:00",
+        ("wait_for_upstream",),
+    ),
+    (
+        {"tasks": (a_task("wait_for_upstream", "failed", "02:00", "03:40", "timed out"),), **LATE},
+        "upstream_late", "master.sessions has not arrived, usually there by 02:00", ("master.sessions",),
+    ),
+    (
+        {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "03:40", BY_HAND)},
+        "failed", "the run was marked as failed by B at 03:40", (RUN,),
+    ),
+    (
+        {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "03:40", BY_HAND), **LATE},
+        "failed",
+        "the run was marked as failed by B at 03:40; master.sessions has not arrived, usually there by 02:00", (RUN,),
+    ),
+    (
+        {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "03:40", "timed out"), **LATE},
+        "upstream_late", "master.sessions has not arrived, usually there by 02:00", ("master.sessions",),
+    ),
+    (
+        {"tasks": (WAITED, TRANSFORMS), "run": a_task(RUN, "success", "02:00", "03:40", "marked as success by B")},
+        "failed", "the run was marked as success by B at 03:40 but the publication is not there", (RUN,),
+    ),
+    (
+        {"tasks": (WAITED, SKIPPED), "run": a_task(RUN, "success", "02:00", "03:40")},
+        "failed", "the run ended as a success at 03:40 but the publication is not there", (RUN,),
+    ),
+    (
+        {"run": a_task(RUN, "failed", "02:00", "03:40", "timed out")},
+        "failed", "the run failed at 03:40: timed out", (RUN,),
+    ),
+    (
+        {"tasks": (WAITED, FAILED), "run": a_task(RUN, "deleted", "02:00", "03:40")},
+        "not_started", "its run was deleted (seen at 03:40) and no other one has started", (),
+    ),
+    (
+        {"tasks": (WAITED,), "run": a_task(RUN, "deleted", "02:00", "03:40"), "failed_checks": (CHECK,)},
+        "not_started", "its run was deleted (seen at 03:40) and no other one has started", (),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "cause", "detail", "names"), HANDS)
+def test_what_was_done_by_hand_is_said_as_such(
+    facts: dict[str, Any], cause: str, detail: str, names: tuple[str, ...]
+) -> None:
+    """A state that a person set, a run that was ended or deleted: nothing waits there any more, whatever is late."""
+    assert why(**facts) == Why(cause, detail, names)  # type: ignore[arg-type]
+
+
+def test_a_run_that_goes_on_after_its_end_is_not_over() -> None:
+    """Cleared, or started anew under its old name: what its tasks do counts again."""
+    ended = a_task(RUN, "failed", "02:00", "03:00", BY_HAND)
+    assert why(tasks=(WAITED, TRANSFORMS), run=ended).detail == "in transform since 03:12"
+    at_that_instant = a_task("transform", "running", "03:00")
+    assert why(tasks=(WAITED, at_that_instant), run=ended).cause == "failed"
+
+
+def test_a_run_that_begins_its_wait_again_is_waiting() -> None:
+    """All of it was cleared: what came after the wait the first time is the past."""
+    again = (
+        a_task("transform", ended="02:30"),
+        a_task("publish", ended="02:40"),
+        a_task("wait_for_upstream", "running", "04:00"),
+    )
+    assert why(tasks=again, **LATE).cause == "upstream_late"
+    assert why(tasks=again).detail == "in wait_for_upstream since 04:00"
+
+
+# Each obstacle stands before those below it.
+ORDER: list[dict[str, Any]] = [
+    {**BLIND},
+    {"tasks": (a_task("wait_for_upstream", "failed", "02:00", "03:40", BY_HAND),)},
+    {**LATE},
+    {"failed_checks": (CHECK,)},
+    {"tasks": (a_task("wait_for_upstream", "failed", "02:00", "02:10"),)},
+    {"run": a_task(RUN, "failed", "02:00", "03:40")},
+    {"unreadable": ("oncall_db: gone",)},
+    {"dag": a_dag(missing=True)},
+    {"dag": a_dag(import_error="x")},
+    {"dag": a_dag(paused=True)},
+    {"dag": a_dag(running=1)},
+]
+
+
+@pytest.mark.parametrize("rank", range(len(ORDER) - 1))
+def test_the_earliest_obstacle_is_the_cause(rank: int) -> None:
+    """With the next obstacles there too, the cause stays the same."""
+    for later in ORDER[rank + 1 :]:
+        assert why(**{**later, **ORDER[rank]}).cause == why(**ORDER[rank]).cause
+    both = {"missing": True, "import_error": "x", "paused": True, "running": 1}
+    for field, said in (
+        ("missing", "no DAG"),
+        ("import_error", "import error"),
+        ("paused", "paused"),
+        ("running", "still open"),
+    ):
+        assert said in why(dag=a_dag(**both)).detail
+        both.pop(field)
+
+
+def test_upstream_is_blamed_only_by_a_run_that_waits() -> None:
+    """A run past its wait has what it needs: then a late table explains nothing."""
+    late = {"loads": (a_load(),)}
+    assert why(tasks=(a_task("wait_for_upstream", "running"),), **late).cause == "upstream_late"
+    assert why(tasks=(WAITED,), **late).cause == "upstream_late"
+    assert why(tasks=(WAITED, TRANSFORMS), **late).cause == "stuck"
+    assert why(tasks=(WAITED, FAILED), **late).cause == "failed"
+    assert why(tasks=(TRANSFORMS,), unreadable=("oncall_db: x",)).cause == "stuck"
+
+
+# A report that is published, and a run after it that fails.
+
+
+def rerun(*tasks: Task, first: str = "04:00", **facts: Any) -> Why | None:
+    return a_report("12:00", publication=published(first), tasks=tasks, **facts).why
+
+
+@pytest.mark.parametrize(
+    ("tasks", "facts", "detail"),
+    [
+        ((a_task("transform", "failed", "03:50", "04:00"),), {}, None),  # it was published after that
+        ((a_task("transform", "failed", "03:50", "04:00:00.000001"),), {}, "task transform failed at 04:00"),
+        ((a_task("transform", "failed", "05:50"),), {}, None),
+        ((a_task("transform", "running", "05:50"),), {}, None),
+        ((a_task("transform", "up_for_retry", "05:50", "06:00"),), {}, None),
+        (
+            (a_task("check", "failed", "05:50", "06:00"),),
+            {"failed_checks": (CHECK,)},
+            "check identity: expected 0, found 3",
+        ),
+        (
+            (),
+            {"run": a_task(RUN, "failed", "05:50", "06:00", BY_HAND)},
+            "the run was marked as failed by B at 06:00",
+        ),
+        ((), {"run": a_task(RUN, "deleted", "05:50", "06:00")}, None),
+        ((), {"loads": (a_load(),), "unreadable": ("oncall_db: x",)}, None),
+    ],
+)
+def test_a_published_report_is_troubled_only_by_a_later_failure(
+    tasks: tuple[Task, ...], facts: dict[str, Any], detail: str | None
+) -> None:
+    """The promise stays kept; whoever wanted it anew hears why it was not made anew."""
+    found = rerun(*tasks, **facts)
+    assert (found.detail if found else None) == detail
+    one = a_report("12:00", publication=published("04:00"), tasks=tasks, **facts)
+    assert (one.verdict, one.done, one.late_by) == ("kept", detail is None, None)
+
+
+def test_a_failure_stands_while_another_run_has_only_started() -> None:
+    """It ends when the publication is renewed; that its task succeeded is told by leaving it out of the facts."""
+    failed = a_task("transform", "failed", "05:50", "06:00", run="second")
+    goes_on = (a_task("wait_for_upstream", "running", "06:10", run="third"),)
+    again = rerun(*goes_on, failed_before=(failed,))
+    assert again == Why("failed", "task transform failed at 06:00", ("transform",))
+    assert rerun(*goes_on) is None
+    assert rerun(*goes_on, failed_before=(failed,), first="06:00") is None
+    newer = a_task("check", "failed", "06:20", "06:30", run="third")
+    newest = rerun(newer, failed_before=(failed,), failed_checks=(CHECK,))
+    assert newest is not None
+    assert newest.cause == "held"
+    older_check = rerun(*goes_on, failed_before=(failed,), failed_checks=(CHECK,))
+    assert older_check is not None
+    assert older_check.cause == "failed"
+
+
+def test_an_older_failure_is_no_news_of_an_unpublished_day() -> None:
+    """News is what the newest run does."""
+    failed = a_task("transform", "failed", "02:10", "02:20", run="first")
+    one = a_report("03:00", tasks=(TRANSFORMS,), failed_before=(failed,))
+    assert (one.verdict, one.why) == ("waiting", None)
+
+
+# Words.
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (a_load("master.orders"), "master.orders has not arrived, usually there by 02:00"),
+        (a_load("master.orders", usually=None), "master.orders has not arrived"),
+        (
+            a_load("m.o", "02:30", rows=499, median=1000.6),
+            "m.o is partial since 02:30: 499 rows, usually 1001",
+        ),
+    ],
+)
+def test_a_late_table_in_words(load: Any, words: str) -> None:
+    """What is wrong, since when, and what is usual; the clock is the roster's."""
+    assert late_words(load, TZ) == words
+
+
+@pytest.mark.parametrize(
+    ("tasks", "task_id"),
+    [
+        ((), None),
+        ((WAITED,), "wait_for_upstream"),
+        ((WAITED, TRANSFORMS), "transform"),
+        ((WAITED, a_task("check", "up_for_retry"), a_task("publish")), "check"),
+        ((WAITED, a_task("check", "queued"), a_task("publish")), "check"),
+        ((WAITED, FAILED, a_task("publish", "skipped")), "transform"),
+        ((WAITED, a_task("publish")), "publish"),
+    ],
+)
+def test_the_task_a_run_stands_at(tasks: tuple[Task, ...], task_id: str | None) -> None:
+    """The first that is not over or has failed, else the last."""
+    found = current_task(Facts(tasks=tasks))
+    assert (found.task_id if found else None) == task_id

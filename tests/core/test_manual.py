@@ -1,0 +1,120 @@
+"""What a person does to an incident by hand, and what each channel hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from scenes import (
+    ENGAGEMENT,
+    KEY,
+    TRANSFORMS,
+    WAITED,
+    a_report,
+    a_scene,
+    an_incident,
+    at,
+    events,
+    said_by,
+    the_page,
+)
+
+from oncall.core.incidents.incident import RESOLVED_BY_HAND
+from oncall.core.incidents.manual import PAGE_STEP, Hand, page, resolve
+from oncall.core.message import Recipient
+
+ALIASES = (f"{KEY}:page-1-primary", f"{KEY}:page-2-secondary")
+PAGED = an_incident(paged_at=at("05:00"), verdict="broken", cause="stuck")
+BEA = Recipient("B", "B@example.com", "UB")
+
+
+def a_hand(clock: str = "05:20", **other: Any) -> Hand:
+    report = a_report(clock, tasks=(WAITED, TRANSFORMS))
+    return Hand(**{"by": "anna", "incident": PAGED, "members": (report,), "aliases": ALIASES, **other})
+
+
+def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:
+    """In the thread and on its headline; nobody is woken for it."""
+    plan = resolve(a_hand(), a_scene("05:20"), "known, see INC-7")
+    said = said_by(plan)
+    assert [one.where for one in said] == [
+        ("chat", "post"), ("chat", "update"), ("pager", "close"), ("pager", "close"),
+    ]  # fmt: skip
+    assert [one.step for one in said[:2]] == ["resolved-by-hand", "headline:resolved"]
+    assert {one.title for one in said} == {"Resolved by anna: Growth ETL, 22 Nov"}
+    assert said[0].text.splitlines() == [
+        "Note: known, see INC-7", "The report is not published. Nobody is paged for it any more.",
+    ]  # fmt: skip
+    assert [one.alias for one in said if one.op == "close"] == list(ALIASES)
+    assert len({(one.channel, one.step) for one in said}) == 4
+    assert {(one.to, one.priority, one.steps) for one in said} == {((), "P3", "")}
+    assert events(plan) == ["resolved by anna: known, see INC-7"]
+    [done] = plan.incidents
+    assert (done.resolved_at, done.verdict) == (at("05:20"), RESOLVED_BY_HAND)
+
+
+@pytest.mark.parametrize(
+    ("clock", "promised", "rest"),
+    [
+        ("04:59:59", True, "It is not due yet: should it be missing then, that pages all the same."),
+        ("05:00:00", True, "Nobody is paged for it any more."),
+        ("04:00:00", False, "Nobody is paged for it any more."),
+    ],
+)
+def test_whoever_ends_a_warning_does_not_end_the_promise(clock: str, promised: bool, rest: str) -> None:
+    """It is said what happens if the report is missing at due."""
+    early = a_report(clock, promised=promised)
+    plan = resolve(a_hand(members=(early,)), a_scene(clock), "x")
+    assert said_by(plan)[0].text.splitlines()[1] == f"The report is not published. {rest}"
+
+
+def test_followers_end_with_their_leader() -> None:
+    """Each in its own timeline; the alerts are the leader's."""
+    follower = an_incident(ENGAGEMENT, leader=KEY)
+    both = (a_report("05:20"), a_report("05:20", ENGAGEMENT))
+    plan = resolve(a_hand(followers=(follower,), members=both), a_scene("05:20"), "x")
+    assert [(one.dag_id, one.resolved_at, one.verdict) for one in plan.incidents] == [
+        (dag_id, at("05:20"), RESOLVED_BY_HAND) for dag_id in ("growth_etl", ENGAGEMENT)
+    ]
+    assert [event.key for event in plan.events] == [KEY, f"{ENGAGEMENT}:2026-11-22"]
+    assert {event.at for event in plan.events} == {at("05:20")}
+    assert said_by(plan)[0].title == "Resolved by anna: 2 reports of 22 Nov (Growth ETL, Engagement ETL)"
+
+
+def test_a_page_by_hand_says_who_asks_and_why() -> None:
+    """P1 to that person at once, with the cause's steps; the thread says the same."""
+    plan = page(a_hand(), a_scene("05:20"), BEA, "secondary", 1)
+    one = the_page(plan)
+    assert one.title == "Growth ETL, 22 Nov: anna asks for you now — stuck: in transform since 03:12"
+    assert one.text.splitlines() == ["anna pages the secondary by hand.", "stuck: in transform since 03:12"]
+    assert (one.to, one.priority, one.steps) == (("B",), "P1", "steps for stuck")
+    assert one.alias == f"{KEY}:{one.step}"
+    assert one.step.startswith(PAGE_STEP)
+    assert events(plan) == ["paged B (secondary) by hand, by anna"]
+    assert plan.incidents == (PAGED,)
+
+
+def test_a_page_by_hand_of_a_report_on_track_names_no_cause() -> None:
+    """Somebody wants help all the same."""
+    one = the_page(page(a_hand(members=(a_report("03:00"),)), a_scene("03:00"), BEA, "manager", 1))
+    assert one.title == "Growth ETL, 22 Nov: anna asks for you now"
+    assert (one.text, one.steps) == ("anna pages the manager by hand.", "")
+    assert one.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+
+
+def test_each_page_by_hand_is_one_of_its_own() -> None:
+    """The same seat asked twice rings twice; two seats are told apart."""
+    steps = {
+        the_page(page(a_hand(), a_scene("05:20"), BEA, seat, number)).step
+        for seat, number in (("secondary", 1), ("secondary", 2), ("manager", 1))
+    }
+    assert len(steps) == 3
+
+
+def test_a_drill_is_marked_by_hand_too() -> None:
+    """Whatever a person does to it."""
+    drill = replace(PAGED, drill="x", key=f"drill-x:{KEY}")
+    one = the_page(page(a_hand(incident=drill), a_scene("05:20"), BEA, "secondary", 1))
+    assert one.title.startswith("[DRILL] ")
+    assert one.text.startswith("This is a drill. Nothing is wrong.\n")

@@ -1,0 +1,379 @@
+"""What is said once an incident moves: another cause, a report that lands, the resolution, a stale report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from scenes import (
+    ENGAGEMENT,
+    FAILED,
+    GROWTH,
+    PROFIT,
+    TRANSFORMS,
+    WAITED,
+    a_case,
+    a_load,
+    a_report,
+    a_scene,
+    a_task,
+    an_incident,
+    at,
+    events,
+    published,
+    said_by,
+    the_post,
+)
+
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.resolve import LATEST_CHANGES, changed, landed, moved, removed, resolve, stale
+
+PAGED = an_incident(
+    paged_at=at("05:00"), verdict="broken", cause="upstream_late", detail="master.sessions has not arrived",
+    names=("master.sessions",),
+)  # fmt: skip
+PAGE = "page-1-primary"
+
+
+def broken(clock: str = "05:20", incident: Any = PAGED, **facts: Any) -> IncidentContext:
+    return a_case(a_report(clock, **facts), incident=incident, said=[("chat", PAGE)], alerts=[PAGE])
+
+
+# Another cause.
+
+
+def test_another_cause_is_said_in_the_thread_and_on_the_alert() -> None:
+    """What it is now, and what it was before; nobody is woken for it."""
+    plan = changed(broken(tasks=(WAITED, TRANSFORMS)), a_scene("05:20"))
+    post, note = said_by(plan)
+    assert (post.where, note.where) == (("chat", "post"), ("pager", "note"))
+    assert post.title == note.title == "Growth ETL, 22 Nov: now stuck: in transform since 03:12"
+    assert post.text == "Before: waiting on upstream: master.sessions has not arrived"
+    assert note.alias == f"growth_etl:2026-11-22:{PAGE}"
+    assert post.to == ()
+    assert plan is not None
+    now = plan.incidents[0]
+    assert (now.cause, now.detail, now.names, now.verdict) == (
+        "stuck", "in transform since 03:12", ("transform",), "broken",
+    )  # fmt: skip
+    assert events(plan) == [post.title]
+
+
+def test_a_cause_after_none_says_so() -> None:
+    """Where nothing was known before; each change has its number."""
+    plan = changed(
+        broken(incident=replace(PAGED, cause="", verdict=""), tasks=(WAITED, TRANSFORMS)), a_scene("05:20")
+    )
+    assert plan is not None
+    assert plan.incidents[0].verdict == "broken"
+    post, note = said_by(plan)
+    assert post.text == "Before: ?: master.sessions has not arrived"
+    assert (post.step, note.step) == ("cause-1", f"cause-1:growth_etl:2026-11-22:{PAGE}")
+
+
+def test_every_alert_of_the_incident_hears_it() -> None:
+    """Whoever was woken second reads it too."""
+    case = a_case(
+        a_report("05:20", tasks=(WAITED, TRANSFORMS)), incident=PAGED, alerts=[PAGE, "page-2-secondary"]
+    )
+    notes = [one for one in said_by(changed(case, a_scene("05:20"))) if one.channel == "pager"]
+    assert [one.alias.rsplit(":", 1)[1] for one in notes] == [PAGE, "page-2-secondary"]
+    assert len({one.step for one in notes}) == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"loads": (a_load(),)}, False),  # the same, in other words
+        ({"loads": (a_load("master.customers"),)}, True),  # the same cause, another table
+        ({"tasks": (WAITED, TRANSFORMS)}, True),
+        ({"publication": published("05:19")}, False),  # that is no cause
+    ],
+)
+def test_what_counts_as_another_cause(facts: dict[str, Any], said: bool) -> None:
+    """The cause or what it rests on."""
+    assert bool(said_by(changed(broken(**facts), a_scene("05:20")))) is said
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        broken(incident=replace(PAGED, paged_at=None), tasks=(WAITED, TRANSFORMS)),
+        broken(incident=replace(PAGED, changes=LATEST_CHANGES), tasks=(WAITED, TRANSFORMS)),
+        a_case(a_report("05:20", tasks=(WAITED, TRANSFORMS)), incident=PAGED),
+    ],
+    ids=["nobody was paged yet", "it flaps", "nothing was said yet"],
+)
+def test_a_change_that_nobody_waits_for_is_only_remembered(case: IncidentContext) -> None:
+    """The incident knows it all the same."""
+    plan = changed(case, a_scene("05:20"))
+    assert said_by(plan) == []
+    assert plan is not None
+    assert (plan.incidents[0].cause, plan.incidents[0].changes) == ("stuck", case.incident.changes)
+
+
+def test_a_cause_that_flaps_is_said_twenty_times() -> None:
+    """Each change has a step of its own; then the thread stays quiet."""
+    incident, causes, steps = PAGED, ({"tasks": (WAITED, TRANSFORMS)}, {"loads": (a_load(),)}), []
+    for number in range(LATEST_CHANGES + 5):
+        plan = changed(broken(incident=incident, **causes[number % 2]), a_scene("05:20"))
+        assert plan is not None
+        incident = plan.incidents[0]
+        steps += [one.step for one in said_by(plan) if one.channel == "chat"]
+    assert len(steps) == len(set(steps)) == 20
+    assert incident.cause == "stuck"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [
+        ((WAITED, a_task("transform", ended="05:19:00")), True),  # a minute without a next task is a cause
+        ((WAITED, a_task("transform", ended="05:19:00.000001")), False),
+        ((WAITED, a_task("transform", ended="05:19:30"), a_task("check", "running", "05:19:40")), True),
+        ((a_task("transform", ended="05:19:30"), WAITED), False),  # the latest end counts
+        ((), True),
+    ],
+)
+def test_a_run_between_two_tasks_is_no_new_cause(tasks: tuple[Any, ...], said: bool) -> None:
+    """For a minute it settles."""
+    assert bool(said_by(changed(broken(tasks=tasks), a_scene("05:20")))) is said
+
+
+def test_before_anybody_was_paged_the_present_cause_is_taken_at_once() -> None:
+    """Nobody hears of it, so it need not settle."""
+    unpaged = replace(PAGED, paged_at=None)
+    plan = changed(broken(incident=unpaged, tasks=(a_task("transform", ended="05:19:59"),)), a_scene("05:20"))
+    assert plan is not None
+    assert plan.incidents[0].cause == "stuck"
+
+
+# One of several lands.
+
+
+def several(*, landed_at: str | None = "05:10", said: Any = ()) -> IncidentContext:
+    first = a_report("05:20", GROWTH, **({"publication": published(landed_at)} if landed_at else {}))
+    second = a_report("05:20", ENGAGEMENT)
+    return a_case(first, second, incident=PAGED, said=[("chat", PAGE), *said], alerts=[PAGE])
+
+
+def test_one_of_several_reports_lands() -> None:
+    """How late it is, and which are still missing."""
+    post = the_post(landed(several(), a_scene("05:20")))
+    assert post.title == (
+        "Growth ETL, 22 Nov: published, 10 minutes late; still missing: Engagement ETL, 22 Nov"
+    )
+    assert post.about == "investor.daily_growth for 2026-11-22"
+    assert (post.step, post.steps) == (f"landed:{GROWTH}", "")
+    assert post.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    in_time = the_post(landed(several(landed_at="04:59"), a_scene("05:20")))
+    assert in_time.title.startswith("Growth ETL, 22 Nov: published, in time;")
+
+
+def test_what_has_landed_is_said_once_and_only_where_something_is_missing() -> None:
+    """The last one is the resolution."""
+    assert landed(several(said=[("chat", f"landed:{GROWTH}")]), a_scene("05:20")) is None
+    assert landed(several(landed_at=None), a_scene("05:20")) is None
+    all_there = a_case(
+        a_report("05:20", publication=published("05:10")), incident=PAGED, said=[("chat", PAGE)]
+    )
+    assert landed(all_there, a_scene("05:20")) is None
+    unspoken = a_case(*several().members, incident=PAGED)
+    assert landed(unspoken, a_scene("05:20")) is None
+
+
+# The resolution.
+
+
+def test_the_resolution_says_how_late_and_closes_every_alert() -> None:
+    """In the thread, on its headline, and on each alert."""
+    case = a_case(
+        a_report("05:42:10", publication=published("05:42")),
+        incident=PAGED, said=[("chat", PAGE)], alerts=[PAGE, "page-2-secondary"],
+    )  # fmt: skip
+    plan = resolve(case, a_scene("05:42:10"))
+    said = said_by(plan)
+    assert [one.where for one in said] == [
+        ("chat", "post"), ("chat", "update"), ("pager", "close"), ("pager", "close"),
+    ]  # fmt: skip
+    assert [one.step for one in said[:2]] == ["resolved", "headline:resolved"]
+    assert events(plan) == ["Resolved: Growth ETL, 22 Nov — 42 minutes late"]
+    assert {one.runbook for one in said} == {"http://airflow.test/oncall/runbooks/growth_etl"}
+    assert {one.title for one in said} == {"Resolved: Growth ETL, 22 Nov — 42 minutes late"}
+    assert said[0].text == "Published at 05:42."
+    assert [one.alias.rsplit(":", 1)[1] for one in said if one.op == "close"] == [PAGE, "page-2-secondary"]
+    assert len({(one.channel, one.step) for one in said}) == 4
+    assert plan is not None
+    done = plan.incidents[0]
+    assert (done.resolved_at, done.verdict, done.late_s) == (at("05:42:10"), "late", 42 * 60.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "verdict", "late_s", "words"),
+    [
+        ("04:50", "kept", None, "in time"),
+        ("05:00", "kept", None, "in time"),
+        ("05:00:30", "late", 30.0, "30 seconds late"),
+        ("06:05", "late", 3900.0, "1 h 05 min late"),
+    ],
+)
+def test_how_an_incident_ends(first: str, verdict: str, late_s: float | None, words: str) -> None:
+    """Kept or late, by the first publication."""
+    case = broken("06:10", publication=published(first, "06:06"))
+    plan = resolve(case, a_scene("06:10"))
+    assert plan is not None
+    assert (plan.incidents[0].verdict, plan.incidents[0].late_s) == (verdict, late_s)
+    assert said_by(plan)[0].title.endswith(f"— {words}")
+
+
+def test_several_reports_end_together() -> None:
+    """Each with its own lateness; the incident is as late as the latest of them."""
+    case = a_case(
+        a_report("05:30", GROWTH, publication=published("05:10")),
+        a_report("05:30", PROFIT, publication=published("04:50")),
+        a_report("05:30", ENGAGEMENT, publication=published("05:25")),
+        incident=PAGED, said=[("chat", PAGE)],
+    )  # fmt: skip
+    plan = resolve(case, a_scene("05:30"))
+    said = said_by(plan)
+    each = "Growth ETL: 10 minutes late; Profit ETL: in time; Engagement ETL: 25 minutes late"
+    assert said[0].title == f"Resolved: 3 reports of 22 Nov (Growth ETL, Profit ETL, Engagement ETL) — {each}"
+    assert said[0].text.splitlines() == ["Published at 05:25.", each]
+    assert plan is not None
+    assert plan.incidents[0].late_s == 25 * 60.0
+
+
+def test_what_nobody_heard_of_ends_in_silence() -> None:
+    """The incident is resolved, and no word is owed."""
+    plan = resolve(
+        a_case(a_report("05:30", publication=published("05:10")), incident=PAGED), a_scene("05:30")
+    )
+    assert said_by(plan) == []
+    assert plan is not None
+    assert (plan.incidents[0].resolved_at, plan.incidents[0].verdict) == (at("05:30"), "late")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"publication": published("04:00"), "tasks": (a_task("transform", "failed", "05:00", "05:10"),)},
+        {
+            "publication": published("04:00"),
+            "failed_before": (a_task("transform", "failed", "05:00", "05:10"),),
+        },
+    ],
+)
+def test_nothing_is_resolved_while_something_is_missing(facts: dict[str, Any]) -> None:
+    """Not published, or wanted anew and failed."""
+    there = a_report("05:30", PROFIT, publication=published("04:00"))
+    assert resolve(a_case(there, a_report("05:30", **facts), incident=PAGED), a_scene("05:30")) is None
+
+
+def test_a_failure_of_a_published_day_ends_when_it_is_published_anew() -> None:
+    """The promise was kept all the while."""
+    case = broken("07:00", publication=published("04:00", "06:58"), tasks=(FAILED,))
+    plan = resolve(case, a_scene("07:00"))
+    assert plan is not None
+    assert plan.incidents[0].verdict == "kept"
+
+
+# A stale report.
+
+
+def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
+    """Which tables changed and when; a notice wakes nobody."""
+    loads = (a_load("master.sessions", "06:10"), a_load("master.customers", "06:20"))
+    one = a_report("06:30", publication=published("04:00"), changed_since=loads)
+    plan = stale(a_case(one, a_report("06:30", ENGAGEMENT)), a_scene("06:30"))
+    post = the_post(plan)
+    assert (
+        post.title
+        == "Stale: Growth ETL, 22 Nov was published before master.sessions, master.customers changed"
+    )
+    assert post.text.splitlines() == [
+        "master.sessions changed at 06:10",
+        "master.customers changed at 06:20",
+        "Run it again with each later day that depends on it, oldest first (each changed number is restated):",
+        "python -m oncall stale --rerun (or the DAG oncall_rerun_stale); without --rerun it lists them.",
+        """This day alone: airflow dags trigger growth_etl --conf '{"report_date": "2026-11-22"}'""",
+    ]
+    assert post.about == "investor.daily_growth for 2026-11-22"
+    assert events(plan) == [post.title]
+    assert plan.incidents == (an_incident(),)
+    assert (post.to, post.steps, post.priority) == ((), "steps for after", "P3")
+
+
+def test_each_change_after_publication_is_a_notice_of_its_own() -> None:
+    """Told apart by the newest load."""
+
+    def step(*came: str) -> str:
+        loads = tuple(a_load(f"master.{number}", clock) for number, clock in enumerate(came))
+        one = a_report("06:30", publication=published("04:00"), changed_since=loads)
+        return the_post(stale(a_case(one), a_scene("06:30"))).step
+
+    assert step("06:10", "06:20") == step("06:20", "06:05") != step("06:10")
+
+
+def test_times_of_another_day_carry_it() -> None:
+    """A resolution at noon of what was published yesterday says the day."""
+    plan = resolve(broken("05:30", publication=published("05:10")), a_scene("12:00", days=1))
+    assert said_by(plan)[0].text == "Published at Mon 23 Nov 05:10."
+    assert dt.timedelta(days=1) + at("12:00") == at("12:00", days=1)
+
+
+# The configuration ends it.
+
+
+def test_a_promise_that_was_moved_is_not_late_any_more() -> None:
+    """Its alerts are closed, and the thread says when it is due now; should it be missing then, that is another one."""
+    later = replace(a_report("05:20"), verdict="waiting", due=at("06:00"))
+    plan = moved(a_case(later, incident=PAGED, said=[("chat", PAGE)], alerts=[PAGE]), a_scene("05:20"))
+    said = said_by(plan)
+    assert [one.where for one in said] == [("chat", "post"), ("chat", "update"), ("pager", "close")]
+    assert [one.step for one in said[:2]] == ["moved", "headline:resolved"]
+    assert {one.title for one in said} == {"Not late any more: Growth ETL, 22 Nov is due at 06:00 now"}
+    assert said[0].text == "The configuration has changed; alerts are being closed."
+    assert said[0].runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    assert events(plan) == [said[0].title]
+    assert plan is not None
+    assert (plan.incidents[0].resolved_at, plan.incidents[0].verdict) == (at("05:20"), "moved")
+    unspoken = moved(a_case(later, incident=PAGED), a_scene("05:20"))
+    assert said_by(unspoken) == []
+    assert unspoken is not None
+    assert not unspoken.incidents[0].open
+    never = replace(later, due=None)
+    plan = moved(a_case(never, incident=PAGED, said=[("chat", PAGE)]), a_scene("05:20"))
+    assert said_by(plan)[0].title == "Not late any more: Growth ETL, 22 Nov is not promised any more"
+
+
+@pytest.mark.parametrize(
+    ("incident", "report"),
+    [
+        (
+            replace(PAGED, paged_at=None),
+            a_report("04:20", tasks=(FAILED,)),
+        ),  # nobody was paged: it goes on as it is
+        (PAGED, a_report("05:20")),  # it is broken
+        (PAGED, a_report("05:20", publication=published("05:10"))),  # it is there: that is the resolution
+    ],
+)
+def test_what_is_no_move(incident: Any, report: Any) -> None:
+    """Only what was paged for and is not late any more."""
+    assert moved(a_case(report, incident=incident, said=[("chat", PAGE)]), a_scene("05:20")) is None
+
+
+def test_a_pipeline_that_was_removed_is_not_watched_any_more() -> None:
+    """Nobody will say that it is over, so this does; its alerts are closed."""
+    case = a_case(a_report("05:20"), incident=PAGED, said=[("chat", PAGE)], alerts=[PAGE])
+    plan = removed(case.incident, case.entries, a_scene("05:20"))
+    said = said_by(plan)
+    assert [one.where for one in said] == [("chat", "post"), ("chat", "update"), ("pager", "close")]
+    assert said[0].title == "Not watched any more: growth_etl, report of 2026-11-22"
+    assert said[0].text == "Its pipeline was removed from the configuration; alerts are being closed."
+    assert said[0].step == "removed"
+    assert plan.owed[0].message.channel == "#de-oncall"
+    assert plan.owed[0].message.links == (("On-call page", "http://airflow.test/oncall/"),)
+    assert (plan.incidents[0].resolved_at, plan.incidents[0].verdict) == (at("05:20"), "removed")
+    assert events(plan) == [said[0].title]

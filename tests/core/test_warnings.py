@@ -1,0 +1,351 @@
+"""What is said before a promise is broken: the warning, what has arrived, the last chance, a failure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from scenes import (
+    CHECK,
+    ENGAGEMENT,
+    FAILED,
+    GROWTH,
+    PROFIT,
+    TRANSFORMS,
+    WAITED,
+    a_case,
+    a_load,
+    a_report,
+    a_scene,
+    a_task,
+    an_incident,
+    events,
+    published,
+    said_by,
+    the_page,
+    the_post,
+    usually,
+)
+
+from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
+
+LATE = {"loads": (a_load(), a_load("master.customers", "02:10"))}
+BLIND = {"unreadable": ("warehouse: connection refused",), "blind": True}
+
+
+def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
+    """P3 to the primary and the thread, with the runbook's steps for a late upstream."""
+    plan = warn(a_case(a_report("04:10", **LATE)), a_scene("04:10"))
+    page = the_page(plan)
+    assert page.title == (
+        "Upstream late: master.sessions — delays Growth ETL, 22 Nov; 50 minutes left until 05:00"
+    )
+    assert page.text.splitlines() == [
+        "master.sessions has not arrived, usually there by 02:00",
+        "Delayed: investor.daily_growth",
+        "Time left: 50 minutes left until 05:00",
+    ]
+    assert (page.priority, page.to, page.steps) == ("P3", ("C",), "steps for upstream_late")
+    assert page.alias == "growth_etl:2026-11-22:warning"
+    assert page.about == "investor.daily_growth for 2026-11-22"
+    assert page.runbook == "http://airflow.test/oncall/runbooks/growth_etl#upstream-late"
+    assert plan is not None
+    assert plan.incidents[0].warned == ("master.sessions",)
+    assert events(plan) == ["warned: master.sessions has not arrived, usually there by 02:00"]
+
+
+@pytest.mark.parametrize(
+    ("clock", "facts", "warned"),
+    [
+        ("03:29:59.999999", LATE, False),
+        ("03:30", LATE, True),
+        ("04:59:59.999999", LATE, True),
+        ("05:00", LATE, False),  # it is broken now: that is another word
+        ("03:30", BLIND, True),
+        ("03:30", {"loads": (a_load(came="03:00"),), "tasks": (TRANSFORMS,)}, False),  # on track
+        ("03:30", {"tasks": (WAITED, FAILED)}, False),  # a failure has its own word
+        ("03:30", {"publication": published("03:00"), **LATE}, False),
+        (
+            "04:45",
+            {"tasks": (TRANSFORMS,), "usual": usually({"transform": 1800.0})},
+            False,
+        ),  # the last chance has
+    ],
+)
+def test_when_upstream_is_warned_of(clock: str, facts: dict[str, Any], warned: bool) -> None:
+    """From the warning's instant to the due instant, of a late table or of a warehouse that cannot be read."""
+    assert bool(said_by(warn(a_case(a_report(clock, **facts)), a_scene(clock)))) is warned
+
+
+def test_early_risk_of_another_kind_is_no_early_warning() -> None:
+    """At half past two a late run may be at risk by its history; upstream is warned of at its own time."""
+    early = {**LATE, "usual": usually({"transform": 4 * 3600.0})}
+    assert a_report("02:30", **early).verdict == "at_risk"
+    assert warn(a_case(a_report("02:30", **early)), a_scene("02:30")) is None
+
+
+def test_a_warehouse_that_cannot_be_read_is_warned_of_as_such() -> None:
+    """Nobody knows whether upstream is late: so it is not said."""
+    page = the_page(warn(a_case(a_report("04:10", **BLIND)), a_scene("04:10")))
+    assert page.title == "Growth ETL, 22 Nov: cannot tell, 50 minutes left until 05:00"
+    assert page.text.startswith("warehouse: connection refused\n")
+    assert page.steps == "steps for unknown"
+
+
+def test_a_warning_is_given_once() -> None:
+    """However long it stays late, and whatever else comes late."""
+    said = an_incident(warned=("master.sessions",))
+    case = a_case(a_report("04:10", **LATE), incident=said, said=[("chat", "warning")], alerts=["warning"])
+    assert said_by(warn(case, a_scene("04:10"))) == []
+
+
+def test_one_warning_speaks_for_all_reports_that_wait() -> None:
+    """Each table once, each report by name."""
+    both = (
+        a_report("03:30", **LATE),
+        a_report("03:30", ENGAGEMENT, loads=(a_load(), a_load("master.touches"))),
+    )
+    page = the_page(warn(a_case(*both), a_scene("03:30")))
+    assert page.title == (
+        "Upstream late: master.sessions, master.touches"
+        " — delays 2 reports of 22 Nov (Growth ETL, Engagement ETL); 1 h 30 min left until 05:00"
+    )
+    assert "Delayed: investor.daily_growth, investor.daily_engagement" in page.text
+
+
+def test_a_report_that_is_there_is_not_delayed() -> None:
+    """Of several the first that is missing is spoken of."""
+    there = a_report("04:10", PROFIT, publication=published("03:00"))
+    page = the_page(warn(a_case(there, a_report("04:10", **LATE)), a_scene("04:10")))
+    assert "Profit" not in page.title
+    assert page.title.startswith("Upstream late: master.sessions — delays Growth ETL, 22 Nov;")
+
+
+# What was warned of arrives.
+
+WARNED = an_incident(warned=("master.sessions", "master.customers"))
+SAID = [("chat", "warning"), ("chat", "arrived:master.customers")]
+
+
+@pytest.mark.parametrize(
+    ("came", "said", "title"),
+    [
+        ("04:20", [("chat", "warning")], "master.sessions has arrived (04:20); Growth ETL, 22 Nov can go on"),
+        ("04:20", SAID, "master.sessions has arrived (04:20); Growth ETL, 22 Nov can go on"),
+        ("04:20", [*SAID, ("chat", "arrived:master.sessions")], None),
+        (None, SAID, None),
+    ],
+)
+def test_an_arrival_is_said_once(came: str | None, said: list[tuple[str, str]], title: str | None) -> None:
+    """In the thread alone, by name."""
+    loads = (a_load(came=came), a_load("master.orders", "04:00"))
+    plan = arrived(a_case(a_report("04:21", loads=loads), incident=WARNED, said=said), a_scene("04:21"))
+    assert [one.title for one in said_by(plan)] == ([title] if title else [])
+    assert events(plan) == (["master.sessions arrived"] if title else [])
+
+
+def test_several_arrivals_are_said_each() -> None:
+    """Of one look."""
+    loads = (a_load(came="04:20"), a_load("master.customers", "04:19"))
+    plan = arrived(
+        a_case(a_report("04:21", loads=loads), incident=WARNED, said=[("chat", "warning")]), a_scene("04:21")
+    )
+    assert [one.title.split(" has")[0] for one in said_by(plan)] == ["master.sessions", "master.customers"]
+    assert {one.where for one in said_by(plan)} == {("chat", "post")}
+    assert {one.steps for one in said_by(plan)} == {""}
+    assert {one.runbook for one in said_by(plan)} == {"http://airflow.test/oncall/runbooks/growth_etl"}
+    assert events(plan) == ["master.sessions arrived", "master.customers arrived"]
+
+
+def test_a_partial_load_has_not_arrived() -> None:
+    """It is still waited for."""
+    loads = (a_load(came="04:20", rows=10), a_load("master.customers"))
+    assert arrived(a_case(a_report("04:21", loads=loads), incident=WARNED), a_scene("04:21")) is None
+
+
+def test_an_arrival_is_said_of_a_report_that_is_there_already() -> None:
+    """But nothing has to go on any more."""
+    one = a_report("04:21", loads=(a_load(came="04:20"),), publication=published("04:21"))
+    post = the_post(arrived(a_case(one, incident=WARNED), a_scene("04:21")))
+    assert post.title == "master.sessions has arrived (04:20)"
+
+
+@pytest.mark.parametrize("blind", ["all", "one"])
+def test_nothing_arrives_for_the_blind(blind: str) -> None:
+    """While the warehouse cannot be read what was seen of it before does not count."""
+    there = {"loads": (a_load(came="04:20"),)}
+    other = a_report("04:21", ENGAGEMENT, **(there if blind == "one" else {**BLIND, **there}))
+    case = a_case(a_report("04:21", **BLIND, **there), other, incident=WARNED)
+    assert arrived(case, a_scene("04:21")) is None
+    assert arrived(a_case(a_report("04:21", **there)), a_scene("04:21")) is None  # nobody was warned
+
+
+# The last chance.
+
+SLOW = {"tasks": (WAITED, TRANSFORMS), "usual": usually({"transform": 1800.0}, {"transform": 360.0})}
+
+
+def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
+    """P2 to the primary with the cause's steps: what it does, how long it usually takes, how long is left."""
+    plan = last_chance(a_case(a_report("04:40", **SLOW)), a_scene("04:40"))
+    page = the_page(plan)
+    assert page.title == "At risk: Growth ETL, 22 Nov — stuck, 20 minutes left"
+    assert page.text.splitlines() == [
+        "in transform since 03:12, usually 6 min",
+        "From here it usually takes 30 minutes; due at 05:00.",
+    ]
+    assert (page.priority, page.to, page.steps) == ("P2", ("C",), "steps for stuck")
+    assert page.step == "last-chance"
+    assert events(plan) == ["at risk: stuck: in transform since 03:12, usually 6 min"]
+
+
+@pytest.mark.parametrize(
+    ("clock", "said", "facts", "paged"),
+    [
+        ("04:29:59.999999", (), SLOW, False),
+        ("04:30", (), SLOW, True),
+        ("04:59:59.999999", (), SLOW, True),
+        ("05:00", (), SLOW, False),
+        ("04:40", ("last-chance",), SLOW, False),
+        ("04:40", ("warning",), SLOW, True),
+        ("04:40", (), {"tasks": (TRANSFORMS,)}, False),  # no history
+        ("04:40", (), {**SLOW, "publication": published("04:35")}, False),
+        ("04:40", (), {"tasks": (WAITED, FAILED), "usual": SLOW["usual"]}, True),
+        ("04:00", (), {"tasks": (WAITED, FAILED), "usual": SLOW["usual"]}, False),  # at risk, but not by time
+    ],
+)
+def test_when_the_last_chance_is_called(
+    clock: str, said: tuple[str, ...], facts: dict[str, Any], paged: bool
+) -> None:
+    """Once, from due minus what usually remains until due."""
+    case = a_case(a_report(clock, **facts), alerts=said)
+    assert bool(said_by(last_chance(case, a_scene(clock)))) is paged
+
+
+# A failure.
+
+
+def test_a_failure_wakes_somebody_at_once() -> None:
+    """P2 to the primary: which task, when, its error, how long is left."""
+    plan = failure(a_case(a_report("02:41", tasks=(WAITED, FAILED))), a_scene("02:41"))
+    page = the_page(plan)
+    assert page.title == "Growth ETL, 22 Nov: failed — task transform failed at 02:40: ValueError: boom"
+    assert page.text.splitlines() == [
+        "task transform failed at 02:40: ValueError: boom",
+        "2 h 19 min left until 05:00.",
+    ]
+    assert (page.step, page.priority, page.to, page.steps) == ("failed-1", "P2", ("C",), "steps for failed")
+    assert plan is not None
+    assert plan.incidents[0].failures == 1
+    assert events(plan) == ["failed: task transform failed at 02:40: ValueError: boom"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "title", "steps"),
+    [
+        (
+            {"tasks": (WAITED, a_task("check", "failed", "02:40", "02:41")), "failed_checks": (CHECK,)},
+            "held back by a check — check identity: expected 0, found 3", "steps for held",
+        ),
+        (
+            {"tasks": (a_task("transform", "failed", "02:10", "02:40", "marked as failed by B"),)},
+            "failed — task transform was marked as failed by B at 02:40", "steps for failed",
+        ),
+        (
+            {"tasks": (WAITED,), "run": a_task("(run)", "deleted", "02:00", "02:40")},
+            "never started — its run was deleted (seen at 02:40) and no other one has started",
+            "steps for not_started",
+        ),
+    ],
+)  # fmt: skip
+def test_what_else_is_told_as_a_failure(facts: dict[str, Any], title: str, steps: str) -> None:
+    """Whatever will not come by itself."""
+    page = the_page(failure(a_case(a_report("02:45", **facts)), a_scene("02:45")))
+    assert page.title == f"Growth ETL, 22 Nov: {title}"
+    assert page.steps == steps
+
+
+def after(case_facts: dict[str, Any], then: dict[str, Any]) -> list[str]:
+    """The steps of a second look, after the failure of the first was said."""
+    first = failure(a_case(a_report("02:41", **case_facts)), a_scene("02:41"))
+    assert first is not None
+    second = a_case(a_report("03:00", **then), incident=first.incidents[0], alerts=["failed-1"])
+    return [one.step for one in said_by(failure(second, a_scene("03:00"))) if one.channel == "pager"]
+
+
+AGAIN = a_task("transform", "failed", "02:50", "02:55", "ValueError: boom")
+
+
+@pytest.mark.parametrize(
+    ("then", "steps"),
+    [
+        ({"tasks": (WAITED, FAILED)}, []),  # the same
+        ({"tasks": (WAITED, AGAIN)}, ["failed-2"]),  # cleared, and failed again
+        ({"tasks": (replace(FAILED, run_id="second"),)}, ["failed-2"]),  # another run
+        (
+            {"tasks": (a_task("wait_for_upstream", "running", "02:50", run="second"),)},
+            [],
+        ),  # it is being mended
+        ({"publication": published("02:50")}, []),
+    ],
+)
+def test_each_failure_is_said_once(then: dict[str, Any], steps: list[str]) -> None:
+    """Told apart by run, task and instant."""
+    assert after({"tasks": (WAITED, FAILED)}, then) == steps
+
+
+def test_a_failure_of_a_published_day_says_that_the_report_stands() -> None:
+    """And is not said again while the next run has only started."""
+    failed = a_task("transform", "failed", "06:00", "06:10", run="second")
+    first = failure(
+        a_case(a_report("06:11", tasks=(failed,), publication=published("04:00", "04:30"))), a_scene("06:11")
+    )
+    assert the_page(first).text.splitlines() == [
+        "task transform failed at 06:10", "The report published at 04:30 still stands.",
+    ]  # fmt: skip
+    assert first is not None
+    next_run = a_task("wait_for_upstream", "running", "06:20", run="third")
+    later = a_report(
+        "06:21", tasks=(next_run,), failed_before=(failed,), publication=published("04:00", "04:30")
+    )
+    again = failure(a_case(later, incident=first.incidents[0], alerts=["failed-1"]), a_scene("06:21"))
+    assert said_by(again) == []
+
+
+def test_a_held_report_is_told_apart_by_its_numbers() -> None:
+    """Without a failed task on record the check's words tell whether it is the same."""
+    held = {"failed_checks": (CHECK,)}
+    assert after(held, held) == []
+    assert after(held, {"failed_checks": (replace(CHECK, found="4"),)}) == ["failed-2"]
+
+
+def test_without_a_promise_no_time_is_left() -> None:
+    """The experiments' failures are told all the same."""
+    page = the_page(failure(a_case(a_report("02:41", promised=False, tasks=(FAILED,))), a_scene("02:41")))
+    assert page.text.splitlines() == ["task transform failed at 02:40: ValueError: boom"]
+
+
+def test_a_broken_promise_has_its_own_page() -> None:
+    """From the due instant on a failure is the cause of a P1."""
+    case = a_case(a_report("05:00", tasks=(WAITED, FAILED)))
+    assert said_by(failure(case, a_scene("05:00"))) == []
+    assert said_by(failure(a_case(a_report("04:59:59", tasks=(WAITED, FAILED))), a_scene("04:59:59")))
+
+
+def test_a_failure_is_said_of_the_report_that_failed() -> None:
+    """Not of the others of its incident."""
+    waits = a_report("04:10", ENGAGEMENT, loads=(a_load(),))
+    fails = a_report("04:10", GROWTH, tasks=(WAITED, FAILED))
+    page = the_page(failure(a_case(waits, fails), a_scene("04:10")))
+    assert page.title.startswith("Growth ETL, 22 Nov: failed")
+    assert page.about == "investor.daily_growth for 2026-11-22"
+    assert failure(a_case(waits), a_scene("04:10")) is None
+
+
+def test_the_person_is_whoever_is_on_call_now() -> None:
+    """After the handoff it is the next one."""
+    failed = a_task("transform", "failed", "06:00", "06:10")
+    one = a_report("09:30", tasks=(failed,), publication=published("04:00"))
+    assert the_page(failure(a_case(one), a_scene("09:30"))).to == ("D",)
+    assert the_page(failure(a_case(one), a_scene("08:59"))).to == ("C",)

@@ -1,0 +1,257 @@
+"""A small shop whose history is made up as it goes: what upstream writes, when, and what the team runs meanwhile.
+
+Its clock is its own and only goes forward; `updated_at` is what it shows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import defaultdict
+from fractions import Fraction
+from typing import Any
+
+import master_by_hand as by_hand
+from master_by_hand import ZONE, rows
+from model_runs import REPORTS, report_run, run_all
+from plain_calculation import Master, day_of
+
+from oncall.config.oncall_config import OncallConfig
+from pipelines import stale_days
+from pipelines.runner import Held
+
+FIRST = dt.date(2025, 3, 3)
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+PUBLISHED = {
+    "investor.daily_profit": (),
+    "investor.daily_profit_by_channel": ("channel",),
+    "investor.daily_engagement": (),
+    "investor.daily_engagement_by_channel": ("channel",),
+    "investor.daily_growth": (),
+    "investor.daily_growth_by_channel": ("channel",),
+    "experiments.unit_profit": ("experiment", "variant"),
+    "experiments.daily_growth": ("experiment", "variant"),
+}
+CUSTOMERS, PRODUCTS, CHANNELS = (1, 2, 3), (1, 2), ("email", "social")
+
+Cells = dict[tuple[str, dt.date, str, str], str | None]
+
+
+class Shop:
+    """The warehouse, the shop's clock, and what was seen of the published numbers so far."""
+
+    def __init__(self, connection: Any, config: OncallConfig) -> None:
+        self.connection, self.config = connection, config
+        self.now = dt.datetime.combine(FIRST, dt.time(8), tzinfo=ZONE)
+        self.orders: list[int] = []
+        self.serial = 0
+        self.seen: Cells = {}
+        self.published: set[tuple[str, dt.date]] = set()
+        self.simple = (
+            True  # no order's status was written twice, so that the day of a cancellation is plain to see
+        )
+        before = FIRST - dt.timedelta(days=40)
+        for number in CUSTOMERS:
+            by_hand.add(connection, "customers", {"customer_id": number, "updated_at": LONG_AGO})
+            assigned = {
+                "customer_id": number,
+                "variant": "control" if number % 2 else "red",
+                "updated_at": LONG_AGO,
+            }
+            by_hand.add(
+                connection,
+                "experiment_assignments",
+                {**assigned, "assigned_at": dt.datetime.combine(before, dt.time(8), tzinfo=ZONE)},
+            )
+        for number in PRODUCTS:
+            by_hand.add(
+                connection,
+                "products",
+                {"product_id": number, "unit_cost": 4 * number, "updated_at": LONG_AGO},
+            )
+
+    @property
+    def today(self) -> dt.date:
+        return day_of(self.now)
+
+    def days(self) -> list[dt.date]:
+        """From the first day to today."""
+        return [FIRST + dt.timedelta(days=n) for n in range((self.today - FIRST).days + 1)]
+
+    def tick(self, **step: float) -> None:
+        self.now += dt.timedelta(**(step or {"minutes": 7}))
+
+    def write(self, table: str, **row: Any) -> None:
+        self.tick()
+        by_hand.add(self.connection, table, {"updated_at": self.now, **row})
+
+    def change(self, statement: str, *values: Any) -> None:
+        """An update of upstream's; `%s` at its end take the instant and the values."""
+        self.tick()
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, (self.now, *values))
+        self.connection.commit()
+
+    def next_id(self) -> int:
+        self.serial += 1
+        return self.serial
+
+    def moment(self, days_ago: int) -> dt.datetime:
+        """Some time of today, or of an earlier day of the shop's."""
+        return max(
+            self.now - dt.timedelta(days=days_ago), dt.datetime.combine(FIRST, dt.time(1), tzinfo=ZONE)
+        )
+
+    def sell(self, days_ago: int, customer: int, product: int, price: int) -> None:
+        order = self.next_id()
+        self.orders.append(order)
+        self.write("orders", order_id=order, customer_id=customer, ordered_at=self.moment(days_ago))
+        for line in (1, 2)[: 1 + price % 2]:
+            self.write(
+                "order_lines",
+                order_id=order,
+                line_no=line,
+                product_id=product,
+                quantity=line,
+                unit_price=price,
+            )
+
+    def refund(self, order: int, days_ago: int, amount: int) -> None:
+        """Of the first line, after the order, and never more than was paid for it: so upstream has promised."""
+        found = self._first_line(order)
+        amount = min(amount, found["unit_price"] - found["refunded"])
+        if amount > 0:
+            when = max(self.moment(days_ago), found["ordered_at"])
+            self.write("refunds", refund_id=self.next_id(), order_id=order, amount=amount, refunded_at=when)
+
+    def _first_line(self, order: int) -> dict[str, Any]:
+        (found,) = rows(
+            self.connection,
+            "select line.unit_price, ordered.ordered_at, ordered.status, (select coalesce(sum(refund.amount), 0)"
+            " from master.refunds as refund where refund.order_id = line.order_id) as refunded"
+            " from master.order_lines as line join master.orders as ordered using (order_id)"
+            " where line.order_id = %s and line.line_no = 1",
+            order,
+        )
+        return found
+
+    def set_status(self, order: int, status: str) -> None:
+        self.simple = self.simple and (self._first_line(order)["status"], status) == ("paid", "cancelled")
+        self.change(
+            "update master.orders set updated_at = %s, status = %s where order_id = %s", status, order
+        )
+
+    def correct_price(self, order: int, price: int) -> None:
+        price = max(price, self._first_line(order)["refunded"])
+        self.change(
+            "update master.order_lines set updated_at = %s, unit_price = %s where order_id = %s", price, order
+        )
+
+    def set_cost(self, product: int, cost: int) -> None:
+        self.change(
+            "update master.products set updated_at = %s, unit_cost = %s where product_id = %s", cost, product
+        )
+
+    def set_channel(self, customer: int, channel: str) -> None:
+        self.change(
+            "update master.customers set updated_at = %s, acquisition_channel = %s where customer_id = %s",
+            channel,
+            customer,
+        )
+
+    def run(self, dag_id: str, day: dt.date) -> None:
+        """As the team would: what a check withholds stays as it was."""
+        self.tick()
+        try:
+            run_all(self.connection, self._run(dag_id, day))
+        except Held:
+            self.connection.rollback()
+
+    def run_all(self, days: list[dt.date]) -> None:
+        for day in days:
+            for dag_id in REPORTS:
+                self.run(dag_id, day)
+        self.look()
+
+    def rerun_stale(self) -> list[stale_days.Rerun]:
+        """Everything stale, oldest first, by the product's own command."""
+        self.tick()
+        done = stale_days.rerun_stale_days(
+            self.connection, self.config, self._id(), since=LONG_AGO, at=self.now
+        )
+        self.look()
+        return done
+
+    def stale(self) -> list[tuple[str, dt.date]]:
+        found = stale_days.find_stale_days(self.connection, self.config, LONG_AGO)
+        return [(day.pipeline.dag_id, day.report_date) for day in found]
+
+    def look(self) -> None:
+        """What is published now; each number that is another one than when last seen must have been restated."""
+        now, published = self.cells(), self.publications()
+        for cell in {*self.seen, *now}:
+            table, day, key, column = cell
+            old, new = self.seen.get(cell), now.get(cell)
+            if old == new or (table.removesuffix("_by_channel"), day) not in self.published:
+                continue
+            said = rows(
+                self.connection,
+                "select old_value, new_value, reason from investor.restatements where report = %s and report_date = %s"
+                " and row_key = %s and column_name = %s order by ctid desc limit 1",
+                table, day, key, column,
+            )  # fmt: skip
+            assert [(r["new_value"], bool(r["reason"])) for r in said] == [(new, True)], (
+                cell,
+                old,
+                new,
+                said,
+            )
+        self.seen, self.published = now, published
+
+    def cells(self) -> Cells:
+        found: Cells = {}
+        for table, keys in PUBLISHED.items():
+            for row in rows(self.connection, f"select to_jsonb(t)::text as cells from {table} t"):
+                cells = json.loads(row["cells"], parse_float=str, parse_int=str)  # as they are written
+                key = "/".join(cells[name] for name in keys)
+                day = dt.date.fromisoformat(cells["report_date"])
+                for column in cells.keys() - {"report_date", *keys}:
+                    found[table, day, key, column] = cells[column]
+        return found
+
+    def publications(self) -> set[tuple[str, dt.date]]:
+        return {
+            (row["report"], row["report_date"])
+            for row in rows(self.connection, "select report, report_date from investor.publications")
+        }
+
+    def restatements(self) -> int:
+        (found,) = rows(self.connection, "select count(*) as many from investor.restatements")
+        return int(found["many"])
+
+    def _id(self) -> str:
+        return f"run__{self.now.isoformat()}"
+
+    def _run(self, dag_id: str, day: dt.date) -> Any:
+        return report_run(
+            dag_id, day, run_id=self._id(), at=self.now, upstream=self.config.pipelines[dag_id].upstream
+        )
+
+
+def sums(connection: Any) -> dict[str, Fraction]:
+    """Over all published days."""
+    (found,) = rows(
+        connection,
+        "select coalesce(sum(orders - cancelled_orders), 0) as orders, coalesce(sum(revenue - refunds), 0) as kept,"
+        " coalesce(sum(cost), 0) as cost, coalesce(sum(marketing), 0) as marketing, coalesce(sum(profit), 0) as profit"
+        " from investor.daily_profit",
+    )
+    return {name: Fraction(value) for name, value in found.items()}
+
+
+def customers_profit(master: Master, days: list[dt.date]) -> dict[int, Fraction]:
+    total: dict[int, Fraction] = defaultdict(Fraction)
+    for day in days:
+        for customer, profit in master.profit(day)[3].items():
+            total[customer] += profit
+    return total

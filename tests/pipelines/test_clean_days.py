@@ -1,0 +1,78 @@
+"""No clean day is held: two months of an ordinary shop, with growth, quiet Sundays and a public holiday."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+from model_runs import REPORTS, report_run, run_all
+
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.warehouse import Warehouse
+from oncall.config.quiet_days import volume_in_force
+from pipelines import runner
+from pipelines.runner import Held
+from sandbox.master_data.generator import TABLES
+from sandbox.master_data.loading import create_schema, load_day
+
+LAST = dt.date(2026, 9, 20)
+DAYS = [LAST - dt.timedelta(days=ago) for ago in reversed(range(60))]
+HOLIDAYS = (dt.date(2026, 9, 1), dt.date(2026, 9, 2))
+# What comes with an order or a session goes with it.
+THIN_OUT = """
+    delete from master.orders where {of_day} and order_id %% 100 >= %(kept)s;
+    delete from master.order_lines as line where {of_day}
+        and not exists (select from master.orders as o where o.order_id = line.order_id);
+    delete from master.refunds as refund where not exists
+        (select from master.orders as o where o.order_id = refund.order_id);
+    delete from master.sessions where started_at >= %(starts)s and session_id %% 100 >= %(kept)s;
+    delete from master.touches where touched_at >= %(starts)s and touch_id %% 100 >= %(kept)s;
+    update master.loads as load set row_count = counted.rows from (
+        select 'orders' as name, count(*) as rows from master.orders where {of_day}
+        union all select 'order_lines', count(*) from master.order_lines where {of_day}
+        union all select 'sessions', count(*) from master.sessions where started_at >= %(starts)s
+        union all select 'touches', count(*) from master.touches where touched_at >= %(starts)s
+    ) as counted where load.table_name = counted.name and load.business_day = %(day)s;
+"""
+
+
+def busy(day: dt.date) -> float:
+    """The share of the shop's usual business: a percent more each day, little on Sundays and holidays."""
+    share = 1.01 ** (day - LAST).days
+    return share * (0.3 if day in HOLIDAYS else 0.4 if day.isoweekday() == 7 else 1)
+
+
+def load(connection: Any, day: dt.date, scale: float) -> None:
+    load_day(connection, day, scale=scale)
+    starts = dt.datetime.combine(day, dt.time(), tzinfo=dt.timezone(dt.timedelta(hours=7)))
+    values = {"kept": round(busy(day) * 100), "starts": starts, "day": day}
+    with connection.cursor() as cursor:
+        cursor.execute("select min(order_id) from master.orders where ordered_at >= %s", (starts,))
+        values["first"] = cursor.fetchone()[0]
+        cursor.execute(THIN_OUT.format(of_day="order_id >= %(first)s"), values)
+    connection.commit()
+
+
+@pytest.mark.timeout(900)
+def test_sixty_clean_days_are_published(fresh_database: str) -> None:
+    """No report is held and no load is called partial, whatever the weekday."""
+    loads = Warehouse(connect_to(fresh_database), volume_in_force)
+    unexpected = []
+    with closing(psycopg2.connect(fresh_database)) as connection:
+        create_schema(connection)
+        runner.install(connection)
+        for day in DAYS:
+            load(connection, day, scale=0.02)
+            states = {
+                load.table: load.state for load in loads.loads([f"master.{name}" for name in TABLES], day)
+            }
+            unexpected += [(day, table, found) for table, found in states.items() if found != "fresh"]
+            for dag_id in REPORTS if day > LAST - dt.timedelta(days=3) else tuple(REPORTS)[:3]:
+                try:
+                    run_all(connection, report_run(dag_id, day))
+                except Held as held:
+                    unexpected.append((day, dag_id, str(held)))
+    assert not unexpected, "\n".join(map(str, unexpected))

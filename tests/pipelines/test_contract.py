@@ -1,0 +1,148 @@
+"""The contract with upstream: what breaks it holds the day before it is computed, with table, column, count, key."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from contract_cases import BROKEN, ORDINARY, PROFIT
+from master_by_hand import DAY, add, at, rows
+from model_runs import REPORTS, Run, report_run, run_all
+
+from oncall.cli.main import main
+from pipelines import runner
+from pipelines.runner import Held
+
+NEXT = DAY + dt.timedelta(days=1)
+
+
+def failed(connection: Any, dag_id: str, day: dt.date = DAY) -> dict[str, str]:
+    """What holds the pipeline's day: the found of each failed check, by name; nothing when it is published."""
+    try:
+        run_all(connection, report_run(dag_id, day))
+    except Held as held:
+        return {check.name: check.found for check in held.failed}
+    return {}
+
+
+def change(connection: Any, statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.commit()
+
+
+@pytest.mark.parametrize(("broken", "dag_id", "check", "found"), BROKEN, ids=lambda value: str(value)[:60])
+def test_what_breaks_the_contract_holds_the_report(
+    shop: Any, broken: str, dag_id: str, check: str, found: str
+) -> None:
+    """Before anything is computed, with table, column, how many rows, and the key of one."""
+    change(shop, broken)
+    held = failed(shop, dag_id)
+    assert found in held.get(check, ""), held
+    written = rows(shop, "select name, found, passed from investor.checks where report = %s", REPORTS[dag_id])
+    assert {row["name"]: row["found"] for row in written} == held
+    assert not any(row["passed"] for row in written)
+    assert rows(shop, "select * from base.readings") == []
+
+
+@pytest.mark.parametrize("ordinary", ORDINARY, ids=lambda value: str(value)[:60])
+def test_what_is_only_unusual_is_published(shop: Any, ordinary: str) -> None:
+    """No clean day is held, in any of the pipelines."""
+    change(shop, ordinary)
+    assert {dag_id: failed(shop, dag_id) for dag_id in REPORTS} == {dag_id: {} for dag_id in REPORTS}
+
+
+def test_half_of_the_orders_missing_is_held(shop: Any) -> None:
+    """Whether every other one is missing, the first half or the last: their lines give them away."""
+    for number in range(200, 260):
+        add(shop, "orders", {"order_id": number, "ordered_at": at("13:00")})
+        add(shop, "order_lines", {"order_id": number, "unit_price": "10.00"})
+        add(shop, "orders", {"order_id": number + 100, "ordered_at": at("13:00", NEXT)})
+        add(shop, "order_lines", {"order_id": number + 100, "unit_price": "10.00"})
+    assert failed(shop, PROFIT) == {}
+    for missing in ("order_id % 2 = 0", "order_id < 230", "order_id > 229"):
+        change(
+            shop,
+            f"create table kept as select * from master.orders where order_id between 200 and 259 and {missing}",
+        )
+        change(shop, f"delete from master.orders where order_id between 200 and 259 and {missing}")
+        held = failed(shop, PROFIT)
+        assert held["lines_have_orders"].startswith("30 in master.order_lines.order_id"), (missing, held)
+        assert failed(shop, PROFIT, NEXT) == {}, missing
+        change(shop, "insert into master.orders select * from kept; drop table kept")
+    assert failed(shop, PROFIT) == {}
+
+
+def test_a_run_that_was_held_is_published_once_upstream_is_right(shop: Any, run: Run) -> None:
+    """Also by the very same run, tried again: what it found the first time does not hold it any more."""
+    change(shop, "update master.orders set status = 'fraud' where order_id = 101")
+    assert list(failed(shop, PROFIT)) == ["orders_status_is_accepted"]
+    change(shop, "update master.orders set status = 'paid' where order_id = 101")
+    assert failed(shop, PROFIT) == {}
+    assert rows(shop, "select * from investor.checks where not passed") == []
+
+
+def test_the_other_driver_finds_the_same(shop: Any) -> None:
+    """psycopg 3 binds on the server."""
+    change(shop, "update master.orders set status = '100%s' where order_id = 101")
+    first = failed(shop, PROFIT)
+    with closing(psycopg.connect(shop.dsn)) as other:
+        assert failed(other, PROFIT) == first
+    assert "('100%s')" in first["orders_status_is_accepted"]
+
+
+def test_a_breach_says_how_to_list_all_of_them(shop: Any) -> None:
+    """The command stands in the message."""
+    change(shop, "update master.order_lines set discount = null")
+    found = failed(shop, PROFIT)["lines_discount_is_there"]
+    assert found.endswith("all of them: python -m oncall breaches 2026-11-20 --check lines_discount_is_there")
+
+
+def test_a_warehouse_that_enforces_keys_is_not_asked_for_them(warehouse: Any) -> None:
+    """What its own primary keys and not nulls see to costs nothing."""
+    from oncall.config.data_contracts import REPOSITORY, load_data_contracts
+    from pipelines.contract_check import _statements
+
+    contracts = load_data_contracts(REPOSITORY.parent)
+    with warehouse.cursor() as cursor:
+        statements, lacking = _statements(cursor, contracts, contracts.tables)
+    warehouse.rollback()
+    assert not lacking
+    for statement in statements:
+        names = [rule.name for rule in statement.rules]
+        assert not [name for name in names if name.endswith(("_are_unique", "_is_there"))], names
+
+
+def test_nothing_is_left_of_a_held_run(shop: Any) -> None:
+    """The base model is as it was before."""
+    run_all(shop, report_run(PROFIT))
+    before = rows(shop, "select * from base.profit order by order_id, line_no")
+    change(shop, "update master.orders set status = 'fraud' where order_id = 101")
+    with pytest.raises(Held, match="orders_status_is_accepted: expected 0 orders whose status is not one of"):
+        runner.transform(shop, report_run(PROFIT))
+    assert rows(shop, "select * from base.profit order by order_id, line_no") == before
+
+
+def test_the_command_lists_every_row_that_breaks_the_contract(
+    shop: Any, known_to_airflow: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By check, by report, or all; what no report reads is not looked for."""
+    assert main(["breaches", str(DAY)]) == 0
+    assert f"nothing breaks the contracts on {DAY}" in capsys.readouterr().out
+    change(shop, "update master.order_lines set discount = null where order_id = 102")
+    change(shop, "update master.sessions set feature = '' where session_id = 1")
+    assert main(["breaches", str(DAY), "--check", "lines_discount_is_there"]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "lines_discount_is_there: expected 0 order lines without discount; master.order_lines: 2 found" in out
+    )
+    assert "  order_id 102, line_no 1 (null)\n  order_id 102, line_no 2 (null)\n" in out
+    assert main(["breaches", str(DAY), "--report", "growth_etl", "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["rows"]) == ("sessions_feature_is_well_written", ["session_id 1 ('')"])
+    assert main(["breaches", str(DAY), "--report", "nothing"]) == 2
+    assert "no report nothing; write one of investor.daily_profit" in capsys.readouterr().err

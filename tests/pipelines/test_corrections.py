@@ -1,0 +1,247 @@
+"""What may change a published day: laws over random histories, and each kind of correction by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+from master_by_hand import DAY, row, rows
+from model_runs import REPORTS
+from plain_calculation import ITEMS, Master
+from shop_history import CHANNELS, CUSTOMERS, FIRST, PRODUCTS, Shop, sums
+
+from oncall.config.oncall_config import load
+
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
+NEXT = DAY + dt.timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def shop_warehouse(postgres: Any, empty_warehouse: str) -> Iterator[Any]:
+    """A warehouse that each history empties before it begins."""
+    with closing(psycopg2.connect(postgres.uri())) as admin:
+        admin.autocommit = True
+        with admin.cursor() as cursor:
+            cursor.execute(f"create database shop_{empty_warehouse} template {empty_warehouse}")
+    with closing(psycopg2.connect(postgres.uri(f"shop_{empty_warehouse}"))) as connection:
+        yield connection
+    postgres.drop_database(f"shop_{empty_warehouse}")
+
+
+def open_shop(connection: Any) -> Shop:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select string_agg(format('delete from %I.%I', schemaname, tablename), '; ') from pg_tables"
+            " where schemaname in ('master', 'base', 'investor', 'experiments')"
+        )
+        cursor.execute(cursor.fetchone()[0])
+    connection.commit()
+    return Shop(connection, load(INCLUDE))
+
+
+# What may happen, as a name and its numbers: the shop makes sense of them. Cancellations and refunds come often.
+NTH, AGO, MONEY = some.integers(0, 9), some.integers(0, 3), some.integers(1, 30)
+CUSTOMER, PRODUCT, CHANNEL = (
+    some.sampled_from(CUSTOMERS),
+    some.sampled_from(PRODUCTS),
+    some.sampled_from(CHANNELS),
+)
+ARGUMENTS: dict[str, tuple[some.SearchStrategy[Any], ...]] = {
+    "sell": (AGO, CUSTOMER, PRODUCT, MONEY),
+    "refund": (NTH, AGO, some.integers(1, 5)),
+    "cancel": (NTH,),
+    "reinstate": (NTH,),
+    "price": (NTH, MONEY),
+    "cost": (PRODUCT, some.integers(1, 9)),
+    "channel": (CUSTOMER, some.sampled_from(("organic", *CHANNELS))),
+    "touch": (CUSTOMER, AGO, CHANNEL),
+    "spend": (AGO, CHANNEL, some.integers(1, 9)),
+    "session": (CUSTOMER, AGO),
+    "night": (),
+    "run": (some.sampled_from(tuple(REPORTS)), NTH),
+    "mend": (),
+}
+OFTEN = ("sell", "sell", "sell", "refund", "cancel", "night", "night", "session")
+EVENTS = some.sampled_from((*ARGUMENTS, *OFTEN)).flatmap(
+    lambda name: some.tuples(some.just(name), *ARGUMENTS[name])
+)
+
+
+def happen(shop: Shop, event: tuple[Any, ...]) -> None:
+    name, *numbers = event
+    match name, numbers:
+        case "sell", [ago, customer, product, price]:
+            shop.sell(ago, customer, product, price)
+        case "refund", [nth, ago, amount] if shop.orders:
+            shop.refund(shop.orders[nth % len(shop.orders)], ago, amount)
+        case "cancel", [nth] if shop.orders:
+            shop.set_status(shop.orders[nth % len(shop.orders)], "cancelled")
+        case "reinstate", [nth] if shop.orders:
+            shop.set_status(shop.orders[nth % len(shop.orders)], "paid")
+        case "price", [nth, price] if shop.orders:
+            shop.correct_price(shop.orders[nth % len(shop.orders)], price)
+        case "cost", [product, cost]:
+            shop.set_cost(product, cost)
+        case "channel", [customer, channel]:
+            shop.set_channel(customer, channel)
+        case "touch", [customer, ago, channel]:
+            shop.write(
+                "touches",
+                touch_id=shop.next_id(),
+                customer_id=customer,
+                touched_at=shop.moment(ago),
+                channel=channel,
+            )
+        case "spend", [ago, channel, amount]:
+            day = max(shop.today - dt.timedelta(days=ago), FIRST)
+            shop.change(
+                "insert into master.marketing_spend (updated_at, day, channel, amount) values (%s, %s, %s, %s)"
+                " on conflict (day, channel) do update set amount = excluded.amount, updated_at = excluded.updated_at",
+                day, channel, amount,
+            )  # fmt: skip
+        case "session", [customer, ago]:
+            shop.write(
+                "sessions", session_id=shop.next_id(), customer_id=customer, started_at=shop.moment(ago)
+            )
+        case "night", []:
+            night_passes(shop)
+        case "run", [dag_id, nth]:
+            days = shop.days()[:-1]
+            if days:
+                shop.run(dag_id, days[nth % len(days)])
+                shop.look()
+        case "mend", []:
+            shop.rerun_stale()
+
+
+def night_passes(shop: Shop) -> None:
+    """Midnight, the loads, and the five reports of the day that is over."""
+    day = shop.today
+    shop.now = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(1), tzinfo=shop.now.tzinfo)
+    for table in ("orders", "sessions"):
+        counted = "ordered_at" if table == "orders" else "started_at"
+        shop.change(
+            f"insert into master.loads (loaded_at, table_name, business_day, row_count) select %s, '{table}', %s,"
+            f" count(*) from master.{table} where ({counted} at time zone 'Asia/Bangkok')::date = %s",
+            day, day,
+        )  # fmt: skip
+    shop.run_all([day])
+
+
+def whole(shop: Shop) -> None:
+    """Every day of the shop's is published, and nothing is stale: what was held by an older day is run after that."""
+    night_passes(shop)
+    shop.rerun_stale()
+    for day in shop.days()[:-1]:
+        for dag_id, report in REPORTS.items():
+            if (report, day) not in shop.published:
+                shop.run(dag_id, day)
+        shop.look()
+    shop.rerun_stale()
+    assert shop.stale() == []
+
+
+HISTORIES = settings(
+    max_examples=int(os.environ.get("HISTORIES", 10)),
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.data_too_large,
+    ],
+)
+
+
+@pytest.mark.timeout(900)
+@HISTORIES
+@given(events=some.lists(EVENTS, min_size=3, max_size=20), order=some.randoms(use_true_random=False))
+def test_all_days_together_are_the_truth_of_today(shop_warehouse: Any, events: list[Any], order: Any) -> None:
+    """Once nothing is stale: whatever was sold, refunded, cancelled, late or corrected, and run in whatever order.
+
+    On the way no published number changes without a restatement (the shop looks after each run). Then a run more, of
+    all days in any order, changes nothing at all.
+    """
+    shop = open_shop(shop_warehouse)
+    for event in events:
+        happen(shop, event)
+    whole(shop)
+    found, master = sums(shop_warehouse), Master(shop_warehouse)
+    kept = [order for order in master.orders.values() if order["status"] != "cancelled"]
+    lines = [line for line in master.lines if master.orders[line["order_id"]] in kept]
+    given_back = sum(
+        (
+            Fraction(refund["amount"])
+            for refund in master.refunds
+            if master.orders[refund["order_id"]] in kept
+        ),
+        Fraction(),
+    )
+    assert found["orders"] == len(kept)
+    assert (
+        found["kept"] == sum(line["quantity"] * Fraction(line["unit_price"]) for line in lines) - given_back
+    )
+    assert found["marketing"] == sum((Fraction(spend["amount"]) for spend in master.spend), Fraction())
+    assert found["profit"] == found["kept"] - found["cost"] - found["marketing"]
+    cost_is_known = not any(event[0] == "cost" for event in events)
+    if cost_is_known:
+        assert found["cost"] == sum(line["quantity"] * master.unit_cost[line["product_id"]] for line in lines)
+    check_cancelled(shop_warehouse)
+    for day in shop.days()[:-1]:
+        check_use(shop_warehouse, master, day)
+        if shop.simple and cost_is_known:
+            check_profit(shop_warehouse, master, day)
+
+    before, restated = shop.cells(), shop.restatements()
+    again = [(dag_id, day) for day in shop.days()[:-1] for dag_id in REPORTS]
+    order.shuffle(again)
+    for dag_id, day in again:
+        shop.run(dag_id, day)
+    shop.look()
+    assert (shop.cells(), shop.restatements()) == (before, restated)
+
+
+def check_cancelled(warehouse: Any) -> None:
+    """Each cancelled order adds up to nothing over all days, and so does each of its lines."""
+    query = """
+        select line.order_id, line.line_no from base.profit as line
+        inner join master.orders as ordered on ordered.order_id = line.order_id and ordered.status = 'cancelled'
+        group by 1, 2 having sum(line.revenue - line.refunds) <> 0 or sum(line.cost) <> 0"""
+    assert rows(warehouse, query) == []
+
+
+def check_profit(warehouse: Any, master: Master, day: dt.date) -> None:
+    """One day's money, and what each customer has brought by then, against the plain calculation."""
+    orders, whole_day, _, _ = master.profit(day)
+    found = row(warehouse, "select * from investor.daily_profit where report_date = %s", day)
+    assert {"orders": found["orders"]} | {item: Fraction(found[item]) for item in ITEMS} == {
+        "orders": orders,
+        **whole_day,
+    }
+    days = [FIRST + dt.timedelta(days=n) for n in range((day - FIRST).days + 1)]
+    total = sum((profit for each in days for profit in master.profit(each)[3].values()), Fraction())
+    found = row(
+        warehouse,
+        "select sum(n * mean_profit) as total from experiments.unit_profit where report_date = %s",
+        day,
+    )
+    assert float(found["total"]) == pytest.approx(float(total), abs=1e-6)
+
+
+def check_use(warehouse: Any, master: Master, day: dt.date) -> None:
+    """Engagement and growth of one day against the plain calculation."""
+    for report, expected in (
+        ("daily_engagement", master.engagement(day)),
+        ("daily_growth", master.growth(day)),
+    ):
+        found = row(warehouse, f"select * from investor.{report} where report_date = %s", day)
+        counted = {name: value for name, value in expected.items() if isinstance(value, int)}
+        assert {name: found[name] for name in counted} == counted

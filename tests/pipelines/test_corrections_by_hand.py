@@ -1,0 +1,489 @@
+"""Each kind of correction, with rows written by hand: what it changes, on which day, and what is written down."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from master_by_hand import DAY, add, at, row, rows
+from model_runs import REPORTS, Run, report_run
+
+from oncall.cli.main import main
+from oncall.config.oncall_config import load
+from pipelines import runner, stale_days
+from pipelines.runner import Held
+
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
+SETUP = load(INCLUDE)
+BEFORE, NEXT = DAY - dt.timedelta(days=1), DAY + dt.timedelta(days=1)
+NOTHING = {
+    "orders": 0,
+    "cancelled_orders": 0,
+    "revenue": 0,
+    "cost": 0,
+    "refunds": 0,
+    "marketing": 0,
+    "profit": 0,
+}
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def profit(warehouse: Any, day: dt.date = DAY) -> dict[str, Any]:
+    found = row(warehouse, "select * from investor.daily_profit where report_date = %s", day)
+    del found["report_date"]
+    return found
+
+
+def change(warehouse: Any, statement: str, *values: Any) -> None:
+    with warehouse.cursor() as cursor:
+        cursor.execute(statement, values)
+    warehouse.commit()
+
+
+def loaded(warehouse: Any, table: str, day: dt.date, at: dt.datetime, count: int | None = 1) -> None:
+    change(warehouse, "insert into master.loads values (%s, %s, %s, %s)", table, day, at, count)
+
+
+def restatements(warehouse: Any) -> list[dict[str, Any]]:
+    return rows(
+        warehouse, "select * from investor.restatements order by report, report_date, column_name, row_key"
+    )
+
+
+def stale(warehouse: Any) -> list[tuple[str, dt.date]]:
+    return [(day.pipeline.dag_id, day.report_date) for day in stale_days.find_stale_days(warehouse, SETUP)]
+
+
+@pytest.fixture
+def a_sale(warehouse: Any, run: Run) -> Any:
+    """Order 1 of the day before DAY: two pieces for 10.00 that cost 4.00 each, published; a session of that day."""
+    add(warehouse, "customers", {"customer_id": 1})
+    add(warehouse, "products", {"product_id": 1, "unit_cost": "4.00"})
+    add(warehouse, "orders", {"order_id": 1, "ordered_at": at("12:00", BEFORE)})
+    add(warehouse, "order_lines", {"order_id": 1, "unit_price": "5.00", "quantity": 2})
+    add(warehouse, "sessions", {"session_id": 1, "started_at": at("12:00", BEFORE)})
+    run("profit_etl", "engagement_etl", "growth_etl", day=BEFORE)
+    return warehouse
+
+
+def cancel(warehouse: Any, when: dt.datetime, order: int = 1) -> None:
+    change(
+        warehouse,
+        "update master.orders set status = 'cancelled', updated_at = %s where order_id = %s",
+        when,
+        order,
+    )
+
+
+def sell_too(warehouse: Any, order: int = 9, day: dt.date = DAY) -> None:
+    add(warehouse, "orders", {"order_id": order, "ordered_at": at("12:00", day)})
+    add(warehouse, "order_lines", {"order_id": order, "unit_price": "7.00"})
+
+
+def test_a_cancellation_on_a_later_day_is_taken_back_on_that_day(a_sale: Any, run: Run) -> None:
+    """Revenue and cost come back on the day of the cancellation; the day of the sale stays as it is published."""
+    before = profit(a_sale, BEFORE)
+    cancel(a_sale, at("09:00"))
+    sell_too(a_sale)
+    run("profit_etl")
+    assert profit(a_sale) == {
+        "orders": 1, "cancelled_orders": 1, "revenue": Decimal("-3.00"), "cost": Decimal("-4.00"),
+        "refunds": 0, "marketing": 0, "profit": Decimal("1.00"),
+    }  # fmt: skip
+    run("profit_etl", day=BEFORE)
+    assert profit(a_sale, BEFORE) == before
+    assert restatements(a_sale) == []
+    assert stale(a_sale) == []
+
+
+def test_what_was_refunded_is_not_given_back_twice(a_sale: Any, run: Run) -> None:
+    """6.00 were refunded on the day before the cancellation, and 1.00 after it: of 10.00 only 4.00 are taken back."""
+    add(a_sale, "refunds", {"refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("08:00")})
+    sell_too(a_sale)
+    run("profit_etl")
+    cancel(a_sale, at("09:00", NEXT))
+    later = NEXT + dt.timedelta(days=1)
+    add(
+        a_sale,
+        "refunds",
+        {"refund_id": 2, "order_id": 1, "amount": "1.00", "refunded_at": at("08:00", later)},
+    )
+    for day in (NEXT, later):
+        sell_too(a_sale, 10 + day.day, day)
+        run("profit_etl", day=day)
+    assert profit(a_sale, NEXT)["revenue"] == Decimal("3.00")
+    assert profit(a_sale, later)["refunds"] == 0
+    found = row(
+        a_sale, "select sum(revenue - refunds) as kept, sum(cost) as cost from base.profit where order_id = 1"
+    )
+    assert found == {"kept": 0, "cost": 0}
+
+
+def test_a_day_with_a_cancellation_alone_is_published(a_sale: Any, run: Run) -> None:
+    """Nothing was sold, upstream says so, and what was sold before comes back."""
+    cancel(a_sale, at("09:00"))
+    loaded(a_sale, "orders", DAY, at("01:00", NEXT), 0)
+    run("profit_etl")
+    assert (profit(a_sale)["revenue"], profit(a_sale)["cost"]) == (-10, -8)
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        (at("00:00", BEFORE), None),  # by the order's own day,
+        (at("01:00", DAY), None),  # and with the first load of that day it came cancelled: it never counted
+        (at("01:01", DAY), DAY),
+        (at("23:59", DAY), DAY),
+        (at("00:59", NEXT), DAY),  # the load of DAY, after midnight, still closes DAY
+        (at("02:00", NEXT), NEXT),
+    ],
+)
+def test_the_day_of_a_cancellation(a_sale: Any, run: Run, written: dt.datetime, day: dt.date | None) -> None:
+    """By the row's last writing, beside the first loads of the days."""
+    loaded(a_sale, "orders", BEFORE, at("01:00", DAY))
+    loaded(a_sale, "orders", DAY, at("01:00", NEXT))
+    loaded(a_sale, "orders", BEFORE, at("20:00", NEXT))  # a later load of a day says nothing new
+    cancel(a_sale, written)
+    for n, each in enumerate((DAY, NEXT)):
+        sell_too(a_sale, 20 + n, each)
+    run("profit_etl", day=BEFORE)
+    run("profit_etl", day=DAY)
+    run("profit_etl", day=NEXT)
+    found = {each: profit(a_sale, each)["cancelled_orders"] for each in (DAY, NEXT)}
+    assert found == {each: int(each == day) for each in (DAY, NEXT)}
+    assert profit(a_sale, BEFORE)["orders"] == (0 if day is None else 1)
+
+
+def test_a_cancellation_stays_on_its_day_when_the_row_is_written_again(a_sale: Any, run: Run) -> None:
+    """Upstream loads a whole day anew: the row looks as if it were cancelled today."""
+    cancel(a_sale, at("09:00"))
+    sell_too(a_sale)
+    sell_too(a_sale, 10, NEXT)
+    run("profit_etl")
+    before = profit(a_sale)
+    cancel(a_sale, at("09:00", NEXT))
+    run("profit_etl", day=NEXT)
+    run("profit_etl")
+    assert profit(a_sale) == before
+    assert profit(a_sale, NEXT)["cancelled_orders"] == 0
+
+
+def test_an_order_that_is_reinstated_counts_again(a_sale: Any, run: Run) -> None:
+    """The day of its cancellation is stale; run again it is restated, and says so."""
+    cancel(a_sale, at("09:00"))
+    sell_too(a_sale)
+    run("profit_etl", at=at("10:00"))
+    change(
+        a_sale, "update master.orders set status = 'paid', updated_at = %s where order_id = 1", at("11:00")
+    )
+    assert ("profit_etl", DAY) in stale(a_sale)
+    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    assert profit(a_sale)["revenue"] == Decimal("7.00")
+    assert {r["column_name"] for r in restatements(a_sale) if r["report"] == "investor.daily_profit"} == {
+        "cancelled_orders", "revenue", "cost", "profit",
+    }  # fmt: skip
+
+
+def test_a_cost_that_rises_does_not_restate_the_days_before(a_sale: Any, run: Run) -> None:
+    """Neither a run more, nor a line that comes late for that day, nor the cancellation: it cost 4.00 then."""
+    before = profit(a_sale, BEFORE)
+    change(a_sale, "update master.products set unit_cost = 9")
+    run("profit_etl", day=BEFORE)
+    assert profit(a_sale, BEFORE) == before
+    add(a_sale, "orders", {"order_id": 2, "ordered_at": at("13:00", BEFORE)})
+    add(a_sale, "order_lines", {"order_id": 2, "unit_price": "5.00"})
+    run("profit_etl", day=BEFORE)
+    assert profit(a_sale, BEFORE)["cost"] == Decimal("12.00")
+    cancel(a_sale, at("09:00"))
+    sell_too(a_sale)
+    run("profit_etl")
+    assert profit(a_sale)["cost"] == 9 - 8
+
+
+def test_a_cost_that_was_wrong_can_be_corrected_on_purpose(a_sale: Any, run: Run) -> None:
+    """As docs/METRICS.md says; the change is restated."""
+    change(
+        a_sale,
+        "update base.product_costs set unit_cost = 3 where report_date = %s and product_id = 1",
+        BEFORE,
+    )
+    run("profit_etl", day=BEFORE)
+    assert profit(a_sale, BEFORE)["cost"] == Decimal("6.00")
+    assert ("cost", "8.00", "6.00") in [
+        (r["column_name"], r["old_value"], r["new_value"]) for r in restatements(a_sale)
+    ]
+
+
+def test_a_held_day_takes_the_cost_that_upstream_has_corrected(warehouse: Any, run: Run) -> None:
+    """Only what was published is kept."""
+    add(warehouse, "customers", {"customer_id": 1})
+    add(warehouse, "products", {"product_id": 1, "unit_cost": "400.00"})
+    sell_too(warehouse)
+    add(warehouse, "orders", {"order_id": 8})
+    with pytest.raises(Held):
+        run("profit_etl")
+    change(
+        warehouse, "update master.products set unit_cost = 4; delete from master.orders where order_id = 8"
+    )
+    run("profit_etl")
+    assert profit(warehouse)["cost"] == Decimal("4.00")
+
+
+def test_an_acquisition_channel_stays_that_of_the_day(a_sale: Any, run: Run) -> None:
+    """In all three reports by channel, also for what is refunded later."""
+    tables = [f"investor.daily_{name}_by_channel" for name in ("profit", "engagement", "growth")]
+    before = [rows(a_sale, f"select * from {table}") for table in tables]
+    change(a_sale, "update master.customers set acquisition_channel = 'referral'")
+    run("profit_etl", "engagement_etl", "growth_etl", day=BEFORE)
+    assert [rows(a_sale, f"select * from {table}") for table in tables] == before
+    add(a_sale, "refunds", {"refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("08:00")})
+    sell_too(a_sale)
+    run("profit_etl")
+    found = rows(
+        a_sale, "select channel, refunds from investor.daily_profit_by_channel where report_date = %s", DAY
+    )
+    assert {r["channel"]: r["refunds"] for r in found} == {"organic": 6, "referral": 0}
+
+
+def test_a_day_without_a_sale_is_published_with_zeros(warehouse: Any, run: Run) -> None:
+    """Upstream's load says that there is nothing; refunds and spend count all the same."""
+    loaded(warehouse, "orders", DAY, at("01:00", NEXT), 0)
+    run("profit_etl")
+    assert profit(warehouse) == NOTHING
+    add(warehouse, "marketing_spend", {"channel": "tv", "amount": "2.50"})
+    run("profit_etl")
+    assert profit(warehouse)["profit"] == Decimal("-2.50")
+
+
+def test_a_day_without_a_session_is_published_with_zeros(warehouse: Any, run: Run) -> None:
+    """Engagement and growth as well; and the day after it counts on."""
+    loaded(warehouse, "sessions", DAY, at("01:00", NEXT), 0)
+    loaded(warehouse, "sessions", NEXT, at("01:00", NEXT), 0)
+    run("engagement_etl", "growth_etl")
+    run("engagement_etl", "growth_etl", day=NEXT)
+    found = rows(warehouse, "select active, new, churned from investor.daily_growth order by report_date")
+    assert found == [{"active": 0, "new": 0, "churned": 0}] * 2
+
+
+def test_rows_that_a_load_counted_and_nobody_sees_hold_the_day(warehouse: Any, run: Run) -> None:
+    """A load that says 5 orders, and none there: that is no day without a sale."""
+    loaded(warehouse, "orders", DAY, at("01:00", NEXT), 5)
+    with pytest.raises(Held, match="not_empty: expected at least 1 order line; found 0"):
+        run("profit_etl")
+
+
+def test_a_day_on_which_every_order_was_cancelled_is_published(warehouse: Any, run: Run) -> None:
+    """They are there, and count nowhere."""
+    add(warehouse, "customers", {"customer_id": 1})
+    add(warehouse, "orders", {"order_id": 1, "status": "cancelled"}, {"order_id": 2, "status": "cancelled"})
+    run("profit_etl")
+    assert profit(warehouse) == NOTHING
+
+
+def test_each_number_that_changes_is_written_down_once(a_sale: Any, run: Run) -> None:
+    """With what it was, what it is, why, and by which run; by channel too; a run more adds nothing."""
+    add(
+        a_sale,
+        "refunds",
+        {"refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("13:00", BEFORE)},
+    )
+    run("profit_etl", day=BEFORE, run_id="second", reason="a late refund", at=at("09:00"))
+    run("profit_etl", day=BEFORE, run_id="third")
+    found = [r for r in restatements(a_sale) if r["report"] == "investor.daily_profit"]
+    assert [(r["column_name"], r["old_value"], r["new_value"]) for r in found] == [
+        ("profit", "2.00", "-4.00"),
+        ("refunds", "0.00", "6.00"),
+    ]
+    assert {(r["report_date"], r["reason"], r["run_id"], r["restated_at"], r["row_key"]) for r in found} == {
+        (BEFORE, "a late refund", "second", at("09:00"), "")
+    }
+    channels = [r for r in restatements(a_sale) if r["report"] == "investor.daily_profit_by_channel"]
+    assert [(r["row_key"], r["column_name"]) for r in channels] == [
+        ("organic", "profit"),
+        ("organic", "refunds"),
+    ]
+
+
+def test_a_channel_that_comes_new_to_a_published_day_is_a_restatement(a_sale: Any, run: Run) -> None:
+    """There was no such row: its old values are null."""
+    add(a_sale, "touches", {"touch_id": 1, "touched_at": at("11:00", BEFORE), "channel": "email"})
+    run("profit_etl", day=BEFORE)
+    found = {
+        (r["row_key"], r["old_value"], r["new_value"])
+        for r in restatements(a_sale)
+        if r["column_name"] == "revenue" and r["report"].endswith("_by_channel")
+    }
+    assert found == {("email", None, "10.00"), ("organic", "10.00", None)}
+
+
+def late_session(warehouse: Any, customer: int, day: dt.date, **more: Any) -> None:
+    when = {"started_at": at("10:00", day), "updated_at": now()}
+    add(warehouse, "sessions", {"session_id": 1000 + customer, "customer_id": customer, **when, **more})
+
+
+def test_a_late_session_makes_its_day_and_what_depends_on_it_stale(a_sale: Any, run: Run) -> None:
+    """Engagement of 28 days, growth of two and of the day on which the customer was new; the oldest first."""
+    days = [BEFORE - dt.timedelta(days=28 - n) for n in range(29)]
+    add(a_sale, "customers", {"customer_id": 2})
+    for n, day in enumerate(days):
+        who = {"session_id": 100 + n, "customer_id": 2 if n == 19 else 1}
+        add(a_sale, "sessions", {**who, "started_at": at("12:00", day)})
+        run("engagement_etl", "growth_etl", day=day)
+    late_session(a_sale, 2, days[0])
+    found = stale(a_sale)
+    assert [day for dag_id, day in found if dag_id == "engagement_etl"] == days[:28]
+    assert [day for dag_id, day in found if dag_id == "growth_etl"] == [days[0], days[1], days[19]]
+    assert found == sorted(found, key=lambda each: each[1])
+    done = stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    assert [rerun.held for rerun in done if rerun.held] == []
+    assert stale(a_sale) == []
+    found = row(a_sale, "select active_28d from investor.daily_engagement where report_date = %s", days[27])
+    assert found["active_28d"] == 2
+    reasons = {r["reason"] for r in restatements(a_sale)}
+    assert any("master.sessions changed" in reason for reason in reasons)
+    assert any("depends on base.engagement" in reason for reason in reasons)
+
+
+def test_what_moves_to_another_day_makes_both_stale(a_sale: Any, run: Run) -> None:
+    """An order that was dated wrongly, and a refund: where they were, and where they are."""
+    sell_too(a_sale)
+    add(
+        a_sale,
+        "refunds",
+        {"refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("13:00", BEFORE)},
+    )
+    run("profit_etl", day=BEFORE)
+    run("profit_etl")
+    change(
+        a_sale,
+        "update master.orders set ordered_at = %s, updated_at = %s where order_id = 9",
+        at("12:30", BEFORE),
+        now(),
+    )
+    change(a_sale, "update master.refunds set refunded_at = %s, updated_at = %s", at("13:00"), now())
+    sell_too(a_sale, 10)
+    assert stale(a_sale) == [("profit_etl", BEFORE), ("profit_etl", DAY)]
+    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    found = [(profit(a_sale, day)["orders"], profit(a_sale, day)["refunds"]) for day in (BEFORE, DAY)]
+    assert found == [(2, 0), (1, 6)]
+
+
+def test_experiments_are_stale_behind_a_day_of_profit(a_sale: Any, run: Run) -> None:
+    """Every later day counts that day's profit; the days before the first assignment count for nobody."""
+    assigned = {"customer_id": 1, "assigned_at": at("09:00", BEFORE)}
+    add(a_sale, "experiment_assignments", assigned)
+    sell_too(a_sale)
+    run("unit_profit_experiments", day=BEFORE)
+    run("profit_etl", "unit_profit_experiments")
+    add(a_sale, "refunds", {
+        "refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("13:00", BEFORE), "updated_at": now(),
+    })  # fmt: skip
+    assert stale(a_sale) == [
+        ("profit_etl", BEFORE),
+        ("unit_profit_experiments", BEFORE),
+        ("unit_profit_experiments", DAY),
+    ]
+    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    found = row(a_sale, "select mean_profit from experiments.unit_profit where report_date = %s", DAY)
+    assert found["mean_profit"] == 10 - 8 - 6 + 7 - 4
+    assert stale(a_sale) == []
+
+
+def test_a_day_that_is_held_stays_as_it_was_and_so_does_what_follows(a_sale: Any, run: Run) -> None:
+    """Its restatement waits for upstream; another report's stale day does not."""
+    sell_too(a_sale)
+    run("profit_etl")
+    late = now()
+    add(a_sale, "orders", {"order_id": 5, "ordered_at": at("13:00", BEFORE), "updated_at": late})
+    add(a_sale, "marketing_spend", {"channel": "tv", "amount": 1, "updated_at": late})
+    late_session(a_sale, 1, BEFORE)
+    before = profit(a_sale, BEFORE), profit(a_sale)
+    done = stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    assert {rerun.day.pipeline.dag_id: bool(rerun.held) for rerun in done} == {
+        "profit_etl": True, "engagement_etl": False, "growth_etl": False,
+    }  # fmt: skip
+    assert (profit(a_sale, BEFORE), profit(a_sale)) == before
+    add(a_sale, "order_lines", {"order_id": 5, "unit_price": "5.00"})
+    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    assert (profit(a_sale, BEFORE)["orders"], profit(a_sale)["marketing"]) == (2, 1)
+
+
+def test_a_search_does_not_stop_a_night(a_sale: Any, run: Run) -> None:
+    """What is written by the load of a day makes no published day stale; nor does a product or a customer."""
+    loaded(a_sale, "orders", BEFORE, at("01:00", DAY))
+    for table in ("products", "customers"):
+        loaded(a_sale, table, BEFORE, now())
+        change(a_sale, f"update master.{table} set updated_at = clock_timestamp()")
+    assert stale(a_sale) == []
+
+
+def test_what_bears_a_time_to_come_waits_for_it(a_sale: Any) -> None:
+    """One wrong clock at upstream's must not keep a day stale for ever."""
+    late_session(a_sale, 1, BEFORE, updated_at=now() + dt.timedelta(days=400))
+    assert stale(a_sale) == []
+
+
+def test_the_command_lists_and_runs_again(
+    a_sale: Any, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For people and for programs; the reason given is that of the restatements."""
+    parameters = a_sale.get_dsn_parameters()
+    said = {
+        "conn_type": "postgres",
+        "host": parameters["host"],
+        "login": "postgres",
+        "schema": parameters["dbname"],
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(said))
+    assert main(["stale"]) == 0
+    assert capsys.readouterr().out == "nothing is stale\n"
+    add(a_sale, "refunds", {
+        "refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("13:00", BEFORE), "updated_at": now(),
+    })  # fmt: skip
+    assert main(["stale", "--json"]) == 0
+    (day,) = json.loads(capsys.readouterr().out)
+    assert (day["report_date"], day["pipeline"]) == (BEFORE.isoformat(), "profit_etl")
+    assert day["because"].startswith("master.refunds changed ")
+    assert main(["stale"]) == 0
+    assert "python -m oncall stale --rerun" in capsys.readouterr().out
+    assert main(["stale", "--rerun", "--reason", "refund of Friday"]) == 0
+    assert "4 numbers restated" in capsys.readouterr().out
+    assert {r["reason"] for r in restatements(a_sale)} == {"refund of Friday"}
+    assert main(["stale", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert main(["stale", "--reason", "for nothing"]) == 2
+
+
+def test_a_warehouse_of_before_is_brought_up(warehouse: Any, run: Run) -> None:
+    """Its columns and tables come with the next run; a day published then is restated, not forgotten."""
+    add(warehouse, "customers", {"customer_id": 1})
+    add(warehouse, "products", {"product_id": 1, "unit_cost": "4.00"})
+    sell_too(warehouse)
+    run("profit_etl")
+    change(
+        warehouse,
+        "drop table investor.restatements, investor.late_rows, base.cancellations, base.product_costs,"
+        " base.late_rows_sought;"
+        " alter table investor.daily_profit drop column cancelled_orders;"
+        " alter table base.daily_profit_draft drop column cancelled_orders;"
+        " alter table base.profit drop column cancelled, drop column acquisition_channel;"
+        " alter table investor.publications drop column digest, drop column changed_at;"
+        " comment on table investor.publications is 'of before'",
+    )
+    runner.install(warehouse)
+    change(
+        warehouse, "update master.order_lines set unit_price = 8; update master.products set unit_cost = 400"
+    )
+    runner.run_day(warehouse, report_run("profit_etl"))
+    assert (profit(warehouse)["revenue"], profit(warehouse)["cost"]) == (Decimal("8.00"), Decimal("4.00"))
+    assert ("revenue", "7.00", "8.00") in [
+        (r["column_name"], r["old_value"], r["new_value"]) for r in restatements(warehouse)
+    ]
+    assert set(REPORTS) == set(SETUP.pipelines)

@@ -1,0 +1,220 @@
+"""Running a pipeline's steps: all or nothing, again and again the same, held by a check, and known afterwards."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pendulum
+import psycopg
+import psycopg2
+import pytest
+from master_by_hand import DAY, STARTS, add, at, row, rows
+from model_runs import REPORTS, Run, report_run, run_all
+
+from oncall.core.errors import OncallError
+from pipelines import runner
+from pipelines.runner import Held, zone_name
+from sandbox.master_data.loading import load_day
+
+PUBLISHED = (
+    "investor.daily_profit",
+    "investor.daily_profit_by_channel",
+    "investor.daily_engagement",
+    "investor.daily_engagement_by_channel",
+    "investor.daily_growth",
+    "investor.daily_growth_by_channel",
+    "experiments.unit_profit",
+    "experiments.daily_growth",
+    "base.profit",
+    "base.engagement",
+    "base.growth",
+)
+
+
+def everything(warehouse: Any) -> dict[str, list[str]]:
+    """All rows that readers see, in order."""
+    return {table: sorted(str(r) for r in rows(warehouse, f"select * from {table}")) for table in PUBLISHED}
+
+
+def a_sale(warehouse: Any, price: str = "10.00") -> None:
+    add(warehouse, "customers", {"customer_id": 1})
+    add(warehouse, "products", {"product_id": 1})
+    add(warehouse, "orders", {"order_id": 1})
+    add(warehouse, "order_lines", {"order_id": 1, "unit_price": price})
+
+
+def publication(warehouse: Any, report: str = "investor.daily_profit") -> dict[str, Any]:
+    return row(
+        warehouse, "select * from investor.publications where report = %s and report_date = %s", report, DAY
+    )
+
+
+def test_running_a_day_again_changes_nothing(warehouse: Any, run: Run) -> None:
+    """The same upstream gives the same rows, in all five pipelines."""
+    for number in range(3):
+        load_day(warehouse, DAY - dt.timedelta(days=number), scale=0.02)
+    run(*REPORTS)
+    before = everything(warehouse)
+    assert all(before.values())
+    run(*REPORTS)
+    assert everything(warehouse) == before
+
+
+def test_both_postgres_drivers_give_the_same(warehouse: Any, run: Run) -> None:
+    """psycopg 2 binds in the client, psycopg 3 (what Airflow's hook gives) on the server."""
+    for number in range(2):
+        load_day(warehouse, DAY - dt.timedelta(days=number), scale=0.02)
+    run(*REPORTS)
+    before = everything(warehouse)
+    with closing(psycopg.connect(warehouse.dsn)) as other:
+        for dag_id in REPORTS:
+            run_all(other, report_run(dag_id))
+    assert everything(warehouse) == before
+
+
+def test_a_crash_while_publishing_leaves_the_old_rows(warehouse: Any, run: Run) -> None:
+    """The connection is lost between the report's rows and its publication: readers still see the old day, whole."""
+    a_sale(warehouse)
+    run("profit_etl")
+    before, published = everything(warehouse), publication(warehouse)
+    with warehouse.cursor() as cursor:
+        cursor.execute("update master.order_lines set unit_price = 99")
+        cursor.execute(
+            "create function die() returns trigger language plpgsql as"
+            " $$ begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$;"
+            " create trigger die before insert on investor.publications for each row execute function die()"
+        )
+    warehouse.commit()
+    with closing(psycopg2.connect(warehouse.dsn)) as dying:
+        runner.transform(dying, report_run("profit_etl"))
+        runner.check(dying, report_run("profit_etl"))
+        with pytest.raises(psycopg2.Error):
+            runner.publish(dying, report_run("profit_etl"))
+    after = everything(warehouse)
+    assert {t: r for t, r in after.items() if t.startswith("investor")} == {
+        t: r for t, r in before.items() if t.startswith("investor")
+    }
+    assert publication(warehouse) == published
+
+
+def test_a_failed_check_withholds_the_report_and_is_written_down(warehouse: Any, run: Run) -> None:
+    """The error and investor.checks name the check, what it expected and what it found; the old rows stay."""
+    a_sale(warehouse)
+    run("profit_etl")
+    before = publication(warehouse)
+    add(warehouse, "orders", {"order_id": 2, "customer_id": 404})
+    add(warehouse, "order_lines", {"order_id": 2, "product_id": 404})
+    with pytest.raises(Held) as held:
+        run("profit_etl", run_id="second")
+    assert {check.name for check in held.value.failed} == {"orders_have_customers", "lines_have_products"}
+    assert "lines_have_products: expected 0 order lines of unknown products; found 1" in str(held.value)
+    failed = rows(warehouse, "select * from investor.checks where run_id = 'second' and not passed")
+    assert {check["name"] for check in failed} == {"orders_have_customers", "lines_have_products"}
+    assert publication(warehouse) == before
+
+
+@pytest.mark.parametrize(
+    ("table", "broken", "check"),
+    [
+        ("orders", {"order_id": 2}, "orders_have_lines"),
+        ("refunds", {"refund_id": 1, "order_id": 404, "amount": 1}, "refunds_have_lines"),
+        ("refunds", {"refund_id": 1, "order_id": 1, "line_no": 9, "amount": 1}, "refunds_have_lines"),
+    ],
+)
+def test_missing_upstream_rows_hold_profit(
+    warehouse: Any, run: Run, table: str, broken: dict[str, Any], check: str
+) -> None:
+    """Orders whose lines and refunds whose lines have not arrived."""
+    a_sale(warehouse)
+    add(warehouse, table, broken)
+    with pytest.raises(Held, match=f"{check}: expected 0 .*; found 1"):
+        run("profit_etl")
+
+
+def test_an_empty_day_is_held(warehouse: Any, run: Run) -> None:
+    """No orders at all is not a day without profit, but a day without data."""
+    with pytest.raises(Held, match="not_empty: expected at least 1 order line; found 0"):
+        run("profit_etl")
+
+
+@pytest.mark.parametrize(
+    ("tamper", "check"),
+    [
+        ("insert into base.profit_credit select * from base.profit_credit", "lines_are_unique"),
+        ("update base.profit set revenue = revenue + 1", "credit_adds_up_to_lines"),
+        ("update base.daily_profit_draft set profit = profit + 0.01", "profit_is_what_is_left"),
+        ("update base.daily_profit_by_channel_draft set cost = cost + 0.01", "channels_add_up_to_the_day"),
+    ],
+)
+def test_profit_checks_find_what_does_not_add_up(warehouse: Any, tamper: str, check: str) -> None:
+    """Each identity is really looked at: a wrong base model or draft is held."""
+    a_sale(warehouse)
+    one = report_run("profit_etl")
+    runner.transform(warehouse, one)
+    with warehouse.cursor() as cursor:
+        cursor.execute(tamper)
+    warehouse.commit()
+    with pytest.raises(Held, match=check):
+        runner.check(warehouse, one)
+
+
+def test_a_report_and_its_base_model_are_published_together(warehouse: Any, run: Run) -> None:
+    """Both rows say when, by which run, how many rows, and which upstream load was read."""
+    a_sale(warehouse)
+    loaded = at("00:50", DAY + dt.timedelta(days=1))
+    with warehouse.cursor() as cursor:
+        cursor.execute("insert into master.loads values ('orders', %s, %s, 12)", (DAY, loaded))
+    warehouse.commit()
+    published = run("profit_etl", upstream=("master.orders", "master.refunds"))
+    assert published == {"investor.daily_profit": 2, "base.profit": 1}
+    report, base = publication(warehouse), publication(warehouse, "base.profit")
+    assert (report["rows"], base["rows"], report["run_id"]) == (2, 1, "test")
+    assert report["read_at"] <= report["published_at"] == report["first_published_at"]
+    orders = report["upstream"]["master.orders"]
+    assert (dt.datetime.fromisoformat(orders["loaded_at"]), orders["row_count"]) == (loaded, 12)
+    assert report["upstream"]["master.refunds"] == {"loaded_at": None, "row_count": None}
+
+
+def test_publishing_again_moves_the_publication_and_remembers_the_first(warehouse: Any, run: Run) -> None:
+    """Kept or late is judged by the first publication, stale by the latest."""
+    a_sale(warehouse)
+    first, again = (STARTS + dt.timedelta(days=1, hours=hours) for hours in (3, 9))
+    run("profit_etl", at=first)
+    run("profit_etl", at=again, run_id="again")
+    found = publication(warehouse)
+    assert (found["first_published_at"], found["published_at"], found["run_id"]) == (first, again, "again")
+
+
+def test_publishing_what_was_never_transformed_is_refused(warehouse: Any) -> None:
+    """No reading, no publication, no rows."""
+    with pytest.raises(OncallError, match="was never transformed"):
+        runner.publish(warehouse, report_run("profit_etl"))
+    assert rows(warehouse, "select * from investor.publications") == []
+
+
+def test_installing_twice_is_harmless(warehouse: Any) -> None:
+    """Every transform does it, so that an installation needs nothing but the connection."""
+    runner.install(warehouse)
+    with warehouse.cursor() as cursor:
+        cursor.execute((runner.sql_dir() / "warehouse.sql").read_text(encoding="utf-8"))
+    warehouse.commit()
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [
+        (pendulum.FixedTimezone(7 * 3600), "<+07:00>-07:00"),
+        (dt.timezone(-dt.timedelta(hours=3, minutes=30)), "<-03:30>+03:30"),
+        (pendulum.timezone("Asia/Bangkok"), "Asia/Bangkok"),
+        (ZoneInfo("Europe/Berlin"), "Europe/Berlin"),
+        (dt.UTC, "<+00:00>-00:00"),
+    ],
+)
+def test_postgres_reads_a_zone_as_python_means_it(warehouse: Any, zone: dt.tzinfo, name: str) -> None:
+    """A fixed offset is written so that east stays east."""
+    assert zone_name(zone) == name
+    found = row(warehouse, "select %s at time zone %s as wall", STARTS, name)["wall"]
+    assert found == STARTS.astimezone(zone).replace(tzinfo=None)

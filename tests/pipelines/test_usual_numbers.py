@@ -1,0 +1,198 @@
+"""A report's numbers beside what is usual: far off is held with the numbers, until somebody says that they are true."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from master_by_hand import DAY, rows
+from model_runs import report_run
+
+from oncall.cli.main import main
+from oncall.core.errors import OncallError
+from pipelines import runner
+from pipelines.runner import Held
+
+PROFIT = "profit_etl"
+
+
+def past(connection: Any, days: int = 42, scale: float = 1.0, growth: float = 1.0) -> None:
+    """Published days of a shop with about 60 orders of 36 a day, a third of that on Sundays."""
+    with connection.cursor() as cursor:
+        for ago in range(1, days + 1):
+            day = DAY - dt.timedelta(days=ago)
+            dice = random.Random(ago)
+            orders = round(
+                60 * scale * growth**-ago * (0.33 if day.isoweekday() == 7 else 1) * dice.gauss(1, 0.1)
+            )
+            revenue = sum(dice.lognormvariate(3.3, 0.7) for _ in range(orders))
+            cursor.execute(
+                "insert into investor.daily_profit (report_date, orders, revenue, cost, refunds, marketing, profit)"
+                " values (%s, %s, %s, %s, %s, %s, 0)",
+                (
+                    day,
+                    orders,
+                    revenue,
+                    revenue / 2,
+                    dice.choice([0, 0, 20, 45, 90]),
+                    100 * dice.gauss(1, 0.1),
+                ),
+            )
+    connection.commit()
+
+
+def draft(connection: Any, **numbers: Any) -> None:
+    """The day's draft, as transform leaves it."""
+    money = {"orders": 60, "revenue": 2150, "cost": 1075, "refunds": 20, "marketing": 100, **numbers}
+    money["profit"] = Decimal(money["revenue"]) - money["cost"] - money["refunds"] - money["marketing"]
+    with connection.cursor() as cursor:
+        cursor.execute("delete from base.daily_profit_draft")
+        cursor.execute(
+            f"insert into base.daily_profit_draft (report_date, {', '.join(money)})"
+            f" values (%s{', %s' * len(money)})",
+            (DAY, *money.values()),
+        )
+    connection.commit()
+
+
+def unusual(connection: Any) -> dict[str, tuple[str, str]]:
+    """(expected, found) of the numbers that hold the day; what its other checks say is not asked here."""
+    try:
+        runner.check(connection, report_run(PROFIT))
+    except Held as held:
+        return {
+            check.name: (check.expected, check.found)
+            for check in held.failed
+            if check.name.endswith("_is_usual")
+        }
+    return {}
+
+
+def test_a_price_with_a_slipped_decimal_point_is_held_with_the_numbers(warehouse: Any) -> None:
+    """Expected, found, and the command that releases it."""
+    past(warehouse)
+    draft(warehouse, revenue=32603)
+    held = unusual(warehouse)
+    assert list(held) == ["revenue_is_usual"]
+    expected, found = held["revenue_is_usual"]
+    assert expected.startswith("about 2,")
+    assert " on a Friday, give or take " in expected
+    assert found.startswith("32,603, 1")
+    assert " times the usual" in found
+    assert found.endswith(
+        "if it is true: python -m oncall release investor.daily_profit 2026-11-20 --note TEXT"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "amount"),
+    [
+        ("orders", 600),
+        ("orders", 6),
+        ("cost", 9000),
+        ("refunds", 3000),
+        ("marketing", 1000),
+        ("marketing", 0),
+    ],
+)
+def test_each_number_is_compared(warehouse: Any, number: str, amount: int) -> None:
+    """Far too much, and far too little."""
+    past(warehouse)
+    draft(warehouse, **{number: amount})
+    assert list(unusual(warehouse)) == [f"{number}_is_usual"]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {},
+        {"orders": 100, "revenue": 3900, "cost": 1900},
+        {"orders": 35, "revenue": 1200, "cost": 600},
+        {"refunds": 0},
+        {"refunds": 180},
+        {"marketing": 220},
+    ],
+)
+def test_a_good_a_bad_and_an_ordinary_day_are_published(warehouse: Any, numbers: dict[str, int]) -> None:
+    """Twice as much or half as much is a day like another one."""
+    past(warehouse)
+    draft(warehouse, **numbers)
+    assert unusual(warehouse) == {}
+
+
+def test_a_young_shop_and_a_growing_one_are_not_held(warehouse: Any) -> None:
+    """In the first week nothing is usual; growth of 5 percent a day is what it is."""
+    past(warehouse, days=6)
+    draft(warehouse, revenue=32603)
+    assert unusual(warehouse) == {}
+    with warehouse.cursor() as cursor:
+        cursor.execute("delete from investor.daily_profit")
+    past(warehouse, growth=1.05)
+    draft(warehouse)
+    assert unusual(warehouse) == {}
+
+
+def test_a_public_holiday_may_be_quiet(warehouse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little is ordinary then; far too much is not."""
+    past(warehouse)
+    monkeypatch.setattr(runner, "public_holidays", lambda _: {DAY: "a holiday"})
+    draft(warehouse, orders=8, revenue=280, cost=140)
+    assert unusual(warehouse) == {}
+    draft(warehouse, revenue=32603)
+    assert list(unusual(warehouse)) == ["revenue_is_usual"]
+
+
+def test_a_release_with_a_note_lets_the_next_run_publish(warehouse: Any) -> None:
+    """Recorded with who, when and why; said again it changes nothing; the number may move a little, not a lot."""
+    past(warehouse)
+    draft(warehouse, revenue=32603, cost=16000)
+    run = report_run(PROFIT)
+    assert sorted(unusual(warehouse)) == ["cost_is_usual", "revenue_is_usual"]
+    first = runner.release(warehouse, run, "DE-001", "a single order of a thousand chairs")
+    assert sorted(one.name for one in first) == ["cost", "revenue"]
+    assert unusual(warehouse) == {}
+    (found,) = rows(
+        warehouse,
+        "select found from investor.checks where name = 'revenue_is_usual' and passed and run_id = 'test'",
+    )
+    assert "released by DE-001 at " in found["found"]
+    assert found["found"].endswith(": a single order of a thousand chairs")
+    again = runner.release(warehouse, run, "DE-002", "me too")
+    assert {one.by for one in again} == {"DE-001"}
+    assert len(rows(warehouse, "select * from investor.releases")) == 2
+    draft(warehouse, revenue=33000, cost=16000)
+    assert unusual(warehouse) == {}
+    draft(warehouse, revenue=326030, cost=16000)
+    assert list(unusual(warehouse)) == ["revenue_is_usual"]
+
+
+def test_there_is_nothing_to_release_where_no_number_is_far_off(warehouse: Any) -> None:
+    """What breaks a contract is not a matter of opinion."""
+    past(warehouse)
+    draft(warehouse)
+    with pytest.raises(OncallError, match="nothing to release"):
+        runner.release(warehouse, report_run(PROFIT), "DE-001", "why not")
+    assert rows(warehouse, "select * from investor.releases") == []
+
+
+def test_the_command_releases_with_a_note_and_says_how_to_go_on(
+    warehouse: Any, known_to_airflow: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who, what and why; without a note, or for a report that nobody knows, nothing is written."""
+    past(warehouse)
+    draft(warehouse, revenue=32603)
+    for wrong in (["investor.profit", "--note", "x"], ["profit_etl", "--note", " "]):
+        assert main(["release", wrong[0], str(DAY), *wrong[1:]]) == 2
+    assert rows(warehouse, "select * from investor.releases") == []
+    capsys.readouterr()
+    for report in ("investor.daily_profit", "profit_etl"):
+        assert main(["release", report, str(DAY), "--note", "a thousand chairs", "--by", "DE-001"]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("revenue 32,603.00: released by DE-001 at ")
+        assert "airflow dags trigger profit_etl" in out
+    assert unusual(warehouse) == {}
+    assert main(["release", "growth_etl", str(DAY), "--note", "x"]) == 2
+    assert "nothing to release" in capsys.readouterr().err

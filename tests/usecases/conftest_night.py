@@ -1,0 +1,291 @@
+"""A night in a box: a world to set, a clock to turn, a pager and a chat that keep what they were told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from oncall.adapters.memory_store import MemoryStore
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import DeliveryFailed, Unreadable
+from oncall.core.incidents.wording import Links
+from oncall.core.message import Message
+from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task, TypicalDurations
+from oncall.core.promises.promise import Pipeline, Promise, Team
+from oncall.core.rota.roster import EscalationStep, Person, Roster, Rotation
+from oncall.core.runbook import SECTIONS, Runbook
+from oncall.usecases.dispatch import Dispatch
+from oncall.usecases.evaluate import Evaluation, evaluate
+from oncall.usecases.outbox import Sent
+from oncall.usecases.ports import (
+    AlertState,
+    PagerCapabilities,
+    Posted,
+    Reading,
+    ReportKey,
+    RequestState,
+    Store,
+    TaskRuns,
+)
+
+TZ = dt.timezone(dt.timedelta(hours=7))
+DAY = dt.date(2026, 11, 22)  # the report date: due on Monday 23 November at 05:00
+
+
+def at(clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> dt.datetime:
+    """A wall-clock time of the due day (or another) in UTC+7."""
+    return dt.datetime.combine(day, dt.time.fromisoformat(clock), tzinfo=TZ)
+
+
+def a_pipeline(dag_id: str, upstream: Sequence[str], *, promised: bool = True) -> Pipeline:
+    name = dag_id.removesuffix("_etl")
+    return Pipeline(
+        dag_id=dag_id,
+        title=f"{name.title()} ETL",
+        purpose="",
+        report=f"investor.daily_{name}",
+        schedule="0 2 * * *",
+        upstream=tuple(upstream),
+        upstream_owner=Team("Software Engineer Team", "#swe-master-data"),
+        downstream_owner="Investor Dashboard",
+        primary_owner="DE-001",
+        secondary_owner="DE-002",
+        promise=Promise(dt.time(5), dt.time(3, 30)) if promised else None,
+        runbook=Runbook(dag_id, name, "", {key: f"steps for {key} of {dag_id}" for key in SECTIONS}),
+    )
+
+
+def a_setup() -> OncallConfig:
+    people = {
+        name: Person(name, name, f"{name.lower()}@example.com", f"U0{name.replace('-', '')}")
+        for name in ("DE-001", "DE-002", "DE-003", "DE-004", "DE-MANAGER")
+    }
+    rotation = Rotation(
+        dt.date(2025, 12, 29),
+        (("DE-001", "DE-002"), ("DE-002", "DE-003"), ("DE-003", "DE-004"), ("DE-004", "DE-001")),
+    )
+    minutes = ((0, "primary"), (15, "secondary"), (30, "manager"))
+    roster = Roster(
+        tz=TZ,
+        manager="DE-MANAGER",
+        people=people,
+        rotation=(rotation,),
+        escalation=tuple(EscalationStep(dt.timedelta(minutes=m), seat) for m, seat in minutes),  # type: ignore[arg-type]
+        slack_channel="#de-oncall",
+        opsgenie_heartbeat="investor-sla-watch",
+    )
+    pipelines = (
+        a_pipeline("profit_etl", ["master.orders"]),
+        a_pipeline("engagement_etl", ["master.sessions", "master.customers"]),
+        a_pipeline("growth_etl", ["master.sessions", "master.customers"]),
+        a_pipeline("unit_profit_experiments", [], promised=False),
+    )
+    return OncallConfig(roster, {p.dag_id: p for p in pipelines})
+
+
+@dataclass
+class FakeWorld:
+    """Facts by report and day; everything not set is published in time."""
+
+    facts: dict[ReportKey, Facts] = field(default_factory=dict)
+    down: str = ""
+    stale_ones: list[ReportKey] = field(default_factory=list)
+
+    def read(
+        self,
+        wanted: Sequence[tuple[Pipeline, dt.date]],
+        published: Sequence[Pipeline] = (),
+        since: dt.date | None = None,
+    ) -> Mapping[ReportKey, Facts]:
+        if self.down:
+            raise Unreadable(self.down)
+        early = at("02:30")
+        made = Facts(publication=Publication(early, early, "scheduled", 1))
+        asked = [*((p.dag_id, day) for p, day in wanted), *(self.stale_ones if published else ())]
+        return {which: self.facts.get(which, made) for which in asked}
+
+    def missing(self, dag_id: str, *loads: Load) -> None:
+        self.facts[dag_id, DAY] = Facts(loads=loads)
+
+    def publish(self, dag_id: str, when: dt.datetime) -> None:
+        self.facts[dag_id, DAY] = Facts(publication=Publication(when, when, "scheduled", 1))
+
+
+@dataclass
+class FakeRuns:
+    of: dict[ReportKey, tuple[Task, ...]] = field(default_factory=dict)
+    usually: dict[str, TypicalDurations] = field(default_factory=dict)
+    seen: dict[str, Dag] = field(default_factory=dict)
+
+    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+        failed = [which for which, tasks in self.of.items() if any(t.state == "failed" for t in tasks)]
+        return TaskRuns({which: self.of.get(which, ()) for which in (*wanted, *failed)}, self.seen)
+
+    def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
+        return self.usually
+
+
+@dataclass
+class FakePager:
+    """An Opsgenie that keeps alerts by alias; `fail` makes the next calls fail."""
+
+    alerts: dict[str, AlertState] = field(default_factory=dict)
+    paged: list[Message] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    fail: list[DeliveryFailed] = field(default_factory=list)
+    reads: bool = True
+
+    @property
+    def capabilities(self) -> PagerCapabilities:
+        return PagerCapabilities("fake", self.reads, True)
+
+    def page(self, message: Message) -> str:
+        error = self.fail.pop(0) if self.fail else None
+        if error is None or error.uncertain:
+            known = self.alerts.get(message.alias)
+            assert known is None or known.open, f"{message.alias} was paged twice"
+            if known is None:  # an alias that is open takes no double
+                self.alerts[message.alias] = AlertState(open=True, acknowledged=False)
+                self.paged.append(message)
+        if error:
+            raise error
+        return f"request-{len(self.told)}"
+
+    def close(self, alias: str, note: str) -> str:
+        self.told.append(("close", alias))
+        if alias in self.alerts:
+            self.alerts[alias] = replace(self.alerts[alias], open=False)
+        return "request"
+
+    def acknowledge(self, alias: str, note: str, user: str) -> str:
+        self.told.append(("acknowledge", alias))
+        self.alerts[alias] = replace(self.alerts[alias], acknowledged=True, owner=user)
+        return "request"
+
+    def note(self, alias: str, note: str) -> str:
+        self.told.append(("note", alias))
+        return "request"
+
+    def request_state(self, request_id: str) -> tuple[RequestState, str]:
+        return "done", ""
+
+    def alert_state(self, alias: str) -> AlertState | None:
+        return self.alerts.get(alias)
+
+    def ping(self, heartbeat: str) -> None:
+        self.told.append(("ping", heartbeat))
+
+
+@dataclass
+class FakeChat:
+    """A Slack channel: (message, thread ts or None) in the order they were posted."""
+
+    posts: list[tuple[Message, str | None]] = field(default_factory=list)
+    updates: list[Message] = field(default_factory=list)
+    fail: list[DeliveryFailed] = field(default_factory=list)
+
+    def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        error = self.fail.pop(0) if self.fail else None
+        if error is None or error.uncertain:
+            self.posts.append((message, thread_ts))
+        if error:
+            raise error
+        return Posted("C1", f"{len(self.posts)}.0")
+
+    def find(
+        self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None
+    ) -> Posted | None:
+        for number, (message, _) in enumerate(self.posts, 1):
+            if (message.key, message.step) == (key, step):
+                return Posted("C1", f"{number}.0")
+        return None
+
+    def update(self, message: Message, posted: Posted) -> None:
+        self.updates.append(message)
+
+    @property
+    def threads(self) -> list[Message]:
+        return [message for message, thread in self.posts if thread is None]
+
+
+@dataclass
+class FakeMetrics:
+    readings: list[Reading] = field(default_factory=list)
+
+    def tell(self, readings: Iterable[Reading]) -> None:
+        self.readings += readings
+
+
+@dataclass
+class Night:
+    """The whole system around the fakes. `now` is what every clock shows."""
+
+    store: Store = field(default_factory=MemoryStore)
+    now: dt.datetime = field(default_factory=lambda: at("01:00"))
+    seen: Evaluation | None = None
+    config: OncallConfig = field(default_factory=a_setup)
+    world: FakeWorld = field(default_factory=FakeWorld)
+    runs: FakeRuns = field(default_factory=FakeRuns)
+    pager: FakePager = field(default_factory=FakePager)
+    chat: FakeChat = field(default_factory=FakeChat)
+    links: Links = field(default_factory=lambda: Links("http://airflow.test"))
+    metrics: FakeMetrics = field(default_factory=lambda: FakeMetrics())
+
+    def look(self, clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> Evaluation:
+        """Look, decide and send at this wall-clock time; then learn who acknowledged."""
+        self.now = at(clock, day)
+        self.dispatch().acknowledgements()
+        seen = self.only_look()
+        self.send(clock, day)
+        return seen
+
+    def only_look(self) -> Evaluation:
+        self.seen = evaluate(self.config, self.world, self.runs, self.store, self.links, self.now)
+        return self.seen
+
+    def send(self, clock: str, day: dt.date = DAY + dt.timedelta(days=1)) -> tuple[Sent, Sent]:
+        """One round on each channel; whoever cannot be reached is seen by a look at once, as the watcher does."""
+        self.now = at(clock, day)
+        pages = self.dispatch().pages()
+        if pages.unreached:
+            self.only_look()
+            self.dispatch().pages()
+        return pages, self.dispatch().posts()
+
+    def dispatch(self) -> Dispatch:
+        return Dispatch(
+            self.config,
+            self.store,
+            self.pager,
+            self.chat,
+            self.links,
+            self.metrics,
+            lambda: self.now,
+            self.seen,
+        )
+
+    def acknowledge(self, alias: str, by: str) -> None:
+        self.pager.alerts[alias] = replace(self.pager.alerts[alias], acknowledged=True, owner=by)
+
+    @property
+    def steps(self) -> list[str]:
+        return [message.step for message in self.pager.paged]
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def night(request: pytest.FixtureRequest) -> Night:
+    """A night that has been watched since 01:00, once on each store."""
+    night = Night()
+    if request.param == "memory":
+        night.store = MemoryStore(now=lambda: night.now)
+    else:
+        store = OncallDb(connect_to(request.getfixturevalue("fresh_database")), now=lambda: night.now)
+        store.install()
+        night.store = store
+    night.store.set_note("watching_since", at("01:00").isoformat())
+    return night

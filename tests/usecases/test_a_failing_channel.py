@@ -1,0 +1,114 @@
+"""A channel that fails is said on the other, once, and when it is back."""
+
+from __future__ import annotations
+
+import pytest
+from conftest_night import Night, at
+
+from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
+from oncall.core.message import Message
+from oncall.usecases.evaluate import evaluate
+from oncall.usecases.ports import Posted
+
+
+def send(night: Night, clock: str) -> None:
+    """One round on each channel, as every sender does it."""
+    night.send(clock)
+
+
+def broken(night: Night, *errors: DeliveryFailed) -> None:
+    """A promise is broken, and the next calls to the pager fail so."""
+    night.world.missing("growth_etl")
+    night.pager.fail += errors
+    evaluate(night.config, night.world, night.runs, night.store, night.links, at("05:00"))
+
+
+def notices(night: Night) -> list[str]:
+    return [message.title for message, _ in night.chat.posts if message.key.startswith("channel-pager")]
+
+
+def test_an_outage_is_said_once_and_its_end_too(night: Night) -> None:
+    """Refused for half a minute: Slack hears of it, with why, and hears when pages go out again."""
+    broken(night, *[DeliveryFailed("connection refused")] * 4)
+    for clock in ("05:00", "05:00:02", "05:00:06", "05:00:14", "05:00:15"):
+        send(night, clock)
+    assert notices(night) == ["The pager (Opsgenie) cannot be reached since 05:00"]
+    for clock in ("05:00:31", "05:00:32", "05:00:50"):
+        send(night, clock)
+    assert notices(night)[1:] == ["The pager (Opsgenie) can be reached again after 31 seconds"]
+    assert night.steps == ["page-1-primary"]
+
+
+def test_a_blip_is_not_spoken_of(night: Night) -> None:
+    """One call fails, the next one two seconds later does not."""
+    broken(night, DeliveryFailed("connection refused"))
+    for clock in ("05:00", "05:00:03", "05:00:20"):
+        send(night, clock)
+    assert notices(night) == []
+    assert night.steps == ["page-1-primary"]
+
+
+def test_a_refused_key_is_said_at_once(night: Night) -> None:
+    """It will not heal by itself: somebody has to mend the connection, and has to know."""
+    broken(night, LockedOut("403: put a valid key into the connection's password"))
+    send(night, "05:00:00")
+    send(night, "05:00:01")
+    (notice,) = [message for message, _ in night.chat.posts if message.key.startswith("channel-pager")]
+    assert "403: put a valid key" in notice.summary
+    assert notice.recipients[0].name == "DE-003"
+
+
+def test_what_is_wrong_with_one_person_is_no_outage(night: Night) -> None:
+    """Opsgenie does not know the primary: the secondary is called at once, and the thread says why."""
+    unknown = UnknownPerson("422: de-003@example.com is unknown; write another `opsgenie` in the roster")
+    broken(night, unknown)
+    send(night, "05:00")
+    assert [(m.step, m.recipients[0].name) for m in night.pager.paged] == [("page-2-secondary", "DE-004")]
+    (said,) = [message for message, _ in night.chat.posts if message.step.startswith("unreached:")]
+    assert said.title.startswith("DE-003 (primary) could not be paged: 422: de-003@example.com is unknown")
+    assert "has not acknowledged" not in night.pager.paged[0].summary, "nobody was asked to"
+    assert "DE-003 could not be paged: 422" in night.pager.paged[0].summary
+    assert notices(night) == []
+    night.look("05:14:59")
+    assert len(night.pager.paged) == 2, "the roster was mended: the primary is told as well"
+    night.look("05:15")
+    assert [m.recipients[0].name for m in night.pager.paged][2:] == ["DE-MANAGER"]
+
+
+def test_a_message_that_the_chat_refuses_is_told_on_the_pager_until_it_is_taken(night: Night) -> None:
+    """Nobody reads what a channel refuses: the primary hears of it, and the alert is closed once it is taken."""
+    refused = Rejected("not_in_channel: invite the bot to #de-oncall")
+    night.world.missing("growth_etl")
+    night.chat.fail = [refused] * 3
+    night.look("05:00")
+    for clock in ("05:00:31", "05:00:40", "05:01:40"):
+        night.look(clock)
+    (alert,) = [message for message in night.pager.paged if message.key.startswith("channel-chat")]
+    assert (alert.priority, "refuses a message" in alert.title) == ("P2", True)
+    assert "invite the bot" in alert.summary
+    for clock in ("05:05", "05:05:15"):
+        night.look(clock)
+    assert not night.pager.alerts[alert.alias].open
+    assert night.chat.threads[0].key == "growth_etl:2026-11-22"
+
+
+def test_a_thread_that_is_gone_goes_on_as_one_new_thread(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deleted its first message: what follows begins one thread, not one each."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    post = night.chat.post
+
+    def refused(message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        if thread_ts == "1.0":
+            raise Gone("thread_not_found")
+        return post(message, channel, thread_ts)
+
+    monkeypatch.setattr(night.chat, "post", refused)
+    night.look("05:15")
+    night.look("05:30")
+    night.world.publish("growth_etl", at("05:42"))
+    night.look("05:42:15")
+    assert [message.step for message in night.chat.threads] == ["page-1-primary", "page-2-secondary"]
+    assert {thread for _, thread in night.chat.posts[2:]} == {"2.0"}

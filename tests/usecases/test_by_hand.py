@@ -1,0 +1,175 @@
+"""A night with people at the page: acknowledge, resolve with a note, page the secondary now."""
+
+from __future__ import annotations
+
+import pytest
+from conftest_night import DAY, Night, at
+
+from oncall.core.promises.facts import Load, Task
+from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
+
+KEY = "growth_etl:2026-11-22"
+
+
+def press(
+    night: Night, what: str, clock: str, key: str = KEY, by: str = "anna", note: str = "known"
+) -> Outcome:
+    """Press a button of the page at this time, and send what it owes."""
+    now = at(clock)
+    if what == "acknowledge":
+        outcome = acknowledged_by_hand(night.config, night.store, night.links, key, by, now)
+    elif what == "resolve":
+        outcome = resolved_by_hand(night.config, night.store, night.links, key, by, note, now)
+    else:
+        outcome = page_now(night.config, night.store, night.links, key, by, now)
+    night.send(clock)
+    return outcome
+
+
+@pytest.fixture
+def broken(night: Night) -> Night:
+    """Growth is not published at 05:00: DE-003 is paged."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    assert night.steps == ["page-1-primary"]
+    return night
+
+
+def test_acknowledging_on_the_page_stops_the_escalation_everywhere(broken: Night) -> None:
+    """The pager is told with the user's name, the thread too, and nobody else is paged."""
+    assert press(broken, "acknowledge", "05:03").done
+    assert ("acknowledge", f"{KEY}:page-1-primary") in broken.pager.told
+    assert broken.pager.alerts[f"{KEY}:page-1-primary"].owner == "anna"
+    assert any("Acknowledged by anna" in m.title for m, _ in broken.chat.posts)
+    broken.look("05:20")
+    assert broken.steps == ["page-1-primary"]
+
+
+def test_a_second_acknowledgement_says_who_was_first(broken: Night) -> None:
+    """Two people press at once: one has it, the other is told who."""
+    press(broken, "acknowledge", "05:03")
+    again = press(broken, "acknowledge", "05:03:30", by="bert")
+    assert (again.done, again.words) == (False, "anna has acknowledged it already.")
+
+
+def test_paging_the_secondary_by_hand_wakes_them_at_once(broken: Night) -> None:
+    """P1 to the secondary on call now, with the cause's steps; the thread says who asked."""
+    assert press(broken, "page", "05:02").done
+    page = broken.pager.paged[-1]
+    assert (page.step, page.priority, page.recipients[0].name) == ("page-by-hand-1-secondary", "P1", "DE-004")
+    assert "anna asks for you now" in page.title
+    assert page.steps.startswith("steps for not_started")
+    assert any(m.step == page.step for m, _ in broken.chat.posts)
+
+
+def test_a_double_press_pages_once(broken: Night) -> None:
+    """A shaking finger wakes nobody twice; a press a minute later does."""
+    press(broken, "page", "05:02")
+    assert not press(broken, "page", "05:02:20").done
+    assert len(broken.pager.paged) == 2
+    assert press(broken, "page", "05:03:01").done
+    assert broken.steps[-1] == "page-by-hand-2-secondary"
+
+
+def test_whoever_was_paged_by_hand_can_acknowledge(broken: Night) -> None:
+    """Their acknowledgement is heard like any other."""
+    press(broken, "page", "05:02")
+    broken.acknowledge(f"{KEY}:page-by-hand-1-secondary", "de-004@example.com")
+    broken.look("05:16")
+    assert "page-2-secondary" not in broken.steps
+
+
+def test_resolving_closes_every_alert_and_stays_resolved(broken: Night) -> None:
+    """The note is in the thread, the alerts are closed, and the next looks wake nobody for it."""
+    press(broken, "page", "05:02")
+    assert press(broken, "resolve", "05:10", note="investors were told, see thread").done
+    assert not any(state.open for state in broken.pager.alerts.values())
+    assert any("investors were told" in m.summary for m, _ in broken.chat.posts)
+    pages = len(broken.pager.paged)
+    for clock in ("05:10:15", "05:16", "06:00"):
+        broken.look(clock)
+    assert len(broken.pager.paged) == pages
+
+
+def test_resolving_a_warning_does_not_resolve_the_promise(night: Night) -> None:
+    """At 04:10 somebody thinks that all is well; at 05:00 it is not, and that pages."""
+    night.world.missing("growth_etl", Load("master.sessions", None, None, 5000.0))
+    night.look("03:30")
+    assert press(night, "resolve", "04:10", note="they promised").done
+    night.look("04:11")
+    night.look("04:50")
+    assert night.steps == ["warning"]
+    night.look("05:00")
+    assert night.pager.paged[-1].step == "page-1-primary"
+    assert night.pager.paged[-1].recipients[0].name == "DE-003"
+
+
+def test_resolving_ends_all_that_it_speaks_for(night: Night) -> None:
+    """One missing table holds back two reports and is said once; resolving it ends both."""
+    missing = Load("master.sessions", None, None, 5000.0)
+    for dag in ("growth_etl", "engagement_etl"):
+        night.world.missing(dag, missing)
+    night.look("05:00")
+    (page,) = night.pager.paged
+    assert press(night, "resolve", "05:05", key=page.key).done
+    night.look("05:06")
+    with night.store.decision_lock() as decision:
+        assert [one.key for one in decision.incidents() if one.open] == []
+
+
+def test_acting_on_a_follower_acts_on_the_one_that_speaks(night: Night) -> None:
+    """Whichever of the two is acknowledged, the one alert is."""
+    missing = Load("master.sessions", None, None, 5000.0)
+    for dag in ("growth_etl", "engagement_etl"):
+        night.world.missing(dag, missing)
+    night.look("05:00")
+    (page,) = night.pager.paged
+    follower = next(key for key in (KEY, "engagement_etl:2026-11-22") if key != page.key)
+    assert press(night, "acknowledge", "05:01", key=follower).done
+    assert ("acknowledge", page.alias) in night.pager.told
+
+
+@pytest.mark.parametrize("what", ["acknowledge", "resolve", "page"])
+@pytest.mark.parametrize("key", [KEY, "nonsense", "growth_etl:1999-01-01"])
+def test_what_is_not_open_cannot_be_acted_on(night: Night, what: str, key: str) -> None:
+    """Resolved meanwhile, or never there: said kindly, nothing is sent."""
+    outcome = press(night, what, "05:00", key=key)
+    assert (outcome.done, outcome.words) == (False, "This incident is not open any more.")
+    assert not night.pager.paged
+
+
+@pytest.mark.parametrize("key", [KEY, "engagement_etl:2026-11-22"])
+def test_nothing_is_changed_of_a_pipeline_that_one_may_not_change(night: Night, key: str) -> None:
+    """Whoever speaks and whoever is spoken for are changed together, so one that is another's stops it all."""
+    late = Load("master.sessions", None, None, 5000.0)
+    for dag_id in ("growth_etl", "engagement_etl"):
+        night.world.missing(dag_id, late)
+    night.look("05:00")
+    before = night.store.snapshot()
+    for dag_ids in ((), ("growth_etl",), ("engagement_etl",), ("profit_etl",)):
+        who = (night.config, night.store, night.links, key, "anna")
+        for outcome in (
+            acknowledged_by_hand(*who, at("05:03"), dag_ids=dag_ids),
+            resolved_by_hand(*who, "known", at("05:03"), dag_ids=dag_ids),
+            page_now(*who, at("05:03"), dag_ids=dag_ids),
+        ):
+            assert not outcome.done
+            assert "you may not change" in outcome.words
+    assert night.store.snapshot() == before
+    both = ("growth_etl", "engagement_etl")
+    assert acknowledged_by_hand(*who, at("05:03"), dag_ids=both).done
+
+
+def test_resolving_needs_a_note(broken: Night) -> None:
+    """Whoever ends it says why."""
+    assert not press(broken, "resolve", "05:10", note="  ").done
+
+
+def test_a_failure_after_the_publication_is_told_again(broken: Night) -> None:
+    """Resolved by hand, published at 06:00, a rerun fails at 07:00: that is news."""
+    press(broken, "resolve", "05:10")
+    broken.world.publish("growth_etl", at("06:00"))
+    broken.look("06:00:10")
+    broken.runs.of["growth_etl", DAY] = (Task("check", "failed", at("07:00"), at("07:01"), "manual", "no"),)
+    broken.look("07:01")
+    assert broken.pager.paged[-1].step == "failed-1"

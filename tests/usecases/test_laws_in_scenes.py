@@ -1,0 +1,360 @@
+"""The laws of paging as scenes: who is woken when, after outages, handoffs, changed rosters, lost databases."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from conftest_night import DAY, Night, a_setup, at
+
+from oncall.adapters.memory_store import MemoryStore
+from oncall.core.errors import DeliveryFailed, NotAllowed
+from oncall.core.message import Message
+from oncall.core.promises.promise import Promise
+from oncall.core.rota.roster import EscalationStep, Leave, Override
+from oncall.usecases.manual_actions import acknowledged_by_hand
+from oncall.usecases.ports import AlertState, RequestState
+
+KEY = f"growth_etl:{DAY}"
+OUT = DeliveryFailed("connection refused")
+
+
+@pytest.fixture
+def broken(night: Night) -> Night:
+    """Growth is missing, and nobody has looked since five."""
+    night.world.missing("growth_etl")
+    return night
+
+
+def woken(night: Night) -> list[tuple[str, str]]:
+    """(step, person) of every P1 alert, as they were taken."""
+    return [(page.step, page.recipients[0].name) for page in night.pager.paged if page.priority == "P1"]
+
+
+def every_15_s(night: Night, start: str, end: str, seconds: int = 15) -> None:
+    now = at(start)
+    while now <= at(end):
+        night.look(now.time().isoformat())
+        now += dt.timedelta(seconds=seconds)
+
+
+def said(night: Night, words: str) -> list[str]:
+    return [message.title for message, _ in night.chat.posts if words in message.title]
+
+
+# 1. Reading the far side is a courtesy.
+
+
+def test_a_key_that_may_not_read_still_pages(broken: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer was lost; whether it is there cannot be asked: it is sent again under the same alias."""
+
+    def refused(*_: object) -> AlertState:
+        raise NotAllowed("403: this key may not read; write one that may")
+
+    monkeypatch.setattr(broken.pager, "alert_state", refused)
+    monkeypatch.setattr(broken.pager, "request_state", refused)
+    broken.pager.fail = [DeliveryFailed("HTTP 500", uncertain=False)]
+    broken.look("05:00")
+    broken.look("05:00:15")
+    assert woken(broken) == [("page-1-primary", "DE-003")]
+    broken.look("05:00:30")
+    assert len(said(broken, "Acknowledgements in Opsgenie are not heard")) == 1
+    assert woken(broken) == [("page-1-primary", "DE-003")], (
+        "a receipt that cannot be confirmed is one all the same"
+    )
+
+
+# 2. Every step is woken in time, or the next one is called at once; the order holds.
+
+
+def test_after_an_outage_the_primary_is_first_and_the_others_have_their_waits(broken: Night) -> None:
+    """Opsgenie takes nothing from 05:00 to 05:20."""
+    broken.pager.fail = [OUT] * 200
+    every_15_s(broken, "05:00", "05:19:45")
+    broken.pager.fail = []
+    every_15_s(broken, "05:20", "05:34:45")
+    assert woken(broken) == [("page-1-primary", "DE-003")]
+    every_15_s(broken, "05:35", "05:49:45")
+    assert woken(broken)[1:] == [("page-2-secondary", "DE-004")]
+    assert "DE-003 was paged at 05:20 and has not acknowledged." in broken.pager.paged[-1].summary
+    broken.look("05:50:15")
+    assert woken(broken)[2:] == [("page-3-manager", "DE-MANAGER")]
+
+
+def test_a_request_that_is_not_carried_out_is_made_anew_and_then_the_next_one_is_called(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 15 s the same alias again; after 45 s the secondary, and the thread says why."""
+    asked: list[Message] = []
+
+    def page(message: Message) -> str:
+        asked.append(message)
+        return f"request-{message.recipients[0].name}"
+
+    def state(request_id: str) -> tuple[RequestState, str]:
+        return ("pending" if request_id == "request-DE-003" else "done"), ""
+
+    monkeypatch.setattr(broken.pager, "page", page)
+    monkeypatch.setattr(broken.pager, "request_state", state)
+    monkeypatch.setattr("oncall.usecases.outbox.PATIENCE_S", 0.0)
+    every_15_s(broken, "05:00", "05:00:40", 5)
+    assert {message.alias for message in asked} == {f"{KEY}:page-1-primary"}
+    assert len(asked) >= 3
+    every_15_s(broken, "05:01", "05:01:15")
+    assert asked[-1].alias == f"{KEY}:page-2-secondary" or f"{KEY}:page-2-secondary" in {
+        m.alias for m in asked
+    }
+    assert said(
+        broken, "DE-003 (primary) could not be paged: the pager has taken the page and does not carry it out"
+    )
+
+
+def test_a_page_that_reaches_somebody_else_calls_the_next_one(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An integration that a team owns overwrites whom a page is for."""
+
+    def overwritten(alias: str) -> AlertState:
+        return AlertState(open=True, acknowledged=False, responders=("team:data-engineering",))
+
+    monkeypatch.setattr(broken.pager, "alert_state", overwritten)
+    broken.look("05:00")
+    broken.look("05:00:15")
+    assert woken(broken)[:2] == [("page-1-primary", "DE-003"), ("page-2-secondary", "DE-004")]
+    (title, *_) = said(broken, "DE-003 (primary) could not be paged")
+    assert "team:data-engineering" in title
+    assert "no team owns" in title
+
+
+def test_a_far_side_that_asks_to_wait_does_not_make_a_first_page_wait(broken: Night) -> None:
+    """429 with a minute: the first call is tried within 20 s, once somebody is woken the others keep the minute."""
+    broken.pager.fail = [DeliveryFailed("429", retry_after=60)]
+    broken.look("05:00")
+    broken.look("05:00:20")
+    assert woken(broken) == [("page-1-primary", "DE-003")]
+    broken.pager.fail = [DeliveryFailed("429", retry_after=60)]
+    broken.look("05:15")
+    broken.look("05:15:30")
+    assert len(woken(broken)) == 1
+    broken.look("05:16")
+    assert woken(broken)[1:] == [("page-2-secondary", "DE-004")]
+
+
+# 3. What is said is true when it is said.
+
+
+def test_a_report_that_comes_during_an_outage_wakes_nobody(broken: Night) -> None:
+    """Published at 05:00:30, Opsgenie is back at 05:01: no page, and nothing is left open."""
+    broken.pager.fail = [OUT] * 20
+    every_15_s(broken, "05:00", "05:00:30")
+    broken.world.publish("growth_etl", at("05:00:30"))
+    broken.look("05:00:45")
+    broken.pager.fail = []
+    every_15_s(broken, "05:01", "05:02")
+    assert woken(broken) == []
+    assert broken.store.waiting() == 0
+    assert said(broken, "Resolved: Growth ETL")
+
+
+def test_an_acknowledgement_on_the_page_during_an_outage_wakes_nobody_else(broken: Night) -> None:
+    """The secondary's page waits for Opsgenie; somebody takes it on the On-call page: it is never sent."""
+    broken.look("05:00")
+    broken.pager.fail = [OUT] * 50
+    every_15_s(broken, "05:15", "05:16")
+    assert acknowledged_by_hand(broken.config, broken.store, broken.links, KEY, "DE-003", at("05:16:05")).done
+    broken.pager.fail = []
+    every_15_s(broken, "05:16:15", "05:45")
+    assert woken(broken) == [("page-1-primary", "DE-003")]
+
+
+def test_after_a_handoff_during_an_outage_only_the_new_pair_is_woken(broken: Night) -> None:
+    """Opsgenie is away from 08:59 to 09:05, and the shift ends at nine."""
+    night = broken
+    night.config = replace(
+        night.config,
+        pipelines={
+            "growth_etl": replace(
+                night.config.pipelines["growth_etl"], promise=Promise(dt.time(8, 59), dt.time(8))
+            )
+        },
+    )
+    night.world.missing("growth_etl")
+    night.pager.fail = [OUT] * 60
+    every_15_s(night, "08:59", "09:04:45")
+    night.pager.fail = []
+    every_15_s(night, "09:05", "09:06")
+    assert woken(night) == [("page-1-primary", "DE-004")]
+
+
+def test_what_waited_says_what_is_true_now(broken: Night) -> None:
+    """Twenty minutes late when Opsgenie is back: the page says so."""
+    broken.pager.fail = [OUT] * 200
+    every_15_s(broken, "05:00", "05:19:45")
+    broken.pager.fail = []
+    broken.look("05:20:15")
+    assert "20 minutes late so far" in broken.pager.paged[0].summary
+
+
+# 4. Who is on call now is who is paged.
+
+
+@pytest.mark.parametrize("change", ["override", "leave", "removed"])
+def test_a_new_primary_is_paged_once_and_the_thread_says_why(broken: Night, change: str) -> None:
+    """The roster changes at 05:05: whoever is primary now is woken, nobody twice."""
+    broken.look("05:00")
+    start, roster = at("05:05"), broken.config.roster
+    if change == "override":
+        roster = replace(roster, overrides=(Override(start, at("09:00"), primary="DE-001"),))  # type: ignore[arg-type]
+    elif change == "leave":
+        roster = replace(roster, leave=(Leave("DE-003", at("09:00", DAY), at("09:00")),))  # type: ignore[arg-type]
+    else:
+        weeks = tuple(("DE-001", b) if a == "DE-003" else (a, b) for a, b in roster.rotation[0].weeks)
+        people = {name: person for name, person in roster.people.items() if name != "DE-003"}
+        weeks = tuple((a, "DE-001" if b == "DE-003" else b) for a, b in weeks)
+        roster = replace(roster, people=people, rotation=(replace(roster.rotation[0], weeks=weeks),))
+    broken.config = replace(broken.config, roster=roster)
+    every_15_s(broken, "05:05", "05:06")
+    new = woken(broken)[1][1]
+    assert new != "DE-003"
+    assert len(woken(broken)) == 2
+    assert f"{new} is on call now" in broken.pager.paged[-1].summary
+    every_15_s(broken, "05:06:15", "05:40")
+    people = [person for _, person in woken(broken)]
+    assert len(people) == len(set(people)), "nobody twice"
+    assert people[-1] == "DE-MANAGER"
+
+
+def test_a_step_put_in_between_wakes_nobody_again(broken: Night) -> None:
+    """At 05:20 the roster gets a step for the manager after 5 minutes: only the manager is called."""
+    every_15_s(broken, "05:00", "05:20")
+    minutes = ((0, "primary"), (5, "manager"), (15, "secondary"), (30, "manager"))
+    steps = tuple(EscalationStep(dt.timedelta(minutes=m), seat) for m, seat in minutes)  # type: ignore[arg-type]
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, escalation=steps))
+    every_15_s(broken, "05:20:15", "05:50")
+    assert [person for _, person in woken(broken)] == ["DE-003", "DE-004", "DE-MANAGER"]
+
+
+def test_a_manager_who_is_also_secondary_is_paged_once(broken: Night) -> None:
+    """One person is left: they are primary, and the manager is secondary."""
+    away = tuple(Leave(name, at("09:00", DAY), at("09:00")) for name in ("DE-004", "DE-001", "DE-002"))  # type: ignore[arg-type]
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, leave=away))
+    every_15_s(broken, "05:00", "05:45")
+    assert [person for _, person in woken(broken)] == ["DE-003", "DE-MANAGER"]
+
+
+def test_an_acknowledgement_a_second_before_a_step_stops_it(broken: Night) -> None:
+    """Nobody has heard of it yet when the step fires: it is asked for right before."""
+    broken.look("05:00")
+    broken.now = at("05:15")
+    broken.only_look()
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    broken.send("05:15:01")
+    assert woken(broken) == [("page-1-primary", "DE-003")]
+    assert said(broken, "Acknowledged by de-003@example.com")
+
+
+def test_an_acknowledgement_taken_back_starts_the_ladder_again(broken: Night) -> None:
+    """Unacknowledged in Opsgenie at 05:10: the primary is woken again, the secondary 15 minutes after that."""
+    broken.look("05:00")
+    alias = f"{KEY}:page-1-primary"
+    broken.acknowledge(alias, "de-003@example.com")
+    broken.look("05:05")
+    broken.pager.alerts[alias] = replace(broken.pager.alerts[alias], acknowledged=False, owner="")
+    every_15_s(broken, "05:10", "05:24:45")
+    assert woken(broken) == [("page-1-primary", "DE-003"), ("page-1-primary-1", "DE-003")]
+    assert said(broken, "Acknowledgement of de-003@example.com taken back")
+    broken.look("05:25:15")
+    assert woken(broken)[2:] == [("page-2-secondary-1", "DE-004")]
+
+
+@pytest.mark.parametrize("how", ["acknowledged", "closed"])
+def test_what_a_policy_does_by_itself_stops_nobodys_call(broken: Night, how: str) -> None:
+    """An auto-close or an integration that acknowledges is no person."""
+    broken.look("05:00")
+    alias = f"{KEY}:page-1-primary"
+    state = broken.pager.alerts[alias]
+    closed = replace(state, open=False, closed_by="System")
+    broken.pager.alerts[alias] = (
+        closed if how == "closed" else replace(state, acknowledged=True, owner="Alert API")
+    )
+    every_15_s(broken, "05:05", "05:15")
+    assert woken(broken)[1:] == [("page-2-secondary", "DE-004")]
+    assert not said(broken, "Acknowledged by")
+
+
+def test_one_acknowledged_alert_acknowledges_the_others_of_its_incident(broken: Night) -> None:
+    """The secondary takes it: the primary's alert does not go on ringing."""
+    every_15_s(broken, "05:00", "05:15")
+    broken.acknowledge(f"{KEY}:page-2-secondary", "de-004@example.com")
+    broken.look("05:16")
+    assert ("acknowledge", f"{KEY}:page-1-primary") in broken.pager.told
+    assert ("acknowledge", f"{KEY}:page-2-secondary") not in broken.pager.told
+
+
+def test_an_acknowledged_warning_does_not_count_for_the_page(night: Night) -> None:
+    """The primary took the warning at four and may be asleep again at five; its alert still shows it."""
+    from oncall.core.promises.facts import Load
+
+    night.world.missing("growth_etl", Load("master.sessions"))
+    night.look("03:30")
+    night.acknowledge(f"{KEY}:warning", "de-003@example.com")
+    for clock in ("04:00", "05:00", "05:10", "05:15"):
+        night.look(clock)
+    assert woken(night) == [("page-1-primary", "DE-003"), ("page-2-secondary", "DE-004")]
+
+
+# 5. Nothing acknowledged or resolved is ever forgotten.
+
+
+def test_a_database_that_comes_back_empty_hears_of_what_is_still_broken(broken: Night) -> None:
+    """A new store, a new watcher: reports were published before, so what fell due in the last hours is told anew."""
+    broken.look("05:00")
+    empty = MemoryStore(now=lambda: broken.now)
+    broken.store = empty
+    broken.look("05:10")
+    assert empty.incidents_by_key[KEY].open
+    assert len(woken(broken)) == 1, "the alert is there already: an open alias takes no double"
+    broken.world.publish("growth_etl", at("05:20"))
+    broken.look("05:20:15")
+    assert not broken.pager.alerts[f"{KEY}:page-1-primary"].open
+
+
+# 8. A change of configuration during an incident has an end.
+
+
+def test_a_due_time_moved_later_ends_the_incident_until_then(broken: Night) -> None:
+    """At 05:10 the promise moves to seven: alerts are closed, and at seven it is broken anew."""
+    broken.look("05:00")
+    growth = broken.config.pipelines["growth_etl"]
+    moved = replace(growth, promise=Promise(dt.time(7), dt.time(3, 30)))
+    broken.config = replace(broken.config, pipelines={**broken.config.pipelines, "growth_etl": moved})
+    every_15_s(broken, "05:10", "05:31")
+    assert [person for _, person in woken(broken)] == ["DE-003"]
+    assert said(broken, "Not late any more: Growth ETL, 22 Nov is due at 07:00 now")
+    assert not broken.pager.alerts[f"{KEY}:page-1-primary"].open
+    broken.look("07:00")
+    assert len(woken(broken)) == 2
+
+
+def test_a_due_time_moved_to_an_instant_past_is_judged_at_the_next_look(night: Night) -> None:
+    """At 04:30 the promise moves to four: it is broken."""
+    night.world.missing("growth_etl")
+    night.look("04:29")
+    growth = night.config.pipelines["growth_etl"]
+    earlier = replace(growth, promise=Promise(dt.time(4), dt.time(3)))
+    night.config = replace(night.config, pipelines={**night.config.pipelines, "growth_etl": earlier})
+    night.look("04:30")
+    assert woken(night) == [("page-1-primary", "DE-003")]
+
+
+def test_a_pipeline_that_is_removed_closes_its_alerts(broken: Night) -> None:
+    """Nobody else would ever say that it is over."""
+    broken.look("05:00")
+    rest = {name: pipeline for name, pipeline in broken.config.pipelines.items() if name != "growth_etl"}
+    broken.config = replace(a_setup(), pipelines=rest)
+    broken.look("05:10")
+    broken.look("05:30")
+    assert not broken.pager.alerts[f"{KEY}:page-1-primary"].open
+    assert said(broken, "Not watched any more: growth_etl")
+    assert len(woken(broken)) == 1

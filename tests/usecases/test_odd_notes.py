@@ -1,0 +1,152 @@
+"""Whatever stands in the store's notes and in what was last known, a look still pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest_night import DAY, Night, at
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.core.errors import DeliveryFailed
+from oncall.core.message import Message
+from oncall.core.promises.facts import Load, Task
+from oncall.usecases.channel_health import HEARING
+from oncall.usecases.evaluate import PUBLISHED, SINCE
+from oncall.usecases.notes import instant, noted, state
+from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
+
+ODD = st.sampled_from(
+    ["null", "[]", "{}", "7", "9999-12-31", "infinity", '{"since": 7}', '[["growth_etl"]]', "\x00", "[" * 900]
+)
+NAMES = (SINCE, PUBLISHED, HEARING, ODD_CLOCKS, "channel:pager", "channel:chat", "history_unread")
+
+
+@given(values=st.lists(ODD | st.text(max_size=40), min_size=len(NAMES), max_size=len(NAMES)))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_odd_notes_silence_nobody(values: list[str]) -> None:
+    """They are read as if nothing had been noted; the primary is paged, and a failing channel is told of."""
+    night = Night()
+    night.store.now = lambda: night.now  # type: ignore[attr-defined]
+    for name, value in zip(NAMES, values, strict=True):
+        night.store.set_note(name, value)
+    night.world.missing("growth_etl")
+    night.chat.fail = [DeliveryFailed("connection refused")]
+    night.look("05:00")
+    night.look("05:00:15")
+    assert night.steps == ["page-1-primary"]
+
+
+def test_watching_since_the_future_is_no_watching(night: Night) -> None:
+    """A note of next year would make every promise of this year history."""
+    night.store.set_note(SINCE, "2027-11-23T05:00:00+07:00")
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    assert night.steps == ["page-1-primary"]
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-23T05:00:00", "9999-12-31T00:00:00+00:00", "soon", "0001-01-01T00:00:00Z"]
+)
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    """Without a zone, or in a year that nobody means."""
+    with pytest.raises(ValueError):
+        instant(text)
+    assert noted("tick", text, instant, None) is None
+
+
+def test_what_fails_is_read_as_it_was_noted() -> None:
+    """And nothing else is."""
+    good = '{"since": "2026-11-23T05:00:00+07:00", "said": true, "reason": "403", "more": 1}'
+    assert state(good) == {"since": "2026-11-23T05:00:00+07:00", "said": True, "reason": "403"}
+    assert noted("channel:pager", '{"said": true}', state, {}) == {}
+    assert noted_clocks('{"warehouse": 600}') == {"warehouse": 600}
+    assert noted_clocks('{"warehouse": "far"}') == {}
+
+
+def test_a_report_that_the_rules_fail_on_stops_no_other(night: Night) -> None:
+    """Nobody foresaw what is wrong with profit: growth is paged as ever, and somebody is told of profit, once."""
+
+    class Poison(str):
+        def __format__(self, _: str) -> str:
+            raise RuntimeError("nobody foresaw this")
+
+        def split(self, *_: object) -> list[str]:  # type: ignore[override]
+            raise RuntimeError("nobody foresaw this")
+
+    profit = night.config.pipelines["profit_etl"]
+    night.config.pipelines["profit_etl"] = replace(profit, report=Poison(profit.report))  # type: ignore[index]
+    night.world.missing("growth_etl")
+    night.world.missing("profit_etl", Load("master.orders"))
+    for clock in ("05:00", "05:00:15", "05:00:30"):
+        night.look(clock)
+    assert sorted(night.steps) == ["page-1-primary", "undecided"]
+    (told,) = [page for page in night.pager.paged if page.step == "undecided"]
+    assert (told.priority, told.recipients[0].name) == ("P1", "DE-003")
+    assert "RuntimeError: nobody foresaw this" in told.summary
+
+
+def test_a_message_that_cannot_be_bound_or_sent_stops_no_other(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of our own in sending one: the others go out in the same round, and it is tried again."""
+    page, failed = night.pager.page, []
+
+    def faulty(message: Message) -> str:
+        if message.key.startswith("profit_etl") and not failed:
+            failed.append(message)
+            raise KeyError("a fault of our own")
+        return page(message)
+
+    monkeypatch.setattr(night.pager, "page", faulty)
+    night.world.missing("growth_etl")
+    night.runs.of["growth_etl", DAY] = (Task("transform", "running", at("03:12")),)
+    night.world.missing("profit_etl", Load("master.orders"))
+    night.look("05:00")
+    assert {message.key.split(":")[0] for message in night.pager.paged} == {"growth_etl", "profit_etl"}
+    night.look("05:00:31")
+    assert len([m for m in night.pager.paged if m.key.startswith("profit_etl")]) == 2, (
+        "the next one, then the first"
+    )
+
+
+def test_a_text_with_a_nul_is_kept_without_it(night: Night) -> None:
+    """PostgreSQL takes no NUL; an error's text may hold one."""
+    night.world.missing("growth_etl")
+    night.runs.of["growth_etl", DAY] = (
+        Task("transform", "failed", at("02:05"), at("02:06"), "run1", "bad \x00 byte", "http://log"),
+    )
+    night.look("05:00")
+    assert "page-1-primary" in night.steps
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    ["message = 'null'", "message = '[]'", "message = '{\"recipients\": 7}'", "owed_at = 'infinity'",
+     "done_at = '-infinity'", "owed_at = '0044-03-15 BC'"],
+)  # fmt: skip
+def test_a_spoilt_row_of_the_outbox_silences_nobody(fresh_database: str, spoilt: str) -> None:
+    """What is owed is worded anew when it is sent, and the secondary is called in time."""
+    night = Night()
+    store = OncallDb(connect_to(fresh_database), now=lambda: night.now)
+    store.install()
+    night.store = store
+    store.set_note(SINCE, at("01:00").isoformat())
+    night.world.missing("growth_etl")
+    night.pager.fail = [DeliveryFailed("connection refused")]
+    night.look("05:00")
+    with store._link.cursor() as cursor:
+        cursor.execute(f"update oncall.deliveries set {spoilt}")
+    night.look("05:00:15")
+    night.look("05:00:30")
+    assert night.steps == ["page-1-primary"]
+    assert "not published at 05:00" in night.pager.paged[0].title
+    with store._link.cursor() as cursor:
+        cursor.execute(f"update oncall.deliveries set {spoilt}")
+    store.snapshot()
+    night.look("05:16")
+    night.look("05:30:45")
+    assert "page-2-secondary" in night.steps
