@@ -1,6 +1,6 @@
 """`make compose-check`: boot docker-compose.yaml with two of what may be many, kill one of each, and see nothing lost.
 
-Then it upgrades it, loses the databases and restores them, with the very commands of the README.
+Then it upgrades it, loses the databases and restores them, with the very commands of docs/OPERATIONS.md.
 
 It makes a Compose project of its own on free ports and takes it away again, volumes and all, whatever happens. Needs
 Docker with Compose 2.20 or newer, about 4 GB of memory, and about twenty minutes.

@@ -1,4 +1,4 @@
-"""What the README tells whoever runs the stack to type, typed word for word: upgrade, backup, restore."""
+"""The commands of docs/OPERATIONS.md, typed word for word: upgrade, backup, restore."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ KEPT = {
 
 
 def commands(heading: str) -> str:
-    """The shell commands of one of the README's chapters. Raises ComposeFailed when there are none."""
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    chapter = re.search(rf"^### {heading}$(.*?)(?=^#)", f"{readme}\n#", re.MULTILINE | re.DOTALL)
+    """The shell commands of one of the chapters. Raises ComposeFailed when there are none."""
+    page = (REPOSITORY / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+    chapter = re.search(rf"^## {heading}$(.*?)(?=^## )", f"{page}\n## ", re.MULTILINE | re.DOTALL)
     found = re.findall(r"^```sh\n(.*?)^```$", chapter[1], re.MULTILINE | re.DOTALL) if chapter else []
     if not found:
-        raise ComposeFailed(f"the README has no commands under “{heading}”")
+        raise ComposeFailed(f"docs/OPERATIONS.md has no commands under “{heading}”")
     return "".join(found)
 
 
@@ -64,7 +64,7 @@ def lose_the_databases(ground: Ground) -> None:
 
 
 def _type(ground: Ground, chapter: str, folder: Path = REPOSITORY) -> None:
-    ground.say(f"“{chapter}”, as the README has it (at most {TYPED_S} s)")
+    ground.say(f"“{chapter}”, as docs/OPERATIONS.md has it (at most {TYPED_S} s)")
     began = dt.datetime.now(dt.UTC)
     ground.project.typed(commands(chapter), folder, TYPED_S)
     if ill := ground.ill():

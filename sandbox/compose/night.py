@@ -23,7 +23,7 @@ TEST_PAGE = "drill-page:"
 
 
 def boot(ground: Ground, pull: str) -> None:
-    """Build and start it as the README says, one container of each service."""
+    """Build and start it as docs/OPERATIONS.md says, one container of each service."""
     build = ("build", "--quiet", *(("--pull",) if pull == "always" else ()))
     ground.say(f"building the images (at most {BUILD_S} s)")
     ground.project.compose_meanwhile(build, BUILD_S, lambda: None)

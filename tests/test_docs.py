@@ -1,0 +1,91 @@
+"""The documents tell the truth: their commands exist, their files are there, the layers are those of the linter."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), REPOSITORY / "sandbox/inbox/README.md"]
+)
+README = (REPOSITORY / "README.md").read_text()
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+def commands(text: str) -> list[str]:
+    """The lines of the page's shell blocks, without their comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def make_commands() -> set[str]:
+    listed = subprocess.run(
+        ["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    return set(re.findall(r"^\s*make ([a-z-]+)", listed, re.M))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_make_command_a_page_names_is_listed_by_make_help(page: Path, make_commands: set[str]) -> None:
+    """Also those in running text."""
+    text = page.read_text()
+    said = "\n".join([*commands(text), *re.findall(r"`(make [^`]+)`", text)])
+    assert set(re.findall(r"\bmake ([a-z-]+)", said)) <= make_commands
+
+
+@pytest.mark.parametrize("command", [c for c in commands(README) if "-m oncall" in c])
+def test_every_oncall_command_the_readme_names_runs(command: str) -> None:
+    """Word for word, from the repository, with this Python."""
+    words = shlex.split(command.split("python -m oncall", 1)[1])
+    ran = subprocess.run(
+        [sys.executable, "-m", "oncall", *words],
+        cwd=REPOSITORY,
+        env={"PYTHONPATH": "plugins", "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_file_a_page_links_to_is_there(page: Path) -> None:
+    """No dead link, no missing picture; code that moved takes its mentions along."""
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if not target.startswith(("http", "mailto:")):
+            assert (page.parent / target).exists(), target
+    for path in re.findall(r"`((?:plugins|include|dags|tests|deploy|sandbox|docs)/[\w./-]+\.\w+)`", text):
+        assert (REPOSITORY / path).exists(), path
+
+
+def test_the_readme_is_read_in_one_go() -> None:
+    """What a newcomer needs in the first half hour; the rest is a link away."""
+    assert len(README.splitlines()) <= 130
+
+
+def test_the_glossary_is_short() -> None:
+    """A private language of more words than this would be one too many."""
+    rows = re.findall(r"^\| \*\*", (REPOSITORY / "docs/GLOSSARY.md").read_text(), re.M)
+    assert 15 <= len(rows) <= 25
+
+
+def test_the_picture_of_the_layers_is_the_linters() -> None:
+    """docs/ARCHITECTURE.md draws what pyproject.toml says, top to bottom."""
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    drawn = (REPOSITORY / "docs/ARCHITECTURE.md").read_text().split("```")[1]
+    names = [re.split(r"\s{2,}", line)[0] for line in drawn.strip().splitlines()]
+    assert names == contracts[0]["layers"]
