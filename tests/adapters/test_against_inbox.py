@@ -13,6 +13,7 @@ from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, NotAllowed, Rejected
 from oncall.core.message import Message, Recipient
+from oncall.usecases.ports import Posted
 from sandbox.inbox.testing import RunningInbox, running_inbox
 
 MESSAGE = Message(
@@ -253,3 +254,22 @@ def test_people_without_an_account_in_slack_are_named(inbox: RunningInbox, slack
     """Nobody is mentioned, and nothing is refused."""
     slack.post(replace(MESSAGE, recipients=(Recipient("DE-009"),)), "#de-oncall")
     assert inbox.messages()[0].text == "Growth ETL is late DE-009"
+
+
+def test_a_reply_to_a_message_that_is_gone_says_that_it_became_none(
+    inbox: RunningInbox, slack: Slack
+) -> None:
+    """Slack takes it and lets it stand in the channel: the answer tells, and so does the history afterwards."""
+    root = slack.post(MESSAGE, "#de-oncall")
+    assert not slack.post(REPLY, root.channel_id, root.ts).unthreaded
+    assert not _found(slack, root, REPLY).unthreaded
+    inbox.clear()
+    orphan = slack.post(REPLY, root.channel_id, root.ts)
+    assert orphan.unthreaded
+    assert _found(slack, root, REPLY) == orphan
+
+
+def _found(slack: Slack, root: Posted, message: Message) -> Posted:
+    found = slack.find(message.key, message.step, root.channel_id, LONG_AGO, root.ts)
+    assert found is not None
+    return found

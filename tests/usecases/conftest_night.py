@@ -183,26 +183,32 @@ class FakePager:
 
 @dataclass
 class FakeChat:
-    """A Slack channel: (message, thread ts or None) in the order they were posted."""
+    """A Slack channel: (message, thread ts or None) in the order they were posted.
+
+    `deleted`: messages (by ts) that somebody has deleted. As in Slack, a reply to one stands in the channel itself.
+    """
 
     posts: list[tuple[Message, str | None]] = field(default_factory=list)
     updates: list[Message] = field(default_factory=list)
     fail: list[DeliveryFailed] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
 
     def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
         error = self.fail.pop(0) if self.fail else None
+        unthreaded = thread_ts in self.deleted
+        thread_ts = None if unthreaded else thread_ts
         if error is None or error.uncertain:
             self.posts.append((message, thread_ts))
         if error:
             raise error
-        return Posted("C1", f"{len(self.posts)}.0")
+        return Posted("C1", f"{len(self.posts)}.0", unthreaded)
 
     def find(
         self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None
     ) -> Posted | None:
-        for number, (message, _) in enumerate(self.posts, 1):
+        for number, (message, stands_in) in enumerate(self.posts, 1):
             if (message.key, message.step) == (key, step):
-                return Posted("C1", f"{number}.0")
+                return Posted("C1", f"{number}.0", bool(thread_ts) and stands_in != thread_ts)
         return None
 
     def update(self, message: Message, posted: Posted) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from conftest_night import Night, at
+from conftest_night import DAY, Night, at
 
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message
+from oncall.core.promises.facts import Load, Task
 from oncall.usecases.evaluate import evaluate
 from oncall.usecases.ports import Posted
 
@@ -92,16 +95,18 @@ def test_a_message_that_the_chat_refuses_is_told_on_the_pager_until_it_is_taken(
     assert night.chat.threads[0].key == "growth_etl:2026-11-22"
 
 
+@pytest.mark.parametrize("refuses", [True, False], ids=["refused", "said in the channel instead"])
 def test_a_thread_that_is_gone_goes_on_as_one_new_thread(
-    night: Night, monkeypatch: pytest.MonkeyPatch
+    night: Night, monkeypatch: pytest.MonkeyPatch, refuses: bool
 ) -> None:
     """Somebody deleted its first message: what follows begins one thread, not one each."""
     night.world.missing("growth_etl")
     night.look("05:00")
+    night.chat.deleted.add("1.0")
     post = night.chat.post
 
     def refused(message: Message, channel: str, thread_ts: str | None = None) -> Posted:
-        if thread_ts == "1.0":
+        if refuses and thread_ts == "1.0":
             raise Gone("thread_not_found")
         return post(message, channel, thread_ts)
 
@@ -112,3 +117,51 @@ def test_a_thread_that_is_gone_goes_on_as_one_new_thread(
     night.look("05:42:15")
     assert [message.step for message in night.chat.threads] == ["page-1-primary", "page-2-secondary"]
     assert {thread for _, thread in night.chat.posts[2:]} == {"2.0"}
+
+
+def test_a_resolution_and_a_stale_notice_share_the_thread_that_replaces_a_deleted_one(night: Night) -> None:
+    """The thread was deleted while the incident was open; the report lands, and then upstream changes once more."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    night.chat.deleted.add("1.0")
+    night.world.publish("growth_etl", at("05:03"))
+    night.look("05:03:15")
+    night.world.facts["growth_etl", DAY] = replace(
+        night.world.facts["growth_etl", DAY],
+        changed_since=(Load("master.sessions", loaded_at=at("05:04")),),
+    )
+    night.look("05:04:15")
+    assert [message.step for message, thread in night.chat.posts if thread is None] == [
+        "page-1-primary",
+        "resolved",
+    ]
+    assert night.chat.posts[-1][0].step.startswith("stale:")
+
+
+def test_a_failure_that_becomes_a_page_goes_on_in_the_thread_that_replaces_a_deleted_one(
+    night: Night,
+) -> None:
+    """Deleted between the failure and the due instant: the page begins the new thread, later causes stand in it."""
+    night.world.missing("growth_etl")
+    night.runs.of["growth_etl", DAY] = (Task("transform", "failed", at("02:10"), at("02:20"), "scheduled"),)
+    night.look("02:20:15")
+    night.chat.deleted.add("1.0")
+    night.look("05:00")
+    night.runs.of["growth_etl", DAY] = (Task("transform", "running", at("05:01"), None, "manual"),)
+    night.look("05:03")
+    night.look("05:15")
+    assert [message.step for message in night.chat.threads] == ["failed-1", "page-1-primary"]
+
+
+def test_a_lost_answer_of_a_message_outside_its_deleted_thread_is_no_reason_for_a_third_thread(
+    night: Night,
+) -> None:
+    """It is found where it stands, and what follows stands in its thread."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    night.chat.deleted.add("1.0")
+    night.chat.fail = [DeliveryFailed("timed out", uncertain=True)]
+    night.look("05:15")
+    night.look("05:15:31")
+    night.look("05:30")
+    assert [message.step for message in night.chat.threads] == ["page-1-primary", "page-2-secondary"]

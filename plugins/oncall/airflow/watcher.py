@@ -30,7 +30,7 @@ from oncall.usecases.evaluate import LOOK_BACK, NOTES, SINCE, Evaluation, due_in
 from oncall.usecases.heartbeat import ping_all
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import instant, noted
-from oncall.usecases.outbox import CHANNEL_ID, Sent
+from oncall.usecases.outbox import CHANNEL_ID, THREAD, Sent
 from oncall.usecases.ports import LANES, Lane, OutboxEntry, Snapshot, Store
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
@@ -170,7 +170,8 @@ class Watch:
         store.set_note(TICK, at.isoformat())
         scene = Scene(services.config.roster, services.links, at)
         quietly(lambda: say_configuration(store, scene, services.problems))
-        names = (*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels))
+        names = [*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels)]
+        names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
         notes = store.evaluation_inputs(at, names).notes
         self.last_seen, self.ticked = _with_notes(store.snapshot(), notes), at
         return seen

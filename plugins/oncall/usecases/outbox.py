@@ -312,10 +312,8 @@ class Sender:
             elsewhere = thread and known and thread.channel_id != known
             if isinstance(error, LockedOut) or not (elsewhere or (thread and isinstance(error, Gone))):
                 raise
-            posted = chat.post(
-                message, channel
-            )  # its thread is gone, or in a channel of old: a new one begins
-            store.set_note(f"{THREAD}:{delivery.key}", f"{posted.channel_id} {posted.ts}")
+            # Its thread is gone, or in a channel of old: a new one begins.
+            posted = replace(chat.post(message, channel), unthreaded=True)
         if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
             store.set_note(f"{CHANNEL_ID}:{channel}", posted.channel_id)
         return posted
@@ -346,7 +344,13 @@ class Sender:
     ) -> None:
         at = self.now()
         done = replace(delivery, state="done", done_at=at, posted=posted, unreached=unreached)
-        self._tell(sent, done, lambda: store.done(delivery, at, posted, unreached))
+
+        def write() -> None:
+            if posted is not None and posted.unthreaded:
+                store.set_note(f"{THREAD}:{delivery.key}", f"{posted.channel_id} {posted.ts}")
+            store.done(delivery, at, posted, unreached)
+
+        self._tell(sent, done, write)
         sent.taken.append((delivery, at))
         sent.unreached |= bool(unreached)
         log.info(

@@ -83,10 +83,14 @@ class Pager(Protocol):
 
 @dataclass(frozen=True)
 class Posted:
-    """Where a chat message stands: channel id (not name) and ts (a string)."""
+    """Where a chat message stands: channel id (not name) and ts (a string).
+
+    `unthreaded`: it was meant for a thread whose first message is gone, and stands in the channel itself.
+    """
 
     channel_id: str
     ts: str
+    unthreaded: bool = False
 
 
 class Chat(Protocol):

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,10 @@ class Slack:
                 channel=channel, thread_ts=thread_ts, unfurl_links=False, unfurl_media=False, **said
             ),
         )
-        posted = Posted(text(answer.get("channel")) or channel, text(answer.get("ts")))
+        said = record(answer.get("message"))
+        # Slack does not refuse a reply to a message that is gone: only the answer tells that it became no reply.
+        unthreaded = bool(thread_ts and said and not text(said.get("thread_ts")))
+        posted = Posted(text(answer.get("channel")) or channel, text(answer.get("ts")), unthreaded)
         if not posted.ts:
             raise DeliveryFailed("Slack: the answer names no message", uncertain=True)
         self._channel_ids[channel] = posted.channel_id
@@ -107,13 +111,17 @@ class Slack:
         """The message of this key and step, or None; also None where this token may not read the history."""
         # The channel's history leaves out what was said in threads; only a stand-in may show it there.
         threads = (thread_ts, None) if thread_ts else (None,)
+        thread_is_gone = False
         for channel_id in self._ids(channel):
             for thread in threads:
                 try:
-                    return self._search((key, step), channel_id, oldest, thread)
+                    found = self._search((key, step), channel_id, oldest, thread)
                 except Refused as refused:
                     if refused.error not in _NOT_READABLE:
                         raise
+                    thread_is_gone |= refused.error == "thread_not_found"
+                else:
+                    return replace(found, unthreaded=thread_is_gone) if found else None
         return None
 
     def _search(
