@@ -60,7 +60,7 @@ def test_that_the_pager_is_back_is_said_where_its_loss_was_said() -> None:
     down = channel_notices.channel_down(a_scene("04:12"), "pager", SINCE, "x")
     back = channel_notices.channel_back(a_scene("04:52"), "pager", SINCE)
     assert said(back).where == ("chat", "post")
-    assert said(back).title == "The pager (Opsgenie) can be reached again after 42 minutes"
+    assert said(back).title == "The pager (Opsgenie) can be reached again after 42 min"
     assert said(back).text == "What was owed is being sent."
     assert (said(back).step, said(back).priority) == ("back", "P5")
     assert key(back) == key(down)
@@ -75,7 +75,7 @@ def test_an_alert_about_the_chat_is_closed_when_it_is_back() -> None:
     close = said(back)
     assert (close.where, close.alias) == (("pager", "close"), said(down).alias)
     assert close.step == f"close:{close.alias}"
-    assert close.title == "Slack can be reached again after 42 minutes"
+    assert close.title == "Slack can be reached again after 42 min"
     assert back.cancelled == (key(down),)
 
 
@@ -118,7 +118,7 @@ def test_a_heartbeat_that_is_refused_is_said_by_name_and_so_is_its_return() -> N
 
 
 @pytest.mark.parametrize(
-    ("ahead", "words"), [(90, "2 minutes ahead"), (1, "1 seconds ahead"), (-3600, "1 h 00 min behind")]
+    ("ahead", "words"), [(90, "2 min ahead"), (1, "1 s ahead"), (-3600, "1 h 00 min behind")]
 )
 def test_a_wrong_clock_is_named(ahead: int, words: str) -> None:
     """Whose, by how much and which way; and that it is right again."""

@@ -76,7 +76,7 @@ def test_it_is_owed_to_both_channels_and_closed_on_the_pager() -> None:
     close, said = end.owed
     assert close.message == said.message
     assert (said.step, said.message.step, close.step) == ("test-over", "test-over", f"close:{page.alias}")
-    assert said.message.title == "[DRILL] Test page over: B did not acknowledge within 5 minutes"
+    assert said.message.title == "[DRILL] Test page over: B did not acknowledge within 5 min"
     assert said.message.summary.splitlines() == [
         "pager: accepted after …, not yet, processed after 1.0 s",
         "chat: posted after …, not yet",
@@ -95,9 +95,9 @@ def test_it_is_owed_to_both_channels_and_closed_on_the_pager() -> None:
         (
             TestPageTimes(0.4, 0.9, 0.3, 42.0, "b@example.com"),
             300,
-            "b@example.com acknowledged after 42 seconds",
+            "b@example.com acknowledged after 42 s",
         ),
-        (TestPageTimes(0.4, 0.9, 0.3), 300, "B did not acknowledge within 5 minutes"),
+        (TestPageTimes(0.4, 0.9, 0.3), 300, "B did not acknowledge within 5 min"),
         (TestPageTimes(0.4, 0.9, 0.3), 0, "the pager has it for B"),
         (TestPageTimes(posted=0.3, trouble="Opsgenie: refused"), 0, "it did NOT reach B: Opsgenie: refused"),
         (TestPageTimes(posted=0.3), 0, "it did NOT reach B: the pager has not taken it"),

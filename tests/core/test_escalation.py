@@ -138,14 +138,14 @@ def test_the_second_page_says_who_was_called_before() -> None:
     """And what came of it."""
     page = the_page(escalate(a_case("05:15", a_page()), a_scene("05:15")))
     assert page.text.splitlines()[-2:] == [
-        "15 minutes late so far.",
+        "15 min late so far.",
         "C was paged at 05:00 and has not acknowledged.",
     ]
     unreached = a_page(unreached="Opsgenie does not know C@example.com")
     said = said_by(escalate(a_case("05:01", unreached), a_scene("05:01")))
     [second] = [one for one in said if one.where == ("pager", "page")]
     assert second.text.splitlines()[-2:] == [
-        "60 seconds late so far.",
+        "60 s late so far.",
         "C could not be paged: Opsgenie does not know C@example.com.",
     ]
 

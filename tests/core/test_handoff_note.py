@@ -115,7 +115,7 @@ def test_last_weeks_promises_by_report() -> None:
     ]
     promises = {"Growth": growth, "Profit": growth[:2]}
     assert fact(team(), "Last week's promises", PastWeek(promises=promises)) == (
-        "Growth: 1 kept, 2 late (by 42 minutes at most), 1 broken; Profit: 1 kept, 1 late (by 7 minutes)"
+        "Growth: 1 kept, 2 late (by 42 min at most), 1 broken; Profit: 1 kept, 1 late (by 7 min)"
     )
     assert fact(team(), "Last week's promises") == "cannot be read now"
 

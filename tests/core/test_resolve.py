@@ -162,7 +162,7 @@ def test_one_of_several_reports_lands() -> None:
     """How late it is, and which are still missing."""
     post = the_post(landed(several(), a_scene("05:20")))
     assert post.title == (
-        "Growth ETL, 22 Nov: published, 10 minutes late; still missing: Engagement ETL, 22 Nov"
+        "Growth ETL, 22 Nov: published, 10 min late; still missing: Engagement ETL, 22 Nov"
     )
     assert post.about == "investor.daily_growth for 2026-11-22"
     assert (post.step, post.steps) == (f"landed:{GROWTH}", "")
@@ -198,9 +198,9 @@ def test_the_resolution_says_how_late_and_closes_every_alert() -> None:
         ("chat", "post"), ("chat", "update"), ("pager", "close"), ("pager", "close"),
     ]  # fmt: skip
     assert [one.step for one in said[:2]] == ["resolved", "headline:resolved"]
-    assert events(plan) == ["Resolved: Growth ETL, 22 Nov — 42 minutes late"]
+    assert events(plan) == ["Resolved: Growth ETL, 22 Nov — 42 min late"]
     assert {one.runbook for one in said} == {"http://airflow.test/oncall/runbooks/growth_etl"}
-    assert {one.title for one in said} == {"Resolved: Growth ETL, 22 Nov — 42 minutes late"}
+    assert {one.title for one in said} == {"Resolved: Growth ETL, 22 Nov — 42 min late"}
     assert said[0].text == "Published at 05:42."
     assert [one.alias.rsplit(":", 1)[1] for one in said if one.op == "close"] == [PAGE, "page-2-secondary"]
     assert len({(one.channel, one.step) for one in said}) == 4
@@ -214,7 +214,7 @@ def test_the_resolution_says_how_late_and_closes_every_alert() -> None:
     [
         ("04:50", "kept", None, "in time"),
         ("05:00", "kept", None, "in time"),
-        ("05:00:30", "late", 30.0, "30 seconds late"),
+        ("05:00:30", "late", 30.0, "30 s late"),
         ("06:05", "late", 3900.0, "1 h 05 min late"),
     ],
 )
@@ -237,7 +237,7 @@ def test_several_reports_end_together() -> None:
     )  # fmt: skip
     plan = resolve(case, a_scene("05:30"))
     said = said_by(plan)
-    each = "Growth ETL: 10 minutes late; Profit ETL: in time; Engagement ETL: 25 minutes late"
+    each = "Growth ETL: 10 min late; Profit ETL: in time; Engagement ETL: 25 min late"
     assert said[0].title == f"Resolved: 3 reports of 22 Nov (Growth ETL, Profit ETL, Engagement ETL) — {each}"
     assert said[0].text.splitlines() == ["Published at 05:25.", each]
     assert plan is not None

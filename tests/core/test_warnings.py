@@ -39,12 +39,12 @@ def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
     plan = warn(a_case(a_report("04:10", **LATE)), a_scene("04:10"))
     page = the_page(plan)
     assert page.title == (
-        "Upstream late: master.sessions — delays Growth ETL, 22 Nov; 50 minutes left until 05:00"
+        "Upstream late: master.sessions — delays Growth ETL, 22 Nov; 50 min left until 05:00"
     )
     assert page.text.splitlines() == [
         "master.sessions has not arrived, usually there by 02:00",
         "Delayed: investor.daily_growth",
-        "Time left: 50 minutes left until 05:00",
+        "Time left: 50 min left until 05:00",
     ]
     assert (page.priority, page.to, page.steps) == ("P3", ("C",), "steps for upstream_late")
     assert page.alias == "growth_etl:2026-11-22:warning"
@@ -88,7 +88,7 @@ def test_early_risk_of_another_kind_is_no_early_warning() -> None:
 def test_a_warehouse_that_cannot_be_read_is_warned_of_as_such() -> None:
     """Nobody knows whether upstream is late: so it is not said."""
     page = the_page(warn(a_case(a_report("04:10", **BLIND)), a_scene("04:10")))
-    assert page.title == "Growth ETL, 22 Nov: cannot tell, 50 minutes left until 05:00"
+    assert page.title == "Growth ETL, 22 Nov: cannot tell, 50 min left until 05:00"
     assert page.text.startswith("warehouse: connection refused\n")
     assert page.steps == "steps for unknown"
 
@@ -190,10 +190,10 @@ def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
     """P2 to the primary with the cause's steps: what it does, how long it usually takes, how long is left."""
     plan = last_chance(a_case(a_report("04:40", **SLOW)), a_scene("04:40"))
     page = the_page(plan)
-    assert page.title == "At risk: Growth ETL, 22 Nov — stuck, 20 minutes left"
+    assert page.title == "At risk: Growth ETL, 22 Nov — stuck, 20 min left"
     assert page.text.splitlines() == [
         "in transform since 03:12, usually 6 min",
-        "From here it usually takes 30 minutes; due at 05:00.",
+        "From here it usually takes 30 min; due at 05:00.",
     ]
     assert (page.priority, page.to, page.steps) == ("P2", ("C",), "steps for stuck")
     assert page.step == "last-chance"

@@ -48,8 +48,8 @@ def facts(*members: PromiseStatus, clock: str = "05:00") -> dict[str, str]:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (-5, "0 seconds"), (0, "0 seconds"), (0.4, "0 seconds"), (1.6, "2 seconds"), (89.4, "89 seconds"),
-        (90, "2 minutes"), (149, "2 minutes"), (151, "3 minutes"), (42 * 60, "42 minutes"), (59.4 * 60, "59 minutes"),
+        (-5, "0 s"), (0, "0 s"), (0.4, "0 s"), (1.6, "2 s"), (89.4, "89 s"),
+        (90, "2 min"), (149, "2 min"), (151, "3 min"), (42 * 60, "42 min"), (59.4 * 60, "59 min"),
         (59.6 * 60, "1 h 00 min"), (3600, "1 h 00 min"), (65 * 60, "1 h 05 min"), (26 * 3600, "26 h 00 min"),
     ],
 )  # fmt: skip

@@ -225,7 +225,7 @@ def test_the_summary_says_how_long_each_part_took() -> None:
         "resolved": "2.0 s after the report was there",
         "alert closed": "3.4 s after the report was there",
         "thread told": "2.5 s after the report was there",
-        "the report": "30 seconds late",
+        "the report": "30 s late",
         "alerts": "1, all closed; one thread of 2 messages",
     }
 

@@ -38,7 +38,7 @@ def test_an_outage_is_said_once_and_its_end_too(night: Night) -> None:
     assert notices(night) == ["The pager (Opsgenie) cannot be reached since 05:00"]
     for clock in ("05:00:31", "05:00:32", "05:00:50"):
         send(night, clock)
-    assert notices(night)[1:] == ["The pager (Opsgenie) can be reached again after 31 seconds"]
+    assert notices(night)[1:] == ["The pager (Opsgenie) can be reached again after 31 s"]
     assert night.steps == ["page-1-primary"]
 
 

@@ -86,8 +86,8 @@ def test_landed_data_closes_the_alerts_and_says_how_late(night: Night) -> None:
     assert all(not state.open for state in night.pager.alerts.values())
     last, thread = night.chat.posts[-1]
     assert thread is not None
-    assert "42 minutes late" in last.title
-    assert "42 minutes late" in night.chat.updates[-1].title
+    assert "42 min late" in last.title
+    assert "42 min late" in night.chat.updates[-1].title
     assert night.steps == ["page-1-primary", "page-2-secondary"]
 
 

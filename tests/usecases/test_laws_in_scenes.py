@@ -193,7 +193,7 @@ def test_what_waited_says_what_is_true_now(broken: Night) -> None:
     every_15_s(broken, "05:00", "05:19:45")
     broken.pager.fail = []
     broken.look("05:20:15")
-    assert "20 minutes late so far" in broken.pager.paged[0].summary
+    assert "20 min late so far" in broken.pager.paged[0].summary
 
 
 # 4. Who is on call now is who is paged.

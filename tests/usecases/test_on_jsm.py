@@ -73,7 +73,7 @@ def test_from_page_through_the_ladder_to_the_end(on_jsm: Night, inbox: RunningIn
     on_jsm.world.publish("growth_etl", at("05:42"))
     on_jsm.look("05:42:10")
     assert [alert.open for alert in alerts(inbox)] == [False] * 3
-    assert all("42 minutes late" in " ".join(alert.notes) for alert in alerts(inbox))
+    assert all("42 min late" in " ".join(alert.notes) for alert in alerts(inbox))
     on_jsm.look("06:30")
     assert steps(inbox) == LADDER
 

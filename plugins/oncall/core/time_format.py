@@ -39,9 +39,9 @@ class TimeFormat:
         return "–" if at is None else f"{self.clock(at)}:{at.astimezone(self.tz):%S}"
 
     def away(self, at: dt.datetime) -> str:
-        """in 2 h 05 min, or 3 minutes ago."""
+        """in 2 h 05 min, or 3 min ago."""
         seconds = (at - self.at).total_seconds()
-        return f"in {long(seconds)}" if seconds >= 0 else f"{long(-seconds)} ago"
+        return f"in {span(seconds)}" if seconds >= 0 else f"{span(-seconds)} ago"
 
     @property
     def zone(self) -> str:
@@ -70,17 +70,13 @@ def days(start: dt.date, end: dt.date) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time as people say it: "42 minutes", "1 h 05 min"."""
-    minutes = max(0, round(seconds / 60))
+    """A length of time, in one form everywhere: "42 s", "26 min", "1 h 05 min", "3 days 4 h"."""
     if seconds < 90:
-        return f"{max(0, round(seconds))} seconds"
-    return f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def long(seconds: float) -> str:
-    """A length of time; days when it is long."""
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
     if seconds < 48 * 3600:
-        return span(seconds)
-    whole, rest = divmod(seconds, 86400)
-    hours = round(rest / 3600)
-    return f"{whole:.0f} days" + (f" {hours} h" if hours else "")
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    whole, hours = divmod(round(seconds / 3600), 24)
+    return f"{whole} days" + (f" {hours} h" if hours else "")

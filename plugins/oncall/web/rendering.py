@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.redaction import redacted
-from oncall.core.time_format import TimeFormat, day, days, long, weekday
+from oncall.core.time_format import TimeFormat, day, days, span, weekday
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.static_files import stamp
 
@@ -99,6 +99,6 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         finalize=_finalized,  # whatever a template shows passes here
     )
-    environment.filters.update(day=day, weekday=weekday, long=long, breakable=_breakable)
+    environment.filters.update(day=day, weekday=weekday, span=span, breakable=_breakable)
     environment.globals.update(day_range=days)
     return environment

@@ -69,10 +69,13 @@
   };
   addEventListener("hashchange", unfold);
 
+  // As core/time_format.py writes a length of time.
   const span = (seconds) => {
-    const s = Math.floor(seconds % 60), m = Math.floor(seconds / 60) % 60, h = Math.floor(seconds / 3600);
-    const two = (n) => String(n).padStart(2, "0");
-    return h ? `${h} h ${two(m)} min` : m >= 10 ? `${m} min` : `${m}:${two(s)} min`;
+    const m = Math.round(seconds / 60), h = Math.floor(m / 60);
+    if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
+    if (seconds < 48 * 3600) return h ? `${h} h ${String(m % 60).padStart(2, "0")} min` : `${m} min`;
+    const hours = Math.round(seconds / 3600);
+    return `${Math.floor(hours / 24)} days${hours % 24 ? ` ${hours % 24} h` : ""}`;
   };
   let ahead = 0; // the server's clock before this machine's, in milliseconds
   const count = () => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.promises.evaluation import CAUSE_WORDS
-from oncall.core.time_format import TimeFormat, day, long
+from oncall.core.time_format import TimeFormat, day, span
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
@@ -84,7 +84,7 @@ def status(one: Incident, say: TimeFormat) -> str:
     if one.resolved_at is not None and one.verdict in ENDED:
         return f"{ENDED[one.verdict]} {say.clock(one.resolved_at)}"
     if one.resolved_at is not None:
-        late = f", {long(one.late_s)} late" if one.late_s else ""
+        late = f", {span(one.late_s)} late" if one.late_s else ""
         return f"Resolved {say.clock(one.resolved_at)}{late}"
     if one.leader:
         return "Another incident speaks for it"

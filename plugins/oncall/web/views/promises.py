@@ -9,7 +9,7 @@ from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.promises.attainment import Day, attainment, days
 from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, current_task
 from oncall.core.promises.promise import Pipeline
-from oncall.core.time_format import TimeFormat, long, weekday
+from oncall.core.time_format import TimeFormat, span, weekday
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.models import DayView, Kept, Links, PromiseCard, PromiseView, Step, TableView
@@ -73,11 +73,11 @@ def headline(one: PromiseStatus, say: TimeFormat) -> str:
     """The verdict as people say it."""
     made = one.facts.publication
     if made is not None and one.verdict == "late" and one.late_by:
-        return f"Published {long(one.late_by.total_seconds())} late, at {say.clock(made.first_at)}"
+        return f"Published {span(one.late_by.total_seconds())} late, at {say.clock(made.first_at)}"
     if made is not None:
         return f"Published in time, at {say.clock(made.first_at)}"
     if one.verdict == "broken" and one.late_by:
-        return f"Not published, {long(one.late_by.total_seconds())} late"
+        return f"Not published, {span(one.late_by.total_seconds())} late"
     if one.verdict == "at_risk":
         return "At risk"
     return "On track"
@@ -173,7 +173,7 @@ def _day(say: TimeFormat, one: Day) -> DayView:
     at = f"{one.published_at.astimezone(say.tz):%H:%M}" if one.published_at else ""
     words = {
         "kept": f"published {at}, in time",
-        "late": f"published {at}, {long(one.late_by.total_seconds()) if one.late_by else ''} late",
+        "late": f"published {at}, {span(one.late_by.total_seconds()) if one.late_by else ''} late",
         "broken": "not published",
         "open": "not due yet",
         "none": "nothing on record",
