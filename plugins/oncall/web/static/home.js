@@ -35,11 +35,13 @@
     new Date(`${iso.slice(0, 19)}Z`).toLocaleString("en-GB", {
       timeZone: "UTC", weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
     });
+  // As core/time_format.py writes a length of time.
   const span = (seconds) => {
-    const two = (n) => String(Math.floor(n)).padStart(2, "0");
-    const minutes = Math.floor(seconds / 60);
-    if (minutes < 60) return minutes < 10 ? `${minutes}:${two(seconds % 60)} min` : `${minutes} min`;
-    return minutes < 2880 ? `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min` : `${Math.floor(minutes / 1440)} days`;
+    const m = Math.round(seconds / 60), h = Math.floor(m / 60);
+    if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
+    if (seconds < 48 * 3600) return h ? `${h} h ${String(m % 60).padStart(2, "0")} min` : `${m} min`;
+    const hours = Math.round(seconds / 3600);
+    return `${Math.floor(hours / 24)} days${hours % 24 ? ` ${hours % 24} h` : ""}`;
   };
 
   // Airflow's pages are reached through its router, and ours in Airflow's frame by their own path after plugin/oncall;
