@@ -161,9 +161,7 @@ def several(*, landed_at: str | None = "05:10", said: Any = ()) -> IncidentConte
 def test_one_of_several_reports_lands() -> None:
     """How late it is, and which are still missing."""
     post = the_post(landed(several(), a_scene("05:20")))
-    assert post.title == (
-        "Growth ETL, 22 Nov: published, 10 min late; still missing: Engagement ETL, 22 Nov"
-    )
+    assert post.title == ("Growth ETL, 22 Nov: published, 10 min late; still missing: Engagement ETL, 22 Nov")
     assert post.about == "investor.daily_growth for 2026-11-22"
     assert (post.step, post.steps) == (f"landed:{GROWTH}", "")
     assert post.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
