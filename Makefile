@@ -76,7 +76,7 @@ mutants: $(READY) ## change the rules one thing at a time and see that a test no
 	@$(BIN)/python -m sandbox.mutants $(OF)
 
 compose-check: $(READY) ## boot docker-compose.yaml, kill one of each, see that nothing is lost (needs docker)
-	@$(BIN)/python -m sandbox.compose
+	@$(BIN)/pytest tests/compose -m docker -v
 
 screenshots: $(READY) ## photograph the On-call page of the running stack
 	@$(BIN)/python -m sandbox.screenshots

@@ -1,25 +1,23 @@
-"""The check of docker-compose.yaml: its settings here, the whole of it where there is docker (`pytest -m docker`)."""
+"""What the check of docker-compose.yaml is made of, without docker."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import compose_handbook
 import pytest
+from compose_check import check
+from compose_ground import Ground
+from compose_project import NAME, ComposeFailed, Container, Project, turn
+from compose_settings import listed, process_environment, variables
 from slack_sdk import WebClient
 
-from sandbox.compose import handbook
-from sandbox.compose.__main__ import check
-from sandbox.compose.ground import Ground
-from sandbox.compose.project import NAME, ComposeFailed, Container, Project, turn
-from sandbox.compose.settings import listed, process_environment, variables
 from sandbox.inbox.testing import RunningInbox
 from sandbox.stack.environment import REPOSITORY
 
@@ -147,17 +145,19 @@ def test_a_check_that_fails_shows_logs_and_takes_everything_away(
     assert (tmp_path / "downs").read_text() == "down\n" * 2, "before and after"
 
 
-@pytest.mark.parametrize("chapter", [handbook.UPGRADE, handbook.BACK_UP, handbook.RESTORE])
-def test_the_readme_has_commands_for_whoever_runs_the_stack(chapter: str) -> None:
+@pytest.mark.parametrize(
+    "chapter", [compose_handbook.UPGRADE, compose_handbook.BACK_UP, compose_handbook.RESTORE]
+)
+def test_the_operations_page_has_commands_for_whoever_runs_the_stack(chapter: str) -> None:
     """A shell can read them, and all of them are about the stack; what a chapter does not have is told."""
-    script = handbook.commands(chapter)
+    script = compose_handbook.commands(chapter)
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     assert all("docker compose" in line for line in script.splitlines())
     with pytest.raises(ComposeFailed, match="no commands under “Paint it”"):
-        handbook.commands("Paint it")
+        compose_handbook.commands("Paint it")
 
 
-def test_the_readmes_commands_mean_the_project_under_check(docker: Docker, tmp_path: Path) -> None:
+def test_its_commands_mean_the_project_under_check(docker: Docker, tmp_path: Path) -> None:
     """Nobody's own stack is upgraded, and what the first line failed at is told."""
     project = docker("echo $COMPOSE_PROJECT_NAME $COMPOSE_PROFILES $PWD $*; exit 3")
     with pytest.raises(ComposeFailed, match=rf"{NAME} sandbox {tmp_path} compose build$"):
@@ -188,19 +188,3 @@ def test_what_was_said_twice_is_found(inbox: RunningInbox, slack: WebClient) -> 
     assert ground.said_twice() == []
     tell("resolved")
     assert ground.said_twice() == ["a:1:resolved in Slack", "the thread of a:1"]
-
-
-@pytest.mark.docker
-@pytest.mark.timeout(3600)
-def test_the_stack_boots_scales_and_survives(
-    request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """`make compose-check`, with COMPOSE_CHECK_PULL as it is set."""
-    if request.config.getoption("markexpr") != "docker":
-        pytest.skip("a quarter of an hour, for whoever asks: pytest -m docker")
-    if shutil.which("docker") is None:
-        pytest.skip("there is no docker on this machine")
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "plugins")}
-    with capfd.disabled():
-        done = subprocess.run([sys.executable, "-m", "sandbox.compose"], cwd=REPOSITORY, env=environment)
-    assert done.returncode == 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from functools import partial
 
-from sandbox.compose.ground import Ground
-from sandbox.compose.project import ComposeFailed
-from sandbox.compose.warehouse import REPORTS, published_by
+from compose_ground import Ground
+from compose_project import ComposeFailed
+from compose_warehouse import REPORTS, published_by
+
 from sandbox.inbox.records import Alert
 
 PAIRS = ("scheduler", "triggerer", "worker")

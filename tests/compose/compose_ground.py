@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx
+from compose_project import ComposeFailed, Container, Project
 
-from sandbox.compose.project import ComposeFailed, Container, Project
 from sandbox.drill.inbox import Inbox
 from sandbox.inbox.testing import RunningInbox
 from sandbox.stack.airflow_api import AirflowApi

@@ -8,10 +8,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from sandbox.compose import night
-from sandbox.compose.ground import Ground
-from sandbox.compose.project import NAME, ComposeFailed
-from sandbox.compose.settings import IMAGE
+import compose_night
+from compose_ground import Ground
+from compose_project import NAME, ComposeFailed
+from compose_settings import IMAGE
+
 from sandbox.stack.environment import REPOSITORY
 
 UPGRADE, BACK_UP, RESTORE = "Upgrade it", "Back it up", "Restore it"
@@ -48,7 +49,7 @@ def upgrade(ground: Ground) -> None:
 def lose_the_databases(ground: Ground) -> None:
     """Back up, lose PostgreSQL with its volume, restore: what was known is known again, and said to nobody."""
     # A restore of an hour would be paged for by the heartbeat, and rightly: not what is checked here.
-    night.let_the_heartbeat_lapse_after(ground, 3600)
+    compose_night.let_the_heartbeat_lapse_after(ground, 3600)
     with tempfile.TemporaryDirectory() as folder:
         until = dt.datetime.now(dt.UTC)
         _type(ground, BACK_UP, Path(folder))

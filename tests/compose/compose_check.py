@@ -1,29 +1,24 @@
-"""`make compose-check`: boot docker-compose.yaml with two of what may be many, kill one of each, and see nothing lost.
+"""Boot docker-compose.yaml with two of what may be many, kill one of each, and see nothing lost.
 
 Then it upgrades it, loses the databases and restores them, with the very commands of docs/OPERATIONS.md.
 
-It makes a Compose project of its own on free ports and takes it away again, volumes and all, whatever happens. Needs
-Docker with Compose 2.20 or newer, about 4 GB of memory, and about twenty minutes.
-
-COMPOSE_CHECK_PULL=missing|always|never says whether images are pulled (never: images of the same names are here).
+It makes a Compose project of its own on free ports and takes it away again, volumes and all, whatever happens.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import os
 import signal
-import sys
 
+import compose_accident
+import compose_handbook
+import compose_night
+import compose_warehouse
 import httpx
+from compose_ground import Ground
+from compose_project import NAME, ComposeFailed, Project
+from compose_settings import process_environment, variables
 
-from sandbox.compose import accident, handbook, night, warehouse
-from sandbox.compose.ground import Ground
-from sandbox.compose.project import NAME, ComposeFailed, Project, turn
-from sandbox.compose.settings import process_environment, variables
-
-PULLS = ("missing", "always", "never")
 TAIL = 40
 WITHOUT_ILL = ("scheduler", "triggerer", "worker")  # where to look when all are well and something is missing
 
@@ -60,18 +55,18 @@ def _take_away(project: Project) -> None:
 
 
 def _play(ground: Ground, pull: str) -> None:
-    night.boot(ground, pull)
-    night.nothing_else_is_writable(ground)
-    day = warehouse.newest_day(ground)
-    night.publish(ground, day)
-    night.send_a_test_page(ground)
-    night.scale(ground)
+    compose_night.boot(ground, pull)
+    compose_night.nothing_else_is_writable(ground)
+    day = compose_warehouse.newest_day(ground)
+    compose_night.publish(ground, day)
+    compose_night.send_a_test_page(ground)
+    compose_night.scale(ground)
     # A day that no real promise is about any more.
-    accident.kill_one_of_each(ground, day - dt.timedelta(days=3))
-    night.nothing_is_lost(ground)
-    handbook.upgrade(ground)
-    handbook.lose_the_databases(ground)
-    night.nobody_was_bothered(ground)
+    compose_accident.kill_one_of_each(ground, day - dt.timedelta(days=3))
+    compose_night.nothing_is_lost(ground)
+    compose_handbook.upgrade(ground)
+    compose_handbook.lose_the_databases(ground)
+    compose_night.nobody_was_bothered(ground)
     ground.say("PASSED: it boots, scales, survives, is upgraded and restored")
 
 
@@ -86,28 +81,3 @@ def _show_logs(ground: Ground) -> None:
             print(f"\n--- {one}: the last {TAIL} lines\n{ground.project.logs(one, TAIL)}", flush=True)
     except ComposeFailed as silent:
         print(silent)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox.compose",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--pull", choices=PULLS, default=os.environ.get("COMPOSE_CHECK_PULL", "missing"), help="see above"
-    )
-    parser.add_argument("--keep", action="store_true", help=f"leave it running (project {NAME})")
-    asked = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
-    try:
-        with turn():
-            check(asked.pull, keep=asked.keep)
-    except KeyboardInterrupt:
-        sys.exit("\nbroken off")
-    except ComposeFailed as trouble:
-        sys.exit(f"\nthe check failed: {trouble}")
-
-
-if __name__ == "__main__":
-    main()

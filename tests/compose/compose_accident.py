@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from functools import partial
 
+import compose_warehouse
+from compose_ground import Ground
+from compose_night import RUN_S, await_publications
+from compose_project import ComposeFailed, Container
+from compose_warehouse import REPORTS
+
 from oncall.core.incidents.incident import key_of
-from sandbox.compose import warehouse
-from sandbox.compose.ground import Ground
-from sandbox.compose.night import RUN_S, await_publications
-from sandbox.compose.project import ComposeFailed, Container
-from sandbox.compose.warehouse import REPORTS
 from sandbox.drill.inbox import Received, step_of
 from sandbox.inbox.records import Alert
 
@@ -26,9 +27,9 @@ WAITING_FOR = "sessions"
 def kill_one_of_each(ground: Ground, day: dt.date) -> None:
     """One transform is on the worker, two sensors are in the triggerers: all of it goes on elsewhere."""
     run_id = f"check__{day}__2"
-    warehouse.unpublish(ground, day)
-    warehouse.stand_in_the_way(ground, REPORTS[DAG_ID], day)
-    warehouse.hold_back(ground, WAITING_FOR, day)
+    compose_warehouse.unpublish(ground, day)
+    compose_warehouse.stand_in_the_way(ground, REPORTS[DAG_ID], day)
+    compose_warehouse.hold_back(ground, WAITING_FOR, day)
     for dag_id in REPORTS:
         ground.start_run(dag_id, day, run_id)
     worker = ground.wait_for(
@@ -38,8 +39,8 @@ def kill_one_of_each(ground: Ground, day: dt.date) -> None:
         f"{' and '.join(WAITING)} to wait for {WAITING_FOR}", partial(_deferred, ground, run_id), RUN_S
     )
     due = _kill_before_due(ground, worker, day)
-    warehouse.step_aside(ground)
-    warehouse.hold_back(ground, WAITING_FOR, day, give_back=True)
+    compose_warehouse.step_aside(ground)
+    compose_warehouse.hold_back(ground, WAITING_FOR, day, give_back=True)
     key = key_of(DAG_ID, day, DRILL)
     ground.inbox.acknowledge(_paged(ground, key, due))
     await_publications(ground, day, RETRY_S)

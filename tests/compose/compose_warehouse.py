@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sandbox.compose.ground import Ground
+from compose_ground import Ground
 
 REPORTS = {
     "profit_etl": "investor.daily_profit",
