@@ -73,7 +73,7 @@ chaos: $(READY) ## break real parts, see that the page comes once; CHAOS=pipelin
 	@CHAOS=$${CHAOS:-all} $(BIN)/pytest tests/chaos -m stack -v
 
 mutants: $(READY) ## change the rules one thing at a time and see that a test notices; OF=core/promises/evaluation.py for one
-	@$(BIN)/python -m sandbox.mutants $(OF)
+	@PYTHONPATH=plugins:. $(BIN)/python tests/mutants.py $(OF)
 
 compose-check: $(READY) ## boot docker-compose.yaml, kill one of each, see that nothing is lost (needs docker)
 	@$(BIN)/pytest tests/compose -m docker -v

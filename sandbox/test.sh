@@ -18,7 +18,7 @@ if [ -z "${ONCALL_CHROMIUM+set}" ]; then
     fi
     export ONCALL_CHROMIUM
 fi
-if [ -z "$(.venv/bin/python -m sandbox.stack.pgbouncer)" ]; then # without it the tests behind a pooler are skipped, and say so
+if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null; then # without it the tests behind a pooler are skipped, and say so
     install pgbouncer
 fi
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import structlog
 
-from sandbox.bench import days_stored, looking, models, night, page, parsing, rota, waiting
+from sandbox.bench import days_stored, looking, models, night, page, rota
 from sandbox.bench.figures import Section
 from sandbox.stack import postgres
 from sandbox.stack.environment import REPOSITORY
@@ -134,16 +134,6 @@ def _rota(_: Asked) -> tuple[Section, ...]:
     return (rota.measure(),)
 
 
-def _parsing(_: Asked) -> tuple[Section, ...]:
-    with _folder() as folder:
-        return (parsing.measure(folder),)
-
-
-def _waiting(_: Asked) -> tuple[Section, ...]:
-    with _server() as server:
-        return waiting.measure(server)
-
-
 def _models(asked: Asked) -> tuple[Section, ...]:
     with _server() as server:
         return models.measure(server, asked.scales)
@@ -159,10 +149,8 @@ PARTS: dict[str, Callable[[Asked], tuple[Section, ...]]] = {
     "look": _looking,
     "page": _page,
     "rota": _rota,
-    "parse": _parsing,
     "models": _models,
     "days": _days,
-    "sensors": _waiting,
 }
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from pgbouncer import find, running_pgbouncer
 
 from oncall.adapters.postgres.database import Connect, Link, connect_by, connect_to, work_by
 from oncall.adapters.postgres.listen import Notifications
@@ -22,7 +23,6 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan
-from sandbox.stack.pgbouncer import find, running_pgbouncer
 from sandbox.stack.postgres import Server
 
 pytestmark = pytest.mark.skipif(

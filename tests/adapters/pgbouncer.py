@@ -1,7 +1,4 @@
-"""A real PgBouncer in transaction mode before a real PostgreSQL, for tests: finds it, starts it; installs nothing.
-
-`python -m sandbox.stack.pgbouncer` prints its path, or nothing.
-"""
+"""A real PgBouncer in transaction mode before a real PostgreSQL, for tests: finds it, starts it; installs nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -72,7 +68,3 @@ def _wait_until_listens(process: subprocess.Popen[bytes], port: int, log: Path) 
                 return
         time.sleep(0.05)
     raise SandboxError(f"pgbouncer did not start: {log.read_text(encoding='utf-8').strip()}")
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"{find() or ''}\n")
