@@ -11,11 +11,15 @@ from chaos_fault import CHOICE, Act, fault
 from chaos_ground import Ground, Promised
 from chaos_outcome import Outcome
 
+from oncall.usecases.outbox import SETTLES_S
+
 OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, 25)
 BOTH_DOWN_S = 300 if CHOICE == "full" else 60
+# What Slack may have taken is tried again after SETTLES_S: an outage that is over by then passes without a word.
+SLACK_OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, round(SETTLES_S * 1.5))
 SPOKEN_OF_S = 20  # a shorter outage may pass without a word
 SIDE_BY_SIDE_S = 10  # the channel that works is not held up by the one that does not
-AGAIN_S = 45  # the longest wait between two tries, and a look
+AGAIN_S = SETTLES_S + 15  # the longest wait between two tries, and a look
 FACES = {"opsgenie": "Opsgenie", "slack": "Slack"}
 
 
@@ -75,6 +79,7 @@ def _spoken_of(ground: Ground, face: str) -> str:
 
 ONCE: dict[str, Any] = {"count": 1}
 FOR_A_WHILE: dict[str, Any] = {"seconds": OUTAGE_S}
+SLACK_FOR_A_WHILE: dict[str, Any] = {"seconds": SLACK_OUTAGE_S}
 LATER: dict[str, Any] = {"status": 429, "retry_after": 5, "count": 1}
 
 for words, kind, how in (
@@ -91,9 +96,17 @@ for words, kind, how in (
 
 for words, kind, how in (
     ("answers 429, try again in 5 s", "status", LATER),
-    (f"answers with an error for {OUTAGE_S} s", "slack_error", {"error": "internal_error"} | FOR_A_WHILE),
-    (f"refuses the token for {OUTAGE_S} s", "slack_error", {"error": "invalid_auth"} | FOR_A_WHILE),
-    (f"hangs for {OUTAGE_S} s", "hang", FOR_A_WHILE),
+    (
+        f"answers with an error for {SLACK_OUTAGE_S} s",
+        "slack_error",
+        {"error": "internal_error"} | SLACK_FOR_A_WHILE,
+    ),
+    (
+        f"refuses the token for {SLACK_OUTAGE_S} s",
+        "slack_error",
+        {"error": "invalid_auth"} | SLACK_FOR_A_WHILE,
+    ),
+    (f"hangs for {SLACK_OUTAGE_S} s", "hang", SLACK_FOR_A_WHILE),
     ("takes the message, its answer is lost", "lose_answer", ONCE),
 ):
     act = failing("slack", "chat.postMessage" if "count" in how else "*", kind, **how)
