@@ -63,12 +63,41 @@ def test_paging_the_secondary_by_hand_wakes_them_at_once(broken: Night) -> None:
 
 
 def test_a_double_press_pages_once(broken: Night) -> None:
-    """A shaking finger wakes nobody twice; a press a minute later does."""
+    """A shaking finger wakes nobody; a press a minute later wakes the next one, and then nobody is left."""
     press(broken, "page", "05:02")
     assert not press(broken, "page", "05:02:20").done
     assert len(broken.pager.paged) == 2
     assert press(broken, "page", "05:03:01").done
-    assert broken.steps[-1] == "page-by-hand-2-secondary"
+    assert broken.steps[-1] == "page-by-hand-2-manager"
+    assert "Everybody" in press(broken, "page", "05:10").words
+    assert [page.recipients[0].name for page in broken.pager.paged] == ["DE-003", "DE-004", "DE-MANAGER"]
+
+
+def test_whoever_was_paged_by_hand_is_not_paged_again(broken: Night) -> None:
+    """The escalation goes on with who is left, as long after them as it would have been."""
+    press(broken, "page", "05:02")
+    for clock in ("05:15", "05:16", "05:17", "05:30", "05:40"):
+        broken.look(clock)
+    assert [page.recipients[0].name for page in broken.pager.paged] == ["DE-003", "DE-004", "DE-MANAGER"]
+
+
+def test_the_page_wakes_whom_it_named(broken: Night) -> None:
+    """Somebody else was first to press: the one who is next by now is not woken in the place of the one named."""
+    press(broken, "page", "05:02")
+    at_0504 = page_now(broken.config, broken.store, broken.links, KEY, "bert", at("05:04"), "DE-004")
+    assert (at_0504.done, at_0504.words) == (
+        False,
+        "DE-004 is not next any more: the next one is DE-MANAGER.",
+    )
+
+
+def test_a_warning_that_rang_counts_as_a_page(night: Night) -> None:
+    """Before due whoever the warning woke is not woken again by the button: the next one is."""
+    night.world.missing("growth_etl", Load("master.sessions", None, None, 5000.0))
+    night.look("03:30")
+    woken = {page.recipients[0].name for page in night.pager.paged}
+    press(night, "page", "04:00")
+    assert night.pager.paged[-1].recipients[0].name not in woken
 
 
 def test_whoever_was_paged_by_hand_can_acknowledge(broken: Night) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents import manual
-from oncall.core.incidents.context import IncidentContext, on_call
+from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import acknowledge
+from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.manual import PAGE_STEP, Hand
 from oncall.core.incidents.wording import Links, Scene
-from oncall.core.rota.roster import Seat
 from oncall.usecases.incident_context import status_from_row
 from oncall.usecases.ports import DecisionTransaction, OutboxEntry, Store
 
@@ -89,22 +89,28 @@ def page_now(
     key: str,
     by: str,
     at: dt.datetime,
-    seat: Seat = "secondary",
+    person: str = "",
     *,
     dag_ids: Collection[str] | None = None,
 ) -> Outcome:
-    """Page whoever holds the seat at this instant, without waiting for the ladder."""
+    """Page whoever is next on the escalation, without waiting for it. Nobody is paged a second time.
+
+    `person`: whom the page was said to wake when the button was pressed; somebody else is not paged in their place.
+    """
 
     def decide(hand: Hand, scene: Scene, said: list[OutboxEntry]) -> Plan | Outcome:
-        person = next(iter(on_call(scene, seat)), None)
-        if person is None or not person.opsgenie:
-            return Outcome(False, f"There is no {seat} who can be paged now.")
         pressed = [one for one in said if one.channel == "pager" and one.step.startswith(f"{PAGE_STEP}-")]
-        if any(one.step.endswith(f"-{seat}") and at - one.owed_at < AGAIN_AFTER for one in pressed):
-            return Outcome(False, f"{person.name} was paged by hand a moment ago.")
-        return manual.page(hand, scene, person, seat, len(pressed) + 1)
+        entries = tuple(one.entry for one in said)
+        call = next_to_page(IncidentContext(hand.incident, hand.members, entries), scene)
+        if any(at - one.owed_at < AGAIN_AFTER for one in pressed):
+            return Outcome(False, "Somebody was paged by hand a moment ago: give them a minute.")
+        if call is None:
+            return Outcome(False, "Everybody on the escalation who can be paged has been paged: call them.")
+        if person and person != call.person.name:
+            return Outcome(False, f"{person} is not next any more: the next one is {call.person.name}.")
+        return manual.page(hand, scene, call.person, call.seat, len(pressed) + 1)
 
-    return _act(config, store, links, key, by, at, dag_ids, decide, f"{{}} ({seat}) is being paged.")
+    return _act(config, store, links, key, by, at, dag_ids, decide, "{} is being paged.")
 
 
 Decide = Callable[[Hand, Scene, list[OutboxEntry]], Plan | Outcome]

@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
-from oncall.core.incidents.escalation import broken_of, ladder_and_seat, page_message, standing
+from oncall.core.incidents.escalation import broken_of, is_by_hand, ladder_and_seat, page_message, standing
 from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.incidents.warnings import last_chance_message, warning_message
 from oncall.core.incidents.wording import Scene
@@ -139,7 +139,7 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
 
 def _is_page_of(entry: NotificationStatus, ladder: int) -> bool:
     found = ladder_and_seat(entry.step)
-    return entry.channel == "pager" and found is not None and found[0] == ladder
+    return entry.channel == "pager" and (is_by_hand(entry) or (found is not None and found[0] == ladder))
 
 
 def _page_in_chat(entry: NotificationStatus, context: IncidentContext, scene: Scene, seat: str) -> Bound:

@@ -33,6 +33,7 @@ from oncall.core.time_format import span
 REMIND_AFTER = dt.timedelta(minutes=60)
 # A page that is taken later than this after its time has delayed the steps after it too.
 ON_TIME = dt.timedelta(seconds=60)
+BY_HAND = "page-by-hand"
 STEP = re.compile(r"page-(?P<number>\d+)-(?P<seat>[a-z]+)(?:-(?P<ladder>\d+))?(?::(?P<person>.+))?")
 
 
@@ -63,10 +64,11 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     page is under way the later steps wait.
     """
     incident, steps = context.incident, scene.roster.escalation
-    pages = [entry for entry in context.entries if _ladder_of(entry) == incident.ladder]
-    # By the person; by the step where a spoilt row does not tell whom it was for: then it was for whoever it is now.
-    called = {entry.person or entry.step: entry for entry in pages if entry.alive}
     began = incident.paged_at or scene.at
+    pages = [entry for entry in context.entries if _ladder_of(entry) == incident.ladder]
+    by_hand = [entry for entry in context.entries if is_by_hand(entry) and (entry.owed_at or began) >= began]
+    # By the person; by the step where a spoilt row does not tell whom it was for: then it was for whoever it is now.
+    called = {entry.person or entry.step: entry for entry in (*by_hand, *pages) if entry.alive}
     ready = began + (steps[0].after if steps else dt.timedelta())
     calls: list[Call] = []
     unreached: list[tuple[Call, str]] = []
@@ -94,6 +96,11 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
             ready = entry.done_at
         ready += _gap(steps, number)
     return Standing(tuple(calls), tuple(unreached), _woken(pages))
+
+
+def is_by_hand(entry: NotificationStatus) -> bool:
+    """A page that a person asked for: its step begins as those of the ladder do, and whoever it woke is woken."""
+    return entry.op == "page" and entry.step.startswith(f"{BY_HAND}-")
 
 
 def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from oncall.core.incidents.escalation import BY_HAND
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Notification, Plan
 from oncall.core.incidents.wording import Scene, because, compose, subject
 from oncall.core.message import Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 
 # A page by hand is heard like any page of the ladder: its step begins as theirs do.
-PAGE_STEP = "page-by-hand"
+PAGE_STEP = BY_HAND
 
 
 @dataclass(frozen=True)

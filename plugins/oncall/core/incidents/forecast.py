@@ -1,0 +1,63 @@
+"""What the escalation does next if nobody acknowledges. Pure: the same reckoning that pages, asked about later instants."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from oncall.core.incidents.context import IncidentContext, seat_holder
+from oncall.core.incidents.escalation import Call, standing
+from oncall.core.incidents.incident import NotificationStatus
+from oncall.core.incidents.wording import Scene
+
+
+@dataclass(frozen=True)
+class ComingPage:
+    """Whom a step will wake, and when."""
+
+    at: dt.datetime
+    call: Call
+
+
+def coming_pages(context: IncidentContext, scene: Scene) -> Iterator[ComingPage]:
+    """The pages still to come, in their order; none once somebody has acknowledged, or before the first one.
+
+    Each is reckoned as if those before it were taken at their time. Who holds a seat then is asked of the roster then.
+    """
+    incident = context.incident
+    if not incident.open or incident.paged_at is None or incident.acknowledged:
+        return
+    for _ in range(2 * len(scene.roster.escalation)):  # each step is waited for, then called
+        now = standing(context, scene)
+        for call in now.calls:
+            yield ComingPage(scene.at, call)
+            taken = NotificationStatus(
+                call.step, "pager", "page",
+                state="done", person=call.person.name, owed_at=scene.at, done_at=scene.at,
+            )  # fmt: skip
+            context = replace(context, entries=(*context.entries, taken))
+        if not now.calls:
+            if now.next_at is None or now.next_at <= scene.at:
+                return
+            scene = replace(scene, at=now.next_at)
+
+
+def next_to_page(context: IncidentContext, scene: Scene) -> Call | None:
+    """Whom the next step would wake if it were now: the first of the escalation who was not paged for this yet.
+
+    Before the first page whoever was woken by a warning counts as paged. None: everybody was, or cannot be.
+    """
+    since = context.incident.paged_at
+    called = {
+        entry.person
+        for entry in context.entries
+        if entry.op == "page"
+        and entry.alive
+        and (since is None or not entry.owed_at or entry.owed_at >= since)
+    }
+    for number, step in enumerate(scene.roster.escalation, 1):
+        person = seat_holder(scene, step.page)
+        if person is not None and person.opsgenie and person.name not in called:
+            return Call(number, step.page, person, f"page-{number}-{step.page}")
+    return None
