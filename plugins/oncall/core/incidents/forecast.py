@@ -1,4 +1,4 @@
-"""What the escalation does next if nobody acknowledges. Pure: the same reckoning that pages, asked about later instants."""
+"""What the escalation does next if nobody acknowledges: the reckoning that pages, asked about later instants. Pure."""
 
 from __future__ import annotations
 
