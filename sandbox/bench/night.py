@@ -37,9 +37,9 @@ _DAGS = '''"""Pipelines that wait for tables that never come."""
 
 from airflow.sdk import DAG
 
-from oncall.glue.contract import contract, watched_dags
-from oncall.glue.dags import dag_arguments
-from oncall.glue.sensors import UpstreamFreshSensor
+from oncall.airflow.dag_settings import contract, watched_dags
+from oncall.airflow.dag_factory import dag_arguments
+from pipelines.upstream_sensor import UpstreamFreshSensor
 
 for dag_id in watched_dags():
     if dag_id.startswith("bench_"):

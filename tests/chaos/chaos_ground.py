@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import chaos_beside
 import httpx
 import psycopg2
 from chaos_clock import clock_ahead
@@ -268,9 +269,9 @@ class Ground:
         seen = "select 1 from oncall.dags where dag_id = %s and seen_at > %s"
         self.wait_for("a look at the DAGs", lambda: self.sql("oncall", seen, DAG_ID, asked))
 
-    def python(self, code: str, *arguments: str, clock_s: int = 0) -> subprocess.Popen[bytes]:
-        """A process of the stack's own kind, its clock so far ahead; ended by `mend`."""
-        command = [sys.executable, "-c", code, *arguments]
+    def beside(self, act: Callable[..., None], *arguments: str, clock_s: int = 0) -> subprocess.Popen[bytes]:
+        """Another process that does this (of chaos_beside), its clock so far ahead; ended by `mend`."""
+        command = [sys.executable, chaos_beside.__file__, act.__name__, *arguments]
         environment = self.stack.env() | (clock_ahead(clock_s, self.stack.run_dir) if clock_s else {})
         with open(self.stack.run_dir / "logs" / "others.log", "ab") as log:
             process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=log, stderr=log)

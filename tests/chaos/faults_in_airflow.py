@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import chaos_beside
 from chaos_fault import fault
 from chaos_ground import Ground, Promised
 from chaos_outcome import Outcome
@@ -12,14 +13,6 @@ from sandbox.stack.stack import AIRFLOW_COMPONENTS
 
 HEARTBEAT = "investor-sla-watch"
 LAPSES_S = 75  # pinged each minute
-WATCH = """
-import asyncio
-from oncall.glue.watcher import SlaWatch
-async def watch():
-    async for _ in SlaWatch().run():
-        pass
-asyncio.run(watch())
-"""
 
 
 def killed_across_due(ground: Ground, *names: str, on_the_minute: bool = False) -> tuple[Promised, Outcome]:
@@ -44,7 +37,7 @@ def no_slot_left(ground: Ground) -> Outcome:
 @fault("two watchers, `sla_watch` and the native deadline at one instant", group="airflow")
 def all_at_once(ground: Ground) -> Outcome:
     date = ground.last_date()
-    ground.python(WATCH)
+    watcher = ground.beside(chaos_beside.watch)
     promised = ground.promise(25, on_the_minute=True)
     ground.hold(date)
     ground.run(date, until=("transform", "running"))
@@ -61,6 +54,7 @@ def all_at_once(ground: Ground) -> Outcome:
         " and end_date > %s"
     )
     ground.wait_for("a look from a worker", lambda: ground.sql("airflow", looked, promised.due), 60)
+    assert watcher.poll() is None, "the second watcher has ended; see logs/others.log"
     return replace(seen, seen=f"{seen.seen}; all four looked")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
+import importlib
 import os
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import chaos_beside
 import psycopg2
 import pytest
 from chaos_clock import clock_ahead
@@ -80,3 +83,16 @@ def test_a_wrong_clock_waits_as_long_as_a_right_one(tmp_path: Path, seconds: int
     clock, waited = map(float, done.stdout.split())
     assert abs(clock - dt.datetime.now(dt.UTC).timestamp() - seconds) < 30
     assert 0.4 <= waited < 10
+
+
+def test_what_other_processes_are_to_do_is_there() -> None:
+    """They import in their own process, where a name that is gone would end them unseen."""
+    tree = ast.parse(Path(chaos_beside.__file__).read_text(encoding="utf-8"))
+    imports = [
+        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+    ]
+    assert imports
+    for node in imports:
+        module = importlib.import_module(str(node.module))
+        for each in node.names:
+            assert hasattr(module, each.name), f"{node.module} has no {each.name}"

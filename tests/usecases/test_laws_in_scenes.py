@@ -225,6 +225,25 @@ def test_a_new_primary_is_paged_once_and_the_thread_says_why(broken: Night, chan
     assert people[-1] == "DE-MANAGER"
 
 
+def test_a_page_that_is_taken_just_after_the_handoff_wakes_the_new_pair_too(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bound to the old primary a second before it, taken a second after it: nobody may rely on the other one."""
+    page = broken.pager.page
+
+    def slow(message: Message) -> str:
+        broken.now = at("09:00:01")
+        return page(message)
+
+    late = replace(broken.config.pipelines["growth_etl"], promise=Promise(dt.time(8, 59, 59), dt.time(8)))
+    broken.config = replace(broken.config, pipelines={"growth_etl": late})
+    monkeypatch.setattr(broken.pager, "page", slow)
+    broken.look("08:59:59")
+    every_15_s(broken, "09:00:05", "09:10")
+    assert [person for _, person in woken(broken)] == ["DE-003", "DE-004"]
+    assert "DE-004 is on call now" in broken.pager.paged[-1].summary
+
+
 def test_a_step_put_in_between_wakes_nobody_again(broken: Night) -> None:
     """At 05:20 the roster gets a step for the manager after 5 minutes: only the manager is called."""
     every_15_s(broken, "05:00", "05:20")
