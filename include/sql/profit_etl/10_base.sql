@@ -423,7 +423,8 @@ inner join (
     from credit
     group by credit.order_id, credit.line_no
 ) as allotment on allotment.order_id = lines.order_id and allotment.line_no = lines.line_no
-left join untouched on untouched.order_id = lines.order_id;
+left join untouched on untouched.order_id = lines.order_id
+order by lines.order_id, lines.line_no; -- so that the index grows at its end
 
 delete from base.marketing where report_date = %(report_date)s::date;
 
