@@ -6,6 +6,7 @@ import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg2
 import pytest
 
 from oncall.adapters.postgres.database import connect_to
@@ -38,6 +39,31 @@ def test_the_last_line_of_an_error_is_what_a_person_would_quote() -> None:
     )
     assert callbacks.last_line(None) == ""
     assert callbacks.last_line(KeyError()) == "KeyError"
+
+
+def test_of_errors_that_follow_from_each_other_the_innermost_is_told() -> None:
+    """What the server said as it ended the connection, not what its end led to."""
+    admin = "terminating connection due to administrator command"
+
+    def raised(
+        kind: type[Exception], words: str, within: BaseException | None, *, chained: bool = True
+    ) -> Exception:
+        error = kind(words)
+        error.__cause__ = within if chained else None
+        error.__context__ = within
+        error.__suppress_context__ = not chained
+        return error
+
+    ended = psycopg2.OperationalError(f"{admin}\nSSL connection has been closed unexpectedly\n")
+    lost = raised(psycopg2.InterfaceError, "the connection is lost", ended)
+    wrapped = raised(RuntimeError, "cannot publish", lost)
+    for error in (ended, lost, wrapped):
+        assert callbacks.last_line(error) == f"OperationalError: {admin}"
+    replaced = raised(RuntimeError, "cannot publish", ended, chained=False)  # `raise … from None`
+    assert callbacks.last_line(replaced) == "RuntimeError: cannot publish"
+    around = ValueError("a")
+    around.__context__ = raised(ValueError, "b", around)  # a circle has an end
+    assert callbacks.last_line(around) == "ValueError: b"
 
 
 def test_a_trial_of_a_task_is_no_news(task_log: TaskLog, monkeypatch: pytest.MonkeyPatch) -> None:

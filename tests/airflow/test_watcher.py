@@ -133,5 +133,5 @@ def test_looks_from_many_sides_page_once(site: Any) -> None:
     evaluate_once()
     assert len(pages(site)) == 1
     assert pages(site)[0].count == 1
-    assert len([m for m in site.inbox.messages() if "not published at" in m.text]) == 1
+    assert len([m for m in site.inbox.messages() if "late since" in m.text]) == 1
     assert len(site.inbox.messages(thread_ts=None)) == 1

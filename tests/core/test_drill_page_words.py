@@ -55,7 +55,7 @@ def test_the_page_carries_the_runbooks_steps_and_the_mark(cause: str) -> None:
         ("Waits for it", "Investors"),
     )
     assert page.links == (
-        ("Runbook", f"http://airflow.test/oncall/runbooks/growth_etl#{cause.replace('_', '-')}"),
+        ("Runbook", SCENE.links.runbook("growth_etl", cause)),
         ("On-call page", "http://airflow.test/oncall/"),
     )
     assert (page.priority, page.recipients) == ("P3", (BEA,))

@@ -86,9 +86,11 @@ def test_one_cause_that_hits_several_is_said_once(
     pages = titles(plan)
     if together:
         [title] = pages
-        assert title.startswith("2 reports of 22 Nov (Growth ETL, Engagement ETL): not published at 05:00")
+        assert "2 reports of 22 Nov" in title
     else:
-        assert [title.split(":")[0] for title in pages] == ["Growth ETL, 22 Nov", "Engagement ETL, 22 Nov"]
+        first, second = pages
+        assert "Growth ETL, 22 Nov" in first
+        assert "Engagement ETL, 22 Nov" in second
 
 
 def test_three_may_share_two_tables_pairwise() -> None:
@@ -128,9 +130,7 @@ def test_before_anybody_was_paged_whoever_no_longer_shares_is_set_free() -> None
         earlier=[G, FOLLOWS], said={G.key: WARNED},
     )  # fmt: skip
     assert leaders(plan) == {GROWTH: "", ENGAGEMENT: ""}
-    assert titles(plan) == [
-        "Engagement ETL, 22 Nov: failed — task transform failed at 02:40: ValueError: boom"
-    ]
+    assert titles(plan) == ["Engagement ETL, 22 Nov: transform failed at 02:40: boom"]
 
 
 def test_who_was_paged_for_two_is_told_of_both_until_the_end() -> None:

@@ -29,6 +29,7 @@ from scenes import (
 )
 
 from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
+from oncall.core.time_format import span
 
 LATE = {"loads": (a_load(), a_load("master.customers", "02:10"))}
 BLIND = {"unreadable": ("warehouse: connection refused",), "blind": True}
@@ -38,18 +39,15 @@ def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
     """P3 to the primary and the thread, with the runbook's steps for a late upstream."""
     plan = warn(a_case(a_report("04:10", **LATE)), a_scene("04:10"))
     page = the_page(plan)
-    assert page.title == (
-        "Upstream late: master.sessions — delays Growth ETL, 22 Nov; 50 min left until 05:00"
-    )
-    assert page.text.splitlines() == [
-        "master.sessions has not arrived, usually there by 02:00",
-        "Delayed: investor.daily_growth",
-        "Time left: 50 min left until 05:00",
-    ]
+    left = span(50 * 60)
+    assert page.title == f"master.sessions late: delays Growth ETL, 22 Nov, due 05:00 in {left}"
+    assert page.text == ""  # the rest are facts
     assert (page.priority, page.to, page.steps) == ("P3", ("C",), "steps for upstream_late")
     assert page.alias == "growth_etl:2026-11-22:warning"
     assert page.about == "investor.daily_growth for 2026-11-22"
-    assert page.runbook == "http://airflow.test/oncall/runbooks/growth_etl#upstream-late"
+    assert (
+        page.runbook == "http://airflow.test/oncall/runbooks/growth_etl?section=upstream_late#upstream-late"
+    )
     assert plan is not None
     assert plan.incidents[0].warned == ("master.sessions",)
     assert events(plan) == ["warned: master.sessions has not arrived, usually there by 02:00"]
@@ -88,8 +86,8 @@ def test_early_risk_of_another_kind_is_no_early_warning() -> None:
 def test_a_warehouse_that_cannot_be_read_is_warned_of_as_such() -> None:
     """Nobody knows whether upstream is late: so it is not said."""
     page = the_page(warn(a_case(a_report("04:10", **BLIND)), a_scene("04:10")))
-    assert page.title == "Growth ETL, 22 Nov: cannot tell, 50 min left until 05:00"
-    assert page.text.startswith("warehouse: connection refused\n")
+    due = f"due 05:00 in {span(50 * 60)}"
+    assert page.title == f"Growth ETL, 22 Nov, {due}: cannot tell: warehouse: connection refused"
     assert page.steps == "steps for unknown"
 
 
@@ -108,10 +106,9 @@ def test_one_warning_speaks_for_all_reports_that_wait() -> None:
     )
     page = the_page(warn(a_case(*both), a_scene("03:30")))
     assert page.title == (
-        "Upstream late: master.sessions, master.touches"
-        " — delays 2 reports of 22 Nov (Growth ETL, Engagement ETL); 1 h 30 min left until 05:00"
+        "master.sessions, master.touches late: delays 2 reports of 22 Nov, due 05:00 in 1 h 30 min"
     )
-    assert "Delayed: investor.daily_growth, investor.daily_engagement" in page.text
+    assert page.about == "investor.daily_growth for 2026-11-22, investor.daily_engagement for 2026-11-22"
 
 
 def test_a_report_that_is_there_is_not_delayed() -> None:
@@ -119,7 +116,7 @@ def test_a_report_that_is_there_is_not_delayed() -> None:
     there = a_report("04:10", PROFIT, publication=published("03:00"))
     page = the_page(warn(a_case(there, a_report("04:10", **LATE)), a_scene("04:10")))
     assert "Profit" not in page.title
-    assert page.title.startswith("Upstream late: master.sessions — delays Growth ETL, 22 Nov;")
+    assert page.title.startswith("master.sessions late: delays Growth ETL, 22 Nov, due")
 
 
 # What was warned of arrives.
@@ -190,11 +187,9 @@ def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
     """P2 to the primary with the cause's steps: what it does, how long it usually takes, how long is left."""
     plan = last_chance(a_case(a_report("04:40", **SLOW)), a_scene("04:40"))
     page = the_page(plan)
-    assert page.title == "At risk: Growth ETL, 22 Nov — stuck, 20 min left"
-    assert page.text.splitlines() == [
-        "in transform since 03:12, usually 6 min",
-        "From here it usually takes 30 min; due at 05:00.",
-    ]
+    due = f"due 05:00 in {span(20 * 60)}"
+    assert page.title == f"At risk: Growth ETL, 22 Nov, {due}: stuck in transform since 03:12, usually 6 min"
+    assert page.text == f"From here it usually takes {span(30 * 60)}."
     assert (page.priority, page.to, page.steps) == ("P2", ("C",), "steps for stuck")
     assert page.step == "last-chance"
     assert events(plan) == ["at risk: stuck: in transform since 03:12, usually 6 min"]
@@ -230,11 +225,8 @@ def test_a_failure_wakes_somebody_at_once() -> None:
     """P2 to the primary: which task, when, its error, how long is left."""
     plan = failure(a_case(a_report("02:41", tasks=(WAITED, FAILED))), a_scene("02:41"))
     page = the_page(plan)
-    assert page.title == "Growth ETL, 22 Nov: failed — task transform failed at 02:40: ValueError: boom"
-    assert page.text.splitlines() == [
-        "task transform failed at 02:40: ValueError: boom",
-        "2 h 19 min left until 05:00.",
-    ]
+    assert page.title == "Growth ETL, 22 Nov: transform failed at 02:40: boom"
+    assert page.text == "2 h 19 min left until 05:00."
     assert (page.step, page.priority, page.to, page.steps) == ("failed-1", "P2", ("C",), "steps for failed")
     assert plan is not None
     assert plan.incidents[0].failures == 1
@@ -246,15 +238,15 @@ def test_a_failure_wakes_somebody_at_once() -> None:
     [
         (
             {"tasks": (WAITED, a_task("check", "failed", "02:40", "02:41")), "failed_checks": (CHECK,)},
-            "held back by a check — check identity: expected 0, found 3", "steps for held",
+            "held by check identity: expected 0, found 3", "steps for held",
         ),
         (
             {"tasks": (a_task("transform", "failed", "02:10", "02:40", "marked as failed by B"),)},
-            "failed — task transform was marked as failed by B at 02:40", "steps for failed",
+            "transform was marked as failed by B at 02:40", "steps for failed",
         ),
         (
             {"tasks": (WAITED,), "run": a_task("(run)", "deleted", "02:00", "02:40")},
-            "never started — its run was deleted (seen at 02:40) and no other one has started",
+            "never started: its run was deleted (seen at 02:40) and no other one has started",
             "steps for not_started",
         ),
     ],
@@ -301,9 +293,7 @@ def test_a_failure_of_a_published_day_says_that_the_report_stands() -> None:
     first = failure(
         a_case(a_report("06:11", tasks=(failed,), publication=published("04:00", "04:30"))), a_scene("06:11")
     )
-    assert the_page(first).text.splitlines() == [
-        "task transform failed at 06:10", "The report published at 04:30 still stands.",
-    ]  # fmt: skip
+    assert the_page(first).text == "The report published at 04:30 still stands."
     assert first is not None
     next_run = a_task("wait_for_upstream", "running", "06:20", run="third")
     later = a_report(
@@ -323,7 +313,7 @@ def test_a_held_report_is_told_apart_by_its_numbers() -> None:
 def test_without_a_promise_no_time_is_left() -> None:
     """The experiments' failures are told all the same."""
     page = the_page(failure(a_case(a_report("02:41", promised=False, tasks=(FAILED,))), a_scene("02:41")))
-    assert page.text.splitlines() == ["task transform failed at 02:40: ValueError: boom"]
+    assert page.text == ""
 
 
 def test_a_broken_promise_has_its_own_page() -> None:
@@ -338,7 +328,7 @@ def test_a_failure_is_said_of_the_report_that_failed() -> None:
     waits = a_report("04:10", ENGAGEMENT, loads=(a_load(),))
     fails = a_report("04:10", GROWTH, tasks=(WAITED, FAILED))
     page = the_page(failure(a_case(waits, fails), a_scene("04:10")))
-    assert page.title.startswith("Growth ETL, 22 Nov: failed")
+    assert page.title.startswith("Growth ETL, 22 Nov: transform failed")
     assert page.about == "investor.daily_growth for 2026-11-22"
     assert failure(a_case(waits), a_scene("04:10")) is None
 

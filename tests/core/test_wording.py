@@ -104,10 +104,9 @@ def test_a_message_carries_what_it_is_about() -> None:
     assert (one.priority, one.recipients, one.channel) == ("P1", (anna,), "#de-oncall")
     assert one.steps == "steps for stuck"
     assert a_message(a_report("05:00")).steps == ""
-    assert a_message(a_report("05:00")).links[0] == (
-        "Runbook",
-        "http://airflow.test/oncall/runbooks/growth_etl",
-    )
+    first, second, *_ = a_message(a_report("05:00")).links
+    assert first == ("Incident", "http://airflow.test/oncall/incidents/growth_etl:2026-11-22#actions")
+    assert second == ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl")
     assert one.alias == "growth_etl:2026-11-22:page-1-primary"
 
 
@@ -187,25 +186,25 @@ def test_who_is_on_call_is_told_as_of_now() -> None:
     ],
 )
 def test_links_lead_to_the_run_the_runbook_and_the_page(tasks: tuple[Any, ...], run: str) -> None:
-    """The runbook at the section that fits."""
+    """The incident first, at the forms that act on it; the runbook at the section that fits."""
     found = a_message(a_report("05:00", tasks=tasks), section="not_started").links
     assert found == (
-        ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl#not-started"),
+        ("Incident", "http://airflow.test/oncall/incidents/growth_etl:2026-11-22#actions"),
+        ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl?section=not_started#not-started"),
         ("Run", run),
-        ("On-call page", "http://airflow.test/oncall/"),
     )
     assert LINKS.runbook("growth_etl") == "http://airflow.test/oncall/runbooks/growth_etl"
 
 
 def test_several_reports_have_each_their_links() -> None:
-    """With their titles; the page once."""
+    """With their titles; the incident, where all of them are acknowledged, once and first."""
     labels = [label for label, _ in a_message(a_report("05:00"), a_report("05:00", PROFIT)).links]
     assert labels == [
+        "Incident",
         "Runbook Growth ETL",
         "Run Growth ETL",
         "Runbook Profit ETL",
         "Run Profit ETL",
-        "On-call page",
     ]
 
 

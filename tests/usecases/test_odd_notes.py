@@ -143,7 +143,7 @@ def test_a_spoilt_row_of_the_outbox_silences_nobody(fresh_database: str, spoilt:
     night.look("05:00:15")
     night.look("05:00:30")
     assert night.steps == ["page-1-primary"]
-    assert "not published at 05:00" in night.pager.paged[0].title
+    assert "late since 05:00" in night.pager.paged[0].title
     with store._link.cursor() as cursor:
         cursor.execute(f"update oncall.deliveries set {spoilt}")
     store.snapshot()

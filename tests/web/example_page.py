@@ -210,7 +210,7 @@ def _broken() -> IncidentRecord:
         verdict="broken", cause="stuck", detail="in transform since 03:12, usually 12 min", names=("transform",),
         paged_at=at("05:00"), primary="DE-003",
     )  # fmt: skip
-    title = "Growth ETL, 22 Nov: not published at 05:00 — stuck: in transform since 03:12"
+    title = "Growth ETL, 22 Nov: late since 05:00, stuck in transform since 03:12"
     return IncidentRecord(
         incident,
         (Event(incident.key, at("03:30"), "warned: in transform since 03:12"),

@@ -84,15 +84,31 @@ def write(run: Any, dag_id: str, task_id: str, state: TaskState, *, run_id: str,
     wiring.task_log().write(dag_id, run_id, date, task_id, state, now_utc(), **said)
 
 
-def last_line(error: object) -> str:
-    """The last line of what went wrong, as a person would quote it: "DivisionByZero: division by zero".
+def innermost(error: BaseException) -> BaseException:
+    """What all the rest follows from: not "the connection is lost" but what the server said as it ended it."""
+    met = {id(error)}
+    while True:
+        inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if inner is None or id(inner) in met:
+            return error
+        error = inner
+        met.add(id(error))
 
-    Without the secrets that Airflow masks in the task's log.
+
+def last_line(error: object) -> str:
+    """The line of what went wrong that a person would quote: "DivisionByZero: division by zero".
+
+    Of errors that follow from each other it is the innermost. Databases put what happened first and what follows
+    from it below; in other errors it stands last. Without the secrets that Airflow masks in the task's log.
     """
     if error is None:
         return ""
+    if isinstance(error, BaseException):
+        error = innermost(error)
     lines = [line.strip() for line in masked(str(error)).splitlines() if line.strip()]
-    said = next((line for line in reversed(lines) if not POINTS_AT_CODE.match(line)), "")
+    if not type(error).__module__.startswith("psycopg"):
+        lines.reverse()
+    said = next((line for line in lines if not POINTS_AT_CODE.match(line)), "")
     name = type(error).__name__ if isinstance(error, BaseException) else ""
     if not isinstance(error, BaseException) or name in ("AirflowException", "AirflowFailException"):
         return said or name

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from oncall.core.redaction import redacted
 
+MOST_TITLE = 100  # characters: what a lock screen shows; Opsgenie would take 130, Slack 150
+
 
 @dataclass(frozen=True)
 class Recipient:
@@ -20,10 +22,11 @@ class Recipient:
 class Message:
     """One thing to say, in plain text and markdown; adapters escape, cut and format it.
 
-    `key` and `step` name the delivery and make it findable again (alias, metadata). `title` is one plain line,
-    `summary` a few plain lines, `facts` label → value in plain text, `steps` the runbook's matching section in
-    markdown, `links` label → absolute URL. `priority` is P1 … P5. `recipients` are paged and mentioned. `channel` is
-    the chat channel it is for, "" for that of the roster at the top.
+    `key` and `step` name the delivery and make it findable again (alias, metadata). `title` is one plain line of at
+    most MOST_TITLE characters (what is longer ends in an ellipsis), `summary` a few plain lines, `facts` label → value
+    in plain text, `steps` the runbook's matching section in markdown, `links` label → absolute URL. `priority` is P1 …
+    P5. `recipients` are paged and mentioned. `channel` is the chat channel it is for, "" for that of the roster at the
+    top.
 
     Whatever it is made of, what looks like a secret is not in it: it goes to far sides, into a database and on a page.
     """
@@ -43,6 +46,7 @@ class Message:
     def __post_init__(self) -> None:
         for name in ("title", "summary", "steps"):
             object.__setattr__(self, name, redacted(getattr(self, name)))
+        object.__setattr__(self, "title", one_line(self.title))
         for name in ("facts", "links"):
             pairs = tuple((label, redacted(value)) for label, value in getattr(self, name))
             object.__setattr__(self, name, pairs)
@@ -51,3 +55,13 @@ class Message:
     def alias(self) -> str:
         """The dedup key of this step's alert."""
         return f"{self.key}:{self.step}"
+
+
+def one_line(title: str) -> str:
+    """A title as every far side shows it whole: one line; what is too long ends after a word, in an ellipsis."""
+    title = " ".join(title.split())
+    if len(title) <= MOST_TITLE:
+        return title
+    head = title[: MOST_TITLE - 1]
+    word = head.rfind(" ", MOST_TITLE // 2)
+    return (head[:word] if word > 0 and title[MOST_TITLE - 1] != " " else head).rstrip(" ,;:—(") + "…"

@@ -89,6 +89,11 @@ def person_named(scene: Scene, username: str) -> tuple[Recipient, ...]:
     return tuple(each for each in people if username and username in (each.name, each.opsgenie))
 
 
+def name_of(scene: Scene, username: str) -> str:
+    """Whom the team knows by this username; "somebody" where the far side did not tell who."""
+    return next((each.name for each in person_named(scene, username)), username) or "somebody"
+
+
 def post(message: Message, op: Op = "post") -> Notification:
     return Notification(message.key, message.step, "chat", op, message)
 

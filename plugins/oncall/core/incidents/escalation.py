@@ -15,6 +15,7 @@ from oncall.core.incidents.context import (
     IncidentContext,
     event,
     message_for,
+    name_of,
     on_call,
     page_and_post,
     person_named,
@@ -22,9 +23,10 @@ from oncall.core.incidents.context import (
     seat_holder,
 )
 from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
-from oncall.core.incidents.wording import Scene, because, subject
+from oncall.core.incidents.titles import late_title, titled
+from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
-from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import EscalationStep
 from oncall.core.time_format import span
@@ -155,18 +157,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
         step = f"unreached:{call.step}:{call.person.name}"
         if ("chat", step) not in context.said:
             title = f"{call.person.name} ({call.seat}) could not be paged: {trouble}"
-            owed.append(
-                post(
-                    message_for(
-                        context,
-                        scene,
-                        step,
-                        title,
-                        ["The next one on the escalation is called at once."],
-                        section="",
-                    )
-                )
-            )
+            owed.append(post(message_for(context, scene, step, title, [], section="")))
             events += event(context, scene, title)
     for call in now.calls if not incident.acknowledged else ():
         if (
@@ -184,12 +175,15 @@ def broken_of(context: IncidentContext) -> tuple[PromiseStatus, ...]:
 
 
 def page_message(context: IncidentContext, scene: Scene, step: str, seat: str, person: Recipient) -> Message:
-    """What this person is told now."""
+    """What this person is told now. One who is called after others sees at the first word that it is an escalation."""
     broken = broken_of(context) or context.missing
-    lines = [*_broken_lines(broken, scene), *_so_far(context, scene, step, person)]
-    return message_for(
-        context, scene, step, _broken_title(broken, scene), lines, priority="P1", to=(person,), about=broken
-    )
+    before, lead = _called_before(context, step), ""
+    if before and not step.startswith("page-1-"):
+        lead = _escalated(before[-1], scene)
+        before = before if before[-1].unreached else before[:-1]
+    title = late_title(broken, scene.clock(broken[0].due), lead)
+    lines = [*(_came_of(entry, scene) for entry in before), *_why_now(scene, step, person)]
+    return message_for(context, scene, step, title, lines, priority="P1", to=(person,), about=broken)
 
 
 def ladder_and_seat(step: str) -> tuple[int, str] | None:
@@ -214,17 +208,17 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     before = any(when < now.start for e in pages if (when := e.done_at or e.owed_at))
     if not incident.acknowledged and (began.week == now.week or not before):
         return None
-    title = f"Handed over: {subject(context.missing)} passes from {began.primary} to {now.primary}"
-    return _begin_anew(
-        context, scene, "handover", title, f"Still not published; {now.primary} is on call now."
+    title = titled(
+        context.missing, lambda about: f"Handed over from {began.primary} to {now.primary}: {about}"
     )
+    return _begin_anew(context, scene, "handover", title)
 
 
 def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
     """Whoever had it gives it back, as the alert of this alias shows: somebody has to be woken again."""
-    by = context.incident.acknowledged_by or "somebody"
-    title = f"Acknowledgement of {by} taken back: {subject(context.members)}"
-    plan = _begin_anew(context, scene, "taken-back", title, "The escalation starts again.")
+    by = name_of(scene, context.incident.acknowledged_by)
+    title = f"Acknowledgement of {by} taken back: the escalation starts again"
+    plan = _begin_anew(context, scene, "taken-back", title)
     (anew,) = plan.incidents
     anew = replace(
         anew,
@@ -237,9 +231,9 @@ def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
     return replace(plan, incidents=(anew,))
 
 
-def _begin_anew(context: IncidentContext, scene: Scene, step: str, title: str, line: str) -> Plan:
+def _begin_anew(context: IncidentContext, scene: Scene, step: str, title: str) -> Plan:
     count = context.incident.ladder + 1
-    message = message_for(context, scene, f"{step}-{count}", title, [line])
+    message = message_for(context, scene, f"{step}-{count}", title, [])
     anew = replace(context.incident, paged_at=scene.at, ladder=count)
     return Plan((anew,), (post(message),), event(context, scene, title))
 
@@ -254,12 +248,12 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
         return None
     person = person_named(scene, incident.acknowledged_by) or on_call(scene, "primary")
     ago = span((scene.at - incident.acknowledged_at).total_seconds())
-    title = f"Still not published: {subject(context.missing)}, acknowledged {ago} ago"
-    lines = [
-        f"{incident.acknowledged_by or 'Somebody'} acknowledged at {scene.clock(incident.acknowledged_at)}."
-    ]
+    name = name_of(scene, incident.acknowledged_by)
+    title = titled(
+        context.missing, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
+    )
     message = message_for(
-        context, scene, f"reminder-{incident.ladder}-{number}", title, lines, priority="P1", to=person
+        context, scene, f"reminder-{incident.ladder}-{number}", title, [], priority="P1", to=person
     )
     return Plan(
         (replace(incident, reminders=number),), page_and_post(message), event(context, scene, "reminded")
@@ -272,11 +266,11 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
     incident = replace(
         context.incident, acknowledged_at=scene.at, acknowledged_by=by, reminders=0, acked=acked
     )
-    title = f"Acknowledged by {by or 'somebody'}: {subject(context.members)}"
+    title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
     of = (
         str(incident.ladder) if incident.paged else "warning"
     )  # of each ladder once, and of what came before it
-    message = message_for(context, scene, f"acknowledged-{of}", title, ["Escalation stops here."])
+    message = message_for(context, scene, f"acknowledged-{of}", title, [])
     owed = [post(message)]
     owed += [
         Notification(incident.key, f"ack-{of}:{alias}", "pager", "acknowledge", message, alias, by)
@@ -286,34 +280,30 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
     return Plan((incident,), tuple(owed), event(context, scene, f"acknowledged by {by or 'somebody'}"))
 
 
-def _broken_title(broken: Sequence[PromiseStatus], scene: Scene) -> str:
-    why = broken[0].why
-    due = f"{scene.clock(broken[0].due)}"
-    return (
-        f"{subject(broken)}: not published at {due} — {CAUSE_WORDS[why.cause] if why else 'cannot tell'}"
-        + (f": {why.detail}" if why else "")
-    )
-
-
-def _broken_lines(broken: Sequence[PromiseStatus], scene: Scene) -> Iterator[str]:
-    for member in broken:
-        yield f"{member.pipeline.report} for {member.report_date} was promised by {scene.clock(member.due)}."
-    shared = {because(member.why) for member in broken}
-    yield from (f"Why: {words}" for words in sorted(shared))
-    if broken[0].late_by and broken[0].late_by.total_seconds() >= 60:
-        yield f"{span(broken[0].late_by.total_seconds())} late so far."
-
-
-def _so_far(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Iterator[str]:
-    """Who was called before this person, and what came of it: only what is known."""
+def _called_before(context: IncidentContext, step: str) -> list[NotificationStatus]:
+    """Whose pages of this ladder have come to nothing: only what is known."""
     ladder = ladder_and_seat(step)
-    for entry in context.entries:
-        if ladder is None or _ladder_of(entry) != ladder[0] or entry.step == step or not entry.person:
-            continue
-        if entry.unreached:
-            yield f"{entry.person} could not be paged: {entry.unreached}."
-        elif entry.state == "done" and entry.done_at:
-            yield f"{entry.person} was paged at {scene.clock(entry.done_at)} and has not acknowledged."
+    return [
+        entry
+        for entry in context.entries
+        if ladder is not None and _ladder_of(entry) == ladder[0] and entry.step != step and entry.person
+        if entry.unreached or (entry.state == "done" and entry.done_at)
+    ]
+
+
+def _escalated(entry: NotificationStatus, scene: Scene) -> str:
+    if entry.unreached or entry.done_at is None:
+        return f"ESCALATED, {entry.person} not reached: "
+    return f"ESCALATED, {entry.person} silent {span((scene.at - entry.done_at).total_seconds())}: "
+
+
+def _came_of(entry: NotificationStatus, scene: Scene) -> str:
+    if entry.unreached:
+        return f"{entry.person} could not be paged: {entry.unreached}."
+    return f"{entry.person} was paged at {scene.clock(entry.done_at)} and has not acknowledged."
+
+
+def _why_now(scene: Scene, step: str, person: Recipient) -> Iterator[str]:
     if ":" in step:
         shift = who_is_on_call(scene.roster, scene.at)
         yield f"{person.name} is on call now ({shift.reason})."

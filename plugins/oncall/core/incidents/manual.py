@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from oncall.core.incidents.escalation import BY_HAND
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Notification, Plan
-from oncall.core.incidents.wording import Scene, because, compose, subject
+from oncall.core.incidents.titles import short, titled
+from oncall.core.incidents.wording import Scene, compose, subject
 from oncall.core.message import Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 
@@ -58,8 +59,9 @@ def resolve(hand: Hand, scene: Scene, note: str) -> Plan:
 def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) -> Plan:
     """Somebody wants help now: page one more person, whatever the ladder says."""
     why = hand.members[0].why
-    title = f"{subject(hand.members)}: {hand.by} asks for you now" + (f" — {because(why)}" if why else "")
-    lines = [f"{hand.by} pages the {seat} by hand.", *([because(why)] if why else [])]
+    reason = f", {short(why)}" if why else ""
+    title = titled(hand.members, lambda about: f"{hand.by} asks for you now: {about}{reason}")
+    lines = [f"{hand.by} pages the {seat} by hand."]
     message = compose(
         scene, hand.incident, f"{PAGE_STEP}-{number}-{seat}", title, hand.members,
         priority="P1", lines=lines, recipients=(person,), section=why.cause if why else "",

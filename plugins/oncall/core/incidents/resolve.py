@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, how_late, message_for, post
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
-from oncall.core.incidents.wording import Scene, because, subject
+from oncall.core.incidents.titles import short, titled
+from oncall.core.incidents.wording import Scene, subject
 from oncall.core.message import Message
-from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus
+from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.time_format import span
 
 SETTLES_WITHIN = dt.timedelta(minutes=1)
 LATEST_CHANGES = 20  # causes that flap are said this often, then the thread stays quiet
@@ -27,11 +29,9 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     if same or not context.spoken or not incident.paged or incident.changes >= LATEST_CHANGES:
         return Plan((now,))
-    step = f"cause-{incident.changes + 1}"
-    title = f"{subject(context.missing)}: now {because(lead.why)}"
-    message = message_for(
-        context, scene, step, title, [f"Before: {CAUSE_WORDS.get(incident.cause, '?')}: {incident.detail}"]
-    )
+    step, reason = f"cause-{incident.changes + 1}", short(lead.why)
+    title = titled(context.missing, lambda about: f"{about}: now {reason}")
+    message = message_for(context, scene, step, title, [])
     owed = [post(message)]
     owed += [Notification(incident.key, f"{step}:{a}", "pager", "note", message, a) for a in context.aliases]
     return Plan((replace(now, changes=incident.changes + 1),), tuple(owed), event(context, scene, title))
@@ -51,7 +51,8 @@ def landed(context: IncidentContext, scene: Scene) -> Plan | None:
     for member in context.members:
         step = f"landed:{member.pipeline.dag_id}"
         if member.done and ("chat", step) not in context.said:
-            title = f"{subject([member])}: published, {how_late(member)}; still missing: {subject(context.missing)}"
+            words = f"{subject([member])}: published, {how_late(member)}; still missing: "
+            title = titled(context.missing, str, words)
             owed.append(post(message_for(context, scene, step, title, [], about=(member,), section="")))
     return Plan(owed=tuple(owed)) if owed else None
 
@@ -66,13 +67,15 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
     if not context.spoken:
         return Plan((done,))
     said = "; ".join(f"{m.pipeline.title}: {how_late(m)}" for m in context.members)
-    how = how_late(context.members[0]) if len(context.members) == 1 else said
-    title = f"Resolved: {subject(context.members)} — {how}"
+    how = how_late(context.members[0])
     made = max(m.facts.publication.first_at for m in context.members if m.facts.publication)
-    lines = [f"Published at {scene.clock(made)}.", said]
-    message = message_for(
-        context, scene, "resolved", title, lines[:1] if len(context.members) == 1 else lines, section=""
+    if len(context.members) > 1:
+        how = f"up to {span(late)} late" if late else "in time"
+    title = titled(
+        context.members, lambda about: f"Resolved: {about} — {how}, published at {scene.clock(made)}"
     )
+    lines = [said] if len(context.members) > 1 else []
+    message = message_for(context, scene, "resolved", title, lines, section="")
     owed = [
         post(message),
         Notification(done.key, "headline:resolved", "chat", "update", message),
@@ -94,15 +97,8 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
     ):
         return None
     now = f"is due at {scene.clock(lead.due)} now" if lead.due else "is not promised any more"
-    title = f"Not late any more: {subject(context.missing)} {now}"
-    message = message_for(
-        context,
-        scene,
-        "moved",
-        title,
-        ["The configuration has changed; alerts are being closed."],
-        section="",
-    )
+    title = titled(context.missing, lambda about: f"Not late any more: {about} {now}")
+    message = message_for(context, scene, "moved", title, ["The configuration has changed."], section="")
     return _ended(context, scene, message, "moved")
 
 
@@ -111,7 +107,7 @@ def removed(incident: Incident, entries: Sequence[NotificationStatus], scene: Sc
     context = IncidentContext(incident, (), tuple(entries))
     title = f"Not watched any more: {incident.dag_id}, report of {incident.report_date.isoformat()}"
     message = Message(
-        incident.key, "removed", title, "Its pipeline was removed from the configuration; alerts are being closed.",
+        incident.key, "removed", title, "Its pipeline was removed from the configuration.",
         links=(("On-call page", scene.links.oncall()),), channel=scene.roster.slack_channel,
     )  # fmt: skip
     return _ended(context, scene, message, "removed")

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, message_for, on_call, page_and_post, post
 from oncall.core.incidents.incident import Event, Notification, Plan
+from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.wording import Scene, because, subject
 from oncall.core.message import Message
-from oncall.core.promises.evaluation import CAUSE_WORDS
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.time_format import span
 
 
@@ -34,21 +35,25 @@ def warning_message(context: IncidentContext, scene: Scene) -> Message | None:
         return None
     if lead.why.cause not in ("upstream_late", "unknown") or lead.warn is None or scene.at < lead.warn:
         return None
-    names = _warned_of(context)
-    left = (
-        f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}"
-        if lead.due
-        else ""
-    )
-    title = f"{subject(context.missing)}: {CAUSE_WORDS[lead.why.cause]}, {left}"
+    reason = short(lead.why)
     if lead.why.cause == "upstream_late":
-        title = f"Upstream late: {', '.join(names)} — delays {subject(context.missing)}; {left}"
-    lines = [
-        lead.why.detail,
-        f"Delayed: {', '.join(m.pipeline.report for m in context.missing)}",
-        f"Time left: {left}",
-    ]
-    return message_for(context, scene, "warning", title, lines, priority="P3", to=on_call(scene, "primary"))
+        late = f"{names(_warned_of(context))} {_late_or_partial(context)}"
+        title = titled(context.missing, lambda about: f"{late}: delays {about}{_due(lead, scene)}")
+    else:
+        title = titled(context.missing, lambda about: f"{about}{_due(lead, scene)}: {reason}")
+    return message_for(context, scene, "warning", title, [], priority="P3", to=on_call(scene, "primary"))
+
+
+def _late_or_partial(context: IncidentContext) -> str:
+    states = {load.state for member in context.missing for load in member.facts.late_loads}
+    return " or ".join(state for state in ("late", "partial") if state in states) or "late"
+
+
+def _due(lead: PromiseStatus, scene: Scene) -> str:
+    """ ", due 05:00 in 50 min"; nothing where nothing is promised."""
+    if lead.due is None:
+        return ""
+    return f", due {scene.clock(lead.due)} in {span((lead.due - scene.at).total_seconds())}"
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -85,10 +90,9 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
         return None
     if not lead.due or not lead.why:
         return None
-    left = span((lead.due - scene.at).total_seconds())
-    usual = span((lead.due - lead.last_chance).total_seconds())
-    title = f"At risk: {subject(context.missing)} — {CAUSE_WORDS[lead.why.cause]}, {left} left"
-    lines = [lead.why.detail, f"From here it usually takes {usual}; due at {scene.clock(lead.due)}."]
+    usual, reason = span((lead.due - lead.last_chance).total_seconds()), short(lead.why)
+    title = titled(context.missing, lambda about: f"At risk: {about}{_due(lead, scene)}: {reason}")
+    lines = [f"From here it usually takes {usual}."]
     return message_for(
         context, scene, "last-chance", title, lines, priority="P2", to=on_call(scene, "primary")
     )
@@ -106,8 +110,8 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     if failure == context.incident.failure:
         return None
     count = context.incident.failures + 1
-    title = f"{subject([lead])}: {CAUSE_WORDS[lead.why.cause]} — {lead.why.detail}"
-    lines = [lead.why.detail]
+    title = f"{subject([lead])}: {short(lead.why)}"
+    lines = []
     if lead.facts.publication:
         lines.append(f"The report published at {scene.clock(lead.facts.publication.at)} still stands.")
     elif lead.due:

@@ -27,8 +27,13 @@ class Links:
         return f"{dag}/runs/{quote(task.run_id, safe='')}" if task and task.run_id else dag
 
     def runbook(self, dag_id: str, section: str = "") -> str:
-        anchor = f"#{section.replace('_', '-')}" if section else ""
-        return f"{self.base_url}/oncall/runbooks/{quote(dag_id)}{anchor}"
+        """The section stands in the query, which survives signing in, and as the anchor, which scrolls."""
+        there = f"?section={section}#{section.replace('_', '-')}" if section else ""
+        return f"{self.base_url}/oncall/runbooks/{quote(dag_id)}{there}"
+
+    def incident(self, key: str) -> str:
+        """Its page, at the forms that act on it."""
+        return f"{self.base_url}/oncall/incidents/{quote(key, safe=':')}#actions"
 
     def oncall(self) -> str:
         return f"{self.base_url}/oncall/"
@@ -49,11 +54,14 @@ class Scene:
 
 def subject(members: Sequence[PromiseStatus]) -> str:
     """Which reports this is about: "Growth ETL, 22 Nov" or "3 reports of 22 Nov (Profit ETL, …)"."""
-    first = members[0]
     if len(members) == 1:
-        return f"{first.pipeline.title}, {day(first.report_date)}"
-    names = ", ".join(each.pipeline.title for each in members)
-    return f"{len(members)} reports of {day(first.report_date)} ({names})"
+        return f"{members[0].pipeline.title}, {day(members[0].report_date)}"
+    return f"{counted(members)} ({', '.join(member.pipeline.title for member in members)})"
+
+
+def counted(members: Sequence[PromiseStatus]) -> str:
+    """How many: "3 reports of 22 Nov"."""
+    return f"{len(members)} reports of {day(members[0].report_date)}"
 
 
 def because(why: Why | None) -> str:
@@ -75,6 +83,8 @@ def compose(
     """One message about these members; `section` is the key of the runbook's section to carry."""
     lead = members[0]
     mark = "[DRILL] " if incident.drill else ""
+    if any(member.pipeline.title not in title for member in members[1:]):
+        lines = (f"Reports: {', '.join(member.pipeline.title for member in members)}.", *lines)
     if incident.drill:
         lines = ("This is a drill. Nothing is wrong.", *lines)
     return Message(
@@ -84,7 +94,7 @@ def compose(
         summary="\n".join(lines),
         facts=tuple(_facts(scene, members)),
         steps=lead.pipeline.runbook.section(section) if section else "",
-        links=tuple(_links(scene, members, section)),
+        links=tuple(_links(scene, incident, members, section)),
         priority=priority,
         recipients=tuple(recipients),
         tags=tuple(_tags(incident, members)),
@@ -118,8 +128,11 @@ def _facts(scene: Scene, members: Sequence[PromiseStatus]) -> list[tuple[str, st
     return facts
 
 
-def _links(scene: Scene, members: Sequence[PromiseStatus], section: str) -> list[tuple[str, str]]:
-    links = []
+def _links(
+    scene: Scene, incident: Incident, members: Sequence[PromiseStatus], section: str
+) -> list[tuple[str, str]]:
+    """The first one is the one to tap: where the incident is acknowledged."""
+    links = [("Incident", scene.links.incident(incident.key))]
     for member in members:
         name = f" {member.pipeline.title}" if len(members) > 1 else ""
         links.append((f"Runbook{name}", scene.links.runbook(member.pipeline.dag_id, section)))
@@ -127,7 +140,6 @@ def _links(scene: Scene, members: Sequence[PromiseStatus], section: str) -> list
     task = current_task(members[0].facts)
     if task and task.log_url and task.state == "failed":
         links.append(("Log", task.log_url))
-    links.append(("On-call page", scene.links.oncall()))
     return links
 
 

@@ -1,0 +1,130 @@
+"""The one line that wakes somebody: cause × phase → the exact sentence, and what holds for every sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import ENGAGEMENT, GROWTH, PROFIT, a_report, a_scene, an_incident
+
+from oncall.core.incidents.titles import late_title, names, short, titled
+from oncall.core.incidents.wording import compose
+from oncall.core.message import MOST_TITLE, Message, one_line
+from oncall.core.promises.evaluation import Cause, PromiseStatus, Why
+
+ADMIN = "OperationalError: terminating connection due to administrator command"
+NO_TASK = "no task of this report date has started"
+
+
+def of(*dag_ids: str, why: Why | None = None) -> tuple[PromiseStatus, ...]:
+    return tuple(replace(a_report("05:00", dag_id), why=why) for dag_id in dag_ids)
+
+
+@pytest.mark.parametrize(
+    ("cause", "detail", "tables", "words"),
+    [
+        ("upstream_late", "master.orders has not arrived", ("master.orders",), "waiting on master.orders"),
+        ("upstream_late", "it is not known which", (), "waiting on upstream: it is not known which"),
+        ("upstream_late", "…", ("a", "b", "c", "d"), "waiting on a, b and 2 more"),
+        ("stuck", "in transform since 03:12, usually 6 min", (), "stuck in transform since 03:12, usually 6 min"),
+        ("stuck", "nothing has started since 03:12", (), "stuck: nothing has started since 03:12"),
+        (
+            "failed", f"task transform failed at 02:40: {ADMIN}", (),
+            "transform failed at 02:40: terminating connection due to administrator command",
+        ),
+        ("failed", "task x failed at 02:40: master.orders: no rows", (), "x failed at 02:40: master.orders: no rows"),
+        ("failed", "task transform failed at 02:40", (), "transform failed at 02:40"),
+        ("failed", "task x was marked as failed by B at 02:40", (), "x was marked as failed by B at 02:40"),
+        ("failed", "the run failed at 02:40", (), "the run failed at 02:40"),
+        ("held", "check identity: expected 0, found 3", (), "held by check identity: expected 0, found 3"),
+        ("not_started", "the DAG is paused (as of 04:00)", (), "never started: the DAG is paused"),
+        ("not_started", f"{NO_TASK}, though the DAG is not paused: is it up?", (), "never started: is it up?"),
+        ("not_started", f"{NO_TASK}: 3 others are (as of 04:00)", (), "never started: 3 others are"),
+        ("unknown", "warehouse: connection refused", (), "cannot tell: warehouse: connection refused"),
+    ],
+)  # fmt: skip
+def test_a_cause_in_the_fewest_words(cause: Any, detail: str, tables: tuple[str, ...], words: str) -> None:
+    """No class of an error, no "task", nothing twice."""
+    assert short(Why(cause, detail, tables)) == words
+
+
+@pytest.mark.parametrize(
+    ("dag_ids", "why", "title"),
+    [
+        ([GROWTH], Why("failed", f"task transform failed at 02:40: {ADMIN}"),
+         "Growth ETL, 22 Nov: late since 05:00, transform failed: terminating connection due to administrator…"),
+        ([GROWTH], Why("upstream_late", "…", ("master.sessions",)),
+         "Growth ETL, 22 Nov: late since 05:00, waiting on master.sessions"),
+        ([GROWTH], Why("unknown", "warehouse: connection refused"),
+         "Cannot see if Growth ETL, 22 Nov is published (due 05:00): warehouse: connection refused"),
+        ([GROWTH, PROFIT, ENGAGEMENT], Why("unknown", "warehouse: connection refused"),
+         "Cannot see if 3 reports of 22 Nov are published (due 05:00): warehouse: connection refused"),
+        ([GROWTH, ENGAGEMENT], Why("upstream_late", "…", ("master.sessions",)),
+         "2 reports of 22 Nov (Growth ETL, Engagement ETL): late since 05:00, waiting on master.sessions"),
+        ([GROWTH, PROFIT, ENGAGEMENT], Why("upstream_late", "…", ("master.sessions",)),
+         "3 reports of 22 Nov: late since 05:00, waiting on master.sessions"),
+        ([GROWTH], None, "Growth ETL, 22 Nov: late since 05:00, the cause is not known"),
+    ],
+)  # fmt: skip
+def test_a_broken_promise_in_one_line(dag_ids: list[str], why: Why | None, title: str) -> None:
+    """What, since when, why; what cannot be seen is never said to be late."""
+    assert one_line(late_title(of(*dag_ids, why=why), "05:00")) == title
+
+
+def test_names_give_way_to_their_number_only_where_they_must() -> None:
+    """And what stands before them never does."""
+    two = of(GROWTH, ENGAGEMENT)
+    assert (
+        titled(two, lambda about: f"{about} waits")
+        == "2 reports of 22 Nov (Growth ETL, Engagement ETL) waits"
+    )
+    assert titled(two, lambda about: f"{about} waits", "x" * 60) == "x" * 60 + "2 reports of 22 Nov waits"
+    assert (names(["a"]), names(["a", "b"]), names(["a", "b", "c"])) == ("a", "a, b", "a, b and 1 more")
+
+
+def test_a_long_title_ends_after_a_word() -> None:
+    """And says that something is missing; a word without an end is cut within."""
+    assert one_line("  late \n since 05:00 ") == "late since 05:00"
+    assert one_line("word " * 30) == "word " * 19 + "word…"
+    assert one_line("x" * 101) == "x" * 99 + "…"
+    assert one_line("x" * 100) == "x" * 100
+
+
+WHYS = st.builds(
+    Why,
+    st.sampled_from(get_args(Cause)),
+    st.text(max_size=200),
+    st.lists(st.text(min_size=1, max_size=40), max_size=4).map(tuple),
+)
+
+
+@given(
+    WHYS | st.none(),
+    st.lists(st.sampled_from([GROWTH, PROFIT, ENGAGEMENT]), min_size=1, max_size=3, unique=True),
+    st.booleans(),
+)
+def test_every_title_is_one_line_that_a_lock_screen_shows(
+    why: Why | None, dag_ids: list[str], drill: bool
+) -> None:
+    """At most 100 characters, beginning with what it is about, whatever a driver or a person wrote into the cause."""
+    members = of(*dag_ids, why=why)
+    made = compose(
+        a_scene("05:00"), an_incident(drill="x" if drill else ""), "page-1-primary", late_title(members, "05:00"),
+        members, priority="P1",
+    ).title  # fmt: skip
+    assert 0 < len(made) <= MOST_TITLE
+    assert len(made.splitlines()) == 1
+    about = members[0].pipeline.title if len(members) == 1 else f"{len(members)} reports of 22 Nov"
+    assert about in made
+    assert made.startswith("[DRILL] ") is drill
+    assert ("late since" in made) is not (
+        why is not None and why.cause == "unknown" and "late since" not in why.detail
+    )
+
+
+def test_whoever_writes_a_message_its_title_fits() -> None:
+    """A notice of a channel, a note by hand: one place keeps the length."""
+    assert len(Message("k", "s", "refused " * 40).title) <= MOST_TITLE
