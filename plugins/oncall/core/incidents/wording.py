@@ -83,7 +83,8 @@ def compose(
     """One message about these members; `section` is the key of the runbook's section to carry."""
     lead = members[0]
     mark = "[DRILL] " if incident.drill else ""
-    if any(member.pipeline.title not in title for member in members[1:]):
+    told = "\n".join((title, *lines))
+    if any(member.pipeline.title not in told for member in members[1:]):
         lines = (f"Reports: {', '.join(member.pipeline.title for member in members)}.", *lines)
     if incident.drill:
         lines = ("This is a drill. Nothing is wrong.", *lines)
