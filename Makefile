@@ -50,7 +50,10 @@ who: $(READY) ## who is on call now
 	@$(BIN)/python -m oncall who
 
 rota: $(READY) ## the rota of the next eight weeks
-	@$(BIN)/python -m oncall rota --from "$$(date +%F)" --until "$$($(BIN)/python -c 'import datetime as d; print(d.date.today() + d.timedelta(weeks=8))')"
+	@$(BIN)/python -m oncall rota
+
+incidents: $(READY) ## the open incidents of the running stack and how they stand
+	@eval "$$($(BIN)/python -m sandbox env)" && $(BIN)/python -m oncall incidents
 
 test: $(READY) ## every test that needs no docker, with real processes and a real browser
 	@sandbox/test.sh

@@ -14,13 +14,13 @@ from typing import cast
 import psycopg2
 from psycopg2.extensions import connection, cursor
 
+from oncall.core.promises.facts import DRILL_RUNS
 from sandbox.master_data.business_day import ZONE, first_id
 from sandbox.master_data.loading import load_day
 from sandbox.stack.postgres import SandboxError
 
 DAG_ID = "engagement_etl"
 REPORT = "investor.daily_engagement"
-RUNS = "drill__"  # a run id that begins so is a drill's: no native deadline, no place in the history
 
 # Whatever the pipeline writes about a report date.
 _REPORT_ROWS = (
@@ -114,7 +114,7 @@ class Warehouse:
             for table in ("publications", "checks"):
                 cursor.execute(
                     f"delete from investor.{table} where report_date = %s and starts_with(run_id, %s)",
-                    (day, RUNS),
+                    (day, DRILL_RUNS),
                 )
             cursor.execute(
                 "delete from master.sessions where session_id >= %s and session_id < %s",

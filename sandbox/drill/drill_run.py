@@ -13,10 +13,11 @@ from psycopg2.extensions import connection
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.incident import Incident, key_of
 from oncall.core.incidents.wording import Links
+from oncall.core.promises.facts import DRILL_RUNS
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.ports import Drill
 from sandbox.drill.blind import BlindWatcher
-from sandbox.drill.day import DAG_ID, RUNS, Warehouse
+from sandbox.drill.day import DAG_ID, Warehouse
 from sandbox.drill.drill_store import BY, Book
 from sandbox.drill.inbox import Inbox, Received
 from sandbox.drill.narrator import Telling
@@ -75,7 +76,7 @@ class Course:
 
     def run_pipeline(self) -> None:
         """Trigger a run for the drill's report date, as a person would."""
-        run_id = f"{RUNS}{self.name}__{len(self.runs) + 1}"
+        run_id = f"{DRILL_RUNS}{self.name}__{len(self.runs) + 1}"
         self.stack.api().run(DAG_ID, self.day, run_id)
         self.runs.append(run_id)
         self.say(f"started the run {run_id}: {self.stack.airflow_url}/dags/{DAG_ID}/runs/{run_id}")
@@ -100,7 +101,7 @@ class Course:
         if self.meanwhile:
             self.meanwhile()
         self.record, self.received = self.book.record(self.key), self.inbox.received(self.key)
-        self.telling.tell(self.record, self.book.tasks(RUNS + self.name), self.received)
+        self.telling.tell(self.record, self.book.tasks(DRILL_RUNS + self.name), self.received)
 
     def wait_for(self, what: str, there: Callable[[], object], seconds: float) -> None:
         """Tell until `there` is true. Raises SandboxError when that takes longer than `seconds`."""
@@ -147,7 +148,7 @@ def _end_runs(stack: Stack) -> None:
     try:
         unfinished = api.get(f"dags/{DAG_ID}/dagRuns", state=["queued", "running"], limit=100)["dag_runs"]
         for run_id in (run["dag_run_id"] for run in unfinished):
-            if run_id.startswith(RUNS):
+            if run_id.startswith(DRILL_RUNS):
                 api.patch(f"dags/{DAG_ID}/dagRuns/{run_id}", {"state": "failed"})
     except httpx.HTTPError:
         return  # Airflow does not answer: then nothing of it runs either

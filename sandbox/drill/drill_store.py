@@ -14,11 +14,10 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.wording import Links
-from oncall.core.promises.facts import Task
+from oncall.core.promises.facts import DRILL_RUNS, Task
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.manual_actions import resolved_by_hand
 from oncall.usecases.ports import Drill
-from sandbox.drill.day import RUNS
 from sandbox.stack.postgres import SandboxError
 
 LOCK = 0xD2_111  # held by the process that plays a drill: it goes when the process does
@@ -103,7 +102,7 @@ class Book:
 
     def forget_runs(self) -> None:
         """What the drills' runs said of their tasks."""
-        self._forget("delete from oncall.tasks where starts_with(run_id, %s)", RUNS)
+        self._forget("delete from oncall.tasks where starts_with(run_id, %s)", DRILL_RUNS)
 
     def _forget(self, statement: str, which: str) -> None:
         with closing(psycopg2.connect(self._dsn)) as conn, conn, conn.cursor() as cursor:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from oncall.config.oncall_config import load
 from oncall.core.rota.on_call import who_is_on_call
+from oncall.usecases.history import WATCHER_SILENT_AFTER
 from sandbox.drill.day import DAG_ID, REPORT, Warehouse
 from sandbox.drill.drill_run import Course, clean_up
 from sandbox.drill.drill_store import Book
@@ -18,7 +19,6 @@ from sandbox.stack.postgres import SandboxError
 from sandbox.stack.stack import Stack
 from sandbox.stack.status import PAGE as ONCALL_PAGE
 
-ALIVE = dt.timedelta(seconds=60)  # a watcher that has not looked for so long is not there
 PAGE_WITHIN_S, HEAR_WITHIN_S, RESOLVE_WITHIN_S = 60.0, 60.0, 150.0
 HESITATION_S = 6.0  # as long as somebody needs to find the phone
 
@@ -63,7 +63,7 @@ def require_running(stack: Stack) -> None:
 
 def require_watched(book: Book) -> None:
     tick = book.ticked_at()
-    if tick is None or dt.datetime.now(dt.UTC) - tick > ALIVE:
+    if tick is None or dt.datetime.now(dt.UTC) - tick > WATCHER_SILENT_AFTER:
         seen = f"last looked at {tick:%H:%M:%S}Z" if tick else "has never looked"
         raise SandboxError(
             f"the watcher {seen}: unpause the DAG sla_watch, see `make logs`, then try again in a minute"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import closing
 
-import psycopg2
-
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.history import History, PublicationHistory
 from oncall.config.oncall_config import OncallConfig, load
-from oncall.core.errors import ConfigError
+from oncall.core.errors import ConfigError, Unreadable
 from oncall.core.promises.promise import Promise, due_at, last_due
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
+from oncall.core.time_format import TimeFormat, long
+from oncall.usecases.history import WATCHER_SILENT_AFTER, IncidentHistory, Publications
+from oncall.web.views.incidents import status as incident_status
 from sandbox.stack.environment import LOGINS
 from sandbox.stack.stack import Stack
 
 PAGE = "plugin/oncall"
+MOST_SHOWN = 100
 
 
 def login(user: str = "admin") -> str:
@@ -43,7 +46,8 @@ def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
         yield "Roster", f"cannot be used:\n{error}"
     else:
         yield "On call now", _on_call(config, at)
-        yield from _promises(stack, config, at)
+        yield from promises(PublicationHistory(connect_to(stack.server().uri("warehouse"))), config, at)
+        yield from incidents(History(connect_to(stack.server().uri("oncall"))), config, at)
     yield "Running", ", ".join(["postgres", *running])
     yield (
         "Runbooks",
@@ -59,22 +63,46 @@ def _on_call(config: OncallConfig, at: dt.datetime) -> str:
     return f"{', then '.join(filter(None, seats))}; next handoff {until:%A %d %B %H:%M UTC%z}"
 
 
-def _promises(stack: Stack, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:
+def promises(published: Publications, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:
+    """How each promise that was due last stands; that it cannot be told where the warehouse cannot be read."""
     promised = [pipeline for pipeline in config.pipelines.values() if pipeline.promise]
-    with (
-        closing(psycopg2.connect(stack.server().uri("warehouse"))) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute("select report, report_date, first_published_at from investor.publications")
-        published = {(report, day): first for report, day, first in cursor.fetchall()}
+    since = at.date() - dt.timedelta(days=3)
+    try:
+        found = published.published([pipeline.report for pipeline in promised], since)
+    except Unreadable as error:
+        yield "Promises", f"cannot be told: {error}"
+        return
     for pipeline in promised:
         assert pipeline.promise is not None
         tz = config.roster_of(pipeline.dag_id).tz
         day = last_due(pipeline.promise, at, tz)
-        yield (
-            "Promise",
-            kept(pipeline.title, pipeline.promise, day, published.get((pipeline.report, day)), tz),
-        )
+        made = found[pipeline.report].get(day)
+        yield "Promise", kept(pipeline.title, pipeline.promise, day, made, tz)
+
+
+def incidents(history: IncidentHistory, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:
+    """Whether the watcher looks, and which incidents are open; that it cannot be told where nobody knows."""
+    try:
+        tick = history.system_health().tick
+        records = history.records(at, MOST_SHOWN)
+    except Unreadable as error:
+        yield "Incidents", f"cannot be told, nor whether the watcher looks: {error}"
+        return
+    yield "Watcher", watching(tick, at)
+    say = TimeFormat(at, config.roster.tz)
+    opened = [record.incident for record in records if record.incident.open]
+    for incident in opened:
+        yield "Open", f"{incident.key}: {incident_status(incident, say)}"
+    if not opened:
+        yield "Open", "no incident"
+
+
+def watching(tick: dt.datetime | None, at: dt.datetime) -> str:
+    """Whether the watcher looks, by when it looked last."""
+    if tick is None:
+        return "has never looked"
+    ago = f"looked {long(max(0.0, (at - tick).total_seconds()))} ago"
+    return ago if at - tick <= WATCHER_SILENT_AFTER else f"DOES NOT LOOK: {ago}; make logs says why"
 
 
 def kept(title: str, promise: Promise, day: dt.date, published: dt.datetime | None, tz: dt.tzinfo) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -11,7 +13,9 @@ from typing import Any
 import pytest
 from include_folder import ROSTER, write_include
 
-from oncall.cli.main import main
+import oncall
+from oncall.cli.command import Command, show_json
+from oncall.cli.main import COMMANDS, main
 
 
 @pytest.fixture
@@ -120,6 +124,63 @@ def test_ledger(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+def test_who_in_words(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who is paged first, why and until when, who after them, and who takes over."""
+    assert main(["who", "--at", "2026-01-13", "--include", str(include)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "At Tue 13 Jan 09:00 (UTC+07:00):",
+        "Ben (BEN) is on call until Mon 19 Jan 09:00 (UTC+07:00).",
+        "Week 3 of the rotation: standing in for ANN, on leave.",
+        "Paged after them: The Boss (BOSS).",
+        "From Mon 19 Jan 09:00 on: Ben (BEN), then Ann (ANN).",
+    ]
+    assert main(["who", "--at", "2025-12-01", "--include", str(include)]) == 0
+    assert "Nobody is on call: there is no rota before" in capsys.readouterr().out
+
+
+def test_the_rota_of_the_next_weeks_unasked(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the handoff of the present week on, eight weeks that tile the time."""
+    shifts = answer(capsys, include, "rota")
+    start, end = (dt.datetime.fromisoformat(at) for at in (shifts[0]["start"], shifts[-1]["end"]))
+    assert end - start == dt.timedelta(weeks=8)
+    assert start <= dt.datetime.now(dt.UTC) < start + dt.timedelta(weeks=1)
+    assert answer(capsys, include, "rota", "--from", "2026-01-05")[-1]["end"] == "2026-03-02T09:00:00+07:00"
+
+
+def test_alone_it_says_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command with its summary, and the exit code of wrong arguments."""
+    assert main([]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    for command in COMMANDS:
+        assert command.name in said.err
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The one of the package, which the page and its health tell too."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"oncall {oncall.__version__}\n"
+
+
+def test_only_the_answer_is_on_standard_output(
+    include: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a library prints meanwhile, Airflow for one, is on standard error."""
+
+    def loud(_: argparse.Namespace) -> int:
+        print("Skipping masking for a secret as it's too short")
+        show_json({"good": True})
+        return 0
+
+    monkeypatch.setattr("oncall.cli.main.COMMANDS", (Command("loud", "Loud.", lambda _: None, loud),))
+    assert main(["loud", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"good": True}
+    assert "Skipping masking" in said.err
+
+
 def test_check(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing to say of a good folder; every problem of a bad one, and exit code 1."""
     assert answer(capsys, include, "check") == []
@@ -136,11 +197,11 @@ def test_check(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_tables_for_people(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without --json the answers are tables; what is empty is a dash."""
-    assert main(["rota", "--from", "2026-01-05", "--until", "2026-01-12", "--include", str(include)]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "start                      end                        week  primary  secondary  reason    covering_for",
-        "2026-01-05T09:00:00+07:00  2026-01-12T09:00:00+07:00  2     BEN      ANN        rotation  –",
-    ]
+    assert main(["rota", "--from", "2026-01-05", "--until", "2026-01-19", "--include", str(include)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["from", "until", "week", "primary", "secondary", "why"]
+    assert "Mon 5 Jan 09:00   Mon 12 Jan 09:00  2     BEN      ANN        by rotation" in lines[1]
+    assert "BEN      BOSS       standing in for ANN, on leave" in lines[2]
     assert main(["ledger", "--until", "2026-01-12", "--include", str(include)]) == 0
     assert capsys.readouterr().out.splitlines()[:2] == ["Credits", "none"]
 
@@ -164,6 +225,11 @@ def test_tables_for_people(include: Path, capsys: pytest.CaptureFixture[str]) ->
         (
             ["override", "--from", "2026-12-21", "--until", "9999-12-31", "--primary", "ANN"],
             "--until '9999-12-31' is no",
+        ),
+        (["ledger", "--until", "9990-01-01"], "--until 9990-01-01 is more than 100 years ahead; write "),
+        (
+            ["rota", "--from", "2026-01-05", "--until", "9990-01-01"],
+            "more than 100 years ahead; write 2126-01-05 or",
         ),
         (["who", "--at", "noon"], "oncall who: --at 'noon' is no date (2026-03-02) and no time"),
         (
@@ -205,4 +271,4 @@ def test_it_runs_as_a_module_without_airflow(include: Path) -> None:
         done = subprocess.run(
             command, env={"PYTHONPATH": str(plugins)}, capture_output=True, text=True, check=True
         )
-        assert "primary    BEN" in done.stdout
+        assert "Ben (BEN) is on call until" in done.stdout

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +85,7 @@ def test_leave_in_words(include: Path, monday: dt.date, capsys: pytest.CaptureFi
     assert run(include, "leave", "DE-001", day(monday, 0), day(monday, 6), "--dry-run") == 0
     said = capsys.readouterr().out
     assert said.startswith(f"DE-001 is away from Mon {monday} 09:00 until Mon {day(monday, 7)} 09:00.\n")
-    assert "DE-001 / DE-002  DE-002 / DE-003  cover for DE-001" in said
+    assert "DE-001 / DE-002  DE-002 / DE-003  standing in for DE-001, on leave" in said
     assert "- DE-002 earns 7 credit days in week" in said
     assert "- DE-002 rests in week" in said
     assert said.endswith("Nothing is written: a dry run.\n")
@@ -227,3 +232,84 @@ def test_a_problem_beside_the_rota_does_not_hinder(include: Path, monday: dt.dat
     path = include / "roster.yaml"
     path.write_text(path.read_text().replace(", slack: U0DE004", ""))
     assert run(include, "leave", "DE-001", day(monday, 0), day(monday, 6)) == 0
+
+
+def test_leave_is_listed(include: Path, monday: dt.date, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is and what comes, of all or of one; what was only when asked for."""
+    assert run(include, "leave") == 0
+    assert capsys.readouterr().out == "No leave now or ahead.\n"
+    assert run(include, "leave", "DE-001", day(monday, 0), day(monday, 6), "--reason", "holiday") == 0
+    assert run(include, "leave", "DE-002", "2026-03-02", "2026-03-08", "--past") == 0
+    capsys.readouterr()
+    entry = {
+        "person": "DE-001",
+        "start": f"{monday}T09:00:00+07:00",
+        "end": f"{day(monday, 7)}T09:00:00+07:00",
+        "reason": "holiday",
+    }
+    assert answer(capsys, include, "leave") == answer(capsys, include, "leave", "DE-001") == [entry]
+    assert answer(capsys, include, "leave", "DE-003") == []
+    assert [listed["person"] for listed in answer(capsys, include, "leave", "--past")] == ["DE-002", "DE-001"]
+    assert run(include, "leave") == 0
+    assert "DE-001" in capsys.readouterr().out
+
+
+def test_leave_is_taken_out_again(include: Path, monday: dt.date, capsys: pytest.CaptureFixture[str]) -> None:
+    """The roster is what it was before, and what that does to the rota is shown."""
+    text = (include / "roster.yaml").read_text()
+    assert run(include, "leave", "DE-001", day(monday, 0), day(monday, 6)) == 0
+    capsys.readouterr()
+    said = answer(capsys, include, "leave", "--remove", "DE-001", day(monday, 0), day(monday, 6))
+    assert (said["outcome"], said["rota"][0]["after"]["primary"]) == ("written", "DE-001")
+    assert (include / "roster.yaml").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["leave", "--remove"], "whose leave?"),
+        (["leave", "--remove", "DE-002"], "DE-002 has no leave"),
+        (["leave", "--remove", "DE-001"], "has more than one leave; name one of:\n  from Mon"),
+        (["leave", "--remove", "DE-001", "1"], "has no such leave; name one of:"),
+        (["leave", "DE-001", "0"], "UNTIL is missing"),
+    ],
+)
+def test_leave_that_is_not_there_cannot_be_taken_out(
+    include: Path, monday: dt.date, capsys: pytest.CaptureFixture[str], args: list[str], said: str
+) -> None:
+    """What there is is listed; the file stays."""
+    for first, last in ((0, 6), (14, 20)):
+        assert run(include, "leave", "DE-001", day(monday, first), day(monday, last)) == 0
+    text = (include / "roster.yaml").read_text()
+    assert run(include, *(day(monday, int(arg)) if arg.isdigit() else arg for arg in args)) == 2
+    assert said in capsys.readouterr().err
+    assert (include / "roster.yaml").read_text() == text
+
+
+@pytest.mark.parametrize(("typed", "code", "written"), [("y\n", 0, True), ("\n", 2, False), ("", 2, False)])
+def test_at_a_terminal_it_asks_before_it_writes(
+    include: Path, monday: dt.date, typed: str, code: int, written: bool
+) -> None:
+    """What would change is shown first; only a yes writes. --yes does not ask."""
+    at = (include, "leave", "DE-001", day(monday, 0), day(monday, 6))
+    shown, ended = at_terminal(*at, typed=typed)
+    assert "Affected: " in shown.partition("[y/N]")[0]
+    assert ended == code
+    assert bool(oncall_config.load(include).roster.leave) == written
+    assert at_terminal(*at, "--yes", typed="")[1] == 0
+
+
+def at_terminal(include: Path, *args: str, typed: str) -> tuple[str, int]:
+    """Run the command at a terminal on which somebody types; what is on the screen then, and the exit code."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "oncall", *args, "--include", str(include)]
+    env = {**os.environ, "PYTHONPATH": str(SHIPPED.parent / "plugins")}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env) as running:
+        os.close(theirs)
+        os.write(ours, typed.encode() or b"\x04")
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux: the other side is closed
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n"), running.returncode

@@ -9,7 +9,7 @@ from pathlib import Path
 import pendulum
 import pytest
 
-from oncall.cli.roster_edit import read_text, replace_text, with_entries
+from oncall.cli.roster_edit import read_text, replace_text, with_entries, without_leave
 from oncall.config.roster_file import read_roster
 from oncall.core.rota.roster import Leave, Override, Roster
 
@@ -136,3 +136,36 @@ def test_somebody_elses_change_meanwhile_is_not_lost(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="changed by somebody else"):
         replace_text(path, "a", "b")
     assert [read_text(each) for each in tmp_path.iterdir()] == ["theirs"]
+
+
+OTHER = "{person: DE-002, from: 2026-12-28, until: 2027-01-03}"
+BLOCK = "person: DE-002\n    from: 2026-12-28\n    until: 2027-01-03"
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "becomes"),
+    [
+        (f"leave:\n  - {ENTRY}\n", 0, "leave: []\n"),
+        (
+            f"leave: # who is away\n  # first\n  - {ENTRY} # a note\n",
+            0,
+            "leave: [] # who is away\n  # first\n",
+        ),
+        (f"leave:\n  - {ENTRY}\n  - {OTHER}\n", 0, f"leave:\n  - {OTHER}\n"),
+        (f"leave:\n  - {ENTRY}\n\n  # theirs\n  - {BLOCK}\n", 1, f"leave:\n  - {ENTRY}\n\n  # theirs\n"),
+        (f"leave:\n  - {BLOCK}\n  - {ENTRY}\n", 0, f"leave:\n  - {ENTRY}\n"),
+        (f"leave: [{ENTRY}, {OTHER}] # both\n", 0, f"leave: [{OTHER}] # both\n"),
+        (f"leave: [{ENTRY}, {OTHER}]\n", 1, f"leave: [{ENTRY}]\n"),
+        (f"leave: [{ENTRY}]\n", 0, "leave: []\n"),
+        (f"leave:\r\n- {ENTRY}\r\n", 0, "leave: []\r\n"),
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_an_entry_is_taken_out_and_the_rest_stays(written: str, number: int, becomes: str, mark: str) -> None:
+    """In each way in which a list is written, with its comments."""
+    before, after = (mark + TEXT.replace("leave: []\n", text) for text in (written, becomes))
+    text = without_leave(before, number)
+    assert text == after
+    kept = list(roster_of(before).leave)
+    del kept[number]
+    assert roster_of(text).leave == tuple(kept)

@@ -71,7 +71,7 @@ def test_a_shell_gets_all_that_the_runbooks_commands_need(elsewhere: Stack) -> N
     assert ran.returncode == 0, ran.stderr
     assert "publications: 0" in ran.stdout
     assert elsewhere.airflow_url in ran.stdout
-    assert "primary" in ran.stdout
+    assert "is on call until" in ran.stdout
 
 
 def test_secrets_are_readable_by_their_owner_only(elsewhere: Stack) -> None:

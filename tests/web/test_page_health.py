@@ -15,6 +15,7 @@ import pytest
 from example_page import INCLUDE, Example, config
 from fastapi.testclient import TestClient
 
+import oncall
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History
 from oncall.adapters.postgres.oncall_db import OncallDb
@@ -61,6 +62,7 @@ def test_it_tells_nothing_of_anybody(client: TestClient, example: Example) -> No
         "seconds_since_tick": 7,
         "roster": "invalid",
         "outbox": {"owed": 3, "oldest_seconds": 30},
+        "version": oncall.__version__,
     }
     names = [*config().roster.people, *config().pipelines, config().roster.slack_channel]
     assert not [name for name in names if name in answer.text]

@@ -29,6 +29,7 @@ from oncall.core.incidents.wording import Links
 from oncall.usecases.current_config import current_setup, say_configuration
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
+from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.usecases.metrics import TICK_AGE, of_look, of_snapshot
 from oncall.usecases.notes import instant, noted
 from oncall.usecases.outbox import Clock, Sent
@@ -39,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 TICK = "tick"  # under which the store keeps when the watcher last looked
 HAND_OVER_S = 20.0  # a little more than the watcher's tick
-DEAD = dt.timedelta(seconds=60)
 MORE_CALLS = 5  # looks at once, one after the other, because somebody cannot be reached
 ONE_SHOT_S = 25.0  # how long a look from a task or a callback waits for both channels
 
@@ -227,7 +227,7 @@ def _let_the_watcher_hand_over(store: Store) -> None:
     began, until = now_utc(), time.monotonic() + HAND_OVER_S
     while time.monotonic() < until:
         tick = noted(TICK, store.get_note(TICK), instant, None)
-        if tick is None or tick > began or began - tick > DEAD:
+        if tick is None or tick > began or began - tick > WATCHER_SILENT_AFTER:
             return
         time.sleep(0.5)
 

@@ -13,6 +13,7 @@ from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAler
 from asgiref.sync import sync_to_async
 
 from oncall.airflow.report_date import report_date
+from oncall.core.promises.facts import DRILL_RUNS
 from oncall.core.promises.promise import Promise, due_at
 
 log = structlog.get_logger(__name__)
@@ -68,7 +69,7 @@ class PromiseDue(BaseDeadlineReference):
 
     def due_of(self, run: Any, at: dt.datetime) -> dt.datetime | None:
         """The due instant of a run's report; None when it is past at `at`, a backfill or a drill."""
-        if run.run_type == "backfill" or str(run.run_id).startswith("drill__"):
+        if run.run_type == "backfill" or str(run.run_id).startswith(DRILL_RUNS):
             return None
         clock = dt.time.fromisoformat(self.due)
         due = due_at(Promise(clock, clock), report_date({"dag_run": run}, self.tz), self.tz)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import asdict
 
-from oncall.cli.command import show_json, show_problems
+from oncall.cli.command import show_json, show_problems, tell
 from oncall.config import oncall_config
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.check_result import CheckResult
@@ -30,17 +28,16 @@ def or_else(static: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
 
 def _check(args: argparse.Namespace) -> int:
     config = oncall_config.load(args.include)
-    with redirect_stdout(sys.stderr):  # where Airflow says what it likes: the answer is ours alone
-        checked = ask(config)
+    checked = ask(config)
     if args.json:
         show_json(asdict(checked))
     else:
         for line in checked.good:
-            print(f"good       {line}")
+            tell(f"good       {line}")
         for line in checked.unasked:
-            print(f"not asked  {line}")
+            tell(f"not asked  {line}")
         show_problems(checked.problems)
-        print(f"{len(checked.good)} good, {len(checked.unasked)} not asked, {len(checked.problems)} to mend")
+        tell(f"{len(checked.good)} good, {len(checked.unasked)} not asked, {len(checked.problems)} to mend")
     return 1 if checked.problems else 0
 
 

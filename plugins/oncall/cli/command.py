@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import pendulum
 
@@ -17,6 +20,8 @@ from oncall.config.yaml_fields import shortened
 from oncall.core.errors import OncallError, Problem
 from oncall.core.rota.roster import Roster
 from oncall.core.wall_time import in_zone
+
+_answers: ContextVar[TextIO | None] = ContextVar("answers", default=None)
 
 
 class UsageError(OncallError):
@@ -57,15 +62,66 @@ def moment_of(option: str, text: str, roster: Roster, *, included: bool = False)
         raise UsageError(f"{option} {shortened(text)!r} is {NO_MOMENT}") from None
 
 
+@contextmanager
+def only_answers_on_stdout() -> Iterator[None]:
+    """Within it standard output carries what `tell` prints, and nothing else.
+
+    Airflow and its providers print what they like while a connection is looked up: that goes to standard error.
+    """
+    token = _answers.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _answers.reset(token)
+
+
+def tell(text: object = "") -> None:
+    """Print a line of the answer at once."""
+    print(text, file=_answers.get() or sys.stdout, flush=True)
+
+
+def warn(text: object) -> None:
+    """Print a line beside the answer, to standard error."""
+    print(text, file=sys.stderr)
+
+
+def is_at_terminal() -> bool:
+    """Whether somebody reads what is asked, and can answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirmed(args: argparse.Namespace, question: str) -> bool:
+    """Whether to write: asked only where somebody sits at a terminal, and not with --yes or --json."""
+    if args.yes or args.json or not is_at_terminal():
+        return True
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def yes_argument(parser: argparse.ArgumentParser) -> None:
+    """The option with which `confirmed` does not ask."""
+    parser.add_argument("--yes", action="store_true", help="write without asking (a terminal is asked first)")
+
+
+def report_date(text: str) -> dt.date:
+    """A report date of the arguments, in one of its ISO forms."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        found = shortened(text)
+        raise argparse.ArgumentTypeError(f"found {found!r}; write a report date such as 2026-11-20") from None
+
+
 def show_json(answer: object) -> None:
     """Print an answer for programs."""
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    tell(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
 def show_problems(problems: Sequence[Problem]) -> None:
     """Print problems to standard error."""
     for problem in problems:
-        print(problem, file=sys.stderr)
+        warn(problem)
 
 
 def show_table(rows: list[list[Any]], columns: Sequence[str] = ()) -> None:
@@ -74,4 +130,4 @@ def show_table(rows: list[list[Any]], columns: Sequence[str] = ()) -> None:
     lines = [list(columns), *cells] if columns else cells
     widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
     for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        tell("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import getpass
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from oncall.cli.command import Command, show_json
+from oncall.cli.command import Command, UsageError, confirmed, report_date, show_json, tell, yes_argument
 from oncall.config import oncall_config
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.errors import OncallError
+from oncall.core.errors import OncallError, Unreadable
 from pipelines import runner
 from pipelines.held_reports import pipeline_of, release_report, rows_that_break
 
 WAREHOUSE = "warehouse"
 
 
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"found {text}; write a report date such as 2026-11-20") from None
-
-
 def _breaches_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("date", type=_date, metavar="DATE", help="the report date")
+    parser.add_argument("date", type=report_date, metavar="DATE", help="the report date")
     parser.add_argument("--report", default="", metavar="REPORT", help="what one report reads (default: all)")
     parser.add_argument("--check", default="", metavar="NAME", help="what breaks this rule alone")
 
@@ -40,10 +31,11 @@ def _breaches(args: argparse.Namespace) -> int:
         if args.json:
             show_json([{**asdict(breach), "rows": keys} for breach, keys in found.items()])
         for breach, keys in found.items() if not args.json else ():
-            print(f"{breach.name}: expected {breach.expected}; {breach.table}: {len(keys)} found")
-            print("".join(f"  {key}\n" for key in keys), end="")
+            tell(f"{breach.name}: expected {breach.expected}; {breach.table}: {len(keys)} found")
+            for key in keys:
+                tell(f"  {key}")
         if not found and not args.json:
-            print(f"nothing breaks {args.check or 'the contracts'} on {args.date}")
+            tell(f"nothing breaks {args.check or 'the contracts'} on {args.date}")
         return 1 if found else 0
 
     return _with_warehouse(args, run)
@@ -53,43 +45,48 @@ def _release_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "report", metavar="REPORT", help="the report, such as investor.daily_profit, or its DAG"
     )
-    parser.add_argument("date", type=_date, metavar="DATE", help="the report date")
+    parser.add_argument("date", type=report_date, metavar="DATE", help="the report date")
     parser.add_argument("--note", required=True, metavar="TEXT", help="why the numbers are true")
-    parser.add_argument("--by", default="", metavar="NAME", help="who says so (default: who is logged in)")
+    parser.add_argument(
+        "--by", default="", metavar="NAME", help="the name it is noted under (default: yours)"
+    )
+    yes_argument(parser)
 
 
 def _release(args: argparse.Namespace) -> int:
     def run(connection: Any, config: OncallConfig) -> int:
         runner.install(connection)
         by = args.by or getpass.getuser()
+        if not confirmed(args, f"Release {args.report} of {args.date} as {by}?"):
+            raise UsageError("nothing is released; add --yes when that is meant")
         released = release_report(connection, config, args.report, args.date, by=by, note=args.note)
         if args.json:
             show_json([{**asdict(one), "at": one.at.isoformat()} for one in released])
             return 0
         for one in released:
-            print(
+            tell(
                 f"{one.name} {one.amount:,.2f}: released by {one.by} at {one.at:%Y-%m-%d %H:%M %Z}: {one.note}"
             )
         dag_id = pipeline_of(config, args.report).dag_id
         conf = f'{{\\"report_date\\": \\"{args.date}\\"}}'
-        print(f'Its next run publishes. To run it now: airflow dags trigger {dag_id} --conf "{conf}"')
+        tell(f'Its next run publishes. To run it now: airflow dags trigger {dag_id} --conf "{conf}"')
         return 0
 
     return _with_warehouse(args, run)
 
 
 def _with_warehouse(args: argparse.Namespace, run: Callable[[Any, OncallConfig], int]) -> int:
+    # Only here: the other commands need no database.
+    from oncall.adapters.postgres.database import work_by
+
     config = oncall_config.load(args.include)
     try:
-        from oncall.adapters.postgres.database import (
-            work_by,  # only here: the other commands need no database
-        )
-
         with closing(work_by(WAREHOUSE)) as connection:
             return run(connection, config)
-    except (OncallError, ModuleNotFoundError) as error:  # the latter: no Airflow, which knows the connection
-        print(f"oncall {args.command}: {error}", file=sys.stderr)
-        return 2
+    except Unreadable:
+        raise
+    except OncallError as error:
+        raise UsageError(str(error)) from error
 
 
 HELD_COMMANDS = (

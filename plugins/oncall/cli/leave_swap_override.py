@@ -1,14 +1,25 @@
-"""The subcommands that change `roster.yaml`: what leave, swap and override ask for. `roster_wish` carries it out."""
+"""The subcommands that change `roster.yaml`: what leave, swap and override ask for. `roster_change` carries it out."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import pendulum
 
-from oncall.cli.command import Command, UsageError, moment_of, roster_of
+from oncall.cli.command import (
+    Command,
+    UsageError,
+    moment_of,
+    now,
+    roster_of,
+    show_json,
+    show_table,
+    tell,
+    yes_argument,
+)
 from oncall.cli.roster_change import RosterChangeRequest, carry_out, day
 from oncall.config.yaml_fields import suggestion
 from oncall.core.rota.change import swap
@@ -21,7 +32,7 @@ _UNTIL = "the last day, included, or the time at which it ends"
 def _shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", default="", type=_one_line, help="a few words for the roster")
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and write nothing")
-    parser.add_argument("--yes", action="store_true", help="write it although it asks to be confirmed")
+    yes_argument(parser)
     parser.add_argument("--past", action="store_true", help="also change what began before the present shift")
 
 
@@ -30,22 +41,85 @@ def _one_line(text: str) -> str:
 
 
 def _leave_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("person", metavar="PERSON", help="who is away")
-    parser.add_argument("start", metavar="FROM", help="the first day, or a time such as 2026-12-21T18:00")
-    parser.add_argument("until", metavar="UNTIL", help=_UNTIL)
+    parser.add_argument("person", nargs="?", metavar="PERSON", help="who is away")
+    parser.add_argument(
+        "start", nargs="?", metavar="FROM", help="the first day, or a time such as 2026-12-21T18:00"
+    )
+    parser.add_argument("until", nargs="?", metavar="UNTIL", help=_UNTIL)
+    parser.add_argument("--remove", action="store_true", help="take the leave that these name out again")
     _shared_arguments(parser)
 
 
 def _leave(args: argparse.Namespace) -> int:
     roster = roster_of(args)
-    person = _person(args.person, roster)
+    person = _person(args.person, roster) if args.person else None
+    if args.remove:
+        return _remove_leave(args, roster, person)
+    if person is None or args.start is None:
+        return _list_leave(args, roster, person)
+    if args.until is None:
+        raise UsageError(f"UNTIL is missing; write the last day of the leave, included, such as {args.start}")
     start, end = _stretch(args.start, args.until, roster, ("FROM", "UNTIL"))
     covered = [
-        each for each in roster.leave if each.person == person and each.start <= start and end <= each.end
+        entry
+        for entry in roster.leave
+        if entry.person == person and entry.start <= start and end <= entry.end
     ]
     entry = Leave(person, start, end, args.reason)
     what = f"{person} is away from {day(start)} until {day(end)}"
     return carry_out(args, roster, RosterChangeRequest(what, start, end, leave=() if covered else (entry,)))
+
+
+def _list_leave(args: argparse.Namespace, roster: Roster, person: str | None) -> int:
+    """What is and what comes; with --past also what was."""
+    at = now(roster)
+    found = [
+        entry
+        for entry in sorted(roster.leave, key=lambda entry: entry.start)
+        if (args.past or entry.end > at) and person in (None, entry.person)
+    ]
+    if args.json:
+        show_json(
+            [
+                {
+                    "person": entry.person,
+                    "start": entry.start.isoformat(),
+                    "end": entry.end.isoformat(),
+                    "reason": entry.reason,
+                }
+                for entry in found
+            ]
+        )
+    elif found:
+        rows: list[list[Any]] = [
+            [entry.person, day(entry.start), day(entry.end), entry.reason or None] for entry in found
+        ]
+        show_table(rows, ("person", "from", "until", "reason"))
+    else:
+        tell(
+            f"No leave {'is on record' if args.past else 'now or ahead'}{f' of {person}' if person else ''}."
+        )
+    return 0
+
+
+def _remove_leave(args: argparse.Namespace, roster: Roster, person: str | None) -> int:
+    if person is None:
+        raise UsageError("whose leave? write --remove PERSON, or --remove PERSON FROM UNTIL")
+    start = moment_of("FROM", args.start, roster) if args.start else None
+    end = moment_of("UNTIL", args.until, roster, included=True) if args.until else None
+    known = [entry for entry in roster.leave if entry.person == person]
+    if not args.past and start is None:
+        known = [entry for entry in known if entry.end > now(roster)]
+    found = [entry for entry in known if start in (None, entry.start) and end in (None, entry.end)]
+    if len(found) != 1:
+        listed = "".join(f"\n  from {day(entry.start)} until {day(entry.end)}" for entry in known)
+        wrong = (
+            "has no leave" if not known else "has no such leave" if not found else "has more than one leave"
+        )
+        raise UsageError(f"{person} {wrong}{'; name one of:' + listed if known else ''}")
+    [entry] = found
+    what = f"{person} is not away from {day(entry.start)} until {day(entry.end)} after all"
+    return carry_out(args, roster, RosterChangeRequest(what, entry.start, entry.end, removed=entry))
 
 
 def _swap_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +194,12 @@ def _stretch(
 
 
 ROSTER_COMMANDS = (
-    Command("leave", "Enter leave in the roster, and show who covers.", _leave_arguments, _leave),
+    Command(
+        "leave",
+        "Enter leave in the roster and show who covers; without days, list it.",
+        _leave_arguments,
+        _leave,
+    ),
     Command(
         "swap", "Let two people hold each other's seats for a week or some days.", _swap_arguments, _swap
     ),

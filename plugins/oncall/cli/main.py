@@ -1,7 +1,7 @@
-"""`python -m oncall`: questions to the roster and changes of it, without Airflow running.
+"""`python -m oncall`: questions to the roster and the incidents, and changes of both.
 
-Exit code 0: answered or done; 1: a file of the include folder is wrong, Opsgenie is not as it should be, or a stale
-day is held; 2: the arguments are wrong, or refused.
+Exit code 0: answered or done; 1: a file of the include folder is wrong, a database or a far side does not answer or is
+not as it should be, or a stale day is held; 2: the arguments are wrong, or refused.
 """
 
 from __future__ import annotations
@@ -11,50 +11,74 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from oncall import __version__
 from oncall.cli import check_connections
 from oncall.cli.command import (
     Command,
     UsageError,
-    moment_of,
-    now,
-    roster_of,
+    only_answers_on_stdout,
     show_json,
     show_problems,
-    show_table,
+    tell,
+    warn,
 )
 from oncall.cli.held_reports import HELD_COMMANDS
 from oncall.cli.leave_swap_override import ROSTER_COMMANDS
+from oncall.cli.open_incidents import INCIDENT_COMMANDS
+from oncall.cli.rota_questions import ROTA_COMMANDS
 from oncall.cli.stale_days import STALE_COMMAND
 from oncall.cli.sync_schedules import SYNC_COMMAND
 from oncall.config import oncall_config
-from oncall.core.errors import ConfigError
-from oncall.core.rota.ledger import Ledger, ledger
-from oncall.core.rota.on_call import rota, who_is_on_call
-from oncall.core.rota.roster import Roster
+from oncall.core.errors import ConfigError, OncallError
+
+INTERRUPTED = 130  # as a shell tells it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    with only_answers_on_stdout():
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
-        return args.run(args)
+        code: int = args.run(args)
     except UsageError as error:
-        print(f"oncall {args.command}: {error}", file=sys.stderr)
+        warn(f"oncall {args.command}: {error}")
         return 2
     except ConfigError as error:
         show_problems(error.problems)
         return 1
+    except OncallError as error:
+        warn(f"oncall {args.command}: {error}")
+        return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "airflow":
+            raise
+        warn(
+            f"oncall {args.command}: this needs Airflow, which knows the connections; it is not installed here"
+        )
+        return 1
+    except KeyboardInterrupt:
+        warn("")
+        return INTERRUPTED
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oncall",
-        description="Who is on call, what they earned by it, how to change who it will be, and what is stale.",
+        description="Who is on call, what is broken and why, who has it; how to change the roster; what is stale.",
         epilog="More on each: oncall COMMAND --help. How the roster is read: docs/RULES.md.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.summary, description=command.summary)
         sub.add_argument(
@@ -69,120 +93,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _who_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--at", metavar="ISO", help="the instant, in the roster's zone unless it says (default: now)"
-    )
-
-
-def _who(args: argparse.Namespace) -> int:
-    roster = roster_of(args)
-    at = moment_of("--at", args.at, roster) if args.at is not None else now(roster)
-    shift = who_is_on_call(roster, at)
-    answer = {
-        "at": at.isoformat(),
-        "week": shift.week,
-        "primary": shift.primary,
-        "secondary": shift.secondary,
-        "manager": roster.manager,
-        "reason": shift.reason,
-    }
-    if args.json:
-        show_json(answer)
-    else:
-        show_table([[key, value] for key, value in answer.items()])
-    return 0
-
-
-def _rota_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--from", dest="start", required=True, metavar="DATE", help="from its handoff hour on"
-    )
-    parser.add_argument("--until", required=True, metavar="DATE", help="until its handoff hour, excluded")
-
-
-def _rota(args: argparse.Namespace) -> int:
-    roster = roster_of(args)
-    start, until = moment_of("--from", args.start, roster), moment_of("--until", args.until, roster)
-    if until <= start:
-        raise UsageError(f"--until {args.until} is not after --from {args.start}")
-    shifts = [
-        {**asdict(shift), "start": shift.start.isoformat(), "end": shift.end.isoformat()}
-        for shift in rota(roster, start, until)
-    ]
-    if args.json:
-        show_json(shifts)
-    else:
-        columns = ("start", "end", "week", "primary", "secondary", "reason", "covering_for")
-        show_table([[shift[column] for column in columns] for shift in shifts], columns)
-    return 0
-
-
-def _ledger_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--until", metavar="DATE", help="what was earned on the on-call days before (default: today's)"
-    )
-
-
-def _ledger(args: argparse.Namespace) -> int:
-    roster = roster_of(args)
-    until = moment_of("--until", args.until, roster) if args.until is not None else now(roster)
-    answer = _ledger_json(roster, ledger(roster, until))
-    if args.json:
-        show_json(answer)
-        return 0
-    for title, entries in answer.items():
-        print(title.replace("_", " ").capitalize())
-        show_table([list(entry.values()) for entry in entries], tuple(entries[0]) if entries else ("none",))
-        print()
-    return 0
-
-
-def _ledger_json(roster: Roster, found: Ledger) -> dict[str, list[dict[str, Any]]]:
-    return {
-        "credits": [
-            {
-                "person": entry.person,
-                "week": entry.week,
-                "days": entry.days,
-                "covering_for": entry.covering_for,
-            }
-            for entry in found.credits
-        ],
-        "comp_weeks": [
-            {
-                "person": comp.person,
-                "week": comp.week,
-                "start": roster.day_starts(comp.begins).isoformat(),
-                "repaid_by": comp.repaid_by,
-                "earned_week": comp.earned_week,
-            }
-            for comp in found.comp_weeks
-        ],
-        "in_lieu": [
-            {
-                "person": entry.person,
-                "date": entry.date.isoformat() if entry.date else None,
-                "for": entry.holiday.isoformat(),
-            }
-            for entry in found.in_lieu
-        ],
-    }
-
-
 def _check(args: argparse.Namespace) -> int:
     problems = oncall_config.check(args.include)
     if args.json:
         show_json([asdict(problem) for problem in problems])
     else:
-        print("\n".join(map(str, problems)) or f"{args.include}: all good")
+        tell("\n".join(map(str, problems)) or f"{args.include}: all good")
     return 1 if problems else 0
 
 
 COMMANDS = (
-    Command("who", "Who is on call at an instant.", _who_arguments, _who),
-    Command("rota", "The shifts between two dates.", _rota_arguments, _rota),
-    Command("ledger", "Credit days, comp weeks and leave in lieu.", _ledger_arguments, _ledger),
+    *ROTA_COMMANDS,
+    *INCIDENT_COMMANDS,
     Command(
         "check",
         "Every problem of roster, runbooks and SQL; with --connections of whatever they lead to.",

@@ -6,14 +6,14 @@ Nothing is written in a dry run, when the roster would be wrong, or when it is s
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pendulum
 
-from oncall.cli.command import UsageError, now, show_json
-from oncall.cli.roster_edit import read_text, replace_text, with_entries
+from oncall.cli.command import UsageError, confirmed, is_at_terminal, now, show_json, tell, warn
+from oncall.cli.roster_edit import read_text, replace_text, with_entries, without_leave
 from oncall.cli.rota_change_words import as_json, show
 from oncall.config import roster_file
 from oncall.config.roster_file import read_roster
@@ -28,19 +28,20 @@ _BY_HAND = "the roster is written in a way that this command cannot edit; edit i
 
 @dataclass(frozen=True)
 class RosterChangeRequest:
-    """The entries that somebody wants in the roster, all within [start, end), and what they mean in a line."""
+    """The entries that somebody wants in the roster (or out of it), all within [start, end), and what they mean."""
 
     what: str
     start: pendulum.DateTime
     end: pendulum.DateTime
     leave: tuple[Leave, ...] = ()
     overrides: tuple[Override, ...] = ()
+    removed: Leave | None = None
 
 
 def carry_out(args: argparse.Namespace, roster: Roster, wish: RosterChangeRequest) -> int:
-    """Show what the wish does, and write it unless something speaks against it."""
-    if not wish.leave and not wish.overrides:
-        _answer(args, wish, None, (), "already")
+    """Show what the wish does, and write it unless something speaks against it; at a terminal, ask first."""
+    if not wish.leave and not wish.overrides and not wish.removed:
+        _answer(args, roster, wish, None, (), "already")
         return 0
     _refuse_the_past(args, roster, wish)
     if wish.end > now(roster).add(years=YEARS_AHEAD):
@@ -50,19 +51,31 @@ def carry_out(args: argparse.Namespace, roster: Roster, wish: RosterChangeReques
     path = args.include / roster_file.file_of(args.team)
     before = read_text(path)
     after = with_entries(before, roster, wish.leave, wish.overrides)
+    if wish.removed:
+        after = without_leave(before, roster.leave.index(wish.removed))
     changed = _read_again(before, after, roster, wish)
     change = compare(roster, changed, wish.start, wish.end)
     asks = worries(change, changed, wish.leave)
-    written = not args.dry_run and (args.yes or not asks)
+    if not args.json:
+        _show(wish, change, asks)
+    written = not args.dry_run and _agreed(args, path, asks)
     if written:
         try:
             replace_text(path, before, after)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error}") from error
-    _answer(args, wish, change, asks, "written" if written else "not written")
-    if asks and not args.yes and not args.dry_run:
+    _answer(args, roster, wish, change, asks, "written" if written else "not written")
+    if not written and not args.dry_run:
         raise UsageError("nothing is written; add --yes when that is meant")
     return 0
+
+
+def _agreed(args: argparse.Namespace, path: Path, asks: Sequence[str]) -> bool:
+    """Whether a person wants it: what worries has to be answered, at a terminal or by --yes."""
+    at_terminal = not args.json and is_at_terminal()
+    if asks and not at_terminal:
+        return bool(args.yes)
+    return confirmed(args, f"Write this to {path}?")
 
 
 def _refuse_the_past(args: argparse.Namespace, roster: Roster, wish: RosterChangeRequest) -> None:
@@ -83,9 +96,8 @@ def _read_again(before: str, after: str, roster: Roster, wish: RosterChangeReque
     found = [problem for problem in new.problems if (problem.key, problem.found) not in known]
     if found:
         raise UsageError("the roster would be wrong:\n" + "\n".join(map(_said, found)))
-    expected = replace(
-        roster, leave=(*roster.leave, *wish.leave), overrides=(*roster.overrides, *wish.overrides)
-    )
+    leave = tuple(entry for entry in roster.leave if entry is not wish.removed)
+    expected = replace(roster, leave=(*leave, *wish.leave), overrides=(*roster.overrides, *wish.overrides))
     if new.roster != expected:
         raise UsageError(_BY_HAND)
     return expected
@@ -97,26 +109,27 @@ def _said(problem: Problem) -> str:
 
 def _answer(
     args: argparse.Namespace,
+    roster: Roster,
     wish: RosterChangeRequest,
     change: RotaChange | None,
     asks: Sequence[str],
     outcome: str,
 ) -> None:
     if args.json:
-        show_json({"change": wish.what, "outcome": outcome, "asks": list(asks), **as_json(change)})
-        return
-    if outcome == "already":
-        print(f"It is so already, nothing is changed: {wish.what}.")
-        return
-    print(f"{wish.what}.\n")
-    if change:
-        show(change)
-    for ask in asks:
-        print(f"Please confirm: {ask}.", file=sys.stderr)
-    if outcome == "written":
-        print(f"Written to {args.include / roster_file.file_of(args.team)}.")
+        show_json({"change": wish.what, "outcome": outcome, "asks": list(asks), **as_json(change, roster)})
+    elif outcome == "already":
+        tell(f"It is so already, nothing is changed: {wish.what}.")
+    elif outcome == "written":
+        tell(f"Written to {args.include / roster_file.file_of(args.team)}.")
     elif args.dry_run:
-        print("Nothing is written: a dry run.")
+        tell("Nothing is written: a dry run.")
+
+
+def _show(wish: RosterChangeRequest, change: RotaChange, asks: Sequence[str]) -> None:
+    tell(f"{wish.what}.\n")
+    show(change)
+    for ask in asks:
+        warn(f"Please confirm: {ask}.")
 
 
 def day(at: pendulum.DateTime) -> str:

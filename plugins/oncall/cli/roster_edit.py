@@ -42,6 +42,35 @@ def with_entries(
     return text
 
 
+def without_leave(text: str, number: int) -> str:
+    """The text without the entry of this number of the list `leave`, and the rest of the lines that it is on.
+
+    A comment above the entry stays: nobody knows whether it is about that one alone.
+    """
+    shift = len(text) - len(text.removeprefix("\ufeff"))
+    root = YAML(typ="safe", pure=True).compose(text.removeprefix("\ufeff"))
+    pairs = root.value if isinstance(root, MappingNode) else []
+    node = next((node for name, node in pairs if name.value == "leave"), None)
+    if not isinstance(node, SequenceNode) or number >= len(node.value):
+        return text
+    entries = node.value
+    start, end = entries[number].start_mark.index + shift, _end(text, entries[number], shift)
+    if node.flow_style:
+        if number:
+            start = _end(text, entries[number - 1], shift)
+        elif len(entries) > 1:
+            end = entries[1].start_mark.index + shift
+        return text[:start] + text[end:]
+    start = text.rindex("\n", 0, start) + 1
+    end = text.find("\n", end) + 1 or len(text)
+    if len(entries) > 1:
+        return text[:start] + text[end:]
+    newline = "\r\n" if "\r\n" in text else "\n"
+    key = next(name for name, _ in pairs if name.value == "leave").end_mark.index + shift
+    colon = text.index(":", key) + 1
+    return f"{text[:colon]} []{text[colon:start].rstrip() or ''}{newline}{text[end:]}"
+
+
 def read_text(path: Path) -> str:
     """The file's text with its line ends and its byte-order mark as they are."""
     return path.read_bytes().decode("utf-8")

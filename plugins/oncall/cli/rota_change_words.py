@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
-from oncall.cli.command import show_table
+from oncall.cli.command import show_table, tell
 from oncall.core.rota.change import Altered, Moved, RotaChange
 from oncall.core.rota.ledger import CreditDays, InLieu
 from oncall.core.rota.on_call import CompWeek, Shift
+from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json, seats_json
+from oncall.core.rota.shift_words import reason_in_words
 
 
 def show(change: RotaChange) -> None:
     """Print what moves, who is affected, and what is earned by it."""
     if change.moved:
         rows = [
-            [*_from_until(each), each.after.week, _pair(each.before), _pair(each.after), _why(each.after)]
+            [
+                *_from_until(each),
+                each.after.week,
+                _pair(each.before),
+                _pair(each.after),
+                reason_in_words(each.after),
+            ]
             for each in change.moved
         ]
         show_table(rows, ("from", "until", "week", "before", "after", "why"))
-        print(f"\nAffected: {', '.join(change.people) or 'nobody'}.")
+        tell(f"\nAffected: {', '.join(change.people) or 'nobody'}.")
     else:
-        print("The rota stays as it is.")
+        tell("The rota stays as it is.")
     for line in (
         *map(_credit, change.credits),
         *map(_comp_week, change.comp_weeks),
         *map(_in_lieu, change.in_lieu),
     ):
-        print(f"- {line}")
-    print()
+        tell(f"- {line}")
+    tell()
 
 
-def as_json(change: RotaChange | None) -> dict[str, Any]:
+def as_json(change: RotaChange | None, roster: Roster) -> dict[str, Any]:
     """`{affected, rota, credits, comp_weeks, in_lieu}`; each entry of a list has `before` and `after`."""
     if change is None:
         return {"affected": [], "rota": [], "credits": [], "comp_weeks": [], "in_lieu": []}
@@ -42,18 +52,18 @@ def as_json(change: RotaChange | None) -> dict[str, Any]:
                 "start": each.start.isoformat(),
                 "end": each.end.isoformat(),
                 "week": each.after.week,
-                "before": _shift_json(each.before),
-                "after": _shift_json(each.after),
+                "before": seats_json(each.before),
+                "after": seats_json(each.after),
             }
             for each in change.moved
         ],
-        "credits": _both(change.credits, _credit_json),
-        "comp_weeks": _both(change.comp_weeks, _comp_week_json),
-        "in_lieu": _both(change.in_lieu, _in_lieu_json),
+        "credits": _both(change.credits, credit_json),
+        "comp_weeks": _both(change.comp_weeks, partial(comp_week_json, roster)),
+        "in_lieu": _both(change.in_lieu, in_lieu_json),
     }
 
 
-def _both(entries: Iterable[Altered[Any]], as_json: Any) -> list[dict[str, Any]]:
+def _both(entries: Iterable[Altered[Any]], as_json: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "before": as_json(each.before) if each.before else None,
@@ -63,49 +73,12 @@ def _both(entries: Iterable[Altered[Any]], as_json: Any) -> list[dict[str, Any]]
     ]
 
 
-def _shift_json(shift: Shift) -> dict[str, Any]:
-    return {
-        "primary": shift.primary,
-        "secondary": shift.secondary,
-        "reason": shift.reason,
-        "covering_for": shift.covering_for,
-    }
-
-
-def _credit_json(entry: CreditDays) -> dict[str, Any]:
-    return {
-        "person": entry.person,
-        "week": entry.week,
-        "days": entry.days,
-        "covering_for": entry.covering_for,
-    }
-
-
-def _comp_week_json(entry: CompWeek) -> dict[str, Any]:
-    return {
-        "person": entry.person,
-        "week": entry.week,
-        "begins": entry.begins.isoformat(),
-        "repaid_by": entry.repaid_by,
-        "earned_week": entry.earned_week,
-    }
-
-
-def _in_lieu_json(entry: InLieu) -> dict[str, Any]:
-    date = entry.date.isoformat() if entry.date else None
-    return {"person": entry.person, "date": date, "for": entry.holiday.isoformat()}
-
-
 def _from_until(each: Moved) -> list[str]:
     return [f"{at:%Y-%m-%d %H:%M}" for at in (each.start, each.end)]
 
 
 def _pair(shift: Shift) -> str:
     return f"{shift.primary or '–'} / {shift.secondary or '–'}"
-
-
-def _why(shift: Shift) -> str:
-    return f"{shift.reason} for {shift.covering_for}" if shift.covering_for else shift.reason
 
 
 def _credit(entry: Altered[CreditDays]) -> str:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import sys
 from collections.abc import Sequence
-from contextlib import closing, redirect_stdout
+from contextlib import closing
 from typing import Any
 
-from oncall.cli.command import Command, UsageError, moment_of, now, show_json, show_table
+from oncall.cli.command import (
+    Command,
+    UsageError,
+    confirmed,
+    moment_of,
+    now,
+    show_json,
+    show_table,
+    tell,
+    warn,
+    yes_argument,
+)
 from oncall.config import oncall_config
-from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.stale_days import Rerun, StaleDay, find_stale_days, rerun_stale_days
 
@@ -30,6 +39,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ISO",
         help="look through what upstream has written since then (default: since the last search)",
     )
+    yes_argument(parser)
 
 
 def _stale(args: argparse.Namespace) -> int:
@@ -37,23 +47,18 @@ def _stale(args: argparse.Namespace) -> int:
         raise UsageError("--reason is for --rerun: without it nothing is written")
     config = oncall_config.load(args.include)
     since = moment_of("--since", args.since, config.roster) if args.since else None
-    try:
-        from oncall.adapters.postgres.database import (
-            work_by,  # only here: the other commands need no database
-        )
+    # Only here: the other commands need no database.
+    from oncall.adapters.postgres.database import work_by
 
-        with redirect_stdout(sys.stderr):  # where Airflow says what it likes: the answer is ours alone
-            opened = work_by(WAREHOUSE)
-        with closing(opened) as connection:
-            runner.install(connection)
-            if not args.rerun:
-                return _list(args, find_stale_days(connection, config, since))
-            run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
-            tell = (lambda _: None) if args.json else (lambda rerun: print(rerun, flush=True))
-            done = rerun_stale_days(connection, config, run_id, reason=args.reason, since=since, tell=tell)
-    except (OncallError, ModuleNotFoundError) as error:  # the latter: no Airflow, which knows the connection
-        print(f"oncall stale: {error}", file=sys.stderr)
-        return 1
+    with closing(work_by(WAREHOUSE)) as connection:
+        runner.install(connection)
+        if not args.rerun:
+            return _list(args, find_stale_days(connection, config, since))
+        if not confirmed(args, "Run every stale day again, oldest first?"):
+            raise UsageError("nothing was run; add --yes when that is meant")
+        run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
+        say = (lambda _: None) if args.json else tell
+        done = rerun_stale_days(connection, config, run_id, reason=args.reason, since=since, tell=say)
     return _done(args, done)
 
 
@@ -61,11 +66,11 @@ def _list(args: argparse.Namespace, days: Sequence[StaleDay]) -> int:
     if args.json:
         show_json([_as_json(day) for day in days])
     elif not days:
-        print("nothing is stale")
+        tell("nothing is stale")
     else:
         rows: list[list[Any]] = [[day.report_date, day.pipeline.dag_id, day.because] for day in days]
         show_table(rows, ("report date", "pipeline", "because"))
-        print(f"\n{HOW}")
+        tell(f"\n{HOW}")
     return 0
 
 
@@ -74,11 +79,9 @@ def _done(args: argparse.Namespace, done: Sequence[Rerun]) -> int:
     if args.json:
         show_json([{**_as_json(rerun.day), "restated": rerun.restated, "held": rerun.held} for rerun in done])
     elif not done:
-        print("nothing is stale")
+        tell("nothing is stale")
     elif held:
-        print(
-            f"{len(held)} held: what depends on them was left for when the cause is mended", file=sys.stderr
-        )
+        warn(f"{len(held)} held: what depends on them was left for when the cause is mended")
     return 1 if held else 0
 
 

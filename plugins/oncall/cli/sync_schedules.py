@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from oncall.cli.command import Command, now, roster_of, show_json, show_table
-from oncall.core.errors import DeliveryFailed
+from oncall.cli.command import (
+    Command,
+    UsageError,
+    confirmed,
+    now,
+    roster_of,
+    show_json,
+    show_table,
+    tell,
+    warn,
+    yes_argument,
+)
 from oncall.core.rota.opsgenie_schedules import WEEKS, Changes, ScheduleOverride
 from oncall.core.rota.roster import Roster
 from oncall.core.wall_time import in_zone
@@ -23,6 +32,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default=WEEKS,
         help="how many weeks after the present one (default: %(default)s)",
     )
+    yes_argument(parser)
 
 
 def _weeks(text: str) -> int:
@@ -40,12 +50,10 @@ def _sync(args: argparse.Namespace) -> int:
     roster = roster_of(args)
     at = now(roster)
     schedules = OpsgenieSchedules.from_connection(look_up)
-    try:
-        done = (plan if args.dry_run else sync)(roster, schedules, at, args.weeks)
-        differs = () if args.dry_run else drift(roster, schedules, at, args.weeks)
-    except DeliveryFailed as error:
-        print(f"oncall sync: {error}", file=sys.stderr)
-        return 1
+    if not args.dry_run and not confirmed(args, "Change Opsgenie's schedules (--dry-run shows how)?"):
+        raise UsageError("nothing is changed; add --yes when that is meant")
+    done = (plan if args.dry_run else sync)(roster, schedules, at, args.weeks)
+    differs = () if args.dry_run else drift(roster, schedules, at, args.weeks)
     _answer(args, roster, done, differs)
     return 1 if differs else 0
 
@@ -63,14 +71,14 @@ def _answer(
         )
         return
     for each in done:
-        print(f"{each.schedule}: {_summary(each, args.dry_run)}")
+        tell(f"{each.schedule}: {_summary(each, args.dry_run)}")
         if each.put:
             rows = [list(_override_json(roster, override).values()) for override in each.put]
             show_table(rows, ("alias", "from", "until", "user"))
         for alias in each.delete:
-            print(f"{alias}  (deleted)")
+            tell(f"{alias}  (deleted)")
     for line in differs:
-        print(line, file=sys.stderr)
+        warn(line)
 
 
 def _summary(each: Changes, dry_run: bool) -> str:

@@ -12,6 +12,8 @@ from oncall.core.incidents.incident import Channel, Event, Incident
 
 # A report's publications: report date → the first time it was complete and visible.
 Published = Mapping[dt.date, dt.datetime]
+# A watcher that has not looked for so long is not there.
+WATCHER_SILENT_AFTER = dt.timedelta(seconds=60)
 
 
 @dataclass(frozen=True)

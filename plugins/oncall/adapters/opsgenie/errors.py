@@ -38,7 +38,7 @@ class Refused(Exception):
 def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None) -> DeliveryFailed:
     """What was done to an alert was refused. `people`: the usernames a new alert is for; None when there is one."""
     reason = _reason(answer, access)
-    if answer.status in _NOT_LET_IN or "Key format" in reason:  # a malformed key is a 422
+    if _is_not_let_in(answer, reason):
         return LockedOut(f"{reason}; {_MEND_KEY}")
     if answer.status == 404 and people is None and is_opsgenies(answer):
         return Gone(reason)
@@ -55,7 +55,7 @@ def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None)
 def unreadable(answer: Answer, access: Access) -> OncallError:
     """What was asked for is not shown."""
     reason = _reason(answer, access)
-    if answer.status in _NOT_LET_IN or "Key format" in reason:
+    if _is_not_let_in(answer, reason):
         return NotAllowed(f"{reason}; give the key of the integration the right to read (Read Access)")
     return DeliveryFailed(f"{reason}; {_MEND_HOST}")
 
@@ -70,9 +70,20 @@ def heartbeat_refused(answer: Answer, access: Access, name: str) -> Rejected:
     return Rejected(reason)
 
 
+def schedules_refused(answer: Answer, access: Access, how_to_add: str) -> Rejected:
+    """What was done to a schedule was refused; `how_to_add` says which key may do it."""
+    reason = _reason(answer, access)
+    return Rejected(f"{reason}. {how_to_add}" if _is_not_let_in(answer, reason) else reason)
+
+
 def is_opsgenies(answer: Answer) -> bool:
     """Whether the answer is in Opsgenie's form: a 404 of anybody else means that the host is wrong."""
     return "requestId" in answer.data or "message" in answer.data
+
+
+def _is_not_let_in(answer: Answer, reason: str) -> bool:
+    """Whether it is the key; a malformed one is a 422."""
+    return answer.status in _NOT_LET_IN or "Key format" in reason
 
 
 def _reason(answer: Answer, access: Access) -> str:

@@ -18,7 +18,8 @@ import pendulum
 from oncall.adapters.http.answers import record, records, text
 from oncall.adapters.http.calls import bounded
 from oncall.adapters.http.connections import Access, Connected, look_up_in_airflow
-from oncall.adapters.http.exchange import Answer, Exchange
+from oncall.adapters.http.exchange import Exchange
+from oncall.adapters.opsgenie.errors import schedules_refused
 from oncall.adapters.opsgenie.pager import DEFAULT_URL, is_jsm
 from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.rota.opsgenie_schedules import Schedule, ScheduleOverride
@@ -133,7 +134,7 @@ class OpsgenieSchedules:
         if answer.status == 404 and "requestId" in answer.data and method != "POST":
             return None
         if answer.status >= 400:
-            raise _refused(answer, access)
+            raise schedules_refused(answer, access, _HOW_TO_ADD)
         if "requestId" not in answer.data:
             raise Rejected(f"{access.at}: the answer is not Opsgenie's; is the connection's host right?")
         return answer.data.get("data")
@@ -146,13 +147,6 @@ def _build(access: Access) -> Exchange:
     if is_jsm(access.url):
         raise NoSchedules(_NOT_ON_JSM)
     return Exchange(access, "Opsgenie")
-
-
-def _refused(answer: Answer, access: Access) -> Rejected:
-    reason = f"{access.at}: {answer.status}: {access.hide(answer.words)}"
-    if answer.status in {401, 403} or "Key format" in reason:
-        reason += f". {_HOW_TO_ADD}"
-    return Rejected(reason)
 
 
 def _override(shown: Mapping[str, Any]) -> ScheduleOverride:

@@ -10,6 +10,7 @@ from typing import Any
 from oncall.adapters.postgres.database import Connect, Cursor, Link
 from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import Event, Incident
+from oncall.core.promises.facts import DRILL_RUNS
 from oncall.usecases.history import DeliveryRecord, IncidentRecord, Published, SystemHealth
 
 OVER_AFTER = dt.timedelta(days=1)  # after its end an incident is told of no more
@@ -83,7 +84,7 @@ class PublicationHistory:
             cursor.execute(
                 "select report, report_date, coalesce(first_published_at, published_at)"
                 " from investor.publications where report = any(%s) and report_date between %s and '2200-01-01'"
-                " and not starts_with(run_id, 'drill__')",  # what a drill publishes was never promised
+                f" and not starts_with(run_id, '{DRILL_RUNS}')",  # what a drill publishes was never promised
                 (list(reports), since),
             )
             for report, date, first_at in cursor.fetchall():

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from oncall.adapters.postgres.database import Connect, Link, columns, rows_of, sane
-from oncall.core.promises.facts import RUN, Dag, Task, TaskState, TypicalDurations
+from oncall.core.promises.facts import DRILL_RUNS, RUN, Dag, Task, TaskState, TypicalDurations
 from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns
 
 STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
@@ -31,7 +31,7 @@ _READ = f"""
         union
         select t.dag_id, t.report_date from oncall.tasks t
         where t.state = 'failed' and t.ended_at between %(since)s and %(since)s + interval '2 days' and t.{_DAY}
-          and not starts_with(t.run_id, 'drill__')
+          and not starts_with(t.run_id, '{DRILL_RUNS}')
           and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
                           and n.report_date = t.report_date and n.started_at > t.ended_at
                           and n.task_id = t.task_id and n.state <> 'failed'))
@@ -162,7 +162,7 @@ class TaskLog:
                 with done as (
                     select dag_id, run_id, max(ended_at) as ended_at from oncall.tasks
                     where report_date >= %s and {_DAY} and task_id = 'publish' and state = 'success' and error = ''
-                      and not starts_with(run_id, 'drill__')
+                      and not starts_with(run_id, '{DRILL_RUNS}')
                     group by dag_id, run_id)
                 select t.dag_id, t.task_id, count(*),
                     percentile_cont(0.9) within group (order by extract(epoch from done.ended_at - t.started_at)),

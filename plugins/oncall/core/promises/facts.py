@@ -19,6 +19,7 @@ UNUSUAL = 3.5
 # `queued`: it ran before, was cleared, and has not started again. `deleted`: of a run alone.
 TaskState = Literal["running", "success", "up_for_retry", "queued", "failed", "skipped", "deleted"]
 RUN = "(run)"  # in the place of a task's id: what became of the run as a whole (no task may be called so)
+DRILL_RUNS = "drill__"  # how the id of a drill's run begins: no native deadline, no place in the history
 MARKED = "marked as "  # how the error begins of what a person set by hand
 
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from oncall import __version__
 from oncall.core.errors import Unreadable
-from oncall.usecases.history import SystemHealth
+from oncall.usecases.history import WATCHER_SILENT_AFTER, SystemHealth
 from oncall.web.snapshot import Source
-from oncall.web.views.banners import SILENT_AFTER
 
 router = APIRouter()
 
@@ -31,6 +31,7 @@ class Health(BaseModel):
     seconds_since_tick: int | None = None
     roster: Literal["valid", "invalid", "unknown"] = "unknown"
     outbox: Outbox | None = None
+    version: str = __version__
 
 
 @router.get("/health")
@@ -48,7 +49,7 @@ def health_of(health: SystemHealth, at: dt.datetime) -> Health:
     """The pulse in the words of the answer."""
     age = at - health.tick if health.tick else None
     return Health(
-        watcher="never" if age is None else "stale" if age > SILENT_AFTER else "healthy",
+        watcher="never" if age is None else "stale" if age > WATCHER_SILENT_AFTER else "healthy",
         seconds_since_tick=None if age is None else _whole(age),
         roster="unknown" if health.files_valid is None else "valid" if health.files_valid else "invalid",
         outbox=Outbox(

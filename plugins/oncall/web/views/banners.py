@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 
 from oncall.core.time_format import TimeFormat
+from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.incidents import CHANNELS
 from oncall.web.views.models import Banner
 
-SILENT_AFTER = dt.timedelta(seconds=60)
 MOST_PROBLEMS = 20
 
 
@@ -33,7 +32,7 @@ def _watcher(seen: PageSnapshot) -> Iterator[Banner]:
     if seen.tick is None:
         lines = ("Nobody pages by the second. Is the DAG sla_watch unpaused, and does a triggerer run?",)
         yield Banner(kind="watcher", title="The watcher has never looked", lines=lines)
-    elif seen.at - seen.tick > SILENT_AFTER:
+    elif seen.at - seen.tick > WATCHER_SILENT_AFTER:
         say = TimeFormat(seen.at, seen.config.roster.tz)
         title = f"The watcher has not looked since {say.seconds(seen.tick)} ({say.away(seen.tick)})"
         lines = ("A broken promise may page late. Is the DAG sla_watch unpaused, and does a triggerer run?",)

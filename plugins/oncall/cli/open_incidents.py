@@ -1,0 +1,233 @@
+"""The subcommands incidents, ack and why: what the On-call page shows and does, for somebody at a terminal.
+
+They read and act through the same use cases as the page, so both say the same of one instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import getpass
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from oncall.cli.command import (
+    Command,
+    UsageError,
+    confirmed,
+    report_date,
+    show_json,
+    show_table,
+    tell,
+    warn,
+    yes_argument,
+)
+from oncall.config.yaml_fields import suggestion
+from oncall.core.promises.promise import Pipeline, business_day
+from oncall.core.time_format import TimeFormat, day, long
+
+if TYPE_CHECKING:
+    from oncall.airflow.page_source import PageSource
+    from oncall.core.promises.evaluation import PromiseStatus
+    from oncall.web.snapshot import PageSnapshot
+    from oncall.web.views.models import IncidentView, PromiseView
+
+
+@contextmanager
+def _page(args: argparse.Namespace) -> Iterator[PageSource]:
+    """What stands behind the page, on the include folder that was asked for."""
+    # Only here: the other commands need neither Airflow nor a database.
+    from oncall.airflow.page_source import PageSource
+
+    name, before = "ONCALL_INCLUDE_DIR", os.environ.get("ONCALL_INCLUDE_DIR")
+    os.environ[name] = str(args.include)
+    try:
+        yield PageSource()
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _seen(page: PageSource, args: argparse.Namespace) -> PageSnapshot:
+    """One reading of everything; what cannot be read, or does not work, is told beside the answer."""
+    seen = page.read()
+    for reason in seen.unreadable:
+        warn(f"oncall {args.command}: cannot be read now: {reason}")
+    return seen
+
+
+def _views(seen: PageSnapshot, team: str) -> tuple[IncidentView, ...]:
+    from oncall.airflow.composition import base_url
+    from oncall.core.incidents.wording import Links
+    from oncall.web.views.incidents import listed
+
+    mine = {dag_id for dag_id, pipeline in seen.config.pipelines.items() if pipeline.team == team}
+    return tuple(view for view in listed(seen, Links(base_url())) if not team or view.dag_id in mine)
+
+
+def _incidents_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="those of the last 90 days that are over, too")
+
+
+def _incidents(args: argparse.Namespace) -> int:
+    with _page(args) as page:
+        seen = _seen(page, args)
+    found = [view for view in _views(seen, args.team) if args.all or view.open]
+    if args.json:
+        show_json([view.model_dump(mode="json", exclude={"timeline"}) for view in found])
+    elif found:
+        say = TimeFormat(seen.at, seen.config.roster.tz)
+        rows: list[list[Any]] = [
+            [
+                view.key,
+                view.title,
+                say.clock(view.due) if view.due else None,
+                view.cause_words or None,
+                view.status,
+            ]
+            for view in found
+        ]
+        show_table(rows, ("key", "report", "due", "cause", "how it stands"))
+        if any(view.open and not view.acknowledged_at for view in found):
+            tell("\nTake one over: oncall ack KEY")
+    elif not seen.unreadable:
+        tell("No incident is open." if not args.all else "There was no incident in the last 90 days.")
+    return 1 if seen.unreadable else 0
+
+
+def _ack_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "keys", nargs="+", metavar="KEY", help="the incident, as `oncall incidents` names it, or its pipeline"
+    )
+    parser.add_argument(
+        "--by", default="", metavar="NAME", help="the name it is noted under (default: yours)"
+    )
+    yes_argument(parser)
+
+
+def _ack(args: argparse.Namespace) -> int:
+    by = args.by.strip() or getpass.getuser()
+    with _page(args) as page:
+        seen = _seen(page, args)
+        views = [view for view in _views(seen, args.team) if view.open]
+        wanted = list({view.key: view for view in (_incident(views, key) for key in args.keys)}.values())
+        if not confirmed(args, f"Acknowledge {', '.join(view.title for view in wanted)} as {by}?"):
+            raise UsageError("nothing is acknowledged; add --yes when that is meant")
+        done = {view.key: page.acknowledge(view.key, by, set(seen.config.pipelines)) for view in wanted}
+    if args.json:
+        show_json(
+            [{"key": key, "done": outcome.done, "words": outcome.words} for key, outcome in done.items()]
+        )
+    else:
+        for key, outcome in done.items():
+            (tell if outcome.done else warn)(f"{key}: {outcome.words}")
+    return 0 if all(outcome.done for outcome in done.values()) else 2
+
+
+def _incident(views: Sequence[IncidentView], key: str) -> IncidentView:
+    """The open incident that is meant. Raises UsageError where none is, or more than one."""
+    found = [view for view in views if view.key == key] or [view for view in views if view.dag_id == key]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(
+            f"{key} has several open incidents; write one of {', '.join(view.key for view in found)}"
+        )
+    keys = [view.key for view in views]
+    raise UsageError(
+        f"{key} is no open incident; "
+        + (f"write {suggestion(key, keys, 'one of')}" if keys else "none is open")
+    )
+
+
+def _why_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pipeline", metavar="PIPELINE", help="its DAG, such as profit_etl, or its report")
+    parser.add_argument(
+        "--date",
+        type=report_date,
+        metavar="DATE",
+        help="the report date (default: the one that is waited for)",
+    )
+
+
+def _why(args: argparse.Namespace) -> int:
+    from oncall.airflow.composition import base_url
+    from oncall.core.incidents.wording import Links
+    from oncall.web.views.promises import promise
+
+    with _page(args) as page:
+        seen = _seen(page, args)
+        pipeline = _pipeline(seen, args.pipeline)
+        status = _status(seen, pipeline, args.date)
+    view = promise(seen, status, Links(base_url()))
+    if args.json:
+        show_json(view.model_dump(mode="json"))
+    else:
+        for line in _why_words(seen, status, view):
+            tell(line)
+    return 1 if seen.unreadable else 0
+
+
+def _pipeline(seen: PageSnapshot, name: str) -> Pipeline:
+    for pipeline in seen.config.pipelines.values():
+        if name in (pipeline.dag_id, pipeline.report, pipeline.title):
+            return pipeline
+    raise UsageError(
+        f"{name} is no pipeline; write {suggestion(name, list(seen.config.pipelines), 'one of')}"
+    )
+
+
+def _status(seen: PageSnapshot, pipeline: Pipeline, date: dt.date | None) -> PromiseStatus:
+    """The status of this day; of none, of the first report that is not published, else of the next one."""
+    known = [status for status in seen.statuses_of.get(pipeline.dag_id, ()) if not status.drill]
+    if date is None and known:
+        return next((status for status in known if not status.done), known[-1])
+    date = date or business_day(seen.at, seen.config.roster_of(pipeline.dag_id).tz) - dt.timedelta(days=1)
+    return next((status for status in known if status.report_date == date), None) or _evaluated(
+        seen, pipeline, date
+    )
+
+
+def _evaluated(seen: PageSnapshot, pipeline: Pipeline, date: dt.date) -> PromiseStatus:
+    """The status of a day that the page does not show."""
+    from oncall.airflow.composition import Wiring
+    from oncall.usecases.evaluate import Candidate, evaluate_promises
+
+    wiring = Wiring()
+    wanted = [Candidate(pipeline, date)]
+    found = evaluate_promises(seen.config, wiring.world(), wiring.task_log(), wanted, seen.at)
+    return next(
+        status for status in found if (status.pipeline.dag_id, status.report_date) == (pipeline.dag_id, date)
+    )
+
+
+def _why_words(seen: PageSnapshot, status: PromiseStatus, view: PromiseView) -> Iterator[str]:
+    say = TimeFormat(seen.at, seen.config.roster_of(view.dag_id).tz)
+    due = f", due {say.moment(view.due)} ({say.zone}; {say.away(view.due)})" if view.due else ", not promised"
+    yield f"{view.title}, report of {day(view.report_date)}{due}."
+    yield f"{view.headline}."
+    if view.cause:
+        yield f"Cause: {view.cause_words}: {view.detail}"
+    if view.step:
+        usual = f", usually {long(view.step.usual_seconds)}" if view.step.usual_seconds else ""
+        yield f"Its run stands at {view.step.task}: {view.step.state} since {say.clock(view.step.since)}{usual}."
+    missing = [load.table for load in status.facts.loads if load.state != "fresh"]
+    if status.facts.loads:
+        there = len(status.facts.loads) - len(missing)
+        more = f"; missing: {', '.join(missing)}" if missing else ""
+        yield f"Upstream: {there} of {len(status.facts.loads)} tables are there{more}."
+    for incident in _views(seen, ""):
+        if (incident.dag_id, incident.report_date, incident.drill) == (view.dag_id, view.report_date, ""):
+            yield f"Incident {incident.key}: {incident.status}."
+    yield f"Runbook: {view.links.runbook}"
+
+
+INCIDENT_COMMANDS = (
+    Command("incidents", "The open incidents and how they stand.", _incidents_arguments, _incidents),
+    Command("ack", "Acknowledge an incident: its escalation stops.", _ack_arguments, _ack),
+    Command("why", "How a pipeline's report stands, and why.", _why_arguments, _why),
+)

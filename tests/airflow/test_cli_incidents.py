@@ -1,0 +1,99 @@
+"""`python -m oncall incidents`, `ack` and `why` on a real site: what they tell, and what comes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from conftest_site import ZONE, Site
+
+from oncall.airflow.composition import evaluate_once
+from oncall.cli.main import main
+
+DAY = (dt.datetime.now(ZONE) - dt.timedelta(minutes=1)).date() - dt.timedelta(days=1)
+KEY = f"growth_etl:{DAY}"
+
+
+@pytest.fixture
+def broken(site: Site) -> Site:
+    """Growth was due a minute ago, its upstream is not there, and somebody was paged."""
+    due = dt.datetime.now(ZONE) - dt.timedelta(minutes=1)
+    site.promise(due.time().replace(second=0, microsecond=0), dt.time(0, 0))
+    # A store that never saw a look watches from its first one on: that was yesterday.
+    evaluate_once(dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+    evaluate_once()
+    return site
+
+
+def answer(site: Site, capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> Any:
+    capsys.readouterr()
+    assert main([*args, "--include", str(site.include), "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_an_incident_is_listed_acknowledged_and_explained(
+    broken: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the keys of the API; the far side hears of the acknowledgement at once."""
+    [incident] = [one for one in answer(broken, capsys, "incidents") if one["key"] == KEY]
+    assert (incident["open"], incident["acknowledged_by"], incident["dag_id"]) == (True, "", "growth_etl")
+    why = answer(broken, capsys, "why", "growth_etl")
+    assert (why["verdict"], why["cause"], why["report_date"]) == ("broken", "upstream_late", str(DAY))
+    assert "master.sessions" in why["detail"]
+
+    assert main(["why", "growth_etl", "--include", str(broken.include)]) == 0
+    said = capsys.readouterr().out
+    for part in ("report of", "Cause: ", "master.sessions", f"Incident {KEY}: ", "Runbook: http"):
+        assert part in said
+    assert main(["incidents", "--include", str(broken.include)]) == 0
+    assert "oncall ack KEY" in capsys.readouterr().out
+
+    [done] = answer(broken, capsys, "ack", "growth_etl", "--by", "DE-003")
+    assert (done["key"], done["done"]) == (KEY, True)
+    assert [alert.acknowledged for alert in broken.inbox.alerts()] == [True]
+    [incident] = [one for one in answer(broken, capsys, "incidents") if one["key"] == KEY]
+    assert incident["acknowledged_by"] == "DE-003"
+    [again] = answer(broken, capsys, "ack", KEY, code=2)
+    assert "DE-003 has acknowledged it already" in again["words"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["ack", "profit_etl"], "profit_etl is no open incident"),
+        (["why", "growth"], "growth is no pipeline; write one of "),
+    ],
+)
+def test_a_name_that_is_none_is_told(
+    site: Site, capsys: pytest.CaptureFixture[str], args: list[str], said: str
+) -> None:
+    """On standard error, with exit code 2."""
+    evaluate_once()
+    assert main([*args, "--include", str(site.include)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_day_of_the_past_is_explained(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that the page shows no more; without a promise too."""
+    evaluate_once()
+    for pipeline in ("profit_etl", "unit_profit_experiments"):
+        why = answer(site, capsys, "why", pipeline, "--date", "2026-01-05")
+        assert (why["dag_id"], why["report_date"]) == (pipeline, "2026-01-05")
+
+
+def test_databases_that_are_away_are_told_and_nothing_is_claimed(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No "nothing is open" from somebody who cannot see."""
+    for name in ("WAREHOUSE", "ONCALL_DB"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", "postgres://u:s3cr3t-of-ours@127.0.0.1:1/d")
+    assert main(["incidents", "--include", str(site.include)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "oncall incidents: cannot be read now: oncall_db" in said.err
+    assert main(["why", "growth_etl", "--include", str(site.include)]) == 1
+    assert "cannot tell" in capsys.readouterr().out
+    assert main(["ack", KEY, "--include", str(site.include)]) == 2
+    assert "s3cr3t" not in said.err

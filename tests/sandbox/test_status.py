@@ -1,0 +1,79 @@
+"""`make status`: what is open and whether the watcher looks, also while a database is closed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from oncall.config.oncall_config import OncallConfig, load
+from oncall.core.errors import Unreadable
+from oncall.core.incidents.incident import Incident
+from oncall.usecases.history import IncidentRecord, SystemHealth
+from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.status import incidents, promises, watching
+
+AT = dt.datetime(2026, 11, 27, 0, tzinfo=dt.UTC)  # seven in the morning
+OPEN = Incident(
+    key="profit_etl:2026-11-26",
+    dag_id="profit_etl",
+    report_date=dt.date(2026, 11, 26),
+    opened_at=AT,
+    due=AT,
+    verdict="broken",
+    paged_at=AT,
+)
+
+
+@pytest.fixture(scope="module")
+def config() -> OncallConfig:
+    return load(REPOSITORY / "include")
+
+
+def closed(*_: object) -> Any:
+    raise Unreadable("warehouse: connection refused")
+
+
+def test_a_closed_database_is_told_and_the_rest_goes_on(config: OncallConfig) -> None:
+    """Each part for itself, without a traceback."""
+    shut: Any = SimpleNamespace(published=closed, records=closed, system_health=closed)
+    assert list(promises(shut, config, AT)) == [("Promises", "cannot be told: warehouse: connection refused")]
+    [(label, text)] = incidents(shut, config, AT)
+    assert (label, "cannot be told" in text) == ("Incidents", True)
+
+
+def test_each_promise_is_told_by_what_was_published(config: OncallConfig) -> None:
+    """Kept, late or not published, of the report that was due last."""
+    at = {
+        "investor.daily_profit": {dt.date(2026, 11, 26): AT - dt.timedelta(hours=3)},
+        "investor.daily_engagement": {dt.date(2026, 11, 26): AT - dt.timedelta(hours=1)},
+        "investor.daily_growth": {dt.date(2026, 11, 25): AT},
+    }
+    published: Any = SimpleNamespace(published=lambda reports, since: at)
+    profit, engagement, growth = (text for _, text in promises(published, config, AT))
+    assert "kept, published 27 November 04:00" in profit
+    assert "late, published 27 November 06:00" in engagement
+    assert "not published, due 05:00" in growth
+
+
+def test_what_is_open_is_listed(config: OncallConfig) -> None:
+    """With its key and how it stands; what is over is not."""
+    over = replace(OPEN, key="growth_etl:2026-11-25", resolved_at=AT)
+    records = [IncidentRecord(one) for one in (OPEN, over)]
+    history: Any = SimpleNamespace(system_health=lambda: SystemHealth(AT), records=lambda *_: records)
+    told = dict(incidents(history, config, AT))
+    assert told["Open"].startswith("profit_etl:2026-11-26: Paged at 07:00")
+    history.records = lambda *_: []
+    assert dict(incidents(history, config, AT))["Open"] == "no incident"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(None, "has never looked"), (7, "looked 7 s ago"), (61, "DOES NOT LOOK: looked ")]
+)
+def test_whether_the_watcher_looks(seconds: int | None, said: str) -> None:
+    """By its own note of when it looked last."""
+    tick = None if seconds is None else AT - dt.timedelta(seconds=seconds)
+    assert watching(tick, AT).startswith(said)
