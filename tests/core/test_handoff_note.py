@@ -80,7 +80,7 @@ def test_a_note_that_comes_late_and_what_could_not_be_done_are_said() -> None:
 @pytest.mark.parametrize(
     ("roster", "off", "on"),
     [
-        (team(leave=[("B", "2026-01-05", "2026-01-12")]), "A, then B", "C, then D (covering for B)"),
+        (team(leave=[("B", "2026-01-05", "2026-01-12")]), "A, then B", "C, then D (standing in for B, on leave)"),
         (team(leave=[("A", "2025-12-29", "2026-01-01")]), "A, then B (earlier in the week also C)", "B, then C"),
         (
             team(overrides=[("2026-01-05", "2026-01-06", "D", None)]),

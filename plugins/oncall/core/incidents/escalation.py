@@ -29,6 +29,7 @@ from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import EscalationStep
+from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.time_format import span
 
 # An acknowledgement older than this on a broken promise is asked again.
@@ -306,4 +307,4 @@ def _came_of(entry: NotificationStatus, scene: Scene) -> str:
 def _why_now(scene: Scene, step: str, person: Recipient) -> Iterator[str]:
     if ":" in step:
         shift = who_is_on_call(scene.roster, scene.at)
-        yield f"{person.name} is on call now ({shift.reason})."
+        yield f"{person.name} is on call now ({reason_in_words(shift)})."

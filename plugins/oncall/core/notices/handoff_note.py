@@ -19,6 +19,7 @@ from oncall.core.rota.ledger import ledger
 from oncall.core.rota.on_call import Shift, rota, who_is_on_call
 from oncall.core.rota.outlook import look_out
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.time_format import day, span
 from oncall.core.wall_time import in_zone
 
@@ -145,12 +146,8 @@ def _going_off(week: Sequence[Shift]) -> str:
 
 
 def _coming_on(shift: Shift) -> str:
-    why = {
-        "cover": f"covering for {shift.covering_for}",
-        "comp": f"{shift.covering_for} has a comp week",
-        "override": "by an override",
-    }.get(shift.reason, "")
-    return _pair(shift) + (f" ({why})" if why else "")
+    why = "" if shift.reason == "rotation" else f" ({reason_in_words(shift)})"
+    return f"{_pair(shift)}{why}"
 
 
 def _recipients(roster: Roster, shift: Shift) -> tuple[Recipient, ...]:

@@ -6,6 +6,7 @@ import datetime as dt
 
 from oncall.core.rota.on_call import Shift, next_handoff, who_is_on_call
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.wall_time import in_zone
 from oncall.web.views.rota_models import Contact, Now, OnCall
 
@@ -48,12 +49,7 @@ def contact(roster: Roster, person_id: str) -> Contact:
 
 def why(shift: Shift) -> str:
     """Why this pair and not another, in one sentence."""
-    if shift.reason == "rotation":
-        return f"Week {shift.week} of the rotation."
-    if shift.reason == "cover":
-        return f"Stands in for {shift.covering_for}, who is on leave."
-    if shift.reason == "comp":
-        return f"{shift.covering_for} has a comp week."
-    if shift.reason == "override":
-        return "The roster overrides this time."
-    return f"There is {shift.reason}."
+    if shift.week is None:
+        return f"There is {shift.reason}."
+    words = "" if shift.reason == "rotation" else f", {reason_in_words(shift)}"
+    return f"Week {shift.week} of the rotation{words}."

@@ -10,6 +10,7 @@ from functools import cached_property
 from oncall.core.rota.ledger import InLieu, ledger
 from oncall.core.rota.on_call import CompWeek, Shift, fold, rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.rota.weeks import week_beginning
 from oncall.core.time_format import TimeFormat, day, weekday
 from oncall.core.wall_time import instant
@@ -106,13 +107,9 @@ def _seats(window: Window, person: str, shifts: Sequence[Shift]) -> Iterator[Bar
         if person not in (shift.primary, shift.secondary):
             continue
         seat = "primary" if person == shift.primary else "secondary"
-        stands_in = {
-            "cover": f", standing in for {shift.covering_for}",
-            "comp": f", comp week of {shift.covering_for}",
-            "override": ", by an override",
-        }.get(shift.reason, "")
+        why = "" if shift.reason == "rotation" else f", {reason_in_words(shift)}"
         kind = seat if shift.reason == "rotation" else f"{seat} {shift.reason}"
-        yield window.bar(kind, shift.start, shift.end, f"{person} {seat}{stands_in}")
+        yield window.bar(kind, shift.start, shift.end, f"{person} {seat}{why}")
 
 
 def _holidays(window: Window) -> Iterator[Bar]:
