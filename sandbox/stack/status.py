@@ -11,7 +11,7 @@ from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.errors import ConfigError, Unreadable
 from oncall.core.promises.promise import Promise, due_at, last_due
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
-from oncall.core.time_format import TimeFormat, long
+from oncall.core.time_format import TimeFormat, span
 from oncall.usecases.history import WATCHER_SILENT_AFTER, IncidentHistory, Publications
 from oncall.web.views.incidents import status as incident_status
 from sandbox.stack.environment import LOGINS
@@ -101,7 +101,7 @@ def watching(tick: dt.datetime | None, at: dt.datetime) -> str:
     """Whether the watcher looks, by when it looked last."""
     if tick is None:
         return "has never looked"
-    ago = f"looked {long(max(0.0, (at - tick).total_seconds()))} ago"
+    ago = f"looked {span(max(0.0, (at - tick).total_seconds()))} ago"
     return ago if at - tick <= WATCHER_SILENT_AFTER else f"DOES NOT LOOK: {ago}; make logs says why"
 
 

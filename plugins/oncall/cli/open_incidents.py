@@ -26,7 +26,7 @@ from oncall.cli.command import (
 )
 from oncall.config.yaml_fields import suggestion
 from oncall.core.promises.promise import Pipeline, business_day
-from oncall.core.time_format import TimeFormat, day, long
+from oncall.core.time_format import TimeFormat, day, span
 
 if TYPE_CHECKING:
     from oncall.airflow.page_source import PageSource
@@ -213,7 +213,7 @@ def _why_words(seen: PageSnapshot, status: PromiseStatus, view: PromiseView) -> 
     if view.cause:
         yield f"Cause: {view.cause_words}: {view.detail}"
     if view.step:
-        usual = f", usually {long(view.step.usual_seconds)}" if view.step.usual_seconds else ""
+        usual = f", usually {span(view.step.usual_seconds)}" if view.step.usual_seconds else ""
         yield f"Its run stands at {view.step.task}: {view.step.state} since {say.clock(view.step.since)}{usual}."
     missing = [load.table for load in status.facts.loads if load.state != "fresh"]
     if status.facts.loads:
