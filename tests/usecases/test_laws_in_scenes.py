@@ -125,7 +125,8 @@ def test_a_page_that_reaches_somebody_else_calls_the_next_one(
     assert woken(broken)[:2] == [("page-1-primary", "DE-003"), ("page-2-secondary", "DE-004")]
     (title, *_) = said(broken, "DE-003 (primary) could not be paged")
     assert "team:data-engineering" in title
-    assert "no team owns" in title
+    (post, *_) = [m for m, _ in broken.chat.posts if m.step.startswith("unreached:")]
+    assert "no team owns" in post.summary
 
 
 def test_a_far_side_that_asks_to_wait_does_not_make_a_first_page_wait(broken: Night) -> None:
@@ -271,7 +272,7 @@ def test_an_acknowledgement_a_second_before_a_step_stops_it(broken: Night) -> No
     broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
     broken.send("05:15:01")
     assert woken(broken) == [("page-1-primary", "DE-003")]
-    assert said(broken, "Acknowledged by de-003@example.com")
+    assert said(broken, "Acknowledged by DE-003, ")
 
 
 def test_an_acknowledgement_taken_back_starts_the_ladder_again(broken: Night) -> None:

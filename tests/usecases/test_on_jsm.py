@@ -100,7 +100,7 @@ def test_acknowledging_on_the_page_stops_the_ladder_there_and_here(
         on_jsm.look(clock)
     [alert] = alerts(inbox)
     assert (alert.acknowledged, alert.owner) == (True, "de-003@example.com")
-    assert any("Acknowledged by de-003@example.com" in message.title for message, _ in on_jsm.chat.posts)
+    assert any("Acknowledged by DE-003, " in message.title for message, _ in on_jsm.chat.posts)
 
 
 def test_a_lost_answer_is_one_alert(on_jsm: Night, inbox: RunningInbox) -> None:

@@ -25,7 +25,7 @@ from oncall.core.incidents.context import (
 from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import late_title, titled
 from oncall.core.incidents.wording import Scene
-from oncall.core.message import Message, Recipient
+from oncall.core.message import MOST_TITLE, Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import EscalationStep
@@ -158,7 +158,8 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
         step = f"unreached:{call.step}:{call.person.name}"
         if ("chat", step) not in context.said:
             title = f"{call.person.name} ({call.seat}) could not be paged: {trouble}"
-            owed.append(post(message_for(context, scene, step, title, [], section="")))
+            whole = [] if len(title) <= MOST_TITLE else [trouble]  # it says what to mend: that is not cut
+            owed.append(post(message_for(context, scene, step, title, whole, section="")))
             events += event(context, scene, title)
     for call in now.calls if not incident.acknowledged else ():
         if (
