@@ -10,6 +10,7 @@ from conftest_night import DAY, Night, a_pipeline, at
 
 from oncall.core.promises.facts import Task
 from oncall.usecases.acknowledge import MAX_ALERTS_ASKED
+from oncall.usecases.manual_actions import acknowledged_by_hand, page_now
 from oncall.usecases.ports import AlertState
 
 MANY = 60
@@ -52,3 +53,66 @@ def test_on_a_bad_night_everybody_is_heard_and_the_pager_not_asked_too_often(
         assert all(incident.acknowledged for incident in decision.incidents())
     bad_night.look("05:15")
     assert len(bad_night.pager.paged) == MANY, "nobody else is paged"
+
+
+# Any alert of an incident speaks for all of them.
+
+
+def rings(night: Night) -> list[str]:
+    """The steps whose alerts nobody has acknowledged at the far side."""
+    return [
+        a.rsplit(":", 1)[1]
+        for a, state in night.pager.alerts.items()
+        if state.open and not state.acknowledged
+    ]
+
+
+@pytest.fixture
+def reminded(night: Night) -> Night:
+    """Acknowledged at 05:03, still missing at 06:03: a second alert of the incident rings, and a third at 07:03."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    night.acknowledge(night.pager.paged[0].alias, "de-003@example.com")
+    for clock in ("05:03", "06:03", "07:03"):
+        night.look(clock)
+    assert rings(night) == ["reminder-0-1", "reminder-0-2"]
+    return night
+
+
+def test_whichever_alert_is_acknowledged_the_others_stop_ringing(reminded: Night) -> None:
+    """In Opsgenie, also while the incident counts as acknowledged; the thread is told nothing twice."""
+    posts = len(reminded.chat.posts)
+    reminded.acknowledge(f"growth_etl:{DAY}:reminder-0-2", "de-004@example.com")
+    reminded.look("07:04")
+    reminded.look("07:05")
+    assert rings(reminded) == []
+    assert reminded.pager.alerts[f"growth_etl:{DAY}:reminder-0-1"].owner == "de-004@example.com"
+    assert len(reminded.chat.posts) == posts
+    acks = [alias for op, alias in reminded.pager.told if op == "acknowledge"]
+    assert acks == [f"growth_etl:{DAY}:reminder-0-1"], "once, and none that was taken already"
+
+
+def test_the_page_stops_what_still_rings(reminded: Night) -> None:
+    """Also of an incident that somebody has: a second press changes nothing more."""
+    at_five_past = at("07:05")
+    how = (reminded.config, reminded.store, reminded.links, f"growth_etl:{DAY}", "anna")
+    assert acknowledged_by_hand(*how, at_five_past).done
+    reminded.look("07:05:05")
+    assert rings(reminded) == []
+    again = acknowledged_by_hand(*how, at_five_past)
+    assert (again.done, again.words) == (False, "DE-003 has acknowledged it already.")
+
+
+def test_our_own_acknowledgement_of_an_alert_is_nobodys_act(night: Night) -> None:
+    """Whoever is paged by hand after it goes on ringing until somebody takes that page."""
+    night.world.missing("growth_etl")
+    night.runs.of["growth_etl", DAY] = (Task("transform", "failed", at("02:10"), at("02:40"), error="x"),)
+    night.look("02:41")
+    night.look("05:00")
+    night.acknowledge(f"growth_etl:{DAY}:page-1-primary", "de-003@example.com")
+    night.look("05:03")
+    assert rings(night) == []
+    page_now(night.config, night.store, night.links, f"growth_etl:{DAY}", "anna", night.now)
+    night.look("05:03:05")
+    night.look("05:03:10")
+    assert rings(night) == ["page-by-hand-1-secondary"]

@@ -15,7 +15,7 @@ import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError
-from oncall.core.incidents.escalation import acknowledge, taken_back
+from oncall.core.incidents.escalation import acknowledge, acknowledge_rest, taken_back
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.rota.roster import Roster
@@ -98,7 +98,7 @@ def _learnt(
     if by is None:
         return None
     if incident.acknowledged:
-        return Plan((replace(incident, acked=tuple(sorted({*incident.acked, alias}))),))
+        return acknowledge_rest(context_of(config, file), scene, by, heard_of=alias)
     return acknowledge(context_of(config, file), scene, by, heard_of=alias)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents import manual
-from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import acknowledge
+from oncall.core.incidents.context import IncidentContext, name_of
+from oncall.core.incidents.escalation import acknowledge, acknowledge_rest
 from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.manual import PAGE_STEP, Hand
@@ -47,16 +47,15 @@ def acknowledged_by_hand(
     *,
     dag_ids: Collection[str] | None = None,
 ) -> Outcome:
-    """Somebody has it: escalation stops, on the pager too."""
+    """Somebody has it: escalation stops, and every alert of it that rings. Raises Unreadable."""
 
     def decide(hand: Hand, scene: Scene, said: list[OutboxEntry]) -> Plan | Outcome:
-        if hand.incident.acknowledged:
-            return Outcome(
-                False, f"{hand.incident.acknowledged_by or 'Somebody'} has acknowledged it already."
-            )
-        return acknowledge(
-            IncidentContext(hand.incident, hand.members, tuple(one.entry for one in said)), scene, by
-        )
+        context = IncidentContext(hand.incident, hand.members, tuple(one.entry for one in said))
+        if not hand.incident.acknowledged:
+            return acknowledge(context, scene, by)
+        rest = acknowledge_rest(context, scene, by)
+        name = name_of(scene, hand.incident.acknowledged_by)
+        return rest if rest.owed else Outcome(False, f"{name} has acknowledged it already.")
 
     return _act(config, store, links, key, by, at, dag_ids, decide, "Acknowledged: escalation stops.")
 

@@ -39,6 +39,11 @@ class IncidentContext:
         )
 
     @property
+    def silenced(self) -> frozenset[str]:
+        """The alerts that we acknowledge at the far side ourselves: for what somebody did elsewhere."""
+        return frozenset(entry.alias for entry in self.entries if entry.op == "acknowledge" and entry.alive)
+
+    @property
     def missing(self) -> tuple[PromiseStatus, ...]:
         return tuple(member for member in self.members if not member.done)
 

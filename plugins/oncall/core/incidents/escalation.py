@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import (
@@ -273,13 +273,35 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
         str(incident.ladder) if incident.paged else "warning"
     )  # of each ladder once, and of what came before it
     message = message_for(context, scene, f"acknowledged-{of}", title, [])
-    owed = [post(message)]
-    owed += [
-        Notification(incident.key, f"ack-{of}:{alias}", "pager", "acknowledge", message, alias, by)
-        for alias in context.aliases
-        if alias not in acked
-    ]
-    return Plan((incident,), tuple(owed), event(context, scene, f"acknowledged by {by or 'somebody'}"))
+    owed = (post(message), *_acks(context, message, of, by, acked))
+    return Plan((incident,), owed, event(context, scene, f"acknowledged by {by or 'somebody'}"))
+
+
+def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
+    """Somebody takes one more alert of an incident that is acknowledged: whatever else of it rings stops too.
+
+    That our own acknowledgement of an alert is seen at the pager is nobody's act. The thread knows who has it.
+    """
+    incident = replace(
+        context.incident, acked=tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
+    )
+    if heard_of in context.silenced:
+        return Plan((incident,))
+    of = str(incident.ladder) if incident.paged else "warning"
+    title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
+    message = message_for(context, scene, f"acknowledged-{of}", title, [])
+    owed = tuple(_acks(context, message, of, by, (*incident.acked, *context.silenced)))
+    return Plan(
+        (incident,), owed, event(context, scene, f"acknowledged by {by or 'somebody'} too") if owed else ()
+    )
+
+
+def _acks(
+    context: IncidentContext, message: Message, of: str, by: str, taken: Collection[str]
+) -> Iterator[Notification]:
+    for alias in context.aliases:
+        if alias not in taken:
+            yield Notification(message.key, f"ack-{of}:{alias}", "pager", "acknowledge", message, alias, by)
 
 
 def _called_before(context: IncidentContext, step: str) -> list[NotificationStatus]:
