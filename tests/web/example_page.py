@@ -76,8 +76,11 @@ class Example:
     def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome:
         return self._act("resolve", key, by, note, *sorted(dag_ids))
 
-    def page(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
-        return self._act("page", key, by, *sorted(dag_ids))
+    def page(self, key: str, by: str, person: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act("page", key, by, person, *sorted(dag_ids))
+
+    def run_again(self, key: str, dag_id: str, report_date: dt.date, by: str) -> Outcome:
+        return self._act("run", key, by, dag_id, report_date.isoformat())
 
     def feeds(self) -> Links:
         return self.links

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from example_page import Example
 from fastapi.testclient import TestClient
+from per_dag import PerDag
 
 Token = Callable[..., str]
 INCIDENT = "/oncall/incidents/growth_etl:2026-11-22"
-ACTIONS = ("acknowledge", "resolve", "page")
+ACTIONS = ("acknowledge", "resolve", "page", "run")
 OURS = {"sec-fetch-site": "same-origin", "accept": "text/html"}
 
 
@@ -36,6 +38,81 @@ def test_a_viewer_may_not_act(viewer: TestClient, example: Example, what: str) -
     """403, and nothing is done."""
     assert post(viewer, what, OURS) == 403
     assert example.acts == []
+
+
+ALL = {"key": ["growth_etl:2026-11-22", "engagement_etl:2026-11-22"]}
+
+
+def test_all_are_taken_with_one_press(admin: TestClient, example: Example) -> None:
+    """The button stands where two or more are free, with their number; it leads to the list, which says so."""
+    growth, engagement, *rest = example.seen.records
+    free = replace(engagement, incident=replace(engagement.incident, acknowledged_at=None))
+    assert "Acknowledge all" not in admin.get("/oncall/").text
+    example.seen = replace(example.seen, records=(growth, free, *rest))
+    for path in ("/oncall/", "/oncall/incidents"):
+        assert "Acknowledge all 2" in admin.get(path).text
+    answer = admin.post("/oncall/acknowledge", headers=OURS, data=ALL, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/oncall/incidents?done=acknowledge")
+    assert [act[:3] for act in example.acts] == [("acknowledge", key, "anna") for key in ALL["key"]]
+    assert "escalation stops" in admin.get(answer.headers["location"]).text
+
+
+def test_what_of_all_was_refused_is_said(admin: TestClient, example: Example) -> None:
+    """By the incident's key, on the list."""
+    example.refuses = "DE-003 has acknowledged it already."
+    answer = admin.post("/oncall/acknowledge", headers=OURS, data=ALL)
+    assert answer.status_code == 409
+    assert "growth_etl:2026-11-22: DE-003 has acknowledged it already." in answer.text
+
+
+def test_of_several_nothing_is_done_where_one_is_anothers(
+    admin: TestClient, manager: PerDag, example: Example
+) -> None:
+    """Anna may change growth's runs only."""
+    assert admin.post("/oncall/acknowledge", headers=OURS, data=ALL).status_code == 403
+    assert example.acts == []
+
+
+def test_the_page_goes_to_whom_the_button_names(admin: TestClient, example: Example) -> None:
+    """The form carries the name that was read."""
+    text = admin.get(INCIDENT).text
+    assert "Page DE-004 now" in text
+    assert '<input type="hidden" name="person" value="DE-004">' in text
+    admin.post(f"{INCIDENT}/page", headers=OURS, data={"person": "DE-004"})
+    assert example.acts == [("page", "growth_etl:2026-11-22", "anna", "DE-004", "growth_etl")]
+
+
+def test_a_day_is_run_again_by_whoever_may_trigger_its_dag(admin: TestClient, example: Example) -> None:
+    """Its own right in Airflow; a confirmation says what it replaces."""
+    text = admin.get(INCIDENT).text
+    assert "Run this day again" in text
+    assert "replaces all rows of that day in one transaction" in text
+    admin.post(f"{INCIDENT}/run", headers=OURS)
+    assert example.acts == [("run", "growth_etl:2026-11-22", "anna", "growth_etl", "2026-11-22")]
+
+
+def test_a_drill_has_no_day_to_run_again(admin: TestClient, example: Example) -> None:
+    """Its report date is another one's, or none's."""
+    growth, *rest = example.seen.records
+    key = f"drill-x:{growth.incident.key}"
+    drill = replace(growth, incident=replace(growth.incident, key=key, drill="x"))
+    example.seen = replace(example.seen, records=(drill, *rest))
+    assert "Run this day again" not in admin.get(f"/oncall/incidents/{key}").text
+    assert admin.post(f"/oncall/incidents/{key}/run", headers=OURS).status_code == 404
+    assert example.acts == []
+
+
+def test_one_tap_takes_an_incident(admin: TestClient) -> None:
+    """On the incident itself and in every list: a button, not something to unfold."""
+    button = f'action="{INCIDENT}/acknowledge"><button class="go"'
+    for path in ("/oncall/", "/oncall/incidents", INCIDENT):
+        assert admin.get(path).text.count(button) == 1
+
+
+def test_whoever_may_not_act_is_offered_nothing(viewer: TestClient) -> None:
+    """Nor in the lists."""
+    for path in ("/oncall/", "/oncall/incidents"):
+        assert ">Acknowledge<" not in viewer.get(path).text
 
 
 def test_a_viewer_sees_no_forms(viewer: TestClient) -> None:
@@ -120,8 +197,6 @@ def test_what_is_no_incident_is_not_found(admin: TestClient, key: str) -> None:
 
 def test_a_follower_leads_to_the_incident_that_speaks(admin: TestClient, example: Example) -> None:
     """Act once, where it is told and paged."""
-    from dataclasses import replace
-
     leader, follower, *rest = example.seen.records
     led = replace(follower, incident=replace(follower.incident, leader=leader.incident.key))
     example.seen = replace(example.seen, records=(leader, led, *rest))

@@ -167,8 +167,11 @@ def test_whoever_reads_one_of_our_dags_may_open_the_page(viewer: TestClient, man
 
 
 def test_the_page_asks_once_for_each_pipeline(viewer: TestClient, manager: PerDag) -> None:
-    """An auth manager may ask over the network: five pipelines are five questions at the most."""
-    for path in ("/oncall/", "/oncall/incidents", "/oncall/api/promises"):
+    """An auth manager may ask over the network: five pipelines are five questions at the most.
+
+    Where incidents can be taken, whether this reader may is one question more for each pipeline with an open one.
+    """
+    for path, questions in (("/oncall/", 6), ("/oncall/incidents", 6), ("/oncall/api/promises", 5)):
         manager.asked = 0
         assert viewer.get(path).status_code == 200
-        assert manager.asked <= 5
+        assert manager.asked <= questions

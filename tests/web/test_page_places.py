@@ -48,7 +48,8 @@ def test_an_incident_leads_to_its_newest_alert_and_its_thread(viewer: TestClient
         assert 'href="https://chat.test/C1/17.5" rel="noopener">Slack thread</a>' in text
     told = viewer.get(f"/oncall/api/incidents/{INCIDENT}").json()
     assert (told["links"]["alert"], told["links"]["thread"]) == (alert, "https://chat.test/C1/17.5")
-    links = [line["link"] for line in told["timeline"] if line["link"]]
+    sent = [delivery for line in told["timeline"] for delivery in line["deliveries"]]
+    links = [delivery["link"] for delivery in sent if delivery["link"]]
     assert [link.rpartition("%3A")[2] for link in links] == ["page-1-primary", "page-2-secondary"]
 
 

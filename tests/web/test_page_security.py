@@ -97,6 +97,47 @@ def test_a_logged_out_token_is_refused(client: TestClient, token, route: str) ->
     assert client.get(route, headers={"Authorization": f"Bearer {gone}"}).status_code == 403
 
 
+ACTIONS = {
+    "/oncall/incidents/growth_etl:2026-11-22/acknowledge": {},
+    "/oncall/incidents/growth_etl:2026-11-22/resolve": {"note": "known"},
+    "/oncall/incidents/growth_etl:2026-11-22/page": {"person": "DE-004"},
+    "/oncall/incidents/growth_etl:2026-11-22/run": {},
+    "/oncall/acknowledge": {"key": "growth_etl:2026-11-22"},
+    "/oncall/links": {"what": "calendar:team"},
+}
+OURS = {"sec-fetch-site": "same-origin"}
+
+
+@pytest.mark.parametrize("route", ACTIONS)
+def test_who_may_act(client: TestClient, token, example: Example, route: str) -> None:
+    """Nobody 401, a bogus token 403, a viewer 403, another site's form 403; and whoever may change runs."""
+
+    def post(headers: dict[str, str]) -> int:
+        return client.post(route, data=ACTIONS[route], headers=headers, follow_redirects=False).status_code
+
+    assert post(OURS) == 401
+    client.cookies.set("_token", "bogus")
+    assert post(OURS) == 403
+    client.cookies.set("_token", token("vera", "VIEWER"))
+    assert post(OURS) == 403
+    client.cookies.set("_token", token("anna", "ADMIN"))
+    assert post({"sec-fetch-site": "cross-site"}) == 403
+    assert example.acts == []
+    assert example.links.made == {}
+    assert post(OURS) in (200, 303)
+
+
+def test_every_action_is_in_the_table(app: object) -> None:
+    """A form that somebody adds must be tried by this test too."""
+    from oncall.web.app import create_app
+
+    routes = create_app(object()).routes  # type: ignore[arg-type]
+    acts = [one for one in routes if isinstance(one, APIRoute) and "POST" in one.methods]
+    scopes = [{**_get(path.removeprefix("/oncall")), "method": "POST"} for path in ACTIONS]
+    untried = {one.path for one in acts if not any(one.matches(scope)[0].value == 2 for scope in scopes)}
+    assert untried == {"/links/{link_id}/revoke"}  # test_page_feeds.py
+
+
 def test_an_expired_token_is_refused(client: TestClient, token) -> None:
     """401, with a way to sign in and back."""
     client.cookies.set("_token", token(seconds=-120))

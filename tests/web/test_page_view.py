@@ -10,13 +10,17 @@ import pytest
 from example_page import DAY, TZ, at, calm, config, morning
 
 from oncall.core.errors import Problem
+from oncall.core.incidents.incident import Event
 from oncall.core.incidents.wording import Links
 from oncall.core.promises.attainment import attainment, days
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Facts, Load, Publication
 from oncall.core.promises.promise import Promise
+from oncall.core.time_format import TimeFormat
+from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web.snapshot import PageSnapshot, Trouble
 from oncall.web.views.banners import banners
+from oncall.web.views.incident_page import incident_page
 from oncall.web.views.incidents import incidents
 from oncall.web.views.on_call import now, on_call
 from oncall.web.views.on_call_load import ledger_view, loads
@@ -24,6 +28,7 @@ from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others, upstream
 from oncall.web.views.rota_bars import calendar
 from oncall.web.views.rota_weeks import weeks
+from oncall.web.views.timeline import timeline
 
 LINKS = Links("/airflow")
 
@@ -221,16 +226,121 @@ def test_before_the_rota_begins_nobody_is_on_call() -> None:
 
 
 def test_the_timeline_is_one_story() -> None:
-    """What happened and what each channel made of it, in the order of time."""
+    """A row for each thing that happened, with what each channel made of it; details are kept."""
     (broken, *_) = incidents(morning(), LINKS)
-    assert [line.what.split(":")[0] for line in broken.timeline] == [
-        "Warned",
-        "Paged DE-003 (primary)",
-        "Page DE-003",
-        "Post",
+    warned, paged = broken.timeline
+    assert (warned.what, warned.deliveries) == ("Warned: in transform since 03:12", ())
+    assert paged.what == "Paged DE-003 (primary)"
+    assert [(sent.channel, sent.mark) for sent in paged.deliveries] == [
+        ("Opsgenie", "✓ 1.0 s"),
+        ("Slack", "✗"),
     ]
-    assert broken.timeline[2].result == "Opsgenie took it after 1.0 s"
-    assert broken.timeline[3].result.startswith("Slack: not sent yet (tried 3 times): slack_api_default")
+    assert paged.deliveries[0].result == "taken after 1.0 s"
+    assert paged.deliveries[1].result.startswith("not sent yet (tried 3 times): slack_api_default")
+
+
+def test_two_pages_of_one_instant_stand_with_whom_they_were_for() -> None:
+    """After an outage two people may be called at once."""
+    pages = [("page-2-secondary", "DE-004"), ("page-3-manager", "DE-MANAGER")]
+    record = IncidentRecord(
+        morning().records[0].incident,
+        tuple(Event("k", at("05:30"), f"paged {who} ({step[7:]})") for step, who in pages),
+        tuple(
+            DeliveryRecord("pager", step, "page", "Growth", (who,), "done", 1, at("05:30"), at("05:30:01"))
+            for step, who in reversed(pages)
+        ),
+    )
+    lines = timeline(morning(), record)
+    assert [(line.what, [sent.what for sent in line.deliveries]) for line in lines] == [
+        ("Paged DE-004 (secondary)", ["Page DE-004: Growth"]),
+        ("Paged DE-MANAGER (manager)", ["Page DE-MANAGER: Growth"]),
+    ]
+
+
+def test_what_only_keeps_the_far_side_up_to_date_is_no_row() -> None:
+    """A changed headline soon after an event belongs to it; a message of no event has a row with both its channels."""
+    record = IncidentRecord(
+        morning().records[0].incident,
+        (Event("k", at("05:00"), "paged DE-003 (primary)"),),
+        (
+            DeliveryRecord(
+                "chat", "headline:x", "update", "Growth", (), "done", 1, at("05:00:15"), at("05:00:16")
+            ),
+            DeliveryRecord("chat", "reminder-0-1", "post", "Still not published", (), "owed", 0, at("06:00")),
+            DeliveryRecord(
+                "pager", "reminder-0-1", "page", "Still not published", ("DE-003",), "owed", 0, at("06:00")
+            ),
+        ),
+    )
+    lines = timeline(morning(), record)
+    assert [(line.what, [sent.channel for sent in line.deliveries]) for line in lines] == [
+        ("Paged DE-003 (primary)", ["Slack"]),
+        ("Still not published", ["Opsgenie", "Slack"]),
+    ]
+
+
+def test_a_run_is_a_run() -> None:
+    """Of an incident and of a published report; where none is known, the DAG's runs."""
+    found = {one.key: one.links.run for one in incidents(morning(), LINKS)}
+    assert found == {
+        "growth_etl:2026-11-22": "/airflow/dags/growth_etl/runs/scheduled__3",
+        "engagement_etl:2026-11-22": "/airflow/dags/engagement_etl/runs/scheduled__2",
+        "profit_etl:2026-11-16": "/airflow/dags/profit_etl/runs",
+    }
+    profit = next(c.today for c in cards(morning(), LINKS) if c.today and c.today.dag_id == "profit_etl")
+    assert profit.links.run == "/airflow/dags/profit_etl/runs/scheduled__1"
+
+
+def test_what_comes_next_is_told() -> None:
+    """Whom the escalation wakes when; who has it; that nobody is left."""
+    growth, taken, *_ = morning().records
+    seen = morning()
+    assert incident_page(seen, growth, LINKS).coming == (
+        "DE-004 (secondary) is paged at 05:15, in 3 min.",
+        "DE manager (manager) is paged at 05:30, in 18 min.",
+    )
+    assert incident_page(seen, taken, LINKS).coming == (
+        "Nobody else is paged: DE-003 has it.",
+        "DE-003 is asked again at 06:04, in 52 min, if it is not published by then.",
+    )
+    pages = tuple(
+        replace(growth.told[0], step=step, people=(who,), owed_at=at("05:00"))
+        for step, who in (("page-2-secondary", "DE-004"), ("page-3-manager", "DE manager"))
+    )
+    over = incident_page(seen, replace(growth, told=(growth.told[0], *pages)), LINKS)
+    assert over.next is None
+    assert over.coming == ("Everybody on the escalation has been paged; nobody else will be. Call them.",)
+    warned = replace(growth, incident=replace(growth.incident, paged_at=None, verdict="at_risk"), told=())
+    early = incident_page(replace(seen, at=at("04:10")), warned, LINKS)
+    assert early.coming == ("If it is not published by 05:00, in 50 min, DE-003 (primary) is paged.",)
+
+
+def test_whom_to_ask_stands_on_the_incident() -> None:
+    """Owners and upstream, with what opens Slack where the roster knows it; who was on call then; the steps."""
+    page = incident_page(morning(), morning().records[0], LINKS)
+    assert [(who.role, who.name, who.slack) for who in page.ask] == [
+        ("owner", "DE-003", "https://slack.com/app_redirect?channel=U0DE003"),
+        ("second owner", "DE-004", "https://slack.com/app_redirect?channel=U0DE004"),
+        ("upstream", "Software Engineer Team", None),
+    ]
+    assert page.then.primary
+    assert page.then.primary.id == "DE-003"
+    assert (page.section, "<ol>" in page.steps) == ("Stuck", True)
+    assert page.run_again
+    assert page.run_again.warnings == ("A run of this day is still at work: end it first, or wait for it.",)
+
+
+@pytest.mark.parametrize(
+    ("zone", "words"),
+    [
+        (TZ, "Airflow shows UTC: 05:00 here is 22:00 of the day before there"),
+        (dt.timezone(dt.timedelta(hours=-9, minutes=-30)), "Airflow shows UTC: 12:30 here is 22:00 there"),
+        (dt.UTC, ""),
+    ],
+)
+def test_what_airflow_calls_a_time_is_told(zone: dt.tzinfo, words: str) -> None:
+    """Its pages and logs speak UTC; whoever lives there is told nothing."""
+    assert TimeFormat(at("05:12"), zone).in_airflow(at("05:00")) == words
 
 
 def test_attainment_counts_what_was_due() -> None:

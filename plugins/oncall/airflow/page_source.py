@@ -6,13 +6,15 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from oncall.airflow.composition import Services, Wiring, now_utc, send_once
 from oncall.airflow.health import SharedPulse
 from oncall.airflow.page_reading import Reading
+from oncall.airflow.run_again import run_again
 from oncall.core.errors import Unreadable
 from oncall.usecases.history import Feeds, SystemHealth
-from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
+from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, note_run, page_now, resolved_by_hand
 from oncall.web.snapshot import PageSnapshot
 
 SHARED_S = 2.0  # readers within this time are shown the same
@@ -53,8 +55,20 @@ class PageSource:
             lambda o, at: resolved_by_hand(o.config, o.store, o.links, key, by, note, at, dag_ids=dag_ids)
         )
 
-    def page(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
-        return self._act(lambda o, at: page_now(o.config, o.store, o.links, key, by, at, dag_ids=dag_ids))
+    def page(self, key: str, by: str, person: str, dag_ids: Collection[str]) -> Outcome:
+        return self._act(
+            lambda o, at: page_now(o.config, o.store, o.links, key, by, at, person, dag_ids=dag_ids)
+        )
+
+    def run_again(self, key: str, dag_id: str, report_date: dt.date, by: str) -> Outcome:
+        outcome = run_again(dag_id, report_date, by)
+        if outcome.done:
+            with self._lock:
+                wiring, self._seen = self._wired(), None
+            with suppress(Unreadable):  # it runs all the same
+                services = wiring.services()
+                note_run(services.store, key, by, services.agreed_now())
+        return outcome
 
     def feeds(self) -> Feeds:
         with self._lock:

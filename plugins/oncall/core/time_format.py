@@ -43,6 +43,18 @@ class TimeFormat:
         seconds = (at - self.at).total_seconds()
         return f"in {span(seconds)}" if seconds >= 0 else f"{span(-seconds)} ago"
 
+    def in_airflow(self, at: dt.datetime | None) -> str:
+        """What a wall-clock time of ours is in Airflow's own pages and logs ("" where both are the same)."""
+        here = instant(at or self.at).astimezone(self.tz)
+        there = here.astimezone(dt.UTC)
+        if here.utcoffset() == dt.timedelta():
+            return ""
+        which = {0: "", -1: " of the day before", 1: " of the day after"}[(there.date() - here.date()).days]
+        return (
+            f"Airflow shows UTC: {here.hour:02}:{here.minute:02} here is"
+            f" {there.hour:02}:{there.minute:02}{which} there"
+        )
+
     @property
     def zone(self) -> str:
         """UTC+07:00, or the zone's name."""

@@ -21,6 +21,7 @@ class DeliveryRecord:
     """One delivery as it stands: what was owed to which channel, to whom, and what became of it.
 
     `state` is owed, accepted, done or cancelled; `error` is the far side's last refusal ("" when there was none).
+    `maybe_taken` and `unreached` as in `NotificationStatus`.
     """
 
     channel: Channel
@@ -36,6 +37,8 @@ class DeliveryRecord:
     channel_id: str = ""
     ts: str = ""
     error: str = ""
+    maybe_taken: bool = False
+    unreached: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from oncall.core.incidents import manual
 from oncall.core.incidents.context import IncidentContext, name_of
 from oncall.core.incidents.escalation import acknowledge, acknowledge_rest
 from oncall.core.incidents.forecast import next_to_page
-from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.incident import Event, Plan
 from oncall.core.incidents.manual import PAGE_STEP, Hand
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.incident_context import status_from_row
@@ -110,6 +110,12 @@ def page_now(
         return manual.page(hand, scene, call.person, call.seat, len(pressed) + 1)
 
     return _act(config, store, links, key, by, at, dag_ids, decide, "{} is being paged.")
+
+
+def note_run(store: Store, key: str, by: str, at: dt.datetime) -> None:
+    """The day was run again, for the incident's timeline. Raises Unreadable."""
+    with store.decision_lock() as decision:
+        decision.record(Plan(events=(Event(key, at, f"{by} runs the day again"),)), at)
 
 
 Decide = Callable[[Hand, Scene, list[OutboxEntry]], Plan | Outcome]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -67,8 +67,17 @@ def readable(user: BaseUser, dag_ids: Iterable[str]) -> frozenset[str]:
 
 def may_act(user: BaseUser, dag_id: str) -> bool:
     """Whoever may change the runs of a pipeline may act on its incidents, and make links to its report."""
+    return _may_with_runs(user, dag_id, "PUT")
+
+
+def may_trigger(user: BaseUser, dag_id: str) -> bool:
+    """Whoever may trigger the DAG in Airflow may run a day again here."""
+    return _may_with_runs(user, dag_id, "POST")
+
+
+def _may_with_runs(user: BaseUser, dag_id: str, method: Literal["PUT", "POST"]) -> bool:
     return get_auth_manager().is_authorized_dag(
-        method="PUT",
+        method=method,
         access_entity=DagAccessEntity.RUN,
         details=DagDetails(id=dag_id, team_name=_airflow_team(dag_id)),
         user=user,

@@ -1,9 +1,12 @@
-"""Where the far sides show what they were told: an incident's alert, its thread. Pure: asks nobody."""
+"""Where things are to be seen: an alert, a thread, a person in Slack, a run in Airflow. Pure: asks nobody."""
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
+from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web.snapshot import PageSnapshot
 
@@ -28,6 +31,25 @@ def thread(seen: PageSnapshot, record: IncidentRecord) -> str | None:
     if first is None or not seen.thread_url:
         return None
     return seen.thread_url.replace("{channel}", quote(first.channel_id)).replace("{ts}", quote(first.ts))
+
+
+SLACK = "https://slack.com/app_redirect?channel={id}"
+_SLACK_ID = re.compile(r"[UWCGD][A-Z0-9]{5,}")
+
+
+def slack(member_or_channel: str | None) -> str | None:
+    """A person or a channel in Slack's own app; None for what is known by a name only."""
+    known = member_or_channel and _SLACK_ID.fullmatch(member_or_channel)
+    return SLACK.replace("{id}", known[0]) if known else None
+
+
+def run_of(status: PromiseStatus, addresses: Addresses) -> str:
+    """The run that works on a report, or the one that has published it; all the DAG's runs where there is neither."""
+    made, dag = status.facts.publication, f"{addresses.base_url}/dags/{quote(status.pipeline.dag_id)}"
+    if current_task(status.facts) is None and made is not None and made.run_id:
+        return f"{dag}/runs/{quote(made.run_id, safe='')}"
+    run = addresses.run(status)
+    return f"{dag}/runs" if run == dag else run
 
 
 def _speaking(seen: PageSnapshot, record: IncidentRecord) -> IncidentRecord:

@@ -15,7 +15,7 @@ from fastapi import Depends, HTTPException, Request
 
 from oncall.core.promises.promise import Pipeline
 from oncall.usecases.history import IncidentRecord
-from oncall.web.auth import Reader, readable
+from oncall.web.auth import Reader, may_act, readable
 from oncall.web.snapshot import HIDDEN, PageSnapshot, Trouble, source
 from oncall.web.teams import OfTeam, of_team, team_of, unasked
 
@@ -48,6 +48,21 @@ def together(seen: PageSnapshot, key: str) -> frozenset[str]:
     known = {record.incident.key: record.incident for record in seen.records if record.incident.open}
     speaker = known[key].leader if key in known and known[key].leader in known else key
     return frozenset(one.dag_id for one in known.values() if speaker in (one.key, one.leader))
+
+
+def may_take(user: BaseUser, seen: PageSnapshot) -> frozenset[str]:
+    """The keys of the open incidents that nobody has acknowledged and this reader may, those that speak for others."""
+    whole = seen.whole or seen
+    open_keys = {record.incident.key for record in whole.records if record.incident.open}
+    free = [
+        record.incident.key
+        for record in seen.records
+        if record.incident.open and not record.incident.acknowledged and record.incident.leader not in open_keys
+        and record.incident.leader != HIDDEN
+    ]  # fmt: skip
+    about = {key: together(whole, key) for key in free}
+    mine = {dag_id for dag_id in frozenset().union(*about.values()) if may_act(user, dag_id)}
+    return frozenset(key for key, dag_ids in about.items() if dag_ids <= mine)
 
 
 def _asked_for(user: Reader, seen: OfTeam) -> PageSnapshot:

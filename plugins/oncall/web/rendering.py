@@ -17,6 +17,7 @@ from markupsafe import Markup
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.redaction import redacted
 from oncall.core.time_format import TimeFormat, day, days, span, weekday
+from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.static_files import stamp
 
@@ -100,5 +101,5 @@ def _templates() -> Environment:
         finalize=_finalized,  # whatever a template shows passes here
     )
     environment.filters.update(day=day, weekday=weekday, span=span, breakable=_breakable)
-    environment.globals.update(day_range=days)
+    environment.globals.update(day_range=days, slack=external_links.slack)
     return environment

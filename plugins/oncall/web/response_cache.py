@@ -30,8 +30,11 @@ def turn() -> anyio.Semaphore:
     return anyio.Semaphore(AT_ONCE)
 
 
-def shared(request: Request, seen: PageSnapshot, make: Callable[[], Response]) -> Response:
-    """The answer that follows from what was seen and from the address alone: for all who ask the same, made once."""
+def shared(
+    request: Request, seen: PageSnapshot, make: Callable[[], Response], may: frozenset[str] = frozenset()
+) -> Response:
+    """The answer that follows from what was seen, from the address and from what the reader `may` do: for all who ask
+    the same, made once."""
     known: dict[Any, tuple[bytes, str | None, int]] = vars(seen.whole or seen).setdefault("_answers", {})
     config = seen.config
     key = (
@@ -39,6 +42,7 @@ def shared(request: Request, seen: PageSnapshot, make: Callable[[], Response]) -
         request.url.path,
         request.url.query,
         config.roster.team,
+        may,
         *config.pipelines,
     )
     if key not in known:

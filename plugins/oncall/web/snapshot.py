@@ -86,8 +86,12 @@ class Source(Protocol):
 
     def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome: ...
 
-    def page(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
-        """Page the secondary now."""
+    def page(self, key: str, by: str, person: str, dag_ids: Collection[str]) -> Outcome:
+        """Page the next one on the escalation now; refused where that is not `person` any more ("": whoever it is)."""
+        ...
+
+    def run_again(self, key: str, dag_id: str, report_date: dt.date, by: str) -> Outcome:
+        """Start the DAG for this report date, and note it in the incident."""
         ...
 
     def feeds(self) -> Feeds: ...

@@ -24,7 +24,7 @@ _PULSE = """
 _TOLD = """key, channel, step, op, coalesce(left(message->>'title', 500), ''),
     array(select r->>'name' from jsonb_array_elements(
         case when jsonb_typeof(message->'recipients') = 'array' then message->'recipients' else '[]' end) r),
-    state, attempts, owed_at, done_at, alias, channel_id, ts, left(error, 500)"""
+    state, attempts, owed_at, done_at, alias, channel_id, ts, left(error, 500), maybe_taken, unreached"""
 
 
 class History:

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from oncall.usecases.manual_actions import NOT_ALL_YOURS, Outcome
-from oncall.web.auth import FromThisPage, Reader, may_act, readable
-from oncall.web.permissions import together
-from oncall.web.rendering import addresses
-from oncall.web.routes.pages import incident_page
+from oncall.web.auth import FromThisPage, Reader, may_act, may_trigger, readable
+from oncall.web.permissions import InSight, may_take, sight_of_incident, together
+from oncall.web.rendering import addresses, kept
+from oncall.web.routes.pages import incident_page, incidents_page
 from oncall.web.snapshot import source
 
+MOST_AT_ONCE = 100
+NOT_YOURS_TO_RUN = "Running a day again needs the right to trigger its DAG in Airflow"
 NOT_YOURS = "You may look, not act: that needs the right to change the pipeline's runs"
 
 router = APIRouter(dependencies=[FromThisPage])
@@ -38,10 +40,41 @@ def resolve(
 
 
 @router.post("/incidents/{key}/page")
-def page(request: Request, user: Reader, key: str) -> Response:
-    """Page the secondary now, without waiting for the escalation."""
+def page(
+    request: Request, user: Reader, key: str, person: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """Page the next one on the escalation now. `person`: whom the button named, so that nobody else is woken by it."""
     mine = _allowed(request, user, key)
-    return _answer(request, user, key, "page", source(request).page(key, user.get_name(), mine))
+    return _answer(request, user, key, "page", source(request).page(key, user.get_name(), person, mine))
+
+
+@router.post("/incidents/{key}/run")
+def run(request: Request, user: Reader, key: str) -> Response:
+    """Run the incident's day again, for whoever may trigger its DAG in Airflow."""
+    _, record = sight_of_incident(request, user, key)
+    incident = record.incident
+    if not may_trigger(user, incident.dag_id):
+        raise HTTPException(403, NOT_YOURS_TO_RUN)
+    if incident.drill:
+        raise HTTPException(404, "A drill has no day of its own to run again")
+    done = source(request).run_again(key, incident.dag_id, incident.report_date, user.get_name())
+    return _answer(request, user, key, "run", done)
+
+
+@router.post("/acknowledge")
+def acknowledge_all(
+    request: Request, user: Reader, seen: InSight, key: Annotated[list[str], Form(max_length=MOST_AT_ONCE)]
+) -> Response:
+    """Take several incidents at once; nothing is done unless this person may act on all of them."""
+    allowed = {one: _allowed(request, user, one) for one in key}
+    outcomes = {one: source(request).acknowledge(one, user.get_name(), mine) for one, mine in allowed.items()}
+    refused = [f"{one}: {outcome.words}" for one, outcome in outcomes.items() if not outcome.done]
+    if refused:
+        return incidents_page(request, seen, may_take(user, seen), refused=" ".join(refused), status=409)
+    team = kept(seen)
+    return RedirectResponse(
+        f"{addresses(request).oncall()}incidents{f'{team}&' if team else '?'}done=acknowledge", 303
+    )
 
 
 def _allowed(request: Request, user: BaseUser, key: str) -> frozenset[str]:

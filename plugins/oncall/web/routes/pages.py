@@ -9,14 +9,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from oncall.core.promises.promise import Pipeline
-from oncall.web.auth import Reader, may_act
-from oncall.web.permissions import InSight, sight_of, sight_of_incident, together
+from oncall.core.runbook import SECTIONS
+from oncall.web.auth import Reader, may_act, may_trigger
+from oncall.web.permissions import InSight, may_take, sight_of, sight_of_incident, together
 from oncall.web.query_instants import instant
 from oncall.web.rendering import addresses, render
 from oncall.web.response_cache import shared
 from oncall.web.snapshot import HIDDEN, PageSnapshot, source
 from oncall.web.teams import OfTeam
 from oncall.web.views.banners import banners
+from oncall.web.views.incident_page import incident_page as more_of
 from oncall.web.views.incidents import incident, listed
 from oncall.web.views.on_call import now, on_call
 from oncall.web.views.on_call_load import CEILING, ledger_view, loads
@@ -32,34 +34,49 @@ WEEKS_BACK, WEEKS_AHEAD = 8, 12
 DONE = {
     "acknowledge": "Acknowledged: escalation stops.",
     "resolve": "Resolved: the alerts are being closed.",
-    "page": "The secondary is being paged.",
+    "page": "The next one on the escalation is being paged.",
+    "run": "The day is being run again: the run is in Airflow.",
 }
 
 router = APIRouter()
 
 
 @router.get("/", response_class=HTMLResponse)
-def home(request: Request, seen: InSight) -> Response:
-    """Who is on call, how the promises stand, what is open."""
+def home(request: Request, user: Reader, seen: InSight) -> Response:
+    """How the promises stand, what is open, who is on call."""
+    mine = may_take(user, seen)
 
     def make() -> HTMLResponse:
         page = overview(seen, addresses(request))
-        return render(request, "overview.html", tab="overview", page=page, seen=seen)
+        return render(request, "overview.html", tab="overview", page=page, seen=seen, mine=mine)
 
-    return shared(request, seen, make)
+    return shared(request, seen, make, mine)
 
 
 @router.get("/incidents", response_class=HTMLResponse)
-def all_incidents(request: Request, seen: InSight) -> Response:
-    """Open incidents, then those of the last 90 days."""
+def all_incidents(
+    request: Request, user: Reader, seen: InSight, done: Annotated[str, Query(max_length=20)] = ""
+) -> Response:
+    """Open incidents, then those of the last 90 days. `done` is what was just done."""
+    mine = may_take(user, seen)
+    return shared(request, seen, lambda: incidents_page(request, seen, mine, done=DONE.get(done, "")), mine)
 
-    def make() -> HTMLResponse:
-        views = listed(seen, addresses(request))
-        return render(
-            request, "incidents.html", tab="incidents", seen=seen, banners=banners(seen), incidents=views
-        )
 
-    return shared(request, seen, make)
+def incidents_page(
+    request: Request,
+    seen: PageSnapshot,
+    mine: frozenset[str],
+    *,
+    done: str = "",
+    refused: str = "",
+    status: int = 200,
+) -> HTMLResponse:
+    """The list. `mine`: the incidents that the reader may acknowledge."""
+    views = listed(seen, addresses(request))
+    return render(
+        request, "incidents.html", tab="incidents", status=status, seen=seen, banners=banners(seen),
+        incidents=views, mine=mine, done=done, refused=refused,
+    )  # fmt: skip
 
 
 @router.get("/incidents/{key}", response_class=HTMLResponse)
@@ -82,7 +99,8 @@ def incident_page(
         request, "incident.html", tab="incidents", status=status, seen=seen, banners=banners(seen),
         one=incident(seen, record, links), speaker=incident(seen, speaker, links) if speaker else None,
         spoken_for=leader == HIDDEN or any(r.incident.key == leader for r in whole.records),
-        may_act=may_act(user, record.incident.dag_id),
+        page=more_of(seen, record, links), may_act=may_act(user, record.incident.dag_id),
+        may_run=may_trigger(user, record.incident.dag_id),
         not_all=not all(may_act(user, dag_id) for dag_id in others), now=now(seen.config.roster, seen.at),
         done=done, refused=refused,
     )  # fmt: skip
@@ -132,7 +150,13 @@ def _runbook(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> HTMLRe
     links, dag_id = addresses(request), pipeline.dag_id
     card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
+    live = [one.cause for one in (card.today if card else None, *more) if one and one.cause]
+    section = request.query_params.get("section", "") or next(iter(live), "")
+    shown = section.replace("_", "-") if section.replace("-", "_") in SECTIONS else ""
+    due = card.today.due if card and card.today else None
     return render(
         request, "runbook.html", tab="", seen=seen, pipeline=pipeline, runbook=rendered(pipeline.runbook),
-        card=card, others=more, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,
+        card=card, others=more,
+        section=shown, section_title=SECTIONS.get(shown.replace("-", "_"), ""),
+        due=due, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,
     )  # fmt: skip

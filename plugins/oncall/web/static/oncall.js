@@ -120,18 +120,23 @@
 
   // Fresh content every 15 s while somebody looks, unless they are writing or reading a hint.
   const FRESH_MS = 15000;
+  let shown = ""; // what the server said last: what stands here has copy buttons and countdowns in it
   const refresh = async () => {
     const busy = document.activeElement && document.activeElement.closest("form, .strip, .copy");
-    if (document.hidden || busy || document.querySelector("details[open] form, .runbook")) return;
+    const reading = document.querySelector("details[open] form, .reading") || !getSelection().isCollapsed;
+    if (document.hidden || busy || reading) return;
     const main = document.querySelector("main");
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
     if (!answer || !answer.ok) return tellOld(main, answer);
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
-    if (!next || next.innerHTML === main.innerHTML) return;
-    const open = new Set([...main.querySelectorAll("details[open][id]")].map((each) => each.id));
+    if (!next) return;
+    main.querySelector(".old")?.remove();
+    if (next.innerHTML === shown) return;
+    shown = next.innerHTML;
+    const open = new Map([...main.querySelectorAll("details[id]")].map((each) => [each.id, each.open]));
     const focused = document.activeElement;
     const at = focused && main.contains(focused) ? [...main.querySelectorAll("a, summary, button")].indexOf(focused) : -1;
-    for (const each of next.querySelectorAll("details[id]")) each.open = open.has(each.id) || each.open;
+    for (const each of next.querySelectorAll("details[id]")) each.open = open.get(each.id) ?? each.open;
     main.replaceChildren(...next.childNodes);
     if (at >= 0) main.querySelectorAll("a, summary, button")[at]?.focus({ preventScroll: true });
     ready();
@@ -158,8 +163,16 @@
   };
   document.addEventListener("DOMContentLoaded", () => {
     // What was just done is said once, not again when the page is loaded anew.
-    if (/[?&]done=/.test(location.search)) history.replaceState(history.state, "", location.pathname);
+    const query = new URLSearchParams(location.search);
+    if (query.has("done")) {
+      query.delete("done");
+      history.replaceState(history.state, "", location.pathname + (query.size ? `?${query}` : ""));
+    }
+    shown = document.querySelector("main").innerHTML;
     ready();
+    // A runbook opens at the section that was asked for, or at the live cause.
+    const section = document.querySelector("[data-section]")?.dataset.section;
+    if (section && !location.hash && document.getElementById(section)) location.replace(`#${section}`);
     const week = document.querySelector(".ticks .current"); // on a narrow screen the calendar begins at now
     if (week) week.closest(".scroll").scrollLeft = week.offsetLeft - 120;
     unfold();

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.web.snapshot import PageSnapshot
-from oncall.web.views.incidents import CHANNELS
 from oncall.web.views.models import Banner
+from oncall.web.views.timeline import CHANNELS
 
 MOST_PROBLEMS = 20
 

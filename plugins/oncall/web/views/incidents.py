@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.promises.evaluation import CAUSE_WORDS
 from oncall.core.time_format import TimeFormat, day, span
-from oncall.usecases.history import DeliveryRecord, IncidentRecord
+from oncall.usecases.history import IncidentRecord
 from oncall.web import external_links
+from oncall.web.external_links import run_of
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.models import IncidentView, Line, Links
+from oncall.web.views.timeline import timeline
 
 # How an incident ended for which no report came: by the configuration.
 ENDED = {"moved": "Due at another time since", "removed": "Not watched any more since"}
-
-CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
-_RESULTS = {
-    "owed": "not sent yet",
-    "accepted": "taken, not confirmed yet",
-    "cancelled": "not needed any more",
-}
 
 
 def incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentView, ...]:
@@ -67,7 +64,7 @@ def _view(
         resolved_at=one.resolved_at,
         late_seconds=one.late_s,
         links=Links(
-            run=f"{addresses.base_url}/dags/{one.dag_id}",
+            run=_run(seen, one, addresses),
             runbook=addresses.runbook(one.dag_id, one.cause),
             incident=f"{addresses.oncall()}incidents/{one.key}",
             alert=external_links.alert(seen, record),
@@ -95,38 +92,12 @@ def status(one: Incident, say: TimeFormat) -> str:
     return "Warned, nobody paged yet"
 
 
-def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
-    """Events and deliveries in one order; of two at one instant the event comes first."""
-    lines = [Line(at=event.at, what=_sentence(event.what), kind="event") for event in record.events]
-    lines += [_line(told, external_links.alert_of(seen, told)) for told in record.told]
-    return tuple(sorted(lines, key=lambda line: (line.at, line.kind != "event")))
-
-
-def _line(told: DeliveryRecord, link: str | None) -> Line:
-    to = f" {', '.join(told.people)}" if told.people and told.channel == "pager" else ""
-    verb = {
-        "page": f"Page{to}",
-        "close": "Close the alert",
-        "note": "Note on the alert",
-        "acknowledge": "Acknowledge the alert",
-        "post": "Post",
-        "update": "Change the first message",
-    }.get(told.op, told.op)
-    what = f"{verb}: {told.title}" if told.op in ("page", "post", "note") else verb
-    return Line(
-        at=told.owed_at, what=what, kind=told.channel, state=told.state, result=_result(told), link=link
+def _run(seen: PageSnapshot, one: Incident, addresses: Addresses) -> str:
+    """The run that works on it, or worked on it last; all the DAG's runs where none is known any more."""
+    mine = (
+        s
+        for s in seen.statuses_of.get(one.dag_id, ())
+        if (s.report_date, s.drill) == (one.report_date, one.drill)
     )
-
-
-def _result(told: DeliveryRecord) -> str:
-    if told.state == "done" and told.done_at:
-        took = max(0.0, (told.done_at - told.owed_at).total_seconds())
-        tries = f", at try {told.attempts}" if told.attempts > 1 else ""
-        return f"{CHANNELS[told.channel]} took it after {took:.1f} s{tries}"
-    tries = f" (tried {told.attempts} times)" if told.attempts > 1 else ""
-    refused = f": {told.error}" if told.error else ""
-    return f"{CHANNELS[told.channel]}: {_RESULTS.get(told.state, told.state)}{tries}{refused}"
-
-
-def _sentence(what: str) -> str:
-    return what[:1].upper() + what[1:]
+    status = next(mine, None)
+    return run_of(status, addresses) if status else f"{addresses.base_url}/dags/{quote(one.dag_id)}/runs"

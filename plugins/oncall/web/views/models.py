@@ -111,15 +111,23 @@ class TableView(Model):
     needed_by: tuple[str, ...] = Field(description="Pipelines that read it")
 
 
+class DeliveryView(Model):
+    """One thing that a channel was to be told."""
+
+    channel: str = Field(description="Opsgenie or Slack")
+    what: Redacted = Field(description="What it was to be told")
+    state: str = Field(description="owed, accepted, done or cancelled")
+    mark: str = Field(description="What became of it, as short as can be: ✓ 0.5 s")
+    result: Redacted = Field(description="What became of it, in words")
+    link: str | None = Field(default=None, description="For a page: its alert, in Opsgenie's own page")
+
+
 class Line(Model):
-    """One line of an incident's timeline."""
+    """One thing that happened in an incident, and what the channels were told of it."""
 
     at: dt.datetime = Field(description="When it happened")
     what: Redacted = Field(description="What happened")
-    kind: str = Field(description="event, pager or chat")
-    state: str = Field(default="", description="For a delivery: owed, accepted, done or cancelled")
-    result: Redacted = Field(default="", description="For a delivery: what became of it, in words")
-    link: str | None = Field(default=None, description="For a page: its alert, in Opsgenie's own page")
+    deliveries: tuple[DeliveryView, ...] = Field(default=(), description="What was sent for it")
 
 
 class IncidentView(Model):

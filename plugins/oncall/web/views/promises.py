@@ -188,7 +188,7 @@ def _links(seen: PageSnapshot, one: PromiseStatus, addresses: Addresses) -> Link
     mine = (r for r in seen.records if (r.incident.dag_id, r.incident.report_date, r.incident.drill) == which)
     record = next(mine, None)
     return Links(
-        run=addresses.run(one),
+        run=external_links.run_of(one, addresses),
         runbook=addresses.runbook(one.pipeline.dag_id, one.why.cause if one.why else ""),
         incident=f"{addresses.oncall()}incidents/{record.incident.key}" if record else None,
         alert=external_links.alert(seen, record) if record else None,

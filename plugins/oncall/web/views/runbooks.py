@@ -33,6 +33,12 @@ def rendered(runbook: Runbook) -> Rendered:
 
 
 @lru_cache(maxsize=100)
+def section_html(markdown: str) -> Markup:
+    """One section without its heading."""
+    return _rendered(markdown).html
+
+
+@lru_cache(maxsize=100)
 def _rendered(body: str) -> Rendered:
     markdown = _Markdown("commonmark", {"html": False, "linkify": False}).enable("table")
     markdown.add_render_rule("image", _picture)

@@ -1,0 +1,143 @@
+"""All that whoever was woken needs beside the incident itself: what comes next, whom to ask, the steps. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import REMIND_AFTER, Call
+from oncall.core.incidents.forecast import coming_pages, next_to_page
+from oncall.core.incidents.incident import NotificationStatus
+from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.incidents.wording import Scene
+from oncall.core.promises.promise import Pipeline
+from oncall.core.rota.roster import Roster
+from oncall.core.runbook import SECTIONS
+from oncall.core.time_format import TimeFormat, day
+from oncall.usecases.history import DeliveryRecord, IncidentRecord
+from oncall.usecases.incident_context import status_from_row
+from oncall.web import external_links
+from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.on_call import contact, on_call
+from oncall.web.views.rota_models import Contact, OnCall
+from oncall.web.views.runbooks import section_html
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Somebody to ask. `slack`: where Slack opens at them (None: not known)."""
+
+    role: str
+    name: str
+    slack: str | None = None
+    reach: str = ""
+    mail: str | None = None
+
+
+@dataclass(frozen=True)
+class RunAgain:
+    """What running the day again does, for whoever is about to do it."""
+
+    subject: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IncidentPage:
+    """`next`: whom the button pages (None: nobody is left). `then`: who was on call when it was noticed or paged."""
+
+    coming: tuple[str, ...]
+    next: Call | None
+    ask: tuple[Ask, ...]
+    then: OnCall
+    steps: Markup
+    section: str
+    run_again: RunAgain | None
+
+
+def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -> IncidentPage:
+    incident, config = record.incident, seen.config
+    pipeline = config.pipelines.get(incident.dag_id)
+    scene = Scene(config.roster, addresses, seen.at)
+    context = _context(config, record) if pipeline else None
+    section = incident.cause if pipeline and pipeline.runbook.section(incident.cause) else ""
+    return IncidentPage(
+        coming=tuple(what_comes_next(context, scene)) if context and incident.open else (),
+        next=next_to_page(context, scene) if context and incident.open else None,
+        ask=tuple(_ask(pipeline, config.roster)) if pipeline else (),
+        then=on_call(config.roster, incident.paged_at or incident.opened_at),
+        steps=section_html(pipeline.runbook.section(section)) if pipeline and section else Markup(""),
+        section=SECTIONS.get(section, ""),
+        run_again=_run_again(seen, record, pipeline) if pipeline and incident.open else None,
+    )
+
+
+def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
+    """Whom the escalation wakes when if nothing happens, in sentences."""
+    incident, say = context.incident, TimeFormat(scene.at, scene.roster.tz)
+    if incident.leader:
+        return []
+    if incident.acknowledged and incident.acknowledged_at:
+        who = incident.acknowledged_by or "Whoever acknowledged"
+        again = incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1)
+        asked = (
+            f"{who} is asked again at {say.clock(again)}, {say.away(again)}, if it is not published by then."
+        )
+        return [f"Nobody else is paged: {who} has it.", asked] if incident.paged else [f"{who} has it."]
+    if incident.paged_at is None:
+        first = next_to_page(IncidentContext(incident, context.members), scene)
+        if first is None or incident.due is None or incident.due <= scene.at:
+            return []
+        due = f"{say.clock(incident.due)}, {say.away(incident.due)}"
+        return [f"If it is not published by {due}, {first.person.name} ({first.seat}) is paged."]
+    coming = [
+        f"{page.call.person.name} ({page.call.seat}) is paged "
+        + (f"at {say.clock(page.at)}, {say.away(page.at)}." if page.at > scene.at else "now.")
+        for page in coming_pages(context, scene)
+    ]
+    return coming or ["Everybody on the escalation has been paged; nobody else will be. Call them."]
+
+
+def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
+    entries = tuple(map(_entry, record.told))
+    return IncidentContext(
+        record.incident, (status_from_row(config, record.incident),), entries, evaluated=False
+    )
+
+
+def _entry(told: DeliveryRecord) -> NotificationStatus:
+    return NotificationStatus(
+        told.step, told.channel, told.op,  # type: ignore[arg-type]
+        alias=told.alias, state=told.state, person=next(iter(told.people), ""),  # type: ignore[arg-type]
+        owed_at=told.owed_at, done_at=told.done_at, maybe_taken=told.maybe_taken, unreached=told.unreached,
+    )  # fmt: skip
+
+
+def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:
+    """The pipeline's owners, then the team that loads what it reads."""
+    owners = {"owner": pipeline.primary_owner, "second owner": pipeline.secondary_owner}
+    people = [_person(role, contact(roster, person)) for role, person in owners.items()]
+    team = pipeline.upstream_owner
+    return [*people, Ask("upstream", team.team, external_links.slack(team.slack), team.slack)]
+
+
+def _person(role: str, who: Contact) -> Ask:
+    return Ask(role, who.name, external_links.slack(who.slack), mail=who.opsgenie)
+
+
+def _run_again(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline) -> RunAgain | None:
+    """None for a drill: its report is not the day's."""
+    incident = record.incident
+    if incident.drill:
+        return None
+    mine = (s for s in seen.statuses_of.get(incident.dag_id, ()) if s.report_date == incident.report_date)
+    status = next((one for one in mine if not one.drill), None)
+    warnings = []
+    if status and status.facts.publication:
+        warnings.append("The report is published: what changes in it is written down as a restatement.")
+    if status and any(task.state in ("running", "queued", "up_for_retry") for task in status.facts.tasks):
+        warnings.append("A run of this day is still at work: end it first, or wait for it.")
+    return RunAgain(f"{pipeline.title} for {day(incident.report_date)}", tuple(warnings))

@@ -1,0 +1,98 @@
+"""What happened in an incident: a row for each event, with what each channel was told of it. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from oncall.core.incidents.incident import Event
+from oncall.usecases.history import DeliveryRecord, IncidentRecord
+from oncall.web import external_links
+from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.models import DeliveryView, Line
+
+CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
+# What follows from an event is written down with it, or by the next look.
+SOON = dt.timedelta(seconds=60)
+# Deliveries that only bring the far side up to date: they tell nothing new, and belong to what happened before.
+_UPKEEP = ("update", "note", "close", "acknowledge")
+_RESULTS = {
+    "owed": ("…", "not sent yet"),
+    "accepted": ("…", "taken, not confirmed yet"),
+    "cancelled": ("–", "not needed any more"),
+}
+
+
+def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
+    """Oldest first. A delivery that belongs to no event is a row of its own, with what the other channel got of it."""
+    of_event: dict[int, list[DeliveryRecord]] = {}
+    alone: dict[tuple[dt.datetime, str], list[DeliveryRecord]] = {}
+    for delivery in record.told:
+        event = _event_of(delivery, record.events)
+        if event is None:
+            alone.setdefault((delivery.owed_at, delivery.step), []).append(delivery)
+        else:
+            of_event.setdefault(event, []).append(delivery)
+    lines = [
+        Line(at=event.at, what=_sentence(event.what), deliveries=_views(seen, of_event.get(number, ())))
+        for number, event in enumerate(record.events)
+    ]
+    for (at, _), deliveries in alone.items():
+        views = _views(seen, deliveries)
+        lines.append(Line(at=at, what=deliveries[0].title or views[0].what, deliveries=views))
+    return tuple(sorted(lines, key=lambda line: line.at))
+
+
+def _event_of(delivery: DeliveryRecord, events: Sequence[Event]) -> int | None:
+    """The number of the event that this was sent for: of the same instant, the one that names whom it is for."""
+    same = [number for number, event in enumerate(events) if event.at == delivery.owed_at]
+    named = [n for n in same if any(f" {name} " in f"{events[n].what} " for name in delivery.people)]
+    if same:
+        return (named or same)[0]
+    if delivery.op not in _UPKEEP:
+        return None
+    before = [n for n, event in enumerate(events) if event.at <= delivery.owed_at <= event.at + SOON]
+    return before[-1] if before else None
+
+
+def _views(seen: PageSnapshot, deliveries: Iterable[DeliveryRecord]) -> tuple[DeliveryView, ...]:
+    """Opsgenie first."""
+    ordered = sorted(deliveries, key=lambda delivery: delivery.channel != "pager")
+    return tuple(_view(delivery, external_links.alert_of(seen, delivery)) for delivery in ordered)
+
+
+def _view(told: DeliveryRecord, link: str | None) -> DeliveryView:
+    to = f" {', '.join(told.people)}" if told.people and told.channel == "pager" else ""
+    verb = {
+        "page": f"Page{to}",
+        "close": "Close the alert",
+        "note": "Note on the alert",
+        "acknowledge": "Acknowledge the alert",
+        "post": "Post",
+        "update": "Change the first message",
+    }.get(told.op, told.op)
+    mark, result = _result(told)
+    return DeliveryView(
+        channel=CHANNELS[told.channel],
+        what=f"{verb}: {told.title}" if told.op in ("page", "post", "note") else verb,
+        state=told.state,
+        mark=mark,
+        result=result,
+        link=link,
+    )
+
+
+def _result(told: DeliveryRecord) -> tuple[str, str]:
+    """As a mark, and in words."""
+    if told.state == "done" and told.done_at:
+        took = max(0.0, (told.done_at - told.owed_at).total_seconds())
+        tries = f", at try {told.attempts}" if told.attempts > 1 else ""
+        return f"✓ {took:.1f} s", f"taken after {took:.1f} s{tries}"
+    tries = f" (tried {told.attempts} times)" if told.attempts > 1 else ""
+    refused = f": {told.error}" if told.error else ""
+    mark, words = _RESULTS.get(told.state, (told.state, told.state))
+    return "✗" if told.state == "owed" and told.error else mark, f"{words}{tries}{refused}"
+
+
+def _sentence(what: str) -> str:
+    return what[:1].upper() + what[1:]
