@@ -93,7 +93,7 @@ def test_a_stuck_step_is_named_with_its_usual_time() -> None:
     assert growth.step is not None
     assert (growth.step.task, growth.step.usual_seconds) == ("transform", 720.0)
     assert growth.links.run == "/airflow/dags/growth_etl/runs/scheduled__3"
-    assert growth.links.runbook == "/airflow/oncall/runbooks/growth_etl#stuck"
+    assert growth.links.runbook == "/airflow/oncall/runbooks/growth_etl?section=stuck#stuck"
     assert growth.links.incident == "/airflow/oncall/incidents/growth_etl:2026-11-22"
 
 
