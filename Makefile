@@ -58,11 +58,12 @@ incidents: $(READY) ## the open incidents of the running stack and how they stan
 test: $(READY) ## every test that needs no docker, with real processes and a real browser
 	@sandbox/test.sh
 
-lint: $(READY) ## style, formatting, types, and who may import whom
+lint: $(READY) ## style, formatting, layers, types, spelling, docstrings and SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PYTHONPATH=plugins:. $(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 format: $(READY) ## let ruff write the style it asks for
 	$(BIN)/ruff check --fix .

@@ -161,7 +161,7 @@ def numbers(request: Any) -> Iterator[tuple[str, float]]:
             yield ".".join([metric.name, *values]), number
 
 
-def test_nothing_is_sent_and_nothing_said_without_metrics(broken: Any, tmp_path: Path) -> None:
+def test_without_metrics_the_page_is_sent_and_no_metric_is_spoken_of(broken: Any, tmp_path: Path) -> None:
     """Most installations configure none. Every line of a sending is JSON with incident and step, and has no key."""
     said = looked(tmp_path, {})
     assert "metrics_not_told" not in said

@@ -82,7 +82,8 @@ class Master:
         }
         return sorted(seen) or [self.acquired[order["customer_id"]]]
 
-    def profit(self, day: dt.date) -> tuple[int, Money, dict[str, Money], dict[int, Fraction]]:
+    # One calculation from top to bottom, to be read beside the rules.
+    def profit(self, day: dt.date) -> tuple[int, Money, dict[str, Money], dict[int, Fraction]]:  # noqa: C901
         """Orders, the day's money, the channels' money and the customers' profit, all unrounded."""
         channels: dict[str, Money] = defaultdict(
             lambda: dict.fromkeys(("revenue", "cost", "refunds", "marketing"), Fraction())

@@ -76,7 +76,8 @@ EVENTS = some.sampled_from((*ARGUMENTS, *OFTEN)).flatmap(
 )
 
 
-def happen(shop: Shop, event: tuple[Any, ...]) -> None:
+# A table of events.
+def happen(shop: Shop, event: tuple[Any, ...]) -> None:  # noqa: C901
     name, *numbers = event
     match name, numbers:
         case "sell", [ago, customer, product, price]:

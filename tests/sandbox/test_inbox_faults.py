@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx
 import opsgenie_sdk
 import pytest
+import tenacity
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
@@ -143,11 +144,20 @@ def test_a_request_can_be_accepted_and_fail(inbox: RunningInbox, alert_api: opsg
     assert inbox.alerts() == []
 
 
-def test_the_sdk_gives_up_after_its_retries(inbox: RunningInbox, alert_api: opsgenie_sdk.AlertApi) -> None:
-    """500 is tried again and again by Opsgenie's client; every try is in the calls."""
+def test_the_sdk_tries_again(inbox: RunningInbox, alert_api: opsgenie_sdk.AlertApi) -> None:
+    """A 500 that passes is nobody's error; every try is in the calls."""
     inbox.fail("opsgenie", status=500, count=1)
     alert_api.create_alert(opsgenie_sdk.CreateAlertPayload(message="m"))
     assert [call.status for call in inbox.calls()] == [500, 202]
+
+
+def test_the_sdk_gives_up_after_its_retries(inbox: RunningInbox, alert_api: opsgenie_sdk.AlertApi) -> None:
+    """A 500 that stays is raised after the one retry that these tests allow, and there is no alert."""
+    inbox.fail("opsgenie", status=500)
+    with pytest.raises(tenacity.RetryError, match="ServerErrorException"):
+        alert_api.create_alert(opsgenie_sdk.CreateAlertPayload(message="m"))
+    assert [call.status for call in inbox.calls()] == [500, 500]
+    assert inbox.alerts() == []
 
 
 @pytest.mark.parametrize(

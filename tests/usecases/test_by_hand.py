@@ -165,6 +165,8 @@ def test_what_is_not_open_cannot_be_acted_on(night: Night, what: str, key: str) 
     outcome = press(night, what, "05:00", key=key)
     assert (outcome.done, outcome.words) == (False, "This incident is not open any more.")
     assert not night.pager.paged
+    assert not night.pager.told
+    assert not night.chat.posts
 
 
 @pytest.mark.parametrize("key", [KEY, "engagement_etl:2026-11-22"])
