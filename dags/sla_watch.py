@@ -29,7 +29,7 @@ with DAG(
     @task(retries=0, trigger_rule="all_done")  # whatever the other could not see
     def look() -> str:
         """Read the world, judge the promises, page whoever has to be paged."""
-        from oncall.airflow.composition import evaluate_once
+        from oncall.airflow.run_once import evaluate_once
 
         seen = evaluate_once(wait_for_leases_s=60, check_before_send=True)
         return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.statuses)

@@ -68,7 +68,7 @@ class UpstreamFreshSensor(BaseOperator):
             return
         self.log.warning("Upstream is late for %s: %s", date, event["words"])
         try:
-            from oncall.airflow.composition import evaluate_once
+            from oncall.airflow.run_once import evaluate_once
 
             evaluate_once(check_before_send=True)
         except Exception:

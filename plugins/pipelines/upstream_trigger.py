@@ -16,11 +16,11 @@ from asgiref.sync import sync_to_async
 from oncall.adapters.postgres.database import connect_by
 from oncall.adapters.postgres.listen import Notifications
 from oncall.adapters.postgres.warehouse import Pair, Warehouse
-from oncall.airflow.composition import now_utc
 from oncall.config.quiet_days import volume_in_force
 from oncall.core.errors import Unreadable
 from oncall.core.promises.evaluation import late_words
 from oncall.core.promises.facts import Load
+from oncall.usecases.timekeeping import utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class _Poll:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._poll())
         # Also for whoever comes late, time enough to ask once.
-        left = max(poke_s, (until - now_utc()).total_seconds()) if until else None
+        left = max(poke_s, (until - utc_now()).total_seconds()) if until else None
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(told, left)

@@ -21,7 +21,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 ZONE = dt.timezone(dt.timedelta(hours=7))
 LOOK = """
-from oncall.airflow.composition import Wiring, evaluate_once
+from oncall.airflow.composition import Wiring
+from oncall.airflow.run_once import evaluate_once
 store = Wiring().store()
 store.install()
 store.set_note("watching_since", "2000-01-01T00:00:00+00:00")

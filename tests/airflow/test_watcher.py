@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from oncall.airflow.composition import evaluate_once
+from oncall.airflow.run_once import evaluate_once
 from oncall.airflow.watcher import SlaWatch
 from sandbox.inbox.records import Alert
 

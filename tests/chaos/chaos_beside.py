@@ -10,7 +10,7 @@ import time
 
 def look_at(*instants: str) -> None:
     """A worker's looks as if it were these instants, one after the other."""
-    from oncall.airflow.composition import evaluate_once
+    from oncall.airflow.run_once import evaluate_once
 
     for instant in instants:
         evaluate_once(dt.datetime.fromisoformat(instant))
@@ -18,7 +18,7 @@ def look_at(*instants: str) -> None:
 
 def look_all_the_time() -> None:
     """A worker that looks every two seconds."""
-    from oncall.airflow.composition import evaluate_once
+    from oncall.airflow.run_once import evaluate_once
 
     while True:
         evaluate_once()

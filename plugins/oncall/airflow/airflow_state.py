@@ -9,10 +9,11 @@ import structlog
 from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from oncall.airflow.composition import Wiring, now_utc
+from oncall.airflow.composition import Wiring
 from oncall.airflow.manual_states import ask
 from oncall.airflow.masking import masked
 from oncall.core.promises.facts import Dag
+from oncall.usecases.timekeeping import utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -26,13 +27,13 @@ def see_dags(dag_ids: list[str], ti: Any) -> dict[str, Dag]:
     seen = {dag_id: dag for dag_id, dag in asked.items() if dag is not None}
     for dag_id, dag in seen.items():
         task_log.see_dag(dag_id, dag)
-    ask(task_log, dag_ids, ti, now_utc())
+    ask(task_log, dag_ids, ti, utc_now())
     return seen
 
 
 def _see(dag_id: str, ti: Any) -> Dag | None:
     """None: Airflow did not answer, which says nothing of the DAG."""
-    at = now_utc()
+    at = utc_now()
     try:
         dag = ti.get_dag(dag_id)
     except AirflowRuntimeError as error:
@@ -63,7 +64,7 @@ def note_import_error(filename: str, stacktrace: str) -> None:
     try:
         lines = [line.strip() for line in masked(stacktrace).strip().splitlines() if line.strip()]
         Wiring().task_log().note_import_error(
-            Path(filename).stem, lines[-1] if lines else "unknown", now_utc()
+            Path(filename).stem, lines[-1] if lines else "unknown", utc_now()
         )
     except Exception as error:  # noqa: BLE001 - a listener must not disturb the DAG processor
         log.warning("oncall.import_error_not_noted", file=filename, reason=masked(str(error)))

@@ -60,7 +60,7 @@ def _note(context: Context, state: TaskState) -> None:
 
 
 def _look() -> None:
-    from oncall.airflow.composition import evaluate_once
+    from oncall.airflow.run_once import evaluate_once
 
     evaluate_once()
 
@@ -76,12 +76,13 @@ def _write(context: Context, state: TaskState) -> None:
 
 def write(run: Any, dag_id: str, task_id: str, state: TaskState, *, run_id: str, **said: Any) -> None:
     """Note the state of a task in `run` (Airflow's), as of now; `said` as `TaskLog.write` has it. Raises."""
-    from oncall.airflow.composition import Wiring, now_utc  # not with every parse of a DAG file
+    from oncall.airflow.composition import Wiring  # not with every parse of a DAG file
+    from oncall.usecases.timekeeping import utc_now
 
     date = report_date({"dag_run": run}, contract(dag_id).zone)
     wiring = Wiring()
     wiring.store().install()
-    wiring.task_log().write(dag_id, run_id, date, task_id, state, now_utc(), **said)
+    wiring.task_log().write(dag_id, run_id, date, task_id, state, utc_now(), **said)
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -79,7 +79,7 @@ class PromiseDue(BaseDeadlineReference):
 async def promise_missed(**_: Any) -> None:
     """Airflow says that a deadline is missed. Believe nothing: read the world and do what it asks for."""
     log.info("oncall.deadline_missed", at=dt.datetime.now(dt.UTC).isoformat())
-    from oncall.airflow.composition import evaluate_once
+    from oncall.airflow.run_once import evaluate_once
 
     await sync_to_async(evaluate_once, thread_sensitive=False)(check_before_send=True)
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import structlog
 
-from oncall.airflow.composition import Services, Wiring, now_utc, send_once
+from oncall.airflow.composition import Services, Wiring
+from oncall.airflow.run_once import send_once
 from oncall.core.errors import OncallError
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.notices.drill_page import TestPageTimes, drill_page, holder, over, owe, report
 from oncall.usecases.ports import OutboxEntry
+from oncall.usecases.timekeeping import utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +37,7 @@ def run_drill(params: Mapping[str, Any]) -> list[str]:
     wiring.store().install()
     services = wiring.services()
     pipeline, seat = services.config.pipelines[params["pipeline"]], params["who"]
-    scene = Scene(services.config.roster_of(pipeline.dag_id), services.links, now_utc())
+    scene = Scene(services.config.roster_of(pipeline.dag_id), services.links, utc_now())
     person = holder(scene, seat)
     if person is None or not person.opsgenie:
         raise NotReached(
@@ -51,7 +53,7 @@ def send_test_page(wiring: Wiring, services: Services, message: Message, wait_s:
 
     Where the pager does not show its alerts, nobody waits. Raises NotReached when the pager never took it.
     """
-    owed_at = now_utc()
+    owed_at = utc_now()
     with services.store.decision_lock() as decision:
         decision.record(owe(message), owed_at)
     took = _taken(wiring, services, message, owed_at)
@@ -59,7 +61,7 @@ def send_test_page(wiring: Wiring, services: Services, message: Message, wait_s:
     if waited:
         took = _tapped(services, message, took, owed_at, waited)
     with services.store.decision_lock() as decision:
-        decision.record(over(message, took, waited), now_utc())
+        decision.record(over(message, took, waited), utc_now())
     send_once(wiring, services.config)
     lines = list(report(message, took, waited))
     for line in lines:
@@ -88,7 +90,7 @@ def _taken(wiring: Wiring, services: Services, message: Message, owed_at: dt.dat
 
 def _as_seen(took: TestPageTimes, said: Sequence[OutboxEntry], owed_at: dt.datetime) -> TestPageTimes:
     for one in said:
-        after = ((one.done_at or now_utc()) - owed_at).total_seconds()
+        after = ((one.done_at or utc_now()) - owed_at).total_seconds()
         if one.channel == "chat" and one.state == "done" and took.posted is None:
             took = replace(took, posted=after)
         if one.channel == "pager" and one.state in ("accepted", "done") and took.accepted is None:
@@ -111,7 +113,7 @@ def _tapped(
             state, took = None, replace(took, trouble=str(error))
         if state is not None and (state.acknowledged or not state.open):
             return replace(
-                took, acknowledged=(now_utc() - owed_at).total_seconds(), by=state.owner, trouble=""
+                took, acknowledged=(utc_now() - owed_at).total_seconds(), by=state.owner, trouble=""
             )
         time.sleep(min(ASK_S, max(0.1, until - time.monotonic())))
     return took

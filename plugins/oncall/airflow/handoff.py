@@ -9,8 +9,9 @@ from dataclasses import replace
 import pendulum
 import structlog
 
-from oncall.airflow.composition import Services, Wiring, now_utc, send_once
+from oncall.airflow.composition import Services, Wiring
 from oncall.airflow.drill_page import send_test_page
+from oncall.airflow.run_once import send_once
 from oncall.core.data.restatement import republications
 from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
 from oncall.core.incidents.incident import Notification, Plan
@@ -23,6 +24,7 @@ from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.weeks import week_beginning
 from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
+from oncall.usecases.timekeeping import utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +44,7 @@ def hand_over(team: str = "", at: dt.datetime | None = None, *, last_try: bool =
     """
     wiring = Wiring()
     wiring.store().install()
-    services, now = _outside(wiring, team), at or now_utc()
+    services, now = _outside(wiring, team), at or utc_now()
     boundary = last_handoff(services, now)
     if boundary is None:
         return "nothing to hand over: nobody watched before the last handoff"
@@ -79,7 +81,7 @@ def try_primary(team: str = "", at: dt.datetime | None = None, wait_s: float = T
     """
     wiring = Wiring()
     wiring.store().install()
-    services, now = _outside(wiring, team), at or now_utc()
+    services, now = _outside(wiring, team), at or utc_now()
     boundary = last_handoff(services, now)
     scene = Scene(services.config.roster, services.links, now)
     message = reach_page(scene, boundary) if boundary else None

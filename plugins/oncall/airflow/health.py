@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from oncall.airflow.composition import Wiring, now_utc
+from oncall.airflow.composition import Wiring
 from oncall.core.errors import Unreadable
 from oncall.usecases.current_config import current_problems
 from oncall.usecases.history import IncidentHistory, SystemHealth
 from oncall.usecases.metrics import TICK_AGE
+from oncall.usecases.timekeeping import utc_now
 
 SHARED_S = 2.0
 SHARED_IN_TROUBLE_S = 5.0  # a database that does not answer takes seconds to say so
@@ -58,7 +59,7 @@ class SharedPulse:
             return
         self._until = self._clock() + SHARED_S
         if system_health.tick:
-            wiring.metrics.tell([TICK_AGE.of((now_utc() - system_health.tick).total_seconds())])
+            wiring.metrics.tell([TICK_AGE.of((utc_now() - system_health.tick).total_seconds())])
 
     def _wiring(self) -> tuple[Wiring, IncidentHistory]:
         if self._wired is None or self._clock() > self._wired[2]:

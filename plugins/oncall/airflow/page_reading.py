@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from oncall.airflow.composition import TICK, Wiring
+from oncall.airflow.composition import Wiring
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import TypicalDurations
@@ -16,7 +16,7 @@ from oncall.usecases.current_config import current_setup
 from oncall.usecases.evaluate import candidates, evaluate_promises
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
-from oncall.usecases.notes import instant, noted, state
+from oncall.usecases.notes import TICK, instant, noted, state
 from oncall.usecases.ports import EvaluationInputs, ReportKey, TaskRunReader, TaskRuns
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
 from oncall.web.snapshot import PageSnapshot, Trouble

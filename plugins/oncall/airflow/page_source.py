@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from oncall.airflow.composition import Services, Wiring, now_utc, send_once
+from oncall.airflow.composition import Services, Wiring
 from oncall.airflow.health import SharedPulse
 from oncall.airflow.page_reading import Reading
 from oncall.airflow.run_again import run_again
+from oncall.airflow.run_once import send_once
 from oncall.core.errors import Unreadable
 from oncall.usecases.history import Feeds, SystemHealth
 from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, note_run, page_now, resolved_by_hand
+from oncall.usecases.timekeeping import utc_now
 from oncall.web.snapshot import PageSnapshot
 
 SHARED_S = 2.0  # readers within this time are shown the same
@@ -40,7 +42,7 @@ class PageSource:
             wiring = self._wired()
             if self._reading is None:
                 self._reading = Reading(wiring)
-            seen = self._reading.read(now_utc())
+            seen = self._reading.read(utc_now())
             stays = SHARED_IN_TROUBLE_S if seen.unreadable else SHARED_S
             self._seen = (seen, time.monotonic() + stays)
             return seen

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from airflow.sdk.exceptions import AirflowSkipException
 
 from oncall.adapters.opsgenie.schedules import NoSchedules, OpsgenieSchedules
-from oncall.airflow.composition import Wiring, now_utc, send_once
+from oncall.airflow.composition import Wiring
+from oncall.airflow.run_once import send_once
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.incident import Plan
@@ -18,6 +19,7 @@ from oncall.core.notices.channel_notices import schedules_agree, schedules_drift
 from oncall.usecases.current_config import current_setup
 from oncall.usecases.ports import Store
 from oncall.usecases.sync_schedules import Schedules, drift, sync
+from oncall.usecases.timekeeping import utc_now
 
 SAID = "schedules_drift"  # the digest of the differences that were said, "" when there is none
 
@@ -34,7 +36,7 @@ def sync_and_compare(*, last_try: bool = True) -> str:
     config, _ = current_setup(store)
     try:
         schedules = OpsgenieSchedules.from_connection()
-        return synced(config, schedules, store, wiring.links, now_utc(), last_try=last_try)
+        return synced(config, schedules, store, wiring.links, utc_now(), last_try=last_try)
     except NoSchedules as error:
         raise AirflowSkipException(str(error)) from None
     finally:

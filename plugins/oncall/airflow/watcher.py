@@ -20,7 +20,8 @@ import structlog
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from oncall.adapters.memory_store import MemoryStore
-from oncall.airflow.composition import TICK, Services, Wiring, quietly
+from oncall.airflow.composition import Services, Wiring
+from oncall.airflow.run_once import quietly
 from oncall.core.errors import OncallError, Unreadable
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.facts import TypicalDurations
@@ -29,7 +30,7 @@ from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import LOOK_BACK, NOTES, SINCE, Evaluation, due_instants, evaluate
 from oncall.usecases.heartbeat import ping_all
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
-from oncall.usecases.notes import instant, noted
+from oncall.usecases.notes import TICK, instant, noted
 from oncall.usecases.outbox import CHANNEL_ID, THREAD, Sent
 from oncall.usecases.ports import LANES, Lane, OutboxEntry, Snapshot, Store
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now

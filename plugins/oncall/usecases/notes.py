@@ -12,6 +12,9 @@ import structlog
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+# The name of the note that says when the watcher evaluated last.
+TICK = "tick"
+
 
 def noted(name: str, text: str | None, read: Callable[[str], T], otherwise: T) -> T:
     """What `read` makes of a note; `otherwise` where there is none, or none that can be read (which is logged)."""

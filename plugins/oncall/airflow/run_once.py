@@ -1,0 +1,134 @@
+"""One evaluation from a task, a callback or the command line: decide, then send. The watcher has its own way."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from oncall.airflow.composition import Services, Wiring
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import OncallError
+from oncall.usecases.current_config import say_configuration
+from oncall.usecases.dispatch import Dispatch
+from oncall.usecases.evaluate import Evaluation, evaluate
+from oncall.usecases.history import WATCHER_SILENT_AFTER
+from oncall.usecases.metrics import TICK_AGE, of_look, of_snapshot
+from oncall.usecases.notes import TICK, instant, noted
+from oncall.usecases.outbox import Clock, Sent
+from oncall.usecases.ports import LANES, Metrics, Store
+from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
+
+log = structlog.get_logger(__name__)
+
+# A little more than the watcher's tick.
+HAND_OVER_S = 20.0
+# Evaluations at once, one after the other, because somebody cannot be reached.
+MORE_CALLS = 5
+# How long a task or a callback waits for both channels.
+ONE_SHOT_S = 25.0
+
+
+def evaluate_once(
+    at: dt.datetime | None = None, *, wait_for_leases_s: float = 0, check_before_send: bool = False
+) -> Evaluation:
+    """One look from a task, a callback or the command line: decide, then send on both channels side by side.
+
+    `at`: another instant than the one that the clocks agree on. `wait_for_leases_s`: how long to stay while something
+    is still owed: the process that claimed it may be dead, and another can send it only after the lease.
+    `check_before_send`: another process should have noticed before, so ask the far sides whether it was sent already
+    (the watcher may have paged from memory while the store was down).
+    """
+    wiring = Wiring()
+    wiring.store().install()
+    services = wiring.services()
+    clocks = services.clocks
+    agreed = read_clocks(clocks)
+    now = SteadyClock(at or agreed.at)
+    dispatch = wiring.dispatch(services.config, services.store, now)
+    quietly(dispatch.acknowledgements)
+    seen = evaluate(services.config, services.world, services.runs, services.store, services.links, now())
+    quietly(lambda: say_configuration(services.store, dispatch.scene(now()), services.problems))
+    quietly(lambda: note_clocks(services.store, dispatch.scene(now()), agreed, clocks))
+    quietly(lambda: _tell(wiring.metrics, services, seen, now()))
+    until, more_calls = time.monotonic() + wait_for_leases_s, MORE_CALLS
+    while True:
+        unreached = send_once(wiring, services.config, now, seen=seen, check_before_send=check_before_send)
+        if unreached and more_calls:  # the next one is called at once
+            more_calls -= 1
+            seen = evaluate(
+                services.config, services.world, services.runs, services.store, services.links, now()
+            )
+        elif time.monotonic() < until and services.store.waiting():
+            time.sleep(2)
+        else:
+            return seen
+
+
+def send_once(
+    wiring: Wiring,
+    config: OncallConfig,
+    now: Clock = utc_now,
+    patience_s: float = ONE_SHOT_S,
+    *,
+    seen: Evaluation | None = None,
+    check_before_send: bool = False,
+) -> bool:
+    """Send what is owed on all lanes side by side: a dead channel does not delay the other, nor a note a page.
+
+    Returns when all are done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
+    True: somebody on the escalation cannot be reached, so look again at once.
+    """
+    for connected in (wiring.pager, wiring.chat):
+        quietly(connected.prepare)  # reads its Airflow connection here: a plain thread may not ask Airflow
+    unreached: list[bool] = []
+
+    def one(send: Callable[[Dispatch], Sent]) -> None:
+        dispatch = wiring.dispatch(config, wiring.store(), now, seen, check_before_send=check_before_send)
+        quietly(lambda: unreached.append(send(dispatch).unreached))
+
+    acts = [_posts, *(partial(Dispatch.pages, lane=lane) for lane in LANES)]
+    senders = [threading.Thread(target=one, args=(act,), daemon=True) for act in acts]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(patience_s)
+    return any(unreached)
+
+
+def _posts(dispatch: Dispatch) -> Sent:
+    if dispatch.check_before_send and dispatch.store.waiting() and not dispatch.can_check():
+        _let_the_watcher_hand_over(dispatch.store)
+    return dispatch.posts()
+
+
+def _tell(metrics: Metrics, services: Services, seen: Evaluation, at: dt.datetime) -> None:
+    """The numbers of a look from elsewhere than the watcher, and how long ago the watcher looked."""
+    metrics.tell(of_look(seen, roster_valid=not services.problems, store_readable=True))
+    metrics.tell(of_snapshot(services.store.snapshot(), at))
+    if tick := noted(TICK, services.store.get_note(TICK), instant, None):
+        metrics.tell([TICK_AGE.of((at - tick).total_seconds())])
+
+
+def _let_the_watcher_hand_over(store: Store) -> None:
+    """Wait until the watcher has looked with the store again: it may have posted from memory meanwhile.
+
+    Not for long, and not at all for a watcher that is dead.
+    """
+    began, until = utc_now(), time.monotonic() + HAND_OVER_S
+    while time.monotonic() < until:
+        tick = noted(TICK, store.get_note(TICK), instant, None)
+        if tick is None or tick > began or began - tick > WATCHER_SILENT_AFTER:
+            return
+        time.sleep(0.5)
+
+
+def quietly(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except OncallError as error:
+        log.warning("oncall.trouble", reason=str(error))
