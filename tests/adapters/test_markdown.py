@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.adapters.markdown import cut, escape, mrkdwn, plain, slack_link, split
+from oncall.adapters.markdown import cut, escape, mrkdwn, plain, plain_steps, slack_link, split
+from oncall.config.runbook_file import read_runbook
+from oncall.core.promises.evaluation import CAUSE_WORDS
 from oncall.core.runbook import Runbook
 from oncall.web.views.runbooks import rendered
 
@@ -80,6 +82,34 @@ orders | 20 min
 
 Done &lt;soon&gt; &amp; well."""
     )
+
+
+def test_lines_that_are_sentences_stay_apart() -> None:
+    """Not run together into one; a sentence that was wrapped stays one."""
+    section = "**Do:** read the log.\nA passing error: start\nthe day again.\n\n**Check**\n\n1. One\n   two."
+    assert (
+        plain(section)
+        == "Do:\n• read the log.\n• A passing error: start the day again.\n\nCheck\n\n1. One two."
+    )
+    assert mrkdwn(section).startswith("*Do:*\n• read the log.\n")
+    assert plain_steps(section) == (
+        ("read the log.", "A passing error: start the day again."),
+        "Check\n\n1. One two.",
+    )
+    assert plain_steps("one\nline") == (("one line",), "")
+    assert plain_steps("") == ((), "")
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda path: path.stem)
+def test_every_shipped_section_says_first_what_to_do(runbook: Path) -> None:
+    """In three plain lines, with no mark of markdown left over and no code in the rest."""
+    sections = read_runbook(runbook.stem, runbook.read_text()).pipeline.runbook.sections  # type: ignore[union-attr]
+    for key in CAUSE_WORDS:
+        first, rest = plain_steps(sections[key])
+        assert len(first) == 3, key
+        assert not re.search(r"\*\*|`|^#|\]\(|select |airflow dags", "\n".join(first)), first
+        assert not re.search(r"\*\*|```|^#|\]\(|^select |^airflow ", rest, re.MULTILINE), rest
+        assert "→ in the runbook, to copy" in rest
 
 
 def test_a_bold_word_in_a_heading_does_not_end_the_heading() -> None:

@@ -36,8 +36,11 @@ MESSAGE = Message(
     title="Growth ETL is late",
     summary="Stuck in transform since 03:12.",
     facts=(("Owner", "DE-003"), ("Due", "05:00")),
-    steps="1. Look at **the run**.",
-    links=(("Run", "https://airflow.example.com/run"), ("Runbook", "https://airflow.example.com/runbook")),
+    steps="**Do:** look at **the run**.\nThen call.\n\n1. Ask the database:\n\n```sql\nselect 1;\n```",
+    links=(
+        ("Incident", "https://airflow.example.com/incident"),
+        ("Runbook", "https://airflow.example.com/runbook"),
+    ),
     priority="P1",
     recipients=(Recipient("DE-003", "de-003@example.com", "U0DE003"), Recipient("DE-MANAGER")),
     tags=("promise", "growth_etl"),
@@ -55,7 +58,7 @@ def failing(call: Any, *arguments: Any) -> DeliveryFailed:
 
 
 def test_a_page_is_one_create_request_under_the_hosts_path(far_side: FarSide, connect: Connect) -> None:
-    """The body carries who, what, why and the steps; the alias names the incident's step."""
+    """What to do first and where to take it, then why, the steps without code, the facts once; its alias names it."""
     far_side.script = [TAKEN]
     assert pager(far_side, connect, "/opsgenie").page(MESSAGE) == "r-1"
     [request] = far_side.requests
@@ -65,9 +68,10 @@ def test_a_page_is_one_create_request_under_the_hosts_path(far_side: FarSide, co
         "message": "Growth ETL is late",
         "alias": "growth_etl:2026-01-05:broken:primary",
         "description": (
+            "Do: look at the run.\nIncident: https://airflow.example.com/incident\n• Then call.\n\n"
             "Stuck in transform since 03:12.\n\n"
-            "Run: https://airflow.example.com/run\nRunbook: https://airflow.example.com/runbook\n\n"
-            "Steps\n1. Look at the run.\n\nOwner: DE-003\nDue: 05:00"
+            "Runbook: https://airflow.example.com/runbook\n\n"
+            "Steps\n1. Ask the database:\n\n→ in the runbook, to copy\n\nOwner: DE-003\nDue: 05:00"
         ),
         "entity": "growth_etl:2026-01-05",
         "source": "airflow-oncall",
@@ -76,8 +80,6 @@ def test_a_page_is_one_create_request_under_the_hosts_path(far_side: FarSide, co
         "details": {
             "key": "growth_etl:2026-01-05",
             "step": "broken:primary",
-            "Owner": "DE-003",
-            "Due": "05:00",
         },
         "responders": [{"type": "user", "username": "de-003@example.com"}],
     }
@@ -465,11 +467,11 @@ def test_a_long_message_is_cut_at_its_end() -> None:
         recipients=tuple(Recipient(f"P{n}", f"p{n}@example.com") for n in range(80)),
     )
     body = alert(long)
-    assert len(body["message"]) == 130
+    assert len(body["message"]) <= 100
     assert body["message"].endswith("…")
     assert len(body["description"]) <= 15_000
-    assert body["description"].startswith("First line.")
-    assert "Run: https://x/run\nRunbook: https://x/runbook\n\nSteps\nDo this first." in body["description"]
+    assert body["description"].startswith("Do: Do this first.\nRun: https://x/run\n\nFirst line.")
+    assert "Runbook: https://x/runbook\n\nSteps\nstep step" in body["description"]
     assert sum(len(label) + len(value) for label, value in body["details"].items()) <= 8_000
     assert len(body["tags"]) == 20
     assert max(map(len, body["tags"])) <= 50

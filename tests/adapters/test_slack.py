@@ -30,7 +30,7 @@ MESSAGE = Message(
     title="Growth ETL is late",
     summary="Stuck in transform <since> 03:12 & waiting.",
     facts=(("Owner", "DE-003"), ("Rows", "< 5")),
-    steps="1. Look at **the run**.",
+    steps="**Do:** look at **the run**.\nThen call.\n\n1. Ask:\n\n```sql\nselect 1;\n```",
     links=(("Run", "https://airflow.example.com/run?a=1&b=2"), ("Runbook", "https://airflow.example.com/r")),
     recipients=(
         Recipient("DE-003", "x", "U0DE003"),
@@ -63,7 +63,7 @@ def size(blocks: list[dict[str, Any]]) -> int:
 def test_a_message_is_posted_with_blocks_text_and_metadata(far_side: FarSide, connect: Connect) -> None:
     """The notification line names who is meant; plain values are escaped, our links and mentions are not."""
     far_side.script = [POSTED]
-    posted = chat(far_side, connect).post(MESSAGE, "#de-oncall", "1.2")
+    posted = chat(far_side, connect).post(MESSAGE, "#de-oncall")
     assert posted == Posted("C0ONCALL", "1767567600.000100")
     [request] = far_side.requests
     assert request.path == "/api/chat.postMessage"
@@ -71,8 +71,7 @@ def test_a_message_is_posted_with_blocks_text_and_metadata(far_side: FarSide, co
     mentions = "<@U0DE003> DE-MANAGER <!subteam^S0ALL>"
     assert request.body == {
         "channel": "#de-oncall",
-        "thread_ts": "1.2",
-        "text": f"Growth ETL is late {mentions}",
+        "text": f"Growth ETL is late {mentions}\nDo: look at *the run*.\nhttps://airflow.example.com/run?a=1&amp;b=2",
         "unfurl_links": False,
         "unfurl_media": False,
         "metadata": {
@@ -82,6 +81,7 @@ def test_a_message_is_posted_with_blocks_text_and_metadata(far_side: FarSide, co
         "blocks": [
             {"type": "header", "text": {"type": "plain_text", "text": "Growth ETL is late", "emoji": False}},
             _section(mentions),
+            _section(STEPS),
             _section("Stuck in transform &lt;since&gt; 03:12 &amp; waiting."),
             {
                 "type": "section",
@@ -90,7 +90,6 @@ def test_a_message_is_posted_with_blocks_text_and_metadata(far_side: FarSide, co
                     {"type": "mrkdwn", "text": "*Rows*\n&lt; 5"},
                 ],
             },
-            _section("1. Look at *the run*."),
             {
                 "type": "context",
                 "elements": [
@@ -103,6 +102,27 @@ def test_a_message_is_posted_with_blocks_text_and_metadata(far_side: FarSide, co
             },
         ],
     }
+
+
+def test_a_reply_repeats_nothing(far_side: FarSide, connect: Connect) -> None:
+    """One line where nobody is called; who is called sees what to do, and where."""
+    far_side.always = POSTED
+    said = Message(
+        "k", "acknowledged-0", "Acknowledged by DE-004, 05:03", facts=MESSAGE.facts, links=MESSAGE.links
+    )
+    chat(far_side, connect).post(said, "#de-oncall", "1.2")
+    chat(far_side, connect).post(MESSAGE, "#de-oncall", "1.2")
+    [plain, page] = [request.body for request in far_side.requests]
+    assert (plain["thread_ts"], plain["text"]) == ("1.2", "Acknowledged by DE-004, 05:03")
+    assert plain["blocks"] == [_section("Acknowledged by DE-004, 05:03")]
+    first, steps, summary, links = page["blocks"]
+    assert first == _section("Growth ETL is late <@U0DE003> DE-MANAGER <!subteam^S0ALL>")
+    assert steps == _section(STEPS)
+    assert "Stuck in transform" in summary["text"]["text"]
+    assert links["type"] == "context"
+
+
+STEPS = "• look at *the run*.\n• Then call.\n<https://airflow.example.com/r|All steps, with their queries to copy>"
 
 
 def _section(text: str) -> dict[str, Any]:
@@ -129,9 +149,10 @@ def test_refused_blocks_are_said_in_plain_text(error: str, far_side: FarSide, co
     assert "blocks" not in body
     assert body["text"] == (
         "Growth ETL is late <@U0DE003> DE-MANAGER <!subteam^S0ALL>\n\n"
+        f"{STEPS}\n\n"
         "Stuck in transform &lt;since&gt; 03:12 &amp; waiting.\n\n"
         "<https://airflow.example.com/run?a=1&amp;b=2|Run> · <https://airflow.example.com/r|Runbook>\n\n"
-        "Owner: DE-003\nRows: &lt; 5\n\n1. Look at *the run*."
+        "Owner: DE-003\nRows: &lt; 5"
     )
 
 
@@ -392,15 +413,18 @@ def test_nothing_logs_the_token(
     assert "Stuck in transform" not in caplog.text
 
 
-def test_the_end_of_long_steps_gives_way_to_a_link() -> None:
-    """Slack refuses a message that is too long; the runbook has the rest."""
-    long = replace(MESSAGE, steps="\n\n".join(f"{n}. " + "step " * 40 for n in range(200)))
-    blocks = slack_blocks.blocks(long)
-    assert size(blocks) <= 13_000
-    texts = [block["text"]["text"] for block in blocks if block["type"] == "section" and "text" in block]
-    assert texts[-1] == "… the rest of the steps is in <https://airflow.example.com/r|Runbook>"
-    assert texts[2].startswith("0. step")
-    assert blocks[-1]["type"] == "context"
+def test_steps_are_three_lines_and_a_link() -> None:
+    """Whatever a runbook's section holds: no page of SQL; the runbook has it."""
+    listed = "\n".join(f"{n}. step {n} " + "long " * 400 for n in range(1, 9)) + "\n\n```sql\nselect 1;\n```"
+    for steps in (listed, "\n".join(f"Line {n}." for n in range(9)), "```sql\nselect 1;\n```"):
+        made = slack_blocks.blocks(replace(MESSAGE, steps=steps))
+        assert "select 1" not in str(made)
+        [shown] = [b["text"]["text"] for b in made if "All steps" in str(b)]
+        *lines, link = shown.splitlines()
+        assert len(lines) <= 3
+        assert all(line.startswith("• ") for line in lines)
+        assert link == "<https://airflow.example.com/r|All steps, with their queries to copy>"
+        assert size(made) <= 13_000
 
 
 TEXTS = st.text(alphabet="a<>&| \n`*é", max_size=60).map(lambda text: text * 90)

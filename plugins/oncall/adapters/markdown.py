@@ -15,6 +15,15 @@ from oncall.core.runbook import may_link
 _FENCE = "```"
 _CALLS_ALL = re.compile(r"(?i)@(?=(?:here|channel|everyone|group)\b)")
 _NO_BREAK = "\u2060"  # not seen, and no name begins with it
+_FIRST = 3  # lines that tell what to do first
+_ENDS = (
+    ".",
+    "!",
+    "?",
+    ":",
+    ";",
+)  # of a line that is a sentence of its own, not the beginning of a longer one
+_IN_RUNBOOK = "→ in the runbook, to copy"
 _MOST = 20_000  # characters; no far side takes more, and brackets cost the parser their square
 
 
@@ -31,6 +40,16 @@ def cut(text: str, limit: int) -> str:
 def plain(markdown: str) -> str:
     """The markdown as a person would type it into a plain text field; links keep their address."""
     return _rendered(markdown, _PLAIN)
+
+
+def plain_steps(markdown: str) -> tuple[tuple[str, ...], str]:
+    """A section for a proportional font: what to do first, line by line, and the rest, each code as `_IN_RUNBOOK`."""
+    return _divided(markdown, replace(_PLAIN, code_block=_IN_RUNBOOK))
+
+
+def mrkdwn_steps(markdown: str) -> tuple[str, ...]:
+    """What to do first, in Slack's own dialect."""
+    return _divided(markdown, _SLACK)[0]
 
 
 def mrkdwn(markdown: str) -> str:
@@ -100,6 +119,7 @@ class _Dialect:
     s: str = ""
     code: str = ""
     fence: str = ""
+    code_block: str | None = None  # what stands in the place of a block of code
 
 
 def _plain_link(label: str, url: str) -> str:
@@ -124,6 +144,55 @@ def _rendered(markdown: str, dialect: _Dialect) -> str:
         return dialect.escape(markdown)
 
 
+def _divided(markdown: str, dialect: _Dialect) -> tuple[tuple[str, ...], str]:
+    markdown = cut(markdown, _MOST)
+    try:
+        nodes = list(SyntaxTreeNode(_parser().parse(markdown)).children)
+        first = next(
+            (node for node in nodes if node.type in ("paragraph", "bullet_list", "ordered_list")), None
+        )
+        if first is None:
+            return (), "\n\n".join(text for node in nodes if (text := _block(node, dialect)))
+        if first.type == "paragraph":
+            nodes.remove(first)
+            lines = _sentences(first, dialect)[1]
+        else:
+            lines = [_inline(item.children[0], dialect) for item in first.children if item.children]
+        return tuple(lines[:_FIRST]), "\n\n".join(text for node in nodes if (text := _block(node, dialect)))
+    except Exception:  # noqa: BLE001 - steps as they were typed are better than none
+        return (), dialect.escape(markdown)
+
+
+def _sentences(node: SyntaxTreeNode, dialect: _Dialect) -> tuple[str, list[str]]:
+    """A paragraph by its lines, where each ends as a sentence does, and the bold label that it begins with."""
+    parts, label = (
+        [
+            child
+            for whole in node.children
+            for child in whole.children
+            if child.type != "text" or child.content
+        ],
+        "",
+    )
+    if parts and parts[0].type == "strong" and (said := _inline(parts[0], dialect)).rstrip("*").endswith(":"):
+        label, parts = said, parts[1:]
+    lines = [""]
+    for part in parts:
+        if part.type in ("softbreak", "hardbreak") and lines[-1].rstrip().endswith(_ENDS):
+            lines.append("")
+        else:
+            lines[-1] += _inline(part, dialect)
+    return label, [line.strip() for line in lines if line.strip()]
+
+
+def _paragraph(node: SyntaxTreeNode, dialect: _Dialect) -> str:
+    """As it was typed: lines that are sentences stay apart, as a list."""
+    label, lines = _sentences(node, dialect)
+    if len(lines) < 2:
+        return _inline(node, dialect)
+    return "\n".join(filter(None, [label, *(f"• {line}" for line in lines)]))
+
+
 def _blocks(parent: SyntaxTreeNode, dialect: _Dialect) -> list[str]:
     return [text for child in parent.children if (text := _block(child, dialect))]
 
@@ -133,9 +202,13 @@ def _block(node: SyntaxTreeNode, dialect: _Dialect) -> str:
         case "heading":
             # Slack knows no nesting of its marks: a bold word in a bold heading would end it.
             return f"{dialect.strong}{_inline(node, replace(dialect, strong=''))}{dialect.strong}"
+        case "fence" | "code_block" if dialect.code_block is not None:
+            return dialect.code_block
         case "fence" | "code_block":
             code = dialect.escape(node.content.rstrip("\n"))
             return f"{dialect.fence}\n{code}\n{dialect.fence}" if dialect.fence else code
+        case "paragraph" if node.parent and node.parent.type == "root":
+            return _paragraph(node, dialect)
         case "bullet_list" | "ordered_list":
             return "\n".join(_list_lines(node, dialect))
         case "blockquote":

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from oncall.adapters.markdown import cut, length, plain
+from oncall.adapters.markdown import cut, length, plain_steps
 from oncall.core.message import Message
 
 SOURCE = "airflow-oncall"
@@ -28,7 +28,7 @@ def alert(message: Message) -> dict[str, Any]:
         "source": SOURCE,
         "priority": message.priority,
         "tags": [cut(tag, _TAG) for tag in message.tags[:_TAGS]],
-        "details": _details([("key", message.key), ("step", message.step), *message.facts]),
+        "details": _details([("key", message.key), ("step", message.step)]),
     }
     users = [person.opsgenie for person in message.recipients if person.opsgenie]
     if users:
@@ -37,12 +37,28 @@ def alert(message: Message) -> dict[str, Any]:
 
 
 def description(message: Message) -> str:
-    """Plain text, the most needed first: why, where to look, what to do, then the facts; only the end is cut."""
+    """Plain text, the most needed first; only the end is cut.
+
+    A lock screen shows its first two lines below the title: what to do first, and where the alert is acknowledged.
+    Code is no part of it: in a proportional font it cannot be read, nor copied on a phone. The runbook has it.
+    """
     links = _whole((f"{label}: {url}" for label, url in message.links), _LINKS)
-    steps = plain(message.steps)
+    (first, *further), steps = _steps(message.steps)
+    head = [f"Do: {first}" if first else "", *links[:1], *(f"• {line}" for line in further)]
     facts = "\n".join(f"{label}: {value}" for label, value in message.facts)
-    parts = [cut(message.summary, _SUMMARY), "\n".join(links), steps and f"Steps\n{steps}", facts]
+    parts = [
+        "\n".join(filter(None, head)),
+        cut(message.summary, _SUMMARY),
+        "\n".join(links[1:]),
+        steps,
+        facts,
+    ]
     return cut("\n\n".join(part for part in parts if part), _DESCRIPTION)
+
+
+def _steps(markdown: str) -> tuple[tuple[str, ...], str]:
+    first, rest = plain_steps(markdown)
+    return first or ("",), rest and f"Steps\n{rest}"
 
 
 def fitting_alias(alias: str) -> str:

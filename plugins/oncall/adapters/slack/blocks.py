@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from oncall.adapters.markdown import cut, escape, length, mrkdwn, slack_link, split
+from oncall.adapters.markdown import cut, escape, length, mrkdwn_steps, slack_link, split
 from oncall.core.message import Message, Recipient
+from oncall.core.runbook import may_link
 
 Block = dict[str, Any]
 
@@ -14,30 +15,46 @@ Block = dict[str, Any]
 # would push out the others.
 _HEADER, _SECTION, _ALL, _BLOCKS = 150, 3_000, 13_000, 50
 _TITLE, _MENTIONS, _SUMMARY, _LABEL, _VALUE, _FACTS, _LINKS = 300, 2_000, 2_500, 80, 300, 10, 2_000
+_STEP = 600
 _PLAIN = 3_900  # chat.update refuses more than 4,000
 
 
 def text(message: Message) -> str:
-    """The line of the notification: the title and who is meant. Mentions notify from here, too."""
-    return " ".join([_escaped(_title(message), _TITLE), _mentions(message.recipients)]).strip()
+    """The lines of the notification: the title and who is meant (mentions notify from here, too); then, where there
+    is something to do, what first, and the address where it is acknowledged."""
+    first = mrkdwn_steps(message.steps)[:1]
+    url = [escape(url) for _, url in message.links[:1] if may_link(url)] if first else []
+    return "\n".join([_headline(message), *(f"Do: {_shortened(line)}" for line in first), *url])
 
 
-def blocks(message: Message) -> list[Block]:
-    """Header, mentions, summary, facts, steps, links. When all is too long the end of the steps goes first."""
-    lead: list[Block] = [_header(_title(message))]
-    if message.recipients:
+def blocks(message: Message, *, reply: bool = False) -> list[Block]:
+    """Of a first message: header, mentions, what to do first, summary, facts, links. A reply repeats none of them:
+    it is one line, and below it only what is new."""
+    lead: list[Block] = [_section(_headline(message))] if reply else [_header(_title(message))]
+    if message.recipients and not reply:
         lead.append(_section(_mentions(message.recipients)))
+    if steps := _steps(message):
+        lead.append(_section(steps))
     if message.summary.strip():
         lead.append(_section(_escaped(message.summary, _SUMMARY)))
-    facts = [_fields(message.facts[:_FACTS])] if message.facts else []
-    links = [_context(line)] if (line := _links(message)) else []
-    steps = [_section(piece) for piece in split(mrkdwn(message.steps), _SECTION)]
-    left_out: list[Block] = []
-    while steps and _too_long(built := [*lead, *facts, *steps, *left_out, *links]):
-        steps.pop()
-        left_out = [_section(_the_rest(message))]
-    built = [*lead, *facts, *steps, *left_out, *links]
+    facts = [_fields(message.facts[:_FACTS])] if message.facts and not reply else []
+    wanted = message.recipients or not reply
+    links = [_context(line)] if wanted and (line := _links(message)) else []
+    built = [*lead, *facts, *links]
     return [*lead, *links] if _too_long(built) else built
+
+
+def _steps(message: Message) -> str:
+    """What to do first, and where the rest is: a runbook's page, with its queries and commands to copy."""
+    lines = [f"• {_shortened(line)}" for line in mrkdwn_steps(message.steps)]
+    runbook = next((url for label, url in message.links if label.startswith("Runbook")), "")
+    if runbook and message.steps.strip():
+        lines.append(slack_link("All steps, with their queries to copy", runbook))
+    return "\n".join(lines) if length("\n".join(lines)) <= _SECTION else lines[-1]
+
+
+def _shortened(line: str) -> str:
+    return line if length(line) <= _STEP else f"{cut(line, _STEP - 1)}"
 
 
 def plain_text(message: Message) -> str:
@@ -45,13 +62,17 @@ def plain_text(message: Message) -> str:
     facts = "\n".join(
         f"{_escaped(label, _LABEL)}: {_escaped(value, _VALUE)}" for label, value in message.facts[:_FACTS]
     )
-    parts = [text(message), _escaped(message.summary, 1_000), _links(message), facts, mrkdwn(message.steps)]
+    parts = [_headline(message), _steps(message), _escaped(message.summary, 1_000), _links(message), facts]
     return split("\n\n".join(part for part in parts if part), _PLAIN)[0]
 
 
 def metadata(message: Message) -> dict[str, Any]:
     """What lets the message be found again in the channel's history."""
     return {"event_type": "oncall_step", "event_payload": {"key": message.key, "step": message.step}}
+
+
+def _headline(message: Message) -> str:
+    return " ".join([_escaped(_title(message), _TITLE), _mentions(message.recipients)]).strip()
 
 
 def _title(message: Message) -> str:
@@ -83,12 +104,6 @@ def _links(message: Message) -> str:
         longer = f"{line} · {slack_link(label, url)}" if line else slack_link(label, url)
         line = longer if length(longer) <= _LINKS else line
     return line
-
-
-def _the_rest(message: Message) -> str:
-    runbook = next((link for link in message.links if "runbook" in link[0].lower()), None)
-    where = slack_link(*runbook) if runbook else "the runbook"
-    return f"… the rest of the steps is in {where}"
 
 
 def _escaped(plain: str, limit: int) -> str:

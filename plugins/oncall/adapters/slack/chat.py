@@ -82,6 +82,7 @@ class Slack:
             lambda client, said: client.chat_postMessage(
                 channel=channel, thread_ts=thread_ts, unfurl_links=False, unfurl_media=False, **said
             ),
+            reply=thread_ts is not None,
         )
         said = record(answer.get("message"))
         # Slack does not refuse a reply to a message that is gone: only the answer tells that it became no reply.
@@ -180,10 +181,12 @@ class Slack:
                 return self._call(partial(_get, method, {**asked, "limit": limit}))
         return self._call(partial(_get, method, {**asked, "limit": smallest}))
 
-    def _say(self, message: Message, call: Callable[[WebClient, dict[str, Any]], Any]) -> Mapping[str, Any]:
+    def _say(
+        self, message: Message, call: Callable[[WebClient, dict[str, Any]], Any], *, reply: bool = False
+    ) -> Mapping[str, Any]:
         said = {
             "text": blocks.text(message),
-            "blocks": blocks.blocks(message),
+            "blocks": blocks.blocks(message, reply=reply),
             "metadata": blocks.metadata(message),
         }
         while True:
