@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest_site import ZONE, Site
 
-from oncall.airflow.composition import evaluate_once
+from oncall.airflow.run_once import evaluate_once
 from oncall.cli.main import main
 
 DAY = (dt.datetime.now(ZONE) - dt.timedelta(minutes=1)).date() - dt.timedelta(days=1)

@@ -96,7 +96,7 @@ def test_a_warehouse_that_cannot_be_read_is_paged_as_such(site: Any) -> None:
     site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
     asyncio.run(watch(lambda: bool(pages(site)), 25))
     (page,) = pages(site)
-    assert "cannot tell: warehouse: relation" in page.message
+    assert "Cannot see if Growth ETL" in page.message
 
 
 def test_a_broken_roster_is_told_once_and_the_last_good_one_stays_in_force(site: Any) -> None:
