@@ -37,7 +37,7 @@ HEAD_KEYS = [
     "promise",
     "upstream",
 ]
-CAUSES = ["upstream_late", "stuck", "failed", "not_started", "held", "unknown"]
+CAUSES = ["upstream_late", "running", "stuck", "failed", "not_started", "held", "unknown"]
 LONGEST_CAUSE = 1_800  # characters: with title, facts and links it stays below one Slack section (3,000)
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -58,7 +58,7 @@ def a_pipeline(dag_id: str = GROWTH, *, promised: bool = True, **other: Any) -> 
         "title": f"{name.title()} ETL",
         "purpose": "",
         "report": f"investor.daily_{name}",
-        "schedule": "0 2 * * *",
+        "schedule": None,
         "upstream": UPSTREAM.get(dag_id, ()),
         "upstream_owner": Team("Software Engineer Team", "#swe-master-data"),
         "downstream_owner": "Investor Dashboard",
@@ -107,16 +107,19 @@ def a_dag(**said: Any) -> Dag:
 
 
 def usually(
-    remaining: dict[str, float] | None = None, duration: dict[str, float] | None = None
+    remaining: dict[str, float] | None = None,
+    duration: dict[str, float] | None = None,
+    longest: dict[str, float] | None = None,
 ) -> TypicalDurations:
-    return TypicalDurations(remaining or {}, duration or {})
+    return TypicalDurations(remaining or {}, duration or {}, longest or {})
 
 
 def a_report(
-    clock: str, dag_id: str = GROWTH, *, days: int = 0, promised: bool = True, drill: str = "", **facts: Any
-) -> PromiseStatus:
+    clock: str, dag_id: str = GROWTH, *, days: int = 0, promised: bool = True, drill: str = "",
+    schedule: str | None = None, **facts: Any,
+) -> PromiseStatus:  # fmt: skip
     """A report judged at this time, on these facts."""
-    pipeline = a_pipeline(dag_id, promised=promised)
+    pipeline = a_pipeline(dag_id, promised=promised, schedule=schedule)
     return evaluate_promise(pipeline, DAY, Facts(**facts), at(clock, days), TZ, drill=drill)
 
 

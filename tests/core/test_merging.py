@@ -28,6 +28,7 @@ def copies(draw: st.DrawFn) -> Incident:
         opened_at=draw(instants),
         verdict=draw(st.sampled_from(["broken", "late"])),
         cause=draw(st.sampled_from(["stuck", "failed"])),
+        first_cause=draw(st.sampled_from(["", "upstream_late", "failed"])),
         warned=draw(some),
         changes=draw(st.integers(0, 3)),
         ladder=draw(st.integers(0, 2)) if paged_at else 0,

@@ -146,7 +146,7 @@ def test_before_anybody_was_paged_the_present_cause_is_taken_at_once() -> None:
     unpaged = replace(PAGED, paged_at=None)
     plan = changed(broken(incident=unpaged, tasks=(a_task("transform", ended="05:19:59"),)), a_scene("05:20"))
     assert plan is not None
-    assert plan.incidents[0].cause == "stuck"
+    assert plan.incidents[0].cause == "running"
 
 
 # One of several lands.

@@ -20,7 +20,15 @@ NO_TASK = "no task of this report date has started"
 
 
 def of(*dag_ids: str, why: Why | None = None) -> tuple[PromiseStatus, ...]:
-    return tuple(replace(a_report("05:00", dag_id), why=why) for dag_id in dag_ids)
+    verdict: Any = "unknown" if why is not None and why.cause == "unknown" else "broken"
+    return tuple(replace(a_report("05:00", dag_id), why=why, verdict=verdict) for dag_id in dag_ids)
+
+
+def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why() -> None:
+    """Only what cannot be seen is not said to be late."""
+    one = replace(of(GROWTH, why=Why("unknown", "oncall_db unreachable (refused)"))[0], verdict="broken")
+    told = "Growth ETL, 22 Nov: late since 05:00, cannot tell: oncall_db unreachable (refused)"
+    assert one_line(late_title((one,), "05:00")) == told
 
 
 @pytest.mark.parametrize(

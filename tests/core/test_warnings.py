@@ -87,7 +87,7 @@ def test_a_warehouse_that_cannot_be_read_is_warned_of_as_such() -> None:
     """Nobody knows whether upstream is late: so it is not said."""
     page = the_page(warn(a_case(a_report("04:10", **BLIND)), a_scene("04:10")))
     due = f"due 05:00 in {span(50 * 60)}"
-    assert page.title == f"Growth ETL, 22 Nov, {due}: cannot tell: warehouse: connection refused"
+    assert page.title == f"Growth ETL, 22 Nov, {due}: cannot tell: warehouse unreachable (connection refused)"
     assert page.steps == "steps for unknown"
 
 
@@ -204,7 +204,8 @@ def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
         ("05:00", (), SLOW, False),
         ("04:40", ("last-chance",), SLOW, False),
         ("04:40", ("warning",), SLOW, True),
-        ("04:40", (), {"tasks": (TRANSFORMS,)}, False),  # no history
+        ("04:29:59.999999", (), {"tasks": (TRANSFORMS,)}, False),  # no history: as is configured
+        ("04:30", (), {"tasks": (TRANSFORMS,)}, True),
         ("04:40", (), {**SLOW, "publication": published("04:35")}, False),
         ("04:40", (), {"tasks": (WAITED, FAILED), "usual": SLOW["usual"]}, True),
         ("04:00", (), {"tasks": (WAITED, FAILED), "usual": SLOW["usual"]}, False),  # at risk, but not by time

@@ -38,7 +38,7 @@ def test_a_broken_promise_pages_up_the_ladder_until_acknowledged(night: Night) -
     night.world.missing("growth_etl")
     task = Task("transform", "running", at("03:12"), run_id="scheduled__1")
     night.runs.of["growth_etl", DAY] = (task,)
-    for clock in ("04:59:59", "05:00", "05:00:15", "05:14:59", "05:15", "05:29:59", "05:30", "06:00"):
+    for clock in ("05:00", "05:00:15", "05:14:59", "05:15", "05:29:59", "05:30", "06:00"):
         night.look(clock)
     assert night.steps == ["page-1-primary", "page-2-secondary", "page-3-manager"]
     assert [m.recipients[0].name for m in night.pager.paged] == ["DE-003", "DE-004", "DE-MANAGER"]
@@ -154,7 +154,7 @@ def test_an_unreadable_warehouse_pages_once_for_all_reports(night: Night) -> Non
     (page,) = night.pager.paged
     assert "3 reports" in page.title
     assert page.title.startswith("Cannot see if 3 reports of 22 Nov are published (due 05:00)")
-    assert "warehouse: connection refused" in page.title
+    assert "warehouse unreachable since 05:00" in page.title
     assert page.steps.startswith("steps for unknown")
 
 
@@ -169,9 +169,8 @@ def test_a_fault_of_our_own_pages_like_any_blindness(night: Night) -> None:
     night.look("05:00")
     (page,) = night.pager.paged
     assert page.key == f"growth_etl:{DAY}"
-    assert (
-        "oncall_db: KeyError: 'a column that nobody expected'" in f"{page.title} {page.summary} {page.facts}"
-    )
+    said = f"{page.title} {page.summary} {page.facts}"
+    assert "oncall_db cannot be read (KeyError: 'a column that nobody expected')" in said
 
 
 def test_a_warehouse_that_goes_away_later_breaks_no_kept_promise(night: Night) -> None:
@@ -309,7 +308,9 @@ def test_last_chance_pages_p2_from_the_usual_remaining_time(night: Night) -> Non
     """Transform usually needs 40 minutes to the end: from 04:20 on it is at risk."""
     night.world.missing("growth_etl")
     night.runs.of["growth_etl", DAY] = (Task("transform", "running", at("02:05")),)
-    night.runs.usually["growth_etl"] = TypicalDurations({"transform": 2400.0}, {"transform": 600.0})
+    night.runs.usually["growth_etl"] = TypicalDurations(
+        {"transform": 2400.0}, {"transform": 600.0}, {"transform": 5400.0}
+    )
     night.look("04:19")
     assert not night.pager.paged
     night.look("04:20")
@@ -398,14 +399,14 @@ def test_a_withdrawn_report_opens_the_incident_again(night: Night) -> None:
 
 
 def test_a_new_cause_is_said_in_the_thread_and_on_the_alert(night: Night) -> None:
-    """First never started, then stuck in transform: the same incident, one more line."""
+    """First never started, then it runs: the same incident, one more line."""
     night.world.missing("growth_etl")
     night.look("05:00")
     night.runs.of["growth_etl", DAY] = (Task("transform", "running", at("05:03")),)
     night.look("05:04")
     night.look("05:05")
     assert [m.title for m, _ in night.chat.posts if m.step.startswith("cause-")] == [
-        "Growth ETL, 22 Nov: now stuck in transform since 05:03"
+        "Growth ETL, 22 Nov: now running in transform since 05:03"
     ]
     assert ("note", "growth_etl:2026-11-22:page-1-primary") in night.pager.told
 
@@ -446,3 +447,88 @@ def test_times_are_said_in_the_rosters_zone(night: Night) -> None:
     night.look("05:00")
     assert dict(night.pager.paged[0].facts)["Due"].startswith("2026-11-23 05:00")
     assert TZ.utcoffset(None) == dt.timedelta(hours=7)
+
+
+NEVER = FailedCheck("sessions_have_customers", "0", "3", "night", at("02:20"))
+HELD = (
+    Task("wait_for_upstream", "success", at("02:00"), at("02:10"), "night"),
+    Task("transform", "failed", at("02:10"), at("02:20:01"), "night", "held"),
+)
+AGAIN = Task("wait_for_upstream", "running", at("02:40"), None, "again")
+
+
+def test_a_repair_pages_nobody_with_the_old_news(night: Night) -> None:
+    """A check fails, P2; the runbook's re-run starts and has not reached its check yet: the old one is history."""
+    night.world.facts["growth_etl", DAY] = Facts(failed_checks=(NEVER,))
+    night.runs.of["growth_etl", DAY] = HELD[:1]
+    night.look("02:20:00")  # the check is written down before its task has failed
+    night.runs.of["growth_etl", DAY] = HELD
+    night.look("02:20:05")
+    assert night.steps == ["failed-1"]
+    night.runs.of["growth_etl", DAY] = (AGAIN,)
+    for clock in ("02:40:05", "02:40:20", "02:41"):
+        assert night.look(clock).by_promise["growth_etl", DAY, ""].verdict == "waiting"
+    assert night.steps == ["failed-1"]
+    failed_again = replace(NEVER, run_id="again", checked_at=at("02:45"))
+    night.world.facts["growth_etl", DAY] = Facts(failed_checks=(failed_again,))
+    night.runs.of["growth_etl", DAY] = (
+        replace(AGAIN, state="success", ended_at=at("02:41")),
+        Task("transform", "failed", at("02:41"), at("02:45:01"), "again"),
+    )
+    night.look("02:45:05")
+    assert night.steps == ["failed-1", "failed-2"]
+
+
+def test_an_incident_is_filed_under_what_somebody_was_paged_for_first(night: Night) -> None:
+    """Upstream was late at five; that the run then hangs is its course, and stands in the timeline."""
+    night.world.missing("growth_etl", SESSIONS)
+    night.runs.of["growth_etl", DAY] = (Task("wait_for_upstream", "running", at("02:00")),)
+    night.look("03:30")
+    night.look("05:00")
+    night.world.missing("growth_etl", replace(SESSIONS, loaded_at=at("05:10")))
+    night.runs.of["growth_etl", DAY] = (Task("check", "running", at("05:11")),)
+    night.look("05:50")
+    night.world.publish("growth_etl", at("06:00"))
+    night.look("06:00:10")
+    with night.store.decision_lock() as decision:
+        (incident,) = [one for one in decision.incidents([("growth_etl", DAY)]) if one.dag_id == "growth_etl"]
+    assert not incident.open
+    assert (incident.cause, incident.filed_as[0]) == ("stuck", "upstream_late")
+
+
+def test_a_blind_watcher_says_since_when_and_never_that_it_is_not_published(night: Night) -> None:
+    """It woke at 04:58 to an unreadable warehouse; at five nobody knows whether the report is there."""
+    night.world.down = "warehouse: connection refused"
+    night.look("04:58")
+    seen = night.look("05:00").by_promise["growth_etl", DAY, ""]
+    assert (seen.verdict, seen.overdue) == ("unknown", True)
+    assert seen.why is not None
+    assert seen.why.detail == "warehouse unreachable since 04:58 (connection refused)"
+    night.world.down = ""
+    night.look("05:01")
+    assert night.store.get_note("blind_since") == ""
+
+
+def test_a_paused_dag_is_warned_of_hours_before_it_is_due_and_paged_while_there_is_time(night: Night) -> None:
+    """P3 as soon as it is known, P2 half an hour before due, P1 at due; once each."""
+    night.world.missing("growth_etl")
+    night.runs.seen["growth_etl"] = Dag(at("00:30"), paused=True)
+    for clock in ("01:00", "01:01", "02:30", "04:29", "04:30", "04:31", "05:00"):
+        night.look(clock)
+    assert [(m.step, m.priority) for m in night.pager.paged] == [
+        ("warning", "P3"), ("last-chance", "P2"), ("page-1-primary", "P1"),
+    ]  # fmt: skip
+    assert len(night.chat.threads) == 1
+    assert "the DAG is paused" in f"{night.pager.paged[0].title} {night.pager.paged[0].facts}"
+
+
+def test_another_cause_of_a_warning_is_said_in_its_thread(night: Night) -> None:
+    """First paused; then it runs, and hangs: whoever was warned hears that it is not that any more."""
+    night.world.missing("growth_etl")
+    night.runs.seen["growth_etl"] = Dag(at("00:30"), paused=True)
+    night.look("01:00")
+    night.runs.of["growth_etl", DAY] = (Task("transform", "running", at("01:10")),)
+    for clock in ("01:11", "01:45", "01:46"):
+        night.look(clock)
+    said = [m.title for m, _ in night.chat.posts if m.step.startswith("cause-")]
+    assert said == ["Growth ETL, 22 Nov: now stuck in transform since 01:10"]

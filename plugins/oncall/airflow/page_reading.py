@@ -13,7 +13,7 @@ from oncall.core.promises.facts import TypicalDurations
 from oncall.core.time_format import span
 from oncall.usecases.channel_health import HEARING, UNCHECKED
 from oncall.usecases.current_config import current_setup
-from oncall.usecases.evaluate import candidates, evaluate_promises
+from oncall.usecases.evaluate import BLIND, PUBLISHED, Known, candidates, evaluate_promises
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
 from oncall.usecases.notes import TICK, instant, noted, state
@@ -27,7 +27,7 @@ HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
 CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
-NOTES = (TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, *CHANNELS.values())
+NOTES = (PUBLISHED, BLIND, TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, *CHANNELS.values())
 
 
 class Reading:
@@ -53,7 +53,7 @@ class Reading:
         missing = [(one.dag_id, one.report_date) for one in incidents if one.open and not one.drill]
         wanted = candidates(config, at, before.drills, missing)
         runs: TaskRunReader = _Mute(store.reason) if store.reason else self._runs
-        statuses = evaluate_promises(config, self._world, runs, wanted, at)
+        statuses = evaluate_promises(config, self._world, runs, wanted, at, Known.of(before))
         blind = next((one.facts.unreadable[0] for one in statuses if one.facts.blind), "")
         warehouse = _Asked(blind)
         published: Mapping[str, Published] = warehouse.ask(lambda: self._published(config, at), {})

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from oncall.config.roster_file import TEAM, read_channel
 from oncall.config.schedule_field import read_schedule
+from oncall.config.time_fields import read_duration
 from oncall.config.yaml_fields import Field, Source, read_yaml, suggestion
 from oncall.core.errors import Problem
-from oncall.core.promises.promise import Pipeline, Promise, Team
-from oncall.core.runbook import SECTIONS, Runbook
+from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team
+from oncall.core.runbook import INSTEAD, SECTIONS, Runbook
 
 _KEYS = (
     *("pipeline", "title", "purpose", "report", "upstream_owner", "downstream_owner"),
-    *("schedule", "promise", "upstream", "team"),
+    *("schedule", "promise", "upstream", "team", "usually"),
 )
 # What the Software Engineer Team loads; `master.loads` tells that they have.
 MASTER_TABLES = (
@@ -94,6 +96,7 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
         promise=promise,
         runbook=Runbook(dag_id, dag_id, ""),
         team=_read_folder(fields["team"]),
+        usually=_read_usually(fields["usually"]),
     )
 
 
@@ -104,6 +107,11 @@ def _read_table(field: Field) -> str | None:
         field.complain(write)
         return None
     return text
+
+
+def _read_usually(field: Field) -> dt.timedelta:
+    """How long a run takes once its upstream is there: until there is a history to tell."""
+    return USUALLY if field.missing else read_duration(field) or USUALLY
 
 
 def _read_folder(field: Field) -> str:
@@ -174,7 +182,7 @@ def _sections(body: str, source: Source) -> dict[str, str]:
         found.setdefault(key, text.strip())
     others = [title for title in titles if title not in headings]
     for heading, key in headings.items():
-        if key not in found:
+        if key not in found and key not in INSTEAD:
             source.complain(f"## {heading}", "no such section", _missing(heading, others))
     return found
 

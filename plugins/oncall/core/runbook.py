@@ -11,6 +11,7 @@ SECTIONS: Mapping[str, str] = {
     "is_it_real": "Is it real",
     "impact": "Impact",
     "upstream_late": "Upstream late",
+    "running": "Running",
     "stuck": "Stuck",
     "failed": "Failed",
     "not_started": "Never started",
@@ -20,6 +21,8 @@ SECTIONS: Mapping[str, str] = {
     "after": "After",
 }
 
+# A runbook may lack these: then another section says what to do.
+INSTEAD: Mapping[str, str] = {"running": "stuck"}
 
 _LEADS_SOMEWHERE = re.compile(r"(?i)(?:https?://|mailto:)[^\s\x00-\x1f\x7f]+\Z")
 
@@ -39,5 +42,5 @@ class Runbook:
     sections: Mapping[str, str] = field(default_factory=dict)
 
     def section(self, key: str) -> str:
-        """The markdown of one section ("" when the runbook lacks it)."""
-        return self.sections.get(key, "")
+        """The markdown of one section ("" when the runbook lacks it); of *Running* else that of *Stuck*."""
+        return self.sections.get(key, "") or self.sections.get(INSTEAD.get(key, ""), "")

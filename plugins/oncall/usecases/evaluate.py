@@ -51,7 +51,8 @@ FAILURES_SINCE = dt.timedelta(hours=24)
 HISTORY_DAYS = 28
 PUBLISHED = "published"  # the name under which the store keeps the publications last seen
 SINCE = "watching_since"  # … and since when somebody watches
-NOTES = (SINCE, PUBLISHED)
+BLIND = "blind_since"  # … and since when the warehouse cannot be read ("": it can)
+NOTES = (SINCE, PUBLISHED, BLIND)
 LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
 PAST_DAYS = 7  # a report that was published on one of these days has been watched before
 
@@ -106,8 +107,8 @@ def evaluate(
     before = store.evaluation_inputs(at, NOTES)
     since = _watching_since(config, world, store, before, at)
     wanted = candidates(config, at, before.drills, before.open)
-    statuses = evaluate_promises(config, world, runs, wanted, at, known=_published(before), stale=True)
-    _remember_published(store, before, statuses)
+    statuses = evaluate_promises(config, world, runs, wanted, at, known=Known.of(before, at), stale=True)
+    _remember_seen(store, before, statuses, at)
     with store.decision_lock() as decision:
         decided = _decide(config, statuses, decision, links, at, since)
         decision.record(decided.plan, at)
@@ -224,16 +225,16 @@ def evaluate_promises(
     runs: TaskRunReader,
     wanted: Sequence[Candidate],
     at: dt.datetime,
-    known: Mapping[ReportKey, Publication] | None = None,
+    known: Known | None = None,
     *,
     stale: bool = False,
 ) -> list[PromiseStatus]:
     """Judge each wanted report, whatever failed lately and (`stale`) what is stale, on what can be read now.
 
-    What cannot be read is said, never guessed. `known`: publications that were seen before. While the warehouse
-    cannot be read they still count: a report that was there at five is not broken because the warehouse goes away at
-    ten.
+    What cannot be read is said, never guessed. `known`: what was seen before. While the warehouse cannot be read that
+    still counts: a report that was there at five is not broken because the warehouse goes away at ten.
     """
+    known = known or Known()
     told, deaf = _read("oncall_db", lambda: _told(config, runs, wanted, at), TasksRead())
     wanted = _with(config, wanted, told.ran.tasks)
     facts, blind = _read("warehouse", lambda: _facts(config, world, wanted, at, stale=stale), NOTHING)
@@ -260,8 +261,8 @@ def evaluate_promises(
 
     def contained(each: Candidate) -> PromiseStatus:
         which = each.pipeline.dag_id, each.report_date
-        before = (known or {}).get(which)
-        unseen = Facts(publication=before) if before else Facts(blind=bool(blind))
+        since = known.blind_since if blind else None
+        unseen = Facts(publication=known.published.get(which), blind=bool(blind), blind_since=since)
         try:
             return status_of(each, facts.get(which, unseen))
         except Exception as error:  # noqa: BLE001 - told of this one alone
@@ -350,9 +351,21 @@ def _past_days(config: OncallConfig, at: dt.datetime) -> list[tuple[Pipeline, dt
     ]
 
 
-def _published(before: EvaluationInputs) -> dict[ReportKey, Publication]:
-    """The publications that were there when the warehouse was last read."""
-    return noted(PUBLISHED, before.notes.get(PUBLISHED), _publications, {})
+@dataclass(frozen=True)
+class Known:
+    """What earlier looks saw: the publications that were there when the warehouse was last read, and since when it
+    cannot be, if it cannot be now (None: nobody knows)."""
+
+    published: Mapping[ReportKey, Publication] = field(default_factory=dict)
+    blind_since: dt.datetime | None = None
+
+    @classmethod
+    def of(cls, before: EvaluationInputs, at: dt.datetime | None = None) -> Known:
+        """From the notes `PUBLISHED` and `BLIND`. `at`: a look that would be the first to find it unreadable."""
+        published: dict[ReportKey, Publication] = noted(
+            PUBLISHED, before.notes.get(PUBLISHED), _publications, {}
+        )
+        return cls(published, noted(BLIND, before.notes.get(BLIND), instant, None) or at)
 
 
 def _publications(text: str) -> dict[ReportKey, Publication]:
@@ -362,8 +375,13 @@ def _publications(text: str) -> dict[ReportKey, Publication]:
     }
 
 
-def _remember_published(store: Store, before: EvaluationInputs, statuses: Sequence[PromiseStatus]) -> None:
-    if any(one.facts.blind for one in statuses):
+def _remember_seen(
+    store: Store, before: EvaluationInputs, statuses: Sequence[PromiseStatus], at: dt.datetime
+) -> None:
+    blind = any(one.facts.blind for one in statuses)
+    if blind != bool(before.notes.get(BLIND)):
+        store.set_note(BLIND, at.isoformat() if blind else "")
+    if blind:
         return
     seen = [
         (one.pipeline.dag_id, one.report_date.isoformat(), made.first_at.isoformat(), made.at.isoformat(),

@@ -30,7 +30,9 @@ def status_from_row(config: OncallConfig, incident: Incident) -> PromiseStatus:
     why = None
     if incident.cause in CAUSE_WORDS:
         why = Why(incident.cause, incident.detail, incident.names)  # type: ignore[arg-type]
-    verdict = incident.verdict if incident.verdict in ("waiting", "at_risk", "broken") else "broken"
+    verdict = (
+        incident.verdict if incident.verdict in ("waiting", "at_risk", "broken", "unknown") else "broken"
+    )
     pipeline = config.pipelines[incident.dag_id]
     return PromiseStatus(
         pipeline, incident.report_date, verdict, why, incident.due, None, Facts(), drill=incident.drill  # type: ignore[arg-type]

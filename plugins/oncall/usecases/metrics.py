@@ -22,7 +22,7 @@ from oncall.usecases.ports import OutboxEntry, Reading, Snapshot
 # The step that tells the first person of a broken promise.
 FIRST_PAGE = re.compile(r"page-1-[a-z]+")
 # `oncall.promise`: how a promise stands, the worst of its reports that are looked at.
-CODES: Mapping[Verdict, int] = {"waiting": 0, "kept": 1, "at_risk": 2, "late": 3, "broken": 4}
+CODES: Mapping[Verdict, int] = {"waiting": 0, "kept": 1, "at_risk": 2, "late": 3, "broken": 4, "unknown": 5}
 
 
 @dataclass(frozen=True)

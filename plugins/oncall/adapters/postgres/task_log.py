@@ -23,8 +23,8 @@ _TASK = f"""
     left(run_id, 250) as run_id, left(error, 1000) as error, left(log_url, 1000) as log_url
 """
 
-# Of each report and day the tasks of the newest run that was not deleted, and what failed in an earlier one and was
-# not mended by a later success; a row without a day is what Airflow said of the DAG itself.
+# Of each report and day the tasks of the newest run that was not deleted, and what failed in earlier ones (only a
+# publication mends that); a row without a day is what Airflow said of the DAG itself.
 _READ = f"""
     with wanted as (
         select dag_id, report_date::date from {rows_of("wanted", "dag_id", "report_date")}
@@ -48,9 +48,7 @@ _READ = f"""
                     order by t.started_at desc limit {MOST_TASKS}) t
               window run as (partition by run_id)) t) t
       on t.run_id = t.newest or (
-        t.state = 'failed' and not t.gone and not (t.task_id = '{RUN}' and t.blames_a_task)
-        and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id and n.report_date = t.report_date
-                        and n.task_id = t.task_id and n.state = 'success' and n.ended_at > t.ended_at))
+        t.state = 'failed' and not t.gone and not (t.task_id = '{RUN}' and t.blames_a_task))
     union all
     select dag_id, null, '', '', {sane("seen_at", "date '2000-01-01'")}, null, '',
            case when import_error_at between now() - %(still)s and now() + interval '1 day'
@@ -145,7 +143,7 @@ class TaskLog:
         return TaskRuns(_tuples(tasks), dags, runs, _tuples(before))
 
     def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
-        """Per DAG, of the report dates from `since` on: p90 of the seconds still to go, median of a task's own.
+        """Per DAG, of the report dates from `since` on: p90 of the seconds still to go, median and p90 of a task's own.
 
         What was set by hand took no time of its own: it does not count.
 
@@ -166,7 +164,8 @@ class TaskLog:
                     group by dag_id, run_id)
                 select t.dag_id, t.task_id, count(*),
                     percentile_cont(0.9) within group (order by extract(epoch from done.ended_at - t.started_at)),
-                    percentile_cont(0.5) within group (order by extract(epoch from t.ended_at - t.started_at))
+                    percentile_cont(0.5) within group (order by extract(epoch from t.ended_at - t.started_at)),
+                    percentile_cont(0.9) within group (order by extract(epoch from t.ended_at - t.started_at))
                 from oncall.tasks t join done using (dag_id, run_id)
                 where t.started_at > '2000-01-01' and t.ended_at < '2200-01-01' and done.ended_at < '2200-01-01'
                   and t.state = 'success' and t.error = '' and t.task_id not in ('wait_for_upstream', %s)
@@ -175,11 +174,12 @@ class TaskLog:
                 (since, RUN),
             )
             usual: dict[str, TypicalDurations] = {}
-            for dag_id, task_id, days, remaining, duration in cursor.fetchall():
+            for dag_id, task_id, days, remaining, duration, longest in cursor.fetchall():
                 if days >= ENOUGH_DAYS:
-                    of_dag = usual.setdefault(dag_id, TypicalDurations({}, {}))
+                    of_dag = usual.setdefault(dag_id, TypicalDurations({}, {}, {}))
                     of_dag.remaining[task_id] = float(remaining)
                     of_dag.duration[task_id] = float(duration)
+                    of_dag.longest[task_id] = float(longest)
             return usual
 
     def lately(self, since: dt.datetime) -> list[RunSaid]:

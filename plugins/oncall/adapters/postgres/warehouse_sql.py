@@ -145,7 +145,8 @@ def upstream(*, indexed: bool, late_rows: bool) -> str:
 # The failed checks of the newest run that checked, unless it published after all.
 CHECKS = f"""
     with wanted as ({_WANTED})
-    select 'check', c.report, c.report_date, c.checked_at, null, null, null, null,
+    select 'check', c.report, c.report_date, {sane("c.checked_at", "c.report_date")}, null, null, null,
+           left(c.run_id, 250),
            left(c.name, 250), left(c.expected, 500), left(c.found, 500)
     from wanted w join investor.checks c on c.report = w.report and c.report_date = w.business_day
     left join investor.publications p on p.report = c.report and p.report_date = c.report_date

@@ -173,7 +173,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
 
 
 def broken_of(context: IncidentContext) -> tuple[PromiseStatus, ...]:
-    return tuple(member for member in context.missing if member.verdict == "broken")
+    return tuple(member for member in context.missing if member.overdue)
 
 
 def page_message(context: IncidentContext, scene: Scene, step: str, seat: str, person: Recipient) -> Message:

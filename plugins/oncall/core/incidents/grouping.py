@@ -14,6 +14,7 @@ from oncall.core.incidents.resolve import stale
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.evaluation import Cause, PromiseStatus
 
+PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 ReportKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
 Shared = tuple[
@@ -48,6 +49,7 @@ def decide(
         members = (one, *(j for j, _ in followers))
         context = IncidentContext(incident, members, tuple(said.get(incident.key, ())))
         made = plan(context, scene) if incident.open else Plan((incident,))
+        made = _filed(made, context)
         leader = made.incidents[0]
         plans += [made, Plan(tuple(_follow(i, j, leader, scene.at) for j, i in followers))]
         if leader.open:
@@ -100,13 +102,13 @@ def _is_over(one: PromiseStatus, same: Sequence[Incident]) -> bool:
     ended = [i.resolved_at for i in same if i.verdict == RESOLVED_BY_HAND and i.resolved_at]
     if not ended or one.facts.publication is not None:
         return False
-    return one.verdict != "broken" or one.due is None or max(ended) >= one.due
+    return not one.overdue or one.due is None or max(ended) >= one.due
 
 
 def _needs_incident(one: PromiseStatus, watching_since: dt.datetime) -> bool:
     if one.done or one.verdict == "waiting":
         return False
-    if one.verdict == "broken":
+    if one.overdue:
         return one.due is not None and one.due >= watching_since
     return True
 
@@ -146,12 +148,27 @@ def _shares(one: PromiseStatus) -> tuple[Shared, ...]:
     return tuple((one.report_date, one.drill, one.due, one.why.cause, name) for name in names)
 
 
+def _filed(made: Plan, context: IncidentContext) -> Plan:
+    """What somebody is paged for first is the incident's cause for good; what comes after it is its course."""
+    leader, *others = made.incidents
+    pages = [owed for owed in made.owed if owed.op == "page" and owed.message.priority in PAGES]
+    why = context.lead.why if context.lead else None
+    if leader.first_cause or not pages or why is None:
+        return made
+    return replace(made, incidents=(replace(leader, first_cause=why.cause, first_detail=why.detail), *others))
+
+
 def _follow(incident: Incident, one: PromiseStatus, leader: Incident, at: dt.datetime) -> Incident:
     """A follower lives its leader's life, but is resolved when its own report is published."""
     late = one.late_by.total_seconds() if one.done and one.late_by else None
     why = one.why
+    filed = (incident.first_cause, incident.first_detail)
+    if leader.first_cause and not incident.first_cause and why:
+        filed = (why.cause, why.detail)
     return replace(
         incident,
+        first_cause=filed[0],
+        first_detail=filed[1],
         verdict=one.verdict,
         cause=why.cause if why else incident.cause,
         detail=why.detail if why else incident.detail,

@@ -25,8 +25,9 @@ class Incident:
     `key` is `<pipeline>:<report date>` (with `drill-…:` before and `:r2` … after it where they apply). `leader` is
     the key of the incident that speaks for this one ("" when it speaks for itself). `paged_at` is when the ladder
     of pages began, `ladder` counts its beginnings anew (after a handoff, an acknowledgement taken back), `primary`
-    whom it began with. `acked`: the aliases that the pager has shown as acknowledged. `seen_at`: the look that
-    described it last.
+    whom it began with. `cause`, `detail` and `names` are those of the last look, `first_cause` and `first_detail` those
+    for which somebody was paged first: under them the incident is filed. `acked`: the aliases that the pager has shown
+    as acknowledged. `seen_at`: the look that described it last.
 
     Several copies may live side by side (in `oncall_db`, in a watcher's memory): `merging.merged` makes them one.
     """
@@ -42,6 +43,8 @@ class Incident:
     cause: str = ""
     detail: str = ""
     names: tuple[str, ...] = ()
+    first_cause: str = ""
+    first_detail: str = ""
     warned: tuple[str, ...] = ()
     failure: str = ""
     failures: int = 0
@@ -64,6 +67,11 @@ class Incident:
     @property
     def paged(self) -> bool:
         return self.paged_at is not None
+
+    @property
+    def filed_as(self) -> tuple[str, str]:
+        """Its cause and detail in history: for what somebody was paged first, else what was seen last."""
+        return (self.first_cause, self.first_detail) if self.first_cause else (self.cause, self.detail)
 
     @property
     def acknowledged(self) -> bool:

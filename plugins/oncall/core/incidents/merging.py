@@ -27,10 +27,14 @@ def merged(one: Incident, other: Incident) -> Incident:
         key=lambda each: (each.paged_at, each.primary),
         default=None,
     )
+    firsts = [(each.first_cause, each.first_detail) for each in copies if each.first_cause]
+    first = min(firsts, default=("", ""))
     acknowledged = max(copies, key=lambda each: (each.acknowledged_at or LONG_AGO, each.acknowledged_by))
     both = replace(
         newest,
         opened_at=min(one.opened_at, other.opened_at),
+        first_cause=first[0],
+        first_detail=first[1],
         warned=tuple(sorted({*one.warned, *other.warned})),
         failures=max(one.failures, other.failures),
         changes=max(one.changes, other.changes),

@@ -11,7 +11,7 @@ from oncall.core.incidents.incident import Incident, Notification, NotificationS
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.message import Message
-from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.evaluation import PromiseStatus, Why
 from oncall.core.time_format import span
 
 SETTLES_WITHIN = dt.timedelta(minutes=1)
@@ -27,7 +27,9 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
         incident, verdict=lead.verdict, cause=lead.why.cause, detail=lead.why.detail, names=lead.why.names
     )
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
-    if same or not context.spoken or not incident.paged or incident.changes >= LATEST_CHANGES:
+    same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
+    waited_for = incident.paged or (lead.verdict == "at_risk" and _warned_otherwise(incident, lead.why))
+    if same or not context.spoken or not waited_for or incident.changes >= LATEST_CHANGES:
         return Plan((now,))
     step, reason = f"cause-{incident.changes + 1}", short(lead.why)
     title = titled(context.missing, lambda about: f"{about}: now {reason}")
@@ -35,6 +37,11 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     owed = [post(message)]
     owed += [Notification(incident.key, f"{step}:{a}", "pager", "note", message, a) for a in context.aliases]
     return Plan((replace(now, changes=incident.changes + 1),), tuple(owed), event(context, scene, title))
+
+
+def _warned_otherwise(incident: Incident, why: Why) -> bool:
+    """Nobody was paged yet, and the warning told of another cause: a failure has a message of its own."""
+    return bool(incident.cause) and why.cause not in (incident.cause, "failed", "held", "running")
 
 
 def _settling(lead: PromiseStatus, scene: Scene) -> bool:
@@ -90,11 +97,7 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
     Should it be missing at the new time, that is another incident.
     """
     lead = context.lead
-    if (
-        lead is None
-        or not context.incident.paged
-        or any(member.verdict == "broken" for member in context.missing)
-    ):
+    if lead is None or not context.incident.paged or any(member.overdue for member in context.missing):
         return None
     now = f"is due at {scene.clock(lead.due)} now" if lead.due else "is not promised any more"
     title = titled(context.missing, lambda about: f"Not late any more: {about} {now}")

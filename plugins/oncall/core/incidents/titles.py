@@ -37,7 +37,7 @@ def titled(members: Sequence[PromiseStatus], words: Callable[[str], str], lead: 
 def late_title(members: Sequence[PromiseStatus], due: str, lead: str = "") -> str:
     """Of a broken promise. `due`: the time since which it is late; `lead`: what is told before it."""
     why = members[0].why
-    if why is not None and why.cause == "unknown":
+    if why is not None and members[0].verdict == "unknown":
         are = "are" if len(members) > 1 else "is"
         return titled(
             members, lambda about: f"Cannot see if {about} {are} published (due {due}): {why.detail}", lead
@@ -59,8 +59,8 @@ def short(why: Why | None) -> str:
         return f"held by {detail}"
     if why.cause == "failed" or detail.startswith(word):
         return detail
-    if why.cause == "stuck" and detail.startswith("in "):
-        return f"stuck {detail}"
+    if why.cause in ("stuck", "running") and detail.startswith("in "):
+        return f"{word} {detail}"
     return f"{word}: {detail}"
 
 

@@ -9,12 +9,12 @@ from oncall.core.incidents.incident import Event, Notification, Plan
 from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.wording import Scene, because, subject
 from oncall.core.message import Message
-from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.evaluation import PromiseStatus, Why
 from oncall.core.time_format import span
 
 
 def warn(context: IncidentContext, scene: Scene) -> Plan | None:
-    """Upstream is late at the warning time, or the warehouse cannot be read: say it early."""
+    """Upstream is late at the warning time, no run comes, one hangs, nothing can be seen: say it early."""
     message = None if ("chat", "warning") in context.said else warning_message(context, scene)
     if message is None or context.lead is None or context.lead.why is None:
         return None
@@ -33,7 +33,7 @@ def warning_message(context: IncidentContext, scene: Scene) -> Message | None:
     lead = context.lead
     if lead is None or lead.verdict != "at_risk" or lead.why is None:
         return None
-    if lead.why.cause not in ("upstream_late", "unknown") or lead.warn is None or scene.at < lead.warn:
+    if not _is_warned_of(lead, scene):
         return None
     reason = short(lead.why)
     if lead.why.cause == "upstream_late":
@@ -54,6 +54,15 @@ def _due(lead: PromiseStatus, scene: Scene) -> str:
     if lead.due is None:
         return ""
     return f", due {scene.clock(lead.due)} in {span((lead.due - scene.at).total_seconds())}"
+
+
+def _is_warned_of(lead: PromiseStatus, scene: Scene) -> bool:
+    """What may still come by itself, from the warning time on; what will not, as soon as it is known."""
+    assert lead.why is not None
+    if lead.why.cause in ("upstream_late", "unknown"):
+        return lead.warn is not None and scene.at >= lead.warn
+    late = lead.last_chance is not None and scene.at >= lead.last_chance  # that is said louder
+    return lead.why.cause in ("not_started", "stuck") and not lead.facts.gone and not late
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -103,10 +112,9 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     lead = next(
         (m for m in context.missing if m.why and (m.why.cause in ("failed", "held") or m.facts.gone)), None
     )
-    if lead is None or lead.why is None or lead.verdict == "broken":
+    if lead is None or lead.why is None or lead.overdue:
         return None
-    failed = lead.facts.failures
-    failure = f"{failed[-1].run_id}/{failed[-1].task_id}@{failed[-1].ended_at}" if failed else lead.why.detail
+    failure = _which_failure(lead, lead.why)
     if failure == context.incident.failure:
         return None
     count = context.incident.failures + 1
@@ -128,3 +136,12 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     )
     incident = replace(context.incident, failure=failure, failures=count)
     return Plan((incident,), page_and_post(message), event(context, scene, because(lead.why)))
+
+
+def _which_failure(lead: PromiseStatus, why: Why) -> str:
+    """What tells it from the one before. A check is written down some seconds before its task has failed."""
+    if why.cause == "held" and lead.facts.held_by[0].checked_at:
+        check = lead.facts.held_by[0]
+        return f"{check.run_id}/{check.name}@{check.checked_at}"
+    failed = lead.facts.failures
+    return f"{failed[-1].run_id}/{failed[-1].task_id}@{failed[-1].ended_at}" if failed else why.detail

@@ -57,7 +57,7 @@ def acknowledgements_heard(scene: Scene, since: dt.datetime) -> Notification:
 
 def undecided(one: PromiseStatus, scene: Scene, error: Exception) -> Plan:
     """The rules fail on one report: whoever is on call has to look at it themselves. Once a day, of each report."""
-    broken = one.verdict == "broken"
+    broken = one.overdue
     state = "It is not known to be published." if broken else "It is not due yet, or known to be published."
     primary = who_is_on_call(scene.roster, scene.at).primary
     message = Message(

@@ -1,4 +1,4 @@
-"""The verdict on a promise at an instant, and its cause. Pure: facts and the instant in, judgement out."""
+"""The verdict on a promise at an instant. Pure: facts and the instant in, judgement out."""
 
 from __future__ import annotations
 
@@ -6,37 +6,42 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from oncall.core.promises.facts import RUN, Facts, Load, Task
-from oncall.core.promises.promise import Pipeline, due_at, warn_at
-from oncall.core.redaction import redacted
+from oncall.core.promises.cause import (
+    CAUSE_WORDS,
+    OPEN,
+    WAIT,
+    Cause,
+    Why,
+    cannot_come,
+    cause_of,
+    clock,
+    failed,
+    held,
+    is_overdue,
+    late_words,
+    open_task,
+)
+from oncall.core.promises.facts import Facts, Task
+from oncall.core.promises.promise import Pipeline, due_at, starts_at, warn_at
 
-Verdict = Literal["waiting", "at_risk", "kept", "broken", "late"]
-Cause = Literal["upstream_late", "stuck", "failed", "not_started", "held", "unknown"]
+__all__ = [
+    "CAUSE_WORDS",
+    "WAIT",
+    "Cause",
+    "PromiseStatus",
+    "Verdict",
+    "Why",
+    "cause_of",
+    "current_task",
+    "evaluate_promise",
+    "late_words",
+]
 
-WAIT = "wait_for_upstream"  # the sensor: a run that stands here has only its upstream to blame
-SCHEDULER = "scheduler"
-OPEN = ("running", "up_for_retry", "queued")
+# unknown: past due, and it cannot be seen whether the report is published.
+Verdict = Literal["waiting", "at_risk", "kept", "broken", "late", "unknown"]
 
-CAUSE_WORDS: dict[str, str] = {
-    "upstream_late": "waiting on upstream",
-    "stuck": "stuck",
-    "failed": "failed",
-    "not_started": "never started",
-    "held": "held back by a check",
-    "unknown": "cannot tell",
-}
-
-
-@dataclass(frozen=True)
-class Why:
-    """A cause, one plain sentence of detail (without secrets), and the names it rests on (tables, task, check)."""
-
-    cause: Cause
-    detail: str
-    names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "detail", redacted(self.detail))
+# A run that cannot come is told so long before its report is due: who mends a DAG at noon is not disturbed.
+KNOWN_EARLY = dt.timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,13 @@ class PromiseStatus:
 
     @property
     def done(self) -> bool:
-        """Published, and whatever failed since was mended: published anew, or the task has succeeded."""
+        """Published, and whatever failed since was mended by publishing it anew."""
         return self.facts.publication is not None and self.why is None
+
+    @property
+    def overdue(self) -> bool:
+        """Past due, and as far as anybody can see not published: somebody is to be woken."""
+        return self.verdict in ("broken", "unknown")
 
 
 def evaluate_promise(
@@ -85,171 +95,77 @@ def evaluate_promise(
         verdict: Verdict = "late" if late else "kept"
         again = _failed_since(facts, made.at, tz)
         return PromiseStatus(pipeline, report_date, verdict, again, due, warn, facts, by, drill=drill)
-    why, last_chance = cause_of(facts, tz, pipeline), _last_chance(facts, due)
+    # Nobody schedules a drill, and what has started is not overdue.
+    starts = None if drill or facts.tasks else starts_at(pipeline.schedule, report_date, tz)
+    why = cause_of(facts, at, tz, pipeline, starts)
+    judged = PromiseStatus(pipeline, report_date, "waiting", why, due, warn, facts, drill=drill)
+    judged = replace(judged, last_chance=_last_chance(judged))
     if due is not None and at >= due:
-        verdict, by = "broken", at - due
-    else:
-        verdict, by = ("at_risk" if _at_risk(facts, why, at, warn, last_chance) else "waiting"), None
-    told = why if verdict != "waiting" else None
-    return PromiseStatus(pipeline, report_date, verdict, told, due, warn, facts, by, last_chance, drill)
-
-
-def cause_of(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
-    """Why an unpublished report is not published, the earliest obstacle first."""
-    if facts.blind:
-        return Why("unknown", "; ".join(facts.unreadable), facts.unreadable)
-    waits = not facts.tasks or facts.tasks[-1].task_id == WAIT  # what started after a wait before is its past
-    late = "; ".join(late_words(load, tz) for load in facts.late_loads) if waits else ""
-    stopped = _stopped_by_hand(facts, tz)
-    if stopped:
-        return replace(stopped, detail=f"{stopped.detail}; {late}") if late else stopped
-    if late:
-        return Why("upstream_late", late, tuple(load.table for load in facts.late_loads))
-    if facts.failed_checks:
-        return _held(facts)
-    failed = [task for task in facts.tasks if task.state == "failed"]
-    if failed:
-        return _failed(failed[-1], tz)
-    if facts.over:
-        return _ended(facts.over, tz)
-    if facts.tasks:
-        return _unfinished(facts, tz)
-    if facts.unreadable:
-        return Why("unknown", "; ".join(facts.unreadable), facts.unreadable)
-    return _not_started(facts, tz, pipeline)
+        if facts.blind:
+            return replace(judged, verdict="unknown")
+        return replace(judged, verdict="broken", late_by=at - due)
+    if _at_risk(judged, at, tz, starts):
+        return replace(judged, verdict="at_risk")
+    return replace(judged, why=None)
 
 
 def _failed_since(facts: Facts, published_at: dt.datetime, tz: dt.tzinfo) -> Why | None:
-    """A run after the publication failed for good: the report stands, but somebody wanted it anew."""
+    """A run after the publication failed for good: the report stands, but somebody wanted it anew.
+
+    That another run has started mends nothing: it is over when that one publishes.
+    """
     since = [task for task in facts.failures if task.ended_at and task.ended_at > published_at]
     if not since:
         return None
-    return _held(facts) if facts.failed_checks and since[-1] in facts.tasks else _failed(since[-1], tz)
+    if since[-1] in facts.tasks:
+        return held(facts) if facts.held_by else failed(since[-1], tz)
+    why, again = failed(since[-1], tz), open_task(facts)
+    if again is None:
+        return why
+    began = clock(facts.tasks[0].started_at, tz)
+    return replace(why, detail=f"{why.detail}; another run goes on since {began}")
 
 
-def _stopped_by_hand(facts: Facts, tz: dt.tzinfo) -> Why | None:
-    """A person ended the run: whatever it waited for, it waits for no more."""
-    over = facts.over
-    if over and facts.gone:
-        seen = _clock(over.ended_at, tz)
-        return Why("not_started", f"its run was deleted (seen at {seen}) and no other one has started")
-    marked = [task for task in facts.tasks if task.state == "failed" and task.marked]
-    if marked:
-        return _failed(marked[-1], tz)
-    return _ended(over, tz) if over and over.marked else None
-
-
-def _held(facts: Facts) -> Why:
-    check = facts.failed_checks[0]
-    return Why(
-        "held",
-        f"check {check.name}: expected {check.expected}, found {check.found}",
-        tuple(each.name for each in facts.failed_checks),
-    )
-
-
-def _failed(task: Task, tz: dt.tzinfo) -> Why:
-    """By itself, or by hand: then its error says by whose."""
-    what = "the run" if task.task_id == RUN else f"task {task.task_id}"
-    ended = _clock(task.ended_at, tz)
-    if task.marked:
-        return Why("failed", f"{what} was {task.error} at {ended}", (task.task_id,))
-    return Why(
-        "failed", f"{what} failed at {ended}{f': {task.error}' if task.error else ''}", (task.task_id,)
-    )
-
-
-def _ended(over: Task, tz: dt.tzinfo) -> Why:
-    """The run as a whole is over, and there is no publication."""
-    if over.state == "failed":
-        return _failed(over, tz)
-    how = f"was {over.error}" if over.marked else "ended as a success"
-    return Why(
-        "failed", f"the run {how} at {_clock(over.ended_at, tz)} but the publication is not there", (RUN,)
-    )
-
-
-def _at_risk(
-    facts: Facts, why: Why, at: dt.datetime, warn: dt.datetime | None, last_chance: dt.datetime | None
-) -> bool:
+def _at_risk(one: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.datetime | None) -> bool:
+    """Not due yet, and already known to be in danger."""
+    facts, why = one.facts, one.why
+    assert why is not None
     if why.cause in ("failed", "held") or facts.gone:
         return True
-    if last_chance is not None and at >= last_chance:
+    if one.due is None:
+        return False
+    if one.last_chance is not None and at >= one.last_chance:
         return True
-    return why.cause in ("upstream_late", "unknown") and warn is not None and at >= warn
+    if why.cause == "stuck" or is_overdue(facts, at, starts):
+        return True
+    if not one.drill and at >= one.due - KNOWN_EARLY and cannot_come(facts, tz, one.pipeline):
+        return True
+    return why.cause in ("upstream_late", "unknown") and one.warn is not None and at >= one.warn
 
 
-def _last_chance(facts: Facts, due: dt.datetime | None) -> dt.datetime | None:
-    """Due minus the usual remaining time from the step the run is at; None without enough history."""
-    if due is None or not facts.usual.remaining:
+def _last_chance(one: PromiseStatus) -> dt.datetime | None:
+    """Due minus the usual remaining time from the step the run is at, and not before that step is usually over.
+
+    Without enough history a run takes as long as is configured; a drill, whose due time is near, has no such chance.
+    """
+    facts, due = one.facts, one.due
+    if due is None:
         return None
-    at_step = next((task.task_id for task in facts.tasks if task.state in OPEN), None)
-    longest = max(facts.usual.remaining.values())
-    seconds = facts.usual.remaining.get(at_step, longest) if at_step else longest
+    task, known = open_task(facts), facts.usual.remaining
+    if known:
+        longest = max(known.values())
+        seconds = known.get(task.task_id, longest) if task else longest
+    elif one.drill:
+        return None
+    else:
+        task = next((each for each in facts.tasks if each.task_id != WAIT), None)
+        seconds = one.pipeline.usually.total_seconds()
     # As `due - timedelta`, which costs six times as much when `due` is one of pendulum's.
-    return dt.datetime.fromtimestamp(due.timestamp() - seconds, due.tzinfo)
-
-
-def _unfinished(facts: Facts, tz: dt.tzinfo) -> Why:
-    open_tasks = [task for task in facts.tasks if task.state in OPEN]
-    if open_tasks:
-        task = open_tasks[0]
-        if task.state == "queued":
-            since = _clock(task.started_at, tz)
-            return Why(
-                "stuck",
-                f"{task.task_id} was cleared and has not started again since {since}",
-                (task.task_id,),
-            )
-        usual = facts.usual.duration.get(task.task_id)
-        takes = f", usually {_span(usual)}" if usual is not None else ""
-        word = "retrying" if task.state == "up_for_retry" else "in"
-        said = f" ({task.error})" if task.error else ""
-        return Why(
-            "stuck",
-            f"{word} {task.task_id} since {_clock(task.started_at, tz)}{takes}{said}",
-            (task.task_id,),
-        )
-    last = facts.tasks[-1]
-    if last.task_id == "publish":
-        how = f" ({last.error})" if last.marked else ""
-        return Why(
-            "failed",
-            f"the run finished green at {_clock(last.ended_at, tz)}{how} but the publication is not there",
-            ("publish",),
-        )
-    ended = _clock(last.ended_at, tz)
-    return Why("stuck", f"nothing has started since {last.task_id} ended at {ended}", (last.task_id,))
-
-
-def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
-    """`names` is (SCHEDULER,) when nothing about this one DAG explains it: then the cause may be shared."""
-    dag = facts.dag
-    nothing = "no task of this report date has started"
-    if dag is None:
-        return Why("not_started", f"{nothing}, and no look at the DAG itself is on record", (SCHEDULER,))
-    seen = f" (as of {_clock(dag.seen_at, tz)})"
-    if dag.missing:
-        return Why("not_started", f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken{seen}")
-    if dag.import_error:
-        return Why("not_started", f"the DAG file has an import error: {dag.import_error}{seen}")
-    if dag.paused:
-        return Why("not_started", f"the DAG is paused{seen}")
-    if dag.running:
-        return Why("not_started", f"{nothing}: {dag.running} other run(s) of the DAG are still open{seen}")
-    return Why(
-        "not_started", f"{nothing}, though the DAG is not paused: is the scheduler running?", (SCHEDULER,)
-    )
-
-
-def late_words(load: Load, tz: dt.tzinfo) -> str:
-    """Say of one late or partial table what is wrong and since when."""
-    if load.state == "partial":
-        since = _clock(load.loaded_at, tz)
-        counts = f"{load.rows} rows, usually {load.median:.0f}{load.unusual_words}"
-        return f"{load.table} is partial since {since}: {counts}"
-    since = f", usually there by {_clock(load.expected_at, tz)}" if load.expected_at else ""
-    return f"{load.table} has not arrived{since}"
+    last = due.timestamp() - seconds
+    if task is not None and task.task_id != WAIT:
+        over = task.started_at.timestamp() + seconds
+        last = max(last, over) if over <= due.timestamp() else last
+    return dt.datetime.fromtimestamp(last, due.tzinfo)
 
 
 def current_task(facts: Facts) -> Task | None:
@@ -258,11 +174,3 @@ def current_task(facts: Facts) -> Task | None:
         if task.state in (*OPEN, "failed"):
             return task
     return facts.tasks[-1] if facts.tasks else None
-
-
-def _clock(at: dt.datetime | None, tz: dt.tzinfo) -> str:
-    return at.astimezone(tz).strftime("%H:%M") if at else "an unknown time"
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -77,11 +77,13 @@ class Publication:
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that withheld the publication."""
+    """A check that withheld the publication: of which run, written down when ("" and None: not known)."""
 
     name: str
     expected: str
     found: str
+    run_id: str = ""
+    checked_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -124,20 +126,23 @@ class Dag:
 
 @dataclass(frozen=True)
 class TypicalDurations:
-    """Of the last 28 days: p90 seconds still to go from a task's start, and the median seconds of a task."""
+    """Of the last 28 days, by task: p90 seconds still to go from its start, its own median and p90 seconds."""
 
     remaining: dict[str, float] = field(default_factory=dict)
     duration: dict[str, float] = field(default_factory=dict)
+    longest: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Facts:
     """All that was seen for one report and day.
 
-    `unreadable` names each source that could not be read, and why; `blind` says that the warehouse is among them, so
-    that nothing is known of the publication. `changed_since` are the loads newer than the publication. `tasks` are
+    `unreadable` names each source that could not be read, and why; `blind` says that the warehouse is among them, since
+    `blind_since` (None: not known): then a `publication` is one that was seen before. `failed_checks` are those of the
+    run that checked last. `blocked_by`: which lock in the warehouse the run waits for ("" for none that is known).
+    `changed_since` are the loads newer than the publication. `tasks` are
     those of the newest run, in the order they started, `run` is what became of that run as a whole (None while nobody
-    says that it is over), and `failed_before` are failures of earlier runs that no later success has mended.
+    says that it is over), and `failed_before` are failures of earlier runs.
     """
 
     publication: Publication | None = None
@@ -151,6 +156,21 @@ class Facts:
     changed_since: tuple[Load, ...] = ()
     unreadable: tuple[str, ...] = ()
     blind: bool = False
+    blind_since: dt.datetime | None = None
+    blocked_by: str = ""
+
+    @property
+    def held_by(self) -> tuple[FailedCheck, ...]:
+        """The failed checks that are news: what an older run was held by is history once a newer one has begun."""
+        return tuple(check for check in self.failed_checks if not self._is_history(check))
+
+    def _is_history(self, check: FailedCheck) -> bool:
+        """Whether the newest run has begun, or gone on, since."""
+        at = check.checked_at
+        if at is not None and any(task.started_at > at for task in self.tasks):
+            return True
+        others = check.run_id and any(task.run_id and task.run_id != check.run_id for task in self.tasks)
+        return bool(others) and (at is None or any(task.ended_at is None for task in self.tasks))
 
     @property
     def late_loads(self) -> tuple[Load, ...]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 
 import pendulum
 
 from oncall.core.runbook import Runbook
 from oncall.core.wall_time import at_wall
+
+# How long a run takes where nothing else is known: no history, nothing configured.
+USUALLY = dt.timedelta(minutes=30)
+_DAILY = re.compile(r"(?P<minute>\d{1,2}) (?P<hour>\d{1,2}) \* \* \*")
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,10 @@ class Team:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline's whole contract: the head of its runbook plus its owners from the roster of its `team`."""
+    """A pipeline's whole contract: the head of its runbook plus its owners from the roster of its `team`.
+
+    `usually`: how long a run takes, once its upstream is there, as long as there is no history to tell.
+    """
 
     dag_id: str
     title: str
@@ -44,6 +52,7 @@ class Pipeline:
     promise: Promise | None
     runbook: Runbook
     team: str = ""
+    usually: dt.timedelta = USUALLY
 
 
 def due_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime:
@@ -56,6 +65,15 @@ def warn_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.D
     due = due_at(promise, report_date, tz)
     warn = at_wall(report_date + dt.timedelta(days=1), promise.warn_upstream_at, tz)
     return warn if warn <= due else at_wall(report_date, promise.warn_upstream_at, tz)
+
+
+def starts_at(schedule: str | None, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime | None:
+    """When the run for `report_date` starts by its schedule: the next day; None when that is not once a day."""
+    daily = _DAILY.fullmatch(" ".join((schedule or "").split()))
+    if daily is None or int(daily["hour"]) > 23 or int(daily["minute"]) > 59:
+        return None
+    clock = dt.time(int(daily["hour"]), int(daily["minute"]))
+    return at_wall(report_date + dt.timedelta(days=1), clock, tz)
 
 
 def business_day(at: dt.datetime, tz: dt.tzinfo) -> dt.date:

@@ -15,7 +15,7 @@ from oncall.web.views.promises import due_next
 from oncall.web.views.rota_models import OnCall
 
 MOST_PROMISES = 12
-_WORST_FIRST = ("broken", "at_risk", "late", "waiting", "kept")
+_WORST_FIRST = ("broken", "unknown", "at_risk", "late", "waiting", "kept")
 
 
 class HomePromise(Model):

@@ -1,0 +1,244 @@
+"""Why a report is not published, in one plain sentence. Pure: facts and the instant in, a cause out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from oncall.core.promises.facts import RUN, Facts, Load, Task
+from oncall.core.promises.promise import Pipeline
+from oncall.core.redaction import redacted
+
+Cause = Literal["upstream_late", "running", "stuck", "failed", "not_started", "held", "unknown"]
+
+WAIT = "wait_for_upstream"  # the sensor: a run that stands here has only its upstream to blame
+SCHEDULER = "scheduler"
+OPEN = ("running", "up_for_retry", "queued")
+STARTS_WITHIN = dt.timedelta(minutes=10)  # how long a run or a task may take to start
+# A task of seconds is not stuck because a worker was slow once.
+NEVER_STUCK_WITHIN = dt.timedelta(minutes=1)
+_REFUSED = re.compile(r"permission denied|does not exist|password|[A-Za-z]+Error: ")
+
+CAUSE_WORDS: dict[str, str] = {
+    "upstream_late": "waiting on upstream",
+    "running": "running",
+    "stuck": "stuck",
+    "failed": "failed",
+    "not_started": "never started",
+    "held": "held back by a check",
+    "unknown": "cannot tell",
+}
+
+
+@dataclass(frozen=True)
+class Why:
+    """A cause, one plain sentence of detail (without secrets), and the names it rests on (tables, task, check)."""
+
+    cause: Cause
+    detail: str
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", redacted(self.detail))
+
+
+def cause_of(
+    facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline, starts: dt.datetime | None = None
+) -> Why:
+    """Why an unpublished report is not published, the earliest obstacle first.
+
+    `starts`: when its run starts by its schedule (None: it has none).
+    """
+    if facts.blind:
+        return unseen(facts, tz)
+    waits = not facts.tasks or facts.tasks[-1].task_id == WAIT  # what started after a wait before is its past
+    late = facts.late_loads if waits else ()
+    stopped = _stopped_by_hand(facts, tz) or cannot_come(facts, tz, pipeline)
+    if stopped is None and is_overdue(facts, at, starts):
+        stopped = _not_started(facts, tz)
+    if stopped:
+        overdue = [load for load in late if load.expected_at is None or at >= load.expected_at]
+        return replace(stopped, detail="; ".join((stopped.detail, *_late(overdue, tz))))
+    if late:
+        return Why("upstream_late", "; ".join(_late(late, tz)), tuple(load.table for load in late))
+    if facts.held_by:
+        return held(facts)
+    failed_tasks = [task for task in facts.tasks if task.state == "failed"]
+    if failed_tasks:
+        return failed(failed_tasks[-1], tz)
+    if facts.over:
+        return _ended(facts.over, tz)
+    if facts.tasks:
+        return _unfinished(facts, at, tz, pipeline)
+    if facts.unreadable:
+        return unseen(facts, tz)
+    return _not_started(facts, tz)
+
+
+def unseen(facts: Facts, tz: dt.tzinfo) -> Why:
+    """What cannot be read, since when where that is known, and why."""
+    said = "; ".join(_unreadable(reason, facts, tz) for reason in facts.unreadable)
+    return Why("unknown", said or "the warehouse cannot be read", facts.unreadable)
+
+
+def _unreadable(reason: str, facts: Facts, tz: dt.tzinfo) -> str:
+    name, colon, why = reason.partition(": ")
+    if not colon or " " in name:
+        return reason
+    since = f" since {clock(facts.blind_since, tz)}" if facts.blind_since and name == "warehouse" else ""
+    word = "cannot be read" if _REFUSED.search(why) else "unreachable"
+    return f"{name} {word}{since} ({why})"
+
+
+def _stopped_by_hand(facts: Facts, tz: dt.tzinfo) -> Why | None:
+    """A person ended the run: whatever it waited for, it waits for no more."""
+    over = facts.over
+    if over and facts.gone:
+        seen = clock(over.ended_at, tz)
+        return Why("not_started", f"its run was deleted (seen at {seen}) and no other one has started")
+    marked = [task for task in facts.tasks if task.state == "failed" and task.marked]
+    if marked:
+        return failed(marked[-1], tz)
+    return _ended(over, tz) if over and over.marked else None
+
+
+def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
+    """No run has started, and what Airflow said of the DAG is why none will."""
+    dag = facts.dag
+    if facts.tasks or facts.run or facts.unreadable or dag is None:
+        return None
+    seen = f" (as of {clock(dag.seen_at, tz)})"
+    if dag.missing:
+        return Why("not_started", f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken{seen}")
+    if dag.import_error:
+        return Why("not_started", f"the DAG file has an import error: {dag.import_error}{seen}")
+    return Why("not_started", f"the DAG is paused{seen}") if dag.paused else None
+
+
+def is_overdue(facts: Facts, at: dt.datetime, starts: dt.datetime | None) -> bool:
+    """By its own schedule a run should have started, and none has."""
+    if facts.tasks or facts.run or facts.unreadable or starts is None:
+        return False
+    return at >= starts + STARTS_WITHIN
+
+
+def held(facts: Facts) -> Why:
+    """By the first of the checks that failed."""
+    checks = facts.held_by
+    detail = f"check {checks[0].name}: expected {checks[0].expected}, found {checks[0].found}"
+    return Why("held", detail, tuple(check.name for check in checks))
+
+
+def failed(task: Task, tz: dt.tzinfo) -> Why:
+    """By itself, or by hand: then its error says by whose."""
+    what = "the run" if task.task_id == RUN else f"task {task.task_id}"
+    ended = clock(task.ended_at, tz)
+    if task.marked:
+        return Why("failed", f"{what} was {task.error} at {ended}", (task.task_id,))
+    error = f": {task.error}" if task.error else ""
+    return Why("failed", f"{what} failed at {ended}{error}", (task.task_id,))
+
+
+def _ended(over: Task, tz: dt.tzinfo) -> Why:
+    """The run as a whole is over, and there is no publication."""
+    if over.state == "failed":
+        return failed(over, tz)
+    how = f"was {over.error}" if over.marked else "ended as a success"
+    detail = f"the run {how} at {clock(over.ended_at, tz)} but the publication is not there"
+    return Why("failed", detail, (RUN,))
+
+
+def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
+    task = open_task(facts)
+    if task is None:
+        return _between_tasks(facts, at, tz)
+    if task.state == "queued":
+        waits = task.started_at + STARTS_WITHIN <= at
+        ended = "has not started again" if waits else "is about to start again"
+        detail = f"{task.task_id} was cleared and {ended}{' since' if waits else ', since'}"
+        cause: Cause = "stuck" if waits else "running"
+        return Why(cause, f"{detail} {clock(task.started_at, tz)}", (task.task_id,))
+    lock = f", blocked by {facts.blocked_by}" if facts.blocked_by else ""
+    stuck = bool(lock) or at >= stuck_at(task, facts, pipeline)
+    usual = facts.usual.duration.get(task.task_id)
+    takes = f", usually {_span(usual)}" if usual is not None else ""
+    expected = expected_at(facts)
+    by = f", expected {clock(expected, tz)}" if expected and not stuck and at < expected else ""
+    word = "retrying" if task.state == "up_for_retry" else "in"
+    said = f" ({task.error})" if task.error else ""
+    detail = f"{word} {task.task_id} since {clock(task.started_at, tz)}{takes}{by}{lock}{said}"
+    return Why("stuck" if stuck else "running", detail, (task.task_id,))
+
+
+def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
+    """Each task that has started is over."""
+    last = facts.tasks[-1]
+    ended = clock(last.ended_at, tz)
+    if last.task_id == "publish":
+        how = f" ({last.error})" if last.marked else ""
+        detail = f"the run finished green at {ended}{how} but the publication is not there"
+        return Why("failed", detail, ("publish",))
+    if at < (last.ended_at or last.started_at) + STARTS_WITHIN:
+        return Why("running", f"{last.task_id} ended at {ended}, the next task is to start", (last.task_id,))
+    return Why("stuck", f"nothing has started since {last.task_id} ended at {ended}", (last.task_id,))
+
+
+def open_task(facts: Facts) -> Task | None:
+    """The task that the newest run stands at; None when each that has started is over."""
+    return next((task for task in facts.tasks if task.state in OPEN), None)
+
+
+def stuck_at(task: Task, facts: Facts, pipeline: Pipeline) -> dt.datetime:
+    """From when on a task that is still open does not move: past twice what it takes at most, as a rule."""
+    longest = facts.usual.longest.get(task.task_id, facts.usual.duration.get(task.task_id))
+    wait = pipeline.usually if longest is None else dt.timedelta(seconds=2 * longest)
+    began = [task.started_at]
+    if task.task_id == WAIT:  # it has something to do only once its tables are there
+        began += [load.loaded_at for load in facts.loads if load.loaded_at]
+    return max(began) + max(wait, NEVER_STUCK_WITHIN)
+
+
+def expected_at(facts: Facts) -> dt.datetime | None:
+    """When the run that goes on usually has published; None without enough history."""
+    task = open_task(facts)
+    seconds = facts.usual.remaining.get(task.task_id) if task else None
+    return task.started_at + dt.timedelta(seconds=seconds) if task and seconds is not None else None
+
+
+def _not_started(facts: Facts, tz: dt.tzinfo) -> Why:
+    """`names` is (SCHEDULER,) when nothing about this one DAG explains it: then the cause may be shared."""
+    dag = facts.dag
+    nothing = "no task of this report date has started"
+    if dag is None:
+        return Why("not_started", f"{nothing}, and no look at the DAG itself is on record", (SCHEDULER,))
+    if dag.running:
+        seen = clock(dag.seen_at, tz)
+        others = f"{dag.running} other run(s) of the DAG are still open (as of {seen})"
+        return Why("not_started", f"{nothing}: {others}")
+    asked = "though the DAG is not paused: is the scheduler running?"
+    return Why("not_started", f"{nothing}, {asked}", (SCHEDULER,))
+
+
+def _late(loads: Iterable[Load], tz: dt.tzinfo) -> Iterator[str]:
+    return (late_words(load, tz) for load in loads)
+
+
+def late_words(load: Load, tz: dt.tzinfo) -> str:
+    """Say of one late or partial table what is wrong and since when."""
+    if load.state == "partial":
+        since = clock(load.loaded_at, tz)
+        counts = f"{load.rows} rows, usually {load.median:.0f}{load.unusual_words}"
+        return f"{load.table} is partial since {since}: {counts}"
+    since = f", usually there by {clock(load.expected_at, tz)}" if load.expected_at else ""
+    return f"{load.table} has not arrived{since}"
+
+
+def clock(at: dt.datetime | None, tz: dt.tzinfo) -> str:
+    return at.astimezone(tz).strftime("%H:%M") if at else "an unknown time"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
