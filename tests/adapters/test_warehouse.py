@@ -154,7 +154,7 @@ def test_only_the_newest_runs_failed_checks_hold_a_report(sql: Any, warehouse: W
         sql("insert into investor.checks values (%s, %s, %s, %s, %s, %s, %s, %s)", row)
 
     checked("one", False, NIGHT)
-    assert growth(warehouse).failed_checks == (FailedCheck("identity", "100", "98"),)
+    assert growth(warehouse).failed_checks == (FailedCheck("identity", "100", "98", "one", NIGHT),)
     checked("two", True, NIGHT + dt.timedelta(minutes=1))
     assert growth(warehouse).failed_checks == ()
     checked("three", False, NIGHT + dt.timedelta(minutes=2))

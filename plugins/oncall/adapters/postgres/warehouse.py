@@ -146,7 +146,8 @@ class _Found:
             elif kind == "late":
                 late[name, day].append(Load(words[0], first))
             else:
-                checks[name, day].append(FailedCheck(*words, run_id=counts or "", checked_at=first))
+                check, expected, found = words
+                checks[name, day].append(FailedCheck(check, expected, found, counts or "", first))
         return cls(loads, publications, checks, late)
 
     def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...]) -> Facts:
