@@ -14,7 +14,7 @@ from oncall.core.incidents.incident import Event
 from oncall.core.incidents.wording import Links
 from oncall.core.promises.attainment import attainment, days
 from oncall.core.promises.evaluation import evaluate_promise
-from oncall.core.promises.facts import Facts, Load, Publication
+from oncall.core.promises.facts import Facts, Load, Publication, Task
 from oncall.core.promises.promise import Promise
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
