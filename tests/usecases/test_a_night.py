@@ -87,7 +87,9 @@ def test_landed_data_closes_the_alerts_and_says_how_late(night: Night) -> None:
     last, thread = night.chat.posts[-1]
     assert thread is not None
     assert "42 min late" in last.title
-    assert "42 min late" in night.chat.updates[-1].title
+    first, now = night.chat.threads[0], night.chat.updates[-1]
+    assert (now.step, now.title) == (first.step, first.title), "the first message keeps its words"
+    assert now.summary.splitlines()[0] == last.title
     assert night.steps == ["page-1-primary", "page-2-secondary"]
 
 

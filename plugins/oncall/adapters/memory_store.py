@@ -221,6 +221,10 @@ class MemoryStore:
         ]
         return min(posts, key=lambda each: each.id).posted if posts else None
 
+    def said_at(self, key: str, posted: Posted) -> Message | None:
+        there = (slot.delivery for slot in self.slots.values() if slot.delivery.key == key)
+        return next((each.message for each in there if each.posted and each.posted.ts == posted.ts), None)
+
     def get_note(self, name: str) -> str | None:
         return self.notes.get(name)
 

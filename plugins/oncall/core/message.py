@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from oncall.core.redaction import redacted
 
@@ -55,6 +55,10 @@ class Message:
     def alias(self) -> str:
         """The dedup key of this step's alert."""
         return f"{self.key}:{self.step}"
+
+    def ended_by(self, end: Message) -> Message:
+        """The first message of a thread once it is over: its own words, and below the title how it ended."""
+        return replace(self, summary="\n".join(filter(None, [end.title, self.summary])))
 
 
 def one_line(title: str) -> str:

@@ -296,8 +296,9 @@ class Sender:
         thread = _thread(store, delivery.key)
         channel = message.channel or channel
         if delivery.op == "update":
+            first = store.said_at(delivery.key, thread) if thread else None
             if thread is not None:
-                chat.update(message, thread)
+                chat.update(first.ended_by(message) if first else message, thread)
             return None
         known = store.get_note(f"{CHANNEL_ID}:{channel}")
         if delivery.maybe_taken or (self.check_before_send and (known or thread)):

@@ -196,6 +196,15 @@ class OncallDb:
             row = cursor.fetchone()
         return Posted(*row) if row else None
 
+    def said_at(self, key: str, posted: Posted) -> Message | None:
+        with self._link.cursor() as cursor:
+            cursor.execute(
+                "select message, step from oncall.deliveries where key = %s and channel = 'chat' and ts = %s limit 1",
+                (key, posted.ts),
+            )
+            row = cursor.fetchone()
+        return _message(row[0], key, row[1]) if row else None
+
     def get_note(self, name: str) -> str | None:
         with self._link.cursor() as cursor:
             cursor.execute("select value from oncall.memory where name = %s", (name,))
