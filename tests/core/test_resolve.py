@@ -62,6 +62,14 @@ def test_another_cause_is_said_in_the_thread_and_on_the_alert() -> None:
     assert events(plan) == [post.title]
 
 
+def test_the_page_of_this_look_has_said_the_cause() -> None:
+    """Another post in the same instant would say it twice; what it is now is remembered."""
+    plan = changed(broken("05:00", tasks=(WAITED, TRANSFORMS)), a_scene("05:00"))
+    assert said_by(plan) == []
+    assert plan is not None
+    assert plan.incidents[0].cause == "stuck"
+
+
 def test_a_cause_after_none_says_so() -> None:
     """Where nothing was known before; each change has its number."""
     plan = changed(

@@ -19,7 +19,9 @@ from scenes import (
     a_report,
     a_scene,
     a_task,
+    an_entry,
     an_incident,
+    at,
     events,
     published,
     said_by,
@@ -28,6 +30,7 @@ from scenes import (
     usually,
 )
 
+from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
 from oncall.core.time_format import span
 
@@ -207,7 +210,7 @@ def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
         ("04:29:59.999999", (), {"tasks": (TRANSFORMS,)}, False),  # no history: as is configured
         ("04:30", (), {"tasks": (TRANSFORMS,)}, True),
         ("04:40", (), {**SLOW, "publication": published("04:35")}, False),
-        ("04:40", (), {"tasks": (WAITED, FAILED), "usual": SLOW["usual"]}, True),
+        ("04:40", (), {"tasks": (WAITED, FAILED), "usual": SLOW["usual"]}, False),  # its failure is the news
         ("04:00", (), {"tasks": (WAITED, FAILED), "usual": SLOW["usual"]}, False),  # at risk, but not by time
     ],
 )
@@ -220,6 +223,30 @@ def test_when_the_last_chance_is_called(
 
 
 # A failure.
+
+
+@pytest.mark.parametrize(
+    ("told", "paged"), [("02:41", True), ("04:25", True), ("04:26", False), ("04:40", False)]
+)
+def test_the_last_chance_rings_again_for_an_old_failure_and_not_beside_a_new_one(
+    told: str, paged: bool
+) -> None:
+    """Nothing is told twice in one breath."""
+    report = a_report("04:40", tasks=(WAITED, FAILED), usual=SLOW["usual"])
+    entry = an_entry("growth_etl:2026-11-22", "pager", "failed-1", owed_at=at(told))
+    case = IncidentContext(an_incident(), (report,), (entry,))
+    assert bool(said_by(last_chance(case, a_scene("04:40")))) is paged
+
+
+def test_whoever_begins_to_watch_after_the_last_chance_says_one_thing() -> None:
+    """Not the warning too; the table that is late is remembered, and told of when it comes."""
+    usual = usually({"wait_for_upstream": 1800.0})
+    case = a_case(a_report("04:40", usual=usual, **LATE))
+    assert warn(case, a_scene("04:40")) is None
+    plan = last_chance(case, a_scene("04:40"))
+    assert the_page(plan).title.endswith("waiting on master.sessions")
+    assert plan is not None
+    assert plan.incidents[0].warned == ("master.sessions",)
 
 
 def test_a_failure_wakes_somebody_at_once() -> None:

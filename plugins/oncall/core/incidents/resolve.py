@@ -28,6 +28,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     )
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
+    same = same or incident.paged_at == scene.at  # the page of this very look says it
     waited_for = incident.paged or (lead.verdict == "at_risk" and _warned_otherwise(incident, lead.why))
     if same or not context.spoken or not waited_for or incident.changes >= LATEST_CHANGES:
         return Plan((now,))

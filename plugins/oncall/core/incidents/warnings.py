@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, message_for, on_call, page_and_post, post
@@ -11,6 +12,8 @@ from oncall.core.incidents.wording import Scene, because, subject
 from oncall.core.message import Message
 from oncall.core.promises.evaluation import PromiseStatus, Why
 from oncall.core.time_format import span
+
+TOLD_LATELY = dt.timedelta(minutes=15)
 
 
 def warn(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -35,6 +38,8 @@ def warning_message(context: IncidentContext, scene: Scene) -> Message | None:
         return None
     if not _is_warned_of(lead, scene):
         return None
+    if lead.last_chance is not None and scene.at >= lead.last_chance:
+        return None  # that is said instead, and louder
     reason = short(lead.why)
     if lead.why.cause == "upstream_late":
         late = f"{names(_warned_of(context))} {_late_or_partial(context)}"
@@ -85,11 +90,22 @@ def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
 def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
     """From due minus the usual remaining time on, it will most likely be late: a human can still save it."""
     message = None if ("pager", "last-chance") in context.said else last_chance_message(context, scene)
-    if message is None or context.lead is None:
+    if message is None or context.lead is None or _failure_is_news(context, scene):
         return None
-    return Plan(
-        owed=page_and_post(message), events=event(context, scene, f"at risk: {because(context.lead.why)}")
-    )
+    late = context.lead.why is not None and context.lead.why.cause == "upstream_late"
+    incident = replace(context.incident, warned=_warned_of(context)) if late else context.incident
+    told = event(context, scene, f"at risk: {because(context.lead.why)}")
+    return Plan((incident,), page_and_post(message), told)
+
+
+def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
+    """It failed a moment ago: that is told by itself, to the same person and as loud."""
+    if context.lead is None or context.lead.why is None or context.lead.why.cause not in ("failed", "held"):
+        return False
+    told = [
+        e.owed_at for e in context.entries if e.op == "page" and e.step.startswith("failed-") and e.owed_at
+    ]
+    return not told or scene.at - max(told) < TOLD_LATELY
 
 
 def last_chance_message(context: IncidentContext, scene: Scene) -> Message | None:
