@@ -61,7 +61,8 @@ def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
     [
         ("03:29:59.999999", LATE, False),
         ("03:30", LATE, True),
-        ("04:59:59.999999", LATE, True),
+        ("04:29:59.999999", LATE, True),
+        ("04:30", LATE, False),  # the last chance says it, louder
         ("05:00", LATE, False),  # it is broken now: that is another word
         ("03:30", BLIND, True),
         ("03:30", {"loads": (a_load(came="03:00"),), "tasks": (TRANSFORMS,)}, False),  # on track
