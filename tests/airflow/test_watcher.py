@@ -11,8 +11,13 @@ from typing import Any
 
 import pytest
 
+from oncall.adapters.memory_store import MemoryStore
 from oncall.airflow.run_once import evaluate_once
 from oncall.airflow.watcher import SlaWatch
+from oncall.core.incidents.context import post
+from oncall.core.incidents.incident import Plan
+from oncall.core.message import Message
+from oncall.usecases.ports import EVERYTHING
 from sandbox.inbox.records import Alert
 
 ZONE = dt.timezone(dt.timedelta(hours=7))
@@ -135,3 +140,19 @@ def test_looks_from_many_sides_page_once(site: Any) -> None:
     assert pages(site)[0].count == 1
     assert len([m for m in site.inbox.messages() if "late since" in m.text]) == 1
     assert len(site.inbox.messages(thread_ts=None)) == 1
+
+
+def test_what_a_lost_database_owed_may_have_been_sent_since(site: Any) -> None:
+    """It comes back older than this watcher's memory: what that memory holds as owed is asked for before it is sent."""
+    from oncall.airflow.watcher import Watch
+
+    now = dt.datetime.now(dt.UTC)
+    message = Message("growth_etl:2026-11-22", "acknowledged-0", "Acknowledged", "")
+    known, lost = MemoryStore(), MemoryStore()
+    known.record(Plan(owed=(post(message),)), now)
+    watch = Watch(1.0)
+    watch.last_seen, watch.ticked = known.snapshot(), now
+    watch._hand_over(lost, now)
+    claimed = lost.claim("chat", EVERYTHING, dt.timedelta(seconds=75))
+    assert claimed is not None
+    assert claimed.maybe_taken

@@ -344,6 +344,24 @@ def test_a_database_that_comes_back_empty_hears_of_what_is_still_broken(broken: 
 # 8. A change of configuration during an incident has an end.
 
 
+def test_what_is_being_sent_from_memory_while_the_database_takes_over_is_said_once(broken: Night) -> None:
+    """Both know of an acknowledgement and have not told it; memory posts it in the very moment it is handed over."""
+    broken.look("05:00")
+    database, memory = broken.store, MemoryStore(uncertain=True, now=lambda: broken.now)
+    memory.merge(database.snapshot())
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    broken.now = at("05:02")
+    for store in (database, memory):
+        broken.store = store
+        broken.dispatch().acknowledgements()
+    known = memory.snapshot()
+    broken.dispatch().posts()
+    broken.store = database
+    database.merge(known)
+    broken.look("05:02:15")
+    assert len(said(broken, "Acknowledged by")) == 1
+
+
 def test_a_due_time_moved_later_ends_the_incident_until_then(broken: Night) -> None:
     """At 05:10 the promise moves to seven: alerts are closed, and at seven it is broken anew."""
     broken.look("05:00")

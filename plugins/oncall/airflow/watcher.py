@@ -188,7 +188,7 @@ class Watch:
         told = noted(TICK, store.evaluation_inputs(at, (TICK,)).notes.get(TICK), instant, None)
         if self.ticked is not None and (told is None or told < self.ticked):
             log.warning("oncall.store_lost_something", since=str(told))
-            store.merge(self.last_seen)
+            store.merge(_uncertain(self.last_seen, self.clock).snapshot())
 
     def _look_from_memory(self, services: Services, at: dt.datetime) -> Evaluation:
         """`oncall_db` is down: page all the same, from what was last known."""
@@ -206,8 +206,7 @@ class Watch:
 
     def _remembering(self, at: dt.datetime) -> MemoryStore:
         if self.memory is None:
-            memory = MemoryStore(uncertain=True, now=self.clock)
-            memory.merge(self.last_seen)
+            memory = _uncertain(self.last_seen, self.clock)
             # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
             memory.notes.setdefault(SINCE, (at - LOOK_BACK).isoformat())
             self.memory = memory
@@ -328,6 +327,13 @@ class _Hanging:
 
     def usual(self, _: dt.date) -> Mapping[str, TypicalDurations]:
         return {}
+
+
+def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:
+    """A store of what was seen last: what was still owed then may have been sent since."""
+    memory = MemoryStore(uncertain=True, now=clock)
+    memory.merge(seen)
+    return memory
 
 
 def _with_notes(snapshot: Snapshot, notes: Mapping[str, str]) -> Snapshot:

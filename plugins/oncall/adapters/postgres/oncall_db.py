@@ -315,6 +315,12 @@ class PostgresDesk:
              delivery.maybe_taken, delivery.key, delivery.step, delivery.channel, list(STATES), list(STATES),
              delivery.state),
         )  # fmt: skip
+        if delivery.maybe_taken:  # known to neither, and perhaps being sent from there just now
+            self._cursor.execute(
+                "update oncall.deliveries set maybe_taken = true where key = %s and step = %s and channel = %s"
+                " and state in ('owed', 'accepted')",
+                (delivery.key, delivery.step, delivery.channel),
+            )
 
     def _save(self, incidents: Sequence[Incident]) -> None:
         if incidents:
