@@ -22,8 +22,9 @@ class LazyApp:
         if self._app is None:
             from oncall.airflow.page_source import PageSource
             from oncall.web.app import create_app
+            from pipelines.report_desk import WarehouseDesk
 
-            self._app = create_app(PageSource())
+            self._app = create_app(PageSource(WarehouseDesk()))
         await self._app(scope, receive, send)
 
 

@@ -25,6 +25,10 @@ VIEWS = {
     "rota": "/oncall/rota?at=2026-12-24",
     "runbook": "/oncall/runbooks/growth_etl",
     "links": "/oncall/links",
+    "reports": "/oncall/reports",
+    "report": "/oncall/reports/investor.daily_profit",
+    "report-stacked": "/oncall/reports/investor.daily_growth",
+    "report-of-variants": "/oncall/reports/experiments.unit_profit",
     "api": "/oncall/api",
     "no-runbook": "/oncall/runbooks/somebody_elses?embedded=1",
 }

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from example_reports import ExampleReports
+
 from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.incidents.incident import Event, Incident
 from oncall.core.promises.evaluation import evaluate_promise
@@ -65,6 +67,7 @@ class Example:
     refuses: str = ""
     links: Links = field(default_factory=lambda: Links())
     beat: SystemHealth | Exception = field(default_factory=SystemHealth)
+    told: ExampleReports = field(default_factory=ExampleReports)
 
     def read(self) -> PageSnapshot:
         self.reads += 1
@@ -84,6 +87,9 @@ class Example:
 
     def feeds(self) -> Links:
         return self.links
+
+    def reports(self) -> ExampleReports:
+        return self.told
 
     def system_health(self) -> SystemHealth:
         if isinstance(self.beat, Exception):

@@ -39,6 +39,11 @@ ROUTES = (
     "/oncall/api/troubles",
     "/oncall/api/home",
     "/oncall/api/restatements",
+    "/oncall/reports",
+    "/oncall/reports/investor.daily_profit",
+    "/oncall/api/reports",
+    "/oncall/api/reports/investor.daily_profit",
+    "/oncall/api/reports/investor.daily_profit.csv",
     "/oncall/static/oncall.css",
     "/oncall/static/icon.svg",
 )

@@ -13,6 +13,7 @@ from oncall.adapters.postgres.database import Connect, OneConnection, connect_by
 from oncall.adapters.postgres.feeds import Feeds
 from oncall.adapters.postgres.history import History, PublicationHistory
 from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.adapters.slack.chat import Slack
@@ -62,6 +63,7 @@ class Wiring:
         self._warehouse: Connect = _tolerant("warehouse", before._warehouse if before else None)
         self._oncall_db: Connect = _tolerant("oncall_db", before._oncall_db if before else None)
         self._feeds: Feeds | None = None
+        self._published_reports: PublishedReports | None = None
         self.links = Links(base_url())
         self.metrics: Metrics = before.metrics if before else AirflowMetrics()
         self.pager: Opsgenie = before.pager if before else Opsgenie.from_connection()
@@ -118,6 +120,11 @@ class Wiring:
         """The same for all threads, as long as this wiring lasts."""
         self._feeds = self._feeds or Feeds(self._oncall_db)
         return self._feeds
+
+    def published_reports(self) -> PublishedReports:
+        """The same for all threads, as long as this wiring lasts."""
+        self._published_reports = self._published_reports or PublishedReports(self._warehouse)
+        return self._published_reports
 
     def publications(self) -> PublicationHistory:
         return PublicationHistory(self._warehouse)

@@ -11,11 +11,13 @@ from contextlib import suppress
 from oncall.airflow.composition import Services, Wiring
 from oncall.airflow.health import SharedPulse
 from oncall.airflow.page_reading import Reading
+from oncall.airflow.page_reports import PageReports
 from oncall.airflow.run_again import run_again
 from oncall.airflow.run_once import send_once
 from oncall.core.errors import Unreadable
 from oncall.usecases.history import Feeds, SystemHealth
 from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, note_run, page_now, resolved_by_hand
+from oncall.usecases.report_numbers import PublishedReports, ReportDesk, Reports
 from oncall.usecases.timekeeping import utc_now
 from oncall.web.snapshot import PageSnapshot
 
@@ -26,14 +28,18 @@ PATIENCE_S = 5.0  # how long a person waits for both channels; the watcher sends
 
 
 class PageSource:
-    """Implements `Source` on Airflow's connections. Many threads may read at once; one of them does the work."""
+    """Implements `Source` on Airflow's connections. Many threads may read at once; one of them does the work.
 
-    def __init__(self) -> None:
+    `desk`: what the pipelines tell of their reports.
+    """
+
+    def __init__(self, desk: ReportDesk | None = None) -> None:
         self._lock = threading.Lock()
         self._wiring: tuple[Wiring, float] | None = None
         self._reading: Reading | None = None
         self._seen: tuple[PageSnapshot, float] | None = None
         self._pulse = SharedPulse()
+        self._reports = PageReports(self._published_reports, desk)
 
     def read(self) -> PageSnapshot:
         with self._lock:
@@ -75,6 +81,13 @@ class PageSource:
     def feeds(self) -> Feeds:
         with self._lock:
             return self._wired().feeds()
+
+    def reports(self) -> Reports:
+        return self._reports
+
+    def _published_reports(self) -> PublishedReports:
+        with self._lock:
+            return self._wired().published_reports()
 
     def system_health(self) -> SystemHealth:
         return self._pulse.read()

@@ -12,7 +12,7 @@ from oncall.web import error_pages, static_files
 from oncall.web.auth import reader
 from oncall.web.body_limit import SmallBodies
 from oncall.web.response_cache import in_turn, turn
-from oncall.web.routes import actions, api, feed_links, feeds, health, pages
+from oncall.web.routes import actions, api, feed_links, feeds, health, pages, reports
 from oncall.web.snapshot import Source
 
 # Nothing from anywhere else, no inline script or style; only Airflow itself may put the page in a frame.
@@ -31,9 +31,10 @@ def create_app(source: Source) -> FastAPI:
     app = FastAPI(title="On-call", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.source = source
     app.state.turn = turn()
+    app.state.reports_turn = turn()
     for router in (pages.router, api.router):
         app.include_router(router, dependencies=[Depends(reader), Depends(in_turn, scope="function")])
-    for router in (actions.router, feed_links.router, static_files.router):
+    for router in (reports.router, reports.actions, actions.router, feed_links.router, static_files.router):
         app.include_router(router, dependencies=[Depends(reader)])
     app.include_router(feeds.router)  # these are opened by a key instead
     app.include_router(health.router)  # open: a monitor cannot sign in, and it is told nothing of anybody

@@ -17,6 +17,7 @@ from oncall.core.errors import Problem
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.usecases.history import Feeds, IncidentRecord, Published, SystemHealth
 from oncall.usecases.manual_actions import Outcome
+from oncall.usecases.report_numbers import Reports
 
 HIDDEN = "hidden"  # in the place of the key of an incident that the reader may not see
 
@@ -95,6 +96,8 @@ class Source(Protocol):
         ...
 
     def feeds(self) -> Feeds: ...
+
+    def reports(self) -> Reports: ...
 
     def system_health(self) -> SystemHealth:
         """Cheap, however often it is asked. Raises Unreadable."""

@@ -20,6 +20,7 @@ from oncall.web.permissions import InSight, sight, sight_of_incident
 from oncall.web.query_instants import instant
 from oncall.web.rendering import addresses, render
 from oncall.web.response_cache import shared
+from oncall.web.routes import reports
 from oncall.web.routes.pages import WEEKS_AHEAD, WEEKS_BACK
 from oncall.web.snapshot import source
 from oncall.web.teams import OfTeam
@@ -165,7 +166,7 @@ class Answer:
 @router.get("", response_class=HTMLResponse)
 def documentation(request: Request, seen: OfTeam) -> HTMLResponse:
     """What can be asked, and what every field of the answers means."""
-    told = router.routes
+    told = [*router.routes, *reports.router.routes]
     routes = [route for route in told if isinstance(route, APIRoute) and route.response_model]
     answers = [_answer(route) for route in routes]
     return render(request, "api.html", tab="", seen=seen, answers=answers, models=_described(routes))

@@ -1,0 +1,334 @@
+"""Published reports as the Reports view, the API and CSV show them: numbers, what is usual, what is known of each day.
+
+Pure: what was read in, models out.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import Field
+
+from oncall.core.data.usual_range import UsualRange, usual_ranges
+from oncall.core.promises.attainment import Day, days
+from oncall.core.promises.promise import Pipeline, business_day
+from oncall.core.time_format import TimeFormat, span
+from oncall.usecases.report_numbers import DAYS_SHOWN, NoteOfRelease, ReportNumbers, ReportRow
+from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.charts import compact, drawable
+from oncall.web.views.models import Model, Redacted
+from oncall.web.views.report_layouts import Layout, layout_of
+
+USUAL = "_is_usual"  # how the checks end that a person may release
+
+
+class UsualView(Model):
+    """What is usual for one number on such a weekday, from the days before it."""
+
+    expected: float = Field(description="What the days before make expected")
+    low: float = Field(description="An ordinary day is not below this")
+    high: float = Field(description="Nor above this")
+
+
+class CheckView(Model):
+    """A check that holds a day."""
+
+    name: str = Field(description="The check")
+    expected: Redacted = Field(description="What it expects")
+    found: Redacted = Field(description="What it found; of rows, the key of one")
+    number: str = Field(default="", description="The unusual number; empty for another check")
+
+
+class ReleaseView(Model):
+    """A person's word that an unusual number is true."""
+
+    number: str = Field(description="The number")
+    amount: str = Field(description="What it was")
+    note: Redacted = Field(description="Why it is true")
+    by: str = Field(description="Who said so")
+    at: dt.datetime = Field(description="When")
+
+
+class ReportDayView(Model):
+    """One report date, whether or not it is published."""
+
+    report_date: dt.date = Field(description="The business day the report is about")
+    published_at: dt.datetime | None = Field(description="First complete and visible at; null: not published")
+    late_seconds: float | None = Field(default=None, description="How late, in seconds, when it was late")
+    missing: bool = Field(default=False, description="It is not published, though it should be")
+    held: tuple[CheckView, ...] = Field(default=(), description="The checks that hold it")
+    restated: int = Field(default=0, description="How many numbers a re-publication has changed")
+    stale: Redacted = Field(
+        default="", description="Why its inputs are other ones by now; empty: they are not"
+    )
+    released: tuple[ReleaseView, ...] = Field(
+        default=(), description="Unusual numbers that a person released"
+    )
+    usual: dict[str, UsualView] = Field(
+        default_factory=dict, description="Of a report with a row a day: what is usual, by column"
+    )
+
+
+class ReportRowView(Model):
+    """One published row; the numbers are text, as they are published."""
+
+    report_date: dt.date = Field(description="The business day the report is about")
+    key: dict[str, str] = Field(description="Experiment and variant, where the report has a row for each")
+    numbers: dict[str, str | None] = Field(description="Each number by its column; null where there is none")
+
+
+class ReportView(Model):
+    """One report: its last 60 days."""
+
+    dag_id: str = Field(description="The pipeline's DAG")
+    title: str = Field(description="The pipeline's title")
+    report: str = Field(description="The report's table")
+    since: dt.date = Field(description="The first report date shown")
+    until: dt.date = Field(description="The last one: yesterday")
+    columns: tuple[str, ...] = Field(description="The numbers, in the order of the table")
+    days: tuple[ReportDayView, ...] = Field(description="Each report date, the oldest first")
+    rows: tuple[ReportRowView, ...] = Field(description="What is published, the oldest first")
+    cut: bool = Field(
+        default=False, description="There are more rows than are shown: the oldest are left out"
+    )
+    unread: tuple[Redacted, ...] = Field(default=(), description="What could not be read, and why")
+
+
+class ReportListed(Model):
+    """A report that there is."""
+
+    dag_id: str = Field(description="The pipeline's DAG")
+    title: str = Field(description="The pipeline's title")
+    report: str = Field(description="The report's table")
+    promise: str | None = Field(description="When it is due every day; null without a promise")
+
+
+@dataclass(frozen=True)
+class ReportRead:
+    """All that was read for one report. `stale`: why, by report date; `unread`: what could not be read, and why.
+
+    `readable`: the numbers could.
+    """
+
+    pipeline: Pipeline
+    numbers: ReportNumbers
+    until: dt.date
+    stale: Mapping[dt.date, str]
+    unread: tuple[str, ...] = ()
+    readable: bool = True
+
+    @cached_property
+    def dates(self) -> tuple[dt.date, ...]:
+        return tuple(self.until - dt.timedelta(days=ago) for ago in range(DAYS_SHOWN - 1, -1, -1))
+
+    @cached_property
+    def layout(self) -> Layout:
+        columns, keyed = self.numbers.columns, bool(self.numbers.key_columns)
+        return layout_of(self.pipeline.report, columns, keyed=keyed)
+
+    @cached_property
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """What tells rows of a day apart; one empty key for a report with a row a day."""
+        return tuple(sorted({row.key for row in self.numbers.rows if row.report_date >= self.dates[0]}))
+
+    @cached_property
+    def _by_key(self) -> Mapping[tuple[str, ...], Mapping[dt.date, ReportRow]]:
+        found: dict[tuple[str, ...], dict[dt.date, ReportRow]] = {}
+        for row in self.numbers.rows:
+            found.setdefault(row.key, {})[row.report_date] = row
+        return found
+
+    def rows(self, key: tuple[str, ...]) -> Mapping[dt.date, ReportRow]:
+        return self._by_key.get(key, {})
+
+    def amounts(self, key: tuple[str, ...], column: str) -> Mapping[dt.date, float]:
+        """What can be reckoned with of a column, by day, those before the first day shown too."""
+        found = ((date, drawable(row.numbers.get(column))) for date, row in self.rows(key).items())
+        return {date: amount for date, amount in found if amount is not None}
+
+    def usual(self, key: tuple[str, ...], column: str) -> Sequence[UsualRange | None]:
+        """What is usual for the number on each day shown."""
+        if (key, column) not in self._usual:
+            self._usual[key, column] = self._usual_of(key, column)
+        return self._usual[key, column]
+
+    @cached_property
+    def _usual(self) -> dict[tuple[tuple[str, ...], str], Sequence[UsualRange | None]]:
+        return {}
+
+    def _usual_of(self, key: tuple[str, ...], column: str) -> Sequence[UsualRange | None]:
+        amounts = self.amounts(key, column)
+        if not amounts:
+            return [None] * len(self.dates)
+        units = self._units(key, column)
+        return usual_ranges(self.dates, amounts, units)
+
+    def _units(self, key: tuple[str, ...], column: str) -> Mapping[dt.date, float] | None:
+        if column not in self.layout.units:
+            return None
+        parts = self.layout.units[column]
+        if parts is None:
+            return dict.fromkeys(self.amounts(key, column), 1.0)
+        above, below = (self.amounts(key, name) for name in parts)
+        return {date: above[date] / below[date] for date in above.keys() & below.keys() if below[date]}
+
+
+def last_day(seen: PageSnapshot, pipeline: Pipeline) -> dt.date:
+    """The newest report date that can be there: yesterday, where the pipeline's team is."""
+    tz = seen.config.roster_of(pipeline.dag_id).tz
+    return business_day(seen.at, tz) - dt.timedelta(days=1)
+
+
+def listed(pipelines: Sequence[Pipeline]) -> list[ReportListed]:
+    return [
+        ReportListed(
+            dag_id=one.dag_id,
+            title=one.title,
+            report=one.report,
+            promise=f"{one.promise.due:%H:%M}" if one.promise else None,
+        )
+        for one in pipelines
+    ]
+
+
+def report_view(seen: PageSnapshot, read: ReportRead) -> ReportView:
+    """The report for programs; the page draws the same."""
+    shown = [row for row in read.numbers.rows if row.report_date >= read.dates[0]]
+    return ReportView(
+        dag_id=read.pipeline.dag_id,
+        title=read.pipeline.title,
+        report=read.pipeline.report,
+        since=read.dates[0],
+        until=read.until,
+        columns=read.numbers.columns,
+        days=report_days(seen, read),
+        rows=tuple(
+            ReportRowView(
+                report_date=row.report_date,
+                key=dict(zip(read.numbers.key_columns, row.key, strict=True)),
+                numbers=dict(row.numbers),
+            )
+            for row in shown
+        ),
+        cut=read.numbers.cut,
+        unread=read.unread,
+    )
+
+
+def report_days(seen: PageSnapshot, read: ReportRead) -> tuple[ReportDayView, ...]:
+    numbers = read.numbers
+    outcomes = _outcomes(seen, read)
+    usual = (
+        {column: read.usual((), column) for column in numbers.columns}
+        if not numbers.key_columns and numbers.rows
+        else {}
+    )
+    began = min(numbers.published, default=read.until)
+    return tuple(
+        ReportDayView(
+            report_date=date,
+            published_at=numbers.published.get(date),
+            late_seconds=late.total_seconds()
+            if (late := outcomes[date].late_by if date in outcomes else None)
+            else None,
+            missing=outcomes[date].outcome == "broken"
+            if date in outcomes
+            else began <= date < read.until and date not in numbers.published,
+            held=tuple(
+                CheckView(
+                    name=check.name,
+                    expected=check.expected,
+                    found=check.found.partition("; if it is true: ")[0],
+                    number=check.name.removesuffix(USUAL) if check.name.endswith(USUAL) else "",
+                )
+                for check in numbers.held.get(date, ())
+            ),
+            restated=numbers.restated.get(date, 0),
+            stale=read.stale.get(date, ""),
+            released=tuple(_release(one) for one in numbers.released if one.report_date == date),
+            usual={
+                column: UsualView(expected=there.expected, low=there.low, high=there.high)
+                for column, ranges in usual.items()
+                if (there := ranges[n])
+            },
+        )
+        for n, date in enumerate(read.dates)
+    )
+
+
+def marks(say: TimeFormat, day: ReportDayView) -> dict[str, str]:
+    """What is to be known of a day, in words, by kind; nothing of an ordinary one."""
+    found: dict[str, str] = {}
+    if day.held:
+        found["held"] = f"held by {', '.join(check.name for check in day.held)}"
+    elif day.missing:
+        found["missing"] = "not published"
+    if day.late_seconds:
+        found["late"] = f"published {span(day.late_seconds)} late, {say.moment(day.published_at)}"
+    if day.restated:
+        found["restated"] = f"{day.restated} number{'s' * (day.restated != 1)} restated"
+    if day.stale:
+        found["stale"] = f"stale: {day.stale}"
+    if day.released:
+        one = day.released[0]
+        found["released"] = f"{one.number} released by {one.by}: {one.note}"
+    return found
+
+
+def as_csv(view: ReportView) -> str:
+    """The rows as published, with a column for each key and number, for a spreadsheet."""
+    keys = list(dict.fromkeys(name for row in view.rows for name in row.key))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["report_date", *keys, *view.columns])
+    for row in view.rows:
+        cells = [_harmless(row.key.get(name, "")) for name in keys]
+        writer.writerow([row.report_date, *cells, *(row.numbers.get(name) for name in view.columns)])
+    return text.getvalue()
+
+
+def amount_words(text: str | None) -> str:
+    """A number as people read it: thousands apart, cents as published, of longer fractions four decimals."""
+    if text is None:
+        return "–"
+    whole, _, decimals = text.partition(".")
+    if not whole.lstrip("-").isdigit() or not (decimals or "0").isdigit():
+        return text  # NaN, infinity, powers of ten
+    kept = decimals if len(decimals) <= 2 else decimals[:4].rstrip("0")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('-')):,}{'.' if kept else ''}{kept}"
+
+
+def usual_words(there: UsualView | UsualRange | None, *, percent: bool = False) -> str:
+    """Between what an ordinary day lies."""
+    if there is None:
+        return "nothing yet to compare with"
+    return f"usually {compact(there.low, percent=percent)} to {compact(there.high, percent=percent)}"
+
+
+def _outcomes(seen: PageSnapshot, read: ReportRead) -> Mapping[dt.date, Day]:
+    """How the promise was kept; nothing of a report that is not promised."""
+    if read.pipeline.promise is None:
+        return {}
+    tz = seen.config.roster_of(read.pipeline.dag_id).tz
+    kept = days(read.pipeline.promise, read.numbers.published, read.until, len(read.dates), seen.at, tz)
+    return {day.report_date: day for day in kept}
+
+
+def _release(one: NoteOfRelease) -> ReleaseView:
+    return ReleaseView(number=one.name, amount=one.amount, note=one.note, by=one.by, at=one.at)
+
+
+def _harmless(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def held_days(days_shown: Sequence[ReportDayView]) -> Iterator[ReportDayView]:
+    """Those that a check holds, the newest first."""
+    return (day for day in reversed(days_shown) if day.held)

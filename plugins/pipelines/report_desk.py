@@ -1,0 +1,63 @@
+"""What the On-call page asks of the pipelines: stale days, rows that break a contract, the release of a held report.
+
+Implements the port `ReportDesk`. A person waits for the answer: what takes longer than some seconds is given up.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+from oncall.adapters.postgres.database import first_line, work_by
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import OncallError, Unreadable
+from oncall.usecases.report_numbers import BrokenRule, StaleDays
+from pipelines import runner
+from pipelines.held_reports import release_report, rows_that_break
+
+WAREHOUSE = "warehouse"
+PATIENCE_S = 8.0
+
+
+class WarehouseDesk:
+    """Implements `ReportDesk` on the Airflow connection `warehouse`; any number of threads may ask."""
+
+    def stale(self, config: OncallConfig) -> StaleDays:
+        """As `python -m oncall stale` lists them, without a search for late rows: the pipelines' runs search."""
+        with _asking() as connection:
+            found: dict[tuple[str, dt.date], str] = {}
+            zones = {config.roster_of(dag_id).tz: None for dag_id in config.pipelines}
+            for zone in zones:
+                for report, date, because in runner.stale(connection, zone):
+                    found.setdefault((report, date), because)
+            return found
+
+    def broken_rules(self, config: OncallConfig, dag_id: str, date: dt.date) -> Sequence[BrokenRule]:
+        with _asking() as connection:
+            found = rows_that_break(connection, config, date, dag_id)
+        return [
+            BrokenRule(breach.name, breach.table, breach.expected, tuple(keys))
+            for breach, keys in found.items()
+        ]
+
+    def release(self, config: OncallConfig, dag_id: str, date: dt.date, by: str, note: str) -> None:
+        with _asking() as connection:
+            runner.install(connection)
+            release_report(connection, config, dag_id, date, by=by, note=note)
+
+
+@contextmanager
+def _asking() -> Iterator[Any]:
+    """A connection for work that is given up after PATIENCE_S. Raises OncallError, whatever goes wrong with it."""
+    import psycopg
+
+    with closing(work_by(WAREHOUSE)) as connection:
+        connection.left_s = PATIENCE_S
+        try:
+            yield connection
+        except OncallError:
+            raise
+        except psycopg.Error as error:
+            raise Unreadable(f"{WAREHOUSE}: {first_line(error)}") from error

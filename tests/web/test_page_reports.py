@@ -1,0 +1,362 @@
+"""The Reports view: charts and the table behind each, what holds a report and its release; CSV, JSON; who may see."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from example_page import Example, two_teams
+from example_reports import (
+    DAY,
+    ENGAGEMENT,
+    EXPERIMENT_GROWTH,
+    GROWTH,
+    PROFIT,
+    UNIT_PROFIT,
+    ExampleReports,
+    numbers,
+    profit_rows,
+    row,
+)
+from fastapi.testclient import TestClient
+from per_dag import PerDag
+
+from oncall.core.promises.facts import FailedCheck
+from oncall.usecases.report_numbers import DAYS_SHOWN, ReportNumbers, ReportRow
+from oncall.web.views.reports import amount_words
+
+OURS = {"sec-fetch-site": "same-origin", "accept": "text/html"}
+PAGE = f"/oncall/reports/{PROFIT}"
+API = f"/oncall/api/reports/{PROFIT}"
+
+
+def rows_of(client: TestClient, report: str = PROFIT) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(client.get(f"/oncall/api/reports/{report}.csv").text)))
+
+
+@pytest.mark.parametrize("report", [PROFIT, ENGAGEMENT, GROWTH, UNIT_PROFIT, EXPERIMENT_GROWTH])
+def test_each_report_has_its_charts_and_a_table_behind_each(viewer: TestClient, report: str) -> None:
+    """As many tables as charts; nothing inline that the policy forbids; no script is needed."""
+    answer = viewer.get(f"/oncall/reports/{report}")
+    assert answer.status_code == 200
+    assert answer.text.count('class="plot"') == answer.text.count("The same as a table") > 0
+    assert " style=" not in answer.text
+    assert "<style" not in answer.text
+    assert "style-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_profit_is_drawn_with_what_it_is_made_of_beside_what_is_usual(viewer: TestClient) -> None:
+    """One chart of all five, one of each, the usual range behind."""
+    text = viewer.get(PAGE).text
+    assert "Profit with what it is made of" in text
+    first = text[text.index('<svg class="plot"') :]
+    svg = ET.fromstring(first[: first.index("</svg>") + 6])
+    kinds = [one.get("class") for one in svg]
+    assert [kind for kind in kinds if kind and kind.startswith("line")] == [
+        f"line s{n}" for n in (4, 3, 2, 1, 0)
+    ]
+    assert kinds.index("band") < kinds.index("line s4")
+    assert len([title.text for title in svg.iter("title")]) == DAYS_SHOWN
+
+
+def test_the_first_page_shows_every_report_and_what_is_the_matter(viewer: TestClient) -> None:
+    """The best-known number, and how many days are held, late, stale, restated."""
+    text = viewer.get("/oncall/reports").text
+    for report in (PROFIT, ENGAGEMENT, GROWTH, UNIT_PROFIT, EXPERIMENT_GROWTH):
+        assert f"/oncall/reports/{report}" in text
+    for words in ("1 held", "1 not published", "1 late", "1 stale", "2 restated"):
+        assert words in text
+    assert 'aria-current="page">Reports' in text
+
+
+def test_days_to_know_of_are_marked_and_said(viewer: TestClient) -> None:
+    """On the chart, in its table and in a list."""
+    text = viewer.get(PAGE).text
+    for kind in ("held", "missing", "late", "stale", "restated", "released"):
+        assert f'class="mark {kind}"' in text
+    for words in (
+        "3 numbers restated",
+        "stale: master.refunds changed 2026-11-20 09:10",
+        "published 42 minutes late",
+        "marketing released by anna: A campaign for the new shop",
+    ):
+        assert words in text
+
+
+def test_a_held_report_shows_expected_found_and_the_rows(admin: TestClient, example: Example) -> None:
+    """The unusual number, the rows that break a contract, the form beside them."""
+    text = admin.get(PAGE).text
+    assert "Held: the report of Sun 22 Nov" in text
+    for words in (
+        "<strong>revenue</strong> is unusual",
+        "about 851 on a Sunday, give or take 86",
+        "32,603, 38.3 times the usual",
+        "order_id=101, line_no=1",
+        "47 others",
+        "python -m oncall breaches 2026-11-22 --report investor.daily_profit",
+        f'action="/oncall/reports/{PROFIT}/2026-11-22/release"',
+    ):
+        assert words in text
+    assert "--note TEXT" not in text
+    assert ("broken_rules", "profit_etl", DAY) in example.told.asked
+
+
+def test_the_rows_are_asked_for_only_where_a_contract_may_be_broken(
+    admin: TestClient, example: Example
+) -> None:
+    """Unusual numbers alone have no rows to show."""
+    profit = example.told.known[PROFIT]
+    unusual = {DAY: [check for check in profit.held[DAY] if check.name.endswith("_is_usual")]}
+    example.told.known = {PROFIT: replace(profit, held=unusual)}
+    assert "Release with a note" in admin.get(PAGE).text
+    assert "broken_rules" not in [asked[0] for asked in example.told.asked]
+
+
+def test_what_breaks_a_contract_alone_cannot_be_released(admin: TestClient, example: Example) -> None:
+    """There is no form, and it is said what to do instead."""
+    profit = example.told.known[PROFIT]
+    example.told.known = {PROFIT: replace(profit, held={DAY: profit.held[DAY][1:]})}
+    text = admin.get(PAGE).text
+    assert "<form" not in text
+    assert "This cannot be released" in text
+
+
+def test_an_admin_releases_with_a_note_under_their_own_name(admin: TestClient, example: Example) -> None:
+    """303 back to the report, which says so."""
+    answer = admin.post(
+        f"{PAGE}/2026-11-22/release", headers=OURS, data={"note": "a thousand chairs"}, follow_redirects=False
+    )
+    assert answer.status_code == 303
+    assert example.told.released == [("profit_etl", "2026-11-22", "anna", "a thousand chairs")]
+    assert answer.headers["location"] == f"{PAGE}?done=released"
+    assert "Released: the next run publishes it." in admin.get(answer.headers["location"]).text
+
+
+def test_what_cannot_be_released_is_said_at_once(admin: TestClient, example: Example) -> None:
+    """409 with the reason, on the report's own page."""
+    example.told.refuses = "Nothing was released: a release says who and why."
+    answer = admin.post(f"{PAGE}/2026-11-22/release", headers=OURS, data={"note": " "})
+    assert answer.status_code == 409
+    assert "a release says who and why" in answer.text
+
+
+def test_a_viewer_looks_and_does_not_release(viewer: TestClient, example: Example) -> None:
+    """403, and no form; what it needs is said."""
+    answer = viewer.post(f"{PAGE}/2026-11-22/release", headers=OURS, data={"note": "x"})
+    assert answer.status_code == 403
+    assert example.told.released == []
+    text = viewer.get(PAGE).text
+    assert "<form" not in text
+    assert "You may look, not release" in text
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"sec-fetch-site": "same-site"}, {"origin": "http://evil.test"}], ids=str
+)
+def test_another_site_cannot_release(admin: TestClient, example: Example, headers: dict[str, str]) -> None:
+    """CSRF."""
+    assert admin.post(f"{PAGE}/2026-11-22/release", headers=headers, data={"note": "x"}).status_code == 403
+    assert example.told.released == []
+
+
+def test_nobody_without_a_token_releases(client: TestClient, example: Example) -> None:
+    """401."""
+    assert client.post(f"{PAGE}/2026-11-22/release", headers=OURS, data={"note": "x"}).status_code == 401
+    assert example.told.released == []
+
+
+def test_a_report_has_the_rights_of_its_dag(admin: TestClient, manager: PerDag, example: Example) -> None:
+    """Growth may be read and released, engagement read, profit is as if it were not."""
+    for path in (PAGE, API, f"{API}.csv", "/oncall/reports/profit_etl"):
+        assert admin.get(path).status_code == 404
+    assert admin.post(f"{PAGE}/2026-11-22/release", headers=OURS, data={"note": "x"}).status_code == 404
+    listed = admin.get("/oncall/reports").text
+    assert PROFIT not in listed
+    assert GROWTH in listed
+    assert {one["dag_id"] for one in admin.get("/oncall/api/reports").json()} == {
+        "growth_etl",
+        "engagement_etl",
+    }
+    held = {DAY: [FailedCheck("active_is_usual", "about 4,000", "12")]}
+    known = example.told.known
+    example.told.known = {name: replace(known[name], held=held) for name in (GROWTH, ENGAGEMENT)}
+    assert "<form" in admin.get(f"/oncall/reports/{GROWTH}").text
+    assert "<form" not in admin.get(f"/oncall/reports/{ENGAGEMENT}").text
+    for report, status in ((GROWTH, 303), (ENGAGEMENT, 403)):
+        path = f"/oncall/reports/{report}/2026-11-22/release"
+        answer = admin.post(path, headers=OURS, data={"note": "x"}, follow_redirects=False)
+        assert answer.status_code == status
+    assert [one[0] for one in example.told.released] == ["growth_etl"]
+
+
+def test_the_csv_has_the_numbers_as_published(viewer: TestClient, example: Example) -> None:
+    """To the cent, the oldest first, no day before the window."""
+    found = rows_of(viewer)
+    published = [
+        one for one in example.told.known[PROFIT].rows if one.report_date > DAY - dt.timedelta(days=60)
+    ]
+    assert [one["report_date"] for one in found] == [str(one.report_date) for one in published]
+    assert found[-1]["revenue"] == published[-1].numbers["revenue"]
+    assert list(found[0]) == ["report_date", *example.told.known[PROFIT].columns]
+    answer = viewer.get(f"{API}.csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["content-disposition"]
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_harmless(viewer: TestClient, example: Example) -> None:
+    """Whatever an experiment is called."""
+    evil = '=HYPERLINK("http://evil.test")'
+    rows = [row(DAY, evil, "red", n=1, diff_from_control="-1.5", ci_low="-2", ci_high="-1")]
+    example.told.known = {UNIT_PROFIT: numbers(rows, "experiment", "variant")}
+    (found,) = rows_of(viewer, UNIT_PROFIT)
+    assert found["experiment"] == f"'{evil}"
+    assert found["diff_from_control"] == "-1.5"
+    assert viewer.get(f"/oncall/api/reports/{UNIT_PROFIT}").json()["rows"][0]["key"]["experiment"] == evil
+
+
+def test_the_json_says_numbers_ranges_and_days(viewer: TestClient) -> None:
+    """Numbers as text; which days are held, late, stale or restated; the documentation names it."""
+    told = viewer.get(API).json()
+    days = {one["report_date"]: one for one in told["days"]}
+    assert (told["since"], told["until"], len(days)) == ("2026-09-24", "2026-11-22", DAYS_SHOWN)
+    held = days["2026-11-22"]
+    assert [check["name"] for check in held["held"]] == ["revenue_is_usual", "lines_discount_required"]
+    assert held["usual"]["revenue"]["low"] < held["usual"]["revenue"]["expected"] < 32603
+    assert days["2026-11-13"]["late_seconds"] == 42 * 60
+    assert days["2026-11-17"]["stale"].startswith("master.refunds changed")
+    assert days["2026-11-02"]["restated"] == 3
+    assert days["2026-10-23"]["missing"]
+    assert all(isinstance(one["numbers"]["revenue"], str) for one in told["rows"])
+    assert "/api/reports/{report}" in viewer.get("/oncall/api").text
+
+
+@pytest.mark.parametrize(
+    "amount", ["NaN", "Infinity", "-Infinity", "-1234.50", "1.00000000000000e+70", None, "0"]
+)
+@pytest.mark.parametrize("report", [PROFIT, ENGAGEMENT, GROWTH, UNIT_PROFIT, EXPERIMENT_GROWTH])
+def test_no_number_breaks_a_page(
+    viewer: TestClient, example: Example, report: str, amount: str | None
+) -> None:
+    """Each column once, on the newest day, and on all days: a page, a CSV and JSON that tell it."""
+    known = ExampleReports().known[report]
+    last = known.rows[-1]
+    spoilt = [
+        (*known.rows[:-1], ReportRow(last.report_date, last.key, dict.fromkeys(last.numbers, amount))),
+        tuple(ReportRow(one.report_date, one.key, dict.fromkeys(one.numbers, amount)) for one in known.rows),
+    ]
+    for rows in spoilt:
+        example.told.known = {report: replace(known, rows=rows)}
+        page = viewer.get(f"/oncall/reports/{report}")
+        assert page.status_code == 200
+        assert viewer.get("/oncall/reports").status_code == 200
+        assert viewer.get(f"/oncall/api/reports/{report}").json()["rows"][-1]["numbers"] == dict(
+            rows[-1].numbers
+        )
+        assert set(rows_of(viewer, report)[-1].values()) >= {amount or ""}
+        if amount in ("NaN", "Infinity") and report != UNIT_PROFIT:
+            assert "not drawn: not a number, endless, or too large" in page.text
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (ReportNumbers(), "There is no table"),
+        (ReportNumbers(columns=("profit",)), "Nothing is published of these days"),
+        (numbers(profit_rows(1)), "Profit with what it is made of"),
+        (
+            numbers([one for one in profit_rows() if one.report_date.day != 5]),
+            "Profit with what it is made of",
+        ),
+        (numbers([row(DAY, profit="1.00", somebody="2")]), "Somebody"),
+        (numbers([row(DAY, "a", "b", profit="1.00")], "shop", "town"), "a · b · Profit"),
+        (replace(numbers(profit_rows()), cut=True), "the oldest days are left out"),
+    ],
+    ids=["no table", "no rows", "one day", "a day missing", "another shape", "another key", "too many rows"],
+)
+def test_an_odd_report_is_a_page_too(
+    viewer: TestClient, example: Example, known: ReportNumbers, words: str
+) -> None:
+    """What there is, or that there is nothing."""
+    example.told.known = {PROFIT: known}
+    page = viewer.get(PAGE)
+    assert page.status_code == 200
+    assert words in page.text
+    assert viewer.get(API).status_code == viewer.get(f"{API}.csv").status_code == 200
+    assert viewer.get("/oncall/reports").status_code == 200
+
+
+def test_an_unreadable_warehouse_is_said(viewer: TestClient, example: Example) -> None:
+    """A page for people, 503 for programs; without what it may have repeated of a secret."""
+    example.told.down = "warehouse: no route to postgresql://oncall:hunter2hunter2@db/warehouse"
+    for path in ("/oncall/reports", PAGE):
+        page = viewer.get(path)
+        assert page.status_code == 200
+        assert "cannot be read now: warehouse: no route" in page.text
+        assert "hunter2" not in page.text
+        assert "There is no table" not in page.text
+    for path in (API, f"{API}.csv"):
+        answer = viewer.get(path)
+        assert answer.status_code == 503
+        assert "hunter2" not in answer.text
+
+
+def test_what_can_be_read_is_shown_without_the_rest(admin: TestClient, example: Example) -> None:
+    """Numbers without what is stale, and without the rows."""
+    example.told.down, example.told.down_of = "warehouse: too slow", frozenset({"stale", "broken_rules"})
+    text = admin.get(PAGE).text
+    assert "Which days are stale cannot be read now: warehouse: too slow" in text
+    assert "The rows cannot be listed now: warehouse: too slow" in text
+    assert 'class="plot"' in text
+    assert admin.get(API).json()["unread"]
+
+
+def test_only_so_much_is_asked_of_the_warehouse(viewer: TestClient, example: Example) -> None:
+    """60 days, and nine weeks before them to say what is usual."""
+    viewer.get(PAGE)
+    (asked,) = [one for one in example.told.asked if one[0] == "numbers"]
+    assert asked == ("numbers", PROFIT, DAY - dt.timedelta(days=123), DAY)
+
+
+def test_a_team_of_its_own_has_its_own_reports(viewer: TestClient, example: Example) -> None:
+    """In its zone, with its name in every address that leads on."""
+    example.seen = two_teams()
+    assert GROWTH not in viewer.get("/oncall/reports").text
+    text = viewer.get("/oncall/reports?team=growth").text
+    assert f"/oncall/reports/{GROWTH}?team=growth" in text
+    assert "Europe/Berlin" in viewer.get(f"/oncall/reports/{GROWTH}").text
+
+
+def test_what_is_no_report_is_not_found(admin: TestClient) -> None:
+    """Nor is a date that is none."""
+    for path in ("/oncall/reports/master.customers", "/oncall/api/reports/pg_catalog.pg_authid.csv"):
+        assert admin.get(path).status_code == 404
+    assert admin.post(f"{PAGE}/yesterday/release", headers=OURS, data={"note": "x"}).status_code == 422
+
+
+def test_numbers_are_written_as_people_read_them() -> None:
+    """Thousands apart, cents as published, no zeros behind a fraction."""
+    texts = (None, "1234567.50", "-0.40", "0.3333333333", "12.0000000000", "NaN", "1.5e+70", "7")
+    assert [amount_words(text) for text in texts] == [
+        "–",
+        "1,234,567.50",
+        "-0.40",
+        "0.3333",
+        "12",
+        "NaN",
+        "1.5e+70",
+        "7",
+    ]
+
+
+def test_the_usual_range_follows_the_weekday(viewer: TestClient) -> None:
+    """A Sunday is expected to be quiet."""
+    days = viewer.get(API).json()["days"]
+    expected = {one["report_date"]: one["usual"]["revenue"]["expected"] for one in days}
+    for (_, monday), (sunday, quiet) in pairwise(reversed(list(expected.items()))):
+        if dt.date.fromisoformat(sunday).isoweekday() == 7:
+            assert quiet < 0.7 * monday
