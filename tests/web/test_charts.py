@@ -124,3 +124,10 @@ def test_a_lane_has_a_mark_for_each_day_with_words() -> None:
         "Mon: held",
         "days held",
     )
+
+
+@pytest.mark.parametrize("amount", [5e-324, -1e-310, 1e-10, 1e-9, MOST, -MOST])
+def test_the_smallest_and_the_largest_amounts_have_a_scale(amount: float) -> None:
+    """A line on the paper, whatever it says."""
+    (line,) = paths(canvas(1).lines([Series("profit", [amount])]).plot, "line")
+    assert 0 <= heights(line)[0] <= HEIGHT

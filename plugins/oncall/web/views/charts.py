@@ -15,6 +15,7 @@ from markupsafe import Markup
 WIDTH, HEIGHT, PAD = 1000.0, 192, 9
 AXIS_WIDTH = 56
 MOST = 1e18  # larger amounts are told, not drawn: beside them everything else is a flat line
+LEAST = 1e-9  # what is all smaller is drawn as nothing
 _LINES_WANTED = 4
 
 Amounts = Sequence[float | None]
@@ -229,10 +230,10 @@ def _stack(series: Sequence[Series], sign: float) -> list[list[tuple[float, floa
 
 def _steps(low: float, high: float) -> list[float]:
     """Round amounts from at most `low` to at least `high`, about evenly many whatever lies between."""
-    if high <= low:
+    if high - low < LEAST:
         high = low + 1
     rough = (high - low) / _LINES_WANTED
-    power = 10.0 ** math.floor(math.log10(rough)) if rough > 1e-300 else 1e-300
+    power = 10.0 ** math.floor(math.log10(rough))
     step = next((power * times for times in (1, 2, 2.5, 5, 10) if power * times >= rough * 0.999), power * 10)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [n * step for n in range(first, last + 1)]
