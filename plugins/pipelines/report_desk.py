@@ -16,6 +16,7 @@ from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.report_numbers import BrokenRule, StaleDays
 from pipelines import runner
 from pipelines.held_reports import release_report, rows_that_break
+from pipelines.stale_days import known_stale_days
 
 WAREHOUSE = "warehouse"
 PATIENCE_S = 8.0
@@ -27,12 +28,8 @@ class WarehouseDesk:
     def stale(self, config: OncallConfig) -> StaleDays:
         """As `python -m oncall stale` lists them, without a search for late rows: the pipelines' runs search."""
         with _asking() as connection:
-            found: dict[tuple[str, dt.date], str] = {}
-            zones = {config.roster_of(dag_id).tz: None for dag_id in config.pipelines}
-            for zone in zones:
-                for report, date, because in runner.stale(connection, zone):
-                    found.setdefault((report, date), because)
-            return found
+            found = known_stale_days(connection, config)
+        return {(day.pipeline.report, day.report_date): day.because for day in found}
 
     def broken_rules(self, config: OncallConfig, dag_id: str, date: dt.date) -> Sequence[BrokenRule]:
         with _asking() as connection:

@@ -59,6 +59,11 @@ def find_stale_days(
     return _listed(connection, config, pipelines)
 
 
+def known_stale_days(connection: Any, config: OncallConfig) -> list[StaleDay]:
+    """What is stale by what the last search found, in the same order; writes nothing."""
+    return _listed(connection, config, _in_order(config))
+
+
 def rerun_stale_days(
     connection: Any,
     config: OncallConfig,

@@ -200,8 +200,10 @@ def compact(amount: float, *, percent: bool = False) -> str:
 
 
 def _trimmed(amount: float) -> str:
-    """Four digits of an amount below a thousand."""
-    return f"{amount:.0e}" if 0 < abs(amount) < 1e-4 else f"{amount + 0.0:.4g}".replace("-", "−")
+    """Four digits of an amount below a thousand, two of a small one."""
+    if 0 < abs(amount) < 1e-4:
+        return f"{amount:.0e}"
+    return f"{amount + 0.0:.{4 if abs(amount) >= 0.1 else 2}g}".replace("-", "−")
 
 
 def _edges(band: Band) -> list[float]:
