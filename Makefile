@@ -64,6 +64,7 @@ lint: $(READY) ## style, formatting, layers, types, spelling, docstrings and SQL
 	PYTHONPATH=plugins:. $(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/interrogate -q plugins
 
 format: $(READY) ## let ruff write the style it asks for
 	$(BIN)/ruff check --fix .

@@ -30,6 +30,7 @@ class UpstreamFreshSensor(BaseOperator):
         self.poke_s = poke_s
 
     def execute(self, context: Any) -> None:
+        """Ask once, then wait in the triggerer."""
         from oncall.adapters.postgres.database import connect_by
         from oncall.adapters.postgres.warehouse import Warehouse
         from oncall.config.quiet_days import volume_in_force

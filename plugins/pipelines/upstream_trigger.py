@@ -35,12 +35,14 @@ class UpstreamFresh(BaseTrigger):
         self.tables, self.day, self.wake_at, self.poke_s = tables, day, wake_at, poke_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Airflow's form of the trigger."""
         return (
             "pipelines.upstream_trigger.UpstreamFresh",
             {"tables": self.tables, "day": self.day, "wake_at": self.wake_at, "poke_s": self.poke_s},
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event when every table is fresh; all triggers of this process share a query."""
         loads = await _POLL.fresh(self.tables, dt.date.fromisoformat(self.day), self.wake_at, self.poke_s)
         late = [load for load in loads if load.state != "fresh"]
         if loads and not late:

@@ -82,6 +82,7 @@ class MemoryStore:
         return self.now()
 
     def evaluation_inputs(self, at: dt.datetime, names: Sequence[str]) -> EvaluationInputs:
+        """Implements `Store`."""
         still_open = [i for i in self.incidents() if i.open and not i.drill]
         return EvaluationInputs(
             {name: self.notes[name] for name in names if name in self.notes},
@@ -91,6 +92,7 @@ class MemoryStore:
 
     @contextmanager
     def decision_lock(self) -> Iterator[MemoryStore]:
+        """Implements `Store`, among the threads of this process."""
         with self._lock:
             yield self
 
@@ -118,6 +120,7 @@ class MemoryStore:
             return IncidentFile(incident, followers, tuple(each.entry for each in self.said([key])[key]))
 
     def record(self, plan: Plan, at: dt.datetime) -> None:
+        """Implements `Store`."""
         for incident in plan.incidents:
             self.incidents_by_key[incident.key] = incident
         for slot in self.slots.values():
@@ -151,6 +154,7 @@ class MemoryStore:
         self.slots[where] = _Slot(delivery, urgency(owed), self.now())
 
     def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> OutboxEntry | None:
+        """Implements `Store`, by the clock of this process."""
         with self._lock:
             now = self.now()
             free = [slot for slot in self._waiting(channel) if slot.free(now, lane)]
@@ -173,11 +177,13 @@ class MemoryStore:
         return list(first.values())
 
     def bound(self, delivery: OutboxEntry, message: Message) -> None:
+        """Implements `Store`."""
         with self._lock:
             slot = self._slot(delivery)
             slot.delivery = replace(slot.delivery, message=message)
 
     def accepted(self, delivery: OutboxEntry, request_id: str, at: dt.datetime, wait: dt.timedelta) -> None:
+        """Implements `Store`."""
         self._settle(
             delivery, wait, state="accepted", request_id=request_id, maybe_taken=True, requested_at=at,
             pending_since=delivery.pending_since or at,
@@ -186,6 +192,7 @@ class MemoryStore:
     def done(
         self, delivery: OutboxEntry, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
     ) -> None:
+        """Implements `Store`."""
         self._settle(
             delivery, dt.timedelta(), state="done", done_at=at, posted=posted, error="", unreached=unreached
         )
@@ -193,12 +200,14 @@ class MemoryStore:
     def failed(
         self, delivery: OutboxEntry, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
     ) -> None:
+        """Implements `Store`."""
         self._settle(
             delivery, wait, state="owed", request_id="", error=reason, unreached=unreached,
             maybe_taken=uncertain or delivery.maybe_taken,
         )  # fmt: skip
 
     def withdraw(self, delivery: OutboxEntry, why: str) -> None:
+        """Implements `Store`."""
         self._settle(delivery, dt.timedelta(), state="cancelled", error=why, maybe_taken=delivery.maybe_taken)
 
     def _settle(self, delivery: OutboxEntry, wait: dt.timedelta, **values: object) -> None:
@@ -232,11 +241,13 @@ class MemoryStore:
         self.notes[name] = value
 
     def snapshot(self) -> Snapshot:
+        """Implements `Store`."""
         with self._lock:
             deliveries = tuple(slot.delivery for slot in self.slots.values())
             return Snapshot(tuple(self.incidents()), deliveries, dict(self.notes))
 
     def merge(self, snapshot: Snapshot) -> None:
+        """Implements `Store`."""
         with self._lock:
             for incident in snapshot.incidents:
                 mine = self.incidents_by_key.get(incident.key)

@@ -23,18 +23,22 @@ POINTS_AT_CODE = re.compile(r"\^+$|LINE \d+:|DETAIL:|HINT:|CONTEXT:|QUERY:")
 
 
 def started(context: Context) -> None:
+    """A task has started: an `on_execute_callback`."""
     _note(context, "running")
 
 
 def succeeded(context: Context) -> None:
+    """A task is done: an `on_success_callback`."""
     _note(context, "success")
 
 
 def skipped(context: Context) -> None:
+    """A task was skipped: an `on_skipped_callback`."""
     _note(context, "skipped")
 
 
 def will_retry(context: Context) -> None:
+    """A task failed and is tried again: an `on_retry_callback`."""
     _note(context, "up_for_retry")
 
 

@@ -89,12 +89,15 @@ class Wiring:
         )
 
     def world(self) -> Warehouse:
+        """What reads the warehouse."""
         return Warehouse(self._warehouse, volume_in_force)
 
     def task_log(self) -> TaskLog:
+        """What reads and writes what tasks said of themselves."""
         return TaskLog(self._oncall_db)
 
     def store(self) -> OncallDb:
+        """Incidents, outbox and notes."""
         return OncallDb(self._oncall_db)
 
     def dispatch(
@@ -114,6 +117,7 @@ class Wiring:
         )
 
     def history(self) -> History:
+        """What reads the past for people."""
         return History(self._oncall_db)
 
     def feeds(self) -> Feeds:
@@ -127,6 +131,7 @@ class Wiring:
         return self._published_reports
 
     def publications(self) -> PublicationHistory:
+        """What reads when reports were published."""
         return PublicationHistory(self._warehouse)
 
 
@@ -146,6 +151,7 @@ def _tolerant(conn_id: str, before: Connect | None) -> Connect:
 
 
 def base_url() -> str:
+    """Airflow's address for people, without a slash at its end."""
     from airflow.configuration import conf
 
     return str(conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")

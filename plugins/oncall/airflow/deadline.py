@@ -85,6 +85,7 @@ async def promise_missed(**_: Any) -> None:
 
 
 def promise_deadline(promise: Promise, tz: Any) -> DeadlineAlert:
+    """The native deadline of a pipeline's promise."""
     return DeadlineAlert(
         reference=PromiseDue.of(promise, tz),
         interval=dt.timedelta(0),

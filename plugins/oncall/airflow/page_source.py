@@ -42,6 +42,7 @@ class PageSource:
         self._reports = PageReports(self._published_reports, desk)
 
     def read(self) -> PageSnapshot:
+        """Implements `Source`: many readers within a moment share one reading."""
         with self._lock:
             if self._seen is not None and time.monotonic() < self._seen[1]:
                 return self._seen[0]
@@ -54,16 +55,19 @@ class PageSource:
             return seen
 
     def acknowledge(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
+        """Implements `Source`."""
         return self._act(
             lambda o, at: acknowledged_by_hand(o.config, o.store, o.links, key, by, at, dag_ids=dag_ids)
         )
 
     def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome:
+        """Implements `Source`."""
         return self._act(
             lambda o, at: resolved_by_hand(o.config, o.store, o.links, key, by, note, at, dag_ids=dag_ids)
         )
 
     def page(self, key: str, by: str, person: str, dag_ids: Collection[str]) -> Outcome:
+        """Implements `Source`."""
         return self._act(
             lambda o, at: page_now(o.config, o.store, o.links, key, by, at, person, dag_ids=dag_ids)
         )
@@ -79,6 +83,7 @@ class PageSource:
         return outcome
 
     def feeds(self) -> Feeds:
+        """Implements `Source`."""
         with self._lock:
             return self._wired().feeds()
 
@@ -90,6 +95,7 @@ class PageSource:
             return self._wired().published_reports()
 
     def system_health(self) -> SystemHealth:
+        """Implements `Source`."""
         return self._pulse.read()
 
     def _act(self, act: Callable[[Services, dt.datetime], Outcome]) -> Outcome:

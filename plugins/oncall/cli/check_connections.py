@@ -14,6 +14,7 @@ from pipelines import runner
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """The option with which `check` asks the connections too."""
     parser.add_argument(
         "--connections",
         action="store_true",

@@ -16,4 +16,5 @@ class CheckResult:
     unasked: list[str] = field(default_factory=list)
 
     def wrong(self, place: str, key: str, found: str, write: str) -> None:
+        """Add a problem: what was found where, and what to write instead."""
         self.problems.append(Problem(place, key, found, write))

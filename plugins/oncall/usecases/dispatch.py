@@ -65,6 +65,7 @@ class Dispatch:
         return Sender(binder, self.now, self.check_before_send, self.journal)
 
     def scene(self, at: dt.datetime) -> Scene:
+        """What messages are made from at that instant."""
         return Scene(self.config.roster, self.links, at)
 
     def _noted(self, channel: Channel, sent: Sent) -> None:

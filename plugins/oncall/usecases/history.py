@@ -68,15 +68,21 @@ class IncidentHistory(Protocol):
         """Every open incident, and those opened since, newest first."""
         ...
 
-    def record(self, key: str) -> IncidentRecord | None: ...
+    def record(self, key: str) -> IncidentRecord | None:
+        """The incident of this key with all that happened to it; None for what is no incident."""
+        ...
 
-    def system_health(self) -> SystemHealth: ...
+    def system_health(self) -> SystemHealth:
+        """Whether the watcher looks, and what is owed."""
+        ...
 
 
 class Publications(Protocol):
     """When reports were published. Raises Unreadable."""
 
-    def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]: ...
+    def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
+        """Of each report the days since then that were published, and when first."""
+        ...
 
     def restated(self, since: dt.datetime) -> Sequence[Restatement]:
         """The published numbers that were changed since, the newest first, 1,000 at most."""
@@ -109,9 +115,13 @@ class Feeds(Protocol):
         """What the key is for, noting that it was used; None when nobody made it, it was revoked or has expired."""
         ...
 
-    def all(self) -> Sequence[FeedLink]: ...
+    def all(self) -> Sequence[FeedLink]:
+        """Every link that was made and not revoked."""
+        ...
 
-    def revoke(self, link_id: str) -> bool: ...
+    def revoke(self, link_id: str) -> bool:
+        """Let the link open nothing from now on; False when there is none of this id."""
+        ...
 
     def revise(self, what: str, change: Callable[[str], str]) -> str:
         """Replace what was said before by what `change` makes of it, and return that."""

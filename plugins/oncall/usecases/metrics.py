@@ -35,6 +35,7 @@ class Measure:
     tags: tuple[str, ...] = ()
 
     def of(self, value: float, *tags: str) -> Reading:
+        """A reading of this measure; the tags in the order of its own."""
         return Reading(self.name, self.kind, float(value), tuple(zip(self.tags, tags, strict=True)))
 
 

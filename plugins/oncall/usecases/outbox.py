@@ -77,6 +77,7 @@ class Sent:
 
     @property
     def stopped(self) -> bool:
+        """Whether the channel fails, so that the rest waits."""
         return bool(self.outage or self.lost)
 
 

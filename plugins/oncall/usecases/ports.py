@@ -53,17 +53,26 @@ class Pager(Protocol):
     """Wakes people. Every action is accepted first (a request id) and is true only when its request is done."""
 
     @property
-    def capabilities(self) -> PagerCapabilities: ...
+    def capabilities(self) -> PagerCapabilities:
+        """What the far side that the connection names can do. Raises DeliveryFailed without a usable connection."""
+        ...
 
     def page(self, message: Message) -> str:
         """Create the alert `message.alias` for `message.recipients`; returns the request id."""
         ...
 
-    def close(self, alias: str, note: str) -> str: ...
+    def close(self, alias: str, note: str) -> str:
+        """Close the alert, with a note. Returns the request id. Raises DeliveryFailed or Rejected; Gone: no such
+        alert."""
+        ...
 
-    def acknowledge(self, alias: str, note: str, user: str) -> str: ...
+    def acknowledge(self, alias: str, note: str, user: str) -> str:
+        """Acknowledge the alert in the name of `user`. Returns and raises as `close` does."""
+        ...
 
-    def note(self, alias: str, note: str) -> str: ...
+    def note(self, alias: str, note: str) -> str:
+        """Write a note on the alert. Returns and raises as `close` does."""
+        ...
 
     def request_state(self, request_id: str) -> tuple[RequestState, str]:
         """Whether the request was carried out, and the far side's words. NotAllowed when the key may not read."""
@@ -106,7 +115,9 @@ class Chat(Protocol):
         """The message of this key and step posted since `oldest` (by its metadata), or None."""
         ...
 
-    def update(self, message: Message, posted: Posted) -> None: ...
+    def update(self, message: Message, posted: Posted) -> None:
+        """Put the message in the place of one that was posted. Raises DeliveryFailed or Rejected."""
+        ...
 
     def set_group(self, group: str, members: Sequence[str]) -> None:
         """Make these member ids all the members of a user group."""
@@ -257,7 +268,9 @@ class Store(Protocol):
         """What was noted under these names, what is open and which drills there are: as it is just now."""
         ...
 
-    def decision_lock(self) -> AbstractContextManager[DecisionTransaction]: ...
+    def decision_lock(self) -> AbstractContextManager[DecisionTransaction]:
+        """Within it nobody else decides: what is read stays true until what was recorded is committed, at its end."""
+        ...
 
     def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> OutboxEntry | None:
         """The most urgent delivery of this lane that is due, for this caller alone until the lease ends.
@@ -281,7 +294,10 @@ class Store(Protocol):
 
     def done(
         self, delivery: OutboxEntry, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
-    ) -> None: ...
+    ) -> None:
+        """The far side has carried it out. `posted`: where a message stands; `unreached`: why nobody was woken by
+        it."""
+        ...
 
     def failed(
         self, delivery: OutboxEntry, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
@@ -309,11 +325,17 @@ class Store(Protocol):
         """The incident's chat message that stands there; None when this store knows of none."""
         ...
 
-    def get_note(self, name: str) -> str | None: ...
+    def get_note(self, name: str) -> str | None:
+        """What was noted under this name; None when nothing was."""
+        ...
 
-    def set_note(self, name: str, value: str) -> None: ...
+    def set_note(self, name: str, value: str) -> None:
+        """Note it under this name, in the place of what was noted before."""
+        ...
 
-    def snapshot(self) -> Snapshot: ...
+    def snapshot(self) -> Snapshot:
+        """Everything that another store would need to go on from here."""
+        ...
 
     def merge(self, snapshot: Snapshot) -> None:
         """Take in what another store knows; nothing that either knows is lost."""
@@ -353,7 +375,9 @@ class TaskRunReader(Protocol):
         """What ran for these reports and days, and for every other one that has a task failed for good since then."""
         ...
 
-    def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]: ...
+    def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
+        """How long the steps of each DAG (by its id) took in the runs since that day. Raises Unreadable."""
+        ...
 
 
 @dataclass(frozen=True)

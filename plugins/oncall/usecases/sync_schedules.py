@@ -22,7 +22,9 @@ from oncall.core.rota.roster import Roster
 class Schedules(Protocol):
     """The far side's schedules, by name. Raises DeliveryFailed or Rejected, and nothing else."""
 
-    def find(self, name: str) -> Schedule | None: ...
+    def find(self, name: str) -> Schedule | None:
+        """The schedule of this name with its overrides; None when there is none."""
+        ...
 
     def create(self, name: str, description: str, beneath: str, starts: dt.datetime) -> None:
         """A schedule whose only rotation, beneath every override, is one user."""
@@ -32,9 +34,13 @@ class Schedules(Protocol):
         """Write an override; it replaces the one with its alias."""
         ...
 
-    def delete(self, name: str, alias: str) -> None: ...
+    def delete(self, name: str, alias: str) -> None:
+        """Take the override of this alias out; nothing happens when there is none."""
+        ...
 
-    def on_call(self, name: str, at: dt.datetime) -> tuple[str, ...]: ...
+    def on_call(self, name: str, at: dt.datetime) -> tuple[str, ...]:
+        """The usernames that the schedule says are on call at that instant."""
+        ...
 
 
 def plan(roster: Roster, schedules: Schedules, at: dt.datetime, weeks: int = WEEKS) -> tuple[Changes, ...]:

@@ -24,6 +24,7 @@ ODD_CLOCKS = "odd_clocks"  # under which the store keeps the clocks that are wro
 
 
 def utc_now() -> dt.datetime:
+    """This host's own clock, in UTC."""
     return dt.datetime.now(dt.UTC)
 
 
@@ -34,6 +35,7 @@ class SteadyClock:
         self.set(at)
 
     def set(self, at: dt.datetime) -> None:
+        """Let it say `at` from now on."""
         self._begun = (at, time.monotonic())
 
     def __call__(self) -> dt.datetime:

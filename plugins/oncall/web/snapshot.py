@@ -76,7 +76,9 @@ class PageSnapshot:
 class Source(Protocol):
     """Raises ConfigError when nobody knows any good configuration; everything else is said in `PageSnapshot`."""
 
-    def read(self) -> PageSnapshot: ...
+    def read(self) -> PageSnapshot:
+        """Everything the page shows, as of now or of a moment ago."""
+        ...
 
     def acknowledge(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
         """The actions record, send at once, and say what came of it; `by` is the Airflow user's name.
@@ -85,7 +87,9 @@ class Source(Protocol):
         """
         ...
 
-    def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome: ...
+    def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome:
+        """Resolve the incident by hand; `note` says why it is over."""
+        ...
 
     def page(self, key: str, by: str, person: str, dag_ids: Collection[str]) -> Outcome:
         """Page the next one on the escalation now; refused where that is not `person` any more ("": whoever it is)."""
@@ -95,7 +99,9 @@ class Source(Protocol):
         """Start the DAG for this report date, and note it in the incident."""
         ...
 
-    def feeds(self) -> Feeds: ...
+    def feeds(self) -> Feeds:
+        """The links that need no sign-in. Raises Unreadable when they are used."""
+        ...
 
     def reports(self) -> Reports: ...
 

@@ -33,6 +33,7 @@ class OpsgenieCheck:
         )
 
     def ask(self, heartbeats: Collection[str], usernames: Collection[str]) -> None:
+        """Ask for the key, the heartbeats and the accounts; what was found is in the result."""
         place = f"connection {PAGER}"
         try:
             jsm = self._ask_key()

@@ -87,6 +87,7 @@ class Opsgenie:
 
     @bounded
     def page(self, message: Message) -> str:
+        """Implements `Pager`. Raises UnknownPerson, naming whom Opsgenie does not know."""
         body = alert(message)
         people = [str(responder["username"]) for responder in body.get("responders", ())]
         if message.recipients and not people:
@@ -98,6 +99,7 @@ class Opsgenie:
 
     @bounded
     def close(self, alias: str, note: str) -> str:
+        """Implements `Pager`."""
         body = _action(note)
         return self._request(
             lambda hook: hook.get_conn().close_alert(
@@ -107,6 +109,7 @@ class Opsgenie:
 
     @bounded
     def acknowledge(self, alias: str, note: str, user: str) -> str:
+        """Implements `Pager`."""
         body = _action(note, user)
         return self._request(
             lambda hook: hook.get_conn().acknowledge_alert(
@@ -116,6 +119,7 @@ class Opsgenie:
 
     @bounded
     def note(self, alias: str, note: str) -> str:
+        """Implements `Pager`."""
         body = _action(note)
         return self._request(
             lambda hook: hook.get_conn().add_note(fitting_alias(alias), body, identifier_type="alias")
@@ -123,6 +127,7 @@ class Opsgenie:
 
     @bounded
     def request_state(self, request_id: str) -> tuple[RequestState, str]:
+        """Implements `Pager`."""
         answer = self._read(lambda hook: hook.get_conn().get_request_status(request_id))
         if answer is None:  # RequestNotProcessed: taken, and not yet carried out
             return "pending", ""
@@ -136,6 +141,7 @@ class Opsgenie:
 
     @bounded
     def alert_state(self, alias: str) -> AlertState | None:
+        """Implements `Pager`."""
         if self.capabilities == _JSM:
             raise Unreadable(f"{_JSM.name} does not show alerts to an integration key")
         answer = self._read(

@@ -216,6 +216,7 @@ class Link:
             raise Unreadable(f"{self._name}: {first_line(error)}") from error
 
     def close(self) -> None:
+        """Close the connection; the next use opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -232,11 +233,13 @@ class ManyLinks:
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
+        """As `Link.cursor`."""
         with self._link() as link, link.cursor() as cursor:
             yield cursor
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
+        """As `Link.transaction`."""
         with self._link() as link, link.transaction() as cursor:
             yield cursor
 

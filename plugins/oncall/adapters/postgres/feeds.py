@@ -24,6 +24,7 @@ class Feeds:
         self._link = ManyLinks(connect, "oncall_db")
 
     def make(self, what: str, by: str, at: dt.datetime) -> str:
+        """Implements `Feeds`: keeps the digest of the key alone."""
         key = secrets.token_urlsafe(24)
         value = json.dumps({"what": what, "by": by, "at": at.isoformat()})
         with self._link.cursor() as cursor:
@@ -33,6 +34,7 @@ class Feeds:
         return key
 
     def find(self, key: str, at: dt.datetime) -> str | None:
+        """Implements `Feeds`."""
         name = _LINK + _hash(key)
         with self._link.cursor() as cursor:
             cursor.execute("select value from oncall.memory where name = %s", (name,))
@@ -48,6 +50,7 @@ class Feeds:
         return link.what
 
     def all(self) -> Sequence[FeedLink]:
+        """Implements `Feeds`."""
         with self._link.cursor() as cursor:
             cursor.execute(
                 "select name, value from oncall.memory where name like %s order by changed_at, name",
@@ -57,6 +60,7 @@ class Feeds:
         return [_feed_link(name, value) for name, value in rows]
 
     def revoke(self, link_id: str) -> bool:
+        """Implements `Feeds`."""
         with self._link.cursor() as cursor:
             cursor.execute("delete from oncall.memory where name = %s returning name", (_LINK + link_id,))
             return cursor.fetchone() is not None

@@ -40,6 +40,7 @@ class History:
         ] = {}  # with the version of the incident's row that it was made of
 
     def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
+        """Implements `IncidentHistory`: asks only for what has changed since it asked last."""
         with self._link.cursor() as cursor:
             cursor.execute(
                 "select key, xmin::text, resolved_at < now() - %s from oncall.incidents"
@@ -60,10 +61,12 @@ class History:
         return [known[key] for key, _, _ in rows if key in known]
 
     def record(self, key: str) -> IncidentRecord | None:
+        """Implements `IncidentHistory`."""
         with self._link.cursor() as cursor:
             return _records(cursor, [key]).get(key)
 
     def system_health(self) -> SystemHealth:
+        """Implements `IncidentHistory`, in one query."""
         with self._link.cursor() as cursor:
             cursor.execute(_PULSE)
             ((tick, broken, owed, owed_since),) = cursor.fetchall()
@@ -79,6 +82,7 @@ class PublicationHistory:
         self._link = Link(connect, "warehouse")
 
     def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
+        """Implements `Publications`."""
         found: dict[str, dict[dt.date, dt.datetime]] = {report: {} for report in reports}
         with self._link.cursor() as cursor:
             cursor.execute(
@@ -92,6 +96,7 @@ class PublicationHistory:
         return found
 
     def restated(self, since: dt.datetime) -> Sequence[Restatement]:
+        """Implements `Publications`."""
         with self._link.cursor() as cursor:
             cursor.execute("select to_regclass('investor.restatements') is not null")
             if cursor.fetchone() != (True,):  # a warehouse that no run has brought up yet

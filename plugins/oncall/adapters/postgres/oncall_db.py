@@ -104,6 +104,7 @@ class OncallDb:
             bring_up(cursor, "oncall.memory", SCHEMA.read_text(encoding="utf-8"))
 
     def evaluation_inputs(self, at: dt.datetime, names: Sequence[str]) -> EvaluationInputs:
+        """Implements `Store`, in one query."""
         with self._link.cursor() as cursor:
             cursor.execute(_REMEMBERED, {"names": list(names), "since": at - KEEP_DRILLS})
             ((notes, still_open, drills),) = cursor.fetchall()
@@ -115,11 +116,13 @@ class OncallDb:
 
     @contextmanager
     def decision_lock(self) -> Iterator[PostgresDesk]:
+        """Implements `Store`: an advisory lock of the transaction."""
         with self._link.transaction() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             yield PostgresDesk(cursor, self._time())
 
     def clock(self) -> dt.datetime:
+        """The database server's clock, in UTC. Raises Unreadable."""
         with self._link.cursor() as cursor:
             cursor.execute("select clock_timestamp()")
             ((now,),) = cursor.fetchall()
@@ -130,18 +133,21 @@ class OncallDb:
             return _file(cursor, key)
 
     def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> OutboxEntry | None:
+        """Implements `Store`: `for update skip locked`, with a lease by the server's clock."""
         with self._link.cursor() as cursor:
             cursor.execute(_CLAIM, {"channel": channel, "lease": lease, **lane._asdict(), **self._time()})
             row = cursor.fetchone()
         return _delivery(row) if row else None
 
     def bound(self, delivery: OutboxEntry, message: Message) -> None:
+        """Implements `Store`: keeps the message as it is about to be sent."""
         with self._link.cursor() as cursor:
             cursor.execute(
                 "update oncall.deliveries set message = %s where id = %s", (_dumped(message), delivery.id)
             )
 
     def accepted(self, delivery: OutboxEntry, request_id: str, at: dt.datetime, wait: dt.timedelta) -> None:
+        """Implements `Store`."""
         self._settle(
             delivery, wait, state="accepted", request_id=request_id, maybe_taken=True, requested_at=at,
             pending_since=delivery.pending_since or at,
@@ -150,6 +156,7 @@ class OncallDb:
     def done(
         self, delivery: OutboxEntry, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
     ) -> None:
+        """Implements `Store`; keeps also where the thread begins."""
         where = {"channel_id": posted.channel_id, "ts": posted.ts} if posted else {}
         self._settle(
             delivery, dt.timedelta(), state="done", done_at=at, error="", unreached=unreached, **where
@@ -158,12 +165,14 @@ class OncallDb:
     def failed(
         self, delivery: OutboxEntry, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
     ) -> None:
+        """Implements `Store`: due again after `wait`, by the server's clock."""
         self._settle(
             delivery, wait, state="owed", request_id="", error=reason[:500], unreached=unreached[:500],
             maybe_taken=uncertain or delivery.maybe_taken,
         )  # fmt: skip
 
     def withdraw(self, delivery: OutboxEntry, why: str) -> None:
+        """Implements `Store`: cancelled, unless another process has sent it meanwhile."""
         self._settle(
             delivery, dt.timedelta(), state="cancelled", error=why[:500], maybe_taken=delivery.maybe_taken
         )
@@ -181,12 +190,14 @@ class OncallDb:
             )
 
     def waiting(self) -> int:
+        """Implements `Store`."""
         with self._link.cursor() as cursor:
             cursor.execute("select count(*) from oncall.deliveries where state in ('owed', 'accepted')")
             row = cursor.fetchone()
         return int(row[0]) if row else 0
 
     def thread(self, key: str) -> Posted | None:
+        """Implements `Store`."""
         with self._link.cursor() as cursor:
             cursor.execute(
                 "select channel_id, ts from oncall.deliveries where key = %s and channel = 'chat' and op = 'post'"
@@ -206,12 +217,14 @@ class OncallDb:
         return _message(row[0], key, row[1]) if row else None
 
     def get_note(self, name: str) -> str | None:
+        """Implements `Store`."""
         with self._link.cursor() as cursor:
             cursor.execute("select value from oncall.memory where name = %s", (name,))
             row = cursor.fetchone()
         return row[0] if row else None
 
     def set_note(self, name: str, value: str) -> None:
+        """Implements `Store`."""
         with self._link.cursor() as cursor:
             cursor.execute(
                 "insert into oncall.memory (name, value) values (%s, %s) on conflict (name) do update"
@@ -220,6 +233,7 @@ class OncallDb:
             )
 
     def start_drill(self, drill: Drill) -> None:
+        """Write a drill down: from the next look on it is judged like a promise."""
         with self._link.cursor() as cursor:
             cursor.execute(
                 "insert into oncall.drills (name, dag_id, report_date, warn_at, due_at, started_by)"
@@ -228,6 +242,7 @@ class OncallDb:
             )
 
     def snapshot(self) -> Snapshot:
+        """Implements `Store`: what decisions still need, not the whole past."""
         with self.decision_lock() as decision:
             incidents = decision.incidents()
             said = decision.said([incident.key for incident in incidents])
@@ -247,14 +262,17 @@ class PostgresDesk:
         self._time = time
 
     def incidents(self, of: Collection[ReportKey] = ()) -> list[Incident]:
+        """Implements `DecisionTransaction`."""
         return [_incident(row) for row in self._known(of)]
 
     def told(self, of: Collection[ReportKey] = ()) -> list[tuple[Incident, tuple[NotificationStatus, ...]]]:
+        """Implements `DecisionTransaction`."""
         return [
             (_incident(row), tuple(map(_entry, entries or ()))) for *row, entries in self._known(of, _TOLD)
         ]
 
     def file(self, key: str) -> IncidentFile | None:
+        """Implements `DecisionTransaction`."""
         return _file(self._cursor, key)
 
     def _known(self, of: Collection[ReportKey], more: str = "") -> list[tuple[Any, ...]]:
@@ -263,6 +281,7 @@ class PostgresDesk:
         return self._cursor.fetchall()
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[OutboxEntry]]:
+        """Implements `DecisionTransaction`."""
         self._cursor.execute(
             f"select {_DELIVERY} from oncall.deliveries where key = any(%s) order by id", (list(keys),)
         )
@@ -272,6 +291,7 @@ class PostgresDesk:
         return said
 
     def record(self, plan: Plan, at: dt.datetime) -> None:
+        """Implements `DecisionTransaction`."""
         self._save(plan.incidents)
         if plan.cancelled:
             self._cursor.execute(

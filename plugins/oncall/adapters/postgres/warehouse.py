@@ -64,6 +64,7 @@ class Warehouse:
         published: Sequence[Pipeline] = (),
         since: dt.date | None = None,
     ) -> Mapping[ReportKey, Facts]:
+        """Implements `WarehouseReader`."""
         if not wanted and not published:
             return {}
         pipelines = {pipeline.report: pipeline for pipeline in (*published, *(each for each, _ in wanted))}

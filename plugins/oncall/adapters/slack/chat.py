@@ -77,6 +77,7 @@ class Slack:
 
     @bounded
     def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        """Implements `Chat`."""
         answer = self._say(
             message,
             lambda client, said: client.chat_postMessage(
@@ -95,6 +96,7 @@ class Slack:
 
     @bounded
     def update(self, message: Message, posted: Posted) -> None:
+        """Implements `Chat`."""
         self._say(
             message,
             lambda client, said: client.chat_update(channel=posted.channel_id, ts=posted.ts, **said),

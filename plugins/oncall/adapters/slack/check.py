@@ -37,6 +37,7 @@ class SlackCheck:
         )
 
     def ask(self, channels: Collection[str], groups: Collection[str], members: Collection[str]) -> None:
+        """Ask for the token, its scopes, channels, user groups and members; what was found is in the result."""
         try:
             answer = self._ask("auth.test")
         except OncallError as error:

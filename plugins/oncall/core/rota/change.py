@@ -54,6 +54,7 @@ class RotaChange:
 
     @property
     def people(self) -> tuple[str, ...]:
+        """Who gains or loses a seat, by id."""
         return tuple(sorted({person for each in self.moved for person in each.people}))
 
 

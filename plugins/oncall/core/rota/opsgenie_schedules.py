@@ -56,6 +56,7 @@ class Changes:
 
 
 def schedule_name(roster: Roster, seat: Seat) -> str:
+    """What Opsgenie calls the schedule of a seat."""
     return f"{roster.opsgenie_team}-{seat}"
 
 

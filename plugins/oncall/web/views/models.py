@@ -14,6 +14,8 @@ Redacted = Annotated[str, AfterValidator(redacted)]
 
 
 class Model(BaseModel):
+    """What all models of the page are: frozen."""
+
     model_config = ConfigDict(frozen=True)
 
 

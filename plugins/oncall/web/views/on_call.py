@@ -35,6 +35,7 @@ def on_call(roster: Roster, at: dt.datetime) -> OnCall:
 
 
 def contact(roster: Roster, person_id: str) -> Contact:
+    """How to reach a person; of an unknown id the id alone."""
     person = roster.people.get(person_id)
     if person is None:
         return Contact(id=person_id, name=person_id)

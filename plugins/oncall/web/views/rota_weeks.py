@@ -44,6 +44,7 @@ def _week(roster: Roster, week: RotaWeek, in_lieu: Sequence[InLieu], at: dt.date
 
 
 def shift_view(shift: Shift) -> ShiftView:
+    """A shift, as the API shows it."""
     return ShiftView(
         start=shift.start,
         end=shift.end,
