@@ -253,7 +253,7 @@ def _inline(node: SyntaxTreeNode, dialect: _Dialect) -> str:
             label = "".join(_inline(child, _PLAIN) for child in node.children)
             return dialect.link(label, str(node.attrs["href"]))
         case "strong" | "em" | "s":
-            mark = getattr(dialect, node.type)
+            mark: str = getattr(dialect, node.type)
             return mark + "".join(_inline(child, dialect) for child in node.children) + mark
         case _:
             return "".join(_inline(child, dialect) for child in node.children)

@@ -50,7 +50,7 @@ def of_team(seen: PageSnapshot, team: str) -> PageSnapshot:
 
 def by_team(seen: PageSnapshot) -> Mapping[str, PageSnapshot]:
     """The look of each team; the whole look where there is one roster only. Taken apart once, and kept in it."""
-    kept = vars(seen)
+    kept: dict[str, Mapping[str, PageSnapshot]] = vars(seen)
     return kept.get("_by_team") or kept.setdefault("_by_team", _parts(seen))
 
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from oncall.core.errors import DeliveryFailed, OncallError
 
@@ -59,7 +59,7 @@ def bounded(ask: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], 
         finally:
             _ends.reset(token)
 
-    return run
+    return cast("Callable[Concatenate[S, P], T]", run)
 
 
 def seconds_left() -> float:

@@ -56,6 +56,7 @@ class Warehouse:
         with self._link.cursor() as cursor:
             cursor.execute("select clock_timestamp()")
             ((now,),) = cursor.fetchall()
+        assert isinstance(now, dt.datetime)
         return now
 
     def read(

@@ -139,7 +139,7 @@ class SlackCheck:
             self.checked.good.append(f"{PLACE}: {key}")
 
     @bounded
-    def _ask(self, method: str, **arguments: str) -> Answer:
+    def _ask(self, method: str, /, **arguments: str) -> Answer:
         access, exchange = self._connected.use()
         given = urlencode({name: value for name, value in arguments.items() if value})
         url = f"{access.url}/{method}" + (f"?{given}" if given else "")

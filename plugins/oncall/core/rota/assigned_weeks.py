@@ -27,7 +27,7 @@ def assigned_weeks(roster: Roster) -> AssignedWeeks:
 
     A roster that was edited is another object, and begins anew.
     """
-    kept = vars(roster)
+    kept: dict[str, AssignedWeeks] = vars(roster)
     return kept.get("_fold") or kept.setdefault("_fold", AssignedWeeks(roster))
 
 
