@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from example_page import calm, two_teams
 
+from oncall.core.errors import Problem
+
 if TYPE_CHECKING:
     from conftest import Site
     from playwright.sync_api import Page
@@ -112,6 +114,65 @@ def test_an_incident_is_acknowledged_by_keyboard_alone(site: Site, open_page: Op
     page.keyboard.press("Enter")
     frame.locator("[role=status]:has-text('escalation stops')").wait_for()
     assert site.example.acts == [("acknowledge", "growth_etl:2026-11-22", "anna", "growth_etl")]
+
+
+def test_on_a_phone_the_fix_comes_first(site: Site, open_page: OpenPage) -> None:
+    """Headline, open incidents with their button within the first screen, then who is on call; a broken roster is a line."""
+    page = open_page(width=360)
+    problems = tuple(Problem(f"roster.yaml:{line}", "people", "x", "a name") for line in range(40))
+    site.example.seen = replace(site.example.seen, problems=problems)
+    site.show(page)
+    tops = [
+        page.locator(what).first.bounding_box()["y"]  # type: ignore[index]
+        for what in (".banner", ".answer", ".incident .take", "#now")
+    ]
+    assert tops == sorted(tops)
+    assert tops[2] < 400
+    assert page.locator(".banner li").first.is_hidden()
+    page.get_by_text("The on-call files have 40 problems").click()
+    assert page.locator(".banner li").first.is_visible()
+
+
+def test_two_taps_from_the_alert_to_acknowledged(site: Site, open_page: OpenPage) -> None:
+    """The alert's link, the button: without script, on a phone, with the button on the first screen."""
+    page = open_page(width=360, script=False)
+    site.example.acts.clear()
+    site.show(page, "/oncall/incidents/growth_etl:2026-11-22")
+    button = page.get_by_role("button", name="Acknowledge Growth ETL, 22 Nov")
+    box = button.bounding_box()
+    assert box
+    assert box["y"] + box["height"] < 640
+    button.click()
+    page.get_by_text("escalation stops").wait_for()
+    assert site.example.acts == [("acknowledge", "growth_etl:2026-11-22", "anna", "growth_etl")]
+
+
+def test_a_runbook_opens_at_the_live_cause(site: Site, open_page: OpenPage) -> None:
+    """Or at the section that was asked for; a place named after the # wins."""
+    page = open_page(width=360)
+    for path, anchor in (("", "stuck"), ("?section=failed", "failed"), ("?section=failed#after", "after")):
+        page.goto("about:blank")
+        site.show(page, f"/oncall/runbooks/growth_etl{path}")
+        page.wait_for_function("name => location.hash === '#' + name", arg=anchor)
+        page.wait_for_function(
+            "name => Math.abs(document.getElementById(name).getBoundingClientRect().top) < 120"
+            " || scrollY + innerHeight >= document.documentElement.scrollHeight - 2",
+            arg=anchor,
+        )
+
+
+TAPPED = """() => [...document.querySelectorAll("main a, main button, main summary, header a")]
+    .filter(one => one.checkVisibility() && !one.closest(".runbook, .calendar, p, li.old"))
+    .map(one => [one.getBoundingClientRect().height, one.outerHTML.slice(0, 90)])
+    .filter(([height]) => height < 23.5)"""
+
+
+@pytest.mark.parametrize("view", ["overview", "incidents", "incident", "rota", "links", "runbook"])
+def test_what_is_tapped_is_large_enough(site: Site, open_page: OpenPage, view: str) -> None:
+    """24 px high or more; links within a sentence are as high as the sentence."""
+    page = open_page(width=360)
+    site.show(page, VIEWS[view])
+    assert page.evaluate(TAPPED) == []
 
 
 def test_everything_is_reached_by_tab_and_seen_to_be(site: Site, open_page: OpenPage) -> None:

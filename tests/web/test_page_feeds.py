@@ -117,6 +117,17 @@ def test_a_key_opens_one_thing(client: TestClient, example: Example) -> None:
     assert client.get(f"/oncall/calendar.ics?token={key}").status_code == 404
 
 
+def test_a_new_badge_comes_with_its_look_and_what_to_paste(admin: TestClient) -> None:
+    """The link, the line for a page's HTML, and the picture as it is now; a calendar says where to put it."""
+    made = admin.post("/oncall/links", data={"what": "badge:investor.daily_profit"}, headers=OURS).text
+    link = "/oncall/badge/investor.daily_profit.svg?token=key-1"
+    assert made.count(link) == 2
+    assert f"{link}&#34; alt=&#34;investor.daily_profit: is it fresh?&#34;&gt;" in made
+    assert "refreshed 02:31" in made
+    calendar = admin.post("/oncall/links", data={"what": "calendar:team"}, headers=OURS).text
+    assert "Subscribe from web" in calendar
+
+
 @pytest.mark.parametrize("path", ["/oncall/links", "/oncall/links/id-key-1/revoke"])
 def test_links_are_made_and_revoked_by_who_may_act(viewer: TestClient, example: Example, path: str) -> None:
     """A viewer is refused, and so is another site."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import replace
 
 import pytest
 from example_page import Example
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from httpx import Response
 
 from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event
@@ -149,6 +152,32 @@ def test_an_expired_token_is_refused(client: TestClient, token) -> None:
     answer = client.get("/oncall/rota?at=2026-12-24", headers={"accept": "text/html"})
     assert answer.status_code == 401
     assert "/api/v2/auth/login?next=%2Foncall%2Frota%3Fat%3D2026-12-24" in answer.text
+
+
+def _refusals(client: TestClient, token) -> list[tuple[int, Response]]:
+    """What each kind of reader may not have, as a browser asks for it."""
+    html = {"accept": "text/html"}
+    found = [(401, client.get("/oncall/", headers=html))]
+    client.cookies.set("_token", "bogus")
+    found.append((403, client.get("/oncall/", headers=html)))
+    client.cookies.set("_token", token("vera", "VIEWER"))
+    act = "/oncall/incidents/growth_etl:2026-11-22/acknowledge"
+    found.append((403, client.post(act, headers={**html, **OURS})))
+    found += [
+        (404, client.get(f"/oncall/{path}", headers=html)) for path in ("nowhere", "incidents/x", "?team=x")
+    ]
+    return found
+
+
+def test_a_refusal_is_a_page_of_the_product(client: TestClient, token) -> None:
+    """With the menu, one heading and a way on; its stylesheet is within it, and the policy allows exactly that."""
+    for status, answer in _refusals(client, token):
+        assert answer.status_code == status
+        assert '<nav aria-label="On-call">' in answer.text
+        assert answer.text.count("<h1>") == 1
+        style = answer.text.partition("<style>")[2].partition("</style>")[0]
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("route", NOT_THERE)

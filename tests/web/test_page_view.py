@@ -7,7 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from example_page import DAY, TZ, at, calm, config, morning
+from example_page import DAY, TZ, Example, at, calm, config, morning
+from fastapi.testclient import TestClient
 
 from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event
@@ -27,7 +28,7 @@ from oncall.web.views.on_call_load import ledger_view, loads
 from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others, upstream
 from oncall.web.views.rota_bars import calendar
-from oncall.web.views.rota_weeks import weeks
+from oncall.web.views.rota_weeks import two_running, weeks
 from oncall.web.views.timeline import timeline
 
 LINKS = Links("/airflow")
@@ -155,10 +156,10 @@ def test_the_week_says_why_it_is_as_it_is() -> None:
     assert cover.why == (
         "DE-004 is on leave 23 – 29 Nov (holiday).",
         "DE-001 stands in for DE-004, on leave; DE-002 is secondary.",
-        "DE-001 earns 7 credit days; rests in week 57 (from 25 Jan), repaid by DE-004.",
+        "DE-001 earns 7 credit days; rests in rota week 57 (from 25 Jan), repaid by DE-004.",
     )
     comp = next(week for week in weeks(roster, at("05:12"), 0, 12) if "comp" in week.marks)
-    assert comp.why[0].startswith("DE-001 rests in the comp week earned in week ")
+    assert comp.why[0].startswith("DE-001 rests in the comp week earned in rota week ")
     assert comp.why[0].endswith("; DE-004 repays it and heads the order.")
     assert comp.why[1] == "DE-004 is primary in the place of DE-001, DE-002 secondary."
 
@@ -200,6 +201,37 @@ def test_the_load_of_all_people_is_all_the_time() -> None:
     assert {one.person: one.nights_paged for one in found if one.nights_paged} == {"DE-002": 1, "DE-003": 1}
 
 
+def test_the_load_is_compared_with_a_fair_share_seat_by_seat() -> None:
+    """Twenty weeks among four are five each, as primary and as secondary; a drill is no night."""
+    found = loads(config().roster, morning().records, at("05:12"), 8, 12)
+    assert {(one.fair_primary_weeks, one.fair_secondary_weeks) for one in found} == {(5.0, 5.0)}
+    drills = [replace(one, incident=replace(one.incident, drill="x")) for one in morning().records]
+    assert not any(one.nights_paged for one in loads(config().roster, drills, at("05:12"), 8, 12))
+
+
+def test_two_primary_weeks_running_are_said_before_they_come() -> None:
+    """DE-001 stands in and is then primary; what is over is not spoken of."""
+    roster = config().roster
+    assert two_running(roster, weeks(roster, at("05:12"), 8, 12)) == (
+        "DE-001 is primary two weeks running: Mon 23 Nov to Mon 7 Dec.",
+        "DE-004 is primary two weeks running: Mon 18 Jan to Mon 1 Feb.",
+    )
+    later = roster.day_starts(dt.date(2026, 12, 8))
+    assert len(two_running(roster, weeks(roster, later, 8, 8))) == 1
+
+
+def test_people_are_called_by_their_names() -> None:
+    """In the sentences of a week and on the calendar; ids are the roster's own."""
+    people = {name: replace(one, name=f"Ms {name[-1]}") for name, one in config().roster.people.items()}
+    roster = replace(config().roster, people=people)
+    said = [line for week in weeks(roster, at("05:12"), 2, 12) for line in week.why]
+    said += [bar.words for row in calendar(roster, at("05:12"), 2, 12).rows for bar in row.bars]
+    said += [row.name for row in calendar(roster, at("05:12"), 2, 12).rows]
+    said += [on_call(roster, at("09:00") + dt.timedelta(days=day)).why for day in range(70)]
+    assert not [line for line in said if "DE-00" in line]
+    assert any("Ms 1 stands in for Ms 4" in line for line in said)
+
+
 def test_the_ledger_says_what_is_owed_and_taken() -> None:
     """Before the comp week it is owed, in it now, after it taken."""
     roster = config().roster
@@ -238,6 +270,22 @@ def test_the_timeline_is_one_story() -> None:
     ]
     assert paged.deliveries[0].result == "taken after 1.0 s"
     assert paged.deliveries[1].result.startswith("not sent yet (tried 3 times): slack_api_default")
+
+
+def test_a_runbook_opens_at_what_was_asked_or_at_the_live_cause(viewer: TestClient, example: Example) -> None:
+    """The section stands in the address, so it survives a sign-in; one that there is not leads to the live cause."""
+    for query, section in (
+        ("", "stuck"), ("?section=upstream_late", "upstream-late"), ("?section=not-started", "not-started"),
+        ("?section=nonsense", "stuck"), ("?section=%22%3E%3Cb%3E", "stuck"),
+    ):  # fmt: skip
+        text = viewer.get(f"/oncall/runbooks/growth_etl{query}").text
+        found = text.partition(' data-section="')[2].partition('"')[0]
+        assert found == section
+        assert (f'href="#{section}">To the steps' in text) == bool(section)
+    assert "data-section" not in viewer.get("/oncall/runbooks/profit_etl").text
+    viewer.cookies.clear()
+    refused = viewer.get("/oncall/runbooks/growth_etl?section=stuck", headers={"accept": "text/html"})
+    assert "next=%2Foncall%2Frunbooks%2Fgrowth_etl%3Fsection%3Dstuck" in refused.text
 
 
 def test_two_pages_of_one_instant_stand_with_whom_they_were_for() -> None:

@@ -1,30 +1,33 @@
-"""What is answered when something is refused or broken: a page for people, JSON for programs."""
+"""What is answered when something is refused or broken: the product's own page for people, JSON for programs."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from urllib.parse import quote
 
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
-from markupsafe import escape
+from fastapi.responses import JSONResponse
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from oncall.core.errors import ConfigError
 from oncall.core.redaction import redacted
 from oncall.web.rendering import airflow_root, render
+from oncall.web.static_files import FOLDER
 
-# Whoever is refused may not fetch the stylesheet either, so this page carries its own few lines.
-STYLE = (
-    ":root{color-scheme:light dark}body{font:16px/1.5 Inter,system-ui,sans-serif;max-width:32rem;margin:18vh auto;"
-    "padding:0 1rem}a{font-weight:600}"
-)
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; frame-ancestors 'self'"
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>On-call</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>
-<body><h1>{title}</h1><p>{text}</p><p><a href="{href}">{link}</a></p></body></html>"""
+
+@cache
+def _style() -> tuple[Markup, str]:
+    """The stylesheet, and the policy that allows it within the page: whoever is refused may not fetch it."""
+    css = (FOLDER / "oncall.css").read_text()
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; script-src 'self'; img-src 'self'; base-uri 'none';"
+        " frame-ancestors 'self'"
+    )
+    return Markup(css), policy  # noqa: S704 - our own file
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -46,10 +49,13 @@ async def refused(request: Request, error: Exception) -> Response:
         title, text = "You may not do this", detail
     elif error.status_code == 404:
         title, text = "There is nothing here", "" if detail == "Not Found" else detail
-    page = PAGE.format(style=STYLE, title=escape(title), text=escape(text), href=href, link=link)
-    return HTMLResponse(
-        page, error.status_code, headers={"Content-Security-Policy": POLICY, **(error.headers or {})}
-    )
+    css, policy = _style()
+    page = render(
+        request, "refused.html", status=error.status_code,
+        title=title, text=text, href=href, link=link, inline_css=css,
+    )  # fmt: skip
+    page.headers.update({"Content-Security-Policy": policy, **(error.headers or {})})
+    return page
 
 
 async def no_configuration(request: Request, error: Exception) -> Response:

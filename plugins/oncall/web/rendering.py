@@ -20,6 +20,7 @@ from oncall.core.time_format import TimeFormat, day, days, span, weekday
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.static_files import stamp
+from oncall.web.views.on_call import named
 
 PREFIX = "/oncall"
 
@@ -35,7 +36,13 @@ def airflow_root(request: Request) -> str:
 
 
 def render(
-    request: Request, template: str, *, status: int = 200, seen: PageSnapshot | None = None, **given: Any
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    seen: PageSnapshot | None = None,
+    inline_css: str = "",
+    **given: Any,
 ) -> HTMLResponse:
     """A page of what was seen: in its team's zone, and with its team's name in every address that leads on."""
     root = airflow_root(request)
@@ -51,8 +58,10 @@ def render(
             teams=seen.teams if seen else {},
             team=seen.config.roster.team if seen else "",
             kept=kept(seen) if seen else "",
+            who=lambda person: named(seen.config.roster, person) if seen else person,
             time=lambda at, words=None: _time(say, at, words),
             css=_stamp("oncall.css"),
+            inline_css=inline_css,
             js=_stamp("oncall.js"),
             **given,
         )

@@ -9,6 +9,7 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.configuration import conf
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from markupsafe import Markup
 
 from oncall.core.errors import Unreadable
 from oncall.usecases.history import FeedLink
@@ -17,6 +18,7 @@ from oncall.web.permissions import InSight
 from oncall.web.rendering import addresses, kept, render
 from oncall.web.routes.feeds import offered, path_of, team_of
 from oncall.web.snapshot import PageSnapshot, source
+from oncall.web.views import badge
 
 router = APIRouter()
 
@@ -43,7 +45,7 @@ def make(
     base = conf.get("api", "base_url", fallback="") or str(request.base_url).rstrip("/").removesuffix(
         "/oncall"
     )
-    return _page(request, user, seen, made=f"{base.rstrip('/')}/oncall{path_of(what, key)}")
+    return _page(request, user, seen, made=f"{base.rstrip('/')}/oncall{path_of(what, key)}", what=what)
 
 
 @router.post("/links/{link_id}/revoke", dependencies=[FromThisPage])
@@ -61,12 +63,20 @@ def revoke(request: Request, user: Reader, seen: InSight, link_id: str) -> Respo
     return RedirectResponse(f"{addresses(request).oncall()}links{kept(seen)}", 303)
 
 
-def _page(request: Request, user: BaseUser, seen: PageSnapshot, made: str = "") -> HTMLResponse:
+def _page(
+    request: Request, user: BaseUser, seen: PageSnapshot, made: str = "", what: str = ""
+) -> HTMLResponse:
     try:
         known, trouble = _known(request, seen, source(request).feeds().all()), ""
     except Unreadable as error:
         known, trouble = [], str(error)
     words = offered(seen.config)
+    pictures = {
+        what: Markup(badge.drawn(seen, what.removeprefix("badge:")))  # noqa: S704 - escaped where it is drawn
+        for what in words
+        if what.startswith("badge:")
+    }
+    snippet = f'<img src="{made}" alt="{what.removeprefix("badge:")}: is it fresh?">'
     mine = {what for what in {*words, *(one.what for one in known)} if _may(user, seen, what)}
     return render(
         request,
@@ -78,6 +88,9 @@ def _page(request: Request, user: BaseUser, seen: PageSnapshot, made: str = "") 
         words=words,
         mine=mine,
         trouble=trouble,
+        pictures=pictures,
+        picture=pictures.get(what),
+        snippet=snippet,
     )
 
 

@@ -21,11 +21,11 @@ from oncall.web.views.banners import banners
 from oncall.web.views.incident_page import incident_page as more_of
 from oncall.web.views.incidents import incident, listed
 from oncall.web.views.on_call import now, on_call
-from oncall.web.views.on_call_load import CEILING, ledger_view, loads
+from oncall.web.views.on_call_load import UNFAIR, ledger_view, loads
 from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others
 from oncall.web.views.rota_bars import calendar
-from oncall.web.views.rota_weeks import weeks
+from oncall.web.views.rota_weeks import two_running, weeks
 from oncall.web.views.runbooks import rendered
 
 WEEKS_BACK, WEEKS_AHEAD = 8, 12
@@ -116,6 +116,7 @@ def rota(
 
 def _rota(request: Request, seen: PageSnapshot, visible: PageSnapshot, at: str) -> HTMLResponse:
     roster = seen.config.roster
+    found = weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD)
     asked, mistake = None, ""
     if at:
         try:
@@ -125,8 +126,8 @@ def _rota(request: Request, seen: PageSnapshot, visible: PageSnapshot, at: str) 
     return render(
         request, "rota.html", status=422 if mistake else 200, tab="rota", seen=seen,
         banners=banners(visible), now=now(roster, seen.at),
-        weeks=weeks(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), at=at, asked=asked, mistake=mistake,
-        calendar=calendar(roster, seen.at, WEEKS_BACK, WEEKS_AHEAD), ceiling=CEILING,
+        weeks=found, running=two_running(roster, found), at=at, asked=asked, mistake=mistake,
+        calendar=calendar(roster, seen.at, 0, WEEKS_AHEAD), unfair=UNFAIR,
         loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),
     )  # fmt: skip
 
@@ -151,12 +152,12 @@ def _runbook(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> HTMLRe
     card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
     live = [one.cause for one in (card.today if card else None, *more) if one and one.cause]
-    section = request.query_params.get("section", "") or next(iter(live), "")
-    shown = section.replace("_", "-") if section.replace("-", "_") in SECTIONS else ""
+    asked = [request.query_params.get("section", "").replace("-", "_"), *live]
+    section = next((one for one in asked if pipeline.runbook.section(one)), "")
     due = card.today.due if card and card.today else None
     return render(
         request, "runbook.html", tab="", seen=seen, pipeline=pipeline, runbook=rendered(pipeline.runbook),
         card=card, others=more,
-        section=shown, section_title=SECTIONS.get(shown.replace("-", "_"), ""),
+        section=section.replace("_", "-"), section_title=SECTIONS.get(section, ""),
         due=due, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,
     )  # fmt: skip

@@ -64,7 +64,7 @@
   const unfold = () => {
     const week = location.hash.startsWith("#week-") && document.getElementById(location.hash.slice(1))?.closest("details");
     if (!week) return;
-    week.open = true;
+    for (let each = week; each; each = each.parentElement.closest("details")) each.open = true;
     week.scrollIntoView({ block: "center" });
   };
   addEventListener("hashchange", unfold);
@@ -86,22 +86,27 @@
     }
   };
 
+  // Each text to be copied gets a button beside it.
   const copyButtons = () => {
     for (const pre of document.querySelectorAll(".runbook pre:not(.code pre)")) {
       const box = document.createElement("div");
-      const button = document.createElement("button");
       box.className = "code";
-      button.className = "copy";
-      button.type = "button";
-      button.textContent = "Copy";
       pre.tabIndex = 0;
       pre.replaceWith(box);
-      box.append(pre, button);
-      button.addEventListener("click", async () => {
-        button.textContent = (await copied(pre.textContent.trimEnd())) ? "Copied" : "Select and copy by hand";
-        setTimeout(() => (button.textContent = "Copy"), 2000);
-      });
+      box.append(pre, copyButton(pre));
     }
+    for (const line of document.querySelectorAll(".copied:not(:has(.copy))")) line.append(copyButton(line.firstElementChild));
+  };
+  const copyButton = (text) => {
+    const button = document.createElement("button");
+    button.className = "copy";
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      button.textContent = (await copied(text.textContent.trimEnd())) ? "Copied" : "Select and copy by hand";
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    });
+    return button;
   };
   const copied = async (text) => {
     try {
@@ -125,7 +130,8 @@
     const busy = document.activeElement && document.activeElement.closest("form, .strip, .copy");
     const reading = document.querySelector("details[open] form, .reading") || !getSelection().isCollapsed;
     if (document.hidden || busy || reading) return;
-    const main = document.querySelector("main");
+    const main = document.querySelector("main:not([data-still])");
+    if (!main) return; // a page that says what was refused is not news
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
     if (!answer || !answer.ok) return tellOld(main, answer);
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");

@@ -14,7 +14,7 @@ from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.weeks import week_beginning
 from oncall.core.wall_time import utc
-from oncall.web.views.on_call import why
+from oncall.web.views.on_call import named, why
 
 TEAM = "team"
 WEEKS_BACK, WEEKS_AHEAD = 8, 26
@@ -53,7 +53,7 @@ def entries(roster: Roster, who: str, at: dt.datetime) -> tuple[Entry, ...]:
 
 
 def _entry(roster: Roster, shift: Shift, who: str, seat: str, slot: str) -> Entry:
-    pair = f"{shift.primary}, then {shift.secondary or 'nobody'}"
+    pair = f"{named(roster, shift.primary)}, then {named(roster, shift.secondary)}"
     summary = f"On call: {pair}" if seat == TEAM else f"On call: {seat}"
     of = f"{roster.team}." if roster.team else ""  # another team may have somebody of the same name
     return Entry(
@@ -61,7 +61,7 @@ def _entry(roster: Roster, shift: Shift, who: str, seat: str, slot: str) -> Entr
         start=utc(shift.start).isoformat(),
         end=utc(shift.end).isoformat(),
         summary=summary,
-        description=f"{pair}, then {roster.manager}. {why(shift)}",
+        description=f"{pair}, then {named(roster, roster.manager)}. {why(roster, shift)}",
     )
 
 

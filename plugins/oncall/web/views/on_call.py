@@ -30,7 +30,7 @@ def on_call(roster: Roster, at: dt.datetime) -> OnCall:
         manager=contact(roster, roster.manager),
         reason=shift.reason,
         covering_for=shift.covering_for,
-        why=why(shift),
+        why=why(roster, shift),
     )
 
 
@@ -48,9 +48,16 @@ def contact(roster: Roster, person_id: str) -> Contact:
     )
 
 
-def why(shift: Shift) -> str:
+def named(roster: Roster, person_id: str | None) -> str:
+    """The name to show; "nobody" for an empty seat."""
+    return roster.recipient(person_id).name if person_id else "nobody"
+
+
+def why(roster: Roster, shift: Shift) -> str:
     """Why this pair and not another, in one sentence."""
     if shift.week is None:
         return f"There is {shift.reason}."
-    words = "" if shift.reason == "rotation" else f", {reason_in_words(shift)}"
+    words = (
+        "" if shift.reason == "rotation" else f", {reason_in_words(shift, named(roster, shift.covering_for))}"
+    )
     return f"Week {shift.week} of the rotation{words}."

@@ -15,7 +15,7 @@ from oncall.core.wall_time import instant
 from oncall.usecases.history import IncidentRecord
 from oncall.web.views.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, Load
 
-CEILING = 25  # percent of time on call that is usually thought bearable
+UNFAIR = 1.25  # of a fair share: from then on it is pointed out
 WEEK_S = 7 * 86400
 _SATURDAY = 5
 _NIGHT = (22, 7)
@@ -42,10 +42,17 @@ def loads(
         _add(sums, roster, shift)
     total = (instant(end) - instant(start)).total_seconds()
     nights = _nights_paged(roster, records)
+    turns = {person for entry in roster.rotation for row in entry.weeks for person in row}
+    fair_primary, fair_secondary = (
+        round(sum(seconds) / WEEK_S / len(turns), 1)
+        for seconds in ([one.primary for one in sums.values()], [one.secondary for one in sums.values()])
+    )
     return tuple(
         Load(
             person=person,
             primary_weeks=round(sums[person].primary / WEEK_S, 1),
+            fair_primary_weeks=fair_primary,
+            fair_secondary_weeks=fair_secondary,
             secondary_weeks=round(sums[person].secondary / WEEK_S, 1),
             share=round(100 * (sums[person].primary + sums[person].secondary) / total, 1),
             weekend_days=round(sums[person].weekend / 86400, 1),
@@ -75,11 +82,11 @@ def _add(sums: dict[str, _Sums], roster: Roster, shift: Shift) -> None:
 
 
 def _nights_paged(roster: Roster, records: Sequence[IncidentRecord]) -> dict[str, set[dt.date]]:
-    """The nights in which somebody was truly woken: pages that the far side took, drills too."""
+    """The nights in which somebody was woken for something real: pages that the far side took, without drills."""
     named = {person.name: person.id for person in roster.people.values()}
     found: dict[str, set[dt.date]] = defaultdict(set)
     for record in records:
-        for told in record.told:
+        for told in () if record.incident.drill else record.told:
             if told.op != "page" or told.done_at is None:
                 continue
             there = told.done_at.astimezone(roster.tz)

@@ -14,6 +14,7 @@ from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.rota.weeks import week_beginning
 from oncall.core.time_format import TimeFormat, day, weekday
 from oncall.core.wall_time import instant
+from oncall.web.views.on_call import named
 from oncall.web.views.rota_models import Bar, Calendar, Row, Tick
 
 
@@ -79,7 +80,7 @@ def _row(
     bars = [*_away(window, person, comps, in_lieu), *_seats(window, person, shifts)]
     return Row(
         person=person,
-        name=window.roster.people[person].name if person in window.roster.people else person,
+        name=named(window.roster, person),
         bars=tuple(bar for bar in bars if bar),
     )
 
@@ -87,18 +88,20 @@ def _row(
 def _away(
     window: Window, person: str, comps: Sequence[CompWeek], in_lieu: Sequence[InLieu]
 ) -> Iterator[Bar | None]:
+    name = named(window.roster, person)
     for leave in window.roster.leave:
         if leave.person == person:
             reason = f" ({leave.reason})" if leave.reason else ""
-            yield window.bar("leave", leave.start, leave.end, f"{person} on leave{reason}")
+            yield window.bar("leave", leave.start, leave.end, f"{name} on leave{reason}")
     for comp in comps:
         if comp.person == person:
             start, end = (window.roster.day_starts(comp.begins + dt.timedelta(days=n)) for n in (0, 7))
-            words = f"{person} has a comp week, earned in week {comp.earned_week}, repaid by {comp.repaid_by}"
+            repaid_by = named(window.roster, comp.repaid_by)
+            words = f"{name} has a comp week, earned in rota week {comp.earned_week}, repaid by {repaid_by}"
             yield window.bar("comp", start, end, words)
     for entry in in_lieu:
         if entry.person == person and entry.date:
-            words = f"{person} has the day off in lieu of {day(entry.holiday)} ({entry.name})"
+            words = f"{name} has the day off in lieu of {day(entry.holiday)} ({entry.name})"
             yield window.day("lieu", entry.date, words)
 
 
@@ -107,9 +110,13 @@ def _seats(window: Window, person: str, shifts: Sequence[Shift]) -> Iterator[Bar
         if person not in (shift.primary, shift.secondary):
             continue
         seat = "primary" if person == shift.primary else "secondary"
-        why = "" if shift.reason == "rotation" else f", {reason_in_words(shift)}"
+        why = (
+            ""
+            if shift.reason == "rotation"
+            else f", {reason_in_words(shift, named(window.roster, shift.covering_for))}"
+        )
         kind = seat if shift.reason == "rotation" else f"{seat} {shift.reason}"
-        yield window.bar(kind, shift.start, shift.end, f"{person} {seat}{why}")
+        yield window.bar(kind, shift.start, shift.end, f"{named(window.roster, person)} {seat}{why}")
 
 
 def _holidays(window: Window) -> Iterator[Bar]:

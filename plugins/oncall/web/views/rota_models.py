@@ -110,11 +110,15 @@ class Load(Model):
 
     person: str = Field(description="The person's id")
     primary_weeks: float = Field(description="Weeks as primary")
+    fair_primary_weeks: float = Field(description="Weeks as primary if all who take turns had the same")
     secondary_weeks: float = Field(description="Weeks as secondary")
+    fair_secondary_weeks: float = Field(description="Weeks as secondary if all who take turns had the same")
     share: float = Field(description="Share of all time on call in either seat, in percent")
     weekend_days: float = Field(description="Saturdays and Sundays as primary")
     holidays: float = Field(description="Public holidays as primary")
-    nights_paged: int = Field(description="Nights (22:00 to 07:00) of the last 90 days with a page")
+    nights_paged: int = Field(
+        description="Nights (22:00 to 07:00) of the last 90 days with a page; without drills"
+    )
 
 
 class CreditView(Model):
