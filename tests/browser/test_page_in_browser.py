@@ -117,7 +117,7 @@ def test_an_incident_is_acknowledged_by_keyboard_alone(site: Site, open_page: Op
 
 
 def test_on_a_phone_the_fix_comes_first(site: Site, open_page: OpenPage) -> None:
-    """Headline, open incidents with their button within the first screen, then who is on call; a broken roster is a line."""
+    """Headline, open incidents with their button on the first screen, who is on call; a broken roster is a line."""
     page = open_page(width=360)
     problems = tuple(Problem(f"roster.yaml:{line}", "people", "x", "a name") for line in range(40))
     site.example.seen = replace(site.example.seen, problems=problems)
