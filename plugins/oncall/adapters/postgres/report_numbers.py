@@ -129,6 +129,7 @@ def _quoted(name: str) -> str:
 
 
 def _one(cursor: Cursor, query: str, asked: dict[str, Any]) -> tuple[Any, ...]:
+    row: tuple[Any, ...]
     (row,) = _all(cursor, query, asked)
     return row
 
