@@ -33,6 +33,7 @@ from oncall.usecases.ports import (
     TaskRuns,
 )
 
+OURS = "#de-oncall"
 TZ = dt.timezone(dt.timedelta(hours=7))
 DAY = dt.date(2026, 11, 22)  # the report date: due on Monday 23 November at 05:00
 
@@ -190,6 +191,10 @@ class FakeChat:
 
     posts: list[tuple[Message, str | None]] = field(default_factory=list)
     updates: list[Message] = field(default_factory=list)
+    elsewhere: list[tuple[Message, str | None]] = field(
+        default_factory=list
+    )  # what other teams' channels show
+    elsewhere_fails: Exception | None = None
     fail: list[DeliveryFailed] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
 
@@ -197,11 +202,19 @@ class FakeChat:
         error = self.fail.pop(0) if self.fail else None
         unthreaded = thread_ts in self.deleted
         thread_ts = None if unthreaded else thread_ts
+        if message.channel not in ("", OURS):
+            return self._post_elsewhere(message, channel, thread_ts)
         if error is None or error.uncertain:
             self.posts.append((message, thread_ts))
         if error:
             raise error
         return Posted("C1", f"{len(self.posts)}.0", unthreaded)
+
+    def _post_elsewhere(self, message: Message, channel: str, thread_ts: str | None) -> Posted:
+        if self.elsewhere_fails:
+            raise self.elsewhere_fails
+        self.elsewhere.append((message, thread_ts))
+        return Posted("C2", f"elsewhere {len(self.elsewhere)}")
 
     def find(
         self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None

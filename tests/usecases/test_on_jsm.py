@@ -61,7 +61,7 @@ def steps(inbox: RunningInbox) -> list[str]:
 
 def test_from_page_through_the_ladder_to_the_end(on_jsm: Night, inbox: RunningInbox) -> None:
     """05:00, 05:15, 05:30, one person each; at 05:42 the report lands and every alert is closed with how late."""
-    for clock in ("04:59:59", "05:00", "05:00:15", "05:14:59", "05:15", "05:30", "05:41"):
+    for clock in ("05:00", "05:00:15", "05:14:59", "05:15", "05:30", "05:41"):
         on_jsm.look(clock)
     assert steps(inbox) == LADDER
     assert [alert.recipients for alert in alerts(inbox)] == [

@@ -20,7 +20,7 @@ from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.usecases.metrics import TICK_AGE, of_look, of_snapshot
 from oncall.usecases.notes import TICK, instant, noted
 from oncall.usecases.outbox import Clock, Sent
-from oncall.usecases.ports import LANES, Metrics, Store
+from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, Metrics, Store
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
 log = structlog.get_logger(__name__)
@@ -91,7 +91,8 @@ def send_once(
         dispatch = wiring.dispatch(config, wiring.store(), now, seen, check_before_send=check_before_send)
         quietly(lambda: unreached.append(send(dispatch).unreached))
 
-    acts = [_posts, *(partial(Dispatch.pages, lane=lane) for lane in LANES)]
+    chats = (partial(_posts, lane=lane) for lane in (OUR_CHANNELS, OTHERS_CHANNELS))
+    acts = [*chats, *(partial(Dispatch.pages, lane=lane) for lane in LANES)]
     senders = [threading.Thread(target=one, args=(act,), daemon=True) for act in acts]
     for sender in senders:
         sender.start()
@@ -100,10 +101,10 @@ def send_once(
     return any(unreached)
 
 
-def _posts(dispatch: Dispatch) -> Sent:
+def _posts(dispatch: Dispatch, lane: Lane) -> Sent:
     if dispatch.check_before_send and dispatch.store.waiting() and not dispatch.can_check():
         _let_the_watcher_hand_over(dispatch.store)
-    return dispatch.posts()
+    return dispatch.posts(lane)
 
 
 def _tell(metrics: Metrics, services: Services, seen: Evaluation, at: dt.datetime) -> None:

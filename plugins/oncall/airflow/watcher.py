@@ -32,7 +32,7 @@ from oncall.usecases.heartbeat import ping_all
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import TICK, instant, noted
 from oncall.usecases.outbox import CHANNEL_ID, THREAD, Sent
-from oncall.usecases.ports import LANES, Lane, OutboxEntry, Snapshot, Store
+from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, OutboxEntry, Snapshot, Store
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
 log = structlog.get_logger(__name__)
@@ -74,7 +74,7 @@ class Watch:
 
     def __init__(self, tick_s: float) -> None:
         self.tick_s = tick_s
-        self.pool = ThreadPoolExecutor(max_workers=9, thread_name_prefix="oncall")
+        self.pool = ThreadPoolExecutor(max_workers=10, thread_name_prefix="oncall")
         self.clock = SteadyClock(utc_now())
         self.wiring: Wiring | None = None
         self.began = self.renewed = time.monotonic()
@@ -86,10 +86,16 @@ class Watch:
         self.last_seen = Snapshot()
         self.ticked: dt.datetime | None = None  # what oncall_db was last told, at least
         self.look_now = asyncio.Event()
-        self.owed = {name: asyncio.Event() for name in (*LANES, "chat")}
+        self.owed = {name: asyncio.Event() for name in (*LANES, "chat", "others")}
 
     def loops(self) -> Sequence[Coroutine[Any, Any, None]]:
-        return (*map(self.send_pages, LANES), self.send_posts(), self.hear(), self.ping())
+        return (
+            *map(self.send_pages, LANES),
+            self.send_posts("chat", OUR_CHANNELS),
+            self.send_posts("others", OTHERS_CHANNELS),
+            self.hear(),
+            self.ping(),
+        )
 
     async def looks(self) -> AsyncIterator[list[str]]:
         """Look, and yield the keys of incidents whenever the set of open ones has changed."""
@@ -245,11 +251,12 @@ class Watch:
             await _wait(self.owed[lane], HEAR_S if self.last_seen.incidents or self.memory else self.tick_s)
             await self._send(store, journal, partial(Dispatch.pages, lane=lane))
 
-    async def send_posts(self) -> None:
+    async def send_posts(self, name: str, lane: Lane) -> None:
+        """Post what this lane owes: to our own channels, or beside them to those of other teams."""
         store, journal = _PerLoop(), list[OutboxEntry]()
         while True:
-            await _wait(self.owed["chat"], self.tick_s)
-            await self._send(store, journal, Dispatch.posts)
+            await _wait(self.owed[name], self.tick_s)
+            await self._send(store, journal, partial(Dispatch.posts, lane=lane))
 
     async def hear(self) -> None:
         """Ask who has acknowledged, while there is something to acknowledge."""

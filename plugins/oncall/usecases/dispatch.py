@@ -6,8 +6,9 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.incidents.incident import Channel
+from oncall.core.incidents.incident import Channel, Plan
 from oncall.core.incidents.wording import Links, Scene
+from oncall.core.notices.channel_notices import others_untold
 from oncall.usecases.acknowledge import sync_acknowledgements
 from oncall.usecases.channel_health import note_health, note_hearing
 from oncall.usecases.evaluate import Evaluation
@@ -42,10 +43,15 @@ class Dispatch:
         self._noted("pager", sent)
         return sent
 
-    def posts(self) -> Sent:
+    def posts(self, lane: Lane = EVERYTHING) -> Sent:
         """Raises Unreadable when the store cannot be reached."""
-        sent = self._sender().posts(self.store, self.chat, self.config.roster.slack_channel)
+        sent = self._sender().posts(self.store, self.chat, self.config.roster.slack_channel, lane)
         self._noted("chat", sent)
+        if sent.untold is not None:
+            entry, reason = sent.untold
+            with self.store.decision_lock() as decision:
+                at = self.now()
+                decision.record(Plan(owed=(others_untold(self.scene(at), entry.message, reason),)), at)
         return sent
 
     def acknowledgements(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.incidents.binding import Bound, Send, bind
+from oncall.core.incidents.binding import Bound, Send, bind, bind_for_others
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import ladder_and_seat
+from oncall.core.incidents.incident import OTHERS, incident_of
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.acknowledge import sync_acknowledgements
 from oncall.usecases.evaluate import Evaluation
@@ -28,7 +29,7 @@ class Binder:
     seen: Evaluation | None = None
 
     def __call__(self, delivery: OutboxEntry) -> Bound:
-        file = self.store.file(delivery.key)
+        file = self.store.file(incident_of(delivery.key))
         if file is None:
             return Send(delivery.message)
         at = self.now()
@@ -41,7 +42,11 @@ class Binder:
             context = IncidentContext(incident, (), file.entries)
             return bind(delivery.entry, delivery.message, context, Scene(self.config.roster, self.links, at))
         scene = Scene(self.config.roster_of(incident.dag_id), self.links, at)
-        return bind(delivery.entry, delivery.message, context_of(self.config, file, self.seen), scene)
+        context = context_of(self.config, file, self.seen)
+        if OTHERS in delivery.key:
+            told = self.store.thread(delivery.key) is not None
+            return bind_for_others(delivery.entry, delivery.message, context, scene, told=told)
+        return bind(delivery.entry, delivery.message, context, scene)
 
     @staticmethod
     def _is_further_step(delivery: OutboxEntry) -> bool:

@@ -23,7 +23,7 @@ from structlog.contextvars import bound_contextvars
 
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable
 from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
-from oncall.core.incidents.incident import Channel
+from oncall.core.incidents.incident import OTHERS, Channel
 from oncall.core.message import Message
 from oncall.usecases.pager_calls import Outcome, PagerCalls, about
 from oncall.usecases.ports import EVERYTHING, Chat, Lane, OutboxEntry, Pager, Posted, Snapshot, Store
@@ -58,7 +58,7 @@ class Sent:
     `outage`: why it takes nothing at all ("" when it answers); `locked_out`: nor will it before somebody mends the
     connection. `refused`: why it does not take one message, while it takes others. `unreached`: somebody on the
     escalation is not reached, so the next one has to be called. `unchecked`: why the far side could not be asked
-    whether it had something already.
+    whether it had something already. `untold`: what another team's channel refused, and why.
     """
 
     taken: list[tuple[OutboxEntry, dt.datetime]] = field(default_factory=list)
@@ -68,6 +68,7 @@ class Sent:
     refused: str = ""
     unreached: bool = False
     unchecked: str = ""
+    untold: tuple[OutboxEntry, str] | None = None
     lost: Unreadable | None = None  # the store went away within the round
 
     @property
@@ -116,12 +117,15 @@ class Sender:
             self._await(store, calls, pool, asked, sent)
         return sent
 
-    def posts(self, store: Store, chat: Chat, channel: str) -> Sent:
-        """Post what is owed to the chat, in order; stops when it cannot be reached. `channel`: for what names none."""
+    def posts(self, store: Store, chat: Chat, channel: str, lane: Lane = EVERYTHING) -> Sent:
+        """Post what this lane owes to the chat, in order; stops when it cannot be reached.
+
+        `channel`: for what names none. Raises Unreadable when the store cannot be reached.
+        """
         sent = Sent()
         with self._round(store, sent):
             said = partial(self._said, store, chat, channel, sent)
-            while not sent.stopped and (found := self._claim(store, "chat", EVERYTHING, sent, said)):
+            while not sent.stopped and (found := self._claim(store, "chat", lane, sent, said)):
                 delivery, send = found
                 with bound_contextvars(**about(delivery)):
                     try:
@@ -379,7 +383,9 @@ class Sender:
             wait_s = max(wait_s, SETTLES_S)
         sent.failed.append(delivery)
         sent.unreached |= bool(unreached)
-        if refused:
+        if OTHERS in delivery.key:  # nothing is wrong with a channel of our own
+            sent.untold = (delivery, str(error)) if refused else sent.untold
+        elif refused:
             sent.refused = str(error)
         else:
             sent.outage, sent.locked_out = str(error), isinstance(error, LockedOut)

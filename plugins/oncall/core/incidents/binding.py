@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
 from oncall.core.incidents.escalation import broken_of, is_by_hand, ladder_and_seat, page_message, standing
 from oncall.core.incidents.incident import NotificationStatus
+from oncall.core.incidents.upstream_team import ARRIVED, late_message
 from oncall.core.incidents.warnings import last_chance_message, warning_message
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
@@ -79,6 +80,22 @@ def bind(entry: NotificationStatus, stored: Message, context: IncidentContext | 
     if entry.step.startswith("failed-"):
         return _failure(entry, stored, context, scene)
     return Send(stored)
+
+
+def bind_for_others(
+    entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene, *, told: bool
+) -> Bound:
+    """The same of what another team's channel hears. `told`: its thread has begun."""
+    if entry.step.startswith(ARRIVED):
+        return Send(stored) if told else Withdraw("they were not told that it was late")
+    if not context.incident.open:
+        return Withdraw("the incident is over")
+    if not context.evaluated:
+        return Send(stored)
+    teams = {member.pipeline.upstream_owner for member in context.members}
+    made = (late_message(context, scene, team) for team in teams if team.slack == stored.channel)
+    message = next((each for each in made if each), None)
+    return Send(message) if message else Withdraw("it is not late any more")
 
 
 def _early(entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene) -> Bound:

@@ -164,16 +164,26 @@ def key_of(dag_id: str, report_date: dt.date, drill: str = "", again: int = 1) -
     return key if again == 1 else f"{key}:r{again}"
 
 
+# In a key, between an incident's and the channel of other people who are told of it: a thread of its own.
+OTHERS = "@"
 # What a person is first called with; who is called after them; everything else.
 URGENT, FURTHER = 0, 1
 
 
+def incident_of(key: str) -> str:
+    """Of the key of anything owed: the incident's, also where other people are told of it."""
+    return key.partition(OTHERS)[0]
+
+
 def urgency(owed: Notification) -> int:
-    """Smaller goes first: the first call of a broken promise, further ones, then by priority; alerts' notes last.
+    """Smaller goes first: the first call of a broken promise, further ones, then by priority; alerts' notes last,
+    and what other people's channels are told.
 
     A thread keeps its own order.
     """
     priority = int(owed.message.priority[1:])
+    if OTHERS in owed.key:
+        return 9
     if owed.channel == "chat":
         return priority
     if owed.op != "page":

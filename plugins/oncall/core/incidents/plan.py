@@ -10,6 +10,7 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import escalate, handoff, remind, standing
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.resolve import changed, landed, moved, resolve
+from oncall.core.incidents.upstream_team import tell_upstream
 from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
 from oncall.core.incidents.wording import Scene
 
@@ -20,6 +21,7 @@ RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
     warn,
     arrived,
     last_chance,
+    tell_upstream,
     failure,
     handoff,
     escalate,

@@ -55,6 +55,13 @@ def acknowledgements_heard(scene: Scene, since: dt.datetime) -> Notification:
     return _chat(scene, HEARING, f"heard:{since.isoformat()}", title, [])
 
 
+def others_untold(scene: Scene, message: Message, reason: str) -> Notification:
+    """Another team's channel refuses what they have to know: somebody has to tell them. Once a day of each channel."""
+    title = f"{message.channel} could not be told by us, tell them yourself: {reason}"
+    lines = [f"What they were to read: {message.title}", reason]
+    return _chat(scene, "others", f"untold:{message.channel}", title, lines)
+
+
 def undecided(one: PromiseStatus, scene: Scene, error: Exception) -> Plan:
     """The rules fail on one report: whoever is on call has to look at it themselves. Once a day, of each report."""
     broken = one.overdue

@@ -1,0 +1,95 @@
+"""What the team that loads the upstream tables hears in its own channel: what is late, and that it has come. Pure.
+
+That channel is a thread of its own on the outbox, apart from the incident's: whatever is wrong with it (the bot was
+never invited, it is archived) delays nothing that the on-call team has to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.incident import OTHERS, Notification, Plan
+from oncall.core.incidents.titles import names, titled
+from oncall.core.incidents.wording import Scene, subject
+from oncall.core.message import Message
+from oncall.core.promises.evaluation import PromiseStatus, late_words
+from oncall.core.promises.promise import Team
+from oncall.core.rota.on_call import who_is_on_call
+from oncall.core.time_format import span
+
+LATE, ARRIVED = "upstream-late", "upstream-arrived:"
+
+
+def tell_upstream(context: IncidentContext, scene: Scene) -> Plan | None:
+    """From the warning time on, once: which table holds back which reports; and for each such table that it came.
+
+    A drill is nobody else's affair.
+    """
+    if context.incident.drill or any(member.facts.blind for member in context.members):
+        return None
+    owed: list[Notification] = []
+    for team in dict.fromkeys(member.pipeline.upstream_owner for member in context.members):
+        if not team.slack or team.slack == scene.roster.slack_channel:
+            continue
+        message = late_message(context, scene, team)
+        owed += [_owed(said) for said in (message, *_arrivals(context, scene, team)) if said]
+    return Plan(owed=tuple(owed)) if owed else None
+
+
+def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message | None:
+    """The sentence as it is true now; None when this team has nothing to bring."""
+    waiting = [member for member in context.missing if _waits_for(member, team, scene)]
+    if not waiting:
+        return None
+    loads = {load.table: load for member in waiting for load in member.facts.late_loads}
+    states = " or ".join(state for state in ("late", "partial") if state in {x.state for x in loads.values()})
+    title = titled(
+        waiting, lambda about: f"{names(tuple(loads))} {states}: holds back {about}{_due(waiting, scene)}"
+    )
+    primary = who_is_on_call(scene.roster, scene.at).primary
+    lines = [
+        *(f"{late_words(load, scene.roster.tz)}." for load in loads.values()),
+        f"Needed for {', '.join(f'{m.pipeline.title} ({m.pipeline.report})' for m in waiting)}.",
+        f"When will it come? Please answer here. On call for the reports: {primary} ({scene.roster.slack_channel}).",
+    ]
+    return _message(context, team, LATE, title, lines)
+
+
+def _waits_for(member: PromiseStatus, team: Team, scene: Scene) -> bool:
+    late = member.why is not None and member.why.cause == "upstream_late" and bool(member.facts.late_loads)
+    return (
+        late
+        and member.pipeline.upstream_owner == team
+        and member.warn is not None
+        and scene.at >= member.warn
+    )
+
+
+def _arrivals(context: IncidentContext, scene: Scene, team: Team) -> Iterator[Message]:
+    """Of what was warned about; where the team was never told that it was late, this is withdrawn when it is sent."""
+    theirs = [member for member in context.members if member.pipeline.upstream_owner == team]
+    loads = {load.table: load for member in theirs for load in member.facts.loads}
+    for table in context.incident.warned:
+        load = loads.get(table)
+        if load is not None and load.state == "fresh":
+            goes_on = f": {subject(context.missing)} can go on" if context.missing else ""
+            title = f"{table} has arrived ({scene.clock(load.loaded_at)}){goes_on}"
+            yield _message(context, team, f"{ARRIVED}{table}", title, ())
+
+
+def _due(waiting: Sequence[PromiseStatus], scene: Scene) -> str:
+    due = waiting[0].due
+    if due is None:
+        return ""
+    left = (due - scene.at).total_seconds()
+    return f", due {scene.clock(due)}" + (f" in {span(left)}" if left > 0 else "")
+
+
+def _message(context: IncidentContext, team: Team, step: str, title: str, lines: Sequence[str]) -> Message:
+    key = f"{context.incident.key}{OTHERS}{team.slack}"
+    return Message(key, step, title, "\n".join(lines), priority="P4", tags=("oncall",), channel=team.slack)
+
+
+def _owed(message: Message) -> Notification:
+    return Notification(message.key, message.step, "chat", "post", message)

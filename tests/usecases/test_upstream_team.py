@@ -1,0 +1,120 @@
+"""What the team that loads the upstream tables hears in its own channel, and that it holds nobody up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conftest_night import DAY, Night, at
+
+from oncall.core.errors import DeliveryFailed, Rejected
+from oncall.core.promises.facts import Load
+
+ORDERS = Load("master.orders", None, None, 5000.0, at("00:55"))
+SESSIONS = Load("master.sessions", None, None, 900.0, at("00:40"))
+THEIRS = "#swe-master-data"
+
+
+def heard(night: Night) -> list[str]:
+    """The titles in the other team's channel, in order."""
+    assert {message.channel for message, _ in night.chat.elsewhere} <= {THEIRS}
+    return [message.title for message, _ in night.chat.elsewhere]
+
+
+def test_the_upstream_team_is_told_once_what_is_late_and_what_it_holds_back(night: Night) -> None:
+    """From the warning time on: table, since when, reports, due; one message however often one looks."""
+    night.world.missing("profit_etl", ORDERS)
+    for clock in ("03:29:59", "03:30", "03:30:15", "04:10", "05:00", "05:15"):
+        night.look(clock)
+    assert heard(night) == ["master.orders late: holds back Profit ETL, 22 Nov, due 05:00 in 1 h 30 min"]
+    [(message, thread)] = night.chat.elsewhere
+    assert thread is None
+    assert message.summary.splitlines() == [
+        "master.orders has not arrived, usually there by 00:55.",
+        "Needed for Profit ETL (investor.daily_profit).",
+        "When will it come? Please answer here. On call for the reports: DE-003 (#de-oncall).",
+    ]
+    assert (message.recipients, message.steps, message.facts) == ((), "", ())
+
+
+def test_a_partial_load_is_told_with_its_rows(night: Night) -> None:
+    """How many came, and how many usually do."""
+    night.world.missing("profit_etl", replace(ORDERS, loaded_at=at("00:50"), rows=2000))
+    night.look("03:30")
+    [(message, _)] = night.chat.elsewhere
+    assert message.title.startswith("master.orders partial: holds back Profit ETL, 22 Nov")
+    assert message.summary.startswith("master.orders is partial since 00:50: 2000 rows, usually 5000")
+
+
+def test_a_table_that_two_reports_wait_for_is_told_once(night: Night) -> None:
+    """With both of them."""
+    for dag_id in ("engagement_etl", "growth_etl"):
+        night.world.missing(dag_id, SESSIONS)
+    night.look("03:30")
+    [(message, _)] = night.chat.elsewhere
+    assert "2 reports of 22 Nov" in message.title
+    assert (
+        "Needed for Engagement ETL (investor.daily_engagement), Growth ETL (investor.daily_growth)."
+        in message.summary
+    )
+
+
+def test_when_it_has_come_they_are_told_in_the_same_thread(night: Night) -> None:
+    """Once."""
+    night.world.missing("profit_etl", ORDERS)
+    night.look("03:30")
+    night.world.missing("profit_etl", replace(ORDERS, loaded_at=at("04:20"), rows=5000))
+    for clock in ("04:21", "04:22", "04:40"):
+        night.look(clock)
+    assert heard(night)[1:] == ["master.orders has arrived (04:20): Profit ETL, 22 Nov can go on"]
+    assert night.chat.elsewhere[1][1] == "elsewhere 1"
+
+
+def test_a_channel_that_refuses_us_delays_nothing_of_ours(night: Night) -> None:
+    """The bot was never invited: our thread goes on, no channel counts as down, and we are told to tell them."""
+    night.chat.elsewhere_fails = Rejected("Slack: not_in_channel: invite the bot")
+    night.world.missing("profit_etl", ORDERS)
+    for clock in ("03:30", "03:31", "04:40", "05:00", "05:15"):
+        night.look(clock)
+    mine = [message.step for message, _ in night.chat.posts]
+    assert mine[0] == "warning"
+    assert "page-1-primary" in mine
+    assert not [m for m in night.pager.paged if m.key.startswith("channel-")]
+    [told] = [message for message, _ in night.chat.posts if message.step.startswith("untold:")]
+    assert told.title.startswith(
+        f"{THEIRS} could not be told by us, tell them yourself: Slack: not_in_channel"
+    )
+    assert "master.orders late: holds back Profit ETL" in told.summary
+
+
+def test_a_channel_that_does_not_answer_is_tried_again_and_told_what_is_true_then(night: Night) -> None:
+    """What came meanwhile is told by nobody, neither that it was late nor that it is there."""
+    night.chat.elsewhere_fails = DeliveryFailed("timed out")
+    night.world.missing("profit_etl", ORDERS)
+    night.look("03:30")
+    assert [message.step for message, _ in night.chat.posts] == ["warning"]
+    night.chat.elsewhere_fails = None
+    night.look("03:40")
+    assert heard(night) == ["master.orders late: holds back Profit ETL, 22 Nov, due 05:00 in 1 h 20 min"]
+
+
+def test_what_came_before_they_could_be_told_is_not_told(night: Night) -> None:
+    """Neither that it was late, nor that it is there."""
+    night.chat.elsewhere_fails = DeliveryFailed("timed out")
+    night.world.missing("profit_etl", ORDERS)
+    night.look("03:30")
+    night.chat.elsewhere_fails = None
+    night.world.missing("profit_etl", replace(ORDERS, loaded_at=at("03:39"), rows=5000))
+    for clock in ("03:40", "03:41", "03:45"):
+        night.look(clock)
+    assert heard(night) == []
+
+
+def test_where_their_channel_is_ours_it_is_said_once(night: Night) -> None:
+    """The warning in our own thread says it."""
+    pipeline = night.config.pipelines["profit_etl"]
+    ours = replace(pipeline, upstream_owner=replace(pipeline.upstream_owner, slack="#de-oncall"))
+    night.config = replace(night.config, pipelines={**night.config.pipelines, "profit_etl": ours})
+    night.world.missing("profit_etl", ORDERS)
+    night.look("03:30")
+    assert [message.step for message, _ in night.chat.posts] == ["warning"]
+    assert DAY.isoformat() in night.chat.posts[0][0].key
