@@ -9,11 +9,11 @@ from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History, PublicationHistory
 from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.errors import ConfigError, Unreadable
+from oncall.core.incidents.status_words import status as incident_status
 from oncall.core.promises.promise import Promise, due_at, last_due
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
 from oncall.core.time_format import TimeFormat, span
 from oncall.usecases.history import WATCHER_SILENT_AFTER, IncidentHistory, Publications
-from oncall.web.views.incidents import status as incident_status
 from sandbox.stack.environment import LOGINS
 from sandbox.stack.stack import Stack
 
@@ -90,9 +90,10 @@ def incidents(history: IncidentHistory, config: OncallConfig, at: dt.datetime) -
         return
     yield "Watcher", watching(tick, at)
     say = TimeFormat(at, config.roster.tz)
-    opened = [record.incident for record in records if record.incident.open]
-    for incident in opened:
-        yield "Open", f"{incident.key}: {incident_status(incident, say)}"
+    opened = [record for record in records if record.incident.open]
+    for record in opened:
+        told = [each.as_status for each in record.told]
+        yield "Open", f"{record.incident.key}: {incident_status(record.incident, told, say)}"
     if not opened:
         yield "Open", "no incident"
 

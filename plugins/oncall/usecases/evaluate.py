@@ -278,7 +278,7 @@ def status_unknown(each: Candidate, error: Exception, tz: dt.tzinfo, at: dt.date
     """What is left to say of a promise that could not be judged: the others are not to suffer for it."""
     reason = f"it could not be judged: {type(error).__name__}: {error}"
     drill = (each.drill.due_at, each.drill.warn_at, each.drill.name) if each.drill else (None, None, "")
-    facts = Facts(unreadable=(reason,))
+    facts = Facts(unreadable=(reason,), blind=True)
     try:
         return evaluate_promise(each.pipeline, each.report_date, facts, at, tz, *drill[:2], drill=drill[2])
     except Exception:  # noqa: BLE001 - a day that has no due instant: there is nothing to be late for
@@ -378,7 +378,7 @@ def _publications(text: str) -> dict[ReportKey, Publication]:
 def _remember_seen(
     store: Store, before: EvaluationInputs, statuses: Sequence[PromiseStatus], at: dt.datetime
 ) -> None:
-    blind = any(one.facts.blind for one in statuses)
+    blind = any(one.facts.blind_since for one in statuses)
     if blind != bool(before.notes.get(BLIND)):
         store.set_note(BLIND, at.isoformat() if blind else "")
     if blind:

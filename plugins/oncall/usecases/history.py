@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oncall.core.data.restatement import Restatement
-from oncall.core.incidents.incident import Channel, Event, Incident
+from oncall.core.incidents.incident import Channel, Event, Incident, NotificationStatus
 
 # A report's publications: report date → the first time it was complete and visible.
 Published = Mapping[dt.date, dt.datetime]
@@ -39,6 +39,15 @@ class DeliveryRecord:
     error: str = ""
     maybe_taken: bool = False
     unreached: str = ""
+
+    @property
+    def as_status(self) -> NotificationStatus:
+        """The same as the rules see it."""
+        return NotificationStatus(
+            self.step, self.channel, self.op,  # type: ignore[arg-type]
+            alias=self.alias, state=self.state, person=next(iter(self.people), ""),  # type: ignore[arg-type]
+            owed_at=self.owed_at, done_at=self.done_at, maybe_taken=self.maybe_taken, unreached=self.unreached,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@
     border: `1px solid ${colour("border")}`, borderRadius: 5, padding: "12px 16px", flex: "1 1 18rem", minWidth: 0, overflowWrap: "anywhere",
   };
   const LIST = { listStyle: "none", margin: 0, padding: 0, display: "grid", gap: 6 };
-  const TONES = { kept: "success", late: "warning", at_risk: "warning", broken: "error" };
+  const TONES = { kept: "success", late: "warning", at_risk: "warning", broken: "error", unknown: "error" };
 
   const address = (path) => new URL(path, document.baseURI).href;
   const ask = async () => {

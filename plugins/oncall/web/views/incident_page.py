@@ -10,14 +10,13 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import REMIND_AFTER, Call
 from oncall.core.incidents.forecast import coming_pages, next_to_page
-from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import SECTIONS
 from oncall.core.time_format import TimeFormat, day
-from oncall.usecases.history import DeliveryRecord, IncidentRecord
+from oncall.usecases.history import IncidentRecord
 from oncall.usecases.incident_context import status_from_row
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
@@ -102,18 +101,10 @@ def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
 
 
 def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
-    entries = tuple(map(_entry, record.told))
+    entries = tuple(told.as_status for told in record.told)
     return IncidentContext(
         record.incident, (status_from_row(config, record.incident),), entries, evaluated=False
     )
-
-
-def _entry(told: DeliveryRecord) -> NotificationStatus:
-    return NotificationStatus(
-        told.step, told.channel, told.op,  # type: ignore[arg-type]
-        alias=told.alias, state=told.state, person=next(iter(told.people), ""),  # type: ignore[arg-type]
-        owed_at=told.owed_at, done_at=told.done_at, maybe_taken=told.maybe_taken, unreached=told.unreached,
-    )  # fmt: skip
 
 
 def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident
+from oncall.core.incidents.incident import Incident
+from oncall.core.incidents.status_words import status
 from oncall.core.incidents.wording import Links as Addresses
-from oncall.core.promises.evaluation import CAUSE_WORDS
-from oncall.core.time_format import TimeFormat, day, span
+from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus
+from oncall.core.time_format import TimeFormat, day
 from oncall.usecases.history import IncidentRecord
 from oncall.web import external_links
 from oncall.web.external_links import run_of
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.models import IncidentView, Line, Links
 from oncall.web.views.timeline import timeline
-
-# How an incident ended for which no report came: by the configuration.
-ENDED = {"moved": "Due at another time since", "removed": "Not watched any more since"}
 
 
 def incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentView, ...]:
@@ -34,6 +32,13 @@ def open_incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentVi
     return tuple(_view(seen, record, addresses) for record in seen.records if record.incident.open)
 
 
+def none_open(seen: PageSnapshot) -> str:
+    """What stands in the place of the open incidents where there is none to show."""
+    if any(reason.startswith("oncall_db") for reason in seen.unreadable):
+        return "Open incidents cannot be read now."
+    return "No open incidents."
+
+
 def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -> IncidentView:
     """One incident, with what happened."""
     return _view(seen, record, addresses, timeline(seen, record))
@@ -43,6 +48,11 @@ def _view(
     seen: PageSnapshot, record: IncidentRecord, addresses: Addresses, lines: tuple[Line, ...] = ()
 ) -> IncidentView:
     one = record.incident
+    judged = _judged(seen, one) if one.open else None
+    verdict = judged.verdict if judged else one.verdict
+    cause, detail = (one.cause, one.detail) if one.open else one.filed_as
+    if judged:  # one look, one verdict, wherever it stands on the page
+        cause, detail = (judged.why.cause, judged.why.detail) if judged.why else ("", "")
     pipeline = seen.config.pipelines.get(one.dag_id)
     return IncidentView(
         key=one.key,
@@ -52,10 +62,12 @@ def _view(
         opened_at=one.opened_at,
         due=one.due,
         open=one.open,
-        verdict=one.verdict,
-        status=status(one, TimeFormat(seen.at, seen.config.roster.tz)),
-        cause_words=CAUSE_WORDS.get(one.cause, ""),
-        detail=one.detail,
+        verdict=verdict,
+        status=status(
+            one, [told.as_status for told in record.told], TimeFormat(seen.at, seen.config.roster.tz)
+        ),
+        cause_words=CAUSE_WORDS.get(cause, ""),
+        detail=detail,
         drill=one.drill,
         leader=one.leader,
         paged_at=one.paged_at,
@@ -65,7 +77,7 @@ def _view(
         late_seconds=one.late_s,
         links=Links(
             run=_run(seen, one, addresses),
-            runbook=addresses.runbook(one.dag_id, one.cause),
+            runbook=addresses.runbook(one.dag_id, cause),
             incident=f"{addresses.oncall()}incidents/{one.key}",
             alert=external_links.alert(seen, record),
             thread=external_links.thread(seen, record),
@@ -74,30 +86,13 @@ def _view(
     )
 
 
-def status(one: Incident, say: TimeFormat) -> str:
-    """How the incident stands, in one sentence."""
-    if one.resolved_at is not None and one.verdict == RESOLVED_BY_HAND:
-        return f"Resolved by hand {say.clock(one.resolved_at)}, unpublished"
-    if one.resolved_at is not None and one.verdict in ENDED:
-        return f"{ENDED[one.verdict]} {say.clock(one.resolved_at)}"
-    if one.resolved_at is not None:
-        late = f", {span(one.late_s)} late" if one.late_s else ""
-        return f"Resolved {say.clock(one.resolved_at)}{late}"
-    if one.leader:
-        return "Another incident speaks for it"
-    if one.acknowledged and one.acknowledged_at is not None:
-        return f"Acknowledged by {one.acknowledged_by or 'somebody'} at {say.clock(one.acknowledged_at)}"
-    if one.paged_at is not None:
-        return f"Paged at {say.clock(one.paged_at)}, nobody has acknowledged"
-    return "Warned, nobody paged yet"
-
-
 def _run(seen: PageSnapshot, one: Incident, addresses: Addresses) -> str:
     """The run that works on it, or worked on it last; all the DAG's runs where none is known any more."""
-    mine = (
-        s
-        for s in seen.statuses_of.get(one.dag_id, ())
-        if (s.report_date, s.drill) == (one.report_date, one.drill)
-    )
-    status = next(mine, None)
+    status = _judged(seen, one)
     return run_of(status, addresses) if status else f"{addresses.base_url}/dags/{quote(one.dag_id)}/runs"
+
+
+def _judged(seen: PageSnapshot, one: Incident) -> PromiseStatus | None:
+    """What this look found of the promise that an incident is about; None where it did not look."""
+    mine = seen.statuses_of.get(one.dag_id, ())
+    return next((s for s in mine if (s.report_date, s.drill) == (one.report_date, one.drill)), None)

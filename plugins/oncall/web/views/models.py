@@ -58,7 +58,7 @@ class PromiseView(Model):
     report: str = Field(description="The report's table")
     report_date: dt.date = Field(description="The business day the report is about")
     due: dt.datetime | None = Field(description="When it is due; null without a promise")
-    verdict: str = Field(description="waiting, at_risk, kept, broken or late")
+    verdict: str = Field(description="waiting, at_risk, kept, broken, late or unknown (cannot be seen)")
     headline: str = Field(description="The verdict as people say it")
     cause: str | None = Field(default=None, description="Why it is at risk, broken or failed")
     cause_words: str = Field(default="", description="The cause as people say it")

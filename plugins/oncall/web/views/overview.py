@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.promises.words import first_line
+from oncall.core.time_format import TimeFormat
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.banners import banners
-from oncall.web.views.incidents import open_incidents
+from oncall.web.views.incidents import none_open, open_incidents
 from oncall.web.views.models import Banner, IncidentView, PipelineView, PromiseCard, PromiseView, TableView
 from oncall.web.views.on_call import now
 from oncall.web.views.pipelines import pipelines
-from oncall.web.views.promises import cards, others, upstream
+from oncall.web.views.promises import cards, due_today, others, upstream
 from oncall.web.views.restatements import RestatementView, restatements
 from oncall.web.views.rota_models import Now, WeekView
 from oncall.web.views.rota_weeks import weeks
@@ -21,7 +23,10 @@ WEEKS_AHEAD = 8
 
 @dataclass(frozen=True)
 class Overview:
-    """What stands on the first page."""
+    """What stands on the first page. `verdict`: its first line and how bad that is (ok, warn, bad, none).
+
+    `none_open` stands where the open incidents would.
+    """
 
     banners: tuple[Banner, ...]
     now: Now
@@ -34,41 +39,8 @@ class Overview:
     restated: tuple[RestatementView, ...] = ()
     hidden: int = 0
     team: str = ""
-
-    @property
-    def verdict(self) -> tuple[str, str]:
-        """Whether the reports are there, in one line, and how bad that is (ok, warn, bad, none).
-
-        Those of the roster at the top are for investors; whom another team's are for, nobody told us.
-        """
-        today = [card.today for card in self.promises if card.today]
-        if not today and self.hidden:
-            return "Who is on call; the reports are not yours to see", "none"
-        if not today:
-            return "Whether the reports are there cannot be told", "warn"
-        missing = [one.title for one in today if one.verdict == "broken"]
-        if missing:
-            count = f"{len(missing)} of {len(today)} reports"
-            said = (
-                f"{count} {'is' if len(missing) == 1 else 'are'} missing"
-                if self.team
-                else f"Investors are missing {count}"
-            )
-            return f"{said}: {_names(missing)}", "bad"
-        risky = [one.title for one in today if one.verdict == "at_risk"]
-        if risky:
-            return f"{_names(risky)} {'is' if len(risky) == 1 else 'are'} at risk", "warn"
-        waiting = [one for one in today if one.verdict == "waiting"]
-        if waiting:
-            return (
-                f"{len(today) - len(waiting)} of {len(today)} reports are out, the rest is on track",
-                "none",
-            )
-        late = [one.title for one in today if one.verdict == "late"]
-        said = (
-            f"All {len(today)} reports are there" if self.team else f"Investors have all {len(today)} reports"
-        )
-        return (f"{said}; {_names(late)} came late" if late else f"{said}, in time"), "ok"
+    verdict: tuple[str, str] = ("", "none")
+    none_open: str = ""
 
 
 def overview(seen: PageSnapshot, addresses: Addresses) -> Overview:
@@ -85,8 +57,19 @@ def overview(seen: PageSnapshot, addresses: Addresses) -> Overview:
         restated=tuple(restatements(seen)),
         hidden=seen.hidden,
         team=roster.team,
+        verdict=_verdict(seen),
+        none_open=none_open(seen),
     )
 
 
-def _names(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _verdict(seen: PageSnapshot) -> tuple[str, str]:
+    """Whether the reports due today are there, in one line, and how bad that is (ok, warn, bad, none)."""
+    today = tuple(due_today(seen))
+    if today:
+        say = TimeFormat(seen.at, seen.config.roster.tz)
+        return first_line(today, say, investors=not seen.config.roster.team)
+    if seen.hidden:
+        return "Who is on call; the reports are not yours to see", "none"
+    if not any(pipeline.promise for pipeline in seen.config.pipelines.values()):
+        return "Who is on call; no promises yet", "none"
+    return "Whether the reports are there cannot be told", "warn"

@@ -9,6 +9,7 @@ from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.promises.attainment import Day, attainment, days
 from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, current_task
 from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.words import headline
 from oncall.core.time_format import TimeFormat, span, weekday
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
@@ -30,6 +31,13 @@ def due_next(seen: PageSnapshot, addresses: Addresses) -> Iterator[tuple[Promise
         if pipeline.promise and (two := _two(seen, pipeline)):
             today, *after = (promise(seen, one, addresses) for one in two)
             yield today, after[0] if after else None
+
+
+def due_today(seen: PageSnapshot) -> Iterator[PromiseStatus]:
+    """Of each promise the report due today, where it can be told."""
+    for pipeline in seen.config.pipelines.values():
+        if pipeline.promise and (two := _two(seen, pipeline)):
+            yield two[0]
 
 
 def others(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseView, ...]:
@@ -67,20 +75,6 @@ def promise(seen: PageSnapshot, one: PromiseStatus, addresses: Addresses) -> Pro
         drill=one.drill,
         links=_links(seen, one, addresses),
     )
-
-
-def headline(one: PromiseStatus, say: TimeFormat) -> str:
-    """The verdict as people say it."""
-    made = one.facts.publication
-    if made is not None and one.verdict == "late" and one.late_by:
-        return f"Published {span(one.late_by.total_seconds())} late, at {say.clock(made.first_at)}"
-    if made is not None:
-        return f"Published in time, at {say.clock(made.first_at)}"
-    if one.verdict == "broken" and one.late_by:
-        return f"Not published, {span(one.late_by.total_seconds())} late"
-    if one.verdict == "at_risk":
-        return "At risk"
-    return "On track"
 
 
 def upstream(seen: PageSnapshot) -> tuple[TableView, ...]:

@@ -1,0 +1,64 @@
+"""How an incident stands, in one sentence: who was told, when, how loudly, and whether anybody has it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus
+from oncall.core.time_format import TimeFormat, span
+
+# How an incident ended for which no report came: by the configuration.
+ENDED = {"moved": "Due at another time since", "removed": "Not watched any more since"}
+# How loud an alert is, by how its step begins; what is not here is a page of the escalation or a reminder.
+_PRIORITIES = (("warning", "P3"), ("last-chance", "P2"), ("failed-", "P2"))
+
+
+def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeFormat) -> str:
+    """`told`: what became of all that the incident ever owed."""
+    if incident.resolved_at is not None:
+        return _ended(incident, say.clock(incident.resolved_at))
+    if incident.leader:
+        return "Another incident speaks for it"
+    if incident.acknowledged and incident.acknowledged_at is not None:
+        by = incident.acknowledged_by or "somebody"
+        return f"Acknowledged by {by} at {say.clock(incident.acknowledged_at)}"
+    pages = [entry for entry in told if entry.op == "page" and entry.state == "done" and not entry.unreached]
+    woken = [entry for entry in pages if priority(entry.step) != "P3"]
+    if woken:
+        return f"Paged {_whom(woken, say)}; nobody has acknowledged"
+    under_way = [entry for entry in told if entry.op == "page" and entry.state in ("owed", "accepted")]
+    if under_way:
+        return f"Paging {_people(under_way)} now; not confirmed yet"
+    if incident.paged_at is not None:
+        return f"Paged at {say.clock(incident.paged_at)}, nobody has acknowledged"
+    if pages:
+        return f"Warned {_whom(pages, say)}; nobody was paged yet"
+    if any(entry.channel == "chat" and entry.state == "done" for entry in told):
+        return "Said in Slack; nobody was paged yet"
+    return "Nobody was told yet"
+
+
+def priority(step: str) -> str:
+    """Of an alert, by its step."""
+    return next((found for begins, found in _PRIORITIES if step.startswith(begins)), "P1")
+
+
+def _ended(incident: Incident, at: str) -> str:
+    if incident.verdict == RESOLVED_BY_HAND:
+        return f"Resolved by hand {at}, unpublished"
+    if incident.verdict in ENDED:
+        return f"{ENDED[incident.verdict]} {at}"
+    return f"Resolved {at}, {span(incident.late_s)} late" if incident.late_s else f"Resolved {at}"
+
+
+def _whom(pages: Sequence[NotificationStatus], say: TimeFormat) -> str:
+    """Each person once, with the last and loudest alert: "DE-003 05:00 (P1), DE-004 05:15 (P1)"."""
+    last = {entry.person or "somebody": entry for entry in pages}
+    return ", ".join(
+        f"{person} {say.clock(entry.done_at or entry.owed_at)} ({priority(entry.step)})"
+        for person, entry in last.items()
+    )
+
+
+def _people(pages: Sequence[NotificationStatus]) -> str:
+    return " and ".join(dict.fromkeys(entry.person or "whoever is on call" for entry in pages))

@@ -1,0 +1,125 @@
+"""What is said of promises on a card and in the page's first line. Pure functions of judged facts.
+
+Of what cannot be seen nothing is claimed but what was known last; "in time", "late" and "missing" are said of nothing
+else than what the facts hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.time_format import TimeFormat, span
+
+Level = Literal["ok", "warn", "bad", "none"]
+
+
+def headline(one: PromiseStatus, say: TimeFormat) -> str:
+    """The verdict as people say it."""
+    if one.facts.publication is not None:
+        known = _published(one, say)
+        return f"Cannot be seen now; last known: {known}" if one.facts.blind else _sentence(known)
+    if one.verdict == "unknown":
+        return f"Cannot see whether it is published{_since(one, say)}"
+    if one.verdict == "broken":
+        late = one.late_by.total_seconds() if one.late_by else 0
+        return f"Not published, {span(late)} late" if late >= 1 else "Not published, due now"
+    if one.verdict == "at_risk":
+        return f"At risk: it cannot be seen{_since(one, say)}" if one.facts.blind else "At risk"
+    if one.facts.blind:
+        return f"Not due yet; cannot be seen{_since(one, say)}"
+    if one.facts.unreadable:
+        return "Not published yet; how far it is cannot be seen"
+    return "On track" if one.due else "Not published yet"
+
+
+def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bool) -> tuple[str, Level]:
+    """Whether the reports due today are there, in one line, and how bad that is.
+
+    `investors`: they are for investors; whom another team's are for, nobody told us.
+    """
+    missing = [one for one in today if one.verdict == "broken"]
+    unseen = [one for one in today if one.facts.blind]
+    risky = [one for one in today if one.verdict == "at_risk" and not one.facts.blind]
+    if missing:
+        said = _missing(missing, len(today), investors=investors)
+        return f"{said}; {_unseen(unseen, say)}" if unseen else said, "bad"
+    if unseen:
+        worst: Level = "bad" if any(one.verdict == "unknown" for one in unseen) else "warn"
+        return _sentence(_unseen(unseen, say)), worst
+    if risky:
+        return f"{_titles(risky)} {_are(risky)} at risk", "warn"
+    waiting = [one for one in today if one.verdict == "waiting"]
+    late = [one for one in today if one.verdict == "late"]
+    if waiting:
+        rest = "not due yet" if any(one.facts.unreadable for one in waiting) else "on track"
+        said = f"{len(today) - len(waiting)} of {len(today)} reports are out, the rest is {rest}"
+        return (f"{said}; {_late(late, 0)}", "warn") if late else (said, "none")
+    count = f"all {len(today)} reports" if len(today) > 1 else "the report"
+    there = f"{count} {_are(today)} there"
+    said = f"Investors have {count}" if investors else _sentence(there)
+    if late:
+        return f"{said}{', ' if len(late) == len(today) else '; '}{_late(late, len(today))}", "warn"
+    return f"{said}, in time", "ok"
+
+
+def _published(one: PromiseStatus, say: TimeFormat) -> str:
+    made = one.facts.publication
+    assert made is not None
+    at = say.clock(made.first_at)
+    if one.late_by:
+        return f"published {span(one.late_by.total_seconds())} late, at {at}"
+    return f"published in time, at {at}" if one.due else f"published at {at}"
+
+
+def _since(one: PromiseStatus, say: TimeFormat) -> str:
+    return f" since {say.clock(one.facts.blind_since)}" if one.facts.blind_since else ""
+
+
+def _missing(missing: Sequence[PromiseStatus], count: int, *, investors: bool) -> str:
+    of = f"{len(missing)} of {count} reports"
+    said = f"Investors are missing {of}" if investors else f"{of} {_are(missing)} missing"
+    return f"{said}: {_titles(missing)}"
+
+
+def _unseen(unseen: Sequence[PromiseStatus], say: TimeFormat) -> str:
+    """With what was known last, as far as it was."""
+    said = f"cannot see whether {_titles(unseen)} {_are(unseen)} published"
+    made = {one.pipeline.title: one.facts.publication.first_at for one in unseen if one.facts.publication}
+    if not made:
+        return said
+    if len(unseen) == 1:
+        return f"{said}; last known: published {say.clock(max(made.values()))}"
+    if len(made) == len(unseen):
+        return f"{said}; last known: all published, the last {say.clock(max(made.values()))}"
+    return f"{said}; last known: " + ", ".join(f"{title} {say.clock(at)}" for title, at in made.items())
+
+
+def _late(late: Sequence[PromiseStatus], count: int) -> str:
+    """ "all 3 late (9 min to 17 min)", of some with their names."""
+    by = sorted(one.late_by.total_seconds() for one in late if one.late_by)
+    lengths = [span(seconds) for seconds in (by[0], by[-1])] if by else ["", ""]
+    if len(late) == 1:
+        return f"{lengths[0]} late" if count == 1 else f"{_titles(late)} came {lengths[0]} late"
+    apart = f"{_shared_unit(*lengths)}" if lengths[0] != lengths[1] else lengths[0]
+    return f"all {count} late ({apart})" if len(late) == count else f"{_titles(late)} came late ({apart})"
+
+
+def _shared_unit(first: str, last: str) -> str:
+    """ "9 to 17 min": the unit once where both have the same one."""
+    number, _, unit = first.partition(" ")
+    return f"{number} to {last}" if last.partition(" ")[2] == unit else f"{first} to {last}"
+
+
+def _titles(some: Sequence[PromiseStatus]) -> str:
+    names = [one.pipeline.title for one in some]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _are(some: Sequence[PromiseStatus]) -> str:
+    return "is" if len(some) == 1 else "are"
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,252 @@
+"""Facts → exact sentence, for each verdict × what is unknown; by law no sentence claims what the facts do not hold."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import (
+    CHECK,
+    ENGAGEMENT,
+    FAILED,
+    GROWTH,
+    PROFIT,
+    TZ,
+    WAITED,
+    a_dag,
+    a_load,
+    a_report,
+    a_task,
+    at,
+    published,
+    usually,
+)  # fmt: skip
+
+from oncall.core.promises.evaluation import PromiseStatus, Why
+from oncall.core.promises.facts import Facts
+from oncall.core.promises.words import first_line, headline
+from oncall.core.time_format import TimeFormat
+
+BLIND = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at("04:58")}
+DEAF = {"unreadable": ("oncall_db: gone",)}
+RUNS = {"tasks": (a_task("transform", "running", "04:40"),), "usual": usually({"transform": 900.0})}
+
+
+def say(clock: str) -> TimeFormat:
+    return TimeFormat(at(clock), TZ)
+
+
+HEADLINES: list[tuple[str, dict[str, Any], str]] = [
+    ("04:45", RUNS, "On track"),
+    ("03:00", {}, "On track"),
+    ("03:00", {"promised": False}, "Not published yet"),
+    ("03:00", DEAF, "Not published yet; how far it is cannot be seen"),
+    ("03:00", BLIND, "Not due yet; cannot be seen since 04:58"),
+    ("03:00", {**BLIND, "blind_since": None}, "Not due yet; cannot be seen"),
+    ("04:59", BLIND, "At risk: it cannot be seen since 04:58"),
+    ("04:59", DEAF, "At risk"),
+    ("04:10", {"loads": (a_load(),)}, "At risk"),
+    ("02:45", {"tasks": (WAITED, FAILED)}, "At risk"),
+    ("02:45", {"failed_checks": (CHECK,)}, "At risk"),
+    ("02:45", {"dag": a_dag(paused=True)}, "At risk"),
+    ("02:45", {"dag": a_dag(), "schedule": "0 2 * * *"}, "At risk"),
+    ("04:20", {"tasks": (a_task("transform", "running", "02:00"),)}, "At risk"),
+    ("05:00", {}, "Not published, due now"),
+    ("05:26", {}, "Not published, 26 min late"),
+    ("05:26", DEAF, "Not published, 26 min late"),
+    ("05:26", BLIND, "Cannot see whether it is published since 04:58"),
+    ("05:26", {**BLIND, "blind_since": None}, "Cannot see whether it is published"),
+    ("05:26", {"publication": published("04:09")}, "Published in time, at 04:09"),
+    ("05:26", {"publication": published("05:00")}, "Published in time, at 05:00"),
+    ("05:26", {"publication": published("05:09")}, "Published 9 min late, at 05:09"),
+    ("05:26", {"publication": published("04:09"), "promised": False}, "Published at 04:09"),
+    (
+        "05:26", {"publication": published("05:09"), **BLIND},
+        "Cannot be seen now; last known: published 9 min late, at 05:09",
+    ),
+    (
+        "05:26", {"publication": published("04:09"), **BLIND},
+        "Cannot be seen now; last known: published in time, at 04:09",
+    ),
+    ("05:26", {"publication": published("04:09"), **DEAF}, "Published in time, at 04:09"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("clock", "facts", "words"), HEADLINES)
+def test_a_cards_headline(clock: str, facts: dict[str, Any], words: str) -> None:
+    """What is known, and what is not."""
+    assert headline(a_report(clock, **facts), say(clock)) == words
+
+
+def three(clock: str, *facts: dict[str, Any]) -> list[PromiseStatus]:
+    dags = (PROFIT, ENGAGEMENT, GROWTH)
+    return [a_report(clock, dag, **each) for dag, each in zip(dags, facts, strict=False)]
+
+
+IN_TIME, LATE_9, LATE_17 = ({"publication": published(clock)} for clock in ("04:09", "05:09", "05:17"))
+LINES: list[tuple[str, tuple[dict[str, Any], ...], str, str]] = [
+    ("05:26", (IN_TIME,) * 3, "Investors have all 3 reports, in time", "ok"),
+    ("05:26", (IN_TIME,), "Investors have the report, in time", "ok"),
+    ("05:26", (LATE_9, LATE_17, LATE_9), "Investors have all 3 reports, all 3 late (9 to 17 min)", "warn"),
+    ("05:26", (LATE_9,) * 3, "Investors have all 3 reports, all 3 late (9 min)", "warn"),
+    ("05:26", (LATE_9,), "Investors have the report, 9 min late", "warn"),
+    ("05:26", (IN_TIME, LATE_9, IN_TIME), "Investors have all 3 reports; Engagement ETL came 9 min late", "warn"),
+    (
+        "07:26", (IN_TIME, LATE_9, {"publication": published("06:30")}),
+        "Investors have all 3 reports; Engagement ETL and Growth ETL came late (9 min to 1 h 30 min)", "warn",
+    ),
+    ("05:26", ({}, IN_TIME, LATE_9), "Investors are missing 1 of 3 reports: Profit ETL", "bad"),
+    ("05:26", ({}, {}, DEAF), "Investors are missing 3 of 3 reports: Profit ETL, Engagement ETL and Growth ETL", "bad"),
+    (
+        "05:26", (BLIND,) * 3,
+        "Cannot see whether Profit ETL, Engagement ETL and Growth ETL are published", "bad",
+    ),
+    (
+        "05:26", ({**IN_TIME, **BLIND}, {**LATE_9, **BLIND}, {**IN_TIME, **BLIND}),
+        "Cannot see whether Profit ETL, Engagement ETL and Growth ETL are published; "
+        "last known: all published, the last 05:09", "warn",
+    ),
+    (
+        "05:26", ({**LATE_9, **BLIND},),
+        "Cannot see whether Profit ETL is published; last known: published 05:09", "warn",
+    ),
+    (
+        "05:26", ({**IN_TIME, **BLIND}, BLIND),
+        "Cannot see whether Profit ETL and Engagement ETL are published; last known: Profit ETL 04:09", "bad",
+    ),
+    (
+        "05:26", ({}, BLIND, IN_TIME),
+        "Investors are missing 1 of 3 reports: Profit ETL; cannot see whether Engagement ETL is published", "bad",
+    ),
+    ("04:59", (BLIND,), "Cannot see whether Profit ETL is published", "warn"),
+    ("03:00", (BLIND,), "Cannot see whether Profit ETL is published", "warn"),
+    ("04:10", ({"loads": (a_load(),)}, RUNS | {"tasks": ()}), "Profit ETL is at risk", "warn"),
+    ("03:00", ({}, {}, IN_TIME), "1 of 3 reports are out, the rest is on track", "none"),
+    ("03:00", (DEAF, {}), "0 of 2 reports are out, the rest is not due yet", "none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("clock", "facts", "words", "level"), LINES)
+def test_the_pages_first_line(clock: str, facts: tuple[dict[str, Any], ...], words: str, level: str) -> None:
+    """Amber when promises were broken and mended, red while one is missing or cannot be seen."""
+    assert first_line(three(clock, *facts), say(clock), investors=True) == (words, level)
+
+
+def test_another_teams_reports_are_for_nobody_in_particular() -> None:
+    """The same without investors."""
+    assert first_line(three("05:26", {}, IN_TIME), say("05:26"), investors=False)[0] == (
+        "1 of 2 reports is missing: Profit ETL"
+    )
+    assert first_line(three("05:26", IN_TIME, IN_TIME), say("05:26"), investors=False)[0] == (
+        "All 2 reports are there, in time"
+    )
+    assert (
+        first_line(three("05:26", IN_TIME), say("05:26"), investors=False)[0]
+        == "The report is there, in time"
+    )
+
+
+# The law.
+
+OLD_CHECK = replace(CHECK, run_id="night", checked_at=at("02:00"))
+minutes = st.integers(-240, 120).map(lambda after: at("05:00") + dt.timedelta(minutes=after))
+tasks = st.lists(
+    st.builds(
+        a_task,
+        st.sampled_from(["wait_for_upstream", "transform", "check", "publish"]),
+        st.sampled_from(["running", "success", "up_for_retry", "queued", "failed"]),
+        st.sampled_from(["01:00", "02:00", "03:12", "04:40"]),
+        st.sampled_from([None, "04:45", "04:50"]),
+        run=st.sampled_from(["night", "again"]),
+    ),
+    max_size=3,
+).map(tuple)
+
+
+@st.composite
+def reports(draw: st.DrawFn, instant: dt.datetime) -> PromiseStatus:
+    made = draw(st.none() | st.sampled_from(["04:09", "05:00", "05:09"]))
+    sight: dict[str, Any] = draw(st.sampled_from([{}, BLIND, DEAF, {**BLIND, "blind_since": None}]))
+    facts: dict[str, Any] = {
+        "publication": published(made) if made and at(made) <= instant else None,
+        "tasks": draw(tasks),
+        "loads": draw(st.sampled_from([(), (a_load(),), (a_load(came="02:00"),)])),
+        "failed_checks": draw(st.sampled_from([(), (CHECK,), (OLD_CHECK,)])),
+        "failed_before": draw(st.sampled_from([(), (FAILED,)])),
+        "dag": draw(st.sampled_from([None, a_dag(), a_dag(paused=True), a_dag(import_error="x")])),
+        **sight,
+    }  # fmt: skip
+    clock = f"{instant:%H:%M}"
+    dag_id = draw(st.sampled_from([PROFIT, ENGAGEMENT, GROWTH]))
+    return a_report(clock, dag_id, schedule=draw(st.sampled_from([None, "0 2 * * *"])), **facts)
+
+
+@given(st.data(), minutes)
+def test_no_sentence_claims_what_the_facts_do_not_hold(data: st.DataObject, instant: dt.datetime) -> None:
+    """Of the card, the cause and the first line."""
+    some = data.draw(st.lists(reports(instant), min_size=1, max_size=3))
+    when = TimeFormat(instant, TZ)
+    for one in some:
+        _holds(one, instant, headline(one, when))
+    line, level = first_line(some, when, investors=True)
+    blind, missing = any(one.facts.blind for one in some), any(one.verdict == "broken" for one in some)
+    assert ("cannot see" in line.lower()) is blind
+    assert ("missing" in line) is missing
+    assert (level == "bad") is any(one.overdue for one in some)
+    if level == "ok":
+        assert all(one.facts.publication and one.verdict == "kept" and not one.facts.blind for one in some)
+    assert "on track" not in line or all(one.verdict in ("waiting", "kept", "late") for one in some)
+
+
+def _holds(one: PromiseStatus, instant: dt.datetime, words: str) -> None:
+    facts = one.facts
+    made = facts.publication
+    if facts.blind:
+        assert "cannot" in words.lower()
+        assert not words.startswith(("Published", "Not published"))
+    if "Not published" in words:
+        assert made is None
+        assert not facts.blind
+    if "ublished in time" in words or " late, at" in words:
+        assert made is not None
+        assert (made.first_at > at("05:00")) is ("late" in words)
+    if words == "On track":
+        _is_on_track(one, instant)
+    if one.why is not None:
+        _is_the_cause(one.why, facts, instant)
+
+
+def _is_on_track(one: PromiseStatus, instant: dt.datetime) -> None:
+    facts = one.facts
+    assert instant < at("05:00")
+    assert facts.publication is None
+    assert not facts.unreadable
+    assert not any(task.state == "failed" for task in facts.tasks)
+    assert not (facts.dag and (facts.dag.paused or facts.dag.import_error) and not facts.tasks)
+
+
+def _is_the_cause(why: Why, facts: Facts, instant: dt.datetime) -> None:
+    rests_on: dict[str, object] = {
+        "held": facts.held_by,
+        "running": facts.tasks,
+        "stuck": facts.tasks,
+        "failed": facts.tasks or facts.failures,
+        "upstream_late": facts.late_loads,
+        "not_started": facts.gone or not facts.tasks,
+        "unknown": facts.unreadable,
+    }
+    assert rests_on[why.cause]
+    if why.cause in ("running", "stuck"):
+        assert not any(task.state == "failed" for task in facts.tasks)
+    if why.cause == "running":
+        assert f"expected {instant:%H:%M}" not in why.detail
+
+
+def test_the_law_notices_a_lie() -> None:
+    """Were a blind report called missing, it would fail."""
+    with pytest.raises(AssertionError):
+        _holds(a_report("05:26", **BLIND), at("05:26"), "Not published, 26 min late")

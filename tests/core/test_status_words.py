@@ -1,0 +1,63 @@
+"""How an incident stands: who was told, when, how loudly, acknowledged or not. Facts → exact sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scenes import KEY, TZ, an_entry, an_incident, at
+
+from oncall.core.incidents.status_words import status
+from oncall.core.time_format import TimeFormat
+
+SAY = TimeFormat(at("05:26"), TZ)
+
+
+def told(step: str, person: str, clock: str, **known: Any) -> Any:
+    return an_entry(KEY, "pager", step, person, owed_at=at(clock), done_at=at(clock), **known)
+
+
+WARNED = told("warning", "C", "03:30")
+CHANCE = told("last-chance", "C", "04:41")
+PAGED = told("page-1-primary", "C", "05:00")
+SECOND = told("page-2-secondary", "D", "05:15")
+IN_CHAT = an_entry(KEY, "chat", "warning")
+
+
+@pytest.mark.parametrize(
+    ("known", "entries", "words"),
+    [
+        ({}, (), "Nobody was told yet"),
+        ({}, (IN_CHAT,), "Said in Slack; nobody was paged yet"),
+        ({}, (IN_CHAT, WARNED), "Warned C 03:30 (P3); nobody was paged yet"),
+        ({}, (WARNED, CHANCE), "Paged C 04:41 (P2); nobody has acknowledged"),
+        ({}, (told("failed-1", "D", "02:41"),), "Paged D 02:41 (P2); nobody has acknowledged"),
+        ({"paged_at": at("05:00")}, (WARNED, PAGED), "Paged C 05:00 (P1); nobody has acknowledged"),
+        ({"paged_at": at("05:00")}, (PAGED, SECOND), "Paged C 05:00 (P1), D 05:15 (P1); nobody has acknowledged"),
+        ({"paged_at": at("05:00")}, (CHANCE, PAGED), "Paged C 05:00 (P1); nobody has acknowledged"),
+        (
+            {"paged_at": at("05:00")}, (told("page-1-primary", "C", "05:00", state="owed"),),
+            "Paging C now; not confirmed yet",
+        ),
+        (
+            {"paged_at": at("05:00")}, (told("page-1-primary", "C", "05:00", unreached="unknown"), SECOND),
+            "Paged D 05:15 (P1); nobody has acknowledged",
+        ),
+        ({"paged_at": at("05:00")}, (), "Paged at 05:00, nobody has acknowledged"),
+        (
+            {"paged_at": at("05:00"), "acknowledged_at": at("05:03"), "acknowledged_by": "D"}, (PAGED,),
+            "Acknowledged by D at 05:03",
+        ),
+        (
+            {"paged_at": at("05:00"), "acknowledged_at": at("04:50"), "acknowledged_by": "D"}, (PAGED,),
+            "Paged C 05:00 (P1); nobody has acknowledged",
+        ),
+        ({"leader": "other"}, (), "Another incident speaks for it"),
+        ({"resolved_at": at("05:20"), "late_s": 1200.0}, (PAGED,), "Resolved 05:20, 20 min late"),
+        ({"resolved_at": at("05:20"), "verdict": "resolved_by_hand"}, (PAGED,), "Resolved by hand 05:20, unpublished"),
+        ({"resolved_at": at("05:20"), "verdict": "moved"}, (PAGED,), "Due at another time since 05:20"),
+    ],
+)  # fmt: skip
+def test_how_an_incident_stands(known: dict[str, Any], entries: tuple[Any, ...], words: str) -> None:
+    """Never "nobody was paged" of somebody whose phone has rung."""
+    assert status(an_incident(**known), entries, SAY) == words
