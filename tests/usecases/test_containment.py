@@ -94,7 +94,7 @@ def test_what_could_not_be_judged_is_cannot_tell() -> None:
     (one,) = evaluate_promises(
         SETUP, Warehouse({("profit_etl", DAY): odd}), Tasks({}), [Candidate(PROFIT, DAY)], AT
     )
-    assert (one.verdict, one.why.cause if one.why else "") == ("broken", "unknown")
+    assert (one.verdict, one.why.cause if one.why else "") == ("unknown", "unknown")
     assert "could not be judged" in str(one.facts.unreadable)
 
 

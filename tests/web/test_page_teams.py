@@ -127,7 +127,7 @@ def test_the_json_takes_the_same_parameter(viewer: TestClient) -> None:
     assert len(viewer.get("/oncall/api/pipelines").json()) == 3
     assert {one["person"] for one in viewer.get(ask.format("load")).json()} == {"DE-001", "DE-002"}
     opened = viewer.get(f"/oncall/api/incidents/{GROWTH}").json()
-    assert opened["status"] == "Paged at 23:00, nobody has acknowledged"
+    assert opened["status"] == "Paged DE-003 23:00 (P1); nobody has acknowledged"
     assert "<code>?team=</code> names a team" in viewer.get("/oncall/api").text
 
 
