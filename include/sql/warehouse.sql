@@ -124,6 +124,8 @@ begin
         select published.name as table_name, means.column_name, means.words
         from (
             values
+                ('daily_profit', 'report_date', 'Business day, in the roster''s zone'),
+                ('daily_profit', 'channel', 'Who has the order''s credit: a touch''s or the acquisition channel, or unattributed'),
                 ('daily_profit', 'orders', 'Orders of the day that were not cancelled on it'),
                 ('daily_profit', 'cancelled_orders', 'Orders of earlier days that were cancelled on this day'),
                 ('daily_profit', 'revenue', 'Quantity * unit price - discount of the lines sold on the day, less what '
@@ -133,6 +135,8 @@ begin
                 ('daily_profit', 'refunds', 'Amounts refunded on the day, whenever the order was'),
                 ('daily_profit', 'marketing', 'Spend of the day'),
                 ('daily_profit', 'profit', 'revenue - cost - refunds - marketing'),
+                ('daily_engagement', 'report_date', 'Business day, in the roster''s zone'),
+                ('daily_engagement', 'channel', 'The customer''s acquisition channel'),
                 ('daily_engagement', 'active_1d', 'Customers with a session on the day'),
                 ('daily_engagement', 'active_7d', 'Customers with a session on one of the 7 days that end with it'),
                 ('daily_engagement', 'active_28d', 'Customers with a session on one of the 28 days that end with it'),
@@ -141,12 +145,19 @@ begin
                 ('daily_engagement', 'seconds', 'Duration of those sessions'),
                 ('daily_engagement', 'sessions_per_active', 'sessions / active_1d'),
                 ('daily_engagement', 'seconds_per_active', 'seconds / active_1d'),
+                ('daily_growth', 'report_date', 'Business day, in the roster''s zone'),
+                ('daily_growth', 'channel', 'The customer''s acquisition channel'),
+                ('daily_growth', 'experiment', 'The experiment'),
+                ('daily_growth', 'variant', 'The variant that the customer was assigned'),
                 ('daily_growth', 'active', 'Customers with a session on the day: new + retained + resurrected'),
                 ('daily_growth', 'new', 'Active for the first time ever'),
                 ('daily_growth', 'retained', 'Active on the day before too'),
                 ('daily_growth', 'resurrected', 'Active earlier, not on the day before'),
                 ('daily_growth', 'churned', 'Active on the day before, not on this day'),
                 ('daily_growth', 'quick_ratio', '(new + resurrected) / churned; null without churn'),
+                ('unit_profit', 'report_date', 'Business day up to which profit counts, in the roster''s zone'),
+                ('unit_profit', 'experiment', 'The experiment'),
+                ('unit_profit', 'variant', 'The variant that the customer was assigned; control is what others are compared with'),
                 ('unit_profit', 'n', 'Customers assigned by the end of the day'),
                 ('unit_profit', 'mean_profit', 'Mean profit per customer from the day of assignment to the report date'),
                 ('unit_profit', 'variance', 'Sample variance (n - 1) of the same'),
@@ -169,6 +180,19 @@ begin
             on there.attrelid = published.name::regclass and there.attname = means.column_name
     loop
         execute format('comment on column %s.%I is %L', told.table_name, told.column_name, told.words);
+    end loop;
+    for told in
+        values
+            ('investor.daily_profit', 'Profit, a row a day'),
+            ('investor.daily_profit_by_channel', 'Profit, a row a day and channel; adds up to the day to the cent'),
+            ('investor.daily_engagement', 'Active customers and sessions, a row a day'),
+            ('investor.daily_engagement_by_channel', 'The same, a row a day and acquisition channel'),
+            ('investor.daily_growth', 'Growth accounting of active customers, a row a day'),
+            ('investor.daily_growth_by_channel', 'The same, a row a day and acquisition channel'),
+            ('experiments.unit_profit', 'Profit per assigned customer since assignment, a row a day, experiment and variant'),
+            ('experiments.daily_growth', 'Growth accounting of assigned customers, a row a day, experiment and variant')
+    loop
+        execute format('comment on table %s is %L', told.column1, told.column2);
     end loop;
 exception when others then
     raise notice 'the columns of the reports keep the comments of whoever owns them: %', sqlerrm;

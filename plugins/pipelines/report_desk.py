@@ -48,13 +48,13 @@ class WarehouseDesk:
 @contextmanager
 def _asking() -> Iterator[Any]:
     """A connection for work that is given up after PATIENCE_S. Raises OncallError, whatever goes wrong with it."""
-    import psycopg
-
     with closing(work_by(WAREHOUSE)) as connection:
         connection.left_s = PATIENCE_S
         try:
             yield connection
         except OncallError:
             raise
-        except psycopg.Error as error:
+        except (
+            Exception
+        ) as error:  # a file that is missing, a column of another kind: a person is told, not refused
             raise Unreadable(f"{WAREHOUSE}: {first_line(error)}") from error

@@ -303,6 +303,27 @@ def test_the_desk_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    ["alter table investor.late_rows drop column changed_at", "drop table investor.publications cascade"],
+)
+def test_a_warehouse_of_another_shape_is_said(warehouse: Any, known_to_airflow: None, broken: str) -> None:
+    """What the desk cannot make sense of is no error of the page's."""
+    sql(warehouse, broken)
+    with pytest.raises(Unreadable, match="warehouse: "):
+        WarehouseDesk().stale(CONFIG)
+
+
+def test_a_missing_file_is_said(
+    warehouse: Any, known_to_airflow: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """An include folder with other SQL than ours."""
+    (tmp_path / "sql").mkdir()
+    monkeypatch.setattr("pipelines.runner.include_dir", lambda: tmp_path)
+    with pytest.raises(OncallError):
+        WarehouseDesk().stale(CONFIG)
+
+
 def test_a_lock_on_a_table_is_not_waited_for_without_end(
     warehouse: Any, known_to_airflow: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

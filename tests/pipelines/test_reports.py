@@ -218,3 +218,17 @@ def test_postgres_reads_a_zone_as_python_means_it(warehouse: Any, zone: dt.tzinf
     assert zone_name(zone) == name
     found = row(warehouse, "select %s at time zone %s as wall", STARTS, name)["wall"]
     assert found == STARTS.astimezone(zone).replace(tzinfo=None)
+
+
+def test_every_published_table_and_column_says_what_it_means(warehouse: Any) -> None:
+    """For whoever looks at them with a client of their own."""
+    silent = rows(
+        warehouse,
+        "select c.oid::regclass::text as name, a.attname from pg_class c"
+        " join pg_attribute a on a.attrelid = c.oid and not a.attisdropped and (a.attnum > 0 or a.attname = 'tableoid')"
+        " where c.oid = any (array['investor.daily_profit', 'investor.daily_profit_by_channel',"
+        " 'investor.daily_engagement', 'investor.daily_engagement_by_channel', 'investor.daily_growth',"
+        " 'investor.daily_growth_by_channel', 'experiments.unit_profit', 'experiments.daily_growth']::regclass[])"
+        " and case when a.attnum > 0 then col_description(c.oid, a.attnum) else obj_description(c.oid) end is null",
+    )
+    assert silent == []
