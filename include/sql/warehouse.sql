@@ -115,6 +115,22 @@ create table if not exists experiments.daily_growth (
     primary key (report_date, experiment, variant)
 );
 
+-- The lines of a profit statement, made of the published numbers alone: a restated day is restated here by itself.
+-- Ratios are null on a day without net revenue to divide by.
+create or replace view investor.profit_statement as
+select
+    day.report_date,
+    day.revenue,
+    day.refunds,
+    day.revenue - day.refunds as net_revenue,
+    day.cost,
+    day.revenue - day.refunds - day.cost as gross_profit,
+    day.marketing,
+    day.profit as contribution,
+    round((day.revenue - day.refunds - day.cost) / nullif(greatest(day.revenue - day.refunds, 0), 0), 10) as gross_margin,
+    round(day.profit / nullif(greatest(day.revenue - day.refunds, 0), 0), 10) as contribution_margin
+from investor.daily_profit as day;
+
 -- What the columns mean, for whoever looks at them with a client; docs/METRICS.md has more, and examples.
 do $$
 declare
@@ -135,6 +151,16 @@ begin
                 ('daily_profit', 'refunds', 'Amounts refunded on the day, whenever the order was'),
                 ('daily_profit', 'marketing', 'Spend of the day'),
                 ('daily_profit', 'profit', 'revenue - cost - refunds - marketing'),
+                ('profit_statement', 'report_date', 'Business day, in the roster''s zone'),
+                ('profit_statement', 'revenue', 'As in investor.daily_profit'),
+                ('profit_statement', 'refunds', 'As in investor.daily_profit'),
+                ('profit_statement', 'net_revenue', 'revenue - refunds'),
+                ('profit_statement', 'cost', 'As in investor.daily_profit; that of goods returned is in it'),
+                ('profit_statement', 'gross_profit', 'net_revenue - cost'),
+                ('profit_statement', 'marketing', 'As in investor.daily_profit'),
+                ('profit_statement', 'contribution', 'gross_profit - marketing: what investor.daily_profit calls profit'),
+                ('profit_statement', 'gross_margin', 'gross_profit / net_revenue; null without net revenue'),
+                ('profit_statement', 'contribution_margin', 'contribution / net_revenue; null without net revenue'),
                 ('daily_engagement', 'report_date', 'Business day, in the roster''s zone'),
                 ('daily_engagement', 'channel', 'The customer''s acquisition channel'),
                 ('daily_engagement', 'active_1d', 'Customers with a session on the day'),
@@ -169,6 +195,7 @@ begin
             values
                 ('daily_profit', 'investor.daily_profit'),
                 ('daily_profit', 'investor.daily_profit_by_channel'),
+                ('profit_statement', 'investor.profit_statement'),
                 ('daily_engagement', 'investor.daily_engagement'),
                 ('daily_engagement', 'investor.daily_engagement_by_channel'),
                 ('daily_growth', 'investor.daily_growth'),

@@ -210,3 +210,45 @@ def test_spend_without_credited_revenue_stays_unattributed(warehouse: Any, run: 
     assert found["unattributed"]["profit"] == Decimal("-7.50")
     assert found["email"]["marketing"] == 0
     assert day_of_profit(warehouse)["marketing"] == Decimal("7.50")
+
+
+def test_the_statement_has_the_lines_of_the_plain_calculation(generated: Any) -> None:
+    """Each day once: net revenue, gross profit, contribution, and their shares."""
+    master = Master(generated)
+    lines = rows(generated, "select * from investor.profit_statement order by report_date")
+    assert [line["report_date"] for line in lines] == GENERATED_DAYS
+    for line in lines:
+        _, money, _, _ = master.profit(line["report_date"])
+        net = money["revenue"] - money["refunds"]
+        gross = net - money["cost"]
+        assert (Fraction(line["net_revenue"]), Fraction(line["gross_profit"])) == (net, gross)
+        contribution = gross - money["marketing"]
+        assert Fraction(line["contribution"]) == contribution
+        assert float(line["gross_margin"]) == pytest.approx(float(gross / net), abs=1e-10)
+        assert float(line["contribution_margin"]) == pytest.approx(float(contribution / net), abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("revenue", "refunds", "expected"),
+    [
+        (100, 20, ("80.00", "30.00", "20.00", "0.3750000000", "0.2500000000")),
+        (0, 0, ("0.00", "-50.00", "-60.00", None, None)),
+        (-10, 5, ("-15.00", "-65.00", "-75.00", None, None)),
+        (5, 5, ("0.00", "-50.00", "-60.00", None, None)),
+    ],
+)
+def test_a_margin_has_something_to_be_divided_by(
+    warehouse: Any, revenue: int, refunds: int, expected: tuple[str | None, ...]
+) -> None:
+    """As docs/METRICS.md reckons; none on a day that took more back than it sold."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            "insert into investor.daily_profit (report_date, orders, revenue, cost, refunds, marketing, profit)"
+            " values (%s, 1, %s, 50, %s, 10, %s)",
+            (DAY, revenue, refunds, revenue - refunds - 60),
+        )
+        cursor.execute(
+            "select net_revenue::text, gross_profit::text, contribution::text, gross_margin::text,"
+            " contribution_margin::text from investor.profit_statement"
+        )
+        assert cursor.fetchall() == [expected]
