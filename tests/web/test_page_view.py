@@ -17,6 +17,9 @@ from oncall.core.promises.attainment import attainment, days
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Facts, Load, Publication, Task
 from oncall.core.promises.promise import Promise
+from oncall.core.rota.ledger import ledger
+from oncall.core.rota.on_call import rota
+from oncall.core.rota.rota_json import ledger_json, shift_json
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web.snapshot import PageSnapshot, Trouble
@@ -28,7 +31,7 @@ from oncall.web.views.on_call_load import ledger_view, loads
 from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others, upstream
 from oncall.web.views.rota_bars import calendar
-from oncall.web.views.rota_weeks import two_running, weeks
+from oncall.web.views.rota_weeks import shift_view, two_running, weeks
 from oncall.web.views.timeline import timeline
 
 LINKS = Links("/airflow")
@@ -240,6 +243,19 @@ def test_the_ledger_says_what_is_owed_and_taken() -> None:
         for day in (dt.date(2026, 12, 1), dt.date(2027, 1, 26), dt.date(2027, 2, 2))
     ]
     assert states == ["owed", "now", "taken"]
+
+
+def test_the_api_tells_shifts_and_the_ledger_with_the_keys_of_the_command_line() -> None:
+    """And the same values; it may tell more of each."""
+    roster, until = config().roster, at("05:12") + dt.timedelta(weeks=8)
+    shown = ledger_view(roster, until).model_dump(mode="json", by_alias=True)
+    told = ledger_json(roster, ledger(roster, until))
+    assert told.keys() == shown.keys()
+    for name, entries in told.items():
+        assert entries
+        assert [{**view, **entry} for view, entry in zip(shown[name], entries, strict=True)] == shown[name]
+    for shift in rota(roster, at("05:12"), until):
+        assert shift_view(shift).model_dump(mode="json") == shift_json(shift)
 
 
 def test_the_next_pair_is_the_one_after_the_handoff() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from oncall.core.rota.ledger import ledger
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json
 from oncall.core.rota.weeks import on_call_day, starts_utc, week_beginning
 from oncall.core.wall_time import instant
 from oncall.usecases.history import IncidentRecord
@@ -102,19 +103,19 @@ def ledger_view(roster: Roster, at: dt.datetime) -> LedgerView:
     week = week_beginning(roster, at)
     return LedgerView(
         credits=tuple(
-            CreditView(person=c.person, week=c.week, begins=c.begins, days=c.days, covering_for=c.covering_for)
+            CreditView(**credit_json(c), start=roster.day_starts(c.begins))
             for c in book.credits
         ),
         comp_weeks=tuple(
             CompWeekView(
-                person=c.person, week=c.week, begins=c.begins, repaid_by=c.repaid_by, earned_week=c.earned_week,
+                **comp_week_json(roster, c),
                 state="owed" if c.begins > week else "now" if c.begins == week else "taken",
             )
             for c in book.comp_weeks
         ),
         in_lieu=tuple(
             InLieuView(
-                person=e.person, date=e.date, holiday=e.holiday, name=e.name,
+                **in_lieu_json(e), name=e.name,
                 state="taken" if e.date and e.date < today else "owed",
             )
             for e in book.in_lieu

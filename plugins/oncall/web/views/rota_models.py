@@ -126,7 +126,7 @@ class CreditView(Model):
 
     person: str = Field(description="Who stood in")
     week: int = Field(description="Week of the rotation")
-    begins: dt.date = Field(description="The date of that week's handoff")
+    start: dt.datetime = Field(description="The handoff that begins that week")
     days: int = Field(description="Credit days")
     covering_for: str = Field(description="For whom")
 
@@ -136,7 +136,7 @@ class CompWeekView(Model):
 
     person: str = Field(description="Who rests")
     week: int = Field(description="In which week of the rotation")
-    begins: dt.date = Field(description="The date of that week's handoff")
+    start: dt.datetime = Field(description="The handoff that begins that week")
     repaid_by: str = Field(description="Who heads the order instead")
     earned_week: int = Field(description="The week it was earned in")
     state: str = Field(description="owed, now or taken")
@@ -147,7 +147,7 @@ class InLieuView(Model):
 
     person: str = Field(description="Who has the day off")
     date: dt.date | None = Field(description="The day off; null when no free day was found within a year")
-    holiday: dt.date = Field(description="The public holiday")
+    holiday: dt.date = Field(alias="for", description="The public holiday")
     name: str = Field(description="Its name")
     state: str = Field(description="owed or taken")
 
