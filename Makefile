@@ -16,7 +16,7 @@ export PYTHONPATH := plugins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status env logs drill who rota test lint format bench chaos mutants compose-check \
+.PHONY: help install up down status env logs drill who rota incidents test check lint format bench chaos mutants compose-check \
 	screenshots lock clean
 
 help: ## list the commands
@@ -57,6 +57,9 @@ incidents: $(READY) ## the open incidents of the running stack and how they stan
 
 test: $(READY) ## every test that needs no docker, with real processes and a real browser
 	@sandbox/test.sh
+
+check: $(READY) ## in a minute: lint, types, and the quick tests of what changed since main
+	@sandbox/check.sh
 
 lint: $(READY) ## style, formatting, layers, types, spelling, docstrings and SQL
 	$(BIN)/ruff check .
