@@ -38,7 +38,7 @@ HEAD_KEYS = [
     "upstream",
 ]
 CAUSES = ["upstream_late", "running", "stuck", "failed", "not_started", "held", "unknown"]
-LONGEST_CAUSE = 1_800  # characters: with title, facts and links it stays below one Slack section (3,000)
+LONGEST_CAUSE = 3_000  # characters: what somebody who was just woken reads through
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -206,6 +206,67 @@ def test_every_query_runs_and_none_can_write(path: Path, warehouse: Any) -> None
     assert len(queries) >= 5
     for query in queries:
         warehouse.execute(query)
+
+
+OF_THE_DAY = "coalesce(current_setting('oncall.day', true)::date, current_date - 1)"
+
+
+@runbooks
+def test_the_head_says_what_another_day_and_airflows_clock_are(path: Path) -> None:
+    """A drill is practised with the page's own queries; whoever goes on in Airflow is not misled by UTC."""
+    head = " ".join(body_of(path).split("\n## ", 1)[0].split())
+    assert "`set oncall.day = '2026-11-20';` once in `psql`" in head
+    assert "Airflow's pages, logs and commands show UTC: 05:00 here is 22:00 of the day before there." in head
+
+
+@runbooks
+def test_whatever_means_yesterday_means_a_drills_day_when_that_is_set(path: Path, warehouse: Any) -> None:
+    """The row that proves a repair is that of the day, not the newest one."""
+    for query in queries_of(path):
+        assert "current_date" not in query.replace(OF_THE_DAY, ""), query
+    report = head_of(path)["report"]
+    warehouse.execute("set default_transaction_read_only = off")
+    warehouse.execute(
+        "insert into investor.publications (report, report_date, published_at, run_id, rows)"
+        " values (%s, '2019-05-06', now(), 'r', 1)",
+        (report,),
+    )
+    [verified] = {q for q in queries_of(path) if "select published_at from investor.publications" in q}
+    warehouse.execute(verified)
+    assert warehouse.fetchall() == [], "yesterday's is not there"
+    warehouse.execute("set oncall.day = '2019-05-06'")
+    warehouse.execute(verified)
+    assert len(warehouse.fetchall()) == 1
+    for query in queries_of(path):
+        warehouse.execute(query)
+
+
+MISSING = {
+    "profit_etl": (
+        "insert into master.orders values (7, 3, '2019-05-06 12:00+07', 'paid', now())",
+        {("order without lines", "7"), ("customer of order", "7")},
+    ),
+    "engagement_etl": ("insert into master.sessions values (9, 3, '2019-05-06 12:00+07', 60, 'chat', now())", {(3, 1)}),
+    "growth_etl": ("insert into master.sessions values (9, 3, '2019-05-06 12:00+07', 60, 'chat', now())", {(3, 1)}),
+    "unit_profit_experiments": (
+        "insert into master.experiment_assignments values ('x', 3, 'control', '2019-05-06', now())", {("x", 3)},
+    ),
+    "daily_growth_experiments": (
+        "insert into master.experiment_assignments values ('x', 3, 'control', '2019-05-06', now())", {("x", 3)},
+    ),
+}  # fmt: skip
+
+
+@runbooks
+def test_a_held_report_names_the_keys_that_are_missing(path: Path, warehouse: Any) -> None:
+    """By one query of its section, for the report's day."""
+    row, missing = MISSING[path.stem]
+    warehouse.execute("set default_transaction_read_only = off")
+    warehouse.execute(row)
+    warehouse.execute("set oncall.day = '2019-05-06'")
+    [query] = [q for q in blocks(sections_of(path)["Held by a check"], "sql") if "not exists" in q]
+    warehouse.execute(query)
+    assert set(warehouse.fetchall()) == missing
 
 
 @runbooks
