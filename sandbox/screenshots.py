@@ -55,7 +55,9 @@ def views(stack: Stack) -> Iterator[View]:
     yield View("now-360", page, width=360, height=780)
     yield View("incidents", page, inside="/oncall/incidents", height=700)
     if key := _an_incident(stack):
-        yield View("incident", page, inside=f"/oncall/incidents/{quote(key, safe=':')}")
+        incident = f"/oncall/incidents/{quote(key, safe=':')}"
+        yield View("incident", page, inside=incident)
+        yield View("incident-360", page, inside=incident, width=360, height=780, scheme="dark")
     yield View("rota", page, inside="/oncall/rota", height=1200)
     yield View("runbook", f"{base}/dags/{RUNBOOK_OF}/plugin/runbook")
     yield View("home", f"{base}/", shows="section[aria-label='On call now']", framed=False, height=900)

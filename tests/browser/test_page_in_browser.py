@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from example_page import calm, two_teams
+from example_page import calm, states, two_teams
 
 from oncall.core.errors import Problem
 
@@ -48,6 +48,19 @@ def test_every_view_fits(site: Site, open_page: OpenPage, view: str, width: int,
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{view}-{width}-{scheme}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("state", states())
+def test_every_state_fits(site: Site, open_page: OpenPage, state: str, width: int, scheme: str) -> None:
+    """Well, at risk, three broken, all taken, a broken roster, nothing at all."""
+    page = open_page(width=width, scheme=scheme)
+    site.example.seen = states()[state]
+    site.show(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"state-{state}-{width}-{scheme}.png")
 
 
 def test_a_long_address_stays_in_its_card(site: Site, open_page: OpenPage) -> None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from example_reports import ExampleReports
 
 from oncall.config.oncall_config import OncallConfig, load
+from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event, Incident
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Facts, FailedCheck, Load, Publication, Task, TypicalDurations
@@ -198,6 +199,44 @@ def calm() -> PageSnapshot:
     return PageSnapshot(
         now, config(), statuses=tuple(statuses), records=(_resolved(),), published=published, tick=now
     )
+
+
+def states() -> dict[str, PageSnapshot]:
+    """What the page can be about: well, at risk, three broken, all taken, a broken roster, nothing at all."""
+    seen = morning()
+    growth, engagement, *rest = seen.records
+    free = replace(
+        engagement, incident=replace(engagement.incident, acknowledged_at=None, acknowledged_by="")
+    )
+    profit = replace(
+        growth,
+        incident=replace(growth.incident, key="profit_etl:2026-11-22", dag_id="profit_etl"),
+    )
+    promised = [p for p in config().pipelines.values() if p.promise]
+    three = [evaluate_promise(p, DAY, _facts_of(seen, p.dag_id), seen.at, TZ) for p in promised]
+    broken = replace(seen, statuses=tuple(three), records=(growth, free, profit, *rest))
+    taken = tuple(
+        replace(one, incident=replace(one.incident, acknowledged_at=at("05:04"), acknowledged_by="DE-003"))
+        for one in broken.records[:3]
+    )
+    early = at("04:10")
+    risky = [evaluate_promise(one.pipeline, one.report_date, one.facts, early, TZ) for one in seen.statuses]
+    warned = replace(growth, incident=replace(growth.incident, paged_at=None, verdict="at_risk"), told=())
+    problems = tuple(
+        Problem(f"roster.yaml:{n}", "people", "DE-009", "one of the people") for n in range(3, 15)
+    )
+    return {
+        "well": calm(),
+        "at-risk": replace(seen, at=early, tick=early, statuses=tuple(risky), records=(warned, *rest)),
+        "three-broken": broken,
+        "acknowledged": replace(broken, records=(*taken, *rest)),
+        "broken-roster": replace(seen, problems=problems),
+        "empty": PageSnapshot(seen.at, config(), tick=seen.tick),
+    }
+
+
+def _facts_of(seen: PageSnapshot, dag_id: str) -> Facts:
+    return replace(seen.statuses_of[dag_id][0].facts, publication=None)
 
 
 def _published(report: str) -> dict[dt.date, dt.datetime]:

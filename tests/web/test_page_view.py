@@ -398,7 +398,7 @@ def test_whom_to_ask_stands_on_the_incident() -> None:
 @pytest.mark.parametrize(
     ("zone", "words"),
     [
-        (TZ, "Airflow shows UTC: 05:00 here is 22:00 of the day before there"),
+        (TZ, "Airflow shows UTC: 05:00 here is 22:00 there, the day before"),
         (dt.timezone(dt.timedelta(hours=-9, minutes=-30)), "Airflow shows UTC: 12:30 here is 22:00 there"),
         (dt.UTC, ""),
     ],

@@ -1,0 +1,79 @@
+"""Running a day again from the page, on Airflow's real database: which run is made, and when none is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+from example_page import DAY
+
+DAG_ID = "runs_again"
+
+
+@pytest.fixture
+def known(airflow_auth: None) -> Iterator[None]:
+    """A DAG that Airflow knows, unpaused."""
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.models.dagrun import DagRun
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import LazyDeserializedDAG
+    from airflow.utils.db import synchronize_log_template
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    dag = DAG(DAG_ID, schedule=None, start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    with create_session() as session:
+        synchronize_log_template(session=session)
+        session.merge(DagBundleModel(name="tests"))
+        session.flush()
+        session.merge(DagModel(dag_id=DAG_ID, bundle_name="tests", is_paused=False, is_stale=False))
+        session.flush()
+        SerializedDagModel.write_dag(LazyDeserializedDAG.from_dag(dag), bundle_name="tests", session=session)
+    yield
+    with create_session() as session:
+        session.execute(delete(DagRun).where(DagRun.dag_id == DAG_ID))
+
+
+def paused(is_paused: bool) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.get(DagModel, DAG_ID).is_paused = is_paused
+
+
+def runs() -> list[tuple[str, object, object, str]]:
+    from airflow.models.dagrun import DagRun
+
+    return [
+        (run.state, run.run_type, run.conf, run.triggering_user_name) for run in DagRun.find(dag_id=DAG_ID)
+    ]
+
+
+def test_a_day_is_run_as_by_airflows_own_button(known: None) -> None:
+    """A manual run under the user's name, with the report date in its conf."""
+    from oncall.airflow.run_again import run_again
+
+    assert run_again(DAG_ID, DAY, "anna").done
+    assert runs() == [("queued", "manual", {"report_date": "2026-11-22"}, "anna")]
+
+
+def test_a_paused_dag_is_not_started(known: None) -> None:
+    """The run would wait, and somebody would think that it runs."""
+    from oncall.airflow.run_again import run_again
+
+    paused(True)
+    outcome = run_again(DAG_ID, DAY, "anna")
+    assert (outcome.done, runs()) == (False, [])
+    assert "unpause it first" in outcome.words
+
+
+def test_a_dag_that_airflow_does_not_know_is_said(airflow_auth: None) -> None:
+    """Its file may not import."""
+    from oncall.airflow.run_again import run_again
+
+    outcome = run_again("nowhere", DAY, "anna")
+    assert (outcome.done, "does its file import?" in outcome.words) == (False, True)
