@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from oncall.adapters.postgres import warehouse as warehouse_module
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
@@ -160,6 +162,34 @@ def test_only_the_newest_runs_failed_checks_hold_a_report(sql: Any, warehouse: W
     checked("three", False, NIGHT + dt.timedelta(minutes=2))
     publish(sql, NIGHT + dt.timedelta(minutes=3))
     assert growth(warehouse).failed_checks == ()
+
+
+def test_a_lock_before_which_a_run_stands_is_seen(
+    sql: Any, warehouse: Warehouse, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose it is, of this report and day alone; and not before it has stood there for a while."""
+    lock = "select pg_advisory_lock(hashtext('investor.daily_growth'), date '2026-11-22' - date '2000-01-01')"
+    with (
+        closing(psycopg.connect(fresh_database, autocommit=True)) as holds,
+        closing(psycopg.connect(fresh_database, autocommit=True)) as waits,
+    ):
+        holder = holds.info.backend_pid
+        holds.execute(lock)
+        assert growth(warehouse).blocked_by == ""
+        running = threading.Thread(target=lambda: waits.execute(lock), daemon=True)
+        running.start()
+        waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        while sql(waiting).fetchone() != (1,):
+            pass
+        assert growth(warehouse).blocked_by == ""
+        monkeypatch.setattr(warehouse_module, "BLOCKED_FOR", dt.timedelta())
+        assert growth(warehouse).blocked_by == f"pid {holder} (postgres)"
+        assert warehouse.read([(GROWTH, DAY - dt.timedelta(days=1))])[
+            "growth_etl", DAY - dt.timedelta(days=1)
+        ].blocked_by == ""  # fmt: skip
+        holds.execute("select pg_advisory_unlock_all()")
+        running.join(10)
+        assert growth(warehouse).blocked_by == ""
 
 
 def test_a_warehouse_that_is_not_there_is_unreadable_and_names_no_secret() -> None:

@@ -43,7 +43,7 @@ def all_at_once(ground: Ground) -> Outcome:
     ground.run(date, until=("transform", "running"))
     deadlines = "select missed, callback_id is not null from deadline where deadline_time = %s"
     assert ground.sql("airflow", deadlines, promised.due), "the run has no deadline"
-    seen = ground.paged(promised, "stuck: in transform since")
+    seen = ground.paged(promised, "in transform since")
     ran = (
         "select 1 from deadline d join callback c on c.id = d.callback_id"
         " where d.deadline_time = %s and c.state = 'success'"

@@ -21,7 +21,7 @@ def warehouse_down(ground: Ground) -> Outcome:
     promised = ground.promise()
     ground.until(promised.due, before_s=3)
     ground.shut("warehouse")
-    seen = ground.paged(promised, "cannot tell: warehouse: ")
+    seen = ground.paged(promised, "warehouse unreachable since")
     ground.open("warehouse")
     return seen
 
@@ -56,7 +56,7 @@ def warehouse_frozen(ground: Ground) -> Outcome:
     promised = ground.promise()
     ground.until(promised.due, before_s=3)
     ground.freeze("warehouse")
-    return ground.paged(promised, "cannot tell: warehouse")
+    return ground.paged(promised, "warehouse unreachable since")
 
 
 @fault("`oncall_db` frozen at due", group="databases")

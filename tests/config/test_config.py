@@ -493,6 +493,10 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
             (f"---\n{HEAD}---\n", ""),
             "runbooks/sales_etl.md:1: (head): found no head; write the pipeline's contract",
         ),
+        (
+            ("purpose:", "usually: soon\npurpose:"),
+            "runbooks/sales_etl.md:4: usually: found 'soon'; write a duration",
+        ),
         (("title: Sales", "title: [Sales"), "runbooks/sales_etl.md:4: (file): found while parsing"),
         (
             ("## Stuck", "## Stucked"),
@@ -513,6 +517,24 @@ def test_each_problem_of_a_runbook_is_told(tmp_path: Path, change: tuple[str, st
     assert change[0] in RUNBOOK
     said = problems_of(tmp_path, runbook=RUNBOOK.replace(*change, 1))
     assert any(expected in problem for problem in said), said
+
+
+def test_a_runbook_without_running_is_good_and_lends_stuck(tmp_path: Path) -> None:
+    """One from before that cause was told apart still says what to do."""
+    text = RUNBOOK.replace("## Running\n\n1. Do what Running says.\n", "", 1)
+    assert text != RUNBOOK
+    folder = write_include(tmp_path / "include", runbook=text)
+    assert (
+        oncall_config.load(folder).pipelines["sales_etl"].runbook.section("running")
+        == "1. Do what Stuck says."
+    )
+
+
+@pytest.mark.parametrize(("line", "minutes"), [("", 30), ("usually: 45m\n", 45), ("usually: 1h30m\n", 90)])
+def test_how_long_a_run_takes_can_be_configured(tmp_path: Path, line: str, minutes: int) -> None:
+    """Until there is a history to tell; half an hour where nothing is written."""
+    folder = write_include(tmp_path / "include", runbook=RUNBOOK.replace("purpose:", f"{line}purpose:", 1))
+    assert oncall_config.load(folder).pipelines["sales_etl"].usually == dt.timedelta(minutes=minutes)
 
 
 def test_pipelines_and_runbooks_must_match(tmp_path: Path) -> None:

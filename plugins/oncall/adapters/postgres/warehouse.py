@@ -6,9 +6,11 @@ import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+import structlog
 
 from oncall.adapters.postgres import warehouse_sql as sql
 from oncall.adapters.postgres.database import Connect, Link, columns
@@ -31,6 +33,9 @@ EARLIEST, LATEST = dt.date(2000, 1, 1), dt.date(9000, 1, 1)  # nothing is known 
 KEPT = frozenset({"master.customers", "master.products"})
 LOOK_BACK = dt.timedelta(days=WINDOW_DAYS)  # far enough for 7 earlier loads of a table that skips some days
 
+log = structlog.get_logger(__name__)
+
+BLOCKED_FOR = dt.timedelta(seconds=15)  # two runs of a day may well wait for each other for a moment
 ASK_AGAIN_S = 60.0
 
 Row = tuple[Any, ...]
@@ -74,10 +79,26 @@ class Warehouse:
         rows = self._ask(sql.PUBLISHED, {"wanted": _pairs(pairs)})
         more, troubles = self._besides(pipelines, list(pairs), {each.report for each in published}, since)
         found = _Found.of([*rows, *more], self._volumes())
+        blocked = self._blocked([pair for pair in pairs if pair not in found.publications])
         reports = pairs | dict.fromkeys(found.publications)
         return {
-            (pipelines[report].dag_id, date): found.facts(pipelines[report], date, troubles)
+            (pipelines[report].dag_id, date): replace(
+                found.facts(pipelines[report], date, troubles), blocked_by=blocked.get((report, date), "")
+            )
             for report, date in reports
+        }
+
+    def _blocked(self, wanted: Sequence[Pair]) -> Mapping[Pair, str]:
+        """Whose lock the run of each waits for. A courtesy: where it cannot be told, nothing else suffers."""
+        if not wanted:
+            return {}
+        try:
+            rows = self._ask(sql.BLOCKED, {"wanted": _pairs(wanted), "blocked_for": BLOCKED_FOR})
+        except Unreadable as error:
+            log.info("oncall.locks_not_seen", reason=str(error))
+            return {}
+        return {
+            (report, day): f"pid {pid}{f' ({user})' if user else ''}" for report, day, pid, user in rows[::-1]
         }
 
     def _besides(

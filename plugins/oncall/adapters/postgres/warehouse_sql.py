@@ -142,6 +142,23 @@ def upstream(*, indexed: bool, late_rows: bool) -> str:
     """
 
 
+# Before which lock the runs of these reports and days have stood for a while, and whose it is. A run holds, or waits
+# for, the advisory lock of its report and day (pipelines/runner.py); what it waits for besides may be any lock.
+BLOCKED = f"""
+    with wanted as ({_WANTED})
+    select w.report, w.business_day, blocker.pid, coalesce(left(a.usename, 60), '')
+    from wanted w
+    join pg_locks l on l.locktype = 'advisory' and l.objsubid = 2
+        and l.database = (select oid from pg_database where datname = current_database())
+        and l.classid::bigint = hashtext(w.report)::bigint & 4294967295
+        and l.objid::bigint = (w.business_day - date '2000-01-01')::bigint & 4294967295
+    join pg_locks waits on waits.pid = l.pid and not waits.granted
+        and waits.waitstart < clock_timestamp() - %(blocked_for)s
+    cross join lateral unnest(pg_blocking_pids(l.pid)) as blocker (pid)
+    left join pg_stat_activity a on a.pid = blocker.pid
+    order by 1, 2, 3 limit 1000
+"""
+
 # The failed checks of the newest run that checked, unless it published after all.
 CHECKS = f"""
     with wanted as ({_WANTED})
