@@ -360,3 +360,43 @@ def test_the_usual_range_follows_the_weekday(viewer: TestClient) -> None:
     for (_, monday), (sunday, quiet) in pairwise(reversed(list(expected.items()))):
         if dt.date.fromisoformat(sunday).isoweekday() == 7:
             assert quiet < 0.7 * monday
+
+
+def test_of_very_many_variants_the_first_are_drawn(viewer: TestClient, example: Example) -> None:
+    """And it is said where the others are."""
+    rows = [
+        row(DAY, "prices", f"v{n:03}", n=9, diff_from_control="1", ci_low="0", ci_high="2")
+        for n in range(200)
+    ]
+    example.told.known = {UNIT_PROFIT: numbers(rows, "experiment", "variant")}
+    text = viewer.get(f"/oncall/reports/{UNIT_PROFIT}").text
+    assert text.count('class="plot"') == 24
+    assert "CSV and JSON have all 200 variants" in text
+    assert len(rows_of(viewer, UNIT_PROFIT)) == 200
+
+
+def test_names_are_texts(viewer: TestClient, example: Example) -> None:
+    """An experiment that somebody called by a tag, a note, a reason: nothing of it is markup."""
+    evil = '"><script>alert(1)</script>'
+    rows = [row(DAY, evil, evil, n=9, diff_from_control="1", ci_low="0", ci_high="2")]
+    known = numbers(rows, "experiment", "variant")
+    held = {DAY: [FailedCheck(evil, evil, evil)]}
+    example.told.known = {UNIT_PROFIT: replace(known, held=held)}
+    example.told.is_stale = {(UNIT_PROFIT, DAY): evil}
+    text = viewer.get(f"/oncall/reports/{UNIT_PROFIT}").text
+    assert "alert(1)" in text
+    assert "<script>alert" not in text
+
+
+def test_what_holds_a_report_names_no_hidden_one(
+    admin: TestClient, manager: PerDag, example: Example
+) -> None:
+    """Growth's reader is not told of profit, whatever a check says."""
+    words = "2026-11-22: Profit ETL (investor.daily_profit) is held"
+    held = {DAY: [FailedCheck("needs", words, words)]}
+    example.told.known = {GROWTH: replace(example.told.known[GROWTH], held=held)}
+    for path in (f"/oncall/reports/{GROWTH}", f"/oncall/api/reports/{GROWTH}"):
+        text = admin.get(path).text
+        assert "another pipeline" in text
+        assert "Profit ETL" not in text
+        assert PROFIT not in text

@@ -15,7 +15,7 @@ from oncall.adapters.postgres.database import OneConnection, connect_to
 from oncall.adapters.postgres.history import History
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
-from oncall.core.errors import ConfigError
+from oncall.core.errors import ConfigError, Unreadable
 from oncall.core.incidents.incident import Event, Incident, Notification, Plan
 from oncall.core.incidents.wording import Links
 from oncall.core.message import Message, Recipient
@@ -215,3 +215,21 @@ def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(fres
         decision.record(Plan((replace(over, detail="after all"),)), at("05:00"))
     (changed,) = history.records(at("00:00"), 10)
     assert (changed.incident.detail, changed.events) == ("after all", ())
+
+
+def test_reports_are_read_by_the_same_connection(
+    airflow_env: Callable[[str, str], None], database: str
+) -> None:
+    """What the warehouse has of one, or that it cannot be read; without a desk nothing is said of staleness."""
+    from oncall.airflow.page_source import PageSource
+
+    window = ("investor.daily_profit", DAY - dt.timedelta(days=60), DAY)
+    airflow_env(database, database)
+    reports = PageSource().reports()
+    assert reports.numbers(*window).published == {DAY: at("02:31")}
+    assert reports.numbers(*window).columns == ()
+    with pytest.raises(Unreadable):
+        reports.stale(config())
+    airflow_env("gone", database)
+    with pytest.raises(Unreadable, match="warehouse: "):
+        PageSource().reports().numbers(*window)

@@ -84,6 +84,13 @@ def limited(seen: PageSnapshot, dag_ids: frozenset[str]) -> PageSnapshot:
     return kept.get(dag_ids) or kept.setdefault(dag_ids, _limited(seen, dag_ids, hidden))
 
 
+def without_hidden_names(seen: PageSnapshot) -> Callable[[str], str]:
+    """Takes the names of what this look leaves out out of a text that was read elsewhere."""
+    if not seen.hidden:
+        return lambda text: text
+    return _unnamed((seen.whole or seen).config.pipelines, seen.config.pipelines)
+
+
 def _limited(seen: PageSnapshot, dag_ids: frozenset[str], hidden: int) -> PageSnapshot:
     pipelines = {name: one for name, one in seen.config.pipelines.items() if name in dag_ids}
     reports = {pipeline.report for pipeline in pipelines.values()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from oncall.core.promises.promise import Pipeline
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.report_numbers import DAYS_SHOWN, BrokenRule, ReportNumbers
 from oncall.web.auth import FromThisPage, Reader, may_act, reader
-from oncall.web.permissions import InSight, sight_of
+from oncall.web.permissions import InSight, sight_of, without_hidden_names
 from oncall.web.rendering import addresses, render
 from oncall.web.routes.actions import NOT_YOURS
 from oncall.web.snapshot import PageSnapshot, source
@@ -132,11 +133,11 @@ def _page(
     read, say = _read(request, seen, pipeline), TimeFormat(seen.at, seen.config.roster.tz)
     known = report_days(seen, read)
     held = list(held_days(known))
-    drawn = figures(say, read, known)
+    drawn, not_all = figures(say, read, known)
     return render(
         request, "report.html", tab="reports", status=status, seen=seen, banners=banners(seen),
         pipeline=pipeline, read=read, days=known, held=held[:MOST_HELD], more_held=len(held[MOST_HELD:]),
-        examples=_examples(request, pipeline, held), figures=drawn, matters=_matters(known),
+        examples=_examples(request, pipeline, held), figures=drawn, not_all=not_all, matters=_matters(known),
         remarkable=[(day, marks(say, day)) for day in reversed(known) if marks(say, day)],
         may_act=may_act(user, pipeline.dag_id), links=addresses(request), most_keys=MOST_KEYS,
         done=done, refused=refused, css_of_reports=stamp("reports.css"),
@@ -168,7 +169,17 @@ def _read(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> ReportRea
         readable = bool(numbers.columns)
         what = "Which days are stale" if readable else "The report"
         unread.append(f"{what} cannot be read now: {error}")
-    return ReportRead(pipeline, numbers, until, stale, tuple(unread), readable)
+    return ReportRead(pipeline, _without_hidden_names(seen, numbers), until, stale, tuple(unread), readable)
+
+
+def _without_hidden_names(seen: PageSnapshot, numbers: ReportNumbers) -> ReportNumbers:
+    """What holds a report may name another one, which this reader may not see."""
+    unnamed = without_hidden_names(seen)
+    held = {
+        date: [replace(one, expected=unnamed(one.expected), found=unnamed(one.found)) for one in checks]
+        for date, checks in numbers.held.items()
+    }
+    return replace(numbers, held=held)
 
 
 def _told(request: Request, user: BaseUser, report: str) -> ReportView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from markupsafe import Markup
 
@@ -47,10 +48,12 @@ class FigureView:
     odd: int
 
 
-def figures(say: TimeFormat, read: ReportRead, days: Sequence[ReportDayView]) -> tuple[FigureView, ...]:
-    """All the charts of the report, MOST_FIGURES at most."""
-    made = list(_figures(say, read, days))
-    return tuple(made[:MOST_FIGURES])
+def figures(
+    say: TimeFormat, read: ReportRead, days: Sequence[ReportDayView]
+) -> tuple[tuple[FigureView, ...], bool]:
+    """The charts of the report, MOST_FIGURES at most; whether there are more."""
+    made = tuple(islice(_figures(say, read, days), MOST_FIGURES + 1))
+    return made[:MOST_FIGURES], len(made) > MOST_FIGURES
 
 
 def sparkline(say: TimeFormat, read: ReportRead, days: Sequence[ReportDayView]) -> FigureView | None:
