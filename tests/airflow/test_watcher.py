@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
+import os
+import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from oncall.adapters.memory_store import MemoryStore
+from oncall.adapters.postgres import database, session
+from oncall.airflow import watcher
 from oncall.airflow.run_once import evaluate_once
 from oncall.airflow.watcher import SlaWatch
 from oncall.core.incidents.context import post
@@ -68,8 +74,6 @@ def test_without_its_database_it_pages_from_memory_and_hands_over_when_it_is_bac
     site: Any, monkeypatch: pytest.MonkeyPatch, fresh_database: str
 ) -> None:
     """oncall_db is down at the due instant: one page all the same, and none again when it is back."""
-    import os
-
     good = os.environ["AIRFLOW_CONN_ONCALL_DB"]
     monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgresql://postgres@127.0.0.1:1/nowhere")
     due = soon(8)
@@ -156,3 +160,75 @@ def test_what_a_lost_database_owed_may_have_been_sent_since(site: Any) -> None:
     claimed = lost.claim("chat", EVERYTHING, dt.timedelta(seconds=75))
     assert claimed is not None
     assert claimed.maybe_taken
+
+
+class Relay:
+    """A way to the warehouse's socket. While `silent`, whatever is sent is taken and nothing ever answers."""
+
+    def __init__(self, target: str) -> None:
+        self.target, self.silent, self._sockets = target, threading.Event(), list[socket.socket]()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, far = self._listening.accept()[0], socket.socket(socket.AF_UNIX)
+                far.connect(self.target)
+                self._sockets += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                if not self.silent.is_set():
+                    other.sendall(data)
+
+    def end(self) -> None:
+        for each in (self._listening, *self._sockets):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+@pytest.fixture
+def relay(site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
+    """The warehouse is reached through it."""
+    said = json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])
+    relay = Relay(f"{said['host']}/.s.PGSQL.5432")
+    through = {**said, "host": "127.0.0.1", "port": relay.port}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(through))
+    yield relay
+    relay.end()
+
+
+@pytest.mark.parametrize("bounded", [True, False], ids=["bounded", "without any bound"])
+def test_a_warehouse_that_takes_and_never_answers_is_paged_about(
+    site: Any, relay: Relay, monkeypatch: pytest.MonkeyPatch, bounded: bool
+) -> None:
+    """The question ends at its own bound; where it has none the watchdog goes on from memory. One page, either way."""
+    if not bounded:
+        monkeypatch.setattr(session.Session, "left_s", None)
+        monkeypatch.setattr(database, "CONNECT_SECONDS", 600)
+        monkeypatch.setattr(watcher, "LOOK_S", 4.0)
+    due = soon(12)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+
+    def late() -> bool:
+        if dt.datetime.now(ZONE) > due - dt.timedelta(seconds=2):
+            relay.silent.set()
+        return bool(pages(site)) and bool(site.inbox.messages())
+
+    asyncio.run(watch(late, 60))
+    assert relay.silent.is_set(), "it was known before due, and hangs at due"
+    (page,) = pages(site)
+    assert 0 <= page.created_at - due.timestamp() < 30
+    assert (
+        "no answer within" if not bounded else "no answer in time"
+    ) in f"{page.message}\n{page.description}"
+    relay.end()
+    evaluate_once(check_before_send=True)
+    assert [alert.count for alert in pages(site)] == [1]
+    assert len(site.inbox.messages(thread_ts=None)) == 1

@@ -31,6 +31,7 @@ from oncall.core.notices.channel_notices import undecided
 from oncall.core.promises.evaluation import PromiseStatus, Why, evaluate_promise
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
 from oncall.core.promises.promise import Pipeline, Promise, due_at, last_due, warn_at
+from oncall.core.wall_time import instant as in_utc
 from oncall.usecases.notes import instant, noted
 from oncall.usecases.ports import (
     DecisionTransaction,
@@ -107,16 +108,18 @@ def evaluate(
     before = store.evaluation_inputs(at, NOTES)
     since = _watching_since(config, world, store, before, at)
     wanted = candidates(config, at, before.drills, before.open)
-    statuses = evaluate_promises(config, world, runs, wanted, at, known=Known.of(before, at), stale=True)
-    _remember_seen(store, before, statuses, at)
+    known = Known.of(before, at)
+    statuses = evaluate_promises(config, world, runs, wanted, at, known=known, stale=True)
+    _remember_seen(store, before, known, statuses, at)
     with store.decision_lock() as decision:
         decided = _decide(config, statuses, decision, links, at, since)
         decision.record(decided.plan, at)
     for event in decided.plan.events:
         log.info("oncall.event", incident=event.key, what=event.what)
-    instants = [i for one in statuses for i in (one.warn, one.last_chance, one.due) if i and i > at]
-    instants += decided.instants
-    return Evaluation(tuple(statuses), decided.cases, min(instants, default=None), at)
+    instants = {i for one in statuses for i in (one.warn, one.last_chance, one.due) if i}
+    instants |= set(decided.instants)
+    next_at = min((i for i in instants if i > at), default=None)
+    return Evaluation(tuple(statuses), decided.cases, next_at, at)
 
 
 @dataclass(frozen=True)
@@ -234,17 +237,16 @@ def evaluate_promises(
     What cannot be read is said, never guessed. `known`: what was seen before. While the warehouse cannot be read that
     still counts: a report that was there at five is not broken because the warehouse goes away at ten.
     """
-    known = known or Known()
+    known, at = known or Known(), at.astimezone(dt.UTC)  # as all instants it is compared with
     told, deaf = _read("oncall_db", lambda: _told(config, runs, wanted, at), TasksRead())
     wanted = _with(config, wanted, told.ran.tasks)
     facts, blind = _read("warehouse", lambda: _facts(config, world, wanted, at, stale=stale), NOTHING)
-    due, warn = Memo(due_at), Memo(warn_at)
+    instants_of = Memo(_due_and_warn)
 
     def status_of(each: Candidate, read: Facts) -> PromiseStatus:
         which, promise, drill = (each.pipeline.dag_id, each.report_date), each.pipeline.promise, each.drill
         tz = config.roster_of(which[0]).tz
-        seen = replace(
-            read,
+        seen = read.with_runs(
             tasks=told.ran.tasks.get(which, ()),
             run=told.ran.runs.get(which),
             failed_before=told.ran.failed_before.get(which, ()),
@@ -255,16 +257,18 @@ def evaluate_promises(
         if drill:
             instants: tuple[dt.datetime | None, ...] = (drill.due_at, drill.warn_at)
         else:
-            instants = (due(promise, which[1], tz), warn(promise, which[1], tz)) if promise else (None, None)
+            instants = instants_of(promise, which[1], tz) if promise else (None, None)
         name = drill.name if drill else ""
         return evaluate_promise(each.pipeline, which[1], seen, at, tz, *instants, drill=name)
 
+    def unseen(which: ReportKey) -> Facts:
+        since = known.blind_since if blind else None
+        return Facts(publication=known.published.get(which), blind=bool(blind), blind_since=since)
+
     def contained(each: Candidate) -> PromiseStatus:
         which = each.pipeline.dag_id, each.report_date
-        since = known.blind_since if blind else None
-        unseen = Facts(publication=known.published.get(which), blind=bool(blind), blind_since=since)
         try:
-            return status_of(each, facts.get(which, unseen))
+            return status_of(each, facts.get(which) or unseen(which))
         except Exception as error:  # noqa: BLE001 - told of this one alone
             # As plain text: structlog's own way shows every local variable, which takes seconds.
             why = traceback.format_exc()
@@ -310,13 +314,18 @@ class Memo(Generic[T]):
 
     def __init__(self, reckon: Callable[[Promise, Any, dt.tzinfo], T]) -> None:
         self._reckon = reckon
-        self._known: dict[tuple[Promise, Any, int], T] = {}
+        self._known: dict[tuple[dt.time, dt.time, Any, int], T] = {}
 
     def __call__(self, promise: Promise, when: Any, tz: dt.tzinfo) -> T:
-        key = (promise, when, id(tz))
+        key = (promise.due, promise.warn_upstream_at, when, id(tz))
         if key not in self._known:
             self._known[key] = self._reckon(promise, when, tz)
         return self._known[key]
+
+
+def _due_and_warn(promise: Promise, date: dt.date, tz: dt.tzinfo) -> tuple[dt.datetime, dt.datetime]:
+    """In UTC: to compare an instant with one of pendulum's costs a hundred times as much, and a look does it often."""
+    return in_utc(due_at(promise, date, tz)), in_utc(warn_at(promise, date, tz))
 
 
 def _watching_since(
@@ -376,22 +385,24 @@ def _publications(text: str) -> dict[ReportKey, Publication]:
 
 
 def _remember_seen(
-    store: Store, before: EvaluationInputs, statuses: Sequence[PromiseStatus], at: dt.datetime
+    store: Store, before: EvaluationInputs, known: Known, statuses: Sequence[PromiseStatus], at: dt.datetime
 ) -> None:
     blind = any(one.facts.blind_since for one in statuses)
     if blind != bool(before.notes.get(BLIND)):
         store.set_note(BLIND, at.isoformat() if blind else "")
     if blind:
         return
-    seen = [
-        (one.pipeline.dag_id, one.report_date.isoformat(), made.first_at.isoformat(), made.at.isoformat(),
-         made.run_id, made.rows)
+    seen = {
+        (one.pipeline.dag_id, one.report_date): made
         for one in statuses
         if one.pipeline.promise and (made := one.facts.publication)
-    ]  # fmt: skip
-    text = json.dumps(seen)
-    if text != before.notes.get(PUBLISHED, "[]"):
-        store.set_note(PUBLISHED, text)
+    }
+    if seen != known.published:
+        rows = [
+            (dag_id, date.isoformat(), made.first_at.isoformat(), made.at.isoformat(), made.run_id, made.rows)
+            for (dag_id, date), made in seen.items()
+        ]
+        store.set_note(PUBLISHED, json.dumps(rows))
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,8 @@ def evaluate_promise(
     # Nobody schedules a drill, and what has started is not overdue.
     starts = None if drill or facts.tasks else starts_at(pipeline.schedule, report_date, tz)
     why = cause_of(facts, at, tz, pipeline, starts)
-    judged = PromiseStatus(pipeline, report_date, "waiting", why, due, warn, facts, drill=drill)
-    judged = replace(judged, last_chance=_last_chance(judged))
+    last = _last_chance(pipeline, facts, due, drill)
+    judged = PromiseStatus(pipeline, report_date, "waiting", why, due, warn, facts, None, last, drill)
     if due is not None and at >= due:
         if facts.blind:
             return replace(judged, verdict="unknown")
@@ -143,23 +143,22 @@ def _at_risk(one: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.date
     return why.cause in ("upstream_late", "unknown") and one.warn is not None and at >= one.warn
 
 
-def _last_chance(one: PromiseStatus) -> dt.datetime | None:
+def _last_chance(pipeline: Pipeline, facts: Facts, due: dt.datetime | None, drill: str) -> dt.datetime | None:
     """Due minus the usual remaining time from the step the run is at, and not before that step is usually over.
 
     Without enough history a run takes as long as is configured; a drill, whose due time is near, has no such chance.
     """
-    facts, due = one.facts, one.due
     if due is None:
         return None
     task, known = open_task(facts), facts.usual.remaining
     if known:
         longest = max(known.values())
         seconds = known.get(task.task_id, longest) if task else longest
-    elif one.drill:
+    elif drill:
         return None
     else:
         task = next((each for each in facts.tasks if each.task_id != WAIT), None)
-        seconds = one.pipeline.usually.total_seconds()
+        seconds = pipeline.usually.total_seconds()
     # As `due - timedelta`, which costs six times as much when `due` is one of pendulum's.
     last = due.timestamp() - seconds
     if task is not None and task.task_id != WAIT:

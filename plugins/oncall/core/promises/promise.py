@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pendulum
 
 from oncall.core.runbook import Runbook
-from oncall.core.wall_time import at_wall
+from oncall.core.wall_time import at_wall, instant
 
 # How long a run takes where nothing else is known: no history, nothing configured.
 USUALLY = dt.timedelta(minutes=30)
@@ -67,13 +68,19 @@ def warn_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.D
     return warn if warn <= due else at_wall(report_date, promise.warn_upstream_at, tz)
 
 
-def starts_at(schedule: str | None, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime | None:
-    """When the run for `report_date` starts by its schedule: the next day; None when that is not once a day."""
-    daily = _DAILY.fullmatch(" ".join((schedule or "").split()))
+def starts_at(schedule: str | None, report_date: dt.date, tz: dt.tzinfo) -> dt.datetime | None:
+    """When the run for `report_date` starts by its schedule, in UTC: the next day; None when that is not once a day."""
+    clock = _daily_clock(schedule or "")
+    # As `at_wall`, of whose day and clock nothing is asked: only which instant that is.
+    return instant(dt.datetime.combine(report_date + dt.timedelta(days=1), clock, tz)) if clock else None
+
+
+@lru_cache(maxsize=1024)
+def _daily_clock(schedule: str) -> dt.time | None:
+    daily = _DAILY.fullmatch(" ".join(schedule.split()))
     if daily is None or int(daily["hour"]) > 23 or int(daily["minute"]) > 59:
         return None
-    clock = dt.time(int(daily["hour"]), int(daily["minute"]))
-    return at_wall(report_date + dt.timedelta(days=1), clock, tz)
+    return dt.time(int(daily["hour"]), int(daily["minute"]))
 
 
 def business_day(at: dt.datetime, tz: dt.tzinfo) -> dt.date:
