@@ -225,9 +225,7 @@ def test_a_warehouse_that_takes_and_never_answers_is_paged_about(
     assert relay.silent.is_set(), "it was known before due, and hangs at due"
     (page,) = pages(site)
     assert 0 <= page.created_at - due.timestamp() < 30
-    assert (
-        "no answer within" if not bounded else "no answer in time"
-    ) in f"{page.message}\n{page.description}"
+    assert page.message.startswith("Cannot see if Growth ETL")
     relay.end()
     evaluate_once(check_before_send=True)
     assert [alert.count for alert in pages(site)] == [1]
