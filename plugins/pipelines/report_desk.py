@@ -51,10 +51,12 @@ def _asking() -> Iterator[Any]:
     with closing(work_by(WAREHOUSE)) as connection:
         connection.left_s = PATIENCE_S
         try:
+            if not connection.pooled:  # behind a pooler the setting would be another client's
+                connection.execute(f"set statement_timeout = {PATIENCE_S * 1000:.0f}")
+                connection.commit()
             yield connection
         except OncallError:
             raise
-        except (
-            Exception
-        ) as error:  # a file that is missing, a column of another kind: a person is told, not refused
+        except Exception as error:
+            # A file that is missing, a column of another kind: a person is told what, and sees the rest of the page.
             raise Unreadable(f"{WAREHOUSE}: {first_line(error)}") from error
