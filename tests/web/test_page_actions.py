@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -100,6 +101,41 @@ def test_a_drill_has_no_day_to_run_again(admin: TestClient, example: Example) ->
     assert "Run this day again" not in admin.get(f"/oncall/incidents/{key}").text
     assert admin.post(f"/oncall/incidents/{key}/run", headers=OURS).status_code == 404
     assert example.acts == []
+
+
+def test_what_is_no_pipeline_any_more_is_not_run(admin: TestClient, example: Example) -> None:
+    """Its incident is still to be read; its DAG is another's business."""
+    seen = example.seen
+    others = {name: one for name, one in seen.config.pipelines.items() if name != "growth_etl"}
+    statuses = tuple(one for one in seen.statuses if one.pipeline.dag_id != "growth_etl")
+    example.seen = replace(seen, config=replace(seen.config, pipelines=others), statuses=statuses)
+    assert admin.get(INCIDENT).status_code == 200
+    assert admin.post(f"{INCIDENT}/run", headers=OURS).status_code == 404
+    assert example.acts == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"cause": "nonsense"},
+        {"cause": "", "due": None},
+        {"paged_at": None, "opened_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)},
+        {"leader": "gone:2026-11-22", "detail": "<script>alert(1)</script>"},
+        {"acknowledged_at": dt.datetime(2026, 11, 23, tzinfo=dt.UTC), "acknowledged_by": ""},
+    ],
+    ids=str,
+)
+def test_an_odd_incident_still_has_its_page(
+    admin: TestClient, example: Example, odd: dict[str, object]
+) -> None:
+    """Of an unknown cause, without a due time, before the rota, led by one that is gone, taken by nobody."""
+    growth, *rest = example.seen.records
+    changed = replace(growth, incident=replace(growth.incident, **odd))  # type: ignore[arg-type]
+    example.seen = replace(example.seen, records=(changed, *rest))
+    for path in (INCIDENT, "/oncall/", "/oncall/runbooks/growth_etl"):
+        answer = admin.get(path)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
 
 
 def test_one_tap_takes_an_incident(admin: TestClient) -> None:

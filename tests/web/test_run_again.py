@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
-from example_page import DAY
+from example_page import DAY, TZ
 
 DAG_ID = "runs_again"
 
@@ -57,8 +57,20 @@ def test_a_day_is_run_as_by_airflows_own_button(known: None) -> None:
     """A manual run under the user's name, with the report date in its conf."""
     from oncall.airflow.run_again import run_again
 
-    assert run_again(DAG_ID, DAY, "anna").done
+    assert run_again(DAG_ID, DAY, "anna", TZ).done
     assert runs() == [("queued", "manual", {"report_date": "2026-11-22"}, "anna")]
+
+
+def test_beside_a_run_of_that_day_no_other_is_started(known: None) -> None:
+    """Two runs of one day wait for each other, and a shaking finger presses twice; another day may run."""
+    from oncall.airflow.run_again import run_again
+
+    assert run_again(DAG_ID, DAY, "anna", TZ).done
+    again = run_again(DAG_ID, DAY, "bert", TZ)
+    assert not again.done
+    assert "is still at work: end it first" in again.words
+    assert run_again(DAG_ID, DAY - dt.timedelta(days=1), "bert", TZ).done
+    assert len(runs()) == 2
 
 
 def test_a_paused_dag_is_not_started(known: None) -> None:
@@ -66,7 +78,7 @@ def test_a_paused_dag_is_not_started(known: None) -> None:
     from oncall.airflow.run_again import run_again
 
     paused(True)
-    outcome = run_again(DAG_ID, DAY, "anna")
+    outcome = run_again(DAG_ID, DAY, "anna", TZ)
     assert (outcome.done, runs()) == (False, [])
     assert "unpause it first" in outcome.words
 
@@ -75,5 +87,5 @@ def test_a_dag_that_airflow_does_not_know_is_said(airflow_auth: None) -> None:
     """Its file may not import."""
     from oncall.airflow.run_again import run_again
 
-    outcome = run_again("nowhere", DAY, "anna")
+    outcome = run_again("nowhere", DAY, "anna", TZ)
     assert (outcome.done, "does its file import?" in outcome.words) == (False, True)

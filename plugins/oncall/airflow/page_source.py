@@ -73,7 +73,8 @@ class PageSource:
         )
 
     def run_again(self, key: str, dag_id: str, report_date: dt.date, by: str) -> Outcome:
-        outcome = run_again(dag_id, report_date, by)
+        zone = self.read().config.roster_of(dag_id).tz
+        outcome = run_again(dag_id, report_date, by, zone)
         if outcome.done:
             with self._lock:
                 wiring, self._seen = self._wired(), None

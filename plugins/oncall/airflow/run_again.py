@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from oncall.airflow.report_date import CONF_KEY
+from oncall.airflow.report_date import CONF_KEY, NoReportDate, report_date
 from oncall.usecases.manual_actions import Outcome
 
 
-def run_again(dag_id: str, report_date: dt.date, by: str) -> Outcome:
-    """A manual run under the user's name, with the report date in its conf. Whether they may, the caller has asked."""
+def run_again(dag_id: str, day: dt.date, by: str, zone: dt.tzinfo) -> Outcome:
+    """A manual run under the user's name, with the report date in its conf. Whether they may, the caller has asked.
+
+    Refused while a run of that day is at work: two runs of one day wait for each other, and a second press is one.
+    """
     from airflow.api.common.trigger_dag import trigger_dag
     from airflow.exceptions import AirflowException
     from airflow.models.dag import DagModel
@@ -20,13 +23,32 @@ def run_again(dag_id: str, report_date: dt.date, by: str) -> Outcome:
         return Outcome(False, f"Airflow does not know the DAG {dag_id} now: does its file import?")
     if dag.is_paused:
         return Outcome(False, f"The DAG {dag_id} is paused, and a run would only wait: unpause it first.")
+    if at_work := _at_work(dag_id, day, zone):
+        return Outcome(
+            False, f"The run {at_work} of this day is still at work: end it first, or wait for it."
+        )
     try:
         trigger_dag(
             dag_id,
             triggered_by=DagRunTriggeredByType.UI,
             triggering_user_name=by,
-            conf={CONF_KEY: report_date.isoformat()},
+            conf={CONF_KEY: day.isoformat()},
         )
     except (AirflowException, ValueError) as error:
         return Outcome(False, f"Airflow did not start it: {error}")
     return Outcome(True, "Started.")
+
+
+def _at_work(dag_id: str, day: dt.date, zone: dt.tzinfo) -> str:
+    """The id of a run for this report date that has not ended; "" when there is none."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.state import DagRunState
+
+    for state in (DagRunState.RUNNING, DagRunState.QUEUED):
+        for run in DagRun.find(dag_id=dag_id, state=state):
+            try:
+                if report_date({"dag_run": run}, zone) == day:
+                    return str(run.run_id)
+            except NoReportDate:  # it will fail, and works on no day
+                continue
+    return ""

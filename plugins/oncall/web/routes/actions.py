@@ -51,8 +51,10 @@ def page(
 @router.post("/incidents/{key}/run")
 def run(request: Request, user: Reader, key: str) -> Response:
     """Run the incident's day again, for whoever may trigger its DAG in Airflow."""
-    _, record = sight_of_incident(request, user, key)
+    seen, record = sight_of_incident(request, user, key)
     incident = record.incident
+    if incident.dag_id not in seen.config.pipelines:
+        raise HTTPException(404, f"{incident.dag_id} is no pipeline of this team any more")
     if not may_trigger(user, incident.dag_id):
         raise HTTPException(403, NOT_YOURS_TO_RUN)
     if incident.drill:

@@ -26,7 +26,7 @@ from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others
 from oncall.web.views.rota_bars import calendar
 from oncall.web.views.rota_weeks import two_running, weeks
-from oncall.web.views.runbooks import rendered
+from oncall.web.views.runbooks import rendered, section_of
 
 WEEKS_BACK, WEEKS_AHEAD = 8, 12
 
@@ -153,7 +153,7 @@ def _runbook(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> HTMLRe
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
     live = [one.cause for one in (card.today if card else None, *more) if one and one.cause]
     asked = [request.query_params.get("section", "").replace("-", "_"), *live]
-    section = next((one for one in asked if pipeline.runbook.section(one)), "")
+    section = next(filter(None, (section_of(pipeline.runbook, one) for one in asked)), "")
     due = card.today.due if card and card.today else None
     return render(
         request, "runbook.html", tab="", seen=seen, pipeline=pipeline, runbook=rendered(pipeline.runbook),

@@ -178,7 +178,8 @@
     ready();
     // A runbook opens at the section that was asked for, or at the live cause.
     const section = document.querySelector("[data-section]")?.dataset.section;
-    if (section && !location.hash && document.getElementById(section)) location.replace(`#${section}`);
+    const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (section && !named && document.getElementById(section)) location.replace(`#${section}`);
     const week = document.querySelector(".ticks .current"); // on a narrow screen the calendar begins at now
     if (week) week.closest(".scroll").scrollLeft = week.offsetLeft - 120;
     unfold();

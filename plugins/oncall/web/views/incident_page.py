@@ -22,7 +22,7 @@ from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.on_call import contact, on_call
 from oncall.web.views.rota_models import Contact, OnCall
-from oncall.web.views.runbooks import section_html
+from oncall.web.views.runbooks import section_html, section_of
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Address
     pipeline = config.pipelines.get(incident.dag_id)
     scene = Scene(config.roster, addresses, seen.at)
     context = _context(config, record) if pipeline else None
-    section = incident.cause if pipeline and pipeline.runbook.section(incident.cause) else ""
+    section = section_of(pipeline.runbook, incident.cause) if pipeline else ""
     return IncidentPage(
         coming=tuple(what_comes_next(context, scene)) if context and incident.open else (),
         next=next_to_page(context, scene) if context and incident.open else None,

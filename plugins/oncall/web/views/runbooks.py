@@ -14,7 +14,7 @@ from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from oncall.core.runbook import SECTIONS, Runbook, may_link
+from oncall.core.runbook import INSTEAD, SECTIONS, Runbook, may_link
 
 _ANCHORS = {title: key.replace("_", "-") for key, title in SECTIONS.items()}
 
@@ -30,6 +30,11 @@ class Rendered:
 def rendered(runbook: Runbook) -> Rendered:
     """Anchors are the keys of SECTIONS with dashes (`#upstream-late`), other headings' own words."""
     return _rendered(runbook.body)
+
+
+def section_of(runbook: Runbook, cause: str) -> str:
+    """The key of the section that says what to do for a cause; "" where there is none."""
+    return next((key for key in (cause, INSTEAD.get(cause, "")) if runbook.sections.get(key)), "")
 
 
 @lru_cache(maxsize=100)
