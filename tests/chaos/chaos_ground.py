@@ -327,9 +327,9 @@ class Ground:
         return Outcome(f"P1 to {alert.recipients[0]}: {alert.message}", page_s)
 
     def nothing_said(self, promised: Promised) -> None:
-        """Nobody has heard of this promise in the pager or in the chat."""
-        said = [message.text for message in self.far.said(promised.key)]
-        woken = [alert.message for alert in self.far.of(promised.key)]
+        """Nobody has heard that this promise is broken, in the pager or in the chat (that no run has come is known)."""
+        said = [message.text for message in self.far.said(promised.key, FIRST_PAGE)]
+        woken = [alert.message for alert in self.far.of(promised.key, priority="P1")]
         assert not said + woken, f"said before due: {'; '.join(said + woken)}"
 
     def someone_paged(

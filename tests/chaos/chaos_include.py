@@ -26,8 +26,9 @@ class Include:
         shutil.copytree(REPOSITORY / "include", folder)
         self.folder = folder
         for dag_id in PROMISED:
-            # No run but those that a fault starts, at any hour; and before whatever due time a fault writes.
-            self._head(dag_id, "schedule", '"0 0 * * *"')
+            # No run but those that a fault starts, at any hour; and before whatever due time a fault writes. A run that
+            # takes no time is not too late before it is due.
+            self._head(dag_id, "schedule", '"0 0 * * *"\nusually: 0m')
         self._original = {
             path: path.read_text(encoding="utf-8")
             for path in (folder / "roster.yaml", *(folder / "runbooks").glob("*.md"))
