@@ -157,6 +157,33 @@ def test_before_anybody_was_paged_the_present_cause_is_taken_at_once() -> None:
     assert plan.incidents[0].cause == "running"
 
 
+# A failure of a published day that is being mended.
+
+
+@pytest.mark.parametrize(
+    ("tasks", "over"),
+    [
+        ((a_task("transform", "queued", "06:20"),), False),  # cleared
+        ((a_task("transform", "running", "06:20"),), False),
+        ((a_task("transform", "success", "06:20", "06:29"),), False),  # the next task is about to start
+        (
+            (a_task("transform", "success", "06:00", "06:10"),),
+            True,
+        ),  # marked as a success, and nothing follows
+        ((a_task("transform", "success", "03:00", "03:10"),), True),  # before the publication
+        ((a_task("publish", "success", "06:20", "06:29"),), True),
+        ((), True),
+    ],
+)
+def test_a_start_resolves_nothing(tasks: tuple[Any, ...], over: bool) -> None:
+    """Cleared or started anew, it is over when it publishes."""
+    one = a_report("06:30", publication=published("04:00"), tasks=tasks)
+    failed = an_incident(failure="x", failures=1, verdict="kept")
+    case = a_case(one, incident=failed, said=[("chat", "failed-1")], alerts=["failed-1"])
+    assert (resolve(case, a_scene("06:30")) is not None) is over
+    assert resolve(replace(case, incident=replace(failed, failures=0)), a_scene("06:30")) is not None
+
+
 # One of several lands.
 
 

@@ -11,6 +11,7 @@ from oncall.core.incidents.incident import Incident, Notification, NotificationS
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.message import Message
+from oncall.core.promises.cause import OPEN, STARTS_WITHIN
 from oncall.core.promises.evaluation import PromiseStatus, Why
 from oncall.core.time_format import span
 
@@ -67,7 +68,7 @@ def landed(context: IncidentContext, scene: Scene) -> Plan | None:
 
 def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
     """Everything this incident speaks for is published: close the alerts, tell the thread how late."""
-    if context.missing:
+    if context.missing or (context.incident.failures and _is_run_again(context, scene)):
         return None
     late = max((m.late_by.total_seconds() for m in context.members if m.late_by), default=0.0)
     verdict = "late" if late else "kept"
@@ -90,6 +91,19 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
         *_closes(context, message),
     ]
     return Plan((done,), tuple(owed), event(context, scene, title))
+
+
+def _is_run_again(context: IncidentContext, scene: Scene) -> bool:
+    """What failed after a publication was cleared, and goes on: it is over when it publishes, told when it fails."""
+    for member in context.members:
+        made = member.facts.publication
+        since = [task for task in member.facts.tasks if made and task.started_at > made.at]
+        if any(task.state in OPEN for task in since):
+            return True
+        last = since[-1] if since else None
+        if last and last.task_id != "publish" and last.ended_at and scene.at < last.ended_at + STARTS_WITHIN:
+            return True
+    return False
 
 
 def moved(context: IncidentContext, scene: Scene) -> Plan | None:
