@@ -140,6 +140,7 @@ BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
         ("03:42:00.000000", {"tasks": (WAITED, TRANSFORMS)}, "at_risk"),  # stuck
         ("03:30", {"dag": a_dag()}, "waiting"),
         ("00:30", {"tasks": (WAITED, FAILED)}, "at_risk"),  # at any time
+        ("00:30", {"tasks": (a_task("wait_for_upstream", "failed", "00:10", "00:20"),), **LATE}, "at_risk"),
         ("00:30", {"failed_checks": (CHECK,), "tasks": (WAITED, TRANSFORMS)}, "at_risk"),
         ("00:30", {"run": a_task(RUN, "deleted", "02:00", "02:30")}, "at_risk"),
         ("00:30", {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "02:30")}, "at_risk"),

@@ -130,7 +130,8 @@ def _at_risk(one: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.date
     """Not due yet, and already known to be in danger."""
     facts, why = one.facts, one.why
     assert why is not None
-    if why.cause in ("failed", "held") or facts.gone:
+    gave_up = any(task.state == "failed" for task in facts.tasks)  # also a wait for what is late
+    if why.cause in ("failed", "held") or facts.gone or gave_up:
         return True
     if one.due is None:
         return False
