@@ -400,3 +400,10 @@ def test_what_holds_a_report_names_no_hidden_one(
         assert "another pipeline" in text
         assert "Profit ETL" not in text
         assert PROFIT not in text
+
+
+def test_an_incident_and_a_pipeline_lead_to_the_numbers(viewer: TestClient) -> None:
+    """Whoever is paged for a held report finds what holds it."""
+    assert 'href="/oncall/reports/growth_etl"' in viewer.get("/oncall/incidents/growth_etl:2026-11-22").text
+    assert f'href="/oncall/reports/{GROWTH}"' in viewer.get("/oncall/").text
+    assert viewer.get("/oncall/reports/growth_etl").status_code == 200
