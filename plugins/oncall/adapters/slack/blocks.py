@@ -23,7 +23,11 @@ def text(message: Message) -> str:
     """The lines of the notification: the title and who is meant (mentions notify from here, too); then, where there
     is something to do, what first, and the address where it is acknowledged."""
     first = mrkdwn_steps(message.steps)[:1]
-    url = [escape(url) for _, url in message.links[:1] if may_link(url)] if first else []
+    url = (
+        [escape(url) for _, url in message.links[:1] if may_link(url) and length(url) <= _STEP]
+        if first
+        else []
+    )
     return "\n".join([_headline(message), *(f"Do: {_shortened(line)}" for line in first), *url])
 
 
