@@ -534,3 +534,20 @@ def test_another_cause_of_a_warning_is_said_in_its_thread(night: Night) -> None:
         night.look(clock)
     said = [m.title for m, _ in night.chat.posts if m.step.startswith("cause-")]
     assert said == ["Growth ETL, 22 Nov: now stuck in transform since 01:10"]
+
+
+def test_what_usually_takes_how_long_is_no_condition_of_seeing_what_runs(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question for four weeks of runs is cut off: the page still tells where the run stands."""
+
+    def cut_off(_: dt.date) -> NoReturn:
+        raise Unreadable("oncall_db: canceling statement due to statement timeout")
+
+    monkeypatch.setattr(night.runs, "usual", cut_off)
+    night.world.missing("growth_etl")
+    night.runs.of["growth_etl", DAY] = (Task("transform", "running", at("03:00")),)
+    night.look("05:00")
+    (page,) = night.pager.paged[-1:]
+    assert "transform" in page.title
+    assert "oncall_db" not in page.title + page.summary

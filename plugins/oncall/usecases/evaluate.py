@@ -417,7 +417,13 @@ def _told(
     config: OncallConfig, runs: TaskRunReader, wanted: Sequence[Candidate], at: dt.datetime
 ) -> TasksRead:
     whiches = [(each.pipeline.dag_id, each.report_date) for each in wanted]
-    return TasksRead(runs.read(whiches, at - FAILURES_SINCE), runs.usual(_history(config, at)))
+    ran = runs.read(whiches, at - FAILURES_SINCE)
+    # Four weeks of very many runs may take longer than a look waits: they are worth knowing, not worth blindness.
+    none: Mapping[str, TypicalDurations] = {}
+    usual, trouble = _read("usual durations", lambda: runs.usual(_history(config, at)), none)
+    if trouble:
+        log.warning("oncall.usual_unread", reason=trouble[0])
+    return TasksRead(ran, usual)
 
 
 def _facts(
