@@ -11,6 +11,8 @@ LOCK := $(BIN)/uv --system-certs pip compile -q --universal --generate-hashes --
 	--exclude-newer-package apache-airflow-providers-slack=2026-10-16 \
 	--exclude-newer-package open-data-contract-standard=2026-10-16
 
+SQL := include/sql plugins/oncall/adapters/postgres sandbox/master_data
+
 export PYTHONPATH := plugins
 # Airflow is thousands of modules: without their bytecode every process start costs seconds more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -68,6 +70,7 @@ lint: $(READY) ## style, formatting, layers, types, spelling, docstrings and SQL
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/interrogate -q plugins
+	$(BIN)/sqlfluff lint -p 0 -n --disable-progress-bar $(SQL)
 
 format: $(READY) ## let ruff write the style it asks for
 	$(BIN)/ruff check --fix .
