@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "plugins" / "oncall"
 CORE = sorted((PACKAGE / "core").rglob("*.py"))
 # core knows rules only: no Airflow, no files, no network, no clock.
-CORE_LIBRARIES = {"pendulum", "oncall"}
+CORE_LIBRARIES = {"oncall"}
 CLOCKS = ("datetime.now(", "dt.datetime.now(", "pendulum.now(", "time.time(", "utcnow(", "date.today(")
 
 

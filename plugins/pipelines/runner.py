@@ -15,8 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import pendulum
-
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.config.data_contracts import load_data_contracts, tables_read
 from oncall.config.oncall_config import include_dir
@@ -88,8 +86,7 @@ def zone_name(zone: dt.tzinfo) -> str:
 
     (PostgreSQL takes the text '+07:00' for POSIX, where east is negative.)
     """
-    name = getattr(zone, "name", None) or getattr(zone, "key", None)
-    if name and not isinstance(zone, pendulum.FixedTimezone):
+    if name := getattr(zone, "key", None):
         return str(name)
     offset = zone.utcoffset(None) or dt.timedelta()
     hours, minutes = divmod(abs(offset) // dt.timedelta(minutes=1), 60)

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import cycle
 
-import pendulum
 import recurring_ical_events
 from icalendar import Calendar, Event, vRecur
 
@@ -33,12 +32,12 @@ def measure() -> Section:
     plain = replace(plain, leave=(), overrides=())
     roster = _eventful(plain, ENTRIES // 2, ENTRIES // 2)
     busier = _eventful(plain, ENTRIES, ENTRIES)
-    start, end = roster.starts, roster.starts.add(weeks=WEEKS)
+    start, end = roster.starts, roster.starts + dt.timedelta(weeks=WEEKS)
     calendar = _base_calendar(plain)
     assert _told(rota(plain, start, end)) == _listed(calendar, start, end)
     listed = _cpu_time("recurring-ical-events: the base calendar", partial(_listed, calendar, start, end))
     asked = recurring_ical_events.of(calendar)
-    at = [start.add(weeks=week, hours=week) for week in range(1, WEEKS, WEEKS // 25)]
+    at = [start + dt.timedelta(weeks=week, hours=week) for week in range(1, WEEKS, WEEKS // 25)]
     found = _each("recurring-ical-events: one instant", [partial(asked.at, instant) for instant in at])
     rota(roster, start, end)
     hot = _each("who is on call, asked before", [partial(who_is_on_call, roster, instant) for instant in at])
@@ -82,15 +81,15 @@ def _each(name: str, acts: list[Callable[[], object]]) -> Sample:
 
 
 def _ten_years(roster: Roster) -> list[Shift]:
-    return rota(roster, roster.starts, roster.starts.add(weeks=WEEKS))
+    return rota(roster, roster.starts, roster.starts + dt.timedelta(weeks=WEEKS))
 
 
 def _ledger(roster: Roster) -> object:
-    return ledger(roster, roster.starts.add(weeks=WEEKS))
+    return ledger(roster, roster.starts + dt.timedelta(weeks=WEEKS))
 
 
 def _last(roster: Roster) -> Shift:
-    return who_is_on_call(roster, roster.starts.add(weeks=WEEKS, days=-3))
+    return who_is_on_call(roster, roster.starts + dt.timedelta(weeks=WEEKS, days=-3))
 
 
 def _base_calendar(roster: Roster) -> Calendar:
@@ -101,7 +100,7 @@ def _base_calendar(roster: Roster) -> Calendar:
         event = Event()
         event.add("uid", str(number))
         event.add("summary", "/".join(row))
-        event.add("dtstart", dt.datetime.fromisoformat(roster.starts.add(weeks=number).isoformat()))
+        event.add("dtstart", roster.starts + dt.timedelta(weeks=number))
         event.add("duration", dt.timedelta(weeks=1))
         event.add("rrule", vRecur(freq="weekly", interval=len(rows)))
         calendar.add_component(event)
@@ -122,7 +121,7 @@ def _eventful(roster: Roster, leaves: int, overrides: int) -> Roster:
     people = sorted({person for entry in roster.rotation for week in entry.weeks for person in week})
     first = roster.starts.date()
 
-    def stretch(number: int, count: int, days: int) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+    def stretch(number: int, count: int, days: int) -> tuple[dt.datetime, dt.datetime]:
         day = first + dt.timedelta(days=7 * WEEKS * number // count)
         return roster.day_starts(day), roster.day_starts(day + dt.timedelta(days=days))
 

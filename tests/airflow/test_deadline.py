@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import pendulum
 import pytest
 from airflow.serialization.decoders import decode_deadline_alert
 from airflow.serialization.encoders import encode_deadline_alert
@@ -15,7 +15,7 @@ from oncall.airflow.deadline import PromiseDue, promise_deadline, promise_missed
 from oncall.core.promises.promise import Promise
 
 PROMISE = Promise(dt.time(5), dt.time(3, 30))
-UTC7 = pendulum.FixedTimezone(7 * 3600)
+UTC7 = dt.timezone(dt.timedelta(hours=7))
 TWO_AT_NIGHT = dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)  # 02:00 +07 on the 23rd
 
 
@@ -32,7 +32,7 @@ def test_tonights_run_is_due_at_five_in_the_rosters_zone() -> None:
 
 def test_an_iana_zone_is_kept_by_name() -> None:
     """Over a change of clocks the due instant stays at five on the wall."""
-    reference = PromiseDue.of(PROMISE, pendulum.timezone("Europe/Berlin"))
+    reference = PromiseDue.of(PROMISE, ZoneInfo("Europe/Berlin"))
     assert reference.zone == "Europe/Berlin"
     march = dt.datetime(2026, 3, 28, tzinfo=dt.UTC)
     assert reference.due_of(a_run(partition_key="2026-03-28"), march) == dt.datetime(

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pendulum
 import pytest
 
 from oncall.cli.main import main
@@ -33,8 +32,10 @@ def include(tmp_path: Path) -> Path:
 def monday(include: Path) -> dt.date:
     """The next Monday, three weeks ahead or more, of a week that DE-001 / DE-002 have."""
     roster = oncall_config.load(include).roster
-    start = roster.day_starts(week_beginning(roster, pendulum.now("UTC"))).add(weeks=3)
-    week = next(shift for shift in rota(roster, start, start.add(weeks=8)) if shift.primary == "DE-001")
+    start = roster.day_starts(week_beginning(roster, dt.datetime.now(dt.UTC))) + dt.timedelta(weeks=3)
+    week = next(
+        shift for shift in rota(roster, start, start + dt.timedelta(weeks=8)) if shift.primary == "DE-001"
+    )
     return week.start.date()
 
 
@@ -138,7 +139,7 @@ def test_an_override_for_some_hours(include: Path, monday: dt.date) -> None:
     start, until = f"{day(monday, 0)} 20:00", f"{day(monday, 1)} 08:00"
     assert run(include, "override", "--from", start, "--until", until, "--secondary", "DE-004") == 0
     roster = oncall_config.load(include).roster
-    night = roster.day_starts(monday).add(hours=12)
+    night = roster.day_starts(monday) + dt.timedelta(hours=12)
     assert (who_is_on_call(roster, night).primary, who_is_on_call(roster, night).secondary) == (
         "DE-001",
         "DE-004",
@@ -205,7 +206,7 @@ def test_leave_that_leaves_nobody_asks_first(
 def test_the_past_stays_unless_asked(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What begins before the present shift needs --past; the present shift itself may change."""
     roster = oncall_config.load(include).roster
-    shift = week_beginning(roster, pendulum.now("UTC"))
+    shift = week_beginning(roster, dt.datetime.now(dt.UTC))
     past = ("leave", "DE-001", day(shift, -1), day(shift, 6))
     assert run(include, *past) == 2
     assert "begins before the present shift" in capsys.readouterr().err

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import stat
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-import pendulum
 import pytest
 
 from oncall.cli.roster_edit import read_text, replace_text, with_entries, without_leave
@@ -24,8 +25,8 @@ def roster_of(text: str) -> Roster:
     return roster
 
 
-def at(text: str) -> pendulum.DateTime:
-    return pendulum.parse(text, tz=pendulum.FixedTimezone(7 * 3600))  # type: ignore[arg-type, return-value]
+def at(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.timezone(dt.timedelta(hours=7)))
 
 
 LEAVE = Leave("DE-001", at("2026-12-21T09:00"), at("2026-12-28T09:00"))
@@ -108,9 +109,9 @@ def test_an_hour_that_the_clock_shows_twice_keeps_its_offset() -> None:
     """In Berlin 02:30 on 25 October 2026 comes twice; the second is written with its offset."""
     text = TEXT.replace('"+07:00"', "Europe/Berlin")
     roster = roster_of(text)
-    zone = pendulum.timezone("Europe/Berlin")
-    start = pendulum.datetime(2026, 10, 25, 1, 30, tz="UTC").in_timezone(zone)
-    override = Override(start, start.add(days=1), "DE-003")
+    zone = ZoneInfo("Europe/Berlin")
+    start = dt.datetime(2026, 10, 25, 1, 30, tzinfo=dt.UTC).astimezone(zone)
+    override = Override(start, start + dt.timedelta(days=1), "DE-003")
     after = with_entries(text, roster, overrides=(override,))
     assert 'from: "2026-10-25 02:30+01:00", until: "2026-10-26 02:30"' in after
     assert roster_of(after).overrides == (override,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-import pendulum
 import pytest
 from include_folder import HEAD, ROSTER, RUNBOOK, write_include
 
@@ -14,6 +13,10 @@ from oncall.core.errors import ConfigError
 from oncall.core.message import Recipient
 from oncall.core.promises.promise import Promise, Team
 from oncall.core.rota.roster import EscalationStep, Handoff, Leave, Override, Rotation
+
+
+def utc(*parts: int) -> dt.datetime:
+    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[misc, arg-type]
 
 
 def problems_of(tmp_path: Path, roster: str = ROSTER, runbook: str | None = RUNBOOK) -> list[str]:
@@ -34,10 +37,21 @@ def test_a_good_folder_becomes_frozen_objects(tmp_path: Path) -> None:
     assert roster.people["ANN"].specialties == ("profit",)
     assert roster.rotation == (Rotation(dt.date(2025, 12, 29), (("ANN", "BEN"), ("BEN", "ANN"))),)
     assert roster.leave == (
-        Leave("ANN", pendulum.datetime(2026, 1, 12, 2), pendulum.datetime(2026, 1, 19, 2), "holiday"),
+        Leave(
+            "ANN",
+            utc(2026, 1, 12, 2),
+            utc(2026, 1, 19, 2),
+            "holiday",
+        ),
     )
     assert roster.overrides == (
-        Override(pendulum.datetime(2026, 2, 2, 2), pendulum.datetime(2026, 2, 4, 2), "BOSS", None, "swap"),
+        Override(
+            utc(2026, 2, 2, 2),
+            utc(2026, 2, 4, 2),
+            "BOSS",
+            None,
+            "swap",
+        ),
     )
     assert roster.escalation[2] == EscalationStep(dt.timedelta(minutes=90), "manager")
     assert (roster.slack_channel, roster.slack_usergroup) == ("#alerts", "S0GROUP")
@@ -161,7 +175,7 @@ def test_a_date_is_its_on_call_day_and_a_time_stands_as_it_is(
     """Rule 2, with and without quotes and offsets; expected as day, hour and minute in UTC."""
     text = ROSTER.replace("from: 2026-01-12, until: 2026-01-18", times)
     (leave,) = oncall_config.load(write_include(tmp_path / "include", text)).roster.leave
-    assert (leave.start, leave.end) == tuple(pendulum.datetime(2026, 1, *at) for at in (start, end))
+    assert (leave.start, leave.end) == tuple(utc(2026, 1, *at) for at in (start, end))
 
 
 def test_the_include_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -585,7 +599,10 @@ def test_every_form_of_a_date_is_the_date(tmp_path: Path, written: str) -> None:
         "until: 2026-01-18", f"until: {written}"
     )
     (leave,) = oncall_config.load(write_include(tmp_path / "include", text)).roster.leave
-    assert (leave.start, leave.end) == (pendulum.datetime(2026, 1, 12, 2), pendulum.datetime(2026, 1, 13, 2))
+    assert (leave.start, leave.end) == (
+        utc(2026, 1, 12, 2),
+        utc(2026, 1, 13, 2),
+    )
 
 
 def test_a_schedule_that_fails_its_promise_does_not_take_it_away(tmp_path: Path) -> None:

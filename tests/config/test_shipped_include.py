@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from oncall.config import oncall_config
@@ -19,7 +20,7 @@ def test_the_shipped_include_folder_has_no_problem() -> None:
 def test_the_shipped_rota_is_the_teams_table() -> None:
     """Weeks 1 to 8, DE-001 / DE-002 to DE-004 / DE-001, twice."""
     roster = oncall_config.load(INCLUDE).roster
-    shifts = rota(roster, roster.starts, roster.starts.add(weeks=8))
+    shifts = rota(roster, roster.starts, roster.starts + dt.timedelta(weeks=8))
     team = ["DE-001", "DE-002", "DE-003", "DE-004"]
     assert [(shift.week, shift.primary, shift.secondary) for shift in shifts] == [
         (week + 1, team[week % 4], team[(week + 1) % 4]) for week in range(8)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 
-import pendulum
-
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Handoff, Leave, Override, Person, Roster, Rotation
 from oncall.core.wall_time import at_wall
 
-PLUS_SEVEN = pendulum.FixedTimezone(7 * 3600)
+PLUS_SEVEN = dt.timezone(dt.timedelta(hours=7))
 TEAM = "AB BC CD DA"
 MONDAY = Handoff(0, dt.time(9))
 
@@ -21,7 +19,7 @@ def turns(starts: str, rows: str) -> Rotation:
     return Rotation(dt.date.fromisoformat(starts), tuple((row[0], row[1]) for row in rows.split()))
 
 
-def instant(text: str, tz: dt.tzinfo = PLUS_SEVEN, handoff: Handoff = MONDAY) -> pendulum.DateTime:
+def instant(text: str, tz: dt.tzinfo = PLUS_SEVEN, handoff: Handoff = MONDAY) -> dt.datetime:
     """A date is its handoff hour, a date-time wall clock of the zone."""
     at = dt.datetime.fromisoformat(text)
     return at_wall(at.date(), at.time() if len(text) > 10 else handoff.at, tz)
@@ -73,4 +71,4 @@ def table(roster: Roster, start: str, end: str) -> list[str]:
 def by_week(roster: Roster, weeks: int) -> list[str]:
     """What is said of each shift of the first weeks, from the first `starts` on."""
     first = roster.starts
-    return [said(shift) for shift in rota(roster, first, first.add(weeks=weeks))]
+    return [said(shift) for shift in rota(roster, first, first + dt.timedelta(weeks=weeks))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -29,8 +30,8 @@ AWAY = [
 
 def asked(roster: Roster, seconds: int) -> tuple[Shift, list[Shift], object]:
     """All that can be asked of a roster, for an instant so long after its first start."""
-    at = utc(roster.starts).add(seconds=seconds)
-    return who_is_on_call(roster, at), rota(roster, at, at.add(weeks=3)), ledger(roster, at)
+    at = utc(roster.starts) + dt.timedelta(seconds=seconds)
+    return who_is_on_call(roster, at), rota(roster, at, at + dt.timedelta(weeks=3)), ledger(roster, at)
 
 
 @given(rosters(), st.lists(st.integers(-86_400 * 9, 86_400 * 7 * WEEKS), min_size=2, max_size=6))
@@ -101,7 +102,7 @@ def test_leave_without_an_end_is_borne() -> None:
 def test_threads_that_ask_at_once_are_all_told_the_truth() -> None:
     """The page's threads and the watcher share one roster; each asks in an order of its own."""
     roster = team(leave=AWAY, overrides=[("2026-02-03", "2026-02-05", "D", None)])
-    instants = [instant("2025-12-20").add(days=27 * number) for number in range(30)]
+    instants = [instant("2025-12-20") + dt.timedelta(days=27 * number) for number in range(30)]
     truth = {at: who_is_on_call(roster, at) for at in instants}
     fresh = replace(roster)
 

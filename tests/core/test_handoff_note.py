@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-import pendulum
 import pytest
 from rosters import PLUS_SEVEN, instant, team
 
@@ -23,7 +22,7 @@ NOTHING = PastWeek()
 
 
 def said(
-    roster: Roster, past: PastWeek = NOTHING, boundary: pendulum.DateTime = BOUNDARY, late_min: int = 0
+    roster: Roster, past: PastWeek = NOTHING, boundary: dt.datetime = BOUNDARY, late_min: int = 0
 ) -> Message:
     at = boundary + dt.timedelta(minutes=late_min)
     return note(Scene(roster, Links("http://airflow.test"), at), boundary, past)
@@ -131,7 +130,7 @@ def test_last_weeks_promises_by_report() -> None:
 )
 def test_a_night_is_from_22_to_7_on_the_rosters_clock(times: list[str], words: str) -> None:
     """A night is named by its evening."""
-    pages = tuple(Paged(instant(text).in_timezone("UTC"), ("A",)) for text in times)
+    pages = tuple(Paged(instant(text).astimezone(dt.UTC), ("A",)) for text in times)
     assert fact(team(), "Pages", PastWeek(pages=pages)) == words
 
 

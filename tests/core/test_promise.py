@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-import pendulum
 import pytest
 from scenes import TZ
 
@@ -84,5 +83,5 @@ def test_the_report_that_fell_due_last(at: str, day: str) -> None:
 
 def test_instants_are_in_the_zone_that_was_asked_for() -> None:
     """Whoever prints them shows the roster's clock."""
-    assert isinstance(due_at(FIVE, DAY, BERLIN), pendulum.DateTime)
+    assert isinstance(due_at(FIVE, DAY, BERLIN), dt.datetime)
     assert due_at(FIVE, DAY, BERLIN).hour == 5

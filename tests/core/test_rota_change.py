@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
@@ -119,13 +120,13 @@ def test_a_swap_over_leave_is_one_override_where_the_seats_stay() -> None:
 def test_after_a_swap_each_holds_what_the_other_held(one: str, other: str, offset: int, days: int) -> None:
     """A law: within the stretch the two names are exchanged, everywhere else nothing moves."""
     before = team()
-    start = before.starts.add(days=offset)
-    end = start.add(days=days)
+    start = before.starts + dt.timedelta(days=offset)
+    end = start + dt.timedelta(days=days)
     overrides: tuple[Override, ...] = () if one == other else swap(before, one, other, start, end, "")
     after = replace(before, overrides=overrides)
     names = {one: other, other: one}
     for day in range(max(0, offset - 1), offset + days + 2):
-        at = before.starts.add(days=day)
+        at = before.starts + dt.timedelta(days=day)
         old, new = who_is_on_call(before, at), who_is_on_call(after, at)
         seats = (old.primary or "", old.secondary or "")
         expected = tuple(names.get(seat, seat) for seat in seats) if start <= at < end else seats
@@ -137,8 +138,8 @@ def test_the_moved_stretches_are_all_that_differs() -> None:
     before = team()
     after = with_leave(before, ("A", "2026-01-28 12:00", "2026-02-20"))
     change = compare(before, after, instant("2026-01-28 12:00"), instant("2026-02-20"))
-    for shift in rota(before, START, START.add(weeks=12)):
+    for shift in rota(before, START, START + dt.timedelta(weeks=12)):
         for hours in range(0, 168, 28):
-            at = shift.start.add(hours=hours)
+            at = shift.start + dt.timedelta(hours=hours)
             same = said(who_is_on_call(before, at)) == said(who_is_on_call(after, at))
             assert same != any(each.start <= at < each.end for each in change.moved)

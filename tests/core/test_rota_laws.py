@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import replace
 from itertools import islice, pairwise
 from random import Random
+from zoneinfo import ZoneInfo
 
-import pendulum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,9 +20,9 @@ from oncall.core.wall_time import at_wall, utc
 
 PEOPLE = "ABCDE"
 ZONES = [
-    pendulum.FixedTimezone(7 * 3600),
-    pendulum.timezone("Europe/Berlin"),
-    pendulum.timezone("America/New_York"),
+    dt.timezone(dt.timedelta(hours=7)),
+    ZoneInfo("Europe/Berlin"),
+    ZoneInfo("America/New_York"),
 ]
 FIRST = dt.date(2026, 2, 16)
 WEEKS = 30  # long enough for comp weeks of comp weeks, over both clock changes of spring
@@ -52,7 +52,7 @@ def rosters(draw: st.DrawFn) -> Roster:
 
 
 @st.composite
-def _stretches(draw: st.DrawFn, roster: Roster) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+def _stretches(draw: st.DrawFn, roster: Roster) -> tuple[dt.datetime, dt.datetime]:
     day = roster.starts.date() + dt.timedelta(days=draw(st.integers(-3, 7 * WEEKS)))
     last = day + dt.timedelta(days=draw(st.sampled_from([0, 1, 3, 4, 7, 7, 14])))
     if draw(st.booleans()) and last > day:
@@ -83,7 +83,7 @@ def _without_overlaps(overrides: list[Override]) -> tuple[Override, ...]:
 
 
 def _all(roster: Roster, weeks: int = WEEKS) -> list[Shift]:
-    return rota(roster, roster.starts, roster.starts.add(weeks=weeks))
+    return rota(roster, roster.starts, roster.starts + dt.timedelta(weeks=weeks))
 
 
 @given(rosters())
@@ -110,7 +110,7 @@ def test_the_spans_tile_the_time_and_are_maximal(roster: Roster) -> None:
     """No gap, no overlap, no span over a handoff, no equal neighbours within a week."""
     shifts = _all(roster)
     assert shifts[0].start == roster.starts
-    assert utc(shifts[-1].end) == utc(roster.starts.add(weeks=WEEKS))
+    assert utc(shifts[-1].end) == utc(roster.starts + dt.timedelta(weeks=WEEKS))
     for shift, following in pairwise(shifts):
         assert utc(shift.start) < utc(shift.end) == utc(following.start)
         assert utc(shift.end) <= utc(next_handoff(roster, shift.start))
@@ -122,9 +122,9 @@ def test_the_spans_tile_the_time_and_are_maximal(roster: Roster) -> None:
 @quick
 def test_one_answer_and_the_whole_rota_agree(roster: Roster, seconds: int) -> None:
     """Who is on call at an instant is what the rota says of it, whatever stretch was asked for."""
-    at = utc(roster.starts).add(seconds=seconds)
+    at = utc(roster.starts) + dt.timedelta(seconds=seconds)
     shift = who_is_on_call(roster, at)
-    (here,) = rota(roster, at, at.add(microseconds=1))
+    (here,) = rota(roster, at, at + dt.timedelta(microseconds=1))
     assert utc(shift.start) <= at < utc(shift.end)
     assert (here.primary, here.secondary, here.week, here.reason, here.covering_for) == (
         *(shift.primary, shift.secondary, shift.week, shift.reason, shift.covering_for),
@@ -139,7 +139,7 @@ def test_the_order_in_the_file_does_not_matter(roster: Roster, random: Random) -
     for part in parts.values():
         random.shuffle(part)
     shuffled = replace(roster, **{name: tuple(part) for name, part in parts.items()})
-    until = roster.starts.add(weeks=WEEKS)
+    until = roster.starts + dt.timedelta(weeks=WEEKS)
     assert _all(shuffled) == _all(roster)
     assert ledger(shuffled, until) == ledger(roster, until)
 
@@ -180,7 +180,7 @@ def test_credits_are_conserved(roster: Roster) -> None:
         while shift.primary not in (heads[begins], "M") and utc(roster.day_starts(day)) < shift.end:
             served.add((shift.primary, begins, day))
             day += dt.timedelta(days=1)
-    credited = ledger(roster, roster.starts.add(weeks=WEEKS)).credits
+    credited = ledger(roster, roster.starts + dt.timedelta(weeks=WEEKS)).credits
     days = {(entry.person, entry.begins): entry.days for entry in credited}
     assert days == Counter((person, begins) for person, begins, _ in served)
     assert all(entry.covering_for == heads[entry.begins] for entry in credited)
@@ -190,7 +190,7 @@ def test_credits_are_conserved(roster: Roster) -> None:
 @quick
 def test_days_in_lieu_are_free_and_given_once(roster: Roster) -> None:
     """One for each past public holiday; on a working day without seat, leave, holiday or another day in lieu."""
-    until = roster.starts.add(weeks=WEEKS)
+    until = roster.starts + dt.timedelta(weeks=WEEKS)
     given_days = ledger(roster, until).in_lieu
     ended = on_call_day(roster, until)
     assert {entry.holiday for entry in given_days} == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
@@ -40,7 +41,7 @@ def test_each_seat_is_written_from_the_present_shift_on() -> None:
 
 def test_a_span_is_the_same_all_week() -> None:
     """What was written on Monday is not written anew on Sunday."""
-    at_first, at_last = instant("2026-01-05"), instant("2026-01-12").subtract(seconds=1)
+    at_first, at_last = instant("2026-01-05"), instant("2026-01-12") - dt.timedelta(seconds=1)
     assert wanted(roster(), "primary", at_first, 12) == wanted(roster(), "primary", at_last, 12)
 
 

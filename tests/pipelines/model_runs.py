@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import master_by_hand as by_hand
-import pendulum
 
 from pipelines import runner
 from pipelines.runner import ReportRun
@@ -26,7 +25,7 @@ Run = Callable[..., dict[str, int]]
 
 def report_run(dag_id: str, day: dt.date = by_hand.DAY, **more: Any) -> ReportRun:
     """A run as Airflow would describe it, in UTC+7."""
-    zone = pendulum.FixedTimezone(7 * 3600)
+    zone = dt.timezone(dt.timedelta(hours=7))
     return ReportRun(dag_id, REPORTS[dag_id], day, zone, more.pop("run_id", "test"), **more)
 
 

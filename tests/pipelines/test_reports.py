@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pendulum
 import psycopg
 import psycopg2
 import pytest
@@ -206,9 +205,9 @@ def test_installing_twice_is_harmless(warehouse: Any) -> None:
 @pytest.mark.parametrize(
     ("zone", "name"),
     [
-        (pendulum.FixedTimezone(7 * 3600), "<+07:00>-07:00"),
+        (dt.timezone(dt.timedelta(hours=7)), "<+07:00>-07:00"),
         (dt.timezone(-dt.timedelta(hours=3, minutes=30)), "<-03:30>+03:30"),
-        (pendulum.timezone("Asia/Bangkok"), "Asia/Bangkok"),
+        (ZoneInfo("Asia/Bangkok"), "Asia/Bangkok"),
         (ZoneInfo("Europe/Berlin"), "Europe/Berlin"),
         (dt.UTC, "<+00:00>-00:00"),
     ],

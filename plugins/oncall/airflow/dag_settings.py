@@ -25,7 +25,7 @@ from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import Handoff
 
 FALLBACK_SCHEDULE = "0 2 * * *"
-FALLBACK_ZONE = pendulum.FixedTimezone(7 * 3600)
+FALLBACK_ZONE = dt.timezone(dt.timedelta(hours=7))
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _contract(dag_id: str, folder: Path) -> Contract:
         purpose=pipeline.purpose if pipeline else "",
         doc=_doc(pipeline.runbook.body if pipeline else "", problems),
         schedule=(pipeline.schedule if pipeline else None) or FALLBACK_SCHEDULE,
-        zone=roster.roster.tz if roster.roster else FALLBACK_ZONE,
+        zone=_of_pendulum(roster.roster.tz if roster.roster else FALLBACK_ZONE),
         upstream=pipeline.upstream if pipeline else (),
         owners=tuple(filter(None, (owners.primary, owners.secondary))) if owners else (),
         promise=pipeline.promise if pipeline else None,
@@ -98,7 +98,14 @@ def teams() -> list[str]:
 def zone(team: str = "") -> Any:
     """The time zone of a team's roster, as Airflow can serialise it."""
     roster = _roster(team, include_dir())[0].roster
-    return roster.tz if roster else FALLBACK_ZONE
+    return _of_pendulum(roster.tz if roster else FALLBACK_ZONE)
+
+
+def _of_pendulum(tz: dt.tzinfo) -> Any:
+    """The same zone as Airflow serialises it."""
+    if name := getattr(tz, "key", ""):
+        return pendulum.timezone(name)
+    return pendulum.FixedTimezone(int((tz.utcoffset(None) or dt.timedelta()).total_seconds()))
 
 
 def handoff_cron(team: str = "") -> str:

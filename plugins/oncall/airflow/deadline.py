@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import pendulum
 import structlog
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAlert
@@ -34,14 +34,14 @@ class PromiseDue(BaseDeadlineReference):
     required_kwargs = {"dag_id", "run_id"}  # noqa: RUF012 - Airflow looks for this plain class attribute
 
     @classmethod
-    def of(cls, promise: Promise, tz: Any) -> PromiseDue:
-        if isinstance(tz, pendulum.FixedTimezone):
-            return cls(promise.due.isoformat(), "", int(tz.offset))
-        return cls(promise.due.isoformat(), str(tz.name), 0)
+    def of(cls, promise: Promise, tz: dt.tzinfo) -> PromiseDue:
+        if name := getattr(tz, "key", ""):
+            return cls(promise.due.isoformat(), name, 0)
+        return cls(promise.due.isoformat(), "", int((tz.utcoffset(None) or dt.timedelta()).total_seconds()))
 
     @property
     def tz(self) -> dt.tzinfo:
-        return pendulum.timezone(self.zone) if self.zone else pendulum.FixedTimezone(self.offset_s)
+        return ZoneInfo(self.zone) if self.zone else dt.timezone(dt.timedelta(seconds=self.offset_s))
 
     def serialize_reference(self) -> dict[str, Any]:
         return {

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import pendulum
 import structlog
 
 from oncall.airflow.composition import Services, Wiring
@@ -60,7 +59,7 @@ def hand_over(team: str = "", at: dt.datetime | None = None, *, last_try: bool =
     return title
 
 
-def _say_note(wiring: Wiring, services: Services, scene: Scene, boundary: pendulum.DateTime) -> str:
+def _say_note(wiring: Wiring, services: Services, scene: Scene, boundary: dt.datetime) -> str:
     """The head of the handoff's thread; its title."""
     message = note(scene, boundary, _past_week(wiring, services, boundary))
     _say(wiring, services, message, scene.at)
@@ -102,7 +101,7 @@ def _outside(wiring: Wiring, team: str) -> Services:
     return replace(services, config=services.config.by_team()[team])
 
 
-def last_handoff(services: Services, at: dt.datetime) -> pendulum.DateTime | None:
+def last_handoff(services: Services, at: dt.datetime) -> dt.datetime | None:
     """The last handoff at or before `at`, unless it was before anybody watched or before the rota begins."""
     roster = services.config.roster
     since = services.store.get_note("watching_since")
@@ -129,7 +128,7 @@ def _set_group(services: Services, at: dt.datetime) -> None:
         raise
 
 
-def _past_week(wiring: Wiring, services: Services, boundary: pendulum.DateTime) -> PastWeek:
+def _past_week(wiring: Wiring, services: Services, boundary: dt.datetime) -> PastWeek:
     """What the store and the warehouse say of it. A warehouse that cannot be read is said in the note."""
     began = last_week(services.config.roster, boundary)
     records = wiring.history().records(began - EARLIER, MOST_INCIDENTS)

@@ -12,8 +12,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-import pendulum
-
 from oncall.config import oncall_config
 from oncall.config.time_fields import NO_MOMENT, moment
 from oncall.config.yaml_fields import shortened
@@ -45,12 +43,18 @@ def roster_of(args: argparse.Namespace) -> Roster:
     return roster
 
 
-def now(roster: Roster) -> pendulum.DateTime:
+def now(roster: Roster) -> dt.datetime:
     """This second, in the roster's zone."""
-    return in_zone(pendulum.now("UTC").replace(microsecond=0), roster.tz)
+    return in_zone(dt.datetime.now(dt.UTC).replace(microsecond=0), roster.tz)
 
 
-def moment_of(option: str, text: str, roster: Roster, *, included: bool = False) -> pendulum.DateTime:
+def years_later(at: dt.datetime, years: int) -> dt.datetime:
+    """The same day and wall clock of a later year; of 29 February the day before."""
+    leap_day = (at.month, at.day) == (2, 29)
+    return at.replace(year=at.year + years, day=28 if leap_day else at.day)
+
+
+def moment_of(option: str, text: str, roster: Roster, *, included: bool = False) -> dt.datetime:
     """The instant given to an option: a date is its handoff hour (or, `included`, the end of its on-call day), a time
     without zone the roster's.
 

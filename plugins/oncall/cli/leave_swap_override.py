@@ -7,8 +7,6 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-import pendulum
-
 from oncall.cli.command import (
     Command,
     UsageError,
@@ -185,7 +183,7 @@ def _person(name: str, roster: Roster) -> str:
 
 def _stretch(
     first: str, last: str, roster: Roster, options: tuple[str, str]
-) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+) -> tuple[dt.datetime, dt.datetime]:
     """[start, end) of two arguments: dates are on-call days, both included (rule 2)."""
     start, end = moment_of(options[0], first, roster), moment_of(options[1], last, roster, included=True)
     if end <= start:

@@ -6,13 +6,12 @@ Nothing is written in a dry run, when the roster would be wrong, or when it is s
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pendulum
-
-from oncall.cli.command import UsageError, confirmed, is_at_terminal, now, show_json, tell, warn
+from oncall.cli.command import UsageError, confirmed, is_at_terminal, now, show_json, tell, warn, years_later
 from oncall.cli.roster_edit import read_text, replace_text, with_entries, without_leave
 from oncall.cli.rota_change_words import as_json, show
 from oncall.config import roster_file
@@ -31,8 +30,8 @@ class RosterChangeRequest:
     """The entries that somebody wants in the roster (or out of it), all within [start, end), and what they mean."""
 
     what: str
-    start: pendulum.DateTime
-    end: pendulum.DateTime
+    start: dt.datetime
+    end: dt.datetime
     leave: tuple[Leave, ...] = ()
     overrides: tuple[Override, ...] = ()
     removed: Leave | None = None
@@ -44,7 +43,7 @@ def carry_out(args: argparse.Namespace, roster: Roster, wish: RosterChangeReques
         _answer(args, roster, wish, None, (), "already")
         return 0
     _refuse_the_past(args, roster, wish)
-    if wish.end > now(roster).add(years=YEARS_AHEAD):
+    if wish.end > years_later(now(roster), YEARS_AHEAD):
         raise UsageError(
             f"that ends more than {YEARS_AHEAD} years ahead, on {day(wish.end)}; an end sooner than that"
         )
@@ -132,6 +131,6 @@ def _show(wish: RosterChangeRequest, change: RotaChange, asks: Sequence[str]) ->
         warn(f"Please confirm: {ask}.")
 
 
-def day(at: pendulum.DateTime) -> str:
+def day(at: dt.datetime) -> str:
     """An instant as a person says it: Mon 2026-12-21 09:00."""
     return f"{at:%a %Y-%m-%d %H:%M}"

@@ -7,9 +7,17 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-import pendulum
-
-from oncall.cli.command import Command, UsageError, moment_of, now, roster_of, show_json, show_table, tell
+from oncall.cli.command import (
+    Command,
+    UsageError,
+    moment_of,
+    now,
+    roster_of,
+    show_json,
+    show_table,
+    tell,
+    years_later,
+)
 from oncall.core.rota.ledger import ledger
 from oncall.core.rota.on_call import Shift, next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Roster
@@ -43,9 +51,9 @@ def _who(args: argparse.Namespace) -> int:
     return 0
 
 
-def _who_words(roster: Roster, shift: Shift, at: pendulum.DateTime, *, asked: bool) -> Iterator[str]:
+def _who_words(roster: Roster, shift: Shift, at: dt.datetime, *, asked: bool) -> Iterator[str]:
     """Who is paged first, why, until when, who after them, and who takes over."""
-    say = TimeFormat(pendulum.now("UTC"), roster.tz)
+    say = TimeFormat(dt.datetime.now(dt.UTC), roster.tz)
     if asked:
         yield f"At {say.moment(at)} ({say.zone}):"
     if shift.primary is None:
@@ -89,7 +97,7 @@ def _rota(args: argparse.Namespace) -> int:
     until = _or(roster, "--until", args.until, start.date() + dt.timedelta(weeks=WEEKS_SHOWN))
     if until <= start:
         raise UsageError(f"--until {args.until} is not after --from {args.start or start.date()}")
-    _bounded(args.until, until, start.add(years=MOST_YEARS))
+    _bounded(args.until, until, years_later(start, MOST_YEARS))
     shifts = rota(roster, start, until)
     if args.json:
         show_json([shift_json(shift) for shift in shifts])
@@ -104,12 +112,12 @@ def _rota(args: argparse.Namespace) -> int:
     return 0
 
 
-def _or(roster: Roster, option: str, text: str | None, day: dt.date) -> pendulum.DateTime:
+def _or(roster: Roster, option: str, text: str | None, day: dt.date) -> dt.datetime:
     """The instant of an option, or the handoff hour of the day when it is not given."""
     return roster.day_starts(day) if text is None else moment_of(option, text, roster)
 
 
-def _bounded(text: str | None, until: pendulum.DateTime, last: pendulum.DateTime) -> None:
+def _bounded(text: str | None, until: dt.datetime, last: dt.datetime) -> None:
     if until > last:
         raise UsageError(
             f"--until {text} is more than {MOST_YEARS} years ahead; write {last.date()} or sooner"
@@ -125,7 +133,7 @@ def _ledger_arguments(parser: argparse.ArgumentParser) -> None:
 def _ledger(args: argparse.Namespace) -> int:
     roster = roster_of(args)
     until = moment_of("--until", args.until, roster) if args.until is not None else now(roster)
-    _bounded(args.until, until, now(roster).add(years=MOST_YEARS))
+    _bounded(args.until, until, years_later(now(roster), MOST_YEARS))
     answer = ledger_json(roster, ledger(roster, until))
     if args.json:
         show_json(answer)

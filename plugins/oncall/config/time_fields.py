@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-
-import pendulum
+from zoneinfo import ZoneInfo
 
 from oncall.config import dates
 from oncall.config.yaml_fields import Field
@@ -20,7 +19,7 @@ LONGEST_WAIT = dt.timedelta(days=30)
 
 
 def read_zone(field: Field) -> dt.tzinfo | None:
-    """A fixed offset such as "+07:00" or an IANA name such as Europe/Berlin, as a pendulum zone."""
+    """A fixed offset such as "+07:00" or an IANA name such as Europe/Berlin, as the standard library has it."""
     return field.parsed(_zone, 'a fixed offset such as "+07:00" or an IANA zone such as Asia/Bangkok')
 
 
@@ -28,11 +27,11 @@ def _zone(text: str) -> dt.tzinfo:
     offset = re.fullmatch(r"([+-])(\d\d):([0-5]\d)", text, re.ASCII)
     if offset and int(offset[2]) <= 14:
         seconds = int(offset[2]) * 3600 + int(offset[3]) * 60
-        return pendulum.FixedTimezone(seconds if offset[1] == "+" else -seconds)
+        return dt.timezone(dt.timedelta(seconds=seconds if offset[1] == "+" else -seconds))
     if not re.fullmatch(_ZONE, text, re.ASCII):
         raise ValueError(text)
     try:
-        zone = pendulum.timezone(text)
+        zone = ZoneInfo(text)
         for day in (dates.FIRST, dates.LAST):
             at_wall(day, dt.time(9), zone)
     except Exception as error:  # a folder, a file that is no zone, a name too long: each raises another error
@@ -51,7 +50,7 @@ def read_handoff(field: Field) -> Handoff:
 
 def read_stretch(
     start: Field, end: Field, handoff: Handoff, tz: dt.tzinfo
-) -> tuple[pendulum.DateTime, pendulum.DateTime] | None:
+) -> tuple[dt.datetime, dt.datetime] | None:
     """[start, end) as instants of `tz`; None, with a complaint, when it is unreadable or empty.
 
     A date is its on-call day (rule 2): as a start the day's handoff hour, as an end the next day's, so that both
@@ -67,7 +66,7 @@ def read_stretch(
     return first, last
 
 
-def moment(text: str, handoff: Handoff, tz: dt.tzinfo, *, included: bool = False) -> pendulum.DateTime:
+def moment(text: str, handoff: Handoff, tz: dt.tzinfo, *, included: bool = False) -> dt.datetime:
     """The instant a person wrote: a date is its handoff hour, a date-time without offset is wall clock of `tz`.
 
     `included`: it is the end of a stretch, and a date in its place is the last day of it. Raises ValueError when the

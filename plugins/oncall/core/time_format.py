@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from oncall.core.wall_time import instant
+from oncall.core.wall_time import utc
 
 # Not strftime: that speaks the server's language, and takes as long as all the rest.
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -22,7 +22,7 @@ class TimeFormat:
         """05:00, with the day when it is not today."""
         if at is None:
             return "–"
-        there = instant(at).astimezone(self.tz)
+        there = utc(at).astimezone(self.tz)
         clock = f"{there.hour:02}:{there.minute:02}"
         return clock if there.date() == self._today else f"{weekday(there)} {clock}"
 
@@ -30,7 +30,7 @@ class TimeFormat:
         """Mon 23 Nov 05:00, always with the day, and with the year when it is another."""
         if at is None:
             return "–"
-        there = instant(at).astimezone(self.tz)
+        there = utc(at).astimezone(self.tz)
         year = f" {there.year}" if there.year != self._today.year else ""
         return f"{weekday(there)}{year} {there.hour:02}:{there.minute:02}"
 
@@ -45,7 +45,7 @@ class TimeFormat:
 
     def in_airflow(self, at: dt.datetime | None) -> str:
         """What a wall-clock time of ours is in Airflow's own pages and logs ("" where both are the same)."""
-        here = instant(at or self.at).astimezone(self.tz)
+        here = utc(at or self.at).astimezone(self.tz)
         there = here.astimezone(dt.UTC)
         if here.utcoffset() == dt.timedelta():
             return ""

@@ -307,17 +307,14 @@ def _with(config: OncallConfig, wanted: Sequence[Candidate], found: Iterable[Rep
 
 
 class Memo(Generic[T]):
-    """A reckoning with a promise, an instant or a date, and a zone: done once for all promises that are alike.
-
-    For one look: it knows a zone by its identity, because a fixed offset of pendulum's cannot be a key.
-    """
+    """A reckoning with a promise, an instant or a date, and a zone: done once for all promises that are alike."""
 
     def __init__(self, reckon: Callable[[Promise, Any, dt.tzinfo], T]) -> None:
         self._reckon = reckon
-        self._known: dict[tuple[dt.time, dt.time, Any, int], T] = {}
+        self._known: dict[tuple[dt.time, dt.time, Any, dt.tzinfo], T] = {}
 
     def __call__(self, promise: Promise, when: Any, tz: dt.tzinfo) -> T:
-        key = (promise.due, promise.warn_upstream_at, when, id(tz))
+        key = (promise.due, promise.warn_upstream_at, when, tz)
         if key not in self._known:
             self._known[key] = self._reckon(promise, when, tz)
         return self._known[key]

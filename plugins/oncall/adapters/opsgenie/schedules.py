@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import pendulum
-
 from oncall.adapters.http.answers import record, records, text
 from oncall.adapters.http.calls import bounded
 from oncall.adapters.http.connections import Access, Connected, look_up_in_airflow
@@ -151,7 +149,7 @@ def _build(access: Access) -> Exchange:
 
 def _override(shown: Mapping[str, Any]) -> ScheduleOverride:
     user = record(shown.get("user"))
-    start, end = (utc(pendulum.parse(shown[key])) for key in ("startDate", "endDate"))  # type: ignore[arg-type]
+    start, end = (utc(dt.datetime.fromisoformat(shown[key])) for key in ("startDate", "endDate"))
     name = user.get("username") or user.get("name") or user.get("id") or "?"
     return ScheduleOverride(str(shown.get("alias", "")), start, end, name, bool(shown.get("rotations")))
 

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import pendulum
-
 from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
@@ -21,7 +19,7 @@ from oncall.core.rota.outlook import look_out
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.time_format import day, span
-from oncall.core.wall_time import in_zone
+from oncall.core.wall_time import in_zone, utc
 
 NIGHT_BEGINS, NIGHT_ENDS = dt.time(22), dt.time(7)
 LEAVE_AHEAD = dt.timedelta(weeks=2)
@@ -57,12 +55,12 @@ def key_of_handoff(roster: Roster, boundary: dt.datetime) -> str:
     return ":".join(part for part in ("handoff", roster.team, boundary.date().isoformat()) if part)
 
 
-def last_week(roster: Roster, boundary: pendulum.DateTime) -> pendulum.DateTime:
+def last_week(roster: Roster, boundary: dt.datetime) -> dt.datetime:
     """When the shift that ends at this handoff began, never before the first `starts`."""
     return max(roster.day_starts(boundary.date() - dt.timedelta(days=7)), roster.starts)
 
 
-def note(scene: Scene, boundary: pendulum.DateTime, past: PastWeek) -> Message:
+def note(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Message:
     """The note for Slack: mentions the new pair. The first handoff of a roster has nobody going off."""
     roster = scene.roster
     week = rota(roster, last_week(roster, boundary), boundary)
@@ -91,7 +89,7 @@ def note(scene: Scene, boundary: pendulum.DateTime, past: PastWeek) -> Message:
     )
 
 
-def group_trouble(scene: Scene, boundary: pendulum.DateTime, reason: str) -> Message:
+def group_trouble(scene: Scene, boundary: dt.datetime, reason: str) -> Message:
     """Below the note: the Slack user group still has its old members, and what a person does then."""
     roster = scene.roster
     now = who_is_on_call(roster, scene.at)
@@ -106,7 +104,7 @@ def group_trouble(scene: Scene, boundary: pendulum.DateTime, reason: str) -> Mes
     )
 
 
-def reach_page(scene: Scene, boundary: pendulum.DateTime, number: int = 1) -> Message | None:
+def reach_page(scene: Scene, boundary: dt.datetime, number: int = 1) -> Message | None:
     """A quiet test page to the new primary, for the `number`th time; None when they have no Opsgenie name."""
     primary = who_is_on_call(scene.roster, boundary).primary
     person = scene.roster.recipient(primary) if primary else None
@@ -125,7 +123,7 @@ def reach_page(scene: Scene, boundary: pendulum.DateTime, number: int = 1) -> Me
     )
 
 
-def _summary(scene: Scene, boundary: pendulum.DateTime, past: PastWeek) -> Iterator[str]:
+def _summary(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Iterator[str]:
     if scene.at - boundary > dt.timedelta(minutes=30):
         yield f"Said late: the handoff was at {scene.clock(boundary)}."
     yield from past.trouble
@@ -200,7 +198,7 @@ def _night(at: dt.datetime) -> dt.date | None:
     return at.date() - dt.timedelta(days=1) if at.time() < NIGHT_ENDS else None
 
 
-def _earned(roster: Roster, boundary: pendulum.DateTime, week: Sequence[Shift]) -> Iterator[str]:
+def _earned(roster: Roster, boundary: dt.datetime, week: Sequence[Shift]) -> Iterator[str]:
     if not week:
         return
     book, number, begins = ledger(roster, boundary), week[0].week, week[0].start.date()
@@ -216,11 +214,11 @@ def _earned(roster: Roster, boundary: pendulum.DateTime, week: Sequence[Shift]) 
             yield f"{lieu.person} {when} for {lieu.name}"
 
 
-def _leave(roster: Roster, boundary: pendulum.DateTime) -> Iterator[str]:
+def _leave(roster: Roster, boundary: dt.datetime) -> Iterator[str]:
     """Both days included, as the roster writes it."""
     for away in sorted(roster.leave, key=lambda each: each.start):
-        if away.start < boundary + LEAVE_AHEAD and away.end > boundary:
-            last = (away.end - dt.timedelta(seconds=1)).subtract(
-                hours=roster.handoff.at.hour, minutes=roster.handoff.at.minute
-            )
+        if utc(away.start) < utc(boundary) + LEAVE_AHEAD and utc(away.end) > utc(boundary):
+            handoff = dt.timedelta(hours=roster.handoff.at.hour, minutes=roster.handoff.at.minute)
+            # On the wall clock: the last second of the leave still belongs to the on-call day of the day before.
+            last = away.end - dt.timedelta(seconds=1) - handoff
             yield f"{away.person} {day(away.start.date())} to {day(last.date())}"

@@ -160,7 +160,6 @@ def _last_chance(pipeline: Pipeline, facts: Facts, due: dt.datetime | None, dril
     else:
         task = next((each for each in facts.tasks if each.task_id != WAIT), None)
         seconds = pipeline.usually.total_seconds()
-    # As `due - timedelta`, which costs six times as much when `due` is one of pendulum's.
     last = due.timestamp() - seconds
     if task is not None and task.task_id != WAIT:
         over = task.started_at.timestamp() + seconds

@@ -7,10 +7,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-import pendulum
-
 from oncall.core.runbook import Runbook
-from oncall.core.wall_time import at_wall, instant
+from oncall.core.wall_time import at_wall, utc
 
 # How long a run takes where nothing else is known: no history, nothing configured.
 USUALLY = dt.timedelta(minutes=30)
@@ -56,12 +54,12 @@ class Pipeline:
     usually: dt.timedelta = USUALLY
 
 
-def due_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime:
+def due_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> dt.datetime:
     """The instant the report for `report_date` is due: the next day at `due`, wall clock of `tz`."""
     return at_wall(report_date + dt.timedelta(days=1), promise.due, tz)
 
 
-def warn_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> pendulum.DateTime:
+def warn_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> dt.datetime:
     """The last `warn_upstream_at` before the due instant."""
     due = due_at(promise, report_date, tz)
     warn = at_wall(report_date + dt.timedelta(days=1), promise.warn_upstream_at, tz)
@@ -72,7 +70,7 @@ def starts_at(schedule: str | None, report_date: dt.date, tz: dt.tzinfo) -> dt.d
     """When the run for `report_date` starts by its schedule, in UTC: the next day; None when that is not once a day."""
     clock = _daily_clock(schedule or "")
     # As `at_wall`, of whose day and clock nothing is asked: only which instant that is.
-    return instant(dt.datetime.combine(report_date + dt.timedelta(days=1), clock, tz)) if clock else None
+    return utc(dt.datetime.combine(report_date + dt.timedelta(days=1), clock, tz)) if clock else None
 
 
 @lru_cache(maxsize=1024)

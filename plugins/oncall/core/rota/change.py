@@ -7,8 +7,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-import pendulum
-
 from oncall.core.rota.ledger import CreditDays, InLieu, ledger
 from oncall.core.rota.on_call import CompWeek, Shift, rota
 from oncall.core.rota.roster import Leave, Override, Roster
@@ -23,8 +21,8 @@ LOOK_AHEAD = dt.timedelta(weeks=52)  # past the change: comp weeks and days in l
 class Moved:
     """A stretch [start, end), in the roster's zone, in which the shift is another one than before."""
 
-    start: pendulum.DateTime
-    end: pendulum.DateTime
+    start: dt.datetime
+    end: dt.datetime
     before: Shift
     after: Shift
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Generic, NamedTuple, TypeVar
 
 from oncall.core.rota.roster import Leave, Override
-from oncall.core.wall_time import instant
+from oncall.core.wall_time import utc
 
 Entry = TypeVar("Entry", Leave, Override)
 
@@ -27,7 +27,7 @@ class Stretches(Generic[Entry]):
     """All entries of one kind, which may overlap."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        found = (Interval(instant(entry.start), instant(entry.end), entry) for entry in entries)
+        found = (Interval(utc(entry.start), utc(entry.end), entry) for entry in entries)
         self._all: list[Interval[Entry]] = sorted(found, key=attrgetter("start"))
         self._starts = [stretch.start for stretch in self._all]
         self._ends = list(accumulate((stretch.end for stretch in self._all), max))  # none before ends later

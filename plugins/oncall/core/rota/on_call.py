@@ -12,13 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count, takewhile
 
-import pendulum
-
 from oncall.core.rota.assigned_weeks import assigned_weeks
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_week import CompWeek, Credit, RotaWeek, Shift
 from oncall.core.rota.weeks import WEEK, first_starts, week_beginning
-from oncall.core.wall_time import in_zone, instant
+from oncall.core.wall_time import in_zone, utc
 
 __all__ = ["CompWeek", "Credit", "RotaWeek", "Shift", "fold", "next_handoff", "rota", "who_is_on_call"]
 
@@ -37,16 +35,16 @@ def who_is_on_call(roster: Roster, at: dt.datetime) -> Shift:
 
     Before the first `starts` it runs from `at` to the first `starts` and has no primary.
     """
-    start = instant(at)
+    start = utc(at)
     if start < roster.starts:
-        return _no_rota(roster, start, instant(roster.starts))
+        return _no_rota(roster, start, utc(roster.starts))
     shifts = assigned_weeks(roster).week(week_beginning(roster, start)).shifts
     return shifts[bisect_right(shifts, start, key=lambda shift: shift.start) - 1]
 
 
 def rota(roster: Roster, start: dt.datetime, end: dt.datetime) -> list[Shift]:
     """The shifts that tile [start, end), the first and last cut to it; equal neighbours within a week are one."""
-    start, end, first = instant(start), instant(end), instant(roster.starts)
+    start, end, first = utc(start), utc(end), utc(roster.starts)
     if start >= end:
         return []
     found = [_no_rota(roster, start, min(first, end))] if start < first else []
@@ -56,9 +54,9 @@ def rota(roster: Roster, start: dt.datetime, end: dt.datetime) -> list[Shift]:
     return found
 
 
-def next_handoff(roster: Roster, at: dt.datetime) -> pendulum.DateTime:
+def next_handoff(roster: Roster, at: dt.datetime) -> dt.datetime:
     """The first handoff after `at`, in the roster's zone; before the first `starts`, that."""
-    if instant(at) < roster.starts:
+    if utc(at) < roster.starts:
         return roster.starts
     return roster.day_starts(week_beginning(roster, at) + dt.timedelta(days=7))
 

@@ -11,8 +11,6 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import pendulum
-
 from oncall.core.rota.on_call import Shift, rota, who_is_on_call
 from oncall.core.rota.roster import Roster, Seat
 from oncall.core.rota.weeks import week_beginning
@@ -27,8 +25,8 @@ class ScheduleOverride:
     """In [start, end) the user (an Opsgenie username) is on call. `partly`: for some of the rotations only."""
 
     alias: str
-    start: pendulum.DateTime
-    end: pendulum.DateTime
+    start: dt.datetime
+    end: dt.datetime
     username: str
     partly: bool = False
 
@@ -60,7 +58,7 @@ def schedule_name(roster: Roster, seat: Seat) -> str:
     return f"{roster.opsgenie_team}-{seat}"
 
 
-def window(roster: Roster, at: dt.datetime, weeks: int) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+def window(roster: Roster, at: dt.datetime, weeks: int) -> tuple[dt.datetime, dt.datetime]:
     """The present shift and so many weeks after it: whole shifts, so that a span is the same one every day."""
     begins = max(week_beginning(roster, at), roster.starts.date())
     return roster.day_starts(begins), roster.day_starts(begins + dt.timedelta(weeks=weeks + 1))

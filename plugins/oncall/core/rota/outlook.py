@@ -7,16 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
-import pendulum
-
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
 from oncall.core.time_format import day
+from oncall.core.wall_time import utc
 
 WEEKS_AHEAD = 8
 
 
-def look_out(roster: Roster, start: pendulum.DateTime) -> Iterator[str]:
+def look_out(roster: Roster, start: dt.datetime) -> Iterator[str]:
     """One sentence for each gap and each double week of the eight weeks from the handoff `start` on."""
     end = roster.day_starts(start.date() + dt.timedelta(weeks=WEEKS_AHEAD))
     shifts = rota(roster, start, end)
@@ -48,9 +47,9 @@ def _double_weeks(shifts: Sequence[Shift]) -> Iterator[str]:
             yield f"{person} is primary two weeks running, the second from {day(begins.date())}"
 
 
-def _primary_of(week: Sequence[Shift]) -> tuple[str | None, pendulum.DateTime]:
+def _primary_of(week: Sequence[Shift]) -> tuple[str | None, dt.datetime]:
     """Who is primary for most of the week, and when it begins."""
     held: Counter[str | None] = Counter()
     for shift in week:
-        held[shift.primary] += int((shift.end - shift.start).total_seconds())
+        held[shift.primary] += int((utc(shift.end) - utc(shift.start)).total_seconds())
     return held.most_common(1)[0][0], week[0].start

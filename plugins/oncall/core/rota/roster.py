@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-import pendulum
-
 from oncall.core.message import Recipient
 from oncall.core.wall_time import at_wall
 
@@ -56,8 +54,8 @@ class Leave:
     """A person is away in [start, end)."""
 
     person: str
-    start: pendulum.DateTime
-    end: pendulum.DateTime
+    start: dt.datetime
+    end: dt.datetime
     reason: str = ""
 
 
@@ -65,8 +63,8 @@ class Leave:
 class Override:
     """In [start, end) the named people hold the seats; a seat that is None is left as it is."""
 
-    start: pendulum.DateTime
-    end: pendulum.DateTime
+    start: dt.datetime
+    end: dt.datetime
     primary: str | None = None
     secondary: str | None = None
     reason: str = ""
@@ -103,12 +101,12 @@ class Roster:
     opsgenie_heartbeat: str = ""
     team: str = ""
 
-    def day_starts(self, day: dt.date) -> pendulum.DateTime:
+    def day_starts(self, day: dt.date) -> dt.datetime:
         """When the on-call day `day` begins: its handoff hour (rule 2)."""
         return at_wall(day, self.handoff.at, self.tz)
 
     @cached_property
-    def starts(self) -> pendulum.DateTime:
+    def starts(self) -> dt.datetime:
         """The first `starts`: from here on somebody is always on call."""
         return self.day_starts(self.entries[0].starts)
 

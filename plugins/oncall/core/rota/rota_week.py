@@ -10,8 +10,6 @@ from functools import cached_property
 from itertools import groupby, pairwise
 from operator import attrgetter
 
-import pendulum
-
 from oncall.core.rota import coverage
 from oncall.core.rota.coverage import Span
 from oncall.core.rota.intervals import Interval
@@ -41,8 +39,8 @@ class Shift:
     None, and `reason` says so.
     """
 
-    start: pendulum.DateTime
-    end: pendulum.DateTime
+    start: dt.datetime
+    end: dt.datetime
     week: int | None
     primary: str | None
     secondary: str | None

@@ -15,7 +15,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from oncall.core.rota.roster import Roster, Rotation
-from oncall.core.wall_time import instant
+from oncall.core.wall_time import utc
 
 WEEK = dt.timedelta(days=7)
 
@@ -48,7 +48,7 @@ def week_of(roster: Roster, begins: dt.date) -> Week:
 
 def starts_utc(roster: Roster, day: dt.date) -> dt.datetime:
     """When the on-call day `day` begins, in UTC."""
-    return instant(dt.datetime.combine(day, roster.handoff.at, tzinfo=roster.tz))
+    return utc(dt.datetime.combine(day, roster.handoff.at, tzinfo=roster.tz))
 
 
 def first_starts(roster: Roster) -> dt.date:
@@ -64,7 +64,7 @@ def week_beginning(roster: Roster, at: dt.datetime) -> dt.date:
 
 def on_call_day(roster: Roster, at: dt.datetime) -> dt.date:
     """The date of the on-call day that `at` is in: before the handoff hour it is still the day before (rule 2)."""
-    at = instant(at)
+    at = utc(at)
     day = at.date() + dt.timedelta(days=1)  # no zone is further ahead of UTC
     while starts_utc(roster, day) > at:
         day -= dt.timedelta(days=1)

@@ -12,7 +12,7 @@ from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json
 from oncall.core.rota.weeks import on_call_day, starts_utc, week_beginning
-from oncall.core.wall_time import instant
+from oncall.core.wall_time import utc
 from oncall.usecases.history import IncidentRecord
 from oncall.web.views.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, Load
 
@@ -41,7 +41,7 @@ def loads(
     sums: dict[str, _Sums] = defaultdict(_Sums)
     for shift in rota(roster, start, end):
         _add(sums, roster, shift)
-    total = (instant(end) - instant(start)).total_seconds()
+    total = (utc(end) - utc(start)).total_seconds()
     nights = _nights_paged(roster, records)
     turns = {person for entry in roster.rotation for row in entry.weeks for person in row}
     fair_primary, fair_secondary = (
@@ -68,7 +68,7 @@ def loads(
 def _add(sums: dict[str, _Sums], roster: Roster, shift: Shift) -> None:
     if shift.primary is None:
         return
-    begins, over = instant(shift.start), instant(shift.end)
+    begins, over = utc(shift.start), utc(shift.end)
     length = (over - begins).total_seconds()
     sums[shift.primary].primary += length
     if shift.secondary:

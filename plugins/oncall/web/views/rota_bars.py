@@ -13,7 +13,7 @@ from oncall.core.rota.roster import Roster
 from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.rota.weeks import week_beginning
 from oncall.core.time_format import TimeFormat, day, weekday
-from oncall.core.wall_time import instant
+from oncall.core.wall_time import utc
 from oncall.web.views.on_call import named
 from oncall.web.views.rota_models import Bar, Calendar, Row, Tick
 
@@ -37,11 +37,11 @@ class Window:
 
     def share(self, at: dt.datetime) -> float:
         start, end = self._bounds
-        return 100 * (instant(at).timestamp() - start) / (end - start)
+        return 100 * (utc(at).timestamp() - start) / (end - start)
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:
-        return instant(self.start).timestamp(), instant(self.end).timestamp()
+        return utc(self.start).timestamp(), utc(self.end).timestamp()
 
     def day(self, kind: str, date: dt.date, words: str) -> Bar | None:
         start = self.roster.day_starts
