@@ -114,7 +114,7 @@ def test_the_facts_of_one_report() -> None:
     """What, when due, why, whom to ask, who is on call, who waits."""
     assert facts(a_report("05:00", tasks=(WAITED, TRANSFORMS))) == {
         "Report": "investor.daily_growth for 2026-11-22",
-        "Due": "2026-11-23 05:00 +07:00",
+        "Due": "2026-11-23 05:00 UTC+07:00",
         "Cause": "stuck: in transform since 03:12",
         "Owners to ask": "C, then D",
         "On call": "C, then D, then M",
