@@ -31,7 +31,7 @@ from oncall.core.notices.channel_notices import undecided
 from oncall.core.promises.evaluation import PromiseStatus, Why, evaluate_promise
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
 from oncall.core.promises.promise import Pipeline, Promise, due_at, last_due, warn_at
-from oncall.core.wall_time import instant as in_utc
+from oncall.core.wall_time import utc
 from oncall.usecases.notes import instant, noted
 from oncall.usecases.ports import (
     DecisionTransaction,
@@ -322,7 +322,7 @@ class Memo(Generic[T]):
 
 def _due_and_warn(promise: Promise, date: dt.date, tz: dt.tzinfo) -> tuple[dt.datetime, dt.datetime]:
     """In UTC: to compare an instant with one of pendulum's costs a hundred times as much, and a look does it often."""
-    return in_utc(due_at(promise, date, tz)), in_utc(warn_at(promise, date, tz))
+    return utc(due_at(promise, date, tz)), utc(warn_at(promise, date, tz))
 
 
 def _watching_since(
