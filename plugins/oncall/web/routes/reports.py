@@ -28,11 +28,9 @@ from oncall.web.snapshot import PageSnapshot, source
 from oncall.web.static_files import stamp
 from oncall.web.views.banners import banners
 from oncall.web.views.report_figures import figures, sparkline
+from oncall.web.views.report_models import ReportDayView, ReportListed, ReportView
 from oncall.web.views.reports import (
-    ReportDayView,
-    ReportListed,
     ReportRead,
-    ReportView,
     as_csv,
     held_days,
     last_day,

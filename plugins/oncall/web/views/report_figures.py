@@ -12,7 +12,8 @@ from oncall.core.data.usual_range import UsualRange
 from oncall.core.time_format import TimeFormat, day, weekday
 from oncall.web.views.charts import HEIGHT, Canvas, Drawing, Series, drawable, lane
 from oncall.web.views.report_layouts import Figure
-from oncall.web.views.reports import ReportDayView, ReportRead, amount_words, marks, usual_words
+from oncall.web.views.report_models import ReportDayView
+from oncall.web.views.reports import ReportRead, amount_words, marks, usual_words
 
 SMALL = 96  # pixels
 MOST_FIGURES = 24
