@@ -49,6 +49,10 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
         ("failed", "the run failed at 02:40", (), "the run failed at 02:40"),
         ("held", "check identity: expected 0, found 3", (), "held by check identity: expected 0, found 3"),
         ("not_started", "the DAG is paused (as of 04:00)", (), "never started: the DAG is paused"),
+        (
+            "not_started", "the DAG file has an import error: SyntaxError: bad syntax (x.py, line 3) (as of 04:00)", (),
+            "never started: import error, bad syntax (x.py, line 3)",
+        ),
         ("not_started", f"{NO_TASK}, though the DAG is not paused: is it up?", (), "never started: is it up?"),
         ("not_started", f"{NO_TASK}: 3 others are (as of 04:00)", (), "never started: 3 others are"),
         ("unknown", "warehouse: connection refused", (), "cannot tell: warehouse: connection refused"),

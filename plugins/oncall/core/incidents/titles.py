@@ -21,6 +21,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         # The class of an error says less than its words: "OperationalError: terminating connection due to …".
         (r"( failed at [^:]*\d\d:\d\d: )[A-Z]\w*: (?=\S)", r"\1"),
         (r"^no task of this report date has started(?:, and |, though the DAG is not paused: |: )", ""),
+        (r"^the DAG file has an import error: (?:[A-Z]\w*: (?=\S))?", "import error, "),
         (r" \(as of [^()]*\)$", ""),
     )
 )
