@@ -274,7 +274,7 @@ def test_no_number_breaks_a_page(
         ),
         (numbers([row(DAY, profit="1.00", somebody="2")]), "Somebody"),
         (numbers([row(DAY, "a", "b", profit="1.00")], "shop", "town"), "a · b · Profit"),
-        (replace(numbers(profit_rows()), cut=True), "the oldest days are left out"),
+        (replace(numbers(profit_rows(40)), cut=True), "the oldest days are left out"),
     ],
     ids=["no table", "no rows", "one day", "a day missing", "another shape", "another key", "too many rows"],
 )
@@ -407,3 +407,10 @@ def test_an_incident_and_a_pipeline_lead_to_the_numbers(viewer: TestClient) -> N
     assert 'href="/oncall/reports/growth_etl"' in viewer.get("/oncall/incidents/growth_etl:2026-11-22").text
     assert f'href="/oncall/reports/{GROWTH}"' in viewer.get("/oncall/").text
     assert viewer.get("/oncall/reports/growth_etl").status_code == 200
+
+
+def test_rows_before_the_days_shown_are_nobodys_loss(viewer: TestClient, example: Example) -> None:
+    """They would only have said what is usual."""
+    example.told.known = {PROFIT: replace(numbers(profit_rows()), cut=True)}
+    assert "the oldest days are left out" not in viewer.get(PAGE).text
+    assert viewer.get(API).json()["cut"] is False

@@ -68,6 +68,11 @@ class ReportRead:
             found.setdefault(row.key, {})[row.report_date] = row
         return found
 
+    @property
+    def is_cut(self) -> bool:
+        """Rows of the days shown were left out; of the days before them nobody misses any."""
+        return self.numbers.cut and self.numbers.rows[0].report_date >= self.dates[0]
+
     def rows(self, key: tuple[str, ...]) -> Mapping[dt.date, ReportRow]:
         return self._by_key.get(key, {})
 
@@ -140,7 +145,7 @@ def report_view(seen: PageSnapshot, read: ReportRead) -> ReportView:
             )
             for row in shown
         ),
-        cut=read.numbers.cut,
+        cut=read.is_cut,
         unread=read.unread,
     )
 
