@@ -103,6 +103,19 @@ def test_what_airflow_masks_in_the_log_is_not_written(
     assert noted == "ValueError: 401 for *** at postgresql://etl:***@db/x"
 
 
+def test_a_killed_task_does_not_unsay_that_it_was_marked_as_failed(task_log: TaskLog) -> None:
+    """Its process ends by saying that it is tried again; only another try is news."""
+    which, minute = ("growth_etl", DAY), dt.timedelta(minutes=1)
+    task_log.write("growth_etl", "r", DAY, "transform", "running", TWO)
+    task_log.write("growth_etl", "r", DAY, "transform", "failed", TWO + minute, error="marked as failed by B")
+    task_log.write("growth_etl", "r", DAY, "transform", "up_for_retry", TWO + 2 * minute, error="SIGTERM")
+    (task,) = task_log.read([which], TWO).tasks[which]
+    assert (task.state, task.ended_at, task.error) == ("failed", TWO + minute, "marked as failed by B")
+    task_log.write("growth_etl", "r", DAY, "transform", "running", TWO + 3 * minute, try_number=2)
+    (task,) = task_log.read([which], TWO).tasks[which]
+    assert (task.state, task.started_at) == ("running", TWO + 3 * minute)
+
+
 def test_a_callback_that_cannot_write_only_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any connection the task goes on."""
     monkeypatch.delenv("AIRFLOW_CONN_ONCALL_DB", raising=False)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from oncall.adapters.postgres.database import Connect, Link, columns, rows_of, sane
-from oncall.core.promises.facts import DRILL_RUNS, RUN, Dag, Task, TaskState, TypicalDurations
+from oncall.core.promises.facts import DRILL_RUNS, MARKED, RUN, Dag, Task, TaskState, TypicalDurations
 from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns
 
 STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
@@ -82,6 +82,9 @@ class TaskLog:
     ) -> None:
         """Note that a task is in this state since `at`. A new try starts its clock anew.
 
+        Whose task somebody marked as failed is ended, and its process may say with its last breath that it is tried
+        again: it is not.
+
         `began`: when it started, for one that never said so itself.
         """
         with self._link.cursor() as cursor:
@@ -99,6 +102,8 @@ class TaskLog:
                                        and (t.try_number <> excluded.try_number or t.ended_at is not null
                                             or t.state = 'queued')
                                       then excluded.started_at else t.started_at end
+                where not (t.state = 'failed' and starts_with(t.error, %(marked)s)
+                           and excluded.state = 'up_for_retry' and excluded.try_number <= t.try_number)
                 """,
                 {
                     "dag_id": dag_id,
@@ -107,6 +112,7 @@ class TaskLog:
                     "report_date": report_date,
                     "state": state,
                     "try_number": try_number,
+                    "marked": MARKED,
                     "began": began or at,
                     "ended_at": None if state in ("running", "queued") else at,
                     "error": error[:1000],
