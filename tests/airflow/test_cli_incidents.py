@@ -89,9 +89,10 @@ def test_databases_that_are_away_are_told_and_nothing_is_claimed(
     """No "nothing is open" from somebody who cannot see."""
     for name in ("WAREHOUSE", "ONCALL_DB"):
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", "postgres://u:s3cr3t-of-ours@127.0.0.1:1/d")
-    assert main(["incidents", "--include", str(site.include)]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
+    for form in ((), ("--json",)):
+        assert main(["incidents", "--include", str(site.include), *form]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
     assert "oncall incidents: cannot be read now: oncall_db" in said.err
     assert main(["why", "growth_etl", "--include", str(site.include)]) == 1
     assert "cannot tell" in capsys.readouterr().out

@@ -77,6 +77,8 @@ def _incidents(args: argparse.Namespace) -> int:
     with _page(args) as page:
         seen = _seen(page, args)
     found = [view for view in _views(seen, args.team) if args.all or view.open]
+    if seen.unreadable and not found:
+        return 1  # an empty list would claim that nothing is open
     if args.json:
         show_json([view.model_dump(mode="json", exclude={"timeline"}) for view in found])
     elif found:
@@ -94,7 +96,7 @@ def _incidents(args: argparse.Namespace) -> int:
         show_table(rows, ("key", "report", "due", "cause", "how it stands"))
         if any(view.open and not view.acknowledged_at for view in found):
             tell("\nTake one over: oncall ack KEY")
-    elif not seen.unreadable:
+    else:
         tell("No incident is open." if not args.all else "There was no incident in the last 90 days.")
     return 1 if seen.unreadable else 0
 
