@@ -141,6 +141,7 @@ def test_on_a_phone_the_fix_comes_first(site: Site, open_page: OpenPage) -> None
     ]
     assert tops == sorted(tops)
     assert tops[2] < 400
+    assert page.locator(".incident .take").first.bounding_box()["height"] < 60  # type: ignore[index]
     assert page.locator(".banner li").first.is_hidden()
     page.get_by_text("The on-call files have 40 problems").click()
     assert page.locator(".banner li").first.is_visible()
