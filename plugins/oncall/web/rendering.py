@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from oncall import __version__
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.redaction import redacted
 from oncall.core.time_format import TimeFormat, day, days, span, weekday
@@ -110,5 +111,5 @@ def _templates() -> Environment:
         finalize=_finalized,  # whatever a template shows passes here
     )
     environment.filters.update(day=day, weekday=weekday, span=span, breakable=_breakable)
-    environment.globals.update(day_range=days, slack=external_links.slack)
+    environment.globals.update(day_range=days, slack=external_links.slack, version=__version__)
     return environment
