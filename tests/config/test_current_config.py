@@ -15,7 +15,7 @@ from oncall.adapters.memory_store import MemoryStore
 from oncall.config import oncall_config
 from oncall.core.errors import ConfigError, Problem, Unreadable
 from oncall.usecases import current_config
-from oncall.usecases.current_config import LAST_GOOD, current_problems, current_setup
+from oncall.usecases.current_config import LAST_GOOD, config_in_force, current_problems
 
 THEIRS = ROSTER.replace("sales_etl", "visits_etl").replace("ANN", "CHI")
 VISITS = RUNBOOK.replace("sales_etl", "visits_etl")
@@ -59,13 +59,13 @@ def test_a_slip_in_one_team_s_roster_freezes_nothing_else(
 ) -> None:
     """Its own last good version stays; a leave of the other team and a due time moved meanwhile count at once."""
     store = MemoryStore()
-    current_setup(store)
+    config_in_force(store)
     change(folder / "teams/growth/roster.yaml", "timezone:", "timezone: [")
     change(folder / "roster.yaml", "person: ANN", "person: BEN")
     change(folder / "runbooks/visits_etl.md", 'due: "05:00"', 'due: "06:00"')
     for restart in (lambda: None, restarted):
         restart()
-        config, problems = current_setup(store)
+        config, problems = config_in_force(store)
         assert {problem.file for problem in problems} == {"teams/growth/roster.yaml:2"}
         assert "CHI" in config.teams["growth"].people
         assert config.roster.leave[0].person == "BEN"
@@ -79,14 +79,14 @@ def test_a_new_folder_with_a_slip_keeps_the_last_good_roster(
 ) -> None:
     """A deployment into another folder, in new processes: identity is no path."""
     store = MemoryStore()
-    current_setup(store)
+    config_in_force(store)
     release = tmp_path / "release-2/include"
     shutil.copytree(folder, release)
     shutil.rmtree(folder)
     change(release / "roster.yaml", "manager: BOSS", "manager: BOS")
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(release))
     restarted()
-    config, problems = current_setup(store)
+    config, problems = config_in_force(store)
     assert [problem.key for problem in problems] == ["manager"]
     assert config.roster.manager == "BOSS"
     assert set(config.pipelines) == {"sales_etl", "visits_etl"}
@@ -106,10 +106,10 @@ def test_a_link_that_is_turned_is_followed(
     link.symlink_to(folder)
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(link))
     store = MemoryStore()
-    assert current_setup(store)[0].roster.people["ANN"].name == "Ann"
+    assert config_in_force(store)[0].roster.people["ANN"].name == "Ann"
     (tmp_path / "next").symlink_to(other)
     (tmp_path / "next").rename(link)
-    assert current_setup(store)[0].roster.people["ANN"].name == "Eve"
+    assert config_in_force(store)[0].roster.people["ANN"].name == "Eve"
     assert current_problems() == ()
 
 
@@ -131,11 +131,11 @@ def test_a_slip_takes_no_promise_away(
 ) -> None:
     """Something of one file is gone by mistake: it is told, and both reports are watched as before."""
     store = MemoryStore()
-    before, _ = current_setup(store)
+    before, _ = config_in_force(store)
     spoil(folder)
     for restart in (lambda: None, restarted):
         restart()
-        config, problems = current_setup(store)
+        config, problems = config_in_force(store)
         assert any(said in str(problem) for problem in problems), problems
         assert {name: (one.promise, one.primary_owner) for name, one in config.pipelines.items()} == {
             name: (one.promise, one.primary_owner) for name, one in before.pipelines.items()
@@ -147,14 +147,14 @@ def test_a_slip_takes_no_promise_away(
 def test_what_is_taken_away_on_purpose_is_gone(folder: Path, restarted: Callable[[], None]) -> None:
     """Runbook and owners together: no problem, and no promise kept alive."""
     store = MemoryStore()
-    current_setup(store)
+    config_in_force(store)
     shutil.rmtree(folder / "teams")
     (folder / "runbooks/visits_etl.md").unlink()
-    config, problems = current_setup(store)
+    config, problems = config_in_force(store)
     assert (problems, list(config.pipelines), config.teams) == ((), ["sales_etl"], {})
     change(folder / "roster.yaml", "manager: BOSS", "manager: BOS")
     restarted()
-    assert list(current_setup(store)[0].pipelines) == ["sales_etl"]
+    assert list(config_in_force(store)[0].pipelines) == ["sales_etl"]
 
 
 def test_a_new_installation_with_a_slip_watches_all_the_same(
@@ -164,7 +164,7 @@ def test_a_new_installation_with_a_slip_watches_all_the_same(
     change(folder / "roster.yaml", ", slack: U0BEN", "")
     change(folder / "runbooks/sales_etl.md", "## Stuck", "## Struck")
     change(folder / "teams/growth/roster.yaml", "timezone:", "timezone: [")
-    config, problems = current_setup(MemoryStore())
+    config, problems = config_in_force(MemoryStore())
     assert len(problems) == 3
     assert set(config.pipelines) == {"sales_etl", "visits_etl"}
     assert config.roster_of("visits_etl") is config.roster
@@ -176,7 +176,7 @@ def test_without_any_roster_every_problem_is_told(folder: Path, restarted: Calla
     change(folder / "roster.yaml", "timezone:", "timezone: [")
     change(folder / "runbooks/sales_etl.md", "## Stuck", "## Struck")
     with pytest.raises(ConfigError) as caught:
-        current_setup(MemoryStore())
+        config_in_force(MemoryStore())
     assert len(caught.value.problems) == 2
 
 
@@ -190,7 +190,7 @@ def test_a_note_that_is_none_is_as_if_there_was_none(
     store = MemoryStore()
     store.set_note(LAST_GOOD, note)
     change(folder / "teams/growth/roster.yaml", "manager: BOSS", "manager: BOS")
-    config, problems = current_setup(store)
+    config, problems = config_in_force(store)
     assert len(problems) == 1
     assert set(config.pipelines) == {"sales_etl", "visits_etl"}
 
@@ -207,14 +207,14 @@ class Down(MemoryStore):
 
 def test_without_its_store_the_process_remembers(folder: Path, restarted: Callable[[], None]) -> None:
     """And notes the last good ones when the store is back."""
-    current_setup(Down())
+    config_in_force(Down())
     change(folder / "roster.yaml", "manager: BOSS", "manager: BOS")
-    assert current_setup(Down())[0].roster.manager == "BOSS"
+    assert config_in_force(Down())[0].roster.manager == "BOSS"
     store = MemoryStore()
     current_config._folders[oncall_config.include_dir()].note_from = 0.0
-    current_setup(store)
+    config_in_force(store)
     restarted()
-    assert current_setup(store)[0].roster.manager == "BOSS"
+    assert config_in_force(store)[0].roster.manager == "BOSS"
 
 
 def test_what_the_reader_did_not_foresee_is_a_problem(
@@ -222,14 +222,14 @@ def test_what_the_reader_did_not_foresee_is_a_problem(
 ) -> None:
     """A fault of our own in reading: what was in force stays, and it is told."""
     store = MemoryStore()
-    before, _ = current_setup(store)
+    before, _ = config_in_force(store)
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a fault of our own")
 
     monkeypatch.setattr(oncall_config, "in_force", broken)
     change(folder / "roster.yaml", "name: Ann", "name: Eve")
-    config, problems = current_setup(store)
+    config, problems = config_in_force(store)
     assert config == before
     assert problems == (
         Problem(
@@ -245,7 +245,7 @@ def test_a_fault_of_our_own_in_one_file_is_a_problem_of_that_file(
 ) -> None:
     """Whatever the reader raises: the others are read, and its last good version stays."""
     store = MemoryStore()
-    before, _ = current_setup(store)
+    before, _ = config_in_force(store)
 
     def broken(*_: object) -> None:
         raise RecursionError("too deep")
@@ -253,7 +253,7 @@ def test_a_fault_of_our_own_in_one_file_is_a_problem_of_that_file(
     monkeypatch.setattr(f"oncall.config.{part}", broken)
     name = "roster.yaml" if part.startswith("roster") else "runbooks/sales_etl.md"
     change(folder / name, "Ann" if name == "roster.yaml" else "Sales by day", "Another")
-    config, (problem,) = current_setup(store)
+    config, (problem,) = config_in_force(store)
     assert (problem.file, problem.key) == (name, "(file)")
     assert problem.found == "something new, the reader failed on it: RecursionError: too deep"
     assert config == before

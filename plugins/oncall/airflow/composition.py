@@ -22,7 +22,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.config.quiet_days import volume_in_force
 from oncall.core.errors import Problem, Unreadable
 from oncall.core.incidents.wording import Links
-from oncall.usecases.current_config import current_setup
+from oncall.usecases.current_config import config_in_force
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation
 from oncall.usecases.outbox import Clock
@@ -83,7 +83,7 @@ class Wiring:
 
     def services(self) -> Services:
         """Raises ConfigError when the files are broken and no last good configuration is known anywhere."""
-        config, problems = current_setup(self.store())
+        config, problems = config_in_force(self.store())
         return Services(
             config, problems, self.world(), self.task_log(), self.store(), self.pager, self.chat, self.links
         )

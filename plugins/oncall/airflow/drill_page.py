@@ -89,13 +89,18 @@ def _taken(wiring: Wiring, services: Services, message: Message, owed_at: dt.dat
 
 
 def _as_seen(took: TestPageTimes, said: Sequence[OutboxEntry], owed_at: dt.datetime) -> TestPageTimes:
-    for one in said:
-        after = ((one.done_at or utc_now()) - owed_at).total_seconds()
-        if one.channel == "chat" and one.state == "done" and took.posted is None:
+    for entry in said:
+        after = ((entry.done_at or utc_now()) - owed_at).total_seconds()
+        if entry.channel == "chat" and entry.state == "done" and took.posted is None:
             took = replace(took, posted=after)
-        if one.channel == "pager" and one.state in ("accepted", "done") and took.accepted is None:
+        if entry.channel == "pager" and entry.state in ("accepted", "done") and took.accepted is None:
             took = replace(took, accepted=after)
-        if one.channel == "pager" and one.state == "done" and not one.unreached and took.processed is None:
+        if (
+            entry.channel == "pager"
+            and entry.state == "done"
+            and not entry.unreached
+            and took.processed is None
+        ):
             took = replace(took, processed=after)
     errors = (one.error for one in said if one.error and one.state != "done")
     return replace(took, trouble="; ".join((*errors, *filter(None, (one.unreached for one in said)))))

@@ -12,7 +12,7 @@ from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import TypicalDurations
 from oncall.core.time_format import span
 from oncall.usecases.channel_health import HEARING, UNCHECKED
-from oncall.usecases.current_config import current_setup
+from oncall.usecases.current_config import config_in_force
 from oncall.usecases.evaluate import BLIND, PUBLISHED, Known, candidates, evaluate_promises
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
@@ -44,7 +44,7 @@ class Reading:
 
     def read(self, at: dt.datetime) -> PageSnapshot:
         """Read everything once. A database that cannot be read is asked once, and named in `unreadable`."""
-        config, problems = current_setup(self._store)
+        config, problems = config_in_force(self._store)
         store = _Asked()
         before = store.ask(lambda: self._store.evaluation_inputs(at, NOTES), EvaluationInputs({}, (), ()))
         most = MOST_INCIDENTS * (1 + len(config.teams))

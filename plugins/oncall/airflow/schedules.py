@@ -16,7 +16,7 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import schedules_agree, schedules_drift
-from oncall.usecases.current_config import current_setup
+from oncall.usecases.current_config import config_in_force
 from oncall.usecases.ports import Store
 from oncall.usecases.sync_schedules import Schedules, drift, sync
 from oncall.usecases.timekeeping import utc_now
@@ -33,7 +33,7 @@ def sync_and_compare(*, last_try: bool = True) -> str:
     wiring = Wiring()
     store = wiring.store()
     store.install()
-    config, _ = current_setup(store)
+    config, _ = config_in_force(store)
     try:
         schedules = OpsgenieSchedules.from_connection()
         return synced(config, schedules, store, wiring.links, utc_now(), last_try=last_try)

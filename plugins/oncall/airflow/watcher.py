@@ -25,7 +25,7 @@ from oncall.airflow.run_once import quietly
 from oncall.core.errors import OncallError, Unreadable
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.facts import TypicalDurations
-from oncall.usecases.current_config import current_setup, say_configuration
+from oncall.usecases.current_config import config_in_force, say_configuration
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import LOOK_BACK, NOTES, SINCE, Evaluation, due_instants, evaluate
 from oncall.usecases.heartbeat import ping_all
@@ -237,7 +237,7 @@ class Watch:
             self.services = self.wiring.services()
             for channel in (self.wiring.pager, self.wiring.chat):
                 quietly(channel.prepare)
-        config, problems = current_setup(self.memory or self.services.store)
+        config, problems = config_in_force(self.memory or self.services.store)
         self.services = Services(
             config, problems, self.services.world, self.services.runs, self.services.store,
             self.services.pager, self.services.chat, self.services.links,

@@ -31,12 +31,12 @@ def with_entries(
     for entry in leave:
         fields = {"person": _scalar(entry.person), **_stretch(entry, roster), **_reason(entry.reason)}
         text = _insert(text, "leave", _flow(fields))
-    for each in overrides:
-        seats = {"primary": each.primary, "secondary": each.secondary}
+    for override in overrides:
+        seats = {"primary": override.primary, "secondary": override.secondary}
         fields = {
-            **_stretch(each, roster),
+            **_stretch(override, roster),
             **{seat: _scalar(person) for seat, person in seats.items() if person},
-            **_reason(each.reason),
+            **_reason(override.reason),
         }
         text = _insert(text, "overrides", _flow(fields))
     return text

@@ -70,33 +70,33 @@ def _answer(
             }
         )
         return
-    for each in done:
-        tell(f"{each.schedule}: {_summary(each, args.dry_run)}")
-        if each.put:
-            rows = [list(_override_json(roster, override).values()) for override in each.put]
+    for changes in done:
+        tell(f"{changes.schedule}: {_summary(changes, args.dry_run)}")
+        if changes.put:
+            rows = [list(_override_json(roster, override).values()) for override in changes.put]
             show_table(rows, ("alias", "from", "until", "user"))
-        for alias in each.delete:
+        for alias in changes.delete:
             tell(f"{alias}  (deleted)")
     for line in differs:
         warn(line)
 
 
-def _summary(each: Changes, dry_run: bool) -> str:
-    if not each:
+def _summary(changes: Changes, dry_run: bool) -> str:
+    if not changes:
         return "as the rota says"
     would = "would be " if dry_run else ""
-    parts = [f"{would}created"] if each.create else []
-    parts += [f"{len(each.put)} overrides {would}written"] if each.put else []
-    parts += [f"{len(each.delete)} {would}deleted"] if each.delete else []
+    parts = [f"{would}created"] if changes.create else []
+    parts += [f"{len(changes.put)} overrides {would}written"] if changes.put else []
+    parts += [f"{len(changes.delete)} {would}deleted"] if changes.delete else []
     return ", ".join(parts)
 
 
-def _as_json(roster: Roster, each: Changes) -> dict[str, Any]:
+def _as_json(roster: Roster, changes: Changes) -> dict[str, Any]:
     return {
-        "schedule": each.schedule,
-        "create": each.create,
-        "put": [_override_json(roster, override) for override in each.put],
-        "delete": list(each.delete),
+        "schedule": changes.schedule,
+        "create": changes.create,
+        "put": [_override_json(roster, override) for override in changes.put],
+        "delete": list(changes.delete),
     }
 
 

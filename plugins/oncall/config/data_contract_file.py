@@ -155,16 +155,16 @@ class _Table:
             channel=channel,
         )
 
-    def _column(self, at: int, one: SchemaProperty) -> Column | None:
+    def _column(self, at: int, described: SchemaProperty) -> Column | None:
         key = f"{self.place}.properties[{at}]"
-        name = one.physicalName or one.name or ""
+        name = described.physicalName or described.name or ""
         if not _NAME.fullmatch(name):
             self.file.complain(f"{key}.name", repr(name), "the column's name, such as order_id")
             return None
-        if one.logicalType not in _TYPES:
-            self.file.complain(f"{key}.logicalType", one.logicalType, f"one of {', '.join(_TYPES)}")
+        if described.logicalType not in _TYPES:
+            self.file.complain(f"{key}.logicalType", described.logicalType, f"one of {', '.join(_TYPES)}")
             return None
-        options = one.logicalTypeOptions or {}
+        options = described.logicalTypeOptions or {}
         for option in options:
             if option not in _OPTIONS:
                 self.file.complain(
@@ -176,12 +176,12 @@ class _Table:
             pattern = None
         return Column(
             name=name,
-            type=one.logicalType,  # type: ignore[arg-type]  # checked above
-            required=bool(one.required or one.primaryKey),
-            minimum=self._bound(key, "minimum", one.logicalType, options),
-            maximum=self._bound(key, "maximum", one.logicalType, options),
+            type=described.logicalType,  # type: ignore[arg-type]  # checked above
+            required=bool(described.required or described.primaryKey),
+            minimum=self._bound(key, "minimum", described.logicalType, options),
+            maximum=self._bound(key, "maximum", described.logicalType, options),
             pattern=pattern,
-            accepted=self._accepted(key, one),
+            accepted=self._accepted(key, described),
         )
 
     def _bound(self, key: str, name: str, kind: str, options: dict[str, Any]) -> float | str | None:
@@ -194,9 +194,9 @@ class _Table:
         self.file.complain(f"{key}.logicalTypeOptions.{name}", repr(value), f"a bound for a {kind}")
         return None
 
-    def _accepted(self, key: str, one: SchemaProperty) -> tuple[str, ...]:
-        values = [str(entry.value) for entry in one.enum or []]
-        for at, quality in enumerate(one.quality or []):
+    def _accepted(self, key: str, column: SchemaProperty) -> tuple[str, ...]:
+        values = [str(entry.value) for entry in column.enum or []]
+        for at, quality in enumerate(column.quality or []):
             found = (quality.arguments or {}).get("validValues")
             if quality.metric == "invalidValues" and isinstance(found, list) and quality.mustBe == 0:
                 values += [str(value) for value in found]

@@ -50,7 +50,7 @@ class _Known:
 _folders: dict[Path, _Known] = {}
 
 
-def current_setup(store: Store) -> tuple[OncallConfig, tuple[Problem, ...]]:
+def config_in_force(store: Store) -> tuple[OncallConfig, tuple[Problem, ...]]:
     """The configuration in force, and the problems of the files on disk.
 
     Raises ConfigError when no roster can be told: neither from the files nor from what is remembered anywhere.

@@ -182,13 +182,13 @@ def _contained(
         log.error("oncall.not_decided", team=scene.roster.team, traceback=traceback.format_exc())
     good: list[PromiseStatus] = []
     faults: list[Plan] = []
-    for one in mine:
+    for status in mine:
         try:
-            decide([one], earlier, said, scene, since)
+            decide([status], earlier, said, scene, since)
         except Exception as error:  # noqa: BLE001 - logged above; this finds out whose it is
-            faults.append(undecided(one, scene, error))
+            faults.append(undecided(status, scene, error))
         else:
-            good.append(one)
+            good.append(status)
     plan, cases = decide(good, earlier, said, scene, since)
     return Plan.of([plan, *faults]), cases
 
@@ -243,8 +243,9 @@ def evaluate_promises(
     facts, blind = _read("warehouse", lambda: _facts(config, world, wanted, at, stale=stale), NOTHING)
     instants_of = Memo(_due_and_warn)
 
-    def status_of(each: Candidate, read: Facts) -> PromiseStatus:
-        which, promise, drill = (each.pipeline.dag_id, each.report_date), each.pipeline.promise, each.drill
+    def status_of(candidate: Candidate, read: Facts) -> PromiseStatus:
+        pipeline, drill = candidate.pipeline, candidate.drill
+        which, promise = (pipeline.dag_id, candidate.report_date), pipeline.promise
         tz = config.roster_of(which[0]).tz
         seen = read.with_runs(
             tasks=told.ran.tasks.get(which, ()),
@@ -259,36 +260,40 @@ def evaluate_promises(
         else:
             instants = instants_of(promise, which[1], tz) if promise else (None, None)
         name = drill.name if drill else ""
-        return evaluate_promise(each.pipeline, which[1], seen, at, tz, *instants, drill=name)
+        return evaluate_promise(candidate.pipeline, which[1], seen, at, tz, *instants, drill=name)
 
     def unseen(which: ReportKey) -> Facts:
         since = known.blind_since if blind else None
         return Facts(publication=known.published.get(which), blind=bool(blind), blind_since=since)
 
-    def contained(each: Candidate) -> PromiseStatus:
-        which = each.pipeline.dag_id, each.report_date
+    def contained(candidate: Candidate) -> PromiseStatus:
+        which = candidate.pipeline.dag_id, candidate.report_date
         try:
-            return status_of(each, facts.get(which) or unseen(which))
+            return status_of(candidate, facts.get(which) or unseen(which))
         except Exception as error:  # noqa: BLE001 - told of this one alone
             # As plain text: structlog's own way shows every local variable, which takes seconds.
             why = traceback.format_exc()
             log.error("oncall.cannot_judge", pipeline=which[0], report_date=str(which[1]), traceback=why)
-            return status_unknown(each, error, config.roster_of(which[0]).tz, at)
+            return status_unknown(candidate, error, config.roster_of(which[0]).tz, at)
 
     return [contained(each) for each in _with(config, wanted, facts)]
 
 
-def status_unknown(each: Candidate, error: Exception, tz: dt.tzinfo, at: dt.datetime) -> PromiseStatus:
+def status_unknown(candidate: Candidate, error: Exception, tz: dt.tzinfo, at: dt.datetime) -> PromiseStatus:
     """What is left to say of a promise that could not be judged: the others are not to suffer for it."""
     reason = f"it could not be judged: {type(error).__name__}: {error}"
-    drill = (each.drill.due_at, each.drill.warn_at, each.drill.name) if each.drill else (None, None, "")
+    drill: tuple[dt.datetime | None, dt.datetime | None, str] = (None, None, "")
+    if candidate.drill:
+        drill = (candidate.drill.due_at, candidate.drill.warn_at, candidate.drill.name)
     facts = Facts(unreadable=(reason,), blind=True)
     try:
-        return evaluate_promise(each.pipeline, each.report_date, facts, at, tz, *drill[:2], drill=drill[2])
+        return evaluate_promise(
+            candidate.pipeline, candidate.report_date, facts, at, tz, *drill[:2], drill=drill[2]
+        )
     except Exception:  # noqa: BLE001 - a day that has no due instant: there is nothing to be late for
         why = Why("unknown", reason, (reason,))
         return PromiseStatus(
-            each.pipeline, each.report_date, "waiting", why, None, None, facts, drill=drill[2]
+            candidate.pipeline, candidate.report_date, "waiting", why, None, None, facts, drill=drill[2]
         )
 
 

@@ -55,18 +55,18 @@ def plan(roster: Roster, schedules: Schedules, at: dt.datetime, weeks: int = WEE
 def sync(roster: Roster, schedules: Schedules, at: dt.datetime, weeks: int = WEEKS) -> tuple[Changes, ...]:
     """Make the schedules as the rota says; returns what was done. Broken off, the next one goes on from there."""
     planned = plan(roster, schedules, at, weeks)
-    for each in planned:
-        if each.create:
+    for of_seat in planned:
+        if of_seat.create:
             beneath = roster.recipient(roster.manager).opsgenie
             if beneath is None:
                 raise Rejected(
                     f"{roster.manager} has no Opsgenie username, and is the one beneath every schedule"
                 )
-            schedules.create(each.schedule, "Written from roster.yaml.", beneath, roster.starts)
-        for override in each.put:
-            schedules.put(each.schedule, override)
-        for alias in each.delete:  # last: between the two, rather both people than nobody
-            schedules.delete(each.schedule, alias)
+            schedules.create(of_seat.schedule, "Written from roster.yaml.", beneath, roster.starts)
+        for override in of_seat.put:
+            schedules.put(of_seat.schedule, override)
+        for alias in of_seat.delete:  # last: between the two, rather both people than nobody
+            schedules.delete(of_seat.schedule, alias)
     return planned
 
 

@@ -75,41 +75,43 @@ def _which(one: PromiseStatus) -> ReportKey:
 
 
 def _incident_for(
-    one: PromiseStatus, same: Sequence[Incident], at: dt.datetime, watching_since: dt.datetime
+    status: PromiseStatus, same: Sequence[Incident], at: dt.datetime, watching_since: dt.datetime
 ) -> Incident | None:
     """The open incident of this promise, a new one if it needs one, else None."""
     still_open = next((i for i in same if i.open), None)
     if still_open is not None:
-        return replace(still_open, due=one.due, verdict=one.verdict)  # the configuration may have moved it
-    if not _needs_incident(one, watching_since) or _is_over(one, same):
+        return replace(
+            still_open, due=status.due, verdict=status.verdict
+        )  # the configuration may have moved it
+    if not _needs_incident(status, watching_since) or _is_over(status, same):
         return None
     return Incident(
-        key=key_of(one.pipeline.dag_id, one.report_date, one.drill, len(same) + 1),
-        dag_id=one.pipeline.dag_id,
-        report_date=one.report_date,
+        key=key_of(status.pipeline.dag_id, status.report_date, status.drill, len(same) + 1),
+        dag_id=status.pipeline.dag_id,
+        report_date=status.report_date,
         opened_at=at,
-        due=one.due,
-        drill=one.drill,
-        verdict=one.verdict,
+        due=status.due,
+        drill=status.drill,
+        verdict=status.verdict,
     )
 
 
-def _is_over(one: PromiseStatus, same: Sequence[Incident]) -> bool:
+def _is_over(status: PromiseStatus, same: Sequence[Incident]) -> bool:
     """A person ended it: nobody is told of this report again before it is published.
 
     Whoever ended a warning did not end the promise: broken after that, it pages.
     """
     ended = [i.resolved_at for i in same if i.verdict == RESOLVED_BY_HAND and i.resolved_at]
-    if not ended or one.facts.publication is not None:
+    if not ended or status.facts.publication is not None:
         return False
-    return not one.overdue or one.due is None or max(ended) >= one.due
+    return not status.overdue or status.due is None or max(ended) >= status.due
 
 
-def _needs_incident(one: PromiseStatus, watching_since: dt.datetime) -> bool:
-    if one.done or one.verdict == "waiting":
+def _needs_incident(status: PromiseStatus, watching_since: dt.datetime) -> bool:
+    if status.done or status.verdict == "waiting":
         return False
-    if one.overdue:
-        return one.due is not None and one.due >= watching_since
+    if status.overdue:
+        return status.due is not None and status.due >= watching_since
     return True
 
 
@@ -140,12 +142,12 @@ def _group(
     return result
 
 
-def _shares(one: PromiseStatus) -> tuple[Shared, ...]:
+def _shares(status: PromiseStatus) -> tuple[Shared, ...]:
     """What another promise has to have too, one of them at least, to be told of in one breath with this one."""
-    if one.why is None or one.why.cause not in ("unknown", "upstream_late", "not_started"):
+    if status.why is None or status.why.cause not in ("unknown", "upstream_late", "not_started"):
         return ()
-    names = ("",) if one.why.cause == "unknown" else one.why.names
-    return tuple((one.report_date, one.drill, one.due, one.why.cause, name) for name in names)
+    names = ("",) if status.why.cause == "unknown" else status.why.names
+    return tuple((status.report_date, status.drill, status.due, status.why.cause, name) for name in names)
 
 
 def _filed(made: Plan, context: IncidentContext) -> Plan:
@@ -158,10 +160,10 @@ def _filed(made: Plan, context: IncidentContext) -> Plan:
     return replace(made, incidents=(replace(leader, first_cause=why.cause, first_detail=why.detail), *others))
 
 
-def _follow(incident: Incident, one: PromiseStatus, leader: Incident, at: dt.datetime) -> Incident:
+def _follow(incident: Incident, status: PromiseStatus, leader: Incident, at: dt.datetime) -> Incident:
     """A follower lives its leader's life, but is resolved when its own report is published."""
-    late = one.late_by.total_seconds() if one.done and one.late_by else None
-    why = one.why
+    late = status.late_by.total_seconds() if status.done and status.late_by else None
+    why = status.why
     filed = (incident.first_cause, incident.first_detail)
     if leader.first_cause and not incident.first_cause and why:
         filed = (why.cause, why.detail)
@@ -169,7 +171,7 @@ def _follow(incident: Incident, one: PromiseStatus, leader: Incident, at: dt.dat
         incident,
         first_cause=filed[0],
         first_detail=filed[1],
-        verdict=one.verdict,
+        verdict=status.verdict,
         cause=why.cause if why else incident.cause,
         detail=why.detail if why else incident.detail,
         names=why.names if why else incident.names,
@@ -185,7 +187,7 @@ def _follow(incident: Incident, one: PromiseStatus, leader: Incident, at: dt.dat
 
 
 def _stale_notice(
-    one: PromiseStatus,
+    status: PromiseStatus,
     same: Sequence[Incident],
     said: Mapping[str, Said],
     scene: Scene,
@@ -195,23 +197,25 @@ def _stale_notice(
 
     What changed before anybody watched is history: the first look at an old warehouse must not tell all of it.
     """
-    newer = [load for load in one.facts.changed_since if load.loaded_at and load.loaded_at >= watching_since]
-    if one.facts.publication is None or not newer:
+    newer = [
+        load for load in status.facts.changed_since if load.loaded_at and load.loaded_at >= watching_since
+    ]
+    if status.facts.publication is None or not newer:
         return Plan()
     incident = (
         same[-1]
         if same
         else Incident(
-            key=key_of(one.pipeline.dag_id, one.report_date),
-            dag_id=one.pipeline.dag_id,
-            report_date=one.report_date,
+            key=key_of(status.pipeline.dag_id, status.report_date),
+            dag_id=status.pipeline.dag_id,
+            report_date=status.report_date,
             opened_at=scene.at,
-            due=one.due,
+            due=status.due,
             verdict="stale",
             resolved_at=scene.at,
         )
     )
-    context = IncidentContext(incident, (one,), tuple(said.get(incident.key, ())))
+    context = IncidentContext(incident, (status,), tuple(said.get(incident.key, ())))
     made = stale(context, scene)
     fresh = tuple(o for o in made.owed if (o.channel, o.step) not in context.said)
     return Plan(() if same else made.incidents, fresh, made.events) if fresh else Plan()

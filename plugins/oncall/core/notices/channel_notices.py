@@ -62,20 +62,23 @@ def others_untold(scene: Scene, message: Message, reason: str) -> Notification:
     return _chat(scene, "others", f"untold:{message.channel}", title, lines)
 
 
-def undecided(one: PromiseStatus, scene: Scene, error: Exception) -> Plan:
+def undecided(status: PromiseStatus, scene: Scene, error: Exception) -> Plan:
     """The rules fail on one report: whoever is on call has to look at it themselves. Once a day, of each report."""
-    broken = one.overdue
+    broken = status.overdue
     state = "It is not known to be published." if broken else "It is not due yet, or known to be published."
     primary = who_is_on_call(scene.roster, scene.at).primary
     message = Message(
-        key=f"undecided:{one.pipeline.dag_id}:{one.report_date.isoformat()}",
+        key=f"undecided:{status.pipeline.dag_id}:{status.report_date.isoformat()}",
         step="undecided",
-        title=f"Cannot tell what {one.pipeline.title} of {one.report_date.isoformat()} needs: look at it yourself",
+        title=f"Cannot tell what {status.pipeline.title} of {status.report_date} needs: look at it yourself",
         summary=f"The on-call system failed on it: {type(error).__name__}: {error}\n{state}",
-        links=(("On-call page", scene.links.oncall()), ("Runbook", scene.links.runbook(one.pipeline.dag_id))),
+        links=(
+            ("On-call page", scene.links.oncall()),
+            ("Runbook", scene.links.runbook(status.pipeline.dag_id)),
+        ),
         priority="P1" if broken else "P3",
         recipients=(scene.roster.recipient(primary),) if primary else (),
-        tags=("oncall", one.pipeline.dag_id),
+        tags=("oncall", status.pipeline.dag_id),
         channel=scene.roster.slack_channel,
     )
     page = Notification(message.key, message.step, "pager", "page", message, message.alias)

@@ -126,22 +126,22 @@ def _failed_since(facts: Facts, published_at: dt.datetime, tz: dt.tzinfo) -> Why
     return replace(why, detail=f"{why.detail}; another run goes on since {began}")
 
 
-def _at_risk(one: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.datetime | None) -> bool:
+def _at_risk(status: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.datetime | None) -> bool:
     """Not due yet, and already known to be in danger."""
-    facts, why = one.facts, one.why
+    facts, why = status.facts, status.why
     assert why is not None
     gave_up = any(task.state == "failed" for task in facts.tasks)  # also a wait for what is late
     if why.cause in ("failed", "held") or facts.gone or gave_up:
         return True
-    if one.due is None:
+    if status.due is None:
         return False
-    if one.last_chance is not None and at >= one.last_chance:
+    if status.last_chance is not None and at >= status.last_chance:
         return True
     if why.cause == "stuck" or is_overdue(facts, at, starts):
         return True
-    if not one.drill and at >= one.due - KNOWN_EARLY and cannot_come(facts, tz, one.pipeline):
+    if not status.drill and at >= status.due - KNOWN_EARLY and cannot_come(facts, tz, status.pipeline):
         return True
-    return why.cause in ("upstream_late", "unknown") and one.warn is not None and at >= one.warn
+    return why.cause in ("upstream_late", "unknown") and status.warn is not None and at >= status.warn
 
 
 def _last_chance(pipeline: Pipeline, facts: Facts, due: dt.datetime | None, drill: str) -> dt.datetime | None:

@@ -15,23 +15,23 @@ from oncall.core.time_format import TimeFormat, span
 Level = Literal["ok", "warn", "bad", "none"]
 
 
-def headline(one: PromiseStatus, say: TimeFormat) -> str:
+def headline(status: PromiseStatus, say: TimeFormat) -> str:
     """The verdict as people say it."""
-    if one.facts.publication is not None:
-        known = _published(one, say)
-        return f"Cannot be seen now; last known: {known}" if one.facts.blind else _sentence(known)
-    if one.verdict == "unknown":
-        return f"Cannot see whether it is published{_since(one, say)}"
-    if one.verdict == "broken":
-        late = one.late_by.total_seconds() if one.late_by else 0
+    if status.facts.publication is not None:
+        known = _published(status, say)
+        return f"Cannot be seen now; last known: {known}" if status.facts.blind else _sentence(known)
+    if status.verdict == "unknown":
+        return f"Cannot see whether it is published{_since(status, say)}"
+    if status.verdict == "broken":
+        late = status.late_by.total_seconds() if status.late_by else 0
         return f"Not published, {span(late)} late" if late >= 1 else "Not published, due now"
-    if one.verdict == "at_risk":
-        return f"At risk: it cannot be seen{_since(one, say)}" if one.facts.blind else "At risk"
-    if one.facts.blind:
-        return f"Not due yet; cannot be seen{_since(one, say)}"
-    if one.facts.unreadable:
+    if status.verdict == "at_risk":
+        return f"At risk: it cannot be seen{_since(status, say)}" if status.facts.blind else "At risk"
+    if status.facts.blind:
+        return f"Not due yet; cannot be seen{_since(status, say)}"
+    if status.facts.unreadable:
         return "Not published yet; how far it is cannot be seen"
-    return "On track" if one.due else "Not published yet"
+    return "On track" if status.due else "Not published yet"
 
 
 def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bool) -> tuple[str, Level]:
@@ -64,13 +64,13 @@ def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bo
     return f"{said}, in time", "ok"
 
 
-def _published(one: PromiseStatus, say: TimeFormat) -> str:
-    made = one.facts.publication
+def _published(status: PromiseStatus, say: TimeFormat) -> str:
+    made = status.facts.publication
     assert made is not None
     at = say.clock(made.first_at)
-    if one.late_by:
-        return f"published {span(one.late_by.total_seconds())} late, at {at}"
-    return f"published in time, at {at}" if one.due else f"published at {at}"
+    if status.late_by:
+        return f"published {span(status.late_by.total_seconds())} late, at {at}"
+    return f"published in time, at {at}" if status.due else f"published at {at}"
 
 
 def _since(one: PromiseStatus, say: TimeFormat) -> str:

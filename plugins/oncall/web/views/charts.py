@@ -216,9 +216,9 @@ def _stack(series: Sequence[Series], sign: float) -> list[list[tuple[float, floa
         return []
     tops = [[0.0, 0.0] for _ in series[0].amounts]  # of a day: how far up, how far down
     stacks = []
-    for one in series:
+    for mark in series:
         bars: list[tuple[float, float] | None] = []
-        for n, amount in enumerate(one.amounts):
+        for n, amount in enumerate(mark.amounts):
             if not amount:
                 bars.append(None)
                 continue

@@ -47,50 +47,50 @@ def others(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseView, ...]:
     return tuple(promise(seen, one, addresses) for one in rest if one.drill or not one.done)
 
 
-def promise(seen: PageSnapshot, one: PromiseStatus, addresses: Addresses) -> PromiseView:
+def promise(seen: PageSnapshot, status: PromiseStatus, addresses: Addresses) -> PromiseView:
     say = TimeFormat(seen.at, seen.config.roster.tz)
-    task, made = current_task(one.facts), one.facts.publication
+    task, made = current_task(status.facts), status.facts.publication
     return PromiseView(
-        dag_id=one.pipeline.dag_id,
-        title=one.pipeline.title,
-        report=one.pipeline.report,
-        report_date=one.report_date,
-        due=one.due,
-        verdict=one.verdict,
-        headline=headline(one, say),
-        cause=one.why.cause if one.why else None,
-        cause_words=CAUSE_WORDS[one.why.cause] if one.why else "",
-        detail=one.why.detail if one.why else "",
+        dag_id=status.pipeline.dag_id,
+        title=status.pipeline.title,
+        report=status.pipeline.report,
+        report_date=status.report_date,
+        due=status.due,
+        verdict=status.verdict,
+        headline=headline(status, say),
+        cause=status.why.cause if status.why else None,
+        cause_words=CAUSE_WORDS[status.why.cause] if status.why else "",
+        detail=status.why.detail if status.why else "",
         published_at=made.first_at if made else None,
-        late_seconds=one.late_by.total_seconds() if one.late_by else None,
-        last_chance=one.last_chance,
+        late_seconds=status.late_by.total_seconds() if status.late_by else None,
+        last_chance=status.last_chance,
         step=Step(
             task=task.task_id,
             state=task.state,
             since=task.started_at,
-            usual_seconds=one.facts.usual.duration.get(task.task_id),
+            usual_seconds=status.facts.usual.duration.get(task.task_id),
         )
         if task
         else None,
-        drill=one.drill,
-        links=_links(seen, one, addresses),
+        drill=status.drill,
+        links=_links(seen, status, addresses),
     )
 
 
 def upstream(seen: PageSnapshot) -> tuple[TableView, ...]:
     """Every upstream table for the newest report date that somebody waits for."""
     newest: dict[str, tuple[PromiseStatus, list[str]]] = {}
-    for one in seen.statuses:
-        if one.drill or one.facts.blind or one.due is None or not _is_current(seen, one):
+    for status in seen.statuses:
+        if status.drill or status.facts.blind or status.due is None or not _is_current(seen, status):
             continue
-        for load in one.facts.loads:
-            newest.setdefault(load.table, (one, []))[1].append(one.pipeline.title)
+        for load in status.facts.loads:
+            newest.setdefault(load.table, (status, []))[1].append(status.pipeline.title)
     return tuple(_table(seen, table, one, titles) for table, (one, titles) in sorted(newest.items()))
 
 
-def _table(seen: PageSnapshot, table: str, one: PromiseStatus, titles: Sequence[str]) -> TableView:
+def _table(seen: PageSnapshot, table: str, status: PromiseStatus, titles: Sequence[str]) -> TableView:
     say = TimeFormat(seen.at, seen.config.roster.tz)
-    load = next(load for load in one.facts.loads if load.table == table)
+    load = next(load for load in status.facts.loads if load.table == table)
     state = load.state
     words = {"fresh": f"Arrived {say.clock(load.loaded_at)}", "partial": "Partial", "late": "Not there"}[
         state
@@ -98,7 +98,7 @@ def _table(seen: PageSnapshot, table: str, one: PromiseStatus, titles: Sequence[
     shown: str = state
     if state == "late":
         usual = f", usually there by {say.clock(load.expected_at)}" if load.expected_at else ""
-        expected = seen.at < (load.expected_at or one.warn or one.due or seen.at)
+        expected = seen.at < (load.expected_at or status.warn or status.due or seen.at)
         shown = "expected" if expected else "late"
         words = (
             (f"Expected {say.clock(load.expected_at)}" if load.expected_at else "Expected")
@@ -109,7 +109,7 @@ def _table(seen: PageSnapshot, table: str, one: PromiseStatus, titles: Sequence[
         words = f"Partial: {load.rows:,} rows, usually {load.median:,.0f}{load.unusual_words}"
     return TableView(
         table=table,
-        business_day=one.report_date,
+        business_day=status.report_date,
         state=shown,
         words=words,
         loaded_at=load.loaded_at,
@@ -120,12 +120,12 @@ def _table(seen: PageSnapshot, table: str, one: PromiseStatus, titles: Sequence[
     )
 
 
-def _is_current(seen: PageSnapshot, one: PromiseStatus) -> bool:
+def _is_current(seen: PageSnapshot, status: PromiseStatus) -> bool:
     """Of the reports judged, the one due today (or next, once today's is there)."""
-    two = _two(seen, one.pipeline)
+    two = _two(seen, status.pipeline)
     today, after = two[:1], two[1:]
     focus = after if today and today[0].done and after else today
-    return one in focus
+    return status in focus
 
 
 def _card(seen: PageSnapshot, pipeline: Pipeline, addresses: Addresses) -> PromiseCard:
@@ -177,13 +177,13 @@ def _day(say: TimeFormat, one: Day) -> DayView:
     )
 
 
-def _links(seen: PageSnapshot, one: PromiseStatus, addresses: Addresses) -> Links:
-    which = (one.pipeline.dag_id, one.report_date, one.drill)
+def _links(seen: PageSnapshot, status: PromiseStatus, addresses: Addresses) -> Links:
+    which = (status.pipeline.dag_id, status.report_date, status.drill)
     mine = (r for r in seen.records if (r.incident.dag_id, r.incident.report_date, r.incident.drill) == which)
     record = next(mine, None)
     return Links(
-        run=external_links.run_of(one, addresses),
-        runbook=addresses.runbook(one.pipeline.dag_id, one.why.cause if one.why else ""),
+        run=external_links.run_of(status, addresses),
+        runbook=addresses.runbook(status.pipeline.dag_id, status.why.cause if status.why else ""),
         incident=f"{addresses.oncall()}incidents/{record.incident.key}" if record else None,
         alert=external_links.alert(seen, record) if record else None,
         thread=external_links.thread(seen, record) if record else None,

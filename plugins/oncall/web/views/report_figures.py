@@ -166,7 +166,7 @@ def _legend(figure: Figure) -> tuple[tuple[str, str], ...]:
 
 
 def _words(
-    one: ReportDayView,
+    row: ReportDayView,
     columns: Sequence[str],
     cells: Sequence[str],
     usual: UsualRange | None,
@@ -178,4 +178,4 @@ def _words(
     range_ = (
         [f"{figure.banded.replace('_', ' ')} {usual_words(usual, percent=figure.percent)}"] if usual else []
     )
-    return "\n".join([weekday(one.report_date), *numbers, *range_, *said])
+    return "\n".join([weekday(row.report_date), *numbers, *range_, *said])
