@@ -63,7 +63,7 @@ def roster() -> Roster:
 
 @pytest.fixture(scope="module")
 def at(roster: Roster) -> dt.datetime:
-    return roster.starts.add(weeks=46, days=2, hours=5)
+    return roster.starts + dt.timedelta(weeks=46, days=2, hours=5)
 
 
 def written(inbox: RunningInbox) -> list[str]:
@@ -104,11 +104,11 @@ def test_a_change_of_the_roster_is_a_few_calls(
     """A swap of two days: three overrides of one schedule, and back again."""
     sync(roster, schedules, at)
     before = len(written(inbox))
-    start = roster.starts.add(weeks=48, days=2)
-    swapped = replace(roster, overrides=(Override(start, start.add(days=2), "DE-004"),))
+    start = roster.starts + dt.timedelta(weeks=48, days=2)
+    swapped = replace(roster, overrides=(Override(start, start + dt.timedelta(days=2), "DE-004"),))
     sync(swapped, schedules, at)
     assert len(written(inbox)) - before == 3
-    assert schedules.on_call(PRIMARY, start.add(days=1)) == ("de-004@example.com",)
+    assert schedules.on_call(PRIMARY, start + dt.timedelta(days=1)) == ("de-004@example.com",)
     assert drift(swapped, schedules, at) == ()
     sync(roster, schedules, at)
     assert [line.split()[0] for line in written(inbox)[before + 3 :]] == ["PUT", "DELETE", "DELETE"]

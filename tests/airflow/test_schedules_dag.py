@@ -76,7 +76,7 @@ def titles(store: MemoryStore) -> list[str]:
 
 
 def at(setup: OncallConfig, days: int) -> dt.datetime:
-    return setup.roster.starts.add(weeks=20, days=days)
+    return setup.roster.starts + dt.timedelta(weeks=20, days=days)
 
 
 def test_an_agreement_is_silent(setup: OncallConfig, schedules: FakeSchedules, store: MemoryStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,6 +19,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import DeliveryFailed
 from oncall.core.incidents.wording import Links
 from oncall.core.message import Message
+from oncall.core.promises.cause import WAIT
 from oncall.core.promises.facts import Facts, Load, Publication, Task
 from oncall.core.promises.promise import Pipeline
 from oncall.usecases.dispatch import Dispatch
@@ -175,7 +176,7 @@ class Worlds:
 
 
 class TaskRunReader(FakeRuns):
-    """Some have a task that runs and runs; of the others nothing is known."""
+    """Some have a task that runs and runs; the others wait for their upstream."""
 
     world: Worlds
 
@@ -183,9 +184,11 @@ class TaskRunReader(FakeRuns):
         fates = self.world.fates
         return TaskRuns(
             {
-                (dag, date): (Task("transform", "running", fates[dag].due - 60 * MINUTE),)
+                (dag, date): (
+                    Task("transform" if fates[dag].stuck else WAIT, "running", fates[dag].due - 60 * MINUTE),
+                )
                 for dag, date in wanted
-                if date == DAY and fates[dag].stuck
+                if date == DAY
             }
         )
 
@@ -198,7 +201,7 @@ class Channels(FakeChat):
 
     def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
         self.where.append((message.key, channel))
-        return super().post(message, channel, thread_ts)
+        return super().post(replace(message, channel=""), channel, thread_ts)  # each team's is ours here
 
 
 @dataclass
@@ -314,7 +317,9 @@ def test_each_team_reads_of_its_own_reports_alone(evening: Evening) -> None:
     """Every thread stands in the channel of the team whose report it is about."""
     for key, channel in evening.chat.where:
         fate = evening.fates[key.split(":")[0]]
-        assert channel in (f"#{team_name(fate.team)}", "C1")  # C1: a reply in its thread
+        theirs = key.endswith("@#upstream")  # what the upstream team is told, in a channel of its own
+        # C1: a reply in the team's thread.
+        assert theirs or channel in (f"#{team_name(fate.team)}", "C1"), (key, channel)
 
 
 def test_what_is_published_is_closed(evening: Evening) -> None:
