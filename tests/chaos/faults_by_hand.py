@@ -38,7 +38,7 @@ def task_marked_failed(ground: Ground) -> Outcome:
     ground.hold(date)
     run_id = ground.run(date, until=("transform", "running"))
     who = ground.stack.api().username
-    return early_then_due(ground, run_id, "transform", f"task transform was marked as failed by {who} at")
+    return early_then_due(ground, run_id, "transform", f"transform was marked as failed by {who}")
 
 
 @fault("waiting sensor marked failed by hand", group="people")
@@ -46,7 +46,7 @@ def sensor_marked_failed(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.unload(date, "sessions")
     run_id = ground.run(date, until=(WAIT, "running"))
-    return early_then_due(ground, run_id, WAIT, f"task {WAIT} was marked as failed by")
+    return early_then_due(ground, run_id, WAIT, f"{WAIT} was marked as failed by")
 
 
 @fault("run marked as success by hand", group="people")
