@@ -13,11 +13,11 @@ if [[ ${INIT_WAREHOUSE:-yes} == yes ]]; then
     python - <<'PY'
 from contextlib import closing
 
-from oncall import reports
-from oncall.adapters.postgres import work_by
+from pipelines import runner
+from oncall.adapters.postgres.database import work_by
 
 with closing(work_by("warehouse")) as connection:
-    reports.install(connection)
+    runner.install(connection)
 print("the warehouse has its tables")
 PY
 fi

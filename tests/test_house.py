@@ -76,3 +76,19 @@ def test_nothing_names_a_place_it_was_made_in() -> None:
             continue
         found = wrong.search(path.read_text(encoding="utf-8", errors="replace"))
         assert found is None, f"{name}: {found.group() if found else ''}"
+
+
+def test_what_a_text_imports_is_there() -> None:
+    """Programs inside shell scripts, YAML and strings: no tool follows a move into them."""
+    roots = {"oncall": REPOSITORY / "plugins", "pipelines": REPOSITORY / "plugins", "sandbox": REPOSITORY}
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    asked = re.compile(r"from ((oncall|pipelines|sandbox)[\w.]*) import (\w+)")
+    for name in tracked.stdout.splitlines():
+        path = REPOSITORY / name
+        if path.suffix in {".png", ".lock"} or path == Path(__file__) or not path.is_file():
+            continue
+        for module, root, wanted in asked.findall(path.read_text(encoding="utf-8", errors="replace")):
+            found = roots[root] / module.replace(".", "/")
+            known = (found.with_suffix(".py"), found / f"{wanted}.py", found / wanted)
+            exported = found.is_dir() and wanted in (found / "__init__.py").read_text()
+            assert exported or any(one.exists() for one in known), f"{name}: from {module} import {wanted}"

@@ -24,9 +24,9 @@ PATIENCE_MS = 60_000
 USE = """
 import json
 from airflow.sdk import BaseHook
-from oncall.adapters.opsgenie import Opsgenie
-from oncall.adapters.postgres import Link, connect_by
-from oncall.adapters.slack import Slack
+from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.postgres.database import Link, connect_by
+from oncall.adapters.slack.chat import Slack
 from oncall.core.message import Message, Recipient
 
 message = Message("by-form:1", "page", "Made in the form", recipients=(Recipient("DE-001", "de-001@example.com"),))

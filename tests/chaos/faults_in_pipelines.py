@@ -103,7 +103,9 @@ def upstream_late(ground: Ground) -> Outcome:
     arrived = ground.wait_for(
         "the arrival", lambda: ground.far.said(promised.key, "arrived:master.sessions"), 30
     )
-    return replace(seen, seen=f"{warning.priority} before due; {seen.seen}; then: {arrived[0].text}; {resolved}")
+    return replace(
+        seen, seen=f"{warning.priority} before due; {seen.seen}; then: {arrived[0].text}; {resolved}"
+    )
 
 
 @fault("upstream table partial", group="pipelines")
