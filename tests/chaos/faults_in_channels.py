@@ -15,8 +15,9 @@ from oncall.usecases.outbox import SETTLES_S
 
 OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, 25)
 BOTH_DOWN_S = 300 if CHOICE == "full" else 60
-# What Slack may have taken is tried again after SETTLES_S: an outage that is over by then passes without a word.
-SLACK_OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, round(SETTLES_S * 1.5))
+# What Slack may have taken is tried again after SETTLES_S, and a call that hangs takes 8 s besides: an outage that is
+# over by then passes without a word.
+SLACK_OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, round(SETTLES_S * 2))
 SPOKEN_OF_S = 20  # a shorter outage may pass without a word
 SIDE_BY_SIDE_S = 10  # the channel that works is not held up by the one that does not
 AGAIN_S = SETTLES_S + 15  # the longest wait between two tries, and a look
