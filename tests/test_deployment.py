@@ -123,6 +123,26 @@ def test_each_component_has_the_secrets_that_it_needs_and_no_other(name: str) ->
         assert "AIRFLOW_DB_PASSWORD" not in str(environment)
 
 
+@pytest.mark.parametrize("name", ["api-server", "triggerer", "worker"])
+def test_whoever_calls_the_far_sides_is_told_the_way_out(name: str) -> None:
+    """The proxy and the CA come from .env, unset when it does not set them: an empty name would trust nobody."""
+    service = SERVICES[name]
+    for variable in ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        assert service["environment"][variable] is None, "passed on as it is"
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    (folder,) = set(re.findall(r"^# (?:SSL_CERT_FILE|REQUESTS_CA_BUNDLE)=(.+)/[^/]+$", example, re.MULTILINE))
+    mounted = dict(each.split(":")[1::-1] for each in service["volumes"] if each.endswith(":ro"))
+    assert (ROOT / mounted[folder]).is_dir()
+
+
+def test_the_stack_speaks_to_itself_without_a_proxy() -> None:
+    """HTTPS_PROXY is not asked on the way to plain http: every address within the stack is of that kind."""
+    assert re.findall(r"https://\S+", COMPOSE_TEXT) == []
+    assert not {"HTTP_PROXY", "ALL_PROXY"} & {
+        name for one in SERVICES.values() for name in one.get("environment") or ()
+    }
+
+
 def test_whoever_shares_a_secret_has_the_same_one() -> None:
     """One JWT secret, one Fernet key, one image, or tasks cannot speak to the api-server."""
     told: dict[str, set[str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import socket
@@ -14,12 +15,15 @@ from typing import Any
 import psycopg
 import pytest
 
+from oncall.adapters.postgres import session, task_log
 from oncall.adapters.postgres.database import Link, ManyLinks, OneConnection, connect_by, connect_to
 from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable
 from sandbox.stack.postgres import Server
 
 CONNECTED_S, ANSWERED_S = 3.5, 6.5
+DAY = dt.date(2026, 11, 22)
 
 
 @contextmanager
@@ -143,3 +147,28 @@ def test_a_lock_that_a_frozen_process_holds(fresh_database: str) -> None:
         holder.execute("select pg_advisory_xact_lock(%s)", (0x0C_A11,))
         with at_most(ANSWERED_S), pytest.raises(Unreadable), store.decision_lock():
             pass
+
+
+def test_usual_durations_that_take_too_long_are_not_asked_for_at_every_look(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four weeks of very many runs: cut off once in a while; what was known before counts, for a new wiring too."""
+    monkeypatch.setitem(session.ASKING, "statement_timeout", "300")
+    kept = task_log.UsualKept()
+
+    def usual(day: dt.date) -> object:
+        return TaskLog(connect_to(fresh_database), kept).usual(day)
+
+    OncallDb(connect_to(fresh_database)).install()
+    with closing(psycopg.connect(fresh_database)) as hindrance:
+        hindrance.execute("lock table oncall.tasks in access exclusive mode")
+        for seconds in (3.0, 0.2):  # nobody is asked the second time
+            with at_most(seconds), pytest.raises(Unreadable, match="usual durations: not read, asked again"):
+                usual(DAY)
+        hindrance.rollback()
+        kept.ask_at = 0.0
+        assert usual(DAY) == {}
+        hindrance.execute("lock table oncall.tasks in access exclusive mode")
+        monkeypatch.setitem(session.ASKING, "statement_timeout", "300")
+        assert usual(DAY + dt.timedelta(days=1)) == {}
+        assert kept.ask_at > time.monotonic() + 500

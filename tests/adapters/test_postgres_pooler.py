@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pgbouncer import find, running_pgbouncer
 from oncall.adapters.postgres.database import Connect, Link, connect_by, connect_to, work_by
 from oncall.adapters.postgres.listen import Notifications
 from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.session import WORKING
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan
@@ -94,6 +95,40 @@ def test_the_time_outs_hold_in_every_transaction_and_only_there(
     assert time.monotonic() - began < 6
     with connect() as bare:
         assert bare.execute(asked).fetchall() == [("0", "0")]
+
+
+def test_work_brings_its_time_outs_into_every_transaction(connect: Connect) -> None:
+    """A worker that is frozen is noticed by the server; who gets the server connection next has none of it."""
+    asked = (
+        "select current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')"
+    )
+    with closing(work_by("behind")) as work:
+        for _ in range(3):
+            assert work.cursor().execute(asked).fetchall() == [("0", "5min")]
+            assert work.execute(asked).fetchall() == [("0", "5min")]
+            work.commit()
+            with work.transaction():
+                assert work.execute(asked).fetchall() == [("0", "5min")]
+            with suppress(psycopg.errors.DivisionByZero):
+                work.execute("select 1 / 0")
+            work.rollback()
+    with connect() as bare:
+        assert bare.execute(asked).fetchall() == [("0", "0")]
+
+
+def test_a_frozen_worker_gives_the_report_date_back(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction holds the lock of the date: the server ends it, and the next run goes on."""
+    monkeypatch.setitem(WORKING, "idle_in_transaction_session_timeout", "300")
+    with closing(work_by("behind")) as frozen, closing(work_by("behind")) as following:
+        frozen.execute("select pg_advisory_xact_lock(7)")
+        began = time.monotonic()
+        following.execute("select pg_advisory_xact_lock(7)")
+        assert time.monotonic() - began < 10
+        following.rollback()
+        with pytest.raises(psycopg.Error, match="idle-in-transaction"):
+            frozen.execute("select 1")
 
 
 def test_a_role_that_reads_only_and_another_date_style_do_not_matter(

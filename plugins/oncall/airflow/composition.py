@@ -14,7 +14,7 @@ from oncall.adapters.postgres.feeds import Feeds
 from oncall.adapters.postgres.history import History, PublicationHistory
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.report_numbers import PublishedReports
-from oncall.adapters.postgres.task_log import TaskLog
+from oncall.adapters.postgres.task_log import TaskLog, UsualKept
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.adapters.slack.chat import Slack
 from oncall.airflow.metrics import AirflowMetrics
@@ -62,6 +62,7 @@ class Wiring:
     def __init__(self, before: Wiring | None = None) -> None:
         self._warehouse: Connect = _tolerant("warehouse", before._warehouse if before else None)
         self._oncall_db: Connect = _tolerant("oncall_db", before._oncall_db if before else None)
+        self._usual: UsualKept = before._usual if before else UsualKept()
         self._feeds: Feeds | None = None
         self._published_reports: PublishedReports | None = None
         self.links = Links(base_url())
@@ -94,7 +95,7 @@ class Wiring:
 
     def task_log(self) -> TaskLog:
         """What reads and writes what tasks said of themselves."""
-        return TaskLog(self._oncall_db)
+        return TaskLog(self._oncall_db, self._usual)
 
     def store(self) -> OncallDb:
         """Incidents, outbox and notes."""

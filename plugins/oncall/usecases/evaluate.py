@@ -422,9 +422,7 @@ def _told(
     ran = runs.read(whiches, at - FAILURES_SINCE)
     # Four weeks of very many runs may take longer than a look waits: they are worth knowing, not worth blindness.
     none: Mapping[str, TypicalDurations] = {}
-    usual, trouble = _read("usual durations", lambda: runs.usual(_history(config, at)), none)
-    if trouble:
-        log.warning("oncall.usual_unread", reason=trouble[0])
+    usual, _ = _read("usual durations", lambda: runs.usual(_history(config, at)), none)
     return TasksRead(ran, usual)
 
 

@@ -53,7 +53,7 @@ def connect_by(conn_id: str) -> Connect:
 
 
 def work_by(conn_id: str) -> Any:
-    """A connection for a pipeline's work: in transactions, without time-outs. Raises Unreadable."""
+    """A connection for a pipeline's work: in transactions, whose statements take their time. Raises Unreadable."""
     from oncall.adapters.postgres.session import WORKING
 
     make, secrets = _by_airflow(conn_id)
@@ -294,8 +294,6 @@ def _gone(connection: Connection) -> bool:
 @contextmanager
 def _cursor(connection: Connection, in_transaction: bool) -> Iterator[Cursor]:
     with connection.transaction() if in_transaction else nullcontext(), connection.cursor() as cursor:
-        if connection.pooled:
-            connection.set_for_transaction()
         yield cursor
 
 

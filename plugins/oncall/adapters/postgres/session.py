@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
 
 import psycopg
 from psycopg.abc import RV, Buffer, PQGen
 from psycopg.adapt import Loader
+from psycopg.pq import TransactionStatus
 
 ANSWER_S = 6.0  # for all answers of one operation together; a little more than the server's own time-out
 STATEMENT_MS = 5_000
@@ -101,13 +103,42 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 " `create database … encoding 'UTF8' template template0` and copy what is in it"
             )
         self.pooled = pooled
-        if pooled:  # what a transaction begins with, no setting of its own can change
+        if pooled:
+            self.cursor_factory = _PooledCursor
+            # What a transaction begins with, no setting of its own can change.
             self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             self.read_only = None if standby else False
 
-    def set_for_transaction(self) -> None:
-        """Behind a pooler: the settings, for the transaction that has just begun."""
-        self.execute(f"select {_set({**READING, **self.settings}, 'true')}")
+    @contextmanager
+    def transaction(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Transaction]:
+        """As psycopg's, with the settings behind a pooler too."""
+        with super().transaction(*args, **kwargs) as transaction:
+            if self.pooled:
+                self.execute(self.for_transaction)
+            yield transaction
+
+    @property
+    def for_transaction(self) -> str:
+        """What sets them for the present transaction alone."""
+        return f"select {_set({**READING, **self.settings}, 'true')}"
+
+
+class _PooledCursor(psycopg.Cursor[tuple[Any, ...]]):
+    """Behind a pooler, without autocommit: the statement that begins a transaction comes after the settings."""
+
+    def execute(self, *args: Any, **kwargs: Any) -> Self:
+        self._settle()
+        return super().execute(*args, **kwargs)
+
+    def executemany(self, *args: Any, **kwargs: Any) -> None:
+        self._settle()
+        super().executemany(*args, **kwargs)
+
+    def _settle(self) -> None:
+        session = self.connection
+        assert isinstance(session, Session)
+        if not session.autocommit and session.info.transaction_status == TransactionStatus.IDLE:
+            super().execute(session.for_transaction)
 
 
 def _set(settings: Mapping[str, str], local: str) -> str:

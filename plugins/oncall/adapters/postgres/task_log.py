@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from oncall.adapters.postgres.database import Connect, Link, columns, rows_of, sane
+from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import DRILL_RUNS, MARKED, RUN, Dag, Task, TaskState, TypicalDurations
 from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns
+
+log = structlog.get_logger(__name__)
 
 STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
 MOST_TASKS = 500  # of a report and day, the newest
 ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
+# A question that is cut off costs the look its whole time-out, and the answer changes once a day.
+ASK_USUAL_AGAIN_S = 600.0
 
 # Whatever stands in a row, reading it raises nothing: texts are cut, instants beyond all reckoning (infinity) are the
 # beginning of their day, and a day that no report is about is left out.
@@ -59,12 +67,21 @@ _READ = f"""
 """
 
 
+class UsualKept:
+    """The usual durations that were read last (None: never), of the days from `since` on; outlives a TaskLog."""
+
+    def __init__(self) -> None:
+        self.since = dt.date.min
+        self.durations: Mapping[str, TypicalDurations] | None = None
+        self.ask_at = 0.0  # by the monotonic clock: not before
+
+
 class TaskLog:
     """Implements `TaskRunReader`, and the writing side. Not for use by two threads at once."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, usual: UsualKept | None = None) -> None:
         self._link = Link(connect, "oncall_db")
-        self._usual: tuple[dt.date, Mapping[str, TypicalDurations]] | None = None
+        self._usual = usual or UsualKept()
 
     def write(
         self,
@@ -153,11 +170,19 @@ class TaskLog:
 
         What was set by hand took no time of its own: it does not count.
 
-        Asked once for each `since`: four weeks change slowly, and every look wants them.
+        Asked once for each `since`: four weeks change slowly, and every look wants them. While they cannot be read,
+        the last ones count, and nobody is asked for a while. Raises Unreadable when there are none.
         """
-        if self._usual is None or self._usual[0] != since:
-            self._usual = (since, self._read_usual(since))
-        return self._usual[1]
+        kept = self._usual
+        if kept.since != since and time.monotonic() >= kept.ask_at:
+            try:
+                kept.durations, kept.since = self._read_usual(since), since
+            except Unreadable as error:
+                kept.ask_at = time.monotonic() + ASK_USUAL_AGAIN_S
+                log.warning("oncall.usual_unread", reason=str(error), asked_again_in_s=ASK_USUAL_AGAIN_S)
+        if kept.durations is None:
+            raise Unreadable(f"usual durations: not read, asked again within {ASK_USUAL_AGAIN_S:.0f} s")
+        return kept.durations
 
     def _read_usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
         with self._link.cursor() as cursor:
