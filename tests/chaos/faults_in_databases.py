@@ -88,7 +88,7 @@ def oncall_db_flickers(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; calm again, the outbox knows of it")
 
 
-def quick_ladder(roster: RosterFile) -> None:
+def quick_escalation(roster: RosterFile) -> None:
     """The secondary is called a minute after the primary."""
     pages = enumerate(("primary", "secondary", "manager"))
     roster["escalation"] = [{"after": f"{minutes}m", "page": person} for minutes, person in pages]
@@ -96,7 +96,7 @@ def quick_ladder(roster: RosterFile) -> None:
 
 def gone_after_acknowledgement(ground: Ground, *, heard: bool) -> Outcome:
     """Somebody has acknowledged; then the database that should know of it is gone from one look to the next."""
-    ground.include.roster(quick_ladder)
+    ground.include.roster(quick_escalation)
     promised = ground.promise()
     seen = ground.paged(promised)
     page = ground.far.page(promised.key)

@@ -124,7 +124,7 @@ def test_a_second_page_is_no_first_one() -> None:
 @pytest.mark.parametrize(
     ("incident", "facts", "reason"),
     [
-        (replace(PAGED, ladder=1), {}, "the escalation has begun anew"),
+        (replace(PAGED, escalation_round=1), {}, "the escalation has begun anew"),
         (TAKEN, {}, "somebody has acknowledged the incident"),
         (PAGED, {"publication": published("05:00:30")}, "the promise is not broken any more"),
     ],
@@ -137,13 +137,13 @@ def test_a_page_that_is_not_wanted_any_more_is_withdrawn(
     assert why(bound(owed(PRIMARY, channel), incident=incident, **facts)) == reason
 
 
-def test_a_page_of_a_later_ladder_belongs_to_it() -> None:
+def test_a_page_of_a_later_round_belongs_to_it() -> None:
     """After a handoff."""
-    anew = replace(PAGED, paged_at=at("09:00"), ladder=1)
+    anew = replace(PAGED, paged_at=at("09:00"), escalation_round=1)
     assert [p.name for p in sent(bound(owed("page-1-primary-1"), "09:00", incident=anew)).recipients] == ["D"]
 
 
-def test_nobody_is_called_twice_in_one_ladder() -> None:
+def test_nobody_is_called_twice_in_one_round() -> None:
     """Whoever moved to another seat was called already."""
     swapped = a_scene("05:20", roster=team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", "C")]))
     found = bound(owed(SECONDARY), "05:20", done(), scene=swapped)

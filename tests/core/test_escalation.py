@@ -35,9 +35,9 @@ from oncall.core.incidents.escalation import (
     acknowledge,
     escalate,
     handoff,
-    ladder_and_seat,
     page_message,
     remind,
+    round_and_seat,
     standing,
     taken_back,
 )
@@ -148,7 +148,7 @@ def test_an_escalation_begins_differently_from_the_first_page() -> None:
     assert second.title.startswith("ESCALATED, C not reached: Growth ETL, 22 Nov: late since 05:00")
 
 
-def test_only_pages_of_this_ladder_that_were_taken_are_told() -> None:
+def test_only_pages_of_this_round_that_were_taken_are_told() -> None:
     """Not its own, not the thread's, not those of the pair before, not what was withdrawn."""
     entries = (
         an_entry(KEY, "chat", PRIMARY, "C"),
@@ -167,8 +167,8 @@ def test_only_pages_of_this_ladder_that_were_taken_are_told() -> None:
 def test_what_the_thread_said_was_no_page() -> None:
     """The pager still has to be told."""
     assert paged(a_case("05:01", an_entry(KEY, "chat", PRIMARY, "C")), "05:01") == [(PRIMARY, ("C",))]
-    assert ladder_and_seat("warning") is None
-    assert ladder_and_seat("page-2-secondary-3:B") == (3, "secondary")
+    assert round_and_seat("warning") is None
+    assert round_and_seat("page-2-secondary-3:B") == (3, "secondary")
 
 
 def test_a_broken_report_of_which_nothing_is_known_says_so() -> None:
@@ -180,7 +180,7 @@ def test_a_broken_report_of_which_nothing_is_known_says_so() -> None:
     assert page.title == "Growth ETL, 22 Nov: late since 05:00, the cause is not known"
 
 
-def test_an_acknowledgement_stops_the_ladder() -> None:
+def test_an_acknowledgement_stops_the_escalation() -> None:
     """Only what was acknowledged since it began: whoever had the warning may be asleep again."""
     taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
     assert paged(a_case("05:20", a_page(), incident=taken), "05:20") == []
@@ -223,7 +223,7 @@ def test_each_who_cannot_be_paged_is_told_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ladder", "entries", "step"),
+    ("number", "entries", "step"),
     [
         (0, [], "page-1-primary"),
         (1, [], "page-1-primary-1"),
@@ -231,10 +231,10 @@ def test_each_who_cannot_be_paged_is_told_of() -> None:
     ],
 )
 def test_that_somebody_cannot_be_paged_is_told_apart_by_step_and_person(
-    ladder: int, entries: list[NotificationStatus], step: str
+    number: int, entries: list[NotificationStatus], step: str
 ) -> None:
-    """Of each ladder once."""
-    case = a_case("05:01", *entries, incident=replace(PAGED, ladder=ladder))
+    """Of each round once."""
+    case = a_case("05:01", *entries, incident=replace(PAGED, escalation_round=number))
     said = said_by(escalate(case, a_scene("05:01", roster=unpageable(team(), "C"))))
     assert [one.step for one in said if one.step.startswith("unreached:")] == [f"unreached:{step}:C"]
 
@@ -269,7 +269,7 @@ def test_an_escalation_may_begin_later() -> None:
         assert [(one.step, one.to) for one in said if one.channel == "pager"] == called
 
 
-def test_nobody_is_called_twice_in_one_ladder() -> None:
+def test_nobody_is_called_twice_in_one_round() -> None:
     """Not even who holds two seats of it."""
     alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABD"])
     entries = [a_page()]
@@ -318,7 +318,7 @@ def test_what_is_not_due_yet_is_no_part_of_the_page() -> None:
     ("clock", "days", "passes"), [("08:59:59.999999", 0, False), ("09:00", 0, True), ("09:00", 1, True)]
 )
 def test_an_open_incident_passes_to_the_new_pair(clock: str, days: int, passes: bool) -> None:
-    """The thread says so, and the ladder begins anew."""
+    """The thread says so, and the escalation begins anew."""
     one = replace(a_report("05:20", **STUCK))
     plan = handoff(IncidentContext(PAGED, (one,), (a_page(),)), a_scene(clock, days))
     assert (plan is not None) is passes
@@ -327,14 +327,14 @@ def test_an_open_incident_passes_to_the_new_pair(clock: str, days: int, passes: 
         assert post.title == "Handed over from C to D: Growth ETL, 22 Nov"
         assert post.text == ""
         assert post.step == "handover-1"
-        assert (plan.incidents[0].paged_at, plan.incidents[0].ladder) == (at(clock, days), 1)
+        assert (plan.incidents[0].paged_at, plan.incidents[0].escalation_round) == (at(clock, days), 1)
         assert not plan.incidents[0].acknowledged
         assert events(plan) == [post.title]
 
 
-def test_the_new_ladder_has_pages_of_its_own() -> None:
+def test_the_new_round_has_pages_of_its_own() -> None:
     """Whoever was secondary before is primary now, and is called as such."""
-    anew = replace(PAGED, paged_at=at("09:00"), ladder=1)
+    anew = replace(PAGED, paged_at=at("09:00"), escalation_round=1)
     entries = [a_page(), a_page(SECONDARY, "D", "05:15")]
     assert paged(a_case("09:00", *entries, incident=anew), "09:00") == [("page-1-primary-1", ("D",))]
 
@@ -367,7 +367,7 @@ def test_whoever_stays_on_hands_nothing_over() -> None:
 
 
 def test_what_the_old_pair_had_acknowledged_is_handed_over_too() -> None:
-    """Also where no page of this ladder is on record."""
+    """Also where no page of this round is on record."""
     taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
     assert handoff(IncidentContext(taken, (a_report("09:00", **STUCK),), ()), a_scene("09:00")) is not None
 
@@ -461,11 +461,11 @@ def test_an_alert_that_shows_it_already_is_not_told() -> None:
     assert events(plan) == ["acknowledged by somebody"]
 
 
-def test_a_warning_and_each_ladder_are_acknowledged_each_by_itself() -> None:
+def test_a_warning_and_each_round_are_acknowledged_each_by_itself() -> None:
     """Their words stand apart in the thread."""
     steps = [
         said_of(acknowledge(a_case("05:20", a_page(), incident=incident), a_scene("05:20"), "anna"))[0].step
-        for incident in (an_incident(), PAGED, replace(PAGED, ladder=1))
+        for incident in (an_incident(), PAGED, replace(PAGED, escalation_round=1))
     ]
     assert steps == ["acknowledged-warning", "acknowledged-0", "acknowledged-1"]
 
@@ -479,7 +479,7 @@ def test_what_is_taken_back_starts_the_escalation_again() -> None:
     assert (post.text, post.step) == ("", "taken-back-1")
     [anew] = plan.incidents
     assert (anew.acknowledged_at, anew.acknowledged_by, anew.acked) == (None, "", ("other",))
-    assert (anew.paged_at, anew.ladder) == (at("05:20"), 1)
+    assert (anew.paged_at, anew.escalation_round) == (at("05:20"), 1)
     assert paged(a_case("05:20", a_page(), incident=anew), "05:20") == [("page-1-primary-1", ("C",))]
     nameless = taken_back(a_case("05:20", incident=replace(TAKEN, acknowledged_by="")), a_scene("05:20"), "x")
     assert the_post(nameless).title.startswith("Acknowledgement of somebody taken back: ")
@@ -489,4 +489,4 @@ def test_a_warning_that_is_taken_back_wakes_nobody() -> None:
     """It was only a warning."""
     warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
     [anew] = taken_back(a_case("04:20", incident=warned), a_scene("04:20"), "x").incidents
-    assert (anew.paged_at, anew.ladder, anew.acknowledged_at) == (None, 0, None)
+    assert (anew.paged_at, anew.escalation_round, anew.acknowledged_at) == (None, 0, None)

@@ -160,8 +160,8 @@ def test_an_incident_that_has_spoken_follows_nobody() -> None:
 def test_a_follower_lives_its_leaders_life() -> None:
     """Paged and acknowledged with it; what is warned of and why is its own."""
     leader = replace(
-        G, paged_at=at("05:00"), acknowledged_at=at("05:03"), acknowledged_by="C@example.com", primary="C", ladder=1,
-        warned=("master.sessions", "master.customers"),
+        G, paged_at=at("05:00"), acknowledged_at=at("05:03"), acknowledged_by="C@example.com", primary="C",
+        escalation_round=1, warned=("master.sessions", "master.customers"),
     )  # fmt: skip
     plan = look(
         "05:20", a_report("05:20", GROWTH, **SESSIONS), a_report("05:20", ENGAGEMENT, **SESSIONS),
@@ -172,7 +172,7 @@ def test_a_follower_lives_its_leaders_life() -> None:
     assert (mine.verdict, mine.cause, mine.names) == ("broken", "upstream_late", ("master.sessions",))
     assert mine.detail.startswith("master.sessions has not arrived")
     assert mine.warned == ("master.sessions",)
-    assert mine.ladder == 1
+    assert mine.escalation_round == 1
     assert (mine.acknowledged_at, mine.late_s, mine.resolved_at) == (at("05:03"), None, None)
 
 

@@ -31,7 +31,7 @@ def copies(draw: st.DrawFn) -> Incident:
         first_cause=draw(st.sampled_from(["", "upstream_late", "failed"])),
         warned=draw(some),
         changes=draw(st.integers(0, 3)),
-        ladder=draw(st.integers(0, 2)) if paged_at else 0,
+        escalation_round=draw(st.integers(0, 2)) if paged_at else 0,
         paged_at=paged_at,
         primary=draw(names) if paged_at else "",
         acknowledged_at=acknowledged_at,
@@ -60,8 +60,10 @@ def test_nothing_resolved_is_ever_open_again_and_no_page_is_unsaid(one: Incident
     """What one copy knows to have happened has happened."""
     both = merged(one, other)
     assert both.open == (one.open and other.open)
-    assert both.paged or not [each for each in (one, other) if each.paged and each.ladder == both.ladder]
-    assert both.ladder == max(one.ladder, other.ladder)
+    assert both.paged or not [
+        1 for copy in (one, other) if copy.paged and copy.escalation_round == both.escalation_round
+    ]
+    assert both.escalation_round == max(one.escalation_round, other.escalation_round)
 
 
 def test_an_acknowledgement_written_behind_a_watchers_back_stays() -> None:

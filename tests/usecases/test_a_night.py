@@ -33,7 +33,7 @@ def test_late_orders_are_warned_of_once_at_the_warning_time(night: Night) -> Non
     assert [(m.step, m.priority) for m in night.pager.paged] == [("warning", "P3")]
 
 
-def test_a_broken_promise_pages_up_the_ladder_until_acknowledged(night: Night) -> None:
+def test_a_broken_promise_pages_up_the_escalation_until_acknowledged(night: Night) -> None:
     """05:00 the primary, 05:15 the secondary, 05:30 the manager; the Monday 05:00 belongs to the outgoing pair."""
     night.world.missing("growth_etl")
     task = Task("transform", "running", at("03:12"), run_id="scheduled__1")
@@ -50,7 +50,7 @@ def test_a_broken_promise_pages_up_the_ladder_until_acknowledged(night: Night) -
     assert len(night.chat.threads) == 1
 
 
-def test_acknowledging_stops_the_ladder(night: Night) -> None:
+def test_acknowledging_stops_the_escalation(night: Night) -> None:
     """Acknowledged in Opsgenie at 05:10: nobody else is woken, the thread says who has it."""
     night.world.missing("growth_etl")
     night.look("05:00")

@@ -234,7 +234,7 @@ class Evening:
             self._send(world.now + minutes * MINUTE)
 
     def _instants(self) -> Iterator[dt.datetime]:
-        """Warnings, dues, rungs of the ladder, and looks by the way at which what was published meanwhile is seen."""
+        """Warnings, dues, steps of the escalation, and looks in between that see what was published."""
         dues = {fate.due for fate in self.fates.values()}
         offsets = (0, 8, 15, 23, 30, 46)
         yield from sorted({due + minutes * MINUTE for due in dues for minutes in offsets})

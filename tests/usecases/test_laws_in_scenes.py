@@ -275,7 +275,7 @@ def test_an_acknowledgement_a_second_before_a_step_stops_it(broken: Night) -> No
     assert said(broken, "Acknowledged by DE-003, ")
 
 
-def test_an_acknowledgement_taken_back_starts_the_ladder_again(broken: Night) -> None:
+def test_an_acknowledgement_taken_back_starts_the_escalation_again(broken: Night) -> None:
     """Unacknowledged in Opsgenie at 05:10: the primary is woken again, the secondary 15 minutes after that."""
     broken.look("05:00")
     alias = f"{KEY}:page-1-primary"

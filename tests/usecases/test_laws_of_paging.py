@@ -33,7 +33,7 @@ from oncall.airflow.composition import Services
 from oncall.airflow.watcher import Watch
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import DeliveryFailed, UnknownPerson, Unreadable
-from oncall.core.incidents.escalation import ladder_and_seat
+from oncall.core.incidents.escalation import round_and_seat
 from oncall.core.incidents.wording import Links
 from oncall.core.message import Message
 from oncall.core.rota.on_call import who_is_on_call
@@ -102,7 +102,7 @@ class Opsgenie(FakePager):
             self.alerts[message.alias] = AlertState(open=True, acknowledged=False)
             self.paged.append(message)
             self.woken.append((self.now(), message))
-            found = ladder_and_seat(message.step)
+            found = round_and_seat(message.step)
             if found and message.recipients[0].name != self.holder(found[1]):
                 self.wrong.append(message)
         if fault == "crash after":
@@ -329,13 +329,13 @@ class Night(RuleBasedStateMachine):
 
     # The laws.
 
-    def ladder_pages(self) -> list[tuple[dt.datetime, Message]]:
-        return [(when, page) for when, page in self.pager.woken if ladder_and_seat(page.step)]
+    def escalation_pages(self) -> list[tuple[dt.datetime, Message]]:
+        return [(when, page) for when, page in self.pager.woken if round_and_seat(page.step)]
 
     @invariant()
     def nobody_is_woken_twice_for_one_step(self) -> None:
         if hasattr(self, "pager"):
-            assert max(Counter(page.alias for _, page in self.ladder_pages()).values(), default=0) <= 1
+            assert max(Counter(page.alias for _, page in self.escalation_pages()).values(), default=0) <= 1
 
     @invariant()
     def only_who_is_on_call_is_woken(self) -> None:
@@ -347,7 +347,9 @@ class Night(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_woken_before_due(self) -> None:
-        assert all(when >= at("05:00") for when, _ in (self.ladder_pages() if hasattr(self, "pager") else ()))
+        assert all(
+            when >= at("05:00") for when, _ in (self.escalation_pages() if hasattr(self, "pager") else ())
+        )
 
     @invariant()
     def one_thread(self) -> None:
@@ -356,12 +358,12 @@ class Night(RuleBasedStateMachine):
 
     @invariant()
     def what_a_person_said_is_not_forgotten(self) -> None:
-        """Until a ladder begins anew, which the database knows as well."""
+        """Until the escalation begins anew, which the database knows as well."""
         incident = self.database.inner.incidents_by_key.get(KEY) if hasattr(self, "database") else None
         if incident is None or self.acknowledged_since is None:
             return
         assert incident.acknowledged_at is not None
-        assert incident.acknowledged_at >= self.acknowledged_since or incident.ladder > 0
+        assert incident.acknowledged_at >= self.acknowledged_since or incident.escalation_round > 0
 
     def teardown(self) -> None:
         """The faults pass; whoever watches goes on for an hour."""
@@ -386,8 +388,8 @@ class Night(RuleBasedStateMachine):
             ]
         else:
             assert incident is not None
-            assert self.ladder_pages()
-            woken = {page.recipients[0].name for _, page in self.ladder_pages()}
+            assert self.escalation_pages()
+            woken = {page.recipients[0].name for _, page in self.escalation_pages()}
             assert incident.acknowledged or "DE-MANAGER" in woken
 
         assert self.database.inner.waiting() == 0

@@ -20,7 +20,7 @@ from sandbox.inbox.testing import RunningInbox, running_inbox
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 
 KEY = f"growth_etl:{DAY}"
-LADDER = ["page-1-primary", "page-2-secondary", "page-3-manager"]
+ESCALATION = ["page-1-primary", "page-2-secondary", "page-3-manager"]
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +59,11 @@ def steps(inbox: RunningInbox) -> list[str]:
     return [alert.alias.removeprefix(f"{KEY}:") for alert in alerts(inbox)]
 
 
-def test_from_page_through_the_ladder_to_the_end(on_jsm: Night, inbox: RunningInbox) -> None:
+def test_from_page_through_the_escalation_to_the_end(on_jsm: Night, inbox: RunningInbox) -> None:
     """05:00, 05:15, 05:30, one person each; at 05:42 the report lands and every alert is closed with how late."""
     for clock in ("05:00", "05:00:15", "05:14:59", "05:15", "05:30", "05:41"):
         on_jsm.look(clock)
-    assert steps(inbox) == LADDER
+    assert steps(inbox) == ESCALATION
     assert [alert.recipients for alert in alerts(inbox)] == [
         ["de-003@example.com"],
         ["de-004@example.com"],
@@ -75,20 +75,20 @@ def test_from_page_through_the_ladder_to_the_end(on_jsm: Night, inbox: RunningIn
     assert [alert.open for alert in alerts(inbox)] == [False] * 3
     assert all("42 min late" in " ".join(alert.notes) for alert in alerts(inbox))
     on_jsm.look("06:30")
-    assert steps(inbox) == LADDER
+    assert steps(inbox) == ESCALATION
 
 
-def test_a_tap_in_its_app_is_not_seen_and_the_ladder_goes_on(on_jsm: Night, inbox: RunningInbox) -> None:
+def test_a_tap_in_its_app_is_not_seen_and_the_escalation_goes_on(on_jsm: Night, inbox: RunningInbox) -> None:
     """Escalation by time alone: rather one person too many than one too few."""
     on_jsm.look("05:00")
     inbox.acknowledge(alerts(inbox)[0], user="de-003@example.com")
     on_jsm.look("05:05")
     on_jsm.look("05:15")
-    assert steps(inbox) == LADDER[:2]
+    assert steps(inbox) == ESCALATION[:2]
     assert not any("Acknowledged" in message.title for message, _ in on_jsm.chat.posts)
 
 
-def test_acknowledging_on_the_page_stops_the_ladder_there_and_here(
+def test_acknowledging_on_the_page_stops_the_escalation_there_and_here(
     on_jsm: Night, inbox: RunningInbox
 ) -> None:
     """The On-call page tells JSM who has it; nobody else is woken, and the thread says so."""
@@ -120,7 +120,7 @@ def test_a_request_that_was_accepted_and_then_failed_is_made_again(
     on_jsm.look("05:00")
     assert alerts(inbox) == []
     on_jsm.look("05:00:15")
-    assert steps(inbox) == LADDER[:1]
+    assert steps(inbox) == ESCALATION[:1]
 
 
 def test_alerts_that_are_gone_do_not_hold_up_the_end(on_jsm: Night, inbox: RunningInbox) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.binding import Bound, Send, bind, bind_for_others
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import ladder_and_seat
+from oncall.core.incidents.escalation import round_and_seat
 from oncall.core.incidents.incident import OTHERS, incident_of
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.acknowledge import sync_acknowledgements
@@ -53,5 +53,5 @@ class Binder:
         return (
             delivery.channel == "pager"
             and not delivery.step.startswith("page-1-")
-            and ladder_and_seat(delivery.step) is not None
+            and round_and_seat(delivery.step) is not None
         )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oncall.adapters.postgres.database import Connect, Cursor, Link
+from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
 from oncall.core.data.restatement import Restatement
-from oncall.core.incidents.incident import Event, Incident
+from oncall.core.incidents.incident import Event
 from oncall.core.promises.facts import DRILL_RUNS
 from oncall.usecases.history import DeliveryRecord, IncidentRecord, Published, SystemHealth
 
 OVER_AFTER = dt.timedelta(days=1)  # after its end an incident is told of no more
-_FIELDS = [field.name for field in dataclasses.fields(Incident)]
-_INCIDENT = ", ".join(f'"{name}"' for name in _FIELDS)
 _PULSE = """
     select (select left(value, 40) from oncall.memory where name = 'tick'),
            (select left(value, 40) from oncall.memory where name = 'configuration_broken'),
@@ -113,8 +111,8 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
     if not keys:
         return {}
     keys = list(keys)
-    cursor.execute(f"select {_INCIDENT} from oncall.incidents where key = any(%s)", (keys,))
-    incidents = [_incident(row) for row in cursor.fetchall()]
+    cursor.execute(f"select {COLUMNS} from oncall.incidents where key = any(%s)", (keys,))
+    incidents = [incident_of(row) for row in cursor.fetchall()]
     events: dict[str, list[Event]] = {key: [] for key in keys}
     told: dict[str, list[DeliveryRecord]] = {key: [] for key in keys}
     cursor.execute(
@@ -140,11 +138,3 @@ def _instant(noted: str) -> dt.datetime | None:
 def _told(row: Sequence[Any]) -> DeliveryRecord:
     channel, step, op, title, people, *rest = row
     return DeliveryRecord(channel, step, op, title, tuple(people), *rest)
-
-
-def _incident(row: Sequence[Any]) -> Incident:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in zip(_FIELDS, row, strict=True)
-    }
-    return Incident(**values)

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from oncall.adapters.postgres.database import Connect, Cursor, Link, columns, rows_of
+from oncall.adapters.postgres.incident_rows import COLUMNS, UPSERT, incident_of, parameters_of
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.core.incidents.incident import Channel, Incident, Notification, NotificationStatus, Plan, urgency
 from oncall.core.incidents.merging import merged
@@ -37,11 +38,8 @@ KEEP_RESOLVED = dt.timedelta(days=2)
 STATES = ("owed", "accepted", "cancelled", "done")  # each knows more of a delivery than those before it
 KEEP_DRILLS = dt.timedelta(days=1)
 
-_INCIDENT = [f.name for f in dataclasses.fields(Incident)]
-_SETS = ", ".join(f'"{name}" = excluded."{name}"' for name in _INCIDENT)
-_COLUMNS = ", ".join(f'"{name}"' for name in _INCIDENT)
 _KNOWN = f"""
-    select {_COLUMNS}{{more}} from oncall.incidents i
+    select {COLUMNS}{{more}} from oncall.incidents i
     where resolved_at is null or resolved_at > now() - %(keep)s
        or (dag_id, report_date) in (select dag_id, report_date::date from {rows_of("of", "dag_id", "report_date")})
     order by opened_at, key
@@ -263,12 +261,12 @@ class PostgresDesk:
 
     def incidents(self, of: Collection[ReportKey] = ()) -> list[Incident]:
         """Implements `DecisionTransaction`."""
-        return [_incident(row) for row in self._known(of)]
+        return [incident_of(row) for row in self._known(of)]
 
     def told(self, of: Collection[ReportKey] = ()) -> list[tuple[Incident, tuple[NotificationStatus, ...]]]:
         """Implements `DecisionTransaction`."""
         return [
-            (_incident(row), tuple(map(_entry, entries or ()))) for *row, entries in self._known(of, _TOLD)
+            (incident_of(row), tuple(map(_entry, entries or ()))) for *row, entries in self._known(of, _TOLD)
         ]
 
     def file(self, key: str) -> IncidentFile | None:
@@ -301,7 +299,7 @@ class PostgresDesk:
             )
         self._owe(plan.owed, at)
         if plan.events:
-            rows = [(event.key, event.at, _plain(event.what)) for event in plan.events]
+            rows = [(event.key, event.at, event.what.replace("\x00", "")) for event in plan.events]
             self._cursor.executemany("insert into oncall.events (key, at, what) values (%s, %s, %s)", rows)
 
     def merge(self, snapshot: Snapshot) -> None:
@@ -317,8 +315,8 @@ class PostgresDesk:
             )
 
     def _of_keys(self, keys: Sequence[str]) -> list[Incident]:
-        self._cursor.execute(f"select {_COLUMNS} from oncall.incidents where key = any(%s)", (list(keys),))
-        return [_incident(row) for row in self._cursor.fetchall()]
+        self._cursor.execute(f"select {COLUMNS} from oncall.incidents where key = any(%s)", (list(keys),))
+        return [incident_of(row) for row in self._cursor.fetchall()]
 
     def _take_in(self, delivery: OutboxEntry) -> None:
         """A delivery as another store has it; one that is done there is done here too."""
@@ -344,11 +342,7 @@ class PostgresDesk:
 
     def _save(self, incidents: Sequence[Incident]) -> None:
         if incidents:
-            self._cursor.executemany(
-                f"insert into oncall.incidents ({_COLUMNS}) values ({', '.join(f'%({n})s' for n in _INCIDENT)})"
-                f" on conflict (key) do update set {_SETS}",
-                [{name: _plain(getattr(each, name)) for name in _INCIDENT} for each in incidents],
-            )
+            self._cursor.executemany(UPSERT, [parameters_of(incident) for incident in incidents])
 
     def _owe(self, owed: Sequence[Notification], at: dt.datetime, *, revive: bool = True) -> None:
         """`revive`: what was withdrawn is owed again."""
@@ -378,10 +372,10 @@ class PostgresDesk:
 
 def _file(cursor: Cursor, key: str) -> IncidentFile | None:
     cursor.execute(
-        f"select {_COLUMNS}{_TOLD} from oncall.incidents i where key = %(key)s or leader = %(key)s",
+        f"select {COLUMNS}{_TOLD} from oncall.incidents i where key = %(key)s or leader = %(key)s",
         {"key": key},
     )
-    found = [(_incident(row), entries) for *row, entries in cursor.fetchall()]
+    found = [(incident_of(row), entries) for *row, entries in cursor.fetchall()]
     mine = next(((one, entries) for one, entries in found if one.key == key), None)
     if mine is None:
         return None
@@ -430,18 +424,3 @@ def _delivery(row: tuple[Any, ...]) -> OutboxEntry:
     plain[7] = _message(plain[7], key=plain[1], step=plain[2])
     plain += [Posted(channel_id, ts) if ts else None, error]
     return OutboxEntry(*plain, maybe_taken, unreached, requested_at, pending_since)  # type: ignore[call-arg]
-
-
-def _incident(row: Sequence[Any]) -> Incident:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in zip(_INCIDENT, row, strict=True)
-    }
-    return Incident(**values)
-
-
-def _plain(value: Any) -> Any:
-    """As PostgreSQL takes it: a list, and no text with a NUL in it."""
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    return value.replace("\x00", "") if isinstance(value, str) else value

@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
-from oncall.core.incidents.escalation import broken_of, is_by_hand, ladder_and_seat, page_message, standing
+from oncall.core.incidents.escalation import broken_of, is_by_hand, page_message, round_and_seat, standing
 from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.incidents.upstream_team import ARRIVED, late_message
 from oncall.core.incidents.warnings import last_chance_message, warning_message
@@ -73,7 +73,7 @@ def bind(entry: NotificationStatus, stored: Message, context: IncidentContext | 
         return Withdraw("the incident is over")
     if entry.step in EARLY:
         return _early(entry, stored, context, scene)
-    if ladder_and_seat(entry.step):
+    if round_and_seat(entry.step):
         return _page(entry, stored, context, scene)
     if entry.step.startswith("reminder-") and not context.incident.acknowledged:
         return Withdraw("the acknowledgement was taken back")
@@ -129,10 +129,10 @@ def _failure(entry: NotificationStatus, stored: Message, context: IncidentContex
 
 
 def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene) -> Bound:
-    found = ladder_and_seat(entry.step)
+    found = round_and_seat(entry.step)
     assert found is not None
-    ladder, seat = found
-    if ladder != context.incident.ladder:
+    this_round, seat = found
+    if this_round != context.incident.escalation_round:
         return Withdraw("the escalation has begun anew")
     if context.incident.acknowledged:
         return Withdraw("somebody has acknowledged the incident")
@@ -147,16 +147,18 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
         return Withdraw(f"it may have reached {entry.person}, and {person.name} is on call now")
     others = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
     now = standing(others, scene)
-    if any(each.person == person.name and each.alive for each in others.entries if _is_page_of(each, ladder)):
+    if any(
+        each.person == person.name and each.alive for each in others.entries if _is_page_of(each, this_round)
+    ):
         return Withdraw(f"{person.name} was called already")
     if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
         return Send(page_message(context, scene, entry.step, seat, person), nobody_woken=not now.woken)
     return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
 
 
-def _is_page_of(entry: NotificationStatus, ladder: int) -> bool:
-    found = ladder_and_seat(entry.step)
-    return entry.channel == "pager" and (is_by_hand(entry) or (found is not None and found[0] == ladder))
+def _is_page_of(entry: NotificationStatus, this_round: int) -> bool:
+    found = round_and_seat(entry.step)
+    return entry.channel == "pager" and (is_by_hand(entry) or (found is not None and found[0] == this_round))
 
 
 def _page_in_chat(entry: NotificationStatus, context: IncidentContext, scene: Scene, seat: str) -> Bound:

@@ -1,6 +1,6 @@
 """Whom a broken promise wakes: step by step up the roster's escalation, until somebody acknowledges.
 
-A step is known by whom it wakes, not by its number: whoever was called once in a ladder is not called again, and who
+A step is known by whom it wakes, not by its number: whoever was called once in a round is not called again, and who
 holds a seat is asked anew at every look. Later steps count their waits from when somebody was truly woken.
 """
 
@@ -37,7 +37,7 @@ REMIND_AFTER = dt.timedelta(minutes=60)
 # A page that is taken later than this after its time has delayed the steps after it too.
 ON_TIME = dt.timedelta(seconds=60)
 BY_HAND = "page-by-hand"
-STEP = re.compile(r"page-(?P<number>\d+)-(?P<seat>[a-z]+)(?:-(?P<ladder>\d+))?(?::(?P<person>.+))?")
+STEP = re.compile(r"page-(?P<number>\d+)-(?P<seat>[a-z]+)(?:-(?P<round>\d+))?(?::(?P<person>.+))?")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a ladder has come: whom to call now, who of those called cannot be reached, when the next call is due."""
+    """How far a round has come: whom to call now, who of those called cannot be reached, when the next call is due."""
 
     calls: tuple[Call, ...] = ()
     unreached: tuple[tuple[Call, str], ...] = ()
@@ -68,7 +68,7 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     """
     incident, steps = context.incident, scene.roster.escalation
     began = incident.paged_at or scene.at
-    pages = [entry for entry in context.entries if _ladder_of(entry) == incident.ladder]
+    pages = [entry for entry in context.entries if _round_of(entry) == incident.escalation_round]
     by_hand = [entry for entry in context.entries if is_by_hand(entry) and (entry.owed_at or began) >= began]
     # By the person; by the step where a spoilt row does not tell whom it was for: then it was for whoever it is now.
     called = {entry.person or entry.step: entry for entry in (*by_hand, *pages) if entry.alive}
@@ -79,19 +79,26 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     for number, step in enumerate(steps, 1):
         person = seat_holder(scene, step.page)
         entry = (
-            called.get(person.name) or called.get(_step(number, step, incident.ladder)) if person else None
+            called.get(person.name) or called.get(_step(number, step, incident.escalation_round))
+            if person
+            else None
         )
         trouble = _beyond_reach(person, entry)
         if trouble or person is None:
             if person is not None:
-                name = entry.step if entry else _step(number, step, incident.ladder)
+                name = entry.step if entry else _step(number, step, incident.escalation_round)
                 unreached.append((Call(number, step.page, person, name), trouble))
             continue
         if entry is None:
             if under_way or scene.at < ready:
                 return Standing(tuple(calls), tuple(unreached), _woken(pages), ready)
             calls.append(
-                Call(number, step.page, person, _free_step(pages, number, step, incident.ladder, person))
+                Call(
+                    number,
+                    step.page,
+                    person,
+                    _free_step(pages, number, step, incident.escalation_round, person),
+                )
             )
         if entry is None or entry.state != "done":
             under_way = True
@@ -102,7 +109,7 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
 
 
 def is_by_hand(entry: NotificationStatus) -> bool:
-    """A page that a person asked for: its step begins as those of the ladder do, and whoever it woke is woken."""
+    """A page that a person asked for: its step begins as those of the escalation do, and whoever it woke is woken."""
     return entry.op == "page" and entry.step.startswith(f"{BY_HAND}-")
 
 
@@ -123,23 +130,23 @@ def _gap(steps: Sequence[EscalationStep], number: int) -> dt.timedelta:
     return steps[number].after - steps[number - 1].after if number < len(steps) else dt.timedelta()
 
 
-def _step(number: int, step: EscalationStep, ladder: int) -> str:
-    return f"page-{number}-{step.page}" + (f"-{ladder}" if ladder else "")
+def _step(number: int, step: EscalationStep, this_round: int) -> str:
+    return f"page-{number}-{step.page}" + (f"-{this_round}" if this_round else "")
 
 
 def _free_step(
-    pages: Sequence[NotificationStatus], number: int, step: EscalationStep, ladder: int, person: Recipient
+    pages: Sequence[NotificationStatus], number: int, step: EscalationStep, this_round: int, person: Recipient
 ) -> str:
     """A step of one's own for whoever takes a seat after somebody else was paged for it: its alert is another one."""
-    plain = _step(number, step, ladder)
+    plain = _step(number, step, this_round)
     others = [entry for entry in pages if entry.step == plain and entry.person not in ("", person.name)]
     return f"{plain}:{person.name}" if any(entry.alerting for entry in others) else plain
 
 
-def _ladder_of(entry: NotificationStatus) -> int | None:
-    """Of which ladder this is a page; None for what is none."""
+def _round_of(entry: NotificationStatus) -> int | None:
+    """Of which round this is a page; None for what is none."""
     found = STEP.fullmatch(entry.step) if entry.channel == "pager" and entry.op == "page" else None
-    return int(found["ladder"] or 0) if found else None
+    return int(found["round"] or 0) if found else None
 
 
 def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -188,17 +195,17 @@ def page_message(context: IncidentContext, scene: Scene, step: str, seat: str, p
     return message_for(context, scene, step, title, lines, priority="P1", to=(person,), about=broken)
 
 
-def ladder_and_seat(step: str) -> tuple[int, str] | None:
-    """Of a page's step: the ladder and the seat it is for; None for other steps."""
+def round_and_seat(step: str) -> tuple[int, str] | None:
+    """Of a page's step: the round and the seat it is for; None for other steps."""
     found = STEP.fullmatch(step)
-    return (int(found["ladder"] or 0), found["seat"]) if found else None
+    return (int(found["round"] or 0), found["seat"]) if found else None
 
 
 def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
-    """An incident open across the handoff passes to the new pair: the ladder begins anew with them.
+    """An incident open across the handoff passes to the new pair: the escalation begins anew with them.
 
     Where nobody was woken before it there is nothing to pass. Within a week another primary (cover, an override) is
-    called by the same ladder, unless the one before had acknowledged.
+    called in the same round, unless the one before had acknowledged.
     """
     incident = context.incident
     if not context.missing or incident.paged_at is None:
@@ -206,7 +213,7 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     began, now = who_is_on_call(scene.roster, incident.paged_at), who_is_on_call(scene.roster, scene.at)
     if began.primary == now.primary or began.end > scene.at:
         return None
-    pages = (e for e in context.entries if _ladder_of(e) == incident.ladder and e.alerting)
+    pages = (e for e in context.entries if _round_of(e) == incident.escalation_round and e.alerting)
     before = any(when < now.start for e in pages if (when := e.done_at or e.owed_at))
     if not incident.acknowledged and (began.week == now.week or not before):
         return None
@@ -229,14 +236,14 @@ def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
         acked=tuple(each for each in anew.acked if each != alias),
     )
     if not context.incident.paged:  # only warned of: nobody is to be woken yet
-        anew = replace(anew, paged_at=None, ladder=0)
+        anew = replace(anew, paged_at=None, escalation_round=0)
     return replace(plan, incidents=(anew,))
 
 
 def _begin_anew(context: IncidentContext, scene: Scene, step: str, title: str) -> Plan:
-    count = context.incident.ladder + 1
+    count = context.incident.escalation_round + 1
     message = message_for(context, scene, f"{step}-{count}", title, [])
-    anew = replace(context.incident, paged_at=scene.at, ladder=count)
+    anew = replace(context.incident, paged_at=scene.at, escalation_round=count)
     return Plan((anew,), (post(message),), event(context, scene, title))
 
 
@@ -255,7 +262,7 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
         context.missing, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
     )
     message = message_for(
-        context, scene, f"reminder-{incident.ladder}-{number}", title, [], priority="P1", to=person
+        context, scene, f"reminder-{incident.escalation_round}-{number}", title, [], priority="P1", to=person
     )
     return Plan(
         (replace(incident, reminders=number),), page_and_post(message), event(context, scene, "reminded")
@@ -270,8 +277,8 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
     )
     title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
     of = (
-        str(incident.ladder) if incident.paged else "warning"
-    )  # of each ladder once, and of what came before it
+        str(incident.escalation_round) if incident.paged else "warning"
+    )  # of each round once, and of what came before it
     message = message_for(context, scene, f"acknowledged-{of}", title, [])
     owed = (post(message), *_acks(context, message, of, by, acked))
     return Plan((incident,), owed, event(context, scene, f"acknowledged by {by or 'somebody'}"))
@@ -287,7 +294,7 @@ def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_o
     )
     if heard_of in context.silenced:
         return Plan((incident,))
-    of = str(incident.ladder) if incident.paged else "warning"
+    of = str(incident.escalation_round) if incident.paged else "warning"
     title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
     message = message_for(context, scene, f"acknowledged-{of}", title, [])
     owed = tuple(_acks(context, message, of, by, (*incident.acked, *context.silenced)))
@@ -305,12 +312,12 @@ def _acks(
 
 
 def _called_before(context: IncidentContext, step: str) -> list[NotificationStatus]:
-    """Whose pages of this ladder have come to nothing: only what is known."""
-    ladder = ladder_and_seat(step)
+    """Whose pages of this round have come to nothing: only what is known."""
+    of_round = round_and_seat(step)
     return [
         entry
         for entry in context.entries
-        if ladder is not None and _ladder_of(entry) == ladder[0] and entry.step != step and entry.person
+        if of_round is not None and _round_of(entry) == of_round[0] and entry.step != step and entry.person
         if entry.unreached or (entry.state == "done" and entry.done_at)
     ]
 

@@ -178,7 +178,7 @@ def _follow(incident: Incident, status: PromiseStatus, leader: Incident, at: dt.
         warned=tuple(name for name in leader.warned if why and name in why.names),
         paged_at=leader.paged_at,
         primary=leader.primary,
-        ladder=leader.ladder,
+        escalation_round=leader.escalation_round,
         acknowledged_at=leader.acknowledged_at,
         acknowledged_by=leader.acknowledged_by,
         resolved_at=leader.resolved_at,

@@ -23,11 +23,11 @@ class Incident:
     """What is remembered of one incident between two looks.
 
     `key` is `<pipeline>:<report date>` (with `drill-…:` before and `:r2` … after it where they apply). `leader` is
-    the key of the incident that speaks for this one ("" when it speaks for itself). `paged_at` is when the ladder
-    of pages began, `ladder` counts its beginnings anew (after a handoff, an acknowledgement taken back), `primary`
-    whom it began with. `cause`, `detail` and `names` are those of the last look, `first_cause` and `first_detail` those
-    for which somebody was paged first: under them the incident is filed. `acked`: the aliases that the pager has shown
-    as acknowledged. `seen_at`: the look that described it last.
+    the key of the incident that speaks for this one ("" when it speaks for itself). `paged_at` is when this
+    round of the escalation began, with `primary`; `escalation_round` counts the rounds before it (another begins after
+    a handoff, or after an acknowledgement that was taken back). `cause`, `detail` and `names` are those of the last
+    look, `first_cause` and `first_detail` those for which somebody was paged first: under them the incident is filed.
+    `acked`: the aliases that the pager has shown as acknowledged. `seen_at`: the look that described it last.
 
     Several copies may live side by side (in `oncall_db`, in a watcher's memory): `merging.merged` makes them one.
     """
@@ -50,7 +50,7 @@ class Incident:
     failures: int = 0
     changes: int = 0
     paged_at: dt.datetime | None = None
-    ladder: int = 0
+    escalation_round: int = 0
     primary: str = ""
     acknowledged_at: dt.datetime | None = None
     acknowledged_by: str = ""
@@ -75,7 +75,7 @@ class Incident:
 
     @property
     def acknowledged(self) -> bool:
-        """Somebody has it. What was acknowledged before this ladder began (a warning, an older shift) is not this."""
+        """Somebody has it. What was acknowledged before this round began (a warning, an older shift) is not this."""
         return self.acknowledged_at is not None and (
             self.paged_at is None or self.acknowledged_at >= self.paged_at
         )

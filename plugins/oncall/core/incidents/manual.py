@@ -12,7 +12,7 @@ from oncall.core.incidents.wording import Scene, compose, subject
 from oncall.core.message import Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 
-# A page by hand is heard like any page of the ladder: its step begins as theirs do.
+# A page by hand is heard like any page of the escalation: its step begins as theirs do.
 PAGE_STEP = BY_HAND
 
 
@@ -57,7 +57,7 @@ def resolve(hand: Hand, scene: Scene, note: str) -> Plan:
 
 
 def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) -> Plan:
-    """Somebody wants help now: page one more person, whatever the ladder says."""
+    """Somebody wants help now: page one more person, whatever the escalation says."""
     why = hand.members[0].why
     reason = f", {short(why)}" if why else ""
     title = titled(hand.members, lambda about: f"{hand.by} asks for you now: {about}{reason}")

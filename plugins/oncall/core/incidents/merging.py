@@ -20,8 +20,8 @@ def merged(one: Incident, other: Incident) -> Incident:
     """Both copies as one: commutative, associative, and one merged with itself is itself."""
     copies = (one, other)
     newest = max(copies, key=_version)
-    ladder = max(one.ladder, other.ladder)
-    latest = [each for each in copies if each.ladder == ladder]
+    latest_round = max(one.escalation_round, other.escalation_round)
+    latest = [each for each in copies if each.escalation_round == latest_round]
     began = min(
         (each for each in latest if each.paged_at),
         key=lambda each: (each.paged_at, each.primary),
@@ -39,7 +39,7 @@ def merged(one: Incident, other: Incident) -> Incident:
         failures=max(one.failures, other.failures),
         changes=max(one.changes, other.changes),
         reminders=max(one.reminders, other.reminders),
-        ladder=ladder,
+        escalation_round=latest_round,
         paged_at=began.paged_at if began else None,
         primary=began.primary if began else "",
         acknowledged_at=acknowledged.acknowledged_at,

@@ -1,0 +1,40 @@
+"""How an incident stands in its table. A column keeps the name it was made with: the version before may still run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from oncall.core.incidents.incident import Incident
+
+_NAMED_OTHERWISE = {"escalation_round": "ladder"}
+_FIELDS = tuple(field.name for field in dataclasses.fields(Incident))
+_QUOTED = tuple(f'"{_NAMED_OTHERWISE.get(name, name)}"' for name in _FIELDS)
+
+COLUMNS = ", ".join(_QUOTED)
+UPSERT = (
+    f"insert into oncall.incidents ({COLUMNS}) values ({', '.join(f'%({name})s' for name in _FIELDS)})"
+    f" on conflict (key) do update set {', '.join(f'{column} = excluded.{column}' for column in _QUOTED)}"
+)
+
+
+def incident_of(row: Sequence[Any]) -> Incident:
+    """From a row of `COLUMNS`."""
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in zip(_FIELDS, row, strict=True)
+    }
+    return Incident(**values)
+
+
+def parameters_of(incident: Incident) -> dict[str, Any]:
+    """For `UPSERT`."""
+    return {name: _plain(getattr(incident, name)) for name in _FIELDS}
+
+
+def _plain(value: Any) -> Any:
+    """As PostgreSQL takes it: a list, and no text with a NUL in it."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.replace("\x00", "") if isinstance(value, str) else value
