@@ -368,6 +368,8 @@ class Ground:
         """A healthy stack that has forgotten everything, whatever was done to it; without Airflow if none is wanted."""
         self._midnight_passes()
         self.mend()
+        if not self._watched():  # a watcher that starts would go on with what a fault in the past left behind
+            self.sql("oncall", _FORGET, LOCK)
         restarted = self.airflow(airflow)
         if airflow:
             self._end_runs()
@@ -378,6 +380,9 @@ class Ground:
         self.far.clear()
         if restarted:
             self.ticks()
+
+    def _watched(self) -> bool:
+        return self.stack.component("triggerer").running() is not None
 
     def _midnight_passes(self) -> None:
         """A fault belongs to one report date: none begins in the last minutes of the business day."""

@@ -322,6 +322,25 @@ def test_two_pages_of_one_instant_stand_with_whom_they_were_for() -> None:
     ]
 
 
+def test_whoever_was_paged_in_anothers_place_is_named() -> None:
+    """A page goes to whoever is on call when it is sent, which may be later than when it was owed."""
+    pages = [("page-1-primary", "DE-001", "DE-001"), ("page-2-secondary", "DE-003", "DE-004")]
+    record = IncidentRecord(
+        morning().records[0].incident,
+        tuple(Event("k", at("08:59"), f"paged {meant} ({step[7:]})") for step, meant, _ in pages),
+        tuple(
+            DeliveryRecord(
+                "pager", step, "page", "Growth", (sent_to,), "done", 1, at("08:59"), at("09:00:01")
+            )
+            for step, _, sent_to in reversed(pages)
+        ),
+    )
+    assert [line.what for line in timeline(morning(), record)] == [
+        "Paged DE-001 (primary)",
+        "Paged DE-003 (secondary); sent to DE-004, on call by then",
+    ]
+
+
 def test_what_only_keeps_the_far_side_up_to_date_is_no_row() -> None:
     """A changed headline soon after an event belongs to it; a message of no event has a row with both its channels."""
     record = IncidentRecord(

@@ -34,8 +34,9 @@ def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
         else:
             of_event.setdefault(event, []).append(delivery)
     lines = [
-        Line(at=event.at, what=_sentence(event.what), deliveries=_views(seen, of_event.get(number, ())))
+        Line(at=event.at, what=_sentence(event, told), deliveries=_views(seen, told))
         for number, event in enumerate(record.events)
+        for told in (of_event.get(number, []),)
     ]
     for (at, _), deliveries in alone.items():
         views = _views(seen, deliveries)
@@ -44,11 +45,14 @@ def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
 
 
 def _event_of(delivery: DeliveryRecord, events: Sequence[Event]) -> int | None:
-    """The number of the event that this was sent for: of the same instant, the one that names whom it is for."""
+    """The number of the event that this was sent for: of the same instant, the one that names whom it is for, or the
+    seat of its step (`page-2-secondary`) when somebody else held it by the time it was sent."""
     same = [number for number, event in enumerate(events) if event.at == delivery.owed_at]
     named = [n for n in same if any(f" {name} " in f"{events[n].what} " for name in delivery.people)]
+    seat = delivery.step.rpartition("-")[2]
+    seated = [n for n in same if events[n].what.endswith(f"({seat})")]
     if same:
-        return (named or same)[0]
+        return (named or seated or same)[0]
     if delivery.op not in _UPKEEP:
         return None
     before = [n for n, event in enumerate(events) if event.at <= delivery.owed_at <= event.at + SOON]
@@ -94,5 +98,16 @@ def _result(told: DeliveryRecord) -> tuple[str, str]:
     return "✗" if told.state == "owed" and told.error else mark, f"{words}{tries}{refused}"
 
 
-def _sentence(what: str) -> str:
-    return what[:1].upper() + what[1:]
+def _sentence(event: Event, told: Iterable[DeliveryRecord]) -> str:
+    """What happened; who really was paged, when the rota had changed until the page went out."""
+    what = event.what[:1].upper() + event.what[1:]
+    if event.what.startswith("paged "):
+        others = {
+            name
+            for delivery in told
+            if delivery.op == "page" and delivery.state == "done"
+            for name in delivery.people
+            if f" {name} " not in f"{event.what} "
+        }
+        what += f"; sent to {' and '.join(sorted(others))}, on call by then" if others else ""
+    return what
