@@ -17,7 +17,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from scripted import FarSide, handler
+
+from tests.adapters.scripted import FarSide, handler
 
 NAME = "pager.corp.example"  # no name server knows it: only the proxy leads there
 

@@ -11,7 +11,8 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from scripted import KEY, FarSide, handler
+
+from tests.adapters.scripted import KEY, FarSide, handler
 
 # Airflow writes its configuration on import: not into the home of whoever runs the tests.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))

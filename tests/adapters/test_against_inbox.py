@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from scripted import Connect
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.slack.chat import Slack
@@ -15,6 +14,7 @@ from oncall.core.errors import DeliveryFailed, NotAllowed, Rejected
 from oncall.core.message import Message, Recipient
 from oncall.usecases.ports import Posted
 from sandbox.inbox.testing import RunningInbox, running_inbox
+from tests.adapters.scripted import Connect
 
 MESSAGE = Message(
     key="growth_etl:2026-01-05",

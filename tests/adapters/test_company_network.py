@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from company_network import NAME, Proxy, connect_proxy, sign, tls_server
-from scripted import Answer, Connect, FarSide
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.opsgenie.schedules import OpsgenieSchedules
 from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, LockedOut
 from oncall.core.message import Message
+from tests.adapters.company_network import NAME, Proxy, connect_proxy, sign, tls_server
+from tests.adapters.scripted import Answer, Connect, FarSide
 
 MESSAGE = Message("growth_etl:2026-01-05", "page-1-primary", "Late")
 TAKEN = Answer(

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import KEY, Answer, Connect, FarSide
 
 from oncall.adapters.http.calls import CALL_S
 from oncall.adapters.http.connections import Access
@@ -15,6 +14,7 @@ from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.slack.chat import THREAD_URL, Slack
 from oncall.core.errors import DeliveryFailed, LockedOut
 from oncall.core.message import Message
+from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 
 MESSAGE = Message("growth_etl:2026-01-05", "page-1-primary", "Late")
 US = "https://api.opsgenie.com"

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import Answer, Connect, FarSide
 
 from oncall.adapters.http import calls, exchange
 from oncall.adapters.opsgenie.pager import Opsgenie
@@ -24,6 +23,7 @@ from oncall.core.errors import DeliveryFailed, OncallError, Unreadable
 from oncall.core.message import Message, Recipient
 from oncall.usecases.ports import Posted
 from sandbox.inbox.testing import RunningInbox, running_inbox
+from tests.adapters.scripted import Answer, Connect, FarSide
 
 MESSAGE = Message(
     "growth_etl:2026-01-05", "page-1-primary", "Late", recipients=(Recipient("DE-003", "de-003@x"),)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from scripted import Connect
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.slack.chat import THREAD_URL, Slack
+from tests.adapters.scripted import Connect
 
 JSM = "https://api.atlassian.com/jsm/ops/integration"
 

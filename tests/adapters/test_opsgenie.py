@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import KEY, Answer, Connect, FarSide
 
 from oncall.adapters.http.calls import Lanes, seconds_to_wait
 from oncall.adapters.opsgenie.alert import alert, fitting_alias
@@ -28,6 +27,7 @@ from oncall.core.errors import (
     Unreadable,
 )
 from oncall.core.message import Message, Recipient
+from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 
 TAKEN = Answer({"result": "Request will be processed", "took": 0.1, "requestId": "r-1"}, status=202)
 MESSAGE = Message(

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted import KEY, Answer, Connect, FarSide
 
 from oncall.adapters.http.plain_connection import look_up
 from oncall.adapters.opsgenie.schedules import NoSchedules, OpsgenieSchedules
@@ -22,6 +21,7 @@ from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Override, Roster
 from oncall.usecases.sync_schedules import drift, plan, sync
 from sandbox.inbox.testing import RunningInbox, running_inbox
+from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 
 PRIMARY, SECONDARY = "data-engineering-primary", "data-engineering-secondary"
 

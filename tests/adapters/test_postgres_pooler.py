@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from pgbouncer import find, running_pgbouncer
 
 from oncall.adapters.postgres.database import Connect, Link, connect_by, connect_to, work_by
 from oncall.adapters.postgres.listen import Notifications
@@ -25,6 +24,7 @@ from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan
 from sandbox.stack.postgres import Server
+from tests.adapters.pgbouncer import find, running_pgbouncer
 
 pytestmark = pytest.mark.skipif(
     not find(), reason="there is no pgbouncer on this machine: apt-get install pgbouncer"

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import KEY, Answer, Connect, FarSide
 
 from oncall.adapters.slack import blocks as slack_blocks
 from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message, Recipient
 from oncall.usecases.ports import Posted
+from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 
 POSTED = Answer({"ok": True, "channel": "C0ONCALL", "ts": "1767567600.000100"})
 OLDEST = dt.datetime(2026, 1, 5, 5, 0, tzinfo=dt.timezone(dt.timedelta(hours=7)))

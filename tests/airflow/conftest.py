@@ -1,3 +1,3 @@
 """What every test of Airflow's side may ask for."""
 
-from conftest_site import site as site
+from tests.airflow.conftest_site import site as site

@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest_site import Site
 
 from oncall.cli.main import main
 from sandbox.inbox.testing import RunningInbox
+from tests.airflow.conftest_site import Site
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from conftest_site import ZONE, Site
 
 from oncall.airflow.run_once import evaluate_once
 from oncall.cli.main import main
+from tests.airflow.conftest_site import ZONE, Site
 
 DAY = (dt.datetime.now(ZONE) - dt.timedelta(minutes=1)).date() - dt.timedelta(days=1)
 KEY = f"growth_etl:{DAY}"

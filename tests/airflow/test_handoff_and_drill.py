@@ -18,7 +18,7 @@ from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.weeks import week_beginning
 
 if TYPE_CHECKING:
-    from conftest_site import Site
+    from tests.airflow.conftest_site import Site
 
 PARAMS = {"pipeline": "growth_etl", "cause": "stuck", "who": "secondary", "priority": "P2", "wait_minutes": 0}
 

@@ -8,11 +8,11 @@ from contextlib import closing
 import psycopg2
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from conftest_site import ZONE, Site
 
 from oncall.config.oncall_config import include_dir, load
 from pipelines import runner
 from pipelines.runner import ReportRun
+from tests.airflow.conftest_site import ZONE, Site
 
 
 def test_the_task_runs_what_is_stale_and_fails_when_a_day_is_held(site: Site) -> None:

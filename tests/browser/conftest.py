@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "web"))
-
-from conftest_page import airflow_auth, token
-from example_page import Example, morning
-
 from sandbox import chromium
+from tests.web.conftest_page import airflow_auth, token
+from tests.web.example_page import Example, morning
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page

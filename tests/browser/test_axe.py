@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_core import axe_script, grave_findings
-from example_page import two_teams
-from test_page_in_browser import VIEWS
+
+from tests.browser.axe_core import axe_script, grave_findings
+from tests.browser.test_page_in_browser import VIEWS
+from tests.web.example_page import two_teams
 
 if TYPE_CHECKING:
-    from conftest import Site
     from playwright.sync_api import Page
+
+    from tests.browser.conftest import Site
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., "Page"]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_core import axe_script, grave_findings
 
 from oncall.config.oncall_config import load
 from oncall.core.rota.on_call import who_is_on_call
 from sandbox.stack.environment import LOGINS
+from tests.browser.axe_core import axe_script, grave_findings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route

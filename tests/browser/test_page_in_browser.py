@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from example_page import calm, states, two_teams
 
 from oncall.core.errors import Problem
+from tests.web.example_page import calm, states, two_teams
 
 if TYPE_CHECKING:
-    from conftest import Site
     from playwright.sync_api import Page
+
+    from tests.browser.conftest import Site
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., "Page"]

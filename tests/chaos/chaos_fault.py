@@ -24,8 +24,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chaos_ground import Ground
-from chaos_outcome import Outcome
+from tests.chaos.chaos_ground import Ground
+from tests.chaos.chaos_outcome import Outcome
 
 Act = Callable[[Ground], Outcome]
 

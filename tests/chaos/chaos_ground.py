@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import chaos_beside
 import httpx
 import psycopg2
-from chaos_clock import clock_ahead
-from chaos_far_side import FIRST_PAGE, FarSide
-from chaos_include import Include
-from chaos_outcome import Outcome
-from chaos_postgres import OURS, Harm, freeze, kill
 
 from oncall.adapters.postgres.oncall_db import LOCK
 from oncall.core.rota.on_call import who_is_on_call
 from sandbox.master_data import loading
 from sandbox.stack.environment import REPOSITORY
 from sandbox.stack.stack import AIRFLOW_COMPONENTS, Stack
+from tests.chaos import chaos_beside
+from tests.chaos.chaos_clock import clock_ahead
+from tests.chaos.chaos_far_side import FIRST_PAGE, FarSide
+from tests.chaos.chaos_include import Include
+from tests.chaos.chaos_outcome import Outcome
+from tests.chaos.chaos_postgres import OURS, Harm, freeze, kill
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos_ground import Ground, ground_on
+
+from tests.chaos.chaos_ground import Ground, ground_on
 
 
 @pytest.fixture(scope="session")

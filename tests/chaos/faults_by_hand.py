@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chaos_fault import fault
-from chaos_ground import DAG_ID, Ground
-from chaos_outcome import Outcome
-from faults_in_pipelines import LONG_S
-
 from oncall.core.promises.evaluation import WAIT
+from tests.chaos.chaos_fault import fault
+from tests.chaos.chaos_ground import DAG_ID, Ground
+from tests.chaos.chaos_outcome import Outcome
+from tests.chaos.faults_in_pipelines import LONG_S
 
 
 def set_task(ground: Ground, run_id: str, task_id: str, state: str) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import chaos_beside
-from chaos_fault import fault
-from chaos_ground import Ground, Promised
-from chaos_outcome import Outcome
-
 from sandbox.stack.stack import AIRFLOW_COMPONENTS
+from tests.chaos import chaos_beside
+from tests.chaos.chaos_fault import fault
+from tests.chaos.chaos_ground import Ground, Promised
+from tests.chaos.chaos_outcome import Outcome
 
 HEARTBEAT = "investor-sla-watch"
 LAPSES_S = 75  # pinged each minute

@@ -6,12 +6,11 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from chaos_far_side import FIRST_PAGE
-from chaos_fault import CHOICE, Act, fault
-from chaos_ground import Ground, Promised
-from chaos_outcome import Outcome
-
 from oncall.usecases.outbox import SETTLES_S
+from tests.chaos.chaos_far_side import FIRST_PAGE
+from tests.chaos.chaos_fault import CHOICE, Act, fault
+from tests.chaos.chaos_ground import Ground, Promised
+from tests.chaos.chaos_outcome import Outcome
 
 OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, 25)
 BOTH_DOWN_S = 300 if CHOICE == "full" else 60

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
-import chaos_beside
-from chaos_fault import fault
-from chaos_ground import DAG_ID, Ground, Promised
-from chaos_outcome import Outcome
-from faults_in_people import mail, row
+from tests.chaos import chaos_beside
+from tests.chaos.chaos_fault import fault
+from tests.chaos.chaos_ground import DAG_ID, Ground, Promised
+from tests.chaos.chaos_outcome import Outcome
+from tests.chaos.faults_in_people import mail, row
 
 WRONG_S = 600
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from chaos_fault import fault
-from chaos_ground import Ground
-from chaos_include import RosterFile
-from chaos_outcome import Outcome
-
 from sandbox.stack.postgres import start
+from tests.chaos.chaos_fault import fault
+from tests.chaos.chaos_ground import Ground
+from tests.chaos.chaos_include import RosterFile
+from tests.chaos.chaos_outcome import Outcome
 
 GONE_S = 16  # longer than from one look to the next
 FLICKERS_S = 75

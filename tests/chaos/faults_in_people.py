@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chaos_fault import fault
-from chaos_ground import DAG_ID, Ground
-from chaos_include import RosterFile
-from chaos_outcome import Outcome
+from tests.chaos.chaos_fault import fault
+from tests.chaos.chaos_ground import DAG_ID, Ground
+from tests.chaos.chaos_include import RosterFile
+from tests.chaos.chaos_outcome import Outcome
 
 FIRST_MONDAY = dt.date(2025, 12, 29)
 ROWS = (("DE-001", "DE-002"), ("DE-002", "DE-003"), ("DE-003", "DE-004"), ("DE-004", "DE-001"))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from chaos_fault import fault
-from chaos_ground import DAG_ID, Ground, Promised
-from chaos_outcome import Outcome
-
 from sandbox.master_data import loading
+from tests.chaos.chaos_fault import fault
+from tests.chaos.chaos_ground import DAG_ID, Ground, Promised
+from tests.chaos.chaos_outcome import Outcome
 
 LONG_S = 1800
 

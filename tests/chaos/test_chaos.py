@@ -12,19 +12,21 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-import faults_by_hand  # noqa: F401 - reading them enters their faults
-import faults_in_airflow  # noqa: F401
-import faults_in_channels  # noqa: F401
-import faults_in_clocks  # noqa: F401
-import faults_in_databases  # noqa: F401
-import faults_in_people  # noqa: F401
-import faults_in_pipelines  # noqa: F401
 import pytest
-from chaos_fault import CHOICE, FAULTS, GROUPS, Fault, chosen
-from chaos_ground import SETTLES_S, Ground
-from chaos_outcome import Outcome, Row, document
 
 from sandbox.stack.environment import REPOSITORY
+from tests.chaos import (
+    faults_by_hand,  # noqa: F401 - reading them enters their faults
+    faults_in_airflow,  # noqa: F401
+    faults_in_channels,  # noqa: F401
+    faults_in_clocks,  # noqa: F401
+    faults_in_databases,  # noqa: F401
+    faults_in_people,  # noqa: F401
+    faults_in_pipelines,  # noqa: F401
+)
+from tests.chaos.chaos_fault import CHOICE, FAULTS, GROUPS, Fault, chosen
+from tests.chaos.chaos_ground import SETTLES_S, Ground
+from tests.chaos.chaos_outcome import Outcome, Row, document
 
 try:
     CHOSEN = chosen(CHOICE)

@@ -7,11 +7,11 @@ import sys
 from collections import Counter
 
 import pytest
-import test_chaos
-from chaos_fault import FAULTS, GROUPS, chosen
-from chaos_outcome import Row, document
 
 from sandbox.stack.environment import REPOSITORY
+from tests.chaos import test_chaos
+from tests.chaos.chaos_fault import FAULTS, GROUPS, chosen
+from tests.chaos.chaos_outcome import Row, document
 
 
 def row(fault: str, group: str, trouble: str = "") -> Row:

@@ -15,13 +15,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import chaos_beside
 import psycopg2
 import pytest
-from chaos_clock import clock_ahead
-from chaos_postgres import OURS, Harm, freeze, kill
 
 from sandbox.stack.postgres import Server
+from tests.chaos import chaos_beside
+from tests.chaos.chaos_clock import clock_ahead
+from tests.chaos.chaos_postgres import OURS, Harm, freeze, kill
 
 LOOK = (
     "import time, threading; t = time.monotonic(); time.sleep(0.2); threading.Event().wait(0.2);"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from include_folder import ROSTER, write_include
 
 import oncall
 from oncall.cli.command import Command, show_json
 from oncall.cli.main import COMMANDS, main
+from tests.include_folder import ROSTER, write_include
 
 
 @pytest.fixture

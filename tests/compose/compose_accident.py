@@ -5,15 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from functools import partial
 
-import compose_warehouse
-from compose_ground import Ground
-from compose_night import RUN_S, await_publications
-from compose_project import ComposeFailed, Container
-from compose_warehouse import REPORTS
-
 from oncall.core.incidents.incident import key_of
 from sandbox.drill.inbox import Received, step_of
 from sandbox.inbox.records import Alert
+from tests.compose import compose_warehouse
+from tests.compose.compose_ground import Ground
+from tests.compose.compose_night import RUN_S, await_publications
+from tests.compose.compose_project import ComposeFailed, Container
+from tests.compose.compose_warehouse import REPORTS
 
 PAGE_S = 60  # from the due instant to the page, with the watcher's triggerer dead
 RETRY_S = 900  # two minutes until a dead worker's task is given up, one until its retry; and two busy cores

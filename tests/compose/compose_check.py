@@ -10,14 +10,12 @@ from __future__ import annotations
 import datetime as dt
 import signal
 
-import compose_accident
-import compose_handbook
-import compose_night
-import compose_warehouse
 import httpx
-from compose_ground import Ground
-from compose_project import NAME, ComposeFailed, Project
-from compose_settings import process_environment, variables
+
+from tests.compose import compose_accident, compose_handbook, compose_night, compose_warehouse
+from tests.compose.compose_ground import Ground
+from tests.compose.compose_project import NAME, ComposeFailed, Project
+from tests.compose.compose_settings import process_environment, variables
 
 TAIL = 40
 WITHOUT_ILL = ("scheduler", "triggerer", "worker")  # where to look when all are well and something is missing

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx
-from compose_project import ComposeFailed, Container, Project
 
 from sandbox.drill.inbox import Inbox
 from sandbox.inbox.testing import RunningInbox
 from sandbox.stack.airflow_api import AirflowApi
+from tests.compose.compose_project import ComposeFailed, Container, Project
 
 T = TypeVar("T")
 ASK_EVERY_S = 1.0

@@ -8,12 +8,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import compose_night
-from compose_ground import Ground
-from compose_project import NAME, ComposeFailed
-from compose_settings import IMAGE
-
 from sandbox.stack.environment import REPOSITORY
+from tests.compose import compose_night
+from tests.compose.compose_ground import Ground
+from tests.compose.compose_project import NAME, ComposeFailed
+from tests.compose.compose_settings import IMAGE
 
 UPGRADE, BACK_UP, RESTORE = "Upgrade it", "Back it up", "Restore it"
 TYPED_S = 900

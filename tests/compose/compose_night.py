@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from functools import partial
 
-from compose_ground import Ground
-from compose_project import ComposeFailed
-from compose_warehouse import REPORTS, published_by
-
 from sandbox.inbox.records import Alert
+from tests.compose.compose_ground import Ground
+from tests.compose.compose_project import ComposeFailed
+from tests.compose.compose_warehouse import REPORTS, published_by
 
 PAIRS = ("scheduler", "triggerer", "worker")
 SCALED = tuple(word for service in PAIRS for word in ("--scale", f"{service}=2"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from compose_ground import Ground
+from tests.compose.compose_ground import Ground
 
 REPORTS = {
     "profit_etl": "investor.daily_profit",

@@ -10,8 +10,9 @@ import os
 import shutil
 
 import pytest
-from compose_check import check
-from compose_project import turn
+
+from tests.compose.compose_check import check
+from tests.compose.compose_project import turn
 
 
 @pytest.mark.docker

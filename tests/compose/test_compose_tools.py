@@ -10,16 +10,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import compose_handbook
 import pytest
-from compose_check import check
-from compose_ground import Ground
-from compose_project import NAME, ComposeFailed, Container, Project, turn
-from compose_settings import listed, process_environment, variables
 from slack_sdk import WebClient
 
 from sandbox.inbox.testing import RunningInbox
 from sandbox.stack.environment import REPOSITORY
+from tests.compose import compose_handbook
+from tests.compose.compose_check import check
+from tests.compose.compose_ground import Ground
+from tests.compose.compose_project import NAME, ComposeFailed, Container, Project, turn
+from tests.compose.compose_settings import listed, process_environment, variables
 
 Docker = Callable[[str], Project]
 ROW: dict[str, object] = {"ID": "0123456789ab", "Name": f"{NAME}-worker-2", "Service": "worker", "Health": ""}

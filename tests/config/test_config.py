@@ -6,13 +6,13 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from include_folder import HEAD, ROSTER, RUNBOOK, write_include
 
 from oncall.config import oncall_config
 from oncall.core.errors import ConfigError
 from oncall.core.message import Recipient
 from oncall.core.promises.promise import Promise, Team
 from oncall.core.rota.roster import EscalationStep, Handoff, Leave, Override, Rotation
+from tests.include_folder import HEAD, ROSTER, RUNBOOK, write_include
 
 
 def utc(*parts: int) -> dt.datetime:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from include_folder import ROSTER, RUNBOOK, write_include
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.config import oncall_config
 from oncall.core.errors import ConfigError, Problem, Unreadable
 from oncall.usecases import current_config
 from oncall.usecases.current_config import LAST_GOOD, config_in_force, current_problems
+from tests.include_folder import ROSTER, RUNBOOK, write_include
 
 THEIRS = ROSTER.replace("sales_etl", "visits_etl").replace("ANN", "CHI")
 VISITS = RUNBOOK.replace("sales_etl", "visits_etl")

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from include_folder import ROSTER, RUNBOOK, write_include
 
 from oncall.config import oncall_config
 from oncall.config.include_files import read_folder, runbooks, stamp, teams
 from oncall.config.quiet_days import volume_in
+from tests.include_folder import ROSTER, RUNBOOK, write_include
 
 
 def replaced(path: Path, put: Callable[[Path], object]) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from include_folder import HEAD, ROSTER, RUNBOOK, write_include
 from ruamel.yaml import YAML
 
 from oncall.config import oncall_config
@@ -22,6 +21,7 @@ from oncall.core.errors import ConfigError
 from oncall.core.rota.ledger import ledger
 from oncall.core.rota.on_call import next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Roster
+from tests.include_folder import HEAD, ROSTER, RUNBOOK, write_include
 
 SHIPPED = Path(__file__).resolve().parents[2] / "include"
 ROSTERS = [ROSTER, (SHIPPED / "roster.yaml").read_text()]

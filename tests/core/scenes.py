@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rosters import PLUS_SEVEN, team
-
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.wording import Links, Scene
@@ -30,6 +28,7 @@ from oncall.core.promises.facts import (
 from oncall.core.promises.promise import Pipeline, Promise, Team
 from oncall.core.rota.roster import EscalationStep, Roster
 from oncall.core.runbook import SECTIONS, Runbook
+from tests.core.rosters import PLUS_SEVEN, team
 
 TZ = PLUS_SEVEN
 DAY = dt.date(2026, 11, 22)

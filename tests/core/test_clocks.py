@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from scenes import at
 
 from oncall.core.clocks import agreed_time
+from tests.core.scenes import at
 
 NOON = at("12:00")
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import master_by_hand as by_hand
 import psycopg2
 import pytest
-from contract_cases import BARE
-from model_runs import GENERATED_DAYS, REPORTS, Run, report_run, run_all
 
 from pipelines import runner
 from sandbox.master_data.loading import create_schema, load_day
 from sandbox.stack.postgres import Server
+from tests.pipelines import master_by_hand as by_hand
+from tests.pipelines.contract_cases import BARE
+from tests.pipelines.model_runs import GENERATED_DAYS, REPORTS, Run, report_run, run_all
 
 
 @pytest.fixture(scope="session")

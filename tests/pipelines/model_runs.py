@@ -6,10 +6,9 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-import master_by_hand as by_hand
-
 from pipelines import runner
 from pipelines.runner import ReportRun
+from tests.pipelines import master_by_hand as by_hand
 
 REPORTS = {
     "profit_etl": "investor.daily_profit",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from master_by_hand import ZONE, rows
+from tests.pipelines.master_by_hand import ZONE, rows
 
 Money = dict[str, Fraction]
 WEEK = dt.timedelta(days=7)

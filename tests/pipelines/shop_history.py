@@ -11,14 +11,13 @@ from collections import defaultdict
 from fractions import Fraction
 from typing import Any
 
-import master_by_hand as by_hand
-from master_by_hand import ZONE, rows
-from model_runs import REPORTS, report_run, run_all
-from plain_calculation import Master, day_of
-
 from oncall.config.oncall_config import OncallConfig
 from pipelines import stale_days
 from pipelines.runner import Held
+from tests.pipelines import master_by_hand as by_hand
+from tests.pipelines.master_by_hand import ZONE, rows
+from tests.pipelines.model_runs import REPORTS, report_run, run_all
+from tests.pipelines.plain_calculation import Master, day_of
 
 FIRST = dt.date(2025, 3, 3)
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)

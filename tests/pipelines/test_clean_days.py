@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg2
 import pytest
-from model_runs import REPORTS, report_run, run_all
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
@@ -17,6 +16,7 @@ from pipelines import runner
 from pipelines.runner import Held
 from sandbox.master_data.generator import TABLES
 from sandbox.master_data.loading import create_schema, load_day
+from tests.pipelines.model_runs import REPORTS, report_run, run_all
 
 LAST = dt.date(2026, 9, 20)
 DAYS = [LAST - dt.timedelta(days=ago) for ago in reversed(range(60))]

@@ -9,13 +9,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from contract_cases import BROKEN, ORDINARY, PROFIT
-from master_by_hand import DAY, add, at, rows
-from model_runs import REPORTS, Run, report_run, run_all
 
 from oncall.cli.main import main
 from pipelines import runner
 from pipelines.runner import Held
+from tests.pipelines.contract_cases import BROKEN, ORDINARY, PROFIT
+from tests.pipelines.master_by_hand import DAY, add, at, rows
+from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
 
 NEXT = DAY + dt.timedelta(days=1)
 

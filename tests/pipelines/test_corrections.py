@@ -14,12 +14,12 @@ import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
-from master_by_hand import DAY, row, rows
-from model_runs import REPORTS
-from plain_calculation import ITEMS, Master
-from shop_history import CHANNELS, CUSTOMERS, FIRST, PRODUCTS, Shop, sums
 
 from oncall.config.oncall_config import load
+from tests.pipelines.master_by_hand import DAY, row, rows
+from tests.pipelines.model_runs import REPORTS
+from tests.pipelines.plain_calculation import ITEMS, Master
+from tests.pipelines.shop_history import CHANNELS, CUSTOMERS, FIRST, PRODUCTS, Shop, sums
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 NEXT = DAY + dt.timedelta(days=1)

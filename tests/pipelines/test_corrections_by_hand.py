@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from master_by_hand import DAY, add, at, row, rows
-from model_runs import REPORTS, Run, report_run
 
 from oncall.cli.main import main
 from oncall.config.oncall_config import load
 from pipelines import runner, stale_days
 from pipelines.runner import Held
+from tests.pipelines.master_by_hand import DAY, add, at, row, rows
+from tests.pipelines.model_runs import REPORTS, Run, report_run
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 SETUP = load(INCLUDE)

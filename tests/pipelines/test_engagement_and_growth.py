@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from master_by_hand import DAY, STARTS, add, row, rows
-from model_runs import GENERATED_DAYS, Run
-from plain_calculation import Master
 
 from pipelines.runner import Held
+from tests.pipelines.master_by_hand import DAY, STARTS, add, row, rows
+from tests.pipelines.model_runs import GENERATED_DAYS, Run
+from tests.pipelines.plain_calculation import Master
 
 TABLES = ("daily_engagement", "daily_growth")
 

@@ -7,11 +7,11 @@ import math
 from typing import Any
 
 import pytest
-from master_by_hand import DAY, STARTS, add, at, row, rows
-from model_runs import GENERATED_DAYS, Run
-from plain_calculation import Master, mean, t_quantile, variance, welch
 
 from pipelines.runner import Held
+from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
+from tests.pipelines.model_runs import GENERATED_DAYS, Run
+from tests.pipelines.plain_calculation import Master, mean, t_quantile, variance, welch
 
 LAST = GENERATED_DAYS[-1]
 # Tables of Student's t, p = 0.975.

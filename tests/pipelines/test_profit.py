@@ -8,9 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from master_by_hand import DAY, add, at, row, rows
-from model_runs import GENERATED_DAYS, Run
-from plain_calculation import ITEMS, Master
+
+from tests.pipelines.master_by_hand import DAY, add, at, row, rows
+from tests.pipelines.model_runs import GENERATED_DAYS, Run
+from tests.pipelines.plain_calculation import ITEMS, Master
 
 CENT = Fraction(1, 100)
 

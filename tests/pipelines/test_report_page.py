@@ -8,9 +8,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from master_by_hand import DAY, rows
-from model_runs import GENERATED_DAYS, REPORTS, Run, report_run
-from test_usual_numbers import draft, past, unusual
 
 from oncall.adapters.postgres import report_numbers
 from oncall.adapters.postgres.database import connect_to
@@ -23,6 +20,9 @@ from oncall.usecases.report_numbers import ReportNumbers
 from pipelines import runner
 from pipelines.report_desk import WarehouseDesk
 from pipelines.runner import REPOSITORY_SQL, Held
+from tests.pipelines.master_by_hand import DAY, rows
+from tests.pipelines.model_runs import GENERATED_DAYS, REPORTS, Run, report_run
+from tests.pipelines.test_usual_numbers import draft, past, unusual
 
 PROFIT = "investor.daily_profit"
 CONFIG = load(REPOSITORY_SQL.parent)

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import psycopg
 import psycopg2
 import pytest
-from master_by_hand import DAY, STARTS, add, at, row, rows
-from model_runs import REPORTS, Run, report_run, run_all
 
 from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.runner import Held, zone_name
 from sandbox.master_data.loading import load_day
+from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
+from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
 
 PUBLISHED = (
     "investor.daily_profit",

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract_cases import SECOND_OPINION
-from model_runs import REPORTS, report_run
 
 from oncall.config.data_contracts import REPOSITORY
 from pipelines.runner import offending_rows
+from tests.pipelines.contract_cases import SECOND_OPINION
+from tests.pipelines.model_runs import REPORTS, report_run
 
 CLI = os.environ.get("DATACONTRACT_CLI", "")
 FILE = REPOSITORY / "master.odcs.yaml"

@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from master_by_hand import DAY, rows
-from model_runs import report_run
 
 from oncall.cli.main import main
 from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.runner import Held
+from tests.pipelines.master_by_hand import DAY, rows
+from tests.pipelines.model_runs import report_run
 
 PROFIT = "profit_etl"
 

@@ -1,3 +1,3 @@
 """The night, for every test of this folder."""
 
-from conftest_night import night as night
+from tests.usecases.conftest_night import night as night

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest_night import DAY, Night, at
 
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message
 from oncall.core.promises.facts import Load, Task
 from oncall.usecases.evaluate import evaluate
 from oncall.usecases.ports import Posted
+from tests.usecases.conftest_night import DAY, Night, at
 
 
 def send(night: Night, clock: str) -> None:

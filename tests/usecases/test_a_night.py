@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import NoReturn
 
 import pytest
-from conftest_night import DAY, TZ, Night, at
 
 from oncall.core.errors import DeliveryFailed, Unreadable
 from oncall.core.promises.facts import Dag, Facts, FailedCheck, Load, Publication, Task, TypicalDurations
+from tests.usecases.conftest_night import DAY, TZ, Night, at
 
 ORDERS = Load("master.orders", None, None, 5000.0, at("00:55"))
 SESSIONS = Load("master.sessions")

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest_night import FakeChat, FakeMetrics, FakePager, FakeRuns
-from include_folder import BODY
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.oncall_db import OncallDb
@@ -26,6 +24,8 @@ from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.ports import Posted, ReportKey, Store, TaskRuns
 from sandbox.stack.postgres import Server
+from tests.include_folder import BODY
+from tests.usecases.conftest_night import FakeChat, FakeMetrics, FakePager, FakeRuns
 
 TEAMS, EACH = 50, 20
 MONDAY = dt.date(2026, 11, 23)  # the hand over is at 09:00: dues before it and after it

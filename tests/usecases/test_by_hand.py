@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest_night import DAY, Night, at
 
 from oncall.core.promises.facts import Load, Task
 from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
+from tests.usecases.conftest_night import DAY, Night, at
 
 KEY = "growth_etl:2026-11-22"
 

@@ -6,12 +6,12 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from conftest_night import DAY, Night, a_pipeline, at
 
 from oncall.core.promises.facts import Task
 from oncall.usecases.acknowledge import MAX_ALERTS_ASKED
 from oncall.usecases.manual_actions import acknowledged_by_hand, page_now
 from oncall.usecases.ports import AlertState
+from tests.usecases.conftest_night import DAY, Night, a_pipeline, at
 
 MANY = 60
 

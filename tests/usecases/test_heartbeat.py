@@ -8,7 +8,6 @@ import tempfile
 from dataclasses import dataclass, field
 
 import pytest
-from conftest_night import FakePager, Night, at
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.core.errors import DeliveryFailed, Rejected
@@ -16,6 +15,7 @@ from oncall.core.incidents.wording import Scene
 from oncall.usecases.heartbeat import HEARTBEATS, ping_all, refused
 from oncall.usecases.ports import PagerCapabilities
 from sandbox.inbox.testing import running_inbox
+from tests.usecases.conftest_night import FakePager, Night, at
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 

@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from conftest_night import DAY, Night, a_setup, at
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.core.errors import DeliveryFailed, NotAllowed
@@ -16,6 +15,7 @@ from oncall.core.rota.roster import EscalationStep, Leave, Override
 from oncall.core.time_format import span
 from oncall.usecases.manual_actions import acknowledged_by_hand
 from oncall.usecases.ports import AlertState, RequestState
+from tests.usecases.conftest_night import DAY, Night, a_setup, at
 
 KEY = f"growth_etl:{DAY}"
 OUT = DeliveryFailed("connection refused")

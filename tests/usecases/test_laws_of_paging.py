@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conftest_night import DAY, FakeChat, FakeMetrics, FakePager, FakeRuns, FakeWorld, a_setup, at
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -42,6 +41,16 @@ from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import evaluate
 from oncall.usecases.manual_actions import acknowledged_by_hand
 from oncall.usecases.ports import LANES, AlertState, OutboxEntry, RequestState
+from tests.usecases.conftest_night import (
+    DAY,
+    FakeChat,
+    FakeMetrics,
+    FakePager,
+    FakeRuns,
+    FakeWorld,
+    a_setup,
+    at,
+)
 
 KEY = f"growth_etl:{DAY}"
 LINKS = Links("http://airflow.test")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
-from conftest_night import Night, at
 from structlog.contextvars import get_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from oncall.core.errors import DeliveryFailed, Unreadable
 from oncall.usecases.evaluate import evaluate
+from tests.usecases.conftest_night import Night, at
 
 
 def test_every_line_of_a_sending_names_incident_and_step(night: Night) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from conftest_night import DAY, TZ, Night, at
-
 from oncall.core.errors import DeliveryFailed
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Facts, Task
 from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.metrics import MEASURES, of_look, of_sending, of_snapshot, of_tick
 from oncall.usecases.ports import Reading
+from tests.usecases.conftest_night import DAY, TZ, Night, at
 
 
 def numbers(readings: list[Reading]) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest_night import DAY, Night, at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from oncall.usecases.channel_health import HEARING
 from oncall.usecases.evaluate import PUBLISHED, SINCE
 from oncall.usecases.notes import instant, noted, state
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
+from tests.usecases.conftest_night import DAY, Night, at
 
 ODD = st.sampled_from(
     ["null", "[]", "{}", "7", "9999-12-31", "infinity", '{"since": 7}', '[["growth_etl"]]', "\x00", "[" * 900]

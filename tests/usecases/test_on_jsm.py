@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest_night import DAY, Night, at
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.core.errors import Rejected, Unreadable
 from oncall.usecases.manual_actions import acknowledged_by_hand
 from sandbox.inbox.records import Alert
 from sandbox.inbox.testing import RunningInbox, running_inbox
+from tests.usecases.conftest_night import DAY, Night, at
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest_night import DAY, Night
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from sandbox.inbox.testing import RunningInbox, running_inbox
+from tests.usecases.conftest_night import DAY, Night
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from conftest_night import FakeChat, FakePager
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -22,6 +21,7 @@ from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.message import Message
 from oncall.usecases.outbox import LEASE, Sender
 from oncall.usecases.ports import EVERYTHING, Posted, Store
+from tests.usecases.conftest_night import FakeChat, FakePager
 
 START = dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)
 FAULTS = ("none", "crash before", "crash after", "lost answer", "refused", "rejected", "slow down")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conftest_night import DAY, Night, at
-
 from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.promises.facts import Load
+from tests.usecases.conftest_night import DAY, Night, at
 
 ORDERS = Load("master.orders", None, None, 5000.0, at("00:55"))
 SESSIONS = Load("master.sessions", None, None, 900.0, at("00:40"))

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from example_page import Example, morning
+
+from tests.web.example_page import Example, morning
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
-    from per_dag import PerDag
 
     from sandbox.stack.postgres import Server
+    from tests.web.per_dag import PerDag
 
 Token = Callable[..., str]
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -81,7 +82,8 @@ def token(airflow_auth: None) -> Token:
 def manager(airflow_auth: None, monkeypatch: pytest.MonkeyPatch) -> PerDag:
     """Growth may be read and edited, engagement read; the other three pipelines are others'."""
     from airflow.api_fastapi.app import _AuthManagerState
-    from per_dag import PerDag
+
+    from tests.web.per_dag import PerDag
 
     mine = PerDag({"growth_etl", "engagement_etl"}, {"growth_etl"})
     monkeypatch.setattr(_AuthManagerState, "instance", mine)

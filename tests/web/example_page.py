@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from example_reports import ExampleReports
-
 from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event, Incident
@@ -20,6 +18,7 @@ from oncall.core.rota.roster import Leave, Override, Person, Roster, Rotation
 from oncall.usecases.history import DeliveryRecord, FeedLink, IncidentRecord, SystemHealth
 from oncall.usecases.manual_actions import Outcome
 from oncall.web.snapshot import PageSnapshot
+from tests.web.example_reports import ExampleReports
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 TZ = dt.timezone(dt.timedelta(hours=7))

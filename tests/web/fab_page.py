@@ -1,6 +1,6 @@
 """The page behind Airflow's FAB auth manager, in a process of its own (an auth manager is chosen once per process).
 
-    python fab_page.py      prints what each user's request was answered, as JSON
+    python -m tests.web.fab_page      prints what each user's request was answered, as JSON
 
 The database, an empty one, is that of Airflow's own settings in the environment.
 """
@@ -8,10 +8,6 @@ The database, an empty one, is that of Airflow's own settings in the environment
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 USERS = {
     "viewer": ["Viewer"],
@@ -51,11 +47,11 @@ def main() -> None:
     Model.metadata.create_all(settings.engine)
 
     from airflow.api_fastapi.app import get_auth_manager, init_auth_manager
-    from example_page import Example, morning
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
 
     from oncall.web.app import create_app
+    from tests.web.example_page import Example, morning
 
     manager = init_auth_manager()
     from airflow.providers.fab.www.app import create_app as create_flask_app

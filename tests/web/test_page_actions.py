@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from example_page import Example
 from fastapi.testclient import TestClient
-from per_dag import PerDag
+
+from tests.web.example_page import Example
+from tests.web.per_dag import PerDag
 
 Token = Callable[..., str]
 INCIDENT = "/oncall/incidents/growth_etl:2026-11-22"

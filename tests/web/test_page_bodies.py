@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from example_page import Example, at
 from fastapi.testclient import TestClient
 
 from oncall.web.body_limit import MOST_BYTES
+from tests.web.example_page import Example, at
 
 FORMS = (
     "/oncall/incidents/growth_etl:2026-11-22/acknowledge",

@@ -41,7 +41,7 @@ def answers(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY}",
     }
     ran = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("fab_page.py"))],
+        [sys.executable, "-m", "tests.web.fab_page"],
         env=environment, capture_output=True, text=True, timeout=380, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-3000:]

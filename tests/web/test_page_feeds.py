@@ -8,9 +8,7 @@ from dataclasses import replace
 
 import icalendar
 import pytest
-from example_page import Example, at, config, morning
 from fastapi.testclient import TestClient
-from per_dag import PerDag
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.feeds import Feeds
@@ -18,6 +16,8 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.rota.roster import Leave, Roster
 from oncall.web.routes import feeds as feeds_of_the_page
 from oncall.web.views import badge, calendar_feed
+from tests.web.example_page import Example, at, config, morning
+from tests.web.per_dag import PerDag
 
 OURS = {"sec-fetch-site": "same-origin"}
 

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from example_page import INCLUDE, Example, config
 from fastapi.testclient import TestClient
 
 import oncall
@@ -24,6 +23,7 @@ from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.message import Message
 from oncall.usecases.history import SystemHealth
 from sandbox.stack.postgres import Server
+from tests.web.example_page import INCLUDE, Example, config
 
 
 def ago(seconds: float) -> dt.datetime:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from example_page import Example
 from fastapi.testclient import TestClient
-from per_dag import PerDag
 
 from oncall.core.errors import Problem
 from oncall.web.snapshot import Trouble
+from tests.web.example_page import Example
+from tests.web.per_dag import PerDag
 
 OURS = {"sec-fetch-site": "same-origin"}
 GROWTH, ENGAGEMENT = "growth_etl:2026-11-22", "engagement_etl:2026-11-22"

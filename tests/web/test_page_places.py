@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from example_page import Example, at
 from fastapi.testclient import TestClient
 
 from oncall.usecases.history import DeliveryRecord
 from oncall.web.snapshot import PageSnapshot
+from tests.web.example_page import Example, at
 
 INCIDENT = "growth_etl:2026-11-22"
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from example_page import Example
 from fastapi.testclient import TestClient
+
+from tests.web.example_page import Example
 
 VIEWS = ("", "incidents", "incidents/growth_etl:2026-11-22", "rota", "runbooks/growth_etl", "links", "api")
 ADDRESS = re.compile(r'(?:href|src|action)="([^"]*)"')

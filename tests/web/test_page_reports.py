@@ -10,8 +10,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from example_page import Example, two_teams
-from example_reports import (
+from fastapi.testclient import TestClient
+
+from oncall.core.promises.facts import FailedCheck
+from oncall.usecases.report_numbers import DAYS_SHOWN, ReportNumbers, ReportRow
+from oncall.web.views.reports import amount_words
+from tests.web.example_page import Example, two_teams
+from tests.web.example_reports import (
     DAY,
     ENGAGEMENT,
     EXPERIMENT_GROWTH,
@@ -23,12 +28,7 @@ from example_reports import (
     profit_rows,
     row,
 )
-from fastapi.testclient import TestClient
-from per_dag import PerDag
-
-from oncall.core.promises.facts import FailedCheck
-from oncall.usecases.report_numbers import DAYS_SHOWN, ReportNumbers, ReportRow
-from oncall.web.views.reports import amount_words
+from tests.web.per_dag import PerDag
 
 OURS = {"sec-fetch-site": "same-origin", "accept": "text/html"}
 PAGE = f"/oncall/reports/{PROFIT}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from example_page import Example, morning
 from fastapi.testclient import TestClient
 
 from oncall.core.data.restatement import Restatement
 from oncall.web.permissions import limited
 from oncall.web.views.restatements import restatements
+from tests.web.example_page import Example, morning
 
 AT = dt.datetime(2026, 11, 22, 3, tzinfo=dt.UTC)
 ONE = Restatement(

@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from example_page import Example
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from httpx import Response
@@ -15,6 +14,7 @@ from httpx import Response
 from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event
 from oncall.web.snapshot import Trouble
+from tests.web.example_page import Example
 
 SECRET = "hunter2hunter2"
 

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from example_page import Example, calm, morning, two_teams
 from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 
@@ -17,6 +16,7 @@ from oncall.web.permissions import limited
 from oncall.web.response_cache import MOST_KEPT, shared
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.teams import of_team
+from tests.web.example_page import Example, calm, morning, two_teams
 
 
 class Kitchen:

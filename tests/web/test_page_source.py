@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from example_page import DAY, INCLUDE, TZ, at, config
 
 from oncall.adapters.postgres.database import OneConnection, connect_to
 from oncall.adapters.postgres.history import History
@@ -22,6 +21,7 @@ from oncall.core.message import Message, Recipient
 from oncall.web.views.banners import banners
 from oncall.web.views.overview import overview
 from sandbox.stack.postgres import Server
+from tests.web.example_page import DAY, INCLUDE, TZ, at, config
 
 NOW = at("05:12")
 KEY = "growth_etl:2026-11-22"

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import icalendar
 import pytest
-from example_page import BERLIN, Example, two_teams
 from fastapi.testclient import TestClient
 
 from oncall.core.incidents.wording import Links
 from oncall.web.teams import by_team, names, of_team, unasked
 from oncall.web.views.home import MOST_PROMISES, home
+from tests.web.example_page import BERLIN, Example, two_teams
 
 OURS = {"sec-fetch-site": "same-origin"}
 HTML = {"accept": "text/html"}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from example_page import DAY, TZ, Example, at, calm, config, morning
 from fastapi.testclient import TestClient
 
 from oncall.core.errors import Problem
@@ -33,6 +32,7 @@ from oncall.web.views.promises import cards, others, upstream
 from oncall.web.views.rota_bars import calendar
 from oncall.web.views.rota_weeks import shift_view, two_running, weeks
 from oncall.web.views.timeline import timeline
+from tests.web.example_page import DAY, TZ, Example, at, calm, config, morning
 
 LINKS = Links("/airflow")
 

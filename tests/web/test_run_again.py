@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
-from example_page import DAY, TZ
+
+from tests.web.example_page import DAY, TZ
 
 DAG_ID = "runs_again"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from rosters import instant, team
 
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.message import Message, Recipient
@@ -13,6 +12,7 @@ from oncall.core.notices.drill_page import TestPageTimes, drill_page, holder, ov
 from oncall.core.promises.evaluation import CAUSE_WORDS
 from oncall.core.promises.promise import Pipeline, Team
 from oncall.core.runbook import SECTIONS, Runbook
+from tests.core.rosters import instant, team
 
 SCENE = Scene(team(), Links("http://airflow.test"), instant("2025-12-30 12:00"))
 PIPELINE = Pipeline(

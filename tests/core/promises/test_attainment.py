@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from scenes import TZ
 
 from oncall.core.promises.attainment import Attainment, Day, attainment, days
 from oncall.core.promises.promise import Promise
+from tests.core.scenes import TZ
 
 FIVE = Promise(dt.time(5), dt.time(3, 30))
 LAST = dt.date(2026, 11, 22)

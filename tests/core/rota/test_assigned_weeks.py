@@ -12,14 +12,14 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rosters import instant, team
-from test_rota_laws import WEEKS, quick, rosters
 
 from oncall.core.rota.assigned_weeks import MOST_KEPT, assigned_weeks
 from oncall.core.rota.ledger import ledger
 from oncall.core.rota.on_call import Shift, fold, rota, who_is_on_call
 from oncall.core.rota.roster import Leave, Roster
 from oncall.core.wall_time import utc
+from tests.core.rosters import instant, team
+from tests.core.rota.test_rota_laws import WEEKS, quick, rosters
 
 AWAY = [
     ("A", "2025-12-29", "2026-01-05"),

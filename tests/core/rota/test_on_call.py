@@ -6,11 +6,11 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
-from rosters import PLUS_SEVEN, by_week, instant, said, table, team, turns
 
 from oncall.core.rota.on_call import next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Handoff
 from oncall.core.wall_time import utc
+from tests.core.rosters import PLUS_SEVEN, by_week, instant, said, table, team, turns
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -8,12 +8,12 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import ENGAGEMENT, GROWTH, PROFIT, a_report, a_scene, an_incident
 
 from oncall.core.incidents.titles import late_title, names, short, titled
 from oncall.core.incidents.wording import compose
 from oncall.core.message import MOST_TITLE, Message, one_line
 from oncall.core.promises.evaluation import Cause, PromiseStatus, Why
+from tests.core.scenes import ENGAGEMENT, GROWTH, PROFIT, a_report, a_scene, an_incident
 
 ADMIN = "OperationalError: terminating connection due to administrator command"
 NO_TASK = "no task of this report date has started"

@@ -6,8 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rosters import team
-from scenes import (
+
+from oncall.core.incidents.wording import Links, because, compose, subject
+from oncall.core.message import Message, Recipient
+from oncall.core.promises.evaluation import PromiseStatus, Why
+from oncall.core.promises.promise import Team
+from oncall.core.time_format import day, span
+from tests.core.rosters import team
+from tests.core.scenes import (
     ENGAGEMENT,
     FAILED,
     GROWTH,
@@ -23,12 +29,6 @@ from scenes import (
     at,
     published,
 )
-
-from oncall.core.incidents.wording import Links, because, compose, subject
-from oncall.core.message import Message, Recipient
-from oncall.core.promises.evaluation import PromiseStatus, Why
-from oncall.core.promises.promise import Team
-from oncall.core.time_format import day, span
 
 LINKS = Links("http://airflow.test")
 LATE = {"loads": (a_load(),)}

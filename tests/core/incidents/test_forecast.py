@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rosters import team
-from scenes import KEY, a_report, a_scene, an_entry, an_incident, at
 
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.incident import Incident, NotificationStatus
 from oncall.core.rota.roster import EscalationStep
+from tests.core.rosters import team
+from tests.core.scenes import KEY, a_report, a_scene, an_entry, an_incident, at
 
 PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
 

@@ -6,7 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scenes import (
+
+from oncall.core.incidents.incident import RESOLVED_BY_HAND
+from oncall.core.incidents.manual import PAGE_STEP, Hand, page, resolve
+from oncall.core.message import Recipient
+from tests.core.scenes import (
     ENGAGEMENT,
     KEY,
     TRANSFORMS,
@@ -19,10 +23,6 @@ from scenes import (
     said_by,
     the_page,
 )
-
-from oncall.core.incidents.incident import RESOLVED_BY_HAND
-from oncall.core.incidents.manual import PAGE_STEP, Hand, page, resolve
-from oncall.core.message import Recipient
 
 ALIASES = (f"{KEY}:page-1-primary", f"{KEY}:page-2-secondary")
 PAGED = an_incident(paged_at=at("05:00"), verdict="broken", cause="stuck")

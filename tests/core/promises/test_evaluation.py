@@ -6,7 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from scenes import (
+
+from oncall.core.promises.evaluation import Why, current_task, evaluate_promise, late_words
+from oncall.core.promises.facts import Facts, Task
+from tests.core.scenes import (
     CHECK,
     DAY,
     FAILED,
@@ -22,9 +25,6 @@ from scenes import (
     published,
     usually,
 )
-
-from oncall.core.promises.evaluation import Why, current_task, evaluate_promise, late_words
-from oncall.core.promises.facts import Facts, Task
 
 SECOND, MINUTE = dt.timedelta(seconds=1), dt.timedelta(minutes=1)
 MICRO = dt.timedelta(microseconds=1)

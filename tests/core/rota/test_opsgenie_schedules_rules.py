@@ -6,10 +6,10 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from rosters import instant, team
 
 from oncall.core.rota.opsgenie_schedules import Schedule, ScheduleOverride, changes, drift, wanted
 from oncall.core.rota.roster import Override, Person, Roster
+from tests.core.rosters import instant, team
 
 AT = instant("2026-01-07 12:00")  # week 2: B / C
 OTHERS = ("2026-01-12", "2026-01-14")

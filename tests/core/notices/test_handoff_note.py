@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from rosters import PLUS_SEVEN, instant, team
 
 from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.wording import Links, Scene
@@ -15,6 +14,7 @@ from oncall.core.notices.handoff_note import Paged, PastWeek, note, reach_page
 from oncall.core.promises.attainment import Day
 from oncall.core.rota.outlook import look_out
 from oncall.core.rota.roster import Roster
+from tests.core.rosters import PLUS_SEVEN, instant, team
 
 BOUNDARY = instant("2026-01-05")  # week 1 (A, B) ends, week 2 (B, C) begins
 FIRST = instant("2025-12-29")

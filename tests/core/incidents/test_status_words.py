@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scenes import KEY, TZ, an_entry, an_incident, at
 
 from oncall.core.incidents.status_words import status
 from oncall.core.time_format import TimeFormat
+from tests.core.scenes import KEY, TZ, an_entry, an_incident, at
 
 SAY = TimeFormat(at("05:26"), TZ)
 

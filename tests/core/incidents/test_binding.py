@@ -7,8 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rosters import team
-from scenes import (
+
+from oncall.core.incidents.binding import SOON, Later, Send, Withdraw, bind
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.incident import Incident, NotificationStatus
+from oncall.core.incidents.wording import Scene
+from oncall.core.message import Message, Recipient
+from tests.core.rosters import team
+from tests.core.scenes import (
     KEY,
     TRANSFORMS,
     WAITED,
@@ -21,12 +27,6 @@ from scenes import (
     published,
     usually,
 )
-
-from oncall.core.incidents.binding import SOON, Later, Send, Withdraw, bind
-from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.incident import Incident, NotificationStatus
-from oncall.core.incidents.wording import Scene
-from oncall.core.message import Message, Recipient
 
 PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
 TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")

@@ -6,7 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scenes import (
+
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
+from oncall.core.time_format import span
+from tests.core.scenes import (
     CHECK,
     ENGAGEMENT,
     FAILED,
@@ -29,10 +33,6 @@ from scenes import (
     the_post,
     usually,
 )
-
-from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
-from oncall.core.time_format import span
 
 LATE = {"loads": (a_load(), a_load("master.customers", "02:10"))}
 BLIND = {"unreadable": ("warehouse: connection refused",), "blind": True}

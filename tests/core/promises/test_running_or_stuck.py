@@ -7,11 +7,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scenes import CHECK, DAY, TZ, WAITED, a_dag, a_load, a_pipeline, a_report, a_task, at, published, usually
 
 from oncall.core.promises.evaluation import Why, evaluate_promise
 from oncall.core.promises.facts import Facts, Task
 from oncall.core.promises.promise import starts_at
+from tests.core.scenes import (
+    CHECK,
+    DAY,
+    TZ,
+    WAITED,
+    a_dag,
+    a_load,
+    a_pipeline,
+    a_report,
+    a_task,
+    at,
+    published,
+    usually,
+)
 
 SIX_MINUTES = usually({"transform": 420.0}, {"transform": 360.0}, {"transform": 600.0})
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from rosters import instant, team, turns
 
 from oncall.core.rota.ledger import Ledger, ledger
 from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Handoff, Roster
+from tests.core.rosters import instant, team, turns
 
 WEEK_1 = ("2025-12-29", "2026-01-05")
 

@@ -8,7 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scenes import (
+
+from oncall.core.incidents.grouping import by_promise, decide
+from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Plan
+from oncall.core.promises.evaluation import PromiseStatus
+from tests.core.scenes import (
     CHECK,
     ENGAGEMENT,
     FAILED,
@@ -27,10 +31,6 @@ from scenes import (
     evaluation_inputs,
     published,
 )
-
-from oncall.core.incidents.grouping import by_promise, decide
-from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Plan
-from oncall.core.promises.evaluation import PromiseStatus
 
 LONG_AGO = at("00:00", days=-30)
 SESSIONS, ORDERS = {"loads": (a_load(),)}, {"loads": (a_load("master.orders"),)}

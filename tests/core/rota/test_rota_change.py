@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rosters import instant, said, team
 
 from oncall.core.rota.change import RotaChange, compare, swap, worries
 from oncall.core.rota.on_call import rota, who_is_on_call
 from oncall.core.rota.roster import Leave, Override, Roster
+from tests.core.rosters import instant, said, team
 
 START, END = instant("2026-01-26"), instant("2026-02-02")  # week 5: A / B
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from scenes import FAILED, TRANSFORMS, WAITED, a_load, a_task, at
 
 from oncall.core.promises.facts import RUN, Facts, Load, Task, still_over
+from tests.core.scenes import FAILED, TRANSFORMS, WAITED, a_load, a_task, at
 
 ENDED = a_task(RUN, "failed", "02:00", "03:40")
 

@@ -6,9 +6,9 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
-from scenes import TZ
 
 from oncall.core.promises.promise import Promise, business_day, due_at, last_due, warn_at
+from tests.core.scenes import TZ
 
 FIVE = Promise(dt.time(5), dt.time(3, 30))
 BERLIN, LOS_ANGELES = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Los_Angeles")

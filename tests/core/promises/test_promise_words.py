@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import (
+
+from oncall.core.promises.evaluation import PromiseStatus, Why
+from oncall.core.promises.facts import Facts
+from oncall.core.promises.words import first_line, headline
+from oncall.core.time_format import TimeFormat
+from tests.core.scenes import (
     CHECK,
     ENGAGEMENT,
     FAILED,
@@ -25,11 +30,6 @@ from scenes import (
     published,
     usually,
 )  # fmt: skip
-
-from oncall.core.promises.evaluation import PromiseStatus, Why
-from oncall.core.promises.facts import Facts
-from oncall.core.promises.words import first_line, headline
-from oncall.core.time_format import TimeFormat
 
 BLIND = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at("04:58")}
 DEAF = {"unreadable": ("oncall_db: gone",)}

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from rosters import team, turns
-from scenes import Said, a_report, a_scene, at, the_page
 
 from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.notices import channel_notices
+from tests.core.rosters import team, turns
+from tests.core.scenes import Said, a_report, a_scene, at, the_page
 
 SINCE = at("04:10")
 PROBLEM = Problem("roster.yaml", "leave[0].person", "DE-009", "one of DE-001 … DE-004")

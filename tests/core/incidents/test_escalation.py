@@ -8,8 +8,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rosters import team
-from scenes import (
+
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import (
+    acknowledge,
+    escalate,
+    handoff,
+    page_message,
+    remind,
+    round_and_seat,
+    standing,
+    taken_back,
+)
+from oncall.core.incidents.incident import Incident, NotificationStatus
+from oncall.core.message import Recipient
+from oncall.core.rota.roster import EscalationStep, Roster
+from oncall.core.time_format import span
+from tests.core.rosters import team
+from tests.core.scenes import (
     ENGAGEMENT,
     FAILED,
     GROWTH,
@@ -29,22 +45,6 @@ from scenes import (
     the_page,
     the_post,
 )
-
-from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import (
-    acknowledge,
-    escalate,
-    handoff,
-    page_message,
-    remind,
-    round_and_seat,
-    standing,
-    taken_back,
-)
-from oncall.core.incidents.incident import Incident, NotificationStatus
-from oncall.core.message import Recipient
-from oncall.core.rota.roster import EscalationStep, Roster
-from oncall.core.time_format import span
 
 PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
 PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"

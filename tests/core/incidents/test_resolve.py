@@ -7,7 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scenes import (
+
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.resolve import LATEST_CHANGES, changed, landed, moved, removed, resolve, stale
+from oncall.core.time_format import span
+from tests.core.scenes import (
     ENGAGEMENT,
     FAILED,
     GROWTH,
@@ -26,10 +30,6 @@ from scenes import (
     said_by,
     the_post,
 )
-
-from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.resolve import LATEST_CHANGES, changed, landed, moved, removed, resolve, stale
-from oncall.core.time_format import span
 
 PAGED = an_incident(
     paged_at=at("05:00"), verdict="broken", cause="upstream_late", detail="master.sessions has not arrived",
