@@ -40,6 +40,10 @@ create table if not exists investor.daily_profit_by_channel (
     primary key (report_date, channel)
 );
 
+-- What the row's money is in. Null on days published before it was said: the next run fills it in.
+alter table investor.daily_profit add column if not exists currency text;
+alter table investor.daily_profit_by_channel add column if not exists currency text;
+
 -- Ratios have 10 decimals, and are null where there is nothing to divide by.
 create table if not exists investor.daily_engagement (
     report_date date primary key,
@@ -128,7 +132,8 @@ select
     day.marketing,
     day.profit as contribution,
     round((day.revenue - day.refunds - day.cost) / nullif(greatest(day.revenue - day.refunds, 0), 0), 10) as gross_margin,
-    round(day.profit / nullif(greatest(day.revenue - day.refunds, 0), 0), 10) as contribution_margin
+    round(day.profit / nullif(greatest(day.revenue - day.refunds, 0), 0), 10) as contribution_margin,
+    day.currency
 from investor.daily_profit as day;
 
 -- What the columns mean, for whoever looks at them with a client; docs/METRICS.md has more, and examples.
@@ -151,6 +156,7 @@ begin
                 ('daily_profit', 'refunds', 'Amounts refunded on the day, whenever the order was'),
                 ('daily_profit', 'marketing', 'Spend of the day'),
                 ('daily_profit', 'profit', 'revenue - cost - refunds - marketing'),
+                ('daily_profit', 'currency', 'What the money of the row is in; two currencies are never added'),
                 ('profit_statement', 'report_date', 'Business day, in the roster''s zone'),
                 ('profit_statement', 'revenue', 'As in investor.daily_profit'),
                 ('profit_statement', 'refunds', 'As in investor.daily_profit'),
@@ -160,6 +166,7 @@ begin
                 ('profit_statement', 'marketing', 'As in investor.daily_profit'),
                 ('profit_statement', 'contribution', 'gross_profit - marketing: what investor.daily_profit calls profit'),
                 ('profit_statement', 'gross_margin', 'gross_profit / net_revenue; null without net revenue'),
+                ('profit_statement', 'currency', 'As in investor.daily_profit'),
                 ('profit_statement', 'contribution_margin', 'contribution / net_revenue; null without net revenue'),
                 ('daily_engagement', 'report_date', 'Business day, in the roster''s zone'),
                 ('daily_engagement', 'channel', 'The customer''s acquisition channel'),
@@ -261,6 +268,8 @@ create table if not exists investor.restatements (
     restated_at timestamptz not null,
     row_key text not null default ''
 );
+-- What the row's money is in; null where the report has none.
+alter table investor.restatements add column if not exists currency text;
 create index if not exists restatements_restated_at on investor.restatements (restated_at);
 
 -- Rows of upstream that were written after a published day had read them: the day is stale while `changed_at` is
@@ -444,7 +453,9 @@ create index if not exists experiment_growth_customer on base.experiment_growth 
 -- Drafts: what the checks look at is, byte for byte, what will be published.
 create table if not exists base.daily_profit_draft (like investor.daily_profit including all);
 alter table base.daily_profit_draft add column if not exists cancelled_orders bigint not null default 0;
+alter table base.daily_profit_draft add column if not exists currency text;
 create table if not exists base.daily_profit_by_channel_draft (like investor.daily_profit_by_channel including all);
+alter table base.daily_profit_by_channel_draft add column if not exists currency text;
 create table if not exists base.daily_engagement_draft (like investor.daily_engagement including all);
 create table if not exists base.daily_engagement_by_channel_draft (
     like investor.daily_engagement_by_channel including all
@@ -483,9 +494,11 @@ begin
     execute format(
         $statement$
         insert into investor.restatements (
-            report, report_date, column_name, old_value, new_value, reason, run_id, restated_at, row_key
+            report, report_date, column_name, old_value, new_value, reason, run_id, restated_at, row_key, currency
         )
-        select $1, $2, cell.name, cell.old_value, cell.new_value, $3, $4, $5, coalesce(old.row_key, new.row_key)
+        select
+            $1, $2, cell.name, cell.old_value, cell.new_value, $3, $4, $5, coalesce(old.row_key, new.row_key),
+            coalesce(new.cells ->> 'currency', old.cells ->> 'currency')
         from (select %1$s as row_key, to_jsonb(t) as cells from %2$s as t where t.report_date = $2) as old
         full join (select %1$s as row_key, to_jsonb(t) as cells from %3$s as t where t.report_date = $2) as new
             on new.row_key = old.row_key

@@ -68,6 +68,8 @@ def _statements(
     """The statements to ask; none, and what is lacking instead, while the tables cannot be asked."""
     asked = {table: contracts.tables[table] for table in sorted(set(tables)) if table in contracts.tables}
     existing = _existing(cursor, list(asked))
+    for table in asked.keys() & existing.keys():
+        asked[table] = asked[table].of_a_table_with(existing[table].columns)
     lacking = [
         _breach(contract, rule, 0, "")
         for table, contract in asked.items()

@@ -180,7 +180,8 @@ def _of_column(contract: TableContract, column: Column, table: Existing) -> Iter
         )
     if column.accepted:
         accepted = ", ".join(_literal(value) for value in column.accepted)
-        expected = f"0 {noun} whose {name} is not one of {', '.join(column.accepted)}"
+        one_of = "one of " if len(column.accepted) > 1 else ""
+        expected = f"0 {noun} whose {name} is not {one_of}{', '.join(column.accepted)}"
         broken = _one_of(column, f"not in ({accepted})")
         yield Rule(f"{short}_{name}_is_accepted", (name,), expected, broken)
 

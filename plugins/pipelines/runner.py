@@ -62,7 +62,7 @@ class ReportRun:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the SQL may bind. `day_start` ≤ instants of the report date < `day_end`."""
+        """What the SQL may bind: `day_start` ≤ instants of the report date < `day_end`, the contract's currency."""
         return {
             "report": self.report,
             "report_date": self.report_date,
@@ -70,6 +70,7 @@ class ReportRun:
             "at": self.at,
             "reason": self.reason,
             "zone": zone_name(self.zone),
+            "currency": load_data_contracts(include_dir()).currency,
             "day_before_start": self._midnight(-1),
             "day_start": self._midnight(0),
             "day_end": self._midnight(1),

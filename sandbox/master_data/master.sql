@@ -1,6 +1,6 @@
 -- Schema `master`: what the Software Engineer Team loads, day by day. Safe to run again and again.
 -- Business days are UTC+7: day D holds the instants from D 00:00+07 to D+1 00:00+07. `updated_at` is when the row was
--- last written here. Every time column has an index, so that reading one business day is an index range; the lines
+-- last written here; `currency` may be lacking (what money is in stands in the contract). Every time column has an index, so that reading one business day is an index range; the lines
 -- of an order are found by its id. No foreign keys are declared: tables arrive one by one, in any order, late.
 
 create schema if not exists master;
@@ -18,7 +18,8 @@ create table if not exists master.products (
     product_id bigint primary key,
     category text not null,
     unit_cost numeric(14, 2) not null,
-    updated_at timestamptz not null
+    updated_at timestamptz not null,
+    currency text not null default 'USD'
 );
 
 create table if not exists master.orders (
@@ -26,7 +27,8 @@ create table if not exists master.orders (
     customer_id bigint not null,
     ordered_at timestamptz not null,
     status text not null,
-    updated_at timestamptz not null
+    updated_at timestamptz not null,
+    currency text not null default 'USD'
 );
 create index if not exists orders_ordered_at on master.orders (ordered_at);
 -- Few: what was cancelled on a day is found by when its row was written last.
@@ -41,6 +43,7 @@ create table if not exists master.order_lines (
     unit_price numeric(14, 2) not null,
     discount numeric(14, 2) not null,
     updated_at timestamptz not null,
+    currency text not null default 'USD',
     primary key (order_id, line_no)
 );
 
@@ -50,7 +53,8 @@ create table if not exists master.refunds (
     line_no integer not null,
     amount numeric(14, 2) not null,
     refunded_at timestamptz not null,
-    updated_at timestamptz not null
+    updated_at timestamptz not null,
+    currency text not null default 'USD'
 );
 create index if not exists refunds_refunded_at on master.refunds (refunded_at);
 create index if not exists refunds_order_line on master.refunds (order_id, line_no);
@@ -60,6 +64,7 @@ create table if not exists master.marketing_spend (
     channel text not null,
     amount numeric(14, 2) not null,
     updated_at timestamptz not null,
+    currency text not null default 'USD',
     primary key (day, channel)
 );
 

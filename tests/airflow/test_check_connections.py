@@ -116,6 +116,15 @@ def test_what_cannot_be_asked_is_no_fault(
     assert "key" in found(checked(whole, capsys, 1))
 
 
+def test_tables_that_say_no_currency_are_named(whole: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing to mend: their money is taken to be in the contract's."""
+    lacking = "upstream table master.refunds; no column currency, so its money is taken to be in USD"
+    assert lacking not in "\n".join(checked(whole, capsys, 0)["good"])
+    with closing(psycopg.connect(whole.warehouse, autocommit=True)) as admin:
+        admin.execute("alter table master.refunds drop column currency")
+    assert lacking in "\n".join(checked(whole, capsys, 0)["good"])
+
+
 def as_role(site: Site, monkeypatch: pytest.MonkeyPatch, role: str, *grants: str) -> None:
     """The warehouse from now on by a role with these grants."""
     with closing(psycopg.connect(site.warehouse, autocommit=True)) as admin:

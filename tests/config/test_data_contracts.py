@@ -59,6 +59,8 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("name: Software Engineer Team", "name: Platform Team", "as the contract of master.orders says"),
         ("kind: DataContract", "kind: DataContract\nowner: me", "owner: found Extra inputs are not permitted"),
         (", schema: master}", "}", "write a server with the schema of the tables"),
+        ("&currency USD", "&currency dollars", "currency: found 'dollars'; write the code of one currency (ISO 4217)"),
+        ("[*currency]", "[*currency, EUR]", "found USD, EUR; write required: true and validValues: [USD]"),
     ],
 )  # fmt: skip
 def test_a_wrong_contract_is_told_with_file_key_and_what_to_write(
@@ -80,6 +82,18 @@ def test_a_runbook_that_reads_a_table_without_contract_is_told(include: Path) ->
     assert any("runbooks/profit_etl.md: upstream: found master.touches" in problem for problem in found), (
         found
     )
+
+
+def test_all_money_is_in_the_contracts_currency(include: Path) -> None:
+    """Another one than the shipped one is one word in the file; two files cannot name two."""
+    text = (include / FILE).read_text(encoding="utf-8")
+    (include / FILE).write_text(text.replace("&currency USD", "&currency VND"), encoding="utf-8")
+    contracts = load_data_contracts(include)
+    assert contracts.currency == "VND"
+    of_money = [contract for contract in contracts.tables.values() if "currency" in contract.by_name]
+    assert [contract.by_name["currency"].accepted for contract in of_money] == [("VND",)] * 5
+    (include / "contracts" / "other.yaml").write_text(text.partition("\nschema:")[0] + "\nschema: []\n")
+    assert any("currency: found USD; write VND" in str(problem) for problem in oncall_config.check(include))
 
 
 def test_a_folder_without_contracts_takes_the_repositorys(include: Path) -> None:

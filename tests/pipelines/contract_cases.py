@@ -175,6 +175,7 @@ SECOND_OPINION = (
     "update master.refunds set amount = 19.01",
     "update master.customers set acquisition_channel = '' where customer_id = 2",
     "insert into master.touches select * from master.touches",
+    *(f"update master.{table} set currency = 'EUR'" for table in ("refunds", "order_lines", "products")),
     "insert into master.experiment_assignments select experiment, customer_id, 'blue', assigned_at, updated_at from master.experiment_assignments where customer_id = 1",
     "update master.experiment_assignments set variant = null where customer_id = 2",
 )

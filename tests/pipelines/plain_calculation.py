@@ -29,7 +29,8 @@ class Master:
 
         self.loads = table("loads")
         self.acquired = {c["customer_id"]: c["acquisition_channel"] for c in table("customers")}
-        self.unit_cost = {p["product_id"]: Fraction(p["unit_cost"]) for p in table("products")}
+        self.products = table("products")
+        self.unit_cost = {p["product_id"]: Fraction(p["unit_cost"]) for p in self.products}
         self.orders = {o["order_id"]: o for o in table("orders")}
         self.lines = table("order_lines")
         self.refunds = table("refunds")
@@ -73,6 +74,35 @@ class Master:
         """Whether an order was sold and not yet cancelled before the end of its day, nor before `on`."""
         end = self.cancelled_on(order)
         return end is None or (end > day_of(order["ordered_at"]) and end >= on)
+
+    def in_another_currency(self, day: dt.date, currency: str) -> list[dict[str, Any]]:
+        """The rows of the day's money that are in another currency than the report: it must be held for them.
+
+        Of orders of the day and those refunded or cancelled on it, with the lines of both, the products there are.
+        """
+        refunds = [refund for refund in self.refunds if day_of(refund["refunded_at"]) == day]
+        today = {
+            order["order_id"]
+            for order in self.orders.values()
+            if day_of(order["ordered_at"]) == day or self.cancelled_on(order) == day
+        }
+        named = {(refund["order_id"], refund["line_no"]) for refund in refunds}
+        orders = today | {order for order, _ in named}
+        return [
+            row
+            for row in (
+                *(order for number, order in self.orders.items() if number in orders),
+                *(
+                    line
+                    for line in self.lines
+                    if line["order_id"] in today or (line["order_id"], line["line_no"]) in named
+                ),
+                *refunds,
+                *self.products,
+                *(spend for spend in self.spend if spend["day"] == day),
+            )
+            if row.get("currency", currency) != currency
+        ]
 
     def credited(self, order: dict[str, Any]) -> list[str]:
         """The channels that share an order's credit."""

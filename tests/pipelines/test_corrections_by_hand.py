@@ -38,6 +38,7 @@ def now() -> dt.datetime:
 def profit(warehouse: Any, day: dt.date = DAY) -> dict[str, Any]:
     found = row(warehouse, "select * from investor.daily_profit where report_date = %s", day)
     del found["report_date"]
+    assert found.pop("currency") == "USD"
     return found
 
 

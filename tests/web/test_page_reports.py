@@ -208,6 +208,22 @@ def test_the_csv_has_the_numbers_as_published(viewer: TestClient, example: Examp
     assert "attachment" in answer.headers["content-disposition"]
 
 
+def test_money_is_shown_with_its_currency(viewer: TestClient, example: Example) -> None:
+    """On the page, in CSV and JSON; two are both named, and a report without one says none."""
+    told = example.told.known[PROFIT]
+    assert "USD" not in viewer.get(PAGE).text
+    money = [replace(one, currency="USD") for one in told.rows]
+    example.told.known = {**example.told.known, PROFIT: replace(told, rows=tuple(money))}
+    assert ", in USD. For" in viewer.get(PAGE).text
+    assert list(rows_of(viewer)[0])[-1] == "currency"
+    assert {one["currency"] for one in rows_of(viewer)} == {"USD"}
+    assert {one["currency"] for one in viewer.get(API).json()["rows"]} == {"USD"}
+    money[-1] = replace(money[-1], currency="=EUR")
+    example.told.known = {**example.told.known, PROFIT: replace(told, rows=tuple(money))}
+    assert ", in =EUR and USD. For" in viewer.get(PAGE).text
+    assert rows_of(viewer)[-1]["currency"] == "'=EUR"
+
+
 def test_a_name_that_a_spreadsheet_would_compute_is_harmless(viewer: TestClient, example: Example) -> None:
     """Whatever an experiment is called."""
     evil = '=HYPERLINK("http://evil.test")'

@@ -22,6 +22,7 @@ ONE = Restatement(
     "master.refunds changed",
     "second",
     AT,
+    currency="USD",
 )
 TWO = replace(ONE, report="investor.daily_profit_by_channel", key="email", old=None)
 
@@ -35,7 +36,7 @@ def test_the_page_tells_what_was_restated_and_why(viewer: TestClient, example: E
     assert "Restated in the last 28 days" not in viewer.get("/oncall/").text
     restated(example)
     text = viewer.get("/oncall/").text
-    assert "refunds 0.00 → 6.00, 1 number by channel or variant" in text
+    assert "refunds 0.00 → 6.00, 1 number by channel or variant, in USD" in text
     assert "master.refunds changed" in text
     assert "/oncall/api/restatements" in text
 
@@ -50,8 +51,22 @@ def test_the_api_gives_each_number(viewer: TestClient, example: Example) -> None
         "master.refunds changed",
     )
     assert found["numbers"] == [
-        {"table": ONE.report, "key": "", "column": "refunds", "old": "0.00", "new": "6.00"},
-        {"table": TWO.report, "key": "email", "column": "refunds", "old": None, "new": "6.00"},
+        {
+            "table": ONE.report,
+            "key": "",
+            "column": "refunds",
+            "old": "0.00",
+            "new": "6.00",
+            "currency": "USD",
+        },
+        {
+            "table": TWO.report,
+            "key": "email",
+            "column": "refunds",
+            "old": None,
+            "new": "6.00",
+            "currency": "USD",
+        },
     ]
     assert "/api/restatements" in viewer.get("/oncall/api").text
 

@@ -4,7 +4,7 @@ delete from base.daily_profit_draft where report_date = %(report_date)s::date;
 
 -- Marketing is all the day's spend, also what no channel could take.
 insert into base.daily_profit_draft (
-    report_date, orders, revenue, cost, refunds, marketing, profit, cancelled_orders
+    report_date, orders, revenue, cost, refunds, marketing, profit, cancelled_orders, currency
 )
 select
     %(report_date)s::date,
@@ -14,7 +14,8 @@ select
     money.refunds,
     spend.marketing,
     money.revenue - money.cost - money.refunds - spend.marketing,
-    money.cancelled_orders
+    money.cancelled_orders,
+    %(currency)s::text
 from (
     select
         count(distinct line.order_id) filter (where line.sold) as orders,
@@ -35,7 +36,9 @@ delete from base.daily_profit_by_channel_draft where report_date = %(report_date
 
 -- Cents by largest remainder: each channel gets its whole cents, and the cents that are left over go to the channels
 -- with the largest fractions. So no channel is off by a cent, and together they are the day.
-insert into base.daily_profit_by_channel_draft (report_date, channel, revenue, cost, refunds, marketing, profit)
+insert into base.daily_profit_by_channel_draft (
+    report_date, channel, revenue, cost, refunds, marketing, profit, currency
+)
 with exact as (
     select credit.channel, credit.revenue, credit.cost, credit.refunds, credit.marketing
     from base.profit_credit as credit
@@ -97,5 +100,6 @@ select
     money.cost,
     money.refunds,
     money.marketing,
-    money.revenue - money.cost - money.refunds - money.marketing
+    money.revenue - money.cost - money.refunds - money.marketing,
+    %(currency)s::text
 from money;

@@ -143,4 +143,18 @@ select
     (day.revenue, day.cost, day.refunds, day.marketing, day.profit)
     is not distinct from (channels.revenue, channels.cost, channels.refunds, channels.marketing, channels.profit)
 from day
-cross join channels;
+cross join channels
+union all
+-- What is added up over days, here or by whoever reads the report, must be in one currency. Days run again from the oldest
+-- on may come to another one.
+select
+    'days_are_in_one_currency',
+    concat('0 earlier days in another currency than ', %(currency)s::text),
+    concat(
+        count(*),
+        ', the last of them ' || max(earlier.report_date) || ' in ' || max(earlier.currency)
+        || ': publish them again, oldest first, in the currency of the contract'
+    ),
+    count(*) = 0
+from investor.daily_profit as earlier
+where earlier.report_date < %(report_date)s::date and earlier.currency <> %(currency)s::text;

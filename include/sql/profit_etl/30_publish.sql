@@ -1,5 +1,10 @@
 -- The day's rows, replaced by the draft that the checks have passed. What that changes of a published day is written down.
 
+-- Of days published before their currency was said: they had no other.
+update investor.daily_profit set currency = %(currency)s where currency is null;
+
+update investor.daily_profit_by_channel set currency = %(currency)s where currency is null;
+
 select investor.note_restatements(
     %(report)s, 'investor.daily_profit', 'base.daily_profit_draft', '{}', %(report_date)s::date, %(reason)s, %(run_id)s,
     %(at)s::timestamptz
@@ -13,7 +18,7 @@ select investor.note_restatements(
 delete from investor.daily_profit where report_date = %(report_date)s::date;
 
 insert into investor.daily_profit (
-    report_date, orders, revenue, cost, refunds, marketing, profit, cancelled_orders
+    report_date, orders, revenue, cost, refunds, marketing, profit, cancelled_orders, currency
 )
 select
     draft.report_date,
@@ -23,14 +28,25 @@ select
     draft.refunds,
     draft.marketing,
     draft.profit,
-    draft.cancelled_orders
+    draft.cancelled_orders,
+    draft.currency
 from base.daily_profit_draft as draft
 where draft.report_date = %(report_date)s::date;
 
 delete from investor.daily_profit_by_channel where report_date = %(report_date)s::date;
 
-insert into investor.daily_profit_by_channel (report_date, channel, revenue, cost, refunds, marketing, profit)
-select draft.report_date, draft.channel, draft.revenue, draft.cost, draft.refunds, draft.marketing, draft.profit
+insert into investor.daily_profit_by_channel (
+    report_date, channel, revenue, cost, refunds, marketing, profit, currency
+)
+select
+    draft.report_date,
+    draft.channel,
+    draft.revenue,
+    draft.cost,
+    draft.refunds,
+    draft.marketing,
+    draft.profit,
+    draft.currency
 from base.daily_profit_by_channel_draft as draft
 where draft.report_date = %(report_date)s::date;
 

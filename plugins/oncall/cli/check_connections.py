@@ -8,8 +8,10 @@ from dataclasses import asdict
 
 from oncall.cli.command import show_json, show_problems, tell
 from oncall.config import oncall_config
+from oncall.config.data_contracts import contracts_dir, read
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.check_result import CheckResult
+from oncall.core.data.data_contract import CURRENCY, DataContracts
 from pipelines import runner
 
 
@@ -29,7 +31,8 @@ def or_else(static: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
 
 def _check(args: argparse.Namespace) -> int:
     config = oncall_config.load(args.include)
-    checked = ask(config)
+    contracts, _ = read(contracts_dir(args.include))
+    checked = ask(config, contracts)
     if args.json:
         show_json(asdict(checked))
     else:
@@ -42,7 +45,7 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if checked.problems else 0
 
 
-def ask(config: OncallConfig) -> CheckResult:
+def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     """Ask all four connections. Never raises for what they answer."""
     # Only here: the other commands need neither databases nor HTTP.
     from oncall.adapters.http.plain_connection import look_up
@@ -62,6 +65,7 @@ def ask(config: OncallConfig) -> CheckResult:
     Database("warehouse", lambda: connect_by("warehouse"), checked).ask(
         made_by((runner.sql_dir() / "warehouse.sql").read_text(encoding="utf-8")),
         {LOADS, *(name for name in upstream if name.startswith("master."))},
+        _may_lack(contracts),
     )
     OpsgenieCheck(look_up, checked).ask(
         config.heartbeats, sorted({person.opsgenie for person in people if person.opsgenie})
@@ -72,3 +76,16 @@ def ask(config: OncallConfig) -> CheckResult:
         sorted({person.slack for person in people if person.slack}),
     )
     return checked
+
+
+def _may_lack(contracts: DataContracts) -> dict[str, dict[str, str]]:
+    """By upstream table and optional column what it means that the table has none."""
+    money = f"so its money is taken to be in {contracts.currency}"
+    return {
+        name: {
+            column.name: money if column.name == CURRENCY else "which its contract lets it lack"
+            for column in contract.columns
+            if column.optional
+        }
+        for name, contract in contracts.tables.items()
+    }

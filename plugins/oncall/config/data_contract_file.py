@@ -20,13 +20,21 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from oncall.config.yaml_fields import Source, read_yaml
-from oncall.core.data.data_contract import Column, Reference, SqlRule, TableContract
+from oncall.core.data.data_contract import (
+    CURRENCY,
+    DEFAULT_CURRENCY,
+    Column,
+    Reference,
+    SqlRule,
+    TableContract,
+)
 from oncall.core.errors import Problem
 from oncall.core.promises.facts import DEFAULT_SHARE
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _TYPES = ("string", "integer", "number", "date", "timestamp", "boolean")
 _OPTIONS = ("minimum", "maximum", "pattern", "timezone", "defaultTimezone", "format")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _OBJECT = re.compile(r"\$?\{(?:object|table|model)\}")
 # What a rule in SQL begins with: then the rows that break it can be listed as well as counted.
 _COUNTED = re.compile(
@@ -43,15 +51,16 @@ class _File:
         self.problems.append(Problem(self.name, key, str(found), write))
 
 
-def read_data_contracts(name: str, text: str) -> tuple[tuple[TableContract, ...], tuple[Problem, ...]]:
-    """The contracts of a file's tables and what is wrong with it; complains, and never raises.
+def read_data_contracts(name: str, text: str) -> tuple[tuple[TableContract, ...], str, tuple[Problem, ...]]:
+    """The contracts of a file's tables, their currency, and what is wrong with it; complains, and never raises.
 
     References are not followed: the tables that they name may be in another file.
     """
     file = _File(name)
     document = _document(file, text)
-    tables = tuple(_tables(file, document)) if document else ()
-    return tables, tuple(file.problems)
+    currency = _currency(file, document) if document else DEFAULT_CURRENCY
+    tables = tuple(_tables(file, document, currency)) if document else ()
+    return tables, currency, tuple(file.problems)
 
 
 def _document(file: _File, text: str) -> OpenDataContractStandard | None:
@@ -77,7 +86,18 @@ def _document(file: _File, text: str) -> OpenDataContractStandard | None:
     return None
 
 
-def _tables(file: _File, document: OpenDataContractStandard) -> Iterator[TableContract]:
+def _currency(file: _File, document: OpenDataContractStandard) -> str:
+    """`customProperties: [{property: currency, value: USD}]`."""
+    for custom in document.customProperties or []:
+        if custom.property == CURRENCY:
+            if _CURRENCY.fullmatch(_value(custom)):
+                return _value(custom)
+            write = f"the code of one currency (ISO 4217), such as {DEFAULT_CURRENCY}"
+            file.complain(f"customProperties.{CURRENCY}", repr(custom.value), write)
+    return DEFAULT_CURRENCY
+
+
+def _tables(file: _File, document: OpenDataContractStandard, currency: str) -> Iterator[TableContract]:
     if not document.schema_:
         file.complain("schema", "nothing", "the tables, each with name and properties")
     schema = next((one.schema_ for one in document.servers or [] if one.schema_), None)
@@ -94,7 +114,7 @@ def _tables(file: _File, document: OpenDataContractStandard) -> Iterator[TableCo
         file.complain("support", "nothing", 'the owner\'s channel, such as [{channel: "#team", tool: slack}]')
     for place, table in enumerate(document.schema_ or []):
         reader = _Table(file, f"schema[{place}]", schema, table)
-        contract = reader.read(_volume(file, document, table), team or "", channel or "")
+        contract = reader.read(_volume(file, document, table), team or "", channel or "", currency)
         if contract is not None:
             yield contract
 
@@ -121,7 +141,7 @@ class _Table:
     schema: str
     source: SchemaObject
 
-    def read(self, volume: float, owner: str, channel: str) -> TableContract | None:
+    def read(self, volume: float, owner: str, channel: str, currency: str) -> TableContract | None:
         name = self.source.physicalName or self.source.name or ""
         if not _NAME.fullmatch(name):
             self.file.complain(f"{self.place}.name", repr(name), "the table's name, such as orders")
@@ -130,6 +150,13 @@ class _Table:
         columns = tuple(
             column for at, one in enumerate(properties) if (column := self._column(at, one)) is not None
         )
+        for column in columns:
+            if column.name == CURRENCY and (not column.required or column.accepted != (currency,)):
+                self.file.complain(
+                    f"{self.place}.properties.{CURRENCY}",
+                    ", ".join(column.accepted) or "any",
+                    f"required: true and validValues: [{currency}], the contract's currency: two are never added",
+                )
         names = [column.name for column in columns]
         for twice in {name for name in names if names.count(name) > 1}:
             self.file.complain(f"{self.place}.properties", f"{twice} twice", "each column once")
@@ -182,6 +209,9 @@ class _Table:
             maximum=self._bound(key, "maximum", described.logicalType, options),
             pattern=pattern,
             accepted=self._accepted(key, described),
+            optional=any(
+                one.property == "optional" and one.value is True for one in described.customProperties or []
+            ),
         )
 
     def _bound(self, key: str, name: str, kind: str, options: dict[str, Any]) -> float | str | None:

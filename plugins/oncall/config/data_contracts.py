@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from oncall.config import include_files
-from oncall.core.data.data_contract import DataContracts, TableContract
+from oncall.core.data.data_contract import DEFAULT_CURRENCY, DataContracts, TableContract
 from oncall.core.errors import ConfigError, Problem
 from oncall.core.promises.promise import Pipeline
 
@@ -54,17 +54,24 @@ def _read(texts: tuple[tuple[str, str], ...]) -> tuple[DataContracts, tuple[Prob
     from oncall.config.data_contract_file import read_data_contracts
 
     tables: dict[str, TableContract] = {}
+    currencies: dict[str, str] = {}
     problems: list[Problem] = []
     for name, text in texts:
-        found, wrong = read_data_contracts(name, text)
+        found, currency, wrong = read_data_contracts(name, text)
         problems += wrong
+        first = next(iter(currencies.values()), currency)
+        if currency != first:
+            write = f"{first}, as in {next(iter(currencies))}: two currencies are never added"
+            problems.append(Problem(name, "customProperties.currency", currency, write))
+        currencies[name] = currency
         for contract in found:
             if contract.table in tables:
                 problems.append(
                     Problem(name, "schema", f"{contract.table} again", "one contract for each table")
                 )
             tables.setdefault(contract.table, contract)
-    return DataContracts(tables), tuple(problems)
+    currency = next(iter(currencies.values()), DEFAULT_CURRENCY)
+    return DataContracts(tables, currency), tuple(problems)
 
 
 def _references(tables: Mapping[str, TableContract]) -> Iterator[Problem]:

@@ -21,11 +21,15 @@ MAX_ROWS = 5_000  # of one report; the newest days are kept
 
 @dataclass(frozen=True)
 class ReportRow:
-    """One published row. `key` is what tells the rows of a day apart (experiment, variant); `numbers` by column."""
+    """One published row. `key` is what tells the rows of a day apart (experiment, variant); `numbers` by column.
+
+    `currency`: what its money is in; "" where nothing says so.
+    """
 
     report_date: dt.date
     key: tuple[str, ...]
     numbers: Mapping[str, str | None]
+    currency: str = ""
 
 
 @dataclass(frozen=True)

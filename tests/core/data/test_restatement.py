@@ -26,6 +26,13 @@ def test_a_republication_is_one_whatever_it_changed() -> None:
     assert found[1].words == "refunds 0.00 → 6.00, 2 numbers by channel or variant"
 
 
+def test_money_is_said_with_its_currency() -> None:
+    """Once, after all numbers."""
+    dollars = replace(REFUND, currency="USD")
+    (one,) = republications([dollars, replace(dollars, column="orders", old="3", new="4")])
+    assert one.words == "refunds 0.00 → 6.00, orders 3 → 4, in USD"
+
+
 def test_a_row_that_is_gone_has_no_number() -> None:
     """Said as none, not as nothing."""
     (one,) = republications([replace(REFUND, new=None)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,16 @@ class Database:
     def place(self) -> str:
         return f"connection {self.conn_id}"
 
-    def ask(self, ours: Collection[str], upstreams: Collection[str] = ()) -> None:
-        """`ours`: the tables that we make and write; `upstreams`: those that another team makes, and we read."""
+    def ask(
+        self,
+        ours: Collection[str],
+        upstreams: Collection[str] = (),
+        optional: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`ours`: the tables that we make and write; `upstreams`: those that another team makes, and we read.
+
+        `optional`: by table and column what it means that an upstream table lacks it.
+        """
         try:
             with Link(self.connect(), self.conn_id).cursor() as cursor:
                 cursor.execute(
@@ -57,7 +65,7 @@ class Database:
                 ((role, database, may_create, standby),) = cursor.fetchall()
                 self._say_reached(role, database, standby)
                 self._say_ours(_tables(cursor, ours, WRITES), role, database, may_create)
-                self._say_upstreams(_tables(cursor, upstreams, READS), role)
+                self._say_upstreams(_tables(cursor, upstreams, READS), role, optional or {})
         except (Unreadable, ModuleNotFoundError) as error:
             self.checked.wrong(self.place, "connect", str(error), "what its server asks for, and ask again")
 
@@ -82,7 +90,9 @@ class Database:
             else:
                 self.checked.good.append(f"{self.place}: table {table.name}")
 
-    def _say_upstreams(self, found: list[_Table], role: str) -> None:
+    def _say_upstreams(
+        self, found: list[_Table], role: str, optional: Mapping[str, Mapping[str, str]]
+    ) -> None:
         for table in found:
             if table.has_schema and not table.may_use:
                 grant = f"grant usage on schema {table.schema} to {role}"
@@ -99,7 +109,12 @@ class Database:
                     table.name, f"no column {', '.join(gone)}", f"the columns {', '.join(_COLUMNS_OF_LOADS)}"
                 )
             else:
-                self.checked.good.append(f"{self.place}: upstream table {table.name}")
+                lacking = [
+                    f"no column {name}, {means}"
+                    for name, means in optional.get(table.name, {}).items()
+                    if name not in table.columns
+                ]
+                self.checked.good.append("; ".join([f"{self.place}: upstream table {table.name}", *lacking]))
 
     def _lacking(self, table: _Table, role: str) -> None:
         lacking = ", ".join(table.lacking)

@@ -14,7 +14,7 @@ from oncall.usecases.report_numbers import MAX_ROWS, NoteOfRelease, ReportNumber
 MAX_COLUMNS = 40
 MAX_DIGITS = 60  # a longer number is told in powers of ten
 
-# Numbers, and the texts of the primary key: no other column of whatever stands under the report's name is read.
+# Numbers, the texts of the primary key, the currency: nothing else of whatever stands under the name is read.
 _COLUMNS = """
     select a.attname, t.typcategory = 'N', quote_ident(n.nspname) || '.' || quote_ident(c.relname)
     from pg_class c
@@ -24,7 +24,7 @@ _COLUMNS = """
     left join pg_index i on i.indrelid = c.oid and i.indisprimary
     where c.oid = to_regclass(%(report)s) and (
         t.typcategory = 'N' or t.typcategory = 'S' and a.attnum = any(i.indkey)
-        or a.attname = 'report_date' and t.typname = 'date')
+        or a.attname = 'report_date' and t.typname = 'date' or a.attname = 'currency' and t.typcategory = 'S')
     order by a.attname <> 'report_date', a.attnum limit %(columns)s
 """
 _THERE = """
@@ -95,21 +95,24 @@ def _rows(cursor: Cursor, asked: dict[str, Any]) -> tuple[tuple[str, ...], tuple
     if "report_date" not in [name for name, _, _ in found]:
         return (), (), []
     columns = tuple(name for name, is_number, _ in found if is_number)
-    keys = tuple(name for name, is_number, _ in found if not is_number and name != "report_date")
+    texts = [name for name, is_number, _ in found if not is_number and name != "report_date"]
+    keys = tuple(name for name in texts if name != "currency")
+    currency = "coalesce(left(currency, 20), '')" if "currency" in texts else "''"
     told = [f"left({_quoted(name)}, 200)" for name in keys] + [_number(_quoted(name)) for name in columns]
     query = (
-        f"select {', '.join(['report_date', *told])} from {found[0][2]}"
+        f"select {', '.join(['report_date', currency, *told])} from {found[0][2]}"
         " where report_date between %(since)s and %(until)s"
         f" order by {', '.join(['report_date desc', *(f'{_quoted(name)} desc' for name in keys)])}"
         f" limit {MAX_ROWS + 1}"
     )
     rows = [
         ReportRow(
-            row[0],
-            tuple(text or "" for text in row[1 : 1 + len(keys)]),
-            dict(zip(columns, row[1 + len(keys) :], strict=True)),
+            date,
+            tuple(text or "" for text in values[: len(keys)]),
+            dict(zip(columns, values[len(keys) :], strict=True)),
+            money,
         )
-        for row in _all(cursor, query, asked)
+        for date, money, *values in _all(cursor, query, asked)
     ]
     return columns, keys, rows
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from oncall.core.promises.facts import DEFAULT_SHARE
 
+CURRENCY = "currency"  # how the column is called that says what money a row is in
+DEFAULT_CURRENCY = "USD"
 ColumnType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `required` means not null; bounds are inclusive, and as text they are dates or instants."""
+    """One column: `required` means not null; bounds are inclusive, and as text they are dates or instants.
+
+    `optional`: the table need not have it.
+    """
 
     name: str
     type: ColumnType
@@ -23,6 +28,7 @@ class Column:
     maximum: float | str | None = None
     pattern: str | None = None
     accepted: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class TableContract:
     def by_name(self) -> Mapping[str, Column]:
         return {column.name: column for column in self.columns}
 
+    def of_a_table_with(self, columns: Collection[str]) -> TableContract:
+        """The contract of a table that has these columns: without the optional ones that it lacks."""
+        kept = tuple(column for column in self.columns if not column.optional or column.name in columns)
+        return replace(self, columns=kept)
+
     @property
     def noun(self) -> str:
         """How messages call its rows: `order lines`."""
@@ -89,9 +100,10 @@ class TableContract:
 
 @dataclass(frozen=True)
 class DataContracts:
-    """The contracts of all upstream tables, by table."""
+    """The contracts of all upstream tables, by table; `currency`: the one that all their money is in."""
 
     tables: Mapping[str, TableContract] = field(default_factory=dict)
+    currency: str = DEFAULT_CURRENCY
 
     def volume(self, table: str) -> float:
         """The share of the rows expected that a load of the table must have."""

@@ -14,7 +14,8 @@ BY_CHANNEL = "_by_channel"
 class Restatement:
     """One number: `report` is the published table, `key` its channel, or experiment/variant ("": the whole day).
 
-    None for a value: there was no such row before, or is none any more.
+    None for a value: there was no such row before, or is none any more. `currency`: what the row's money is in; None
+    where it has none.
     """
 
     report: str
@@ -26,6 +27,7 @@ class Restatement:
     run_id: str
     at: dt.datetime
     key: str = ""
+    currency: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,14 @@ class Republication:
 
     @property
     def words(self) -> str:
-        """What became of the whole day's numbers; how many others there are."""
+        """What became of the whole day's numbers, and what their money is in; how many others there are."""
         whole = [each for each in self.numbers if not each.key]
         said = [f"{each.column} {each.old or 'none'} → {each.new or 'none'}" for each in whole]
         others = len(self.numbers) - len(whole)
         if others:
             said.append(f"{others} number{'s' * (others != 1)} by channel or variant")
-        return ", ".join(said)
+        currencies = sorted({each.currency for each in self.numbers if each.currency})
+        return ", ".join(said) + (f", in {' and '.join(currencies)}" if currencies else "")
 
 
 def republications(found: Iterable[Restatement]) -> Sequence[Republication]:

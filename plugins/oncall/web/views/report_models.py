@@ -62,6 +62,7 @@ class ReportRowView(Model):
     report_date: dt.date = Field(description="The business day the report is about")
     key: dict[str, str] = Field(description="Experiment and variant, where the report has a row for each")
     numbers: dict[str, str | None] = Field(description="Each number by its column; null where there is none")
+    currency: str | None = Field(default=None, description="What its money is in; null where nothing says so")
 
 
 class ReportView(Model):

@@ -69,6 +69,12 @@ class ReportRead:
         return found
 
     @property
+    def currencies(self) -> str:
+        """What the money of the days shown is in; "" where nothing says so."""
+        found = {row.currency for row in self.numbers.rows if row.report_date >= self.dates[0]}
+        return " and ".join(sorted(found - {""}))
+
+    @property
     def is_cut(self) -> bool:
         """Rows of the days shown were left out; of the days before them nobody misses any."""
         return self.numbers.cut and self.numbers.rows[0].report_date >= self.dates[0]
@@ -142,6 +148,7 @@ def report_view(seen: PageSnapshot, read: ReportRead) -> ReportView:
                 report_date=row.report_date,
                 key=dict(zip(read.numbers.key_columns, row.key, strict=True)),
                 numbers=dict(row.numbers),
+                currency=row.currency or None,
             )
             for row in shown
         ),
@@ -215,10 +222,12 @@ def as_csv(view: ReportView) -> str:
     keys = list(dict.fromkeys(name for row in view.rows for name in row.key))
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["report_date", *keys, *view.columns])
+    money = ["currency"] if any(row.currency for row in view.rows) else []
+    writer.writerow(["report_date", *keys, *view.columns, *money])
     for row in view.rows:
-        cells = [_harmless(row.key.get(name, "")) for name in keys]
-        writer.writerow([row.report_date, *cells, *(row.numbers.get(name) for name in view.columns)])
+        cells: list[str | None] = [_harmless(row.key.get(name, "")) for name in keys]
+        cells += [row.numbers.get(name) for name in view.columns]
+        writer.writerow([row.report_date, *cells, *([_harmless(row.currency or "")] if money else [])])
     return text.getvalue()
 
 

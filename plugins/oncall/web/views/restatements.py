@@ -20,6 +20,7 @@ class NumberView(Model):
     column: str = Field(description="The column")
     old: str | None = Field(description="What it was, as published; null: there was no such row")
     new: str | None = Field(description="What it is since; null: there is no such row any more")
+    currency: str | None = Field(description="What the row's money is in; null where it has none")
 
 
 class RestatementView(Model):
@@ -50,7 +51,14 @@ def restatements(seen: PageSnapshot) -> Sequence[RestatementView]:
             run_id=one.run_id,
             words=one.words,
             numbers=tuple(
-                NumberView(table=each.report, key=each.key, column=each.column, old=each.old, new=each.new)
+                NumberView(
+                    table=each.report,
+                    key=each.key,
+                    column=each.column,
+                    old=each.old,
+                    new=each.new,
+                    currency=each.currency,
+                )
                 for each in sorted(one.numbers, key=lambda each: (each.key, each.column))
             ),
         )
