@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from sandbox.bench.duck import translate
 from sandbox.bench.figures import Figure, Sample, Section, number, timed
 
 
@@ -57,3 +58,25 @@ def test_the_first_time_does_not_count() -> None:
     sample = timed("look", lambda: calls.append(1), 2, lambda: next(instants))
     assert len(calls) == 3
     assert sample.values == pytest.approx((2.0, 4.0))
+
+
+def test_what_a_with_writes_becomes_statements_of_their_own_for_duckdb() -> None:
+    """All rows are made of the tables as they were, then the old ones deleted, then the new ones put in."""
+    statement = """
+        with gone as (delete from base.t where day = '2026-11-22'::date), -- of that day
+        lines as materialized (select x as a, (1 + 2) as b from base.t where exists (select from u)),
+        parts as (insert into base.p (a) select lines.a from lines order by a collate "C" returning a)
+        insert into base.t (a, b) select parts.a, 1 from parts
+    """
+
+    told = [" ".join(text.split()) for text in translate(statement)]
+
+    assert told == [
+        "create or replace temp table lines as select x as a, (1 + 2) as b from base.t where exists (select 1 from u)",
+        "create or replace temp table parts (a) as select lines.a from lines order by a",
+        "create or replace temp table rows_of_all (a, b) as select parts.a, 1 from parts",
+        "delete from base.t where day = '2026-11-22'::date",
+        "insert into base.p (a) select * from parts",
+        "insert into base.t (a, b) select * from rows_of_all",
+    ]
+    assert list(translate("set local work_mem = '64MB'")) == []
