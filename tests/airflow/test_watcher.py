@@ -17,6 +17,7 @@ import pytest
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.adapters.postgres import database, session
+from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.airflow import watcher
 from oncall.airflow.run_once import evaluate_once
 from oncall.airflow.watcher import SlaWatch
@@ -24,6 +25,7 @@ from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Plan
 from oncall.core.message import Message
 from oncall.usecases.ports import EVERYTHING
+from oncall.usecases.timekeeping import read_clocks
 from sandbox.inbox.records import Alert, SlackMessage
 
 ZONE = dt.timezone(dt.timedelta(hours=7))
@@ -160,7 +162,7 @@ def test_what_a_lost_database_owed_may_have_been_sent_since(site: Any) -> None:
     known, lost = MemoryStore(), MemoryStore()
     known.record(Plan(owed=(post(message),)), now)
     watch = Watch(1.0)
-    watch.last_seen, watch.ticked = known.snapshot(), now
+    watch.know(snapshot=known.snapshot(), ticked=now)
     watch._hand_over(lost, now)
     claimed = lost.claim("chat", EVERYTHING, dt.timedelta(seconds=75))
     assert claimed is not None
@@ -235,3 +237,34 @@ def test_a_warehouse_that_takes_and_never_answers_is_paged_about(
     evaluate_once(check_before_send=True)
     assert [alert.count for alert in pages(site)] == [1]
     assert len(site.inbox.messages(thread_ts=None)) == 1
+
+
+@pytest.mark.parametrize("where", ["installing the tables", "the first reading of clocks", "a later reading"])
+def test_what_hangs_beside_a_look_does_not_stop_the_page(
+    site: Any, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """oncall_db is frozen before the first look or between two: the page comes at its time all the same."""
+    let_go, readings = threading.Event(), []
+
+    def hangs(*_: object) -> None:
+        let_go.wait(60)
+
+    def reads(clocks: Any) -> Any:
+        readings.append(clocks)
+        if where == "the first reading of clocks" or len(readings) > 2:
+            hangs()
+        return read_clocks(clocks)
+
+    monkeypatch.setattr(watcher, "LOOK_S", 2.0)
+    if where == "installing the tables":
+        monkeypatch.setattr(OncallDb, "install", hangs)
+    else:
+        monkeypatch.setattr(watcher, "read_clocks", reads)
+    due = soon(10)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+    try:
+        asyncio.run(watch(lambda: bool(pages(site)), 25))
+    finally:
+        let_go.set()
+    (page,) = pages(site)
+    assert 0 <= page.created_at - due.timestamp() < 5

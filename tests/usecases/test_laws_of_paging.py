@@ -177,8 +177,7 @@ class Night(RuleBasedStateMachine):
         self.watch = Watch(15.0)
         self.watch.pool.shutdown()
         self.watch.clock = lambda: self.now  # type: ignore[assignment]
-        self.watch.wiring = Wired(self)  # type: ignore[assignment]
-        self.watch.services = self.services()
+        self.watch.know(wiring=Wired(self), services=self.services())
         self.journals: Mapping[Any, list[OutboxEntry]] = {lane: [] for lane in (*LANES, "chat")}
 
     def services(self) -> Services:
@@ -195,23 +194,23 @@ class Night(RuleBasedStateMachine):
 
     def tick(self) -> None:
         """One look of the watcher and a round of each of its senders, as its loops do them."""
-        self.watch.services = self.services()
+        self.watch.know(services=self.services())
         watcher_module.config_in_force = lambda _: (self.config, ())  # type: ignore[assignment]
         for _ in range(4):
             seen = self.watch._look(self.now)
             if seen is not None:
-                self.watch.seen = seen
+                self.watch.know(seen=seen)
             unreached = [self._round(lane) for lane in (*LANES, "chat")]
             if not any(unreached):
                 return
 
     def _round(self, lane: Any) -> bool:
-        store = self.watch.memory or self.database
-        dispatch = self.watch.wiring.dispatch(  # type: ignore[union-attr]
+        store = self.watch.known.memory or self.database
+        dispatch = self.watch.known.wiring.dispatch(  # type: ignore[union-attr]
             self.config,
             store,
             self.watch.clock,
-            self.watch.seen,
+            self.watch.known.seen,
             journal=self.journals[lane],  # type: ignore[arg-type]
         )
         with suppress(Unreadable):
@@ -219,9 +218,9 @@ class Night(RuleBasedStateMachine):
         return False
 
     def hear(self) -> None:
-        store = self.watch.memory or self.database
+        store = self.watch.known.memory or self.database
         with suppress(Unreadable):
-            self.watch.wiring.dispatch(self.config, store, self.watch.clock).acknowledgements()  # type: ignore[union-attr, arg-type]
+            self.watch.known.wiring.dispatch(self.config, store, self.watch.clock).acknowledgements()  # type: ignore[union-attr, arg-type]
 
     @rule()
     def watcher_looks(self) -> None:

@@ -82,9 +82,12 @@ class Wiring:
             if isinstance(mine, OneConnection):
                 mine.renew(new)
 
-    def services(self) -> Services:
-        """Raises ConfigError when the files are broken and no last good configuration is known anywhere."""
-        config, problems = config_in_force(self.store())
+    def services(self, remembers: Store | None = None) -> Services:
+        """`remembers`: the store that is asked for the last good configuration, by default oncall_db.
+
+        Raises ConfigError when the files are broken and no last good configuration is known anywhere.
+        """
+        config, problems = config_in_force(remembers or self.store())
         return Services(
             config, problems, self.world(), self.task_log(), self.store(), self.pager, self.chat, self.links
         )

@@ -3,16 +3,19 @@
 Loops that cannot hold each other up: one looks (every 15 s, and at each due instant to the moment), three send pages
 (somebody's first call, further steps, all the rest), one posts, one asks who has acknowledged, one pings the heartbeat
 while the first is alive. When `oncall_db` is down it goes on from memory; when a look hangs, from what it last knew.
+What a look finds out it hands to the loops in one piece, `Known`, which nobody changes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -40,6 +43,7 @@ T = TypeVar("T")
 
 TICK_S = 15.0
 LOOK_S = 15.0  # a look that takes longer hangs: the next ones go by what was last known
+CLOCK_S = 1.0  # how long a look waits for the databases' clocks and for telling of the last one
 PING_S = 60.0
 HEAR_S = 5.0
 RENEW_S = 300.0  # how long connections are used before they are read again
@@ -69,22 +73,32 @@ class SlaWatch(BaseEventTrigger):
             watch.pool.shutdown(wait=False, cancel_futures=True)
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the loops go by. `memory`: the store while oncall_db is down; `handed_over`: it was, and a sender may still
+    have been at work on it; `ticked`: what oncall_db was last told, at least; `looked_at` is of the monotonic clock."""
+
+    wiring: Wiring | None = None
+    services: Services | None = None
+    seen: Evaluation | None = None
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    memory: MemoryStore | None = None
+    handed_over: MemoryStore | None = None
+    ticked: dt.datetime | None = None
+    looked_at: float | None = None
+
+
 class Watch:
     """The watcher's state. Everything blocking runs in its own pool, so that no other trigger waits for it."""
 
     def __init__(self, tick_s: float) -> None:
         self.tick_s = tick_s
-        self.pool = ThreadPoolExecutor(max_workers=10, thread_name_prefix="oncall")
+        self.pool = ThreadPoolExecutor(max_workers=12, thread_name_prefix="oncall")
         self.clock = SteadyClock(utc_now())
-        self.wiring: Wiring | None = None
         self.began = self.renewed = time.monotonic()
-        self.looked_at: float | None = None  # by the monotonic clock
-        self.services: Services | None = None
-        self.memory: MemoryStore | None = None  # the store while oncall_db is down
-        self.handed_over: MemoryStore | None = None  # … was: a sender may still have been at work on it
-        self.seen: Evaluation | None = None
-        self.last_seen = Snapshot()
-        self.ticked: dt.datetime | None = None  # what oncall_db was last told, at least
+        self.known = Known()
+        self._knowing = threading.Lock()
+        self._beside: dict[str, asyncio.Future[None]] = {}
         self.look_now = asyncio.Event()
         self.owed = {name: asyncio.Event() for name in (*LANES, "chat", "others")}
 
@@ -99,9 +113,9 @@ class Watch:
 
     async def looks(self) -> AsyncIterator[list[str]]:
         """Look, and yield the keys of incidents whenever the set of open ones has changed."""
-        known: set[str] | None = None
-        await self._blocking(self._prepare)
+        known_keys: set[str] | None = None
         hanging: asyncio.Future[Evaluation | None] | None = None
+        await self._within(LOOK_S, "clock", self._prepare)
         while True:
             began = time.monotonic()
             at = self.clock()
@@ -116,23 +130,27 @@ class Watch:
             for owed in self.owed.values():
                 owed.set()
             if seen is not None:
-                self.seen = seen
-                before, self.looked_at = self.looked_at, time.monotonic()
-                await self._blocking(partial(self._measure, seen, at, began, before))
+                before = self.known.looked_at
+                self.know(seen=seen, looked_at=time.monotonic())
+                await self._within(CLOCK_S, "measure", partial(self._measure, self.known, at, began, before))
                 open_keys = {case.incident.key for case in seen.cases}
-                if known is not None and open_keys != known:
-                    yield sorted(open_keys ^ known)
-                known = open_keys
-            if hanging is None:
-                await self._blocking(self._set_clock)
-            await self._sleep_until(self._next_look(at, seen))
+                if known_keys is not None and open_keys != known_keys:
+                    yield sorted(open_keys ^ known_keys)
+                known_keys = open_keys
+            await self._within(CLOCK_S, "clock", self._set_clock)
+            await self._sleep_until(self._next_look(min(at, self.clock()), seen))
+
+    def know(self, **found: Any) -> None:
+        """Hand on what was found out: a look that hung may come back beside the one that went on without it."""
+        with self._knowing:
+            self.known = replace(self.known, **found)
 
     def _next_look(self, at: dt.datetime, seen: Evaluation | None) -> dt.datetime:
         instants = [at + dt.timedelta(seconds=self.tick_s)]
         if seen is not None and seen.next_at is not None:
             instants.append(seen.next_at)
-        elif self.services is not None:
-            instants += due_instants(self.services.config, at)
+        elif self.known.services is not None:
+            instants += due_instants(self.known.services.config, at)
         return min(instants)
 
     async def _sleep_until(self, instant: dt.datetime) -> None:
@@ -150,13 +168,13 @@ class Watch:
 
     def _set_clock(self) -> None:
         """Agree on the time with the databases' clocks, and say which one is wrong."""
-        services = self.services
+        services = self.known.services
         if services is None:
             return
         agreed = read_clocks(services.clocks)
         self.clock.set(agreed.at)
         scene = Scene(services.config.roster, services.links, agreed.at)
-        store = self.memory or services.store
+        store = self.known.memory or services.store
         quietly(lambda: note_clocks(store, scene, agreed, services.clocks))
 
     def _look(self, at: dt.datetime) -> Evaluation | None:
@@ -180,21 +198,22 @@ class Watch:
         names = [*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels)]
         names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
         notes = store.evaluation_inputs(at, names).notes
-        self.last_seen, self.ticked = _with_notes(store.snapshot(), notes), at
+        self.know(snapshot=replace(store.snapshot(), notes=dict(notes)), ticked=at)
         return seen
 
     def _hand_over(self, store: Store, at: dt.datetime) -> None:
         """Tell the store what went on without it; all that this watcher knows, when the store has lost something."""
-        for memory in (self.handed_over, self.memory):
+        known = self.known
+        for memory in (known.handed_over, known.memory):
             if memory is not None:
                 store.merge(memory.snapshot())
-        if self.memory is not None:
+        if known.memory is not None:
             log.info("oncall.store_back")
-        self.handed_over, self.memory = self.memory, None
+        self.know(handed_over=known.memory, memory=None)
         told = noted(TICK, store.evaluation_inputs(at, (TICK,)).notes.get(TICK), instant, None)
-        if self.ticked is not None and (told is None or told < self.ticked):
+        if known.ticked is not None and (told is None or told < known.ticked):
             log.warning("oncall.store_lost_something", since=str(told))
-            store.merge(_uncertain(self.last_seen, self.clock).snapshot())
+            store.merge(_uncertain(known.snapshot, self.clock).snapshot())
 
     def _look_from_memory(self, services: Services, at: dt.datetime) -> Evaluation:
         """`oncall_db` is down: page all the same, from what was last known."""
@@ -204,51 +223,58 @@ class Watch:
 
     def _look_blind(self, at: dt.datetime) -> Evaluation | None:
         """A look hangs in something that has no bound: page all the same, from what was last known."""
-        services = self.services
-        if services is None:
+        memory, known = self._remembering(at), self.known
+        if known.wiring is None:
             return None
+        services = known.services or known.wiring.services(memory)
+        self.know(services=services)
         hangs = _Hanging()
-        return evaluate(services.config, hangs, hangs, self._remembering(at), services.links, at)
+        return evaluate(services.config, hangs, hangs, memory, services.links, at)
 
     def _remembering(self, at: dt.datetime) -> MemoryStore:
-        if self.memory is None:
-            memory = _uncertain(self.last_seen, self.clock)
-            # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
-            memory.notes.setdefault(SINCE, (at - LOOK_BACK).isoformat())
-            self.memory = memory
-        return self.memory
+        if self.known.memory is not None:
+            return self.known.memory
+        memory = _uncertain(self.known.snapshot, self.clock)
+        # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
+        memory.notes.setdefault(SINCE, (at - LOOK_BACK).isoformat())
+        self.know(memory=memory)
+        return memory
 
-    def _measure(self, seen: Evaluation, at: dt.datetime, began: float, before: float | None) -> None:
+    @staticmethod
+    def _measure(known: Known, at: dt.datetime, began: float, before: float | None) -> None:
         """Tell of this look, after the senders were woken: `before` is when the last one had ended."""
-        if self.wiring is not None and self.services is not None and self.looked_at is not None:
-            memory, tell = self.memory, self.wiring.metrics.tell
-            age = dt.timedelta(seconds=began - before) if before is not None else None
-            tell(of_tick(age, self.looked_at - began))
-            tell(of_look(seen, roster_valid=not self.services.problems, store_readable=memory is None))
-            tell(of_snapshot(memory.snapshot() if memory else self.last_seen, at))
+        if known.wiring is None or known.services is None or known.seen is None or known.looked_at is None:
+            return
+        memory, tell = known.memory, known.wiring.metrics.tell
+        age = dt.timedelta(seconds=began - before) if before is not None else None
+        tell(of_tick(age, known.looked_at - began))
+        tell(of_look(known.seen, roster_valid=not known.services.problems, store_readable=memory is None))
+        tell(of_snapshot(memory.snapshot() if memory else known.snapshot, at))
 
     def _renewed(self, at: dt.datetime) -> Services:
         """What is outside, with connections read anew now and then, and the configuration at every look."""
-        stale = time.monotonic() - self.renewed > RENEW_S
-        if self.wiring is None or self.services is None or stale:
-            self.wiring = Wiring(self.wiring)
+        known, stale = self.known, time.monotonic() - self.renewed > RENEW_S
+        wiring, services = known.wiring, known.services
+        if wiring is None or services is None or stale:
+            wiring = Wiring(wiring)
             self.renewed = time.monotonic()
-            quietly(self.wiring.store().install)
-            self.services = self.wiring.services()
-            for channel in (self.wiring.pager, self.wiring.chat):
+            self.know(
+                wiring=wiring
+            )  # before the first call that can hang: who goes on without this look needs it
+            quietly(wiring.store().install)
+            services = wiring.services()
+            for channel in (wiring.pager, wiring.chat):
                 quietly(channel.prepare)
-        config, problems = config_in_force(self.memory or self.services.store)
-        self.services = Services(
-            config, problems, self.services.world, self.services.runs, self.services.store,
-            self.services.pager, self.services.chat, self.services.links,
-        )  # fmt: skip
-        return self.services
+        config, problems = config_in_force(self.known.memory or services.store)
+        services = replace(services, config=config, problems=problems)
+        self.know(services=services)
+        return services
 
     async def send_pages(self, lane: Lane) -> None:
         """Send this lane's pages as soon as they are owed."""
         store, journal = _PerLoop(), list[OutboxEntry]()
         while True:
-            await _wait(self.owed[lane], HEAR_S if self.last_seen.incidents or self.memory else self.tick_s)
+            await _wait(self.owed[lane], HEAR_S if self._is_busy() else self.tick_s)
             await self._send(store, journal, partial(Dispatch.pages, lane=lane))
 
     async def send_posts(self, name: str, lane: Lane) -> None:
@@ -264,14 +290,15 @@ class Watch:
         while True:
             await asyncio.sleep(HEAR_S)
             dispatch = self._dispatch(store, [])
-            if dispatch is not None and (self.last_seen.incidents or self.memory):
+            if dispatch is not None and self._is_busy():
                 await self._blocking(lambda d=dispatch: quietly(d.acknowledgements))  # type: ignore[misc]
 
     async def ping(self) -> None:
         """Tell the far side that we live, for as long as we truly look."""
         store = _PerLoop()
         while True:
-            if self.looked_at is not None and time.monotonic() - self.looked_at < ALIVE_S:
+            looked_at = self.known.looked_at
+            if looked_at is not None and time.monotonic() - looked_at < ALIVE_S:
                 await self._blocking(lambda: self._ping(store))
                 await asyncio.sleep(PING_S)
             else:
@@ -285,28 +312,35 @@ class Watch:
             return
         sent: list[Sent] = []
         await self._blocking(lambda: quietly(lambda: sent.append(act(dispatch))))
-        if any(each.unreached for each in sent):
+        if any(round_.unreached for round_ in sent):
             self.look_now.set()
 
     def _dispatch(self, store: _PerLoop, journal: list[OutboxEntry]) -> Dispatch | None:
-        if self.wiring is None or self.services is None:
+        known = self.known
+        if known.wiring is None or known.services is None:
             return None
         # A watcher before this one may have paged from memory, and its memory went with it.
         new = time.monotonic() - self.began < NEW_S
-        return self.wiring.dispatch(
-            self.services.config, self.memory or store.of(self.wiring), self.clock, self.seen,
+        return known.wiring.dispatch(
+            known.services.config, known.memory or store.of(known.wiring), self.clock, known.seen,
             check_before_send=new, journal=journal,
         )  # fmt: skip
 
     def _ping(self, store: _PerLoop) -> None:
-        if self.wiring is not None and self.services is not None:
-            wiring, services = self.wiring, self.services
+        known, services = self.known, self.known.services
+        if known.wiring is not None and services is not None:
+            at_hand = known.memory or store.of(known.wiring)
             scene = Scene(services.config.roster, services.links, self.clock())
-            quietly(
-                lambda: ping_all(
-                    services.config.heartbeats, services.pager, self.memory or store.of(wiring), scene
-                )
-            )
+            quietly(lambda: ping_all(services.config.heartbeats, services.pager, at_hand, scene))
+
+    def _is_busy(self) -> bool:
+        return bool(self.known.snapshot.incidents or self.known.memory)
+
+    async def _within(self, seconds: float, name: str, act: Callable[[], None]) -> None:
+        """Wait for it so long at most; while it hangs it is neither waited for nor begun again."""
+        if name not in self._beside or self._beside[name].done():
+            self._beside[name] = asyncio.ensure_future(self._blocking(act))
+            await asyncio.wait([self._beside[name]], timeout=seconds)
 
     def _in_pool(self, act: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self.pool, act)
@@ -341,10 +375,6 @@ def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:
     memory = MemoryStore(uncertain=True, now=clock)
     memory.merge(seen)
     return memory
-
-
-def _with_notes(snapshot: Snapshot, notes: Mapping[str, str]) -> Snapshot:
-    return Snapshot(snapshot.incidents, snapshot.deliveries, dict(notes))
 
 
 class _PerLoop:
