@@ -283,7 +283,7 @@ def test_a_held_report_says_which_check(night: Night) -> None:
     """The check, what it expected and what it found are in the title."""
     night.world.facts["growth_etl", DAY] = Facts(failed_checks=(FailedCheck("identity", "100", "98"),))
     night.look("05:00")
-    assert "held by check identity: expected 100, found 98" in night.pager.paged[0].title
+    assert "held: identity found 98, expected 100" in night.pager.paged[0].title
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import datetime as dt
 import getpass
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from oncall.cli.command import (
@@ -25,6 +25,7 @@ from oncall.cli.command import (
     yes_argument,
 )
 from oncall.config.yaml_fields import suggestion
+from oncall.core.errors import Unreadable
 from oncall.core.promises.promise import Pipeline, business_day
 from oncall.core.time_format import TimeFormat, day, span
 
@@ -184,10 +185,10 @@ def _pipeline(seen: PageSnapshot, name: str) -> Pipeline:
 
 
 def _status(seen: PageSnapshot, pipeline: Pipeline, date: dt.date | None) -> PromiseStatus:
-    """The status of this day; of none, of the first report that is not published, else of the next one."""
+    """The status of this day; of none, of the first report that is not known to be published, else of the next one."""
     known = [status for status in seen.statuses_of.get(pipeline.dag_id, ()) if not status.drill]
     if date is None and known:
-        return next((status for status in known if not status.done), known[-1])
+        return next((status for status in known if not status.done or status.facts.blind), known[-1])
     date = date or business_day(seen.at, seen.config.roster_of(pipeline.dag_id).tz) - dt.timedelta(days=1)
     return next((status for status in known if status.report_date == date), None) or _evaluated(
         seen, pipeline, date
@@ -197,11 +198,13 @@ def _status(seen: PageSnapshot, pipeline: Pipeline, date: dt.date | None) -> Pro
 def _evaluated(seen: PageSnapshot, pipeline: Pipeline, date: dt.date) -> PromiseStatus:
     """The status of a day that the page does not show."""
     from oncall.airflow.composition import Wiring
-    from oncall.usecases.evaluate import Candidate, evaluate_promises
+    from oncall.usecases.evaluate import BLIND, PUBLISHED, Candidate, Known, evaluate_promises
 
-    wiring = Wiring()
+    wiring, known = Wiring(), Known()
+    with suppress(Unreadable):  # that is told already
+        known = Known.of(wiring.store().evaluation_inputs(seen.at, (PUBLISHED, BLIND)))
     wanted = [Candidate(pipeline, date)]
-    found = evaluate_promises(seen.config, wiring.world(), wiring.task_log(), wanted, seen.at)
+    found = evaluate_promises(seen.config, wiring.world(), wiring.task_log(), wanted, seen.at, known)
     return next(
         status for status in found if (status.pipeline.dag_id, status.report_date) == (pipeline.dag_id, date)
     )

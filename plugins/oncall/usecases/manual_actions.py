@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents import manual
+from oncall.core.incidents.coming_words import nobody_left
 from oncall.core.incidents.context import IncidentContext, name_of
 from oncall.core.incidents.escalation import acknowledge, acknowledge_rest
 from oncall.core.incidents.forecast import next_to_page
@@ -100,11 +101,12 @@ def page_now(
     def decide(hand: Hand, scene: Scene, said: list[OutboxEntry]) -> Plan | Outcome:
         pressed = [one for one in said if one.channel == "pager" and one.step.startswith(f"{PAGE_STEP}-")]
         entries = tuple(one.entry for one in said)
-        call = next_to_page(IncidentContext(hand.incident, hand.members, entries), scene)
+        context = IncidentContext(hand.incident, hand.members, entries)
+        call = next_to_page(context, scene)
         if any(at - one.owed_at < AGAIN_AFTER for one in pressed):
             return Outcome(False, "Somebody was paged by hand a moment ago: give them a minute.")
         if call is None:
-            return Outcome(False, "Everybody on the escalation who can be paged has been paged: call them.")
+            return Outcome(False, nobody_left(context, scene))
         if person and person != call.person.name:
             return Outcome(False, f"{person} is not next any more: the next one is {call.person.name}.")
         return manual.page(hand, scene, call.person, call.seat, len(pressed) + 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from oncall.core.incidents.status_words import status
+from oncall.core.incidents.status_words import WAS, cause_then_and_now, status
+from oncall.core.promises.evaluation import Cause
 from oncall.core.time_format import TimeFormat
 from tests.core.scenes import KEY, TZ, an_entry, an_incident, at
 
@@ -61,3 +62,19 @@ IN_CHAT = an_entry(KEY, "chat", "warning")
 def test_how_an_incident_stands(known: dict[str, Any], entries: tuple[Any, ...], words: str) -> None:
     """Never "nobody was paged" of somebody whose phone has rung."""
     assert status(an_incident(**known), entries, SAY) == words
+
+
+@pytest.mark.parametrize(
+    ("filed", "now", "words"),
+    [
+        ("", "stuck", "stuck"),
+        ("stuck", "stuck", "stuck"),
+        ("upstream_late", "running", "was waiting on upstream, now running"),
+        ("unknown", "failed", "could not be seen, now failed"),
+        ("held", "", ""),
+    ],
+)
+def test_a_row_tells_for_what_it_was_paged_and_what_it_is_now(filed: str, now: str, words: str) -> None:
+    """Without contradiction: what it was stands in the past."""
+    assert cause_then_and_now(filed, now) == words
+    assert set(WAS) == set(get_args(Cause))

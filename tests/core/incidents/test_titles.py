@@ -47,7 +47,13 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
         ("failed", "task transform failed at 02:40", (), "transform failed at 02:40"),
         ("failed", "task x was marked as failed by B at 02:40", (), "x was marked as failed by B at 02:40"),
         ("failed", "the run failed at 02:40", (), "the run failed at 02:40"),
-        ("held", "check identity: expected 0, found 3", (), "held by check identity: expected 0, found 3"),
+        ("held", "check identity: expected 0, found 3", ("identity",), "held: identity found 3, expected 0"),
+        ("held", "check a: expected 0, found 3", ("a", "b", "c"), "held by 3 checks, first a: found 3, expected 0"),
+        (
+            "held", f"check lines_are_unique: expected 0 order lines that come twice, found {'17, ' * 20}", (),
+            "held: lines_are_unique found 17, 17, 17, 17, 17, 17, 17…, expected 0 order lines that come twice",
+        ),
+        ("held", "a person holds it", (), "held by a person holds it"),
         ("not_started", "the DAG is paused (as of 04:00)", (), "never started: the DAG is paused"),
         (
             "not_started", "the DAG file has an import error: SyntaxError: bad syntax (x.py, line 3) (as of 04:00)", (),

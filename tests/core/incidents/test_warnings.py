@@ -267,7 +267,7 @@ def test_a_failure_wakes_somebody_at_once() -> None:
     [
         (
             {"tasks": (WAITED, a_task("check", "failed", "02:40", "02:41")), "failed_checks": (CHECK,)},
-            "held by check identity: expected 0, found 3", "steps for held",
+            "held: identity found 3, expected 0", "steps for held",
         ),
         (
             {"tasks": (a_task("transform", "failed", "02:10", "02:40", "marked as failed by B"),)},

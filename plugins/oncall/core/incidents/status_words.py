@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus
+from oncall.core.promises.evaluation import CAUSE_WORDS
 from oncall.core.time_format import TimeFormat, span
 
 # How an incident ended for which no report came: by the configuration.
 ENDED = {"moved": "Due at another time since", "removed": "Not watched any more since"}
+# What an incident was opened for, once it is something else.
+WAS = {
+    "upstream_late": "was waiting on upstream",
+    "running": "was running",
+    "stuck": "was stuck",
+    "failed": "had failed",
+    "not_started": "had not started",
+    "held": "was held back by a check",
+    "unknown": "could not be seen",
+}
 # How loud an alert is, by how its step begins; what is not here is a page of the escalation or a reminder.
 _PRIORITIES = (("warning", "P3"), ("last-chance", "P2"), ("failed-", "P2"))
 
@@ -36,6 +47,13 @@ def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeForm
     if any(entry.channel == "chat" and entry.state == "done" for entry in told):
         return "Said in Slack; nobody was paged yet"
     return "Nobody was told yet"
+
+
+def cause_then_and_now(filed: str, now: str) -> str:
+    """ "stuck", or "was waiting on upstream, now stuck" where somebody was first paged for another cause."""
+    if filed and now and filed != now:
+        return f"{WAS.get(filed, filed)}, now {CAUSE_WORDS.get(now, now)}"
+    return CAUSE_WORDS.get(now, now)
 
 
 def priority(step: str) -> str:

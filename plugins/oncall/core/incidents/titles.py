@@ -14,6 +14,8 @@ from oncall.core.message import MOST_TITLE
 from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why
 
 MOST_NAMES = 2  # tables that a title names; further ones are counted
+MOST_FOUND = 30  # characters of what a check found or expected; the message's facts have all of it
+_CHECK = re.compile(r"check (?P<name>\S+): expected (?P<expected>.*), found (?P<found>.*)", re.DOTALL)
 SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
@@ -57,12 +59,29 @@ def short(why: Why | None) -> str:
     if why.cause == "upstream_late" and why.names:
         return f"waiting on {names(why.names)}"
     if why.cause == "held":
-        return f"held by {detail}"
+        return _held(detail, why.names)
     if why.cause == "failed" or detail.startswith(word):
         return detail
     if why.cause in ("stuck", "running") and detail.startswith("in "):
         return f"{word} {detail}"
     return f"{word}: {detail}"
+
+
+def _held(detail: str, checks: Sequence[str]) -> str:
+    """The check, what it found and what it expected, in this order: what is cut off a title is its end."""
+    told = _CHECK.fullmatch(detail)
+    if told is None:
+        return f"held by {detail}"
+    numbers = f"found {_abridged(told['found'])}, expected {_abridged(told['expected'])}"
+    by = f"by {len(checks)} checks, first " if len(checks) > 1 else ""
+    return f"held {by}{told['name']}: {numbers}" if by else f"held: {told['name']} {numbers}"
+
+
+def _abridged(text: str) -> str:
+    text = " ".join(text.split())
+    if len(text) <= MOST_FOUND:
+        return text
+    return text[: text.rfind(" ", MOST_FOUND // 2, MOST_FOUND)].rstrip(" ,;:(") + "…"
 
 
 def names(tables: Sequence[str]) -> str:

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.coming_words import what_comes_next
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import REMIND_AFTER, Call
-from oncall.core.incidents.forecast import coming_pages, next_to_page
+from oncall.core.incidents.escalation import Call
+from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import SECTIONS
-from oncall.core.time_format import TimeFormat, day
+from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.incident_context import status_from_row
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.incidents import cause_now
 from oncall.web.views.on_call import contact, on_call
 from oncall.web.views.rota_models import Contact, OnCall
 from oncall.web.views.runbooks import section_html, section_of
@@ -62,7 +64,7 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Address
     pipeline = config.pipelines.get(incident.dag_id)
     scene = Scene(config.roster, addresses, seen.at)
     context = _context(config, record) if pipeline else None
-    section = section_of(pipeline.runbook, incident.cause) if pipeline else ""
+    section = section_of(pipeline.runbook, cause_now(seen, incident)[0]) if pipeline else ""
     return IncidentPage(
         coming=tuple(what_comes_next(context, scene)) if context and incident.open else (),
         next=next_to_page(context, scene) if context and incident.open else None,
@@ -72,32 +74,6 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Address
         section=SECTIONS.get(section, ""),
         run_again=_run_again(seen, record, pipeline) if pipeline and incident.open else None,
     )
-
-
-def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
-    """Whom the escalation wakes when if nothing happens, in sentences."""
-    incident, say = context.incident, TimeFormat(scene.at, scene.roster.tz)
-    if incident.leader:
-        return []
-    if incident.acknowledged and incident.acknowledged_at:
-        who = incident.acknowledged_by or "Whoever acknowledged"
-        again = incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1)
-        asked = (
-            f"{who} is asked again at {say.clock(again)}, {say.away(again)}, if it is not published by then."
-        )
-        return [f"Nobody else is paged: {who} has it.", asked] if incident.paged else [f"{who} has it."]
-    if incident.paged_at is None:
-        first = next_to_page(IncidentContext(incident, context.members), scene)
-        if first is None or incident.due is None or incident.due <= scene.at:
-            return []
-        due = f"{say.clock(incident.due)}, {say.away(incident.due)}"
-        return [f"If it is not published by {due}, {first.person.name} ({first.seat}) is paged."]
-    coming = [
-        f"{page.call.person.name} ({page.call.seat}) is paged "
-        + (f"at {say.clock(page.at)}, {say.away(page.at)}." if page.at > scene.at else "now.")
-        for page in coming_pages(context, scene)
-    ]
-    return coming or ["Everybody on the escalation has been paged; nobody else will be. Call them."]
 
 
 def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from oncall.core.incidents.incident import Incident
-from oncall.core.incidents.status_words import status
+from oncall.core.incidents.status_words import cause_then_and_now, status
 from oncall.core.incidents.wording import Links as Addresses
-from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.time_format import TimeFormat, day
 from oncall.usecases.history import IncidentRecord
 from oncall.web import external_links
@@ -48,11 +48,9 @@ def _view(
     seen: PageSnapshot, record: IncidentRecord, addresses: Addresses, lines: tuple[Line, ...] = ()
 ) -> IncidentView:
     one = record.incident
-    judged = _judged(seen, one) if one.open else None
+    judged = judged_now(seen, one) if one.open else None
     verdict = judged.verdict if judged else one.verdict
-    cause, detail = (one.cause, one.detail) if one.open else one.filed_as
-    if judged:  # one look, one verdict, wherever it stands on the page
-        cause, detail = (judged.why.cause, judged.why.detail) if judged.why else ("", "")
+    cause, detail = cause_now(seen, one)
     pipeline = seen.config.pipelines.get(one.dag_id)
     return IncidentView(
         key=one.key,
@@ -66,7 +64,7 @@ def _view(
         status=status(
             one, [told.as_status for told in record.told], TimeFormat(seen.at, seen.config.roster.tz)
         ),
-        cause_words=CAUSE_WORDS.get(cause, ""),
+        cause_words=cause_then_and_now(one.first_cause if one.open else "", cause),
         detail=detail,
         drill=one.drill,
         leader=one.leader,
@@ -88,11 +86,21 @@ def _view(
 
 def _run(seen: PageSnapshot, one: Incident, addresses: Addresses) -> str:
     """The run that works on it, or worked on it last; all the DAG's runs where none is known any more."""
-    status = _judged(seen, one)
+    status = judged_now(seen, one)
     return run_of(status, addresses) if status else f"{addresses.base_url}/dags/{quote(one.dag_id)}/runs"
 
 
-def _judged(seen: PageSnapshot, one: Incident) -> PromiseStatus | None:
+def cause_now(seen: PageSnapshot, one: Incident) -> tuple[str, str]:
+    """Its cause and detail: of one that is open as this look found them, wherever they stand on the page."""
+    if not one.open:
+        return one.filed_as
+    judged = judged_now(seen, one)
+    if judged is None:
+        return one.cause, one.detail
+    return (judged.why.cause, judged.why.detail) if judged.why else ("", "")
+
+
+def judged_now(seen: PageSnapshot, one: Incident) -> PromiseStatus | None:
     """What this look found of the promise that an incident is about; None where it did not look."""
     mine = seen.statuses_of.get(one.dag_id, ())
     return next((s for s in mine if (s.report_date, s.drill) == (one.report_date, one.drill)), None)

@@ -1,0 +1,60 @@
+"""What comes next if nobody does anything, in sentences: whom the escalation wakes when, or why nobody. Pure."""
+
+from __future__ import annotations
+
+from oncall.core.incidents.context import IncidentContext, seat_holder
+from oncall.core.incidents.escalation import REMIND_AFTER
+from oncall.core.incidents.forecast import coming_pages, next_to_page
+from oncall.core.incidents.wording import Scene
+from oncall.core.time_format import TimeFormat
+
+NO_STEPS = (
+    "Nobody is configured to be paged: the roster's escalation is empty. Write under `escalation:`"
+    " [{after: 0m, page: primary}, {after: 15m, page: secondary}]."
+)
+ALL_PAGED = "Everybody on the escalation has been paged; nobody else will be. Call them."
+
+
+def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
+    """Whom the escalation wakes when if nothing happens."""
+    incident, say = context.incident, TimeFormat(scene.at, scene.roster.tz)
+    if incident.leader:
+        return []
+    if incident.acknowledged and incident.acknowledged_at:
+        who = incident.acknowledged_by or "Whoever acknowledged"
+        again = incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1)
+        asked = (
+            f"{who} is asked again at {say.clock(again)}, {say.away(again)}, if it is not published by then."
+        )
+        return [f"Nobody else is paged: {who} has it.", asked] if incident.paged else [f"{who} has it."]
+    if not scene.roster.escalation:
+        return [NO_STEPS]
+    if incident.paged_at is None:
+        first = next_to_page(IncidentContext(incident, context.members), scene)
+        if incident.due is None or incident.due <= scene.at:
+            return []
+        due = f"{say.clock(incident.due)}, {say.away(incident.due)}"
+        if first is None:
+            return [f"If it is not published by {due}, nobody can be paged: {nobody_left(context, scene)}"]
+        return [f"If it is not published by {due}, {first.person.name} ({first.seat}) is paged."]
+    coming = [
+        f"{page.call.person.name} ({page.call.seat}) is paged "
+        + (f"at {say.clock(page.at)}, {say.away(page.at)}." if page.at > scene.at else "now.")
+        for page in coming_pages(context, scene)
+    ]
+    return coming or [nobody_left(context, scene)]
+
+
+def nobody_left(context: IncidentContext, scene: Scene) -> str:
+    """Why the escalation pages nobody else."""
+    if not scene.roster.escalation:
+        return NO_STEPS
+    people = {
+        person.name: person for step in scene.roster.escalation if (person := seat_holder(scene, step.page))
+    }
+    if not people:
+        return "Nobody holds a seat of the escalation: name somebody to be on call in roster.yaml."
+    pages = [entry for entry in context.entries if entry.op == "page" and entry.alive and not entry.unreached]
+    if {entry.person for entry in pages} & set(people):
+        return ALL_PAGED
+    return f"{' and '.join(people)} cannot be paged: the roster or Opsgenie lacks their username. Call them."

@@ -1,0 +1,73 @@
+"""What is said of the pages to come: whom they wake and when, or why nobody is woken. Facts → exact sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from oncall.core.incidents.coming_words import ALL_PAGED, NO_STEPS, nobody_left, what_comes_next
+from oncall.core.incidents.context import IncidentContext
+from tests.core.scenes import KEY, a_report, a_scene, an_entry, an_incident, at
+
+PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken", due=at("05:00"))
+WARNED = an_incident(due=at("05:00"))
+DIGITS = {"C": "page-1-primary", "D": "page-2-secondary", "M": "page-3-manager"}
+
+
+def paged(*people: str, **known: Any) -> tuple[Any, ...]:
+    return tuple(
+        an_entry(
+            KEY,
+            "pager",
+            DIGITS[name],
+            name,
+            **{"state": "done", "owed_at": at("05:00"), "done_at": at("05:00")} | known,
+        )
+        for name in people
+    )
+
+
+@pytest.mark.parametrize(
+    ("incident", "entries", "clock", "lines"),
+    [
+        (PAGED, paged("C", "D", "M"), "05:31", [ALL_PAGED]),
+        (PAGED, paged("C"), "05:09",
+         ["D (secondary) is paged at 05:15, in 6 min.", "M (manager) is paged at 05:30, in 21 min."]),
+        (WARNED, (), "04:30", ["If it is not published by 05:00, in 30 min, C (primary) is paged."]),
+        (replace(PAGED, leader="other"), (), "05:09", []),
+        (replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="Zoe, who has left"), paged("C"), "05:09",
+         ["Nobody else is paged: Zoe, who has left has it.",
+          "Zoe, who has left is asked again at 06:03, in 54 min, if it is not published by then."]),
+    ],
+)  # fmt: skip
+def test_what_comes_next(incident: Any, entries: Any, clock: str, lines: list[str]) -> None:
+    """Each step with whom and when; nothing where somebody has it or another incident speaks."""
+    assert what_comes_next(IncidentContext(incident, (a_report(clock),), entries), a_scene(clock)) == lines
+
+
+@pytest.mark.parametrize("incident", [PAGED, WARNED])
+def test_an_empty_escalation_has_paged_nobody(incident: Any) -> None:
+    """Said as it is, with what to write."""
+    scene = a_scene("04:30")
+    scene = replace(scene, roster=replace(scene.roster, escalation=()))
+    context = IncidentContext(incident, (a_report("04:30"),))
+    assert what_comes_next(context, scene) == [NO_STEPS]
+    assert "{after: 0m, page: primary}" in nobody_left(context, scene)
+
+
+def test_who_cannot_be_paged_was_not_paged() -> None:
+    """The roster gives no Opsgenie username, or Opsgenie knows none of it: that is why nobody comes."""
+    scene = a_scene("05:31")
+    people = {name: replace(person, opsgenie=None) for name, person in scene.roster.people.items()}
+    unreachable = replace(scene, roster=replace(scene.roster, people=people))
+    told = "C and D and M cannot be paged: the roster or Opsgenie lacks their username. Call them."
+    assert what_comes_next(IncidentContext(PAGED, (a_report("05:31"),)), unreachable) == [told]
+    unknown = paged("C", "D", "M", unreached="Opsgenie does not know the user")
+    assert what_comes_next(IncidentContext(PAGED, (a_report("05:31"),), unknown), scene) == [told]
+    early = IncidentContext(WARNED, (a_report("04:30"),))
+    at_half = replace(unreachable, at=at("04:30"))
+    assert what_comes_next(early, at_half) == [
+        f"If it is not published by 05:00, in 30 min, nobody can be paged: {told}"
+    ]
