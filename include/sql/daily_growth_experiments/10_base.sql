@@ -12,4 +12,5 @@ select
 from master.experiment_assignments as assigned
 left join base.growth as growth
     on growth.customer_id = assigned.customer_id and growth.report_date = %(report_date)s::date
-where assigned.assigned_at < %(day_end)s::timestamptz;
+where assigned.assigned_at < %(day_end)s::timestamptz
+order by assigned.customer_id; -- so that the index grows at its end

@@ -1,7 +1,8 @@
 -- Base growth model: every customer active (a session that day) on the report date or on the day before it.
 -- It asks the sessions, not yesterday's run, so that a day is right in whatever order days are run.
 -- The acquisition channel is the one of that day: a day that is published keeps what it was published with (the statement
--- sees the table as it was before it, so also the rows it is about to replace).
+-- sees the table as it was before it, so also the rows it is about to replace). In order of customers: neighbours are
+-- looked up together, and the index grows at its end.
 
 with forgotten as (
     delete from base.growth where report_date = %(report_date)s::date
@@ -74,5 +75,5 @@ select
         'unknown' -- a customer nobody knows: a check will say so
     ),
     active.status
-from active
+from (select active.customer_id, active.status from active order by active.customer_id) as active
 left join kept on kept.customer_id = active.customer_id;

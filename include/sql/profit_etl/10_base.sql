@@ -133,6 +133,24 @@ costs_of_before as (
     group by line.product_id
 ),
 
+-- The day's orders that count: read once, for their lines and for their customers.
+sold_orders as materialized (
+    select
+        ordered.order_id,
+        ordered.customer_id,
+        ordered.ordered_at
+    from master.orders as ordered
+    where
+        ordered.ordered_at >= %(day_start)s::timestamptz
+        and ordered.ordered_at < %(day_end)s::timestamptz
+        and (
+            ordered.status is distinct from 'cancelled'
+            or ordered.order_id in (
+                select cancelled.order_id from cancelled where cancelled.cancelled_on > %(report_date)s::date
+            )
+        )
+),
+
 sold as (
     select
         line.order_id,
@@ -141,8 +159,8 @@ sold as (
         line.quantity * line.unit_price - line.discount as revenue,
         line.quantity * priced.unit_cost as cost, -- null when the product is missing: a check will say so
         priced.unit_cost
-    from master.orders as ordered
-    inner join master.order_lines as line on line.order_id = ordered.order_id
+    from sold_orders
+    inner join master.order_lines as line on line.order_id = sold_orders.order_id
     left join (
         select
             product.product_id,
@@ -169,15 +187,6 @@ sold as (
         from master.products as product
         left join costs_of_before as before on before.product_id = product.product_id
     ) as priced on priced.product_id = line.product_id
-    where
-        ordered.ordered_at >= %(day_start)s::timestamptz
-        and ordered.ordered_at < %(day_end)s::timestamptz
-        and (
-            ordered.status is distinct from 'cancelled'
-            or ordered.order_id in (
-                select cancelled.order_id from cancelled where cancelled.cancelled_on > %(report_date)s::date
-            )
-        )
 ),
 
 taken_back as (
@@ -259,13 +268,21 @@ lines as materialized (
 ),
 
 orders as materialized (
+    select sold_orders.order_id, sold_orders.customer_id, sold_orders.ordered_at, %(report_date)s::date as ordered_on
+    from sold_orders
+    union all
     select
         ordered.order_id,
         ordered.customer_id,
         ordered.ordered_at,
-        (ordered.ordered_at at time zone %(zone)s)::date as ordered_on
+        (ordered.ordered_at at time zone %(zone)s)::date
     from master.orders as ordered
-    where ordered.order_id in (select lines.order_id from lines)
+    where
+        ordered.order_id in (
+            select lines.order_id from lines where not lines.sold
+            except
+            select sold_orders.order_id from sold_orders
+        )
 ),
 
 touched as (
@@ -324,7 +341,7 @@ shares as (
     ) as credited
 ),
 
-parts as (
+parts as materialized (
     select
         shares.channel,
         lines.order_id,
@@ -352,7 +369,6 @@ parts as (
 allotted as (
     select
         parts.*,
-        sum(parts.revenue) filter (where parts.sold) over (partition by parts.channel) as credited,
         sum(parts.revenue) filter (where parts.sold) over (
             partition by parts.channel order by parts.order_id, parts.line_no
             rows between unbounded preceding and current row
@@ -360,11 +376,22 @@ allotted as (
     from parts
 ),
 
+-- What is spent on channels that have credited revenue to take it.
 spent as (
-    select spend.channel, sum(spend.amount) as amount
-    from master.marketing_spend as spend
-    where spend.day = %(report_date)s::date
-    group by spend.channel
+    select spend.channel, spend.amount, credited.revenue
+    from (
+        select marketing.channel, sum(marketing.amount) as amount
+        from master.marketing_spend as marketing
+        where marketing.day = %(report_date)s::date
+        group by marketing.channel
+    ) as spend
+    inner join (
+        select parts.channel, sum(parts.revenue) as revenue
+        from parts
+        where parts.sold
+        group by parts.channel
+        having sum(parts.revenue) > 0
+    ) as credited on credited.channel = spend.channel
 ),
 
 credit as (
@@ -382,10 +409,10 @@ credit as (
         allotted.cost,
         allotted.refunds,
         case
-            when spent.amount is null or not allotted.sold or allotted.credited <= 0 then 0
+            when spent.amount is null or not allotted.sold then 0
             else
-                round(spent.amount * allotted.upto / allotted.credited, 10)
-                - round(spent.amount * (allotted.upto - allotted.revenue) / allotted.credited, 10)
+                round(spent.amount * allotted.upto / spent.revenue, 10)
+                - round(spent.amount * (allotted.upto - allotted.revenue) / spent.revenue, 10)
         end
     from allotted
     left join spent on spent.channel = allotted.channel

@@ -58,9 +58,12 @@ counted as (
     select 'orders_have_customers', '0 orders of unknown customers', count(*), count(*) = 0
     from sold_orders
     where
-        not exists (
-            select from master.customers as customer where customer.customer_id = sold_orders.customer_id
-        )
+        -- Looked up one by one: `not exists` would read every customer there is.
+        (
+            select customer.customer_id
+            from master.customers as customer
+            where customer.customer_id = sold_orders.customer_id
+        ) is null
     union all
     select 'lines_have_products', '0 order lines of unknown products', count(*), count(*) = 0
     from sold_orders

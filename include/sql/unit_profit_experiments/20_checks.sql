@@ -20,7 +20,10 @@ from (
 union all
 select 'assignments_have_customers', '0 assigned customers that are unknown', count(*)::text, count(*) = 0
 from assigned
-where not exists (select from master.customers as customer where customer.customer_id = assigned.customer_id)
+where (
+    -- Looked up one by one: `not exists` would read every customer there is.
+    select customer.customer_id from master.customers as customer where customer.customer_id = assigned.customer_id
+) is null
 union all
 -- Published before this run read it: what came later is not in the draft.
 select
