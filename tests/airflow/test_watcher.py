@@ -10,13 +10,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.adapters.postgres import database, session
+from oncall.adapters.postgres.database import Link
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.airflow import watcher
 from oncall.airflow.run_once import evaluate_once
@@ -268,3 +269,38 @@ def test_what_hangs_beside_a_look_does_not_stop_the_page(
         let_go.set()
     (page,) = pages(site)
     assert 0 <= page.created_at - due.timestamp() < 5
+
+
+def test_a_slow_clock_and_a_look_share_no_connection(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads on one connection would end each other's transactions: the look would lose what it has decided."""
+    at_work, shared, slow = dict[int, int](), list[str](), threading.Event()
+    connected = Link._connected
+
+    @contextmanager
+    def alone(link: Link) -> Iterator[Any]:
+        thread = threading.get_ident()
+        if at_work.setdefault(id(link), thread) != thread:
+            shared.append(link._name)
+        try:
+            with connected(link) as connection:
+                if threading.current_thread().name.startswith("slow"):
+                    slow.wait(3)
+                yield connection
+        finally:
+            at_work.pop(id(link), None)
+
+    def reads(clocks: Any) -> Any:
+        threading.current_thread().name = "slow clock"
+        try:
+            return read_clocks(clocks)
+        finally:
+            threading.current_thread().name = "oncall"
+
+    monkeypatch.setattr(Link, "_connected", alone)
+    monkeypatch.setattr(watcher, "read_clocks", reads)
+    due = soon(8)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+    asyncio.run(watch(lambda: bool(pages(site)), 25))
+    slow.set()
+    assert len(pages(site)) == 1
+    assert not shared

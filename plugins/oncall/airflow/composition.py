@@ -46,11 +46,16 @@ class Services:
     @property
     def clocks(self) -> Mapping[str, Callable[[], dt.datetime]]:
         """The clocks besides this host's own, by name."""
-        return {"oncall_db": self.store.clock, "warehouse": self.world.clock}
+        return clocks_of(self.store, self.world)
 
     def agreed_now(self) -> dt.datetime:
         """What the clocks agree on, for what a person does now."""
         return read_clocks(self.clocks).at
+
+
+def clocks_of(store: OncallDb, world: Warehouse) -> Mapping[str, Callable[[], dt.datetime]]:
+    """The clocks besides this host's own, by name. Each raises Unreadable."""
+    return {"oncall_db": store.clock, "warehouse": world.clock}
 
 
 class Wiring:

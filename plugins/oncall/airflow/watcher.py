@@ -17,13 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from oncall.adapters.memory_store import MemoryStore
-from oncall.airflow.composition import Services, Wiring
+from oncall.airflow.composition import Services, Wiring, clocks_of
 from oncall.airflow.run_once import quietly
 from oncall.core.errors import OncallError, Unreadable
 from oncall.core.incidents.wording import Scene
@@ -99,6 +99,7 @@ class Watch:
         self.known = Known()
         self._knowing = threading.Lock()
         self._beside: dict[str, asyncio.Future[None]] = {}
+        self._clock_links = _PerLoop(lambda wiring: (wiring.store(), wiring.world()))
         self.look_now = asyncio.Event()
         self.owed = {name: asyncio.Event() for name in (*LANES, "chat", "others")}
 
@@ -168,14 +169,18 @@ class Watch:
 
     def _set_clock(self) -> None:
         """Agree on the time with the databases' clocks, and say which one is wrong."""
-        services = self.known.services
-        if services is None:
+        known = self.known
+        services = known.services
+        if known.wiring is None or services is None:
             return
-        agreed = read_clocks(services.clocks)
+        # Not over the look's connections: this may go on beside the next look, and two threads on one connection
+        # would end each other's transactions.
+        store, world = self._clock_links.of(known.wiring)
+        clocks = clocks_of(store, world)
+        agreed = read_clocks(clocks)
         self.clock.set(agreed.at)
         scene = Scene(services.config.roster, services.links, agreed.at)
-        store = self.known.memory or services.store
-        quietly(lambda: note_clocks(store, scene, agreed, services.clocks))
+        quietly(lambda: note_clocks(self.known.memory or store, scene, agreed, clocks))
 
     def _look(self, at: dt.datetime) -> Evaluation | None:
         try:
@@ -272,21 +277,21 @@ class Watch:
 
     async def send_pages(self, lane: Lane) -> None:
         """Send this lane's pages as soon as they are owed."""
-        store, journal = _PerLoop(), list[OutboxEntry]()
+        store, journal = _PerLoop[Store](Wiring.store), list[OutboxEntry]()
         while True:
             await _wait(self.owed[lane], HEAR_S if self._is_busy() else self.tick_s)
             await self._send(store, journal, partial(Dispatch.pages, lane=lane))
 
     async def send_posts(self, name: str, lane: Lane) -> None:
         """Post what this lane owes: to our own channels, or beside them to those of other teams."""
-        store, journal = _PerLoop(), list[OutboxEntry]()
+        store, journal = _PerLoop[Store](Wiring.store), list[OutboxEntry]()
         while True:
             await _wait(self.owed[name], self.tick_s)
             await self._send(store, journal, partial(Dispatch.posts, lane=lane))
 
     async def hear(self) -> None:
         """Ask who has acknowledged, while there is something to acknowledge."""
-        store = _PerLoop()
+        store = _PerLoop[Store](Wiring.store)
         while True:
             await asyncio.sleep(HEAR_S)
             dispatch = self._dispatch(store, [])
@@ -295,7 +300,7 @@ class Watch:
 
     async def ping(self) -> None:
         """Tell the far side that we live, for as long as we truly look."""
-        store = _PerLoop()
+        store = _PerLoop[Store](Wiring.store)
         while True:
             looked_at = self.known.looked_at
             if looked_at is not None and time.monotonic() - looked_at < ALIVE_S:
@@ -305,7 +310,7 @@ class Watch:
                 await asyncio.sleep(1.0)
 
     async def _send(
-        self, store: _PerLoop, journal: list[OutboxEntry], act: Callable[[Dispatch], Sent]
+        self, store: _PerLoop[Store], journal: list[OutboxEntry], act: Callable[[Dispatch], Sent]
     ) -> None:
         dispatch = self._dispatch(store, journal)
         if dispatch is None:
@@ -315,7 +320,7 @@ class Watch:
         if any(round_.unreached for round_ in sent):
             self.look_now.set()
 
-    def _dispatch(self, store: _PerLoop, journal: list[OutboxEntry]) -> Dispatch | None:
+    def _dispatch(self, store: _PerLoop[Store], journal: list[OutboxEntry]) -> Dispatch | None:
         known = self.known
         if known.wiring is None or known.services is None:
             return None
@@ -326,7 +331,7 @@ class Watch:
             check_before_send=new, journal=journal,
         )  # fmt: skip
 
-    def _ping(self, store: _PerLoop) -> None:
+    def _ping(self, store: _PerLoop[Store]) -> None:
         known, services = self.known, self.known.services
         if known.wiring is not None and services is not None:
             at_hand = known.memory or store.of(known.wiring)
@@ -377,17 +382,17 @@ def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:
     return memory
 
 
-class _PerLoop:
-    """A store for one loop alone, made anew when the wiring is."""
+class _PerLoop(Generic[T]):
+    """What one loop alone asks, over connections of its own, made anew when the wiring is."""
 
-    def __init__(self) -> None:
-        self._wiring: Wiring | None = None
-        self._store: Store | None = None
+    def __init__(self, make: Callable[[Wiring], T]) -> None:
+        self._make = make
+        self._made: tuple[Wiring, T] | None = None
 
-    def of(self, wiring: Wiring) -> Store:
-        if self._store is None or self._wiring is not wiring:
-            self._wiring, self._store = wiring, wiring.store()
-        return self._store
+    def of(self, wiring: Wiring) -> T:
+        if self._made is None or self._made[0] is not wiring:
+            self._made = (wiring, self._make(wiring))
+        return self._made[1]
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
