@@ -61,11 +61,11 @@ class Message:
         return replace(self, summary="\n".join(filter(None, [end.title, self.summary])))
 
 
-def one_line(title: str) -> str:
+def one_line(title: str, most: int = MOST_TITLE) -> str:
     """A title as every far side shows it whole: one line; what is too long ends after a word, in an ellipsis."""
     title = " ".join(title.split())
-    if len(title) <= MOST_TITLE:
+    if len(title) <= most:
         return title
-    head = title[: MOST_TITLE - 1]
-    word = head.rfind(" ", MOST_TITLE // 2)
-    return (head[:word] if word > 0 and title[MOST_TITLE - 1] != " " else head).rstrip(" ,;:—(") + "…"
+    head = title[: most - 1]
+    word = head.rfind(" ", most // 2)
+    return (head[:word] if word > 0 and title[most - 1] != " " else head).rstrip(" ,;:—(") + "…"

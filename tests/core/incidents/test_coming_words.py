@@ -62,12 +62,18 @@ def test_who_cannot_be_paged_was_not_paged() -> None:
     scene = a_scene("05:31")
     people = {name: replace(person, opsgenie=None) for name, person in scene.roster.people.items()}
     unreachable = replace(scene, roster=replace(scene.roster, people=people))
-    told = "C and D and M cannot be paged: the roster or Opsgenie lacks their username. Call them."
+    told = "; ".join(f"{name} cannot be paged: the roster gives no Opsgenie username" for name in "CDM")
+    told += ". Call them."
     assert what_comes_next(IncidentContext(PAGED, (a_report("05:31"),)), unreachable) == [told]
-    unknown = paged("C", "D", "M", unreached="Opsgenie does not know the user")
-    assert what_comes_next(IncidentContext(PAGED, (a_report("05:31"),), unknown), scene) == [told]
     early = IncidentContext(WARNED, (a_report("04:30"),))
     at_half = replace(unreachable, at=at("04:30"))
     assert what_comes_next(early, at_half) == [
         f"If it is not published by 05:00, in 30 min, nobody can be paged: {told}"
+    ]
+    unknown = paged("M", unreached="Opsgenie does not know m@example.com")
+    assert what_comes_next(
+        IncidentContext(PAGED, (a_report("05:31"),), (*paged("C", "D"), *unknown)), scene
+    ) == [
+        "Everybody else on the escalation has been paged. M cannot be paged: Opsgenie does not know m@example.com."
+        " Call them."
     ]

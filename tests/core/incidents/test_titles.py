@@ -53,6 +53,7 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "held", f"check lines_are_unique: expected 0 order lines that come twice, found {'17, ' * 20}", (),
             "held: lines_are_unique found 17, 17, 17, 17, 17, 17, 17…, expected 0 order lines that come twice",
         ),
+        ("held", f"check key: expected 0, found {'f' * 40}", (), f"held: key found {'f' * 29}…, expected 0"),
         ("held", "a person holds it", (), "held by a person holds it"),
         ("not_started", "the DAG is paused (as of 04:00)", (), "never started: the DAG is paused"),
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oncall.core.incidents.context import IncidentContext, seat_holder
-from oncall.core.incidents.escalation import REMIND_AFTER
+from oncall.core.incidents.escalation import REMIND_AFTER, standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.wording import Scene
 from oncall.core.time_format import TimeFormat
@@ -49,12 +49,12 @@ def nobody_left(context: IncidentContext, scene: Scene) -> str:
     """Why the escalation pages nobody else."""
     if not scene.roster.escalation:
         return NO_STEPS
-    people = {
-        person.name: person for step in scene.roster.escalation if (person := seat_holder(scene, step.page))
-    }
-    if not people:
+    if not any(seat_holder(scene, step.page) for step in scene.roster.escalation):
         return "Nobody holds a seat of the escalation: name somebody to be on call in roster.yaml."
-    pages = [entry for entry in context.entries if entry.op == "page" and entry.alive and not entry.unreached]
-    if {entry.person for entry in pages} & set(people):
+    unreached = {call.person.name: trouble for call, trouble in standing(context, scene).unreached}
+    if not unreached:
         return ALL_PAGED
-    return f"{' and '.join(people)} cannot be paged: the roster or Opsgenie lacks their username. Call them."
+    paged = any(entry.op == "page" and entry.alive and not entry.unreached for entry in context.entries)
+    others = "Everybody else on the escalation has been paged. " if paged else ""
+    cannot = "; ".join(f"{name} cannot be paged: {trouble}" for name, trouble in unreached.items())
+    return f"{others}{cannot}. Call them."

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from oncall.core.incidents.wording import counted, subject
-from oncall.core.message import MOST_TITLE
+from oncall.core.message import MOST_TITLE, one_line
 from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why
 
 MOST_NAMES = 2  # tables that a title names; further ones are counted
@@ -72,16 +72,10 @@ def _held(detail: str, checks: Sequence[str]) -> str:
     told = _CHECK.fullmatch(detail)
     if told is None:
         return f"held by {detail}"
-    numbers = f"found {_abridged(told['found'])}, expected {_abridged(told['expected'])}"
+    found, expected = (one_line(told[part], MOST_FOUND) for part in ("found", "expected"))
+    numbers = f"found {found}, expected {expected}"
     by = f"by {len(checks)} checks, first " if len(checks) > 1 else ""
     return f"held {by}{told['name']}: {numbers}" if by else f"held: {told['name']} {numbers}"
-
-
-def _abridged(text: str) -> str:
-    text = " ".join(text.split())
-    if len(text) <= MOST_FOUND:
-        return text
-    return text[: text.rfind(" ", MOST_FOUND // 2, MOST_FOUND)].rstrip(" ,;:(") + "…"
 
 
 def names(tables: Sequence[str]) -> str:
