@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Callable, Sequence
+from statistics import median
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.data.expectation import WINDOW_DAYS, expect
+from oncall.core.data.expectation import WINDOW_DAYS, Number, expect
 from oncall.core.promises.facts import DEFAULT_SHARE, FIRST_WEEK_SHARE, PARTIAL_SHARE, Load
 
 MONDAY = dt.date(2026, 11, 23)
@@ -97,6 +98,27 @@ def test_too_few_days_are_judged_leniently() -> None:
         history = days_before(sunday, busy, 5 + 7 * weeks)
         assert state(1450, history) == "fresh", weeks
     assert state(500, days_before(sunday, busy, 5)) == "partial"
+
+
+def test_a_weekday_that_began_with_nothing_is_not_held_at_the_level_of_late() -> None:
+    """A shop's first day has no refunds yet: a week later nobody knows that weekday, so it may be like the others."""
+    refunds = [0, 1366, 2029, 2583, 3149, 3406, 3915, 3509, 4458, 5568, 5237, 4621, 6084, 6486, 5858, 5566]
+    for today in range(7, len(refunds)):
+        history = tuple((ago, float(refunds[today - ago])) for ago in range(1, today + 1))
+        assert not Number("refunds", refunds[today], history, 54.3).is_far_off(), today
+    first_week = tuple((ago, float(refunds[7 - ago])) for ago in range(1, 8))
+    much = Number("refunds", 20_000, first_week, 54.3)
+    assert much.is_far_off()
+    assert much.usual_words(MONDAY).startswith("about 2,583, give or take ")
+    assert much.found_words() == "20,000, 7.7 times the usual"
+
+
+@given(st.lists(st.floats(1, 1e6), min_size=7, max_size=13))
+def test_the_level_of_late_is_ordinary_on_a_weekday_that_nobody_knows(amounts: list[float]) -> None:
+    """Neither as much as usual on the other days nor as much as there was on the same one a week ago is held."""
+    history = tuple(enumerate(amounts, 1))
+    assert not Number("n", median(amounts[:7]), history).is_far_off()
+    assert not Number("n", amounts[6], history).is_far_off()
 
 
 def test_it_says_how_unusual_it_is() -> None:

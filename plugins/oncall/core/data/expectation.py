@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 WINDOW_DAYS = (
@@ -23,19 +23,28 @@ _UNKNOWN_SPREAD = 0.1
 
 @dataclass(frozen=True)
 class Expectation:
-    """`amount` is expected, give or take `spread` (a standard deviation, estimated robustly).
+    """`amount` is expected, give or take `share` of it (a standard deviation, estimated robustly).
 
     `weekdays`: how many of the same weekday it rests on. Of fewer than two a quiet Sunday can hardly be told from a
-    thin Monday, and of none not at all.
+    thin Monday, and of none not at all: then anything from `amount` up to `most` may be expected.
     """
 
     amount: float
-    spread: float
+    share: float
     weekdays: int
+    most: float
+
+    @property
+    def spread(self) -> float:
+        return abs(self.amount) * self.share
 
     @property
     def knows_weekday(self) -> bool:
         return self.weekdays >= _LEAST_FOR_A_WEEKDAY
+
+    def nearest(self, found: float) -> Expectation:
+        """Of what may be expected, what is nearest to `found`."""
+        return replace(self, amount=min(max(found, self.amount), self.most))
 
     def unusual(self, found: float, noise: float = 0.0) -> float:
         """By how many spreads `found` is off (below: negative); `noise` is a spread that it has at least."""
@@ -61,16 +70,17 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     same = [earlier for ago, earlier in history if ago % WEEK == 0]
     weekdays = len(by_weekday[0])
     if weekdays >= _LEAST_FOR_A_WEEKDAY:
-        amount = level * usual[0]
+        amount = most = level * usual[0]
     else:
-        amount, weekdays = min(level, median(same)) if same else level, min(len(same), 1)
+        amount, most = sorted((level, median(same) if same else level))
+        weekdays = min(len(same), 1)
     off = [
         abs(ratio / usual[ago % WEEK] - 1)
         for ago, ratio in stood
         if len(by_weekday[ago % WEEK]) >= _LEAST_FOR_A_WEEKDAY and usual[ago % WEEK] > 0
     ]
     share = _NORMAL * median(off) if len(off) >= _LEAST_FOR_A_SPREAD else _UNKNOWN_SPREAD
-    return Expectation(amount, abs(amount) * max(share, _LEAST_SPREAD), weekdays)
+    return Expectation(amount, max(share, _LEAST_SPREAD), weekdays, most)
 
 
 def _against_the_level(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -104,7 +114,8 @@ class Number:
 
     @property
     def expected(self) -> Expectation | None:
-        return expect(self.history) if len(self.history) >= _LEAST_TO_COMPARE else None
+        expected = expect(self.history) if len(self.history) >= _LEAST_TO_COMPARE else None
+        return expected.nearest(self.amount) if expected else None
 
     @property
     def noise(self) -> float:
