@@ -13,7 +13,7 @@ import pytest
 from oncall.cli.main import main
 from pipelines import runner
 from pipelines.runner import Held
-from tests.pipelines.contract_cases import BROKEN, ORDINARY, PROFIT
+from tests.pipelines.contract_cases import BROKEN, COPY, GROWTH, ORDINARY, PROFIT
 from tests.pipelines.master_by_hand import DAY, add, at, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
 
@@ -54,6 +54,17 @@ def test_what_is_only_unusual_is_published(shop: Any, ordinary: str) -> None:
     """No clean day is held, in any of the pipelines."""
     change(shop, ordinary)
     assert {dag_id: failed(shop, dag_id) for dag_id in REPORTS} == {dag_id: {} for dag_id in REPORTS}
+
+
+@pytest.mark.parametrize("dag_id", ["daily_growth_experiments", "unit_profit_experiments"])
+def test_an_old_customer_who_comes_twice_is_no_error_of_the_database(shop: Any, dag_id: str) -> None:
+    """Assigned and signed up long before the day: the contract asks only of the day, and the customer is known."""
+    for needed in (PROFIT, GROWTH):
+        run_all(shop, report_run(needed))
+    change(shop, "update master.experiment_assignments set assigned_at = assigned_at - interval '9 days'")
+    change(shop, "update master.customers set signed_up_at = signed_up_at - interval '20 days'")
+    change(shop, COPY.format("customers", "customer_id = 2"))
+    assert "assignments_have_customers" not in failed(shop, dag_id)
 
 
 def test_half_of_the_orders_missing_is_held(shop: Any) -> None:

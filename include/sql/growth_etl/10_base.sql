@@ -68,7 +68,7 @@ select
         kept.channel,
         -- Looked up one by one: every year there are more customers, but not more of a day.
         (
-            select customer.acquisition_channel
+            select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
             from master.customers as customer
             where customer.customer_id = active.customer_id
         ),

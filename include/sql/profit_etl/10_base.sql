@@ -314,7 +314,7 @@ untouched as (
             end,
             -- Looked up one by one: every year there are more customers, but not more of a day.
             (
-                select customer.acquisition_channel
+                select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
                 from master.customers as customer
                 where customer.customer_id = orders.customer_id
             ),
