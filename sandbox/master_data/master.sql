@@ -1,7 +1,8 @@
 -- Schema `master`: what the Software Engineer Team loads, day by day. Safe to run again and again.
 -- Business days are UTC+7: day D holds the instants from D 00:00+07 to D+1 00:00+07. `updated_at` is when the row was
--- last written here; `currency` may be lacking (what money is in stands in the contract). Every time column has an index, so that reading one business day is an index range; the lines
--- of an order are found by its id. No foreign keys are declared: tables arrive one by one, in any order, late.
+-- last written here; `currency` may be lacking: what money is in stands in the contract. Every time column has an index,
+-- so that reading one business day is an index range; the lines of an order are found by its id. No foreign keys are
+-- declared: tables arrive one by one, in any order, late.
 
 create schema if not exists master;
 
