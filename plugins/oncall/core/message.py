@@ -68,4 +68,4 @@ def one_line(title: str, most: int = MOST_TITLE) -> str:
         return title
     head = title[: most - 1]
     word = head.rfind(" ", most // 2)
-    return (head[:word] if word > 0 and title[most - 1] != " " else head).rstrip(" ,;:—(") + "…"
+    return (head[:word] if word > 0 and title[most - 1] != " " else head).rstrip(" ,;:—(…") + "…"

@@ -109,6 +109,7 @@ def test_a_long_title_ends_after_a_word() -> None:
     assert one_line("  late \n since 05:00 ") == "late since 05:00"
     assert one_line("word " * 30) == "word " * 19 + "word…"
     assert one_line("x" * 101) == "x" * 99 + "…"
+    assert one_line(f"{'x' * 97}…, expected 0") == "x" * 97 + "…"
     assert one_line("x" * 100) == "x" * 100
 
 
