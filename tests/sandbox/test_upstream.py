@@ -43,7 +43,7 @@ def ask(conn: connection, question: str, *values: Any) -> Any:
 
 
 def test_the_schema_is_the_one_that_was_agreed(warehouse: connection) -> None:
-    """Tables and columns, in order; creating them again changes nothing."""
+    """Tables and columns, in order, those of money with `currency`; creating them again changes nothing."""
     create_schema(warehouse)
     with warehouse, warehouse.cursor() as db:
         db.execute(
@@ -53,11 +53,11 @@ def test_the_schema_is_the_one_that_was_agreed(warehouse: connection) -> None:
         found = dict(db.fetchall())
     assert found == {
         "customers": "customer_id signed_up_at country acquisition_channel updated_at",
-        "products": "product_id category unit_cost updated_at",
-        "orders": "order_id customer_id ordered_at status updated_at",
-        "order_lines": "order_id line_no product_id quantity unit_price discount updated_at",
-        "refunds": "refund_id order_id line_no amount refunded_at updated_at",
-        "marketing_spend": "day channel amount updated_at",
+        "products": "product_id category unit_cost updated_at currency",
+        "orders": "order_id customer_id ordered_at status updated_at currency",
+        "order_lines": "order_id line_no product_id quantity unit_price discount updated_at currency",
+        "refunds": "refund_id order_id line_no amount refunded_at updated_at currency",
+        "marketing_spend": "day channel amount updated_at currency",
         "touches": "touch_id customer_id touched_at channel updated_at",
         "sessions": "session_id customer_id started_at duration_s feature updated_at",
         "experiment_assignments": "experiment customer_id variant assigned_at updated_at",
