@@ -137,7 +137,12 @@ def test_hidden_pipelines_are_named_nowhere(
     )
     example.seen = replace(
         example.seen,
-        records=(replace(growth, incident=led, told=told, events=events), engagement, speaker, *rest),
+        records=(
+            replace(growth, incident=led, told=told, others=told, events=events),
+            engagement,
+            speaker,
+            *rest,
+        ),
         problems=(Problem("runbooks/profit_etl.md", "promise.due", "25:00", "a time"),),
         unreadable=("warehouse: profit_etl cannot be read",),
         channels=(Trouble("pager", None, "422: profit_etl:2026-11-22:page-1-primary"),),

@@ -87,8 +87,12 @@ def database(fresh_database: str) -> str:
         KEY, "page-1-primary", "Growth is late", recipients=(Recipient("DE-003", "x@example.com"),)
     )
     owed = Notification(KEY, "page-1-primary", "pager", "page", message, message.alias)
+    late = Message(f"{KEY}@#swe", "upstream-late", "master.orders late", channel="#swe")
+    theirs = Notification(late.key, late.step, "chat", "post", late)
     with store.decision_lock() as decision:
-        decision.record(Plan((incident,), (owed,), (Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00"))
+        decision.record(
+            Plan((incident,), (owed, theirs), (Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00")
+        )
     store.set_note("tick", (NOW - dt.timedelta(seconds=5)).isoformat())
     store.set_note("channel:chat", json.dumps({"since": at("05:01").isoformat(), "reason": "timed out"}))
     return name
@@ -107,7 +111,8 @@ def test_one_reading_holds_everything(airflow_env: Callable[[str, str], None], d
     (record,) = seen.records
     assert record.incident.key == KEY
     assert [event.what for event in record.events] == ["paged DE-003"]
-    assert (record.told[0].people, record.told[0].state) == (("DE-003",), "owed")
+    assert [(told.people, told.state, told.room) for told in record.told] == [(("DE-003",), "owed", "")]
+    assert [(told.title, told.room) for told in record.others] == [("master.orders late", "#swe")]
     assert seen.published["investor.daily_profit"] == {DAY: at("02:31")}
     assert seen.tick == NOW - dt.timedelta(seconds=5)
     assert [banner.title for banner in banners(seen)] == ["Slack cannot be reached since 05:01"]

@@ -363,6 +363,32 @@ def test_what_only_keeps_the_far_side_up_to_date_is_no_row() -> None:
     ]
 
 
+def test_what_another_teams_channel_was_told_stands_with_its_event() -> None:
+    """Marked with the channel, so that it is not taken for the incident's own thread."""
+    record = IncidentRecord(
+        morning().records[0].incident,
+        (Event("k", at("03:30"), "warned: master.orders has not arrived"),),
+        (DeliveryRecord("chat", "warned", "post", "At risk", (), "done", 1, at("03:30"), at("03:30:01")),),
+        others=(
+            DeliveryRecord(
+                "chat", "upstream-late", "post", "master.orders late", (), "owed", 2, at("03:30"),
+                error="not_in_channel", room="#swe",
+            ),
+            DeliveryRecord(
+                "chat", "upstream-arrived:master.orders", "post", "master.orders has arrived (04:10)", (), "done",
+                1, at("04:11"), at("04:11:01"), room="#swe",
+            ),
+        ),
+    )  # fmt: skip
+    assert [
+        (line.what, [(sent.channel, sent.mark) for sent in line.deliveries])
+        for line in timeline(morning(), record)
+    ] == [
+        ("Warned: master.orders has not arrived", [("Slack", "✓ 1.0 s"), ("Slack #swe", "✗")]),
+        ("master.orders has arrived (04:10)", [("Slack #swe", "✓ 1.0 s")]),
+    ]
+
+
 def test_a_run_is_a_run() -> None:
     """Of an incident and of a published report; where none is known, the DAG's runs."""
     found = {one.key: one.links.run for one in incidents(morning(), LINKS)}

@@ -21,7 +21,7 @@ class DeliveryRecord:
     """One delivery as it stands: what was owed to which channel, to whom, and what became of it.
 
     `state` is owed, accepted, done or cancelled; `error` is the far side's last refusal ("" when there was none).
-    `maybe_taken` and `unreached` as in `NotificationStatus`.
+    `maybe_taken` and `unreached` as in `NotificationStatus`. `room`: the channel of other people ("": ours).
     """
 
     channel: Channel
@@ -39,6 +39,7 @@ class DeliveryRecord:
     error: str = ""
     maybe_taken: bool = False
     unreached: str = ""
+    room: str = ""
 
     @property
     def as_status(self) -> NotificationStatus:
@@ -52,11 +53,12 @@ class DeliveryRecord:
 
 @dataclass(frozen=True)
 class IncidentRecord:
-    """An incident with all that happened to it, oldest first."""
+    """An incident with all that happened to it, oldest first. `others`: what other people's channels were told."""
 
     incident: Incident
     events: tuple[Event, ...] = ()
     told: tuple[DeliveryRecord, ...] = ()
+    others: tuple[DeliveryRecord, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import Depends, HTTPException, Request
 
 from oncall.core.promises.promise import Pipeline
-from oncall.usecases.history import IncidentRecord
+from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web.auth import Reader, may_act, readable
 from oncall.web.snapshot import HIDDEN, PageSnapshot, Trouble, source
 from oncall.web.teams import OfTeam, of_team, team_of, unasked
@@ -133,7 +133,12 @@ def _unnamed_record(record: IncidentRecord, shown: set[str], unnamed: Callable[[
         record,
         incident=replace(one, detail=unnamed(one.detail), leader=leader),
         events=tuple(replace(event, what=unnamed(event.what)) for event in record.events),
-        told=tuple(
-            replace(told, title=unnamed(told.title), error=unnamed(told.error)) for told in record.told
-        ),
+        told=_unnamed_told(record.told, unnamed),
+        others=_unnamed_told(record.others, unnamed),
     )
+
+
+def _unnamed_told(
+    told: Iterable[DeliveryRecord], unnamed: Callable[[str], str]
+) -> tuple[DeliveryRecord, ...]:
+    return tuple(replace(one, title=unnamed(one.title), error=unnamed(one.error)) for one in told)

@@ -9,7 +9,7 @@ from typing import Any
 from oncall.adapters.postgres.database import Connect, Cursor, Link
 from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
 from oncall.core.data.restatement import Restatement
-from oncall.core.incidents.incident import Event
+from oncall.core.incidents.incident import OTHERS, Event
 from oncall.core.promises.facts import DRILL_RUNS
 from oncall.usecases.history import DeliveryRecord, IncidentRecord, Published, SystemHealth
 
@@ -122,11 +122,19 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
     )
     for row in cursor.fetchall():
         events[row[0]].append(Event(*row))
-    cursor.execute(f"select {_TOLD} from oncall.deliveries where key = any(%s) order by id", (keys,))
+    others: dict[str, list[DeliveryRecord]] = {key: [] for key in keys}
+    cursor.execute(
+        f"select {_TOLD} from oncall.deliveries where split_part(key, '{OTHERS}', 1) = any(%s) order by id",
+        (keys,),
+    )
     for key, *rest in cursor.fetchall():
-        told[key].append(_told(rest))
+        incident_key, _, room = key.partition(OTHERS)
+        (others if room else told)[incident_key].append(_told(rest, room))
     return {
-        each.key: IncidentRecord(each, tuple(events[each.key]), tuple(told[each.key])) for each in incidents
+        incident.key: IncidentRecord(
+            incident, *(tuple(found[incident.key]) for found in (events, told, others))
+        )
+        for incident in incidents
     }
 
 
@@ -137,6 +145,6 @@ def _instant(noted: str) -> dt.datetime | None:
         return None
 
 
-def _told(row: Sequence[Any]) -> DeliveryRecord:
+def _told(row: Sequence[Any], room: str) -> DeliveryRecord:
     channel, step, op, title, people, *rest = row
-    return DeliveryRecord(channel, step, op, title, tuple(people), *rest)
+    return DeliveryRecord(channel, step, op, title, tuple(people), *rest, room)

@@ -62,6 +62,8 @@ alter table oncall.deliveries add column if not exists maybe_taken boolean not n
 alter table oncall.deliveries add column if not exists unreached text not null default '';
 alter table oncall.deliveries add column if not exists requested_at timestamptz;
 alter table oncall.deliveries add column if not exists pending_since timestamptz;
+-- Of an incident with what other people's channels were told of it: their keys are its own, "@" and the channel.
+create index if not exists deliveries_incident on oncall.deliveries (split_part(key, '@', 1));
 create index if not exists deliveries_open on oncall.deliveries (channel, next_at) where state in ('owed', 'accepted');
 
 create table if not exists oncall.events (

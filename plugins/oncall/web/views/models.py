@@ -116,7 +116,7 @@ class TableView(Model):
 class DeliveryView(Model):
     """One thing that a channel was to be told."""
 
-    channel: str = Field(description="Opsgenie or Slack")
+    channel: str = Field(description="Opsgenie or Slack, with the channel where it is other people's")
     what: Redacted = Field(description="What it was to be told")
     state: str = Field(description="owed, accepted, done or cancelled")
     mark: str = Field(description="What became of it, as short as can be: ✓ 0.5 s")

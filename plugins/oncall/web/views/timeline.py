@@ -27,7 +27,7 @@ def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
     """Oldest first. A delivery that belongs to no event is a row of its own, with what the other channel got of it."""
     of_event: dict[int, list[DeliveryRecord]] = {}
     alone: dict[tuple[dt.datetime, str], list[DeliveryRecord]] = {}
-    for delivery in record.told:
+    for delivery in (*record.told, *record.others):
         event = _event_of(delivery, record.events)
         if event is None:
             alone.setdefault((delivery.owed_at, delivery.step), []).append(delivery)
@@ -77,7 +77,7 @@ def _view(told: DeliveryRecord, link: str | None) -> DeliveryView:
     }.get(told.op, told.op)
     mark, result = _result(told)
     return DeliveryView(
-        channel=CHANNELS[told.channel],
+        channel=f"{CHANNELS[told.channel]} {told.room}".rstrip(),
         what=f"{verb}: {told.title}" if told.op in ("page", "post", "note") else verb,
         state=told.state,
         mark=mark,
