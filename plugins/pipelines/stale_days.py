@@ -37,13 +37,15 @@ class Rerun:
     restated: int = 0
     held: str = ""
 
+    @property
+    def came_of_it(self) -> str:
+        """What changed by it, or what stands against it."""
+        if self.held:
+            return f"held: {self.held}"
+        return f"{self.restated} number{'s' * (self.restated != 1)} restated"
+
     def __str__(self) -> str:
-        came_of_it = (
-            f"held: {self.held}"
-            if self.held
-            else f"{self.restated} number{'s' * (self.restated != 1)} restated"
-        )
-        return f"{self.day.report_date} {self.day.pipeline.dag_id} ({self.day.because}): {came_of_it}"
+        return f"{self.day.report_date} {self.day.pipeline.dag_id} ({self.day.because}): {self.came_of_it}"
 
 
 def find_stale_days(

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from oncall.adapters.memory_store import MemoryStore
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.history import History
+from oncall.core.incidents.incident import Event
 from oncall.core.promises.facts import Load, Task
-from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, page_now, resolved_by_hand
+from oncall.usecases.manual_actions import (
+    Outcome,
+    acknowledged_by_hand,
+    note_run,
+    page_now,
+    resolved_by_hand,
+)
 from tests.usecases.conftest_night import DAY, Night, at
 
 KEY = "growth_etl:2026-11-22"
@@ -204,3 +216,21 @@ def test_a_failure_after_the_publication_is_told_again(broken: Night) -> None:
     broken.runs.of["growth_etl", DAY] = (Task("check", "failed", at("07:00"), at("07:01"), "manual", "no"),)
     broken.look("07:01")
     assert broken.pager.paged[-1].step == "failed-1"
+
+
+def test_a_day_run_again_is_a_line_of_its_newest_incident(
+    broken: Night, request: pytest.FixtureRequest
+) -> None:
+    """Who, which run, what came of it; a day without an incident, and a drill of that day, have no such line."""
+    note_run(broken.store, "growth_etl", DAY, "anna", "run manual__1", at("05:10"))
+    note_run(broken.store, "growth_etl", DAY, "bert", "run stale__2", at("05:20"), "4 numbers restated")
+    note_run(broken.store, "profit_etl", DAY, "anna", "run manual__3", at("05:30"))
+    if isinstance(broken.store, MemoryStore):
+        events: Sequence[Event] = broken.store.events
+    else:
+        record = History(connect_to(request.getfixturevalue("fresh_database"))).record(KEY)
+        events = record.events if record else ()
+    assert [(event.key, event.what) for event in events if " ran the day " in event.what] == [
+        (KEY, "anna ran the day again (run manual__1)"),
+        (KEY, "bert ran the day again (run stale__2): 4 numbers restated"),
+    ]

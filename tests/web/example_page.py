@@ -82,8 +82,8 @@ class Example:
     def page(self, key: str, by: str, person: str, dag_ids: Collection[str]) -> Outcome:
         return self._act("page", key, by, person, *sorted(dag_ids))
 
-    def run_again(self, key: str, dag_id: str, report_date: dt.date, by: str) -> Outcome:
-        return self._act("run", key, by, dag_id, report_date.isoformat())
+    def run_again(self, dag_id: str, report_date: dt.date, by: str) -> Outcome:
+        return self._act("run", f"{dag_id}:{report_date}", by)
 
     def feeds(self) -> Links:
         return self.links

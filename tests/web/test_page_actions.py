@@ -90,7 +90,7 @@ def test_a_day_is_run_again_by_whoever_may_trigger_its_dag(admin: TestClient, ex
     assert "Run this day again" in text
     assert "replaces all rows of that day in one transaction" in text
     admin.post(f"{INCIDENT}/run", headers=OURS)
-    assert example.acts == [("run", "growth_etl:2026-11-22", "anna", "growth_etl", "2026-11-22")]
+    assert example.acts == [("run", "growth_etl:2026-11-22", "anna")]
 
 
 def test_a_drill_has_no_day_to_run_again(admin: TestClient, example: Example) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,7 @@ def known(airflow_auth: None) -> Iterator[None]:
     from airflow.models.dag import DagModel
     from airflow.models.dagbundle import DagBundleModel
     from airflow.models.dagrun import DagRun
+    from airflow.models.log import Log
     from airflow.models.serialized_dag import SerializedDagModel
     from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import LazyDeserializedDAG
@@ -36,6 +38,7 @@ def known(airflow_auth: None) -> Iterator[None]:
     yield
     with create_session() as session:
         session.execute(delete(DagRun).where(DagRun.dag_id == DAG_ID))
+        session.execute(delete(Log).where(Log.dag_id == DAG_ID))
 
 
 def paused(is_paused: bool) -> None:
@@ -54,12 +57,25 @@ def runs() -> list[tuple[str, object, object, str]]:
     ]
 
 
+def audited() -> list[tuple[str | None, str | None, object]]:
+    """What Airflow's audit log says: the run, who started it, and of which day."""
+    from airflow.models.log import Log
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        rows = session.scalars(select(Log).where(Log.dag_id == DAG_ID, Log.event == "trigger_dag_run")).all()
+        return [(row.run_id, row.owner, json.loads(row.extra or "{}")["conf"]) for row in rows]
+
+
 def test_a_day_is_run_as_by_airflows_own_button(known: None) -> None:
-    """A manual run under the user's name, with the report date in its conf."""
+    """A manual run under the user's name, with the report date in its conf, and in Airflow's audit log."""
     from oncall.airflow.run_again import run_again
 
-    assert run_again(DAG_ID, DAY, "anna", TZ).done
+    outcome = run_again(DAG_ID, DAY, "anna", TZ)
+    assert outcome.done
     assert runs() == [("queued", "manual", {"report_date": "2026-11-22"}, "anna")]
+    assert audited() == [(outcome.run_id, "anna", {"report_date": "2026-11-22"})]
 
 
 def test_beside_a_run_of_that_day_no_other_is_started(known: None) -> None:

@@ -72,7 +72,8 @@ class PageSource:
             lambda o, at: page_now(o.config, o.store, o.links, key, by, at, person, dag_ids=dag_ids)
         )
 
-    def run_again(self, key: str, dag_id: str, report_date: dt.date, by: str) -> Outcome:
+    def run_again(self, dag_id: str, report_date: dt.date, by: str) -> Outcome:
+        """Implements `Source`."""
         zone = self.read().config.roster_of(dag_id).tz
         outcome = run_again(dag_id, report_date, by, zone)
         if outcome.done:
@@ -80,7 +81,9 @@ class PageSource:
                 wiring, self._seen = self._wired(), None
             with suppress(Unreadable):  # it runs all the same
                 services = wiring.services()
-                note_run(services.store, key, by, services.agreed_now())
+                note_run(
+                    services.store, dag_id, report_date, by, f"run {outcome.run_id}", services.agreed_now()
+                )
         return outcome
 
     def feeds(self) -> Feeds:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 from oncall.airflow.report_date import CONF_KEY, NoReportDate, report_date
 from oncall.usecases.manual_actions import Outcome
 
 
 def run_again(dag_id: str, day: dt.date, by: str, zone: dt.tzinfo) -> Outcome:
-    """A manual run under the user's name, with the report date in its conf. Whether they may, the caller has asked.
+    """A manual run under the user's name, with the report date in its conf, and its row in Airflow's audit log.
+
+    Whether they may, the caller has asked.
 
     Refused while a run of that day is at work: two runs of one day wait for each other, and a second press is one.
     """
@@ -28,7 +31,7 @@ def run_again(dag_id: str, day: dt.date, by: str, zone: dt.tzinfo) -> Outcome:
             False, f"The run {at_work} of this day is still at work: end it first, or wait for it."
         )
     try:
-        trigger_dag(
+        run = trigger_dag(
             dag_id,
             triggered_by=DagRunTriggeredByType.UI,
             triggering_user_name=by,
@@ -36,7 +39,19 @@ def run_again(dag_id: str, day: dt.date, by: str, zone: dt.tzinfo) -> Outcome:
         )
     except (AirflowException, ValueError) as error:
         return Outcome(False, f"Airflow did not start it: {error}")
-    return Outcome(True, "Started.")
+    run_id = run.run_id if run else ""
+    _audit(dag_id, run_id, day, by)
+    return Outcome(True, f"The run {run_id} has started.", run_id)
+
+
+def _audit(dag_id: str, run_id: str, day: dt.date, by: str) -> None:
+    """As Airflow's own Trigger button leaves it behind."""
+    from airflow.models.log import Log
+    from airflow.utils.session import create_session
+
+    extra = json.dumps({"conf": {CONF_KEY: day.isoformat()}, "from": "the On-call page"})
+    with create_session() as session:
+        session.add(Log("trigger_dag_run", owner=by, extra=extra, dag_id=dag_id, run_id=run_id))
 
 
 def _at_work(dag_id: str, day: dt.date, zone: dt.tzinfo) -> str:

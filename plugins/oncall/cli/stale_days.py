@@ -21,6 +21,7 @@ from oncall.cli.command import (
     yes_argument,
 )
 from oncall.config import oncall_config
+from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.stale_days import Rerun, StaleDay, find_stale_days, rerun_stale_days
 
@@ -59,7 +60,23 @@ def _stale(args: argparse.Namespace) -> int:
         run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
         say = (lambda _: None) if args.json else tell
         done = rerun_stale_days(connection, config, run_id, reason=args.reason, since=since, tell=say)
+    _note(done, run_id)
     return _done(args, done)
+
+
+def _note(done: Sequence[Rerun], run_id: str) -> None:
+    """A line in the timeline of each day's incident: the days were run all the same where that cannot be written."""
+    from oncall.airflow.composition import Wiring
+    from oncall.usecases.manual_actions import note_run
+    from oncall.usecases.timekeeping import utc_now
+
+    try:
+        store = Wiring().store()
+        for rerun in done:
+            dag_id, day = rerun.day.pipeline.dag_id, rerun.day.report_date
+            note_run(store, dag_id, day, getpass.getuser(), f"run {run_id}", utc_now(), rerun.came_of_it)
+    except OncallError as error:
+        warn(f"oncall stale: the incidents' timelines do not say so: {error}")
 
 
 def _list(args: argparse.Namespace, days: Sequence[StaleDay]) -> int:

@@ -32,10 +32,11 @@ NOT_ALL_YOURS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether it was done, and why not (or what was) in one sentence."""
+    """Whether it was done, and why not (or what was) in one sentence. `run_id`: of the run that it has started."""
 
     done: bool
     words: str
+    run_id: str = ""
 
 
 def acknowledged_by_hand(
@@ -114,10 +115,24 @@ def page_now(
     return _act(config, store, links, key, by, at, dag_ids, decide, "{} is being paged.")
 
 
-def note_run(store: Store, key: str, by: str, at: dt.datetime) -> None:
-    """The day was run again, for the incident's timeline. Raises Unreadable."""
+def note_run(
+    store: Store, dag_id: str, report_date: dt.date, by: str, how: str, at: dt.datetime, came_of: str = ""
+) -> None:
+    """A person ran the day again: a line in the timeline of its newest incident, if it has one. Raises Unreadable.
+
+    `how`: the run, or from where; `came_of`: what is known of its end.
+    """
     with store.decision_lock() as decision:
-        decision.record(Plan(events=(Event(key, at, f"{by} runs the day again"),)), at)
+        theirs = [
+            incident
+            for incident in decision.incidents({(dag_id, report_date)})
+            if (incident.dag_id, incident.report_date, incident.drill) == (dag_id, report_date, "")
+        ]
+        if theirs:
+            newest = max(theirs, key=lambda incident: incident.opened_at)
+            said = f"{by} ran the day again ({how}){came_of and ': '}{came_of}"
+            # With its row written anew, for whoever has kept what was over.
+            decision.record(Plan((newest,), events=(Event(newest.key, at, said),)), at)
 
 
 Decide = Callable[[Hand, Scene, list[OutboxEntry]], Plan | Outcome]

@@ -95,8 +95,8 @@ class Source(Protocol):
         """Page the next one on the escalation now; refused where that is not `person` any more ("": whoever it is)."""
         ...
 
-    def run_again(self, key: str, dag_id: str, report_date: dt.date, by: str) -> Outcome:
-        """Start the DAG for this report date, and note it in the incident."""
+    def run_again(self, dag_id: str, report_date: dt.date, by: str) -> Outcome:
+        """Start the DAG for this report date, and note it in the incident of that day, if it has one."""
         ...
 
     def feeds(self) -> Feeds:

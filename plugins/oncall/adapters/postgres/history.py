@@ -132,7 +132,7 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
         (others if room else told)[incident_key].append(_told(rest, room))
     return {
         incident.key: IncidentRecord(
-            incident, *(tuple(found[incident.key]) for found in (events, told, others))
+            incident, tuple(events[incident.key]), tuple(told[incident.key]), tuple(others[incident.key])
         )
         for incident in incidents
     }
@@ -147,4 +147,5 @@ def _instant(noted: str) -> dt.datetime | None:
 
 def _told(row: Sequence[Any], room: str) -> DeliveryRecord:
     channel, step, op, title, people, *rest = row
-    return DeliveryRecord(channel, step, op, title, tuple(people), *rest, room)
+    values = (channel, step, op, title, tuple(people), *rest, room)
+    return DeliveryRecord(*values)

@@ -59,7 +59,7 @@ def run(request: Request, user: Reader, key: str) -> Response:
         raise HTTPException(403, NOT_YOURS_TO_RUN)
     if incident.drill:
         raise HTTPException(404, "A drill has no day of its own to run again")
-    done = source(request).run_again(key, incident.dag_id, incident.report_date, user.get_name())
+    done = source(request).run_again(incident.dag_id, incident.report_date, user.get_name())
     return _answer(request, user, key, "run", done)
 
 
