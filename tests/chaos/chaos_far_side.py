@@ -55,6 +55,22 @@ class FarSide(RunningInbox):
         )
         return again
 
+    def transcript(self) -> str:
+        """All that was said, for whoever wants to know why a fault was not survived."""
+        alerts = [
+            (alert.created_at, f"{alert.priority} {alert.alias} x{alert.count}", alert.message)
+            for alert in self.alerts()
+        ]
+        posts = [
+            (
+                float(post.ts),
+                f"{':'.join(about(post))} in {post.thread_ts or 'no thread'}",
+                post.text.partition("\n")[0],
+            )
+            for post in self.messages()
+        ]
+        return "\n".join(f"{at:.1f} {what}: {text}" for at, what, text in sorted(alerts + posts))
+
 
 def is_of(incident: str, key: str) -> bool:
     """Whether it is this incident, or a later one of the same promise and date: the watcher forgets none of them."""

@@ -26,7 +26,7 @@ from tests.chaos.chaos_clock import clock_ahead
 from tests.chaos.chaos_far_side import FIRST_PAGE, FarSide
 from tests.chaos.chaos_include import Include
 from tests.chaos.chaos_outcome import Outcome
-from tests.chaos.chaos_postgres import OURS, Harm, freeze, kill
+from tests.chaos.chaos_postgres import OURS, Harm, freeze, kill, lock_all
 
 T = TypeVar("T")
 
@@ -41,11 +41,14 @@ _GROWTH = """**(dag_arguments(terms) | {
 
 # A promise that is due in a minute must be known to the scheduler before.
 _SETTINGS = "[core]\nmin_serialized_dag_update_interval = 0\n"
-# Under the lock that every look takes, so that no look sees half of it.
+# Under the lock that every look takes, so that no look sees half of it. The watcher's tick stays: a store without it is
+# one that has lost something, and the watcher would give back all that was forgotten here. Somebody watches since now.
 _FORGET = """
 select pg_advisory_xact_lock(%s);
 delete from oncall.deliveries; delete from oncall.incidents; delete from oncall.events;
-delete from oncall.tasks; delete from oncall.drills; delete from oncall.memory;
+delete from oncall.tasks; delete from oncall.drills; delete from oncall.memory where name <> 'tick';
+insert into oncall.memory (name, value)
+    values ('watching_since', to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'));
 update oncall.dags set paused = false, missing = false, running = 0, import_error = '';
 """
 
@@ -208,6 +211,8 @@ class Ground:
 
     def freeze(self, database: str) -> None:
         """Whoever is connected, or connects until `thaw`, gets no answer any more; the connection stands."""
+        # Who connects between two looks for backends to freeze gets no answer either.
+        self.ends.append(lock_all(self.server.uri(database)).close)
         self._harm(database, freeze, 0.05)
 
     def cut_off(self, database: str, every_s: float) -> None:
@@ -370,16 +375,21 @@ class Ground:
         self.mend()
         if not self._watched():  # a watcher that starts would go on with what a fault in the past left behind
             self.sql("oncall", _FORGET, LOCK)
-        restarted = self.airflow(airflow)
+        self.airflow(airflow)
         if airflow:
             self._end_runs()
-            if not restarted:
-                self.ticks()  # what it remembers of the last fault comes to its end
-        self.sql("oncall", _FORGET, LOCK)
-        time.sleep(1)  # what is on its way arrives
+            self.wait_for("a watcher that has forgotten", self._forgotten, 120)
+        else:
+            self.sql("oncall", _FORGET, LOCK)
+            time.sleep(1)  # what is on its way arrives
         self.far.clear()
-        if restarted:
-            self.ticks()
+
+    def _forgotten(self) -> bool:
+        """Whether nothing came back by a look after it was forgotten: what the watcher paged from memory does."""
+        self.sql("oncall", _FORGET, LOCK)
+        self.ticks()
+        back = "select 1 from oncall.incidents union all select 1 from oncall.tasks limit 1"
+        return not self.sql("oncall", back)
 
     def _watched(self) -> bool:
         return self.stack.component("triggerer").running() is not None
@@ -416,14 +426,14 @@ class Ground:
             self.sql("warehouse", "delete from master.loads where business_day = %s", day)
             self.load(day)
 
-    def airflow(self, wanted: bool) -> bool:
-        """Bring Airflow's processes to where they are wanted; True when the watcher had to."""
+    def airflow(self, wanted: bool) -> None:
+        """Bring Airflow's processes to where they are wanted."""
         kept = ("inbox", *AIRFLOW_COMPONENTS) if wanted else ("inbox",)
         for component in self.stack.components():
             if component.name not in kept:
                 component.kill()
         if not wanted:
-            return False
+            return
         started = [name for name in AIRFLOW_COMPONENTS if self.stack.start(name)]
         if started:
             self.stack.wait_until_healthy()
@@ -435,7 +445,6 @@ class Ground:
         if api.get(f"dags/{DAG_ID}")["is_paused"]:
             api.patch(f"dags/{DAG_ID}", {"is_paused": False})
         self.slots(SLOTS)
-        return "triggerer" in started
 
     def _end_runs(self) -> None:
         """What still runs has no part in the next fault."""

@@ -15,6 +15,26 @@ _BACKENDS = """
 select pid from pg_stat_activity
 where datname = %s and backend_type = 'client backend' and state is not null and application_name <> %s
 """
+_LOCK_ALL = """
+do $$
+declare of regclass;
+begin
+    for of in
+        select oid::regclass from pg_class where relkind in ('r', 'p') and relnamespace::regnamespace::text
+            not in ('pg_catalog', 'information_schema', 'pg_toast')
+    loop
+        execute format('lock table %s in access exclusive mode', of);
+    end loop;
+end $$
+"""
+
+
+def lock_all(uri: str) -> psycopg2.extensions.connection:
+    """Hold every table of the database until the connection is closed. Raises psycopg2.Error after 5 s."""
+    connection = psycopg2.connect(uri, application_name=OURS, options="-c lock_timeout=5000")
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_ALL)
+    return connection
 
 
 class Harm(threading.Thread):

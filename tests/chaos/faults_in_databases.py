@@ -50,6 +50,19 @@ def oncall_db_down(ground: Ground) -> Outcome:
     return replace(seen, seen=f"{seen.seen}; back, the outbox knows of it")
 
 
+@fault("the watcher begins while `oncall_db` is down", group="databases")
+def watcher_begins_without_oncall_db(ground: Ground) -> Outcome:
+    promised = ground.promise(in_s=45)
+    ground.shut("oncall")
+    ground.stack.kill("triggerer")
+    ground.stack.start("triggerer")
+    seen = ground.paged(promised)
+    ground.open("oncall")
+    ground.ticks()
+    ground.recorded(promised)
+    return replace(seen, seen=f"{seen.seen}; back, the outbox knows of it")
+
+
 @fault("warehouse frozen at due", group="databases", heard="P1 to the primary: cannot tell")
 def warehouse_frozen(ground: Ground) -> Outcome:
     promised = ground.promise()

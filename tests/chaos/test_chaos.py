@@ -56,7 +56,7 @@ def test_the_page_still_comes_once(
     rows.append(row)
     with capsys.disabled():
         print(f"\n{row.as_line()}", flush=True)
-    assert not row.trouble, row.trouble
+    assert not row.trouble, f"{row.trouble}\n{ground.far.transcript()}"
 
 
 def one(fault: Fault, ground: Ground) -> Row:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import json
+import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ PUBLISHED = "published"  # the name under which the store keeps the publications
 SINCE = "watching_since"  # … and since when somebody watches
 BLIND = "blind_since"  # … and since when the warehouse cannot be read ("": it can)
 NOTES = (SINCE, PUBLISHED, BLIND)
+CLOCKS_AGREE = dt.timedelta(seconds=1)  # … so far, between two hosts
 LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
 PAST_DAYS = 7  # a report that was published on one of these days has been watched before
 
@@ -104,7 +106,12 @@ def evaluate(
     links: Links,
     at: dt.datetime,
 ) -> Evaluation:
-    """Read, judge, decide, record. Raises Unreadable only when the store itself cannot be reached."""
+    """Read, judge, decide, record. Raises Unreadable only when the store itself cannot be reached.
+
+    Looks are made side by side, and one that began earlier may come to decide later: on what it read before, as of an
+    instant before. Once a later look has decided, it decides nothing any more.
+    """
+    began = time.monotonic()
     before = store.evaluation_inputs(at, NOTES)
     since = _watching_since(config, world, store, before, at)
     wanted = candidates(config, at, before.drills, before.open)
@@ -112,7 +119,8 @@ def evaluate(
     statuses = evaluate_promises(config, world, runs, wanted, at, known=known, stale=True)
     _remember_seen(store, before, known, statuses, at)
     with store.decision_lock() as decision:
-        decided = _decide(config, statuses, decision, links, at, since)
+        now = at + dt.timedelta(seconds=time.monotonic() - began)
+        decided = _decide(config, statuses, decision, links, at, since, now)
         decision.record(decided.plan, at)
     for event in decided.plan.events:
         log.info("oncall.event", incident=event.key, what=event.what)
@@ -138,8 +146,9 @@ def _decide(
     links: Links,
     at: dt.datetime,
     since: dt.datetime,
+    now: dt.datetime,
 ) -> Decided:
-    """Decide for each team by its own roster: a cause that two teams share is said to each."""
+    """Decide for each team by its own roster: a cause that two teams share is said to each. `now`: the moment of it."""
     told = decision.told({(one.pipeline.dag_id, one.report_date) for one in statuses})
     known = {incident.key: incident for incident, _ in told}
     said = dict(zip(known, (entries for _, entries in told), strict=True))
@@ -164,7 +173,16 @@ def _decide(
     news = tuple(
         replace(incident, seen_at=at) for incident in whole.incidents if known.get(incident.key) != incident
     )
-    return Decided(replace(whole, incidents=news), tuple(cases), tuple(instants))
+    plan = Plan() if overtaken(known.values(), at, now) else replace(whole, incidents=news)
+    return Decided(plan, tuple(cases), tuple(instants))
+
+
+def overtaken(incidents: Iterable[Incident], at: dt.datetime, now: dt.datetime) -> bool:
+    """Whether a look as of a later instant than `at` has decided something by `now`.
+
+    What was written by a clock that is ahead lies after `now`: no such clock keeps a look from deciding.
+    """
+    return any(one.seen_at and at < one.seen_at <= now + CLOCKS_AGREE for one in incidents)
 
 
 def _contained(

@@ -1,0 +1,95 @@
+"""Two looks at one promise at one time: the one that began first may decide last, on what it read before."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from oncall.core.incidents.incident import Incident
+from oncall.usecases.evaluate import evaluate, overtaken
+from tests.usecases.conftest_night import DAY, FakeWorld, Night, at
+
+KEY = f"growth_etl:{DAY}"
+A_MOMENT = dt.timedelta(milliseconds=100)
+
+
+class SlowWorld(FakeWorld):
+    """Is read at once, and answers only after something else has happened."""
+
+    meanwhile: Callable[[], object]
+
+    def read(self, *asked, **more):  # type: ignore[no-untyped-def]
+        facts = super().read(*asked, **more)
+        self.meanwhile()
+        return facts
+
+
+def slow_look(night: Night, instant: dt.datetime, meanwhile: Callable[[], object]) -> None:
+    """A look at this instant that something else overtakes."""
+    world = SlowWorld(night.world.facts.copy())
+    world.meanwhile = meanwhile
+    evaluate(night.config, world, night.runs, night.store, night.links, instant)
+
+
+def look_and_send(night: Night, instant: dt.datetime) -> None:
+    night.now = instant
+    night.only_look()
+    night.dispatch().pages()
+    night.dispatch().posts()
+
+
+def incidents(night: Night) -> list[Incident]:
+    with night.store.decision_lock() as decision:
+        return [incident for incident, _ in decision.told({("growth_etl", DAY)})]
+
+
+def test_a_look_from_just_before_the_due_instant_ends_no_page_of_a_look_after_it(night: Night) -> None:
+    """It is not overdue yet as of its own instant: that says nothing against the page, and nobody is paged twice."""
+    night.world.missing("growth_etl")
+    due = at("05:00")
+    slow_look(night, due - A_MOMENT, lambda: look_and_send(night, due + A_MOMENT))
+    night.look("05:00:15")
+    assert night.steps == ["page-1-primary"]
+    assert [post.step for post, _ in night.chat.posts] == ["page-1-primary"]
+
+
+def test_a_look_that_read_before_the_publication_opens_nothing_after_the_resolution(night: Night) -> None:
+    night.world.missing("growth_etl")
+    night.look("05:00")
+
+    def published() -> None:
+        night.world.publish("growth_etl", at("05:09:59"))
+        look_and_send(night, at("05:10") + A_MOMENT)
+
+    slow_look(night, at("05:10"), published)
+    night.look("05:10:15")
+    assert night.steps == ["page-1-primary"]
+    assert [incident.verdict for incident in incidents(night)] == ["late"]
+    assert "page-1-primary" not in [post.step for post, thread in night.chat.posts[1:]]
+
+
+def test_a_decision_of_a_clock_far_ahead_silences_no_other_look(night: Night) -> None:
+    """What it wrote is from no moment that this look has lived through: it decides as if it were alone."""
+    night.world.missing("growth_etl")
+    night.look("04:59")
+    (incident,) = incidents(night)
+    night.store.merge(replace(night.store.snapshot(), incidents=(replace(incident, seen_at=at("09:00")),)))
+    night.look("05:00")
+    assert night.steps[-1] == "page-1-primary"
+
+
+@pytest.mark.parametrize(
+    ("later_s", "lived_s", "is_overtaken"),
+    [(0, 30, False), (20, 30, True), (20, 0, False), (0.5, 0, True), (-20, 30, False), (3600, 30, False)],
+)
+def test_a_look_is_overtaken_by_what_was_decided_while_it_was_made(
+    later_s: float, lived_s: float, is_overtaken: bool
+) -> None:
+    """It hung for `lived_s` seconds; somebody decided as of `later_s` seconds after its own instant."""
+    looked_at = at("05:00")
+    decided = Incident(KEY, "growth_etl", DAY, at("04:00"), seen_at=looked_at + dt.timedelta(seconds=later_s))
+    now = looked_at + dt.timedelta(seconds=lived_s)
+    assert overtaken([decided], looked_at, now) == is_overtaken
