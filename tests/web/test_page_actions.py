@@ -9,7 +9,10 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.web.example_page import Example
+from oncall.core.promises.evaluation import evaluate_promise
+from oncall.core.promises.facts import Task, TaskState
+from oncall.web.snapshot import PageSnapshot
+from tests.web.example_page import DAY, TZ, Example, at
 from tests.web.per_dag import PerDag
 
 Token = Callable[..., str]
@@ -102,6 +105,80 @@ def test_a_drill_has_no_day_to_run_again(admin: TestClient, example: Example) ->
     assert "Run this day again" not in admin.get(f"/oncall/incidents/{key}").text
     assert admin.post(f"/oncall/incidents/{key}/run", headers=OURS).status_code == 404
     assert example.acts == []
+
+
+RUNBOOK = "/oncall/runbooks/growth_etl"
+THE_DAY = {"report_date": "2026-11-22"}
+
+
+def failed(seen: PageSnapshot, state: TaskState = "failed") -> PageSnapshot:
+    """The same morning, but growth's transform is in this state since 03:30."""
+    growth = next(one for one in seen.statuses if one.pipeline.dag_id == "growth_etl")
+    ended = at("03:30") if state == "failed" else None
+    task = Task("transform", state, at("03:12"), ended, run_id="scheduled__3", error="division by zero")
+    facts = replace(growth.facts, loads=(), tasks=(task,))
+    judged = evaluate_promise(growth.pipeline, DAY, facts, seen.at, TZ)
+    return replace(seen, statuses=tuple(judged if one is growth else one for one in seen.statuses))
+
+
+def test_the_runbook_runs_the_day_again_where_that_is_its_repair(admin: TestClient, example: Example) -> None:
+    """One press from the steps, for whoever may trigger the DAG; the press is answered on the same page."""
+    example.seen = failed(example.seen)
+    text = admin.get(RUNBOOK).text
+    assert "Run Growth ETL for 22 Nov" in text
+    assert '<input type="hidden" name="report_date" value="2026-11-22">' in text
+    answer = admin.post(f"{RUNBOOK}/run", headers=OURS, data=THE_DAY, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{RUNBOOK}?done=run")
+    assert example.acts == [("run", "growth_etl:2026-11-22", "anna")]
+    assert "the run is in Airflow" in admin.get(f"{RUNBOOK}?done=run").text
+    example.refuses = "The DAG growth_etl is paused, and a run would only wait: unpause it first."
+    refused = admin.post(f"{RUNBOOK}/run", headers=OURS, data=THE_DAY)
+    assert (refused.status_code, "unpause it first" in refused.text) == (409, True)
+
+
+def test_whoever_may_not_trigger_the_dag_has_no_button(viewer: TestClient, example: Example) -> None:
+    """And a form made by hand starts nothing."""
+    example.seen = failed(example.seen)
+    assert "run-again" not in viewer.get(RUNBOOK).text
+    assert viewer.post(f"{RUNBOOK}/run", headers=OURS, data=THE_DAY).status_code == 403
+    assert example.acts == []
+
+
+def test_another_sites_form_runs_nothing_by_the_runbook(admin: TestClient, example: Example) -> None:
+    """Nor does the runbook of what is no pipeline."""
+    example.seen = failed(example.seen)
+    theirs = {**OURS, "sec-fetch-site": "cross-site"}
+    assert admin.post(f"{RUNBOOK}/run", headers=theirs, data=THE_DAY).status_code == 403
+    assert admin.post("/oncall/runbooks/nowhere/run", headers=OURS, data=THE_DAY).status_code == 404
+    assert example.acts == []
+
+
+@pytest.mark.parametrize("state", ["running", "queued", "up_for_retry"])
+def test_while_a_run_is_at_work_the_runbook_starts_no_other(
+    admin: TestClient, example: Example, state: TaskState
+) -> None:
+    """Stuck, running, waiting for upstream: the repair is another one, and a second run would wait for the first."""
+    example.seen = failed(example.seen, state)
+    assert "run-again" not in admin.get(RUNBOOK).text
+    answer = admin.post(f"{RUNBOOK}/run", headers=OURS, data=THE_DAY)
+    assert (answer.status_code, example.acts) == (409, [])
+    assert "no run of that day is needed" in answer.text
+
+
+def test_the_runbook_runs_no_other_day_than_the_one_it_named(admin: TestClient, example: Example) -> None:
+    """Between reading and pressing another day may have become the broken one."""
+    example.seen = failed(example.seen)
+    for day in ("2026-11-21", "yesterday", "2026-11-22; drop"):
+        answer = admin.post(f"{RUNBOOK}/run", headers=OURS, data={"report_date": day})
+        assert answer.status_code == 409
+    assert example.acts == []
+
+
+def test_a_held_report_is_repaired_before_it_is_run_again(admin: TestClient) -> None:
+    """A run over the same rows would be held by the same check, and the page says so beside the button."""
+    text = admin.get("/oncall/runbooks/unit_profit_experiments").text
+    assert "Repair or release what the check has found first" in text
+    assert "run-again" not in admin.get("/oncall/runbooks/profit_etl").text
 
 
 def test_what_is_no_pipeline_any_more_is_not_run(admin: TestClient, example: Example) -> None:

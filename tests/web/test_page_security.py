@@ -111,6 +111,7 @@ ACTIONS = {
     "/oncall/incidents/growth_etl:2026-11-22/page": {"person": "DE-004"},
     "/oncall/incidents/growth_etl:2026-11-22/run": {},
     "/oncall/acknowledge": {"key": "growth_etl:2026-11-22"},
+    "/oncall/runbooks/unit_profit_experiments/run": {"report_date": "2026-11-22"},
     "/oncall/links": {"what": "calendar:team"},
 }
 OURS = {"sec-fetch-site": "same-origin"}

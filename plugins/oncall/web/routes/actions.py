@@ -11,10 +11,11 @@ from fastapi.responses import RedirectResponse
 
 from oncall.usecases.manual_actions import NOT_ALL_YOURS, Outcome
 from oncall.web.auth import FromThisPage, Reader, may_act, may_trigger, readable
-from oncall.web.permissions import InSight, may_take, sight_of_incident, together
+from oncall.web.permissions import InSight, may_take, sight_of, sight_of_incident, together
 from oncall.web.rendering import addresses, kept
-from oncall.web.routes.pages import incident_page, incidents_page
+from oncall.web.routes.pages import incident_page, incidents_page, runbook_page
 from oncall.web.snapshot import source
+from oncall.web.views.run_again import repaired_by_a_run
 
 MOST_AT_ONCE = 100
 NOT_YOURS_TO_RUN = "Running a day again needs the right to trigger its DAG in Airflow"
@@ -61,6 +62,27 @@ def run(request: Request, user: Reader, key: str) -> Response:
         raise HTTPException(404, "A drill has no day of its own to run again")
     done = source(request).run_again(incident.dag_id, incident.report_date, user.get_name())
     return _answer(request, user, key, "run", done)
+
+
+@router.post("/runbooks/{dag_id}/run")
+def run_by_runbook(
+    request: Request, user: Reader, dag_id: str, report_date: Annotated[str, Form(max_length=20)]
+) -> Response:
+    """Run the day again that the runbook says to run; no other one, should it have changed since it was read."""
+    seen = sight_of(request, user, dag_id)
+    pipeline = seen.config.pipelines.get(dag_id)
+    if pipeline is None:
+        raise HTTPException(404, "There is no such runbook")
+    if not may_trigger(user, dag_id):
+        raise HTTPException(403, NOT_YOURS_TO_RUN)
+    wanted = repaired_by_a_run(seen, pipeline)
+    if wanted is None or wanted.report_date.isoformat() != report_date:
+        outcome = Outcome(False, "As things stand now, no run of that day is needed: nothing was started.")
+    else:
+        outcome = source(request).run_again(dag_id, wanted.report_date, user.get_name())
+    if not outcome.done:
+        return runbook_page(request, seen, pipeline, may_run=True, refused=outcome.words, status=409)
+    return RedirectResponse(f"{addresses(request).oncall()}runbooks/{quote(dag_id)}?done=run", 303)
 
 
 @router.post("/acknowledge")

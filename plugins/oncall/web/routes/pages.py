@@ -26,6 +26,7 @@ from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others
 from oncall.web.views.rota_bars import calendar
 from oncall.web.views.rota_weeks import two_running, weeks
+from oncall.web.views.run_again import repaired_by_a_run
 from oncall.web.views.runbooks import rendered, section_of
 
 WEEKS_BACK, WEEKS_AHEAD = 8, 12
@@ -133,8 +134,13 @@ def _rota(request: Request, seen: PageSnapshot, visible: PageSnapshot, at: str) 
 
 
 @router.get("/runbooks/{dag_id}", response_class=HTMLResponse)
-def runbook(request: Request, user: Reader, dag_id: str) -> Response:
-    """One runbook, the state of its pipeline on top. A DAG that is no pipeline of ours is told so, kindly."""
+def runbook(
+    request: Request, user: Reader, dag_id: str, done: Annotated[str, Query(max_length=20)] = ""
+) -> Response:
+    """One runbook, the state of its pipeline on top. A DAG that is no pipeline of ours is told so, kindly.
+
+    `done` is what was just done.
+    """
     seen = sight_of(request, user, dag_id)
     pipeline = seen.config.pipelines.get(dag_id)
     if pipeline is None:
@@ -144,10 +150,25 @@ def runbook(request: Request, user: Reader, dag_id: str) -> Response:
         return render(
             request, "no_runbook.html", tab="", status=status, seen=seen, dag_id=dag_id, known=known
         )
-    return shared(request, seen, lambda: _runbook(request, seen, pipeline))
+    may_run = may_trigger(user, dag_id)
+
+    def make() -> HTMLResponse:
+        return runbook_page(request, seen, pipeline, may_run=may_run, done=DONE.get(done, ""))
+
+    return shared(request, seen, make, frozenset({"run"} if may_run else ()))
 
 
-def _runbook(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> HTMLResponse:
+def runbook_page(
+    request: Request,
+    seen: PageSnapshot,
+    pipeline: Pipeline,
+    *,
+    may_run: bool,
+    done: str = "",
+    refused: str = "",
+    status: int = 200,
+) -> HTMLResponse:
+    """The runbook; with the button that runs a day again where that is its repair, and the reader may."""
     links, dag_id = addresses(request), pipeline.dag_id
     card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
@@ -156,8 +177,9 @@ def _runbook(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> HTMLRe
     section = next(filter(None, (section_of(pipeline.runbook, one) for one in asked)), "")
     due = card.today.due if card and card.today else None
     return render(
-        request, "runbook.html", tab="", seen=seen, pipeline=pipeline, runbook=rendered(pipeline.runbook),
-        card=card, others=more,
+        request, "runbook.html", tab="", status=status, seen=seen, pipeline=pipeline,
+        runbook=rendered(pipeline.runbook), card=card, others=more,
         section=section.replace("_", "-"), section_title=SECTIONS.get(section, ""),
         due=due, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,
+        run_again=repaired_by_a_run(seen, pipeline) if may_run else None, done=done, refused=refused,
     )  # fmt: skip

@@ -16,7 +16,6 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import SECTIONS
-from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.incident_context import status_from_row
 from oncall.web import external_links
@@ -24,6 +23,7 @@ from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.incidents import cause_now
 from oncall.web.views.on_call import contact, on_call
 from oncall.web.views.rota_models import Contact, OnCall
+from oncall.web.views.run_again import RunAgain, run_again
 from oncall.web.views.runbooks import section_html, section_of
 
 
@@ -36,14 +36,6 @@ class Ask:
     slack: str | None = None
     reach: str = ""
     mail: str | None = None
-
-
-@dataclass(frozen=True)
-class RunAgain:
-    """What running the day again does, for whoever is about to do it."""
-
-    subject: str
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -101,10 +93,4 @@ def _run_again(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline) -
     if incident.drill:
         return None
     mine = (s for s in seen.statuses_of.get(incident.dag_id, ()) if s.report_date == incident.report_date)
-    status = next((one for one in mine if not one.drill), None)
-    warnings = []
-    if status and status.facts.publication:
-        warnings.append("The report is published: what changes in it is written down as a restatement.")
-    if status and any(task.state in ("running", "queued", "up_for_retry") for task in status.facts.tasks):
-        warnings.append("A run of this day is still at work: end it first, or wait for it.")
-    return RunAgain(f"{pipeline.title} for {day(incident.report_date)}", tuple(warnings))
+    return run_again(pipeline, incident.report_date, next((one for one in mine if not one.drill), None))
