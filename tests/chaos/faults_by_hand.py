@@ -31,7 +31,7 @@ def early_then_due(ground: Ground, run_id: str, task_id: str, says: str) -> Outc
     return replace(seen, seen=f"P2 as it was set: {early.message}; at due {seen.seen}")
 
 
-@fault("task marked failed by hand", group="people", short=True)
+@fault("task marked failed by hand", group="people")
 def task_marked_failed(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.hold(date)

@@ -67,7 +67,7 @@ def api_server_down(ground: Ground) -> Outcome:
     return killed_across_due(ground, "api-server")[1]
 
 
-@fault("scheduler killed across due", group="airflow", short=True)
+@fault("scheduler killed across due", group="airflow")
 def scheduler_killed(ground: Ground) -> Outcome:
     return killed_across_due(ground, "scheduler")[1]
 

@@ -12,11 +12,11 @@ from tests.chaos.chaos_fault import CHOICE, Act, fault
 from tests.chaos.chaos_ground import Ground, Promised
 from tests.chaos.chaos_outcome import Outcome
 
-OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, 25)
+OUTAGE_S = {"full": 120}.get(CHOICE, 25)
 BOTH_DOWN_S = 300 if CHOICE == "full" else 60
 # What Slack may have taken is tried again after SETTLES_S, and a call that hangs takes 8 s besides: an outage that is
 # over by then passes without a word.
-SLACK_OUTAGE_S = {"short": 8, "full": 120}.get(CHOICE, round(SETTLES_S * 2))
+SLACK_OUTAGE_S = {"full": 120}.get(CHOICE, round(SETTLES_S * 2))
 SPOKEN_OF_S = 20  # a shorter outage may pass without a word
 SIDE_BY_SIDE_S = 10  # the channel that works is not held up by the one that does not
 AGAIN_S = SETTLES_S + 15  # the longest wait between two tries, and a look
@@ -92,7 +92,7 @@ for words, kind, how in (
     ("answers 202, then fails", "process_failed", ONCE),
 ):
     act = failing("opsgenie", "create" if "count" in how else "*", kind, **how)
-    fault(f"Opsgenie {words}", group="opsgenie", short=kind == "hang")(act)
+    fault(f"Opsgenie {words}", group="opsgenie")(act)
 
 for words, kind, how in (
     ("answers 429, try again in 5 s", "status", LATER),
@@ -110,7 +110,7 @@ for words, kind, how in (
     ("takes the message, its answer is lost", "lose_answer", ONCE),
 ):
     act = failing("slack", "chat.postMessage" if "count" in how else "*", kind, **how)
-    fault(f"Slack {words}", group="slack", short=kind == "hang")(act)
+    fault(f"Slack {words}", group="slack")(act)
 
 
 @fault("the answers of both are lost", group="opsgenie", short=True)
