@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,42 @@ def test_a_pipeline_without_promise_and_schedule_is_good(tmp_path: Path) -> None
     )
     pipeline = oncall_config.load(write_include(tmp_path / "include", runbook=runbook)).pipelines["sales_etl"]
     assert (pipeline.promise, pipeline.schedule) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "weekdays"),
+    [
+        ("@daily", "0 0 * * *", range(7)),
+        ("00 02 * * MON-SUN", "0 2 * * *", range(7)),
+        ("0 2 */1 1-12 0-6", "0 2 * * *", range(7)),
+        ("0 2 ? * *", "0 2 * * *", range(7)),
+        ("30 2 * * MON-FRI", "30 2 * * 1,2,3,4,5", range(5)),
+        ("0 2 * * 2-6", "0 2 * * 2,3,4,5,6", range(1, 6)),
+        ("0 2 * * 7", "0 2 * * 0", [6]),
+        ("@weekly", "0 0 * * 0", [6]),
+    ],
+)
+def test_a_schedule_of_once_a_day_is_read_in_each_of_its_spellings(
+    tmp_path: Path, written: str, read: str, weekdays: Iterable[int]
+) -> None:
+    """And the promise holds on the days on which it runs."""
+    runbook = RUNBOOK.replace('"0 2 * * *"', f'"{written}"')
+    pipeline = oncall_config.load(write_include(tmp_path / "include", runbook=runbook)).pipelines["sales_etl"]
+    assert pipeline.schedule == read
+    assert pipeline.promise
+    assert pipeline.promise.weekdays == frozenset(weekdays)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("0 */6 * * *", "0 */6 * * *"), ("@hourly", "0 * * * *"), ("0 2 1 * *", "0 2 1 * *")],
+)
+def test_without_a_promise_any_schedule_is_good(tmp_path: Path, written: str, read: str) -> None:
+    """What is due at no time may run as often as it likes."""
+    without = "\n".join(line for line in RUNBOOK.splitlines() if not line.startswith("promise:"))
+    runbook = without.replace('"0 2 * * *"', f'"{written}"')
+    config = oncall_config.load(write_include(tmp_path / "include", runbook=runbook))
+    assert config.pipelines["sales_etl"].schedule == read
 
 
 @pytest.mark.parametrize(
@@ -461,9 +498,12 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
             "schedule: found '0 2 * * * *'; write a cron expression of five fields",
         ),
         (
-            ('"0 2 * * *"', '"0 2 * * 1-5"'),
-            "schedule: found '0 2 * * 1-5', which leaves out days; write a time every day before 05:00",
+            ('"0 2 * * *"', '"0 2 * * 5#1"'),
+            "schedule: found '0 2 * * 5#1', which leaves out days other than by their weekday; write a time every day",
         ),
+        (('"0 2 * * *"', '"@monthly"'), "schedule: found '@monthly', which leaves out days"),
+        (('"0 2 * * *"', '"@hourly"'), "schedule: found '@hourly', which is more than once a day"),
+        (('"0 2 * * *"', '"@never"'), "schedule: found '@never'; write a cron expression"),
         (('"0 2 * * *"', '"0 2 1 * *"'), "schedule: found '0 2 1 * *', which leaves out days"),
         (
             ('"0 2 * * *"', '"0 6 * * *"'),

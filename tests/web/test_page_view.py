@@ -67,6 +67,29 @@ def test_the_first_line_of_another_team_speaks_of_no_investors() -> None:
     assert overview(theirs(calm()), LINKS).verdict == ("All 3 reports are there, in time", "ok")
 
 
+def test_on_a_day_on_which_no_report_is_due_the_page_says_so() -> None:
+    """A pipeline of working days misses nothing on a Saturday; its card shows Friday's report, due on Monday."""
+    saturday = dt.date(2026, 11, 21)
+    known = config().pipelines["growth_etl"]
+    assert known.promise
+    promise = replace(known.promise, weekdays=frozenset(range(5)))
+    growth = replace(known, promise=promise, schedule="0 2 * * 1,2,3,4,5")
+    moment = at("12:00", saturday)
+    made = Facts(publication=Publication(at("02:30", DAY - dt.timedelta(days=2)), at("02:30"), "x", 1))
+    statuses = (
+        evaluate_promise(growth, dt.date(2026, 11, 19), made, moment, TZ),
+        evaluate_promise(growth, dt.date(2026, 11, 20), Facts(), moment, TZ),
+    )
+    only = replace(config(), pipelines={"growth_etl": growth})
+    page = overview(PageSnapshot(moment, only, statuses=statuses, tick=moment), LINKS)
+    assert page.verdict == ("No report is due today", "none")
+    assert [pipeline.promise for pipeline in page.pipelines] == ["Mon to Fri by 05:00"]
+    (card,) = page.promises
+    assert card.today
+    assert (card.today.report_date.day, card.today.due) == (20, at("05:00"))
+    assert card.today.headline == "On track"
+
+
 def test_before_five_the_report_due_today_is_shown() -> None:
     """At 04:10 the promise on the card is the one due in 50 minutes, not yesterday's kept one."""
     moment = at("04:10")

@@ -24,20 +24,24 @@ class PromiseDue(BaseDeadlineReference):
     """When the report of this run is due; none for backfills, past days and drills.
 
     Airflow makes the deadline when it creates the run. `due` is HH:MM[:SS], `offset_s` or `zone` its time zone: a
-    fixed offset in seconds, or an IANA name. Every field has a default because Airflow's plugin loader asks for it.
+    fixed offset in seconds, or an IANA name; `weekdays` as in `Promise`.
+    Every field has a default because Airflow's plugin loader asks for it.
     """
 
     due: str = "05:00"
     zone: str = ""
     offset_s: int = 7 * 3600
+    weekdays: tuple[int, ...] = tuple(range(7))
 
     required_kwargs = {"dag_id", "run_id"}  # noqa: RUF012 - Airflow looks for this plain class attribute
 
     @classmethod
     def of(cls, promise: Promise, tz: dt.tzinfo) -> PromiseDue:
+        days = tuple(sorted(promise.weekdays))
         if name := getattr(tz, "key", ""):
-            return cls(promise.due.isoformat(), name, 0)
-        return cls(promise.due.isoformat(), "", int((tz.utcoffset(None) or dt.timedelta()).total_seconds()))
+            return cls(promise.due.isoformat(), name, 0, days)
+        offset = int((tz.utcoffset(None) or dt.timedelta()).total_seconds())
+        return cls(promise.due.isoformat(), "", offset, days)
 
     @property
     def tz(self) -> dt.tzinfo:
@@ -49,11 +53,15 @@ class PromiseDue(BaseDeadlineReference):
             "due": self.due,
             "zone": self.zone,
             "offset_s": self.offset_s,
+            "weekdays": list(self.weekdays),
         }
 
     @classmethod
     def deserialize_reference(cls, reference_data: dict[str, Any]) -> PromiseDue:
-        return cls(str(reference_data["due"]), str(reference_data["zone"]), int(reference_data["offset_s"]))
+        days = tuple(reference_data.get("weekdays", range(7)))  # one of an older version names none
+        return cls(
+            str(reference_data["due"]), str(reference_data["zone"]), int(reference_data["offset_s"]), days
+        )
 
     def _evaluate_with(self, *, session: Any, dag_id: str, run_id: str) -> dt.datetime | None:
         """Airflow's question, asked in the scheduler or the api-server. To raise would cost the deadline silently."""
@@ -72,8 +80,12 @@ class PromiseDue(BaseDeadlineReference):
         if run.run_type == "backfill" or str(run.run_id).startswith(DRILL_RUNS):
             return None
         clock = dt.time.fromisoformat(self.due)
-        due = due_at(Promise(clock, clock), report_date({"dag_run": run}, self.tz), self.tz)
-        return due if due > at else None
+        promise, date = (
+            Promise(clock, clock, frozenset(self.weekdays)),
+            report_date({"dag_run": run}, self.tz),
+        )
+        due = due_at(promise, date, self.tz)
+        return due if promise.covers(date) and due > at else None
 
 
 async def promise_missed(**_: Any) -> None:

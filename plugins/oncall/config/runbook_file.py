@@ -12,7 +12,7 @@ from oncall.config.schedule_field import read_schedule
 from oncall.config.time_fields import read_duration
 from oncall.config.yaml_fields import Field, Source, read_yaml, suggestion
 from oncall.core.errors import Problem
-from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team
+from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team, weekdays_of
 from oncall.core.runbook import INSTEAD, SECTIONS, Runbook
 
 _KEYS = (
@@ -82,18 +82,19 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
     if name and name != dag_id:
         fields["pipeline"].complain(f"{dag_id}, as the file is named")
     promise = _read_promise(fields["promise"])
+    schedule = read_schedule(fields["schedule"], promise)
     return Pipeline(
         dag_id=dag_id,
         title=fields["title"].text("the pipeline's title") or dag_id,
         purpose=fields["purpose"].text("what the report is for") or "",
         report=_read_table(fields["report"]) or "",
-        schedule=read_schedule(fields["schedule"], promise),
+        schedule=schedule,
         upstream=_read_upstream(fields["upstream"]),
         upstream_owner=_read_team(fields["upstream_owner"]),
         downstream_owner=fields["downstream_owner"].text("who reads the report") or "",
         primary_owner="",
         secondary_owner="",
-        promise=promise,
+        promise=replace(promise, weekdays=weekdays_of(schedule)) if promise else None,
         runbook=Runbook(dag_id, dag_id, ""),
         team=_read_folder(fields["team"]),
         usually=_read_usually(fields["usually"]),

@@ -7,7 +7,7 @@ import datetime as dt
 from oncall.core.wall_time import utc
 
 # Not strftime: that speaks the server's language, and takes as long as all the rest.
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -69,7 +69,7 @@ def day(date: dt.date) -> str:
 
 def weekday(date: dt.date) -> str:
     """Mon 23 Nov."""
-    return f"{_DAYS[date.weekday()]} {day(date)}"
+    return f"{WEEKDAYS[date.weekday()]} {day(date)}"
 
 
 def days(start: dt.date, end: dt.date) -> str:

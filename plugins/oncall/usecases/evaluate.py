@@ -230,7 +230,7 @@ def candidates(
     for pipeline in config.pipelines.values():
         if pipeline.promise:
             last = latest(pipeline.promise, at, config.roster_of(pipeline.dag_id).tz)
-            promised += [(pipeline.dag_id, date) for date in (last, last + dt.timedelta(days=1))]
+            promised += [(pipeline.dag_id, date) for date in (last, pipeline.promise.due_day(last))]
     drilled = {(drill.dag_id, drill.report_date) for drill in drills}
     others = [which for which in open_ones if which not in drilled]
     return wanted + [
@@ -276,7 +276,8 @@ def evaluate_promises(
         if drill:
             instants: tuple[dt.datetime | None, ...] = (drill.due_at, drill.warn_at)
         else:
-            instants = instants_of(promise, which[1], tz) if promise else (None, None)
+            covered = promise if promise and promise.covers(which[1]) else None
+            instants = instants_of(covered, which[1], tz) if covered else (None, None)
         name = drill.name if drill else ""
         return evaluate_promise(candidate.pipeline, which[1], seen, at, tz, *instants, drill=name)
 
@@ -334,10 +335,10 @@ class Memo(Generic[T]):
 
     def __init__(self, reckon: Callable[[Promise, Any, dt.tzinfo], T]) -> None:
         self._reckon = reckon
-        self._known: dict[tuple[dt.time, dt.time, Any, dt.tzinfo], T] = {}
+        self._known: dict[tuple[Promise, Any, dt.tzinfo], T] = {}
 
     def __call__(self, promise: Promise, when: Any, tz: dt.tzinfo) -> T:
-        key = (promise.due, promise.warn_upstream_at, when, tz)
+        key = (promise, when, tz)
         if key not in self._known:
             self._known[key] = self._reckon(promise, when, tz)
         return self._known[key]
@@ -476,6 +477,6 @@ def due_instants(config: OncallConfig, at: dt.datetime) -> list[dt.datetime]:
     for pipeline in config.pipelines.values():
         if pipeline.promise:
             tz = config.roster_of(pipeline.dag_id).tz
-            date = last_due(pipeline.promise, at, tz) + dt.timedelta(days=1)
+            date = pipeline.promise.due_day(last_due(pipeline.promise, at, tz))
             instants += [f(pipeline.promise, date, tz) for f in (warn_at, due_at)]
     return [i for i in instants if i > at]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -81,3 +82,13 @@ def test_attainment_counts_what_was_due() -> None:
     assert [day.due.day for day in found] == [18, 19, 20, 21, 22, 23]
     assert attainment(()).percent is None
     assert Attainment(3, 3).percent == 100.0
+
+
+def test_a_day_that_was_never_promised_does_not_count() -> None:
+    """Of a pipeline that runs from Monday to Friday, a weekend is no broken promise; Friday's is kept on Monday."""
+    workdays = replace(FIVE, weekdays=frozenset(range(5)))
+    made = published(d17="18 04:00", d18="19 04:00", d19="20 04:00", d20="23 04:00")
+    found = days(workdays, made, LAST, 6, NOON, TZ)
+    assert [(day.report_date.day, day.outcome) for day in found] == [
+        (17, "kept"), (18, "kept"), (19, "kept"), (20, "kept"),
+    ]  # fmt: skip

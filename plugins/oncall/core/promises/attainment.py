@@ -48,9 +48,10 @@ def days(
     at: dt.datetime,
     tz: dt.tzinfo,
 ) -> tuple[Day, ...]:
-    """The `count` report dates up to `last`, oldest first, as they stand at `at`."""
+    """The report dates of the `count` days up to `last`, oldest first, as they stand at `at`."""
     began = min(published, default=last)
     dates = (last - dt.timedelta(days=ago) for ago in range(count - 1, -1, -1))
+    dates = (date for date in dates if promise.covers(date) or date in published)
     return tuple(_day(date, due_at(promise, date, tz), published.get(date), began, at) for date in dates)
 
 

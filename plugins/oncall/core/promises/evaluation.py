@@ -85,7 +85,7 @@ def evaluate_promise(
     drill: str = "",
 ) -> PromiseStatus:
     """Judge one promise. `due` and `warn` replace the promise's own instants (drills), or spare reckoning them."""
-    if pipeline.promise is not None:
+    if pipeline.promise is not None and pipeline.promise.covers(report_date):
         due = due or due_at(pipeline.promise, report_date, tz)
         warn = warn or warn_at(pipeline.promise, report_date, tz)
     made = facts.publication

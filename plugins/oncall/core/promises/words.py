@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.time_format import TimeFormat, span
+from oncall.core.promises.promise import EVERY_DAY, Promise
+from oncall.core.time_format import WEEKDAYS, TimeFormat, span
 
 Level = Literal["ok", "warn", "bad", "none"]
 
@@ -32,6 +33,16 @@ def headline(status: PromiseStatus, say: TimeFormat) -> str:
     if status.facts.unreadable:
         return "Not published yet; how far it is cannot be seen"
     return "On track" if status.due else "Not published yet"
+
+
+def due_days(promise: Promise) -> str:
+    """On which days it is due: "daily", "Mon to Fri", "Mon, Wed"."""
+    if promise.weekdays == EVERY_DAY:
+        return "daily"
+    days = sorted(promise.weekdays)
+    if len(days) > 2 and days == list(range(days[0], days[-1] + 1)):
+        return f"{WEEKDAYS[days[0]]} to {WEEKDAYS[days[-1]]}"
+    return ", ".join(WEEKDAYS[day] for day in days)
 
 
 def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bool) -> tuple[str, Level]:

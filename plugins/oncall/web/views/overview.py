@@ -72,4 +72,6 @@ def _verdict(seen: PageSnapshot) -> tuple[str, str]:
         return "Who is on call; the reports are not yours to see", "none"
     if not any(pipeline.promise for pipeline in seen.config.pipelines.values()):
         return "Who is on call; no promises yet", "none"
+    if seen.statuses:
+        return "No report is due today", "none"
     return "Whether the reports are there cannot be told", "warn"

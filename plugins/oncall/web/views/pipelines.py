@@ -7,6 +7,7 @@ from urllib.parse import quote
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.words import due_days
 from oncall.web.views.models import Links, PipelineView
 
 
@@ -29,7 +30,7 @@ def _pipeline(pipeline: Pipeline, addresses: Addresses) -> PipelineView:
         upstream_slack=pipeline.upstream_owner.slack,
         downstream_owner=pipeline.downstream_owner,
         schedule=pipeline.schedule,
-        promise=f"daily by {pipeline.promise.due:%H:%M}" if pipeline.promise else None,
+        promise=f"{due_days(pipeline.promise)} by {pipeline.promise.due:%H:%M}" if pipeline.promise else None,
         links=Links(
             run=f"{addresses.base_url}/dags/{quote(pipeline.dag_id)}",
             runbook=addresses.runbook(pipeline.dag_id),

@@ -34,9 +34,10 @@ def due_next(seen: PageSnapshot, addresses: Addresses) -> Iterator[tuple[Promise
 
 
 def due_today(seen: PageSnapshot) -> Iterator[PromiseStatus]:
-    """Of each promise the report due today, where it can be told."""
+    """Of each promise the report due today, where it can be told; nothing on a day on which none is."""
+    today = seen.at.astimezone(seen.config.roster.tz).date()
     for pipeline in seen.config.pipelines.values():
-        if pipeline.promise and (two := _two(seen, pipeline)):
+        if pipeline.promise and (two := _two(seen, pipeline)) and _due_day(seen, two[0]) <= today:
             yield two[0]
 
 
@@ -159,7 +160,8 @@ def _due_day(seen: PageSnapshot, one: PromiseStatus) -> dt.date:
 
 
 def _kept(strip: Sequence[Day], window: int) -> Kept:
-    found = attainment(strip[-window:])
+    first = strip[-1].report_date - dt.timedelta(days=window - 1)
+    found = attainment([day for day in strip if day.report_date >= first])
     return Kept(days=window, kept=found.kept, counted=found.counted, percent=found.percent)
 
 
