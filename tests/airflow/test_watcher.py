@@ -171,7 +171,7 @@ def test_what_a_lost_database_owed_may_have_been_sent_since(site: Any) -> None:
 
 
 class Relay:
-    """A way to the warehouse's socket. While `silent`, whatever is sent is taken and nothing ever answers."""
+    """A way to a database's socket. While `silent`, whatever is sent is taken and nothing ever answers."""
 
     def __init__(self, target: str) -> None:
         self.target, self.silent, self._sockets = target, threading.Event(), list[socket.socket]()
@@ -204,10 +204,19 @@ class Relay:
 @pytest.fixture
 def relay(site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
     """The warehouse is reached through it."""
-    said = json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])
+    yield from relay_to("AIRFLOW_CONN_WAREHOUSE", monkeypatch)
+
+
+@pytest.fixture
+def relay_to_oncall_db(site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
+    yield from relay_to("AIRFLOW_CONN_ONCALL_DB", monkeypatch)
+
+
+def relay_to(connection: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
+    said = json.loads(os.environ[connection])
     relay = Relay(f"{said['host']}/.s.PGSQL.5432")
     through = {**said, "host": "127.0.0.1", "port": relay.port}
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(through))
+    monkeypatch.setenv(connection, json.dumps(through))
     yield relay
     relay.end()
 
@@ -238,6 +247,23 @@ def test_a_warehouse_that_takes_and_never_answers_is_paged_about(
     evaluate_once(check_before_send=True)
     assert [alert.count for alert in pages(site)] == [1]
     assert len(site.inbox.messages(thread_ts=None)) == 1
+
+
+def test_an_oncall_db_that_never_answers_is_waited_for_once_in_a_look(
+    site: Any, relay_to_oncall_db: Relay
+) -> None:
+    """It is asked for what was decided, and not for what runs when that has hung: the second wait would be as long."""
+    due = soon(12)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+
+    def late() -> bool:
+        if dt.datetime.now(ZONE) > due - dt.timedelta(seconds=2):
+            relay_to_oncall_db.silent.set()
+        return bool(pages(site))
+
+    asyncio.run(watch(late, 60))
+    (page,) = pages(site)
+    assert 0 <= page.created_at - due.timestamp() < 14
 
 
 @pytest.mark.parametrize("where", ["installing the tables", "the first reading of clocks", "a later reading"])

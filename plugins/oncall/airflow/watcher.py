@@ -35,7 +35,16 @@ from oncall.usecases.heartbeat import ping_all
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import TICK, instant, noted
 from oncall.usecases.outbox import CHANNEL_ID, THREAD, Sent
-from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, OutboxEntry, Snapshot, Store
+from oncall.usecases.ports import (
+    LANES,
+    OTHERS_CHANNELS,
+    OUR_CHANNELS,
+    Lane,
+    OutboxEntry,
+    Snapshot,
+    Store,
+    TaskRunReader,
+)
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
 log = structlog.get_logger(__name__)
@@ -43,6 +52,7 @@ T = TypeVar("T")
 
 TICK_S = 15.0
 LOOK_S = 15.0  # a look that takes longer hangs: the next ones go by what was last known
+HANGS_S = 2.0  # a database that fails after so long does not answer: it is not asked again in the same look
 CLOCK_S = 1.0  # how long a look waits for the databases' clocks and for telling of the last one
 PING_S = 60.0
 HEAR_S = 5.0
@@ -188,11 +198,13 @@ class Watch:
         except OncallError as error:
             log.error("oncall.cannot_watch", reason=str(error))
             return None
+        asked = time.monotonic()
         try:
             return self._look_on(services, services.store, at)
         except Unreadable as error:
             log.warning("oncall.store_down", reason=str(error))
-            return self._look_from_memory(services, at)
+            hangs = time.monotonic() - asked > HANGS_S
+            return self._look_from_memory(services, at, runs=_Hanging(str(error)) if hangs else services.runs)
 
     def _look_on(self, services: Services, store: Store, at: dt.datetime) -> Evaluation:
         self._hand_over(store, at)
@@ -220,11 +232,9 @@ class Watch:
             log.warning("oncall.store_lost_something", since=str(told))
             store.merge(_uncertain(known.snapshot, self.clock).snapshot())
 
-    def _look_from_memory(self, services: Services, at: dt.datetime) -> Evaluation:
-        """`oncall_db` is down: page all the same, from what was last known."""
-        return evaluate(
-            services.config, services.world, services.runs, self._remembering(at), services.links, at
-        )
+    def _look_from_memory(self, services: Services, at: dt.datetime, runs: TaskRunReader) -> Evaluation:
+        """`oncall_db` is down: page all the same, from what was last known. It is not waited for twice in a look."""
+        return evaluate(services.config, services.world, runs, self._remembering(at), services.links, at)
 
     def _look_blind(self, at: dt.datetime) -> Evaluation | None:
         """A look hangs in something that has no bound: page all the same, from what was last known."""
@@ -233,7 +243,7 @@ class Watch:
             return None
         services = known.services or known.wiring.services(memory)
         self.know(services=services)
-        hangs = _Hanging()
+        hangs = _Hanging(f"warehouse or oncall_db: no answer within {LOOK_S:.0f} s")
         return evaluate(services.config, hangs, hangs, memory, services.links, at)
 
     def _remembering(self, at: dt.datetime) -> MemoryStore:
@@ -363,13 +373,14 @@ class Watch:
             return None
 
 
+@dataclass(frozen=True)
 class _Hanging:
-    """The world while nothing answers."""
+    """What is read, while it does not answer: nobody waits for it again."""
 
-    WHY = f"no answer within {LOOK_S:.0f} s"
+    why: str
 
     def read(self, *_: object) -> Any:
-        raise Unreadable(f"warehouse or oncall_db: {self.WHY}")
+        raise Unreadable(self.why)
 
     def usual(self, _: dt.date) -> Mapping[str, TypicalDurations]:
         return {}
