@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oncall.config.oncall_config import OncallConfig
+from oncall.config.runbooks_together import base_of
 from oncall.core.promises.promise import Pipeline
 from pipelines import runner
 from pipelines.runner import Held, ReportRun
@@ -109,13 +110,8 @@ def _open(days: Sequence[StaleDay], done: Sequence[Rerun]) -> list[StaleDay]:
         day
         for day in days
         if tries[day.pipeline.dag_id, day.report_date] < MOST_TRIES
-        and not any(each == day.pipeline or base_of(each) in day.pipeline.upstream for each in held)
+        and not any(each == day.pipeline or base_of(each.dag_id) in day.pipeline.upstream for each in held)
     ]
-
-
-def base_of(pipeline: Pipeline) -> str:
-    """The base model that is published with the pipeline's report: `base.profit` of `profit_etl`."""
-    return f"base.{pipeline.dag_id.removesuffix('_etl')}"
 
 
 def _in_order(config: OncallConfig) -> list[Pipeline]:

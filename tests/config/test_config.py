@@ -93,7 +93,8 @@ def with_a_team(tmp_path: Path, *, head: str = "team: growth\n") -> Path:
         ROSTER.replace("sales_etl", "visits_etl").replace("ANN", "CHI").replace("+07:00", "Europe/Berlin")
     )
     (folder / "teams" / "growth" / "roster.yaml").write_text(theirs)
-    visits = RUNBOOK.replace("sales_etl", "visits_etl").replace("---\n\n", f"{head}---\n\n", 1)
+    visits = RUNBOOK.replace("sales_etl", "visits_etl").replace("daily_sales", "daily_visits")
+    visits = visits.replace("---\n\n", f"{head}---\n\n", 1)
     (folder / "runbooks" / "visits_etl.md").write_text(visits)
     return folder
 

@@ -18,7 +18,7 @@ from oncall.usecases.current_config import LAST_GOOD, config_in_force, current_p
 from tests.include_folder import ROSTER, RUNBOOK, write_include
 
 THEIRS = ROSTER.replace("sales_etl", "visits_etl").replace("ANN", "CHI")
-VISITS = RUNBOOK.replace("sales_etl", "visits_etl")
+VISITS = RUNBOOK.replace("sales_etl", "visits_etl").replace("daily_sales", "daily_visits")
 VISITS = VISITS.replace("pipeline: visits_etl\n", "pipeline: visits_etl\nteam: growth\n")
 
 

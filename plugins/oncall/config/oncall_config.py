@@ -12,7 +12,7 @@ import datetime as dt
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
 from oncall.config import include_files, roster_file, runbook_file
@@ -20,6 +20,7 @@ from oncall.config.data_contracts import check_data_contracts
 from oncall.config.include_files import IncludeFiles, Unusable, read_folder, text_of
 from oncall.config.roster_file import Owners, RosterFile, file_of
 from oncall.config.runbook_file import RunbookFile
+from oncall.config.runbooks_together import contradictions
 from oncall.config.yaml_fields import Source, capped
 from oncall.core.errors import ConfigError, Problem
 from oncall.core.promises.promise import Pipeline
@@ -174,6 +175,11 @@ class _Folder:
                 team = path.parent.name
                 self.rosters[team] = _read_roster(text, team)
 
+    @cached_property
+    def contradictions(self) -> tuple[Problem, ...]:
+        """What the runbooks cannot say all at once."""
+        return tuple(contradictions(one.pipeline for one in self.runbooks.values() if one.pipeline))
+
     @property
     def teams(self) -> dict[str, str]:
         """The team of each runbook."""
@@ -184,7 +190,8 @@ class _Folder:
         each = self._read(name)
         if isinstance(each, RosterFile):
             return each.roster is not None and not each.problems and each.roster.starts <= at
-        return each is not None and each.promise_is_sure
+        contradicted = any(problem.file == name for problem in self.contradictions)
+        return each is not None and each.promise_is_sure and not contradicted
 
     def tells(self, name: str) -> bool:
         """Whether a file is there and tells a roster or a pipeline at all."""
@@ -251,6 +258,7 @@ def _problems(now: _Folder, unread: Sequence[Problem], at: dt.datetime) -> Itera
             yield Problem(
                 file_of(team), "rotation", found, "an entry that has begun: until then nobody is on call"
             )
+    yield from now.contradictions
     yield from _teamless(now.teams, now.rosters)
     names = {PurePosixPath(problem.file).stem for problem in unread}
     for team, roster in now.rosters.items():

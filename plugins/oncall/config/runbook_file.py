@@ -101,8 +101,8 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
     )
 
 
-def _read_table(field: Field) -> str | None:
-    write = "a table with its schema, such as investor.daily_profit"
+def _read_table(field: Field, example: str = "investor.daily_profit") -> str | None:
+    write = f"a table with its schema, such as {example}"
     text = field.text(write)
     if text is not None and not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}", text):
         field.complain(write)
@@ -112,7 +112,11 @@ def _read_table(field: Field) -> str | None:
 
 def _read_usually(field: Field) -> dt.timedelta:
     """How long a run takes once its upstream is there: until there is a history to tell."""
-    return USUALLY if field.missing else read_duration(field) or USUALLY
+    usually = USUALLY if field.missing else read_duration(field) or USUALLY
+    if usually >= dt.timedelta(days=1):
+        field.complain("a duration under a day, such as 20m: a report comes every day")
+        return USUALLY
+    return usually
 
 
 def _read_folder(field: Field) -> str:
@@ -131,7 +135,7 @@ def _read_upstream(field: Field) -> tuple[str, ...]:
         field.complain("the tables that the pipeline waits for, such as [master.orders]", found="no table")
     tables: list[str] = []
     for entry in entries:
-        table = _read_table(entry)
+        table = _read_table(entry, "master.orders")
         if table is None:
             continue
         if table not in UPSTREAM:

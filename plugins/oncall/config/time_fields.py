@@ -20,7 +20,10 @@ LONGEST_WAIT = dt.timedelta(days=30)
 
 def read_zone(field: Field) -> dt.tzinfo | None:
     """A fixed offset such as "+07:00" or an IANA name such as Europe/Berlin, as the standard library has it."""
-    return field.parsed(_zone, 'a fixed offset such as "+07:00" or an IANA zone such as Asia/Bangkok')
+    written = field.node.value if field.node else ""
+    short = re.fullmatch(r"\s*(?:UTC|GMT)?([+-]?)(\d{1,2}):?(\d\d)?\s*", str(written), re.ASCII)
+    example = f"{short[1] or '+'}{int(short[2]):02}:{short[3] or '00'}" if short else "+07:00"
+    return field.parsed(_zone, f'a fixed offset such as "{example}" or an IANA zone such as Asia/Bangkok')
 
 
 def _zone(text: str) -> dt.tzinfo:

@@ -29,8 +29,9 @@ LONGEST_KEY = 60
 MOST_NAMED = 30  # choices that a problem names
 MORE = "(more)"  # the key of the problem that stands for those beyond the hundredth
 
-# What no database, terminal or far side takes in a line: control characters, halves of a surrogate pair.
-_UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# What no database, terminal or far side takes in a line: control characters, halves of a surrogate pair; and what
+# nobody sees, or what turns the words around it.
+_UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)  # libyaml where it is: 40 times as fast
 
 

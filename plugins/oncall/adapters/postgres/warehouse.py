@@ -73,19 +73,26 @@ class Warehouse:
         """Implements `WarehouseReader`."""
         if not wanted and not published:
             return {}
-        pipelines = {pipeline.report: pipeline for pipeline in (*published, *(each for each, _ in wanted))}
+        # Two may claim one report, which is told elsewhere: neither is to go unwatched for it.
+        pipelines = {each.dag_id: each for each in (*published, *(each for each, _ in wanted))}
+        of_report: defaultdict[str, list[Pipeline]] = defaultdict(list)
+        for pipeline in pipelines.values():
+            of_report[pipeline.report].append(pipeline)
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         # First and alone: that a report is published is known whatever becomes of the rest.
         rows = self._ask(sql.PUBLISHED, {"wanted": _pairs(pairs)})
-        more, troubles = self._besides(pipelines, list(pairs), {each.report for each in published}, since)
+        more, troubles = self._besides(
+            list(pipelines.values()), list(pairs), {each.report for each in published}, since
+        )
         found = _Found.of([*rows, *more], self._volumes())
         blocked = self._blocked([pair for pair in pairs if pair not in found.publications])
         reports = pairs | dict.fromkeys(found.publications)
         return {
-            (pipelines[report].dag_id, date): replace(
-                found.facts(pipelines[report], date, troubles), blocked_by=blocked.get((report, date), "")
+            (pipeline.dag_id, date): replace(
+                found.facts(pipeline, date, troubles), blocked_by=blocked.get((report, date), "")
             )
             for report, date in reports
+            for pipeline in of_report[report]
         }
 
     def _blocked(self, wanted: Sequence[Pair]) -> Mapping[Pair, str]:
@@ -103,7 +110,7 @@ class Warehouse:
 
     def _besides(
         self,
-        pipelines: Mapping[str, Pipeline],
+        pipelines: Sequence[Pipeline],
         wanted: Sequence[Pair],
         published: Collection[str],
         since: dt.date | None,
@@ -220,15 +227,15 @@ def _loaded(upstream: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _asked(
-    pipelines: Mapping[str, Pipeline],
+    pipelines: Sequence[Pipeline],
     wanted: Sequence[Pair],
     published: Collection[str],
     since: dt.date | None,
 ) -> dict[str, Any]:
-    """The parameters of `sql.upstream`; `pipelines` by report."""
-    upstream = [
-        (report, table) for report, pipeline in pipelines.items() for table in _loaded(pipeline.upstream)
-    ]
+    """The parameters of `sql.upstream`."""
+    upstream = dict.fromkeys(
+        (pipeline.report, table) for pipeline in pipelines for table in _loaded(pipeline.upstream)
+    )
     days = [day for _, day in wanted]
     if since:
         days += [since, since + LOOK_BACK]  # with what is looked back to, all days between

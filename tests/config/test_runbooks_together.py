@@ -1,0 +1,81 @@
+"""What several runbooks cannot say at once is an error of `check`, and the last good ones stay in force."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from include_folder import ROSTER, RUNBOOK, write_include
+
+from oncall.config import oncall_config
+
+AT = dt.datetime(2026, 11, 27, tzinfo=dt.UTC)
+OWNERS = "{primary_owner: ANN, secondary_owner: BEN}"
+
+
+def two(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The pipelines sales_etl and costs_etl, the second one's runbook with these changes."""
+    write_include(folder, ROSTER + f"  costs_etl: {OWNERS}\n")
+    text = RUNBOOK.replace("sales", "costs").replace("Sales", "Costs")
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    (folder / "runbooks" / "costs_etl.md").write_text(text)
+    return folder
+
+
+def test_two_pipelines_do_not_claim_one_report(tmp_path: Path) -> None:
+    """The copied runbook whose report was forgotten: each would be judged by the other's publication."""
+    good = oncall_config.read_folder(two(tmp_path / "good")).texts
+    folder = two(tmp_path / "copied", ("investor.daily_costs", "investor.daily_sales"))
+    assert [str(problem) for problem in oncall_config.check(folder)] == [
+        f"runbooks/{mine}.md: report: found investor.daily_sales, which is the report of {other} too; "
+        "write the report that this pipeline alone publishes"
+        for mine, other in (("costs_etl", "sales_etl"), ("sales_etl", "costs_etl"))
+    ]
+    config = oncall_config.in_force(oncall_config.read_folder(folder), good, AT).config
+    assert config is not None
+    assert config.pipelines["costs_etl"].report == "investor.daily_costs", "as it was"
+
+
+@pytest.mark.parametrize("profit_waits_for", ["base.profit", "base.growth"])
+def test_no_pipeline_waits_for_itself(tmp_path: Path, profit_waits_for: str) -> None:
+    """Nor for one that waits for it: neither would ever start."""
+    write_include(tmp_path, ROSTER.replace("sales_etl", "profit_etl") + f"  growth_etl: {OWNERS}\n", None)
+    (tmp_path / "sql" / "sales_etl").rename(tmp_path / "sql" / "profit_etl")
+    for name, waits_for in (("profit", profit_waits_for), ("growth", "base.profit")):
+        text = RUNBOOK.replace("sales", name).replace("base.profit", waits_for)
+        (tmp_path / "runbooks" / f"{name}_etl.md").write_text(text)
+    said = [str(problem) for problem in oncall_config.check(tmp_path)]
+    if profit_waits_for == "base.profit":
+        (problem,) = said
+        assert "profit_etl.md: upstream: found base.profit, which this pipeline publishes itself" in problem
+    else:
+        assert len(said) == 2
+        assert "found base.growth, which waits for base.profit in its turn" in said[0] + said[1]
+
+
+def test_a_run_that_usually_takes_a_day_is_refused(tmp_path: Path) -> None:
+    """Its promise would be at risk from one due time to the next."""
+    runbook = RUNBOOK.replace("title:", "usually: 700h\ntitle:")
+    (problem,) = oncall_config.check(write_include(tmp_path, runbook=runbook))
+    assert "usually: found '700h'; write a duration under a day" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("written", "offset"), [("UTC+7", "+07:00"), ("GMT-3", "-03:00"), ("7", "+07:00"), ("+0530", "+05:30")]
+)
+def test_an_offset_written_otherwise_is_told_as_it_should_be(
+    tmp_path: Path, written: str, offset: str
+) -> None:
+    (problem,) = oncall_config.check(write_include(tmp_path, ROSTER.replace('"+07:00"', f'"{written}"')))
+    assert f"timezone: found '{written}'; write a fixed offset such as \"{offset}\"" in str(problem)
+
+
+@pytest.mark.parametrize("name", ["\u202eevig si siht", "\u200b", "a\u2066b"])
+def test_a_name_that_cannot_be_seen_or_turns_its_words_is_refused(tmp_path: Path, name: str) -> None:
+    """What a page says must read as it was written."""
+    (problem,) = oncall_config.check(write_include(tmp_path, ROSTER.replace("name: Ann", f'name: "{name}"')))
+    assert "people.ANN.name" in str(problem)
+    assert "without control characters" in str(problem)
