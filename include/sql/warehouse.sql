@@ -429,6 +429,8 @@ create table if not exists base.growth (
     status text not null
 );
 create index if not exists growth_customer on base.growth (report_date, customer_id);
+-- A session that comes late: on which later day its customer was new, and is not any more.
+create index if not exists growth_new on base.growth (customer_id, report_date) where status = 'new';
 
 -- Per assigned customer: profit from the day of assignment to the report date, both included.
 create table if not exists base.unit_profit (

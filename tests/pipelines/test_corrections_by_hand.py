@@ -352,6 +352,23 @@ def test_a_late_session_makes_its_day_and_what_depends_on_it_stale(a_sale: Any, 
     assert any("depends on base.engagement" in reason for reason in reasons)
 
 
+def test_whoever_was_new_is_not_after_two_late_sessions(a_sale: Any, run: Run) -> None:
+    """The second of them has an earlier one before it; the day on which the customer was new is stale all the same."""
+    days = [BEFORE - dt.timedelta(days=7 - n) for n in range(8)]
+    add(a_sale, "customers", {"customer_id": 2})
+    for n, day in enumerate(days):
+        who = {"session_id": 100 + n, "customer_id": 2 if n == 6 else 1}
+        add(a_sale, "sessions", {**who, "started_at": at("12:00", day)})
+        run("growth_etl", day=day)
+    late_session(a_sale, 2, days[1])
+    late_session(a_sale, 2, days[3], session_id=2000)
+    assert [day for dag_id, day in stale(a_sale) if dag_id == "growth_etl"] == [*days[1:5], days[6]]
+    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    new = rows(a_sale, "select report_date from base.growth where customer_id = 2 and status = 'new'")
+    assert [found["report_date"] for found in new] == [days[1]]
+    assert stale(a_sale) == []
+
+
 def test_what_moves_to_another_day_makes_both_stale(a_sale: Any, run: Run) -> None:
     """An order that was dated wrongly, and a refund: where they were, and where they are."""
     sell_too(a_sale)

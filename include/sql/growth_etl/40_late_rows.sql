@@ -1,5 +1,5 @@
 -- Published days of growth for which upstream has written sessions since they were read: the day of the session, the day
--- after it, and the customer's next active day when no earlier session is known: there they are not new any more.
+-- after it, and a later day on which the customer was new: there they are not new any more.
 -- Looked through is what was written since the last time, and the day before it: what is committed late bears an
 -- earlier time.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
@@ -7,7 +7,6 @@ with written as (
     select
         session.customer_id,
         (session.started_at at time zone %(zone)s)::date as day,
-        session.started_at,
         session.updated_at
     from master.sessions as session
     where
@@ -31,38 +30,23 @@ changed as (
     group by load.business_day
 ),
 
--- Few: those of days that are published.
-late as (
-    select written.*
-    from written
-    inner join investor.publications as publication
-        on
-            publication.report = %(report)s
-            and publication.report_date = written.day
-            and written.updated_at > coalesce(publication.read_at, publication.published_at)
-),
-
 touched (report_date, changed_at) as (
     select changed.day + later.days, changed.changed_at
     from changed
     cross join (values (0), (1)) as later (days)
     union all
-    select (following.started_at at time zone %(zone)s)::date, late.updated_at
-    from late
-    cross join lateral (
-        select min(session.started_at) as started_at
-        from master.sessions as session
-        where
-            session.customer_id = late.customer_id
-            and session.started_at >= (late.day + 1)::timestamp at time zone %(zone)s
-    ) as following
+    select built.report_date, written.updated_at
+    from written
+    inner join base.growth as built
+        on
+            built.customer_id = written.customer_id
+            and built.status = 'new'
+            and built.report_date > written.day
     where
-        not exists (
-            select
-            from master.sessions as session
-            where
-                session.customer_id = late.customer_id
-                and session.started_at < late.day::timestamp at time zone %(zone)s
+        written.day < (
+            select max(publication.report_date)
+            from investor.publications as publication
+            where publication.report = %(report)s
         )
 )
 
