@@ -287,23 +287,39 @@ def test_a_held_report_says_which_check(night: Night) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dag", "words"),
+    ("dag", "words", "title", "first"),
     [
-        (Dag(at("04:55"), paused=True), "the DAG is paused (as of 04:55)"),
-        (Dag(at("04:55"), import_error="SyntaxError"), "import error: SyntaxError"),
-        (Dag(at("04:55"), missing=True), "its file is gone"),
-        (Dag(at("04:55"), paused=False, running=1), "1 other run(s) of the DAG are still open"),
-        (Dag(at("04:55"), paused=False, running=0), "is the scheduler running?"),
+        (Dag(at("04:55"), paused=True), "the DAG is paused (as of 04:55)", "DAG paused", "unpause the DAG growth_etl"),
+        (
+            Dag(at("04:55"), import_error="SyntaxError"), "import error: SyntaxError",
+            "DAG import error, SyntaxError", "mend the DAG's file",
+        ),
+        (
+            Dag(at("04:55"), missing=True), "its file is gone",
+            "no DAG growth_etl in Airflow", "bring the DAG's file back",
+        ),
+        (
+            Dag(at("04:55"), paused=False, running=1), "another run of the DAG is still open",
+            "never started: another run of the DAG is still open", "",
+        ),
+        (
+            Dag(at("04:55"), paused=False, running=0), "is the scheduler running?",
+            "never started: is the scheduler running?", "",
+        ),
     ],
-)
-def test_a_run_that_never_started_says_why(night: Night, dag: Dag, words: str) -> None:
-    """Paused, import error, gone, queued behind another run, scheduler."""
+)  # fmt: skip
+def test_a_run_that_never_started_says_why(
+    night: Night, dag: Dag, words: str, title: str, first: str
+) -> None:
+    """Paused, import error, gone, queued behind another run, scheduler; what is known comes first in the steps."""
     night.world.missing("growth_etl")
     night.runs.seen["growth_etl"] = dag
     night.look("05:00")
     assert words in dict(night.pager.paged[0].facts)["Cause"]
-    assert "late since 05:00, never started: " in night.pager.paged[0].title
-    assert night.pager.paged[0].steps == "steps for not_started of growth_etl"
+    assert night.pager.paged[0].title.endswith(f"late since 05:00, {title}")
+    steps = night.pager.paged[0].steps
+    assert steps.endswith("steps for not_started of growth_etl")
+    assert steps.startswith(f"**Do:** {first}") == bool(first)
 
 
 def test_last_chance_pages_p2_from_the_usual_remaining_time(night: Night) -> None:

@@ -14,7 +14,7 @@ from oncall.core.incidents.incident import Event
 from oncall.core.incidents.wording import Links
 from oncall.core.promises.attainment import attainment, days
 from oncall.core.promises.evaluation import evaluate_promise
-from oncall.core.promises.facts import Facts, Load, Publication, Task
+from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task
 from oncall.core.promises.promise import Promise
 from oncall.core.rota.ledger import ledger
 from oncall.core.rota.on_call import rota
@@ -461,6 +461,17 @@ def test_whom_to_ask_stands_on_the_incident() -> None:
     assert (page.section, "<ol>" in page.steps) == ("Stuck", True)
     assert page.run_again
     assert page.run_again.warnings == ("A run of this day is still at work: end it first, or wait for it.",)
+
+
+def test_the_steps_begin_with_what_is_known_to_come_first() -> None:
+    """As in the alert: of a paused DAG it is to unpause it, not to look for what may be wrong."""
+    seen = seen_at("05:12", {"growth_etl": Facts(dag=Dag(at("05:10"), paused=True))})
+    broken = morning().records[0]
+    record = replace(broken, incident=replace(broken.incident, cause="not_started"))
+    page = incident_page(replace(seen, records=(record,)), record, LINKS)
+    assert "unpause the DAG growth_etl" in page.steps
+    assert "in this order" not in page.steps
+    assert "More than 15 open runs" in page.steps
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,14 @@ def may_link(address: str) -> bool:
     return _LEADS_SOMEWHERE.match(address) is not None
 
 
+def led_by(section: str, do: str) -> str:
+    """A section that begins with what is known to come first now, in the place of its own first paragraph's words."""
+    if not do:
+        return section
+    head, _, rest = section.partition("\n\n")
+    return f"**Do:** {do}\n\n{rest if head.startswith('**Do:**') else section}"
+
+
 @dataclass(frozen=True)
 class Runbook:
     """`body` is the whole markdown without the head; `sections` maps a key of SECTIONS to its markdown."""

@@ -124,7 +124,7 @@ def test_the_level_of_late_is_ordinary_on_a_weekday_that_nobody_knows(amounts: l
 def test_it_says_how_unusual_it_is() -> None:
     """Expected, found, and by how many spreads."""
     load = Load("master.orders", AT, 3000, 5000.0, None, 400.0, DEFAULT_SHARE)
-    assert load.unusual_words == " (60%; 5 times the usual spread of such a day below)"
+    assert load.unusual_words == " (60%; such a day varies by about 8%)"
 
 
 @given(

@@ -149,6 +149,15 @@ def test_a_run_between_two_tasks_is_no_new_cause(tasks: tuple[Any, ...], said: b
     assert bool(said_by(changed(broken(tasks=tasks), a_scene("05:20")))) is said
 
 
+def test_what_waited_for_a_table_that_has_just_come_is_no_new_cause() -> None:
+    """That it has come, and what can go on, is said already; that its sensor has not looked yet is no news."""
+    waits = {"tasks": (a_task("wait_for_upstream", "running", "02:00"),), "loads": (a_load(came="05:19"),)}
+    assert said_by(changed(broken(**waits), a_scene("05:20"))) == []
+    waits["tasks"] = (a_task("transform", "running", "05:21"),)
+    (said,) = {one.title for one in said_by(changed(broken("05:22", **waits), a_scene("05:22")))}
+    assert said == "Growth ETL, 22 Nov: now running in transform since 05:21"
+
+
 def test_before_anybody_was_paged_the_present_cause_is_taken_at_once() -> None:
     """Nobody hears of it, so it need not settle."""
     unpaged = replace(PAGED, paged_at=None)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncall.core.incidents.titles import late_title, names, short, titled
-from oncall.core.incidents.wording import compose
+from oncall.core.incidents.wording import DRILL_MARK, compose
 from oncall.core.message import MOST_TITLE, Message, one_line
 from oncall.core.promises.evaluation import Cause, PromiseStatus, Why
 from tests.core.scenes import ENGAGEMENT, GROWTH, PROFIT, a_report, a_scene, an_incident
@@ -55,12 +55,34 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
         ),
         ("held", f"check key: expected 0, found {'f' * 40}", (), f"held: key found {'f' * 29}…, expected 0"),
         ("held", "a person holds it", (), "held by a person holds it"),
-        ("not_started", "the DAG is paused (as of 04:00)", (), "never started: the DAG is paused"),
+        ("not_started", "the DAG is paused (as of 04:00)", (), "DAG paused"),
         (
             "not_started", "the DAG file has an import error: SyntaxError: bad syntax (x.py, line 3) (as of 04:00)", (),
-            "never started: import error, bad syntax (x.py, line 3)",
+            "DAG import error, bad syntax (x.py, line 3)",
         ),
         ("not_started", f"{NO_TASK}, though the DAG is not paused: is it up?", (), "never started: is it up?"),
+        ("not_started", f"{NO_TASK}; it is not known", (), "never started: it is not known"),
+        (
+            "not_started", "Airflow has no DAG a_etl: its file is gone or broken (as of 04:00)", (),
+            "no DAG a_etl in Airflow",
+        ),
+        (
+            "not_started", "its run was deleted (seen at 04:00) and no other one has started", (),
+            "run deleted (seen at 04:00)",
+        ),
+        ("stuck", "nothing has started since check ended at 03:12", (), "stuck since 03:12, nothing follows check"),
+        (
+            "stuck", "retrying transform since 04:20, usually 12 min (OperationalError: deadlock detected)", (),
+            "stuck retrying transform since 04:20: deadlock detected",
+        ),
+        ("failed", "task x failed at 02:40: KeyError: 'x'", (), "x failed at 02:40: KeyError: 'x'"),
+        (
+            "failed", "the run finished green at 04:01 (marked as success by B) but the publication is not there", (),
+            "run green at 04:01, nothing published",
+        ),
+        ("upstream_late", "a is partial since 01:20: 2 rows, usually 9; b has not arrived", ("a", "b"),
+         "waiting on a (partial), b"),
+        ("upstream_late", "a has not arrived; the run gave up waiting at 03:00", ("a",), "run gave up waiting on a"),
         ("not_started", f"{NO_TASK}: 3 others are (as of 04:00)", (), "never started: 3 others are"),
         ("unknown", "warehouse: connection refused", (), "cannot tell: warehouse: connection refused"),
     ],
@@ -148,3 +170,34 @@ def test_every_title_is_one_line_that_a_lock_screen_shows(
 def test_whoever_writes_a_message_its_title_fits() -> None:
     """A notice of a channel, a note by hand: one place keeps the length."""
     assert len(Message("k", "s", "refused " * 40).title) <= MOST_TITLE
+
+
+@pytest.mark.parametrize(
+    ("cause", "detail", "told"),
+    [
+        (
+            "running", "in transform since 05:10, usually 12 min, expected 05:35",
+            "late since 05:00, running, expected 05:35",
+        ),
+        ("stuck", "in transform since 05:10, usually 12 min", "late, stuck in transform since 05:10"),
+        (
+            "stuck", "in transform since 05:10, usually 12 min, blocked by pid 311 (alter table, since 03:20)",
+            "late, stuck in transform, blocked by pid 311",
+        ),
+        ("not_started", "the DAG is paused (as of 04:00)", "late since 05:00, DAG paused"),
+    ],
+)  # fmt: skip
+def test_what_says_least_makes_room_whole(cause: Any, detail: str, told: str) -> None:
+    """An escalation has little room: nothing of its cause is cut off in the middle."""
+    title = late_title(of(GROWTH, why=Why(cause, detail)), "05:00", "ESCALATED, DE-003 silent 15 min: ")
+    assert title == f"ESCALATED, DE-003 silent 15 min: Growth ETL, 22 Nov: {told}"
+    assert one_line(title) == title
+
+
+def test_a_drills_mark_has_its_room() -> None:
+    """What it says is not cut off for it."""
+    why = Why("stuck", "in transform since 21:12, blocked by pid 27274 (postgres)")
+    one = replace(of("engagement_etl", why=why)[0], drill="a")
+    title = late_title((one,), "05:00")
+    assert title.endswith("stuck in transform, blocked by pid 27274")
+    assert one_line(DRILL_MARK + title) == DRILL_MARK + title

@@ -193,7 +193,7 @@ def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
     page = the_page(plan)
     due = f"due 05:00 in {span(20 * 60)}"
     assert page.title == f"At risk: Growth ETL, 22 Nov, {due}: stuck in transform since 03:12, usually 6 min"
-    assert page.text == f"From here it usually takes {span(30 * 60)}."
+    assert page.text == f"From transform on it usually takes {span(30 * 60)}."
     assert (page.priority, page.to, page.steps) == ("P2", ("C",), "steps for stuck")
     assert page.step == "last-chance"
     assert events(plan) == ["at risk: stuck: in transform since 03:12, usually 6 min"]
@@ -271,12 +271,13 @@ def test_a_failure_wakes_somebody_at_once() -> None:
         ),
         (
             {"tasks": (a_task("transform", "failed", "02:10", "02:40", "marked as failed by B"),)},
-            "transform was marked as failed by B at 02:40", "steps for failed",
+            "transform was marked as failed by B at 02:40",
+            "**Do:** ask whoever did that why.\nNo answer: start the day again.\n\nsteps for failed",
         ),
         (
             {"tasks": (WAITED,), "run": a_task("(run)", "deleted", "02:00", "02:40")},
-            "never started: its run was deleted (seen at 02:40) and no other one has started",
-            "steps for not_started",
+            "run deleted (seen at 02:40)",
+            "**Do:** start the day again.\n\nsteps for not_started",
         ),
     ],
 )  # fmt: skip
@@ -368,3 +369,19 @@ def test_the_person_is_whoever_is_on_call_now() -> None:
     one = a_report("09:30", tasks=(failed,), publication=published("04:00"))
     assert the_page(failure(a_case(one), a_scene("09:30"))).to == ("D",)
     assert the_page(failure(a_case(one), a_scene("08:59"))).to == ("C",)
+
+
+GAVE_UP = a_task("wait_for_upstream", "failed", "02:00", "03:00", "AirflowSensorTimeout: 3600 s")
+
+
+def test_a_run_that_gave_up_waiting_is_started_by_no_arrival() -> None:
+    """Nobody is told to start nothing, nor that the report can go on."""
+    page = the_page(warn(a_case(a_report("03:30", tasks=(GAVE_UP,), **LATE)), a_scene("03:30")))
+    assert "The run has given up waiting: when the table is there, start the day again." in page.steps
+    came = a_report("04:20", tasks=(GAVE_UP,), loads=(a_load(came="04:20"),))
+    known = an_incident(warned=("master.sessions",))
+    plan = arrived(a_case(came, incident=known), a_scene("04:20"))
+    assert plan is not None
+    assert [owed.message.title for owed in plan.owed] == [
+        "master.sessions has arrived (04:20); Growth ETL, 22 Nov has to be started again"
+    ]

@@ -224,6 +224,11 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         {"unreadable": ("warehouse: gone", "oncall_db: gone"), "blind": True},
         "unknown", "warehouse unreachable (gone); oncall_db unreachable (gone)", ("warehouse: gone", "oncall_db: gone"),
     ),
+    (
+        {"unreadable": ('oncall_db: connection failed: connection to server at "db", port 1 failed: refused',)},
+        "unknown", "oncall_db unreachable (refused)",
+        ('oncall_db: connection failed: connection to server at "db", port 1 failed: refused',),
+    ),
     ({"unreadable": ("oncall_db: gone",)}, "unknown", "oncall_db unreachable (gone)", ("oncall_db: gone",)),
     (
         {"unreadable": ("a: gone", "b: gone")},
@@ -296,7 +301,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     (
         {},
         "not_started",
-        "no task of this report date has started, and no look at the DAG itself is on record",
+        "no task of this report date has started; whether the DAG is paused is not known",
         ("scheduler",),
     ),
     (
@@ -311,7 +316,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     (
         {"dag": a_dag(running=2)},
         "not_started",
-        "no task of this report date has started: 2 other run(s) of the DAG are still open (as of 04:00)", (),
+        "no task of this report date has started: 2 other runs of the DAG are still open (as of 04:00)", (),
     ),
     (
         {"dag": a_dag()},
@@ -343,7 +348,8 @@ HANDS: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     (
         {"tasks": (a_task("wait_for_upstream", "failed", "02:00", "03:40", "timed out"),), **LATE},
-        "upstream_late", "master.sessions has not arrived, usually there by 02:00", ("master.sessions",),
+        "upstream_late", "master.sessions has not arrived, usually there by 02:00; the run gave up waiting at 03:40",
+        ("master.sessions",),
     ),
     (
         {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "03:40", BY_HAND)},
@@ -356,7 +362,8 @@ HANDS: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     (
         {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "03:40", "timed out"), **LATE},
-        "upstream_late", "master.sessions has not arrived, usually there by 02:00", ("master.sessions",),
+        "upstream_late", "master.sessions has not arrived, usually there by 02:00; the run gave up waiting at 03:40",
+        ("master.sessions",),
     ),
     (
         {"tasks": (WAITED, TRANSFORMS), "run": a_task(RUN, "success", "02:00", "03:40", "marked as success by B")},

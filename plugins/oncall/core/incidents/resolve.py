@@ -11,7 +11,7 @@ from oncall.core.incidents.incident import Incident, Notification, NotificationS
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.message import Message
-from oncall.core.promises.cause import OPEN, STARTS_WITHIN
+from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT
 from oncall.core.promises.evaluation import PromiseStatus, Why
 from oncall.core.time_format import span
 
@@ -47,7 +47,9 @@ def _warned_otherwise(incident: Incident, why: Why) -> bool:
 
 
 def _settling(lead: PromiseStatus, scene: Scene) -> bool:
-    """A task has just ended and the next is about to start: not a cause yet."""
+    """A task has just ended and the next is about to start, or what it waited for has just come: not a cause yet."""
+    if lead.why and lead.why.cause == "running" and lead.why.names == (WAIT,):
+        return True
     ends = [task.ended_at for task in lead.facts.tasks]
     return bool(ends) and all(ends) and scene.at - max(e for e in ends if e) < SETTLES_WITHIN
 
@@ -83,7 +85,8 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
     title = titled(
         context.members, lambda about: f"Resolved: {about} — {how}, published at {scene.clock(made)}"
     )
-    lines = [said] if len(context.members) > 1 else []
+    alike = len({how_late(member) for member in context.members}) == 1
+    lines = [] if alike else [said]
     message = message_for(context, scene, "resolved", title, lines, section="")
     owed = [
         post(message),

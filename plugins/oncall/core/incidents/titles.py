@@ -9,31 +9,67 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from oncall.core.incidents.wording import counted, subject
+from oncall.core.incidents.wording import DRILL_MARK, counted, subject
 from oncall.core.message import MOST_TITLE, one_line
+from oncall.core.promises.cause import GAVE_UP
 from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why
 
 MOST_NAMES = 2  # tables that a title names; further ones are counted
 MOST_FOUND = 30  # characters of what a check found or expected; the message's facts have all of it
+_PARTIAL = re.compile(r"(\S+) is partial since ")
 _CHECK = re.compile(r"check (?P<name>\S+): expected (?P<expected>.*), found (?P<found>.*)", re.DOTALL)
 SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
         (r"^task (?=\S+ (?:failed|was) )", ""),
         # The class of an error says less than its words: "OperationalError: terminating connection due to …".
-        (r"( failed at [^:]*\d\d:\d\d: )[A-Z]\w*: (?=\S)", r"\1"),
-        (r"^no task of this report date has started(?:, and |, though the DAG is not paused: |: )", ""),
-        (r"^the DAG file has an import error: (?:[A-Z]\w*: (?=\S))?", "import error, "),
+        # Not where they are one quoted name, as of a KeyError.
+        (r"( failed at [^:]*\d\d:\d\d: )[A-Z]\w*: (?=[A-Za-z]|\S* )", r"\1"),
         (r" \(as of [^()]*\)$", ""),
+        (
+            r"^no task of this report date has started(?:; |, though the DAG is not paused: |: )",
+            "never started: ",
+        ),
+        (r"^the DAG file has an import error: (?:[A-Z]\w*: (?=\S))?", "DAG import error, "),
+        (r"^the DAG is paused$", "DAG paused"),
+        (r"^Airflow has no (DAG \S+): its file is gone or broken$", r"no \1 in Airflow"),
+        (
+            r"^its run was deleted \(seen at ([^()]*)\) and no other one has started$",
+            r"run deleted (seen at \1)",
+        ),
+        (
+            r"^the run finished green at .*?(\d\d:\d\d)(?: \([^()]*\))? but the publication is not there$",
+            r"run green at \1, nothing published",
+        ),
+        (r"^nothing has started since (\S+) ended at (.*)$", r"stuck since \2, nothing follows \1"),
+        (r"^(retrying \S+ since [\d:]+)[^()]* \((?:[A-Z]\w*: (?=[A-Za-z]|\S* ))?(.*)\)$", r"\1: \2"),
     )
 )
 
 
+# Where there is no room for all of a title, what says least goes first, and whole: the facts below have it.
+SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        (r", usually \d+ (?:min|s)\b", ""),
+        (r" \([^()]*\)$", ""),
+        (r"\brunning in \S+ since [^,]*, expected ", "running, expected "),
+        (r"\bin (\S+) since [^,]*, blocked by ", r"in \1, blocked by "),
+    )
+)
+_SINCE = re.compile(r": late since [^,]*, "), ": late, "
+
+
 def titled(members: Sequence[PromiseStatus], words: Callable[[str], str], lead: str = "") -> str:
     """`words` about these reports: with their names, or their number where the names leave no room; `lead` first."""
+    room = MOST_TITLE - len(DRILL_MARK) if members[0].drill else MOST_TITLE
     title = lead + words(subject(members))
-    if len(members) > 1 and len(title) > MOST_TITLE:
+    if len(members) > 1 and len(title) > room:
         title = lead + words(counted(members))
+    spared = [*SPARED, _SINCE] if lead else SPARED  # whoever is called next has to read why before since when
+    for pattern, instead in spared:
+        if len(title) > room:
+            title = pattern.sub(instead, title)
     return title
 
 
@@ -57,14 +93,21 @@ def short(why: Why | None) -> str:
     for pattern, instead in SHORTENED:
         detail = pattern.sub(instead, detail)
     if why.cause == "upstream_late" and why.names:
-        return f"waiting on {names(why.names)}"
+        return _waiting_on(why)
     if why.cause == "held":
         return _held(detail, why.names)
-    if why.cause == "failed" or detail.startswith(word):
+    if why.cause in ("failed", "not_started") or detail.startswith(word):
         return detail
-    if why.cause in ("stuck", "running") and detail.startswith("in "):
+    if why.cause in ("stuck", "running") and detail.startswith(("in ", "retrying ")):
         return f"{word} {detail}"
     return f"{word}: {detail}"
+
+
+def _waiting_on(why: Why) -> str:
+    """Which tables, whether they came in part, and whether the run still waits for them."""
+    partial = _PARTIAL.findall(why.detail)
+    shown = names([f"{name} (partial)" if name in partial else name for name in why.names])
+    return f"run gave up waiting on {shown}" if GAVE_UP in why.detail else f"waiting on {shown}"
 
 
 def _held(detail: str, checks: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import OTHERS, Notification, Plan
 from oncall.core.incidents.titles import names, titled
-from oncall.core.incidents.wording import Scene, subject
+from oncall.core.incidents.warnings import goes_on_words
+from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.promises.evaluation import PromiseStatus, late_words
 from oncall.core.promises.promise import Team
@@ -73,7 +74,7 @@ def _arrivals(context: IncidentContext, scene: Scene, team: Team) -> Iterator[Me
     for table in context.incident.warned:
         load = loads.get(table)
         if load is not None and load.state == "fresh":
-            goes_on = f": {subject(context.missing)} can go on" if context.missing else ""
+            goes_on = f": {goes_on_words(context.missing)}" if context.missing else ""
             title = f"{table} has arrived ({scene.clock(load.loaded_at)}){goes_on}"
             yield _message(context, team, f"{ARRIVED}{table}", title, ())
 

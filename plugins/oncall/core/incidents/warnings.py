@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, message_for, on_call, page_and_post, post
@@ -10,6 +11,7 @@ from oncall.core.incidents.incident import Event, Notification, Plan
 from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.wording import Scene, because, subject
 from oncall.core.message import Message
+from oncall.core.promises.cause import gave_up, open_task
 from oncall.core.promises.evaluation import PromiseStatus, Why
 from oncall.core.time_format import span
 
@@ -23,8 +25,13 @@ def warn(context: IncidentContext, scene: Scene) -> Plan | None:
         return None
     incident = replace(context.incident, warned=_warned_of(context))
     return Plan(
-        (incident,), page_and_post(message), event(context, scene, f"warned: {context.lead.why.detail}")
+        (incident,), page_and_post(message), event(context, scene, f"warned: {_told(context.lead.why)}")
     )
+
+
+def _told(why: Why) -> str:
+    """The detail, which alone does not say that a task hangs."""
+    return because(why) if why.cause == "stuck" else why.detail
 
 
 def _warned_of(context: IncidentContext) -> tuple[str, ...]:
@@ -80,11 +87,19 @@ def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
     for name in context.incident.warned:
         load = loads.get(name)
         if load and load.state == "fresh" and ("chat", f"arrived:{name}") not in context.said:
-            goes_on = f"; {subject(context.missing)} can go on" if context.missing else ""
+            goes_on = f"; {goes_on_words(context.missing)}" if context.missing else ""
             title = f"{name} has arrived ({scene.clock(load.loaded_at)}){goes_on}"
             owed.append(post(message_for(context, scene, f"arrived:{name}", title, [], section="")))
             events += event(context, scene, f"{name} arrived")
     return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
+
+
+def goes_on_words(missing: Sequence[PromiseStatus]) -> str:
+    """What an arrival does for the reports that waited: nothing by itself, where a run has given up waiting."""
+    ended = [member for member in missing if gave_up(member.facts)]
+    if not ended:
+        return f"{subject(missing)} can go on"
+    return f"{subject(ended)} {'has' if len(ended) == 1 else 'have'} to be started again"
 
 
 def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -117,7 +132,8 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
         return None
     usual, reason = span((lead.due - lead.last_chance).total_seconds()), short(lead.why)
     title = titled(context.missing, lambda about: f"At risk: {about}{_due(lead, scene)}: {reason}")
-    lines = [f"From here it usually takes {usual}."]
+    task = open_task(lead.facts)
+    lines = [f"From {task.task_id} on it usually takes {usual}." if task else f"A run usually takes {usual}."]
     return message_for(
         context, scene, "last-chance", title, lines, priority="P2", to=on_call(scene, "primary")
     )

@@ -12,7 +12,10 @@ from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why, current_task
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster
+from oncall.core.runbook import led_by
 from oncall.core.time_format import TimeFormat, day
+
+DRILL_MARK = "[DRILL] "
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def compose(
 ) -> Message:
     """One message about these members; `section` is the key of the runbook's section to carry."""
     lead = members[0]
-    mark = "[DRILL] " if incident.drill else ""
+    mark = DRILL_MARK if incident.drill else ""
     told = "\n".join((title, *lines))
     if any(member.pipeline.title not in told for member in members[1:]):
         lines = (f"Reports: {', '.join(member.pipeline.title for member in members)}.", *lines)
@@ -94,13 +97,21 @@ def compose(
         title=mark + title,
         summary="\n".join(lines),
         facts=tuple(_facts(scene, members)),
-        steps=lead.pipeline.runbook.section(section) if section else "",
+        steps=_steps(lead, section),
         links=tuple(_links(scene, incident, members, section)),
         priority=priority,
         recipients=tuple(recipients),
         tags=tuple(_tags(incident, members)),
         channel=scene.roster.slack_channel,
     )
+
+
+def _steps(lead: PromiseStatus, section: str) -> str:
+    """Of the runbook; what comes first is told as it is known now, where this section is for the cause."""
+    if not section:
+        return ""
+    fits = lead.why is not None and lead.why.cause == section
+    return led_by(lead.pipeline.runbook.section(section), lead.why.do if fits and lead.why else "")
 
 
 def _facts(scene: Scene, members: Sequence[PromiseStatus]) -> list[tuple[str, str]]:

@@ -54,15 +54,19 @@ class Load:
         """How unusual its row count is: by how many spreads it is below what is expected (above: negative)."""
         if self.rows is None or not self.median:
             return 0.0
-        # Counting alone spreads a number by its root, however alike the last days were.
-        return (self.median - self.rows) / max(self.spread or 0.0, math.sqrt(self.median))
+        return (self.median - self.rows) / self._varies_by
 
     @property
     def unusual_words(self) -> str:
         """How far below what is expected on such a weekday it is; nothing when the usual spread is not known."""
         if self.spread is None or self.rows is None or not self.median:
             return ""
-        return f" ({self.rows / self.median:.0%}; {self.spreads_below:.0f} times the usual spread of such a day below)"
+        return f" ({self.rows / self.median:.0%}; such a day varies by about {self._varies_by / self.median:.0%})"
+
+    @property
+    def _varies_by(self) -> float:
+        # Counting alone spreads a number by its root, however alike the last days were.
+        return max(self.spread or 0.0, math.sqrt(self.median or 0.0))
 
 
 @dataclass(frozen=True)

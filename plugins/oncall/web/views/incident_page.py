@@ -15,7 +15,7 @@ from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
-from oncall.core.runbook import SECTIONS
+from oncall.core.runbook import SECTIONS, led_by
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.incident_context import status_from_row
 from oncall.web import external_links
@@ -62,7 +62,7 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Address
         next=next_to_page(context, scene) if context and incident.open else None,
         ask=tuple(_ask(pipeline, config.roster)) if pipeline else (),
         then=on_call(config.roster, incident.paged_at or incident.opened_at),
-        steps=section_html(pipeline.runbook.section(section)) if pipeline and section else Markup(""),
+        steps=section_html(_steps(seen, record, pipeline, section)) if pipeline and section else Markup(""),
         section=SECTIONS.get(section, ""),
         run_again=_run_again(seen, record, pipeline) if pipeline and incident.open else None,
     )
@@ -73,6 +73,18 @@ def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
     return IncidentContext(
         record.incident, (status_from_row(config, record.incident),), entries, evaluated=False
     )
+
+
+def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, section: str) -> str:
+    """As its alert tells them: what comes first is told as it is known now."""
+    which = (record.incident.report_date, record.incident.drill)
+    whys = (
+        status.why
+        for status in seen.statuses_of.get(pipeline.dag_id, ())
+        if (status.report_date, status.drill) == which
+    )
+    why = next(whys, None)
+    return led_by(pipeline.runbook.section(section), why.do if why and why.cause == section else "")
 
 
 def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:
