@@ -1,6 +1,6 @@
 -- Published days whose inputs have changed since they were read: those of late rows, and those that depend on a day which
 -- is stale or has changed. Engagement counts the 28 days that end with its own; an experiment's profit counts from the
--- first assignment; a refund and a cancellation follow the order of an earlier day.
+-- first assignment; growth by week and month is that of its days; a refund and a cancellation follow the order of an earlier day.
 with published as materialized (
     select
         publication.report,
@@ -55,6 +55,7 @@ depends (report, report_date, base, base_date) as (
         on
             (reader.report, moved.report) in (
                 ('investor.daily_engagement', 'base.engagement'),
+                ('investor.daily_growth', 'base.growth'),
                 ('experiments.unit_profit', 'base.profit'),
                 ('experiments.daily_growth', 'base.growth')
             )
@@ -63,6 +64,28 @@ depends (report, report_date, base, base_date) as (
         case reader.report
             when 'investor.daily_engagement'
                 then moved.report_date between reader.report_date - 27 and reader.report_date - 1
+            -- A week or a month ends with it. They are made of their days, and but for the cohorts of those of the one before
+            -- too: there is none before the first of them is published.
+            when 'investor.daily_growth'
+                then
+                    moved.report_date between reader.report_date - 62 and reader.report_date - 1
+                    and exists (
+                        select
+                        from published as first
+                        where
+                            first.report = reader.report
+                            and first.report_date <= moved.report_date
+                            and (
+                                (extract(isodow from reader.report_date) = 7 and first.report_date = reader.report_date - 13)
+                                or (
+                                    extract(day from reader.report_date + 1) = 1
+                                    and first.report_date in (
+                                        date_trunc('month', reader.report_date)::date,
+                                        (date_trunc('month', reader.report_date) - interval '1 month')::date
+                                    )
+                                )
+                            )
+                    )
             when 'experiments.daily_growth' then moved.report_date = reader.report_date
             else
                 moved.report_date <= reader.report_date

@@ -93,6 +93,31 @@ create table if not exists investor.daily_growth_by_channel (
     primary key (report_date, channel)
 );
 
+-- A row for each week or month that is over; `report_date` is its last day.
+create table if not exists investor.weekly_growth (
+    report_date date primary key,
+    first_day date not null,
+    active bigint not null,
+    new bigint not null,
+    retained bigint not null,
+    resurrected bigint not null,
+    churned bigint not null,
+    quick_ratio numeric(18, 10)
+);
+
+create table if not exists investor.monthly_growth (like investor.weekly_growth including all);
+
+-- A row for each month that is over and each month of sign-up until then. `cohort`: the month of sign-up, as 2026-11.
+create table if not exists investor.signup_cohorts (
+    report_date date not null,
+    cohort text not null,
+    months integer not null,
+    customers bigint not null,
+    active bigint not null,
+    retained_share numeric(18, 10) not null,
+    primary key (report_date, cohort)
+);
+
 create table if not exists experiments.unit_profit (
     report_date date not null,
     experiment text not null,
@@ -188,6 +213,22 @@ begin
                 ('daily_growth', 'resurrected', 'Active earlier, not on the day before'),
                 ('daily_growth', 'churned', 'Active on the day before, not on this day'),
                 ('daily_growth', 'quick_ratio', '(new + resurrected) / churned; null without churn'),
+                ('weekly_growth', 'report_date', 'The week''s Sunday, in the roster''s zone'),
+                ('weekly_growth', 'first_day', 'The week''s Monday'),
+                ('monthly_growth', 'report_date', 'The month''s last business day, in the roster''s zone'),
+                ('monthly_growth', 'first_day', 'The month''s first day'),
+                ('period_growth', 'active', 'Customers with a session in the period: new + retained + resurrected'),
+                ('period_growth', 'new', 'Active for the first time ever'),
+                ('period_growth', 'retained', 'Active in the period before too'),
+                ('period_growth', 'resurrected', 'Active earlier, not in the period before'),
+                ('period_growth', 'churned', 'Active in the period before, not in this one'),
+                ('period_growth', 'quick_ratio', '(new + resurrected) / churned; null without churn'),
+                ('signup_cohorts', 'report_date', 'Last day of the month of activity, in the roster''s zone'),
+                ('signup_cohorts', 'cohort', 'Month in which the customers signed up, as YYYY-MM'),
+                ('signup_cohorts', 'months', 'Calendar months from the month of sign-up to that of activity'),
+                ('signup_cohorts', 'customers', 'Customers who signed up in that month'),
+                ('signup_cohorts', 'active', 'Those of them with a session in the month that ends with report_date'),
+                ('signup_cohorts', 'retained_share', 'active / customers'),
                 ('unit_profit', 'report_date', 'Business day up to which profit counts, in the roster''s zone'),
                 ('unit_profit', 'experiment', 'The experiment'),
                 ('unit_profit', 'variant', 'The variant that the customer was assigned; control is what others are compared with'),
@@ -208,6 +249,11 @@ begin
                 ('daily_growth', 'investor.daily_growth'),
                 ('daily_growth', 'investor.daily_growth_by_channel'),
                 ('daily_growth', 'experiments.daily_growth'),
+                ('weekly_growth', 'investor.weekly_growth'),
+                ('period_growth', 'investor.weekly_growth'),
+                ('monthly_growth', 'investor.monthly_growth'),
+                ('period_growth', 'investor.monthly_growth'),
+                ('signup_cohorts', 'investor.signup_cohorts'),
                 ('unit_profit', 'experiments.unit_profit')
         ) as published (report, name) on published.report = means.report
         inner join pg_attribute as there
@@ -223,6 +269,9 @@ begin
             ('investor.daily_engagement_by_channel', 'The same, a row a day and acquisition channel'),
             ('investor.daily_growth', 'Growth accounting of active customers, a row a day'),
             ('investor.daily_growth_by_channel', 'The same, a row a day and acquisition channel'),
+            ('investor.weekly_growth', 'Growth accounting of active customers, a row for each ISO week that is over'),
+            ('investor.monthly_growth', 'Growth accounting of active customers, a row for each calendar month that is over'),
+            ('investor.signup_cohorts', 'How many of those who signed up in a month are active in a later one'),
             ('experiments.unit_profit', 'Profit per assigned customer since assignment, a row a day, experiment and variant'),
             ('experiments.daily_growth', 'Growth accounting of assigned customers, a row a day, experiment and variant')
     loop
@@ -464,6 +513,9 @@ create table if not exists base.daily_engagement_by_channel_draft (
 );
 create table if not exists base.daily_growth_draft (like investor.daily_growth including all);
 create table if not exists base.daily_growth_by_channel_draft (like investor.daily_growth_by_channel including all);
+create table if not exists base.weekly_growth_draft (like investor.weekly_growth including all);
+create table if not exists base.monthly_growth_draft (like investor.monthly_growth including all);
+create table if not exists base.signup_cohorts_draft (like investor.signup_cohorts including all);
 create table if not exists base.unit_profit_draft (like experiments.unit_profit including all);
 create table if not exists base.experiment_growth_draft (like experiments.daily_growth including all);
 

@@ -8,6 +8,7 @@ published days. Values are bound by name, never written into the text.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 
 NEED, COMPUTE, COUNT, CHECK, PUBLISH, LATE = "0[0-9]", "1[0-8]", "19", "2[0-9]", "3[0-9]", "4[0-9]"
 USUAL = "5[0-9]"
+# The tables whose changes a pipeline's SQL writes down: the function's second argument.
+_RESTATES = re.compile(r"note_restatements\([^,]+,\s*'([a-z_.]+)'")
 
 
 class Held(OncallError):
@@ -299,12 +302,13 @@ def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str]]:
 
 
 def restated(connection: Any, run: ReportRun) -> int:
-    """How many published numbers of the report date this run has changed."""
+    """How many published numbers of the report date this run has changed, in all tables that its SQL publishes."""
+    sql = "\n".join((sql_dir() / file).read_text(encoding="utf-8") for file in _steps(run.dag_id, PUBLISH))
     with _transaction(connection) as cursor:
         cursor.execute(
             "select count(*) from investor.restatements"
-            " where starts_with(report, %(report)s) and report_date = %(report_date)s::date and run_id = %(run_id)s",
-            {"report": run.report, "report_date": run.report_date, "run_id": run.run_id},
+            " where report = any(%(tables)s) and report_date = %(report_date)s::date and run_id = %(run_id)s",
+            {"tables": _RESTATES.findall(sql), "report_date": run.report_date, "run_id": run.run_id},
         )
         return int(cursor.fetchone()[0])
 

@@ -28,7 +28,9 @@ class Master:
             return rows(connection, f"select * from master.{name}")
 
         self.loads = table("loads")
-        self.acquired = {c["customer_id"]: c["acquisition_channel"] for c in table("customers")}
+        self.customers = table("customers")
+        self.acquired = {c["customer_id"]: c["acquisition_channel"] for c in self.customers}
+        self.signed_up = {c["customer_id"]: day_of(c["signed_up_at"]) for c in self.customers}
         self.products = table("products")
         self.unit_cost = {p["product_id"]: Fraction(p["unit_cost"]) for p in self.products}
         self.orders = {o["order_id"]: o for o in table("orders")}
@@ -212,6 +214,39 @@ class Master:
             "resurrected": len(resurrected),
             "churned": len(churned),
             "quick_ratio": (len(new) + len(resurrected)) / len(churned) if churned else None,
+        }
+
+    def growth_of(self, first: dt.date, last: dt.date, before: dt.date) -> dict[str, Any]:
+        """Growth accounting of the days from `first` to `last`, against those from `before` on until then."""
+
+        def active(since: dt.date, until: dt.date) -> set[int]:
+            return set().union(*(who for day, who in self.active.items() if since <= day < until))
+
+        now, then = active(first, last + dt.timedelta(days=1)), active(before, first)
+        ever = active(dt.date.min, first)
+        new, resurrected, churned = now - ever, (now & ever) - then, then - now
+        return {
+            "active": len(now),
+            "new": len(new),
+            "retained": len(now & then),
+            "resurrected": len(resurrected),
+            "churned": len(churned),
+            "quick_ratio": Fraction(len(new) + len(resurrected), len(churned)) if churned else None,
+        }
+
+    def cohorts(self, last: dt.date) -> dict[str, tuple[int, int, int]]:
+        """Month of sign-up → months since, customers, those active in the month that ends with `last`."""
+        found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for customer, signed_up in self.signed_up.items():
+            if signed_up <= last:
+                seen = [day for day, who in self.active.items() if customer in who]
+                cohort = found[f"{signed_up:%Y-%m}"]
+                cohort[0] += 1
+                cohort[1] += any(last.replace(day=1) <= day <= last for day in seen)
+        month = last.year * 12 + last.month
+        return {
+            cohort: (month - int(cohort[:4]) * 12 - int(cohort[5:]), *counts)
+            for cohort, counts in found.items()
         }
 
     def variants(self, day: dt.date) -> dict[tuple[str, str], dict[int, dt.date]]:

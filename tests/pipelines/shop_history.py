@@ -28,6 +28,9 @@ PUBLISHED = {
     "investor.daily_engagement_by_channel": ("channel",),
     "investor.daily_growth": (),
     "investor.daily_growth_by_channel": ("channel",),
+    "investor.weekly_growth": (),
+    "investor.monthly_growth": (),
+    "investor.signup_cohorts": ("cohort",),
     "experiments.unit_profit": ("experiment", "variant"),
     "experiments.daily_growth": ("experiment", "variant"),
 }

@@ -227,7 +227,7 @@ def test_every_published_table_and_column_says_what_it_means(warehouse: Any) -> 
         " join pg_attribute a on a.attrelid = c.oid and not a.attisdropped and (a.attnum > 0 or a.attname = 'tableoid')"
         " where c.oid = any (array['investor.daily_profit', 'investor.daily_profit_by_channel',"
         " 'investor.daily_engagement', 'investor.daily_engagement_by_channel', 'investor.daily_growth',"
-        " 'investor.profit_statement',"
+        " 'investor.profit_statement', 'investor.weekly_growth', 'investor.monthly_growth', 'investor.signup_cohorts',"
         " 'investor.daily_growth_by_channel', 'experiments.unit_profit', 'experiments.daily_growth']::regclass[])"
         " and case when a.attnum > 0 then col_description(c.oid, a.attnum) else obj_description(c.oid) end is null",
     )

@@ -90,4 +90,23 @@ select
     (day.active, day.new, day.retained, day.resurrected, day.churned)
     = (channels.active, channels.new, channels.retained, channels.resurrected, channels.churned)
 from day
-cross join channels;
+cross join channels
+union all
+select
+    period.name || '_is_accounted_for',
+    concat('active = new + retained + resurrected = ', period.new + period.retained + period.resurrected),
+    period.active::text,
+    period.active = period.new + period.retained + period.resurrected
+from (
+    select 'week' as name, draft.*
+    from base.weekly_growth_draft as draft
+    where draft.report_date = %(report_date)s::date
+    union all
+    select 'month', draft.*
+    from base.monthly_growth_draft as draft
+    where draft.report_date = %(report_date)s::date
+) as period
+union all
+select 'cohorts_are_within_the_month', '0 cohorts with more active customers than customers', count(*)::text, count(*) = 0
+from base.signup_cohorts_draft as draft
+where draft.report_date = %(report_date)s::date and draft.active > draft.customers;

@@ -30,12 +30,12 @@ changed as (
     group by load.business_day
 ),
 
-touched (report_date, changed_at) as (
-    select changed.day + later.days, changed.changed_at
+touched (report_date, changed_at, table_name) as (
+    select changed.day + later.days, changed.changed_at, 'master.sessions'
     from changed
     cross join (values (0), (1)) as later (days)
     union all
-    select built.report_date, written.updated_at
+    select built.report_date, written.updated_at, 'master.sessions'
     from written
     inner join base.growth as built
         on
@@ -48,15 +48,24 @@ touched (report_date, changed_at) as (
             from investor.publications as publication
             where publication.report = %(report)s
         )
+    union all
+    -- Cohorts count who signed up until their month ended. A row of a customer is written for many reasons: a load tells.
+    select
+        (date_trunc('month', load.business_day) + interval '1 month')::date - 1,
+        max(load.loaded_at),
+        'master.customers'
+    from master.loads as load
+    where load.table_name in ('customers', 'master.customers') and load.loaded_at <= clock_timestamp()
+    group by 1
 )
 
-select %(report)s, touched.report_date, 'master.sessions', max(touched.changed_at)
+select %(report)s, touched.report_date, touched.table_name, max(touched.changed_at)
 from touched
 inner join investor.publications as publication
     on
         publication.report = %(report)s
         and publication.report_date = touched.report_date
         and touched.changed_at > coalesce(publication.read_at, publication.published_at)
-group by touched.report_date
+group by touched.report_date, touched.table_name
 on conflict (report, report_date, table_name) do update
 set changed_at = greatest(known.changed_at, excluded.changed_at);
