@@ -89,8 +89,9 @@ mutants: $(READY) ## change the rules one thing at a time and see that a test no
 compose-check: $(READY) ## boot docker-compose.yaml, kill one of each, see that nothing is lost (needs docker)
 	@$(BIN)/pytest tests/compose -m docker -v
 
-screenshots: $(READY) ## photograph the On-call page of the running stack
+screenshots: $(READY) ## photograph the On-call page: of the running stack for docs/images, in each state into .run/screenshots
 	@$(BIN)/python -m sandbox.screenshots
+	@ONCALL_SHOTS=.run/screenshots $(BIN)/pytest -q tests/browser/test_page_in_browser.py -k every
 
 # Production gets the versions that the tests ran with.
 lock: $(READY) ## write the lock files anew from requirements*.txt

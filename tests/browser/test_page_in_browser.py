@@ -55,7 +55,7 @@ def test_every_view_fits(site: Site, open_page: OpenPage, view: str, width: int,
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("state", states())
 def test_every_state_fits(site: Site, open_page: OpenPage, state: str, width: int, scheme: str) -> None:
-    """Well, at risk, three broken, all taken, a broken roster, nothing at all."""
+    """From a calm day to a night in which nobody looks any more: a phone and a desk, light and dark."""
     page = open_page(width=width, scheme=scheme)
     site.example.seen = states()[state]
     site.show(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -201,7 +201,7 @@ def calm() -> PageSnapshot:
 
 
 def states() -> dict[str, PageSnapshot]:
-    """What the page can be about: well, at risk, three broken, all taken, a broken roster, nothing at all."""
+    """What the page can be about, from a calm day to a night in which nobody looks any more."""
     seen = morning()
     growth, engagement, *rest = seen.records
     free = replace(
@@ -224,14 +224,57 @@ def states() -> dict[str, PageSnapshot]:
     problems = tuple(
         Problem(f"roster.yaml:{n}", "people", "DE-009", "one of the people") for n in range(3, 15)
     )
+    second = replace(
+        growth.told[0], step="page-2-secondary", title=f"ESCALATED, DE-003 silent 15 min: {growth.told[0].title}",
+        people=("DE-004",), owed_at=at("05:15"), done_at=at("05:15:01"),
+    )  # fmt: skip
+    event = Event(growth.incident.key, at("05:15"), "paged DE-004 (secondary)")
+    escalated = replace(growth, events=(*growth.events, event), told=(*growth.told, second))
     return {
         "well": calm(),
+        "broken": _one_broken(seen, growth, rest),
+        "escalated": replace(seen, at=at("05:20"), tick=at("05:20"), records=(escalated, engagement, *rest)),
+        "cannot-see": _cannot_see(seen, growth, rest),
+        "watcher-gone": replace(seen, tick=seen.at - dt.timedelta(minutes=9)),
         "at-risk": replace(seen, at=early, tick=early, statuses=tuple(risky), records=(warned, *rest)),
         "three-broken": broken,
         "acknowledged": replace(broken, records=(*taken, *rest)),
         "broken-roster": replace(seen, problems=problems),
         "empty": PageSnapshot(seen.at, config(), tick=seen.tick),
     }
+
+
+def _one_broken(seen: PageSnapshot, growth: IncidentRecord, rest: Sequence[IncidentRecord]) -> PageSnapshot:
+    """Growth alone; the other two were in time."""
+    made = Publication(at("02:31"), at("02:31"), "scheduled__1", 1)
+    statuses = [
+        one if "growth" in one.pipeline.dag_id else evaluate_promise(
+            one.pipeline, one.report_date, replace(one.facts, publication=made, failed_checks=()), seen.at, TZ
+        )
+        for one in seen.statuses
+        if one.report_date == DAY and one.pipeline.promise
+    ]  # fmt: skip
+    return replace(seen, statuses=tuple(statuses), records=(growth, *rest))
+
+
+def _cannot_see(seen: PageSnapshot, growth: IncidentRecord, rest: Sequence[IncidentRecord]) -> PageSnapshot:
+    """The warehouse is away since 04:58: profit was seen published, of the others nothing is known."""
+    reason = 'warehouse: connection to server at "db", port 5432 failed: Connection refused'
+    statuses = [
+        evaluate_promise(
+            one.pipeline, one.report_date,
+            Facts(publication=one.facts.publication, unreadable=(reason,), blind=True, blind_since=at("04:58")),
+            seen.at, TZ,
+        )
+        for one in seen.statuses
+        if one.pipeline.promise
+    ]  # fmt: skip
+    why = next(one.why for one in statuses if one.pipeline.dag_id == "growth_etl" and one.why)
+    blind = replace(growth.incident, verdict="unknown", cause="unknown", detail=why.detail)
+    record = replace(growth, incident=blind)
+    return replace(
+        seen, statuses=tuple(statuses), records=(record, *rest), published={}, unreadable=(reason,)
+    )
 
 
 def _facts_of(seen: PageSnapshot, dag_id: str) -> Facts:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Task, TaskState
 from oncall.web.snapshot import PageSnapshot
-from tests.web.example_page import DAY, TZ, Example, at
+from tests.web.example_page import DAY, TZ, Example, at, states
 from tests.web.per_dag import PerDag
 
 Token = Callable[..., str]
@@ -317,3 +317,13 @@ def test_a_follower_leads_to_the_incident_that_speaks(admin: TestClient, example
     text = admin.get("/oncall/incidents/engagement_etl:2026-11-22").text
     assert "act there" in text
     assert "<form" not in text
+
+
+def test_a_card_says_nothing_twice(admin: TestClient, example: Example) -> None:
+    """The step of what is stuck stands in its cause; that it is at risk, on its badge."""
+    example.seen = replace(example.seen, statuses=states()["at-risk"].statuses)
+    text = admin.get("/oncall/").text
+    assert "in transform since 03:12" in text
+    assert "At step <code>transform</code>" not in text
+    assert "At step <code>wait_for_upstream</code>" in text
+    assert "<strong>At risk</strong>" not in text

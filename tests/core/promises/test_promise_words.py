@@ -58,7 +58,7 @@ HEADLINES: list[tuple[str, dict[str, Any], str]] = [
     ("05:00", {}, "Not published, due now"),
     ("05:26", {}, "Not published, 26 min late"),
     ("05:26", DEAF, "Not published, 26 min late"),
-    ("05:26", BLIND, "Cannot see whether it is published since 04:58"),
+    ("05:26", BLIND, "Cannot see since 04:58 whether it is published"),
     ("05:26", {**BLIND, "blind_since": None}, "Cannot see whether it is published"),
     ("05:26", {"publication": published("04:09")}, "Published in time, at 04:09"),
     ("05:26", {"publication": published("05:00")}, "Published in time, at 05:00"),

@@ -22,7 +22,7 @@ def headline(status: PromiseStatus, say: TimeFormat) -> str:
         known = _published(status, say)
         return f"Cannot be seen now; last known: {known}" if status.facts.blind else _sentence(known)
     if status.verdict == "unknown":
-        return f"Cannot see whether it is published{_since(status, say)}"
+        return f"Cannot see{_since(status, say)} whether it is published"
     if status.verdict == "broken":
         late = status.late_by.total_seconds() if status.late_by else 0
         return f"Not published, {span(late)} late" if late >= 1 else "Not published, due now"
