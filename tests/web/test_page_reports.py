@@ -430,3 +430,22 @@ def test_rows_before_the_days_shown_are_nobodys_loss(viewer: TestClient, example
     example.told.known = {PROFIT: replace(numbers(profit_rows()), cut=True)}
     assert "the oldest days are left out" not in viewer.get(PAGE).text
     assert viewer.get(API).json()["cut"] is False
+
+
+@pytest.mark.parametrize("promised", [True, False])
+def test_a_weekend_is_not_missing_from_a_report_of_working_days(
+    viewer: TestClient, example: Example, promised: bool
+) -> None:
+    """Its pipeline does not run for it; a working day without its report is missing all the same."""
+    pipeline = example.seen.config.pipelines["profit_etl"]
+    assert pipeline.promise
+    promise = replace(pipeline.promise, weekdays=frozenset(range(5))) if promised else None
+    pipeline = replace(pipeline, schedule="0 2 * * 1,2,3,4,5", promise=promise)
+    pipelines = {**example.seen.config.pipelines, "profit_etl": pipeline}
+    example.seen = replace(example.seen, config=replace(example.seen.config, pipelines=pipelines))
+    weekdays = [one for one in profit_rows() if one.report_date.weekday() < 5 and one.report_date.day != 5]
+    example.told.known = {PROFIT: numbers(weekdays)}
+    days = viewer.get(API).json()["days"]
+    missing = {day["report_date"] for day in days if day["missing"]}
+    assert "2026-11-05" in missing
+    assert not [date for date in missing if dt.date.fromisoformat(date).weekday() > 4]

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from oncall.core.data.usual_range import UsualRange, usual_ranges
 from oncall.core.promises.attainment import Day, days
-from oncall.core.promises.promise import Pipeline, business_day
+from oncall.core.promises.promise import Pipeline, business_day, weekdays_of
 from oncall.core.time_format import TimeFormat, span
 from oncall.usecases.report_numbers import DAYS_SHOWN, NoteOfRelease, ReportNumbers, ReportRow
 from oncall.web.snapshot import PageSnapshot
@@ -166,6 +166,7 @@ def report_days(seen: PageSnapshot, read: ReportRead) -> tuple[ReportDayView, ..
         else {}
     )
     began = min(numbers.published, default=read.until)
+    weekdays = weekdays_of(read.pipeline.schedule)
     return tuple(
         ReportDayView(
             report_date=date,
@@ -175,7 +176,10 @@ def report_days(seen: PageSnapshot, read: ReportRead) -> tuple[ReportDayView, ..
             else None,
             missing=outcomes[date].outcome == "broken"
             if date in outcomes
-            else began <= date < read.until and date not in numbers.published,
+            else read.pipeline.promise is None
+            and date.weekday() in weekdays
+            and began <= date < read.until
+            and date not in numbers.published,
             held=tuple(
                 CheckView(
                     name=check.name,
