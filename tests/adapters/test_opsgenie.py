@@ -71,7 +71,7 @@ def test_a_page_is_one_create_request_under_the_hosts_path(far_side: FarSide, co
             "Do: look at the run.\nIncident: https://airflow.example.com/incident\n• Then call.\n\n"
             "Stuck in transform since 03:12.\n\n"
             "Runbook: https://airflow.example.com/runbook\n\n"
-            "Steps\n1. Ask the database:\n\n→ in the runbook, to copy\n\nOwner: DE-003\nDue: 05:00"
+            "Steps\n1. Ask the database: → in the runbook, to copy\n\nOwner: DE-003\nDue: 05:00"
         ),
         "entity": "growth_etl:2026-01-05",
         "source": "airflow-oncall",

@@ -43,8 +43,10 @@ def plain(markdown: str) -> str:
 
 
 def plain_steps(markdown: str) -> tuple[tuple[str, ...], str]:
-    """A section for a proportional font: what to do first, line by line, and the rest, each code as `_IN_RUNBOOK`."""
-    return _divided(markdown, replace(_PLAIN, code_block=_IN_RUNBOOK))
+    """A section for a proportional font: what to do first, line by line, and the rest, each code as `_IN_RUNBOOK`,
+    in the line that it belongs to."""
+    first, rest = _divided(markdown, replace(_PLAIN, code_block=_IN_RUNBOOK))
+    return first, re.sub(rf"(?:\n\n{_IN_RUNBOOK})+", f" {_IN_RUNBOOK}", rest)
 
 
 def mrkdwn_steps(markdown: str) -> tuple[str, ...]:
