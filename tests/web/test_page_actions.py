@@ -327,3 +327,19 @@ def test_a_card_says_nothing_twice(admin: TestClient, example: Example) -> None:
     assert "At step <code>transform</code>" not in text
     assert "At step <code>wait_for_upstream</code>" in text
     assert "<strong>At risk</strong>" not in text
+
+
+@pytest.mark.parametrize(("state", "offered"), [("running", False), ("failed", True)])
+def test_what_waits_for_upstream_is_run_again_only_once_it_gave_up(
+    admin: TestClient, example: Example, state: TaskState, offered: bool
+) -> None:
+    """The runbook names the command for a run that gave up; one that waits goes on by itself."""
+    growth = next(one for one in example.seen.statuses if one.pipeline.dag_id == "growth_etl")
+    ended = at("03:30") if state == "failed" else None
+    facts = replace(growth.facts, tasks=(Task("wait_for_upstream", state, at("02:00"), ended),))
+    judged = evaluate_promise(growth.pipeline, DAY, facts, example.seen.at, TZ)
+    assert judged.why
+    assert judged.why.cause == "upstream_late"
+    statuses = tuple(judged if one is growth else one for one in example.seen.statuses)
+    example.seen = replace(example.seen, statuses=statuses)
+    assert ("run-again" in admin.get(RUNBOOK).text) == offered
