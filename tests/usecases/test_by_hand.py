@@ -10,7 +10,7 @@ from oncall.adapters.memory_store import MemoryStore
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History
 from oncall.core.incidents.incident import Event
-from oncall.core.promises.facts import Load, Task
+from oncall.core.promises.facts import Dag, Load, Task
 from oncall.usecases.manual_actions import (
     Outcome,
     acknowledged_by_hand,
@@ -234,3 +234,14 @@ def test_a_day_run_again_is_a_line_of_its_newest_incident(
         (KEY, "anna ran the day again (run manual__1)"),
         (KEY, "bert ran the day again (run stale__2): 4 numbers restated"),
     ]
+
+
+def test_whoever_is_paged_later_reads_first_what_the_first_one_read(night: Night) -> None:
+    """What is known to come first is told from the incident as it was written down, too."""
+    night.world.missing("growth_etl")
+    night.runs.seen["growth_etl"] = Dag(at("04:55"), paused=True)
+    night.look("05:00")
+    assert press(night, "page", "05:02").done
+    first, second = (message.steps for message in night.pager.paged)
+    assert first == second
+    assert first.startswith("**Do:** unpause the DAG growth_etl.")

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from oncall.core.incidents.incident import Incident
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why, current_task
+from oncall.core.promises.first_step import first_step
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import led_by
@@ -110,8 +111,9 @@ def _steps(lead: PromiseStatus, section: str) -> str:
     """Of the runbook; what comes first is told as it is known now, where this section is for the cause."""
     if not section:
         return ""
-    fits = lead.why is not None and lead.why.cause == section
-    return led_by(lead.pipeline.runbook.section(section), lead.why.do if fits and lead.why else "")
+    why = lead.why if lead.why and lead.why.cause == section else None
+    do = first_step(lead.pipeline, why.cause, why.detail) if why else ""
+    return led_by(lead.pipeline.runbook.section(section), do)
 
 
 def _facts(scene: Scene, members: Sequence[PromiseStatus]) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from oncall.core.promises.facts import RUN, Facts, Load, Task
@@ -25,9 +25,6 @@ _CONNECTING = re.compile(r"^(?:connection failed: )?connection to server .*? fai
 _REFUSED = re.compile(r"permission denied|does not exist|password|[A-Za-z]+Error: ")
 
 GAVE_UP = "the run gave up waiting"
-START = "start the day again."
-THEN_START = "Then start the day by hand."
-NOTHING_WRITTEN = "start the day again, and tell the owners: the run was green and has published nothing."
 
 CAUSE_WORDS: dict[str, str] = {
     "upstream_late": "waiting on upstream",
@@ -42,15 +39,11 @@ CAUSE_WORDS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Why:
-    """A cause, one plain sentence of detail (without secrets), and the names it rests on (tables, task, check).
-
-    `do`: what to do first, a sentence a line, where more is known than the runbook's section for this cause can know.
-    """
+    """A cause, one plain sentence of detail (without secrets), and the names it rests on (tables, task, check)."""
 
     cause: Cause
     detail: str
     names: tuple[str, ...] = ()
-    do: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", redacted(self.detail))
@@ -74,7 +67,7 @@ def cause_of(
         overdue = [load for load in late if load.expected_at is None or at >= load.expected_at]
         return replace(stopped, detail="; ".join((stopped.detail, *_late(overdue, tz))))
     if late:
-        return _waiting(facts, late, tz, pipeline)
+        return _waiting(facts, late, tz)
     if facts.held_by:
         return held(facts)
     failed_tasks = [task for task in facts.tasks if task.state == "failed"]
@@ -96,19 +89,13 @@ def gave_up(facts: Facts) -> Task | None:
     return failed_wait or (facts.over if facts.over and facts.over.state == "failed" else None)
 
 
-def _waiting(facts: Facts, late: Iterable[Load], tz: dt.tzinfo, pipeline: Pipeline) -> Why:
+def _waiting(facts: Facts, late: Iterable[Load], tz: dt.tzinfo) -> Why:
     said, tables = list(_late(late, tz)), tuple(load.table for load in late)
     end = gave_up(facts)
     if end is None:
         return Why("upstream_late", "; ".join(said), tables)
     said.append(f"{GAVE_UP} at {clock(end.ended_at, tz)}")
-    team = pipeline.upstream_owner
-    do = (
-        f"tell the {team.team} in {team.slack} which table is late.",
-        "The run has given up waiting: when the table is there, start the day again.",
-        "Never publish without the table.",
-    )
-    return Why("upstream_late", "; ".join(said), tables, "\n".join(do))
+    return Why("upstream_late", "; ".join(said), tables)
 
 
 def unseen(facts: Facts, tz: dt.tzinfo) -> Why:
@@ -132,8 +119,7 @@ def _stopped_by_hand(facts: Facts, tz: dt.tzinfo) -> Why | None:
     over = facts.over
     if over and facts.gone:
         seen = clock(over.ended_at, tz)
-        detail = f"its run was deleted (seen at {seen}) and no other one has started"
-        return Why("not_started", detail, do=START)
+        return Why("not_started", f"its run was deleted (seen at {seen}) and no other one has started")
     marked = [task for task in facts.tasks if task.state == "failed" and task.marked]
     if marked:
         return failed(marked[-1], tz)
@@ -147,17 +133,10 @@ def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
         return None
     seen = f" (as of {clock(dag.seen_at, tz)})"
     if dag.missing:
-        detail = f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken{seen}"
-        return Why(
-            "not_started", detail, do=f"bring the DAG's file back, or revert the last deploy.\n{THEN_START}"
-        )
+        return Why("not_started", f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken{seen}")
     if dag.import_error:
-        detail = f"the DAG file has an import error: {dag.import_error}{seen}"
-        return Why("not_started", detail, do=f"mend the DAG's file, or revert the last deploy.\n{THEN_START}")
-    if dag.paused:
-        do = f"unpause the DAG {pipeline.dag_id}. Ask who paused it, but do not wait for the answer.\n{THEN_START}"
-        return Why("not_started", f"the DAG is paused{seen}", do=do)
-    return None
+        return Why("not_started", f"the DAG file has an import error: {dag.import_error}{seen}")
+    return Why("not_started", f"the DAG is paused{seen}") if dag.paused else None
 
 
 def is_overdue(facts: Facts, at: dt.datetime, starts: dt.datetime | None) -> bool:
@@ -179,8 +158,7 @@ def failed(task: Task, tz: dt.tzinfo) -> Why:
     what = "the run" if task.task_id == RUN else f"task {task.task_id}"
     ended = clock(task.ended_at, tz)
     if task.marked:
-        do = f"ask whoever did that why.\nNo answer: {START}"
-        return Why("failed", f"{what} was {task.error} at {ended}", (task.task_id,), do)
+        return Why("failed", f"{what} was {task.error} at {ended}", (task.task_id,))
     error = f": {task.error}" if task.error else ""
     return Why("failed", f"{what} failed at {ended}{error}", (task.task_id,))
 
@@ -191,7 +169,7 @@ def _ended(over: Task, tz: dt.tzinfo) -> Why:
         return failed(over, tz)
     how = f"was {over.error}" if over.marked else "ended as a success"
     detail = f"the run {how} at {clock(over.ended_at, tz)} but the publication is not there"
-    return Why("failed", detail, (RUN,), NOTHING_WRITTEN)
+    return Why("failed", detail, (RUN,))
 
 
 def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
@@ -213,9 +191,7 @@ def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline
     word = "retrying" if task.state == "up_for_retry" else "in"
     said = f" ({task.error})" if task.error else ""
     detail = f"{word} {task.task_id} since {clock(task.started_at, tz)}{takes}{by}{lock}{said}"
-    owner = pipeline.upstream_owner.team
-    do = f"end what blocks it. Is it a load of the {owner}? Ask them to." if lock else ""
-    return Why("stuck" if stuck else "running", detail, (task.task_id,), do)
+    return Why("stuck" if stuck else "running", detail, (task.task_id,))
 
 
 def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
@@ -225,16 +201,10 @@ def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
     if last.task_id == "publish":
         how = f" ({last.error})" if last.marked else ""
         detail = f"the run finished green at {ended}{how} but the publication is not there"
-        return Why("failed", detail, ("publish",), NOTHING_WRITTEN)
+        return Why("failed", detail, ("publish",))
     if at < (last.ended_at or last.started_at) + STARTS_WITHIN:
         return Why("running", f"{last.task_id} ended at {ended}, the next task is to start", (last.task_id,))
-    detail = f"nothing has started since {last.task_id} ended at {ended}"
-    return Why(
-        "stuck",
-        detail,
-        (last.task_id,),
-        "look for a free slot, then for a live scheduler: no task of it runs.",
-    )
+    return Why("stuck", f"nothing has started since {last.task_id} ended at {ended}", (last.task_id,))
 
 
 def open_task(facts: Facts) -> Task | None:

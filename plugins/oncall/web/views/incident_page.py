@@ -13,6 +13,7 @@ from oncall.core.incidents.escalation import Call
 from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.incidents.wording import Scene
+from oncall.core.promises.first_step import first_step
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import SECTIONS, led_by
@@ -77,14 +78,8 @@ def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
 
 def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, section: str) -> str:
     """As its alert tells them: what comes first is told as it is known now."""
-    which = (record.incident.report_date, record.incident.drill)
-    whys = (
-        status.why
-        for status in seen.statuses_of.get(pipeline.dag_id, ())
-        if (status.report_date, status.drill) == which
-    )
-    why = next(whys, None)
-    return led_by(pipeline.runbook.section(section), why.do if why and why.cause == section else "")
+    cause, detail = cause_now(seen, record.incident)
+    return led_by(pipeline.runbook.section(section), first_step(pipeline, cause, detail))
 
 
 def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:

@@ -1,0 +1,55 @@
+"""What to do first, where the cause tells more than the runbook's section for such causes can know. Pure.
+
+It follows from the cause in words, as an incident keeps it: whoever sends a page later says the same.
+"""
+
+from __future__ import annotations
+
+import re
+
+from oncall.core.promises.cause import GAVE_UP
+from oncall.core.promises.promise import Pipeline
+
+_THEN_START = "Then start the day by hand."
+# By cause and detail; a sentence a line.
+_KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
+    (cause, re.compile(pattern), do)
+    for cause, pattern, do in (
+        (
+            "not_started", r"^the DAG is paused",
+            "unpause the DAG {dag_id}. Ask who paused it, but do not wait for the answer.\n" + _THEN_START,
+        ),
+        (
+            "not_started", r"^Airflow has no DAG ",
+            "bring the DAG's file back, or revert the last deploy.\n" + _THEN_START,
+        ),
+        (
+            "not_started", r"^the DAG file has an import error",
+            "mend the DAG's file, or revert the last deploy.\n" + _THEN_START,
+        ),
+        ("not_started", r"^its run was deleted ", "start the day again."),
+        (
+            "failed", r" but the publication is not there\b",
+            "start the day again, and tell the owners: the run was green and has published nothing.",
+        ),
+        ("failed", r" was marked as failed ", "ask whoever did that why.\nNo answer: start the day again."),
+        (
+            "stuck", r"^nothing has started since ",
+            "look for a free slot, then for a live scheduler: no task of it runs.",
+        ),
+        ("stuck", r", blocked by ", "end what blocks it. Is it a load of the {team}? Ask them to."),
+        (
+            "upstream_late", rf"; {GAVE_UP} at ",
+            "tell the {team} in {slack} which table is late, or came in part.\n"
+            "The run has given up waiting: when the table is there, start the day again.\n"
+            "Never publish without the table.",
+        ),
+    )
+)  # fmt: skip
+
+
+def first_step(pipeline: Pipeline, cause: str, detail: str) -> str:
+    """A sentence a line; "" where the runbook knows as much."""
+    owner = pipeline.upstream_owner
+    known = (do for of, pattern, do in _KNOWN if of == cause and pattern.search(detail))
+    return next(known, "").format(dag_id=pipeline.dag_id, team=owner.team, slack=owner.slack)
