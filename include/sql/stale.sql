@@ -1,6 +1,7 @@
 -- Published days whose inputs have changed since they were read: those of late rows, and those that depend on a day which
--- is stale or has changed. Engagement counts the 28 days that end with its own; an experiment's profit counts from the
--- first assignment; growth by week and month is that of its days; a refund and a cancellation follow the order of an earlier day.
+-- is stale or has changed. Engagement counts the 28 days that end with its own; an experiment's profit counts from 28
+-- days before the first assignment; growth by week and month is that of its days; a refund and a cancellation follow the
+-- order of an earlier day.
 with published as materialized (
     select
         publication.report,
@@ -90,7 +91,7 @@ depends (report, report_date, base, base_date) as (
             else
                 moved.report_date <= reader.report_date
                 and moved.report_date >= (
-                    select (min(assigned.assigned_at) at time zone %(zone)s)::date
+                    select (min(assigned.assigned_at) at time zone %(zone)s)::date - 28
                     from master.experiment_assignments as assigned
                 )
         end

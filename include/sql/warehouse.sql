@@ -144,6 +144,29 @@ create table if not exists experiments.daily_growth (
     primary key (report_date, experiment, variant)
 );
 
+-- `switched`: those whose variant has changed since a day was published with it, left out of every other number. What is
+-- `adjusted` takes into account what the customers earned before (CUPED); a `cs` holds however often one looks. Nobody is in
+-- a variant that has no mean.
+alter table experiments.unit_profit
+add column if not exists switched bigint not null default 0,
+add column if not exists expected_n numeric,
+add column if not exists sample_ratio_p numeric,
+add column if not exists cs_low numeric,
+add column if not exists cs_high numeric,
+add column if not exists adjusted_mean numeric,
+add column if not exists adjusted_variance numeric,
+add column if not exists adjusted_diff numeric,
+add column if not exists adjusted_ci_low numeric,
+add column if not exists adjusted_ci_high numeric,
+add column if not exists adjusted_cs_low numeric,
+add column if not exists adjusted_cs_high numeric,
+alter column mean_profit drop not null;
+alter table experiments.daily_growth
+add column if not exists n bigint,
+add column if not exists switched bigint not null default 0,
+add column if not exists expected_n numeric,
+add column if not exists sample_ratio_p numeric;
+
 -- The lines of a profit statement, made of the published numbers alone: a restated day is restated here by itself.
 -- Ratios are null on a day without net revenue to divide by.
 create or replace view investor.profit_statement as
@@ -231,13 +254,30 @@ begin
                 ('signup_cohorts', 'retained_share', 'active / customers'),
                 ('unit_profit', 'report_date', 'Business day up to which profit counts, in the roster''s zone'),
                 ('unit_profit', 'experiment', 'The experiment'),
-                ('unit_profit', 'variant', 'The variant that the customer was assigned; control is what others are compared with'),
-                ('unit_profit', 'n', 'Customers assigned by the end of the day'),
+                ('unit_profit', 'variant', 'The variant that the customer was assigned'),
+                ('unit_profit', 'n', 'Customers assigned by the end of the day, without those who switched'),
                 ('unit_profit', 'mean_profit', 'Mean profit per customer from the day of assignment to the report date'),
                 ('unit_profit', 'variance', 'Sample variance (n - 1) of the same'),
-                ('unit_profit', 'diff_from_control', 'Mean less the mean of the variant named control'),
-                ('unit_profit', 'ci_low', 'Lower end of Welch''s 95 percent interval of the difference'),
-                ('unit_profit', 'ci_high', 'Upper end of Welch''s 95 percent interval of the difference')
+                ('unit_profit', 'diff_from_control', 'Mean less the mean of the control that the contract names'),
+                ('unit_profit', 'ci_low', 'Lower end of Welch''s 95 percent interval of the difference, for one look'),
+                ('unit_profit', 'ci_high', 'Upper end of the same'),
+                ('unit_profit', 'cs_low', 'Lower end of a 95 percent confidence sequence of the difference: it holds on all '
+                    'days at once'),
+                ('unit_profit', 'cs_high', 'Upper end of the same'),
+                ('unit_profit', 'adjusted_mean', 'Mean profit adjusted by the profit of the 28 days before the assignment (CUPED)'),
+                ('unit_profit', 'adjusted_variance', 'Sample variance (n - 1) of the adjusted profit'),
+                ('unit_profit', 'adjusted_diff', 'Adjusted mean less that of the control'),
+                ('unit_profit', 'adjusted_ci_low', 'As ci_low, of the adjusted difference'),
+                ('unit_profit', 'adjusted_ci_high', 'As ci_high, of the adjusted difference'),
+                ('unit_profit', 'adjusted_cs_low', 'As cs_low, of the adjusted difference'),
+                ('unit_profit', 'adjusted_cs_high', 'As cs_high, of the adjusted difference'),
+                ('daily_growth', 'n', 'Customers assigned by the end of the day, without those who switched'),
+                ('unit_profit', 'switched', 'Customers of the variant who were in another one on a published day: left out'),
+                ('daily_growth', 'switched', 'Customers of the variant who were in another one on a published day: left out'),
+                ('unit_profit', 'expected_n', 'What n would be by the shares that the contract plans'),
+                ('daily_growth', 'expected_n', 'What n would be by the shares that the contract plans'),
+                ('unit_profit', 'sample_ratio_p', 'p of the experiment''s n against expected_n, valid however often one looks'),
+                ('daily_growth', 'sample_ratio_p', 'p of the experiment''s n against expected_n, valid however often one looks')
         ) as means (report, column_name, words)
         inner join (
             values
@@ -490,6 +530,11 @@ create table if not exists base.unit_profit (
     profit numeric not null
 );
 create index if not exists unit_profit_customer on base.unit_profit (report_date, customer_id);
+-- `pre_profit`: of the 28 days before the assignment. `days`: how many since it, that day and the report date included.
+alter table base.unit_profit
+add column if not exists pre_profit numeric not null default 0,
+add column if not exists days integer not null default 0,
+add column if not exists switched boolean not null default false;
 
 -- Per assigned customer: the status of base.growth, or inactive.
 create table if not exists base.experiment_growth (
@@ -500,6 +545,15 @@ create table if not exists base.experiment_growth (
     status text not null
 );
 create index if not exists experiment_growth_customer on base.experiment_growth (report_date, customer_id);
+alter table base.experiment_growth add column if not exists switched boolean not null default false;
+
+-- In which variants of an experiment a customer was when a day was published: of those in more than one nothing counts.
+create table if not exists base.variants_published (
+    experiment text not null,
+    customer_id bigint not null,
+    variant text not null,
+    primary key (experiment, customer_id, variant)
+);
 
 -- Drafts: what the checks look at is, byte for byte, what will be published.
 create table if not exists base.daily_profit_draft (like investor.daily_profit including all);
@@ -517,7 +571,26 @@ create table if not exists base.weekly_growth_draft (like investor.weekly_growth
 create table if not exists base.monthly_growth_draft (like investor.monthly_growth including all);
 create table if not exists base.signup_cohorts_draft (like investor.signup_cohorts including all);
 create table if not exists base.unit_profit_draft (like experiments.unit_profit including all);
+alter table base.unit_profit_draft
+add column if not exists switched bigint not null default 0,
+add column if not exists expected_n numeric,
+add column if not exists sample_ratio_p numeric,
+add column if not exists cs_low numeric,
+add column if not exists cs_high numeric,
+add column if not exists adjusted_mean numeric,
+add column if not exists adjusted_variance numeric,
+add column if not exists adjusted_diff numeric,
+add column if not exists adjusted_ci_low numeric,
+add column if not exists adjusted_ci_high numeric,
+add column if not exists adjusted_cs_low numeric,
+add column if not exists adjusted_cs_high numeric,
+alter column mean_profit drop not null;
 create table if not exists base.experiment_growth_draft (like experiments.daily_growth including all);
+alter table base.experiment_growth_draft
+add column if not exists n bigint,
+add column if not exists switched bigint not null default 0,
+add column if not exists expected_n numeric,
+add column if not exists sample_ratio_p numeric;
 
 -- Restatements ---------------------------------------------------------------------------------------------------------
 
@@ -668,4 +741,139 @@ begin
     end loop;
     return (low + high) / 2;
 end
+$$;
+
+-- Differences -----------------------------------------------------------------------------------------------------------
+
+-- How many standard errors to each side a 95 percent confidence sequence reaches at `customer_days`: Waudby-Smith, Arbour,
+-- Sinha, Kennedy and Ramdas, Time-uniform central limit theory and asymptotic confidence sequences (2024), theorem 2.2,
+-- with rho² = 0.00082: it is the narrowest, 3.04 standard errors, at 10,000 customer-days.
+create or replace function experiments.anytime_z(customer_days numeric) returns numeric
+language sql immutable strict as $$
+    select sqrt((1 + 1 / (customer_days * 0.00082)) * ln((1 + customer_days * 0.00082) / 0.05 ^ 2))
+$$;
+
+-- The difference of two means with Welch's 95 percent interval, for one look, and the confidence sequence, for any number of
+-- them. An interval needs 2 customers in both; the sequence is never the narrower one.
+create or replace function experiments.difference(
+    mean numeric, variance numeric, n bigint,
+    control_mean numeric, control_variance numeric, control_n bigint,
+    customer_days numeric
+) returns table (diff numeric, ci_low numeric, ci_high numeric, cs_low numeric, cs_high numeric)
+language sql immutable as $$
+    select
+        round(found.diff, 10),
+        round(found.diff - found.fixed * found.error, 10),
+        round(found.diff + found.fixed * found.error, 10),
+        round(found.diff - greatest(found.fixed, found.anytime) * found.error, 10),
+        round(found.diff + greatest(found.fixed, found.anytime) * found.error, 10)
+    from (
+        select
+            mean - control_mean as diff,
+            sqrt(error.own + error.other) as error,
+            case
+                when error.own + error.other = 0 then 0
+                -- Welch–Satterthwaite
+                else experiments.student_t_quantile(0.975, (
+                    (error.own + error.other) ^ 2 / (error.own ^ 2 / (n - 1) + error.other ^ 2 / (control_n - 1))
+                )::double precision)::numeric
+            end as fixed,
+            experiments.anytime_z(customer_days) as anytime
+        -- Squared standard errors of the means.
+        from (
+            select variance / nullif(n, 0) as own, control_variance / nullif(control_n, 0) as other
+        ) as error
+    ) as found
+$$;
+
+-- Sample ratio ----------------------------------------------------------------------------------------------------------
+
+-- p of so many customers in each variant against the planned shares, valid however often one looks: Lindon and Malek,
+-- Anytime-valid inference for multinomial count data (NeurIPS 2022). It is 1 / the Bayes factor of a Dirichlet-multinomial
+-- around the shares against the shares themselves, which is more than 1 / p with probability p at most, on all days together.
+-- The mean over four concentrations sees a large difference among few as well as a small one among many.
+create or replace function experiments.sample_ratio_p(counts bigint [], shares numeric []) returns double precision
+language plpgsql immutable strict as $$
+declare
+    concentrations constant double precision [] := array[10, 100, 1000, 10000];
+    evidence double precision [] := '{}'; -- log Bayes factors
+    customers constant double precision := (select sum(one.n) from unnest(counts) as one (n));
+    whole constant double precision := (select sum(one.share) from unnest(shares) as one (share));
+    concentration double precision;
+    share double precision;
+    found double precision;
+begin
+    foreach concentration in array concentrations loop
+        found := experiments.log_gamma(concentration) - experiments.log_gamma(concentration + customers);
+        for i in 1..cardinality(counts) loop
+            share := shares[i] / whole;
+            if share = 0 and counts[i] > 0 then
+                return 0;
+            elsif counts[i] > 0 then
+                found := found + experiments.log_gamma(concentration * share + counts[i])
+                    - experiments.log_gamma(concentration * share) - counts[i] * ln(share);
+            end if;
+        end loop;
+        evidence := evidence || found;
+    end loop;
+    select max(one.log) into found from unnest(evidence) as one (log);
+    found := found + ln((select avg(exp(greatest(one.log - found, -700))) from unnest(evidence) as one (log)));
+    return exp(-least(greatest(found, 0), 700));
+end
+$$;
+
+-- Each variant of the experiments that somebody is in, planned ones without anybody too, beside what was planned of it.
+-- `planned`: experiment, control, variant, share (nulls: the shares are equal); `counted`: experiment, variant, n.
+create or replace function experiments.sample_ratios(planned jsonb, counted jsonb, default_control text)
+returns table (experiment text, variant text, control text, n bigint, expected_n numeric, sample_ratio_p numeric)
+language sql immutable as $$
+    with plan as (
+        select plan.*
+        from jsonb_to_recordset(planned) as plan (experiment text, control text, variant text, share numeric)
+    ),
+
+    seen as (
+        select seen.* from jsonb_to_recordset(counted) as seen (experiment text, variant text, n bigint)
+    ),
+
+    variants as (
+        select
+            coalesce(seen.experiment, shared.experiment) as experiment,
+            coalesce(seen.variant, shared.variant) as variant,
+            coalesce(seen.n, 0) as n,
+            -- Not planned, where others are: nobody should be in it.
+            coalesce(shared.share, (not exists (
+                select from plan where plan.experiment = seen.experiment and plan.variant is not null
+            ))::int) as share
+        from seen
+        full join (
+            select plan.*
+            from plan
+            where plan.variant is not null and exists (select from seen where seen.experiment = plan.experiment)
+        ) as shared on shared.experiment = seen.experiment and shared.variant = seen.variant
+    ),
+
+    experiments as (
+        select
+            variants.experiment,
+            coalesce(
+                (select min(plan.control) from plan where plan.experiment = variants.experiment), default_control
+            ) as control,
+            sum(variants.n) / sum(variants.share) as customers_a_share,
+            experiments.sample_ratio_p(
+                array_agg(variants.n order by variants.variant), array_agg(variants.share::numeric order by variants.variant)
+            ) as p
+        from variants
+        group by variants.experiment
+    )
+
+    select
+        variants.experiment,
+        variants.variant,
+        experiments.control,
+        variants.n,
+        round(experiments.customers_a_share * variants.share, 10),
+        round(experiments.p::numeric, 10)
+    from variants
+    inner join experiments on experiments.experiment = variants.experiment
 $$;

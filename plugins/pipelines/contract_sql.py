@@ -140,6 +140,7 @@ def compiled(
         *(_of_reference(contract, one, day) for one in contract.references if day.looks_up(one)),
         *day.unknown(),
         *(Rule(one.name, (), f"0 {one.description}", select=_sql(contract, one)) for one in contract.rules),
+        *_of_plans(contract),
     ]
     return Statement(contract, tuple(rules), day.text(), day.before())
 
@@ -201,6 +202,20 @@ def _of_the_day_column(contract: TableContract) -> Iterator[Rule]:
         yield Rule(
             name, (day.name,), f"0 {contract.noun} that lie in the future", _in_the_future(contract, day, "d")
         )
+
+
+def _of_plans(contract: TableContract) -> Iterator[Rule]:
+    """Nobody is in a variant that its experiment does not plan, nor in an experiment written in another case."""
+    parts = []
+    for one in contract.plans.experiments if contract.plans else ():
+        name = _literal(one.name)
+        planned = ", ".join(map(_literal, one.shares))
+        wrong = f" or d.variant not in ({planned})" if planned else ""
+        parts.append(f"lower(d.experiment) = lower({name}) and (d.experiment <> {name}{wrong})")
+    if parts:
+        expected = f"0 {contract.noun} to a variant that the experiment's contract does not plan"
+        condition = " or ".join(f"({part})" for part in parts)
+        yield Rule(f"{contract.short}_variant_is_planned", ("variant",), expected, condition)
 
 
 def _of_keys(contract: TableContract, table: Existing) -> Iterator[Rule]:

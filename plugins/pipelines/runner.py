@@ -2,12 +2,14 @@
 
 A pipeline is a folder of numbered SQL files: 00–09 ask what is needed first, 10–18 compute the base model and the draft
 of the report, 19 has the planner count them, 20–29 check, 30–39 publish, 40–49 look for rows that came late for
-published days. Values are bound by name, never written into the text.
+published days, 50–59 what is compared with usual numbers, 60–69 with planned ones. Values are bound by name, never
+written into the text.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from oncall.config.oncall_config import include_dir
 from oncall.config.quiet_days import public_holidays
 from oncall.core.data.data_contract import Breach
 from oncall.core.data.expectation import Number
+from oncall.core.data.sample_ratio import SampleRatio, sample_ratios_of
 from oncall.core.errors import OncallError
 from oncall.core.promises.facts import FailedCheck
 from oncall.core.redaction import redacted
@@ -32,7 +35,7 @@ from pipelines.usual_numbers import release as write_release
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 
 NEED, COMPUTE, COUNT, CHECK, PUBLISH, LATE = "0[0-9]", "1[0-8]", "19", "2[0-9]", "3[0-9]", "4[0-9]"
-USUAL = "5[0-9]"
+USUAL, RATIO = "5[0-9]", "6[0-9]"
 # The tables whose changes a pipeline's SQL writes down: the function's second argument.
 _RESTATES = re.compile(r"note_restatements\([^,]+,\s*'([a-z_.]+)'")
 
@@ -125,7 +128,7 @@ def transform(connection: Any, run: ReportRun) -> None:
         _one_run_at_a_time(cursor, run)
         _execute(cursor, "reading.sql", run.parameters | {"upstream": list(run.upstream)})
         for file in _steps(run.dag_id, COMPUTE):
-            _execute(cursor, file, run.parameters)
+            _execute(cursor, file, run.parameters | _plans())
     with _transaction(
         connection
     ) as cursor:  # on its own: `analyze` keeps its lock to the end of the transaction
@@ -179,6 +182,17 @@ def _tables(run: ReportRun) -> set[str]:
     return {*tables_read(_text_of(run.dag_id)), *run.upstream}
 
 
+def _plans() -> dict[str, str]:
+    """What the contract plans of experiments, as the SQL binds it: the default control, and the variants as JSON."""
+    plans = load_data_contracts(include_dir()).plans
+    variants = [
+        {"experiment": one.name, "control": one.control, "variant": variant, "share": share}
+        for one in plans.experiments
+        for variant, share in (*one.shares.items(), *(() if one.shares else ((None, None),)))
+    ]
+    return {"control": plans.control, "planned": json.dumps(variants)}
+
+
 def _breaches(cursor: Any, run: ReportRun) -> list[FailedCheck]:
     """What of the upstream rows that the run reads breaks their contracts."""
     found = breaches(cursor, load_data_contracts(include_dir()), _tables(run), run.parameters)
@@ -191,7 +205,7 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     names: list[str] = []
     with _transaction(connection) as cursor:
         for file in _steps(run.dag_id, CHECK):
-            for name, *values, passed in _execute(cursor, file, run.parameters):
+            for name, *values, passed in _execute(cursor, file, run.parameters | _plans()):
                 expected, found = (redacted(str(value)) for value in values)
                 names.append(name)
                 result = FailedCheck(name, expected, found)
@@ -245,13 +259,16 @@ def _usual(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:
         )
 
 
-def _numbers(cursor: Any, run: ReportRun) -> list[Number]:
-    return numbers_of(
-        [row for file in _steps(run.dag_id, USUAL) for row in _execute(cursor, file, run.parameters)]
-    )
+def _numbers(cursor: Any, run: ReportRun) -> list[Number | SampleRatio]:
+    """What of the draft is compared with what is usual, or was planned."""
+
+    def rows(numbers: str) -> list[tuple[Any, ...]]:
+        return [row for file in _steps(run.dag_id, numbers) for row in _execute(cursor, file, run.parameters)]
+
+    return [*numbers_of(rows(USUAL)), *sample_ratios_of(rows(RATIO))]
 
 
-def _is_far_off(number: Number, run: ReportRun) -> bool:
+def _is_far_off(number: Number | SampleRatio, run: ReportRun) -> bool:
     return number.is_far_off(may_be_quiet=run.report_date in public_holidays(include_dir()))
 
 

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from oncall.core.data.expectation import Number
+from oncall.core.data.sample_ratio import SampleRatio
 
 CLOSE = (
     0.05  # a released number may change by this share of itself, as late rows come, and needs no new release
@@ -42,7 +43,7 @@ class Release:
     by: str
     at: dt.datetime
 
-    def covers(self, number: Number) -> bool:
+    def covers(self, number: Number | SampleRatio) -> bool:
         return number.name == self.name and abs(number.amount - self.amount) <= CLOSE * abs(self.amount)
 
 
@@ -69,7 +70,9 @@ def releases(cursor: Any, report: Mapping[str, Any]) -> list[Release]:
     return [_release(row) for row in cursor.fetchall()]
 
 
-def release(cursor: Any, report: Mapping[str, Any], number: Number, by: str, note: str) -> Release:
+def release(
+    cursor: Any, report: Mapping[str, Any], number: Number | SampleRatio, by: str, note: str
+) -> Release:
     """Write down that the number is true, over what was said of it before."""
     cursor.execute(_RELEASE, {**report, "name": number.name, "amount": number.amount, "by": by, "note": note})
     return _release(cursor.fetchone())

@@ -61,6 +61,14 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         (", schema: master}", "}", "write a server with the schema of the tables"),
         ("&currency USD", "&currency dollars", "currency: found 'dollars'; write the code of one currency (ISO 4217)"),
         ("[*currency]", "[*currency, EUR]", "found USD, EUR; write required: true and validValues: [USD]"),
+        ("bundles: {control: control", "bundles: {control: grey", "found grey; write one of control, bundles"),
+        ("bundles: 50}}", "bundles: 0}}", "checkout_bundles.shares.bundles: found 0; write a number above 0"),
+        ("bundles: 50}}", "bundles: .inf}}", "shares.bundles: found inf; write a number above 0"),
+        ("shares: {control: 50, bundles: 50}", "shares: 50", "found 50; write a number for each variant"),
+        ("checkout_bundles: {control: control,", "checkout_bundles: {base: control,", "write control and shares"),
+        ("checkout_bundles: {", "7: {", "experiments.7: found 7; write a name as upstream writes it, in quotes"),
+        ("{property: control, value: control}", "{property: control, value: [a]}", "control: found ['a']"),
+        ("property: businessDay, value: ordered_at", "property: control, value: grey", "write them at the table"),
     ],
 )  # fmt: skip
 def test_a_wrong_contract_is_told_with_file_key_and_what_to_write(

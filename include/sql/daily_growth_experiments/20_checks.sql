@@ -13,7 +13,9 @@ day_before as (
     from assigned
     left join base.growth as growth
         on growth.customer_id = assigned.customer_id and growth.report_date = %(report_date)s::date - 1
-    where exists (select from base.growth as built where built.report_date = %(report_date)s::date - 1)
+    where
+        not assigned.switched
+        and exists (select from base.growth as built where built.report_date = %(report_date)s::date - 1)
     group by assigned.experiment, assigned.variant
 )
 
@@ -24,11 +26,22 @@ select
     count(*) > 0 as passed
 from assigned
 union all
-select 'assignments_are_unique', '0 customers twice in an experiment', count(*)::text, count(*) = 0
+select
+    'assignments_are_unique',
+    '0 customers twice in an experiment',
+    concat(
+        count(*),
+        ', such as ' || min(concat('experiment ', twice.experiment, ', customer_id ', twice.customer_id, twice.variants))
+    ),
+    count(*) = 0
 from (
-    select assigned.experiment, assigned.customer_id
-    from assigned
-    group by assigned.experiment, assigned.customer_id
+    select
+        assignment.experiment,
+        assignment.customer_id,
+        ' in ' || string_agg(distinct assignment.variant, ' and ' order by assignment.variant) as variants
+    from master.experiment_assignments as assignment
+    where assignment.assigned_at < %(day_end)s::timestamptz
+    group by assignment.experiment, assignment.customer_id
     having count(*) > 1
 ) as twice
 union all

@@ -1,26 +1,48 @@
 -- Base model: the profit of each assigned customer since assignment. Profit is known by day (refunds and marketing
 -- have no hour), so it counts from the business day of the assignment to the report date, both included. Customers
--- assigned after the report date are left out; those without an order count as 0.
+-- assigned after the report date are left out; those without an order count as 0. Of the 28 days before the assignment
+-- what base.profit knows is summed beside it.
 
 delete from base.unit_profit where report_date = %(report_date)s::date;
 
-insert into base.unit_profit (report_date, experiment, variant, customer_id, profit)
+insert into base.unit_profit (report_date, experiment, variant, customer_id, profit, pre_profit, days, switched)
 select
     %(report_date)s::date,
     assigned.experiment,
     assigned.variant,
     assigned.customer_id,
-    coalesce(sum(line.profit), 0)
-from master.experiment_assignments as assigned
+    coalesce(sum(line.profit) filter (where line.report_date >= assigned.day), 0),
+    coalesce(sum(line.profit) filter (where line.report_date < assigned.day), 0),
+    %(report_date)s::date - min(assigned.day) + 1,
+    bool_or(assigned.switched)
+from (
+    select
+        assignment.experiment,
+        assignment.variant,
+        assignment.customer_id,
+        (assignment.assigned_at at time zone %(zone)s)::date as day,
+        coalesce(assignment.variant <> known.first or assignment.variant <> known.last, false) as switched
+    from master.experiment_assignments as assignment
+    left join (
+        select
+            published.experiment,
+            published.customer_id,
+            min(published.variant) as first,
+            max(published.variant) as last
+        from base.variants_published as published
+        group by published.experiment, published.customer_id
+    ) as known
+        on known.experiment = assignment.experiment and known.customer_id = assignment.customer_id
+    where assignment.assigned_at < %(day_end)s::timestamptz
+) as assigned
 left join base.profit as line
     on
         line.customer_id = assigned.customer_id
-        and line.report_date >= (assigned.assigned_at at time zone %(zone)s)::date
+        and line.report_date >= assigned.day - 28
         and line.report_date <= %(report_date)s::date
         -- Follows from the above, and keeps the days before any experiment from being read.
         and line.report_date >= (
-            select (min(first.assigned_at) at time zone %(zone)s)::date from master.experiment_assignments as first
+            select (min(first.assigned_at) at time zone %(zone)s)::date - 28 from master.experiment_assignments as first
         )
-where assigned.assigned_at < %(day_end)s::timestamptz
 group by assigned.experiment, assigned.variant, assigned.customer_id
 order by assigned.customer_id; -- so that the index grows at its end

@@ -10,11 +10,22 @@ select
     count(*) > 0 as passed
 from assigned
 union all
-select 'assignments_are_unique', '0 customers twice in an experiment', count(*)::text, count(*) = 0
+select
+    'assignments_are_unique',
+    '0 customers twice in an experiment',
+    concat(
+        count(*),
+        ', such as ' || min(concat('experiment ', twice.experiment, ', customer_id ', twice.customer_id, twice.variants))
+    ),
+    count(*) = 0
 from (
-    select assigned.experiment, assigned.customer_id
-    from assigned
-    group by assigned.experiment, assigned.customer_id
+    select
+        assignment.experiment,
+        assignment.customer_id,
+        ' in ' || string_agg(distinct assignment.variant, ' and ' order by assignment.variant) as variants
+    from master.experiment_assignments as assignment
+    where assignment.assigned_at < %(day_end)s::timestamptz
+    group by assignment.experiment, assignment.customer_id
     having count(*) > 1
 ) as twice
 union all
@@ -64,5 +75,21 @@ union all
 select 'everybody_is_in_a_variant', count(*)::text, coalesce(max(draft.n), 0)::text, count(*) = coalesce(max(draft.n), 0)
 from assigned
 cross join (
-    select sum(unit.n) as n from base.unit_profit_draft as unit where unit.report_date = %(report_date)s::date
-) as draft;
+    select sum(unit.n + unit.switched) as n
+    from base.unit_profit_draft as unit
+    where unit.report_date = %(report_date)s::date
+) as draft
+union all
+-- Nothing is wrong with the numbers that there are.
+select
+    'differences_have_a_control',
+    'somebody in the control of every experiment, or no difference',
+    coalesce(string_agg(concat('nobody in the control of ', alone.experiment, ': no difference'), ', '), 'somebody in every control'),
+    true
+from (
+    select draft.experiment
+    from base.unit_profit_draft as draft
+    where draft.report_date = %(report_date)s::date
+    group by draft.experiment
+    having count(draft.diff_from_control) = 0 and count(*) filter (where draft.n > 0) > 0
+) as alone;

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from oncall.config.experiment_plans import read_plans
 from oncall.config.yaml_fields import Source, read_yaml
 from oncall.core.data.data_contract import (
     CURRENCY,
@@ -180,6 +181,11 @@ class _Table:
             volume=volume,
             owner=owner,
             channel=channel,
+            plans=read_plans(
+                self.source.customProperties or [],
+                names,
+                lambda key, found, write: self.file.complain(f"{self.place}.{key}", found, write),
+            ),
         )
 
     def _column(self, at: int, described: SchemaProperty) -> Column | None:

@@ -69,6 +69,10 @@ def _read(texts: tuple[tuple[str, str], ...]) -> tuple[DataContracts, tuple[Prob
                 problems.append(
                     Problem(name, "schema", f"{contract.table} again", "one contract for each table")
                 )
+            if contract.plans and any(one.plans for one in tables.values()):
+                problems.append(
+                    Problem(name, contract.table, "experiments again", "the experiments at one table")
+                )
             tables.setdefault(contract.table, contract)
     currency = next(iter(currencies.values()), DEFAULT_CURRENCY)
     return DataContracts(tables, currency), tuple(problems)

@@ -11,6 +11,8 @@ from oncall.core.promises.facts import DEFAULT_SHARE
 
 CURRENCY = "currency"  # how the column is called that says what money a row is in
 DEFAULT_CURRENCY = "USD"
+DEFAULT_CONTROL = "control"
+
 ColumnType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
 
 
@@ -58,12 +60,33 @@ class SqlRule:
 
 
 @dataclass(frozen=True)
+class Experiment:
+    """What is planned of an experiment: the variant that the others are compared with, and how many are in each.
+
+    `shares` are parts of their sum, by variant; empty: as many in each variant that there is.
+    """
+
+    name: str
+    control: str
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExperimentPlans:
+    """The experiments that a contract knows; of any other `control` is the control and the shares are equal."""
+
+    control: str
+    experiments: tuple[Experiment, ...] = ()
+
+
+@dataclass(frozen=True)
 class TableContract:
     """The contract of one table. `key` identifies a row; `unique` are further groups of columns that come once.
 
     `business_day`: the column that says to which day a row belongs, None where every row counts on every day.
     `read_when_changed`: a row of an earlier day counts on the day on which it is written again (a cancellation).
     `volume`: the share of the rows expected below which a load counts as partial.
+    `plans`: the experiments whose assignments its rows are (`experiment`, `variant`).
     """
 
     table: str  # with its schema
@@ -77,6 +100,7 @@ class TableContract:
     volume: float = DEFAULT_SHARE
     owner: str = ""
     channel: str = ""
+    plans: ExperimentPlans | None = None
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:
@@ -104,6 +128,12 @@ class DataContracts:
 
     tables: Mapping[str, TableContract] = field(default_factory=dict)
     currency: str = DEFAULT_CURRENCY
+
+    @property
+    def plans(self) -> ExperimentPlans:
+        """What is planned of experiments; nothing, and the control `control`, where no contract says it."""
+        found = (contract.plans for contract in self.tables.values() if contract.plans)
+        return next(found, ExperimentPlans(DEFAULT_CONTROL))
 
     def volume(self, table: str) -> float:
         """The share of the rows expected that a load of the table must have."""
