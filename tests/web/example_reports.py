@@ -93,13 +93,13 @@ def _unit_profit() -> ReportNumbers:
         date, width = DAY - dt.timedelta(days=ago), 8 / (41 - ago) ** 0.5
         rows.append(
             row(date, "red_button", "control", n=500, mean_profit="12.1", variance="30.5", diff_from_control=None,
-                ci_low=None, ci_high=None)
+                cs_low=None, cs_high=None)
         )  # fmt: skip
         for variant, effect in (("red", 1.4), ("blue", -0.3)):
             found = effect + random.Random(ago).gauss(0, width / 4)
             rows.append(
                 row(date, "red_button", variant, n=500, mean_profit="13.3", variance="31.5",
-                    diff_from_control=f"{found:.6f}", ci_low=f"{found - width:.6f}", ci_high=f"{found + width:.6f}")
+                    diff_from_control=f"{found:.6f}", cs_low=f"{found - width:.6f}", cs_high=f"{found + width:.6f}")
             )  # fmt: skip
     return numbers(rows, "experiment", "variant")
 

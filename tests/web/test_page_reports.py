@@ -227,7 +227,7 @@ def test_money_is_shown_with_its_currency(viewer: TestClient, example: Example) 
 def test_a_name_that_a_spreadsheet_would_compute_is_harmless(viewer: TestClient, example: Example) -> None:
     """Whatever an experiment is called."""
     evil = '=HYPERLINK("http://evil.test")'
-    rows = [row(DAY, evil, "red", n=1, diff_from_control="-1.5", ci_low="-2", ci_high="-1")]
+    rows = [row(DAY, evil, "red", n=1, diff_from_control="-1.5", cs_low="-2", cs_high="-1")]
     example.told.known = {UNIT_PROFIT: numbers(rows, "experiment", "variant")}
     (found,) = rows_of(viewer, UNIT_PROFIT)
     assert found["experiment"] == f"'{evil}"
@@ -381,7 +381,7 @@ def test_the_usual_range_follows_the_weekday(viewer: TestClient) -> None:
 def test_of_very_many_variants_the_first_are_drawn(viewer: TestClient, example: Example) -> None:
     """And it is said where the others are."""
     rows = [
-        row(DAY, "prices", f"v{n:03}", n=9, diff_from_control="1", ci_low="0", ci_high="2")
+        row(DAY, "prices", f"v{n:03}", n=9, diff_from_control="1", cs_low="0", cs_high="2")
         for n in range(200)
     ]
     example.told.known = {UNIT_PROFIT: numbers(rows, "experiment", "variant")}
@@ -394,7 +394,7 @@ def test_of_very_many_variants_the_first_are_drawn(viewer: TestClient, example: 
 def test_names_are_texts(viewer: TestClient, example: Example) -> None:
     """An experiment that somebody called by a tag, a note, a reason: nothing of it is markup."""
     evil = '"><script>alert(1)</script>'
-    rows = [row(DAY, evil, evil, n=9, diff_from_control="1", ci_low="0", ci_high="2")]
+    rows = [row(DAY, evil, evil, n=9, diff_from_control="1", cs_low="0", cs_high="2")]
     known = numbers(rows, "experiment", "variant")
     held = {DAY: [FailedCheck(evil, evil, evil)]}
     example.told.known = {UNIT_PROFIT: replace(known, held=held)}

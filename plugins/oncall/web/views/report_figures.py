@@ -161,7 +161,7 @@ def _legend(figure: Figure) -> tuple[tuple[str, str], ...]:
     names = figure.columns[:1] if figure.kind == "interval" else (*figure.columns, *figure.below)
     found = [(name.replace("_", " "), f"{kind} s{n}") for n, name in enumerate(names)]
     if figure.kind == "interval":
-        found.append(("95 % interval", "interval"))
+        found.append(("95 % interval, on all days at once", "interval"))
     return tuple(found) if len(found) > 1 else ()
 
 

@@ -75,9 +75,10 @@ LAYOUTS = {
         },
     ),
     "investor.daily_growth": Layout("active", (_GROWTH,), {"active": None, **dict.fromkeys(_EACH)}),
+    # Whoever looks every day is shown the interval that holds for that.
     "experiments.unit_profit": Layout(
         "diff_from_control",
-        (Figure("Difference from control", ("diff_from_control", "ci_low", "ci_high"), "interval"),),
+        (Figure("Difference from control", ("diff_from_control", "cs_low", "cs_high"), "interval"),),
     ),
     "experiments.daily_growth": Layout("active", (_GROWTH,)),
 }
