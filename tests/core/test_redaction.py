@@ -111,6 +111,12 @@ def test_a_secret_in_a_text_never_survives(shape: str) -> None:
     law()
 
 
+def test_a_secret_that_begins_like_a_program_does_not_survive() -> None:
+    """`os.environ[…]` stands for a value, and no more than that begins with `os.`."""
+    assert redacted("Authorization: Bearer OS.00001") == "Authorization: Bearer ***"
+    assert redacted("password=os.4711x") == "password=***"
+
+
 ORDINARY = [
     "master.sessions has not arrived, usually there by 01:20",
     'relation "master.sessions" does not exist',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,10 @@ _OBJECT = re.compile(r"\$?\{(?:object|table|model)\}")
 _COUNTED = re.compile(
     r"\s*select\s+count\(\*\)\s+from\s+\$?\{(?:object|table|model)\}\s+(?:as\s+)?(\w+)\s+where\s", re.I
 )
+# What no database, terminal or far side takes; a description may have several lines.
+_UNSPEAKABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 @dataclass
@@ -74,17 +78,35 @@ def _document(file: _File, text: str) -> OpenDataContractStandard | None:
         if not isinstance(loaded, dict):
             file.complain("(file)", "no mapping", "a data contract: apiVersion, kind, id, schema, …")
             return None
-        return OpenDataContractStandard(**loaded)
+        unspeakable = [key for key, text in _texts(loaded) if _UNSPEAKABLE.search(text)]
+        for key in unspeakable:
+            file.complain(key, "a control character, or one that nobody sees", "plain text")
+        return None if unspeakable else OpenDataContractStandard(**loaded)
     except ValidationError as error:
         for one in error.errors():
             key = ".".join(str(part) for part in one["loc"])
             file.complain(key, one["msg"], "what the Open Data Contract Standard v3.1 asks for")
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        file.complain("(file)", f"{error.problem or 'no YAML'}{line}", "YAML that parses")
+        file.complain(
+            "(file)", f"{(error.problem or 'no YAML').removeprefix('found ')}{line}", "YAML that parses"
+        )
     except (YAMLError, ValueError, TypeError, RecursionError) as error:
         file.complain("(file)", str(error).splitlines()[0], "YAML that parses")
     return None
+
+
+def _texts(found: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of the document, names of keys too, with where it stands."""
+    if isinstance(found, str):
+        yield key or "(file)", found
+    elif isinstance(found, Mapping):
+        for name, value in found.items():
+            yield from _texts(str(name), key)
+            yield from _texts(value, f"{key}.{name}".lstrip("."))
+    elif isinstance(found, list):
+        for at, value in enumerate(found):
+            yield from _texts(value, f"{key}[{at}]")
 
 
 def _currency(file: _File, document: OpenDataContractStandard) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from open_data_contract_standard.model import CustomProperty
@@ -10,6 +9,8 @@ from open_data_contract_standard.model import CustomProperty
 from oncall.core.data.data_contract import DEFAULT_CONTROL, Experiment, ExperimentPlans
 
 NEEDED = ("experiment", "customer_id", "variant", "assigned_at")  # the columns of a table of assignments
+
+SMALLEST, LARGEST = 0.000001, 1_000_000  # what a share may be, so that all of them can be reckoned with
 
 Complain = Callable[[str, object, str], None]
 
@@ -60,10 +61,9 @@ def _shares(key: str, told: object, complain: Complain) -> Mapping[str, float] |
     for variant, share in told.items():
         name = _text(f"{key}.{variant}", variant, complain)
         is_number = isinstance(share, int | float) and not isinstance(share, bool)
-        if not is_number or not 0 < share < math.inf:
-            complain(
-                f"{key}.{variant}", share, "a number above 0; a variant that nobody is to be in is left out"
-            )
+        if not is_number or not SMALLEST <= share <= LARGEST:
+            write = f"a number above 0, to {LARGEST:,}; a variant that nobody is to be in is left out"
+            complain(f"{key}.{variant}", str(share)[:30], write)
         elif name:
             shares[name] = share
     return shares if len(shares) == len(told) else None
