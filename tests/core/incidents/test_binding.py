@@ -111,6 +111,20 @@ def test_a_page_says_what_is_true_now_to_whoever_is_on_call_now() -> None:
     assert [person.name for person in sent(bound(owed(PRIMARY), "05:20", scene=swapped)).recipients] == ["B"]
 
 
+@pytest.mark.parametrize("channel", ["pager", "chat"])
+def test_a_page_made_from_the_incidents_row_leads_to_the_run_that_was_seen(channel: str) -> None:
+    """The row knows no run; the look that owed the page did. Everything else is as it is now."""
+    run, log = "http://airflow/dags/growth_etl/runs/1", "http://airflow/log/1"
+    stored = replace(STORED, links=(("Runbook", "http://old"), ("Run", run), ("Log", log)))
+    row = a_report("05:01")
+    case = IncidentContext(PAGED, (row,), (owed(PRIMARY, channel),), evaluated=False)
+    links = dict(sent(bind(owed(PRIMARY, channel), stored, case, a_scene("05:01"))).links)
+    assert (links["Run"], links["Log"]) == (run, log)
+    assert links["Runbook"] != "http://old"
+    seen = replace(case, members=(a_report("05:01", **STUCK),), evaluated=True)
+    assert dict(sent(bind(owed(PRIMARY, channel), stored, seen, a_scene("05:01"))).links)["Run"] != run
+
+
 def test_a_second_page_is_no_first_one() -> None:
     """Somebody was woken before it."""
     found = bound(owed(SECONDARY), "05:15", done())

@@ -139,7 +139,7 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
     if not broken_of(context):
         return Withdraw("the promise is not broken any more")
     if entry.channel == "chat":
-        return _page_in_chat(entry, context, scene, seat)
+        return _page_in_chat(entry, stored, context, scene, seat)
     person = seat_holder(scene, seat)
     if person is None or not person.opsgenie:
         return Withdraw(f"nobody who can be paged holds the seat of the {seat}")
@@ -152,7 +152,8 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
     ):
         return Withdraw(f"{person.name} was called already")
     if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
-        return Send(page_message(context, scene, entry.step, seat, person), nobody_woken=not now.woken)
+        message = page_message(context, scene, entry.step, seat, person)
+        return Send(_with_links_of(stored, message, context), nobody_woken=not now.woken)
     return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
 
 
@@ -161,7 +162,17 @@ def _is_page_of(entry: NotificationStatus, this_round: int) -> bool:
     return entry.channel == "pager" and (is_by_hand(entry) or (found is not None and found[0] == this_round))
 
 
-def _page_in_chat(entry: NotificationStatus, context: IncidentContext, scene: Scene, seat: str) -> Bound:
+def _with_links_of(stored: Message, message: Message, context: IncidentContext) -> Message:
+    """An incident's row knows no run: whoever owed the message did, and where its log is."""
+    if context.evaluated:
+        return message
+    seen = {name: url for name, url in stored.links if name == "Log" or name.partition(" ")[0] == "Run"}
+    return replace(message, links=tuple({**dict(message.links), **seen}.items()))
+
+
+def _page_in_chat(
+    entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene, seat: str
+) -> Bound:
     """The thread says whom the page went to, or goes to now."""
     page = next(
         (each for each in context.entries if each.channel == "pager" and each.step == entry.step), None
@@ -176,4 +187,5 @@ def _page_in_chat(entry: NotificationStatus, context: IncidentContext, scene: Sc
         )
     if person is None:
         return Withdraw("nobody holds the seat")
-    return Send(page_message(context, scene, entry.step, seat, person))
+    message = page_message(context, scene, entry.step, seat, person)
+    return Send(_with_links_of(stored, message, context))
