@@ -116,6 +116,13 @@ class Warehouse:
                     f"delete from investor.{table} where report_date = %s and starts_with(run_id, %s)",
                     (day, DRILL_RUNS),
                 )
+            # What counts on the days after it was found to have changed; it has not.
+            cursor.execute(
+                "delete from investor.late_rows where changed_at in ("
+                "select updated_at from master.sessions where session_id >= %s and session_id < %s"
+                " union all select loaded_at from master.loads where business_day = %s)",
+                (*_ids(day), day),
+            )
             cursor.execute(
                 "delete from master.sessions where session_id >= %s and session_id < %s",
                 _ids(day),

@@ -81,11 +81,21 @@ def test_the_borrowed_day_is_before_the_first_and_is_given_back(warehouse_dsn: s
         )
         cursor.execute("select count(*) from master.sessions where customer_id = 1")
         assert cursor.fetchone() == (1,)
+        # A run that looks for late rows meanwhile finds the drill's, beside what upstream has really changed.
+        cursor.execute(
+            "insert into investor.late_rows (report, report_date, table_name, changed_at)"
+            " select %s, %s, 'master.sessions', max(updated_at) from master.sessions where started_at < %s"
+            " union all select %s, %s, 'master.sessions', now()",
+            (REPORT, FIRST, FIRST, REPORT, FIRST + dt.timedelta(days=1)),
+        )
     assert warehouse.published_at(day) is not None
     assert all(_counts(warehouse_dsn)[table] > before[table] for table in GROWS)
     warehouse.take_away(day)
     assert _counts(warehouse_dsn) == before
     assert warehouse.free_day() == day
+    with closing(psycopg2.connect(warehouse_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("select report_date from investor.late_rows")
+        assert cursor.fetchall() == [(FIRST + dt.timedelta(days=1),)]
 
 
 def test_an_empty_warehouse_cannot_be_drilled_in(warehouse_dsn: str) -> None:
