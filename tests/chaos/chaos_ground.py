@@ -66,6 +66,11 @@ class Promised:
         return f"{self.dag_id}:{self.report_date}"
 
 
+def due_today(now: dt.datetime, in_s: float) -> dt.datetime:
+    """So many seconds from now, but still today: a due time beyond midnight would promise another report."""
+    return min(now + dt.timedelta(seconds=in_s), now.replace(hour=23, minute=59, second=59, microsecond=0))
+
+
 class Ground:
     """One stack for many faults. `far`: what its far side received."""
 
@@ -139,7 +144,7 @@ class Ground:
         `on_the_minute`: for Airflow's own ways to notice, which know minutes only and read the promise when they
         parse the DAG files.
         """
-        due = dt.datetime.now(self.zone) + dt.timedelta(seconds=in_s + 1)
+        due = due_today(dt.datetime.now(self.zone), in_s + 1)
         if on_the_minute:
             due += dt.timedelta(minutes=1)
             due = due.replace(second=0)

@@ -21,6 +21,7 @@ import pytest
 from sandbox.stack.postgres import Server
 from tests.chaos import chaos_beside
 from tests.chaos.chaos_clock import clock_ahead
+from tests.chaos.chaos_ground import due_today
 from tests.chaos.chaos_postgres import OURS, Harm, freeze, kill
 
 LOOK = (
@@ -96,3 +97,10 @@ def test_what_other_processes_are_to_do_is_there() -> None:
         module = importlib.import_module(str(node.module))
         for each in node.names:
             assert hasattr(module, each.name), f"{node.module} has no {each.name}"
+
+
+@pytest.mark.parametrize(("at", "due"), [("23:36:00", "23:59:59"), ("22:10:05", "22:40:05")])
+def test_a_promise_made_shortly_before_midnight_is_due_before_it(at: str, due: str) -> None:
+    """A due time beyond midnight belongs to another report date, and a fault is about one."""
+    now = dt.datetime.fromisoformat(f"2026-11-27T{at}+07:00")
+    assert due_today(now, 1800) == dt.datetime.fromisoformat(f"2026-11-27T{due}+07:00")
