@@ -16,7 +16,7 @@ from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.wording import Links
 from oncall.core.promises.facts import DRILL_RUNS, Task
 from oncall.usecases.history import IncidentRecord
-from oncall.usecases.manual_actions import resolved_by_hand
+from oncall.usecases.manual_actions import ManualActions
 from oncall.usecases.ports import Drill
 from sandbox.stack.postgres import SandboxError
 
@@ -95,8 +95,9 @@ class Book:
     def end(self, config: OncallConfig, links: Links, at: dt.datetime) -> list[Incident]:
         """Resolve what is still open and let nobody judge a drill any more; the incidents that were open."""
         broken_off = self.still_open()
+        by_hand = ManualActions(config, self.store, links, BY, at)
         for incident in broken_off:
-            resolved_by_hand(config, self.store, links, incident.key, BY, "The drill was broken off.", at)
+            by_hand.resolve(incident.key, "The drill was broken off.")
         self._forget("delete from oncall.drills where started_by = %s", BY)
         return broken_off
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -21,6 +21,7 @@ from oncall.core.rota.roster import EscalationStep, Person, Roster, Rotation
 from oncall.core.runbook import SECTIONS, Runbook
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
+from oncall.usecases.manual_actions import ManualActions
 from oncall.usecases.outbox import Sent
 from oncall.usecases.ports import (
     AlertState,
@@ -275,6 +276,10 @@ class Night:
             self.only_look()
             self.dispatch().pages()
         return pages, self.dispatch().posts()
+
+    def by_hand(self, by: str, when: dt.datetime, dag_ids: Collection[str] | None = None) -> ManualActions:
+        """What this person may do on the On-call page at this instant."""
+        return ManualActions(self.config, self.store, self.links, by, when, dag_ids)
 
     def dispatch(self) -> Dispatch:
         return Dispatch(

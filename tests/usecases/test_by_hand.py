@@ -11,13 +11,7 @@ from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History
 from oncall.core.incidents.incident import Event
 from oncall.core.promises.facts import Dag, Load, Task
-from oncall.usecases.manual_actions import (
-    Outcome,
-    acknowledged_by_hand,
-    note_run,
-    page_now,
-    resolved_by_hand,
-)
+from oncall.usecases.manual_actions import Outcome, note_run
 from tests.usecases.conftest_night import DAY, Night, at
 
 KEY = "growth_etl:2026-11-22"
@@ -27,13 +21,13 @@ def press(
     night: Night, what: str, clock: str, key: str = KEY, by: str = "anna", note: str = "known"
 ) -> Outcome:
     """Press a button of the page at this time, and send what it owes."""
-    now = at(clock)
+    by_hand = night.by_hand(by, at(clock))
     if what == "acknowledge":
-        outcome = acknowledged_by_hand(night.config, night.store, night.links, key, by, now)
+        outcome = by_hand.acknowledge(key)
     elif what == "resolve":
-        outcome = resolved_by_hand(night.config, night.store, night.links, key, by, note, now)
+        outcome = by_hand.resolve(key, note)
     else:
-        outcome = page_now(night.config, night.store, night.links, key, by, now)
+        outcome = by_hand.page(key)
     night.send(clock)
     return outcome
 
@@ -96,7 +90,7 @@ def test_whoever_was_paged_by_hand_is_not_paged_again(broken: Night) -> None:
 def test_the_page_wakes_whom_it_named(broken: Night) -> None:
     """Somebody else was first to press: the one who is next by now is not woken in the place of the one named."""
     press(broken, "page", "05:02")
-    at_0504 = page_now(broken.config, broken.store, broken.links, KEY, "bert", at("05:04"), "DE-004")
+    at_0504 = broken.by_hand("bert", at("05:04")).page(KEY, "DE-004")
     assert (at_0504.done, at_0504.words) == (
         False,
         "DE-004 is not next any more: the next one is DE-MANAGER.",
@@ -190,17 +184,13 @@ def test_nothing_is_changed_of_a_pipeline_that_one_may_not_change(night: Night, 
     night.look("05:00")
     before = night.store.snapshot()
     for dag_ids in ((), ("growth_etl",), ("engagement_etl",), ("profit_etl",)):
-        who = (night.config, night.store, night.links, key, "anna")
-        for outcome in (
-            acknowledged_by_hand(*who, at("05:03"), dag_ids=dag_ids),
-            resolved_by_hand(*who, "known", at("05:03"), dag_ids=dag_ids),
-            page_now(*who, at("05:03"), dag_ids=dag_ids),
-        ):
+        anna = night.by_hand("anna", at("05:03"), dag_ids)
+        for outcome in (anna.acknowledge(key), anna.resolve(key, "known"), anna.page(key)):
             assert not outcome.done
             assert "you may not change" in outcome.words
     assert night.store.snapshot() == before
     both = ("growth_etl", "engagement_etl")
-    assert acknowledged_by_hand(*who, at("05:03"), dag_ids=both).done
+    assert night.by_hand("anna", at("05:03"), both).acknowledge(key).done
 
 
 def test_resolving_needs_a_note(broken: Night) -> None:
@@ -222,9 +212,9 @@ def test_a_day_run_again_is_a_line_of_its_newest_incident(
     broken: Night, request: pytest.FixtureRequest
 ) -> None:
     """Who, which run, what came of it; a day without an incident, and a drill of that day, have no such line."""
-    note_run(broken.store, "growth_etl", DAY, "anna", "run manual__1", at("05:10"))
-    note_run(broken.store, "growth_etl", DAY, "bert", "run stale__2", at("05:20"), "4 numbers restated")
-    note_run(broken.store, "profit_etl", DAY, "anna", "run manual__3", at("05:30"))
+    note_run(broken.store, ("growth_etl", DAY), "anna", "run manual__1", at("05:10"))
+    note_run(broken.store, ("growth_etl", DAY), "bert", "run stale__2", at("05:20"), "4 numbers restated")
+    note_run(broken.store, ("profit_etl", DAY), "anna", "run manual__3", at("05:30"))
     if isinstance(broken.store, MemoryStore):
         events: Sequence[Event] = broken.store.events
     else:

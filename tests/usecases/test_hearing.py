@@ -9,7 +9,6 @@ import pytest
 
 from oncall.core.promises.facts import Task
 from oncall.usecases.acknowledge import MAX_ALERTS_ASKED
-from oncall.usecases.manual_actions import acknowledged_by_hand, page_now
 from oncall.usecases.ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, a_pipeline, at
 
@@ -94,12 +93,11 @@ def test_whichever_alert_is_acknowledged_the_others_stop_ringing(reminded: Night
 
 def test_the_page_stops_what_still_rings(reminded: Night) -> None:
     """Also of an incident that somebody has: a second press changes nothing more."""
-    at_five_past = at("07:05")
-    how = (reminded.config, reminded.store, reminded.links, f"growth_etl:{DAY}", "anna")
-    assert acknowledged_by_hand(*how, at_five_past).done
+    anna = reminded.by_hand("anna", at("07:05"))
+    assert anna.acknowledge(f"growth_etl:{DAY}").done
     reminded.look("07:05:05")
     assert rings(reminded) == []
-    again = acknowledged_by_hand(*how, at_five_past)
+    again = anna.acknowledge(f"growth_etl:{DAY}")
     assert (again.done, again.words) == (False, "DE-003 has acknowledged it already.")
 
 
@@ -112,7 +110,7 @@ def test_our_own_acknowledgement_of_an_alert_is_nobodys_act(night: Night) -> Non
     night.acknowledge(f"growth_etl:{DAY}:page-1-primary", "de-003@example.com")
     night.look("05:03")
     assert rings(night) == []
-    page_now(night.config, night.store, night.links, f"growth_etl:{DAY}", "anna", night.now)
+    night.by_hand("anna", night.now).page(f"growth_etl:{DAY}")
     night.look("05:03:05")
     night.look("05:03:10")
     assert rings(night) == ["page-by-hand-1-secondary"]

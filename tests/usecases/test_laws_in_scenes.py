@@ -13,7 +13,6 @@ from oncall.core.message import Message
 from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import EscalationStep, Leave, Override
 from oncall.core.time_format import span
-from oncall.usecases.manual_actions import acknowledged_by_hand
 from oncall.usecases.ports import AlertState, RequestState
 from tests.usecases.conftest_night import DAY, Night, a_setup, at
 
@@ -164,7 +163,7 @@ def test_an_acknowledgement_on_the_page_during_an_outage_wakes_nobody_else(broke
     broken.look("05:00")
     broken.pager.fail = [OUT] * 50
     every_15_s(broken, "05:15", "05:16")
-    assert acknowledged_by_hand(broken.config, broken.store, broken.links, KEY, "DE-003", at("05:16:05")).done
+    assert broken.by_hand("DE-003", at("05:16:05")).acknowledge(KEY).done
     broken.pager.fail = []
     every_15_s(broken, "05:16:15", "05:45")
     assert woken(broken) == [("page-1-primary", "DE-003")]

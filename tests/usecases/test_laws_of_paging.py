@@ -39,7 +39,7 @@ from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Override
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import evaluate
-from oncall.usecases.manual_actions import acknowledged_by_hand
+from oncall.usecases.manual_actions import ManualActions
 from oncall.usecases.ports import LANES, AlertState, OutboxEntry, RequestState
 from tests.usecases.conftest_night import (
     DAY,
@@ -319,7 +319,8 @@ class Night(RuleBasedStateMachine):
     def somebody_acknowledges_on_the_page(self) -> None:
         if self.database.down or self.database.breaks_in:
             return
-        if acknowledged_by_hand(self.config, self.database, LINKS, KEY, "DE-003", self.now).done:  # type: ignore[arg-type]
+        by_hand = ManualActions(self.config, self.database, LINKS, "DE-003", self.now)  # type: ignore[arg-type]
+        if by_hand.acknowledge(KEY).done:
             self.acknowledged_since = self.now
 
     @rule(primary=st.sampled_from(["DE-001", "DE-002"]))

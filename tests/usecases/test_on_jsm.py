@@ -12,7 +12,6 @@ import pytest
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.core.errors import Rejected, Unreadable
-from oncall.usecases.manual_actions import acknowledged_by_hand
 from sandbox.inbox.records import Alert
 from sandbox.inbox.testing import RunningInbox, running_inbox
 from tests.usecases.conftest_night import DAY, Night, at
@@ -93,9 +92,7 @@ def test_acknowledging_on_the_page_stops_the_escalation_there_and_here(
 ) -> None:
     """The On-call page tells JSM who has it; nobody else is woken, and the thread says so."""
     on_jsm.look("05:00")
-    assert acknowledged_by_hand(
-        on_jsm.config, on_jsm.store, on_jsm.links, KEY, "de-003@example.com", at("05:10")
-    ).done
+    assert on_jsm.by_hand("de-003@example.com", at("05:10")).acknowledge(KEY).done
     for clock in ("05:10", "05:15", "05:30"):
         on_jsm.look(clock)
     [alert] = alerts(inbox)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from oncall.airflow.composition import Services, Wiring
+from oncall.airflow.composition import Wiring
 from oncall.airflow.health import SharedPulse
 from oncall.airflow.page_reading import Reading
 from oncall.airflow.page_reports import PageReports
@@ -16,7 +16,7 @@ from oncall.airflow.run_again import run_again
 from oncall.airflow.run_once import send_once
 from oncall.core.errors import Unreadable
 from oncall.usecases.history import Feeds, SystemHealth
-from oncall.usecases.manual_actions import Outcome, acknowledged_by_hand, note_run, page_now, resolved_by_hand
+from oncall.usecases.manual_actions import ManualActions, Outcome, note_run
 from oncall.usecases.report_numbers import PublishedReports, ReportDesk, Reports
 from oncall.usecases.timekeeping import utc_now
 from oncall.web.snapshot import PageSnapshot
@@ -56,21 +56,15 @@ class PageSource:
 
     def acknowledge(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
         """Implements `Source`."""
-        return self._act(
-            lambda o, at: acknowledged_by_hand(o.config, o.store, o.links, key, by, at, dag_ids=dag_ids)
-        )
+        return self._act(by, dag_ids, lambda manual: manual.acknowledge(key))
 
     def resolve(self, key: str, by: str, note: str, dag_ids: Collection[str]) -> Outcome:
         """Implements `Source`."""
-        return self._act(
-            lambda o, at: resolved_by_hand(o.config, o.store, o.links, key, by, note, at, dag_ids=dag_ids)
-        )
+        return self._act(by, dag_ids, lambda manual: manual.resolve(key, note))
 
     def page(self, key: str, by: str, person: str, dag_ids: Collection[str]) -> Outcome:
         """Implements `Source`."""
-        return self._act(
-            lambda o, at: page_now(o.config, o.store, o.links, key, by, at, person, dag_ids=dag_ids)
-        )
+        return self._act(by, dag_ids, lambda manual: manual.page(key, person))
 
     def run_again(self, dag_id: str, report_date: dt.date, by: str) -> Outcome:
         """Implements `Source`."""
@@ -81,9 +75,8 @@ class PageSource:
                 wiring, self._seen = self._wired(), None
             with suppress(Unreadable):  # it runs all the same
                 services = wiring.services()
-                note_run(
-                    services.store, dag_id, report_date, by, f"run {outcome.run_id}", services.agreed_now()
-                )
+                run = f"run {outcome.run_id}"
+                note_run(services.store, (dag_id, report_date), by, run, services.agreed_now())
         return outcome
 
     def feeds(self) -> Feeds:
@@ -102,12 +95,13 @@ class PageSource:
         """Implements `Source`."""
         return self._pulse.read()
 
-    def _act(self, act: Callable[[Services, dt.datetime], Outcome]) -> Outcome:
+    def _act(self, by: str, dag_ids: Collection[str], act: Callable[[ManualActions], Outcome]) -> Outcome:
         with self._lock:
             wiring = self._wired()
         services = wiring.services()
+        at = services.agreed_now()
         try:
-            outcome = act(services, services.agreed_now())
+            outcome = act(ManualActions(services.config, services.store, services.links, by, at, dag_ids))
         except Unreadable as error:
             return Outcome(
                 False, f"Nothing was done: {error}. Acknowledge or close the alert in Opsgenie instead."

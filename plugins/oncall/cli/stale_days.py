@@ -73,8 +73,8 @@ def _note(done: Sequence[Rerun], run_id: str) -> None:
     try:
         store = Wiring().store()
         for rerun in done:
-            dag_id, day = rerun.day.pipeline.dag_id, rerun.day.report_date
-            note_run(store, dag_id, day, getpass.getuser(), f"run {run_id}", utc_now(), rerun.came_of_it)
+            report = rerun.day.pipeline.dag_id, rerun.day.report_date
+            note_run(store, report, getpass.getuser(), f"run {run_id}", utc_now(), rerun.came_of_it)
     except OncallError as error:
         warn(f"oncall stale: the incidents' timelines do not say so: {error}")
 
