@@ -14,7 +14,7 @@ from typing import Any
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.wording import Links, Scene
-from oncall.core.promises.evaluation import PromiseStatus, evaluate_promise
+from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
 from oncall.core.promises.facts import (
     Dag,
     Facts,
@@ -119,7 +119,7 @@ def a_report(
 ) -> PromiseStatus:  # fmt: skip
     """A report judged at this time, on these facts."""
     pipeline = a_pipeline(dag_id, promised=promised, schedule=schedule)
-    return evaluate_promise(pipeline, DAY, Facts(**facts), at(clock, days), TZ, drill=drill)
+    return evaluate_promise(pipeline, DAY, Facts(**facts), at(clock, days), TZ, DueTimes(drill=drill))
 
 
 # The people, and where things are.

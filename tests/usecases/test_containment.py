@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from oncall.config import oncall_config
 from oncall.core.promises.facts import Facts, Publication, Task, TypicalDurations
 from oncall.core.promises.promise import Pipeline
-from oncall.usecases.evaluate import Candidate, evaluate_promises
 from oncall.usecases.ports import Drill, ReportKey, TaskRuns
+from oncall.usecases.promise_statuses import Candidate, PromiseReader
 
 SETUP = oncall_config.load(Path(__file__).resolve().parents[2] / "include")
 PROFIT, GROWTH = SETUP.pipelines["profit_etl"], SETUP.pipelines["growth_etl"]
@@ -53,9 +53,8 @@ def test_a_day_that_cannot_be_reckoned_with_spoils_no_other(date: dt.date) -> No
     failed = Task("transform", "failed", AT, AT)
     found = {("growth_etl", DAY): Facts(publication=MADE)}
     wanted = [Candidate(GROWTH, DAY), Candidate(PROFIT, date)]
-    judged = evaluate_promises(
-        SETUP, Warehouse(found), Tasks({("engagement_etl", date): (failed,)}), wanted, AT, stale=True
-    )
+    tasks = Tasks({("engagement_etl", date): (failed,)})
+    judged = PromiseReader(SETUP, Warehouse(found), tasks, AT).statuses(wanted, stale=True)
     by = {(one.pipeline.dag_id, one.report_date): one for one in judged}
     assert by["growth_etl", DAY].verdict == "kept"
     assert {("profit_etl", date), ("engagement_etl", date)} <= by.keys()
@@ -80,7 +79,8 @@ def test_whatever_one_was_read_as_the_others_are_judged(
         Candidate(PROFIT, DAY),
         Candidate(GROWTH, DAY - dt.timedelta(days=1), drill),
     ]
-    judged = evaluate_promises(SETUP, Warehouse(found), Tasks({("profit_etl", DAY): (task,)}), wanted, AT)
+    tasks = Tasks({("profit_etl", DAY): (task,)})
+    judged = PromiseReader(SETUP, Warehouse(found), tasks, AT).statuses(wanted)
     assert len(judged) == 3
     assert (
         judged[[one.pipeline.dag_id == "growth_etl" and not one.drill for one in judged].index(True)].verdict
@@ -91,9 +91,8 @@ def test_whatever_one_was_read_as_the_others_are_judged(
 def test_what_could_not_be_judged_is_cannot_tell() -> None:
     """It is past due, so it is broken, and the reason is named."""
     odd = Facts(tasks=(7,), loads=(7,))  # type: ignore[arg-type]
-    (one,) = evaluate_promises(
-        SETUP, Warehouse({("profit_etl", DAY): odd}), Tasks({}), [Candidate(PROFIT, DAY)], AT
-    )
+    warehouse = Warehouse({("profit_etl", DAY): odd})
+    (one,) = PromiseReader(SETUP, warehouse, Tasks({}), AT).statuses([Candidate(PROFIT, DAY)])
     assert (one.verdict, one.why.cause if one.why else "") == ("unknown", "unknown")
     assert "could not be judged" in str(one.facts.unreadable)
 
@@ -102,9 +101,8 @@ def test_loads_that_cannot_be_read_are_said_of_the_unpublished_alone() -> None:
     """A published report is kept, whatever else cannot be read."""
     trouble = ("warehouse: canceling statement due to statement timeout",)
     found = {("growth_etl", DAY): Facts(publication=MADE), ("profit_etl", DAY): Facts(unreadable=trouble)}
-    kept, broken = evaluate_promises(
-        SETUP, Warehouse(found), Tasks({}), [Candidate(GROWTH, DAY), Candidate(PROFIT, DAY)], AT
-    )[::-1]
+    wanted = [Candidate(GROWTH, DAY), Candidate(PROFIT, DAY)]
+    kept, broken = PromiseReader(SETUP, Warehouse(found), Tasks({}), AT).statuses(wanted)[::-1]
     assert kept.verdict == "kept"
     assert (broken.verdict, broken.why.cause if broken.why else "") == ("broken", "unknown")
     assert broken.facts.unreadable == trouble

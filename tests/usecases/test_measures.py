@@ -6,7 +6,7 @@ import datetime as dt
 import re
 
 from oncall.core.errors import DeliveryFailed
-from oncall.core.promises.evaluation import evaluate_promise
+from oncall.core.promises.evaluation import DueTimes, evaluate_promise
 from oncall.core.promises.facts import Facts, Task
 from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.metrics import MEASURES, of_look, of_sending, of_snapshot, of_tick
@@ -48,7 +48,7 @@ def test_a_drill_breaks_no_promise(night: Night) -> None:
     """What is practised shows in no number of promises."""
     growth = night.config.pipelines["growth_etl"]
     drilled = evaluate_promise(
-        growth, DAY, Facts(), at("11:06"), TZ, due=at("11:05"), warn=at("11:00"), drill="one"
+        growth, DAY, Facts(), at("11:06"), TZ, DueTimes(at("11:05"), at("11:00"), "one")
     )
     seen = Evaluation((drilled,), (), None, at("11:06"))
     told = numbers([*of_look(seen, roster_valid=True, store_readable=True)])

@@ -14,8 +14,9 @@ from oncall.core.errors import DeliveryFailed
 from oncall.core.message import Message
 from oncall.core.promises.facts import Load, Task
 from oncall.usecases.channel_health import HEARING
-from oncall.usecases.evaluate import PUBLISHED, SINCE
+from oncall.usecases.evaluate import SINCE
 from oncall.usecases.notes import instant, noted, state
+from oncall.usecases.promise_statuses import PUBLISHED
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
 from tests.usecases.conftest_night import DAY, Night, at
 

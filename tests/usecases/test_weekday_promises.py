@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from oncall.core.promises.facts import Facts
-from oncall.usecases.evaluate import candidates, due_instants
+from oncall.usecases.evaluate import due_instants
+from oncall.usecases.promise_statuses import candidates
 from tests.usecases.conftest_night import Night, at
 
 THURSDAY, FRIDAY = dt.date(2026, 11, 19), dt.date(2026, 11, 20)

@@ -13,11 +13,11 @@ from oncall.core.promises.facts import TypicalDurations
 from oncall.core.time_format import span
 from oncall.usecases.channel_health import HEARING, UNCHECKED
 from oncall.usecases.current_config import config_in_force
-from oncall.usecases.evaluate import BLIND, PUBLISHED, Known, candidates, evaluate_promises
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
 from oncall.usecases.notes import TICK, instant, noted, state
 from oncall.usecases.ports import EvaluationInputs, ReportKey, TaskRunReader, TaskRuns
+from oncall.usecases.promise_statuses import BLIND, PUBLISHED, Known, PromiseReader, candidates
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
 from oncall.web.snapshot import PageSnapshot, Trouble
 
@@ -53,7 +53,7 @@ class Reading:
         missing = [(one.dag_id, one.report_date) for one in incidents if one.open and not one.drill]
         wanted = candidates(config, at, before.drills, missing)
         runs: TaskRunReader = _Mute(store.reason) if store.reason else self._runs
-        statuses = evaluate_promises(config, self._world, runs, wanted, at, Known.of(before))
+        statuses = PromiseReader(config, self._world, runs, at, Known.of(before)).statuses(wanted)
         blind = next((one.facts.unreadable[0] for one in statuses if one.facts.blind), "")
         warehouse = _Asked(blind)
         published: Mapping[str, Published] = warehouse.ask(lambda: self._published(config, at), {})

@@ -198,13 +198,13 @@ def _status(seen: PageSnapshot, pipeline: Pipeline, date: dt.date | None) -> Pro
 def _evaluated(seen: PageSnapshot, pipeline: Pipeline, date: dt.date) -> PromiseStatus:
     """The status of a day that the page does not show."""
     from oncall.airflow.composition import Wiring
-    from oncall.usecases.evaluate import BLIND, PUBLISHED, Candidate, Known, evaluate_promises
+    from oncall.usecases.promise_statuses import BLIND, PUBLISHED, Candidate, Known, PromiseReader
 
     wiring, known = Wiring(), Known()
     with suppress(Unreadable):  # that is told already
         known = Known.of(wiring.store().evaluation_inputs(seen.at, (PUBLISHED, BLIND)))
-    wanted = [Candidate(pipeline, date)]
-    found = evaluate_promises(seen.config, wiring.world(), wiring.task_log(), wanted, seen.at, known)
+    reader = PromiseReader(seen.config, wiring.world(), wiring.task_log(), seen.at, known)
+    found = reader.statuses([Candidate(pipeline, date)])
     return next(
         status for status in found if (status.pipeline.dag_id, status.report_date) == (pipeline.dag_id, date)
     )

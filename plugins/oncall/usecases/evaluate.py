@@ -12,16 +12,14 @@ import json
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Generic, TypeVar
 
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.errors import Unreadable
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.grouping import Said, by_promise, decide
 from oncall.core.incidents.incident import Incident, Plan
@@ -29,44 +27,32 @@ from oncall.core.incidents.plan import next_instant
 from oncall.core.incidents.resolve import removed
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import undecided
-from oncall.core.promises.evaluation import PromiseStatus, Why, evaluate_promise
-from oncall.core.promises.facts import Facts, Publication, TypicalDurations
-from oncall.core.promises.promise import Pipeline, Promise, due_at, last_due, warn_at
-from oncall.core.wall_time import utc
+from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.promise import Pipeline, due_at, last_due, warn_at
 from oncall.usecases.notes import instant, noted
 from oncall.usecases.ports import (
-    DecisionTransaction,
-    Drill,
     EvaluationInputs,
-    ReportKey,
     Store,
     TaskRunReader,
-    TaskRuns,
     WarehouseReader,
+)
+from oncall.usecases.promise_statuses import (
+    BLIND,
+    NOTHING,
+    PUBLISHED,
+    Known,
+    PromiseReader,
+    candidates,
+    read_or,
 )
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
-NOTHING: Mapping[ReportKey, Facts] = {}
-FAILURES_SINCE = dt.timedelta(hours=24)
-HISTORY_DAYS = 28
-PUBLISHED = "published"  # the name under which the store keeps the publications last seen
-SINCE = "watching_since"  # … and since when somebody watches
-BLIND = "blind_since"  # … and since when the warehouse cannot be read ("": it can)
+SINCE = "watching_since"  # the name under which the store keeps since when somebody watches
 NOTES = (SINCE, PUBLISHED, BLIND)
 CLOCKS_AGREE = dt.timedelta(seconds=1)  # … so far, between two hosts
 LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
 PAST_DAYS = 7  # a report that was published on one of these days has been watched before
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A report and day to judge; a drill brings its own instants."""
-
-    pipeline: Pipeline
-    report_date: dt.date
-    drill: Drill | None = None
 
 
 @dataclass(frozen=True)
@@ -116,13 +102,15 @@ def evaluate(
     since = _watching_since(config, world, store, before, at)
     wanted = candidates(config, at, before.drills, before.open)
     known = Known.of(before, at)
-    statuses = evaluate_promises(config, world, runs, wanted, at, known=known, stale=True)
+    statuses = PromiseReader(config, world, runs, at, known).statuses(wanted, stale=True)
     _remember_seen(store, before, known, statuses, at)
     with store.decision_lock() as decision:
         now = at + dt.timedelta(seconds=time.monotonic() - began)
-        decided = _decide(config, statuses, decision, links, at, since, now)
-        decision.record(decided.plan, at)
-    for event in decided.plan.events:
+        told = decision.told({(status.pipeline.dag_id, status.report_date) for status in statuses})
+        decided = _decide(config, statuses, told, links, at, since)
+        plan = Plan() if overtaken((incident for incident, _ in told), at, now) else decided.plan
+        decision.record(plan, at)
+    for event in plan.events:
         log.info("oncall.event", incident=event.key, what=event.what)
     instants = {i for one in statuses for i in (one.warn, one.last_chance, one.due) if i}
     instants |= set(decided.instants)
@@ -142,14 +130,12 @@ class Decided:
 def _decide(
     config: OncallConfig,
     statuses: Sequence[PromiseStatus],
-    decision: DecisionTransaction,
+    told: Sequence[tuple[Incident, Said]],
     links: Links,
     at: dt.datetime,
     since: dt.datetime,
-    now: dt.datetime,
 ) -> Decided:
-    """Decide for each team by its own roster: a cause that two teams share is said to each. `now`: the moment of it."""
-    told = decision.told({(one.pipeline.dag_id, one.report_date) for one in statuses})
+    """Decide for each team by its own roster: a cause that two teams share is said to each."""
     known = {incident.key: incident for incident, _ in told}
     said = dict(zip(known, (entries for _, entries in told), strict=True))
     earlier = by_promise(list(known.values()))
@@ -173,8 +159,7 @@ def _decide(
     news = tuple(
         replace(incident, seen_at=at) for incident in whole.incidents if known.get(incident.key) != incident
     )
-    plan = Plan() if overtaken(known.values(), at, now) else replace(whole, incidents=news)
-    return Decided(plan, tuple(cases), tuple(instants))
+    return Decided(replace(whole, incidents=news), tuple(cases), tuple(instants))
 
 
 def overtaken(incidents: Iterable[Incident], at: dt.datetime, now: dt.datetime) -> bool:
@@ -216,139 +201,6 @@ def _is_orphan(config: OncallConfig, incident: Incident) -> bool:
     return incident.open and incident.dag_id not in config.pipelines
 
 
-def candidates(
-    config: OncallConfig, at: dt.datetime, drills: Sequence[Drill], open_ones: Sequence[ReportKey]
-) -> list[Candidate]:
-    """Every report and day worth judging whatever is found: last due, next due, whatever is open, and drills."""
-    wanted = [
-        Candidate(config.pipelines[drill.dag_id], drill.report_date, drill)
-        for drill in drills
-        if drill.dag_id in config.pipelines
-    ]
-    latest = Memo(last_due)
-    promised: list[ReportKey] = []
-    for pipeline in config.pipelines.values():
-        if pipeline.promise:
-            last = latest(pipeline.promise, at, config.roster_of(pipeline.dag_id).tz)
-            promised += [(pipeline.dag_id, date) for date in (last, pipeline.promise.due_day(last))]
-    drilled = {(drill.dag_id, drill.report_date) for drill in drills}
-    others = [which for which in open_ones if which not in drilled]
-    return wanted + [
-        Candidate(config.pipelines[each], date)
-        for each, date in dict.fromkeys((*promised, *others))
-        if each in config.pipelines
-    ]
-
-
-def evaluate_promises(
-    config: OncallConfig,
-    world: WarehouseReader,
-    runs: TaskRunReader,
-    wanted: Sequence[Candidate],
-    at: dt.datetime,
-    known: Known | None = None,
-    *,
-    stale: bool = False,
-) -> list[PromiseStatus]:
-    """Judge each wanted report, whatever failed lately and (`stale`) what is stale, on what can be read now.
-
-    What cannot be read is said, never guessed. `known`: what was seen before. While the warehouse cannot be read that
-    still counts: a report that was there at five is not broken because the warehouse goes away at ten.
-    """
-    known, at = known or Known(), at.astimezone(dt.UTC)  # as all instants it is compared with
-    told, deaf = _read("oncall_db", lambda: _told(config, runs, wanted, at), TasksRead())
-    wanted = _with(config, wanted, told.ran.tasks)
-    facts, blind = _read("warehouse", lambda: _facts(config, world, wanted, at, stale=stale), NOTHING)
-    instants_of = Memo(_due_and_warn)
-
-    def status_of(candidate: Candidate, read: Facts) -> PromiseStatus:
-        pipeline, drill = candidate.pipeline, candidate.drill
-        which, promise = (pipeline.dag_id, candidate.report_date), pipeline.promise
-        tz = config.roster_of(which[0]).tz
-        seen = read.with_runs(
-            tasks=told.ran.tasks.get(which, ()),
-            run=told.ran.runs.get(which),
-            failed_before=told.ran.failed_before.get(which, ()),
-            dag=told.ran.dags.get(which[0]),
-            usual=told.usual.get(which[0], read.usual),
-            unreadable=(*blind, *read.unreadable, *deaf),
-        )
-        if drill:
-            instants: tuple[dt.datetime | None, ...] = (drill.due_at, drill.warn_at)
-        else:
-            covered = promise if promise and promise.covers(which[1]) else None
-            instants = instants_of(covered, which[1], tz) if covered else (None, None)
-        name = drill.name if drill else ""
-        return evaluate_promise(candidate.pipeline, which[1], seen, at, tz, *instants, drill=name)
-
-    def unseen(which: ReportKey) -> Facts:
-        since = known.blind_since if blind else None
-        return Facts(publication=known.published.get(which), blind=bool(blind), blind_since=since)
-
-    def contained(candidate: Candidate) -> PromiseStatus:
-        which = candidate.pipeline.dag_id, candidate.report_date
-        try:
-            return status_of(candidate, facts.get(which) or unseen(which))
-        except Exception as error:  # noqa: BLE001 - told of this one alone
-            # As plain text: structlog's own way shows every local variable, which takes seconds.
-            why = traceback.format_exc()
-            log.error("oncall.cannot_judge", pipeline=which[0], report_date=str(which[1]), traceback=why)
-            return status_unknown(candidate, error, config.roster_of(which[0]).tz, at)
-
-    return [contained(each) for each in _with(config, wanted, facts)]
-
-
-def status_unknown(candidate: Candidate, error: Exception, tz: dt.tzinfo, at: dt.datetime) -> PromiseStatus:
-    """What is left to say of a promise that could not be judged: the others are not to suffer for it."""
-    reason = f"it could not be judged: {type(error).__name__}: {error}"
-    drill: tuple[dt.datetime | None, dt.datetime | None, str] = (None, None, "")
-    if candidate.drill:
-        drill = (candidate.drill.due_at, candidate.drill.warn_at, candidate.drill.name)
-    facts = Facts(unreadable=(reason,), blind=True)
-    try:
-        return evaluate_promise(
-            candidate.pipeline, candidate.report_date, facts, at, tz, *drill[:2], drill=drill[2]
-        )
-    except Exception:  # noqa: BLE001 - a day that has no due instant: there is nothing to be late for
-        why = Why("unknown", reason, (reason,))
-        return PromiseStatus(
-            candidate.pipeline, candidate.report_date, "waiting", why, None, None, facts, drill=drill[2]
-        )
-
-
-def _with(config: OncallConfig, wanted: Sequence[Candidate], found: Iterable[ReportKey]) -> list[Candidate]:
-    """The wanted ones and those that were found besides, by day and as the pipelines stand; drills last."""
-    asked = {(each.pipeline.dag_id, each.report_date) for each in wanted}
-    more = [
-        Candidate(config.pipelines[dag_id], date)
-        for dag_id, date in found
-        if dag_id in config.pipelines and (dag_id, date) not in asked
-    ]
-    order = {dag_id: number for number, dag_id in enumerate(config.pipelines)}
-    return sorted(
-        (*wanted, *more), key=lambda w: (w.drill is not None, w.report_date, order[w.pipeline.dag_id])
-    )
-
-
-class Memo(Generic[T]):
-    """A reckoning with a promise, an instant or a date, and a zone: done once for all promises that are alike."""
-
-    def __init__(self, reckon: Callable[[Promise, Any, dt.tzinfo], T]) -> None:
-        self._reckon = reckon
-        self._known: dict[tuple[Promise, Any, dt.tzinfo], T] = {}
-
-    def __call__(self, promise: Promise, when: Any, tz: dt.tzinfo) -> T:
-        key = (promise, when, tz)
-        if key not in self._known:
-            self._known[key] = self._reckon(promise, when, tz)
-        return self._known[key]
-
-
-def _due_and_warn(promise: Promise, date: dt.date, tz: dt.tzinfo) -> tuple[dt.datetime, dt.datetime]:
-    """In UTC: to compare an instant with one of pendulum's costs a hundred times as much, and a look does it often."""
-    return utc(due_at(promise, date, tz)), utc(warn_at(promise, date, tz))
-
-
 def _watching_since(
     config: OncallConfig, world: WarehouseReader, store: Store, before: EvaluationInputs, at: dt.datetime
 ) -> dt.datetime:
@@ -360,7 +212,7 @@ def _watching_since(
     since = noted(SINCE, before.notes.get(SINCE), instant, None)
     if since is not None and since <= at:
         return since
-    past, blind = _read("warehouse", lambda: world.read(_past_days(config, at)), NOTHING)
+    past, blind = read_or("warehouse", lambda: world.read(_past_days(config, at)), NOTHING)
     if blind:
         return at - LOOK_BACK  # and asked again at the next look
     since = at - LOOK_BACK if any(facts.publication for facts in past.values()) else at
@@ -379,30 +231,6 @@ def _past_days(config: OncallConfig, at: dt.datetime) -> list[tuple[Pipeline, dt
         for dag_id, date in last.items()
         for days in range(1, PAST_DAYS + 1)
     ]
-
-
-@dataclass(frozen=True)
-class Known:
-    """What earlier looks saw: the publications that were there when the warehouse was last read, and since when it
-    cannot be, if it cannot be now (None: nobody knows)."""
-
-    published: Mapping[ReportKey, Publication] = field(default_factory=dict)
-    blind_since: dt.datetime | None = None
-
-    @classmethod
-    def of(cls, before: EvaluationInputs, at: dt.datetime | None = None) -> Known:
-        """From the notes `PUBLISHED` and `BLIND`. `at`: a look that would be the first to find it unreadable."""
-        published: dict[ReportKey, Publication] = noted(
-            PUBLISHED, before.notes.get(PUBLISHED), _publications, {}
-        )
-        return cls(published, noted(BLIND, before.notes.get(BLIND), instant, None) or at)
-
-
-def _publications(text: str) -> dict[ReportKey, Publication]:
-    return {
-        (dag_id, dt.date.fromisoformat(date)): Publication(instant(first), instant(last), run_id, rows)
-        for dag_id, date, first, last, run_id, rows in json.loads(text)
-    }
 
 
 def _remember_seen(
@@ -424,51 +252,6 @@ def _remember_seen(
             for (dag_id, date), made in seen.items()
         ]
         store.set_note(PUBLISHED, json.dumps(rows))
-
-
-@dataclass(frozen=True)
-class TasksRead:
-    """What the tasks said of themselves, for one look."""
-
-    ran: TaskRuns = field(default_factory=TaskRuns)
-    usual: Mapping[str, TypicalDurations] = field(default_factory=dict)
-
-
-def _told(
-    config: OncallConfig, runs: TaskRunReader, wanted: Sequence[Candidate], at: dt.datetime
-) -> TasksRead:
-    whiches = [(each.pipeline.dag_id, each.report_date) for each in wanted]
-    ran = runs.read(whiches, at - FAILURES_SINCE)
-    # Four weeks of very many runs may take longer than a look waits: they are worth knowing, not worth blindness.
-    none: Mapping[str, TypicalDurations] = {}
-    usual, _ = _read("usual durations", lambda: runs.usual(_history(config, at)), none)
-    return TasksRead(ran, usual)
-
-
-def _facts(
-    config: OncallConfig, world: WarehouseReader, wanted: Sequence[Candidate], at: dt.datetime, *, stale: bool
-) -> Mapping[ReportKey, Facts]:
-    asked = [(each.pipeline, each.report_date) for each in wanted]
-    if not stale:
-        return world.read(asked)
-    promised = [pipeline for pipeline in config.pipelines.values() if pipeline.promise]
-    return world.read(asked, promised, _history(config, at))
-
-
-def _history(config: OncallConfig, at: dt.datetime) -> dt.date:
-    """The first day that is still looked back to."""
-    return at.astimezone(config.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
-
-
-def _read(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[str, ...]]:
-    """What was read and no trouble, or `otherwise` and what went wrong."""
-    try:
-        return read(), ()
-    except Unreadable as error:
-        return otherwise, (str(error),)
-    except Exception as error:  # noqa: BLE001 - a fault of our own pages like any other blindness
-        log.error("oncall.cannot_read", source=source, traceback=traceback.format_exc())
-        return otherwise, (f"{source}: {type(error).__name__}: {error}",)
 
 
 def due_instants(config: OncallConfig, at: dt.datetime) -> list[dt.datetime]:

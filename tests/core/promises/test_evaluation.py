@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oncall.core.promises.evaluation import Why, current_task, evaluate_promise, late_words
+from oncall.core.promises.evaluation import DueTimes, Why, current_task, evaluate_promise, late_words
 from oncall.core.promises.facts import Facts, Task
 from tests.core.scenes import (
     CHECK,
@@ -117,9 +117,7 @@ def test_a_drill_brings_its_own_instants() -> None:
         Facts(loads=(a_load(),)),
         at("04:00"),
         TZ,
-        at("04:30"),
-        at("04:00"),
-        drill="x",
+        DueTimes(at("04:30"), at("04:00"), "x"),
     )
     assert (drill.due, drill.warn, drill.verdict, drill.drill) == (at("04:30"), at("04:00"), "at_risk", "x")
     assert (plain.due, plain.warn, plain.drill) == (at("05:00"), at("03:30"), "")

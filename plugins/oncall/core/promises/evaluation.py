@@ -28,6 +28,7 @@ __all__ = [
     "CAUSE_WORDS",
     "WAIT",
     "Cause",
+    "DueTimes",
     "PromiseStatus",
     "Verdict",
     "Why",
@@ -73,18 +74,28 @@ class PromiseStatus:
         return self.verdict in ("broken", "unknown")
 
 
+@dataclass(frozen=True)
+class DueTimes:
+    """Instants instead of those of the promise (None: as the promise says). `drill`: the drill that set them."""
+
+    due: dt.datetime | None = None
+    warn: dt.datetime | None = None
+    drill: str = ""
+
+
+AS_PROMISED = DueTimes()
+
+
 def evaluate_promise(
     pipeline: Pipeline,
     report_date: dt.date,
     facts: Facts,
     at: dt.datetime,
     tz: dt.tzinfo,
-    due: dt.datetime | None = None,
-    warn: dt.datetime | None = None,
-    *,
-    drill: str = "",
+    times: DueTimes = AS_PROMISED,
 ) -> PromiseStatus:
-    """Judge one promise. `due` and `warn` replace the promise's own instants (drills), or spare reckoning them."""
+    """Judge one promise. `times`: a drill's, or the promise's own where they are known already."""
+    due, warn, drill = times.due, times.warn, times.drill
     if pipeline.promise is not None and pipeline.promise.covers(report_date):
         due = due or due_at(pipeline.promise, report_date, tz)
         warn = warn or warn_at(pipeline.promise, report_date, tz)

@@ -1,0 +1,240 @@
+"""Judges promises on what can be read as of an instant. What cannot be read is said, never guessed. Writes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import Unreadable
+from oncall.core.promises.evaluation import AS_PROMISED, DueTimes, PromiseStatus, Why, evaluate_promise
+from oncall.core.promises.facts import Facts, Publication, TypicalDurations
+from oncall.core.promises.promise import Pipeline, Promise, due_at, last_due, warn_at
+from oncall.core.wall_time import utc
+from oncall.usecases.notes import instant, noted
+from oncall.usecases.ports import Drill, EvaluationInputs, ReportKey, TaskRunReader, TaskRuns, WarehouseReader
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+NOTHING: Mapping[ReportKey, Facts] = {}
+FAILURES_SINCE = dt.timedelta(hours=24)
+HISTORY_DAYS = 28
+PUBLISHED = "published"  # the name under which the store keeps the publications last seen
+BLIND = "blind_since"  # … and since when the warehouse cannot be read ("": it can)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A report and day to judge; a drill brings its own instants."""
+
+    pipeline: Pipeline
+    report_date: dt.date
+    drill: Drill | None = None
+
+    @property
+    def report(self) -> ReportKey:
+        return self.pipeline.dag_id, self.report_date
+
+    @property
+    def times(self) -> DueTimes:
+        """The drill's; otherwise as promised."""
+        return DueTimes(self.drill.due_at, self.drill.warn_at, self.drill.name) if self.drill else AS_PROMISED
+
+
+def candidates(
+    config: OncallConfig, at: dt.datetime, drills: Sequence[Drill], open_ones: Sequence[ReportKey]
+) -> list[Candidate]:
+    """Every report and day worth judging whatever is found: last due, next due, whatever is open, and drills."""
+    wanted = [
+        Candidate(config.pipelines[drill.dag_id], drill.report_date, drill)
+        for drill in drills
+        if drill.dag_id in config.pipelines
+    ]
+    latest = Memo(last_due)
+    promised: list[ReportKey] = []
+    for pipeline in config.pipelines.values():
+        if pipeline.promise:
+            last = latest(pipeline.promise, at, config.roster_of(pipeline.dag_id).tz)
+            promised += [(pipeline.dag_id, date) for date in (last, pipeline.promise.due_day(last))]
+    drilled = {(drill.dag_id, drill.report_date) for drill in drills}
+    others = [which for which in open_ones if which not in drilled]
+    return wanted + [
+        Candidate(config.pipelines[each], date)
+        for each, date in dict.fromkeys((*promised, *others))
+        if each in config.pipelines
+    ]
+
+
+class Memo(Generic[T]):
+    """A reckoning with a promise, an instant or a date, and a zone: done once for all promises that are alike."""
+
+    def __init__(self, reckon: Callable[[Promise, Any, dt.tzinfo], T]) -> None:
+        self._reckon = reckon
+        self._known: dict[tuple[Promise, Any, dt.tzinfo], T] = {}
+
+    def __call__(self, promise: Promise, when: Any, tz: dt.tzinfo) -> T:
+        key = (promise, when, tz)
+        if key not in self._known:
+            self._known[key] = self._reckon(promise, when, tz)
+        return self._known[key]
+
+
+def _due_times(promise: Promise, date: dt.date, tz: dt.tzinfo) -> DueTimes:
+    """In UTC: to compare an instant with one of pendulum's costs a hundred times as much, and a look does it often."""
+    return DueTimes(utc(due_at(promise, date, tz)), utc(warn_at(promise, date, tz)))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What earlier looks saw: the publications that were there when the warehouse was last read, and since when it
+    cannot be, if it cannot be now (None: nobody knows)."""
+
+    published: Mapping[ReportKey, Publication] = field(default_factory=dict)
+    blind_since: dt.datetime | None = None
+
+    @classmethod
+    def of(cls, before: EvaluationInputs, at: dt.datetime | None = None) -> Known:
+        """From the notes `PUBLISHED` and `BLIND`. `at`: a look that would be the first to find it unreadable."""
+        published: dict[ReportKey, Publication] = noted(
+            PUBLISHED, before.notes.get(PUBLISHED), _publications, {}
+        )
+        return cls(published, noted(BLIND, before.notes.get(BLIND), instant, None) or at)
+
+
+def _publications(text: str) -> dict[ReportKey, Publication]:
+    return {
+        (dag_id, dt.date.fromisoformat(date)): Publication(instant(first), instant(last), run_id, rows)
+        for dag_id, date, first, last, run_id, rows in json.loads(text)
+    }
+
+
+@dataclass(frozen=True)
+class TasksRead:
+    """What the tasks said of themselves, for one look."""
+
+    ran: TaskRuns = field(default_factory=TaskRuns)
+    usual: Mapping[str, TypicalDurations] = field(default_factory=dict)
+
+    def added_to(self, facts: Facts, report: ReportKey, unreadable: Sequence[str]) -> Facts:
+        """The facts of this report, with what its tasks said and with all that cannot be read."""
+        return facts.with_runs(
+            tasks=self.ran.tasks.get(report, ()),
+            run=self.ran.runs.get(report),
+            failed_before=self.ran.failed_before.get(report, ()),
+            dag=self.ran.dags.get(report[0]),
+            usual=self.usual.get(report[0], facts.usual),
+            unreadable=unreadable,
+        )
+
+
+@dataclass(frozen=True)
+class PromiseReader:
+    """Reads and judges as of `at`.
+
+    `known`: what was seen before. While the warehouse cannot be read that still counts: a report that was there at five
+    is not broken because the warehouse goes away at ten.
+    """
+
+    config: OncallConfig
+    world: WarehouseReader
+    runs: TaskRunReader
+    at: dt.datetime
+    known: Known = field(default_factory=Known)
+
+    def statuses(self, wanted: Sequence[Candidate], *, stale: bool = False) -> list[PromiseStatus]:
+        """Of each wanted report, of whatever failed lately and (`stale`) of what is stale."""
+        tasks, deaf = read_or("oncall_db", lambda: self._tasks(wanted), TasksRead())
+        failed = self._with(wanted, tasks.ran.tasks)
+        found, blind = read_or("warehouse", lambda: self._facts(failed, stale=stale), NOTHING)
+        due_times = Memo(_due_times)
+
+        def status_of(candidate: Candidate) -> PromiseStatus:
+            report, date, promise = candidate.report, candidate.report_date, candidate.pipeline.promise
+            tz, times = self.config.roster_of(report[0]).tz, candidate.times
+            read = found.get(report) or self._unseen(report, blind=bool(blind))
+            facts = tasks.added_to(read, report, (*blind, *read.unreadable, *deaf))
+            if promise and not candidate.drill and promise.covers(date):
+                times = due_times(promise, date, tz)
+            # In UTC, as all instants that it is compared with.
+            return evaluate_promise(candidate.pipeline, date, facts, self.at.astimezone(dt.UTC), tz, times)
+
+        return [self._contained(candidate, status_of) for candidate in self._with(failed, found)]
+
+    def _contained(
+        self, candidate: Candidate, status_of: Callable[[Candidate], PromiseStatus]
+    ) -> PromiseStatus:
+        """Where it cannot be judged, that is told of this one alone."""
+        try:
+            return status_of(candidate)
+        except Exception as error:  # noqa: BLE001 - told of this one alone
+            dag_id, date = candidate.report
+            # As plain text: structlog's own way shows every local variable, which takes seconds.
+            why = traceback.format_exc()
+            log.error("oncall.cannot_judge", pipeline=dag_id, report_date=str(date), traceback=why)
+            return status_unknown(candidate, error, self.config.roster_of(dag_id).tz, self.at)
+
+    def _unseen(self, report: ReportKey, *, blind: bool) -> Facts:
+        """What is left to go by of a report that the warehouse says nothing of."""
+        since = self.known.blind_since if blind else None
+        return Facts(publication=self.known.published.get(report), blind=blind, blind_since=since)
+
+    def _with(self, wanted: Sequence[Candidate], found: Iterable[ReportKey]) -> list[Candidate]:
+        """The wanted ones and those that were found besides, by day and as the pipelines stand; drills last."""
+        asked, pipelines = {candidate.report for candidate in wanted}, self.config.pipelines
+        more = [
+            Candidate(pipelines[dag_id], date)
+            for dag_id, date in found
+            if dag_id in pipelines and (dag_id, date) not in asked
+        ]
+        order = {dag_id: number for number, dag_id in enumerate(pipelines)}
+        return sorted(
+            (*wanted, *more), key=lambda w: (w.drill is not None, w.report_date, order[w.pipeline.dag_id])
+        )
+
+    def _tasks(self, wanted: Sequence[Candidate]) -> TasksRead:
+        ran = self.runs.read([candidate.report for candidate in wanted], self.at - FAILURES_SINCE)
+        # Four weeks of very many runs may take longer than a look waits: they are worth knowing, not worth blindness.
+        none: Mapping[str, TypicalDurations] = {}
+        usual, _ = read_or("usual durations", lambda: self.runs.usual(self._history()), none)
+        return TasksRead(ran, usual)
+
+    def _facts(self, wanted: Sequence[Candidate], *, stale: bool) -> Mapping[ReportKey, Facts]:
+        asked = [(candidate.pipeline, candidate.report_date) for candidate in wanted]
+        if not stale:
+            return self.world.read(asked)
+        promised = [pipeline for pipeline in self.config.pipelines.values() if pipeline.promise]
+        return self.world.read(asked, promised, self._history())
+
+    def _history(self) -> dt.date:
+        """The first day that is still looked back to."""
+        return self.at.astimezone(self.config.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
+
+
+def status_unknown(candidate: Candidate, error: Exception, tz: dt.tzinfo, at: dt.datetime) -> PromiseStatus:
+    """What is left to say of a promise that could not be judged: the others are not to suffer for it."""
+    reason = f"it could not be judged: {type(error).__name__}: {error}"
+    facts = Facts(unreadable=(reason,), blind=True)
+    pipeline, date, times = candidate.pipeline, candidate.report_date, candidate.times
+    try:
+        return evaluate_promise(pipeline, date, facts, at.astimezone(dt.UTC), tz, times)
+    except Exception:  # noqa: BLE001 - a day that has no due instant: there is nothing to be late for
+        why = Why("unknown", reason, (reason,))
+        return PromiseStatus(pipeline, date, "waiting", why, None, None, facts, drill=times.drill)
+
+
+def read_or(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[str, ...]]:
+    """What was read and no trouble, or `otherwise` and what went wrong."""
+    try:
+        return read(), ()
+    except Unreadable as error:
+        return otherwise, (str(error),)
+    except Exception as error:  # noqa: BLE001 - a fault of our own pages like any other blindness
+        log.error("oncall.cannot_read", source=source, traceback=traceback.format_exc())
+        return otherwise, (f"{source}: {type(error).__name__}: {error}",)
