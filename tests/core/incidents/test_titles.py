@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncall.core.incidents.titles import late_title, names, short, titled
-from oncall.core.incidents.wording import DRILL_MARK, compose
+from oncall.core.incidents.wording import DRILL_MARK, Composer
 from oncall.core.message import MOST_TITLE, Message, one_line
 from oncall.core.promises.evaluation import Cause, PromiseStatus, Why
 from tests.core.scenes import ENGAGEMENT, GROWTH, PROFIT, a_report, a_scene, an_incident
@@ -153,10 +153,8 @@ def test_every_title_is_one_line_that_a_lock_screen_shows(
 ) -> None:
     """At most 100 characters, beginning with what it is about, whatever a driver or a person wrote into the cause."""
     members = of(*dag_ids, why=why)
-    made = compose(
-        a_scene("05:00"), an_incident(drill="x" if drill else ""), "page-1-primary", late_title(members, "05:00"),
-        members, priority="P1",
-    ).title  # fmt: skip
+    composer = Composer(a_scene("05:00"), an_incident(drill="x" if drill else ""), members)
+    made = composer.message("page-1-primary", late_title(members, "05:00"), priority="P1").title
     assert 0 < len(made) <= MOST_TITLE
     assert len(made.splitlines()) == 1
     about = members[0].pipeline.title if len(members) == 1 else f"{len(members)} reports of 22 Nov"

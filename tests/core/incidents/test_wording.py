@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oncall.core.incidents.wording import Links, because, compose, subject
+from oncall.core.incidents.wording import Composer, Links, because, subject
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus, Why
 from oncall.core.promises.promise import Team
@@ -36,7 +36,9 @@ LATE = {"loads": (a_load(),)}
 
 def a_message(*members: PromiseStatus, clock: str = "05:00", incident: Any = None, **how: Any) -> Message:
     how = {"priority": "P1", "lines": ["one", "two"], **how}
-    return compose(a_scene(clock), incident or an_incident(), "page-1-primary", "Title", members, **how)
+    return Composer(a_scene(clock), incident or an_incident(), members).message(
+        "page-1-primary", "Title", **how
+    )
 
 
 def facts(*members: PromiseStatus, clock: str = "05:00") -> dict[str, str]:
@@ -168,9 +170,9 @@ def test_who_is_on_call_is_told_as_of_now() -> None:
     assert facts(a_report("09:00"), clock="08:59")["On call"] == "C, then D, then M"
     assert facts(a_report("09:00"), clock="09:00")["On call"] == "D, then A, then M"
     alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABCD"])
-    found = compose(
-        a_scene("05:00", roster=alone), an_incident(), "s", "t", [a_report("05:00")], priority="P1"
-    ).facts
+    found = (
+        Composer(a_scene("05:00", roster=alone), an_incident(), [a_report("05:00")]).message("s", "t").facts
+    )
     assert dict(found)["On call"] == "M, then nobody, then M"
 
 

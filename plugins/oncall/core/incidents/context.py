@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from oncall.core.incidents.incident import Channel, Event, Incident, Notification, NotificationStatus, Op
-from oncall.core.incidents.wording import Scene, compose
+from oncall.core.incidents.wording import Composer, Scene
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
@@ -56,26 +56,34 @@ class IncidentContext:
     def spoken(self) -> bool:
         return bool(self.said)
 
+    def about(self, *members: PromiseStatus) -> IncidentContext:
+        """The same incident, to speak of these promises alone."""
+        return replace(self, members=members)
 
-def message_for(
-    context: IncidentContext,
-    scene: Scene,
-    step: str,
-    title: str,
-    lines: Iterable[str],
-    *,
-    priority: str = "P3",
-    to: Sequence[Recipient] = (),
-    about: Sequence[PromiseStatus] = (),
-    section: str | None = None,
-) -> Message:
-    members = tuple(about) or context.missing or context.members
-    why = members[0].why
-    cause = section if section is not None else (why.cause if why and to else "")
-    return compose(
-        scene, context.incident, step, title, members,
-        priority=priority, lines=tuple(lines), recipients=to, section=cause,
-    )  # fmt: skip
+    def notice(
+        self, scene: Scene, step: str, title: str, lines: Iterable[str] = (), *, section: str = ""
+    ) -> Message:
+        """A message that calls nobody, about what is missing, or about everything once it is all there."""
+        return self._composer(scene).message(step, title, lines, section=section)
+
+    def alert(
+        self,
+        scene: Scene,
+        step: str,
+        title: str,
+        lines: Iterable[str],
+        *,
+        priority: str,
+        to: Sequence[Recipient],
+    ) -> Message:
+        """A message for these people (if there are any: with the runbook's steps for the cause)."""
+        composer = self._composer(scene)
+        why = composer.members[0].why
+        cause = why.cause if why and to else ""
+        return composer.message(step, title, lines, priority=priority, recipients=to, section=cause)
+
+    def _composer(self, scene: Scene) -> Composer:
+        return Composer(scene, self.incident, self.missing or self.members)
 
 
 def seat_holder(scene: Scene, seat: str) -> Recipient | None:

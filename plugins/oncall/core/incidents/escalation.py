@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from oncall.core.incidents.context import (
     IncidentContext,
     event,
-    message_for,
     name_of,
     on_call,
     page_and_post,
@@ -166,7 +165,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
         if ("chat", step) not in context.said:
             title = f"{call.person.name} ({call.seat}) could not be paged: {trouble}"
             whole = [] if len(title) <= MOST_TITLE else [trouble]  # it says what to mend: that is not cut
-            owed.append(post(message_for(context, scene, step, title, whole, section="")))
+            owed.append(post(context.notice(scene, step, title, whole)))
             events += event(context, scene, title)
     for call in now.calls if not incident.acknowledged else ():
         if (
@@ -192,7 +191,7 @@ def page_message(context: IncidentContext, scene: Scene, step: str, seat: str, p
         before = before if before[-1].unreached else before[:-1]
     title = late_title(broken, scene.clock(broken[0].due), lead)
     lines = [*(_came_of(entry, scene) for entry in before), *_why_now(scene, step, person)]
-    return message_for(context, scene, step, title, lines, priority="P1", to=(person,), about=broken)
+    return context.about(*broken).alert(scene, step, title, lines, priority="P1", to=(person,))
 
 
 def round_and_seat(step: str) -> tuple[int, str] | None:
@@ -242,7 +241,7 @@ def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
 
 def _begin_anew(context: IncidentContext, scene: Scene, step: str, title: str) -> Plan:
     count = context.incident.escalation_round + 1
-    message = message_for(context, scene, f"{step}-{count}", title, [])
+    message = context.notice(scene, f"{step}-{count}", title)
     anew = replace(context.incident, paged_at=scene.at, escalation_round=count)
     return Plan((anew,), (post(message),), event(context, scene, title))
 
@@ -261,8 +260,8 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
     title = titled(
         context.missing, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
     )
-    message = message_for(
-        context, scene, f"reminder-{incident.escalation_round}-{number}", title, [], priority="P1", to=person
+    message = context.alert(
+        scene, f"reminder-{incident.escalation_round}-{number}", title, [], priority="P1", to=person
     )
     return Plan(
         (replace(incident, reminders=number),), page_and_post(message), event(context, scene, "reminded")
@@ -279,7 +278,7 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
     of = (
         str(incident.escalation_round) if incident.paged else "warning"
     )  # of each round once, and of what came before it
-    message = message_for(context, scene, f"acknowledged-{of}", title, [])
+    message = context.notice(scene, f"acknowledged-{of}", title)
     owed = (post(message), *_acks(context, message, of, by, acked))
     return Plan((incident,), owed, event(context, scene, f"acknowledged by {by or 'somebody'}"))
 
@@ -296,7 +295,7 @@ def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_o
         return Plan((incident,))
     of = str(incident.escalation_round) if incident.paged else "warning"
     title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
-    message = message_for(context, scene, f"acknowledged-{of}", title, [])
+    message = context.notice(scene, f"acknowledged-{of}", title)
     owed = tuple(_acks(context, message, of, by, (*incident.acked, *context.silenced)))
     return Plan(
         (incident,), owed, event(context, scene, f"acknowledged by {by or 'somebody'} too") if owed else ()

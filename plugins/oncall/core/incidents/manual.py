@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from oncall.core.incidents.escalation import BY_HAND
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Notification, Plan
 from oncall.core.incidents.titles import short, titled
-from oncall.core.incidents.wording import Scene, compose, subject
+from oncall.core.incidents.wording import Composer, Scene, subject
 from oncall.core.message import Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 
@@ -42,7 +42,7 @@ def resolve(hand: Hand, scene: Scene, note: str) -> Plan:
     if any(one.due and one.due > scene.at for one in hand.members):
         rest = "It is not due yet: should it be missing then, that pages all the same."
     lines = [f"Note: {note}", f"The report is not published. {rest}"]
-    message = compose(scene, done, "resolved-by-hand", title, hand.members, priority="P3", lines=lines)
+    message = Composer(scene, done, hand.members).message("resolved-by-hand", title, lines)
     owed = [
         Notification(done.key, message.step, "chat", "post", message),
         Notification(done.key, "headline:resolved", "chat", "update", message),
@@ -62,9 +62,9 @@ def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) ->
     reason = f", {short(why)}" if why else ""
     title = titled(hand.members, lambda about: f"{hand.by} asks for you now: {about}{reason}")
     lines = [f"{hand.by} pages the {seat} by hand."]
-    message = compose(
-        scene, hand.incident, f"{PAGE_STEP}-{number}-{seat}", title, hand.members,
-        priority="P1", lines=lines, recipients=(person,), section=why.cause if why else "",
+    message = Composer(scene, hand.incident, hand.members).message(
+        f"{PAGE_STEP}-{number}-{seat}", title, lines,
+        priority="P1", recipients=(person,), section=why.cause if why else "",
     )  # fmt: skip
     owed = (
         Notification(message.key, message.step, "pager", "page", message, message.alias),

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from oncall.core.incidents.context import IncidentContext, event, how_late, message_for, post
+from oncall.core.incidents.context import IncidentContext, event, how_late, post
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.wording import Scene, subject
@@ -35,7 +35,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
         return Plan((now,))
     step, reason = f"cause-{incident.changes + 1}", short(lead.why)
     title = titled(context.missing, lambda about: f"{about}: now {reason}")
-    message = message_for(context, scene, step, title, [])
+    message = context.notice(scene, step, title)
     owed = [post(message)]
     owed += [Notification(incident.key, f"{step}:{a}", "pager", "note", message, a) for a in context.aliases]
     return Plan((replace(now, changes=incident.changes + 1),), tuple(owed), event(context, scene, title))
@@ -64,7 +64,7 @@ def landed(context: IncidentContext, scene: Scene) -> Plan | None:
         if member.done and ("chat", step) not in context.said:
             words = f"{subject([member])}: published, {how_late(member)}; still missing: "
             title = titled(context.missing, str, words)
-            owed.append(post(message_for(context, scene, step, title, [], about=(member,), section="")))
+            owed.append(post(context.about(member).notice(scene, step, title)))
     return Plan(owed=tuple(owed)) if owed else None
 
 
@@ -87,7 +87,7 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
     )
     alike = len({how_late(member) for member in context.members}) == 1
     lines = [] if alike else [said]
-    message = message_for(context, scene, "resolved", title, lines, section="")
+    message = context.notice(scene, "resolved", title, lines)
     owed = [
         post(message),
         Notification(done.key, "headline:resolved", "chat", "update", message),
@@ -119,7 +119,7 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
         return None
     now = f"is due at {scene.clock(lead.due)} now" if lead.due else "is not promised any more"
     title = titled(context.missing, lambda about: f"Not late any more: {about} {now}")
-    message = message_for(context, scene, "moved", title, ["The configuration has changed."], section="")
+    message = context.notice(scene, "moved", title, ["The configuration has changed."])
     return _ended(context, scene, message, "moved")
 
 
@@ -162,7 +162,7 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
         f' {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
     ]
     newest = max(load.loaded_at for load in member.facts.changed_since if load.loaded_at)
-    message = message_for(
-        context, scene, f"stale:{newest.isoformat()}", title, lines, section="after", about=(member,)
+    message = context.about(member).notice(
+        scene, f"stale:{newest.isoformat()}", title, lines, section="after"
     )
     return Plan((context.incident,), (post(message),), event(context, scene, title))

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
-from oncall.core.incidents.context import IncidentContext, event, message_for, on_call, page_and_post, post
+from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
 from oncall.core.incidents.incident import Event, Notification, Plan
 from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.wording import Scene, because, subject
@@ -53,7 +53,7 @@ def warning_message(context: IncidentContext, scene: Scene) -> Message | None:
         title = titled(context.missing, lambda about: f"{late}: delays {about}{_due(lead, scene)}")
     else:
         title = titled(context.missing, lambda about: f"{about}{_due(lead, scene)}: {reason}")
-    return message_for(context, scene, "warning", title, [], priority="P3", to=on_call(scene, "primary"))
+    return context.alert(scene, "warning", title, [], priority="P3", to=on_call(scene, "primary"))
 
 
 def _late_or_partial(context: IncidentContext) -> str:
@@ -89,7 +89,7 @@ def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
         if load and load.state == "fresh" and ("chat", f"arrived:{name}") not in context.said:
             goes_on = f"; {goes_on_words(context.missing)}" if context.missing else ""
             title = f"{name} has arrived ({scene.clock(load.loaded_at)}){goes_on}"
-            owed.append(post(message_for(context, scene, f"arrived:{name}", title, [], section="")))
+            owed.append(post(context.notice(scene, f"arrived:{name}", title)))
             events += event(context, scene, f"{name} arrived")
     return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
 
@@ -134,9 +134,7 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     title = titled(context.missing, lambda about: f"At risk: {about}{_due(lead, scene)}: {reason}")
     task = open_task(lead.facts)
     lines = [f"From {task.task_id} on it usually takes {usual}." if task else f"A run usually takes {usual}."]
-    return message_for(
-        context, scene, "last-chance", title, lines, priority="P2", to=on_call(scene, "primary")
-    )
+    return context.alert(scene, "last-chance", title, lines, priority="P2", to=on_call(scene, "primary"))
 
 
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -156,15 +154,8 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
         lines.append(f"The report published at {scene.clock(lead.facts.publication.at)} still stands.")
     elif lead.due:
         lines.append(f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}.")
-    message = message_for(
-        context,
-        scene,
-        f"failed-{count}",
-        title,
-        lines,
-        priority="P2",
-        to=on_call(scene, "primary"),
-        about=(lead,),
+    message = context.about(lead).alert(
+        scene, f"failed-{count}", title, lines, priority="P2", to=on_call(scene, "primary")
     )
     incident = replace(context.incident, failure=failure, failures=count)
     return Plan((incident,), page_and_post(message), event(context, scene, because(lead.why)))

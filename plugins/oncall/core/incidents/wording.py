@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -72,94 +72,99 @@ def because(why: Why | None) -> str:
     return f"{CAUSE_WORDS[why.cause]}: {why.detail}" if why else ""
 
 
-def compose(
-    scene: Scene,
-    incident: Incident,
-    step: str,
-    title: str,
-    members: Sequence[PromiseStatus],
-    *,
-    priority: str,
-    lines: Sequence[str] = (),
-    recipients: Sequence[Recipient] = (),
-    section: str = "",
-) -> Message:
-    """One message about these members; `section` is the key of the runbook's section to carry."""
-    lead = members[0]
-    mark = DRILL_MARK if incident.drill else ""
-    told = "\n".join((title, *lines))
-    if any(member.pipeline.title not in told for member in members[1:]):
-        lines = (f"Reports: {', '.join(member.pipeline.title for member in members)}.", *lines)
-    if incident.drill:
-        lines = ("This is a drill. Nothing is wrong.", *lines)
-    return Message(
-        key=incident.key,
-        step=step,
-        title=mark + title,
-        summary="\n".join(lines),
-        facts=tuple(_facts(scene, members)),
-        steps=_steps(lead, section),
-        links=tuple(_links(scene, incident, members, section)),
-        priority=priority,
-        recipients=tuple(recipients),
-        tags=tuple(_tags(incident, members)),
-        channel=scene.roster.slack_channel,
-    )
+@dataclass(frozen=True)
+class Composer:
+    """Writes the messages of one incident, about these members: the first one leads."""
 
+    scene: Scene
+    incident: Incident
+    members: Sequence[PromiseStatus]
 
-def _steps(lead: PromiseStatus, section: str) -> str:
-    """Of the runbook; what comes first is told as it is known now, where this section is for the cause."""
-    if not section:
-        return ""
-    why = lead.why if lead.why and lead.why.cause == section else None
-    do = first_step(lead.pipeline, why.cause, why.detail) if why else ""
-    return led_by(lead.pipeline.runbook.section(section), do)
+    def message(
+        self,
+        step: str,
+        title: str,
+        lines: Iterable[str] = (),
+        *,
+        priority: str = "P3",
+        recipients: Sequence[Recipient] = (),
+        section: str = "",
+    ) -> Message:
+        """`section` is the key of the runbook's section to carry."""
+        told = [title, *lines]
+        summary = told[1:]
+        if any(member.pipeline.title not in "\n".join(told) for member in self.members[1:]):
+            summary.insert(0, f"Reports: {', '.join(member.pipeline.title for member in self.members)}.")
+        if self.incident.drill:
+            summary.insert(0, "This is a drill. Nothing is wrong.")
+        return Message(
+            key=self.incident.key,
+            step=step,
+            title=(DRILL_MARK if self.incident.drill else "") + title,
+            summary="\n".join(summary),
+            facts=tuple(self._facts()),
+            steps=self._steps(section),
+            links=tuple(self._links(section)),
+            priority=priority,
+            recipients=tuple(recipients),
+            tags=tuple(self._tags()),
+            channel=self.scene.roster.slack_channel,
+        )
 
+    def _steps(self, section: str) -> str:
+        """Of the runbook; what comes first is told as it is known now, where this section is for the cause."""
+        if not section:
+            return ""
+        lead = self.members[0]
+        why = lead.why if lead.why and lead.why.cause == section else None
+        do = first_step(lead.pipeline, why.cause, why.detail) if why else ""
+        return led_by(lead.pipeline.runbook.section(section), do)
 
-def _facts(scene: Scene, members: Sequence[PromiseStatus]) -> list[tuple[str, str]]:
-    lead = members[0]
-    facts = [("Report", ", ".join(f"{m.pipeline.report} for {m.report_date.isoformat()}" for m in members))]
-    if lead.due:
-        facts.append(("Due", f"{lead.due.astimezone(scene.roster.tz):%Y-%m-%d %H:%M %Z}".strip()))
-    for member in members:
-        if member.why:
-            label = "Cause" if len(members) == 1 else f"Cause, {member.pipeline.title}"
-            facts.append((label, because(member.why)))
-    if len(members) > 1 and len({fact for label, fact in facts if label.startswith("Cause")}) == 1:
-        said = next(fact for label, fact in facts if label.startswith("Cause"))
-        facts = [*(fact for fact in facts if not fact[0].startswith("Cause")), ("Cause", said)]
-    for member in members:
-        owners = f"{member.pipeline.primary_owner}, then {member.pipeline.secondary_owner}"
-        facts.append(("Owners to ask" if len(members) == 1 else f"Owners, {member.pipeline.title}", owners))
-    shift = who_is_on_call(scene.roster, scene.at)
-    facts.append(
-        ("On call", f"{shift.primary}, then {shift.secondary or 'nobody'}, then {scene.roster.manager}")
-    )
-    if lead.why and lead.why.cause == "upstream_late":
-        owner = lead.pipeline.upstream_owner
-        facts.append(("Upstream owner", f"{owner.team} ({owner.slack})"))
-    facts.append(("Waits for it", ", ".join(dict.fromkeys(m.pipeline.downstream_owner for m in members))))
-    return facts
+    def _facts(self) -> list[tuple[str, str]]:
+        scene, members, lead = self.scene, self.members, self.members[0]
+        facts = [
+            ("Report", ", ".join(f"{m.pipeline.report} for {m.report_date.isoformat()}" for m in members))
+        ]
+        if lead.due:
+            facts.append(("Due", f"{lead.due.astimezone(scene.roster.tz):%Y-%m-%d %H:%M %Z}".strip()))
+        for member in members:
+            if member.why:
+                label = "Cause" if len(members) == 1 else f"Cause, {member.pipeline.title}"
+                facts.append((label, because(member.why)))
+        if len(members) > 1 and len({fact for label, fact in facts if label.startswith("Cause")}) == 1:
+            said = next(fact for label, fact in facts if label.startswith("Cause"))
+            facts = [*(fact for fact in facts if not fact[0].startswith("Cause")), ("Cause", said)]
+        for member in members:
+            owners = f"{member.pipeline.primary_owner}, then {member.pipeline.secondary_owner}"
+            facts.append(
+                ("Owners to ask" if len(members) == 1 else f"Owners, {member.pipeline.title}", owners)
+            )
+        shift = who_is_on_call(scene.roster, scene.at)
+        facts.append(
+            ("On call", f"{shift.primary}, then {shift.secondary or 'nobody'}, then {scene.roster.manager}")
+        )
+        if lead.why and lead.why.cause == "upstream_late":
+            owner = lead.pipeline.upstream_owner
+            facts.append(("Upstream owner", f"{owner.team} ({owner.slack})"))
+        facts.append(("Waits for it", ", ".join(dict.fromkeys(m.pipeline.downstream_owner for m in members))))
+        return facts
 
+    def _links(self, section: str) -> list[tuple[str, str]]:
+        """The first one is the one to tap: where the incident is acknowledged."""
+        to = self.scene.links
+        links = [("Incident", to.incident(self.incident.key))]
+        for member in self.members:
+            name = f" {member.pipeline.title}" if len(self.members) > 1 else ""
+            links.append((f"Runbook{name}", to.runbook(member.pipeline.dag_id, section)))
+            links.append((f"Run{name}", to.run(member)))
+        task = current_task(self.members[0].facts)
+        if task and task.log_url and task.state == "failed":
+            links.append(("Log", task.log_url))
+        return links
 
-def _links(
-    scene: Scene, incident: Incident, members: Sequence[PromiseStatus], section: str
-) -> list[tuple[str, str]]:
-    """The first one is the one to tap: where the incident is acknowledged."""
-    links = [("Incident", scene.links.incident(incident.key))]
-    for member in members:
-        name = f" {member.pipeline.title}" if len(members) > 1 else ""
-        links.append((f"Runbook{name}", scene.links.runbook(member.pipeline.dag_id, section)))
-        links.append((f"Run{name}", scene.links.run(member)))
-    task = current_task(members[0].facts)
-    if task and task.log_url and task.state == "failed":
-        links.append(("Log", task.log_url))
-    return links
-
-
-def _tags(incident: Incident, members: Sequence[PromiseStatus]) -> list[str]:
-    why = members[0].why
-    tags = ["oncall", *(member.pipeline.dag_id for member in members)]
-    if why:
-        tags.append(why.cause)
-    return [*tags, "DRILL"] if incident.drill else tags
+    def _tags(self) -> list[str]:
+        why = self.members[0].why
+        tags = ["oncall", *(member.pipeline.dag_id for member in self.members)]
+        if why:
+            tags.append(why.cause)
+        return [*tags, "DRILL"] if self.incident.drill else tags
