@@ -14,7 +14,7 @@ from oncall.config.oncall_config import load
 from pipelines import runner
 from sandbox.bench.figures import Figure, Sample, Section, seconds
 from sandbox.bench.models import DAG_IDS, DAY, analyze, run
-from sandbox.master_data.loading import create_schema, load_day
+from sandbox.master_data.loading import Loader, create_schema
 from sandbox.stack.environment import REPOSITORY
 from sandbox.stack.postgres import Server
 
@@ -73,7 +73,7 @@ def _stored(server: Server, days: int) -> Any:
     create_schema(connection)
     runner.install(connection)
     for back in range(days - 1, -1, -1):
-        load_day(connection, DAY - dt.timedelta(days=back), scale=SCALE)
+        Loader(connection, SCALE).load(DAY - dt.timedelta(days=back))
     with connection, connection.cursor() as cursor:
         cursor.execute("delete from master.experiment_assignments where assigned_at < %s", (first,))
     analyze(connection)

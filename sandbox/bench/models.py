@@ -20,7 +20,7 @@ from pipelines.runner import ReportRun
 from sandbox.bench.duck import Duck
 from sandbox.bench.figures import Figure, Sample, Section, seconds
 from sandbox.master_data.generator import TABLES
-from sandbox.master_data.loading import create_schema, load_day
+from sandbox.master_data.loading import Loader, create_schema
 from sandbox.master_data.published_history import LINES
 from sandbox.stack.environment import REPOSITORY
 from sandbox.stack.postgres import Server, tools
@@ -71,11 +71,11 @@ def _load(connection: Any, config: OncallConfig, scale: float, earlier: int) -> 
     runner.install(connection)
     for back in range(earlier, 0, -1):
         day = DAY - dt.timedelta(days=back)
-        load_day(connection, day, scale=scale)
+        Loader(connection, scale).load(day)
         analyze(connection)
         for dag_id in DAG_IDS:
             run(connection, config, dag_id, day)
-    loads = load_day(connection, DAY, scale=scale)
+    loads = Loader(connection, scale).load(DAY)
     analyze(connection)
     return sum(each.row_count for each in loads)
 

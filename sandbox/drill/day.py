@@ -16,7 +16,7 @@ from psycopg2.extensions import connection, cursor
 
 from oncall.core.promises.facts import DRILL_RUNS
 from sandbox.master_data.business_day import ZONE, first_id
-from sandbox.master_data.loading import load_day
+from sandbox.master_data.loading import Loader
 from sandbox.stack.postgres import SandboxError
 
 DAG_ID = "engagement_etl"
@@ -60,7 +60,7 @@ class Warehouse:
     def deliver_sessions(self, day: dt.date) -> None:
         """Upstream delivers the day's sessions, now; of customers that the warehouse knows."""
         with closing(psycopg2.connect(self._dsn)) as conn:
-            load_day(conn, day, ["sessions"], loaded_at=dt.datetime.now(ZONE))
+            Loader(conn).load(day, ["sessions"], loaded_at=dt.datetime.now(ZONE))
         with self._cursor() as cursor:
             cursor.execute(
                 "delete from master.sessions as session where session_id >= %s and session_id < %s and not exists"

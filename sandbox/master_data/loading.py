@@ -56,49 +56,61 @@ def create_schema(conn: connection) -> None:
         db.execute(Path(__file__).with_name("master.sql").read_text(encoding="utf-8"))
 
 
-def usual_load_time(table: str, day: dt.date, seed: int = SEED) -> dt.datetime:
+def usual_load_time(table: str, day: dt.date) -> dt.datetime:
     """When the team finishes `table` of `day` on a good night: between 00:40 and 01:30 UTC+7 of the next day."""
-    minutes = randomness(seed, day, f"load {table}").uniform(40, 90)
+    minutes = randomness(SEED, day, f"load {table}").uniform(40, 90)
     midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), tzinfo=ZONE)
     return (midnight + dt.timedelta(minutes=minutes)).replace(microsecond=0)
 
 
-def load_day(
-    conn: connection,
-    day: dt.date,
-    tables: Iterable[str] | None = None,
-    *,
-    seed: int = SEED,
-    scale: float = 1.0,
-    loaded_at: dt.datetime | None = None,
-    partial: float = 1.0,
-    cancelling: bool = False,
-) -> list[Load]:
-    """Load `tables` (None: all) of `day`, replacing its rows; one transaction and one row in `loads` per table.
+@dataclass(frozen=True)
+class Loader:
+    """The team's loading job. `scale`: 1 is about 5,000 orders a day.
 
-    `loaded_at` (aware; None: the usual time) is also the rows' `updated_at`. `partial` is the share of the rows that
-    arrive. `cancelling`: a load of orders also brings the cancellations of earlier ones. The first load of customers
-    brings everybody who signed up before, too; its `row_count` does not count them. Raises ValueError for an unknown
-    table.
+    `cancelling`: a load of orders also brings the cancellations of earlier ones.
     """
-    wanted = set(TABLES if tables is None else tables)
-    if unknown := wanted - set(TABLES):
-        raise ValueError(f"no such table: {', '.join(sorted(unknown))}; write some of {', '.join(TABLES)}")
-    done = []
-    for table in (name for name in TABLES if name in wanted):
-        at = loaded_at or usual_load_time(table, day, seed)
-        with conn, conn.cursor() as db:
-            universe = Universe(seed, scale, since=_first_day_of_orders(db, day))
+
+    conn: connection
+    scale: float = 1.0
+    cancelling: bool = False
+
+    def load(
+        self,
+        day: dt.date,
+        tables: Iterable[str] | None = None,
+        *,
+        loaded_at: dt.datetime | None = None,
+        partial: float = 1.0,
+    ) -> list[Load]:
+        """Load `tables` (None: all) of `day`, replacing its rows; one transaction and one row in `loads` per table.
+
+        `loaded_at` (aware; None: the usual time) is also the rows' `updated_at`. `partial`: the share of the rows that
+        arrive. The first load of customers brings everybody who signed up before, too; its `row_count` does not count
+        them. Raises ValueError for an unknown table.
+        """
+        wanted = set(TABLES if tables is None else tables)
+        if unknown := wanted - set(TABLES):
+            raise ValueError(
+                f"no such table: {', '.join(sorted(unknown))}; write some of {', '.join(TABLES)}"
+            )
+        return [
+            self._table(table, day, loaded_at or usual_load_time(table, day), partial)
+            for table in TABLES
+            if table in wanted
+        ]
+
+    def _table(self, table: str, day: dt.date, at: dt.datetime, partial: float) -> Load:
+        with self.conn, self.conn.cursor() as db:
+            universe = Universe(SEED, self.scale, since=_first_day_of_orders(db, day))
             if table == "customers":
                 for earlier in _days_without_customers(db, day):
                     _copy(db, rows("customers", earlier, universe), at)
             db.execute(f"delete from master.{table} where {_OF_DAY[table]}", _bounds(day))
             arrived = rows(table, day, universe).first(partial)
             _copy(db, arrived, at)
-            if table == "orders" and cancelling:
+            if table == "orders" and self.cancelling:
                 _cancel(db, day, universe, at)
-            done.append(_record(db, Load(table, day, at, len(arrived))))
-    return done
+            return _record(db, Load(table, day, at, len(arrived)))
 
 
 def _cancel(db: cursor, day: dt.date, universe: Universe, at: dt.datetime) -> None:

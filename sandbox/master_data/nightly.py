@@ -20,7 +20,7 @@ from psycopg2.extensions import connection
 
 from sandbox.master_data.business_day import ZONE
 from sandbox.master_data.generator import TABLES
-from sandbox.master_data.loading import create_schema, load_day, usual_load_time
+from sandbox.master_data.loading import Loader, create_schema, usual_load_time
 
 HISTORY_DAYS = 60
 TICK_S = 20
@@ -51,10 +51,11 @@ def missing(conn: connection, now: dt.datetime) -> list[tuple[dt.date, str]]:
 
 def load(conn: connection, table_days: list[tuple[dt.date, str]], now: dt.datetime | None) -> None:
     """Load them, as of `now`, or as of their usual times when it is None or about the same."""
+    loader = Loader(conn, cancelling=True)
     for day, table in table_days:
         usual = usual_load_time(table, day)
         at = usual if now is None or now - usual < ON_TIME else now
-        (done,) = load_day(conn, day, [table], loaded_at=at, cancelling=True)
+        (done,) = loader.load(day, [table], loaded_at=at)
         print(f"{done.loaded_at.isoformat()} {table} of {day}: {done.row_count:,} rows", flush=True)
     with conn, conn.cursor() as cursor:
         # The nightly SQL is planned by these counts; autovacuum comes too late for it.

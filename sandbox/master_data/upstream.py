@@ -20,9 +20,9 @@ from psycopg2.extensions import connection
 
 from sandbox.master_data.business_day import ZONE
 from sandbox.master_data.generator import TABLES
-from sandbox.master_data.loading import SEED, Load, amend, create_schema, load_day, usual_load_time
+from sandbox.master_data.loading import Load, Loader, amend, create_schema, usual_load_time
 
-__all__ = ["SEED", "Load", "amend", "create_schema", "load_day", "main", "usual_load_time"]
+__all__ = ["Load", "Loader", "amend", "create_schema", "main", "usual_load_time"]
 
 
 def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
@@ -33,22 +33,14 @@ def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
 def _load(conn: connection, asked: argparse.Namespace) -> str:
     count = 0
     tables = asked.tables or list(TABLES)
+    loader = Loader(conn, asked.scale, cancelling=True)
     now = dt.datetime.now(ZONE).replace(microsecond=0)
     for day in _days(asked.first, asked.until or asked.first):
         for table in tables:
-            usual = usual_load_time(table, day, asked.seed) + dt.timedelta(minutes=asked.late_by)
+            usual = usual_load_time(table, day) + dt.timedelta(minutes=asked.late_by)
             # A night that is not over has what is loaded now, not what will be there by 01:30.
             at = asked.at or (now if day < now.date() and usual > now else usual)
-            (load,) = load_day(
-                conn,
-                day,
-                [table],
-                seed=asked.seed,
-                scale=asked.scale,
-                loaded_at=at,
-                partial=asked.partial,
-                cancelling=True,
-            )
+            (load,) = loader.load(day, [table], loaded_at=at, partial=asked.partial)
             count += load.row_count
     with conn, conn.cursor() as cursor:
         cursor.execute("".join(f"analyze master.{table};" for table in tables))
@@ -90,7 +82,6 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load", help="load business days, replacing what is there")
     load.add_argument("--from", dest="first", type=dt.date.fromisoformat, required=True, metavar="DATE")
     load.add_argument("--until", type=dt.date.fromisoformat, metavar="DATE", help="the last day, included")
-    load.add_argument("--seed", type=int, default=SEED)
     load.add_argument("--scale", type=float, default=1.0, help="1 is about 5,000 orders a day")
     load.add_argument("--tables", type=_tables, metavar="T,T", help="only these")
     load.add_argument("--partial", type=_share, default=1.0, metavar="SHARE", help="the share that arrives")

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from sandbox.inbox.testing import RunningInbox, running_inbox
-from sandbox.master_data.loading import create_schema, load_day
+from sandbox.master_data.loading import Loader, create_schema
 from sandbox.stack.postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -57,8 +57,8 @@ def site(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
             cursor.execute((REPOSITORY / "include/sql/warehouse.sql").read_text())
         connection.commit()
         for back in (2, 1):
-            load_day(connection, day - dt.timedelta(days=back), scale=0.01)
-        load_day(connection, day, scale=0.01, tables=["customers", "products", "orders", "order_lines"])
+            Loader(connection, 0.01).load(day - dt.timedelta(days=back))
+        Loader(connection, 0.01).load(day, ["customers", "products", "orders", "order_lines"])
     include = tmp_path / "include"
     shutil.copytree(REPOSITORY / "include", include)
     with running_inbox() as inbox:

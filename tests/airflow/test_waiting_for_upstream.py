@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import upstream_trigger
 from pipelines.upstream_trigger import UpstreamFresh
-from sandbox.master_data.loading import load_day
+from sandbox.master_data.loading import Loader
 
 TABLES = ["master.sessions", "master.customers"]
 ZONE = dt.timezone(dt.timedelta(hours=7))
@@ -44,7 +44,7 @@ def test_it_waits_until_the_last_table_is_there(site: Any) -> None:
         assert not waiting.done()
         with psycopg2.connect(site.warehouse) as connection:
             pass
-        await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+        await asyncio.to_thread(Loader(connection, 0.01).load, yesterday(), ["sessions"])
         return await asyncio.wait_for(waiting, 10)
 
     event = asyncio.run(wait_and_load())
@@ -92,7 +92,7 @@ def test_a_thousand_are_released_together(site: Any) -> None:
         await asyncio.sleep(1)
         with psycopg2.connect(site.warehouse) as connection:
             pass
-        await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+        await asyncio.to_thread(Loader(connection, 0.01).load, yesterday(), ["sessions"])
         began = asyncio.get_running_loop().time()
         events = await asyncio.wait_for(asyncio.gather(*waiting), 20)
         assert all(event["fresh"] for event in events)
@@ -118,7 +118,7 @@ def test_a_load_that_is_notified_is_heard_at_once(site: Any) -> None:
             waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, day.isoformat(), None, 60.0)))
             await until(lambda: listeners(site) == 1)
             with closing(psycopg2.connect(site.warehouse)) as connection:
-                await asyncio.to_thread(load_day, connection, day, tables=["sessions"], scale=0.01)
+                await asyncio.to_thread(Loader(connection, 0.01).load, day, ["sessions"])
             event = await asyncio.wait_for(waiting, 10)
             assert event["fresh"] is True
             await until(lambda: listeners(site) == 0)
@@ -136,7 +136,7 @@ def test_who_cannot_listen_any_more_asks(site: Any) -> None:
         with closing(psycopg2.connect(site.warehouse)) as connection, connection.cursor() as cursor:
             cursor.execute(cut)
             await until(lambda: listeners(site) == 0)
-            await asyncio.to_thread(load_day, connection, yesterday(), tables=["sessions"], scale=0.01)
+            await asyncio.to_thread(Loader(connection, 0.01).load, yesterday(), ["sessions"])
         return await asyncio.wait_for(waiting, 10)
 
     assert asyncio.run(wait_and_load())["fresh"] is True

@@ -194,7 +194,7 @@ class Ground:
         """Upstream loads these tables of the day now (none: all of them)."""
         with self.warehouse() as connection:
             now = dt.datetime.now(dt.UTC)
-            loading.load_day(connection, date, tables or None, scale=0.02, loaded_at=now, partial=partial)
+            loading.Loader(connection, 0.02).load(date, tables or None, loaded_at=now, partial=partial)
 
     def unload(self, date: dt.date, table: str) -> None:
         """Upstream has not come."""

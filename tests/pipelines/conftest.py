@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from pipelines import runner
-from sandbox.master_data.loading import create_schema, load_day
+from sandbox.master_data.loading import Loader, create_schema
 from sandbox.stack.postgres import Server
 from tests.pipelines import master_by_hand as by_hand
 from tests.pipelines.contract_cases import BARE
@@ -72,7 +72,7 @@ def generated(postgres: Server) -> Iterator[Any]:
         create_schema(connection)
         runner.install(connection)
         for day in GENERATED_DAYS:
-            load_day(connection, day, scale=0.02, cancelling=True)
+            Loader(connection, 0.02, cancelling=True).load(day)
             for dag_id in REPORTS:
                 run_all(connection, report_run(dag_id, day))
         yield connection

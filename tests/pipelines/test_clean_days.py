@@ -15,7 +15,7 @@ from oncall.config.quiet_days import volume_in_force
 from pipelines import runner
 from pipelines.runner import Held
 from sandbox.master_data.generator import TABLES
-from sandbox.master_data.loading import create_schema, load_day
+from sandbox.master_data.loading import Loader, create_schema
 from tests.pipelines.model_runs import REPORTS, report_run, run_all
 
 LAST = dt.date(2026, 9, 20)
@@ -46,7 +46,7 @@ def busy(day: dt.date) -> float:
 
 
 def load(connection: Any, day: dt.date, scale: float) -> None:
-    load_day(connection, day, scale=scale)
+    Loader(connection, scale).load(day)
     starts = dt.datetime.combine(day, dt.time(), tzinfo=dt.timezone(dt.timedelta(hours=7)))
     values = {"kept": round(busy(day) * 100), "starts": starts, "day": day}
     with connection.cursor() as cursor:
@@ -85,5 +85,5 @@ def test_the_first_days_of_a_large_shop_are_published(fresh_database: str) -> No
         create_schema(connection)
         runner.install(connection)
         for day in (dt.date(2026, 9, 7) + dt.timedelta(days=ago) for ago in range(9)):
-            load_day(connection, day, scale=0.4)
+            Loader(connection, 0.4).load(day)
             run_all(connection, report_run("profit_etl", day))

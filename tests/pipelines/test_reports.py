@@ -14,7 +14,7 @@ import pytest
 from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.runner import Held, zone_name
-from sandbox.master_data.loading import load_day
+from sandbox.master_data.loading import Loader
 from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
 
@@ -54,7 +54,7 @@ def publication(warehouse: Any, report: str = "investor.daily_profit") -> dict[s
 def test_running_a_day_again_changes_nothing(warehouse: Any, run: Run) -> None:
     """The same upstream gives the same rows, in all five pipelines."""
     for number in range(3):
-        load_day(warehouse, DAY - dt.timedelta(days=number), scale=0.02)
+        Loader(warehouse, 0.02).load(DAY - dt.timedelta(days=number))
     run(*REPORTS)
     before = everything(warehouse)
     assert all(before.values())
@@ -65,7 +65,7 @@ def test_running_a_day_again_changes_nothing(warehouse: Any, run: Run) -> None:
 def test_both_postgres_drivers_give_the_same(warehouse: Any, run: Run) -> None:
     """psycopg 2 binds in the client, psycopg 3 (what Airflow's hook gives) on the server."""
     for number in range(2):
-        load_day(warehouse, DAY - dt.timedelta(days=number), scale=0.02)
+        Loader(warehouse, 0.02).load(DAY - dt.timedelta(days=number))
     run(*REPORTS)
     before = everything(warehouse)
     with closing(psycopg.connect(warehouse.dsn)) as other:

@@ -23,7 +23,7 @@ from sandbox.drill.runner import play, require_watched
 from sandbox.drill.scenarios import SCENARIOS
 from sandbox.drill.summary import Instants, summary
 from sandbox.inbox.records import Alert, SlackMessage
-from sandbox.master_data.loading import create_schema, load_day
+from sandbox.master_data.loading import Loader, create_schema
 from sandbox.stack.environment import REPOSITORY
 from sandbox.stack.postgres import SandboxError, Server
 from sandbox.stack.stack import Stack
@@ -43,7 +43,7 @@ def warehouse_dsn(fresh_database: str) -> str:
         create_schema(connection)
         with connection, connection.cursor() as cursor:
             cursor.execute((REPOSITORY / "include/sql/warehouse.sql").read_text())
-        load_day(connection, FIRST, ["customers", "sessions"], scale=0.01)
+        Loader(connection, 0.01).load(FIRST, ["customers", "sessions"])
     return fresh_database
 
 
@@ -246,7 +246,9 @@ def test_the_drill_from_warning_to_resolution(stack: Stack) -> None:
     """On real processes: the whole story is told, and nothing is left behind."""
     dsn = stack.server().uri("warehouse")
     with closing(psycopg2.connect(dsn)) as connection:
-        load_day(connection, dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3), ["customers", "sessions"])
+        Loader(connection).load(
+            dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3), ["customers", "sessions"]
+        )
     before, said = _counts(dsn), list[str]()
     book = Book(stack.server().uri("oncall"))
     while True:

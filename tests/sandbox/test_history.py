@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.master_data.business_day import ZONE
 from sandbox.master_data.generator import TABLES
-from sandbox.master_data.loading import create_schema, load_day, usual_load_time
+from sandbox.master_data.loading import Loader, create_schema, usual_load_time
 from sandbox.master_data.published_history import LINES, fill, main, published_at
 
 FIRST = dt.date(2026, 10, 1)
@@ -28,7 +28,7 @@ def loaded(fresh_database: str) -> Iterator[Any]:
     with closing(psycopg2.connect(fresh_database)) as connection:
         create_schema(connection)
         for day in DAYS:
-            load_day(connection, day, scale=0.01)
+            Loader(connection, 0.01).load(day)
         yield connection
 
 
@@ -63,7 +63,7 @@ def test_a_night_that_is_not_over_is_left_to_airflow(loaded: Any, fresh_database
 def test_a_late_load_makes_a_late_report_and_not_a_stale_one(loaded: Any, fresh_database: str) -> None:
     """What a sleeping laptop missed comes when it is woken, and its report after it."""
     woken = dt.datetime.combine(DAYS[-1] + dt.timedelta(days=3), dt.time(10), tzinfo=ZONE)
-    load_day(loaded, DAYS[-1], scale=0.01, loaded_at=woken)
+    Loader(loaded, 0.01).load(DAYS[-1], loaded_at=woken)
     fill(lambda: psycopg2.connect(fresh_database), DAYS[-1], DAYS[-1], woken)
     for _, _, published, read_at in publications(loaded):
         assert woken <= read_at <= published <= woken

@@ -17,7 +17,7 @@ from sandbox.master_data.amendments import AMENDMENTS
 from sandbox.master_data.business_day import ZONE, first_id
 from sandbox.master_data.generator import TABLES, Universe, rows
 from sandbox.master_data.sales import cancelled_after, cancelled_on
-from sandbox.master_data.upstream import Load, amend, create_schema, load_day, main, usual_load_time
+from sandbox.master_data.upstream import Load, Loader, amend, create_schema, main, usual_load_time
 
 DAY = dt.date(2026, 11, 20)
 NEXT = DAY + dt.timedelta(days=1)
@@ -78,7 +78,7 @@ def test_loaders_that_start_at_once_do_not_trip_over_each_other(fresh_database: 
 
 def test_a_day_is_loaded_whole_in_the_night_after_it(warehouse: connection) -> None:
     """Every table gets its rows and one load, between 00:40 and 01:30 UTC+7, counting the day's rows."""
-    loads = load_day(warehouse, DAY, scale=SCALE)
+    loads = Loader(warehouse, SCALE).load(DAY)
     assert [load.table_name for load in loads] == list(TABLES)
     midnight = dt.datetime.combine(NEXT, dt.time(), tzinfo=ZONE)
     for load in loads:
@@ -94,7 +94,7 @@ def test_a_day_is_loaded_whole_in_the_night_after_it(warehouse: connection) -> N
 
 def test_money_arrives_to_the_cent_and_times_to_the_second(warehouse: connection) -> None:
     """What stands in the tables is what was generated."""
-    load_day(warehouse, DAY, ["order_lines", "orders", "marketing_spend"], scale=SCALE)
+    Loader(warehouse, SCALE).load(DAY, ["order_lines", "orders", "marketing_spend"])
     lines = rows("order_lines", DAY, Universe(7, SCALE))
     cents = sum(lines.columns[lines.names.index("unit_price")].tolist())
     assert ask(warehouse, "select sum(unit_price) from master.order_lines") == Decimal(cents) / 100
@@ -130,18 +130,18 @@ def test_references_hold(three_days: connection, rows_of: str, missing: str) -> 
 def three_days(warehouse: connection) -> connection:
     """Three days, loaded out of order."""
     for day in (DAY, NEXT, DAY - dt.timedelta(days=1)):
-        load_day(warehouse, day, scale=SCALE)
+        Loader(warehouse, SCALE).load(day)
     return warehouse
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_loading_again_replaces_the_day(warehouse: connection, table: str) -> None:
     """The same load twice leaves the same rows and two load rows; also after a thin one and an amendment."""
-    load_day(warehouse, DAY, scale=SCALE)
+    Loader(warehouse, SCALE).load(DAY)
     before = ask(warehouse, CONTENT.format(table, "true"))
-    load_day(warehouse, DAY, [table], scale=SCALE, partial=0.3)
+    Loader(warehouse, SCALE).load(DAY, [table], partial=0.3)
     amend(warehouse, DAY, table, usual_load_time(table, DAY))
-    load_day(warehouse, DAY, [table], scale=SCALE)
+    Loader(warehouse, SCALE).load(DAY, [table])
     assert ask(warehouse, CONTENT.format(table, "true")) == before
     assert ask(warehouse, "select count(*) from master.loads where table_name = %s", table) == 4
 
@@ -149,7 +149,7 @@ def test_loading_again_replaces_the_day(warehouse: connection, table: str) -> No
 def test_a_late_load_says_when_it_came(warehouse: connection) -> None:
     """`loaded_at` is the load's and the rows' time."""
     late = dt.datetime(2026, 11, 21, 5, 42, tzinfo=ZONE)
-    (load,) = load_day(warehouse, DAY, ["orders"], scale=SCALE, loaded_at=late)
+    (load,) = Loader(warehouse, SCALE).load(DAY, ["orders"], loaded_at=late)
     assert load.loaded_at == late
     assert ask(warehouse, "select loaded_at from master.loads") == late
     assert ask(warehouse, "select min(updated_at) from master.orders") == late
@@ -158,13 +158,13 @@ def test_a_late_load_says_when_it_came(warehouse: connection) -> None:
 def test_a_thin_load_counts_what_came(warehouse: connection) -> None:
     """`partial` loads the beginning and says so in `row_count`."""
     whole = len(rows("sessions", DAY, Universe(7, SCALE)))
-    (load,) = load_day(warehouse, DAY, ["sessions"], scale=SCALE, partial=0.3)
+    (load,) = Loader(warehouse, SCALE).load(DAY, ["sessions"], partial=0.3)
     assert load.row_count == ask(warehouse, "select count(*) from master.sessions") == round(0.3 * whole)
 
 
 def test_a_withheld_table_has_no_row_and_no_load(warehouse: connection) -> None:
     """What is not named is not touched."""
-    load_day(warehouse, DAY, [table for table in TABLES if table != "orders"], scale=SCALE)
+    Loader(warehouse, SCALE).load(DAY, [table for table in TABLES if table != "orders"])
     assert ask(warehouse, "select count(*) from master.orders") == 0
     assert ask(warehouse, "select count(*) from master.loads where table_name = 'orders'") == 0
     assert ask(warehouse, "select count(*) from master.loads") == len(TABLES) - 1
@@ -173,20 +173,20 @@ def test_a_withheld_table_has_no_row_and_no_load(warehouse: connection) -> None:
 def test_an_unknown_table_is_refused_before_anything_is_loaded(warehouse: connection) -> None:
     """The error names what is known."""
     with pytest.raises(ValueError, match="no such table: order; write some of customers, products"):
-        load_day(warehouse, DAY, ["order", "orders"], scale=SCALE)
+        Loader(warehouse, SCALE).load(DAY, ["order", "orders"])
     assert ask(warehouse, "select count(*) from master.loads") == 0
 
 
 def test_a_load_that_fails_leaves_the_day_as_it_was(warehouse: connection) -> None:
     """Rows and load row come together or not at all."""
-    load_day(warehouse, DAY, ["orders"], scale=SCALE)
+    Loader(warehouse, SCALE).load(DAY, ["orders"])
     before = ask(warehouse, CONTENT.format("orders", "true"))
     with warehouse, warehouse.cursor() as db:
         db.execute(
             "alter table master.loads add constraint full_disk check (loaded_at < '2026-11-21 05:00+07')"
         )
     with pytest.raises(psycopg2.errors.CheckViolation):
-        load_day(warehouse, DAY, ["orders"], scale=SCALE, loaded_at=dt.datetime(2026, 11, 21, 6, tzinfo=ZONE))
+        Loader(warehouse, SCALE).load(DAY, ["orders"], loaded_at=dt.datetime(2026, 11, 21, 6, tzinfo=ZONE))
     assert ask(warehouse, CONTENT.format("orders", "true")) == before
     assert ask(warehouse, "select count(*) from master.loads") == 1
 
@@ -194,14 +194,14 @@ def test_a_load_that_fails_leaves_the_day_as_it_was(warehouse: connection) -> No
 def test_a_load_of_orders_brings_the_cancellations_of_earlier_ones(warehouse: connection) -> None:
     """With the time of that load; they stay cancelled when their own day is loaded anew."""
     for day in (DAY, NEXT):
-        load_day(warehouse, day, ["orders"], scale=0.5, cancelling=True)
+        Loader(warehouse, 0.5, cancelling=True).load(day, ["orders"])
     cancelled = (
         "select count(*) from master.orders where status = 'cancelled' and updated_at = %s and order_id < %s"
     )
     found = ask(warehouse, cancelled, usual_load_time("orders", NEXT), first_id(NEXT))
     assert found > 0
     again = dt.datetime(2026, 11, 23, 9, 30, tzinfo=ZONE)
-    load_day(warehouse, DAY, ["orders"], scale=0.5, loaded_at=again, cancelling=True)
+    Loader(warehouse, 0.5, cancelling=True).load(DAY, ["orders"], loaded_at=again)
     own = int(cancelled_after(DAY, 7, 0.5)[cancelled_after(DAY, 7, 0.5) == 1].size)
     still = "select count(*) from master.orders where order_id = any(%s) and status = 'cancelled'"
     assert ask(warehouse, still, cancelled_on(NEXT, 7, 0.5, DAY).tolist()) == own == found
@@ -212,7 +212,7 @@ def test_an_amendment_changes_some_rows_of_its_day_and_says_when(warehouse: conn
     """Rows of the day get the later `updated_at`, other days stay, and a further load row is there."""
     scale = 0.1  # so that the second day has refunds
     for day in (DAY, NEXT):
-        load_day(warehouse, day, scale=scale)
+        Loader(warehouse, scale).load(day)
     at = dt.datetime(2026, 11, 23, 9, 30, tzinfo=ZONE)
     load = amend(warehouse, NEXT, table, at)
     changed = ask(warehouse, f"select count(*) from master.{table} where updated_at = %s", at)
