@@ -43,8 +43,7 @@ def run_drill(params: Mapping[str, Any]) -> list[str]:
         raise NotReached(
             f"the {seat} cannot be paged: {person.name if person else 'nobody'} has no Opsgenie name"
         )
-    key = f"drill-page:{scene.at:%Y%m%dT%H%M%S}:{pipeline.dag_id}"
-    message = drill_page(scene, key, pipeline, params["cause"], seat, person, params["priority"])
+    message = drill_page(scene, pipeline, params["cause"], seat, person, params["priority"])
     return send_test_page(wiring, services, message, float(params["wait_minutes"]) * 60)
 
 

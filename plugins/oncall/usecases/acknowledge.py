@@ -15,12 +15,13 @@ import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError
+from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import acknowledge, acknowledge_rest, taken_back
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.rota.roster import Roster
 from oncall.usecases.incident_context import context_of
-from oncall.usecases.ports import AlertState, IncidentFile, Pager, Store
+from oncall.usecases.ports import AlertState, Pager, Store
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -57,8 +58,17 @@ def sync_acknowledgements(
         except OncallError as error:
             log.warning("oncall.acknowledgements_unread", reason=str(error))
             return error
-        if state is not None:
-            _heard(config, store, links, at, key, alias, state)
+        if state is None:
+            continue
+        with store.decision_lock() as decision:
+            file = decision.file(key)
+            if file is None or not file.incident.open:
+                continue
+            scene = Scene(config.roster_of(file.incident.dag_id), links, at)
+            plan = _learnt(context_of(config, file), scene, alias, state)
+            if plan is not None:
+                decision.record(plan, at)
+                log.info("oncall.acknowledgement", incident=key, alias=alias, acknowledged=state.acknowledged)
     return None
 
 
@@ -69,37 +79,21 @@ def _some(asked: Sequence[T], at: dt.datetime) -> Sequence[T]:
     return asked if len(asked) <= MAX_ALERTS_ASKED else chosen.sample(asked, MAX_ALERTS_ASKED)
 
 
-def _heard(
-    config: OncallConfig, store: Store, links: Links, at: dt.datetime, key: str, alias: str, state: AlertState
-) -> None:
-    with store.decision_lock() as decision:
-        file = decision.file(key)
-        if file is None or not file.incident.open:
-            return
-        scene = Scene(config.roster_of(file.incident.dag_id), links, at)
-        plan = _learnt(config, file, scene, alias, state)
-        if plan is not None:
-            decision.record(plan, at)
-            log.info("oncall.acknowledgement", incident=key, alias=alias, acknowledged=state.acknowledged)
-
-
-def _learnt(
-    config: OncallConfig, file: IncidentFile, scene: Scene, alias: str, state: AlertState
-) -> Plan | None:
+def _learnt(context: IncidentContext, scene: Scene, alias: str, state: AlertState) -> Plan | None:
     """What an alert's state says that was not known; None when nothing."""
-    incident = file.incident
+    incident = context.incident
     if alias in incident.acked:
         if not state.open or state.acknowledged:
             return None
         if incident.acknowledged:
-            return taken_back(context_of(config, file), scene, alias)
+            return taken_back(context, scene, alias)
         return Plan((replace(incident, acked=tuple(each for each in incident.acked if each != alias)),))
     by = _whose_act(state, scene.roster)
     if by is None:
         return None
     if incident.acknowledged:
-        return acknowledge_rest(context_of(config, file), scene, by, heard_of=alias)
-    return acknowledge(context_of(config, file), scene, by, heard_of=alias)
+        return acknowledge_rest(context, scene, by, heard_of=alias)
+    return acknowledge(context, scene, by, heard_of=alias)
 
 
 def _whose_act(state: AlertState, roster: Roster) -> str | None:

@@ -23,7 +23,7 @@ BEA = Recipient("B", "B@example.com", "UB")
 
 
 def a_page(cause: str = "stuck") -> Message:
-    return drill_page(SCENE, "drill-page:1:growth_etl", PIPELINE, cause, "secondary", BEA, "P3")
+    return drill_page(SCENE, PIPELINE, cause, "secondary", BEA, "P3")
 
 
 @pytest.mark.parametrize(("seat", "person"), [("primary", "A"), ("secondary", "B"), ("manager", "M")])
@@ -59,8 +59,8 @@ def test_the_page_carries_the_runbooks_steps_and_the_mark(cause: str) -> None:
         ("On-call page", "http://airflow.test/oncall/"),
     )
     assert (page.priority, page.recipients) == ("P3", (BEA,))
-    assert (page.key, page.step) == ("drill-page:1:growth_etl", "test-page")
-    assert drill_page(SCENE, "k", PIPELINE, cause, "secondary", BEA, "P1").priority == "P1"
+    assert (page.key, page.step) == ("drill-page:20251230T120000:growth_etl", "test-page")
+    assert drill_page(SCENE, PIPELINE, cause, "secondary", BEA, "P1").priority == "P1"
     assert page.summary.startswith("This is a drill. Nothing is wrong.")
 
 

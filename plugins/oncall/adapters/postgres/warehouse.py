@@ -139,7 +139,10 @@ class Warehouse:
         query = sql.waited_for(indexed=self._as_it_is()["indexed"])
         rows = self._ask(query, {"table": names, "day": days, **_bounds(names, days)})
         volume = self._volumes()
-        return {(row[0], row[1]): _load(volume, *row) for row in rows}
+        return {
+            (name, day): _compared(Load(name, at, count, None, expected_at), day, counts, volume)
+            for name, day, at, count, counts, expected_at in rows
+        }
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[Row]:
         with self._link.cursor() as cursor:
@@ -170,7 +173,7 @@ class _Found:
         late: defaultdict[Pair, list[Load]] = defaultdict(list)
         for kind, name, day, first, second, third, count, counts, *words in rows:
             if kind == "load":
-                loads[name, day] = _load(volume, name, day, first, count, counts, second)
+                loads[name, day] = _compared(Load(name, first, count, None, second), day, counts, volume)
             elif kind == "publication":
                 publications[name, day] = Publication(first, second, words[0], count), third
             elif kind == "late":
@@ -195,22 +198,14 @@ class _Found:
         return Facts(made, loads, checks, changed_since=tuple(newer.values()), unreadable=unreadable)
 
 
-def _load(
-    volume: Volume,
-    name: str,
-    day: dt.date,
-    loaded_at: dt.datetime | None,
-    rows: int | None,
-    counts: str | None,
-    expected_at: dt.datetime | None,
-) -> Load:
+def _compared(load: Load, day: dt.date, counts: str | None, volume: Volume) -> Load:
     """A load beside what its table's days so far make expected of it."""
     expected = _expected(counts or "")
     if expected is None:
-        return Load(name, loaded_at, rows, None, expected_at)
+        return load
     known = (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)]
-    share = min(known, volume(name, day))
-    return Load(name, loaded_at, rows, expected.amount, expected_at, expected.spread, share)
+    share = min(known, volume(load.table, day))
+    return replace(load, median=expected.amount, spread=expected.spread, share=share)
 
 
 @lru_cache(maxsize=4096)  # every look asks again, and it changes once a day

@@ -16,6 +16,7 @@ from oncall.core.time_format import span
 
 NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
 OTHER: dict[Channel, Channel] = {"pager": "chat", "chat": "pager"}
+PRIORITIES = {"down": "P2", "back": "P5"}
 MOST_PROBLEMS = 20
 HEARING = "acknowledgements"
 
@@ -28,14 +29,14 @@ def channel_down(
     title = f"{NAMES[channel]} cannot be reached since {scene.clock(since)}"
     if not outage:
         title = f"{NAMES[channel]} refuses a message since {scene.clock(since)}"
-    return _about_channel(scene, channel, since, "down", title, [reason, still], "P2")
+    return _about_channel(scene, channel, since, "down", title, [reason, still])
 
 
 def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Plan:
     """It works again, told where it was told that it fails; an alert about it is closed, or not sent any more."""
     gone = span((scene.at - since).total_seconds())
     title = f"{NAMES[channel]} can be reached again after {gone}"
-    back = _about_channel(scene, channel, since, "back", title, ["What was owed is being sent."], "P5")
+    back = _about_channel(scene, channel, since, "back", title, ["What was owed is being sent."])
     if channel == "pager":
         return Plan(owed=(back,))
     alias = replace(back.message, step="down").alias
@@ -140,13 +141,7 @@ def schedules_agree(scene: Scene, digest: str) -> Notification:
 
 
 def _about_channel(
-    scene: Scene,
-    channel: Channel,
-    since: dt.datetime,
-    step: str,
-    title: str,
-    lines: Sequence[str],
-    priority: str,
+    scene: Scene, channel: Channel, since: dt.datetime, step: str, title: str, lines: Sequence[str]
 ) -> Notification:
     """One key for each time it fails: that it is back is told where it was told that it failed."""
     primary = who_is_on_call(scene.roster, scene.at).primary
@@ -156,7 +151,7 @@ def _about_channel(
         title=title,
         summary="\n".join(lines),
         links=(("On-call page", scene.links.oncall()),),
-        priority=priority,
+        priority=PRIORITIES[step],
         recipients=(scene.roster.recipient(primary),) if primary else (),
         tags=("oncall", "channel"),
     )

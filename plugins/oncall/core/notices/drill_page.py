@@ -44,11 +44,11 @@ def holder(scene: Scene, seat: Seat) -> Recipient | None:
 
 
 def drill_page(
-    scene: Scene, key: str, pipeline: Pipeline, cause: str, seat: Seat, person: Recipient, priority: str
+    scene: Scene, pipeline: Pipeline, cause: str, seat: Seat, person: Recipient, priority: str
 ) -> Message:
     """As a broken promise of this cause would page: the same steps, owners and links, and a mark."""
     return Message(
-        key=key,
+        key=f"drill-page:{scene.at:%Y%m%dT%H%M%S}:{pipeline.dag_id}",
         step=PAGE,
         title=f"[DRILL] {pipeline.title}: test page as if {CAUSE_WORDS[cause]}, for {person.name} ({seat})",
         summary=f"{NOTHING}\n{TAP}",

@@ -81,7 +81,7 @@ def run_by_runbook(
     else:
         outcome = source(request).run_again(dag_id, wanted.report_date, user.get_name())
     if not outcome.done:
-        return runbook_page(request, seen, pipeline, may_run=True, refused=outcome.words, status=409)
+        return runbook_page(request, seen, pipeline, may_run=True, refused=outcome.words)
     return RedirectResponse(f"{addresses(request).oncall()}runbooks/{quote(dag_id)}?done=run", 303)
 
 
@@ -94,7 +94,7 @@ def acknowledge_all(
     outcomes = {one: source(request).acknowledge(one, user.get_name(), mine) for one, mine in allowed.items()}
     refused = [f"{one}: {outcome.words}" for one, outcome in outcomes.items() if not outcome.done]
     if refused:
-        return incidents_page(request, seen, may_take(user, seen), refused=" ".join(refused), status=409)
+        return incidents_page(request, seen, may_take(user, seen), refused=" ".join(refused))
     team = kept(seen)
     return RedirectResponse(
         f"{addresses(request).oncall()}incidents{f'{team}&' if team else '?'}done=acknowledge", 303
@@ -119,6 +119,6 @@ def _allowed(request: Request, user: BaseUser, key: str) -> frozenset[str]:
 def _answer(request: Request, user: BaseUser, key: str, what: str, outcome: Outcome) -> Response:
     """Lead back to the incident; what could not be done is said there at once."""
     if not outcome.done:
-        return incident_page(request, user, key, refused=outcome.words, status=409)
+        return incident_page(request, user, key, refused=outcome.words)
     back = f"{addresses(request).oncall()}incidents/{quote(key, safe=':')}?done={what}"
     return RedirectResponse(back, 303)

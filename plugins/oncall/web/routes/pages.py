@@ -70,12 +70,11 @@ def incidents_page(
     *,
     done: str = "",
     refused: str = "",
-    status: int = 200,
 ) -> HTMLResponse:
-    """The list. `mine`: the incidents that the reader may acknowledge."""
+    """The list. `mine`: the incidents that the reader may acknowledge; `refused`: why what was asked was not done."""
     views = listed(seen, addresses(request))
     return render(
-        request, "incidents.html", tab="incidents", status=status, seen=seen, banners=banners(seen),
+        request, "incidents.html", tab="incidents", status=_status(refused), seen=seen, banners=banners(seen),
         incidents=views, mine=mine, done=done, refused=refused, none_open=none_open(seen),
     )  # fmt: skip
 
@@ -89,7 +88,7 @@ def one_incident(
 
 
 def incident_page(
-    request: Request, user: BaseUser, key: str, *, done: str = "", refused: str = "", status: int = 200
+    request: Request, user: BaseUser, key: str, *, done: str = "", refused: str = ""
 ) -> HTMLResponse:
     seen, record = sight_of_incident(request, user, key)
     links = addresses(request)
@@ -97,7 +96,7 @@ def incident_page(
     speaker = next((r for r in seen.records if r.incident.key == leader), None)
     others = together(whole, key) - {record.incident.dag_id}
     return render(
-        request, "incident.html", tab="incidents", status=status, seen=seen, banners=banners(seen),
+        request, "incident.html", tab="incidents", status=_status(refused), seen=seen, banners=banners(seen),
         one=incident(seen, record, links), speaker=incident(seen, speaker, links) if speaker else None,
         spoken_for=leader == HIDDEN or any(r.incident.key == leader for r in whole.records),
         page=more_of(seen, record, links), may_act=may_act(user, record.incident.dag_id),
@@ -166,7 +165,6 @@ def runbook_page(
     may_run: bool,
     done: str = "",
     refused: str = "",
-    status: int = 200,
 ) -> HTMLResponse:
     """The runbook; with the button that runs a day again where that is its repair, and the reader may."""
     links, dag_id = addresses(request), pipeline.dag_id
@@ -177,9 +175,14 @@ def runbook_page(
     section = next(filter(None, (section_of(pipeline.runbook, one) for one in asked)), "")
     due = card.today.due if card and card.today else None
     return render(
-        request, "runbook.html", tab="", status=status, seen=seen, pipeline=pipeline,
+        request, "runbook.html", tab="", status=_status(refused), seen=seen, pipeline=pipeline,
         runbook=rendered(pipeline.runbook), card=card, others=more,
         section=section.replace("_", "-"), section_title=SECTIONS.get(section, ""),
         due=due, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,
         run_again=repaired_by_a_run(seen, pipeline) if may_run else None, done=done, refused=refused,
     )  # fmt: skip
+
+
+def _status(refused: str) -> int:
+    """Of the page that a form has led back to."""
+    return 409 if refused else 200
