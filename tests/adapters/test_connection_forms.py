@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,9 +11,14 @@ from hypothesis import strategies as st
 
 from oncall.adapters.http.calls import CALL_S
 from oncall.adapters.http.connections import Access
+from oncall.adapters.http.exchange import Answer as Refusal
+from oncall.adapters.http.plain_connection import look_up
+from oncall.adapters.opsgenie.errors import refusal
+from oncall.adapters.opsgenie.errors import unreadable as unreadable_answer
 from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.postgres.database import connect_by
 from oncall.adapters.slack.chat import THREAD_URL, Slack
-from oncall.core.errors import DeliveryFailed, LockedOut
+from oncall.core.errors import DeliveryFailed, LockedOut, Unreadable
 from oncall.core.message import Message
 from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 
@@ -56,7 +62,8 @@ def test_an_extra_that_is_not_there(extra: Any, connect: Connect) -> None:
 
 @pytest.mark.parametrize(
     ("timeout", "seconds"),
-    [(2.5, 2.5), ("2.5", 2.5), (" 4 ", 4), (5, 5), ("30", CALL_S), (1e300, CALL_S), (0, 1), (-3, 1), ("inf", CALL_S)],
+    [(2.5, 2.5), ("2.5", 2.5), (" 4 ", 4), (5, 5), ("30", CALL_S), (1e300, CALL_S), (0, 1), (-3, 1), ("inf", CALL_S),
+     (10**400, CALL_S)],
 )  # fmt: skip
 def test_seconds_are_a_number_within_bounds(timeout: Any, seconds: float, connect: Connect) -> None:
     """As text too; never longer than a call may take."""
@@ -78,10 +85,26 @@ def test_a_host_with_and_without_what_belongs_to_it(host: str, connect: Connect)
     assert opsgenie(connect, host=host).url == "https://api.eu.opsgenie.com"
 
 
-def test_a_port_of_its_own_field(connect: Connect) -> None:
-    assert (
-        opsgenie(connect, host="opsgenie.example.com", port=8443).url == "https://opsgenie.example.com:8443"
-    )
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [
+        ("opsgenie.example.com", 8443),
+        ("https://opsgenie.example.com", 8443),
+        ("HTTPS://OPSGENIE.example.com/", 8443),
+        ("https://opsgenie.example.com:8443", None),
+        ("https://opsgenie.example.com:8443", 443),
+        ("opsgenie.example.com", "8443"),
+    ],
+)
+def test_a_port_of_its_own_field(host: str, port: Any, connect: Connect) -> None:
+    """With a scheme before the host too; one that is written in the host comes first."""
+    assert opsgenie(connect, host=host, port=port).url == "https://opsgenie.example.com:8443"
+
+
+def test_a_host_in_capitals_is_the_same_host(connect: Connect) -> None:
+    """Its certificate is checked against the same list, its alerts are shown on the same page."""
+    assert opsgenie(connect, host="HTTPS://API.EU.Opsgenie.com").url == "https://api.eu.opsgenie.com"
+    assert Opsgenie.from_connection("ops").alert_url.startswith("https://app.eu.opsgenie.com/")
 
 
 @pytest.mark.parametrize("password", [f" {KEY}", f"{KEY}\n", f"\t{KEY}\r\n "])
@@ -111,6 +134,18 @@ def test_blanks_around_a_key_are_no_part_of_it(password: str, far_side: FarSide,
         ({"host": "https://" + "x" * 300}, "is no address"),
         ({"host": "https://api.opsgenie.com?a=1"}, "is no address"),
         ({"host": "https://[::1"}, "is no address"),
+        ({"extra": '{"timeout": 5'}, "no JSON (line 1, column 14)"),
+        ({"extra": "sslmode=disable"}, "no JSON"),
+        ({"extra": json.dumps(json.dumps({"timeout": 5}))}, "no JSON object"),
+        ({"host": "https:/api.opsgenie.com"}, "is no address"),
+        ({"host": "https:\\\\api.opsgenie.com"}, "is no address"),
+        ({"host": '"api.opsgenie.com"'}, "is no address"),
+        ({"host": "api.opsgenie.com\x00"}, "is no address"),
+        ({"host": "https://"}, "is no address"),
+        ({"host": "api.opsgenie.com", "port": 70000}, "is no address"),
+        ({"host": "eb243592-faa2-4ba2-a551q-s3cret"}, "looks like a key in its host"),
+        ({"host": "https://xoxb-1-s3cret.example"}, "looks like a key in its host"),
+        ({"host": "https://api.opsgenie.com?apiKey=s3cret1"}, "looks like a key in its host"),
         ({"password": "two words"}, "password"),
         ({"password": "clé"}, "password"),
         ({"password": " \n"}, "no password"),
@@ -127,15 +162,84 @@ def test_what_is_wrong_is_said_with_what_to_write(
 
 
 @pytest.mark.parametrize(
-    "address", [1, None, ["https://x"], {"a": 1}, "", "javascript:alert(1)", " https://x/{alias} "]
+    "address",
+    [
+        1,
+        None,
+        ["https://x"],
+        {"a": 1},
+        "",
+        "javascript:alert(1)",
+        " https://x/{alias} ",
+        "https://x/{0}/{alias.y}/{",
+        "https://me:s3cret@x/{alias}",
+    ],
 )
 def test_an_address_for_people_never_raises(address: Any, connect: Connect) -> None:
     """The page asks for it at every look."""
     extra = {"alert_url": address, "thread_url": address}
-    said = Opsgenie.from_connection(connect("ops", extra=extra)).alert_url
-    assert said == "" or said.startswith("https://")
-    said = Slack.from_connection(connect("chat", extra=extra)).thread_url
-    assert said == "" or said.startswith("https://")
+    pager, chat = (
+        Opsgenie.from_connection(connect("ops", extra=extra)),
+        Slack.from_connection(connect("chat", extra=extra)),
+    )
+    for said in (pager.alert_url, chat.thread_url):
+        assert said == "" or said.startswith("https://")
+        assert "s3cret" not in said
+
+
+JSON = {"conn_type": "opsgenie", "password": "s3cret1"}
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("s3cret1", "neither JSON nor a URI"),
+        ('"s3cret1"', "neither JSON nor a URI"),
+        ('["s3cret1"]', "neither JSON nor a URI"),
+        ("jdbc:postgresql:///run?password=s3cret1", "neither JSON nor a URI"),
+        ('{"password": "s3cret1"', "its JSON cannot be read (line 1, column 23)"),
+        ("{'password': 's3cret1'}", "its JSON cannot be read (line 1, column 2)"),
+        (json.dumps({**JSON, "api_key": "s3cret1", "user": 1}), "it has the field api_key, user; a connection has "),
+        (json.dumps({**JSON, "port": "s3cret1"}), "port is a number"),
+        (json.dumps({**JSON, "password": 5}), "a text in quotes"),
+        ("opsgenie://:s3cret1@localhost:port", "a URI that Airflow cannot read"),
+        ("opsgenie://:s3cret1#x@localhost", "every / : @ # ? and % as a code"),
+        ("opsgenie://:s3cret1@https://api.opsgenie.com", "a URI that Airflow cannot read"),
+        ("slack://:s3cret1@/?base_url=http://127.0.0.1/api/", "a URI that Airflow cannot read"),
+    ],
+)  # fmt: skip
+def test_a_variable_that_airflow_cannot_read_is_not_said_to_be_missing(
+    written: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow says nothing of it and looks elsewhere; for every kind of connection it is told what to write."""
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", written)
+    told = []
+    for use in (Opsgenie.from_connection("odd").prepare, Slack.from_connection("odd").prepare):
+        with pytest.raises(LockedOut) as refused:
+            use()
+        told.append(str(refused.value))
+    with pytest.raises(Unreadable) as unreadable:
+        connect_by("odd")
+    for said in [*told, str(unreadable.value)]:
+        assert said.startswith("AIRFLOW_CONN_ODD is no connection: ")
+        assert words in said
+        assert "s3cret1" not in said
+
+
+def test_a_connection_is_asked_for_as_the_watcher_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the check finds good, the watcher takes: a field too many made Airflow take none of it."""
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps({**JSON, "username": "x"}))
+    with pytest.raises(LockedOut, match="it has the field username"):
+        look_up("odd")
+
+
+def test_without_a_host_a_refused_key_may_be_one_of_the_eu() -> None:
+    refused = Refusal(401, {}, {"message": "Could not authenticate"})
+    for url, told in ((US, True), ("https://api.eu.opsgenie.com", False)):
+        access = Access("ops", url, KEY)
+        for error in (refusal(refused, access), unreadable_answer(refused, access)):
+            assert "the connection's password" in str(error)
+            assert ("https://api.eu.opsgenie.com" in str(error).partition(";")[2]) is told
 
 
 @pytest.mark.parametrize("ids", [1, None, "x", ["C1"], {"#de-oncall": 1}, {"#de-oncall": None}])

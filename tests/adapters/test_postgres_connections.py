@@ -72,6 +72,9 @@ def asked(conn_id: str, query: str) -> list[Any]:
         {"extra": {"autocommit": False, "prepare_threshold": 0, "row_factory": None}},
         {"extra": {"sslmode": "disable", "application_name": "x", "keepalives": "0", "tcp_user_timeout": 1}},
         {"extra": {"sslmode": "prefer", "gssencmode": "disable"}},
+        {"extra": {"iam": "false", "redshift": "False", "keepalives": "true", "keepalives_idle": " 30 "}},
+        {"extra": {"sslmode": " disable\n", "sslcert": " "}},
+        {"login": "postgres\n", "password": "s3cr3t\r\n", "port": "5432"},
         {"extra": ""},
         {"extra": "null"},
         {"extra": "{}"},
@@ -178,6 +181,13 @@ def test_a_database_that_is_not_utf8_is_refused_in_words(written: Write, narrow:
         {"extra": {"sslmode": "sometimes", "sslpassword": SECRET}},
         {"extra": {"no_such_option": SECRET, "token": SECRET}},
         {"extra": {"options": "no options"}},
+        {"extra": {"conninfo": f"host=127.0.0.1 password={SECRET}"}},
+        {"extra": {"context": "x"}},
+        {"extra": {"row_factory": "dict_row"}},
+        {"extra": f'{{"sslmode": "verify-full", "sslpassword": "{SECRET}",}}'},
+        {"extra": f"sslmode=verify-full sslpassword={SECRET}"},
+        {"host": f"db.example.com;password={SECRET}"},
+        {"host": f"db.example.com/{SECRET}"},
         {"extra": {"iam": True, "aws_conn_id": "nowhere", "aws_secret_access_key": SECRET}},
         {"extra": {"azure_conn_id": "nowhere", "iam": True}},
         {"extra": "[1]"},
@@ -201,9 +211,42 @@ def test_whatever_connecting_raises_is_unreadable_and_holds_no_secret(
         work_by("db")
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"extra": {"pool_size": 5}}, "has the extra 'pool_size', which libpq does not know; take it out"),
+        ({"extra": {"ssl mode": "disable"}}, "has the extra 'ssl mode'"),
+        ({"extra": {"extra__postgres__sslmode": "disable"}}, "has the extra 'extra__postgres__sslmode'"),
+        ({"extra": '{"sslmode": "disable",}'}, "has an extra that is no JSON (line 1, column 23)"),
+        ({"extra": [1]}, "has an extra that is no JSON object"),
+        (
+            {"host": "postgresql://127.0.0.1"},
+            "more in its host than a host; write user, password, port and database",
+        ),
+        ({"host": "127.0.0.1:5432"}, "more in its host than a host"),
+        ({"host": "127.0.0.1,127.0.0.2/x"}, "more in its host than a host"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_connection_is_said_before_anybody_connects(
+    written: Write, changes: dict[str, Any], words: str
+) -> None:
+    """An extra that is no JSON is none to Airflow: what it asks of TLS would be forgotten."""
+    with pytest.raises(Unreadable) as wrong:
+        connect_by(written(**changes))
+    assert str(wrong.value).startswith("connection 'db' has")
+    assert words in str(wrong.value)
+
+
+def test_blanks_around_a_field_are_no_part_of_it(written: Write, postgres: Server, database: str) -> None:
+    """As it comes out of a file or a clipboard."""
+    conn_id = written(host=f" {postgres.socket_dir}\n", schema=f"{database}\n", login="\tpostgres ")
+    assert asked(conn_id, "select current_database()::text") == [(database,)]
+
+
 def test_a_connection_that_nobody_wrote_is_unreadable() -> None:
-    """Airflow's own errors too."""
-    with pytest.raises(Unreadable, match="connection 'nobody_wrote_it' cannot be used"):
+    """Where it would be written is said."""
+    with pytest.raises(Unreadable, match=r"'nobody_wrote_it' is not defined: add it .* AIRFLOW_CONN_NOBODY"):
         connect_by("nobody_wrote_it")
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from oncall.adapters.airflow_connections import extra_of, look_up_in_airflow
 from oncall.adapters.http.calls import CALL_S
 from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
+from oncall.core.redaction import redacted
 
 T = TypeVar("T")
 
@@ -20,6 +22,10 @@ T = TypeVar("T")
 _NOTHING = {"", "null", "none"}
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 _SHORTEST_S = 1.0
+_SHOWN = 200  # characters of what was written
+# What stands in no address; and what a key of Opsgenie or a token of Slack looks like.
+_ODD = re.compile(r"""[\s\x00-\x1f\x7f?#"'<>\\^`{|}]""")
+_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-z]{4,5}){3}-|xox[a-z]-|xapp-", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,9 @@ class Access:
         written = self.extra.get(name)
         written = written.strip() if isinstance(written, str) else ""
         written = usual if written.lower() in _NOTHING else written
-        return written if written.startswith(("https://", "http://")) else ""
+        # Everybody who reads the page sees it: none with a password in it.
+        shown = written.startswith(("https://", "http://")) and redacted(written) == written
+        return written if shown else ""
 
     def hide(self, text: str) -> str:
         """Text of the far side without our key, in case it repeats it."""
@@ -106,16 +114,16 @@ class Connected(Generic[T]):
         return held
 
     def _read(self, connection: Any) -> Access:
-        extra = connection.extra_dejson or {}
-        if not isinstance(extra, Mapping):
-            raise self._wrong("has an extra that is no JSON object", 'write for example {"timeout": 5}')
-        host = _text(connection.host)
-        if self._address == "host" and host and connection.port and "://" not in host:
-            host = f"{host}:{connection.port}"
-        written = host if self._address == "host" else self._extra_text(extra, "base_url")
+        try:
+            extra = extra_of(connection)
+        except ValueError as error:
+            raise self._wrong(str(error), 'write for example {"timeout": 5}') from None
+        own_field = self._address == "host"
+        written = _text(connection.host) if own_field else self._extra_text(extra, "base_url")
+        port = connection.port if own_field and written else None
         return Access(
             conn_id=self._conn_id,
-            url=self._url(written or self._default_url, self._flag(extra, "allow_http")),
+            url=self._url(written or self._default_url, port, self._flag(extra, "allow_http")),
             key=self._key(_text(connection.password)),
             call_s=self._seconds(extra, "timeout"),
             proxy=self._extra_text(extra, "proxy"),
@@ -131,26 +139,39 @@ class Connected(Generic[T]):
             )
         return written
 
-    def _url(self, written: str, allow_http: bool) -> str:
+    def _url(self, written: str, port: int | None, allow_http: bool) -> str:
         url = (written if "://" in written else f"https://{written}").rstrip("/")
         url = re.sub(r"/v2(/alerts)?$", "", url) if self._address == "host" else url
         example = f"write for example {self._default_url}"
+        # Not repeated: it may be a password or a key in the wrong field.
+        if "@" in written:
+            raise self._wrong(f"has a user or a password in its {self._address}", example)
+        if redacted(written) != written or _KEY.search(url.partition("://")[2].partition("/")[0]):
+            raise self._wrong(
+                f"has what looks like a key in its {self._address}", f"{example}, and the key as password"
+            )
         try:
             parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
+            host = parts.hostname
             (host or "").encode("idna")  # no label of a name is empty or too long
+            if parts.port is None and port:
+                parts = parts._replace(netloc=f"{parts.netloc}:{port}")
+                _ = parts.port  # raises for what is none
         except ValueError:
             host = None
-        if "@" in written:  # not repeated: it may be a password
-            raise self._wrong(f"has a user or a password in its {self._address}", example)
-        if not host or parts.scheme not in {"http", "https"} or re.search(r"[\s?#]", url):
-            raise self._wrong(f"has the {self._address} {written!r}, which is no address", example)
+        if (
+            not host
+            or parts.scheme not in {"http", "https"}
+            or parts.netloc.endswith(":")
+            or _ODD.search(url)
+        ):
+            raise self._wrong(f"has the {self._address} {written[:_SHOWN]!r}, which is no address", example)
         if parts.scheme == "http" and not allow_http and not is_loopback(host):
             raise self._wrong(
-                f"has {written!r}, which would send the key unencrypted",
+                f"has {written[:_SHOWN]!r}, which would send the key unencrypted",
                 'write https://, or the extra {"allow_http": true} inside a closed network',
             )
-        return url
+        return parts._replace(netloc=parts.netloc.lower()).geturl()
 
     def _extra_text(self, extra: Mapping[str, Any], name: str) -> str:
         written = extra.get(name)
@@ -162,7 +183,8 @@ class Connected(Generic[T]):
         written = str(extra.get(name)).strip().lower()
         if written not in _NOTHING | _TRUE | _FALSE:
             raise self._wrong(
-                f"has the extra {name} {written!r}, which is neither true nor false", "write true or false"
+                f"has the extra {name} {written[:_SHOWN]!r}, which is neither true nor false",
+                "write true or false",
             )
         return written in _TRUE
 
@@ -172,35 +194,19 @@ class Connected(Generic[T]):
             return CALL_S
         try:
             seconds = math.nan if isinstance(written, bool) else float(written)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
+        except OverflowError:  # a whole number without end
+            seconds = math.inf
+        except (TypeError, ValueError):
             seconds = math.nan
         if math.isnan(seconds):
             raise self._wrong(
-                f"has the extra {name} {written!r}, which is no number",
+                f"has the extra {name} {str(written)[:_SHOWN]!r}, which is no number",
                 f"write seconds, for example 2.5, at most {CALL_S:g}",
             )
         return min(max(_SHORTEST_S, seconds), CALL_S)
 
     def _wrong(self, what: str, write: str) -> LockedOut:
         return LockedOut(f"connection {self._conn_id!r} {what}; {write}")
-
-
-def look_up_in_airflow(conn_id: str) -> Any:
-    """Airflow's connection. Raises LockedOut when it is not defined, DeliveryFailed when it cannot be read now."""
-    from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        return BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        raise LockedOut(
-            f"connection {conn_id!r} is not defined: add it in Admin → Connections, "
-            f"or as AIRFLOW_CONN_{conn_id.upper()}"
-        ) from None
-    except Exception as error:  # whatever Airflow raises here, no message can be sent now
-        raise DeliveryFailed(
-            f"connection {conn_id!r} cannot be read: {type(error).__name__}: {error}"
-        ) from error
 
 
 def _text(written: object) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from oncall.adapters.http.connections import look_up_in_airflow
+from oncall.adapters.airflow_connections import look_up_in_airflow
 from oncall.core.errors import Rejected
 
 
@@ -23,15 +23,15 @@ class PlainConnection:
 
 
 def look_up(conn_id: str) -> Any:
-    """`AIRFLOW_CONN_<ID>` when it is JSON, else what Airflow knows. Raises Rejected when nobody knows it."""
-    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    """What Airflow knows; where there is no Airflow, `AIRFLOW_CONN_<ID>` as JSON. Raises Rejected without one."""
+    try:
+        return look_up_in_airflow(conn_id)  # as the watcher does, or a check would find good what it refuses
+    except ModuleNotFoundError:
+        name = f"AIRFLOW_CONN_{conn_id.upper()}"
     written = os.environ.get(name, "").strip()
     if written.startswith("{"):
         return _read(name, written)
-    try:
-        return look_up_in_airflow(conn_id)
-    except ModuleNotFoundError:  # no Airflow here
-        raise Rejected(f'{name} is not set; write JSON: {{"host": "…", "password": "…"}}') from None
+    raise Rejected(f'{name} is not set; write JSON: {{"host": "…", "password": "…"}}')
 
 
 def _read(name: str, written: str) -> PlainConnection:
@@ -39,7 +39,7 @@ def _read(name: str, written: str) -> PlainConnection:
         fields = json.loads(written)
         extra = fields.get("extra") or {}
         extra = json.loads(extra) if isinstance(extra, str) else extra
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Rejected(f"{name} is no JSON") from None  # its text holds the key
     return PlainConnection(
         host=fields.get("host") or "",

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from oncall.adapters.airflow_connections import NotDefined
 from oncall.adapters.http.answers import record
 from oncall.adapters.http.calls import bounded
 from oncall.adapters.http.connections import Access, Connected
@@ -14,7 +15,7 @@ from oncall.adapters.http.exchange import Answer, Exchange
 from oncall.adapters.opsgenie.errors import heartbeat_refused, is_opsgenies, refusal, unreadable
 from oncall.adapters.opsgenie.pager import DEFAULT_URL, is_jsm
 from oncall.core.check_result import CheckResult
-from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
+from oncall.core.errors import DeliveryFailed, OncallError
 
 PAGER, ACCOUNT = "opsgenie_default", "opsgenie_api"
 _NOBODY = "00000000-0000-0000-0000-000000000000"  # the id of no request
@@ -81,7 +82,7 @@ class OpsgenieCheck:
         place = f"connection {ACCOUNT}"
         try:
             self._account.use()
-        except LockedOut as missing:
+        except NotDefined as missing:
             self.checked.unasked.append(f"{place}: whether Opsgenie knows each person: {missing}")
             return
         except OncallError as error:

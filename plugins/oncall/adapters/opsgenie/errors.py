@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from oncall.adapters.http.exchange import Answer
 
 _MEND_KEY = "write the key of an API integration that no team owns into the connection's password"
-_MEND_HOST = "is the connection's host right?"
+_MEND_HOST = (
+    "is the connection's host right? Opsgenie's is https://api.opsgenie.com or https://api.eu.opsgenie.com, Jira "
+    "Service Management's https://api.atlassian.com/jsm/ops/integration"
+)
+_IN_EUROPE = "; an account in the EU has the host https://api.eu.opsgenie.com"
 _NOT_LET_IN = {401, 402, 403}  # 402: an account that has ended
 _ABOUT_PEOPLE = re.compile(r"responder|recipient|user", re.IGNORECASE)
 
@@ -39,7 +43,7 @@ def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None)
     """What was done to an alert was refused. `people`: the usernames a new alert is for; None when there is one."""
     reason = _reason(answer, access)
     if _is_not_let_in(answer, reason):
-        return LockedOut(f"{reason}; {_MEND_KEY}")
+        return LockedOut(f"{reason}; {_mend_key(access)}")
     if answer.status == 404 and people is None and is_opsgenies(answer):
         return Gone(reason)
     if answer.status in {404, 405}:
@@ -55,6 +59,8 @@ def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None)
 def unreadable(answer: Answer, access: Access) -> OncallError:
     """What was asked for is not shown."""
     reason = _reason(answer, access)
+    if answer.status == 401 or "Key format" in reason:
+        return NotAllowed(f"{reason}; {_mend_key(access)}")
     if _is_not_let_in(answer, reason):
         return NotAllowed(f"{reason}; give the key of the integration the right to read (Read Access)")
     return DeliveryFailed(f"{reason}; {_MEND_HOST}")
@@ -84,6 +90,11 @@ def is_opsgenies(answer: Answer) -> bool:
 def _is_not_let_in(answer: Answer, reason: str) -> bool:
     """Whether it is the key; a malformed one is a 422."""
     return answer.status in _NOT_LET_IN or "Key format" in reason
+
+
+def _mend_key(access: Access) -> str:
+    """A key of the EU's is nobody's in the US, where a connection without a host leads."""
+    return _MEND_KEY + (_IN_EUROPE if access.url == "https://api.opsgenie.com" else "")
 
 
 def _reason(answer: Answer, access: Access) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from oncall.adapters.airflow_connections import look_up_in_airflow
 from oncall.adapters.http.answers import record, records, text
 from oncall.adapters.http.calls import bounded
-from oncall.adapters.http.connections import Access, Connected, look_up_in_airflow
+from oncall.adapters.http.connections import Access, Connected
 from oncall.adapters.http.exchange import Exchange
 from oncall.adapters.opsgenie.errors import schedules_refused
 from oncall.adapters.opsgenie.pager import DEFAULT_URL, is_jsm

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import structlog
 
+from oncall.adapters.airflow_connections import extra_of, look_up_in_airflow
 from oncall.core.errors import OncallError, Unreadable
 
 if TYPE_CHECKING:
@@ -82,7 +83,6 @@ def connect_to(dsn: str) -> Connect:
 def _by_airflow(conn_id: str) -> tuple[Callable[[], Connection], list[str]]:
     """How to make a connection as the Airflow connection says, and what no message may repeat. Raises Unreadable."""
     from airflow.providers.postgres.hooks.postgres import PostgresHook
-    from airflow.sdk import BaseHook
 
     class Hook(PostgresHook):  # the provider's, for its way with tokens of the clouds
         def _create_connection(self, conn_args: dict[str, Any]) -> Connection:
@@ -92,29 +92,59 @@ def _by_airflow(conn_id: str) -> tuple[Callable[[], Connection], list[str]]:
             return Session.connect(**given, prepare_threshold=None)
 
     try:
-        connection = BaseHook.get_connection(conn_id)
-        if re.search(r".@|://", connection.host or ""):  # not repeated: it may hold a password
-            raise Unreadable(
-                "its host has more in it than a host: write user and password into their own fields"
+        connection = look_up_in_airflow(conn_id)
+        for name in ("host", "login", "schema"):  # as they come out of a file or a clipboard
+            setattr(connection, name, (getattr(connection, name) or "").strip())
+        connection.password = (connection.password or "").strip("\r\n")
+        if not all(map(_is_host, connection.host.split(","))):
+            # Not repeated: it may hold a password.
+            raise ValueError(
+                "has more in its host than a host; write user, password, port and database into their own fields"
             )
-        extra = connection.extra_dejson or {}  # "null" is nothing as well
-        connection.extra = json.dumps(_arguments(extra, connection.host or ""))
+        extra = {
+            name: said
+            for name, value in extra_of(connection).items()
+            if (said := _said(value)) not in (None, "")
+        }
+        if odd := sorted({*extra} - _known_to_libpq() - Hook.ignored_extra_options - {*OURS}):
+            raise ValueError(
+                f"has the extra {odd[0][:60]!r}, which libpq does not know; take it out, or write its right name"
+            )
+        connection.extra = json.dumps(_arguments(extra, connection.host))
         hidden = [
             str(value) for name, value in extra.items() if re.search("pass|secret|token", name) and value
         ]
+    except OncallError as error:
+        raise Unreadable(str(error)) from error
+    except ValueError as error:
+        raise Unreadable(f"connection {conn_id!r} {error}") from error
     except Exception as error:
         raise Unreadable(f"connection {conn_id!r} cannot be used: {first_line(error)}") from error
     make = cast("Callable[[], Connection]", Hook(connection=connection).get_conn)
     return make, [*hidden, connection.password] if connection.password else hidden
 
 
+def _is_host(written: str) -> bool:
+    """A name, an address (IPv6 has more colons than one) or the folder of a socket."""
+    return written.startswith(("/", "@")) or not (re.search(r"[@/?=;\s]", written) or written.count(":") == 1)
+
+
+def _known_to_libpq() -> set[str]:
+    from psycopg.pq import Conninfo
+
+    return {option.keyword.decode() for option in Conninfo.get_defaults()}
+
+
+def _said(value: Any) -> Any:
+    """What an extra says: `true` and `false` also as a text, as a URI has to write them. libpq knows only 1 and 0."""
+    value = value.strip() if isinstance(value, str) else value
+    truth = {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+    return int(truth) if isinstance(truth, bool) else truth
+
+
 def _arguments(given: Mapping[str, Any], host: str) -> dict[str, Any]:
     """What to connect with: what is given, but for what we rely on. An empty value means the default."""
-    said = {
-        name: int(value) if isinstance(value, bool) else value  # libpq knows no true
-        for name, value in given.items()
-        if value not in (None, "") and name != "cursor"
-    }
+    said = {name: value for name, value in given.items() if value not in (None, "") and name != "cursor"}
     seconds = CONNECT_SECONDS if "," not in host else 2  # for each of several servers
     return {**NOTICE_GONE, **said, **OURS, "connect_timeout": seconds}
 

@@ -1,0 +1,92 @@
+"""Airflow's connections, and in words why one cannot be used as it is written; knows no far side and no database."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from oncall.core.errors import DeliveryFailed, LockedOut
+
+FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+_JSON = '{"conn_type": "…", "host": "…", "login": "…", "password": "…", "extra": {…}}'
+_SHOWN = 60  # characters of a name that nobody knows
+
+
+class NotDefined(LockedOut):
+    """Nobody wrote the connection anywhere."""
+
+
+def look_up_in_airflow(conn_id: str) -> Any:
+    """Airflow's connection.
+
+    Raises NotDefined without one, LockedOut for one that Airflow cannot read, DeliveryFailed when it cannot tell now.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    written = os.environ.get(variable, "").strip()
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        if written:  # Airflow says nothing of what it cannot read there, and looks elsewhere
+            raise LockedOut(f"{variable} is no connection: {_trouble(written)}") from None
+        raise NotDefined(
+            f"connection {conn_id!r} is not defined: add it in Admin → Connections, or as {variable}"
+        ) from None
+    except Exception as error:  # whatever Airflow raises here, no message can be sent now
+        raise DeliveryFailed(
+            f"connection {conn_id!r} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+    # Of any other text Airflow makes a connection with nothing in it.
+    named = connection.host or connection.login or connection.password
+    if written and not (named or written.startswith("{") or _is_uri(written)):
+        raise LockedOut(f"{variable} is no connection: {_trouble(written)}")
+    return connection
+
+
+def extra_of(connection: Any) -> Mapping[str, Any]:
+    """The connection's extra; empty when there is none. Raises ValueError, saying so, when it is no JSON object.
+
+    Airflow takes an extra that is no JSON for none: a proxy or a certificate that is written there would be forgotten.
+    """
+    written = getattr(connection, "extra", None)
+    if isinstance(written, str) and written.strip():
+        try:
+            json.loads(written)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"has an extra that is no JSON{_place(error)}") from None
+    extra = connection.extra_dejson or {}  # "null" is nothing as well
+    if not isinstance(extra, Mapping):
+        raise ValueError("has an extra that is no JSON object")
+    return extra
+
+
+def _is_uri(written: str) -> bool:
+    return re.match(r"[A-Za-z][\w+.-]*://", written) is not None
+
+
+def _trouble(written: str) -> str:
+    """What is wrong with a connection in a variable; its values are not repeated."""
+    if _is_uri(written):
+        return (
+            "a URI that Airflow cannot read; in user, password and extra write every / : @ # ? and % as a code "
+            f"(%2F %3A %40 %23 %3F %25), the port as a number, or all of it as JSON: {_JSON}"
+        )
+    if not written.startswith("{"):
+        return f"neither JSON nor a URI; write {_JSON}"
+    try:
+        fields = json.loads(written)
+    except (ValueError, RecursionError) as error:
+        return f"its JSON cannot be read{_place(error)}; write {_JSON}"
+    if unknown := sorted(set(fields) - {*FIELDS}):
+        named = ", ".join(unknown)[:_SHOWN]
+        return f"it has the field {named}; a connection has {', '.join(FIELDS)}, and all else stands in extra"
+    return "a field has the wrong type; port is a number, extra an object, and every other field a text in quotes"
+
+
+def _place(error: Exception) -> str:
+    return f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
