@@ -19,6 +19,15 @@ PROMISED = ("profit_etl", "engagement_etl", "growth_etl")
 RosterFile = dict[str, Any]
 
 
+def past_of_today(now: dt.datetime) -> dt.time:
+    """A due time that is over for today: two hours ago, in the first hours of a day its first second.
+
+    Were it yesterday's, the next one would be today's, and a run that has not come since 00:00 is told of.
+    """
+    today = now.replace(hour=0, minute=0, second=1, microsecond=0)
+    return max(now - dt.timedelta(hours=2), today).time().replace(microsecond=0)
+
+
 class Include:
     """A copy of the repository's include/. Every file changes in one stroke: whoever reads it reads all or nothing."""
 
@@ -44,7 +53,7 @@ class Include:
         for path, text in self._original.items():
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 self._write(path, text)
-        idle = (dt.datetime.now(self.setup.roster.tz) - dt.timedelta(hours=2)).time().replace(microsecond=0)
+        idle = past_of_today(dt.datetime.now(self.setup.roster.tz))
         for dag_id in PROMISED:
             self.promise(dag_id, idle, idle)
 

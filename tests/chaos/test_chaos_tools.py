@@ -22,6 +22,7 @@ from sandbox.stack.postgres import Server
 from tests.chaos import chaos_beside
 from tests.chaos.chaos_clock import clock_ahead
 from tests.chaos.chaos_ground import due_today
+from tests.chaos.chaos_include import past_of_today
 from tests.chaos.chaos_postgres import OURS, Harm, freeze, kill
 
 LOOK = (
@@ -104,3 +105,12 @@ def test_a_promise_made_shortly_before_midnight_is_due_before_it(at: str, due: s
     """A due time beyond midnight belongs to another report date, and a fault is about one."""
     now = dt.datetime.fromisoformat(f"2026-11-27T{at}+07:00")
     assert due_today(now, 1800) == dt.datetime.fromisoformat(f"2026-11-27T{due}+07:00")
+
+
+@pytest.mark.parametrize(
+    ("at", "idle"), [("00:10:00", "00:00:01"), ("01:59:00", "00:00:01"), ("10:00:05", "08:00:05")]
+)
+def test_what_is_promised_meanwhile_is_over_for_today(at: str, idle: str) -> None:
+    """Nothing but the fault is to be told of, at any hour."""
+    now = dt.datetime.fromisoformat(f"2026-11-27T{at}+07:00")
+    assert past_of_today(now) == dt.time.fromisoformat(idle)
