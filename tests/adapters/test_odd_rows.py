@@ -21,7 +21,7 @@ from oncall.adapters.postgres.task_log import TaskLog
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
 from oncall.core.incidents.incident import Incident, Plan
-from oncall.core.promises.facts import Facts
+from oncall.core.promises.facts import Facts, Task
 from sandbox.stack.postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -132,7 +132,7 @@ def put_in_order(connection: psycopg.Connection[Any], dsn: str) -> None:
         " values (%s, %s, %s, 'r', 1)",
         (REPORT, DAY, NIGHT + dt.timedelta(hours=2)),
     )
-    TaskLog(connect_to(dsn)).write("growth_etl", "r", DAY, "publish", "success", NIGHT)
+    TaskLog(connect_to(dsn)).write(("growth_etl", DAY), Task.as_of(NIGHT, "publish", "success", "r"))
     with OncallDb(connect_to(dsn)).decision_lock() as decision:
         decision.record(Plan(incidents=(Incident("good", "growth_etl", DAY, NIGHT, due=AT),)), AT)
 

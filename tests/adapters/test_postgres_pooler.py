@@ -23,6 +23,7 @@ from oncall.adapters.postgres.session import WORKING
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan
+from oncall.core.promises.facts import Task
 from sandbox.stack.postgres import Server
 from tests.adapters.pgbouncer import find, running_pgbouncer
 
@@ -70,7 +71,7 @@ def test_the_store_works_with_many_at_once(connect: Connect) -> None:
                 decision.record(Plan(incidents=(incident,)), AT)
             store.set_note(f"n{number}", str(turn))
             assert store.get_note(f"n{number}") == str(turn)
-            log.write("profit_etl", f"r{number}", DAY, "transform", "running", AT)
+            log.write(("profit_etl", DAY), Task.as_of(AT, "transform", "running", f"r{number}"))
             assert log.read([("profit_etl", DAY)], AT).tasks
             assert turn == 0 or incident.key in {each.key for each in known}
 

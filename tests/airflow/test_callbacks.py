@@ -13,7 +13,7 @@ from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow import callbacks
-from oncall.core.promises.facts import Dag
+from oncall.core.promises.facts import Dag, Task
 
 DAY = dt.date(2026, 11, 22)
 TWO = dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)
@@ -106,12 +106,19 @@ def test_what_airflow_masks_in_the_log_is_not_written(
 def test_a_killed_task_does_not_unsay_that_it_was_marked_as_failed(task_log: TaskLog) -> None:
     """Its process ends by saying that it is tried again; only another try is news."""
     which, minute = ("growth_etl", DAY), dt.timedelta(minutes=1)
-    task_log.write("growth_etl", "r", DAY, "transform", "running", TWO)
-    task_log.write("growth_etl", "r", DAY, "transform", "failed", TWO + minute, error="marked as failed by B")
-    task_log.write("growth_etl", "r", DAY, "transform", "up_for_retry", TWO + 2 * minute, error="SIGTERM")
+    task_log.write(("growth_etl", DAY), Task.as_of(TWO, "transform", "running", "r"))
+    task_log.write(
+        ("growth_etl", DAY),
+        Task.as_of(TWO + minute, "transform", "failed", "r", error="marked as failed by B"),
+    )
+    task_log.write(
+        ("growth_etl", DAY), Task.as_of(TWO + 2 * minute, "transform", "up_for_retry", "r", error="SIGTERM")
+    )
     (task,) = task_log.read([which], TWO).tasks[which]
     assert (task.state, task.ended_at, task.error) == ("failed", TWO + minute, "marked as failed by B")
-    task_log.write("growth_etl", "r", DAY, "transform", "running", TWO + 3 * minute, try_number=2)
+    task_log.write(
+        ("growth_etl", DAY), Task.as_of(TWO + 3 * minute, "transform", "running", "r"), try_number=2
+    )
     (task,) = task_log.read([which], TWO).tasks[which]
     assert (task.state, task.started_at) == ("running", TWO + 3 * minute)
 
@@ -130,13 +137,13 @@ def test_a_callback_that_cannot_write_only_says_so(monkeypatch: pytest.MonkeyPat
 def test_the_newest_run_speaks_for_the_report(task_log: TaskLog) -> None:
     """A second run of the day is what counts; its tasks come in the order they started."""
     minute = dt.timedelta(minutes=1)
-    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO)
-    task_log.write("growth_etl", "one", DAY, "transform", "failed", TWO + minute, error="boom")
+    task_log.write(("growth_etl", DAY), Task.as_of(TWO, "transform", "running", "one"))
+    task_log.write(("growth_etl", DAY), Task.as_of(TWO + minute, "transform", "failed", "one", error="boom"))
     assert list(task_log.read([], TWO).tasks) == [("growth_etl", DAY)]
     assert not task_log.read([], TWO + 2 * minute).tasks
-    task_log.write("growth_etl", "two", DAY, "wait_for_upstream", "running", TWO + 5 * minute)
-    task_log.write("growth_etl", "two", DAY, "wait_for_upstream", "success", TWO + 6 * minute)
-    task_log.write("growth_etl", "two", DAY, "transform", "running", TWO + 7 * minute)
+    task_log.write(("growth_etl", DAY), Task.as_of(TWO + 5 * minute, "wait_for_upstream", "running", "two"))
+    task_log.write(("growth_etl", DAY), Task.as_of(TWO + 6 * minute, "wait_for_upstream", "success", "two"))
+    task_log.write(("growth_etl", DAY), Task.as_of(TWO + 7 * minute, "transform", "running", "two"))
     tasks = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
     assert [(t.task_id, t.state) for t in tasks] == [
         ("wait_for_upstream", "success"),
@@ -148,12 +155,16 @@ def test_the_newest_run_speaks_for_the_report(task_log: TaskLog) -> None:
 def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
     """ "Stuck since" means since this try began, and a resumed wait keeps its first beginning."""
     minute = dt.timedelta(minutes=1)
-    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO)
-    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO + minute)
+    task_log.write(("growth_etl", DAY), Task.as_of(TWO, "transform", "running", "one"))
+    task_log.write(("growth_etl", DAY), Task.as_of(TWO + minute, "transform", "running", "one"))
     (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
     assert task.started_at == TWO
-    task_log.write("growth_etl", "one", DAY, "transform", "up_for_retry", TWO + 2 * minute, error="x")
-    task_log.write("growth_etl", "one", DAY, "transform", "running", TWO + 3 * minute, try_number=2)
+    task_log.write(
+        ("growth_etl", DAY), Task.as_of(TWO + 2 * minute, "transform", "up_for_retry", "one", error="x")
+    )
+    task_log.write(
+        ("growth_etl", DAY), Task.as_of(TWO + 3 * minute, "transform", "running", "one"), try_number=2
+    )
     (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
     assert (task.started_at, task.ended_at, task.error) == (TWO + 3 * minute, None, "")
 
@@ -166,7 +177,7 @@ def test_nothing_is_usual_before_seven_days(task_log: TaskLog, fresh_database: s
         for task_id, begin, end in (("transform", 0, 600), ("check", 600, 660), ("publish", 660, 720)):
             for state, second in (("running", begin), ("success", end)):
                 at = start + dt.timedelta(seconds=second)
-                task_log.write("growth_etl", f"run{number}", day, task_id, state, at)  # type: ignore[arg-type]
+                task_log.write(("growth_etl", day), Task.as_of(at, task_id, state, f"run{number}"))  # type: ignore[arg-type]
     usual = task_log.usual(DAY)["growth_etl"]
     assert usual.duration["transform"] == 600
     assert usual.remaining["transform"] == 720

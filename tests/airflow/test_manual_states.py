@@ -13,7 +13,7 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow.composition import Wiring
 from oncall.airflow.manual_states import ManualStateListener, ask
-from oncall.core.promises.facts import RUN, Facts, TaskState
+from oncall.core.promises.facts import RUN, Facts, Task, TaskState
 
 DAY = dt.date(2026, 11, 22)
 TWO = dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)
@@ -47,9 +47,9 @@ def a_night(task_log: TaskLog, run: str = NIGHT, at: dt.datetime = TWO, **states
     """The tasks of a run, a minute after each other; what is over was so in half a minute."""
     for number, (task_id, state) in enumerate(states.items()):
         began = at + dt.timedelta(minutes=number)
-        task_log.write("growth_etl", run, DAY, task_id, "running", began)
+        task_log.write(WHICH, Task.as_of(began, task_id, "running", run))
         if state != "running":
-            task_log.write("growth_etl", run, DAY, task_id, state, began + dt.timedelta(seconds=30))
+            task_log.write(WHICH, Task.as_of(began + dt.timedelta(seconds=30), task_id, state, run))
 
 
 def seen(task_log: TaskLog) -> Facts:
@@ -278,7 +278,7 @@ class Unanswering(FakeTi):
 def test_one_dag_that_cannot_be_asked_about_stops_no_other(task_log: TaskLog) -> None:
     """And silence is no deletion."""
     a_night(task_log, transform="running")
-    task_log.write("profit_etl", "p", DAY, "transform", "running", TWO)
+    task_log.write(("profit_etl", DAY), Task.as_of(TWO, "transform", "running", "p"))
     ask(task_log, ["growth_etl", "profit_etl"], Unanswering({}), THREE)
     assert seen(task_log).run is None
     assert task_log.read([("profit_etl", DAY)], TWO).runs["profit_etl", DAY].state == "deleted"

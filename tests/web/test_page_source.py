@@ -18,6 +18,7 @@ from oncall.core.errors import ConfigError, Unreadable
 from oncall.core.incidents.incident import Event, Incident, Notification, Plan
 from oncall.core.incidents.wording import Links
 from oncall.core.message import Message, Recipient
+from oncall.core.promises.facts import Task
 from oncall.web.views.banners import banners
 from oncall.web.views.overview import overview
 from sandbox.stack.postgres import Server
@@ -79,7 +80,7 @@ def database(fresh_database: str) -> str:
             "insert into investor.publications values ('investor.daily_profit', %s, %s, %s, null, 'r', 1)",
             (DAY, at("02:31"), at("02:31")),
         )
-    TaskLog(connect).write("growth_etl", "run", DAY, "transform", "running", at("03:12"))
+    TaskLog(connect).write(("growth_etl", DAY), Task.as_of(at("03:12"), "transform", "running", "run"))
     incident = Incident(
         KEY, "growth_etl", DAY, at("05:00"), at("05:00"), verdict="broken", paged_at=at("05:00")
     )

@@ -12,7 +12,7 @@ import structlog
 from oncall.airflow.dag_settings import contract
 from oncall.airflow.masking import masked
 from oncall.airflow.report_date import report_date
-from oncall.core.promises.facts import TaskState
+from oncall.core.promises.facts import Task, TaskState
 
 log = structlog.get_logger(__name__)
 
@@ -72,21 +72,26 @@ def _look() -> None:
 def _write(context: Context, state: TaskState) -> None:
     ti = context["ti"]
     error = context.get("exception") if state in ("failed", "up_for_retry") else None
-    write(
-        context["dag_run"], ti.dag_id, ti.task_id, state, run_id=ti.run_id,
-        try_number=ti.try_number, error=last_line(error), log_url=getattr(ti, "log_url", "") or "",
-    )  # fmt: skip
+    log_url = getattr(ti, "log_url", "") or ""
+    task = seen_now(ti.task_id, state, ti.run_id, error=last_line(error), log_url=log_url)
+    write(context["dag_run"], ti.dag_id, task, ti.try_number)
 
 
-def write(run: Any, dag_id: str, task_id: str, state: TaskState, *, run_id: str, **said: Any) -> None:
-    """Note the state of a task in `run` (Airflow's), as of now; `said` as `TaskLog.write` has it. Raises."""
+def seen_now(task_id: str, state: TaskState, run_id: str, **said: Any) -> Task:
+    """A task that is in this state as of now; `said` as `Task.as_of` has it."""
+    from oncall.usecases.timekeeping import utc_now  # not with every parse of a DAG file
+
+    return Task.as_of(utc_now(), task_id, state, run_id, **said)
+
+
+def write(run: Any, dag_id: str, task: Task, try_number: int = 1) -> None:
+    """Note how a task of `run` (Airflow's) stands. Raises."""
     from oncall.airflow.composition import Wiring  # not with every parse of a DAG file
-    from oncall.usecases.timekeeping import utc_now
 
     date = report_date({"dag_run": run}, contract(dag_id).zone)
     wiring = Wiring()
     wiring.store().install()
-    wiring.task_log().write(dag_id, run_id, date, task_id, state, utc_now(), **said)
+    wiring.task_log().write((dag_id, date), task, try_number=try_number)
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -15,7 +15,7 @@ import structlog
 from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from oncall.airflow.callbacks import last_line, write
+from oncall.airflow.callbacks import last_line, seen_now, write
 from oncall.airflow.dag_settings import watched_dags
 from oncall.airflow.masking import masked
 from oncall.core.promises.facts import MARKED, RUN, Task, TaskState
@@ -80,17 +80,15 @@ def _heard(ti: Any, error: Any = "") -> None:
     by_hand = not error or BY_HAND in str(error)  # only the api-server tells of a success
     said = _marked(state, ti, run.run_id) if by_hand else last_line(error)
     began = ti.start_date or run.start_date or run.run_after
-    write(
-        run, run.dag_id, ti.task_id, state, run_id=run.run_id,
-        error=said, began=began, try_number=ti.try_number,
-    )  # fmt: skip
+    task = seen_now(ti.task_id, state, run.run_id, error=said, began=began)
+    write(run, run.dag_id, task, ti.try_number)
 
 
 def _heard_of_run(run: Any, state: TaskState, msg: str) -> None:
     if msg not in ORDINARY and run.dag_id in watched_dags():
         said = _marked(state, run, run.run_id) if BY_HAND in msg else msg.replace("_", " ")
         began = run.start_date or run.run_after
-        write(run, run.dag_id, RUN, state, run_id=run.run_id, error=said, began=began)
+        write(run, run.dag_id, seen_now(RUN, state, run.run_id, error=said, began=began))
 
 
 def _quietly(hear: Callable[[], None]) -> None:
@@ -145,7 +143,8 @@ def _compare(task_log: Any, dag_id: str, runs: Sequence[RunSaid], ti: Any, at: d
         for task_id, state, error in _untold(run, states.get(run.run_id), ti, at):
             began = at if state == "queued" else min(task.started_at for task in run.said.values())
             log.info("oncall.state_seen", dag_id=dag_id, run_id=run.run_id, task=task_id, state=state)
-            task_log.write(dag_id, run.run_id, run.report_date, task_id, state, at, error=error, began=began)
+            task = Task.as_of(at, task_id, state, run.run_id, error=error, began=began)
+            task_log.write((dag_id, run.report_date), task)
 
 
 def _untold(

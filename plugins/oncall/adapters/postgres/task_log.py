@@ -6,12 +6,13 @@ import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import structlog
 
 from oncall.adapters.postgres.database import Connect, Link, columns, rows_of, sane
 from oncall.core.errors import Unreadable
-from oncall.core.promises.facts import DRILL_RUNS, MARKED, RUN, Dag, Task, TaskState, TypicalDurations
+from oncall.core.promises.facts import DRILL_RUNS, MARKED, RUN, Dag, Task, TypicalDurations
 from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns
 
 log = structlog.get_logger(__name__)
@@ -83,34 +84,19 @@ class TaskLog:
         self._link = Link(connect, "oncall_db")
         self._usual = usual or UsualKept()
 
-    def write(
-        self,
-        dag_id: str,
-        run_id: str,
-        report_date: dt.date,
-        task_id: str,
-        state: TaskState,
-        at: dt.datetime,
-        *,
-        try_number: int = 1,
-        error: str = "",
-        log_url: str = "",
-        began: dt.datetime | None = None,
-    ) -> None:
-        """Note that a task is in this state since `at`. A new try starts its clock anew.
+    def write(self, report: ReportKey, task: Task, *, try_number: int = 1) -> None:
+        """Note how a task of this report stands. A new try starts its clock anew.
 
         Whose task somebody marked as failed is ended, and its process may say with its last breath that it is tried
         again: it is not.
-
-        `began`: when it started, for one that never said so itself.
         """
         with self._link.cursor() as cursor:
             cursor.execute(
                 """
                 insert into oncall.tasks as t
                     (dag_id, run_id, task_id, report_date, state, try_number, started_at, ended_at, error, log_url)
-                values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s, %(began)s,
-                        %(ended_at)s, %(error)s, %(log_url)s)
+                values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s,
+                        %(started_at)s, %(ended_at)s, %(error)s, %(log_url)s)
                 on conflict (dag_id, run_id, task_id) do update set
                     state = excluded.state, error = excluded.error, log_url = excluded.log_url,
                     ended_at = excluded.ended_at, report_date = excluded.report_date,
@@ -123,17 +109,12 @@ class TaskLog:
                            and excluded.state = 'up_for_retry' and excluded.try_number <= t.try_number)
                 """,
                 {
-                    "dag_id": dag_id,
-                    "run_id": run_id,
-                    "task_id": task_id,
-                    "report_date": report_date,
-                    "state": state,
+                    **asdict(task),
+                    "dag_id": report[0],
+                    "report_date": report[1],
                     "try_number": try_number,
                     "marked": MARKED,
-                    "began": began or at,
-                    "ended_at": None if state in ("running", "queued") else at,
-                    "error": error[:1000],
-                    "log_url": log_url,
+                    "error": task.error[:1000],
                 },
             )
 
