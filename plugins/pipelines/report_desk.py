@@ -16,7 +16,7 @@ from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.report_numbers import BrokenRule, StaleDays
 from pipelines import runner
 from pipelines.held_reports import release_report, rows_that_break
-from pipelines.stale_days import known_stale_days
+from pipelines.stale_days import StalePublications
 
 WAREHOUSE = "warehouse"
 PATIENCE_S = 8.0
@@ -28,7 +28,7 @@ class WarehouseDesk:
     def stale(self, config: OncallConfig) -> StaleDays:
         """As `python -m oncall stale` lists them, without a search for late rows: the pipelines' runs search."""
         with _asking() as connection:
-            found = known_stale_days(connection, config)
+            found = StalePublications(connection, config).known()
         return {(day.pipeline.report, day.report_date): day.because for day in found}
 
     def broken_rules(self, config: OncallConfig, dag_id: str, date: dt.date) -> Sequence[BrokenRule]:

@@ -9,6 +9,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from oncall.config.oncall_config import OncallConfig
@@ -49,48 +50,66 @@ class Rerun:
         return f"{self.day.report_date} {self.day.pipeline.dag_id} ({self.day.because}): {self.came_of_it}"
 
 
-def find_stale_days(
-    connection: Any, config: OncallConfig, since: dt.datetime | None = None
-) -> list[StaleDay]:
-    """What is stale now, in the order in which to run it again: oldest first, base models before their readers.
+@dataclass(frozen=True)
+class StalePublications:
+    """The published days of this warehouse whose inputs have changed since."""
 
-    Upstream's rows are looked through from `since` on (None: from where the last search stopped).
-    """
-    pipelines = _in_order(config)
-    for pipeline in pipelines:
-        runner.note_late_rows(connection, _run(config, pipeline, ANY_DAY), since)
-    return _listed(connection, config, pipelines)
+    connection: Any
+    config: OncallConfig
 
+    def find(self, since: dt.datetime | None = None) -> list[StaleDay]:
+        """What is stale now, in the order in which to run it again: oldest first, base models before their readers.
 
-def known_stale_days(connection: Any, config: OncallConfig) -> list[StaleDay]:
-    """What is stale by what the last search found, in the same order; writes nothing."""
-    return _listed(connection, config, _in_order(config))
+        Upstream's rows are looked through from `since` on (None: from where the last search stopped).
+        """
+        for pipeline in self._pipelines:
+            runner.note_late_rows(self.connection, self._run(pipeline, ANY_DAY), since)
+        return self.known()
 
+    def known(self) -> list[StaleDay]:
+        """What is stale by what the last search found, in the same order; writes nothing."""
+        by_report = {pipeline.report: pipeline for pipeline in self._pipelines}
+        found = [
+            StaleDay(by_report[report], date, because)
+            for report, date, because in runner.stale(self.connection, self.config.roster.tz)
+            if report in by_report
+        ]
+        return sorted(found, key=lambda day: (day.report_date, self._pipelines.index(day.pipeline)))
 
-def rerun_stale_days(
-    connection: Any,
-    config: OncallConfig,
-    run_id: str,
-    *,
-    reason: str = "",
-    since: dt.datetime | None = None,
-    at: dt.datetime | None = None,
-    tell: Callable[[Rerun], None] = lambda _: None,
-) -> list[Rerun]:
-    """Run every stale day again, oldest first, until none is left; `tell` hears of each as it is done.
+    def rerun(
+        self,
+        run_id: str,
+        *,
+        reason: str = "",
+        since: dt.datetime | None = None,
+        at: dt.datetime | None = None,
+        tell: Callable[[Rerun], None] = lambda _: None,
+    ) -> list[Rerun]:
+        """Run every stale day again, oldest first, until none is left; `tell` hears of each as it is done.
 
-    A day that a check withholds stays stale, and so does what comes after it and depends on it: those are left for
-    when its cause is mended. `reason` is what the restatements say (empty: what has changed).
-    """
-    done: list[Rerun] = []
-    pipelines = _in_order(config)
-    find_stale_days(connection, config, since)
-    while days := _open(_listed(connection, config, pipelines), done):
-        day = days[0]
-        run = _run(config, day.pipeline, day.report_date, run_id=run_id, reason=reason or day.because, at=at)
-        done.append(_again(connection, day, run))
-        tell(done[-1])
-    return done
+        A day that a check withholds stays stale, and so does what comes after it and depends on it: those are left for
+        when its cause is mended. `reason` is what the restatements say (empty: what has changed).
+        """
+        done: list[Rerun] = []
+        self.find(since)
+        while days := _open(self.known(), done):
+            day = days[0]
+            run = self._run(day.pipeline, day.report_date, run_id=run_id, reason=reason or day.because, at=at)
+            done.append(_again(self.connection, day, run))
+            tell(done[-1])
+        return done
+
+    @cached_property
+    def _pipelines(self) -> list[Pipeline]:
+        """Those that read another one's base model last."""
+        return sorted(
+            self.config.pipelines.values(),
+            key=lambda each: (any(name.startswith("base.") for name in each.upstream), each.dag_id),
+        )
+
+    def _run(self, pipeline: Pipeline, date: dt.date, run_id: str = "", **more: Any) -> ReportRun:
+        zone = self.config.roster_of(pipeline.dag_id).tz
+        return ReportRun(pipeline.dag_id, pipeline.report, date, zone, run_id, pipeline.upstream, **more)
 
 
 def _again(connection: Any, day: StaleDay, run: ReportRun) -> Rerun:
@@ -112,26 +131,3 @@ def _open(days: Sequence[StaleDay], done: Sequence[Rerun]) -> list[StaleDay]:
         if tries[day.pipeline.dag_id, day.report_date] < MOST_TRIES
         and not any(each == day.pipeline or base_of(each.dag_id) in day.pipeline.upstream for each in held)
     ]
-
-
-def _in_order(config: OncallConfig) -> list[Pipeline]:
-    """The pipelines, those that read another one's base model last."""
-    return sorted(
-        config.pipelines.values(),
-        key=lambda each: (any(name.startswith("base.") for name in each.upstream), each.dag_id),
-    )
-
-
-def _listed(connection: Any, config: OncallConfig, pipelines: Sequence[Pipeline]) -> list[StaleDay]:
-    by_report = {pipeline.report: pipeline for pipeline in pipelines}
-    found = [
-        StaleDay(by_report[report], date, because)
-        for report, date, because in runner.stale(connection, config.roster.tz)
-        if report in by_report
-    ]
-    return sorted(found, key=lambda day: (day.report_date, pipelines.index(day.pipeline)))
-
-
-def _run(config: OncallConfig, pipeline: Pipeline, date: dt.date, run_id: str = "", **more: Any) -> ReportRun:
-    zone = config.roster_of(pipeline.dag_id).tz
-    return ReportRun(pipeline.dag_id, pipeline.report, date, zone, run_id, pipeline.upstream, **more)

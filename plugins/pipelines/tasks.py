@@ -16,7 +16,7 @@ from oncall.config import oncall_config
 from oncall.core.promises.evaluation import WAIT
 from pipelines import runner
 from pipelines.runner import Held, ReportRun
-from pipelines.stale_days import Rerun, rerun_stale_days
+from pipelines.stale_days import Rerun, StalePublications
 from pipelines.upstream_sensor import UpstreamFreshSensor
 
 WAREHOUSE = "warehouse"
@@ -75,9 +75,8 @@ def rerun_stale(run_id: str, reason: str = "") -> list[str]:
     """Run every stale day again, oldest first; how each went, in words. A day that is held fails the task."""
     with _warehouse() as connection:
         runner.install(connection)
-        done = rerun_stale_days(
-            connection, oncall_config.load(oncall_config.include_dir()), run_id, reason=reason, tell=_tell
-        )
+        stale = StalePublications(connection, oncall_config.load(oncall_config.include_dir()))
+        done = stale.rerun(run_id, reason=reason, tell=_tell)
     if any(rerun.held for rerun in done):
         raise AirflowFailException("\n".join(rerun.held for rerun in done if rerun.held))
     return [str(rerun) for rerun in done]

@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from oncall.config.oncall_config import OncallConfig
-from pipelines import stale_days
 from pipelines.runner import Held
+from pipelines.stale_days import Rerun, StalePublications
 from tests.pipelines import master_by_hand as by_hand
 from tests.pipelines.master_by_hand import ZONE, rows
 from tests.pipelines.model_runs import REPORTS, report_run, run_all
@@ -175,17 +175,15 @@ class Shop:
                 self.run(dag_id, day)
         self.look()
 
-    def rerun_stale(self) -> list[stale_days.Rerun]:
+    def rerun_stale(self) -> list[Rerun]:
         """Everything stale, oldest first, by the product's own command."""
         self.tick()
-        done = stale_days.rerun_stale_days(
-            self.connection, self.config, self._id(), since=LONG_AGO, at=self.now
-        )
+        done = StalePublications(self.connection, self.config).rerun(self._id(), since=LONG_AGO, at=self.now)
         self.look()
         return done
 
     def stale(self) -> list[tuple[str, dt.date]]:
-        found = stale_days.find_stale_days(self.connection, self.config, LONG_AGO)
+        found = StalePublications(self.connection, self.config).find(LONG_AGO)
         return [(day.pipeline.dag_id, day.report_date) for day in found]
 
     def look(self) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from oncall.cli.main import main
 from oncall.config.oncall_config import load
-from pipelines import runner, stale_days
+from pipelines import runner
 from pipelines.runner import Held
+from pipelines.stale_days import StalePublications
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run
 
@@ -59,7 +60,7 @@ def restatements(warehouse: Any) -> list[dict[str, Any]]:
 
 
 def stale(warehouse: Any) -> list[tuple[str, dt.date]]:
-    return [(day.pipeline.dag_id, day.report_date) for day in stale_days.find_stale_days(warehouse, SETUP)]
+    return [(day.pipeline.dag_id, day.report_date) for day in StalePublications(warehouse, SETUP).find()]
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_an_order_that_is_reinstated_counts_again(a_sale: Any, run: Run) -> None
         a_sale, "update master.orders set status = 'paid', updated_at = %s where order_id = 1", at("11:00")
     )
     assert ("profit_etl", DAY) in stale(a_sale)
-    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    StalePublications(a_sale, SETUP).rerun("again")
     assert profit(a_sale)["revenue"] == Decimal("7.00")
     assert {r["column_name"] for r in restatements(a_sale) if r["report"] == "investor.daily_profit"} == {
         "cancelled_orders", "revenue", "cost", "profit",
@@ -342,7 +343,7 @@ def test_a_late_session_makes_its_day_and_what_depends_on_it_stale(a_sale: Any, 
     assert [day for dag_id, day in found if dag_id == "engagement_etl"] == days[:28]
     assert [day for dag_id, day in found if dag_id == "growth_etl"] == [days[0], days[1], days[19], days[24]]
     assert found == sorted(found, key=lambda each: each[1])
-    done = stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    done = StalePublications(a_sale, SETUP).rerun("again")
     assert [rerun.held for rerun in done if rerun.held] == []
     assert stale(a_sale) == []
     found = row(a_sale, "select active_28d from investor.daily_engagement where report_date = %s", days[27])
@@ -363,7 +364,7 @@ def test_whoever_was_new_is_not_after_two_late_sessions(a_sale: Any, run: Run) -
     late_session(a_sale, 2, days[1])
     late_session(a_sale, 2, days[3], session_id=2000)
     assert [day for dag_id, day in stale(a_sale) if dag_id == "growth_etl"] == [*days[1:5], days[6]]
-    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    StalePublications(a_sale, SETUP).rerun("again")
     new = rows(a_sale, "select report_date from base.growth where customer_id = 2 and status = 'new'")
     assert [found["report_date"] for found in new] == [days[1]]
     assert stale(a_sale) == []
@@ -388,7 +389,7 @@ def test_what_moves_to_another_day_makes_both_stale(a_sale: Any, run: Run) -> No
     change(a_sale, "update master.refunds set refunded_at = %s, updated_at = %s", at("13:00"), now())
     sell_too(a_sale, 10)
     assert stale(a_sale) == [("profit_etl", BEFORE), ("profit_etl", DAY)]
-    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    StalePublications(a_sale, SETUP).rerun("again")
     found = [(profit(a_sale, day)["orders"], profit(a_sale, day)["refunds"]) for day in (BEFORE, DAY)]
     assert found == [(2, 0), (1, 6)]
 
@@ -408,7 +409,7 @@ def test_experiments_are_stale_behind_a_day_of_profit(a_sale: Any, run: Run) -> 
         ("unit_profit_experiments", BEFORE),
         ("unit_profit_experiments", DAY),
     ]
-    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    StalePublications(a_sale, SETUP).rerun("again")
     found = row(a_sale, "select mean_profit from experiments.unit_profit where report_date = %s", DAY)
     assert found["mean_profit"] == 10 - 8 - 6 + 7 - 4
     assert stale(a_sale) == []
@@ -423,13 +424,13 @@ def test_a_day_that_is_held_stays_as_it_was_and_so_does_what_follows(a_sale: Any
     add(a_sale, "marketing_spend", {"channel": "tv", "amount": 1, "updated_at": late})
     late_session(a_sale, 1, BEFORE)
     before = profit(a_sale, BEFORE), profit(a_sale)
-    done = stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    done = StalePublications(a_sale, SETUP).rerun("again")
     assert {rerun.day.pipeline.dag_id: bool(rerun.held) for rerun in done} == {
         "profit_etl": True, "engagement_etl": False, "growth_etl": False,
     }  # fmt: skip
     assert (profit(a_sale, BEFORE), profit(a_sale)) == before
     add(a_sale, "order_lines", {"order_id": 5, "unit_price": "5.00"})
-    stale_days.rerun_stale_days(a_sale, SETUP, "again")
+    StalePublications(a_sale, SETUP).rerun("again")
     assert (profit(a_sale, BEFORE)["orders"], profit(a_sale)["marketing"]) == (2, 1)
 
 

@@ -18,8 +18,9 @@ from plain_calculation import Master
 from shop_history import LONG_AGO
 
 from oncall.config.oncall_config import load
-from pipelines import runner, stale_days
+from pipelines import runner
 from pipelines.runner import Held
+from pipelines.stale_days import StalePublications
 
 CONFIG = load(Path(__file__).resolve().parents[2] / "include")
 FIRST, MONTH_END = dt.date(2026, 8, 31), dt.date(2026, 10, 31)  # a Monday; a whole September and October
@@ -128,7 +129,7 @@ def test_periods_are_what_their_days_are(
     before = published(warehouse)
     for serial, (customer, day) in enumerate(late, 1000):
         visit(warehouse, serial, customer, day, dt.datetime.now(dt.UTC))
-    stale_days.rerun_stale_days(warehouse, CONFIG, "again", since=LONG_AGO)
+    StalePublications(warehouse, CONFIG).rerun("again", since=LONG_AGO)
     check_against_the_plain_calculation(warehouse)
     now = published(warehouse)
     changed = {cell for cell in before.keys() | now.keys() if before.get(cell) != now.get(cell)}
@@ -143,7 +144,7 @@ def test_periods_are_what_their_days_are(
     for day in ends:
         runner.run_day(warehouse, report_run(GROWTH, day, run_id="more"))
     assert (published(warehouse), len(restated(warehouse))) == (now, many)
-    assert stale_days.find_stale_days(warehouse, CONFIG, LONG_AGO) == []
+    assert StalePublications(warehouse, CONFIG).find(LONG_AGO) == []
 
 
 def test_a_week_waits_for_each_of_its_days(warehouse: Any, run: Run) -> None:
@@ -156,7 +157,7 @@ def test_a_week_waits_for_each_of_its_days(warehouse: Any, run: Run) -> None:
         if day != missing:
             assert "investor.weekly_growth" not in run(GROWTH, day=day)
     assert run(GROWTH, day=missing) == {"investor.daily_growth": 1, "base.growth": 0}
-    (stale,) = stale_days.find_stale_days(warehouse, CONFIG, LONG_AGO)
+    (stale,) = StalePublications(warehouse, CONFIG).find(LONG_AGO)
     assert (stale.report_date, stale.because) == (sunday, f"depends on base.growth of {missing}")
     assert run(GROWTH, day=sunday)["investor.weekly_growth"] == 1
     week = row(warehouse, "select active, new, retained, resurrected, churned from investor.weekly_growth")
@@ -175,7 +176,7 @@ def test_a_day_whose_model_is_ahead_of_what_is_published_lets_the_week_wait(ware
     runner.transform(warehouse, report_run(GROWTH, DAYS[8]))  # and no more
     assert "investor.weekly_growth" not in run(GROWTH, day=SUNDAYS[0])
     assert published(warehouse) == before
-    done = stale_days.rerun_stale_days(warehouse, CONFIG, "again", since=LONG_AGO)
+    done = StalePublications(warehouse, CONFIG).rerun("again", since=LONG_AGO)
     assert {(r["column_name"], r["new_value"]) for r in restated(warehouse)} == {
         ("active", "1"),
         ("new", "1"),
@@ -199,7 +200,7 @@ def test_customers_who_come_with_a_late_load_make_their_month_stale(warehouse: A
     with warehouse.cursor() as cursor:
         cursor.execute("insert into master.loads values ('customers', %s, now(), 1)", (DAYS[5],))
     warehouse.commit()
-    assert [one.report_date for one in stale_days.find_stale_days(warehouse, CONFIG, LONG_AGO)] == [end]
+    assert [one.report_date for one in StalePublications(warehouse, CONFIG).find(LONG_AGO)] == [end]
     run(GROWTH, day=end)
     (told,) = restated(warehouse)
     assert (told["column_name"], told["old_value"], told["new_value"], told["row_key"]) == (

@@ -23,7 +23,7 @@ from oncall.cli.command import (
 from oncall.config import oncall_config
 from oncall.core.errors import OncallError
 from pipelines import runner
-from pipelines.stale_days import Rerun, StaleDay, find_stale_days, rerun_stale_days
+from pipelines.stale_days import Rerun, StaleDay, StalePublications
 
 WAREHOUSE = "warehouse"
 HOW = "Run them again, oldest first: python -m oncall stale --rerun, or trigger the DAG oncall_rerun_stale in Airflow."
@@ -53,13 +53,14 @@ def _stale(args: argparse.Namespace) -> int:
 
     with closing(work_by(WAREHOUSE)) as connection:
         runner.install(connection)
+        stale = StalePublications(connection, config)
         if not args.rerun:
-            return _list(args, find_stale_days(connection, config, since))
+            return _list(args, stale.find(since))
         if not confirmed(args, "Run every stale day again, oldest first?"):
             raise UsageError("nothing was run; add --yes when that is meant")
         run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
         say = (lambda _: None) if args.json else tell
-        done = rerun_stale_days(connection, config, run_id, reason=args.reason, since=since, tell=say)
+        done = stale.rerun(run_id, reason=args.reason, since=since, tell=say)
     _note(done, run_id)
     return _done(args, done)
 

@@ -110,7 +110,7 @@ class Task:
         cls, at: dt.datetime, task_id: str, state: TaskState, run_id: str, *,
         began: dt.datetime | None = None, **words: str,
     ) -> Task:  # fmt: skip
-        """A task of which it is told that it is in this state since `at`. `began`: for one that never said so itself."""
+        """A task that is known to be in this state since `at`. `began`: for one that never said so itself."""
         ended = None if state in ("running", "queued") else at
         return cls(task_id, state, began or at, ended, run_id, **words)
 
