@@ -14,6 +14,10 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "plugins" / "oncall"
+MODULES = sorted(
+    path for room in ("plugins", "sandbox", "dags", "tests") for path in (REPOSITORY / room).rglob("*.py")
+)
+MOST_PARAMETERS = 6
 CORE = sorted((PACKAGE / "core").rglob("*.py"))
 # core knows rules only: no Airflow, no files, no network, no clock.
 CORE_LIBRARIES = {"oncall"}
@@ -62,6 +66,21 @@ def test_an_import_that_climbs_is_refused(tmp_path: Path, line: str, file: str) 
     assert ran.returncode == 1
     assert "0 broken" not in ran.stdout
     assert "BROKEN" in ran.stdout
+
+
+def test_no_function_has_seven_parameters() -> None:
+    """What travels together is an object. The parameters of a test are what pytest gives it."""
+    many = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("test_"):
+                known = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                if (
+                    len([argument for argument in known if argument.arg not in ("self", "cls")])
+                    > MOST_PARAMETERS
+                ):
+                    many.append(f"{path.relative_to(REPOSITORY)}:{node.lineno} {node.name}")
+    assert not many
 
 
 def test_nothing_names_a_place_it_was_made_in() -> None:

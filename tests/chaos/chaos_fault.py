@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tests.chaos.chaos_ground import Ground
 from tests.chaos.chaos_outcome import Outcome
@@ -65,14 +66,11 @@ class Fault:
 FAULTS: list[Fault] = []
 
 
-def fault(
-    name: str, *, group: str, heard: str = ON_CALL, within_s: float = AT_ONCE_S, doubles: bool = False,
-    short: bool = False, airflow: bool = True,
-) -> Callable[[Act], Act]:  # fmt: skip
-    """Enter a function in the list of faults, in the order in which they stand."""
+def fault(name: str, *, group: str, **more: Any) -> Callable[[Act], Act]:
+    """Enter a function in the list of faults, in the order in which they stand. `more`: other fields of `Fault`."""
 
     def enter(act: Act) -> Act:
-        FAULTS.append(Fault(name, group, act, heard, within_s, doubles, short, airflow))
+        FAULTS.append(Fault(name, group, act, **more))
         return act
 
     return enter

@@ -31,27 +31,20 @@ def answer(capsys: pytest.CaptureFixture[str], include: Path, *args: str) -> Any
 
 
 @pytest.mark.parametrize(
-    ("at", "said_at", "week", "primary", "secondary", "reason"),
+    ("at", "expected"),
     [
-        ("2026-01-05T08:59:59", "2026-01-05T08:59:59+07:00", 1, "ANN", "BEN", "rotation"),
-        ("2026-01-05T02:00:00Z", "2026-01-05T09:00:00+07:00", 2, "BEN", "ANN", "rotation"),
-        ("2026-01-12", "2026-01-12T09:00:00+07:00", 3, "BEN", "BOSS", "cover"),
-        ("2026-02-03 00:00", "2026-02-03T00:00:00+07:00", 6, "BOSS", "ANN", "override"),
+        ("2026-01-05T08:59:59", ("2026-01-05T08:59:59+07:00", 1, "ANN", "BEN", "BOSS", "rotation")),
+        ("2026-01-05T02:00:00Z", ("2026-01-05T09:00:00+07:00", 2, "BEN", "ANN", "BOSS", "rotation")),
+        ("2026-01-12", ("2026-01-12T09:00:00+07:00", 3, "BEN", "BOSS", "BOSS", "cover")),
+        ("2026-02-03 00:00", ("2026-02-03T00:00:00+07:00", 6, "BOSS", "ANN", "BOSS", "override")),
     ],
 )
 def test_who(
-    include: Path,
-    capsys: pytest.CaptureFixture[str],
-    at: str,
-    said_at: str,
-    week: int,
-    primary: str,
-    secondary: str,
-    reason: str,
+    include: Path, capsys: pytest.CaptureFixture[str], at: str, expected: tuple[str | int, ...]
 ) -> None:
     """A time without zone is the roster's, a date is its handoff hour."""
-    expected = {"week": week, "primary": primary, "secondary": secondary, "manager": "BOSS", "reason": reason}
-    assert answer(capsys, include, "who", "--at", at) == {"at": said_at, **expected}
+    keys = ("at", "week", "primary", "secondary", "manager", "reason")
+    assert answer(capsys, include, "who", "--at", at) == dict(zip(keys, expected, strict=True))
 
 
 @pytest.mark.parametrize("at", ["20260112", "2026-W03-1"])

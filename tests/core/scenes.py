@@ -84,9 +84,9 @@ def a_load(
 
 def a_task(
     task_id: str, state: TaskState = "success", began: str = "02:00", ended: str | None = None, error: str = "",
-    run: str = "night", log_url: str = "",
+    run: str = "night",
 ) -> Task:  # fmt: skip
-    return Task(task_id, state, at(began), at(ended) if ended else None, run, error, log_url)
+    return Task(task_id, state, at(began), at(ended) if ended else None, run, error)
 
 
 WAITED = a_task("wait_for_upstream", "success", "02:00", "02:10")

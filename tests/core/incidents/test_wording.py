@@ -216,7 +216,7 @@ def test_several_reports_have_each_their_links() -> None:
 )
 def test_the_log_of_a_failed_task_is_one_tap_away(state: Any, url: str, there: bool) -> None:
     """Where Airflow told its address."""
-    task = a_task("transform", state, ended="02:40", log_url=url)
+    task = replace(a_task("transform", state, ended="02:40"), log_url=url)
     found = dict(a_message(a_report("05:00", tasks=(task,))).links)
     assert found.get("Log") == (url if there else None)
 
