@@ -3,9 +3,11 @@
 The statement binds `report_date`, `day_start` and `day_end`. It answers a row for each rule that is broken: the
 rule's number, how many rows break it, and the key of one of them (or, to list them, a row for each).
 
-What it looks at of a table: the rows of the day; rows written since whose day cannot be true (null, in the future,
-before the contract's minimum), because they are missing from their day; and the rows that the day's rows of other
-tables name, because they are read with them.
+What it looks at of a table: the rows of the day, and of the days before it that are read with it; rows written since
+whose day cannot be true (null, in the future, before the contract's minimum), because they are missing from their day;
+rows that say of an impossible instant that they were written then, because nobody notices that they have changed; the
+rows that the day's rows of other tables name, and those that name a row that was changed on the day, because they are
+read with them.
 """
 
 from __future__ import annotations
@@ -118,7 +120,9 @@ def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
         if stands is None:
             name = f"{contract.short}_{column.name}_exists"
             found.append(Rule(name, (column.name,), f"a column {column.name}"))
-        elif stands[0] not in _FAMILY[column.type]:
+        elif (
+            stands[0] not in _FAMILY[column.type] or stands[1] == "money"
+        ):  # which is compared with no number
             expected = f"a column {column.name} of type {column.type}, not {stands[1]}"
             found.append(Rule(f"{contract.short}_{column.name}_has_its_type", (column.name,), expected))
     return found
@@ -136,6 +140,7 @@ def compiled(
     rules = [
         *(rule for column in contract.columns for rule in _of_column(contract, column, table)),
         *_of_the_day_column(contract),
+        *_of_when_it_was_written(contract),
         *_of_keys(contract, table),
         *(_of_reference(contract, one, day) for one in contract.references if day.looks_up(one)),
         *day.unknown(),
@@ -153,6 +158,9 @@ def _of_column(contract: TableContract, column: Column, table: Existing) -> Iter
         yield Rule(f"{short}_{name}_is_there", (name,), f"0 {noun} without {name}", f"{asked} is null")
     is_nan = f"{asked} in ('NaN', 'Infinity', '-Infinity')"
     nan = kind in _HAS_NAN and column.type in ("number", "integer")
+    if nan and column.type == "integer":
+        expected = f"0 {noun} whose {name} is not whole"
+        yield Rule(f"{short}_{name}_is_whole", (name,), expected, f"{asked} <> trunc({asked})")
     bounds = []
     if column.minimum is not None:
         bounds.append((f"{asked} < {_literal(column.minimum)}", f"at least {column.minimum}"))
@@ -202,6 +210,13 @@ def _of_the_day_column(contract: TableContract) -> Iterator[Rule]:
         yield Rule(
             name, (day.name,), f"0 {contract.noun} that lie in the future", _in_the_future(contract, day, "d")
         )
+
+
+def _of_when_it_was_written(contract: TableContract) -> Iterator[Rule]:
+    if "updated_at" in contract.by_name:
+        name = f"{contract.short}_updated_at_is_not_in_the_future"
+        expected = f"0 {contract.noun} that are written in the future"
+        yield Rule(name, ("updated_at",), expected, f"d.updated_at >= {_limit()}")
 
 
 def _of_plans(contract: TableContract) -> Iterator[Rule]:
@@ -289,12 +304,14 @@ class _Day:
         if day is None:
             return table
         parts = list(self._of_its_order(day) if day.type not in _AHEAD else self._dated(day))
-        taken = " or ".join(f"({part})" for part in parts)
         selects = [f"{table} where {part}" for part in parts]
+        for part in self._besides(day):
+            selects.append(f"{table} where {part} and not coalesce({_any(parts)}, false)")
+            parts.append(part)
         for nth, key in enumerate(self._naming()):
             found = f"t.{_id(key[0])} is not null"
             selects.append(
-                f"select {columns} from named_{nth} as t where {found} and not coalesce({taken}, false)"
+                f"select {columns} from named_{nth} as t where {found} and not coalesce({_any(parts)}, false)"
             )
         return " union all\n".join(selects)
 
@@ -307,8 +324,9 @@ class _Day:
         parts = []
         for nth, (key, others) in enumerate(self._naming().items()):
             keys = " union all ".join(
-                f"select {_list(one.columns, 'd')} from {_table(other.table)} as d where {_in_day(day, 'd')}"
+                f"select {_list(one.columns, 'd')} from {_table(other.table)} as d where {part}"
                 for other, one, day in others
+                for part in _read_with_the_day(other, day)
             )
             names = ", ".join(f"named_{column}" for column in key)
             found = " and ".join(f"t.{_id(column)} = k.named_{column}" for column in key)
@@ -340,7 +358,7 @@ class _Day:
                 unless = f" and not coalesce({_escaped(one.unless)}, false)" if one.unless else ""
                 select = (
                     f"select {_key(other, 'd')}, ({value})::text from {_table(other.table)} as d"
-                    f" where {_in_day(day, 'd')}{unless} and ({_list(one.columns, 'd')}) in"
+                    f" where ({_any(_read_with_the_day(other, day))}){unless} and ({_list(one.columns, 'd')}) in"
                     f" ({missing} where {_id(key[0])} is null)"
                 )
                 name = f"{other.short}_have_{self.contract.short}"
@@ -375,22 +393,43 @@ class _Day:
         return f"select p.{theirs} from {_table(reference.target)} as p where p.{theirs} between {first} and {last}"
 
     def _dated(self, day: Column) -> Iterator[str]:
-        """Of the day, and what was written since and belongs to no day that can be true."""
-        yield _in_day(day, "t")
+        """Of the day and those read with it, and what was written since and belongs to no day that can be true."""
         asked = f"t.{_id(day.name)}"
-        if not self._table.columns[day.name][2]:
-            yield f"{asked} is null and {self._written_since()}"
+        nullable = not self._table.columns[day.name][2]
         yield f"{_in_the_future(self.contract, day, 't')} and {self._written_since()}"
+        if self.contract.read_back is None:
+            yield f"{asked} < {_end(day)}"
+            if nullable:
+                yield f"{asked} is null"
+            return
+        yield _in_day(day, "t", -self.contract.read_back)
+        if changed := _changed(self.contract, "t"):
+            yield changed
+        if nullable:
+            yield f"{asked} is null and {self._written_since()}"
         if day.minimum is not None:
             yield f"{asked} < {_literal(day.minimum)} and {self._written_since()}"
-        if self.contract.read_when_changed:
-            yield (
-                f"{asked} < %(day_start)s::timestamptz and {asked} >= {_literal(day.minimum or '-infinity')}"
-                " and t.updated_at >= %(day_start)s::timestamptz"
-                " and t.updated_at < %(day_end)s::timestamptz + interval '1 day'"
-                # What its own day's load brings, until noon or so of the next day, was checked on its own day.
-                f" and t.updated_at >= {asked} + interval '36 hours'"
-            )
+
+    def _besides(self, day: Column) -> Iterator[str]:
+        """What names a row of an earlier day that was changed on this one; what cannot have been written when it says.
+
+        Some of them are of the day. The latter are looked for only where an index finds them.
+        """
+        for reference in self.contract.references:
+            target = self.tables.get(reference.target)
+            changed = _changed(target, "d", along=True) if target else ""
+            if target and changed and reference.target_columns == target.key:
+                keys = f"select {_list(target.key, 'd')} from {_table(target.table)} as d where {changed}"
+                yield f"({_list(reference.columns, 't')}) in ({keys})"
+        written = self.contract.by_name.get("updated_at")
+        if written and self._table.finds_by(("updated_at",)):
+            wrong = [f"t.updated_at >= {_limit()}"]
+            if written.minimum is not None:
+                wrong.append(f"t.updated_at < {_literal(written.minimum)}")
+            if not self._table.columns["updated_at"][2]:
+                wrong.append("t.updated_at is null")
+            earlier = f" and t.{_id(day.name)} < {_end(day)}" if day.type in _AHEAD else ""
+            yield f"({_any(wrong)}){earlier}"
 
     def _of_its_order(self, day: Column) -> Iterator[str]:
         """Of the day through the row it names (an order's lines), and what names none but stands among the day's.
@@ -458,15 +497,54 @@ class _Day:
         return "(t.updated_at >= %(day_start)s::timestamptz or t.updated_at is null)" if written else "true"
 
 
+def _read_with_the_day(contract: TableContract, day: Column) -> list[str]:
+    """Of which rows `d` a day's reports read what they name: those of the day and so many before it; those changed."""
+    changed = _changed(contract, "d", along=True)
+    return [_in_day(day, "d", -(contract.read_back or 0)), *([changed] if changed else [])]
+
+
+def _changed(contract: TableContract, alias: str, *, along: bool = False) -> str:
+    """Rows of earlier days that were written again on the day; nothing where they count on their own day only.
+
+    `along`: of `d` only those with which others are read.
+    """
+    day = contract.by_name.get(contract.business_day or "")
+    if day is None or not contract.read_when_changed:
+        return ""
+    asked, written = f"{alias}.{_id(day.name)}", f"{alias}.updated_at"
+    return (
+        f"{asked} < %(day_start)s::timestamptz and {asked} >= {_literal(day.minimum or '-infinity')}"
+        f" and {written} >= %(day_start)s::timestamptz"
+        f" and {written} < %(day_end)s::timestamptz + interval '1 day'"
+        # What its own day's load brings, until noon or so of the next day, was checked on its own day.
+        f" and {written} >= {asked} + interval '36 hours'"
+        + (f" and ({_escaped(contract.read_along)})" if along else "")
+    )
+
+
 def _in_day(day: Column, alias: str, first: int = 0, end: int = 1) -> str:
     """The days from `first` to `end` (excluded), counted from the report date."""
     column = f"{alias}.{_id(day.name)}"
     if day.type == "date":
         return f"{column} >= %(report_date)s::date + {first} and {column} < %(report_date)s::date + {end}"
     start, stop = (f"%(day_start)s::timestamptz + interval '{days * 24} hours'" for days in (first, end))
-    if (first, end) == (0, 1):
-        start, stop = "%(day_start)s::timestamptz", "%(day_end)s::timestamptz"
-    return f"{column} >= {start} and {column} < {stop}"
+    if first == 0:
+        start = "%(day_start)s::timestamptz"
+    return f"{column} >= {start} and {column} < {_end(day) if end == 1 else stop}"
+
+
+def _end(day: Column) -> str:
+    """The first instant, or the first day, after the report date."""
+    return "%(report_date)s::date + 1" if day.type == "date" else "%(day_end)s::timestamptz"
+
+
+def _limit() -> str:
+    """What is written later than this was not: clocks are not off by a day."""
+    return "greatest(now(), %(day_end)s::timestamptz) + interval '1 day'"
+
+
+def _any(parts: Sequence[str]) -> str:
+    return " or ".join(f"({part})" for part in parts)
 
 
 def _in_the_future(contract: TableContract, day: Column, alias: str) -> str:

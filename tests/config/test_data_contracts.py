@@ -62,6 +62,8 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("&currency USD", "&currency dollars", "currency: found 'dollars'; write the code of one currency (ISO 4217)"),
         ("[*currency]", "[*currency, EUR]", "found USD, EUR; write required: true and validValues: [USD]"),
         ("bundles: {control: control", "bundles: {control: grey", "found grey; write one of control, bundles"),
+        ("readBack, value: 7", "readBack, value: -7", "found -7; write a number of days from 0 to 366, or all"),
+        ("readBack, value: 7", "readBack, value: week", "readBack: found week; write a number of days from 0"),
         ("bundles: 50}}", "bundles: 0}}", "checkout_bundles.shares.bundles: found 0; write a number above 0"),
         ("bundles: 50}}", f"bundles: {'9' * 400}}}}}", "found 999999999999999999999999999999; write a number above 0"),
         ("bundles: 50}}", "bundles: 1e-300}}", "found 1e-300; write a number above 0"),

@@ -23,8 +23,12 @@ alter table master.refunds alter column amount type numeric;
 """
 
 PROFIT, ENGAGEMENT, GROWTH = "profit_etl", "engagement_etl", "growth_etl"
-EXPERIMENTS = "daily_growth_experiments"
+EXPERIMENTS, UNIT_PROFIT = "daily_growth_experiments", "unit_profit_experiments"
 COPY = "insert into master.{0} select * from master.{0} where {1}"
+
+CANCEL_90 = (
+    "update master.orders set status = 'cancelled', updated_at = '2026-11-20 15:00+07' where order_id = 90"
+)
 
 # (what upstream did) → (the report, the check, table and column, how many and the key of one)
 BROKEN = [
@@ -128,7 +132,53 @@ BROKEN = [
     ("update master.refunds set refunded_at = ordered_at from master.orders where false; update master.orders set ordered_at = '2026-11-20 09:01+07' where order_id = 90", PROFIT, "refunds_follow_their_order", "1 in master.refunds, such as refund_id 1"),
     ("update master.refunds set amount = 19.01", PROFIT, "refunds_are_within_the_line", "1 in master.refunds, such as refund_id 1"),
     ("insert into master.refunds select 7, order_id, line_no, 15.01, refunded_at - interval '1 day', updated_at from master.refunds", PROFIT, "refunds_are_within_the_line", "1 in master.refunds, such as refund_id 1"),
+    # what the day's reports read of earlier days: touches, yesterday's sessions, all assignments
+    *(
+        (f"update master.touches set channel = {channel}, touched_at = touched_at - interval '3 days'", PROFIT, check, f"1 in master.touches.channel, such as touch_id 1 ({channel})")
+        for channel, check in (("null", "touches_channel_is_there"), ("''", "touches_channel_is_well_written"), ("'Email '", "touches_channel_is_well_written"), ("'unattributed'", "touches_channel_is_well_written"))
+    ),
+    ("update master.sessions set customer_id = null, started_at = started_at - interval '1 day' where session_id = 1", GROWTH, "sessions_customer_id_is_there", "1 in master.sessions.customer_id, such as session_id 1 (null)"),
+    ("update master.sessions set customer_id = 404, started_at = started_at - interval '1 day' where session_id = 1", GROWTH, "sessions_have_customers", "1 in master.sessions.customer_id, such as session_id 1 (404)"),
+    ("insert into master.sessions select session_id, customer_id, started_at - interval '1 day', duration_s, feature, updated_at from master.sessions where session_id = 1", GROWTH, "sessions_are_unique", "such as session_id 1 (2 times)"),
+    *(
+        (f"update master.experiment_assignments set {column} = null, assigned_at = assigned_at - interval '3 days' where customer_id = 1", dag_id, f"assignments_{column}_is_there", f"1 in master.experiment_assignments.{column}, such as experiment ")
+        for column in ("variant", "experiment", "customer_id")
+        for dag_id in (EXPERIMENTS, UNIT_PROFIT)
+    ),
+    ("update master.experiment_assignments set assigned_at = null, updated_at = updated_at - interval '9 days' where customer_id = 1", UNIT_PROFIT, "assignments_assigned_at_is_there", "such as experiment button, customer_id 1 (null)"),
+    ("update master.experiment_assignments set variant = 'blue', assigned_at = assigned_at - interval '3 days' where customer_id = 1; update master.experiment_assignments set variant = 'BLUE' where customer_id = 2", EXPERIMENTS, "variants_are_spelt_one_way", "2 in master.experiment_assignments, such as experiment button, customer_id 1"),
+    ("update master.experiment_assignments set experiment = 'Button', assigned_at = assigned_at - interval '3 days' where customer_id = 2", UNIT_PROFIT, "experiments_are_spelt_one_way", "2 in master.experiment_assignments, such as experiment Button, customer_id 2"),
+    # an order of an earlier day that is cancelled on this one: with its lines and its refunds
+    *(
+        (f"{CANCEL_90}; delete from master.refunds; update master.order_lines set {column} = {value} where order_id = 90", PROFIT, check, f"1 in master.order_lines.{column}, such as order_id 90, line_no 1")
+        for column, value, check in (
+            ("discount", "null", "lines_discount_is_there"),
+            ("unit_price", "'NaN'", "lines_unit_price_is_a_number"),
+            ("discount", "'Infinity'", "lines_discount_is_a_number"),
+            ("quantity", "-5", "lines_quantity_is_in_range"),
+            ("product_id", "404", "lines_have_products"),
+            ("currency", "'EUR'", "lines_currency_is_accepted"),
+        )
+    ),
+    *(
+        (f"{CANCEL_90}; update master.refunds set amount = {amount}, refunded_at = refunded_at - interval '1 day'", PROFIT, check, "such as refund_id 1")
+        for amount, check in (("null", "refunds_amount_is_there"), ("'NaN'", "refunds_amount_is_a_number"), ("-5", "refunds_amount_is_in_range"), ("50", "refunds_are_within_the_line"))
+    ),
+    (f"{CANCEL_90}; delete from master.refunds; update master.orders set customer_id = 404 where order_id = 90", PROFIT, "orders_have_customers", "1 in master.orders.customer_id, such as order_id 90 (404)"),
+    # written when nobody can have written it: whether it changed later nobody would notice
+    *(
+        (f"update master.{table} set updated_at = '{when}'", dag_id, f"{table.split('_')[-1]}_updated_at_is_{what}", f" in master.{table}.updated_at, such as ")
+        for table, dag_id in (("customers", PROFIT), ("products", PROFIT), ("orders", PROFIT), ("order_lines", PROFIT), ("refunds", PROFIT), ("marketing_spend", PROFIT), ("touches", PROFIT), ("sessions", GROWTH), ("experiment_assignments", EXPERIMENTS))
+        for when, what in (("2062-01-01", "not_in_the_future"), ("infinity", "not_in_the_future"), ("1970-01-01", "in_range"))
+    ),
+    ("update master.orders set status = 'cancelled', updated_at = null where order_id = 90", PROFIT, "orders_updated_at_is_there", "1 in master.orders.updated_at, such as order_id 90 (null)"),
+    ("update master.orders set status = 'cancelled', updated_at = '2062-01-01' where order_id = 90", PROFIT, "orders_updated_at_is_not_in_the_future", "1 in master.orders.updated_at, such as order_id 90"),
+    # a fraction where there is none, a name that is ours
+    ("alter table master.order_lines alter column quantity type numeric; update master.order_lines set quantity = 1.5 where order_id = 101", PROFIT, "lines_quantity_is_whole", "1 in master.order_lines.quantity, such as order_id 101, line_no 1 ('1.5')"),
+    ("alter table master.sessions alter column duration_s type float8; update master.sessions set duration_s = 1.5 where session_id = 1", ENGAGEMENT, "sessions_duration_s_is_whole", "1 in master.sessions.duration_s, such as session_id 1 ('1.5')"),
+    ("update master.marketing_spend set channel = 'unattributed' where channel = 'tv'", PROFIT, "spend_channel_is_well_written", "1 in master.marketing_spend.channel, such as day 2026-11-20, channel unattributed"),
     # a warehouse that is not what it was
+    ("alter table master.refunds alter column amount type money using amount::money", PROFIT, "refunds_amount_has_its_type", "none in master.refunds"),
     ("alter table master.order_lines drop column discount", PROFIT, "lines_discount_exists", "none in master.order_lines"),
     ("drop table master.touches", PROFIT, "touches_exist", "none in master.touches"),
     ("alter table master.order_lines alter column discount type text", PROFIT, "lines_discount_has_its_type", "none in master.order_lines"),
@@ -155,6 +205,9 @@ ORDINARY = [
     "update master.order_lines set unit_price = -5, discount = 0 where order_id = 90; delete from master.refunds",
     "insert into master.orders select 50, customer_id, ordered_at - interval '30 days', 'odd', updated_at - interval '9 days'"
     " from master.orders where order_id = 101",
+    # a touch that is too old to be credited, a session of the day before yesterday
+    "insert into master.touches select 9, customer_id, touched_at - interval '12 days', 'Email', updated_at from master.touches",
+    f"{CANCEL_90}; delete from master.refunds",
     "insert into master.orders select 60, null, null, 'odd', updated_at - interval '9 days'"
     " from master.orders where order_id = 101",
 ]

@@ -67,6 +67,16 @@ def test_an_old_customer_who_comes_twice_is_no_error_of_the_database(shop: Any, 
     assert "assignments_have_customers" not in failed(shop, dag_id)
 
 
+def test_an_old_touch_without_a_channel_is_no_error_of_the_database(shop: Any) -> None:
+    """Of an order that is refunded today: its touches are older than what the contract asks of."""
+    for channel in ("null", "'Email '"):
+        change(shop, f"update master.touches set touched_at = '2026-11-12', channel = {channel}")
+        found = failed(shop, PROFIT)
+        assert found == {
+            "channels_are_well_written": "1, such as " + ("''" if channel == "null" else channel)
+        }
+
+
 def test_half_of_the_orders_missing_is_held(shop: Any) -> None:
     """Whether every other one is missing, the first half or the last: their lines give them away."""
     for number in range(200, 260):

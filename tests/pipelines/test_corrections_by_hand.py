@@ -281,6 +281,18 @@ def test_rows_that_a_load_counted_and_nobody_sees_hold_the_day(warehouse: Any, r
         run("profit_etl")
 
 
+def test_a_cancelled_order_whose_lines_are_gone_holds_the_day(a_sale: Any, run: Run) -> None:
+    """What was sold could not be taken back, and would stay in the reports for ever."""
+    with a_sale.cursor() as cursor:
+        cursor.execute("update master.orders set status = 'cancelled', updated_at = %s", (at("10:00"),))
+        cursor.execute("delete from master.order_lines")
+    a_sale.commit()
+    with pytest.raises(
+        Held, match=r"cancelled_lines_are_there: expected 0 .*; found 1.* order_id 1, line_no 1"
+    ):
+        run("profit_etl")
+
+
 def test_a_day_on_which_every_order_was_cancelled_is_published(warehouse: Any, run: Run) -> None:
     """They are there, and count nowhere."""
     add(warehouse, "customers", {"customer_id": 1})

@@ -39,6 +39,15 @@ def seen(warehouse: Any, *visits: tuple[int, int]) -> None:
         add(warehouse, "sessions", {"session_id": number, "customer_id": customer, "started_at": started})
 
 
+def loaded(warehouse: Any, *days_ago: int) -> None:
+    """Upstream's word that the sessions of those days are all there."""
+    with warehouse.cursor() as cursor:
+        for days in days_ago:
+            day = DAY - dt.timedelta(days=days)
+            cursor.execute("insert into master.loads values ('sessions', %s, now(), 9)", (day,))
+    warehouse.commit()
+
+
 def test_generated_engagement_equals_the_plain_calculation(generated: Any) -> None:
     """Every day and channel: counts exactly, ratios to ten decimals."""
     master = Master(generated)
@@ -84,6 +93,7 @@ def test_windows_end_with_the_report_date(warehouse: Any, run: Run) -> None:
 def test_windows_do_not_depend_on_which_days_have_run(warehouse: Any, run: Run) -> None:
     """The same day is the same whether its window was run before, in part, or never."""
     seen(warehouse, *((customer, days) for customer in range(1, 6) for days in range(0, 30, customer)))
+    loaded(warehouse, *range(30))
     run("engagement_etl", "growth_etl")
     alone = [report(warehouse, table) for table in TABLES]
     for days in (3, 1, 0, 2, 0):
@@ -158,6 +168,55 @@ def test_growth_is_held_when_the_day_before_has_changed_since_it_was_published(
     run("growth_etl", day=yesterday)
     run("growth_etl")
     assert report(warehouse, "daily_growth")["churned"] == 2
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "missing", "check"),
+    [
+        ("growth_etl", 1, "day_before_is_complete: expected the day before published, or loaded"),
+        ("engagement_etl", 1, "window_is_complete"),
+        (
+            "engagement_etl",
+            27,
+            "window_is_complete: expected each of the 27 days before published, or loaded",
+        ),
+    ],
+)
+def test_what_a_day_depends_on_must_be_there(
+    warehouse: Any, run: Run, dag_id: str, missing: int, check: str
+) -> None:
+    """A day before it that upstream never said is complete: its customers would be new again, or not active."""
+    seen(warehouse, (1, 0), (1, 1), (1, 28))
+    loaded(warehouse, *({*range(1, 28)} - {missing}))
+    run(dag_id, day=DAY - dt.timedelta(days=28))
+    hole = DAY - dt.timedelta(days=missing)
+    with pytest.raises(Held, match=f"{check}.*; found no sessions were loaded for {hole}"):
+        run(dag_id)
+    loaded(warehouse, missing)
+    run(dag_id)
+
+
+def test_growth_is_right_although_the_day_before_is_held(warehouse: Any, run: Run) -> None:
+    """Loaded, and not published: its sessions are asked themselves."""
+    seen(warehouse, (1, 0), (1, 1), (2, 1), (3, 0), (3, 3))
+    loaded(warehouse, 1)
+    run("growth_etl", day=DAY - dt.timedelta(days=3))
+    run("growth_etl")
+    found = report(warehouse, "daily_growth")
+    assert found == {"active": 2, "new": 0, "retained": 1, "resurrected": 1, "churned": 1, "quick_ratio": 1}
+
+
+def test_unknown_customers_of_an_earlier_day_are_no_active_ones(warehouse: Any, run: Run) -> None:
+    """A day of the window that was held for them is asked itself, and holds the day that counts it."""
+    seen(warehouse, (1, 0))
+    add(
+        warehouse,
+        "sessions",
+        {"session_id": 9, "customer_id": 404, "started_at": STARTS - dt.timedelta(days=9)},
+    )
+    found = "1 in master.sessions.customer_id, such as customer_id 404"
+    with pytest.raises(Held, match=f"sessions_have_customers: expected 0 .*; found {found}"):
+        run("engagement_etl")
 
 
 @pytest.mark.parametrize("dag_id", ["engagement_etl", "growth_etl"])

@@ -50,9 +50,59 @@ from (
     having count(*) > 1
 ) as twice
 union all
-select 'sessions_have_customers', '0 active customers that are unknown', count(*)::text, count(*) = 0
-from base_day
-where not exists (select from master.customers as customer where customer.customer_id = base_day.customer_id)
+select
+    'sessions_have_customers',
+    '0 active customers that are unknown',
+    concat(
+        count(*),
+        ' in master.sessions.customer_id, such as '
+        || min(concat('customer_id ', coalesce(active.customer_id::text, 'null')))
+    ),
+    count(*) = 0
+from (
+    select base_day.customer_id
+    from base_day
+    union all
+    -- Days of the window that this pipeline has never run for.
+    select session.customer_id
+    from generate_series(
+        %(report_date)s::date::timestamp - interval '27 days', %(report_date)s::date::timestamp - interval '1 day', interval '1 day'
+    ) as gap (day)
+    inner join master.sessions as session
+        on
+            session.started_at >= gap.day at time zone %(zone)s
+            and session.started_at < (gap.day + interval '1 day') at time zone %(zone)s
+    where not exists (select from base.engagement as built where built.report_date = gap.day::date)
+) as active
+where not exists (select from master.customers as customer where customer.customer_id = active.customer_id)
+union all
+-- Of a day that is not published nobody knows that all of its sessions are there, unless a load says so.
+select
+    'window_is_complete',
+    'each of the 27 days before published, or loaded',
+    coalesce(string_agg(concat('no sessions were loaded for ', hole.day), ', ' order by hole.day), 'every day'),
+    count(*) = 0
+from (
+    select window_day.day::date as day
+    from generate_series(%(report_date)s::date::timestamp - interval '27 days', %(report_date)s::date::timestamp - interval '1 day', interval '1 day') as window_day (day)
+) as hole
+where
+    not exists (
+        select
+        from investor.publications as publication
+        where publication.report = %(report)s and publication.report_date = hole.day
+    )
+    and not exists (
+        select
+        from master.loads as load
+        where load.table_name in ('sessions', 'master.sessions') and load.business_day = hole.day
+    )
+    -- What is before the first report nobody can know.
+    and exists (
+        select
+        from investor.publications as earlier
+        where earlier.report = %(report)s and earlier.report_date < hole.day
+    )
 union all
 select
     'day_is_the_base_model',

@@ -50,7 +50,11 @@ from (
     having count(*) > 1
 ) as twice
 union all
-select 'sessions_have_customers', '0 active customers that are unknown', count(*)::text, count(*) = 0
+select
+    'sessions_have_customers',
+    '0 active customers that are unknown',
+    concat(count(*), ' in master.sessions.customer_id, such as ' || min(concat('customer_id ', base_day.customer_id))),
+    count(*) = 0
 from base_day
 where (
     -- Looked up one by one, as in the base model: `not exists` would read every customer there is.
@@ -82,6 +86,34 @@ select
     day.active = day_before.active + day.new + day.resurrected - day.churned
 from day
 inner join investor.daily_growth as day_before on day_before.report_date = day.report_date - 1
+union all
+-- Of a day that is not published nobody knows that all of its sessions are there, unless a load says so.
+select
+    'day_before_is_complete',
+    'the day before published, or loaded',
+    coalesce(string_agg(concat('no sessions were loaded for ', hole.day), ', ' order by hole.day), 'the day before is'),
+    count(*) = 0
+from (
+    select window_day.day::date as day
+    from generate_series(%(report_date)s::date::timestamp - interval '1 day', %(report_date)s::date::timestamp - interval '1 day', interval '1 day') as window_day (day)
+) as hole
+where
+    not exists (
+        select
+        from investor.publications as publication
+        where publication.report = %(report)s and publication.report_date = hole.day
+    )
+    and not exists (
+        select
+        from master.loads as load
+        where load.table_name in ('sessions', 'master.sessions') and load.business_day = hole.day
+    )
+    -- What is before the first report nobody can know.
+    and exists (
+        select
+        from investor.publications as earlier
+        where earlier.report = %(report)s and earlier.report_date < hole.day
+    )
 union all
 select
     'channels_add_up_to_the_day',

@@ -286,7 +286,7 @@ orders as materialized (
 ),
 
 touched as (
-    select distinct orders.order_id, touch.channel
+    select distinct orders.order_id, coalesce(touch.channel, '') as channel -- without a name: a check will say so
     from orders
     inner join master.touches as touch
         on

@@ -43,7 +43,11 @@ sold_orders as (
 ),
 
 counted as (
-    select 'lines_are_unique' as name, '0 order lines that come twice' as expected, count(*) as found, count(*) = 0 as passed
+    select
+        'lines_are_unique' as name,
+        '0 order lines that come twice' as expected,
+        count(*) as found,
+        ' in master.order_lines, such as ' || min(concat('order_id ', twice.order_id, ', line_no ', twice.line_no)) as example
     from (
         select credits.order_id, credits.line_no, credits.channel
         from credits
@@ -51,26 +55,79 @@ counted as (
         having count(*) > 1
     ) as twice
     union all
-    select 'orders_have_lines', '0 orders without lines', count(*), count(*) = 0
+    select
+        'orders_have_lines',
+        '0 orders without lines',
+        count(*),
+        ' in master.orders, such as ' || min(concat('order_id ', sold_orders.order_id))
     from sold_orders
     where not exists (select from master.order_lines as line where line.order_id = sold_orders.order_id)
     union all
-    select 'orders_have_customers', '0 orders of unknown customers', count(*), count(*) = 0
-    from sold_orders
+    -- Of orders that were refunded or cancelled on the day too.
+    select
+        'orders_have_customers',
+        '0 orders of unknown customers',
+        count(*),
+        ' in master.orders.customer_id, such as '
+        || min(concat('order_id ', ordered.order_id, ' (', ordered.customer_id, ')'))
+    from (
+        select sold_orders.order_id, sold_orders.customer_id
+        from sold_orders
+        union
+        select lines.order_id, lines.customer_id
+        from lines
+        where not lines.sold
+    ) as ordered
     where
         -- Looked up one by one: `not exists` would read every customer there is.
         (
             select min(customer.customer_id) -- one answer, though upstream have a customer twice
             from master.customers as customer
-            where customer.customer_id = sold_orders.customer_id
+            where customer.customer_id = ordered.customer_id
         ) is null
     union all
-    select 'lines_have_products', '0 order lines of unknown products', count(*), count(*) = 0
+    -- What was sold can only be taken back while it is there.
+    select
+        'cancelled_lines_are_there',
+        '0 sold lines missing of orders that are cancelled',
+        count(*),
+        ' not in master.order_lines, such as ' || min(concat('order_id ', booked.order_id, ', line_no ', booked.line_no))
+    from base.cancellations as known
+    inner join base.profit as booked
+        on booked.report_date = known.ordered_on and booked.order_id = known.order_id and booked.sold
+    where
+        known.report_date = %(report_date)s::date
+        and known.cancelled_on = %(report_date)s::date
+        and known.ordered_on < %(report_date)s::date
+        and not exists (
+            select
+            from master.order_lines as line
+            where line.order_id = booked.order_id and line.line_no = booked.line_no
+        )
+    union all
+    select
+        'channels_are_well_written',
+        '0 channels that are empty or not written in small letters',
+        count(*),
+        ', such as ' || min(quote_literal(draft.channel))
+    from base.daily_profit_by_channel_draft as draft
+    where draft.report_date = %(report_date)s::date and draft.channel !~ '^[a-z0-9]+([_.-][a-z0-9]+)*$'
+    union all
+    select
+        'lines_have_products',
+        '0 order lines of unknown products',
+        count(*),
+        ' in master.order_lines.product_id, such as '
+        || min(concat('order_id ', line.order_id, ', line_no ', line.line_no, ' (', line.product_id, ')'))
     from sold_orders
     inner join master.order_lines as line on line.order_id = sold_orders.order_id
     where not exists (select from master.products as product where product.product_id = line.product_id)
     union all
-    select 'refunds_have_lines', '0 refunds of unknown order lines', count(*), count(*) = 0
+    select
+        'refunds_have_lines',
+        '0 refunds of unknown order lines',
+        count(*),
+        ' in master.refunds, such as ' || min(concat('refund_id ', refund.refund_id))
     from master.refunds as refund
     where
         refund.refunded_at >= %(day_start)s::timestamptz
@@ -83,7 +140,11 @@ counted as (
         )
 )
 
-select counted.name, counted.expected, counted.found::text as found, counted.passed
+select
+    counted.name,
+    counted.expected,
+    concat(counted.found, counted.example) as found,
+    counted.found = 0 as passed
 from counted
 union all
 -- A day without a sale is a day like any other when upstream says so: its load is there and has no rows, or all of its

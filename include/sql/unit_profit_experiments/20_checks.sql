@@ -29,7 +29,15 @@ from (
     having count(*) > 1
 ) as twice
 union all
-select 'assignments_have_customers', '0 assigned customers that are unknown', count(*)::text, count(*) = 0
+select
+    'assignments_have_customers',
+    '0 assigned customers that are unknown',
+    concat(
+        count(*),
+        ' in master.experiment_assignments.customer_id, such as '
+        || min(concat('experiment ', assigned.experiment, ', customer_id ', assigned.customer_id))
+    ),
+    count(*) = 0
 from assigned
 where (
     -- Looked up one by one: `not exists` would read every customer there is.

@@ -193,9 +193,14 @@ class _Table:
             columns=columns,
             key=tuple(str(one.name) for one in sorted(key, key=lambda one: one.primaryKeyPosition or 1)),
             business_day=self._business_day(names),
+            read_back=self._read_back(),
             read_when_changed=any(
                 one.property == "readWhenChanged" and one.value is True
                 for one in self.source.customProperties or []
+            ),
+            read_along=next(
+                (str(one.value) for one in self.source.customProperties or [] if one.property == "readAlong"),
+                "true",
             ),
             references=tuple(self._references(names)),
             unique=tuple(self._unique(names)),
@@ -209,6 +214,18 @@ class _Table:
                 lambda key, found, write: self.file.complain(f"{self.place}.{key}", found, write),
             ),
         )
+
+    def _read_back(self) -> int | None:
+        for one in self.source.customProperties or []:
+            if one.property == "readBack" and one.value == "all":
+                return None
+            if one.property == "readBack":
+                if isinstance(one.value, int) and not isinstance(one.value, bool) and 0 <= one.value <= 366:
+                    return one.value
+                self.file.complain(
+                    f"{self.place}.readBack", one.value, "a number of days from 0 to 366, or all"
+                )
+        return 0
 
     def _column(self, at: int, described: SchemaProperty) -> Column | None:
         key = f"{self.place}.properties[{at}]"

@@ -84,7 +84,9 @@ class TableContract:
     """The contract of one table. `key` identifies a row; `unique` are further groups of columns that come once.
 
     `business_day`: the column that says to which day a row belongs, None where every row counts on every day.
+    `read_back`: how many days before it are read with a day, None: all of them.
     `read_when_changed`: a row of an earlier day counts on the day on which it is written again (a cancellation).
+    `read_along`: the condition on such a row, `d`, for which the rows that name it, and those it names, count with it.
     `volume`: the share of the rows expected below which a load counts as partial.
     `plans`: the experiments whose assignments its rows are (`experiment`, `variant`).
     """
@@ -93,7 +95,9 @@ class TableContract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     business_day: str | None = None
+    read_back: int | None = 0
     read_when_changed: bool = False
+    read_along: str = "true"
     references: tuple[Reference, ...] = ()
     unique: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # (name, description, columns)
     rules: tuple[SqlRule, ...] = ()
