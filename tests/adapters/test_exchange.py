@@ -216,6 +216,9 @@ def test_no_redirect_takes_the_key_elsewhere(status: int, far_side: FarSide, con
         error = fails(ask)
         assert (type(error), getattr(error, "uncertain", None)) == (DeliveryFailed, False)
         assert "redirect to 127.0.0.1" in str(error)
+    far_side.always = Answer("", status, {"Location": "http://[::1"})
+    assert not getattr(fails(lambda: opsgenie.page(MESSAGE)), "uncertain", True)
+    del far_side.requests[2:]
     assert [request.path for request in far_side.requests] == ["/v2/alerts", "/api/chat.postMessage"]
 
 
@@ -260,6 +263,23 @@ def test_no_text_is_too_odd(body: str, far_side: FarSide, connect: Connect) -> N
     error = fails(lambda: opsgenie.page(MESSAGE))
     assert isinstance(error, DeliveryFailed)
     assert error.uncertain
+
+
+def test_what_no_database_keeps_is_not_handed_on(far_side: FarSide, connect: Connect) -> None:
+    """NUL and halves of letters, in ids as in refusals: what was taken could not be written down."""
+    odd = "\\u0000a\\ud800" + "z" * 200_000
+    opsgenie = Opsgenie.from_connection(connect("ops", host=far_side.url))
+    slack = Slack.from_connection(connect("chat", extra={"base_url": f"{far_side.url}/api/"}))
+    far_side.always = Answer(f'{{"ok": true, "requestId": "{odd}", "channel": "{odd}", "ts": "{odd}"}}')
+    posted = slack.post(MESSAGE, "#de-oncall")
+    far_side.script = [Answer(f'{{"message": "{odd}", "error": "{odd}"}}', 400)] * 2
+    refused = [
+        str(fails(lambda: opsgenie.close("a", "x"))),
+        str(fails(lambda: slack.update(MESSAGE, posted))),
+    ]
+    for kept in (opsgenie.page(MESSAGE), posted.channel_id, posted.ts, *refused):
+        assert "\x00" not in kept
+        assert len(kept.encode()) < 5_000
 
 
 def test_what_a_far_side_says_is_cut(far_side: FarSide, connect: Connect) -> None:

@@ -17,14 +17,16 @@ import pytest
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.adapters.postgres import database, session
-from oncall.adapters.postgres.database import Link
+from oncall.adapters.postgres.database import Link, connect_by
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.airflow import watcher
+from oncall.airflow.composition import Wiring
 from oncall.airflow.run_once import evaluate_once
 from oncall.airflow.watcher import SlaWatch
 from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Plan
 from oncall.core.message import Message
+from oncall.usecases.evaluate import SINCE
 from oncall.usecases.ports import EVERYTHING
 from oncall.usecases.timekeeping import read_clocks
 from sandbox.inbox.records import Alert, SlackMessage
@@ -94,6 +96,61 @@ def test_without_its_database_it_pages_from_memory_and_hands_over_when_it_is_bac
     assert len(pages(site)) == 1
     assert pages(site)[0].count == 1
     assert len(threads(site)) == 1
+
+
+BY_HAND = [
+    "alter table oncall.deliveries alter next_at drop default, alter next_at type text using next_at::text",
+    "alter table oncall.deliveries alter lease_until type text using lease_until::text",
+    "alter table oncall.deliveries drop column pending_since",
+    "alter table oncall.incidents alter names type text using names::text",
+    "alter table oncall.incidents alter ladder drop default, alter ladder type text using ladder::text",
+    "alter table oncall.events rename to events_of_before",
+    "create rule nothing as on update to oncall.deliveries do instead nothing",
+]
+
+
+@pytest.mark.parametrize("change", BY_HAND)
+def test_a_store_that_somebody_changed_by_hand_silences_nobody(site: Any, change: str) -> None:
+    """Also one that takes all that is decided and lets nothing be sent: the page goes out from memory, once."""
+    Wiring().store().install()
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    store = Link(connect_by("oncall_db"), "oncall_db")
+    with store.cursor() as cursor:
+        since = (due - dt.timedelta(hours=5)).isoformat()
+        cursor.execute("insert into oncall.memory (name, value) values (%s, %s)", (SINCE, since))
+        cursor.execute(change)
+    asyncio.run(watch(lambda: bool(pages(site)) and bool(threads(site)), 25))
+    (page,) = pages(site)
+    assert page.count == 1
+    assert len(threads(site)) == 1
+
+
+def test_that_oncall_db_stays_away_is_said_and_that_it_is_back(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of a restart; once, with the reason, and what to do until then."""
+    monkeypatch.setattr(watcher, "STAYS_AWAY", dt.timedelta(seconds=3))
+    Wiring().store().install()
+    tables = Link(connect_by("oncall_db"), "oncall_db")
+
+    def said(words: str) -> list[SlackMessage]:
+        return [message for message in site.inbox.messages() if words in message.text]
+
+    def mended() -> bool:
+        if said("oncall_db cannot be used since"):
+            with tables.cursor() as cursor:
+                cursor.execute("alter table if exists oncall.deliveries_of_before rename to deliveries")
+        return bool(said("oncall_db can be used again"))
+
+    with tables.cursor() as cursor:
+        cursor.execute("alter table oncall.deliveries rename to deliveries_of_before")
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(mended, 30))
+    (down,) = said("oncall_db cannot be used since")
+    assert "oncall.deliveries" in str(down)
+    assert len(said("oncall_db can be used again")) == 1
 
 
 def test_whoever_begins_without_the_database_looks_back(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,9 @@ from oncall.adapters.memory_store import MemoryStore
 from oncall.airflow.composition import Services, Wiring, clocks_of
 from oncall.airflow.run_once import quietly
 from oncall.core.errors import OncallError, Unreadable
+from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
+from oncall.core.notices.channel_notices import store_unusable, store_usable
 from oncall.core.promises.facts import TypicalDurations
 from oncall.usecases.current_config import config_in_force, say_configuration
 from oncall.usecases.dispatch import Dispatch
@@ -34,9 +36,10 @@ from oncall.usecases.evaluate import LOOK_BACK, NOTES, SINCE, Evaluation, due_in
 from oncall.usecases.heartbeat import ping_all
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import TICK, instant, noted
-from oncall.usecases.outbox import CHANNEL_ID, THREAD, Sent
+from oncall.usecases.outbox import CHANNEL_ID, LEASE, THREAD, Sent
 from oncall.usecases.ports import (
     LANES,
+    NOTHING_AT_ALL,
     OTHERS_CHANNELS,
     OUR_CHANNELS,
     Lane,
@@ -58,6 +61,7 @@ PING_S = 60.0
 HEAR_S = 5.0
 RENEW_S = 300.0  # how long connections are used before they are read again
 NEW_S = 60.0
+STAYS_AWAY = dt.timedelta(minutes=5)  # longer than a restart or a failover takes
 ALIVE_S = 45.0  # a look older than this is no sign of life
 
 
@@ -85,14 +89,16 @@ class SlaWatch(BaseEventTrigger):
 
 @dataclass(frozen=True)
 class Known:
-    """What the loops go by. `memory`: the store while oncall_db is down; `handed_over`: it was, and a sender may still
-    have been at work on it; `ticked`: what oncall_db was last told, at least; `looked_at` is of the monotonic clock."""
+    """What the loops go by. `memory`: the store while oncall_db is down, `down_since` then; `handed_over`: it was, and
+    a sender may still have been at work on it; `ticked`: what oncall_db was last told, at least; `looked_at` is of the
+    monotonic clock."""
 
     wiring: Wiring | None = None
     services: Services | None = None
     seen: Evaluation | None = None
     snapshot: Snapshot = field(default_factory=Snapshot)
     memory: MemoryStore | None = None
+    down_since: dt.datetime | None = None
     handed_over: MemoryStore | None = None
     ticked: dt.datetime | None = None
     looked_at: float | None = None
@@ -203,20 +209,44 @@ class Watch:
             return self._look_on(services, services.store, at)
         except Unreadable as error:
             log.warning("oncall.store_down", reason=str(error))
-            hangs = time.monotonic() - asked > HANGS_S
-            return self._look_from_memory(services, at, runs=_Hanging(str(error)) if hangs else services.runs)
+            reason, hangs = str(error), time.monotonic() - asked > HANGS_S
+        seen = self._look_from_memory(services, at, runs=_Hanging(reason) if hangs else services.runs)
+        quietly(lambda: self._say_down(services, at, reason))
+        return seen
 
     def _look_on(self, services: Services, store: Store, at: dt.datetime) -> Evaluation:
         self._hand_over(store, at)
+        # What can be read and written, and not be sent from, is of no use: its pages would wait for ever.
+        store.claim("pager", NOTHING_AT_ALL, LEASE["pager"])
         seen = evaluate(services.config, services.world, services.runs, store, services.links, at)
         store.set_note(TICK, at.isoformat())
         scene = Scene(services.config.roster, services.links, at)
         quietly(lambda: say_configuration(store, scene, services.problems))
+        quietly(lambda: self._say_back(services, at))
         names = [*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels)]
         names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
         notes = store.evaluation_inputs(at, names).notes
         self.know(snapshot=replace(store.snapshot(), notes=dict(notes)), ticked=at)
         return seen
+
+    def _say_down(self, services: Services, at: dt.datetime, reason: str) -> None:
+        """Say once, from memory, that oncall_db stays away."""
+        memory, since = self.known.memory, self.known.down_since
+        if memory is not None and since is not None and at - since > STAYS_AWAY:
+            notice = store_unusable(Scene(services.config.roster, services.links, at), since, reason)
+            with memory.decision_lock() as decision:
+                decision.record(Plan(owed=(notice,)), at)  # which owes nothing twice
+
+    def _say_back(self, services: Services, at: dt.datetime) -> None:
+        """… and, where that was said, that it is back."""
+        since = self.known.down_since
+        if since is None:
+            return
+        self.know(down_since=None)
+        if at - since > STAYS_AWAY:
+            notice = store_usable(Scene(services.config.roster, services.links, at), since)
+            with services.store.decision_lock() as decision:
+                decision.record(Plan(owed=(notice,)), at)
 
     def _hand_over(self, store: Store, at: dt.datetime) -> None:
         """Tell the store what went on without it; all that this watcher knows, when the store has lost something."""
@@ -252,7 +282,7 @@ class Watch:
         memory = _uncertain(self.known.snapshot, self.clock)
         # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
         memory.notes.setdefault(SINCE, (at - LOOK_BACK).isoformat())
-        self.know(memory=memory)
+        self.know(memory=memory, down_since=self.known.down_since or at)
         return memory
 
     @staticmethod

@@ -19,11 +19,16 @@ from dataclasses import dataclass
 from oncall.core.redaction import redacted
 
 
+def kept(text: str) -> str:
+    """The text as a database keeps it: without NUL, and without halves of letters that no encoding has."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
 class OncallError(Exception):
     """Root of every error this package raises on purpose. What others said may be in it, their secrets are not."""
 
     def __init__(self, reason: str = "") -> None:
-        super().__init__(redacted(reason))
+        super().__init__(redacted(kept(reason)))
 
 
 @dataclass(frozen=True, order=True)

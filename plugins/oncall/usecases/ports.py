@@ -194,6 +194,8 @@ class Lane(NamedTuple):
 # Somebody's first call, whoever is called after them, and all the rest.
 PRIMARIES, FURTHER_STEPS, REST, EVERYTHING = Lane(0, 0), Lane(1, 1), Lane(2, 99), Lane(0, 99)
 LANES = (PRIMARIES, FURTHER_STEPS, REST)
+# Nothing is as urgent as that: whether anything could be claimed is asked without claiming it.
+NOTHING_AT_ALL = Lane(-1, -1)
 # In the chat: our own channels, and those of other teams, which must not delay them.
 OUR_CHANNELS, OTHERS_CHANNELS = Lane(0, 8), Lane(9, 9)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from oncall.core.errors import DeliveryFailed
+from oncall.core.errors import DeliveryFailed, kept
+
+_LONGEST = 4_000  # characters; what is read so is an id, a name, a word for an error
 
 
 class AnswerTooLong(DeliveryFailed):
@@ -23,5 +25,5 @@ def records(value: object) -> list[Mapping[str, Any]]:
 
 
 def text(value: object) -> str:
-    """A text; "" for anything else."""
-    return value if isinstance(value, str) else ""
+    """A text that a database can keep and an address can hold; "" for anything else."""
+    return kept(value[:_LONGEST]) if isinstance(value, str) else ""

@@ -138,7 +138,7 @@ class Exchange:
             case status if status >= 500:
                 raise DeliveryFailed(reason, retry_after=wait_s, uncertain=True)
             case status if 300 <= status < 400 or status < 200:
-                to = urlsplit(answer.headers.get("location", "")).hostname or "nowhere"
+                to = _host_of(answer)
                 raise DeliveryFailed(
                     f"{self._access.at}: {status}: a redirect to {to}, which is not followed: the key would go along. "
                     "Is the address right, or does a proxy ask for a sign-in?"
@@ -210,6 +210,13 @@ def _read(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
     except Exception as error:  # noqa: BLE001 - cut off in the middle, in one of many ways
         return {}, f"the answer broke off: {type(error).__name__}: {error}"
     return (data, "") if isinstance(data, dict) else ({}, "the answer is no JSON object")
+
+
+def _host_of(redirect: Answer) -> str:
+    try:
+        return urlsplit(redirect.headers.get("location", "")).hostname or "nowhere"
+    except ValueError:
+        return "what is no address"
 
 
 class _TooLong(Exception):

@@ -12,9 +12,17 @@ _NAMED_OTHERWISE = {"escalation_round": "ladder"}
 _FIELDS = tuple(field.name for field in dataclasses.fields(Incident))
 _QUOTED = tuple(f'"{_NAMED_OTHERWISE.get(name, name)}"' for name in _FIELDS)
 
-COLUMNS = ", ".join(_QUOTED)
+_TYPES = {
+    "str": "text", "int": "int", "float": "double precision", "dt.date": "date", "dt.datetime": "timestamptz",
+    "tuple[str, ...]": "text[]",
+}  # fmt: skip
+# What is read is of these types whatever somebody has made of a column: a round "0" is not the round 0.
+COLUMNS = ", ".join(
+    f"{column}::{_TYPES[str(field.type).removesuffix(' | None')]}"
+    for column, field in zip(_QUOTED, dataclasses.fields(Incident), strict=True)
+)
 UPSERT = (
-    f"insert into oncall.incidents ({COLUMNS}) values ({', '.join(f'%({name})s' for name in _FIELDS)})"
+    f"insert into oncall.incidents ({', '.join(_QUOTED)}) values ({', '.join(f'%({name})s' for name in _FIELDS)})"
     f" on conflict (key) do update set {', '.join(f'{column} = excluded.{column}' for column in _QUOTED)}"
 )
 

@@ -18,7 +18,7 @@ NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
 OTHER: dict[Channel, Channel] = {"pager": "chat", "chat": "pager"}
 PRIORITIES = {"down": "P2", "back": "P5"}
 MOST_PROBLEMS = 20
-HEARING = "acknowledgements"
+HEARING, STORE = "acknowledgements", "store"
 
 
 def channel_down(
@@ -84,6 +84,22 @@ def undecided(status: PromiseStatus, scene: Scene, error: Exception) -> Plan:
     )
     page = Notification(message.key, message.step, "pager", "page", message, message.alias)
     return Plan(owed=(page, Notification(message.key, message.step, "chat", "post", message)))
+
+
+def store_unusable(scene: Scene, since: dt.datetime, reason: str) -> Notification:
+    """oncall_db is not to be worked with for so long that nobody takes it for a restart."""
+    title = f"oncall_db cannot be used since {scene.clock(since)}"
+    lines = [
+        reason,
+        "Pages go out from the watcher's memory.",
+        "Until this is mended acknowledge in Opsgenie: the On-call page hears nobody.",
+    ]
+    return _chat(scene, STORE, f"unusable:{since.isoformat(timespec='hours')}", title, lines)
+
+
+def store_usable(scene: Scene, since: dt.datetime) -> Notification:
+    title = f"oncall_db can be used again after {span((scene.at - since).total_seconds())}"
+    return _chat(scene, STORE, f"usable:{since.isoformat(timespec='hours')}", title, [])
 
 
 def clock_wrong(scene: Scene, name: str, ahead_s: int) -> Notification:
