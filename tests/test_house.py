@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,14 +20,22 @@ MODULES = sorted(
     path for room in ("plugins", "sandbox", "dags", "tests") for path in (REPOSITORY / room).rglob("*.py")
 )
 MOST_PARAMETERS = 6
+MOST_LINES = 3
+FUNCTIONS = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+SCOPES = (*FUNCTIONS, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 CORE = sorted((PACKAGE / "core").rglob("*.py"))
 # core knows rules only: no Airflow, no files, no network, no clock.
 CORE_LIBRARIES = {"oncall"}
 CLOCKS = ("datetime.now(", "dt.datetime.now(", "pendulum.now(", "time.time(", "utcnow(", "date.today(")
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -68,11 +78,53 @@ def test_an_import_that_climbs_is_refused(tmp_path: Path, line: str, file: str) 
     assert "BROKEN" in ran.stdout
 
 
+@pytest.mark.parametrize("name", ["one", "each"])
+def test_a_name_that_says_nothing_lives_three_lines(name: str) -> None:
+    """Whatever lives longer is called by a word that can be searched for."""
+    long = [
+        f"{path.relative_to(REPOSITORY)}:{first}"
+        for path in MODULES
+        if re.search(rf"^[^\"#]*\b{name}\b", path.read_text(), re.MULTILINE)
+        for scope in nodes(path)
+        if isinstance(scope, SCOPES)
+        for first, last in lives(scope, name)
+        if last - first >= MOST_LINES
+    ]
+    assert not long
+
+
+def lives(scope: ast.AST, name: str) -> Iterator[tuple[int, int]]:
+    """For each binding of this name in the scope the lines of its first and last use, up to the next binding."""
+    lines = sorted(node.lineno for node in mentions(scope, name))
+    bound = sorted(node.lineno for node in mentions(scope, name) if binds(node))
+    if bound and not isinstance(scope, FUNCTIONS):  # a comprehension is read from its middle
+        yield lines[0], lines[-1]
+        return
+    for first, following in pairwise([*bound, sys.maxsize]):
+        yield first, max((line for line in lines if first <= line < following), default=first)
+
+
+def mentions(scope: ast.AST, name: str) -> Iterator[ast.Name | ast.arg]:
+    """Without those of an inner scope that binds the name for itself."""
+    for node in ast.iter_child_nodes(scope):
+        if isinstance(node, SCOPES) and any(map(binds, mentions(node, name))):
+            continue
+        if (isinstance(node, ast.Name) and node.id == name) or (
+            isinstance(node, ast.arg) and node.arg == name
+        ):
+            yield node
+        yield from mentions(node, name)
+
+
+def binds(node: ast.Name | ast.arg) -> bool:
+    return isinstance(node, ast.arg) or isinstance(node.ctx, ast.Store)
+
+
 def test_no_function_has_seven_parameters() -> None:
     """What travels together is an object. The parameters of a test are what pytest gives it."""
     many = []
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("test_"):
                 known = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
                 if (

@@ -353,17 +353,17 @@ class _Day:
         """That the day's rows of others name rows that there are."""
         for nth, (key, others) in enumerate(self._naming().items()):
             missing = f"select {', '.join(f'named_{column}' for column in key)} from named_{nth}"
-            for other, one, day in others:
-                value = " || ', ' || ".join(f"d.{_id(column)}" for column in one.columns)
-                unless = f" and not coalesce({_escaped(one.unless)}, false)" if one.unless else ""
+            for other, reference, day in others:
+                value = " || ', ' || ".join(f"d.{_id(column)}" for column in reference.columns)
+                unless = f" and not coalesce({_escaped(reference.unless)}, false)" if reference.unless else ""
                 select = (
                     f"select {_key(other, 'd')}, ({value})::text from {_table(other.table)} as d"
-                    f" where ({_any(_read_with_the_day(other, day))}){unless} and ({_list(one.columns, 'd')}) in"
+                    f" where ({_any(_read_with_the_day(other, day))}){unless} and ({_list(reference.columns, 'd')}) in"
                     f" ({missing} where {_id(key[0])} is null)"
                 )
                 name = f"{other.short}_have_{self.contract.short}"
                 expected = f"0 {other.noun} of unknown {self.contract.noun}"
-                yield Rule(name, one.columns, expected, select=select, of=other)
+                yield Rule(name, reference.columns, expected, select=select, of=other)
 
     def looks_up(self, reference: Reference) -> bool:
         """Whether the contract's own statement must look a reference up: no other one reads what it names."""
@@ -478,10 +478,12 @@ class _Day:
             day = other.by_name.get(other.business_day or "")
             if day is None or day.type not in _AHEAD:
                 continue
-            for one in other.references:
+            for reference in other.references:
                 # What names one of many only wants some row there; what names a row by its key is read with it.
-                if one.target == self.contract.table and set(one.target_columns) == set(self.contract.key):
-                    naming.setdefault(one.target_columns, []).append((other, one, day))
+                if reference.target == self.contract.table and set(reference.target_columns) == set(
+                    self.contract.key
+                ):
+                    naming.setdefault(reference.target_columns, []).append((other, reference, day))
         return naming
 
     @property

@@ -120,10 +120,10 @@ def _beside_duck(psql: Psql, duck: Duck, recorded: Mapping[str, Recording], time
 def run(connection: Any, config: OncallConfig, dag_id: str, day: dt.date) -> None:
     """What the three tasks of a pipeline's run do."""
     pipeline = config.pipelines[dag_id]
-    one = ReportRun(dag_id, pipeline.report, day, config.roster.tz, "bench", pipeline.upstream)
-    runner.transform(connection, one)
-    runner.check(connection, one)
-    runner.publish(connection, one)
+    run = ReportRun(dag_id, pipeline.report, day, config.roster.tz, "bench", pipeline.upstream)
+    runner.transform(connection, run)
+    runner.check(connection, run)
+    runner.publish(connection, run)
 
 
 def analyze(connection: Any) -> None:

@@ -74,7 +74,7 @@ def _text(field: str, value: object, limit: int) -> dict[str, str]:
     return {}
 
 
-def _list(field: str, value: object, most: int, each: int) -> dict[str, str]:
+def _list(field: str, value: object, most: int, longest: int) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -82,9 +82,9 @@ def _list(field: str, value: object, most: int, each: int) -> dict[str, str]:
     if len(value) > most:
         return {field: f"size should be between 0 and {most}, found {len(value)}"}
     return {
-        f"{field}[{place}]": f"length should be between 0 and {each}, found {len(item)}"
+        f"{field}[{place}]": f"length should be between 0 and {longest}, found {len(item)}"
         for place, item in enumerate(value)
-        if length(item) > each
+        if length(item) > longest
     }
 
 

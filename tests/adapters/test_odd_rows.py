@@ -201,16 +201,16 @@ MINUTES = """
 
 
 @pytest.mark.parametrize("indexed", [True, False], ids=["indexed", "not ours to index"])
-@pytest.mark.parametrize(("days", "each"), [(50, 1440), (0, 75_000)], ids=["every minute", "one day"])
+@pytest.mark.parametrize(("days", "per_day"), [(50, 1440), (0, 75_000)], ids=["every minute", "one day"])
 def test_a_flood_of_loads_neither_slow_the_look_nor_hide_a_publication(
-    dsn: str, indexed: bool, days: int, each: int
+    dsn: str, indexed: bool, days: int, per_day: int
 ) -> None:
     """Read by the index where there is one, else from end to end once; in time for a page either way."""
     with closing(psycopg.connect(dsn, autocommit=True)) as connection:
         emptied(connection)
         put_in_order(connection, dsn)
         connection.execute("drop index if exists master.loads_table_day")
-        connection.execute(MINUTES, {"last": DAY, "days": days, "each": each})
+        connection.execute(MINUTES, {"last": DAY, "days": days, "each": per_day})
         if indexed:
             connection.execute(
                 "create index loads_table_day on master.loads (table_name, business_day, loaded_at)"

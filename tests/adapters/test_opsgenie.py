@@ -479,11 +479,11 @@ def test_a_long_message_is_cut_at_its_end() -> None:
 
 
 @given(st.text(max_size=700), st.text(max_size=700))
-def test_a_long_alias_stays_unique_and_the_same(one: str, other: str) -> None:
+def test_a_long_alias_stays_unique_and_the_same(alias: str, other: str) -> None:
     """Two steps never share an alias, and a repeat is always recognised."""
-    assert len(fitting_alias(one)) <= 512
-    assert fitting_alias(one) == fitting_alias(str(one))
-    assert (fitting_alias(one) == fitting_alias(other)) == (one == other)
+    assert len(fitting_alias(alias)) <= 512
+    assert fitting_alias(alias) == fitting_alias(str(alias))
+    assert (fitting_alias(alias) == fitting_alias(other)) == (alias == other)
 
 
 @pytest.mark.parametrize(

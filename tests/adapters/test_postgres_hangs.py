@@ -75,10 +75,10 @@ def test_a_backend_that_freezes_within_a_transaction_holds_nobody_up_twice(fresh
 
 def test_tables_are_not_waited_for_either(fresh_database: str) -> None:
     """Making tables may take its time, finding out whether to make them may not."""
-    one = OneConnection(connect_to(fresh_database))
-    store = OncallDb(one)
+    link = OneConnection(connect_to(fresh_database))
+    store = OncallDb(link)
     store.install()
-    with frozen(one().info.backend_pid), at_most(ANSWERED_S), pytest.raises(Unreadable):
+    with frozen(link().info.backend_pid), at_most(ANSWERED_S), pytest.raises(Unreadable):
         store.install()
 
 

@@ -105,21 +105,17 @@ def test_what_airflow_masks_in_the_log_is_not_written(
 
 def test_a_killed_task_does_not_unsay_that_it_was_marked_as_failed(task_log: TaskLog) -> None:
     """Its process ends by saying that it is tried again; only another try is news."""
-    which, minute = ("growth_etl", DAY), dt.timedelta(minutes=1)
-    task_log.write(("growth_etl", DAY), Task.as_of(TWO, "transform", "running", "r"))
+    report, minute = ("growth_etl", DAY), dt.timedelta(minutes=1)
+    task_log.write(report, Task.as_of(TWO, "transform", "running", "r"))
     task_log.write(
-        ("growth_etl", DAY),
+        report,
         Task.as_of(TWO + minute, "transform", "failed", "r", error="marked as failed by B"),
     )
-    task_log.write(
-        ("growth_etl", DAY), Task.as_of(TWO + 2 * minute, "transform", "up_for_retry", "r", error="SIGTERM")
-    )
-    (task,) = task_log.read([which], TWO).tasks[which]
+    task_log.write(report, Task.as_of(TWO + 2 * minute, "transform", "up_for_retry", "r", error="SIGTERM"))
+    (task,) = task_log.read([report], TWO).tasks[report]
     assert (task.state, task.ended_at, task.error) == ("failed", TWO + minute, "marked as failed by B")
-    task_log.write(
-        ("growth_etl", DAY), Task.as_of(TWO + 3 * minute, "transform", "running", "r"), try_number=2
-    )
-    (task,) = task_log.read([which], TWO).tasks[which]
+    task_log.write(report, Task.as_of(TWO + 3 * minute, "transform", "running", "r"), try_number=2)
+    (task,) = task_log.read([report], TWO).tasks[report]
     assert (task.state, task.started_at) == ("running", TWO + 3 * minute)
 
 

@@ -252,10 +252,10 @@ class Relay:
                     other.sendall(data)
 
     def end(self) -> None:
-        for each in (self._listening, *self._sockets):
+        for opened in (self._listening, *self._sockets):
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                opened.shutdown(socket.SHUT_RDWR)
+            opened.close()
 
 
 @pytest.fixture

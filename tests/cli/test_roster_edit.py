@@ -69,13 +69,13 @@ def test_the_shipped_empty_lists_become_lists() -> None:
 )
 def test_every_way_a_list_is_written(written: str, becomes: str | None) -> None:
     """Block, flow, empty, null and missing; the comments stay where they were."""
-    one = "{person: DE-002, from: 2026-03-02, until: 2026-03-08}"
-    before = TEXT.replace("leave: []\n", written.replace("{A}", one))
+    entry = "{person: DE-002, from: 2026-03-02, until: 2026-03-08}"
+    before = TEXT.replace("leave: []\n", written.replace("{A}", entry))
     after = with_entries(before, roster_of(before), (LEAVE,))
     if becomes is None:
         assert after == f"{before}\nleave:\n  - {ENTRY}\n"
     else:
-        assert after == TEXT.replace("leave: []\n", becomes.replace("{A}", one))
+        assert after == TEXT.replace("leave: []\n", becomes.replace("{A}", entry))
     assert roster_of(after).leave[-1] == LEAVE
 
 

@@ -49,10 +49,10 @@ def test_whatever_the_compose_file_requires_is_chosen() -> None:
 
 def test_secrets_are_drawn_anew_and_fit_into_an_address() -> None:
     """Two checks share none; passwords are parts of URLs."""
-    one, other = variables(), variables()
+    first, other = variables(), variables()
     for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET"):
-        assert one[name] != other[name]
-    assert one["POSTGRES_PASSWORD"].isalnum()
+        assert first[name] != other[name]
+    assert first["POSTGRES_PASSWORD"].isalnum()
 
 
 def test_nobody_real_is_paged(monkeypatch: pytest.MonkeyPatch) -> None:

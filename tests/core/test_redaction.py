@@ -227,10 +227,10 @@ def test_everything_that_crosses_a_border_is_redacted_where_it_is_made() -> None
         DeliveryFailed(told),
         ConfigError([Problem("roster.yaml", "opsgenie.host", told, "an address")]),
     ]
-    for one in made:
-        assert SECRET not in repr(one)
-        assert SECRET not in str(one)
-        assert "db/x" in f"{one!r} {one}"
+    for error in made:
+        assert SECRET not in repr(error)
+        assert SECRET not in str(error)
+        assert "db/x" in f"{error!r} {error}"
 
 
 def test_neither_far_side_is_sent_a_secret() -> None:

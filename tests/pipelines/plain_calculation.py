@@ -188,16 +188,16 @@ class Master:
             if day_of(s["started_at"]) == day and channel in (None, self.acquired[s["customer_id"]])
         ]
         seconds = sum(s["duration_s"] for s in today)
-        one, seven, many = (len(active(days)) for days in (1, 7, 28))
+        daily, seven, many = (len(active(days)) for days in (1, 7, 28))
         return {
-            "active_1d": one,
+            "active_1d": daily,
             "active_7d": seven,
             "active_28d": many,
-            "stickiness": one / many if many else None,
+            "stickiness": daily / many if many else None,
             "sessions": len(today),
             "seconds": seconds,
-            "sessions_per_active": len(today) / one if one else None,
-            "seconds_per_active": seconds / one if one else None,
+            "sessions_per_active": len(today) / daily if daily else None,
+            "seconds_per_active": seconds / daily if daily else None,
         }
 
     def growth(self, day: dt.date, of: Iterable[int] | None = None) -> dict[str, Any]:

@@ -74,12 +74,12 @@ def drafts(connection: Any) -> dict[tuple[str, str], dict[str, Any]]:
     """The report's rows as transform leaves them, as plain numbers."""
     runner.transform(connection, report_run("unit_profit_experiments"))
     return {
-        (one["experiment"], one["variant"]): {
+        (row["experiment"], row["variant"]): {
             name: None if value is None else float(value)
-            for name, value in one.items()
+            for name, value in row.items()
             if name not in ("report_date", "experiment", "variant")
         }
-        for one in rows(connection, "select * from base.unit_profit_draft where report_date = %s", DAY)
+        for row in rows(connection, "select * from base.unit_profit_draft where report_date = %s", DAY)
     }
 
 

@@ -52,13 +52,15 @@ def test_what_is_shown_is_what_is_published(generated: Any, report: str) -> None
     assert [one.report_date for one in found.rows] == [one["report_date"] for one in stored]
     key = found.key_columns
     assert key == (("experiment", "variant") if report.startswith("experiments.") else ())
-    for one, row in zip(
+    for shown, row in zip(
         sorted(found.rows, key=lambda one: (one.report_date, one.key)),
         sorted(stored, key=lambda row: (row["report_date"], tuple(row[name] for name in key))),
         strict=True,
     ):
-        assert one.key == tuple(row[name] for name in key)
-        assert one.numbers == {name: None if row[name] is None else str(row[name]) for name in found.columns}
+        assert shown.key == tuple(row[name] for name in key)
+        assert shown.numbers == {
+            name: None if row[name] is None else str(row[name]) for name in found.columns
+        }
     assert list(found.published) == GENERATED_DAYS
     assert not found.held
 

@@ -151,13 +151,13 @@ def test_an_empty_day_is_held(warehouse: Any, run: Run) -> None:
 def test_profit_checks_find_what_does_not_add_up(warehouse: Any, tamper: str, check: str) -> None:
     """Each identity is really looked at: a wrong base model or draft is held."""
     a_sale(warehouse)
-    one = report_run("profit_etl")
-    runner.transform(warehouse, one)
+    day_run = report_run("profit_etl")
+    runner.transform(warehouse, day_run)
     with warehouse.cursor() as cursor:
         cursor.execute(tamper)
     warehouse.commit()
     with pytest.raises(Held, match=check):
-        runner.check(warehouse, one)
+        runner.check(warehouse, day_run)
 
 
 def test_a_report_and_its_base_model_are_published_together(warehouse: Any, run: Run) -> None:

@@ -67,17 +67,17 @@ def test_an_override_is_the_same_one_by_its_alias(account: Account) -> None:
     """POST and PUT of one alias replace it; it holds for its exact times and goes when it is deleted."""
     account("POST", "/v2/schedules", PRIMARY)
     path = f"/v2/schedules/primary/overrides?{BY_NAME}"
-    one = f"/v2/schedules/primary/overrides/swap?{BY_NAME}"
+    swap = f"/v2/schedules/primary/overrides/swap?{BY_NAME}"
     assert account("POST", path, override(3, alias="swap")).status_code == 201
     assert account("POST", path, override(3, alias="swap")).status_code == 200
     assert on_call(account, "2026-01-05T08:59:00+07:00") == ["de-001@example.com"]
     assert on_call(account, "2026-01-05T09:00:00+07:00") == ["de-003@example.com"]
-    account("PUT", one, override(4, rotations=[{"name": "weeks"}]))
+    account("PUT", swap, override(4, rotations=[{"name": "weeks"}]))
     assert on_call(account, "2026-01-06T09:00:00+07:00") == ["de-004@example.com"]
     assert on_call(account, "2026-01-07T09:00:00+07:00") == ["de-002@example.com"]
     assert len(account("GET", path).json()["data"]) == 1
-    assert account("DELETE", one).status_code == 200
-    assert account("GET", one).status_code == 404
+    assert account("DELETE", swap).status_code == 200
+    assert account("GET", swap).status_code == 404
     assert on_call(account, "2026-01-06T09:00:00+07:00") == ["de-002@example.com"]
 
 

@@ -187,10 +187,10 @@ def test_two_senders_at_once_claim_different_deliveries(fresh_database: str, cha
                 Plan(owed=(Notification(message.key, "page-1", channel, op, message, "a"),)), START
             )
     lease = LEASE[channel]
-    one, two = (store.claim(channel, EVERYTHING, lease) for store in (first, second))
-    assert one is not None
-    assert two is not None
-    assert one.id != two.id
+    claimed, other = (store.claim(channel, EVERYTHING, lease) for store in (first, second))
+    assert claimed is not None
+    assert other is not None
+    assert claimed.id != other.id
     assert second.claim(channel, EVERYTHING, lease) is None
     now[0] += lease
     again = second.claim(channel, EVERYTHING, lease)

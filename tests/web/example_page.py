@@ -176,13 +176,13 @@ def two_teams() -> PageSnapshot:
     config = OncallConfig(seen.config.roster, theirs, teams={"growth": roster})
     statuses = [
         evaluate_promise(
-            pipeline := theirs[one.pipeline.dag_id],
-            one.report_date,
-            one.facts,
+            pipeline := theirs[status.pipeline.dag_id],
+            status.report_date,
+            status.facts,
             seen.at,
             config.roster_of(pipeline.dag_id).tz,
         )
-        for one in seen.statuses
+        for status in seen.statuses
     ]
     return replace(seen, config=config, statuses=tuple(statuses))
 
@@ -248,11 +248,11 @@ def _one_broken(seen: PageSnapshot, growth: IncidentRecord, rest: Sequence[Incid
     """Growth alone; the other two were in time."""
     made = Publication(at("02:31"), at("02:31"), "scheduled__1", 1)
     statuses = [
-        one if "growth" in one.pipeline.dag_id else evaluate_promise(
-            one.pipeline, one.report_date, replace(one.facts, publication=made, failed_checks=()), seen.at, TZ
+        status if "growth" in status.pipeline.dag_id else evaluate_promise(
+            status.pipeline, status.report_date, replace(status.facts, publication=made, failed_checks=()), seen.at, TZ
         )
-        for one in seen.statuses
-        if one.report_date == DAY and one.pipeline.promise
+        for status in seen.statuses
+        if status.report_date == DAY and status.pipeline.promise
     ]  # fmt: skip
     return replace(seen, statuses=tuple(statuses), records=(growth, *rest))
 
@@ -262,12 +262,12 @@ def _cannot_see(seen: PageSnapshot, growth: IncidentRecord, rest: Sequence[Incid
     reason = 'warehouse: connection to server at "db", port 5432 failed: Connection refused'
     statuses = [
         evaluate_promise(
-            one.pipeline, one.report_date,
-            Facts(publication=one.facts.publication, unreadable=(reason,), blind=True, blind_since=at("04:58")),
+            status.pipeline, status.report_date,
+            Facts(publication=status.facts.publication, unreadable=(reason,), blind=True, blind_since=at("04:58")),
             seen.at, TZ,
         )
-        for one in seen.statuses
-        if one.pipeline.promise
+        for status in seen.statuses
+        if status.pipeline.promise
     ]  # fmt: skip
     why = next(one.why for one in statuses if one.pipeline.dag_id == "growth_etl" and one.why)
     blind = replace(growth.incident, verdict="unknown", cause="unknown", detail=why.detail)

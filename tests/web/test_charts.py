@@ -32,8 +32,8 @@ def heights(path: str) -> list[float]:
 @given(AMOUNTS)
 def test_whatever_the_amounts_are_it_stays_on_the_paper(amounts: list[float | None]) -> None:
     """Also of one day, of amounts that are all alike, and of endlessly small and large ones."""
-    one = Series("profit", amounts)
-    drawn = canvas(len(amounts)).lines([one])
+    series = Series("profit", amounts)
+    drawn = canvas(len(amounts)).lines([series])
     assert bool(drawn) == any(amount is not None for amount in amounts)
     if drawn:
         (line,) = paths(drawn.plot, "line")
@@ -41,7 +41,7 @@ def test_whatever_the_amounts_are_it_stays_on_the_paper(amounts: list[float | No
         assert all(0 <= height <= HEIGHT for height in heights(line))
         assert "nan" not in drawn.plot
         assert len(ET.fromstring(drawn.axis)) >= 2
-    assert "nan" not in canvas(len(amounts)).stacked([one, one], [one], [(0, 1)] * len(amounts)).plot
+    assert "nan" not in canvas(len(amounts)).stacked([series, series], [series], [(0, 1)] * len(amounts)).plot
 
 
 def test_a_day_without_an_amount_is_a_gap_and_a_day_alone_a_dot() -> None:

@@ -219,12 +219,12 @@ def test_no_secret_is_shown(viewer: TestClient, example: Example, route: str) ->
     seen = example.seen
     records = [
         replace(
-            one,
-            incident=replace(one.incident, detail=told),
-            events=(*one.events, Event(one.incident.key, seen.at, told)),
-            told=tuple(replace(each, state="owed", title=told, error=told) for each in one.told),
+            record,
+            incident=replace(record.incident, detail=told),
+            events=(*record.events, Event(record.incident.key, seen.at, told)),
+            told=tuple(replace(each, state="owed", title=told, error=told) for each in record.told),
         )
-        for one in seen.records
+        for record in seen.records
     ]
     trouble = Trouble("chat", None, told)
     example.seen = replace(

@@ -125,8 +125,8 @@ def last_line(error: object) -> str:
     return f"{name}: {said}" if said else name
 
 
-def _quietly(act: Callable[[], object], what: str) -> None:
+def _quietly(act: Callable[[], object], action: str) -> None:
     try:
         act()
     except Exception as error:  # noqa: BLE001 - bookkeeping must not fail a pipeline
-        log.warning("oncall.callback_failed", what=what, reason=masked(f"{type(error).__name__}: {error}"))
+        log.warning("oncall.callback_failed", what=action, reason=masked(f"{type(error).__name__}: {error}"))

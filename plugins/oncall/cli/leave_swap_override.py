@@ -130,23 +130,23 @@ def _swap_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _swap(args: argparse.Namespace) -> int:
     roster = roster_of(args)
-    one, other = _person(args.one, roster), _person(args.other, roster)
-    if one == other:
-        raise UsageError(f"{one} cannot swap with themselves")
+    person, other = _person(args.one, roster), _person(args.other, roster)
+    if person == other:
+        raise UsageError(f"{person} cannot swap with themselves")
     start = moment_of("FROM", args.start, roster)
     until = args.until or (week_beginning(roster, start) + dt.timedelta(days=6)).isoformat()
     start, end = _stretch(args.start, until, roster, ("FROM", "--until"))
-    reason = args.reason or f"swap {' and '.join(sorted((one, other)))}"
+    reason = args.reason or f"swap {' and '.join(sorted((person, other)))}"
     # Asked again, a swap must not swap back: what it wrote before is left aside.
     earlier = [
         each for each in roster.overrides if each.reason == reason and start <= each.start and each.end <= end
     ]
     aside = replace(roster, overrides=tuple(each for each in roster.overrides if each not in earlier))
-    found = swap(aside, one, other, start, end, reason)
+    found = swap(aside, person, other, start, end, reason)
     if not found:
-        raise UsageError(f"neither {one} nor {other} is on call from {day(start)} until {day(end)}")
+        raise UsageError(f"neither {person} nor {other} is on call from {day(start)} until {day(end)}")
     missing = tuple(each for each in found if each not in roster.overrides)
-    what = f"{one} and {other} hold each other's seats from {day(start)} until {day(end)}"
+    what = f"{person} and {other} hold each other's seats from {day(start)} until {day(end)}"
     return carry_out(args, roster, RosterChangeRequest(what, start, end, overrides=missing))
 
 

@@ -20,13 +20,13 @@ def show(change: RotaChange) -> None:
     if change.moved:
         rows = [
             [
-                *_from_until(each),
-                each.after.week,
-                _pair(each.before),
-                _pair(each.after),
-                reason_in_words(each.after),
+                *_from_until(moved),
+                moved.after.week,
+                _pair(moved.before),
+                _pair(moved.after),
+                reason_in_words(moved.after),
             ]
-            for each in change.moved
+            for moved in change.moved
         ]
         show_table(rows, ("from", "until", "week", "before", "after", "why"))
         tell(f"\nAffected: {', '.join(change.people) or 'nobody'}.")
@@ -49,13 +49,13 @@ def as_json(change: RotaChange | None, roster: Roster) -> dict[str, Any]:
         "affected": list(change.people),
         "rota": [
             {
-                "start": each.start.isoformat(),
-                "end": each.end.isoformat(),
-                "week": each.after.week,
-                "before": seats_json(each.before),
-                "after": seats_json(each.after),
+                "start": moved.start.isoformat(),
+                "end": moved.end.isoformat(),
+                "week": moved.after.week,
+                "before": seats_json(moved.before),
+                "after": seats_json(moved.after),
             }
-            for each in change.moved
+            for moved in change.moved
         ],
         "credits": _both(change.credits, credit_json),
         "comp_weeks": _both(change.comp_weeks, partial(comp_week_json, roster)),
@@ -66,10 +66,10 @@ def as_json(change: RotaChange | None, roster: Roster) -> dict[str, Any]:
 def _both(entries: Iterable[Altered[Any]], as_json: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
-            "before": as_json(each.before) if each.before else None,
-            "after": as_json(each.after) if each.after else None,
+            "before": as_json(entry.before) if entry.before else None,
+            "after": as_json(entry.after) if entry.after else None,
         }
-        for each in entries
+        for entry in entries
     ]
 
 

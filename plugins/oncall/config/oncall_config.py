@@ -187,11 +187,11 @@ class _Folder:
 
     def is_sure(self, name: str, at: dt.datetime) -> bool:
         """Whether a file is there and leaves no doubt at `at` who is paged for what."""
-        each = self._read(name)
-        if isinstance(each, RosterFile):
-            return each.roster is not None and not each.problems and each.roster.starts <= at
+        file = self._read(name)
+        if isinstance(file, RosterFile):
+            return file.roster is not None and not file.problems and file.roster.starts <= at
         contradicted = any(problem.file == name for problem in self.contradictions)
-        return each is not None and each.promise_is_sure and not contradicted
+        return file is not None and file.promise_is_sure and not contradicted
 
     def tells(self, name: str) -> bool:
         """Whether a file is there and tells a roster or a pipeline at all."""

@@ -53,11 +53,11 @@ def check_reachable(
     """Whoever can come on call must have an Opsgenie username and a Slack member id."""
     paged = {person for entry in rotation for row in entry.weeks for person in row} | set(others)
     for person_id in sorted(paged & set(people)):
-        for channel, what in _CONTACTS:
+        for channel, words in _CONTACTS:
             if getattr(people[person_id], channel) is None:
                 entry = entries[person_id]
                 missing = Field(entry.source, f"{entry.key}.{channel}", entry.line, None)
-                missing.complain(f"{what}: {person_id} can be on call")
+                missing.complain(f"{words}: {person_id} can be on call")
 
 
 def read_manager(field: Field, people: Mapping[str, Person]) -> str | None:

@@ -112,12 +112,12 @@ def _check_overlaps(found: list[tuple[Field, Override]]) -> None:
 
 
 def _check_overlap(earlier: tuple[Field, Override], later: tuple[Field, Override]) -> None:
-    (first, one), (second, other) = earlier, later
+    (first, override), (second, other) = earlier, later
     write = f"times that do not overlap with {first.key} in line {first.line + first.source.first_line}"
     for seat in ("primary", "secondary"):
-        if getattr(one, seat) and getattr(other, seat):
+        if getattr(override, seat) and getattr(other, seat):
             second.complain(write, found=f"the {seat} overridden twice at one time")
-    crossed = ((one.primary, other.secondary), (one.secondary, other.primary))
+    crossed = ((override.primary, other.secondary), (override.secondary, other.primary))
     if any(person and person == same for person, same in crossed):
         second.complain(write, found="one person in both seats at one time")
 

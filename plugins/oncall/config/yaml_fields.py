@@ -146,12 +146,12 @@ class Field:
         """The text of a scalar; None, without complaint, when nothing is written."""
         return None if self.missing else self.text(write)
 
-    def one_of(self, choices: Collection[str], what: str) -> str | None:
+    def one_of(self, choices: Collection[str], write: str) -> str | None:
         """The text when it is one of `choices`; else None, with a complaint that suggests the nearest."""
         value = self.node.value if self.node and not self.missing else None
         if isinstance(value, str) and value.strip() in choices:
             return value.strip()
-        self.suggest(value if isinstance(value, str) else "", choices, what)
+        self.suggest(value if isinstance(value, str) else "", choices, write)
         return None
 
     def suggest(self, text: str, choices: Iterable[str], what: str, found: str | None = None) -> None:
@@ -252,13 +252,13 @@ def read_yaml(text: str, source: Source) -> Field | None:
     return Field(source, "", 0, node)
 
 
-def suggestion(text: str, known: Iterable[str], what: str) -> str:
-    """`what`, the choices, and which of them was probably meant."""
+def suggestion(text: str, known: Iterable[str], write: str) -> str:
+    """`write`, the choices, and which of them was probably meant."""
     choices = [shortened(each) for each in known]
     near = get_close_matches(text[:LONGEST_KEY], choices[:LONGEST_TEXT], n=1, cutoff=0.6)
     hint = f" (did you mean {near[0]}?)" if near else ""
     more = f" or {len(choices) - MOST_NAMED} others" if len(choices) > MOST_NAMED else ""
-    return f"{what} {', '.join(choices[:MOST_NAMED])}{more}{hint}"
+    return f"{write} {', '.join(choices[:MOST_NAMED])}{more}{hint}"
 
 
 def shortened(text: str) -> str:

@@ -49,10 +49,10 @@ class TimeFormat:
         there = here.astimezone(dt.UTC)
         if here.utcoffset() == dt.timedelta():
             return ""
-        which = {0: "", -1: ", the day before", 1: ", the day after"}[(there.date() - here.date()).days]
+        day = {0: "", -1: ", the day before", 1: ", the day after"}[(there.date() - here.date()).days]
         return (
             f"Airflow shows UTC: {here.hour:02}:{here.minute:02} here is"
-            f" {there.hour:02}:{there.minute:02} there{which}"
+            f" {there.hour:02}:{there.minute:02} there{day}"
         )
 
     @property

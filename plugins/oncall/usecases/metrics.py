@@ -119,10 +119,10 @@ def of_sending(channel: Channel, sent: Sent, up: bool, due: Mapping[str, dt.date
     yield FAILURES.of(len(sent.failed), channel)
     yield RETRIES.of(sum(bool(one.error) for one in tried), channel)
     yield CHANNEL_UP.of(up, channel)
-    for one, at in sent.taken:
-        yield DELIVERY_TIME.of((at - one.owed_at).total_seconds(), channel)
-        if first_page(one) and one.key in due:
-            yield PAGE_DELAY.of((at - due[one.key]).total_seconds())
+    for entry, at in sent.taken:
+        yield DELIVERY_TIME.of((at - entry.owed_at).total_seconds(), channel)
+        if first_page(entry) and entry.key in due:
+            yield PAGE_DELAY.of((at - due[entry.key]).total_seconds())
 
 
 def first_page(delivery: OutboxEntry) -> bool:

@@ -127,11 +127,11 @@ def _names(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def _unnamed_record(record: IncidentRecord, shown: set[str], unnamed: Callable[[str], str]) -> IncidentRecord:
-    one = record.incident
-    leader = HIDDEN if one.leader and one.leader not in shown else one.leader
+    incident = record.incident
+    leader = HIDDEN if incident.leader and incident.leader not in shown else incident.leader
     return replace(
         record,
-        incident=replace(one, detail=unnamed(one.detail), leader=leader),
+        incident=replace(incident, detail=unnamed(incident.detail), leader=leader),
         events=tuple(replace(event, what=unnamed(event.what)) for event in record.events),
         told=_unnamed_told(record.told, unnamed),
         others=_unnamed_told(record.others, unnamed),

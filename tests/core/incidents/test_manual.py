@@ -85,22 +85,22 @@ def test_followers_end_with_their_leader() -> None:
 def test_a_page_by_hand_says_who_asks_and_why() -> None:
     """P1 to that person at once, with the cause's steps; the thread says the same."""
     plan = page(a_hand(), a_scene("05:20"), BEA, "secondary", 1)
-    one = the_page(plan)
-    assert one.title == "anna asks for you now: Growth ETL, 22 Nov, stuck in transform since 03:12"
-    assert one.text == "anna pages the secondary by hand."
-    assert (one.to, one.priority, one.steps) == (("B",), "P1", "steps for stuck")
-    assert one.alias == f"{KEY}:{one.step}"
-    assert one.step.startswith(PAGE_STEP)
+    message = the_page(plan)
+    assert message.title == "anna asks for you now: Growth ETL, 22 Nov, stuck in transform since 03:12"
+    assert message.text == "anna pages the secondary by hand."
+    assert (message.to, message.priority, message.steps) == (("B",), "P1", "steps for stuck")
+    assert message.alias == f"{KEY}:{message.step}"
+    assert message.step.startswith(PAGE_STEP)
     assert events(plan) == ["paged B (secondary) by hand, by anna"]
     assert plan.incidents == (PAGED,)
 
 
 def test_a_page_by_hand_of_a_report_on_track_names_no_cause() -> None:
     """Somebody wants help all the same."""
-    one = the_page(page(a_hand(members=(a_report("03:00"),)), a_scene("03:00"), BEA, "manager", 1))
-    assert one.title == "anna asks for you now: Growth ETL, 22 Nov"
-    assert (one.text, one.steps) == ("anna pages the manager by hand.", "")
-    assert one.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    message = the_page(page(a_hand(members=(a_report("03:00"),)), a_scene("03:00"), BEA, "manager", 1))
+    assert message.title == "anna asks for you now: Growth ETL, 22 Nov"
+    assert (message.text, message.steps) == ("anna pages the manager by hand.", "")
+    assert message.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
 
 
 def test_each_page_by_hand_is_one_of_its_own() -> None:

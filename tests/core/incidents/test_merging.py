@@ -46,24 +46,24 @@ def copies(draw: st.DrawFn) -> Incident:
 
 @given(copies(), copies(), copies())
 def test_in_whatever_order_copies_meet_they_become_the_same(
-    one: Incident, two: Incident, three: Incident
+    first: Incident, second: Incident, third: Incident
 ) -> None:
     """A lattice: commutative, associative, idempotent."""
-    assert merged(one, two) == merged(two, one)
-    assert merged(merged(one, two), three) == merged(one, merged(two, three))
-    assert merged(one, one) == one
-    assert merged(merged(one, two), two) == merged(one, two)
+    assert merged(first, second) == merged(second, first)
+    assert merged(merged(first, second), third) == merged(first, merged(second, third))
+    assert merged(first, first) == first
+    assert merged(merged(first, second), second) == merged(first, second)
 
 
 @given(copies(), copies())
-def test_nothing_resolved_is_ever_open_again_and_no_page_is_unsaid(one: Incident, other: Incident) -> None:
+def test_nothing_resolved_is_ever_open_again_and_no_page_is_unsaid(first: Incident, second: Incident) -> None:
     """What one copy knows to have happened has happened."""
-    both = merged(one, other)
-    assert both.open == (one.open and other.open)
+    both = merged(first, second)
+    assert both.open == (first.open and second.open)
     assert both.paged or not [
-        1 for copy in (one, other) if copy.paged and copy.escalation_round == both.escalation_round
+        1 for copy in (first, second) if copy.paged and copy.escalation_round == both.escalation_round
     ]
-    assert both.escalation_round == max(one.escalation_round, other.escalation_round)
+    assert both.escalation_round == max(first.escalation_round, second.escalation_round)
 
 
 def test_an_acknowledgement_written_behind_a_watchers_back_stays() -> None:

@@ -99,17 +99,17 @@ def test_a_cause_is_said_with_its_detail() -> None:
 def test_a_message_carries_what_it_is_about() -> None:
     """Key and step, the words, priority, people and channel."""
     anna = Recipient("A")
-    one = a_message(a_report("05:00"), recipients=[anna], section="stuck")
-    assert (one.key, one.step, one.title, one.summary) == (
+    message = a_message(a_report("05:00"), recipients=[anna], section="stuck")
+    assert (message.key, message.step, message.title, message.summary) == (
         "growth_etl:2026-11-22", "page-1-primary", "Title", "one\ntwo",
     )  # fmt: skip
-    assert (one.priority, one.recipients, one.channel) == ("P1", (anna,), "#de-oncall")
-    assert one.steps == "steps for stuck"
+    assert (message.priority, message.recipients, message.channel) == ("P1", (anna,), "#de-oncall")
+    assert message.steps == "steps for stuck"
     assert a_message(a_report("05:00")).steps == ""
     first, second, *_ = a_message(a_report("05:00")).links
     assert first == ("Incident", "http://airflow.test/oncall/incidents/growth_etl:2026-11-22#actions")
     assert second == ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl")
-    assert one.alias == "growth_etl:2026-11-22:page-1-primary"
+    assert message.alias == "growth_etl:2026-11-22:page-1-primary"
 
 
 def test_the_facts_of_one_report() -> None:
@@ -237,9 +237,9 @@ def test_tags_tell_pipeline_and_cause(what: dict[str, Any], tags: tuple[str, ...
 
 def test_a_drill_says_so_first_and_last() -> None:
     """In the title, in the first line and among the tags."""
-    one = a_message(a_report("05:00", drill="x"), incident=an_incident(drill="x"))
-    assert one.title == "[DRILL] Title"
-    assert one.summary == "This is a drill. Nothing is wrong.\none\ntwo"
-    assert one.tags[-1] == "DRILL"
-    assert one.key == "drill-x:growth_etl:2026-11-22"
+    message = a_message(a_report("05:00", drill="x"), incident=an_incident(drill="x"))
+    assert message.title == "[DRILL] Title"
+    assert message.summary == "This is a drill. Nothing is wrong.\none\ntwo"
+    assert message.tags[-1] == "DRILL"
+    assert message.key == "drill-x:growth_etl:2026-11-22"
     assert "DRILL" not in str(a_message(a_report("05:00")))

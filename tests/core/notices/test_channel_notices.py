@@ -34,25 +34,25 @@ def key(made: Notification | Plan) -> str:
 
 def test_a_pager_that_cannot_be_reached_is_said_in_the_chat() -> None:
     """Since when, why, and what that means; the primary is mentioned."""
-    one = said(channel_notices.channel_down(a_scene("04:12"), "pager", SINCE, "connection refused"))
-    assert one.where == ("chat", "post")
-    assert one.title == "The pager (Opsgenie) cannot be reached since 04:10"
-    assert one.text.splitlines() == [
+    notice = said(channel_notices.channel_down(a_scene("04:12"), "pager", SINCE, "connection refused"))
+    assert notice.where == ("chat", "post")
+    assert notice.title == "The pager (Opsgenie) cannot be reached since 04:10"
+    assert notice.text.splitlines() == [
         "connection refused", "Until then nobody is woken: watch this channel.",
     ]  # fmt: skip
-    assert (one.to, one.priority) == (("C",), "P2")
-    assert one.step == "down"
+    assert (notice.to, notice.priority) == (("C",), "P2")
+    assert notice.step == "down"
     refused = said(channel_notices.channel_down(a_scene("04:12"), "pager", SINCE, "too long", outage=False))
     assert refused.title == "The pager (Opsgenie) refuses a message since 04:10"
 
 
 def test_a_chat_that_cannot_be_reached_is_paged() -> None:
     """P2 to the primary: pages still go out."""
-    one = said(channel_notices.channel_down(a_scene("04:12"), "chat", SINCE, "is_archived"))
-    assert one.where == ("pager", "page")
-    assert one.title == "Slack cannot be reached since 04:10"
-    assert one.text.splitlines() == ["is_archived", "Pages still go out."]
-    assert (one.to, one.priority, bool(one.alias)) == (("C",), "P2", True)
+    notice = said(channel_notices.channel_down(a_scene("04:12"), "chat", SINCE, "is_archived"))
+    assert notice.where == ("pager", "page")
+    assert notice.title == "Slack cannot be reached since 04:10"
+    assert notice.text.splitlines() == ["is_archived", "Pages still go out."]
+    assert (notice.to, notice.priority, bool(notice.alias)) == (("C",), "P2", True)
 
 
 def test_that_the_pager_is_back_is_said_where_its_loss_was_said() -> None:
@@ -164,10 +164,10 @@ def test_before_the_rota_begins_nobody_is_named() -> None:
 )
 def test_a_broken_configuration_lists_its_problems(count: int, title: str, lines: int) -> None:
     """With file, key, what was found and what to write; twenty are enough for a message."""
-    one = said(channel_notices.configuration_broken(a_scene("10:00"), [PROBLEM] * count, "d1"))
-    assert one.where == ("chat", "post")
-    assert one.title == title.replace("…", "The on-call configuration is broken:")
-    text = one.text.splitlines()
+    notice = said(channel_notices.configuration_broken(a_scene("10:00"), [PROBLEM] * count, "d1"))
+    assert notice.where == ("chat", "post")
+    assert notice.title == title.replace("…", "The on-call configuration is broken:")
+    text = notice.text.splitlines()
     assert len(text) == lines
     assert text[0] == (
         "Of each file that is wrong the last good version stays in force; the others count as they stand."

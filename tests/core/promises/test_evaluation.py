@@ -58,11 +58,11 @@ def test_published_by_the_due_instant_is_in_time(
 def test_a_judgement_says_what_it_is_about() -> None:
     """Published or not: pipeline, report date, due, warning and drill."""
     for facts in ({}, {"publication": published("04:00")}):
-        one = a_report("06:00", **facts)
-        assert (one.pipeline.dag_id, one.report_date) == ("growth_etl", DAY)
-        assert (one.due, one.warn, one.drill) == (at("05:00"), at("03:30"), "")
+        report = a_report("06:00", **facts)
+        assert (report.pipeline.dag_id, report.report_date) == ("growth_etl", DAY)
+        assert (report.due, report.warn, report.drill) == (at("05:00"), at("03:30"), "")
         assert a_report("06:00", drill="x", **facts).drill == "x"
-        assert evaluate_promise(one.pipeline, DAY, one.facts, at("06:00"), TZ).drill == ""
+        assert evaluate_promise(report.pipeline, DAY, report.facts, at("06:00"), TZ).drill == ""
 
 
 def test_a_cause_gives_no_secret_away() -> None:
@@ -93,10 +93,10 @@ def test_missing_at_the_due_instant_is_broken(clock: str, verdict: str, late_by:
         "tasks": (WAITED, a_task("transform", "running", "04:50")),
         "usual": usually({"transform": 600.0}),
     }
-    one = a_report(clock, **moves)
-    assert (one.verdict, one.late_by) == (verdict, late_by)
-    assert (one.why is not None) == (verdict == "broken")
-    assert not one.done
+    report = a_report(clock, **moves)
+    assert (report.verdict, report.late_by) == (verdict, late_by)
+    assert (report.why is not None) == (verdict == "broken")
+    assert not report.done
 
 
 def test_without_a_promise_nothing_is_ever_late() -> None:

@@ -202,8 +202,8 @@ def test_no_sentence_claims_what_the_facts_do_not_hold(data: st.DataObject, inst
     assert "on track" not in line or all(one.verdict in ("waiting", "kept", "late") for one in some)
 
 
-def _holds(one: PromiseStatus, instant: dt.datetime, words: str) -> None:
-    facts = one.facts
+def _holds(status: PromiseStatus, instant: dt.datetime, words: str) -> None:
+    facts = status.facts
     made = facts.publication
     if facts.blind:
         assert "cannot" in words.lower()
@@ -215,9 +215,9 @@ def _holds(one: PromiseStatus, instant: dt.datetime, words: str) -> None:
         assert made is not None
         assert (made.first_at > at("05:00")) is ("late" in words)
     if words == "On track":
-        _is_on_track(one, instant)
-    if one.why is not None:
-        _is_the_cause(one.why, facts, instant)
+        _is_on_track(status, instant)
+    if status.why is not None:
+        _is_the_cause(status.why, facts, instant)
 
 
 def _is_on_track(one: PromiseStatus, instant: dt.datetime) -> None:

@@ -94,12 +94,12 @@ def test_what_is_about_to_start_has_ten_minutes(
     tasks: tuple[Task, ...], clock: str, found: tuple[str, str]
 ) -> None:
     """Between two tasks, and after one was cleared."""
-    one = a_report(clock, tasks=tasks)
+    report = a_report(clock, tasks=tasks)
     if clock > "05":
-        assert one.why is not None
-        assert (one.why.cause, one.why.detail) == found
+        assert report.why is not None
+        assert (report.why.cause, report.why.detail) == found
     else:
-        assert one.why == (None if found[0] == "running" else Why("stuck", found[1], (tasks[-1].task_id,)))
+        assert report.why == (None if found[0] == "running" else Why("stuck", found[1], (tasks[-1].task_id,)))
 
 
 def test_a_wait_is_measured_from_when_its_tables_came() -> None:
@@ -160,10 +160,10 @@ BLIND = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at("0
 
 def test_a_report_that_cannot_be_seen_is_not_called_missing() -> None:
     """Past due it is unknown: nobody can say how late it is, and somebody is woken all the same."""
-    one = a_report("05:26", **BLIND)
-    assert (one.verdict, one.late_by, one.overdue, one.done) == ("unknown", None, True, False)
-    assert one.why is not None
-    assert one.why.detail == "warehouse unreachable since 04:58 (gone)"
+    report = a_report("05:26", **BLIND)
+    assert (report.verdict, report.late_by, report.overdue, report.done) == ("unknown", None, True, False)
+    assert report.why is not None
+    assert report.why.detail == "warehouse unreachable since 04:58 (gone)"
     known = a_report("05:26", publication=published("05:09"), **BLIND)
     assert (known.verdict, known.late_by, known.done) == ("late", dt.timedelta(minutes=9), True)
 

@@ -52,11 +52,11 @@ def test_more_leave_takes_a_credit_and_its_comp_week_away() -> None:
     before = team(leave=[("A", "2026-01-26", "2026-02-02")])
     change = compare(before, with_leave(before, ("B", "2026-01-26", "2026-02-02")), START, END)
     told = {
-        (each.before or each.after).person: (  # type: ignore[union-attr]
-            each.before and each.before.days,
-            each.after and each.after.days,
+        (credit.before or credit.after).person: (  # type: ignore[union-attr]
+            credit.before and credit.before.days,
+            credit.after and credit.after.days,
         )
-        for each in change.credits
+        for credit in change.credits
     }
     assert told == {"B": (7, None), "C": (None, 7)}
     assert [each.after is None for each in change.comp_weeks] == [True, False]
@@ -117,14 +117,14 @@ def test_a_swap_over_leave_is_one_override_where_the_seats_stay() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.sampled_from("ABCD"), st.sampled_from("ABCD"), st.integers(0, 40), st.integers(1, 20))
-def test_after_a_swap_each_holds_what_the_other_held(one: str, other: str, offset: int, days: int) -> None:
+def test_after_a_swap_each_holds_what_the_other_held(person: str, other: str, offset: int, days: int) -> None:
     """A law: within the stretch the two names are exchanged, everywhere else nothing moves."""
     before = team()
     start = before.starts + dt.timedelta(days=offset)
     end = start + dt.timedelta(days=days)
-    overrides: tuple[Override, ...] = () if one == other else swap(before, one, other, start, end, "")
+    overrides: tuple[Override, ...] = () if person == other else swap(before, person, other, start, end, "")
     after = replace(before, overrides=overrides)
-    names = {one: other, other: one}
+    names = {person: other, other: person}
     for day in range(max(0, offset - 1), offset + days + 2):
         at = before.starts + dt.timedelta(days=day)
         old, new = who_is_on_call(before, at), who_is_on_call(after, at)

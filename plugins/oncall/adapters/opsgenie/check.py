@@ -106,12 +106,12 @@ class OpsgenieCheck:
         try:
             ask()
         except OncallError as error:
-            what = (
+            write = (
                 "the name of one that is there and enabled"
                 if key.startswith("heartbeat")
                 else "a username of Opsgenie"
             )
-            self.checked.wrong(place, key, str(error), f"{what} into roster.yaml, or add it in Opsgenie")
+            self.checked.wrong(place, key, str(error), f"{write} into roster.yaml, or add it in Opsgenie")
         else:
             self.checked.good.append(f"{place}: {key}")
 

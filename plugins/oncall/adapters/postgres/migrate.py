@@ -126,11 +126,11 @@ def _made_by(statement: str) -> tuple[dict[str, str] | None, str, str]:
     return None, "", "let its owner run it"
 
 
-def _forbidden(cursor: Any, what: str, grant: str, names: Mapping[str, str]) -> Unreadable:
+def _forbidden(cursor: Any, action: str, grant: str, names: Mapping[str, str]) -> Unreadable:
     cursor.execute("select current_user, current_database()")
     role, database = cursor.fetchone()
     do = grant.format(**names, role=role, database=database)
-    return Unreadable(f"role {role} may not {what} in database {database}: {do} (deploy/databases.sql)")
+    return Unreadable(f"role {role} may not {action} in database {database}: {do} (deploy/databases.sql)")
 
 
 def _statements(sql: str) -> Iterator[str]:

@@ -362,10 +362,10 @@ class PostgresDesk:
                 f" on conflict (key, step, channel) do {again}",
                 [
                     {
-                        **{name: getattr(each, name) for name in ("key", "step", "channel", "op", "alias", "user")},
-                        "message": _dumped(each.message), "urgency": urgency(each), "at": at, **self._time,
+                        **{name: getattr(entry, name) for name in ("key", "step", "channel", "op", "alias", "user")},
+                        "message": _dumped(entry.message), "urgency": urgency(entry), "at": at, **self._time,
                     }
-                    for each in owed
+                    for entry in owed
                 ],
             )  # fmt: skip
 

@@ -134,16 +134,16 @@ class TaskLog:
         with self._link.cursor() as cursor:
             cursor.execute(_READ, values)
             for dag_id, date, *one in cursor.fetchall():
-                which, task, (newest, paused, missing, running) = (dag_id, date), Task(*one[:7]), one[7:]
+                report, task, (newest, paused, missing, running) = (dag_id, date), Task(*one[:7]), one[7:]
                 if date is None:
                     dags[dag_id] = Dag(task.started_at, paused, missing, task.error, running)
                 elif not newest:
-                    before[which].append(task)
+                    before[report].append(task)
                 elif task.task_id == RUN:
-                    runs[which] = task
-                    tasks[which] += []
+                    runs[report] = task
+                    tasks[report] += []
                 else:
-                    tasks[which].append(task)
+                    tasks[report].append(task)
         return TaskRuns(_tuples(tasks), dags, runs, _tuples(before))
 
     def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:

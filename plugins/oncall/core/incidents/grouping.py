@@ -38,15 +38,15 @@ def decide(
     paired = [(one, _incident_for(one, same, scene.at, watching_since)) for one, same in before]
     live = _group([(one, incident) for one, incident in paired if incident is not None], said)
     following: defaultdict[str, list[tuple[PromiseStatus, Incident]]] = defaultdict(list)
-    for one, incident in live:
+    for status, incident in live:
         if incident.leader:
-            following[incident.leader].append((one, incident))
+            following[incident.leader].append((status, incident))
     plans, cases = [], []
-    for one, incident in live:
+    for status, incident in live:
         if incident.leader:
             continue
         followers = following[incident.key]
-        members = (one, *(j for j, _ in followers))
+        members = (status, *(j for j, _ in followers))
         context = IncidentContext(incident, members, tuple(said.get(incident.key, ())))
         made = plan(context, scene) if incident.open else Plan((incident,))
         made = _filed(made, context)
@@ -125,20 +125,20 @@ def _group(
     speaking: dict[Shared, Incident] = {}  # by what they may share with others
     result = []
     by_key = {incident.key: incident for _, incident in live}
-    for one, incident in live:
+    for status, incident in live:
         leader = by_key.get(incident.leader) if incident.leader else None
-        if leader is not None and (leader.paged or one.done) and leader.open:
-            result.append((one, incident))
+        if leader is not None and (leader.paged or status.done) and leader.open:
+            result.append((status, incident))
             continue
         free = replace(incident, leader="")
         if not incident.paged and not any(entry.alive for entry in said.get(incident.key, ())):
-            speaker = next((speaking[shared] for shared in _shares(one) if shared in speaking), None)
+            speaker = next((speaking[shared] for shared in _shares(status) if shared in speaking), None)
             if speaker is not None:
                 free = replace(free, leader=speaker.key)
         if not free.leader and not free.paged:
-            for shared in _shares(one):
+            for shared in _shares(status):
                 speaking.setdefault(shared, free)
-        result.append((one, free))
+        result.append((status, free))
     return result
 
 

@@ -16,11 +16,11 @@ LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 LOOKED = ("leader", "cause", "detail", "names", "due", "failure", "verdict")  # what a look saw
 
 
-def merged(one: Incident, other: Incident) -> Incident:
+def merged(left: Incident, right: Incident) -> Incident:
     """Both copies as one: commutative, associative, and one merged with itself is itself."""
-    copies = (one, other)
+    copies = (left, right)
     newest = max(copies, key=_version)
-    latest_round = max(one.escalation_round, other.escalation_round)
+    latest_round = max(left.escalation_round, right.escalation_round)
     latest = [each for each in copies if each.escalation_round == latest_round]
     began = min(
         (each for each in latest if each.paged_at),
@@ -32,13 +32,13 @@ def merged(one: Incident, other: Incident) -> Incident:
     acknowledged = max(copies, key=lambda each: (each.acknowledged_at or LONG_AGO, each.acknowledged_by))
     both = replace(
         newest,
-        opened_at=min(one.opened_at, other.opened_at),
+        opened_at=min(left.opened_at, right.opened_at),
         first_cause=first[0],
         first_detail=first[1],
-        warned=tuple(sorted({*one.warned, *other.warned})),
-        failures=max(one.failures, other.failures),
-        changes=max(one.changes, other.changes),
-        reminders=max(one.reminders, other.reminders),
+        warned=tuple(sorted({*left.warned, *right.warned})),
+        failures=max(left.failures, right.failures),
+        changes=max(left.changes, right.changes),
+        reminders=max(left.reminders, right.reminders),
         escalation_round=latest_round,
         paged_at=began.paged_at if began else None,
         primary=began.primary if began else "",

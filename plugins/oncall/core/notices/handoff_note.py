@@ -152,10 +152,16 @@ def _recipients(roster: Roster, shift: Shift) -> tuple[Recipient, ...]:
     return tuple(roster.recipient(person) for person in (shift.primary, shift.secondary) if person)
 
 
-def _incident(scene: Scene, one: Incident) -> str:
-    why = f", {CAUSE_WORDS[one.cause]}" if one.cause in CAUSE_WORDS else ""
-    who = f", {one.acknowledged_by or 'somebody'} has it" if one.acknowledged_at else ", nobody has it"
-    return f"{one.dag_id} of {day(one.report_date)} since {scene.clock(one.opened_at)}{why}{who}"
+def _incident(scene: Scene, incident: Incident) -> str:
+    why = f", {CAUSE_WORDS[incident.cause]}" if incident.cause in CAUSE_WORDS else ""
+    who = (
+        f", {incident.acknowledged_by or 'somebody'} has it"
+        if incident.acknowledged_at
+        else ", nobody has it"
+    )
+    return (
+        f"{incident.dag_id} of {day(incident.report_date)} since {scene.clock(incident.opened_at)}{why}{who}"
+    )
 
 
 def _promises(promises: Mapping[str, Sequence[Day]] | None) -> str:

@@ -155,12 +155,12 @@ def held(facts: Facts) -> Why:
 
 def failed(task: Task, tz: dt.tzinfo) -> Why:
     """By itself, or by hand: then its error says by whose."""
-    what = "the run" if task.task_id == RUN else f"task {task.task_id}"
+    subject = "the run" if task.task_id == RUN else f"task {task.task_id}"
     ended = clock(task.ended_at, tz)
     if task.marked:
-        return Why("failed", f"{what} was {task.error} at {ended}", (task.task_id,))
+        return Why("failed", f"{subject} was {task.error} at {ended}", (task.task_id,))
     error = f": {task.error}" if task.error else ""
-    return Why("failed", f"{what} failed at {ended}{error}", (task.task_id,))
+    return Why("failed", f"{subject} failed at {ended}{error}", (task.task_id,))
 
 
 def _ended(over: Task, tz: dt.tzinfo) -> Why:

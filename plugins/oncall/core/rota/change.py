@@ -71,10 +71,10 @@ def compare(before: Roster, after: Roster, start: dt.datetime, end: dt.datetime)
 def worries(change: RotaChange, after: Roster, leave: Iterable[Leave] = ()) -> tuple[str, ...]:
     """What a person should confirm first: nobody is left, or somebody who goes on leave is on call all the same."""
     found = [
-        f"from {_clock(each.start)} until {_clock(each.end)} nobody of the rotation is left: the manager, "
-        f"{each.after.primary}, takes over as primary, and there is no secondary"
-        for each in change.moved
-        if each.after.secondary is None and each.before.secondary is not None
+        f"from {_clock(moved.start)} until {_clock(moved.end)} nobody of the rotation is left: the manager, "
+        f"{moved.after.primary}, takes over as primary, and there is no secondary"
+        for moved in change.moved
+        if moved.after.secondary is None and moved.before.secondary is not None
     ]
     found += [
         f"{entry.person} stays on call from {_clock(shift.start)} until {_clock(shift.end)}: "
@@ -87,13 +87,13 @@ def worries(change: RotaChange, after: Roster, leave: Iterable[Leave] = ()) -> t
 
 
 def swap(
-    roster: Roster, one: str, other: str, start: dt.datetime, end: dt.datetime, reason: str
+    roster: Roster, person: str, other: str, start: dt.datetime, end: dt.datetime, reason: str
 ) -> tuple[Override, ...]:
     """The overrides by which two people hold each other's seats in [start, end); empty when neither holds any."""
-    instead = {one: other, other: one}
+    instead = {person: other, other: person}
     found: list[Override] = []
     for shift in rota(roster, start, end):
-        primary, secondary = (instead.get(person or "") for person in _seats(shift))
+        primary, secondary = (instead.get(holder or "") for holder in _seats(shift))
         if not primary and not secondary:
             continue
         override = Override(shift.start, shift.end, primary, secondary, reason)

@@ -116,9 +116,9 @@ def _allowed(request: Request, user: BaseUser, key: str) -> frozenset[str]:
     return dag_ids
 
 
-def _answer(request: Request, user: BaseUser, key: str, what: str, outcome: Outcome) -> Response:
+def _answer(request: Request, user: BaseUser, key: str, action: str, outcome: Outcome) -> Response:
     """Lead back to the incident; what could not be done is said there at once."""
     if not outcome.done:
         return incident_page(request, user, key, refused=outcome.words)
-    back = f"{addresses(request).oncall()}incidents/{quote(key, safe=':')}?done={what}"
+    back = f"{addresses(request).oncall()}incidents/{quote(key, safe=':')}?done={action}"
     return RedirectResponse(back, 303)

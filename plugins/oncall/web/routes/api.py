@@ -186,11 +186,12 @@ def _described(routes: list[APIRoute]) -> dict[str, tuple[str, list[tuple[str, s
         inner = get_args(route.response_model)
         model: type[BaseModel] = inner[0] if inner else route.response_model
         schema = model.model_json_schema(mode="serialization")
-        for name, one in {model.__name__: schema, **schema.get("$defs", {})}.items():
+        for name, definition in {model.__name__: schema, **schema.get("$defs", {})}.items():
             fields = [
-                (key, _type(spec), spec.get("description", "")) for key, spec in one["properties"].items()
+                (key, _type(spec), spec.get("description", ""))
+                for key, spec in definition["properties"].items()
             ]
-            found[name] = (one.get("description", ""), fields)
+            found[name] = (definition.get("description", ""), fields)
     return dict(sorted(found.items()))
 
 

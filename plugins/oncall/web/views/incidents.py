@@ -47,36 +47,36 @@ def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -
 def _view(
     seen: PageSnapshot, record: IncidentRecord, addresses: Addresses, lines: tuple[Line, ...] = ()
 ) -> IncidentView:
-    one = record.incident
-    judged = judged_now(seen, one) if one.open else None
-    verdict = judged.verdict if judged else one.verdict
-    cause, detail = cause_now(seen, one)
-    pipeline = seen.config.pipelines.get(one.dag_id)
+    incident = record.incident
+    judged = judged_now(seen, incident) if incident.open else None
+    verdict = judged.verdict if judged else incident.verdict
+    cause, detail = cause_now(seen, incident)
+    pipeline = seen.config.pipelines.get(incident.dag_id)
     return IncidentView(
-        key=one.key,
-        dag_id=one.dag_id,
-        title=f"{pipeline.title if pipeline else one.dag_id}, {day(one.report_date)}",
-        report_date=one.report_date,
-        opened_at=one.opened_at,
-        due=one.due,
-        open=one.open,
+        key=incident.key,
+        dag_id=incident.dag_id,
+        title=f"{pipeline.title if pipeline else incident.dag_id}, {day(incident.report_date)}",
+        report_date=incident.report_date,
+        opened_at=incident.opened_at,
+        due=incident.due,
+        open=incident.open,
         verdict=verdict,
         status=status(
-            one, [told.as_status for told in record.told], TimeFormat(seen.at, seen.config.roster.tz)
+            incident, [told.as_status for told in record.told], TimeFormat(seen.at, seen.config.roster.tz)
         ),
-        cause_words=cause_then_and_now(one.first_cause if one.open else "", cause),
+        cause_words=cause_then_and_now(incident.first_cause if incident.open else "", cause),
         detail=detail,
-        drill=one.drill,
-        leader=one.leader,
-        paged_at=one.paged_at,
-        acknowledged_at=one.acknowledged_at if one.acknowledged else None,
-        acknowledged_by=one.acknowledged_by,
-        resolved_at=one.resolved_at,
-        late_seconds=one.late_s,
+        drill=incident.drill,
+        leader=incident.leader,
+        paged_at=incident.paged_at,
+        acknowledged_at=incident.acknowledged_at if incident.acknowledged else None,
+        acknowledged_by=incident.acknowledged_by,
+        resolved_at=incident.resolved_at,
+        late_seconds=incident.late_s,
         links=Links(
-            run=_run(seen, one, addresses),
-            runbook=addresses.runbook(one.dag_id, cause),
-            incident=f"{addresses.oncall()}incidents/{one.key}",
+            run=_run(seen, incident, addresses),
+            runbook=addresses.runbook(incident.dag_id, cause),
+            incident=f"{addresses.oncall()}incidents/{incident.key}",
             alert=external_links.alert(seen, record),
             thread=external_links.thread(seen, record),
         ),
@@ -84,23 +84,23 @@ def _view(
     )
 
 
-def _run(seen: PageSnapshot, one: Incident, addresses: Addresses) -> str:
+def _run(seen: PageSnapshot, incident: Incident, addresses: Addresses) -> str:
     """The run that works on it, or worked on it last; all the DAG's runs where none is known any more."""
-    status = judged_now(seen, one)
-    return run_of(status, addresses) if status else f"{addresses.base_url}/dags/{quote(one.dag_id)}/runs"
+    status = judged_now(seen, incident)
+    return run_of(status, addresses) if status else f"{addresses.base_url}/dags/{quote(incident.dag_id)}/runs"
 
 
-def cause_now(seen: PageSnapshot, one: Incident) -> tuple[str, str]:
+def cause_now(seen: PageSnapshot, incident: Incident) -> tuple[str, str]:
     """Its cause and detail: of one that is open as this look found them, wherever they stand on the page."""
-    if not one.open:
-        return one.filed_as
-    judged = judged_now(seen, one)
+    if not incident.open:
+        return incident.filed_as
+    judged = judged_now(seen, incident)
     if judged is None:
-        return one.cause, one.detail
+        return incident.cause, incident.detail
     return (judged.why.cause, judged.why.detail) if judged.why else ("", "")
 
 
-def judged_now(seen: PageSnapshot, one: Incident) -> PromiseStatus | None:
+def judged_now(seen: PageSnapshot, incident: Incident) -> PromiseStatus | None:
     """What this look found of the promise that an incident is about; None where it did not look."""
-    mine = seen.statuses_of.get(one.dag_id, ())
-    return next((s for s in mine if (s.report_date, s.drill) == (one.report_date, one.drill)), None)
+    mine = seen.statuses_of.get(incident.dag_id, ())
+    return next((s for s in mine if (s.report_date, s.drill) == (incident.report_date, incident.drill)), None)

@@ -165,17 +165,17 @@ def _kept(strip: Sequence[Day], window: int) -> Kept:
     return Kept(days=window, kept=found.kept, counted=found.counted, percent=found.percent)
 
 
-def _day(say: TimeFormat, one: Day) -> DayView:
-    at = f"{one.published_at.astimezone(say.tz):%H:%M}" if one.published_at else ""
+def _day(say: TimeFormat, day: Day) -> DayView:
+    at = f"{day.published_at.astimezone(say.tz):%H:%M}" if day.published_at else ""
     words = {
         "kept": f"published {at}, in time",
-        "late": f"published {at}, {span(one.late_by.total_seconds()) if one.late_by else ''} late",
+        "late": f"published {at}, {span(day.late_by.total_seconds()) if day.late_by else ''} late",
         "broken": "not published",
         "open": "not due yet",
         "none": "nothing on record",
-    }[one.outcome]
+    }[day.outcome]
     return DayView(
-        report_date=one.report_date, outcome=one.outcome, words=f"{weekday(one.report_date)}: {words}"
+        report_date=day.report_date, outcome=day.outcome, words=f"{weekday(day.report_date)}: {words}"
     )
 
 

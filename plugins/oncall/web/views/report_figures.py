@@ -122,12 +122,12 @@ def _figure(
         columns=columns,
         rows=tuple(
             Row(
-                weekday(one.report_date),
+                weekday(day.report_date),
                 cells[n],
                 usual_words(usual[n], percent=figure.percent) if usual[n] else "",
                 "; ".join(said[n].values()),
             )
-            for n, one in reversed(list(enumerate(days)))
+            for n, day in reversed(list(enumerate(days)))
         ),
         banded=figure.banded if any(usual) else "",
         small=figure.small,

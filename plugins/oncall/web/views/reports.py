@@ -123,12 +123,12 @@ def last_day(seen: PageSnapshot, pipeline: Pipeline) -> dt.date:
 def listed(pipelines: Sequence[Pipeline]) -> list[ReportListed]:
     return [
         ReportListed(
-            dag_id=one.dag_id,
-            title=one.title,
-            report=one.report,
-            promise=f"{one.promise.due:%H:%M}" if one.promise else None,
+            dag_id=pipeline.dag_id,
+            title=pipeline.title,
+            report=pipeline.report,
+            promise=f"{pipeline.promise.due:%H:%M}" if pipeline.promise else None,
         )
-        for one in pipelines
+        for pipeline in pipelines
     ]
 
 

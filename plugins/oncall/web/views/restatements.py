@@ -42,26 +42,26 @@ def restatements(seen: PageSnapshot) -> Sequence[RestatementView]:
     pipelines = {pipeline.report: pipeline for pipeline in seen.config.pipelines.values()}
     return [
         RestatementView(
-            dag_id=pipelines[one.report].dag_id,
-            title=pipelines[one.report].title,
-            report=one.report,
-            report_date=one.report_date,
-            restated_at=one.at,
-            reason=one.reason,
-            run_id=one.run_id,
-            words=one.words,
+            dag_id=pipelines[republication.report].dag_id,
+            title=pipelines[republication.report].title,
+            report=republication.report,
+            report_date=republication.report_date,
+            restated_at=republication.at,
+            reason=republication.reason,
+            run_id=republication.run_id,
+            words=republication.words,
             numbers=tuple(
                 NumberView(
-                    table=each.report,
-                    key=each.key,
-                    column=each.column,
-                    old=each.old,
-                    new=each.new,
-                    currency=each.currency,
+                    table=number.report,
+                    key=number.key,
+                    column=number.column,
+                    old=number.old,
+                    new=number.new,
+                    currency=number.currency,
                 )
-                for each in sorted(one.numbers, key=lambda each: (each.key, each.column))
+                for number in sorted(republication.numbers, key=lambda each: (each.key, each.column))
             ),
         )
-        for one in republications(seen.restated)
-        if one.report in pipelines
+        for republication in republications(seen.restated)
+        if republication.report in pipelines
     ]

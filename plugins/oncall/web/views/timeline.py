@@ -100,7 +100,7 @@ def _result(told: DeliveryRecord) -> tuple[str, str]:
 
 def _sentence(event: Event, told: Iterable[DeliveryRecord]) -> str:
     """What happened; who really was paged, when the rota had changed until the page went out."""
-    what = event.what[:1].upper() + event.what[1:]
+    sentence = event.what[:1].upper() + event.what[1:]
     if event.what.startswith("paged "):
         others = {
             name
@@ -109,5 +109,5 @@ def _sentence(event: Event, told: Iterable[DeliveryRecord]) -> str:
             for name in delivery.people
             if f" {name} " not in f"{event.what} "
         }
-        what += f"; sent to {' and '.join(sorted(others))}, on call by then" if others else ""
-    return what
+        sentence += f"; sent to {' and '.join(sorted(others))}, on call by then" if others else ""
+    return sentence
