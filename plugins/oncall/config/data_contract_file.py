@@ -216,14 +216,18 @@ class _Table:
         )
 
     def _read_back(self) -> int | None:
-        for one in self.source.customProperties or []:
-            if one.property == "readBack" and one.value == "all":
+        for custom in self.source.customProperties or []:
+            if custom.property == "readBack" and custom.value == "all":
                 return None
-            if one.property == "readBack":
-                if isinstance(one.value, int) and not isinstance(one.value, bool) and 0 <= one.value <= 366:
-                    return one.value
+            if custom.property == "readBack":
+                if (
+                    isinstance(custom.value, int)
+                    and not isinstance(custom.value, bool)
+                    and 0 <= custom.value <= 366
+                ):
+                    return custom.value
                 self.file.complain(
-                    f"{self.place}.readBack", one.value, "a number of days from 0 to 366, or all"
+                    f"{self.place}.readBack", custom.value, "a number of days from 0 to 366, or all"
                 )
         return 0
 
