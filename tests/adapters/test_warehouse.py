@@ -206,7 +206,7 @@ def test_a_table_has_the_share_of_its_contract_and_a_holiday_less(sql: Any, fres
         loaded(sql, "sessions", DAY - dt.timedelta(days=back), 1000 + back % 5)
     loaded(sql, "sessions", DAY, 600)
     in_force = {"share": 0.75}
-    warehouse = Warehouse(connect_to(fresh_database), lambda: lambda _table, _day: in_force["share"])
+    warehouse = Warehouse(connect_to(fresh_database), lambda: lambda *_: in_force["share"])
     assert state(warehouse, "master.sessions") == "partial"
     in_force["share"] = 0.25
     assert state(warehouse, "master.sessions") == "fresh"

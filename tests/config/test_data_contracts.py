@@ -63,6 +63,8 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("[*currency]", "[*currency, EUR]", "found USD, EUR; write required: true and validValues: [USD]"),
         ("bundles: {control: control", "bundles: {control: grey", "found grey; write one of control, bundles"),
         ("readBack, value: 7", "readBack, value: -7", "found -7; write a number of days from 0 to 366, or all"),
+        ("value: [order_lines]", "value: [lines]", "emptyWith: master.lines; write a table that has a contract"),
+        ("value: [order_lines]", "value: yes", "emptyWith: found yes; write a list of tables, such as [orders]"),
         ("readBack, value: 7", "readBack, value: week", "readBack: found week; write a number of days from 0"),
         ("bundles: 50}}", "bundles: 0}}", "checkout_bundles.shares.bundles: found 0; write a number above 0"),
         ("bundles: 50}}", f"bundles: {'9' * 400}}}}}", "found 999999999999999999999999999999; write a number above 0"),

@@ -29,6 +29,15 @@ def test_a_holiday_may_be_a_third_as_busy(include: Path) -> None:
     assert volume("master.orders", NATIONAL_DAY) == volume("master.orders", COMPANY_DAY) == 0.25
 
 
+def test_a_load_without_a_row_is_complete_where_the_contract_says_so(include: Path) -> None:
+    """Of orders when there are no lines either; nobody enrolled by itself; sessions never."""
+    volume = volume_in(include)
+    assert volume("master.orders", ORDINARY, {"master.orders"}) == 0.75
+    assert volume("master.orders", ORDINARY, {"master.orders", "master.order_lines"}) == 0
+    assert volume("master.experiment_assignments", ORDINARY, {"master.experiment_assignments"}) == 0
+    assert volume("master.sessions", ORDINARY, {"master.sessions", "master.orders"}) == 0.75
+
+
 def test_a_change_of_the_files_is_in_force_at_once(include: Path) -> None:
     """Without a restart; and a file that cannot be read blinds nobody."""
     path = include / "contracts" / "master.odcs.yaml"

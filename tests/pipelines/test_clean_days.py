@@ -38,6 +38,19 @@ THIN_OUT = """
     ) as counted where load.table_name = counted.name and load.business_day = %(day)s;
 """
 
+# Nobody bought, signed up or was reached, and every load says so.
+NOTHING = """
+    delete from master.orders where ordered_at >= %(starts)s;
+    delete from master.order_lines as line
+        where not exists (select from master.orders as o where o.order_id = line.order_id);
+    delete from master.refunds where refunded_at >= %(starts)s;
+    delete from master.touches where touched_at >= %(starts)s;
+    delete from master.customers where signed_up_at >= %(starts)s;
+    delete from master.experiment_assignments where assigned_at >= %(starts)s;
+    delete from master.marketing_spend where day = %(day)s;
+    update master.loads set row_count = 0 where business_day = %(day)s and table_name not in ('products', 'sessions');
+"""
+
 
 def busy(day: dt.date) -> float:
     """The share of the shop's usual business: a percent more each day, little on Sundays and holidays."""
@@ -45,12 +58,15 @@ def busy(day: dt.date) -> float:
     return share * (0.3 if day in HOLIDAYS else 0.4 if day.isoweekday() == 7 else 1)
 
 
+def starts(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), tzinfo=dt.timezone(dt.timedelta(hours=7)))
+
+
 def load(connection: Any, day: dt.date, scale: float) -> None:
     Loader(connection, scale).load(day)
-    starts = dt.datetime.combine(day, dt.time(), tzinfo=dt.timezone(dt.timedelta(hours=7)))
-    values = {"kept": round(busy(day) * 100), "starts": starts, "day": day}
+    values = {"kept": round(busy(day) * 100), "starts": starts(day), "day": day}
     with connection.cursor() as cursor:
-        cursor.execute("select min(order_id) from master.orders where ordered_at >= %s", (starts,))
+        cursor.execute("select min(order_id) from master.orders where ordered_at >= %s", (values["starts"],))
         values["first"] = cursor.fetchone()[0]
         cursor.execute(THIN_OUT.format(of_day="order_id >= %(first)s"), values)
     connection.commit()
@@ -76,6 +92,42 @@ def test_sixty_clean_days_are_published(fresh_database: str) -> None:
                 except Held as held:
                     unexpected.append((day, dag_id, str(held)))
     assert not unexpected, "\n".join(map(str, unexpected))
+
+
+@pytest.mark.timeout(300)
+def test_a_day_without_a_sale_of_a_large_shop_is_published_with_zeros(fresh_database: str) -> None:
+    """Once somebody has said that it is true: no load is waited for for ever. One load of the two alone is."""
+    days = [LAST - dt.timedelta(days=ago) for ago in range(23, -1, -1)]
+    asked = [f"master.{name}" for name in TABLES if name != "sessions"]
+    loads = Warehouse(connect_to(fresh_database), volume_in_force)
+    with closing(psycopg2.connect(fresh_database)) as connection:
+        create_schema(connection)
+        runner.install(connection)
+        for day in days:
+            load(connection, day, scale=0.05)
+            if day == LAST:
+                with connection.cursor() as cursor:
+                    cursor.execute(NOTHING, {"day": day, "starts": starts(day)})
+                connection.commit()
+                break
+            run_all(connection, report_run("profit_etl", day))
+        assert {load.table: load.state for load in loads.loads(asked, LAST)} == dict.fromkeys(asked, "fresh")
+        assert [load.state for load in loads.loads(["master.orders"], LAST)] == ["partial"]
+        zero = report_run("profit_etl", LAST)
+        with pytest.raises(Held, match=r"orders_is_usual: expected about .*; found 0, 0.0 times the usual"):
+            run_all(connection, zero)
+        runner.release(connection, zero, "anna@example.com", "closed for the move")
+        run_all(connection, zero)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select orders, revenue, profit from investor.daily_profit where report_date = %s", (LAST,)
+            )
+            assert cursor.fetchall() == [(0, 0, 0)]
+            cursor.execute(
+                "select found from investor.checks where name = 'orders_is_usual' and report_date = %s",
+                (LAST,),
+            )
+            assert "released by anna@example.com" in cursor.fetchall()[-1][0]
 
 
 @pytest.mark.timeout(300)

@@ -22,7 +22,11 @@ channels as (
 select
     'not_empty' as name,
     'at least 1 active customer' as expected,
-    case when passed.by_rows > 0 or passed.by_upstream then passed.by_rows::text else '0, and no load says so' end as found,
+    case
+        when passed.by_rows > 0 then passed.by_rows::text
+        when passed.by_upstream then '0, as the load of sessions says'
+        else '0, and no load says so'
+    end as found,
     passed.by_rows > 0 or passed.by_upstream as passed
 from (
     select

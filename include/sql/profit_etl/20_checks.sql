@@ -152,7 +152,11 @@ union all
 select
     'not_empty',
     'at least 1 order line',
-    case when passed.by_lines > 0 or passed.by_upstream then passed.by_lines::text else '0, and no load says so' end,
+    case
+        when passed.by_lines > 0 then passed.by_lines::text
+        when passed.by_upstream then '0, as the load of orders says'
+        else '0, and no load says so'
+    end,
     passed.by_lines > 0 or passed.by_upstream
 from (
     select

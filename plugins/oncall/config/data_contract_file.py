@@ -194,18 +194,13 @@ class _Table:
             key=tuple(str(one.name) for one in sorted(key, key=lambda one: one.primaryKeyPosition or 1)),
             business_day=self._business_day(names),
             read_back=self._read_back(),
-            read_when_changed=any(
-                one.property == "readWhenChanged" and one.value is True
-                for one in self.source.customProperties or []
-            ),
-            read_along=next(
-                (str(one.value) for one in self.source.customProperties or [] if one.property == "readAlong"),
-                "true",
-            ),
+            read_when_changed=self._property("readWhenChanged") is True,
+            read_along=str(self._property("readAlong", "true")),
             references=tuple(self._references(names)),
             unique=tuple(self._unique(names)),
             rules=tuple(self._rules()),
             volume=volume,
+            empty_with=self._empty_with(),
             owner=owner,
             channel=channel,
             plans=read_plans(
@@ -215,20 +210,27 @@ class _Table:
             ),
         )
 
+    def _property(self, name: str, otherwise: Any = None) -> Any:
+        """The value of a property that is ours."""
+        found = (one.value for one in self.source.customProperties or [] if one.property == name)
+        return next(found, otherwise)
+
+    def _empty_with(self) -> tuple[str, ...] | None:
+        names = self._property("emptyWith")
+        if names is None:
+            return None
+        if isinstance(names, list) and all(_NAME.fullmatch(str(name)) for name in names):
+            return tuple(f"{self.schema}.{name}" for name in names)
+        self.file.complain(f"{self.place}.emptyWith", names, "a list of tables, such as [orders], or []")
+        return None
+
     def _read_back(self) -> int | None:
-        for custom in self.source.customProperties or []:
-            if custom.property == "readBack" and custom.value == "all":
-                return None
-            if custom.property == "readBack":
-                if (
-                    isinstance(custom.value, int)
-                    and not isinstance(custom.value, bool)
-                    and 0 <= custom.value <= 366
-                ):
-                    return custom.value
-                self.file.complain(
-                    f"{self.place}.readBack", custom.value, "a number of days from 0 to 366, or all"
-                )
+        days = self._property("readBack", 0)
+        if days == "all":
+            return None
+        if isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= 366:
+            return days
+        self.file.complain(f"{self.place}.readBack", days, "a number of days from 0 to 366, or all")
         return 0
 
     def _column(self, at: int, described: SchemaProperty) -> Column | None:

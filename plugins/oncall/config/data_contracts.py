@@ -88,6 +88,9 @@ def _references(tables: Mapping[str, TableContract]) -> Iterator[Problem]:
             if missing:
                 found = f"{reference.target}.{missing[0]}, which no contract has"
                 yield Problem(FOLDER, contract.table, found, "a table and column of a contract")
+        for name in contract.empty_with or ():
+            if name not in tables:
+                yield Problem(FOLDER, contract.table, f"emptyWith: {name}", "a table that has a contract")
         day = contract.by_name.get(contract.business_day or "")
         if day and day.type not in ("date", "timestamp"):
             parents = [one.target for one in contract.references if one.columns == (day.name,)]

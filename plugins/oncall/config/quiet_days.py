@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,16 +17,19 @@ from oncall.core.data.data_contract import DataContracts
 
 log = structlog.get_logger(__name__)
 
+Volume = Callable[..., float]  # of a table, a day, and the tables that were loaded without a row
 HOLIDAY = 1 / 3  # of a table's share, on a public holiday
 
 
-def volume_in_force() -> Callable[[str, dt.date], float]:
+def volume_in_force() -> Volume:
     """As `volume_in` says, of the include folder in force."""
     return volume_in(include_dir())
 
 
-def volume_in(folder: Path) -> Callable[[str, dt.date], float]:
+def volume_in(folder: Path) -> Volume:
     """The share of the rows expected that a load must have, by table and day, as an include folder says now.
+
+    It may be told which tables were loaded without a row for that day.
 
     A file that cannot be read makes nobody blind: then it is the usual share, or no day is a holiday.
     """
@@ -37,8 +40,8 @@ def volume_in(folder: Path) -> Callable[[str, dt.date], float]:
         log.warning("oncall.volumes_unreadable", reason=str(error))
         contracts, holidays = DataContracts(), {}
 
-    def volume(table: str, day: dt.date) -> float:
-        share = contracts.volume(table)
+    def volume(table: str, day: dt.date, empty: Collection[str] = ()) -> float:
+        share = contracts.volume(table, empty)
         return share * HOLIDAY if day in holidays else share
 
     return volume

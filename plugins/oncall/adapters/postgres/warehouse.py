@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -40,11 +40,12 @@ ASK_AGAIN_S = 60.0
 
 Row = tuple[Any, ...]
 Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
-# The share of the rows expected that a load of a table must have on a day, as its contract and the calendar say.
-Volume = Callable[[str, dt.date], float]
+# The share of the rows expected that a load of a table must have on a day, as its contract and the calendar say; told
+# which tables were loaded without a row.
+Volume = Callable[[str, dt.date, Collection[str]], float]
 
 
-def _usual_share(_table: str, _day: dt.date) -> float:
+def _usual_share(_table: str, _day: dt.date, _empty: Collection[str]) -> float:
     return DEFAULT_SHARE
 
 
@@ -139,8 +140,9 @@ class Warehouse:
         query = sql.waited_for(indexed=self._as_it_is()["indexed"])
         rows = self._ask(query, {"table": names, "day": days, **_bounds(names, days)})
         volume = self._volumes()
+        empty = _empty((row[0], row[1], row[3]) for row in rows)
         return {
-            (name, day): _compared(Load(name, at, count, None, expected_at), day, counts, volume)
+            (name, day): _compared(Load(name, at, count, None, expected_at), day, counts, volume, empty[day])
             for name, day, at, count, counts, expected_at in rows
         }
 
@@ -171,9 +173,11 @@ class _Found:
         publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
         checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
         late: defaultdict[Pair, list[Load]] = defaultdict(list)
+        empty = _empty((row[1], row[2], row[6]) for row in rows if row[0] == "load")
         for kind, name, day, first, second, third, count, counts, *words in rows:
             if kind == "load":
-                loads[name, day] = _compared(Load(name, first, count, None, second), day, counts, volume)
+                load = Load(name, first, count, None, second)
+                loads[name, day] = _compared(load, day, counts, volume, empty[day])
             elif kind == "publication":
                 publications[name, day] = Publication(first, second, words[0], count), third
             elif kind == "late":
@@ -198,13 +202,22 @@ class _Found:
         return Facts(made, loads, checks, changed_since=tuple(newer.values()), unreadable=unreadable)
 
 
-def _compared(load: Load, day: dt.date, counts: str | None, volume: Volume) -> Load:
+def _empty(loads: Iterable[tuple[str, dt.date, int | None]]) -> defaultdict[dt.date, set[str]]:
+    """By day, the tables that were loaded without a row."""
+    empty: defaultdict[dt.date, set[str]] = defaultdict(set)
+    for table, day, rows in loads:
+        if rows == 0:
+            empty[day].add(table)
+    return empty
+
+
+def _compared(load: Load, day: dt.date, counts: str | None, volume: Volume, empty: Collection[str]) -> Load:
     """A load beside what its table's days so far make expected of it."""
     expected = _expected(counts or "")
     if expected is None:
         return load
     known = (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)]
-    share = min(known, volume(load.table, day))
+    share = min(known, volume(load.table, day, empty))
     return replace(load, median=expected.amount, spread=expected.spread, share=share)
 
 

@@ -88,6 +88,7 @@ class TableContract:
     `read_when_changed`: a row of an earlier day counts on the day on which it is written again (a cancellation).
     `read_along`: the condition on such a row, `d`, for which the rows that name it, and those it names, count with it.
     `volume`: the share of the rows expected below which a load counts as partial.
+    `empty_with`: a load without a row is complete when those of these tables have none either; None: never.
     `plans`: the experiments whose assignments its rows are (`experiment`, `variant`).
     """
 
@@ -102,6 +103,7 @@ class TableContract:
     unique: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # (name, description, columns)
     rules: tuple[SqlRule, ...] = ()
     volume: float = DEFAULT_SHARE
+    empty_with: tuple[str, ...] | None = None
     owner: str = ""
     channel: str = ""
     plans: ExperimentPlans | None = None
@@ -139,10 +141,13 @@ class DataContracts:
         found = (contract.plans for contract in self.tables.values() if contract.plans)
         return next(found, ExperimentPlans(DEFAULT_CONTROL))
 
-    def volume(self, table: str) -> float:
-        """The share of the rows expected that a load of the table must have."""
+    def volume(self, table: str, empty: Collection[str] = ()) -> float:
+        """The share of the rows expected that a load of the table must have; `empty`: what was loaded without a row."""
         contract = self.tables.get(table)
-        return contract.volume if contract else DEFAULT_SHARE
+        if contract is None:
+            return DEFAULT_SHARE
+        may_be_empty = contract.empty_with is not None and {table, *contract.empty_with} <= set(empty)
+        return 0.0 if may_be_empty else contract.volume
 
 
 @dataclass(frozen=True)
