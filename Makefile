@@ -63,12 +63,13 @@ test: $(READY) ## every test that needs no docker, with real processes and a rea
 check: $(READY) ## in a minute: lint, types, and the quick tests of what changed since main
 	@sandbox/check.sh
 
-lint: $(READY) ## style, formatting, layers, types, spelling, docstrings and SQL
+lint: $(READY) ## style, formatting, layers, types, spelling, plain English, docstrings and SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PYTHONPATH=plugins:. $(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/pytest -q -p no:cacheprovider tests/test_prose.py
 	$(BIN)/interrogate -q plugins
 	$(BIN)/sqlfluff lint -p 0 -n --disable-progress-bar $(SQL)
 

@@ -42,7 +42,7 @@ GROUPS = {
     "databases": "the warehouse and oncall_db",
     "airflow": "Airflow's own processes",
 }
-ON_CALL = "P1 to whoever is on call"
+ON_CALL = "P1 to the person on call"
 AT_ONCE_S = 60.0
 
 

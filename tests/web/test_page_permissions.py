@@ -22,7 +22,7 @@ def test_only_readable_pipelines_are_shown(viewer: TestClient, manager: PerDag) 
     assert "Growth ETL" in text
     assert "Profit ETL" not in text
     assert "master.orders" not in text
-    assert "3 more are kept from you" in text
+    assert "3 more are hidden" in text
     cards = viewer.get("/oncall/api/promises").json()
     assert {card["today"]["dag_id"] for card in cards} == {"growth_etl", "engagement_etl"}
     assert len(viewer.get("/oncall/api/pipelines").json()) == 2

@@ -74,7 +74,7 @@ def _run(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oncall",
-        description="Who is on call, what is broken and why, who has it; how to change the roster; what is stale.",
+        description="Tells who is on call, what is broken and why; changes the roster; runs stale days again.",
         epilog="More on each: oncall COMMAND --help. How the roster is read: docs/RULES.md.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

@@ -146,7 +146,7 @@ def _ledger(args: argparse.Namespace) -> int:
 
 
 ROTA_COMMANDS = (
-    Command("who", "Who is on call at an instant.", _who_arguments, _who),
+    Command("who", "Tells who is on call at an instant.", _who_arguments, _who),
     Command("rota", "The shifts between two dates; of the next weeks unasked.", _rota_arguments, _rota),
     Command("ledger", "Credit days, comp weeks and leave in lieu.", _ledger_arguments, _ledger),
 )

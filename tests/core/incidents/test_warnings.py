@@ -272,7 +272,7 @@ def test_a_failure_wakes_somebody_at_once() -> None:
         (
             {"tasks": (a_task("transform", "failed", "02:10", "02:40", "marked as failed by B"),)},
             "transform was marked as failed by B at 02:40",
-            "**Do:** ask whoever did that why.\nNo answer: start the day again.\n\nsteps for failed",
+            "**Do:** ask the person who did that why.\nNo answer: start the day again.\n\nsteps for failed",
         ),
         (
             {"tasks": (WAITED,), "run": a_task("(run)", "deleted", "02:00", "02:40")},

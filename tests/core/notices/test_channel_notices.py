@@ -61,7 +61,7 @@ def test_that_the_pager_is_back_is_said_where_its_loss_was_said() -> None:
     back = channel_notices.channel_back(a_scene("04:52"), "pager", SINCE)
     assert said(back).where == ("chat", "post")
     assert said(back).title == "The pager (Opsgenie) can be reached again after 42 min"
-    assert said(back).text == "What was owed is being sent."
+    assert said(back).text == "The messages that were owed are being sent."
     assert (said(back).step, said(back).priority) == ("back", "P5")
     assert key(back) == key(down)
     assert said(back).step != said(down).step

@@ -21,7 +21,7 @@ def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
     if incident.leader:
         return []
     if incident.acknowledged and incident.acknowledged_at:
-        who = incident.acknowledged_by or "Whoever acknowledged"
+        who = incident.acknowledged_by or "The person who acknowledged"
         again = incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1)
         asked = (
             f"{who} is asked again at {say.clock(again)}, {say.away(again)}, if it is not published by then."

@@ -79,4 +79,4 @@ def _whom(pages: Sequence[NotificationStatus], say: TimeFormat) -> str:
 
 
 def _people(pages: Sequence[NotificationStatus]) -> str:
-    return " and ".join(dict.fromkeys(entry.person or "whoever is on call" for entry in pages))
+    return " and ".join(dict.fromkeys(entry.person or "the person on call" for entry in pages))

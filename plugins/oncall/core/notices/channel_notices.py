@@ -36,7 +36,9 @@ def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Plan:
     """It works again, told where it was told that it fails; an alert about it is closed, or not sent any more."""
     gone = span((scene.at - since).total_seconds())
     title = f"{NAMES[channel]} can be reached again after {gone}"
-    back = _about_channel(scene, channel, since, "back", title, ["What was owed is being sent."])
+    back = _about_channel(
+        scene, channel, since, "back", title, ["The messages that were owed are being sent."]
+    )
     if channel == "pager":
         return Plan(owed=(back,))
     alias = replace(back.message, step="down").alias

@@ -32,7 +32,7 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "failed", r" but the publication is not there\b",
             "start the day again, and tell the owners: the run was green and has published nothing.",
         ),
-        ("failed", r" was marked as failed ", "ask whoever did that why.\nNo answer: start the day again."),
+        ("failed", r" was marked as failed ", "ask the person who did that why.\nNo answer: start the day again."),
         (
             "stuck", r"^nothing has started since ",
             "look for a free slot, then for a live scheduler: no task of it runs.",

@@ -30,7 +30,9 @@ def _watcher(seen: PageSnapshot) -> Iterator[Banner]:
     if any(reason.startswith("oncall_db") for reason in seen.unreadable):
         return  # the tick cannot be read; that is said below
     if seen.tick is None:
-        lines = ("Nobody pages by the second. Is the DAG sla_watch unpaused, and does a triggerer run?",)
+        lines = (
+            "Pages may be up to 5 minutes late. Is the DAG sla_watch unpaused, and does a triggerer run?",
+        )
         yield Banner(kind="watcher", title="The watcher has never looked", lines=lines)
     elif seen.at - seen.tick > WATCHER_SILENT_AFTER:
         say = TimeFormat(seen.at, seen.config.roster.tz)
@@ -89,7 +91,7 @@ def _configuration(seen: PageSnapshot) -> Iterator[Banner]:
     if count > MOST_PROBLEMS:
         lines = (*lines, f"and {count - MOST_PROBLEMS} more: python -m oncall check")
     if seen.hidden:  # a problem names the file of a pipeline
-        lines = ("Whoever may read all the pipelines sees which.",)
+        lines = ("A user who may read all the pipelines sees which.",)
     title = f"The on-call files have {count} problem{'s' * (count != 1)}; the last good ones stay in force"
     yield Banner(kind="configuration", title=title, lines=lines)
 
