@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,12 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from oncall.adapters.postgres.check import Database
 from oncall.adapters.postgres.database import Link, connect_to
 from oncall.adapters.postgres.history import History, PublicationHistory
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
+from oncall.core.check_result import CheckResult
+from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan
 from oncall.core.promises.facts import Facts, Task
 from sandbox.stack.postgres import Server
@@ -259,6 +263,48 @@ def test_a_published_report_is_known_without_the_rest(fresh_database: str, troub
     assert missing.publication is None
     assert not missing.blind
     assert [line.partition(":")[0] for line in missing.unreadable] == ["warehouse"]
+
+
+@pytest.fixture
+def reader(postgres: Server, fresh_database: str) -> Iterator[str]:
+    """The DSN of a role that may read all of a warehouse in which one report is published, and owns none of it."""
+    role = f"reader_{uuid.uuid4().hex}"
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())  # type: ignore[call-overload]
+        OncallDb(connect_to(fresh_database)).install()
+        put_in_order(connection, fresh_database)
+        schemas = "schema master, investor"
+        connection.execute(f"create role {role} login")  # type: ignore[call-overload]
+        connection.execute(f"grant usage on {schemas} to {role}")  # type: ignore[call-overload]
+        connection.execute(f"grant select on all tables in {schemas} to {role}")  # type: ignore[call-overload]
+        yield fresh_database.replace("postgres@", f"{role}@")
+        connection.execute(f"drop owned by {role}; drop role {role}")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("table", ["investor.publications", "master.loads"])
+@pytest.mark.parametrize(("policy", "hides"), [("", True), ("using (false)", True), ("using (true)", False)])
+def test_rows_that_row_level_security_hides_are_not_rows_that_are_missing(
+    fresh_database: str, reader: str, table: str, policy: str, hides: bool
+) -> None:
+    """Of a report that is there nobody is told that it is missing; the words say what to write."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as admin:
+        admin.execute(f"alter table {table} enable row level security")  # type: ignore[call-overload]
+        if policy:
+            admin.execute(f"create policy ours on {table} {policy}")  # type: ignore[call-overload]
+    tomorrow = DAY + dt.timedelta(days=1)
+    try:
+        found = Warehouse(connect_to(reader)).read([(GROWTH, DAY), (GROWTH, tomorrow)])
+        assert found["growth_etl", DAY].publication
+        said = "".join(found["growth_etl", tomorrow].unreadable)
+    except Unreadable as error:
+        said = str(error)
+    assert (f"no row of {table}; write a policy for it" in said) is hides
+    checked = CheckResult()
+    Database("warehouse", lambda: connect_to(reader), checked).ask(
+        (), ("master.loads", "investor.publications")
+    )
+    assert [problem.key for problem in checked.problems] == ([table] if hides and not policy else [])
 
 
 def test_a_note_that_is_no_instant_is_no_news(dsn: str) -> None:

@@ -21,7 +21,11 @@ _ASKED = """
            array(select needed.privilege from unnest(%(privileges)s::text[]) as needed (privilege)
                  where c.oid is not null and not has_table_privilege(c.oid, needed.privilege)),
            array(select a.attname::text from pg_attribute a
-                 where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+                 where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+           coalesce(row_security_active(c.oid), false) and not exists (
+               select from pg_policy p, unnest(p.polroles) as meant (role)
+               where p.polrelid = c.oid and p.polpermissive and p.polcmd in ('r', '*')
+                 and case when meant.role = 0 then true else pg_has_role(meant.role, 'usage') end)
     from unnest(%(names)s::text[]) as named (name)
     left join pg_namespace n on n.nspname = split_part(named.name, '.', 1)
     left join pg_class c on c.relnamespace = n.oid and c.relname = split_part(named.name, '.', 2)
@@ -87,6 +91,8 @@ class Database:
                 self._missing(table.schema, f"{role} may not use it or make tables in it", create)
             elif table.lacking:
                 self._lacking(table, role)
+            elif table.hides_all:
+                self._hidden(table, role)
             else:
                 self.checked.good.append(f"{self.place}: table {table.name}")
 
@@ -104,6 +110,8 @@ class Database:
                 self._missing(table.name, "no such table", write)
             elif table.lacking:
                 self._lacking(table, role)
+            elif table.hides_all:
+                self._hidden(table, role)
             elif table.name == LOADS and (gone := sorted({*_COLUMNS_OF_LOADS} - {*table.columns})):
                 self._missing(
                     table.name, f"no column {', '.join(gone)}", f"the columns {', '.join(_COLUMNS_OF_LOADS)}"
@@ -120,6 +128,10 @@ class Database:
         lacking = ", ".join(table.lacking)
         self._missing(table.name, f"{role} may not {lacking}", f"grant {lacking} on {table.name} to {role}")
 
+    def _hidden(self, table: _Table, role: str) -> None:
+        found = f"row-level security shows {role} no row"
+        self._missing(table.name, found, f"a policy for {role}, or alter role {role} bypassrls")
+
     def _missing(self, key: str, found: str, write: str) -> None:
         if not any((known.file, known.key) == (self.place, key) for known in self.checked.problems):
             self.checked.wrong(self.place, key, found, write)
@@ -134,6 +146,7 @@ class _Table:
     is_there: bool
     lacking: list[str]
     columns: list[str]
+    hides_all: bool
 
     @property
     def schema(self) -> str:
