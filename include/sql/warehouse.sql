@@ -160,6 +160,7 @@ add column if not exists adjusted_ci_low numeric,
 add column if not exists adjusted_ci_high numeric,
 add column if not exists adjusted_cs_low numeric,
 add column if not exists adjusted_cs_high numeric,
+add column if not exists currency text, -- as in investor.daily_profit
 alter column mean_profit drop not null;
 alter table experiments.daily_growth
 add column if not exists n bigint,
@@ -271,6 +272,7 @@ begin
                 ('unit_profit', 'adjusted_ci_high', 'As ci_high, of the adjusted difference'),
                 ('unit_profit', 'adjusted_cs_low', 'As cs_low, of the adjusted difference'),
                 ('unit_profit', 'adjusted_cs_high', 'As cs_high, of the adjusted difference'),
+                ('unit_profit', 'currency', 'What the money of the row is in'),
                 ('daily_growth', 'n', 'Customers assigned by the end of the day, without those who switched'),
                 ('unit_profit', 'switched', 'Customers of the variant who were in another one on a published day: left out'),
                 ('daily_growth', 'switched', 'Customers of the variant who were in another one on a published day: left out'),
@@ -584,6 +586,7 @@ add column if not exists adjusted_ci_low numeric,
 add column if not exists adjusted_ci_high numeric,
 add column if not exists adjusted_cs_low numeric,
 add column if not exists adjusted_cs_high numeric,
+add column if not exists currency text,
 alter column mean_profit drop not null;
 create table if not exists base.experiment_growth_draft (like experiments.daily_growth including all);
 alter table base.experiment_growth_draft

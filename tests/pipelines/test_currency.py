@@ -152,6 +152,21 @@ def test_a_report_does_not_go_from_one_currency_to_another(shop: Any) -> None:
     assert (said["old_value"], said["new_value"], said["currency"]) == ("EUR", "USD", "USD")
 
 
+def test_the_experiments_profit_says_its_currency_and_adds_up_no_two(shop: Any) -> None:
+    """Old days get it without a restatement; with a day of profit in another one the report is held."""
+    for dag_id in ("profit_etl", "unit_profit_experiments"):
+        run_all(shop, report_run(dag_id))
+    change(shop, "update experiments.unit_profit set currency = null")
+    run_all(shop, report_run("unit_profit_experiments"))
+    assert rows(shop, "select distinct currency from experiments.unit_profit") == [{"currency": "USD"}]
+    assert rows(shop, "select * from investor.restatements") == []
+    change(shop, "update investor.daily_profit set currency = 'EUR'")
+    with pytest.raises(
+        Held, match=r"profit_is_in_one_currency: expected 0 .* than USD; found 1 in .* 2026-11-20 \(EUR\)"
+    ):
+        run_all(shop, report_run("unit_profit_experiments"))
+
+
 def test_the_page_and_restatements_say_the_currency(shop: Any) -> None:
     """Beside each number, from the published rows themselves."""
     assert held(shop) == {}

@@ -9,7 +9,7 @@ delete from base.unit_profit_draft where report_date = %(report_date)s::date;
 insert into base.unit_profit_draft (
     report_date, experiment, variant, n, mean_profit, variance, diff_from_control, ci_low, ci_high, switched, expected_n,
     sample_ratio_p, cs_low, cs_high, adjusted_mean, adjusted_variance, adjusted_diff, adjusted_ci_low, adjusted_ci_high,
-    adjusted_cs_low, adjusted_cs_high
+    adjusted_cs_low, adjusted_cs_high, currency
 )
 with units as (
     select
@@ -100,7 +100,8 @@ select
     adjusted.ci_low,
     adjusted.ci_high,
     adjusted.cs_low,
-    adjusted.cs_high
+    adjusted.cs_high,
+    %(currency)s::text
 from experiments.sample_ratios(
     %(planned)s::jsonb,
     (

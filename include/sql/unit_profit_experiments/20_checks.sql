@@ -80,6 +80,24 @@ where
         where publication.report = 'base.profit' and publication.report_date = held.report_date
     )
 union all
+-- What is added up over days must be in one currency.
+select
+    'profit_is_in_one_currency',
+    concat('0 days of profit in another currency than ', %(currency)s::text),
+    concat(
+        count(*), ' in investor.daily_profit.currency, such as ' || min(concat(day.report_date, ' (', day.currency, ')'))
+        || ': publish them again, oldest first'
+    ),
+    count(*) = 0
+from investor.daily_profit as day
+where
+    day.report_date <= %(report_date)s::date
+    and day.report_date >= (
+        select (min(assignment.assigned_at) at time zone %(zone)s)::date - 28
+        from master.experiment_assignments as assignment
+    )
+    and day.currency <> %(currency)s::text
+union all
 select 'everybody_is_in_a_variant', count(*)::text, coalesce(max(draft.n), 0)::text, count(*) = coalesce(max(draft.n), 0)
 from assigned
 cross join (

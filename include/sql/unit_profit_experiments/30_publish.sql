@@ -1,5 +1,8 @@
 -- The day's rows, replaced by the draft that the checks have passed. What that changes of a published day is written down.
 
+-- Of days published before their currency was said: they had no other.
+update experiments.unit_profit set currency = %(currency)s where currency is null;
+
 select investor.note_restatements(
     %(report)s, 'experiments.unit_profit', 'base.unit_profit_draft', '{experiment,variant}', %(report_date)s::date, %(reason)s,
     %(run_id)s, %(at)s::timestamptz
@@ -10,7 +13,7 @@ delete from experiments.unit_profit where report_date = %(report_date)s::date;
 insert into experiments.unit_profit (
     report_date, experiment, variant, n, mean_profit, variance, diff_from_control, ci_low, ci_high, switched, expected_n,
     sample_ratio_p, cs_low, cs_high, adjusted_mean, adjusted_variance, adjusted_diff, adjusted_ci_low, adjusted_ci_high,
-    adjusted_cs_low, adjusted_cs_high
+    adjusted_cs_low, adjusted_cs_high, currency
 )
 select
     draft.report_date,
@@ -33,7 +36,8 @@ select
     draft.adjusted_ci_low,
     draft.adjusted_ci_high,
     draft.adjusted_cs_low,
-    draft.adjusted_cs_high
+    draft.adjusted_cs_high,
+    draft.currency
 from base.unit_profit_draft as draft
 where draft.report_date = %(report_date)s::date;
 
