@@ -430,7 +430,7 @@ def test_a_new_cause_is_said_in_the_thread_and_on_the_alert(night: Night) -> Non
 
 
 def test_the_next_look_is_never_later_than_the_next_instant(night: Night) -> None:
-    """At 04:59:50 the next instant is 05:00:00 sharp; after the page it is the next rung."""
+    """At 04:59:50 the next instant is 05:00:00 sharp; after the page it is the next step."""
     night.world.missing("growth_etl")
     assert night.look("04:59:50").next_at == at("05:00")
     assert night.look("05:00").next_at == at("05:15")

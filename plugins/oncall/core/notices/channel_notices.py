@@ -47,7 +47,7 @@ def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Plan:
 
 
 def acknowledgements_unheard(scene: Scene, since: dt.datetime, reason: str) -> Notification:
-    """Nobody hears that somebody has it: the escalation climbs on."""
+    """Nobody hears that somebody has it: the escalation goes on."""
     title = f"Acknowledgements in Opsgenie are not heard since {scene.clock(since)}"
     lines = [reason, "Until this is mended acknowledge on the On-call page: only that stops the escalation."]
     return _chat(scene, HEARING, f"unheard:{since.isoformat()}", title, lines)
