@@ -21,12 +21,13 @@ from typing import TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable
+from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
 from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import OTHERS, Channel
-from oncall.core.message import Message
-from oncall.usecases.pager_calls import Outcome, PagerCalls, about
+from oncall.usecases.chat_delivery import THREAD, ChatDelivery
+from oncall.usecases.pager_delivery import Outcome, PagerDelivery, about
 from oncall.usecases.ports import EVERYTHING, Chat, Lane, OutboxEntry, Pager, Posted, Snapshot, Store
+from oncall.usecases.retry import is_refused, is_uncertain, wait_s
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -35,17 +36,8 @@ WIDTH = 8  # calls to the pager side by side
 # Longer than all calls of one delivery may take: to look for it, to send it, and to send it in a plainer form.
 LEASE = {"pager": dt.timedelta(seconds=25), "chat": dt.timedelta(seconds=75)}
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
-RETRY_S = (2, 4, 8, 15)
-SETTLES_S = 30.0  # a chat that was too slow to answer may show a message as late as this
-REFUSED_S = (30, 60, 120, 300)  # somebody may mend the roster, the channel
-UNTAKEN_S = 15.0  # a page that nobody has taken yet waits no longer than this, whatever the far side asks for
-ASKED_TO_WAIT_S = 120.0
 MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
 UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
-BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
-READS = 3  # tries for which the chat's history is asked before it is rather said twice than never
-CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
-THREAD = "thread"  # … and where an incident's thread goes on after its first one was lost
 
 Clock = Callable[[], dt.datetime]
 Bind = Callable[[OutboxEntry], Bound]
@@ -97,7 +89,7 @@ class Sender:
         Raises Unreadable when the store cannot be reached; what was sent until then is written down by the next round.
         """
         sent, asked = Sent(), list[tuple[OutboxEntry, str]]()
-        calls = PagerCalls(pager)
+        calls = PagerDelivery(pager)
         with self._round(store, sent), ThreadPoolExecutor(WIDTH, "oncall-pager") as pool:
             flying: dict[Future[str], tuple[OutboxEntry, Send]] = {}
             while True:
@@ -122,20 +114,20 @@ class Sender:
 
         `channel`: for what names none. Raises Unreadable when the store cannot be reached.
         """
-        sent = Sent()
+        sent, chatting = Sent(), ChatDelivery(store, chat, channel, self.check_before_send)
         with self._round(store, sent):
-            said = partial(self._said, store, chat, channel, sent)
-            while not sent.stopped and (found := self._claim(store, "chat", lane, sent, said)):
+            while not sent.stopped and (found := self._claim(store, "chat", lane, sent, chatting.find)):
                 delivery, send = found
                 with bound_contextvars(**about(delivery)):
                     try:
-                        posted = self._post(store, chat, channel, delivery, send.message, sent)
+                        posted = chatting.post(delivery, send.message)
                     except Unreadable:
                         raise
                     except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
                         self._failed(store, delivery, _as_ours(error), sent, send)
                     else:
                         self._done(store, delivery, sent, posted)
+        sent.unchecked = chatting.unchecked
         return sent
 
     @contextmanager
@@ -228,7 +220,7 @@ class Sender:
     def _await(
         self,
         store: Store,
-        calls: PagerCalls,
+        calls: PagerDelivery,
         pool: ThreadPoolExecutor,
         asked: list[tuple[OutboxEntry, str]],
         sent: Sent,
@@ -295,51 +287,6 @@ class Sender:
             lambda: store.failed(delivery, reason, dt.timedelta(), uncertain=True, unreached=unreached),
         )
 
-    def _post(
-        self, store: Store, chat: Chat, channel: str, delivery: OutboxEntry, message: Message, sent: Sent
-    ) -> Posted | None:
-        thread = _thread(store, delivery.key)
-        channel = message.channel or channel
-        if delivery.op == "update":
-            first = store.said_at(delivery.key, thread) if thread else None
-            if thread is not None:
-                chat.update(first.ended_by(message) if first else message, thread)
-            return None
-        known = store.get_note(f"{CHANNEL_ID}:{channel}")
-        if delivery.maybe_taken or (self.check_before_send and (known or thread)):
-            found = self._said(store, chat, channel, sent, delivery)
-            if found is not None:
-                return found
-        try:
-            posted = chat.post(
-                message, thread.channel_id if thread else channel, thread.ts if thread else None
-            )
-        except Rejected as error:
-            elsewhere = thread and known and thread.channel_id != known
-            if isinstance(error, LockedOut) or not (elsewhere or (thread and isinstance(error, Gone))):
-                raise
-            # Its thread is gone, or in a channel of old: a new one begins.
-            posted = replace(chat.post(message, channel), unthreaded=True)
-        if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
-            store.set_note(f"{CHANNEL_ID}:{channel}", posted.channel_id)
-        return posted
-
-    def _said(
-        self, store: Store, chat: Chat, channel: str, sent: Sent, delivery: OutboxEntry
-    ) -> Posted | None:
-        """Where it stands already. Where the history cannot be read it is said rather twice than never."""
-        thread = _thread(store, delivery.key)
-        channel = delivery.message.channel or channel
-        where = thread.channel_id if thread else store.get_note(f"{CHANNEL_ID}:{channel}") or channel
-        root = thread.ts if thread else None
-        try:
-            return chat.find(delivery.key, delivery.step, where, delivery.owed_at - BEFORE, root)
-        except OncallError as error:
-            if delivery.attempts <= READS and not isinstance(error, Rejected | Unreadable):
-                raise
-            sent.unchecked = str(error)
-            return None
-
     def _done(
         self,
         store: Store,
@@ -371,16 +318,9 @@ class Sender:
         if isinstance(error, Gone) and delivery.op != "page" and delivery.op != "post":
             self._done(store, delivery, sent)  # there is nothing left to do it to
             return
-        refused = isinstance(error, Rejected) and not isinstance(error, LockedOut)
-        waits = REFUSED_S if refused else RETRY_S
-        wait_s: float = waits[min(delivery.attempts, len(waits)) - 1]
-        asked_for = error.retry_after if isinstance(error, DeliveryFailed) else None
-        if asked_for is not None:
-            wait_s = max(1.0, min(asked_for, UNTAKEN_S if send and send.nobody_woken else ASKED_TO_WAIT_S))
+        refused, uncertain = is_refused(error), is_uncertain(error)
+        again_in_s = wait_s(delivery, error, nobody_woken=bool(send and send.nobody_woken))
         unreached = str(error) if refused and delivery.op == "page" else ""
-        uncertain = isinstance(error, DeliveryFailed) and error.uncertain
-        if uncertain and delivery.channel == "chat":
-            wait_s = max(wait_s, SETTLES_S)
         sent.failed.append(delivery)
         sent.unreached |= bool(unreached)
         if OTHERS in delivery.key:  # nothing is wrong with a channel of our own
@@ -390,9 +330,9 @@ class Sender:
         else:
             sent.outage, sent.locked_out = str(error), isinstance(error, LockedOut)
         log.warning(
-            "oncall.delivery_failed", attempts=delivery.attempts, reason=str(error), again_in_s=wait_s
+            "oncall.delivery_failed", attempts=delivery.attempts, reason=str(error), again_in_s=again_in_s
         )
-        wait_for = dt.timedelta(seconds=wait_s)
+        wait_for = dt.timedelta(seconds=again_in_s)
         self._tell(sent, delivery, lambda: store.failed(
             delivery, str(error), wait_for, uncertain=uncertain, unreached=unreached
         ))  # fmt: skip
@@ -405,12 +345,6 @@ class Sender:
             sent.lost = error
             if delivery.state == "done":
                 self.journal.append(delivery)
-
-
-def _thread(store: Store, key: str) -> Posted | None:
-    """Where the incident's thread begins, or goes on after that was lost."""
-    channel_id, _, ts = (store.get_note(f"{THREAD}:{key}") or "").partition(" ")
-    return Posted(channel_id, ts) if ts else store.thread(key)
 
 
 def _as_ours(error: Exception) -> OncallError:

@@ -25,7 +25,7 @@ def about(delivery: OutboxEntry) -> dict[str, str]:
 
 
 @dataclass
-class PagerCalls:
+class PagerDelivery:
     """One pager for one round; its methods may be called by several threads.
 
     `unread`: why it cannot be asked any more in this round ("" while it can); `mute`: this key may never ask.

@@ -1,0 +1,76 @@
+"""What one round says in the chat: each message in its incident's thread, and only where it does not stand already.
+
+To read is a courtesy: where the history cannot be read it is said rather twice than never.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+
+from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
+from oncall.core.message import Message
+from oncall.usecases.ports import Chat, OutboxEntry, Posted, Store
+
+BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
+READS = 3  # tries for which the chat's history is asked before it is rather said twice than never
+CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
+THREAD = "thread"  # … and where an incident's thread goes on after its first one was lost
+
+
+@dataclass
+class ChatDelivery:
+    """One chat for one round. `channel`: for what names none. `unchecked`: why its history could not be asked."""
+
+    store: Store
+    chat: Chat
+    channel: str
+    check_before_send: bool = False
+    unchecked: str = ""
+
+    def post(self, delivery: OutboxEntry, message: Message) -> Posted | None:
+        """Say it; returns where it stands (None for a change of the first message)."""
+        thread = self._thread(delivery.key)
+        channel = message.channel or self.channel
+        if delivery.op == "update":
+            first = self.store.said_at(delivery.key, thread) if thread else None
+            if thread is not None:
+                self.chat.update(first.ended_by(message) if first else message, thread)
+            return None
+        known = self.store.get_note(f"{CHANNEL_ID}:{channel}")
+        if delivery.maybe_taken or (self.check_before_send and (known or thread)):
+            found = self.find(delivery)
+            if found is not None:
+                return found
+        try:
+            posted = self.chat.post(
+                message, thread.channel_id if thread else channel, thread.ts if thread else None
+            )
+        except Rejected as error:
+            elsewhere = thread and known and thread.channel_id != known
+            if isinstance(error, LockedOut) or not (elsewhere or (thread and isinstance(error, Gone))):
+                raise
+            # Its thread is gone, or in a channel of old: a new one begins.
+            posted = replace(self.chat.post(message, channel), unthreaded=True)
+        if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
+            self.store.set_note(f"{CHANNEL_ID}:{channel}", posted.channel_id)
+        return posted
+
+    def find(self, delivery: OutboxEntry) -> Posted | None:
+        """Where it stands already."""
+        thread = self._thread(delivery.key)
+        channel = delivery.message.channel or self.channel
+        where = thread.channel_id if thread else self.store.get_note(f"{CHANNEL_ID}:{channel}") or channel
+        root = thread.ts if thread else None
+        try:
+            return self.chat.find(delivery.key, delivery.step, where, delivery.owed_at - BEFORE, root)
+        except OncallError as error:
+            if delivery.attempts <= READS and not isinstance(error, Rejected | Unreadable):
+                raise
+            self.unchecked = str(error)
+            return None
+
+    def _thread(self, key: str) -> Posted | None:
+        """Where the incident's thread begins, or goes on after that was lost."""
+        channel_id, _, ts = (self.store.get_note(f"{THREAD}:{key}") or "").partition(" ")
+        return Posted(channel_id, ts) if ts else self.store.thread(key)

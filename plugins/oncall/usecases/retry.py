@@ -1,0 +1,32 @@
+"""How long a delivery that failed waits for its next try, in seconds. Pure."""
+
+from __future__ import annotations
+
+from oncall.core.errors import DeliveryFailed, LockedOut, OncallError, Rejected
+from oncall.usecases.ports import OutboxEntry
+
+RETRY_S = (2, 4, 8, 15)
+SETTLES_S = 30.0  # a chat that was too slow to answer may show a message as late as this
+REFUSED_S = (30, 60, 120, 300)  # somebody may mend the roster, the channel
+UNTAKEN_S = 15.0  # a page that nobody has taken yet waits no longer than this, whatever the far side asks for
+ASKED_TO_WAIT_S = 120.0
+
+
+def is_refused(error: OncallError) -> bool:
+    """Whether the far side takes other messages, and not this one."""
+    return isinstance(error, Rejected) and not isinstance(error, LockedOut)
+
+
+def is_uncertain(error: OncallError) -> bool:
+    """Whether the far side may have taken it all the same."""
+    return isinstance(error, DeliveryFailed) and error.uncertain
+
+
+def wait_s(delivery: OutboxEntry, error: OncallError, *, nobody_woken: bool) -> float:
+    """Until the next try. `nobody_woken`: it is a page that nobody has taken yet."""
+    waits = REFUSED_S if is_refused(error) else RETRY_S
+    wait: float = waits[min(delivery.attempts, len(waits)) - 1]
+    asked_for = error.retry_after if isinstance(error, DeliveryFailed) else None
+    if asked_for is not None:
+        wait = max(1.0, min(asked_for, UNTAKEN_S if nobody_woken else ASKED_TO_WAIT_S))
+    return max(wait, SETTLES_S) if is_uncertain(error) and delivery.channel == "chat" else wait
