@@ -13,7 +13,7 @@ from oncall.core.data.data_contract import Breach
 from oncall.core.errors import OncallError
 from oncall.core.promises.promise import Pipeline
 from pipelines import runner
-from pipelines.runner import ReportRun
+from pipelines.report_run import ReportRun
 from pipelines.usual_numbers import Release
 
 MAX_NOTE = 1000  # characters

@@ -15,8 +15,8 @@ from typing import Any
 from oncall.config.oncall_config import OncallConfig
 from oncall.config.runbooks_together import base_of
 from oncall.core.promises.promise import Pipeline
-from pipelines import runner
-from pipelines.runner import Held, ReportRun
+from pipelines import publication, runner
+from pipelines.report_run import Held, ReportRun
 
 ANY_DAY = dt.date(2000, 1, 1)  # a search is about no day
 MOST_TRIES = 3  # of one day in one go, while upstream goes on writing
@@ -63,7 +63,7 @@ class StalePublications:
         Upstream's rows are looked through from `since` on (None: from where the last search stopped).
         """
         for pipeline in self._pipelines:
-            runner.note_late_rows(self.connection, self._run(pipeline, ANY_DAY), since)
+            publication.note_late_rows(self.connection, self._run(pipeline, ANY_DAY), since)
         return self.known()
 
     def known(self) -> list[StaleDay]:
@@ -71,7 +71,7 @@ class StalePublications:
         by_report = {pipeline.report: pipeline for pipeline in self._pipelines}
         found = [
             StaleDay(by_report[report], date, because)
-            for report, date, because in runner.stale(self.connection, self.config.roster.tz)
+            for report, date, because in publication.stale(self.connection, self.config.roster.tz)
             if report in by_report
         ]
         return sorted(found, key=lambda day: (day.report_date, self._pipelines.index(day.pipeline)))
@@ -113,12 +113,12 @@ class StalePublications:
 
 
 def _again(connection: Any, day: StaleDay, run: ReportRun) -> Rerun:
-    before = runner.restated(connection, run)
+    before = publication.restated(connection, run)
     try:
         runner.run_day(connection, run)
     except Held as held:
         return Rerun(day, held=str(held))
-    return Rerun(day, runner.restated(connection, run) - before)
+    return Rerun(day, publication.restated(connection, run) - before)
 
 
 def _open(days: Sequence[StaleDay], done: Sequence[Rerun]) -> list[StaleDay]:

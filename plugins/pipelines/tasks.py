@@ -14,8 +14,8 @@ from oncall.airflow.dag_settings import contract
 from oncall.airflow.report_date import NoReportDate, report_date
 from oncall.config import oncall_config
 from oncall.core.promises.evaluation import WAIT
-from pipelines import runner
-from pipelines.runner import Held, ReportRun
+from pipelines import publication, runner
+from pipelines.report_run import Held, ReportRun
 from pipelines.stale_days import Rerun, StalePublications
 from pipelines.upstream_sensor import UpstreamFreshSensor
 
@@ -62,7 +62,7 @@ def publish(report: str) -> None:
     """Replace the report's rows of the day and write its publication; then start whoever waits for the base model."""
     run = _run(report)
     with _warehouse() as connection:
-        for name, rows in runner.publish(connection, run).items():
+        for name, rows in publication.publish(connection, run).items():
             log.info("published %s of %s: %d rows", name, run.report_date, rows)
         _note_late_rows(connection, run)
     context = get_current_context()
@@ -89,7 +89,7 @@ def _tell(rerun: Rerun) -> None:
 def _note_late_rows(connection: Any, run: ReportRun) -> None:
     """The report is out: whatever goes wrong with a search for late rows of other days must not fail it."""
     try:
-        runner.note_late_rows(connection, run)
+        publication.note_late_rows(connection, run)
     except Exception:
         log.exception(
             "could not look for rows that came late for earlier days; python -m oncall stale looks again"

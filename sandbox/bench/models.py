@@ -15,8 +15,8 @@ from typing import Any
 import psycopg2
 
 from oncall.config.oncall_config import OncallConfig, load
-from pipelines import runner
-from pipelines.runner import ReportRun
+from pipelines import publication, runner
+from pipelines.report_run import ReportRun, sql_dir
 from sandbox.bench.duck import Duck
 from sandbox.bench.figures import Figure, Sample, Section, seconds
 from sandbox.master_data.generator import TABLES
@@ -123,7 +123,7 @@ def run(connection: Any, config: OncallConfig, dag_id: str, day: dt.date) -> Non
     run = ReportRun(dag_id, pipeline.report, day, config.roster.tz, "bench", pipeline.upstream)
     runner.transform(connection, run)
     runner.check(connection, run)
-    runner.publish(connection, run)
+    publication.publish(connection, run)
 
 
 def analyze(connection: Any) -> None:
@@ -146,7 +146,7 @@ class Recording:
     def __init__(self, connection: Any, dag_id: str) -> None:
         self._connection = connection
         self.files = "\n".join(
-            file.read_text(encoding="utf-8") for file in sorted((runner.sql_dir() / dag_id).glob("*.sql"))
+            file.read_text(encoding="utf-8") for file in sorted((sql_dir() / dag_id).glob("*.sql"))
         )
         self.statements = ["begin"]
         self.own: list[str] = []

@@ -22,8 +22,8 @@ import psycopg2
 
 from oncall.config.oncall_config import OncallConfig, include_dir, load
 from oncall.core.promises.promise import Pipeline, last_due
-from pipelines import runner
-from pipelines.runner import Held, ReportRun
+from pipelines import publication, runner
+from pipelines.report_run import Held, ReportRun
 from sandbox.master_data.business_day import day_number
 from sandbox.master_data.generator import TABLES
 
@@ -65,7 +65,7 @@ def run(
     )
     runner.transform(connection, night)
     runner.check(connection, night)
-    runner.publish(connection, replace(night, at=at))
+    publication.publish(connection, replace(night, at=at))
 
 
 def fill(

@@ -21,6 +21,7 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan
 from pipelines import runner
+from pipelines.report_run import REPOSITORY_SQL
 
 FIRST = "create schema if not exists notes; create table if not exists notes.kept (name text)"
 SECOND = f"{FIRST}; alter table notes.kept add column if not exists said text not null default 'nothing'"
@@ -210,7 +211,7 @@ def test_every_statement_of_the_shipped_files_is_known() -> None:
     """What is run again by a role that owns nothing must be recognised as there."""
     for path in (
         Path(migrate.__file__).parent / "oncall_db.sql",
-        runner.REPOSITORY_SQL / "warehouse.sql",
+        REPOSITORY_SQL / "warehouse.sql",
     ):
         statements = list(migrate._statements(path.read_text(encoding="utf-8")))
         assert len(statements) > 10

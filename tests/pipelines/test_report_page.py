@@ -17,9 +17,9 @@ from oncall.config.oncall_config import load
 from oncall.core.data.usual_range import SPREADS, usual_ranges
 from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.report_numbers import ReportNumbers
-from pipelines import runner
+from pipelines import publication
 from pipelines.report_desk import WarehouseDesk
-from pipelines.runner import REPOSITORY_SQL, Held
+from pipelines.report_run import REPOSITORY_SQL, Held
 from tests.pipelines.master_by_hand import DAY, rows
 from tests.pipelines.model_runs import GENERATED_DAYS, REPORTS, Run, report_run
 from tests.pipelines.test_usual_numbers import draft, past, unusual
@@ -175,7 +175,7 @@ def test_restated_days_are_counted_and_stale_ones_named(shop: Any, run: Run, kno
         shop,
         "update master.order_lines set unit_price = 11, updated_at = clock_timestamp() where order_id = 101",
     )
-    runner.note_late_rows(shop, report_run("profit_etl", upstream=("master.order_lines",)))
+    publication.note_late_rows(shop, report_run("profit_etl", upstream=("master.order_lines",)))
     ((which, why),) = WarehouseDesk().stale(CONFIG).items()
     assert which == (PROFIT, DAY)
     assert why.startswith("master.order_lines changed ")
@@ -321,7 +321,7 @@ def test_a_missing_file_is_said(
 ) -> None:
     """An include folder with other SQL than ours."""
     (tmp_path / "sql").mkdir()
-    monkeypatch.setattr("pipelines.runner.include_dir", lambda: tmp_path)
+    monkeypatch.setattr("pipelines.report_run.include_dir", lambda: tmp_path)
     with pytest.raises(OncallError):
         WarehouseDesk().stale(CONFIG)
 

@@ -13,7 +13,8 @@ import pytest
 
 from oncall.core.errors import OncallError
 from pipelines import runner
-from pipelines.runner import Held, zone_name
+from pipelines.publication import publish
+from pipelines.report_run import Held, sql_dir, zone_name
 from sandbox.master_data.loading import Loader
 from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
@@ -91,7 +92,7 @@ def test_a_crash_while_publishing_leaves_the_old_rows(warehouse: Any, run: Run) 
         runner.transform(dying, report_run("profit_etl"))
         runner.check(dying, report_run("profit_etl"))
         with pytest.raises(psycopg2.Error):
-            runner.publish(dying, report_run("profit_etl"))
+            publish(dying, report_run("profit_etl"))
     after = everything(warehouse)
     assert {t: r for t, r in after.items() if t.startswith("investor")} == {
         t: r for t, r in before.items() if t.startswith("investor")
@@ -190,7 +191,7 @@ def test_publishing_again_moves_the_publication_and_remembers_the_first(warehous
 def test_publishing_what_was_never_transformed_is_refused(warehouse: Any) -> None:
     """No reading, no publication, no rows."""
     with pytest.raises(OncallError, match="was never transformed"):
-        runner.publish(warehouse, report_run("profit_etl"))
+        publish(warehouse, report_run("profit_etl"))
     assert rows(warehouse, "select * from investor.publications") == []
 
 
@@ -198,7 +199,7 @@ def test_installing_twice_is_harmless(warehouse: Any) -> None:
     """Every transform does it, so that an installation needs nothing but the connection."""
     runner.install(warehouse)
     with warehouse.cursor() as cursor:
-        cursor.execute((runner.sql_dir() / "warehouse.sql").read_text(encoding="utf-8"))
+        cursor.execute((sql_dir() / "warehouse.sql").read_text(encoding="utf-8"))
     warehouse.commit()
 
 

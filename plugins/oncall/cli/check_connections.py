@@ -12,7 +12,7 @@ from oncall.config.data_contracts import contracts_dir, read
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.check_result import CheckResult
 from oncall.core.data.data_contract import CURRENCY, DataContracts
-from pipelines import runner
+from pipelines.report_run import sql_dir
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     )
     upstream = {name for pipeline in config.pipelines.values() for name in pipeline.upstream}
     Database("warehouse", lambda: connect_by("warehouse"), checked).ask(
-        made_by((runner.sql_dir() / "warehouse.sql").read_text(encoding="utf-8")),
+        made_by((sql_dir() / "warehouse.sql").read_text(encoding="utf-8")),
         {LOADS, *(name for name in upstream if name.startswith("master."))},
         _may_lack(contracts),
     )

@@ -143,7 +143,7 @@ def upstream(*, indexed: bool, late_rows: bool) -> str:
 
 
 # Before which lock the runs of these reports and days have stood for a while, and whose it is. A run holds, or waits
-# for, the advisory lock of its report and day (pipelines/runner.py); what it waits for besides may be any lock.
+# for, the advisory lock of its report and day (pipelines/report_run.py); what it waits for besides may be any lock.
 BLOCKED = f"""
     with wanted as ({_WANTED})
     select w.report, w.business_day, blocker.pid, coalesce(left(a.usename, 60), '')

@@ -1,0 +1,74 @@
+"""Publishes a report's draft, and says of published days what has changed: late rows, stale days, restated numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+from oncall.core.errors import OncallError
+from pipelines.report_run import (
+    LATE,
+    PUBLISH,
+    ReportRun,
+    execute,
+    one_run_at_a_time,
+    sql_dir,
+    steps,
+    transaction,
+    zone_name,
+)
+
+# The tables whose changes a pipeline's SQL writes down: the function's second argument.
+_RESTATES = re.compile(r"note_restatements\([^,]+,\s*'([a-z_.]+)'")
+
+
+def publish(connection: Any, run: ReportRun) -> dict[str, int]:
+    """Replace the report's rows by the draft and write the publications, all or nothing; rows by published name.
+
+    Each published number that this changes is written down in investor.restatements.
+    """
+    with transaction(connection) as cursor:
+        one_run_at_a_time(cursor, run)
+        published: dict[str, int] = {}
+        for file in steps(run.dag_id, PUBLISH):
+            for name, rows, digest in execute(cursor, file, run.parameters):
+                found = {"name": name, "rows": rows, "digest": str(digest or 0)}
+                execute(cursor, "publication.sql", run.parameters | found)
+                if cursor.rowcount != 1:
+                    raise OncallError(
+                        f"{run.report} of {run.report_date} was never transformed: run transform first"
+                    )
+                published[name] = rows
+    return published
+
+
+def note_late_rows(connection: Any, run: ReportRun, since: dt.datetime | None = None) -> None:
+    """Mark the published days of the report for which upstream has written rows since they were read.
+
+    Looks through what was written after `since` (None: since the last time).
+    """
+    with transaction(connection) as cursor:
+        for file in (*steps(run.dag_id, LATE), "late_loads.sql"):
+            execute(cursor, file, run.parameters | {"upstream": list(run.upstream), "since": since})
+
+
+def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str]]:
+    """Report, report date and reason of each published day whose inputs have changed since, in order of dates."""
+    with transaction(connection) as cursor:
+        return [
+            (report, day, because)
+            for report, day, because in execute(cursor, "stale.sql", {"zone": zone_name(zone)})
+        ]
+
+
+def restated(connection: Any, run: ReportRun) -> int:
+    """How many published numbers of the report date this run has changed, in all tables that its SQL publishes."""
+    sql = "\n".join((sql_dir() / file).read_text(encoding="utf-8") for file in steps(run.dag_id, PUBLISH))
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "select count(*) from investor.restatements"
+            " where report = any(%(tables)s) and report_date = %(report_date)s::date and run_id = %(run_id)s",
+            {"tables": _RESTATES.findall(sql), "report_date": run.report_date, "run_id": run.run_id},
+        )
+        return int(cursor.fetchone()[0])
