@@ -93,3 +93,40 @@ def test_the_picture_of_the_layers_is_the_linters() -> None:
     drawn = (REPOSITORY / "docs/ARCHITECTURE.md").read_text().split("```")[1]
     names = [re.split(r"\s{2,}", line)[0] for line in drawn.strip().splitlines()]
     assert names == contracts[0]["layers"]
+
+
+# What somebody who knows other on-call systems types into a file finder, and the file that they mean.
+FOUND_BY = {
+    "roster": "include/roster.yaml",
+    "rotation": "plugins/oncall/config/rotation_fields.py",
+    "holiday": "plugins/oncall/config/public_holidays.py",
+    "override": "plugins/oncall/cli/leave_swap_override.py",
+    "leave": "plugins/oncall/cli/leave_swap_override.py",
+    "credit": "plugins/oncall/core/rota/credit_ledger.py",
+    "handoff": "plugins/oncall/core/notices/handoff_note.py",
+    "escalation": "plugins/oncall/core/incidents/escalation.py",
+    "acknowledge": "plugins/oncall/usecases/acknowledge.py",
+    "incident": "plugins/oncall/core/incidents/incident.py",
+    "alert": "plugins/oncall/adapters/opsgenie/alert.py",
+    "outbox": "plugins/oncall/usecases/outbox.py",
+    "delivery": "plugins/oncall/usecases/pager_delivery.py",
+    "retry": "plugins/oncall/usecases/retry.py",
+    "heartbeat": "plugins/oncall/usecases/heartbeat.py",
+    "runbook": "plugins/oncall/core/runbook.py",
+    "promise": "plugins/oncall/core/promises/promise.py",
+    "deadline": "plugins/oncall/airflow/deadline.py",
+    "sensor": "plugins/pipelines/upstream_sensor.py",
+    "contract": "include/contracts/master.odcs.yaml",
+    "publication": "plugins/pipelines/publication.py",
+    "restatement": "plugins/oncall/core/data/restatement.py",
+    "drill": "dags/oncall_drill.py",
+    "calendar": "plugins/oncall/web/views/calendar_feed.py",
+}
+
+
+@pytest.mark.parametrize("word", FOUND_BY)
+def test_a_standard_word_finds_its_file(word: str) -> None:
+    """The words of the field are the names of the files."""
+    path = REPOSITORY / FOUND_BY[word]
+    assert path.exists()
+    assert word in str(path.relative_to(REPOSITORY))

@@ -56,7 +56,7 @@ def test_core_knows_no_library_and_no_clock(path: Path) -> None:
         ("import oncall.adapters.slack.chat", "web/views/overview.py"),
         ("import oncall.airflow.composition", "web/app.py"),
         ("import oncall.usecases.outbox", "core/incidents/escalation.py"),
-        ("import oncall.core.incidents.incident", "core/rota/ledger.py"),
+        ("import oncall.core.incidents.incident", "core/rota/credit_ledger.py"),
         ("import sandbox.stack", "airflow/watcher.py"),
     ],
 )

@@ -13,7 +13,7 @@ import recurring_ical_events
 from icalendar import Calendar, Event, vRecur
 
 from oncall.config.oncall_config import load
-from oncall.core.rota.ledger import ledger
+from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, rota, who_is_on_call
 from oncall.core.rota.roster import Leave, Override, Roster
 from sandbox.bench.figures import Figure, Sample, Section, timed

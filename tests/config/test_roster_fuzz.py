@@ -18,7 +18,7 @@ from oncall.config.include_files import IncludeFiles
 from oncall.config.roster_file import read_roster
 from oncall.config.runbook_file import read_runbook
 from oncall.core.errors import ConfigError
-from oncall.core.rota.ledger import ledger
+from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Roster
 from tests.include_folder import HEAD, ROSTER, RUNBOOK, write_include

@@ -16,7 +16,7 @@ from oncall.core.promises.attainment import attainment, days
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task
 from oncall.core.promises.promise import Promise
-from oncall.core.rota.ledger import ledger
+from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import rota
 from oncall.core.rota.rota_json import ledger_json, shift_json
 from oncall.core.time_format import TimeFormat

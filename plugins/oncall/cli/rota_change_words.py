@@ -8,7 +8,7 @@ from typing import Any
 
 from oncall.cli.command import show_table, tell
 from oncall.core.rota.change import Altered, Moved, RotaChange
-from oncall.core.rota.ledger import CreditDays, InLieu
+from oncall.core.rota.credit_ledger import CreditDays, InLieu
 from oncall.core.rota.on_call import CompWeek, Shift
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json, seats_json

@@ -18,7 +18,7 @@ from oncall.cli.command import (
     tell,
     years_later,
 )
-from oncall.core.rota.ledger import ledger
+from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import ledger_json, shift_json

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncall.core.rota.assigned_weeks import MOST_KEPT, assigned_weeks
-from oncall.core.rota.ledger import ledger
+from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, fold, rota, who_is_on_call
 from oncall.core.rota.roster import Leave, Roster
 from oncall.core.wall_time import utc

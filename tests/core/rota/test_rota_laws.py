@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oncall.core.rota.ledger import ledger
+from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, fold, next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Handoff, Leave, Override, Person, Roster, Rotation
 from oncall.core.rota.weeks import on_call_day, week_beginning

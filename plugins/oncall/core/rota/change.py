@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from oncall.core.rota.ledger import CreditDays, InLieu, ledger
+from oncall.core.rota.credit_ledger import CreditDays, InLieu, ledger
 from oncall.core.rota.on_call import CompWeek, Shift, rota
 from oncall.core.rota.roster import Leave, Override, Roster
 from oncall.core.wall_time import utc

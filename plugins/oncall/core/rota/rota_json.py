@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oncall.core.rota.ledger import CreditDays, InLieu, Ledger
+from oncall.core.rota.credit_ledger import CreditDays, InLieu, Ledger
 from oncall.core.rota.on_call import CompWeek, Shift
 from oncall.core.rota.roster import Roster
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oncall.core.rota.ledger import ledger
+from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from oncall.core.rota.ledger import InLieu, ledger
+from oncall.core.rota.credit_ledger import InLieu, ledger
 from oncall.core.rota.on_call import CompWeek, Shift, fold, rota
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.shift_words import reason_in_words

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, takewhile
 
-from oncall.core.rota.ledger import InLieu, ledger
+from oncall.core.rota.credit_ledger import InLieu, ledger
 from oncall.core.rota.on_call import RotaWeek, Shift, fold
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.weeks import week_beginning

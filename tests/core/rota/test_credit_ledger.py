@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from oncall.core.rota.ledger import Ledger, ledger
+from oncall.core.rota.credit_ledger import Ledger, ledger
 from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Handoff, Roster
 from tests.core.rosters import instant, team, turns
