@@ -16,6 +16,7 @@ from oncall.usecases.report_numbers import BrokenRule, NoteOfRelease, ReportNumb
 DAY = dt.date(2026, 11, 22)
 TZ = dt.timezone(dt.timedelta(hours=7))
 PROFIT, ENGAGEMENT, GROWTH = "investor.daily_profit", "investor.daily_engagement", "investor.daily_growth"
+WEEKLY, MONTHLY, COHORTS = "investor.weekly_growth", "investor.monthly_growth", "investor.signup_cohorts"
 UNIT_PROFIT, EXPERIMENT_GROWTH = "experiments.unit_profit", "experiments.daily_growth"
 
 
@@ -93,19 +94,48 @@ def _unit_profit() -> ReportNumbers:
         date, width = DAY - dt.timedelta(days=ago), 8 / (41 - ago) ** 0.5
         rows.append(
             row(date, "red_button", "control", n=500, mean_profit="12.1", variance="30.5", diff_from_control=None,
-                cs_low=None, cs_high=None)
+                cs_low=None, cs_high=None, expected_n="500.0000000000", switched=0, sample_ratio_p="1.0000000000")
         )  # fmt: skip
         for variant, effect in (("red", 1.4), ("blue", -0.3)):
             found = effect + random.Random(ago).gauss(0, width / 4)
             rows.append(
                 row(date, "red_button", variant, n=500, mean_profit="13.3", variance="31.5",
-                    diff_from_control=f"{found:.6f}", cs_low=f"{found - width:.6f}", cs_high=f"{found + width:.6f}")
+                    diff_from_control=f"{found:.6f}", cs_low=f"{found - width:.6f}", cs_high=f"{found + width:.6f}",
+                    expected_n="500.0000000000", switched=2, sample_ratio_p="1.0000000000")
             )  # fmt: skip
     return numbers(rows, "experiment", "variant")
 
 
+def _periods(ends: Sequence[dt.date]) -> ReportNumbers:
+    """Growth by week or month."""
+    rows = [
+        row(end, active=9000 + n * 40, new=900 + n * 7, retained=7000 + n * 30, resurrected=1100 + n * 3,
+            churned=1500 - n * 9, quick_ratio=f"{(2000 + n * 10) / (1500 - n * 9):.10f}")
+        for n, end in enumerate(ends)
+    ]  # fmt: skip
+    return ReportNumbers(tuple(rows[0].numbers), (), tuple(rows), restated={ends[-1]: 2})
+
+
+def _cohorts(ends: Sequence[dt.date]) -> ReportNumbers:
+    rows = [
+        row(end, f"{cohort:%Y-%m}", months=n - began, customers=2000 + 10 * began,
+            active=round((2000 + 10 * began) * 0.9 / (n - began + 1)), retained_share=f"{0.9 / (n - began + 1):.10f}")
+        for n, end in enumerate(ends)
+        for began, cohort in enumerate(ends[: n + 1])
+    ]  # fmt: skip
+    return ReportNumbers(tuple(rows[0].numbers), ("cohort",), tuple(rows))
+
+
+def month_ends(many: int) -> list[dt.date]:
+    """The last days of so many months that are over, the oldest first."""
+    ends = [DAY.replace(day=1) - dt.timedelta(days=1)]
+    while len(ends) < many:
+        ends.append(ends[-1].replace(day=1) - dt.timedelta(days=1))
+    return ends[::-1]
+
+
 def example_numbers() -> dict[str, ReportNumbers]:
-    """All five reports."""
+    """All five reports, and what growth has by week and month."""
     profit = numbers(profit_rows())
     ago = [DAY - dt.timedelta(days=n) for n in range(60)]
     late = {ago[9]: dt.datetime.combine(ago[8], dt.time(5, 42), tzinfo=TZ)}
@@ -125,7 +155,8 @@ def example_numbers() -> dict[str, ReportNumbers]:
     keys = [("red_button", "control"), ("red_button", "red")]
     return {
         PROFIT: profit, ENGAGEMENT: _engagement(), GROWTH: _growth(), UNIT_PROFIT: _unit_profit(),
-        EXPERIMENT_GROWTH: _growth(*keys),
+        EXPERIMENT_GROWTH: _growth(*keys), COHORTS: _cohorts(month_ends(6)), MONTHLY: _periods(month_ends(9)),
+        WEEKLY: _periods([DAY - dt.timedelta(days=7 * ago) for ago in range(19, -1, -1)]),
     }  # fmt: skip
 
 
@@ -148,6 +179,7 @@ class ExampleReports:
         ),
     )
     down: str = ""
+    unreadable: frozenset[str] = frozenset()  # tables
     down_of: frozenset[str] = frozenset({"numbers", "stale", "broken_rules"})
     refuses: str = ""
     asked: list[tuple[object, ...]] = field(default_factory=list)
@@ -155,6 +187,8 @@ class ExampleReports:
 
     def numbers(self, report: str, since: dt.date, until: dt.date) -> ReportNumbers:
         self._ask("numbers", report, since, until)
+        if report in self.unreadable:
+            raise Unreadable("warehouse: too slow")
         return self.known.get(report, ReportNumbers())
 
     def stale(self, config: OncallConfig) -> StaleDays:

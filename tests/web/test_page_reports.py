@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from itertools import pairwise
@@ -17,12 +18,15 @@ from oncall.usecases.report_numbers import DAYS_SHOWN, ReportNumbers, ReportRow
 from oncall.web.views.reports import amount_words
 from tests.web.example_page import Example, two_teams
 from tests.web.example_reports import (
+    COHORTS,
     DAY,
     ENGAGEMENT,
     EXPERIMENT_GROWTH,
     GROWTH,
+    MONTHLY,
     PROFIT,
     UNIT_PROFIT,
+    WEEKLY,
     ExampleReports,
     numbers,
     profit_rows,
@@ -222,6 +226,130 @@ def test_money_is_shown_with_its_currency(viewer: TestClient, example: Example) 
     example.told.known = {**example.told.known, PROFIT: replace(told, rows=tuple(money))}
     assert ", in =EUR and USD. For" in viewer.get(PAGE).text
     assert rows_of(viewer)[-1]["currency"] == "'=EUR"
+
+
+def svg_of(page: str, title: str) -> ET.Element:
+    """The plot of the chart of that title."""
+    text = page[page.index(f">{title}</h3>") :]
+    text = text[text.index('<svg class="plot"') :]
+    return ET.fromstring(text[: text.index("</svg>") + 6])
+
+
+def test_growth_is_shown_by_week_and_by_month_too(viewer: TestClient, example: Example) -> None:
+    """A chart of each with its table; a week that is not published yet is a gap; a restated one is marked."""
+    weekly = example.told.known[WEEKLY]
+    gone = DAY - dt.timedelta(days=14)
+    rows = tuple(one for one in weekly.rows if one.report_date != gone)
+    example.told.known = {**example.told.known, WEEKLY: replace(weekly, rows=rows)}
+    text = viewer.get(f"/oncall/reports/{GROWTH}").text
+    weeks, months = svg_of(text, "Growth by week"), svg_of(text, "Growth by month")
+    told = [title.text or "" for title in weeks.iter("title")]
+    assert len(told) == 24
+    assert told[-1].startswith("16 – 22 Nov\nretained 7,570\n")
+    assert told[-3].startswith("2 – 8 Nov\nretained –\n")
+    assert "2 numbers restated" in text
+    said = [title.text or "" for title in months.iter("title")]
+    assert (len(said), said[-1].split("\n")[:2]) == (12, ["Oct 2026", "retained 7,240"])
+    assert "<th>Week</th>" in text
+    assert "<th>Month</th>" in text
+    for _, report, since, until in (
+        one for one in example.told.asked if one[1:2] and "weekly" in str(one[1])
+    ):
+        assert (report, until) == (WEEKLY, DAY)
+        assert (until - since).days < 600  # type: ignore[operator]
+
+
+def test_growth_by_week_is_on_no_other_page(viewer: TestClient) -> None:
+    """Nor is it a report of its own in the list."""
+    assert "Growth by week" not in viewer.get(PAGE).text
+    assert WEEKLY not in viewer.get("/oncall/reports").text
+
+
+def test_the_cohorts_are_a_table_of_months_since_signing_up(viewer: TestClient) -> None:
+    """A row a month of sign-up, a column a month since; the newest has only its own month."""
+    text = viewer.get(f"/oncall/reports/{GROWTH}").text
+    table = text[text.index('id="cohorts"') :]
+    found = [
+        re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", line)
+        for line in table[: table.index("</table>")].split("<tr>")[2:]
+    ]
+    assert [line[0] for line in found] == [f"2026-{month:02}" for month in range(5, 11)]
+    assert found[0][:8] == ["2026-05", "2,000", "90.0 %", "45.0 %", "30.0 %", "22.5 %", "18.0 %", "15.0 %"]
+    assert found[-1][1:4] == ["2,050", "90.0 %", ""]
+
+
+def test_weeks_months_and_cohorts_are_csv_and_json_too(viewer: TestClient, manager: PerDag) -> None:
+    """As published, with the rights of the growth pipeline; nothing there is a table without rows."""
+    assert rows_of(viewer, WEEKLY)[-1]["report_date"] == str(DAY)
+    assert rows_of(viewer, COHORTS)[-1]["cohort"] == "2026-10"
+    told = viewer.get(f"/oncall/api/reports/{MONTHLY}").json()
+    assert (told["report"], told["dag_id"], len(told["rows"])) == (MONTHLY, "growth_etl", 9)
+    assert told["rows"][-1]["numbers"]["retained"] == "7240"
+
+
+def test_whoever_may_not_see_growth_sees_no_week_of_it(viewer: TestClient, manager: PerDag) -> None:
+    """404, as if it were not there."""
+    manager.read = {"profit_etl"}
+    for path in (
+        f"/oncall/reports/{WEEKLY}",
+        f"/oncall/api/reports/{WEEKLY}",
+        f"/oncall/api/reports/{COHORTS}.csv",
+    ):
+        assert viewer.get(path).status_code == 404
+
+
+def test_unread_weeks_are_said_and_the_days_are_shown(viewer: TestClient, example: Example) -> None:
+    """The daily charts stay; programs get 503."""
+    example.told.unreadable = frozenset({MONTHLY})
+    text = viewer.get(f"/oncall/reports/{GROWTH}").text
+    assert "Weeks, months and cohorts cannot be read now: warehouse: too slow" in text
+    assert "Growth accounting" in text
+    assert viewer.get(f"/oncall/api/reports/{WEEKLY}").status_code == 503
+
+
+@pytest.mark.parametrize("table", [WEEKLY, MONTHLY, COHORTS])
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "1.00000000000000e+70", "-3", "0.5", None])
+def test_no_number_of_a_week_or_cohort_breaks_the_page(
+    viewer: TestClient, example: Example, table: str, amount: str | None
+) -> None:
+    """Each is told, drawn or not."""
+    known = example.told.known[table]
+    spoilt = tuple(
+        ReportRow(one.report_date, one.key, dict.fromkeys(one.numbers, amount)) for one in known.rows
+    )
+    example.told.known = {**example.told.known, table: replace(known, rows=spoilt)}
+    assert viewer.get(f"/oncall/reports/{GROWTH}").status_code == 200
+    assert set(rows_of(viewer, table)[-1].values()) >= {amount or ""}
+    example.told.known = {
+        **example.told.known,
+        table: ReportNumbers(columns=known.columns, key_columns=known.key_columns),
+    }
+    assert viewer.get(f"/oncall/reports/{GROWTH}").status_code == 200
+    assert rows_of(viewer, table) == []
+
+
+@pytest.mark.parametrize("report", [UNIT_PROFIT, EXPERIMENT_GROWTH])
+def test_an_experiment_says_whether_its_customers_are_as_planned(
+    viewer: TestClient, example: Example, report: str
+) -> None:
+    """Of the newest day: in each variant found, planned and switched; a ratio that chance does not make is said."""
+    ratio = {"n": "612", "expected_n": "500.0000000000", "switched": "3", "sample_ratio_p": "0.0001230000"}
+    known = example.told.known[UNIT_PROFIT]
+    example.told.known = {report: known}
+    text = viewer.get(f"/oncall/reports/{report}").text
+    assert "as planned</span></h2>" in text
+    assert "On Sun 22 Nov: p 1 against the planned shares" in text
+    last = replace(known.rows[-1], numbers={**known.rows[-1].numbers, **ratio})
+    others = [
+        replace(one, numbers={**one.numbers, "sample_ratio_p": ratio["sample_ratio_p"]})
+        for one in known.rows[:-1]
+    ]
+    example.told.known = {report: replace(known, rows=(*others, last))}
+    text = viewer.get(f"/oncall/reports/{report}").text
+    assert "not as planned" in text
+    assert "p 0.00012 against" in text
+    assert '<td class="number" data-label="Customers">612</td>' in text
+    assert "the difference means nothing until somebody knows why" in text
 
 
 def test_a_name_that_a_spreadsheet_would_compute_is_harmless(viewer: TestClient, example: Example) -> None:

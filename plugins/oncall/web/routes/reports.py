@@ -28,7 +28,9 @@ from oncall.web.snapshot import PageSnapshot, source
 from oncall.web.static_files import stamp
 from oncall.web.views.banners import banners
 from oncall.web.views.report_figures import figures, sparkline
+from oncall.web.views.report_layouts import BESIDE
 from oncall.web.views.report_models import ReportDayView, ReportListed, ReportView
+from oncall.web.views.report_periods import LOOK_BACK_DAYS, cohorts, period_figures, sample_ratios
 from oncall.web.views.reports import (
     ReportRead,
     as_csv,
@@ -36,6 +38,7 @@ from oncall.web.views.reports import (
     last_day,
     listed,
     marks,
+    period_view,
     report_days,
     report_view,
 )
@@ -132,21 +135,26 @@ def _page(
     known = report_days(seen, read)
     held = list(held_days(known))
     drawn, not_all = figures(say, read, known)
+    beside, unread = _read_beside(request, seen, pipeline)
     return render(
         request, "report.html", tab="reports", status=status, seen=seen, banners=banners(seen),
         pipeline=pipeline, read=read, days=known, held=held[:MOST_HELD], more_held=len(held[MOST_HELD:]),
         examples=_examples(request, pipeline, held), figures=drawn, not_all=not_all, matters=_matters(known),
         remarkable=[(day, marks(say, day)) for day in reversed(known) if marks(say, day)],
         may_act=may_act(user, pipeline.dag_id), links=addresses(request), most_keys=MOST_KEYS,
-        done=done, refused=refused, css_of_reports=stamp("reports.css"),
+        beside=beside, unread=unread, periods=period_figures(beside, read.until), cohorts=cohorts(beside),
+        ratios=sample_ratios(read.numbers), done=done, refused=refused, css_of_reports=stamp("reports.css"),
     )  # fmt: skip
 
 
 def _found(request: Request, user: BaseUser, report: str) -> tuple[PageSnapshot, Pipeline]:
-    """The pipeline of a report (or of its DAG's id) within its team's look. Raises 404 for none, or not for them."""
+    """The pipeline of a report, of its DAG's id, or of what is published beside it, within its team's look.
+
+    Raises 404 for none, or not for them.
+    """
     everything = source(request).read().config.pipelines
     for dag_id, pipeline in everything.items():
-        if report in (pipeline.report, dag_id):
+        if report in (pipeline.report, dag_id, *BESIDE.get(pipeline.report, ())):
             seen = sight_of(request, user, dag_id)
             if dag_id in seen.config.pipelines:
                 return seen, seen.config.pipelines[dag_id]
@@ -170,6 +178,23 @@ def _read(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> ReportRea
     return ReportRead(pipeline, _without_hidden_names(seen, numbers), until, stale, tuple(unread), readable)
 
 
+def _read_beside(
+    request: Request, seen: PageSnapshot, pipeline: Pipeline
+) -> tuple[Mapping[str, ReportNumbers], Sequence[str]]:
+    """What is published beside the report, by table, of somewhat more than a year; and what could not be read."""
+    until = last_day(seen, pipeline)
+    since = until - dt.timedelta(days=LOOK_BACK_DAYS)
+    found: dict[str, ReportNumbers] = {}
+    for table in BESIDE.get(pipeline.report, ()):
+        try:
+            numbers = source(request).reports().numbers(table, since, until)
+        except Unreadable as error:
+            return found, (f"Weeks, months and cohorts cannot be read now: {error}",)
+        if numbers.columns:
+            found[table] = numbers
+    return found, ()
+
+
 def _without_hidden_names(seen: PageSnapshot, numbers: ReportNumbers) -> ReportNumbers:
     """What holds a report may name another one, which this reader may not see."""
     unnamed = without_hidden_names(seen)
@@ -183,6 +208,11 @@ def _without_hidden_names(seen: PageSnapshot, numbers: ReportNumbers) -> ReportN
 def _told(request: Request, user: BaseUser, report: str) -> ReportView:
     """For programs: all of it, or 503."""
     seen, pipeline = _found(request, user, report)
+    if report in BESIDE.get(pipeline.report, ()):
+        beside, unread = _read_beside(request, seen, pipeline)
+        if unread:
+            raise HTTPException(503, "; ".join(unread))
+        return period_view(pipeline, report, beside.get(report, ReportNumbers()), last_day(seen, pipeline))
     read = _read(request, seen, pipeline)
     if not read.readable:
         raise HTTPException(503, "; ".join(read.unread))

@@ -33,7 +33,10 @@ class Row:
 
 @dataclass(frozen=True)
 class FigureView:
-    """One chart. `legend`: the name and the class of each line or bar; `odd`: numbers that cannot be drawn."""
+    """One chart. `legend`: the name and the class of each line or bar; `odd`: numbers that cannot be drawn.
+
+    `per`: what each of its numbers is of.
+    """
 
     title: str
     id: str
@@ -47,6 +50,7 @@ class FigureView:
     small: bool
     newest: str
     odd: int
+    per: str = "Day"
 
 
 def figures(

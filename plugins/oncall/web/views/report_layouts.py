@@ -39,6 +39,10 @@ class Layout:
     units: Mapping[str, Unit] = field(default_factory=dict)
 
 
+WEEKLY, MONTHLY, COHORTS = "investor.weekly_growth", "investor.monthly_growth", "investor.signup_cohorts"
+# What a report's pipeline publishes beside it, on some days only.
+BESIDE: Mapping[str, tuple[str, ...]] = {"investor.daily_growth": (WEEKLY, MONTHLY, COHORTS)}
+
 _GROWTH = Figure(
     "Growth accounting", ("retained", "resurrected", "new"), "stacked", below=("churned",), banded="active"
 )

@@ -143,17 +143,36 @@ def report_view(seen: PageSnapshot, read: ReportRead) -> ReportView:
         until=read.until,
         columns=read.numbers.columns,
         days=report_days(seen, read),
-        rows=tuple(
-            ReportRowView(
-                report_date=row.report_date,
-                key=dict(zip(read.numbers.key_columns, row.key, strict=True)),
-                numbers=dict(row.numbers),
-                currency=row.currency or None,
-            )
-            for row in shown
-        ),
+        rows=_rows(read.numbers, shown),
         cut=read.is_cut,
         unread=read.unread,
+    )
+
+
+def period_view(pipeline: Pipeline, table: str, numbers: ReportNumbers, until: dt.date) -> ReportView:
+    """What is published by week or month beside a report, for programs."""
+    return ReportView(
+        dag_id=pipeline.dag_id,
+        title=pipeline.title,
+        report=table,
+        since=numbers.rows[0].report_date if numbers.rows else until,
+        until=until,
+        columns=numbers.columns,
+        days=(),
+        rows=_rows(numbers, numbers.rows),
+        cut=numbers.cut,
+    )
+
+
+def _rows(numbers: ReportNumbers, shown: Sequence[ReportRow]) -> tuple[ReportRowView, ...]:
+    return tuple(
+        ReportRowView(
+            report_date=row.report_date,
+            key=dict(zip(numbers.key_columns, row.key, strict=True)),
+            numbers=dict(row.numbers),
+            currency=row.currency or None,
+        )
+        for row in shown
     )
 
 
