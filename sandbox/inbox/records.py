@@ -199,7 +199,6 @@ class Call:
     answer: Any = None
     fault: str = ""
     unexpected: bool = False
-    remarks: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections import defaultdict
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +16,7 @@ from pipelines.stale_days import Rerun, StalePublications
 from tests.pipelines import master_by_hand as by_hand
 from tests.pipelines.master_by_hand import ZONE, rows
 from tests.pipelines.model_runs import REPORTS, report_run, run_all
-from tests.pipelines.plain_calculation import Master, day_of
+from tests.pipelines.plain_calculation import day_of
 
 FIRST = dt.date(2025, 3, 3)
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -247,11 +246,3 @@ def sums(connection: Any) -> dict[str, Fraction]:
         " from investor.daily_profit",
     )
     return {name: Fraction(value) for name, value in found.items()}
-
-
-def customers_profit(master: Master, days: list[dt.date]) -> dict[int, Fraction]:
-    total: dict[int, Fraction] = defaultdict(Fraction)
-    for day in days:
-        for customer, profit in master.profit(day)[3].items():
-            total[customer] += profit
-    return total

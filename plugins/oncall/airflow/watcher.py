@@ -181,7 +181,7 @@ class Watch:
         self.look_now.clear()
 
     def _prepare(self) -> None:
-        self._renewed(self.clock())
+        self._renewed()
         self._set_clock()
 
     def _set_clock(self) -> None:
@@ -201,7 +201,7 @@ class Watch:
 
     def _look(self, at: dt.datetime) -> Evaluation | None:
         try:
-            services = self._renewed(at)
+            services = self._renewed()
         except OncallError as error:
             log.error("oncall.cannot_watch", reason=str(error))
             return None
@@ -297,7 +297,7 @@ class Watch:
         tell(of_look(known.seen, roster_valid=not known.services.problems, store_readable=memory is None))
         tell(of_snapshot(memory.snapshot() if memory else known.snapshot, at))
 
-    def _renewed(self, at: dt.datetime) -> Services:
+    def _renewed(self) -> Services:
         """What is outside, with connections read anew now and then, and the configuration at every look."""
         known, stale = self.known, time.monotonic() - self.renewed > RENEW_S
         wiring, services = known.wiring, known.services

@@ -159,7 +159,7 @@ def test_only_pages_of_this_round_that_were_taken_are_told() -> None:
         a_page(),
     )
     case = a_case("05:30", *entries)
-    page = page_message(case, a_scene("05:30"), SECONDARY, "secondary", Recipient("D"))
+    page = page_message(case, a_scene("05:30"), SECONDARY, Recipient("D"))
     assert page.title.startswith("ESCALATED, C silent ")
     assert page.summary == ""
 
@@ -174,9 +174,7 @@ def test_what_the_thread_said_was_no_page() -> None:
 def test_a_broken_report_of_which_nothing_is_known_says_so() -> None:
     """Never a guess."""
     blank = replace(a_report("05:00", **STUCK), why=None)
-    page = page_message(
-        IncidentContext(PAGED, (blank,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C")
-    )
+    page = page_message(IncidentContext(PAGED, (blank,)), a_scene("05:00"), PRIMARY, Recipient("C"))
     assert page.title == "Growth ETL, 22 Nov: late since 05:00, the cause is not known"
 
 
@@ -305,9 +303,7 @@ def test_what_is_not_due_yet_is_no_part_of_the_page() -> None:
     page_of_one = the_page(escalate(case, a_scene("05:00")))
     assert page_of_one.title.startswith("Growth ETL, 22 Nov: late since 05:00")
     assert page_of_one.about == "investor.daily_growth for 2026-11-22"
-    page = page_message(
-        IncidentContext(PAGED, (later,)), a_scene("05:00"), PRIMARY, "primary", Recipient("C")
-    )
+    page = page_message(IncidentContext(PAGED, (later,)), a_scene("05:00"), PRIMARY, Recipient("C"))
     assert page.title.startswith("Engagement ETL, 22 Nov: late since 06:00")
 
 

@@ -152,7 +152,7 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
     ):
         return Withdraw(f"{person.name} was called already")
     if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
-        message = page_message(context, scene, entry.step, seat, person)
+        message = page_message(context, scene, entry.step, person)
         return Send(_with_links_of(stored, message, context), nobody_woken=not now.woken)
     return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
 
@@ -187,5 +187,5 @@ def _page_in_chat(
         )
     if person is None:
         return Withdraw("nobody holds the seat")
-    message = page_message(context, scene, entry.step, seat, person)
+    message = page_message(context, scene, entry.step, person)
     return Send(_with_links_of(stored, message, context))

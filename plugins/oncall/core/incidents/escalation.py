@@ -173,7 +173,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
             call.step,
         ) in context.said:  # owed to somebody else, and not sent: it goes to this person now
             continue
-        owed += page_and_post(page_message(context, scene, call.step, call.seat, call.person))
+        owed += page_and_post(page_message(context, scene, call.step, call.person))
         events += event(context, scene, f"paged {call.person.name} ({call.seat})")
     return Plan((incident,), tuple(owed), tuple(events))
 
@@ -182,7 +182,7 @@ def broken_of(context: IncidentContext) -> tuple[PromiseStatus, ...]:
     return tuple(member for member in context.missing if member.overdue)
 
 
-def page_message(context: IncidentContext, scene: Scene, step: str, seat: str, person: Recipient) -> Message:
+def page_message(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Message:
     """What this person is told now. One who is called after others sees at the first word that it is an escalation."""
     broken = broken_of(context) or context.missing
     before, lead = _called_before(context, step), ""

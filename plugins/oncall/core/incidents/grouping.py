@@ -51,7 +51,7 @@ def decide(
         made = plan(context, scene) if incident.open else Plan((incident,))
         made = _filed(made, context)
         leader = made.incidents[0]
-        plans += [made, Plan(tuple(_follow(i, j, leader, scene.at) for j, i in followers))]
+        plans += [made, Plan(tuple(_follow(i, j, leader) for j, i in followers))]
         if leader.open:
             cases.append(replace(context, incident=leader))
     plans += [
@@ -160,7 +160,7 @@ def _filed(made: Plan, context: IncidentContext) -> Plan:
     return replace(made, incidents=(replace(leader, first_cause=why.cause, first_detail=why.detail), *others))
 
 
-def _follow(incident: Incident, status: PromiseStatus, leader: Incident, at: dt.datetime) -> Incident:
+def _follow(incident: Incident, status: PromiseStatus, leader: Incident) -> Incident:
     """A follower lives its leader's life, but is resolved when its own report is published."""
     late = status.late_by.total_seconds() if status.done and status.late_by else None
     why = status.why

@@ -15,7 +15,6 @@ from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span
 
 NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
-OTHER: dict[Channel, Channel] = {"pager": "chat", "chat": "pager"}
 PRIORITIES = {"down": "P2", "back": "P5"}
 MOST_PROBLEMS = 20
 HEARING, STORE = "acknowledgements", "store"
