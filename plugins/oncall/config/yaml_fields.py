@@ -16,14 +16,13 @@ from typing import TypeVar
 import yaml  # type: ignore[import-untyped]  # its stubs are not worth one more pin
 
 from oncall.config import dates
+from oncall.config.yaml_nodes import Composer, Node, Refused
 from oncall.core.errors import Problem
 from oncall.core.redaction import redacted
 
 T = TypeVar("T")
 
 MOST_PROBLEMS = 100
-MOST_VALUES = 50_000  # of a file: about 4,500 entries of leave
-MOST_LEVELS = 20
 LONGEST_TEXT = 1_000  # characters of one value
 LONGEST_KEY = 60
 MOST_NAMED = 30  # choices that a problem names
@@ -32,18 +31,6 @@ MORE = "(more)"  # the key of the problem that stands for those beyond the hundr
 # What no database, terminal or far side takes in a line: control characters, halves of a surrogate pair; and what
 # nobody sees, or what turns the words around it.
 _UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
-_LOADER = getattr(yaml, "CLoader", yaml.Loader)  # libyaml where it is: 40 times as fast
-
-
-@dataclass(frozen=True)
-class Node:
-    """One value of a YAML text: a scalar's text, a list's nodes or a mapping's pairs. `line` counts from 0."""
-
-    line: int
-    value: str | list[Node] | list[tuple[Node, Node]]
-    kind: str  # scalar, list, mapping
-    is_null: bool = False
-    size: int = 1  # values in it, itself included
 
 
 @dataclass
@@ -236,8 +223,12 @@ class Fields:
 
 def read_yaml(text: str, source: Source) -> Field | None:
     """The document of a YAML text; None, with a complaint, when it does not parse or is beyond all measure."""
+
+    def tagged(tag: str, line: int) -> None:
+        source.complain("(file)", f"the tag {tag}", "the value without it", line)
+
     try:
-        node = _Composer(source).document(text)
+        node = Composer(tagged).document(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else None
         said = ", ".join(str(part).strip() for part in (error.context, error.problem) if part)
@@ -246,7 +237,7 @@ def read_yaml(text: str, source: Source) -> Field | None:
     except yaml.YAMLError as error:
         source.complain("(file)", str(error).splitlines()[0], "YAML that parses")
         return None
-    except _Refused as refused:
+    except Refused as refused:
         source.complain("(file)", refused.found, refused.write, refused.line)
         return None
     return Field(source, "", 0, node)
@@ -275,78 +266,3 @@ def _clock(text: str) -> dt.time:
     if not re.fullmatch(r"\d?\d:\d\d(:\d\d)?", text, re.ASCII):
         raise ValueError(text)
     return dt.time.fromisoformat(text.rjust(len(text) + (text[1] == ":"), "0"))
-
-
-class _Refused(Exception):
-    """A document that is YAML, and that nobody means."""
-
-    def __init__(self, line: int, found: str, write: str) -> None:
-        super().__init__(found)
-        self.line, self.found, self.write = line, found, write
-
-
-class _Composer:
-    """Makes nodes of the parser's events, one by one, so that a limit ends the work where it is passed."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._anchors: dict[str, Node] = {}
-        self._values = 0
-
-    def document(self, text: str) -> Node:
-        """The only document; nothing written is null."""
-        found: list[Node] = []
-        open_ones: list[
-            tuple[yaml.Event, list[Node]]
-        ] = []  # collections that have begun, and their nodes so far
-        for event in yaml.parse(text, Loader=_LOADER):
-            here = open_ones[-1][1] if open_ones else found
-            if isinstance(event, yaml.CollectionStartEvent):
-                self._count(event, 1)
-                if len(open_ones) >= MOST_LEVELS:
-                    raise _Refused(
-                        event.start_mark.line, "lists and mappings within each other without end", "fewer"
-                    )
-                open_ones.append((event, []))
-            elif isinstance(event, yaml.CollectionEndEvent):
-                begun, nodes = open_ones.pop()
-                outer = open_ones[-1][1] if open_ones else found
-                outer.append(self._collection(begun, nodes))
-            elif isinstance(event, yaml.ScalarEvent):
-                self._count(event, 1)
-                null = event.style in ("", None) and event.value in ("", "~", "null", "Null", "NULL")
-                here.append(self._kept(event, Node(event.start_mark.line, event.value, "scalar", null)))
-            elif isinstance(event, yaml.AliasEvent):
-                here.append(self._alias(event))
-            elif isinstance(event, yaml.DocumentStartEvent) and found:
-                raise _Refused(event.start_mark.line, "a second document", "one document, without ---")
-        return found[0] if found else Node(0, "", "scalar", is_null=True)
-
-    def _collection(self, begun: yaml.Event, nodes: list[Node]) -> Node:
-        size = 1 + sum(node.size for node in nodes)
-        if isinstance(begun, yaml.SequenceStartEvent):
-            return self._kept(begun, Node(begun.start_mark.line, nodes, "list", size=size))
-        pairs = list(zip(nodes[::2], nodes[1::2], strict=True))
-        return self._kept(begun, Node(begun.start_mark.line, pairs, "mapping", size=size))
-
-    def _alias(self, event: yaml.AliasEvent) -> Node:
-        node = self._anchors.get(event.anchor)
-        if node is None:
-            raise _Refused(
-                event.start_mark.line, f"*{event.anchor}, which is not known here", "what it stands for"
-            )
-        self._count(event, node.size)
-        return node
-
-    def _kept(self, event: yaml.NodeEvent, node: Node) -> Node:
-        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            self._source.complain("(file)", f"the tag {event.tag}", "the value without it", node.line)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = node
-        return node
-
-    def _count(self, event: yaml.Event, values: int) -> None:
-        self._values += values
-        if self._values > MOST_VALUES:
-            found = f"more than {MOST_VALUES} values"
-            raise _Refused(event.start_mark.line, found, "fewer, such as without what is past")
