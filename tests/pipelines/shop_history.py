@@ -45,6 +45,7 @@ class Shop:
         self.connection, self.config = connection, config
         self.now = dt.datetime.combine(FIRST, dt.time(8), tzinfo=ZONE)
         self.orders: list[int] = []
+        self.sessions: list[int] = []
         self.serial = 0
         self.seen: Cells = {}
         self.published: set[tuple[str, dt.date]] = set()
@@ -135,6 +136,38 @@ class Shop:
             order,
         )
         return found
+
+    def come(self, customer: int, days_ago: int) -> None:
+        session = self.next_id()
+        self.sessions.append(session)
+        self.write("sessions", session_id=session, customer_id=customer, started_at=self.moment(days_ago))
+
+    def give(self, session: int, customer: int) -> None:
+        """It was another customer's."""
+        self.change(
+            "update master.sessions set updated_at = %s, customer_id = %s where session_id = %s",
+            customer,
+            session,
+        )
+
+    def move(self, order: int, days_ago: int) -> None:
+        """It was dated wrongly. Not after a refund, and not once it was cancelled."""
+        found = self._first_line(order)
+        if not found["refunded"] and found["status"] == "paid":
+            self.simple = False
+            self.change(
+                "update master.orders set updated_at = %s, ordered_at = %s where order_id = %s",
+                self.moment(days_ago),
+                order,
+            )
+
+    def assign(self, customer: int, days_ago: int) -> None:
+        """To the experiment on another day than it was said."""
+        self.change(
+            "update master.experiment_assignments set updated_at = %s, assigned_at = %s where customer_id = %s",
+            self.moment(days_ago),
+            customer,
+        )
 
     def set_status(self, order: int, status: str) -> None:
         self.simple = self.simple and (self._first_line(order)["status"], status) == ("paid", "cancelled")

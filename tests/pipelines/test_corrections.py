@@ -66,6 +66,9 @@ ARGUMENTS: dict[str, tuple[some.SearchStrategy[Any], ...]] = {
     "touch": (CUSTOMER, AGO, CHANNEL),
     "spend": (AGO, CHANNEL, some.integers(1, 9)),
     "session": (CUSTOMER, AGO),
+    "another's": (NTH, CUSTOMER),
+    "move": (NTH, AGO),
+    "assign": (some.sampled_from(CUSTOMERS[1:]), AGO),  # somebody is always in it
     "night": (),
     "run": (some.sampled_from(tuple(REPORTS)), NTH),
     "mend": (),
@@ -110,9 +113,13 @@ def happen(shop: Shop, event: tuple[Any, ...]) -> None:  # noqa: C901
                 day, channel, amount,
             )  # fmt: skip
         case "session", [customer, ago]:
-            shop.write(
-                "sessions", session_id=shop.next_id(), customer_id=customer, started_at=shop.moment(ago)
-            )
+            shop.come(customer, ago)
+        case "another's", [nth, customer] if shop.sessions:
+            shop.give(shop.sessions[nth % len(shop.sessions)], customer)
+        case "move", [nth, ago] if shop.orders:
+            shop.move(shop.orders[nth % len(shop.orders)], ago)
+        case "assign", [customer, ago]:
+            shop.assign(customer, ago)
         case "night", []:
             night_passes(shop)
         case "run", [dag_id, nth]:
@@ -228,12 +235,22 @@ def check_profit(warehouse: Any, master: Master, day: dt.date) -> None:
         **whole_day,
     }
     days = [FIRST + dt.timedelta(days=n) for n in range((day - FIRST).days + 1)]
-    total = sum((profit for each in days for profit in master.profit(each)[3].values()), Fraction())
+    assigned = {who: since for customers in master.variants(day).values() for who, since in customers.items()}
+    total = sum(
+        (
+            profit
+            for each in days
+            for who, profit in master.profit(each)[3].items()
+            if assigned.get(who, dt.date.max) <= each
+        ),
+        Fraction(),
+    )
     found = row(
         warehouse,
-        "select sum(n * mean_profit) as total from experiments.unit_profit where report_date = %s",
+        "select sum(n * mean_profit) as total, sum(n) as n from experiments.unit_profit where report_date = %s",
         day,
     )
+    assert found["n"] == len(assigned)
     assert float(found["total"]) == pytest.approx(float(total), abs=1e-6)
 
 

@@ -382,6 +382,67 @@ def test_whoever_was_new_is_not_after_two_late_sessions(a_sale: Any, run: Run) -
     assert stale(a_sale) == []
 
 
+def test_whoever_was_new_by_somebody_elses_session_is_new_later(a_sale: Any, run: Run) -> None:
+    """A session that goes to another customer, or with a new load: the day on which they come next is stale too."""
+    days = [BEFORE - dt.timedelta(days=7 - n) for n in range(8)]
+    add(a_sale, "customers", {"customer_id": 2}, {"customer_id": 3})
+    visits = {0: 3, 1: 2, 5: 2, 6: 3}
+    for n, day in enumerate(days):
+        add(
+            a_sale,
+            "sessions",
+            {"session_id": 100 + n, "customer_id": visits.get(n, 1), "started_at": at("12:00", day)},
+        )
+        run("growth_etl", day=day)
+    change(
+        a_sale, "update master.sessions set customer_id = 1, updated_at = %s where session_id = 101", now()
+    )
+    change(a_sale, "delete from master.sessions where session_id = 100")
+    loaded(a_sale, "sessions", days[0], now(), 0)
+    found = [day for dag_id, day in stale(a_sale) if dag_id == "growth_etl"]
+    assert found == [days[0], days[1], days[2], days[5], days[6]]
+    StalePublications(a_sale, SETUP).rerun("again")
+    new = rows(a_sale, "select report_date, customer_id from base.growth where status = 'new' order by 1")
+    assert [(one["report_date"], one["customer_id"]) for one in new] == [
+        (days[1], 1),
+        (days[5], 2),
+        (days[6], 3),
+    ]
+    assert stale(a_sale) == []
+
+
+@pytest.mark.parametrize("dag_id", ["unit_profit_experiments", "daily_growth_experiments"])
+def test_an_assignment_that_is_dated_later_makes_the_days_before_stale(
+    a_sale: Any, run: Run, dag_id: str
+) -> None:
+    """Those that have counted the customer already."""
+    assigned = {"experiment": "button", "assigned_at": at("09:00", BEFORE)}
+    add(a_sale, "customers", {"customer_id": 2})
+    add(
+        a_sale,
+        "experiment_assignments",
+        {**assigned, "customer_id": 1},
+        {**assigned, "customer_id": 2, "variant": "red"},
+    )
+    sell_too(a_sale)
+    add(a_sale, "sessions", {"session_id": 2, "started_at": at("12:00")})
+    run("profit_etl", "growth_etl")
+    run(dag_id, day=BEFORE)
+    run(dag_id)
+    change(
+        a_sale,
+        "update master.experiment_assignments set assigned_at = %s, updated_at = %s where customer_id = 2",
+        at("09:00"),
+        now(),
+    )
+    assert [day for name, day in stale(a_sale) if name == dag_id] == [BEFORE, DAY]
+    StalePublications(a_sale, SETUP).rerun("again")
+    table = f"experiments.{dag_id.removesuffix('_experiments')}"
+    found = rows(a_sale, f"select variant, n from {table} where report_date = %s and n > 0", BEFORE)
+    assert found == [{"variant": "control", "n": 1}]
+    assert stale(a_sale) == []
+
+
 def test_what_moves_to_another_day_makes_both_stale(a_sale: Any, run: Run) -> None:
     """An order that was dated wrongly, and a refund: where they were, and where they are."""
     sell_too(a_sale)

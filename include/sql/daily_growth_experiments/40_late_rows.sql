@@ -1,9 +1,13 @@
 -- Published days of the experiment for which upstream has written assignments since they were read: each day from the
--- assignment on. Looked through is what was written since the last time, and the day before it: what is committed late
+-- assignment on, and from the first on that has counted the customer, when they are assigned later than it was said then. Looked through is what was written since the last time, and the day before it: what is committed late
 -- bears an earlier time.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
-with written as (
-    select (assigned.assigned_at at time zone %(zone)s)::date as day, max(assigned.updated_at) as updated_at
+with assignments as (
+    select
+        assigned.experiment,
+        assigned.customer_id,
+        (assigned.assigned_at at time zone %(zone)s)::date as day,
+        assigned.updated_at
     from master.experiment_assignments as assigned
     where
         assigned.updated_at > coalesce(
@@ -12,7 +16,30 @@ with written as (
             clock_timestamp() - interval '7 days'
         )
         and assigned.updated_at <= clock_timestamp()
-    group by 1
+),
+
+written as (
+    select assignments.day, max(assignments.updated_at) as updated_at
+    from assignments
+    group by assignments.day
+    union all
+    select first.day, assignments.updated_at
+    from assignments
+    inner join base.experiment_growth as counted
+        on
+            counted.report_date = assignments.day - 1
+            and counted.customer_id = assignments.customer_id
+            and counted.experiment = assignments.experiment
+    cross join lateral (
+        select min(publication.report_date) as day
+        from investor.publications as publication
+        inner join base.experiment_growth as built
+            on
+                built.report_date = publication.report_date
+                and built.customer_id = assignments.customer_id
+                and built.experiment = assignments.experiment
+        where publication.report = %(report)s and publication.report_date < assignments.day
+    ) as first
 )
 
 select %(report)s, publication.report_date, 'master.experiment_assignments', max(written.updated_at)

@@ -1,5 +1,5 @@
 -- Published days of growth for which upstream has written sessions since they were read: the day of the session, the day
--- after it, and a later day on which the customer was new: there they are not new any more.
+-- after it, and a later day on which the customer was new: there they are not new any more. Or the other way round.
 -- Looked through is what was written since the last time, and the day before it: what is committed late bears an
 -- earlier time.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
@@ -48,6 +48,24 @@ touched (report_date, changed_at, table_name) as (
             from investor.publications as publication
             where publication.report = %(report)s
         )
+    union all
+    -- Who was new on such a day and has no session of it any more is new when they come next.
+    select (next.started_at at time zone %(zone)s)::date, changed.changed_at, 'master.sessions'
+    from changed
+    inner join investor.publications as own
+        on
+            own.report = %(report)s
+            and own.report_date = changed.day
+            and changed.changed_at > coalesce(own.read_at, own.published_at)
+    inner join base.growth as built on built.report_date = changed.day and built.status = 'new'
+    cross join lateral (
+        select min(session.started_at) as started_at
+        from master.sessions as session
+        where
+            session.customer_id = built.customer_id
+            and session.started_at >= changed.day::timestamp at time zone %(zone)s
+    ) as next
+    where next.started_at >= (changed.day::timestamp + interval '1 day') at time zone %(zone)s
     union all
     -- Cohorts count who signed up until their month ended. A row of a customer is written for many reasons: a load tells.
     select
