@@ -16,7 +16,7 @@ from typing import Any
 import pendulum
 import psycopg2
 import pytest
-import yaml  # type: ignore[import-untyped]  # its stubs are not worth one more pin
+import yaml  # its stubs are not worth one more pin
 
 from oncall.config.runbook_file import read_runbook
 from oncall.core.runbook import SECTIONS
@@ -67,7 +67,7 @@ print(json.dumps(wrong))
 def head_of(path: Path) -> dict[str, Any]:
     """The front matter between the two `---` lines."""
     _, head, _ = path.read_text().split("---\n", 2)
-    return yaml.safe_load(head)
+    return dict(yaml.safe_load(head))
 
 
 def body_of(path: Path) -> str:

@@ -35,7 +35,7 @@ def server(postgres: Server) -> Iterator[Server]:
     for role in ROLES:
         postgres.drop_database(role)
     with closing(psycopg.connect(postgres.uri(), autocommit=True)) as admin:
-        admin.execute(f"drop role {', '.join(ROLES)}")  # type: ignore[call-overload]
+        admin.execute(f"drop role {', '.join(ROLES)}")
 
 
 def test_each_role_makes_what_it_needs_and_reaches_nothing_else(server: Server) -> None:

@@ -79,10 +79,10 @@ def loosen(connection: psycopg.Connection[Any], table: str) -> None:
     """Only what `on conflict` needs stays: unique columns, which may be null."""
 
     def asked(query: str) -> list[tuple[Any, ...]]:
-        return connection.execute(query, (table,)).fetchall()  # type: ignore[call-overload]
+        return connection.execute(query, (table,)).fetchall()
 
     def do(statement: str) -> None:
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
 
     constraints = (
         "select conname, contype, pg_get_constraintdef(oid) from pg_constraint where conrelid = %s::regclass"
@@ -102,7 +102,7 @@ def dsn(postgres: Server) -> Iterator[str]:
     uri = postgres.ensure_database("odd_rows")
     with closing(psycopg.connect(uri, autocommit=True)) as connection:
         for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
-            connection.execute((REPOSITORY / name).read_text())  # type: ignore[call-overload]
+            connection.execute((REPOSITORY / name).read_text())
         OncallDb(connect_to(uri)).install()
         for table in (*TABLES, *OTHERS):
             loosen(connection, table)
@@ -119,7 +119,7 @@ def columns_of(connection: psycopg.Connection[Any], table: str) -> list[tuple[st
 
 
 def emptied(connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"truncate {', '.join((*TABLES, *OTHERS))}")  # type: ignore[call-overload]
+    connection.execute(f"truncate {', '.join((*TABLES, *OTHERS))}")
 
 
 def put_in_order(connection: psycopg.Connection[Any], dsn: str) -> None:
@@ -164,7 +164,7 @@ def test_odd_rows_hide_nothing_that_is_in_order(dsn: str, data: st.DataObject) -
                 psycopg.errors.ProgramLimitExceeded
             ):  # no index holds such a row, nor does a table then
                 connection.execute(
-                    f"insert into {table} ({names}) values ({', '.join(['%s'] * len(values))})"  # type: ignore[call-overload]
+                    f"insert into {table} ({names}) values ({', '.join(['%s'] * len(values))})"
                     " on conflict do nothing",
                     values,
                 )
@@ -245,14 +245,14 @@ def test_a_published_report_is_known_without_the_rest(fresh_database: str, troub
     """Of one that is not published it is said what could not be read."""
     with closing(psycopg.connect(fresh_database)) as connection:
         for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
-            connection.execute((REPOSITORY / name).read_text())  # type: ignore[call-overload]
+            connection.execute((REPOSITORY / name).read_text())
         connection.execute(
             "insert into investor.publications (report, report_date, published_at, run_id, rows)"
             " values (%s, %s, %s, 'r', 1)",
             (REPORT, DAY, NIGHT),
         )
         connection.commit()
-        connection.execute(trouble)  # type: ignore[call-overload]
+        connection.execute(trouble)
         if not trouble.startswith("lock"):
             connection.commit()
         nights = [(GROWTH, DAY), (GROWTH, DAY + dt.timedelta(days=1))]

@@ -136,7 +136,7 @@ def test_what_role_or_database_set_does_not_matter(
 ) -> None:
     """The store writes, and reads what it wrote."""
     with closing(psycopg.connect(fresh_database, autocommit=True)) as admin:
-        admin.execute(f'alter database "{database}" set {setting}')  # type: ignore[call-overload]
+        admin.execute(f'alter database "{database}" set {setting}')
     store = OncallDb(connect_by(written()))
     store.install()
     incident = Incident("a", "profit_etl", DAY, AT, detail=r"a\b Ж")

@@ -95,7 +95,7 @@ def test_what_airflow_masks_in_the_log_is_not_written(
     ti = SimpleNamespace(dag_id="growth_etl", run_id="r", task_id="transform", try_number=1, log_url="")
     run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
     told = "401 for correct horse battery at postgresql://etl:hunter2@db/x"
-    callbacks._write({"ti": ti, "dag_run": run, "exception": ValueError(told)}, "failed")  # type: ignore[dict-item]
+    callbacks._write({"ti": ti, "dag_run": run, "exception": ValueError(told)}, "failed")
     (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
     assert task.error == "ValueError: 401 for *** at postgresql://etl:***@db/x"
     airflow_state.note_import_error("/dags/growth_etl.py", f"Traceback …\nValueError: {told}\n")

@@ -128,10 +128,10 @@ def test_tables_that_say_no_currency_are_named(whole: Site, capsys: pytest.Captu
 def as_role(site: Site, monkeypatch: pytest.MonkeyPatch, role: str, *grants: str) -> None:
     """The warehouse from now on by a role with these grants."""
     with closing(psycopg.connect(site.warehouse, autocommit=True)) as admin:
-        admin.execute(f"drop role if exists {role}")  # type: ignore[call-overload]
-        admin.execute(f"create role {role} login")  # type: ignore[call-overload]
+        admin.execute(f"drop role if exists {role}")
+        admin.execute(f"create role {role} login")
         for grant in grants:
-            admin.execute(f"{grant} to {role}")  # type: ignore[call-overload]
+            admin.execute(f"{grant} to {role}")
     info = psycopg.conninfo.conninfo_to_dict(site.warehouse)
     value = {"conn_type": "postgres", "host": info["host"], "schema": info["dbname"], "login": role}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(value))

@@ -307,7 +307,7 @@ def test_only_a_dag_that_airflow_does_not_know_is_missing(
 def test_copies_of_a_mapped_task_speak_as_one(task_log: TaskLog) -> None:
     """Its callbacks tell of it by one name."""
     a_night(task_log, transform="failed")
-    mapped = {"transform_0": "success", "transform_1": "failed"}
+    mapped: dict[str, str | None] = {"transform_0": "success", "transform_1": "failed"}
     ask(task_log, ["growth_etl"], FakeTi({NIGHT: mapped}), THREE)
     assert states(task_log) == {"transform": "failed"}
 

@@ -15,7 +15,7 @@ ZONE = pendulum.FixedTimezone(7 * 3600)
 
 
 def context(**run: Any) -> dict[str, Any]:
-    usual = {
+    usual: dict[str, Any] = {
         "partition_key": None,
         "conf": {},
         "run_after": dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC),

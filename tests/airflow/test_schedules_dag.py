@@ -144,7 +144,7 @@ def test_one_team_that_cannot_be_synced_stops_no_other(
     """Its roster names no Opsgenie team: that is said, and the other team's schedules are made."""
     from oncall.airflow.schedules import synced
 
-    without = replace(setup.roster, opsgenie_team=None, team="a")
+    without = replace(setup.roster, opsgenie_team="", team="a")
     both = replace(setup, roster=without, teams={"b": replace(setup.roster, team="b")})
     with pytest.raises(Rejected, match="names no opsgenie"):
         synced(both, schedules, store, LINKS, at(setup, 0), last_try=False)

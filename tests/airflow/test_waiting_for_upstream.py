@@ -145,7 +145,8 @@ def test_who_cannot_listen_any_more_asks(site: Any) -> None:
 def listeners(site: Any) -> int:
     with closing(psycopg2.connect(site.warehouse)) as connection, connection.cursor() as cursor:
         cursor.execute("select count(*) from pg_stat_activity where query = 'listen master_loads'")
-        return int(cursor.fetchone()[0])
+        ((count,),) = cursor.fetchall()
+        return int(count)
 
 
 async def until(there: Callable[[], bool]) -> None:

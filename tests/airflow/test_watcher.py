@@ -198,7 +198,12 @@ def test_looks_from_many_sides_page_once(site: Any) -> None:
 
     async def all_at_once() -> None:
         wait = (due - dt.datetime.now(ZONE)).total_seconds()
-        looking = [asyncio.to_thread(lambda: (time.sleep(max(0, wait)), evaluate_once())) for _ in range(3)]
+
+        def at_due() -> None:
+            time.sleep(max(0, wait))
+            evaluate_once()
+
+        looking = [asyncio.to_thread(at_due) for _ in range(3)]
         await asyncio.gather(
             watch(lambda: bool(pages(site)), 20), watch(lambda: bool(pages(site)), 20), *looking
         )

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -97,13 +97,13 @@ def open_page(browser: Browser, site: Site, token: Callable[..., str]) -> Iterat
         role: str = "ADMIN",
         *,
         width: int = 1440,
-        scheme: str = "light",
+        scheme: Literal["light", "dark"] = "light",
         script: bool = True,
     ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
-            java_script_enabled=script,  # type: ignore[arg-type]
+            java_script_enabled=script,
         )
         context.add_cookies(
             [{"name": "_token", "value": token(name, role), "url": site.url, "httpOnly": True}]

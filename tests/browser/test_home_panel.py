@@ -122,7 +122,7 @@ def test_nothing_grave_for_axe_on_the_worst_of_nights(page: Page) -> None:
         page.locator(f"{PANEL} a[href='/plugin/oncall/oncall/incidents/k']").count() == 1
     )  # in Airflow's frame
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         page.locator(f"html.{scheme}").wait_for()
         assert grave_findings(page, script, PANEL) == [], scheme
 

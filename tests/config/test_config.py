@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from oncall.config import oncall_config
+from oncall.config.include_files import read_folder
 from oncall.core.errors import ConfigError
 from oncall.core.message import Recipient
 from oncall.core.promises.promise import Promise, Team
@@ -649,7 +650,7 @@ def test_every_form_of_a_date_is_the_date(tmp_path: Path, written: str) -> None:
 def test_a_schedule_that_fails_its_promise_does_not_take_it_away(tmp_path: Path) -> None:
     """It is told; what is promised is watched as it is written."""
     folder = write_include(tmp_path / "include", runbook=RUNBOOK.replace('"0 2 * * *"', '"0 6 * * *"'))
-    found = oncall_config.in_force(oncall_config.read_folder(folder), {}, dt.datetime.now(dt.UTC))
+    found = oncall_config.in_force(read_folder(folder), {}, dt.datetime.now(dt.UTC))
     assert len(found.problems) == 1
     assert found.config is not None
     assert found.config.pipelines["sales_etl"].schedule == "0 6 * * *"

@@ -12,6 +12,7 @@ import pytest
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.config import oncall_config
+from oncall.config.include_files import IncludeFiles
 from oncall.core.errors import ConfigError, Problem, Unreadable
 from oncall.usecases import current_config
 from oncall.usecases.current_config import LAST_GOOD, config_in_force, current_problems
@@ -263,7 +264,7 @@ def test_a_rota_that_has_not_begun_counts_from_its_first_day_on(folder: Path) ->
     """Until then the last good one stays in force, and the same files come to something else at that instant."""
     good = {"roster.yaml": ROSTER, "runbooks/sales_etl.md": RUNBOOK}
     later = ROSTER.replace("starts: 2025-12-29", "starts: 2026-12-28")
-    files = oncall_config.IncludeFiles({**good, "roster.yaml": later})
+    files = IncludeFiles({**good, "roster.yaml": later})
     begins = dt.datetime(2026, 12, 28, 2, tzinfo=dt.UTC)
     before = oncall_config.in_force(files, good, begins - dt.timedelta(seconds=1))
     assert (before.until, len(before.problems)) == (begins, 1)

@@ -27,6 +27,11 @@ def unreadable(path: Path) -> None:
     path.chmod(0)
 
 
+def a_hole(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2**30)
+
+
 ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder": (Path.mkdir, "something that is no file"),
     "a pipe": (os.mkfifo, "something that is no file"),
@@ -36,7 +41,7 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link to a device": (lambda path: path.symlink_to("/dev/zero"), "a link that leads out of the include folder"),
     "a link to a secret": (lambda path: path.symlink_to("/etc/passwd"), "a link that leads out of the include folder"),
     "ten megabytes": (lambda path: path.write_bytes(b"# " + b"x" * 10_000_000), "more than 1000 kB"),
-    "a hole of a gigabyte": (lambda path: path.touch() or os.truncate(path, 2**30), "more than 1000 kB"),
+    "a hole of a gigabyte": (a_hole, "more than 1000 kB"),
     "no UTF-8": (lambda path: path.write_bytes(b"title: \xe9"), "byte 0xe9 at offset 7, which is not UTF-8"),
     "UTF-16": (lambda path: path.write_text(ROSTER, "utf-16"), "which is not UTF-8"),
     "NUL": (lambda path: path.write_bytes(b"a: b\n\x00"), "the control character U+0000 in line 2"),
@@ -61,9 +66,7 @@ def test_an_odd_file_is_a_problem_and_nothing_else(
         assert problem.file == name
         assert said in problem.found
     good = {"roster.yaml": ROSTER, "runbooks/sales_etl.md": RUNBOOK}
-    found = oncall_config.in_force(
-        read_folder(folder), good, oncall_config.dt.datetime.now(oncall_config.dt.UTC)
-    )
+    found = oncall_config.in_force(read_folder(folder), good, dt.datetime.now(dt.UTC))
     assert found.config is not None
     assert list(found.config.pipelines) == ["sales_etl"]
 

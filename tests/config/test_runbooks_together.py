@@ -6,9 +6,10 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from include_folder import ROSTER, RUNBOOK, write_include
 
 from oncall.config import oncall_config
+from oncall.config.include_files import read_folder
+from tests.include_folder import ROSTER, RUNBOOK, write_include
 
 AT = dt.datetime(2026, 11, 27, tzinfo=dt.UTC)
 OWNERS = "{primary_owner: ANN, secondary_owner: BEN}"
@@ -27,14 +28,14 @@ def two(folder: Path, *changes: tuple[str, str]) -> Path:
 
 def test_two_pipelines_do_not_claim_one_report(tmp_path: Path) -> None:
     """The copied runbook whose report was forgotten: each would be judged by the other's publication."""
-    good = oncall_config.read_folder(two(tmp_path / "good")).texts
+    good = read_folder(two(tmp_path / "good")).texts
     folder = two(tmp_path / "copied", ("investor.daily_costs", "investor.daily_sales"))
     assert [str(problem) for problem in oncall_config.check(folder)] == [
         f"runbooks/{mine}.md: report: found investor.daily_sales, which is the report of {other} too; "
         "write the report that this pipeline alone publishes"
         for mine, other in (("costs_etl", "sales_etl"), ("sales_etl", "costs_etl"))
     ]
-    config = oncall_config.in_force(oncall_config.read_folder(folder), good, AT).config
+    config = oncall_config.in_force(read_folder(folder), good, AT).config
     assert config is not None
     assert config.pipelines["costs_etl"].report == "investor.daily_costs", "as it was"
 

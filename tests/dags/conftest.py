@@ -16,10 +16,16 @@ os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-")
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 Parse = Callable[[], "DagBag"]
+
+
+def timetable_of(dag: DAG) -> Any:
+    """Untyped: what the timetable of a cron has, the type of a DAG's attribute has not."""
+    return dag.timetable
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from oncall.airflow.dag_factory import due_crons
 from oncall.config.oncall_config import include_dir, load
 from oncall.core.promises.evaluation import CAUSE_WORDS
 from sandbox.master_data.business_day import ZONE
+from tests.dags.conftest import timetable_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -41,8 +42,8 @@ def test_the_drill_has_a_form_and_no_schedule(dags: dict[str, DAG]) -> None:
 def test_the_handoff_runs_at_the_rosters_handoff(dags: dict[str, DAG]) -> None:
     """Mondays at nine on the roster's clock; only the newest one missed is made up for; the page after the note."""
     dag = dags["oncall_handoff"]
-    assert dag.timetable.expression == "0 9 * * 1"
-    assert dag.timetable.timezone.utcoffset(None) == ZONE.utcoffset(None)
+    assert timetable_of(dag).expression == "0 9 * * 1"
+    assert timetable_of(dag).timezone.utcoffset(None) == ZONE.utcoffset(None)
     assert not dag.catchup
     assert dag.max_active_runs == 1
     assert [task.task_id for task in dag.topological_sort()] == ["tell", "try_the_new_primary"]
@@ -65,7 +66,7 @@ def test_another_roster_has_another_handoff(
     text = roster.read_text().replace('{day: monday, at: "09:00"}', handoff)
     roster.write_text(text.replace("starts: 2025-12-29", f"starts: {starts}"))
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path / "include"))
-    assert parse().dags["oncall_handoff"].timetable.expression == cron
+    assert timetable_of(parse().dags["oncall_handoff"]).expression == cron
 
 
 def test_a_worker_looks_when_a_report_is_due_wherever_its_team_is(

@@ -245,8 +245,8 @@ class Master:
                 cohort[1] += any(last.replace(day=1) <= day <= last for day in seen)
         month = last.year * 12 + last.month
         return {
-            cohort: (month - int(cohort[:4]) * 12 - int(cohort[5:]), *counts)
-            for cohort, counts in found.items()
+            cohort: (month - int(cohort[:4]) * 12 - int(cohort[5:]), customers, active)
+            for cohort, (customers, active) in found.items()
         }
 
     def variants(self, day: dt.date) -> dict[tuple[str, str], dict[int, dt.date]]:

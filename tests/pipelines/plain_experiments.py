@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from plain_calculation import t_quantile
+
+from tests.pipelines.plain_calculation import t_quantile
 
 RHO2 = 0.00082
 CONCENTRATIONS = (10, 100, 1000, 10_000)

@@ -76,7 +76,7 @@ def load(connection: Any, day: dt.date, scale: float) -> None:
 def test_sixty_clean_days_are_published(fresh_database: str) -> None:
     """No report is held and no load is called partial, whatever the weekday."""
     loads = Warehouse(connect_to(fresh_database), volume_in_force)
-    unexpected = []
+    unexpected: list[tuple[dt.date, str, str]] = []
     with closing(psycopg2.connect(fresh_database)) as connection:
         create_schema(connection)
         runner.install(connection)

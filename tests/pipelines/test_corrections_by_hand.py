@@ -358,8 +358,10 @@ def test_a_late_session_makes_its_day_and_what_depends_on_it_stale(a_sale: Any, 
     done = StalePublications(a_sale, SETUP).rerun("again")
     assert [rerun.held for rerun in done if rerun.held] == []
     assert stale(a_sale) == []
-    found = row(a_sale, "select active_28d from investor.daily_engagement where report_date = %s", days[27])
-    assert found["active_28d"] == 2
+    engagement = row(
+        a_sale, "select active_28d from investor.daily_engagement where report_date = %s", days[27]
+    )
+    assert engagement["active_28d"] == 2
     reasons = {r["reason"] for r in restatements(a_sale)}
     assert any("master.sessions changed" in reason for reason in reasons)
     assert any("depends on base.engagement" in reason for reason in reasons)

@@ -7,17 +7,17 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from contract_cases import PROFIT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
-from master_by_hand import DAY, add, at, row, rows
-from model_runs import report_run, run_all
-from plain_calculation import ITEMS, Master
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import PublicationHistory
 from oncall.adapters.postgres.report_numbers import PublishedReports
 from pipelines.runner import Held
+from tests.pipelines.contract_cases import PROFIT
+from tests.pipelines.master_by_hand import DAY, add, at, row, rows
+from tests.pipelines.model_runs import report_run, run_all
+from tests.pipelines.plain_calculation import ITEMS, Master
 
 BEFORE = DAY - dt.timedelta(days=1)
 MONEY = ("orders", "order_lines", "refunds", "products", "marketing_spend")

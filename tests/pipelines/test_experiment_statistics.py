@@ -13,11 +13,11 @@ import psycopg2
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
-from master_by_hand import DAY, at, row, rows
-from model_runs import report_run
-from plain_experiments import RHO2, Unit, anytime_z, sample_ratio_p, unit_profit
 
 from pipelines import runner
+from tests.pipelines.master_by_hand import DAY, at, row, rows
+from tests.pipelines.model_runs import report_run
+from tests.pipelines.plain_experiments import RHO2, Unit, anytime_z, sample_ratio_p, unit_profit
 
 PLANS = {
     "checkout_bundles": ("control", {"control": 50, "bundles": 50}),

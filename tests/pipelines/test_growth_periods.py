@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as some
-from master_by_hand import add, at, row, rows
-from model_runs import Run, report_run
-from plain_calculation import Master
-from shop_history import LONG_AGO
 
 from oncall.config.oncall_config import load
 from pipelines import runner
 from pipelines.runner import Held
 from pipelines.stale_days import StalePublications
+from tests.pipelines.master_by_hand import add, at, row, rows
+from tests.pipelines.model_runs import Run, report_run
+from tests.pipelines.plain_calculation import Master
+from tests.pipelines.shop_history import LONG_AGO
 
 CONFIG = load(Path(__file__).resolve().parents[2] / "include")
 FIRST, MONTH_END = dt.date(2026, 8, 31), dt.date(2026, 10, 31)  # a Monday; a whole September and October
@@ -56,10 +56,8 @@ def published(connection: Any) -> dict[tuple[str, ...], str]:
 
 
 def restated(connection: Any) -> list[dict[str, Any]]:
-    return rows(
-        connection, "select * from investor.restatements where report = any(%s)",
-        [f"investor.{name}" for name in PERIODS],
-    )  # fmt: skip
+    names = [f"investor.{name}" for name in PERIODS]
+    return list(rows(connection, "select * from investor.restatements where report = any(%s)", names))
 
 
 def check_against_the_plain_calculation(connection: Any) -> None:

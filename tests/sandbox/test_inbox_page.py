@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 from slack_sdk import WebClient
@@ -57,7 +58,7 @@ def test_whatever_was_sent_is_escaped(inbox: RunningInbox, genie: Genie, slack: 
         "alias": evil,
     }
     genie("POST", "/v2/alerts", wish | {"responders": [{"type": "team", "name": evil}]})
-    blocks = [
+    blocks: list[dict[str, Any]] = [
         {"type": "section", "text": {"type": "mrkdwn", "text": f"*{evil}* `{evil}` ```{evil}``` <{evil}|x>"}},
         {"type": "header", "text": {"type": "plain_text", "text": evil}},
         {"type": "context", "elements": [{"type": "mrkdwn", "text": '<https://e.com/"onclick="x|y>'}]},

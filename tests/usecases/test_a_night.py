@@ -160,13 +160,13 @@ def test_an_unreadable_warehouse_pages_once_for_all_reports(night: Night) -> Non
     assert page.steps.startswith("steps for unknown")
 
 
-def test_a_fault_of_our_own_pages_like_any_blindness(night: Night) -> None:
+def test_a_fault_of_our_own_pages_like_any_blindness(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """What reads the tasks breaks in a way that nobody foresaw: at five somebody is woken for it."""
 
     def broken(*_: object) -> NoReturn:
         raise KeyError("a column that nobody expected")
 
-    night.runs.read = broken
+    monkeypatch.setattr(night.runs, "read", broken)
     night.world.missing("growth_etl")
     night.look("05:00")
     (page,) = night.pager.paged

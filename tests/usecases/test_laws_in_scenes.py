@@ -206,9 +206,9 @@ def test_a_new_primary_is_paged_once_and_the_thread_says_why(broken: Night, chan
     broken.look("05:00")
     start, roster = at("05:05"), broken.config.roster
     if change == "override":
-        roster = replace(roster, overrides=(Override(start, at("09:00"), primary="DE-001"),))  # type: ignore[arg-type]
+        roster = replace(roster, overrides=(Override(start, at("09:00"), primary="DE-001"),))
     elif change == "leave":
-        roster = replace(roster, leave=(Leave("DE-003", at("09:00", DAY), at("09:00")),))  # type: ignore[arg-type]
+        roster = replace(roster, leave=(Leave("DE-003", at("09:00", DAY), at("09:00")),))
     else:
         weeks = tuple(("DE-001", b) if a == "DE-003" else (a, b) for a, b in roster.rotation[0].weeks)
         people = {name: person for name, person in roster.people.items() if name != "DE-003"}
@@ -221,9 +221,9 @@ def test_a_new_primary_is_paged_once_and_the_thread_says_why(broken: Night, chan
     assert len(woken(broken)) == 2
     assert f"{new} is on call now" in broken.pager.paged[-1].summary
     every_15_s(broken, "05:06:15", "05:40")
-    people = [person for _, person in woken(broken)]
-    assert len(people) == len(set(people)), "nobody twice"
-    assert people[-1] == "DE-MANAGER"
+    called = [person for _, person in woken(broken)]
+    assert len(called) == len(set(called)), "nobody twice"
+    assert called[-1] == "DE-MANAGER"
 
 
 def test_a_page_that_is_taken_just_after_the_handoff_wakes_the_new_pair_too(
@@ -257,7 +257,7 @@ def test_a_step_put_in_between_wakes_nobody_again(broken: Night) -> None:
 
 def test_a_manager_who_is_also_secondary_is_paged_once(broken: Night) -> None:
     """One person is left: they are primary, and the manager is secondary."""
-    away = tuple(Leave(name, at("09:00", DAY), at("09:00")) for name in ("DE-004", "DE-001", "DE-002"))  # type: ignore[arg-type]
+    away = tuple(Leave(name, at("09:00", DAY), at("09:00")) for name in ("DE-004", "DE-001", "DE-002"))
     broken.config = replace(broken.config, roster=replace(broken.config.roster, leave=away))
     every_15_s(broken, "05:00", "05:45")
     assert [person for _, person in woken(broken)] == ["DE-003", "DE-MANAGER"]

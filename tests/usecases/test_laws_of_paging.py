@@ -181,21 +181,17 @@ class Night(RuleBasedStateMachine):
         self.journals: Mapping[Any, list[OutboxEntry]] = {lane: [] for lane in (*LANES, "chat")}
 
     def services(self) -> Services:
-        return Services(
-            self.config,
-            (),
-            self.world,
-            self.runs,
-            self.database,
-            self.pager,
-            self.chat,
-            LINKS,  # type: ignore[arg-type]
-        )
+        world: Any = self.world
+        runs: Any = self.runs
+        database: Any = self.database
+        pager: Any = self.pager
+        chat: Any = self.chat
+        return Services(self.config, (), world, runs, database, pager, chat, LINKS)
 
     def tick(self) -> None:
         """One look of the watcher and a round of each of its senders, as its loops do them."""
         self.watch.know(services=self.services())
-        watcher_module.config_in_force = lambda _: (self.config, ())  # type: ignore[assignment]
+        watcher_module.config_in_force = lambda _: (self.config, ())  # type: ignore[assignment, attr-defined]
         for _ in range(4):
             seen = self.watch._look(self.now)
             if seen is not None:
@@ -206,12 +202,13 @@ class Night(RuleBasedStateMachine):
 
     def _round(self, lane: Any) -> bool:
         store = self.watch.known.memory or self.database
-        dispatch = self.watch.known.wiring.dispatch(  # type: ignore[union-attr]
+        wiring: Any = self.watch.known.wiring
+        dispatch: Dispatch = wiring.dispatch(
             self.config,
             store,
             self.watch.clock,
             self.watch.known.seen,
-            journal=self.journals[lane],  # type: ignore[arg-type]
+            journal=self.journals[lane],
         )
         with suppress(Unreadable):
             return (dispatch.posts() if lane == "chat" else dispatch.pages(lane)).unreached
@@ -220,7 +217,8 @@ class Night(RuleBasedStateMachine):
     def hear(self) -> None:
         store = self.watch.known.memory or self.database
         with suppress(Unreadable):
-            self.watch.known.wiring.dispatch(self.config, store, self.watch.clock).acknowledgements()  # type: ignore[union-attr, arg-type]
+            wiring: Any = self.watch.known.wiring
+            wiring.dispatch(self.config, store, self.watch.clock).acknowledgements()
 
     @rule()
     def watcher_looks(self) -> None:
@@ -244,7 +242,7 @@ class Night(RuleBasedStateMachine):
                     self.config, self.database, lambda: self.now, check_before_send=True
                 )
                 dispatch.acknowledgements()
-                dispatch.seen = evaluate(self.config, self.world, self.runs, self.database, LINKS, self.now)  # type: ignore[arg-type]
+                dispatch.seen = evaluate(self.config, self.world, self.runs, self.database, LINKS, self.now)
                 dispatch.pages()
                 dispatch.posts()
 
@@ -319,7 +317,7 @@ class Night(RuleBasedStateMachine):
     def somebody_acknowledges_on_the_page(self) -> None:
         if self.database.down or self.database.breaks_in:
             return
-        by_hand = ManualActions(self.config, self.database, LINKS, "DE-003", self.now)  # type: ignore[arg-type]
+        by_hand = ManualActions(self.config, self.database, LINKS, "DE-003", self.now)
         if by_hand.acknowledge(KEY).done:
             self.acknowledged_since = self.now
 
@@ -328,7 +326,7 @@ class Night(RuleBasedStateMachine):
         """An override from now on."""
         start: Any = self.now
         others = tuple(replace(o, end=start) for o in self.config.roster.overrides if o.start < start)
-        new = Override(start, start + dt.timedelta(hours=12), primary=primary)  # type: ignore[arg-type]
+        new = Override(start, start + dt.timedelta(hours=12), primary=primary)
         self.config = replace(self.config, roster=replace(self.config.roster, overrides=(*others, new)))
 
     @rule()

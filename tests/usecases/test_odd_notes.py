@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -63,7 +64,8 @@ def test_what_fails_is_read_as_it_was_noted() -> None:
     """And nothing else is."""
     good = '{"since": "2026-11-23T05:00:00+07:00", "said": true, "reason": "403", "more": 1}'
     assert state(good) == {"since": "2026-11-23T05:00:00+07:00", "said": True, "reason": "403"}
-    assert noted("channel:pager", '{"said": true}', state, {}) == {}
+    nothing: dict[str, Any] = {}
+    assert noted("channel:pager", '{"said": true}', state, nothing) == {}
     assert noted_clocks('{"warehouse": 600}') == {"warehouse": 600}
     assert noted_clocks('{"warehouse": "far"}') == {}
 
@@ -75,7 +77,7 @@ def test_a_report_that_the_rules_fail_on_stops_no_other(night: Night) -> None:
         def __format__(self, _: str) -> str:
             raise RuntimeError("nobody foresaw this")
 
-        def split(self, *_: object) -> list[str]:  # type: ignore[override]
+        def split(self, *_: object) -> list[str]:
             raise RuntimeError("nobody foresaw this")
 
     profit = night.config.pipelines["profit_etl"]
@@ -94,7 +96,8 @@ def test_a_message_that_cannot_be_bound_or_sent_stops_no_other(
     night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fault of our own in sending one: the others go out in the same round, and it is tried again."""
-    page, failed = night.pager.page, []
+    page = night.pager.page
+    failed: list[Any] = []
 
     def faulty(message: Message) -> str:
         if message.key.startswith("profit_etl") and not failed:

@@ -17,7 +17,7 @@ from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.binding import Send
-from oncall.core.incidents.incident import Notification, Plan
+from oncall.core.incidents.incident import Notification, Op, Plan
 from oncall.core.message import Message
 from oncall.usecases.outbox import LEASE, Sender
 from oncall.usecases.ports import EVERYTHING, Posted, Store
@@ -36,7 +36,7 @@ class MortalPager(FakePager):
 
     def page(self, message: Message) -> str:
         act = super().page
-        return _through(self, lambda: act(message))
+        return str(_through(self, lambda: act(message)))
 
 
 class MortalChat(FakeChat):
@@ -44,7 +44,8 @@ class MortalChat(FakeChat):
 
     def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:
         act = super().post
-        return _through(self, lambda: act(message, channel, thread_ts))
+        posted: Posted = _through(self, lambda: act(message, channel, thread_ts))
+        return posted
 
 
 def _through(far_side: Any, act: Any) -> Any:
@@ -182,7 +183,7 @@ def test_two_senders_at_once_claim_different_deliveries(fresh_database: str, cha
     for number in range(2):
         message = Message(f"growth_etl:{number}", "page-1", "x")
         with first.decision_lock() as decision:
-            op = "page" if channel == "pager" else "post"
+            op: Op = "page" if channel == "pager" else "post"
             decision.record(
                 Plan(owed=(Notification(message.key, "page-1", channel, op, message, "a"),)), START
             )

@@ -141,7 +141,7 @@ def example_numbers() -> dict[str, ReportNumbers]:
     late = {ago[9]: dt.datetime.combine(ago[8], dt.time(5, 42), tzinfo=TZ)}
     profit = ReportNumbers(
         profit.columns, (), tuple(one for one in profit.rows if one.report_date != ago[30]),
-        {day: at for day, at in (profit.published | late).items() if day != ago[30]},
+        {day: at for day, at in {**profit.published, **late}.items() if day != ago[30]},
         held={ago[0]: (
             FailedCheck("revenue_is_usual", "about 851 on a Sunday, give or take 86",
                         "32,603, 38.3 times the usual; if it is true: python -m oncall release R 2026-11-22"),

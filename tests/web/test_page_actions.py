@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx import Response
 
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Task, TaskState
@@ -22,7 +23,7 @@ OURS = {"sec-fetch-site": "same-origin", "accept": "text/html"}
 
 
 def post(client: TestClient, what: str, headers: dict[str, str]) -> int:
-    answer = client.post(
+    answer: Response = client.post(
         f"{INCIDENT}/{what}", headers=headers, data={"note": "known"}, follow_redirects=False
     )
     return answer.status_code

@@ -41,7 +41,7 @@ def test_a_long_body_is_refused_whoever_sends_it(client: TestClient, path: str, 
         {"content": b"x", "headers": {"content-length": "9" * 5000}},
         {"files": files},
     ):
-        answer = client.request(method, path, **sent)  # type: ignore[arg-type]
+        answer = client.request(method, path, **sent)
         assert answer.status_code == 413
         assert answer.headers["x-content-type-options"] == "nosniff"
 

@@ -88,7 +88,7 @@ def test_the_calendar_is_one_that_programs_read(admin: TestClient, client: TestC
     calendar = icalendar.Calendar.from_ical(answer.content)
     events = calendar.walk("VEVENT")
     assert len({str(event["uid"]) for event in events}) == len(events) > 30
-    now = next(event for event in events if event.start <= at("05:12") < event.end)
+    now = next(event for event in events if event.decoded("dtstart") <= at("05:12") < event.decoded("dtend"))
     assert str(now["summary"]) == "On call: DE-003, then DE-004"
     assert all(str(event["status"]) == "CONFIRMED" for event in events)
 

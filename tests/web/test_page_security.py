@@ -14,6 +14,7 @@ from httpx import Response
 from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event
 from oncall.web.snapshot import Trouble
+from tests.web.conftest_page import Token
 from tests.web.example_page import Example
 
 SECRET = "hunter2hunter2"
@@ -93,7 +94,7 @@ def test_a_viewer_reads(viewer: TestClient, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_logged_out_token_is_refused(client: TestClient, token, route: str) -> None:
+def test_a_logged_out_token_is_refused(client: TestClient, token: Token, route: str) -> None:
     """After logging out the same token is worth nothing, as in Airflow's own API."""
     from airflow.api_fastapi.app import get_auth_manager
 
@@ -118,11 +119,12 @@ OURS = {"sec-fetch-site": "same-origin"}
 
 
 @pytest.mark.parametrize("route", ACTIONS)
-def test_who_may_act(client: TestClient, token, example: Example, route: str) -> None:
+def test_who_may_act(client: TestClient, token: Token, example: Example, route: str) -> None:
     """Nobody 401, a bogus token 403, a viewer 403, another site's form 403; and whoever may change runs."""
 
     def post(headers: dict[str, str]) -> int:
-        return client.post(route, data=ACTIONS[route], headers=headers, follow_redirects=False).status_code
+        answer: Response = client.post(route, data=ACTIONS[route], headers=headers, follow_redirects=False)
+        return answer.status_code
 
     assert post(OURS) == 401
     client.cookies.set("_token", "bogus")
@@ -151,7 +153,7 @@ def test_every_action_is_in_the_table(app: object) -> None:
     assert untried == elsewhere
 
 
-def test_an_expired_token_is_refused(client: TestClient, token) -> None:
+def test_an_expired_token_is_refused(client: TestClient, token: Token) -> None:
     """401, with a way to sign in and back."""
     client.cookies.set("_token", token(seconds=-120))
     answer = client.get("/oncall/rota?at=2026-12-24", headers={"accept": "text/html"})
@@ -159,7 +161,7 @@ def test_an_expired_token_is_refused(client: TestClient, token) -> None:
     assert "/api/v2/auth/login?next=%2Foncall%2Frota%3Fat%3D2026-12-24" in answer.text
 
 
-def _refusals(client: TestClient, token) -> list[tuple[int, Response]]:
+def _refusals(client: TestClient, token: Token) -> list[tuple[int, Response]]:
     """What each kind of reader may not have, as a browser asks for it."""
     html = {"accept": "text/html"}
     found = [(401, client.get("/oncall/", headers=html))]
@@ -174,7 +176,7 @@ def _refusals(client: TestClient, token) -> list[tuple[int, Response]]:
     return found
 
 
-def test_a_refusal_is_a_page_of_the_product(client: TestClient, token) -> None:
+def test_a_refusal_is_a_page_of_the_product(client: TestClient, token: Token) -> None:
     """With the menu, one heading and a way on; its stylesheet is within it, and the policy allows exactly that."""
     for status, answer in _refusals(client, token):
         assert answer.status_code == status

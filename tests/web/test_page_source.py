@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_readers_share_one_reading(airflow_env: Callable[[str, str], None], data
 
 
 def test_broken_files_without_a_last_good_are_told_as_such(
-    airflow_env: Callable[[str, str], None], database: str, monkeypatch: pytest.MonkeyPatch, tmp_path
+    airflow_env: Callable[[str, str], None], database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A new installation with a bad roster: every problem, nothing else."""
     from oncall.airflow.page_source import PageSource

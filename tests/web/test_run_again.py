@@ -46,10 +46,10 @@ def paused(is_paused: bool) -> None:
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        session.get(DagModel, DAG_ID).is_paused = is_paused
+        session.get_one(DagModel, DAG_ID).is_paused = is_paused
 
 
-def runs() -> list[tuple[str, object, object, str]]:
+def runs() -> list[tuple[str | None, object, object, str | None]]:
     from airflow.models.dagrun import DagRun
 
     return [

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeVar
 
-import yaml  # type: ignore[import-untyped]  # its stubs are not worth one more pin
+import yaml  # its stubs are not worth one more pin
 
 from oncall.config import dates
 from oncall.config.yaml_nodes import Composer, Node, Refused

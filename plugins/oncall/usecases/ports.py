@@ -119,10 +119,6 @@ class Chat(Protocol):
         """Put the message in the place of one that was posted. Raises DeliveryFailed or Rejected."""
         ...
 
-    def set_group(self, group: str, members: Sequence[str]) -> None:
-        """Make these member ids all the members of a user group."""
-        ...
-
 
 class WarehouseReader(Protocol):
     """What the warehouse says: publications, upstream loads, failed checks."""

@@ -33,7 +33,7 @@ TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.c
 OVER = replace(PAGED, resolved_at=at("05:10"), verdict="late")
 STORED = Message(KEY, "step", "as it was owed", recipients=(Recipient("X"),))
 PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
-STUCK = {"tasks": (WAITED, TRANSFORMS)}
+STUCK: dict[str, Any] = {"tasks": (WAITED, TRANSFORMS)}
 
 
 def owed(step: str, channel: str = "pager", person: str = "", **known: Any) -> NotificationStatus:
@@ -250,7 +250,7 @@ def test_the_thread_is_silent_about_a_page_that_was_not_sent() -> None:
 
 # What was said before due.
 
-LATE = {"tasks": (), "loads": (a_load(),)}
+LATE: dict[str, Any] = {"tasks": (), "loads": (a_load(),)}
 SLOW = {**STUCK, "usual": usually({"transform": 1800.0})}
 
 

@@ -48,7 +48,7 @@ from tests.core.scenes import (
 
 PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
 PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
-STUCK = {"tasks": (WAITED, TRANSFORMS)}
+STUCK: dict[str, Any] = {"tasks": (WAITED, TRANSFORMS)}
 
 
 def a_page(

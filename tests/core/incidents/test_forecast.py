@@ -13,7 +13,7 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.incident import Incident, NotificationStatus
-from oncall.core.rota.roster import EscalationStep
+from oncall.core.rota.roster import EscalationStep, Seat
 from tests.core.rosters import team
 from tests.core.scenes import KEY, a_report, a_scene, an_entry, an_incident, at
 
@@ -62,7 +62,7 @@ def test_nothing_comes_where_nobody_is_awaited(incident: Incident) -> None:
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=3), st.integers(0, 90))
 def test_what_is_foretold_is_what_then_happens(waits: list[int], minute: int) -> None:
     """At each foretold instant, and at none before it, the escalation calls that person."""
-    seats = ("primary", "secondary", "manager")
+    seats: tuple[Seat, ...] = ("primary", "secondary", "manager")
     steps = [EscalationStep(dt.timedelta(minutes=m), s) for m, s in zip(sorted(waits), seats, strict=False)]
     roster = replace(team(), escalation=tuple(steps))
     now = at("05:00") + dt.timedelta(minutes=minute)

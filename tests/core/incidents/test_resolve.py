@@ -151,7 +151,10 @@ def test_a_run_between_two_tasks_is_no_new_cause(tasks: tuple[Any, ...], said: b
 
 def test_what_waited_for_a_table_that_has_just_come_is_no_new_cause() -> None:
     """That it has come, and what can go on, is said already; that its sensor has not looked yet is no news."""
-    waits = {"tasks": (a_task("wait_for_upstream", "running", "02:00"),), "loads": (a_load(came="05:19"),)}
+    waits: dict[str, Any] = {
+        "tasks": (a_task("wait_for_upstream", "running", "02:00"),),
+        "loads": (a_load(came="05:19"),),
+    }
     assert said_by(changed(broken(**waits), a_scene("05:20"))) == []
     waits["tasks"] = (a_task("transform", "running", "05:21"),)
     (said,) = {one.title for one in said_by(changed(broken("05:22", **waits), a_scene("05:22")))}
@@ -197,7 +200,7 @@ def test_a_start_resolves_nothing(tasks: tuple[Any, ...], over: bool) -> None:
 
 
 def several(*, landed_at: str | None = "05:10", said: Any = ()) -> IncidentContext:
-    first = a_report("05:20", GROWTH, **({"publication": published(landed_at)} if landed_at else {}))
+    first = a_report("05:20", GROWTH, publication=published(landed_at) if landed_at else None)
     second = a_report("05:20", ENGAGEMENT)
     return a_case(first, second, incident=PAGED, said=[("chat", PAGE), *said], alerts=[PAGE])
 

@@ -34,8 +34,8 @@ from tests.core.scenes import (
     usually,
 )
 
-LATE = {"loads": (a_load(), a_load("master.customers", "02:10"))}
-BLIND = {"unreadable": ("warehouse: connection refused",), "blind": True}
+LATE: dict[str, Any] = {"loads": (a_load(), a_load("master.customers", "02:10"))}
+BLIND: dict[str, Any] = {"unreadable": ("warehouse: connection refused",), "blind": True}
 
 
 def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
@@ -82,7 +82,7 @@ def test_when_upstream_is_warned_of(clock: str, facts: dict[str, Any], warned: b
 
 def test_early_risk_of_another_kind_is_no_early_warning() -> None:
     """At half past two a late run may be at risk by its history; upstream is warned of at its own time."""
-    early = {**LATE, "usual": usually({"transform": 4 * 3600.0})}
+    early: dict[str, Any] = {**LATE, "usual": usually({"transform": 4 * 3600.0})}
     assert a_report("02:30", **early).verdict == "at_risk"
     assert warn(a_case(a_report("02:30", **early)), a_scene("02:30")) is None
 
@@ -175,7 +175,7 @@ def test_an_arrival_is_said_of_a_report_that_is_there_already() -> None:
 @pytest.mark.parametrize("blind", ["all", "one"])
 def test_nothing_arrives_for_the_blind(blind: str) -> None:
     """While the warehouse cannot be read what was seen of it before does not count."""
-    there = {"loads": (a_load(came="04:20"),)}
+    there: dict[str, Any] = {"loads": (a_load(came="04:20"),)}
     other = a_report("04:21", ENGAGEMENT, **(there if blind == "one" else {**BLIND, **there}))
     case = a_case(a_report("04:21", **BLIND, **there), other, incident=WARNED)
     assert arrived(case, a_scene("04:21")) is None
@@ -184,7 +184,10 @@ def test_nothing_arrives_for_the_blind(blind: str) -> None:
 
 # The last chance.
 
-SLOW = {"tasks": (WAITED, TRANSFORMS), "usual": usually({"transform": 1800.0}, {"transform": 360.0})}
+SLOW: dict[str, Any] = {
+    "tasks": (WAITED, TRANSFORMS),
+    "usual": usually({"transform": 1800.0}, {"transform": 360.0}),
+}
 
 
 def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:

@@ -31,7 +31,7 @@ from tests.core.scenes import (
 )
 
 LINKS = Links("http://airflow.test")
-LATE = {"loads": (a_load(),)}
+LATE: dict[str, Any] = {"loads": (a_load(),)}
 
 
 def a_message(*members: PromiseStatus, clock: str = "05:00", incident: Any = None, **how: Any) -> Message:

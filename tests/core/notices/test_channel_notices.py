@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from oncall.core.errors import Problem
-from oncall.core.incidents.incident import Notification, Plan
+from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.notices import channel_notices
 from tests.core.rosters import team, turns
 from tests.core.scenes import Said, a_report, a_scene, at, the_page
@@ -141,10 +142,10 @@ def test_a_wrong_clock_is_named(ahead: int, words: str) -> None:
 def test_each_loss_of_a_channel_has_a_thread_of_its_own() -> None:
     """Told apart by channel and by when it began."""
     scene = a_scene("04:12")
-    keys = {
-        key(channel_notices.channel_down(scene, channel, since, "x"))
-        for channel, since in (("pager", SINCE), ("chat", SINCE), ("pager", at("04:11")))  # type: ignore[arg-type]
-    }
+    losses: tuple[tuple[Channel, dt.datetime], ...] = (
+        ("pager", SINCE), ("chat", SINCE), ("pager", at("04:11")),
+    )  # fmt: skip
+    keys = {key(channel_notices.channel_down(scene, channel, since, "x")) for channel, since in losses}
     assert len(keys) == 3
 
 

@@ -57,11 +57,11 @@ def test_published_by_the_due_instant_is_in_time(
 
 def test_a_judgement_says_what_it_is_about() -> None:
     """Published or not: pipeline, report date, due, warning and drill."""
-    for facts in ({}, {"publication": published("04:00")}):
-        report = a_report("06:00", **facts)
+    for publication in (None, published("04:00")):
+        report = a_report("06:00", publication=publication)
         assert (report.pipeline.dag_id, report.report_date) == ("growth_etl", DAY)
         assert (report.due, report.warn, report.drill) == (at("05:00"), at("03:30"), "")
-        assert a_report("06:00", drill="x", **facts).drill == "x"
+        assert a_report("06:00", drill="x", publication=publication).drill == "x"
         assert evaluate_promise(report.pipeline, DAY, report.facts, at("06:00"), TZ).drill == ""
 
 
@@ -89,7 +89,7 @@ def test_the_first_publication_judges_the_promise() -> None:
 )
 def test_missing_at_the_due_instant_is_broken(clock: str, verdict: str, late_by: dt.timedelta | None) -> None:
     """From 05:00:00.000 on, not a tick before."""
-    moves = {
+    moves: dict[str, Any] = {
         "tasks": (WAITED, a_task("transform", "running", "04:50")),
         "usual": usually({"transform": 600.0}),
     }
@@ -123,7 +123,7 @@ def test_a_drill_brings_its_own_instants() -> None:
     assert (plain.due, plain.warn, plain.drill) == (at("05:00"), at("03:30"), "")
 
 
-LATE = {"loads": (a_load(),)}
+LATE: dict[str, Any] = {"loads": (a_load(),)}
 BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
 
 
@@ -176,7 +176,7 @@ def test_the_last_chance_is_due_minus_what_usually_remains(tasks: tuple[Task, ..
     """Counted from the step the run is at; from that instant on it is at risk, whatever it does."""
     if tasks == (WAITED,):
         tasks = (a_task("wait_for_upstream", ended="04:25"),)  # long before: stuck
-    facts = {"tasks": tasks, "usual": usually(REMAINING, longest=MOVING)}
+    facts: dict[str, Any] = {"tasks": tasks, "usual": usually(REMAINING, longest=MOVING)}
     just_before = a_report("00:30", **facts)
     assert just_before.last_chance == at(chance)
     pipeline, day = just_before.pipeline, just_before.report_date
@@ -437,7 +437,7 @@ def test_the_earliest_obstacle_is_the_cause(rank: int) -> None:
         if blocked and not {"tasks", "run", "unreadable"}.isdisjoint(later):
             continue  # a run has started: then what Airflow says of the DAG explains nothing
         assert why(**{**later, **ORDER[rank]}).cause == why(**ORDER[rank]).cause
-    both = {"missing": True, "import_error": "x", "paused": True, "running": 1}
+    both: dict[str, Any] = {"missing": True, "import_error": "x", "paused": True, "running": 1}
     for field, said in (
         ("missing", "no DAG"),
         ("import_error", "import error"),
@@ -450,7 +450,7 @@ def test_the_earliest_obstacle_is_the_cause(rank: int) -> None:
 
 def test_upstream_is_blamed_only_by_a_run_that_waits() -> None:
     """A run past its wait has what it needs: then a late table explains nothing."""
-    late = {"loads": (a_load(),)}
+    late: dict[str, Any] = {"loads": (a_load(),)}
     assert why(tasks=(a_task("wait_for_upstream", "running"),), **late).cause == "upstream_late"
     assert why(tasks=(WAITED,), **late).cause == "upstream_late"
     assert why(tasks=(WAITED, TRANSFORMS), **late).cause == "stuck"

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,7 +192,7 @@ def test_the_reports_of_a_schedule_are_those_that_airflow_names_its_runs_for(
     timetable = CronPartitionTimetable(schedule, timezone=zone, run_offset=-1, key_format="%Y-%m-%d")
     promise, at = replace(FIVE, weekdays=weekdays_of(schedule)), instant("2026-10-10T00:00Z")
     for _ in range(20):
-        at = timetable._get_next(at)
+        at = timetable._get_next(pendulum.instance(at))
         date = timetable._get_partition_date(run_date=at).astimezone(tz).date()
         assert promise.covers(date)
         assert starts_at(schedule, date, tz) == at

@@ -31,7 +31,7 @@ from tests.core.scenes import (
     usually,
 )  # fmt: skip
 
-BLIND = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at("04:58")}
+BLIND: dict[str, Any] = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at("04:58")}
 DEAF = {"unreadable": ("oncall_db: gone",)}
 RUNS = {"tasks": (a_task("transform", "running", "04:40"),), "usual": usually({"transform": 900.0})}
 

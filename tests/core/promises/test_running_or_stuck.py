@@ -155,7 +155,7 @@ def test_a_check_of_another_run_that_ends_during_the_newest_is_history() -> None
 
 # What cannot be seen.
 
-BLIND = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at("04:58")}
+BLIND: dict[str, Any] = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at("04:58")}
 
 
 def test_a_report_that_cannot_be_seen_is_not_called_missing() -> None:
@@ -229,7 +229,7 @@ def test_when_a_run_starts_by_its_schedule(schedule: str | None, clock: str | No
 
 def test_a_task_that_hangs_is_at_risk_hours_before_due() -> None:
     """Nobody has to wait for five o'clock to be told."""
-    hangs = {"tasks": (WAITED, a_task("transform", "running", "02:10")), "usual": SIX_MINUTES}
+    hangs: dict[str, Any] = {"tasks": (WAITED, a_task("transform", "running", "02:10")), "usual": SIX_MINUTES}
     assert a_report("02:29:59", **hangs).verdict == "waiting"
     assert a_report("02:30", **hangs).verdict == "at_risk"
     assert a_report("02:30", promised=False, **hangs).verdict == "waiting"

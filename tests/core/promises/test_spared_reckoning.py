@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pendulum
@@ -53,5 +54,9 @@ def test_a_run_starts_when_the_clock_of_its_zone_shows_it(
     TASKS,
 )
 def test_facts_with_runs_lose_nothing_that_the_warehouse_showed(read: Facts, tasks: tuple[Task, ...]) -> None:
-    more = {"tasks": tasks, "usual": TypicalDurations({"transform": 1.0}), "unreadable": ("oncall_db: away",)}
+    more: dict[str, Any] = {
+        "tasks": tasks,
+        "usual": TypicalDurations({"transform": 1.0}),
+        "unreadable": ("oncall_db: away",),
+    }
     assert read.with_runs(**more) == replace(read, **more)

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import islice, pairwise
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
@@ -138,7 +139,8 @@ def test_the_order_in_the_file_does_not_matter(roster: Roster, random: Random) -
     parts = {name: list(getattr(roster, name)) for name in ("leave", "overrides", "rotation")}
     for part in parts.values():
         random.shuffle(part)
-    shuffled = replace(roster, **{name: tuple(part) for name, part in parts.items()})
+    orders: dict[str, Any] = {name: tuple(part) for name, part in parts.items()}
+    shuffled = replace(roster, **orders)
     until = roster.starts + dt.timedelta(weeks=WEEKS)
     assert _all(shuffled) == _all(roster)
     assert ledger(shuffled, until) == ledger(roster, until)
