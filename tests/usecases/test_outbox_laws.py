@@ -19,8 +19,8 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident import Notification, Op, Plan
 from oncall.core.message import Message
-from oncall.usecases.outbox import LEASE, Sender
-from oncall.usecases.ports import EVERYTHING, Posted, Store
+from oncall.usecases.outbox import LEASE, Bind, Sender
+from oncall.usecases.ports import EVERYTHING, OutboxEntry, Posted, Store
 from tests.usecases.conftest_night import FakeChat, FakePager
 
 START = dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)
@@ -197,3 +197,25 @@ def test_two_senders_at_once_claim_different_deliveries(fresh_database: str, cha
     again = second.claim(channel, EVERYTHING, lease)
     assert again is not None
     assert again.attempts == 2
+
+
+def test_a_sender_that_slept_with_a_message_in_its_hands_leaves_it_to_the_next_one() -> None:
+    """Frozen right before it posts: another one has posted when it goes on, and a second message begins no thread."""
+    now, chat = [START], MortalChat()
+    store = MemoryStore(now=lambda: now[0])
+    message = Message("growth_etl:1", "page-1", "x")
+    with store.decision_lock() as decision:
+        decision.record(Plan(owed=(Notification(message.key, "page-1", "chat", "post", message),)), START)
+
+    def sender(bind: Bind) -> Sender:
+        return Sender(bind, lambda: now[0], monotonic=lambda: now[0].timestamp())
+
+    def sleep(delivery: OutboxEntry) -> Send:
+        """It holds the message until its lease has ended, and somebody else was at it."""
+        now[0] += LEASE["chat"] + dt.timedelta(seconds=10)
+        sender(lambda awake: Send(awake.message)).posts(store, chat, "#de-oncall")
+        return Send(delivery.message)
+
+    sender(sleep).posts(store, chat, "#de-oncall")
+    assert len(chat.posts) == 1
+    assert store.waiting() == 0

@@ -6,6 +6,8 @@ To read is a courtesy: where the history cannot be read it is said rather twice 
 from __future__ import annotations
 
 import datetime as dt
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
@@ -18,6 +20,10 @@ CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
 THREAD = "thread"  # … and where an incident's thread goes on after its first one was lost
 
 
+class HeldTooLong(Exception):
+    """The message was held for so long that another process may be sending it: it is left to that one."""
+
+
 @dataclass
 class ChatDelivery:
     """One chat for one round. `channel`: for what names none. `unchecked`: why its history could not be asked."""
@@ -26,10 +32,14 @@ class ChatDelivery:
     chat: Chat
     channel: str
     check_before_send: bool = False
+    monotonic: Callable[[], float] = time.monotonic
     unchecked: str = ""
 
-    def post(self, delivery: OutboxEntry, message: Message) -> Posted | None:
-        """Say it; returns where it stands (None for a change of the first message)."""
+    def post(self, delivery: OutboxEntry, message: Message, until: float) -> Posted | None:
+        """Say it; returns where it stands (None for a change of the first message).
+
+        `until`: the monotonic second after which it is not begun any more. Raises HeldTooLong then.
+        """
         thread = self._thread(delivery.key)
         channel = message.channel or self.channel
         if delivery.op == "update":
@@ -42,6 +52,8 @@ class ChatDelivery:
             found = self.find(delivery)
             if found is not None:
                 return found
+        if self.monotonic() > until:
+            raise HeldTooLong
         try:
             posted = self.chat.post(
                 message, thread.channel_id if thread else channel, thread.ts if thread else None

@@ -24,7 +24,7 @@ from structlog.contextvars import bound_contextvars
 from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
 from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import OTHERS, Channel
-from oncall.usecases.chat_delivery import THREAD, ChatDelivery
+from oncall.usecases.chat_delivery import THREAD, ChatDelivery, HeldTooLong
 from oncall.usecases.pager_delivery import Outcome, PagerDelivery, about
 from oncall.usecases.ports import EVERYTHING, Chat, Lane, OutboxEntry, Pager, Posted, Snapshot, Store
 from oncall.usecases.retry import is_refused, is_uncertain, wait_s
@@ -35,6 +35,7 @@ T = TypeVar("T")
 WIDTH = 8  # calls to the pager side by side
 # Longer than all calls of one delivery may take: to look for it, to send it, and to send it in a plainer form.
 LEASE = {"pager": dt.timedelta(seconds=25), "chat": dt.timedelta(seconds=75)}
+HELD_S = 45.0  # after so long a post is not begun any more: this process slept, and another one sends it
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
 MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
 UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
@@ -82,6 +83,7 @@ class Sender:
     now: Clock
     check_before_send: bool = False
     journal: list[OutboxEntry] = field(default_factory=list)
+    monotonic: Callable[[], float] = time.monotonic
 
     def pages(self, store: Store, pager: Pager, lane: Lane = EVERYTHING) -> Sent:
         """Send what this lane owes to the pager, several at a time; stops when it cannot be reached.
@@ -114,15 +116,21 @@ class Sender:
 
         `channel`: for what names none. Raises Unreadable when the store cannot be reached.
         """
-        sent, chatting = Sent(), ChatDelivery(store, chat, channel, self.check_before_send)
+        sent, chatting = Sent(), ChatDelivery(store, chat, channel, self.check_before_send, self.monotonic)
         with self._round(store, sent):
-            while not sent.stopped and (found := self._claim(store, "chat", lane, sent, chatting.find)):
+            while not sent.stopped:
+                until = self.monotonic() + HELD_S
+                found = self._claim(store, "chat", lane, sent, chatting.find)
+                if found is None:
+                    break
                 delivery, send = found
                 with bound_contextvars(**about(delivery)):
                     try:
-                        posted = chatting.post(delivery, send.message)
+                        posted = chatting.post(delivery, send.message, until)
                     except Unreadable:
                         raise
+                    except HeldTooLong:
+                        log.warning("oncall.held_too_long", attempts=delivery.attempts)
                     except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
                         self._failed(store, delivery, _as_ours(error), sent, send)
                     else:
