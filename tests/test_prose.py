@@ -49,7 +49,9 @@ def strings(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         text = ""
         if isinstance(node, ast.JoinedStr):
-            text = "".join(part.value if isinstance(part, ast.Constant) else "{…}" for part in node.values)
+            text = "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "{…}" for part in node.values
+            )
         elif (
             isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in stated | parts
         ):

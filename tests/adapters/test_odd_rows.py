@@ -271,15 +271,15 @@ def reader(postgres: Server, fresh_database: str) -> Iterator[str]:
     role = f"reader_{uuid.uuid4().hex}"
     with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
         for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
-            connection.execute((REPOSITORY / name).read_text())  # type: ignore[call-overload]
+            connection.execute((REPOSITORY / name).read_text())
         OncallDb(connect_to(fresh_database)).install()
         put_in_order(connection, fresh_database)
         schemas = "schema master, investor"
-        connection.execute(f"create role {role} login")  # type: ignore[call-overload]
-        connection.execute(f"grant usage on {schemas} to {role}")  # type: ignore[call-overload]
-        connection.execute(f"grant select on all tables in {schemas} to {role}")  # type: ignore[call-overload]
+        connection.execute(f"create role {role} login")
+        connection.execute(f"grant usage on {schemas} to {role}")
+        connection.execute(f"grant select on all tables in {schemas} to {role}")
         yield fresh_database.replace("postgres@", f"{role}@")
-        connection.execute(f"drop owned by {role}; drop role {role}")  # type: ignore[call-overload]
+        connection.execute(f"drop owned by {role}; drop role {role}")
 
 
 @pytest.mark.parametrize("table", ["investor.publications", "master.loads"])
@@ -289,9 +289,9 @@ def test_rows_that_row_level_security_hides_are_not_rows_that_are_missing(
 ) -> None:
     """Of a report that is there nobody is told that it is missing; the words say what to write."""
     with closing(psycopg.connect(fresh_database, autocommit=True)) as admin:
-        admin.execute(f"alter table {table} enable row level security")  # type: ignore[call-overload]
+        admin.execute(f"alter table {table} enable row level security")
         if policy:
-            admin.execute(f"create policy ours on {table} {policy}")  # type: ignore[call-overload]
+            admin.execute(f"create policy ours on {table} {policy}")
     tomorrow = DAY + dt.timedelta(days=1)
     try:
         found = Warehouse(connect_to(reader)).read([(GROWTH, DAY), (GROWTH, tomorrow)])

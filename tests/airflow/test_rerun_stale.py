@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from oncall.config.oncall_config import include_dir, load
 from pipelines import runner
-from pipelines.runner import ReportRun
+from pipelines.report_run import ReportRun
 from tests.airflow.conftest_site import ZONE, Site
 
 

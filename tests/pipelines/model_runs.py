@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines import runner
-from pipelines.runner import ReportRun
+from pipelines.report_run import ReportRun
 from tests.pipelines import master_by_hand as by_hand
 
 REPORTS = {

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from oncall.config.oncall_config import OncallConfig
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from pipelines.stale_days import Rerun, StalePublications
 from tests.pipelines import master_by_hand as by_hand
 from tests.pipelines.master_by_hand import ZONE, rows

@@ -13,7 +13,7 @@ from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config.quiet_days import volume_in_force
 from pipelines import runner
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from sandbox.master_data.generator import TABLES
 from sandbox.master_data.loading import Loader, create_schema
 from tests.pipelines.model_runs import REPORTS, report_run, run_all

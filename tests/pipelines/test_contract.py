@@ -12,7 +12,7 @@ import pytest
 
 from oncall.cli.main import main
 from pipelines import runner
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from tests.pipelines.contract_cases import BROKEN, COPY, GROWTH, ORDINARY, PROFIT
 from tests.pipelines.master_by_hand import DAY, add, at, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all

@@ -13,7 +13,7 @@ import pytest
 from oncall.cli.main import main
 from oncall.config.oncall_config import load
 from pipelines import runner
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from pipelines.stale_days import StalePublications
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run

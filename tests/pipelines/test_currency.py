@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import PublicationHistory
 from oncall.adapters.postgres.report_numbers import PublishedReports
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from tests.pipelines.contract_cases import PROFIT
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
 from tests.pipelines.model_runs import report_run, run_all

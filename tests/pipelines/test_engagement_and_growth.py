@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from tests.pipelines.master_by_hand import DAY, STARTS, add, row, rows
 from tests.pipelines.model_runs import GENERATED_DAYS, Run
 from tests.pipelines.plain_calculation import Master

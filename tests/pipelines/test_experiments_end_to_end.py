@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines import runner
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
 from tests.pipelines.model_runs import Run, report_run
 

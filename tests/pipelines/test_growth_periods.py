@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 
 from oncall.config.oncall_config import load
 from pipelines import runner
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from pipelines.stale_days import StalePublications
 from tests.pipelines.master_by_hand import add, at, row, rows
 from tests.pipelines.model_runs import Run, report_run

@@ -12,7 +12,7 @@ import pytest
 from oncall.cli.main import main
 from oncall.core.errors import OncallError
 from pipelines import runner
-from pipelines.runner import Held
+from pipelines.report_run import Held
 from tests.pipelines.master_by_hand import DAY, rows
 from tests.pipelines.model_runs import report_run
 
