@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -419,6 +420,7 @@ class Wired:
         )  # fmt: skip
 
 
+@pytest.mark.timeout(600)  # a minute of reckoning, more on a machine that has others to serve
 def test_the_laws_hold_whatever_happens() -> None:
     """Random nights of up to thirty events."""
     run_state_machine_as_test(
