@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import yaml  # type: ignore[import-untyped]  # its stubs are not worth one more pin
+import yaml
 
 MOST_VALUES = 50_000  # of a file: about 4,500 entries of leave
 MOST_LEVELS = 20
