@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import oncall
+from oncall.cli import rota_questions
 from oncall.cli.command import Command, show_json
 from oncall.cli.main import COMMANDS, main
 from tests.include_folder import ROSTER, write_include
@@ -22,6 +23,12 @@ from tests.include_folder import ROSTER, write_include
 def include(tmp_path: Path) -> Path:
     """A good include folder: ANN and BEN take turns, ANN is away in week 3, Monday 12 January."""
     return write_include(tmp_path / "include")
+
+
+@pytest.fixture
+def in_march_2026(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever year it is: of a time in another one the year is told."""
+    monkeypatch.setattr(rota_questions, "now", lambda roster: dt.datetime(2026, 3, 1, tzinfo=roster.tz))
 
 
 def answer(capsys: pytest.CaptureFixture[str], include: Path, *args: str) -> Any:
@@ -59,7 +66,7 @@ def test_the_last_day_of_leave_is_included_in_each_of_its_forms(
     include: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command writes what it read."""
-    assert main(["leave", "BEN", "20270111", "2027-W02-7", "--include", str(include), "--yes"]) == 0
+    assert main(["leave", "BEN", "20270111", "2027-W02-7", "--past", "--include", str(include), "--yes"]) == 0
     assert "{person: BEN, from: 2027-01-11, until: 2027-01-17}" in (include / "roster.yaml").read_text()
 
 
@@ -117,6 +124,7 @@ def test_ledger(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+@pytest.mark.usefixtures("in_march_2026")
 def test_who_in_words(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Who is paged first, why and until when, who after them, and who takes over."""
     assert main(["who", "--at", "2026-01-13", "--include", str(include)]) == 0
@@ -188,6 +196,7 @@ def test_check(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"roster.yaml:19: escalation[2].page: found 'boss'; write {write}\n"
 
 
+@pytest.mark.usefixtures("in_march_2026")
 def test_tables_for_people(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without --json the answers are tables; what is empty is a dash."""
     assert main(["rota", "--from", "2026-01-05", "--until", "2026-01-19", "--include", str(include)]) == 0

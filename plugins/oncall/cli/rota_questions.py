@@ -53,7 +53,7 @@ def _who(args: argparse.Namespace) -> int:
 
 def _who_words(roster: Roster, shift: Shift, at: dt.datetime, *, asked: bool) -> Iterator[str]:
     """Who is paged first, why, until when, who after them, and who takes over."""
-    say = TimeFormat(dt.datetime.now(dt.UTC), roster.tz)
+    say = TimeFormat(now(roster), roster.tz)
     if asked:
         yield f"At {say.moment(at)} ({say.zone}):"
     if shift.primary is None:
