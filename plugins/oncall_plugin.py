@@ -56,7 +56,7 @@ class OncallPlugin(AirflowPlugin):
             "bundle_url": "oncall/static/home.js",
             "destination": "dashboard",
             "url_route": "oncall-panel",
-        },
+        }
     ]
     global_operator_extra_links = [RunbookLink()]
     deadline_references = [PromiseDue]

@@ -124,8 +124,7 @@ class Warehouse:
                 (*_ids(day), day),
             )
             cursor.execute(
-                "delete from master.sessions where session_id >= %s and session_id < %s",
-                _ids(day),
+                "delete from master.sessions where session_id >= %s and session_id < %s", _ids(day)
             )
             cursor.execute("delete from master.loads where business_day = %s", (day,))
 

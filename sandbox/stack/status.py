@@ -49,10 +49,7 @@ def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
         yield from promises(PublicationHistory(connect_to(stack.server().uri("warehouse"))), config, at)
         yield from incidents(History(connect_to(stack.server().uri("oncall"))), config, at)
     yield "Running", ", ".join(["postgres", *running])
-    yield (
-        "Runbooks",
-        'in a shell of yours: eval "$(make -s env)"   then psql "$WAREHOUSE_DSN", airflow …',
-    )
+    yield ("Runbooks", 'in a shell of yours: eval "$(make -s env)"   then psql "$WAREHOUSE_DSN", airflow …')
     yield "Next", "make drill (break a promise) · make status · make logs · make down (the data stays)"
 
 

@@ -11,13 +11,7 @@ from typing import Any, TypeVar
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.manual_actions import Outcome
-from oncall.usecases.report_numbers import (
-    BrokenRule,
-    PublishedReports,
-    ReportDesk,
-    ReportNumbers,
-    StaleDays,
-)
+from oncall.usecases.report_numbers import BrokenRule, PublishedReports, ReportDesk, ReportNumbers, StaleDays
 
 SHARED_S = 15.0  # a report changes once a day
 MOST_KEPT = 200

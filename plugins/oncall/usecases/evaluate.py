@@ -30,12 +30,7 @@ from oncall.core.notices.channel_notices import undecided
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Pipeline, due_at, last_due, warn_at
 from oncall.usecases.notes import instant, noted
-from oncall.usecases.ports import (
-    EvaluationInputs,
-    Store,
-    TaskRunReader,
-    WarehouseReader,
-)
+from oncall.usecases.ports import EvaluationInputs, Store, TaskRunReader, WarehouseReader
 from oncall.usecases.promise_statuses import (
     BLIND,
     NOTHING,

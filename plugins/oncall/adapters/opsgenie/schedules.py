@@ -52,9 +52,7 @@ class OpsgenieSchedules:
 
     @classmethod
     def from_connection(
-        cls,
-        look_up: Callable[[str], Any] = look_up_in_airflow,
-        sleep: Callable[[float], None] = time.sleep,
+        cls, look_up: Callable[[str], Any] = look_up_in_airflow, sleep: Callable[[float], None] = time.sleep
     ) -> OpsgenieSchedules:
         """The schedules behind the connection `opsgenie_api`."""
 

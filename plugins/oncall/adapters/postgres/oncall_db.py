@@ -18,15 +18,7 @@ from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
 from oncall.core.incidents.incident import Channel
 from oncall.core.message import Message
-from oncall.usecases.ports import (
-    Drill,
-    EvaluationInputs,
-    IncidentFile,
-    Lane,
-    OutboxEntry,
-    Posted,
-    Snapshot,
-)
+from oncall.usecases.ports import Drill, EvaluationInputs, IncidentFile, Lane, OutboxEntry, Posted, Snapshot
 
 log = structlog.get_logger(__name__)
 

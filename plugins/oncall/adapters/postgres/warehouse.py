@@ -249,10 +249,7 @@ def _loaded(upstream: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _asked(
-    pipelines: Sequence[Pipeline],
-    wanted: Sequence[Pair],
-    published: Collection[str],
-    since: dt.date | None,
+    pipelines: Sequence[Pipeline], wanted: Sequence[Pair], published: Collection[str], since: dt.date | None
 ) -> dict[str, Any]:
     """The parameters of `sql.upstream`."""
     upstream = dict.fromkeys(

@@ -98,8 +98,7 @@ class Slack:
     def update(self, message: Message, posted: Posted) -> None:
         """Implements `Chat`."""
         self._say(
-            message,
-            lambda client, said: client.chat_update(channel=posted.channel_id, ts=posted.ts, **said),
+            message, lambda client, said: client.chat_update(channel=posted.channel_id, ts=posted.ts, **said)
         )
 
     @bounded

@@ -24,9 +24,7 @@ class UsualRange:
 
 
 def usual_ranges(
-    days: Sequence[dt.date],
-    amounts: Mapping[dt.date, float],
-    units: Mapping[dt.date, float] | None = None,
+    days: Sequence[dt.date], amounts: Mapping[dt.date, float], units: Mapping[dt.date, float] | None = None
 ) -> list[UsualRange | None]:
     """What is usual on each day, from the days before it alone; None while too few are known, or around zero.
 

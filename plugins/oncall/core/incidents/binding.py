@@ -19,16 +19,7 @@ from oncall.core.message import Message
 
 SOON = dt.timedelta(seconds=2)
 # Chat messages that are history once the incident is over: its resolution says all that is left to say.
-NEWS = (
-    "warning",
-    "last-chance",
-    "failed-",
-    "page-",
-    "reminder-",
-    "cause-",
-    "unreached:",
-    "handover-",
-)
+NEWS = ("warning", "last-chance", "failed-", "page-", "reminder-", "cause-", "unreached:", "handover-")
 
 EARLY = {"warning": warning_message, "last-chance": last_chance_message}
 

@@ -95,9 +95,7 @@ def one_incident(request: Request, user: Reader, key: str) -> models.IncidentVie
 
 @router.get("/rota")
 def shifts(
-    seen: OfTeam,
-    start: Annotated[str, Query(alias="from", max_length=40, description=MOMENT)],
-    until: Moment,
+    seen: OfTeam, start: Annotated[str, Query(alias="from", max_length=40, description=MOMENT)], until: Moment
 ) -> list[rota_models.ShiftView]:
     """The shifts that tile the time between two instants (at most two years)."""
     roster = seen.config.roster

@@ -73,8 +73,7 @@ def _opened(request: Request, key: str, kind: str) -> tuple[Source, str]:
     found, _, name = (what or "").partition(":")
     if found != kind:
         raise HTTPException(
-            404,
-            "This link opens nothing: it was revoked, it has expired, or it never was. Make a new one",
+            404, "This link opens nothing: it was revoked, it has expired, or it never was. Make a new one"
         )
     return source, name
 

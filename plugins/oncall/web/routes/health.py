@@ -53,8 +53,7 @@ def health_of(health: SystemHealth, at: dt.datetime) -> Health:
         seconds_since_tick=None if age is None else _whole(age),
         roster="unknown" if health.files_valid is None else "valid" if health.files_valid else "invalid",
         outbox=Outbox(
-            owed=health.owed,
-            oldest_seconds=_whole(at - health.owed_since) if health.owed_since else 0,
+            owed=health.owed, oldest_seconds=_whole(at - health.owed_since) if health.owed_since else 0
         ),
     )
 

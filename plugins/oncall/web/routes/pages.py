@@ -64,12 +64,7 @@ def all_incidents(
 
 
 def incidents_page(
-    request: Request,
-    seen: PageSnapshot,
-    mine: frozenset[str],
-    *,
-    done: str = "",
-    refused: str = "",
+    request: Request, seen: PageSnapshot, mine: frozenset[str], *, done: str = "", refused: str = ""
 ) -> HTMLResponse:
     """The list. `mine`: the incidents that the reader may acknowledge; `refused`: why what was asked was not done."""
     views = listed(seen, addresses(request))

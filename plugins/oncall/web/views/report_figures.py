@@ -141,10 +141,7 @@ def _figure(
 
 
 def _drawing(
-    canvas: Canvas,
-    figure: Figure,
-    amounts: dict[str, list[float | None]],
-    usual: Sequence[UsualRange | None],
+    canvas: Canvas, figure: Figure, amounts: dict[str, list[float | None]], usual: Sequence[UsualRange | None]
 ) -> Drawing:
     series = [Series(name, amounts[name]) for name in figure.columns]
     band = [(there.low, there.high) if there else None for there in usual]

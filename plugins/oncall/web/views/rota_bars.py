@@ -78,11 +78,7 @@ def _row(
     window: Window, person: str, shifts: Sequence[Shift], comps: Sequence[CompWeek], in_lieu: Sequence[InLieu]
 ) -> Row:
     bars = [*_away(window, person, comps, in_lieu), *_seats(window, person, shifts)]
-    return Row(
-        person=person,
-        name=named(window.roster, person),
-        bars=tuple(bar for bar in bars if bar),
-    )
+    return Row(person=person, name=named(window.roster, person), bars=tuple(bar for bar in bars if bar))
 
 
 def _away(
