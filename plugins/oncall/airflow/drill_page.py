@@ -14,9 +14,11 @@ import structlog
 from oncall.airflow.composition import Services, Wiring
 from oncall.airflow.run_once import send_once
 from oncall.core.errors import OncallError
+from oncall.core.incidents.context import page_and_post, seat_holder
+from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
-from oncall.core.notices.drill_page import TestPageTimes, drill_page, holder, over, owe, report
+from oncall.core.notices.drill_page import TestPageTimes, drill_page, over, report
 from oncall.usecases.ports import OutboxEntry
 from oncall.usecases.timekeeping import utc_now
 
@@ -38,7 +40,7 @@ def run_drill(params: Mapping[str, Any]) -> list[str]:
     services = wiring.services()
     pipeline, seat = services.config.pipelines[params["pipeline"]], params["who"]
     scene = Scene(services.config.roster_of(pipeline.dag_id), services.links, utc_now())
-    person = holder(scene, seat)
+    person = seat_holder(scene, seat)
     if person is None or not person.opsgenie:
         raise NotReached(
             f"the {seat} cannot be paged: {person.name if person else 'nobody'} has no Opsgenie name"
@@ -54,7 +56,7 @@ def send_test_page(wiring: Wiring, services: Services, message: Message, wait_s:
     """
     owed_at = utc_now()
     with services.store.decision_lock() as decision:
-        decision.record(owe(message), owed_at)
+        decision.record(Plan(owed=page_and_post(message)), owed_at)
     took = _taken(wiring, services, message, owed_at)
     waited = wait_s if took.processed is not None and services.pager.capabilities.reads_alerts else 0.0
     if waited:

@@ -13,7 +13,8 @@ from oncall.airflow.drill_page import send_test_page
 from oncall.airflow.run_once import send_once
 from oncall.core.data.restatement import republications
 from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
-from oncall.core.incidents.incident import Notification, Plan
+from oncall.core.incidents.context import post
+from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.notices.handoff_note import Paged, PastWeek, group_trouble, last_week, note, reach_page
@@ -69,7 +70,7 @@ def _say_note(wiring: Wiring, services: Services, scene: Scene, boundary: dt.dat
 def _say(wiring: Wiring, services: Services, message: Message, at: dt.datetime) -> None:
     """Once, whoever says it again."""
     with services.store.decision_lock() as decision:
-        decision.record(Plan(owed=(Notification(message.key, message.step, "chat", "post", message),)), at)
+        decision.record(Plan(owed=(post(message),)), at)
     send_once(wiring, services.config)
 
 

@@ -1,6 +1,6 @@
 """The use case: read the world, judge the promises, decide what each incident needs, write it down.
 
-`evaluate` decides and records; `delivery` sends what is owed; `acknowledgements` learns who has acknowledged. They may
+`evaluate` decides and records; `outbox` sends what is owed; `acknowledge` learns who has acknowledged. They may
 run in any process, any number of times, at once: the store makes every step reach every channel once.
 """
 

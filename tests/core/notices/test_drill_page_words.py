@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from oncall.core.incidents.context import page_and_post, seat_holder
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.message import Message, Recipient
-from oncall.core.notices.drill_page import TestPageTimes, drill_page, holder, over, owe, report
+from oncall.core.notices.drill_page import TestPageTimes, drill_page, over, report
 from oncall.core.promises.evaluation import CAUSE_WORDS
 from oncall.core.promises.promise import Pipeline, Team
 from oncall.core.runbook import SECTIONS, Runbook
@@ -29,7 +30,7 @@ def a_page(cause: str = "stuck") -> Message:
 @pytest.mark.parametrize(("seat", "person"), [("primary", "A"), ("secondary", "B"), ("manager", "M")])
 def test_the_page_goes_to_whoever_holds_the_seat_now(seat: str, person: str) -> None:
     """Resolved like any page."""
-    found = holder(SCENE, seat)  # type: ignore[arg-type]
+    found = seat_holder(SCENE, seat)
     assert found is not None
     assert found.name == person
 
@@ -37,7 +38,7 @@ def test_the_page_goes_to_whoever_holds_the_seat_now(seat: str, person: str) -> 
 def test_a_seat_that_nobody_holds_has_no_holder() -> None:
     """Everybody but the manager is away."""
     alone = team(leave=[(person, "2025-12-29", "2026-01-05") for person in "ABCD"])
-    assert holder(replace(SCENE, roster=alone), "secondary") is None
+    assert seat_holder(replace(SCENE, roster=alone), "secondary") is None
 
 
 @pytest.mark.parametrize("cause", CAUSE_WORDS)
@@ -67,11 +68,11 @@ def test_the_page_carries_the_runbooks_steps_and_the_mark(cause: str) -> None:
 def test_it_is_owed_to_both_channels_and_closed_on_the_pager() -> None:
     """Closing names the alias that was paged; the chat hears how it went in the same thread."""
     page = a_page()
-    assert [(o.channel, o.op, o.alias) for o in owe(page).owed] == [
+    assert [(o.channel, o.op, o.alias) for o in page_and_post(page)] == [
         ("pager", "page", page.alias),
         ("chat", "post", ""),
     ]
-    assert {(o.key, o.step, o.message) for o in owe(page).owed} == {(page.key, page.step, page)}
+    assert {(o.key, o.step, o.message) for o in page_and_post(page)} == {(page.key, page.step, page)}
     end = over(page, TestPageTimes(processed=1.0), 300)
     close, said = end.owed
     assert close.message == said.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from oncall.core.incidents.context import page_and_post, post
 from oncall.core.incidents.escalation import BY_HAND
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Notification, Plan
 from oncall.core.incidents.titles import short, titled
@@ -44,7 +45,7 @@ def resolve(hand: Hand, scene: Scene, note: str) -> Plan:
     lines = [f"Note: {note}", f"The report is not published. {rest}"]
     message = Composer(scene, done, hand.members).message("resolved-by-hand", title, lines)
     owed = [
-        Notification(done.key, message.step, "chat", "post", message),
+        post(message),
         Notification(done.key, "headline:resolved", "chat", "update", message),
         *(
             Notification(done.key, f"close:{alias}", "pager", "close", message, alias)
@@ -66,12 +67,8 @@ def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) ->
         f"{PAGE_STEP}-{number}-{seat}", title, lines,
         priority="P1", recipients=(person,), section=why.cause if why else "",
     )  # fmt: skip
-    owed = (
-        Notification(message.key, message.step, "pager", "page", message, message.alias),
-        Notification(message.key, message.step, "chat", "post", message),
-    )
     event = _events((hand.incident,), scene, f"paged {person.name} ({seat}) by hand, by {hand.by}")
-    return Plan((hand.incident,), owed, event)
+    return Plan((hand.incident,), page_and_post(message), event)
 
 
 def _events(incidents: Sequence[Incident], scene: Scene, what: str) -> tuple[Event, ...]:

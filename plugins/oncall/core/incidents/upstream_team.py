@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.context import IncidentContext, post
 from oncall.core.incidents.incident import OTHERS, Notification, Plan
 from oncall.core.incidents.titles import names, titled
 from oncall.core.incidents.warnings import goes_on_words
@@ -93,4 +93,4 @@ def _message(context: IncidentContext, team: Team, step: str, title: str, lines:
 
 
 def _owed(message: Message) -> Notification:
-    return Notification(message.key, message.step, "chat", "post", message)
+    return post(message)

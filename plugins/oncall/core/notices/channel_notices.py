@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from oncall.core.errors import Problem
+from oncall.core.incidents.context import page_and_post, post
 from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
@@ -83,8 +84,7 @@ def undecided(status: PromiseStatus, scene: Scene, error: Exception) -> Plan:
         tags=("oncall", status.pipeline.dag_id),
         channel=scene.roster.slack_channel,
     )
-    page = Notification(message.key, message.step, "pager", "page", message, message.alias)
-    return Plan(owed=(page, Notification(message.key, message.step, "chat", "post", message)))
+    return Plan(owed=page_and_post(message))
 
 
 def store_unusable(scene: Scene, since: dt.datetime, reason: str) -> Notification:
@@ -174,11 +174,11 @@ def _about_channel(
     )
     if channel == "chat":
         return Notification(message.key, step, "pager", "page", message, message.alias)
-    return Notification(message.key, step, "chat", "post", message)
+    return post(message)
 
 
 def _chat(scene: Scene, key: str, step: str, title: str, lines: Sequence[str]) -> Notification:
     """A thread a day: later notices must not hide in the thread of the first one ever."""
     key = f"{key}:{scene.at.astimezone(scene.roster.tz).date().isoformat()}"
     links = (("On-call page", scene.links.oncall()),)
-    return Notification(key, step, "chat", "post", Message(key, step, title, "\n".join(lines), links=links))
+    return post(Message(key, step, title, "\n".join(lines), links=links))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import CAUSE_WORDS
 from oncall.core.promises.promise import Pipeline
-from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Seat
 from oncall.core.time_format import span
 
@@ -33,14 +33,6 @@ class TestPageTimes:
     acknowledged: float | None = None
     by: str = ""
     trouble: str = ""
-
-
-def holder(scene: Scene, seat: Seat) -> Recipient | None:
-    """Who holds the seat now."""
-    shift = who_is_on_call(scene.roster, scene.at)
-    people = {"primary": shift.primary, "secondary": shift.secondary, "manager": scene.roster.manager}
-    person = people[seat]
-    return scene.roster.recipient(person) if person else None
 
 
 def drill_page(
@@ -69,16 +61,6 @@ def drill_page(
     )
 
 
-def owe(message: Message) -> Plan:
-    """The page on both channels."""
-    return Plan(
-        owed=(
-            Notification(message.key, message.step, "pager", "page", message, message.alias),
-            Notification(message.key, message.step, "chat", "post", message),
-        )
-    )
-
-
 def over(message: Message, took: TestPageTimes, waited_s: float) -> Plan:
     """Close the alert, and tell in the thread how long each part took. A page that has not gone out stays unsent."""
     lines = tuple(report(message, took, waited_s))
@@ -86,7 +68,7 @@ def over(message: Message, took: TestPageTimes, waited_s: float) -> Plan:
     return Plan(
         owed=(
             Notification(message.key, f"close:{message.alias}", "pager", "close", said, message.alias),
-            Notification(message.key, said.step, "chat", "post", said),
+            post(said),
         ),
         cancelled=(message.key,),
     )
