@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from oncall.airflow.dag_settings import contract
 from oncall.airflow.report_date import NoReportDate, report_date
 from oncall.config import oncall_config
-from oncall.core.promises.evaluation import WAIT
+from oncall.core.promises.cause import WAIT
 from pipelines import publication, runner
 from pipelines.report_run import Held, ReportRun
 from pipelines.stale_days import Rerun, StalePublications

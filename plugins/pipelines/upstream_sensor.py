@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from oncall.airflow.dag_settings import contract
 from oncall.airflow.report_date import NoReportDate, report_date
-from oncall.core.promises.evaluation import late_words
+from oncall.core.promises.cause import late_words
 from oncall.core.promises.promise import warn_at
 
 # Whatever reads a database is imported by the task that does: DAG files are parsed all the time.

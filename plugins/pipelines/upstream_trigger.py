@@ -18,7 +18,7 @@ from oncall.adapters.postgres.listen import Notifications
 from oncall.adapters.postgres.warehouse import Pair, Warehouse
 from oncall.config.quiet_days import volume_in_force
 from oncall.core.errors import Unreadable
-from oncall.core.promises.evaluation import late_words
+from oncall.core.promises.cause import late_words
 from oncall.core.promises.facts import Load
 from oncall.usecases.timekeeping import utc_now
 

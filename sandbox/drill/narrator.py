@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 
-from oncall.core.promises.evaluation import WAIT
+from oncall.core.promises.cause import WAIT
 from oncall.core.promises.facts import Task
 from oncall.usecases.history import IncidentRecord
 from sandbox.drill.inbox import Received

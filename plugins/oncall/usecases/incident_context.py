@@ -5,7 +5,8 @@ from __future__ import annotations
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import Incident
-from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why
+from oncall.core.promises.cause import CAUSE_WORDS, Why
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Facts
 from oncall.usecases.evaluate import Evaluation
 from oncall.usecases.ports import IncidentFile

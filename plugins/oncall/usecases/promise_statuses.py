@@ -13,7 +13,8 @@ import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
-from oncall.core.promises.evaluation import AS_PROMISED, DueTimes, PromiseStatus, Why, evaluate_promise
+from oncall.core.promises.cause import Why
+from oncall.core.promises.evaluation import AS_PROMISED, DueTimes, PromiseStatus, evaluate_promise
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
 from oncall.core.promises.promise import Pipeline, Promise, due_at, last_due, warn_at
 from oncall.core.wall_time import utc

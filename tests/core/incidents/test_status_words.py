@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from oncall.core.incidents.status_words import WAS, cause_then_and_now, status
-from oncall.core.promises.evaluation import Cause
+from oncall.core.promises.cause import Cause
 from oncall.core.time_format import TimeFormat
 from tests.core.scenes import KEY, TZ, an_entry, an_incident, at
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from oncall.core.incidents.titles import late_title, names, short, titled
 from oncall.core.incidents.wording import DRILL_MARK, Composer
 from oncall.core.message import MOST_TITLE, Message, one_line
-from oncall.core.promises.evaluation import Cause, PromiseStatus, Why
+from oncall.core.promises.cause import Cause, Why
+from oncall.core.promises.evaluation import PromiseStatus
 from tests.core.scenes import ENGAGEMENT, GROWTH, PROFIT, a_report, a_scene, an_incident
 
 ADMIN = "OperationalError: terminating connection due to administrator command"

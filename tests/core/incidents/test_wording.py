@@ -9,7 +9,8 @@ import pytest
 
 from oncall.core.incidents.wording import Composer, Links, because, subject
 from oncall.core.message import Message, Recipient
-from oncall.core.promises.evaluation import PromiseStatus, Why
+from oncall.core.promises.cause import Why
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Team
 from oncall.core.time_format import day, span
 from tests.core.rosters import team

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from oncall.core.promises.evaluation import DueTimes, Why, current_task, evaluate_promise, late_words
+from oncall.core.promises.cause import Why, late_words
+from oncall.core.promises.evaluation import DueTimes, current_task, evaluate_promise
 from oncall.core.promises.facts import Facts, Task
 from tests.core.scenes import (
     CHECK,

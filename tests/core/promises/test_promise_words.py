@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.promises.evaluation import PromiseStatus, Why
+from oncall.core.promises.cause import Why
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Facts
 from oncall.core.promises.words import first_line, headline
 from oncall.core.time_format import TimeFormat

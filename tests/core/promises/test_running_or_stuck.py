@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from oncall.core.promises.evaluation import Why, evaluate_promise
+from oncall.core.promises.cause import Why
+from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Facts, Task
 from oncall.core.promises.promise import starts_at
 from tests.core.scenes import (

@@ -12,7 +12,8 @@ from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Notificat
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
 from oncall.core.incidents.wording import Scene
-from oncall.core.promises.evaluation import Cause, PromiseStatus
+from oncall.core.promises.cause import Cause
+from oncall.core.promises.evaluation import PromiseStatus
 
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed

@@ -11,8 +11,8 @@ from oncall.core.incidents.incident import Incident, Notification, NotificationS
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.message import Message
-from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT
-from oncall.core.promises.evaluation import PromiseStatus, Why
+from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.time_format import span
 
 SETTLES_WITHIN = dt.timedelta(minutes=1)

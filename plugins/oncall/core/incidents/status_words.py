@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus
-from oncall.core.promises.evaluation import CAUSE_WORDS
+from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.time_format import TimeFormat, span
 
 # How an incident ended for which no report came: by the configuration.

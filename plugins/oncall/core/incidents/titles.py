@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from oncall.core.incidents.wording import DRILL_MARK, counted, subject
 from oncall.core.message import MOST_TITLE, one_line
-from oncall.core.promises.cause import GAVE_UP
-from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why
+from oncall.core.promises.cause import CAUSE_WORDS, GAVE_UP, Why
+from oncall.core.promises.evaluation import PromiseStatus
 
 MOST_NAMES = 2  # tables that a title names; further ones are counted
 MOST_FOUND = 30  # characters of what a check found or expected; the message's facts have all of it

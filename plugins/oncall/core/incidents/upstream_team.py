@@ -14,7 +14,8 @@ from oncall.core.incidents.titles import names, titled
 from oncall.core.incidents.warnings import goes_on_words
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
-from oncall.core.promises.evaluation import PromiseStatus, late_words
+from oncall.core.promises.cause import late_words
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Team
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span

@@ -11,8 +11,8 @@ from oncall.core.incidents.incident import Event, Notification, Plan
 from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.wording import Scene, because, subject
 from oncall.core.message import Message
-from oncall.core.promises.cause import gave_up, open_task
-from oncall.core.promises.evaluation import PromiseStatus, Why
+from oncall.core.promises.cause import Why, gave_up, open_task
+from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.time_format import span
 
 TOLD_LATELY = dt.timedelta(minutes=15)

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from oncall.core.incidents.incident import Incident
 from oncall.core.message import Message, Recipient
-from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, Why, current_task
+from oncall.core.promises.cause import CAUSE_WORDS, Why
+from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.promises.first_step import first_step
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster

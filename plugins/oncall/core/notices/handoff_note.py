@@ -12,7 +12,7 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
 from oncall.core.notices.drill_page import NOTHING, PAGE, TAP
 from oncall.core.promises.attainment import Day
-from oncall.core.promises.evaluation import CAUSE_WORDS
+from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, rota, who_is_on_call
 from oncall.core.rota.outlook import look_out

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from oncall.core.promises.cause import (
-    CAUSE_WORDS,
     OPEN,
     WAIT,
-    Cause,
     Why,
     cannot_come,
     cause_of,
@@ -18,25 +16,10 @@ from oncall.core.promises.cause import (
     failed,
     held,
     is_overdue,
-    late_words,
     open_task,
 )
 from oncall.core.promises.facts import Facts, Task
 from oncall.core.promises.promise import Pipeline, due_at, starts_at, warn_at
-
-__all__ = [
-    "CAUSE_WORDS",
-    "WAIT",
-    "Cause",
-    "DueTimes",
-    "PromiseStatus",
-    "Verdict",
-    "Why",
-    "cause_of",
-    "current_task",
-    "evaluate_promise",
-    "late_words",
-]
 
 # unknown: past due, and it cannot be seen whether the report is published.
 Verdict = Literal["waiting", "at_risk", "kept", "broken", "late", "unknown"]

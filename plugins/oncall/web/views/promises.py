@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.promises.attainment import Day, attainment, days
-from oncall.core.promises.evaluation import CAUSE_WORDS, PromiseStatus, current_task
+from oncall.core.promises.cause import CAUSE_WORDS
+from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.promises.promise import Pipeline
 from oncall.core.promises.words import headline
 from oncall.core.time_format import TimeFormat, span, weekday
