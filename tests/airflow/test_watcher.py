@@ -10,19 +10,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
+import psycopg2
 import pytest
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.adapters.postgres import database, session
 from oncall.adapters.postgres.database import Link, connect_by
-from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.oncall_db import LOCK, OncallDb
 from oncall.airflow import watcher
 from oncall.airflow.composition import Wiring
 from oncall.airflow.run_once import evaluate_once
 from oncall.airflow.watcher import SlaWatch
+from oncall.core.errors import Unreadable
 from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Plan
 from oncall.core.message import Message
@@ -188,6 +190,22 @@ def test_a_broken_roster_is_told_once_and_the_last_good_one_stays_in_force(site:
     roster.write_text(good)
     evaluate_once()
     assert any("in order again" in m.text for m in site.inbox.messages())
+
+
+def test_a_worker_waits_for_a_look_that_is_frozen_with_the_lock(site: Any) -> None:
+    """Its own question ends after five seconds, the frozen one's lock after ten: then the worker pages."""
+    site.promise(dt.time(0, 0, 1), dt.time(0, 0))
+    evaluate_once(dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+    said = json.loads(os.environ["AIRFLOW_CONN_ONCALL_DB"])
+    with closing(psycopg2.connect(host=said["host"], user=said["login"], dbname=said["schema"])) as frozen:
+        with frozen.cursor() as cursor:
+            cursor.execute("set idle_in_transaction_session_timeout = '15 s'")
+            cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+        with pytest.raises(Unreadable):
+            evaluate_once()
+        assert not pages(site)
+        evaluate_once(stay_s=20)
+    assert len(pages(site)) == 1
 
 
 def test_looks_from_many_sides_page_once(site: Any) -> None:

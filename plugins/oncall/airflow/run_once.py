@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from oncall.airflow.composition import Services, Wiring
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.errors import OncallError
+from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.current_config import say_configuration
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
@@ -24,6 +25,7 @@ from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, Me
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 # A little more than the watcher's tick.
 HAND_OVER_S = 20.0
@@ -34,35 +36,38 @@ ONE_SHOT_S = 25.0
 
 
 def evaluate_once(
-    at: dt.datetime | None = None, *, wait_for_leases_s: float = 0, check_before_send: bool = False
+    at: dt.datetime | None = None, *, stay_s: float = 0, check_before_send: bool = False
 ) -> Evaluation:
     """One look from a task, a callback or the command line: decide, then send on both channels side by side.
 
-    `at`: another instant than the one that the clocks agree on. `wait_for_leases_s`: how long to stay while something
-    is still owed: the process that claimed it may be dead, and another can send it only after the lease.
+    `at`: another instant than the one that the clocks agree on. `stay_s`: how long to stay while the store cannot be
+    read (a process that is frozen within a look keeps its lock for ten seconds), and while something is still owed: the
+    process that claimed it may be dead, and another can send it only after the lease.
     `check_before_send`: another process should have noticed before, so ask the far sides whether it was sent already
     (the watcher may have paged from memory while the store was down).
     """
-    wiring = Wiring()
-    wiring.store().install()
+    wiring, until = Wiring(), time.monotonic() + stay_s
+    _once_readable(wiring.store().install, until)
     services = wiring.services()
     clocks = services.clocks
     agreed = read_clocks(clocks)
     now = SteadyClock(at or agreed.at)
     dispatch = wiring.dispatch(services.config, services.store, now)
     quietly(dispatch.acknowledgements)
-    seen = evaluate(services.config, services.world, services.runs, services.store, services.links, now())
+
+    def look() -> Evaluation:
+        return evaluate(services.config, services.world, services.runs, services.store, services.links, now())
+
+    seen = _once_readable(look, until)
     quietly(lambda: say_configuration(services.store, dispatch.scene(now()), services.problems))
     quietly(lambda: note_clocks(services.store, dispatch.scene(now()), agreed, clocks))
     quietly(lambda: _tell(wiring.metrics, services, seen, now()))
-    until, more_calls = time.monotonic() + wait_for_leases_s, MORE_CALLS
+    more_calls = MORE_CALLS
     while True:
         unreached = send_once(wiring, services.config, now, seen=seen, check_before_send=check_before_send)
         if unreached and more_calls:  # the next one is called at once
             more_calls -= 1
-            seen = evaluate(
-                services.config, services.world, services.runs, services.store, services.links, now()
-            )
+            seen = look()
         elif time.monotonic() < until and services.store.waiting():
             time.sleep(2)
         else:
@@ -126,6 +131,18 @@ def _let_the_watcher_hand_over(store: Store) -> None:
         if tick is None or tick > began or began - tick > WATCHER_SILENT_AFTER:
             return
         time.sleep(0.5)
+
+
+def _once_readable(act: Callable[[], T], until: float) -> T:
+    """Do it as soon as the store can be read. Raises Unreadable when it cannot be by the monotonic second `until`."""
+    while True:
+        try:
+            return act()
+        except Unreadable as error:
+            if time.monotonic() > until:
+                raise
+            log.warning("oncall.trouble", reason=str(error), again_in_s=1)
+            time.sleep(1)
 
 
 def quietly(act: Callable[[], object]) -> None:
