@@ -51,6 +51,7 @@ def up(stack: Stack) -> None:
             stack.start(name)
         say("nightly, scheduler, triggerer: started")
         stack.wait_until_healthy(say=say)
+        stack.refuse_ended(COMPONENTS)
         if heartbeat:
             # In the real Opsgenie somebody makes it once, by hand: it pages when nobody pings it any more.
             made = {"name": heartbeat, "interval_seconds": HEARTBEAT_S, "alert_priority": "P1"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,13 +156,21 @@ class Store:
                 line = json.loads(text)
             except json.JSONDecodeError:
                 continue  # the last line of a process that was killed while writing
+            if line["kind"] not in {"clear", *KINDS}:
+                continue  # of another version
             if line["kind"] == "clear":
                 self._start_afresh()
             elif "removed" in line:
                 self._tables[line["kind"]].pop(line["removed"], None)
             else:
-                record = KINDS[line["kind"]](**line["record"])
-                self._tables[line["kind"]][record.key] = record
+                self._restore(line["kind"], line["record"])
+
+    def _restore(self, kind: str, told: dict[str, Any]) -> None:
+        """Take in what was written down, perhaps by another version: what this one does not know is left out."""
+        known = {field.name for field in dataclasses.fields(KINDS[kind])}
+        with suppress(TypeError):  # … and so is a record that lacks what this one needs
+            record = KINDS[kind](**{name: value for name, value in told.items() if name in known})
+            self._tables[kind][record.key] = record
 
 
 def as_json(store: Store) -> dict[str, Any]:

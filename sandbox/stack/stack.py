@@ -12,6 +12,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -44,7 +45,8 @@ def _silently(_: str) -> None:
 
 
 def _tail(path: Path, lines: int) -> str:
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    return "\n".join(text.splitlines()[-lines:])
 
 
 @dataclass(frozen=True)
@@ -209,9 +211,8 @@ class Stack:
         def unhealthy() -> str:
             health = self.api().health()
             sick = sorted(part for part, state in health.items() if state != "healthy")
-            for name in AIRFLOW_COMPONENTS if sick or not health else ():
-                if (component := self.component(name)).running() is None:
-                    raise SandboxError(f"{name} has ended; its log: {component.log}")
+            if sick or not health:
+                self.refuse_ended(AIRFLOW_COMPONENTS)
             if not health:
                 return "the api-server to answer"
             return f"Airflow to find healthy: {', '.join(sick)}" if sick else ""
@@ -221,6 +222,14 @@ class Stack:
                 f"after {timeout:.0f} s still waiting for {left}. On a very busy machine, run the same command again: "
                 f"it goes on from here. The logs: {self.run_dir / 'logs'}"
             )
+
+    def refuse_ended(self, names: Iterable[str]) -> None:
+        """Raises SandboxError with the end of the log of a component that does not run."""
+        for name in names:
+            if (component := self.component(name)).running() is None:
+                raise SandboxError(
+                    f"{name} has ended; the end of {component.log}:\n{_tail(component.log, 5)}"
+                )
 
     def _refuse_taken_port(self, name: str) -> None:
         ports = {

@@ -276,6 +276,23 @@ def test_what_was_received_outlives_a_restart(tmp_path: Path) -> None:
         assert [alert.alias for alert in second.alerts()] == [ALIAS]
 
 
+def test_what_another_version_wrote_down_is_read_as_far_as_it_is_known(tmp_path: Path) -> None:
+    """After an upgrade, or a way back: a field more, a field less, another kind of record."""
+    journal = tmp_path / "inbox.jsonl"
+    with running_inbox(journal) as first:
+        first.tell("slack/messages", channel="C0INBOX001", text="before the upgrade")
+        first.tell("slack/messages", channel="C0INBOX001", text="no longer to be read")
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    messages = [line["record"] for line in lines if line["kind"] == "SlackMessage"]
+    messages[0]["remarks"] = ["of the other version"]
+    del messages[-1]["ts"]
+    journal.write_text(
+        "".join(json.dumps(line) + "\n" for line in [*lines, {"kind": "Remark", "record": {}}])
+    )
+    with running_inbox(journal) as second:
+        assert [message.text for message in second.messages()] == ["before the upgrade"]
+
+
 def test_airflows_hook_pages_through_it(inbox: RunningInbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpsgenieAlertHook builds the right paths on both hosts."""
     from airflow.providers.opsgenie.hooks.opsgenie import OpsgenieAlertHook
