@@ -99,7 +99,7 @@ def _done(args: argparse.Namespace, done: Sequence[Rerun]) -> int:
     elif not done:
         tell("nothing is stale")
     elif held:
-        warn(f"{len(held)} held: what depends on them was left for when the cause is mended")
+        warn(f"{len(held)} held: the days that depend on them wait until the cause is mended")
     return 1 if held else 0
 
 

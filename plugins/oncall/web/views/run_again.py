@@ -29,7 +29,7 @@ def run_again(pipeline: Pipeline, report_date: dt.date, status: PromiseStatus | 
     """`status`: how that day stands (None: not known)."""
     warnings = []
     if status and status.facts.publication:
-        warnings.append("The report is published: what changes in it is written down as a restatement.")
+        warnings.append("The report is published: each number that changes is written down as a restatement.")
     if status and _is_at_work(status):
         warnings.append("A run of this day is still at work: end it first, or wait for it.")
     elif status and status.why and status.why.cause == "held":
