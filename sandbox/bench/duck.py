@@ -6,9 +6,10 @@ Knows how PostgreSQL's text differs from DuckDB's, and nothing of what the state
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -32,15 +33,32 @@ PUBLISHED = [
     "investor.daily_engagement_by_channel", "investor.daily_growth", "investor.daily_growth_by_channel",
     "experiments.unit_profit", "experiments.daily_growth",
 ]  # fmt: skip
+DIFFERENCE = "struct(diff double, ci_low double, ci_high double, cs_low double, cs_high double)"
+RATIOS = (
+    '[{"experiment": "varchar", "variant": "varchar", "control": "varchar", "n": "bigint",'
+    ' "expected_n": "decimal(38, 10)", "sample_ratio_p": "decimal(38, 10)"}]'
+)
 # Settings, and PL/pgSQL over the few rows that are published.
 OWN = re.compile(r"set local|analyze|select investor\.note_restatements")
 WORDS = [
     (r"\bselect(?=\s+from\b)", "select 1"),
     (r'\s+collate "C"', ""),  # DuckDB compares bytes anyway
     (r"\bhashtextextended\((.+?), 0\)", r"hash(\1)"),
-    (r"\bexperiments\.student_t_quantile\b", "student_t_quantile"),
     (r"'<\+07:00>-07:00'", "'Etc/GMT-7'"),
     (r"\boffset 0\b", ""),
+    (r"\bon conflict do nothing\b", ""),
+    (r"\bto_char\(([^,]+), 'YYYY-MM'\)", r"strftime(\1, '%Y-%m')"),
+    (r"::jsonb\b", ""),
+    (r"\bjsonb_agg\b", "json_group_array"),
+    (r"\bjsonb_build_object\b", "json_object"),
+    (
+        r"\blateral experiments\.difference\((.*?)\)\s+as (\w+)",
+        r"lateral (select unnest(difference([\1]::double[]))) as \2",
+    ),
+    (
+        r"\bexperiments\.sample_ratios\((.*?)\)\s+as ratio\b",
+        rf"(select unnest(from_json(sample_ratios(\1), '{RATIOS}'), recursive := true)) as ratio",
+    ),
 ]
 _COLUMNS = """
     select table_schema || '.' || table_name,
@@ -48,6 +66,15 @@ _COLUMNS = """
                      order by ordinal_position)
     from information_schema.columns join information_schema.tables using (table_schema, table_name)
     where table_schema = any(%s) and table_type = 'BASE TABLE' group by 1
+"""
+
+_RATIOS = "select jsonb_agg(r)::text from experiments.sample_ratios(%s::jsonb, %s::jsonb, %s) as r"
+_DIFFERENCE = """
+    select row_to_json(found)::text
+    from (select %s::float8[] as of) as given
+    cross join lateral experiments.difference(
+        of[1]::numeric, of[2]::numeric, of[3]::bigint, of[4]::numeric, of[5]::numeric, of[6]::bigint, of[7]::numeric
+    ) as found
 """
 
 
@@ -59,12 +86,26 @@ class Duck:
         self._db.execute("set timezone = 'UTC'")
         self._db.execute("create macro quote_literal(x) as '''' || replace(x, '''', '''''') || ''''")
 
-        def quantile(share: float, df: float) -> float:
-            with connection.cursor() as cursor:
-                cursor.execute("select experiments.student_t_quantile(%s, %s)", (share, df))
-                return float(cursor.fetchone()[0])
+        def asked(query: str) -> Callable[[list[Any]], str]:
+            """What a function answers that DuckDB has not: PostgreSQL's own, of a row for each variant."""
 
-        self._db.create_function("student_t_quantile", quantile, ["double", "double"], "double")
+            def ask(values: list[Any]) -> str:
+                with connection.cursor() as cursor:
+                    cursor.execute(query, values)
+                    return str(cursor.fetchone()[0])
+
+            return ask
+
+        ratios, difference = asked(_RATIOS), asked(_DIFFERENCE)
+        self._db.create_function(
+            "sample_ratios",
+            lambda planned, seen, control: ratios([planned, seen, control]),
+            ["varchar"] * 3,
+            "varchar",
+        )
+        self._db.create_function(
+            "difference", lambda values: json.loads(difference([values])), ["double[]"], DIFFERENCE
+        )
         for schema in SCHEMAS:
             self._db.execute(f"create schema {schema}")
         with connection, connection.cursor() as cursor:

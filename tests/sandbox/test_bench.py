@@ -80,3 +80,16 @@ def test_what_a_with_writes_becomes_statements_of_their_own_for_duckdb() -> None
         "insert into base.t (a, b) select * from rows_of_all",
     ]
     assert list(translate("set local work_mem = '64MB'")) == []
+
+
+def test_what_an_experiments_functions_answer_is_asked_of_postgresql_by_duckdb_too() -> None:
+    """Rows of a function become rows of a list; a conflict that cannot be is no matter of DuckDB's."""
+    (ratios,) = translate(
+        "select * from experiments.sample_ratios('[]'::jsonb, (select jsonb_agg(x)), 'control') as ratio"
+    )
+    assert "unnest(from_json(sample_ratios('[]', (select json_group_array(x)), 'control'), " in ratios
+    (difference,) = translate("select 1 cross join lateral experiments.difference(a.mean, b.mean) as plain")
+    assert difference.endswith("lateral (select unnest(difference([a.mean, b.mean]::double[]))) as plain")
+    assert list(translate("insert into t (a) select 1 on conflict do nothing")) == [
+        "insert into t (a) select 1 "
+    ]
