@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oncall.core.data.data_contract import Breach, DataContracts, TableContract
-from pipelines.contract_sql import Existing, Rule, Statement, compiled, misfits
+from pipelines.contract_rule import Existing, Rule
+from pipelines.contract_sql import Statement, compiled, misfits
 
 _STANDING = """
     select n.nspname || '.' || c.relname, a.attname, t.typcategory, t.typname, a.attnotnull,
