@@ -105,6 +105,9 @@ def test_what_is_sent_is_bound_to_what_is_true_now(late: Night, monkeypatch: pyt
     """By the incident as the store has it: published meanwhile, nobody is woken. Nothing of that goes wrong."""
     faults: list[str] = []
     monkeypatch.setattr(outbox.log, "error", lambda event, **_: faults.append(event), raising=False)
+    late.dispatch().posts()
+    (first,) = late.chat.threads
+    assert any(address.startswith("http://airflow.test/") for _, address in first.links)
     late.world.publish("growth_etl", at("04:59"))
     late.now = at("05:00:05")
     late.only_look()

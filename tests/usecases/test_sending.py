@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -422,6 +423,48 @@ def test_what_pends_since_when_is_not_forgotten_when_it_is_made_anew(box: Box) -
     assert not box.pager.states[15:]
 
 
+class Wall:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.naps: list[float] = []
+
+    def monotonic(self) -> float:
+        return sum(self.naps)
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+
+
+def test_a_round_waits_4_s_for_what_pends(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking soon, and then less and less often."""
+    wall = Wall()
+    monkeypatch.setattr(outbox, "PATIENCE_S", 4.0)
+    monkeypatch.setattr(outbox, "time", wall)
+    box.owe()
+    box.pager.states = ["pending"] * 99
+    box.pages()
+    assert [round(nap, 4) for nap in wall.naps] == [0.1, 0.15, 0.225, 0.3375, *[0.5] * 7]
+    assert len(box.pager.states) == 99 - 1 - len(wall.naps)
+
+
+def test_one_slow_answer_holds_up_no_other_page(box: Box) -> None:
+    """More pages than lines: the next one goes as soon as any line is free."""
+    others = threading.Event()
+
+    def page(message: Message) -> str:
+        if message.step == "page-1-0":
+            assert others.wait(5)
+        elif message.step == "page-1-9":
+            others.set()
+        return "request"
+
+    box.pager.page = page  # type: ignore[method-assign]
+    for number in range(10):
+        box.owe(f"page-1-{number}")
+    assert len(box.pages().taken) == 10
+
+
 def test_a_close_that_pends_reaches_nobody_anyway(box: Box) -> None:
     box.owe("close:x", op="close")
     box.pager.states = ["pending"] * 5
@@ -684,6 +727,17 @@ def test_what_was_taken_while_the_store_was_gone_is_written_down_by_the_next_rou
     assert [box.entry().state, box.entry("a", "chat", "a").state] == ["done", "done"]
     assert box.entry("a", "chat", "a").posted == Posted("C1", "1.0")
     assert (len(box.pager.asked), [message.step for message, _ in box.chat.posts]) == (1, ["a", "b"])
+
+
+def test_that_a_page_reached_nobody_is_not_forgotten_while_the_store_is_gone(box: Box) -> None:
+    box.owe()
+    astray = AlertState(open=True, acknowledged=False, responders=("team:Data",))
+    box.pager.alerts[box.entry().alias] = astray
+    box.store.lost = {"done": 1}
+    with pytest.raises(Unreadable):
+        box.pages()
+    box.pages()
+    assert box.entry().unreached.startswith("the pager sends it to team:Data")
 
 
 @pytest.mark.parametrize("what", ["claim", "failed", "accepted"])
