@@ -15,7 +15,7 @@ GONE_S = 16  # longer than from one look to the next
 FLICKERS_S = 75
 
 
-@fault("warehouse down at due", group="databases", short=True)
+@fault("warehouse down at due", group="databases")
 def warehouse_down(ground: Ground) -> Outcome:
     promised = ground.promise()
     ground.until(promised.due, before_s=3)

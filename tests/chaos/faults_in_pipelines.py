@@ -85,7 +85,7 @@ def green_but_empty(ground: Ground) -> Outcome:
     return ground.paged(ground.promise(), "the run finished green")
 
 
-@fault("upstream table late, then there", group="pipelines", short=True)
+@fault("upstream table late, then there", group="pipelines")
 def upstream_late(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.unload(date, "sessions")
