@@ -72,6 +72,13 @@ def test_the_documents_are_plain_english(name: str) -> None:
     assert not faults(re.sub(r"```.*?```", "", (REPOSITORY / name).read_text(), flags=re.DOTALL))
 
 
+@pytest.mark.parametrize("name", tracked(".yaml", ".yml", ".env.example"))
+def test_the_settings_are_plain_english(name: str) -> None:
+    """Their comments and descriptions; what stands in columns may have blanks."""
+    text = re.sub(r"^\s*# ?", "", (REPOSITORY / name).read_text(), flags=re.MULTILINE)
+    assert not [fault for fault in faults(text) if "one blank" not in fault]
+
+
 @pytest.mark.parametrize("name", tracked(".html"))
 def test_the_pages_are_plain_english(name: str) -> None:
     """The words between the tags."""
