@@ -23,6 +23,8 @@ _FAMILY = {
     "timestamp": "D",
     "boolean": "B",
 }
+# Money is no number to PostgreSQL, and a fraction of two is not exact: cents would not add up.
+_UNFIT = {"integer": ("money",), "number": ("money", "float4", "float8")}
 _HAS_NAN = ("numeric", "float4", "float8")
 
 
@@ -85,9 +87,7 @@ def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
         if stands is None:
             name = f"{contract.short}_{column.name}_exists"
             found.append(Rule(name, (column.name,), f"a column {column.name}"))
-        elif (
-            stands[0] not in _FAMILY[column.type] or stands[1] == "money"
-        ):  # which is compared with no number
+        elif stands[0] not in _FAMILY[column.type] or stands[1] in _UNFIT.get(column.type, ()):
             expected = f"a column {column.name} of type {column.type}, not {stands[1]}"
             found.append(Rule(f"{contract.short}_{column.name}_has_its_type", (column.name,), expected))
     return found

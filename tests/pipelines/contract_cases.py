@@ -177,7 +177,10 @@ BROKEN = [
     ("alter table master.order_lines alter column quantity type numeric; update master.order_lines set quantity = 1.5 where order_id = 101", PROFIT, "lines_quantity_is_whole", "1 in master.order_lines.quantity, such as order_id 101, line_no 1 ('1.5')"),
     ("alter table master.sessions alter column duration_s type float8; update master.sessions set duration_s = 1.5 where session_id = 1", ENGAGEMENT, "sessions_duration_s_is_whole", "1 in master.sessions.duration_s, such as session_id 1 ('1.5')"),
     ("update master.marketing_spend set channel = 'unattributed' where channel = 'tv'", PROFIT, "spend_channel_is_well_written", "1 in master.marketing_spend.channel, such as day 2026-11-20, channel unattributed"),
+    ("alter table master.order_lines alter column line_no type bigint; update master.order_lines set line_no = 3000000000 where order_id = 101", PROFIT, "lines_line_no_is_in_range", "1 in master.order_lines.line_no, such as order_id 101, line_no 3000000000"),
     # a warehouse that is not what it was
+    ("alter table master.refunds alter column amount type real", PROFIT, "refunds_amount_has_its_type", "none in master.refunds"),
+    ("alter table master.order_lines alter column unit_price type float8", PROFIT, "lines_unit_price_has_its_type", "none in master.order_lines"),
     ("alter table master.refunds alter column amount type money using amount::money", PROFIT, "refunds_amount_has_its_type", "none in master.refunds"),
     ("alter table master.order_lines drop column discount", PROFIT, "lines_discount_exists", "none in master.order_lines"),
     ("drop table master.touches", PROFIT, "touches_exist", "none in master.touches"),
