@@ -122,7 +122,7 @@ def test_a_reply_repeats_nothing(far_side: FarSide, connect: Connect) -> None:
     assert links["type"] == "context"
 
 
-STEPS = "• look at *the run*.\n• Then call.\n<https://airflow.example.com/r|All steps, with their queries to copy>"
+STEPS = "• Look at *the run*.\n• Then call.\n<https://airflow.example.com/r|All steps, with their queries to copy>"
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def blocks(message: Message, *, reply: bool = False) -> list[Block]:
 
 def _steps(message: Message) -> str:
     """What to do first, and where the rest is: a runbook's page, with its queries and commands to copy."""
-    lines = [f"• {_shortened(line)}" for line in mrkdwn_steps(message.steps)]
+    lines = [f"• {_shortened(line[:1].upper() + line[1:])}" for line in mrkdwn_steps(message.steps)]
     runbook = next((url for label, url in message.links if label.startswith("Runbook")), "")
     if runbook and message.steps.strip():
         lines.append(slack_link("All steps, with their queries to copy", runbook))
