@@ -7,7 +7,7 @@ done together: one incident of a pipeline that this person may not change stops 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from oncall.config.oncall_config import OncallConfig
@@ -20,7 +20,7 @@ from oncall.core.incidents.incident import Event, Plan
 from oncall.core.incidents.manual import PAGE_STEP, Hand
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.incident_context import status_from_row
-from oncall.usecases.ports import DecisionTransaction, OutboxEntry, ReportKey, Store
+from oncall.usecases.ports import DecisionTransaction, ReportKey, Store
 
 AGAIN_AFTER = dt.timedelta(minutes=1)  # a second press within this time is the same press
 
@@ -38,7 +38,7 @@ class Outcome:
     run_id: str = ""
 
 
-Decide = Callable[[Hand, Scene, Sequence[OutboxEntry]], Plan | Outcome]
+Decide = Callable[[Hand, IncidentContext, Scene], Plan | Outcome]
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class ManualActions:
     def acknowledge(self, key: str) -> Outcome:
         """Somebody has it: escalation stops, and every alert of it that rings."""
 
-        def decide(hand: Hand, scene: Scene, said: Sequence[OutboxEntry]) -> Plan | Outcome:
-            context = IncidentContext(hand.incident, hand.members, tuple(entry.entry for entry in said))
+        def decide(hand: Hand, context: IncidentContext, scene: Scene) -> Plan | Outcome:
             if not hand.incident.acknowledged:
                 return acknowledge(context, scene, self.by)
             rest = acknowledge_rest(context, scene, self.by)
@@ -74,7 +73,7 @@ class ManualActions:
             return Outcome(False, "Write in a few words why it is over: the team will read it.")
         return self._act(
             key,
-            lambda hand, scene, said: manual.resolve(hand, scene, note.strip()),
+            lambda hand, _, scene: manual.resolve(hand, scene, note.strip()),
             "Resolved: alerts are being closed.",
         )
 
@@ -84,11 +83,11 @@ class ManualActions:
         `person`: whom the button was said to page when it was pressed; somebody else is not paged in their place.
         """
 
-        def decide(hand: Hand, scene: Scene, said: Sequence[OutboxEntry]) -> Plan | Outcome:
-            pressed = [e for e in said if e.channel == "pager" and e.step.startswith(f"{PAGE_STEP}-")]
-            context = IncidentContext(hand.incident, hand.members, tuple(entry.entry for entry in said))
+        def decide(hand: Hand, context: IncidentContext, scene: Scene) -> Plan | Outcome:
+            pages = (entry for entry in context.entries if entry.channel == "pager")
+            pressed = [entry for entry in pages if entry.step.startswith(f"{PAGE_STEP}-")]
             call = next_to_page(context, scene)
-            if any(self.at - entry.owed_at < AGAIN_AFTER for entry in pressed):
+            if any(entry.owed_at and self.at - entry.owed_at < AGAIN_AFTER for entry in pressed):
                 return Outcome(False, "Somebody was paged by hand a moment ago: give them a minute.")
             if call is None:
                 return Outcome(False, nobody_left(context, scene))
@@ -111,7 +110,9 @@ class ManualActions:
             if self.dag_ids is not None and not dag_ids.issubset(self.dag_ids):
                 return Outcome(False, NOT_ALL_YOURS)
             scene = Scene(self.config.roster_of(hand.incident.dag_id), self.links, self.at)
-            made = decide(hand, scene, decision.said([hand.incident.key])[hand.incident.key])
+            said = decision.said([hand.incident.key])[hand.incident.key]
+            context = IncidentContext(hand.incident, hand.members, tuple(entry.entry for entry in said))
+            made = decide(hand, context, scene)
             if isinstance(made, Outcome):
                 return made
             decision.record(made, self.at)
