@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import time
 import uuid
@@ -24,8 +25,10 @@ from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
 from oncall.core.check_result import CheckResult
 from oncall.core.errors import Unreadable
-from oncall.core.incidents.incident import Incident, Plan
+from oncall.core.incidents.incident import Incident, Notification, Plan
+from oncall.core.message import Message
 from oncall.core.promises.facts import Facts, Task
+from oncall.usecases.ports import EVERYTHING
 from sandbox.stack.postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -37,6 +40,9 @@ NIGHT = dt.datetime(2026, 11, 22, 18, tzinfo=dt.UTC)
 AT = NIGHT + dt.timedelta(hours=5)
 TABLES = ("investor.publications", "investor.checks", "master.loads", "oncall.tasks", "oncall.dags")
 OTHERS = ("oncall.incidents", "oncall.deliveries", "oncall.drills", "oncall.memory", "oncall.events")
+
+INCIDENT_FIELDS = [(field.name, str(field.type)) for field in dataclasses.fields(Incident)]
+KEPT_FIELDS = {"key", "dag_id", "report_date", "opened_at"}  # without one it is no incident
 
 INSTANTS = st.sampled_from(
     ["infinity", "-infinity", "4713-01-01 00:00:00 BC", "294276-12-31", "9999-12-31 23:59:59+00", "0001-01-01",
@@ -263,6 +269,37 @@ def test_a_published_report_is_known_without_the_rest(fresh_database: str, troub
     assert missing.publication is None
     assert not missing.blind
     assert [line.partition(":")[0] for line in missing.unreadable] == ["warehouse"]
+
+
+def test_a_null_in_an_incident_stops_no_look(dsn: str) -> None:
+    """It reads as nothing: the incident is judged by what is left of it, and the others as ever."""
+    store = OncallDb(connect_to(dsn))
+    nullable = [name for name, kind in INCIDENT_FIELDS if "None" not in kind and name not in KEPT_FIELDS]
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        put_in_order(connection, dsn)
+        for name in nullable:
+            column = {"escalation_round": "ladder"}.get(name, name)
+            connection.execute(f'update oncall.incidents set "{column}" = null')
+    with store.decision_lock() as decision:
+        assert decision.incidents() == [Incident("good", "growth_etl", DAY, NIGHT, due=AT)]
+
+
+@pytest.mark.parametrize("attempts", ["2147483647", "null", "-2147483648"])
+def test_a_count_beyond_all_counting_holds_up_no_delivery(dsn: str, attempts: str) -> None:
+    """One row that cannot be claimed would be the first of its lane for ever."""
+    store = OncallDb(connect_to(dsn))
+    page = Notification(
+        "good", "page-1-primary", "pager", "page", Message("good", "page-1-primary", "Late"), "a"
+    )
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        with store.decision_lock() as decision:
+            decision.record(Plan(owed=(page,)), AT)
+        connection.execute(f"update oncall.deliveries set attempts = {attempts}")
+    claimed = store.claim("pager", EVERYTHING, dt.timedelta(seconds=25))
+    assert claimed
+    assert isinstance(claimed.attempts, int)
 
 
 @pytest.fixture

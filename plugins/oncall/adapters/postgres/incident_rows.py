@@ -16,11 +16,17 @@ _TYPES = {
     "str": "text", "int": "int", "float": "double precision", "dt.date": "date", "dt.datetime": "timestamptz",
     "tuple[str, ...]": "text[]",
 }  # fmt: skip
-# What is read is of these types whatever somebody has made of a column: a round "0" is not the round 0.
-COLUMNS = ", ".join(
-    f"{column}::{_TYPES[str(field.type).removesuffix(' | None')]}"
-    for column, field in zip(_QUOTED, dataclasses.fields(Incident), strict=True)
-)
+_NOTHING = {"str": "''", "int": "0", "tuple[str, ...]": "array[]::text[]"}
+
+
+def _read(column: str, kind: str) -> str:
+    """Of this type whatever somebody has made of the column (a round "0" is not the round 0), and null only where the
+    type has one: one row that cannot be counted with would stop the look of all."""
+    value = f"{column}::{_TYPES[kind.removesuffix(' | None')]}"
+    return f"coalesce({value}, {_NOTHING[kind]})" if kind in _NOTHING else value
+
+
+COLUMNS = ", ".join(map(_read, _QUOTED, (str(field.type) for field in dataclasses.fields(Incident))))
 UPSERT = (
     f"insert into oncall.incidents ({', '.join(_QUOTED)}) values ({', '.join(f'%({name})s' for name in _FIELDS)})"
     f" on conflict (key) do update set {', '.join(f'{column} = excluded.{column}' for column in _QUOTED)}"

@@ -52,7 +52,7 @@ _CLAIM = f"""
         order by d.urgency, d.id
         limit 1 for update of d skip locked)
     update oncall.deliveries d
-    set lease_until = free.now + %(lease)s, attempts = attempts + 1, maybe_taken = true
+    set lease_until = free.now + %(lease)s, attempts = least(coalesce(attempts, 0), 1000000) + 1, maybe_taken = true
     from free where d.id = free.id
     returning {re.sub(r"maybe_taken", "free.maybe_taken", re.sub(r"^id", "d.id", DELIVERY))}
 """
