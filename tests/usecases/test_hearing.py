@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from oncall.core.errors import DeliveryFailed
 from oncall.core.promises.facts import Task
 from oncall.usecases.acknowledge import MAX_ALERTS_ASKED
 from oncall.usecases.ports import AlertState
@@ -52,6 +53,28 @@ def test_on_a_bad_night_everybody_is_heard_and_the_pager_not_asked_too_often(
         assert all(incident.acknowledged for incident in decision.incidents())
     bad_night.look("05:15")
     assert len(bad_night.pager.paged) == MANY, "nobody else is paged"
+
+
+def test_an_alert_that_cannot_be_read_keeps_no_other_from_being_heard(
+    bad_night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The far side answers 500 to whoever asks for half of the alerts, and for no other."""
+    state, odd = bad_night.pager.alert_state, set(list(bad_night.pager.alerts)[::2])
+
+    def broken_for_some(alias: str) -> AlertState | None:
+        if alias in odd:
+            raise DeliveryFailed("Opsgenie: 500: this alert cannot be shown")
+        return state(alias)
+
+    monkeypatch.setattr(bad_night.pager, "alert_state", broken_for_some)
+    for alias in bad_night.pager.alerts:
+        bad_night.acknowledge(alias, "de-003@example.com")
+    for seconds in range(5, 120, 5):
+        bad_night.now = at("05:00") + dt.timedelta(seconds=seconds)
+        bad_night.dispatch().acknowledgements()
+    with bad_night.store.decision_lock() as decision:
+        heard = {incident.key for incident in decision.incidents() if incident.acknowledged}
+    assert heard == {alias.rpartition(":page")[0] for alias in bad_night.pager.alerts if alias not in odd}
 
 
 # Any alert of an incident speaks for all of them.

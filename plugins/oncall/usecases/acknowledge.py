@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -14,7 +15,7 @@ from typing import TypeVar
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.errors import OncallError
+from oncall.core.errors import NotAllowed, OncallError
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import acknowledge, acknowledge_rest, taken_back
 from oncall.core.incidents.incident import Plan
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_ALERTS_ASKED = 20  # of the pager at a time, every 5 s
+UNHEARD_S = 2.0  # a pager that fails after so long does not answer: no more is asked of it in this round
 
 
 def sync_acknowledgements(
@@ -39,7 +41,8 @@ def sync_acknowledgements(
 ) -> OncallError | None:
     """Ask the pager who has acknowledged the open incidents (only those of `keys`, if any are named).
 
-    Where it cannot tell, escalation goes by time alone; why it cannot is returned.
+    Where it cannot tell, escalation goes by time alone; why it cannot is returned. An alert that cannot be read keeps
+    no other from being heard.
     """
     if not pager.capabilities.reads_alerts:
         return None
@@ -52,12 +55,17 @@ def sync_acknowledgements(
             for entry in entries
             if entry.op == "page" and entry.state == "done"
         ]
+    trouble: OncallError | None = None
+    asked_at = time.monotonic()
     for key, alias in _some(open_ones, at):
         try:
             state = pager.alert_state(alias)
         except OncallError as error:
-            log.warning("oncall.acknowledgements_unread", reason=str(error))
-            return error
+            log.warning("oncall.acknowledgements_unread", incident=key, alias=alias, reason=str(error))
+            if isinstance(error, NotAllowed) or time.monotonic() - asked_at > UNHEARD_S:
+                return error
+            trouble = error  # it may be this alert's alone: whoever took another one is heard
+            continue
         if state is None:
             continue
         with store.decision_lock() as decision:
@@ -69,7 +77,7 @@ def sync_acknowledgements(
             if plan is not None:
                 decision.record(plan, at)
                 log.info("oncall.acknowledgement", incident=key, alias=alias, acknowledged=state.acknowledged)
-    return None
+    return trouble
 
 
 def _some(asked: Sequence[T], at: dt.datetime) -> Sequence[T]:
