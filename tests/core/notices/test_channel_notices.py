@@ -139,6 +139,29 @@ def test_a_wrong_clock_is_named(ahead: int, words: str) -> None:
     assert len({*steps, said(right).step}) == 4
 
 
+def test_that_oncall_db_stays_away_is_said_with_what_to_do() -> None:
+    """Once for every hour in which it went away, and that it is back."""
+    away = channel_notices.store_unusable(a_scene("04:12"), at("04:07"), "oncall_db: connection refused")
+    assert said(away).title == "oncall_db cannot be used since 04:07"
+    assert said(away).text == (
+        "oncall_db: connection refused\n"
+        "Pages go out from the watcher's memory.\n"
+        "Until this is mended acknowledge in Opsgenie: the On-call page hears nobody."
+    )
+    back = channel_notices.store_usable(a_scene("04:52"), at("04:07"))
+    assert said(back).title == "oncall_db can be used again after 45 min"
+    assert said(back).text == ""
+    assert key(away) == key(back) == "store:2026-11-23"
+    again = channel_notices.store_unusable(a_scene("05:12"), at("05:06"), "x")
+    later = channel_notices.store_unusable(a_scene("04:59"), at("04:48"), "x")
+    assert [said(notice).step for notice in (away, back, again, later)] == [
+        "unusable:2026-11-23T04+07:00",
+        "usable:2026-11-23T04+07:00",
+        "unusable:2026-11-23T05+07:00",
+        "unusable:2026-11-23T04+07:00",
+    ]
+
+
 def test_each_loss_of_a_channel_has_a_thread_of_its_own() -> None:
     """Told apart by channel and by when it began."""
     scene = a_scene("04:12")
