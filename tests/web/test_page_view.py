@@ -327,6 +327,18 @@ def test_a_runbook_opens_at_what_was_asked_or_at_the_live_cause(viewer: TestClie
     assert "next=%2Foncall%2Frunbooks%2Fgrowth_etl%3Fsection%3Dstuck" in refused.text
 
 
+def test_a_runbook_and_an_incidents_steps_ask_about_the_report(viewer: TestClient, example: Example) -> None:
+    """Not about yesterday, which of Friday's report on Monday is Sunday; where nothing is wrong as it is written."""
+    day = f"{DAY}"
+    broken = viewer.get("/oncall/runbooks/growth_etl").text
+    assert "about the report of Sun 22 Nov: where a step says" in broken
+    assert "current_date - 1" not in broken
+    assert f"date &#x27;{day}&#x27;" in broken or f"date '{day}'" in broken
+    well = viewer.get("/oncall/runbooks/profit_etl").text
+    assert "current_date - 1" in well
+    assert "about the report of" not in well
+
+
 def test_two_pages_of_one_instant_stand_with_whom_they_were_for() -> None:
     """After an outage two people may be called at once."""
     pages = [("page-2-secondary", "DE-004"), ("page-3-manager", "DE-MANAGER")]

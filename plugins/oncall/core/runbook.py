@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,26 @@ def led_by(section: str, do: str) -> str:
         return section
     head, _, rest = section.partition("\n\n")
     return f"**Do:** {do}\n\n{rest if head.startswith('**Do:**') else section}"
+
+
+# How a runbook's queries and commands say the days they are about, where nobody has named one; how many days before
+# the report's day. A day that was set in the session goes before, as the runbook's head says.
+_AGO: tuple[tuple[str, str, int], ...] = (
+    ("::date, current_date - 1)", "::date, date '{day}')", 0),
+    ("$(TZ=ICT-7 date -d yesterday +%F)", "{day}", 0),
+    ('$(TZ=ICT-7 date -d "2 days ago" +%F)', "{day}", 1),
+)
+
+
+def for_day(markdown: str, report_date: dt.date) -> str:
+    """The queries and commands about this report date: of an incident "yesterday" may be another day.
+
+    On a Monday it is Sunday, where the report of a working day is read; a drill has a date of its own.
+    """
+    for said, meant, before in _AGO:
+        day = report_date - dt.timedelta(days=before)
+        markdown = markdown.replace(said, meant.format(day=day.isoformat()))
+    return markdown
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ else than what the facts hold.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Literal
 
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import EVERY_DAY, Promise
-from oncall.core.time_format import WEEKDAYS, TimeFormat, span
+from oncall.core.time_format import WEEKDAYS, TimeFormat, span, weekday
 
 Level = Literal["ok", "warn", "bad", "none"]
 
@@ -43,6 +44,14 @@ def due_days(promise: Promise) -> str:
     if len(days) > 2 and days == list(range(days[0], days[-1] + 1)):
         return f"{WEEKDAYS[days[0]]} to {WEEKDAYS[days[-1]]}"
     return ", ".join(WEEKDAYS[day] for day in days)
+
+
+def steps_are_about(report_date: dt.date) -> str:
+    """What "yesterday" is in the steps of a runbook that is read for a report."""
+    return (
+        f"The queries and commands below are about the report of {weekday(report_date)}:"
+        " where a step says “yesterday”, it means that day."
+    )
 
 
 def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bool) -> tuple[str, Level]:

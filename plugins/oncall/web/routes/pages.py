@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.words import steps_are_about
 from oncall.core.runbook import SECTIONS
 from oncall.web.auth import Reader, may_act, may_trigger
 from oncall.web.permissions import InSight, may_take, sight_of, sight_of_incident, together
@@ -165,13 +166,15 @@ def runbook_page(
     links, dag_id = addresses(request), pipeline.dag_id
     card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
-    live = [one.cause for one in (card.today if card else None, *more) if one and one.cause]
-    asked = [request.query_params.get("section", "").replace("-", "_"), *live]
-    section = next(filter(None, (section_of(pipeline.runbook, one) for one in asked)), "")
+    live = [one for one in (card.today if card else None, *more) if one and one.cause]
+    about = live[0].report_date if live else None
+    asked = [request.query_params.get("section", "").replace("-", "_"), *(one.cause for one in live)]
+    section = next(filter(None, (section_of(pipeline.runbook, one) for one in asked if one)), "")
     due = card.today.due if card and card.today else None
     return render(
         request, "runbook.html", tab="", status=_status(refused), seen=seen, pipeline=pipeline,
-        runbook=rendered(pipeline.runbook), card=card, others=more,
+        runbook=rendered(pipeline.runbook, about), about=steps_are_about(about) if about else "",
+        card=card, others=more,
         section=section.replace("_", "-"), section_title=SECTIONS.get(section, ""),
         due=due, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,
         run_again=repaired_by_a_run(seen, pipeline) if may_run else None, done=done, refused=refused,

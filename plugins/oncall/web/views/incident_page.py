@@ -16,7 +16,7 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.promises.first_step import first_step
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
-from oncall.core.runbook import SECTIONS, led_by
+from oncall.core.runbook import SECTIONS, for_day, led_by
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.incident_context import status_from_row
 from oncall.web import external_links
@@ -77,9 +77,10 @@ def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
 
 
 def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, section: str) -> str:
-    """As its alert tells them: what comes first is told as it is known now."""
+    """As its alert tells them: what comes first is told as it is known now, and the queries are about its report."""
     cause, detail = cause_now(seen, record.incident)
-    return led_by(pipeline.runbook.section(section), first_step(pipeline, cause, detail))
+    steps = led_by(pipeline.runbook.section(section), first_step(pipeline, cause, detail))
+    return for_day(steps, record.incident.report_date)
 
 
 def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:

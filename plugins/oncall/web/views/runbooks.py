@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from oncall.core.runbook import INSTEAD, SECTIONS, Runbook, may_link
+from oncall.core.runbook import INSTEAD, SECTIONS, Runbook, for_day, may_link
 
 _ANCHORS = {title: key.replace("_", "-") for key, title in SECTIONS.items()}
 
@@ -27,9 +28,12 @@ class Rendered:
     sections: tuple[tuple[str, str], ...]
 
 
-def rendered(runbook: Runbook) -> Rendered:
-    """Anchors are the keys of SECTIONS with dashes (`#upstream-late`), other headings' own words."""
-    return _rendered(runbook.body)
+def rendered(runbook: Runbook, report_date: dt.date | None = None) -> Rendered:
+    """Anchors are the keys of SECTIONS with dashes (`#upstream-late`), other headings' own words.
+
+    `report_date`: what the queries and commands are about (None: yesterday, as they are written).
+    """
+    return _rendered(for_day(runbook.body, report_date) if report_date else runbook.body)
 
 
 def section_of(runbook: Runbook, cause: str) -> str:
