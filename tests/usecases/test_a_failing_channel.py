@@ -119,6 +119,27 @@ def test_a_thread_that_is_gone_goes_on_as_one_new_thread(
     assert {thread for _, thread in night.chat.posts[2:]} == {"2.0"}
 
 
+def test_a_thread_in_an_archived_channel_goes_on_in_the_one_that_the_roster_names_now(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has ever posted in the new channel, so its id is not known."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    post = night.chat.post
+
+    def archived(message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        if channel == "C1":
+            raise Rejected("is_archived")
+        return post(message, channel, thread_ts)
+
+    monkeypatch.setattr(night.chat, "post", archived)
+    night.config = replace(night.config, roster=replace(night.config.roster, slack_channel="#de-pages"))
+    night.look("05:15")
+    night.look("05:30")
+    told = [(message.step, thread) for message, thread in night.chat.elsewhere]
+    assert told == [("page-2-secondary", None), ("page-3-manager", "elsewhere 1")]
+
+
 def test_a_resolution_and_a_stale_notice_share_the_thread_that_replaces_a_deleted_one(night: Night) -> None:
     """The thread was deleted while the incident was open; the report lands, and then upstream changes once more."""
     night.world.missing("growth_etl")

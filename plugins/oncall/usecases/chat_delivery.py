@@ -59,7 +59,8 @@ class ChatDelivery:
                 message, thread.channel_id if thread else channel, thread.ts if thread else None
             )
         except Rejected as error:
-            elsewhere = thread and known and thread.channel_id != known
+            # Nothing may be known yet of a channel that the roster names since the incident began.
+            elsewhere = thread and thread.channel_id != known
             if isinstance(error, LockedOut) or not (elsewhere or (thread and isinstance(error, Gone))):
                 raise
             # Its thread is gone, or in a channel of old: a new one begins.
