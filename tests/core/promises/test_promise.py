@@ -196,3 +196,10 @@ def test_the_reports_of_a_schedule_are_those_that_airflow_names_its_runs_for(
         date = timetable._get_partition_date(run_date=at).astimezone(tz).date()
         assert promise.covers(date)
         assert starts_at(schedule, date, tz) == at
+
+
+def test_a_warning_time_that_the_clock_skips_is_no_warning_a_day_early() -> None:
+    """02:15 does not come on the day the clock jumps from 02:00 to 03:00, and is read as 03:15: that is after 03:00."""
+    promise = Promise(dt.time(3, 0), dt.time(2, 15))
+    assert warn_at(promise, dt.date(2026, 3, 28), BERLIN) == due_at(promise, dt.date(2026, 3, 28), BERLIN)
+    assert warn_at(promise, dt.date(2026, 3, 27), BERLIN) == dt.datetime(2026, 3, 28, 2, 15, tzinfo=BERLIN)

@@ -76,10 +76,10 @@ def due_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> dt.datetime
 
 
 def warn_at(promise: Promise, report_date: dt.date, tz: dt.tzinfo) -> dt.datetime:
-    """The last `warn_upstream_at` before the due instant."""
+    """The last `warn_upstream_at` before the due instant; that instant itself where the clock skips past both."""
     due, due_day = due_at(promise, report_date, tz), promise.due_day(report_date)
-    warn = at_wall(due_day, promise.warn_upstream_at, tz)
-    return warn if warn <= due else at_wall(due_day - ONE_DAY, promise.warn_upstream_at, tz)
+    day = due_day if promise.warn_upstream_at <= promise.due else due_day - ONE_DAY
+    return min(at_wall(day, promise.warn_upstream_at, tz), due, key=utc)
 
 
 def starts_at(schedule: str | None, report_date: dt.date, tz: dt.tzinfo) -> dt.datetime | None:
