@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import socket
 import threading
@@ -124,6 +125,27 @@ def test_a_request_is_pending_until_it_is_processed(far_side: FarSide, connect: 
     assert opsgenie.request_state("r-1") == ("failed", "Alert does not exist")
     assert opsgenie.request_state("r-1") == ("done", "Alert is already closed")
     assert far_side.requests[0].path == "/v2/alerts/requests/r-1"
+
+
+@pytest.mark.parametrize(
+    ("shown", "at"),
+    [
+        ("2026-11-22T22:00:00.123Z", dt.datetime(2026, 11, 22, 22, 0, 0, 123000, dt.UTC)),
+        ("2026-11-23T05:00:00+07:00", dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)),
+        ("2026-11-22T22:00:00", None),
+        ("0001-01-01T00:00:00+07:00", None),
+        ("not a date", None),
+        (17, None),
+    ],
+)
+def test_since_when_an_alert_is_there_is_read_where_it_is_told(
+    far_side: FarSide, connect: Connect, shown: object, at: dt.datetime | None
+) -> None:
+    """In UTC; what is no instant is not known."""
+    far_side.script = [Answer({"data": {"id": "1", "status": "closed", "createdAt": shown}})]
+    state = pager(far_side, connect).alert_state("a")
+    assert state is not None
+    assert state.created_at == at
 
 
 def test_an_alerts_state_is_read_by_alias(far_side: FarSide, connect: Connect) -> None:

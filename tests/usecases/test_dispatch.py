@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
@@ -184,3 +185,23 @@ def test_who_should_have_been_told_already_is_asked_for_first(late: Night) -> No
     late.pager.alerts[alias] = AlertState(open=True, acknowledged=False)
     assert [entry.step for entry, _ in dispatch.pages().taken] == ["page-1-primary"]
     assert late.pager.paged == []
+
+
+@pytest.mark.parametrize(("hours", "paged"), [(20, 1), (0, 0)])
+def test_an_alert_of_an_earlier_life_of_its_alias_is_not_this_page(
+    late: Night, monkeypatch: pytest.MonkeyPatch, hours: int, paged: int
+) -> None:
+    """The store was lost after that alert was closed: the primary is paged. What was closed since then is done."""
+    dispatch = replace(late.dispatch(), check_before_send=True)
+    (entry,) = [one for one in late.store.snapshot().deliveries if one.channel == "pager"]
+    made = entry.owed_at - dt.timedelta(hours=hours)
+    late.pager.alerts[entry.alias] = AlertState(open=False, acknowledged=True, created_at=made)
+    asked: list[Message] = []
+
+    def page(message: Message) -> str:
+        asked.append(message)
+        return "request"
+
+    monkeypatch.setattr(late.pager, "page", page)
+    dispatch.pages()
+    assert len(asked) == paged

@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars
 
 from oncall.core.errors import NotAllowed, OncallError
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
+from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry, Pager, RequestState
 
 MOST_READ_BACK = 20  # alerts whose responders are read in one round
@@ -42,7 +43,7 @@ class PagerDelivery:
         if delivery.request_id:
             return delivery.request_id
         if delivery.op == "page":
-            return "" if check and self._has(delivery.alias) else self.pager.page(delivery.message)
+            return "" if check and self._has(delivery) else self.pager.page(delivery.message)
         words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
         if delivery.op == "close":
             return self.pager.close(delivery.alias, words)
@@ -64,14 +65,21 @@ class PagerDelivery:
             return ("done" if self.mute else "unknown"), ""
         return state, self._misrouted(delivery) if state == "done" else words
 
-    def _has(self, alias: str) -> bool:
+    def _has(self, delivery: OutboxEntry) -> bool:
+        """Whether this page has been made.
+
+        A closed alert that was made long before is of an earlier life of its alias (the store was lost): it is no page.
+        """
         if self.unread or not self.pager.capabilities.reads_alerts:
             return False
         try:
-            return self.pager.alert_state(alias) is not None
+            state = self.pager.alert_state(delivery.alias)
         except OncallError as error:
             self._give_up(error)
             return False
+        if state is None:
+            return False
+        return state.open or state.created_at is None or state.created_at >= delivery.owed_at - BEFORE
 
     def _misrouted(self, delivery: OutboxEntry) -> str:
         """Why a page does not reach its person although the pager has it: the far side may send it to others."""

@@ -35,7 +35,8 @@ class AlertState:
     """An alert as the far side shows it. `owner`: who acknowledged it, "" when nobody or not told.
 
     `closed_by`: the same of who closed it. Either may be a person's username, or the name of a policy or integration.
-    `responders`: the usernames (or "team:…") that it notifies; None when the far side does not tell.
+    `responders`: the usernames (or "team:…") that it notifies. `created_at`: since when it is there. None when the far
+    side does not tell.
     """
 
     open: bool
@@ -44,6 +45,7 @@ class AlertState:
     alert_id: str = ""
     responders: tuple[str, ...] | None = None
     closed_by: str = ""
+    created_at: dt.datetime | None = None
 
 
 RequestState = Literal["pending", "done", "failed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from oncall.adapters.opsgenie.alert import SOURCE, alert, fitting_alias
 from oncall.adapters.opsgenie.errors import Refused, heartbeat_refused, is_opsgenies, refusal, unreadable
 from oncall.core.errors import DeliveryFailed, OncallError, Rejected, UnknownPerson, Unreadable
 from oncall.core.message import Message
+from oncall.core.wall_time import utc
 from oncall.usecases.ports import AlertState, PagerCapabilities, RequestState
 
 if TYPE_CHECKING:
@@ -160,6 +162,7 @@ class Opsgenie:
             alert_id=text(data.get("id")),
             responders=self._responders(data),
             closed_by=text(record(data.get("report")).get("closedBy")),
+            created_at=_instant(text(data.get("createdAt"))),
         )
 
     def _responders(self, data: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -251,3 +254,12 @@ def _build(access: Access) -> SafeOpsgenieHook:
     from oncall.adapters.opsgenie.client import SafeOpsgenieHook
 
     return SafeOpsgenieHook(access)
+
+
+def _instant(shown: str) -> dt.datetime | None:
+    """An instant as Opsgenie writes it, in UTC; None for what is none."""
+    try:
+        at = dt.datetime.fromisoformat(shown)
+        return utc(at) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
