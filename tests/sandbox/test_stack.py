@@ -15,6 +15,7 @@ from sandbox.stack.environment import REPOSITORY
 from sandbox.stack.postgres import SandboxError
 from sandbox.stack.scratch import free_port, scratch_stack
 from sandbox.stack.stack import AIRFLOW_COMPONENTS, Stack
+from sandbox.stack.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -30,9 +31,12 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def test_every_part_says_that_it_is_healthy(elsewhere: Stack) -> None:
     """Airflow's own health page and the inbox answer over HTTP."""
-    health = elsewhere.api().health()
-    assert {"metadatabase", "scheduler", "triggerer", "dag_processor"} <= health.keys()
-    assert set(health.values()) == {"healthy"}
+
+    def not_healthy() -> str:
+        healthy = {part for part, state in elsewhere.api().health().items() if state == "healthy"}
+        return ", ".join({"metadatabase", "scheduler", "triggerer", "dag_processor"} - healthy)
+
+    assert not wait_until(not_healthy, 60, print)
     assert httpx.get(elsewhere.inbox_url, timeout=10).status_code == 200
 
 
