@@ -88,7 +88,12 @@ select
     count(*) = 0
 from (
     select window_day.day::date as day
-    from generate_series(%(report_date)s::date::timestamp - interval '27 days', %(report_date)s::date::timestamp - interval '1 day', interval '1 day') as window_day (day)
+    from
+        generate_series(
+            %(report_date)s::date::timestamp - interval '27 days',
+            %(report_date)s::date::timestamp - interval '1 day',
+            interval '1 day'
+        ) as window_day (day)
 ) as hole
 where
     not exists (

@@ -98,8 +98,7 @@ select
     coalesce(string_agg(concat('no sessions were loaded for ', hole.day), ', ' order by hole.day), 'the day before is'),
     count(*) = 0
 from (
-    select window_day.day::date as day
-    from generate_series(%(report_date)s::date::timestamp - interval '1 day', %(report_date)s::date::timestamp - interval '1 day', interval '1 day') as window_day (day)
+    select %(report_date)s::date - 1 as day
 ) as hole
 where
     not exists (

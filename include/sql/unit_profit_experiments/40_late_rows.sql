@@ -1,6 +1,6 @@
 -- Published days of the experiment for which upstream has written assignments since they were read: each day from the
--- assignment on, and from the first on that has counted the customer, when they are assigned later than it was said then. Looked through is what was written since the last time, and the day before it: what is committed late
--- bears an earlier time.
+-- assignment on, and from the first on that has counted the customer, when they are assigned later than it was said then.
+-- Looked through is what was written since the last time, and the day before it: what is committed late bears an earlier time.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
 with assignments as (
     select
