@@ -77,7 +77,7 @@ def drafts(connection: Any) -> dict[tuple[str, str], dict[str, Any]]:
         (row["experiment"], row["variant"]): {
             name: None if value is None else float(value)
             for name, value in row.items()
-            if name not in ("report_date", "experiment", "variant")
+            if name not in ("report_date", "experiment", "variant", "currency")
         }
         for row in rows(connection, "select * from base.unit_profit_draft where report_date = %s", DAY)
     }

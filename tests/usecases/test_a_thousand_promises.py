@@ -27,6 +27,7 @@ from sandbox.stack.postgres import Server
 from tests.include_folder import BODY
 from tests.usecases.conftest_night import FakeChat, FakeMetrics, FakePager, FakeRuns
 
+pytestmark = pytest.mark.timeout(600)  # an evening of a thousand promises takes a minute, more beside others
 TEAMS, EACH = 50, 20
 MONDAY = dt.date(2026, 11, 23)  # the hand over is at 09:00: dues before it and after it
 DAY = MONDAY - dt.timedelta(days=1)
