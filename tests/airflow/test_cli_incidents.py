@@ -68,7 +68,10 @@ def test_an_incident_is_listed_acknowledged_and_explained(
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["ack", "profit_etl"], "profit_etl is no open incident"),
+        (
+            ["ack", "unit_profit_experiments"],
+            "unit_profit_experiments is no open incident",
+        ),  # promised to nobody
         (["why", "growth"], "growth is no pipeline; write one of "),
     ],
 )
