@@ -137,3 +137,23 @@ def test_our_own_acknowledgement_of_an_alert_is_nobodys_act(night: Night) -> Non
     night.look("05:03:05")
     night.look("05:03:10")
     assert rings(night) == ["page-by-hand-1-secondary"]
+
+
+@pytest.mark.parametrize(("stale", "taken_back"), [(1, False), (2, True)])
+def test_an_acknowledgement_is_taken_back_when_two_answers_say_so(
+    night: Night, monkeypatch: pytest.MonkeyPatch, stale: int, taken_back: bool
+) -> None:
+    """One answer may be of a copy that lags behind; two begin the escalation anew."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    (alias,) = night.pager.alerts
+    night.acknowledge(alias, "de-003@example.com")
+    night.look("05:00:15")
+    known = night.pager.alerts[alias]
+    answers = [replace(known, acknowledged=False, owner="")] * stale
+    monkeypatch.setattr(night.pager, "alert_state", lambda _: answers.pop() if answers else known)
+    night.dispatch().acknowledgements()
+    monkeypatch.undo()
+    night.look("05:00:30")
+    assert ("taken-back-1" in [message.step for message, _ in night.chat.posts]) is taken_back
+    assert len(night.pager.paged) == 1

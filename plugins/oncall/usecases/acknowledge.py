@@ -48,7 +48,7 @@ def sync_acknowledgements(
         return None
     with store.decision_lock() as decision:
         open_ones = [
-            (incident.key, entry.alias)
+            (incident.key, entry.alias, entry.alias in incident.acked)
             for incident, entries in decision.told()
             if incident.open and not incident.leader and incident.dag_id in config.pipelines
             if not keys or incident.key in keys
@@ -57,9 +57,9 @@ def sync_acknowledgements(
         ]
     trouble: OncallError | None = None
     asked_at = time.monotonic()
-    for key, alias in _some(open_ones, at):
+    for key, alias, acked in _some(open_ones, at):
         try:
-            state = pager.alert_state(alias)
+            state = _state(pager, alias, acked)
         except OncallError as error:
             log.warning("oncall.acknowledgements_unread", incident=key, alias=alias, reason=str(error))
             if isinstance(error, NotAllowed) or time.monotonic() - asked_at > UNHEARD_S:
@@ -78,6 +78,13 @@ def sync_acknowledgements(
                 decision.record(plan, at)
                 log.info("oncall.acknowledgement", incident=key, alias=alias, acknowledged=state.acknowledged)
     return trouble
+
+
+def _state(pager: Pager, alias: str, acked: bool) -> AlertState | None:
+    """The alert's state. An acknowledgement is taken back when two answers say so: one may be of a copy that lags."""
+    state = pager.alert_state(alias)
+    doubtful = acked and state is not None and state.open and not state.acknowledged
+    return pager.alert_state(alias) if doubtful else state
 
 
 def _some(asked: Sequence[T], at: dt.datetime) -> Sequence[T]:
