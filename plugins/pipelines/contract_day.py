@@ -1,10 +1,9 @@
 """The rows of a table that a contract's statement looks at on a business day.
 
-They are the rows of the day, and of the days before it that are read with it; rows written since
-whose day cannot be true (null, in the future, before the contract's minimum), because they are missing from their day;
-rows that say of an impossible instant that they were written then, because nobody notices that they have changed; the
-rows that the day's rows of other tables name, and those that name a row that was changed on the day, because they are
-read with them.
+They are the rows of the day, and of the days before it that are read with it; rows written since whose day cannot be
+true (null, in the future, before the contract's minimum), because they are missing from their day; rows that say of an
+impossible instant that they were written then, because nobody notices that they have changed; the rows that the day's
+rows of other tables name, and those that name a row that was changed on the day, because they are read with them.
 """
 
 from __future__ import annotations
