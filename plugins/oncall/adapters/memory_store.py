@@ -57,6 +57,12 @@ class _Slot:
         return lane.first <= self.urgency <= lane.last and self.next_at <= at and not leased
 
 
+def _to_be_owed_again(before: OutboxEntry, owed: Notification) -> bool:
+    """What was withdrawn, and what was refused for somebody else."""
+    others = before.message.recipients != owed.message.recipients
+    return before.state == "cancelled" or (before.entry.refused and others)
+
+
 def _utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
@@ -134,7 +140,7 @@ class MemoryStore:
     def _owe(self, owed: Notification, at: dt.datetime) -> None:
         where = owed.key, owed.step, owed.channel
         before = self.slots.get(where)
-        if before is not None and before.delivery.state != "cancelled":
+        if before is not None and not _to_be_owed_again(before.delivery, owed):
             return
         delivery = OutboxEntry(
             id=before.delivery.id if before else len(self.slots) + 1,

@@ -21,7 +21,7 @@ class DeliveryRecord:
     """One delivery as it stands: what was owed to which channel, to whom, and what became of it.
 
     `state` is owed, accepted, done or cancelled; `error` is the far side's last refusal ("" when there was none).
-    `maybe_taken` and `unreached` as in `NotificationStatus`. `room`: the channel of other people ("": ours).
+    `maybe_taken`, `unreached` and `account` as in `NotificationStatus`. `room`: the channel of other people ("": ours).
     """
 
     channel: Channel
@@ -40,6 +40,7 @@ class DeliveryRecord:
     maybe_taken: bool = False
     unreached: str = ""
     room: str = ""
+    account: str = ""
 
     @property
     def as_status(self) -> NotificationStatus:
@@ -48,6 +49,7 @@ class DeliveryRecord:
             self.step, self.channel, self.op,  # type: ignore[arg-type]
             alias=self.alias, state=self.state, person=next(iter(self.people), ""),  # type: ignore[arg-type]
             owed_at=self.owed_at, done_at=self.done_at, maybe_taken=self.maybe_taken, unreached=self.unreached,
+            account=self.account,
         )  # fmt: skip
 
 

@@ -178,7 +178,7 @@ class OutboxEntry:
         """The same as the rules see it."""
         return NotificationStatus(
             self.step, self.channel, self.op, self.alias, self.state, self.person, self.owed_at, self.done_at,
-            self.maybe_taken, self.unreached,
+            self.maybe_taken, self.unreached, (self.message.recipients[0].opsgenie or "") if self.person else "",
         )  # fmt: skip
 
 

@@ -121,12 +121,14 @@ class PostgresDecision:
             self._cursor.executemany(UPSERT, [parameters_of(incident) for incident in incidents])
 
     def _owe(self, owed: Sequence[Notification], at: dt.datetime, *, revive: bool = True) -> None:
-        """`revive`: what was withdrawn is owed again."""
+        """`revive`: what was withdrawn is owed again, and so is at once what was refused for somebody else."""
         again = (
             """update set state = 'owed', message = excluded.message, owed_at = excluded.owed_at,
                next_at = excluded.next_at, attempts = 0, request_id = '', error = '', unreached = '',
                lease_until = null, pending_since = null
-               where deliveries.state = 'cancelled'"""
+               where deliveries.state = 'cancelled' or (
+                   deliveries.state = 'owed' and deliveries.unreached <> '' and not deliveries.maybe_taken
+                   and deliveries.message->'recipients' is distinct from excluded.message->'recipients')"""
             if revive
             else "nothing"
         )

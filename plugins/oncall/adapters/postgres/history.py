@@ -8,6 +8,7 @@ from typing import Any
 
 from oncall.adapters.postgres.database import Connect, Cursor, Link
 from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
+from oncall.adapters.postgres.outbox_rows import ACCOUNT
 from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import OTHERS, Event
 from oncall.core.promises.facts import DRILL_RUNS
@@ -19,10 +20,11 @@ _PULSE = """
            (select left(value, 40) from oncall.memory where name = 'configuration_broken'),
            count(*), min(owed_at)
     from oncall.deliveries where state in ('owed', 'accepted')"""
-_TOLD = """key, channel, step, op, coalesce(left(message->>'title', 500), ''),
+_TOLD = f"""key, channel, step, op, coalesce(left(message->>'title', 500), ''),
     array(select r->>'name' from jsonb_array_elements(
         case when jsonb_typeof(message->'recipients') = 'array' then message->'recipients' else '[]' end) r),
-    state, attempts, owed_at, done_at, alias, channel_id, ts, left(error, 500), maybe_taken, unreached"""
+    state, attempts, owed_at, done_at, alias, channel_id, ts, left(error, 500), maybe_taken, unreached,
+    {ACCOUNT}"""
 
 
 class History:
@@ -146,6 +148,6 @@ def _instant(noted: str) -> dt.datetime | None:
 
 
 def _told(row: Sequence[Any], room: str) -> DeliveryRecord:
-    channel, step, op, title, people, *rest = row
-    values = (channel, step, op, title, tuple(people), *rest, room)
+    channel, step, op, title, people, *rest, account = row
+    values = (channel, step, op, title, tuple(people), *rest, room, account)
     return DeliveryRecord(*values)

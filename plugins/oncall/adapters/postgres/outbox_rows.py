@@ -18,20 +18,23 @@ log = structlog.get_logger(__name__)
 
 # Whom a delivery was for; of one from before there were drills and versions, whom its message names first.
 _PERSON = "coalesce(message->'recipients'->0->>'name', '')"
+ACCOUNT = "coalesce(message->'recipients'->0->>'opsgenie', '')"
 _OWED_AT, _DONE_AT = (  # infinity is no instant in Python
     f"least(greatest({column}, '2000-01-01'), '2200-01-01')" for column in ("owed_at", "done_at")
 )
 ENTRY = f"""step, channel, op, alias, state, {_PERSON}, {_OWED_AT}, case when done_at is not null then {_DONE_AT} end,
-    maybe_taken, unreached"""
+    maybe_taken, unreached, {ACCOUNT}"""
 DELIVERY = """id, key, step, channel, op, alias, "user", message, state, attempts, request_id, owed_at, done_at,
     channel_id, ts, error, maybe_taken, unreached, requested_at, pending_since"""
 
 
 def entry_of(values: Sequence[Any]) -> NotificationStatus:
-    *plain, owed_at, done_at, maybe_taken, unreached = values
+    *plain, owed_at, done_at, maybe_taken, unreached, account = values
     owed, done = (dt.datetime.fromisoformat(each) if each else None for each in (owed_at, done_at))
     step, channel, op, alias, state, person = plain
-    return NotificationStatus(step, channel, op, alias, state, person, owed, done, maybe_taken, unreached)
+    return NotificationStatus(
+        step, channel, op, alias, state, person, owed, done, maybe_taken, unreached, account
+    )
 
 
 def dumped(message: Message) -> str:

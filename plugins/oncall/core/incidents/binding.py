@@ -134,13 +134,11 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
     person = seat_holder(scene, seat)
     if person is None or not person.opsgenie:
         return Withdraw(f"nobody who can be paged holds the seat of the {seat}")
-    if entry.person not in ("", person.name) and entry.alerting:
+    if entry.person and not entry.was_for(person) and entry.alerting:
         return Withdraw(f"it may have reached {entry.person}, and {person.name} is on call now")
     others = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
     now = standing(others, scene)
-    if any(
-        each.person == person.name and each.alive for each in others.entries if _is_page_of(each, this_round)
-    ):
+    if any(each.was_for(person) and each.alive for each in others.entries if _is_page_of(each, this_round)):
         return Withdraw(f"{person.name} was called already")
     if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
         message = page_message(context, scene, entry.step, person)
@@ -173,7 +171,7 @@ def _page_in_chat(
     person = seat_holder(scene, seat)
     if page is not None and page.alerting and page.person:
         person = next(
-            (each for each in map(scene.roster.recipient, scene.roster.people) if each.name == page.person),
+            (each for each in map(scene.roster.recipient, scene.roster.people) if page.was_for(each)),
             person,
         )
     if person is None:

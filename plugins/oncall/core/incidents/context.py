@@ -31,6 +31,12 @@ class IncidentContext:
         """`(channel, step)` of everything that was sent or still is to be."""
         return frozenset((entry.channel, entry.step) for entry in self.entries if entry.alive)
 
+    def is_news(self, owed: Notification) -> bool:
+        """Whether it has to be written down: for the first time, or because it was refused for somebody else."""
+        entries = (e for e in self.entries if (e.channel, e.step) == (owed.channel, owed.step) and e.alive)
+        known, to = next(entries, None), owed.message.recipients
+        return known is None or bool(known.refused and to and not known.was_for(to[0]))
+
     @property
     def aliases(self) -> tuple[str, ...]:
         """The alerts that are, or may become, open at the far side."""
@@ -98,8 +104,11 @@ def on_call(scene: Scene, seat: str) -> tuple[Recipient, ...]:
 
 
 def person_named(scene: Scene, username: str) -> tuple[Recipient, ...]:
-    people = (scene.roster.recipient(each) for each in scene.roster.people)
-    return tuple(each for each in people if username and username in (each.name, each.opsgenie))
+    """Whom the roster knows by this id, name or username at the pager."""
+    people = ((known_by, scene.roster.recipient(known_by)) for known_by in scene.roster.people)
+    return tuple(
+        each for known_by, each in people if username and username in (known_by, each.name, each.opsgenie)
+    )
 
 
 def name_of(scene: Scene, username: str) -> str:

@@ -69,23 +69,19 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     began = incident.paged_at or scene.at
     pages = [entry for entry in context.entries if _round_of(entry) == incident.escalation_round]
     by_hand = [entry for entry in context.entries if is_by_hand(entry) and (entry.owed_at or began) >= began]
-    # By the person; by the step where a spoilt row does not tell whom it was for: then it was for whoever it is now.
-    called = {entry.person or entry.step: entry for entry in (*by_hand, *pages) if entry.alive}
+    called = [entry for entry in (*pages[::-1], *by_hand[::-1]) if entry.alive]
     ready = began + (steps[0].after if steps else dt.timedelta())
     calls: list[Call] = []
     unreached: list[tuple[Call, str]] = []
     under_way = False
     for number, step in enumerate(steps, 1):
         person = seat_holder(scene, step.page)
-        entry = (
-            called.get(person.name) or called.get(_step(number, step, incident.escalation_round))
-            if person
-            else None
-        )
+        plain = _step(number, step, incident.escalation_round)
+        entry = next((each for each in called if person and _is_call_of(each, person, plain)), None)
         trouble = _beyond_reach(person, entry)
         if trouble or person is None:
             if person is not None:
-                name = entry.step if entry else _step(number, step, incident.escalation_round)
+                name = entry.step if entry else plain
                 unreached.append((Call(number, step.page, person, name), trouble))
             continue
         if entry is None:
@@ -112,6 +108,11 @@ def is_by_hand(entry: NotificationStatus) -> bool:
     return entry.op == "page" and entry.step.startswith(f"{BY_HAND}-")
 
 
+def _is_call_of(entry: NotificationStatus, person: Recipient, plain: str) -> bool:
+    """Where a spoilt row does not tell whom it was for, it was for whoever its step is for now."""
+    return entry.was_for(person) if entry.person else entry.step == plain
+
+
 def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...]:
     return tuple(entry for entry in pages if entry.state == "done" and not entry.unreached)
 
@@ -136,10 +137,14 @@ def _step(number: int, step: EscalationStep, this_round: int) -> str:
 def _free_step(
     pages: Sequence[NotificationStatus], number: int, step: EscalationStep, this_round: int, person: Recipient
 ) -> str:
-    """A step of one's own for whoever takes a seat after somebody else was paged for it: its alert is another one."""
+    """A step of one's own for whoever takes a seat after somebody else was paged for it: its alert is another one.
+
+    So it is for the same person at another account.
+    """
     plain = _step(number, step, this_round)
-    others = [entry for entry in pages if entry.step == plain and entry.person not in ("", person.name)]
-    return f"{plain}:{person.name}" if any(entry.alerting for entry in others) else plain
+    taken = {entry.step for entry in pages if entry.alerting and entry.person and not entry.was_for(person)}
+    steps = (plain, f"{plain}:{person.name}", f"{plain}:{person.opsgenie}")
+    return next((each for each in steps if each not in taken), steps[-1])
 
 
 def _round_of(entry: NotificationStatus) -> int | None:
@@ -161,20 +166,17 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     owed: list[Notification] = []
     events: list[Event] = []
     for call, trouble in now.unreached:
-        step = f"unreached:{call.step}:{call.person.name}"
+        step = f"unreached:{call.step}:{call.person.opsgenie or call.person.name}"
         if ("chat", step) not in context.said:
             title = f"{call.person.name} ({call.seat}) could not be paged: {trouble}"
             whole = [] if len(title) <= MOST_TITLE else [trouble]  # it says what to mend: that is not cut
             owed.append(post(context.notice(scene, step, title, whole)))
             events += event(context, scene, title)
     for call in now.calls if not incident.acknowledged else ():
-        if (
-            "pager",
-            call.step,
-        ) in context.said:  # owed to somebody else, and not sent: it goes to this person now
-            continue
-        owed += page_and_post(page_message(context, scene, call.step, call.person))
-        events += event(context, scene, f"paged {call.person.name} ({call.seat})")
+        page, said = page_and_post(page_message(context, scene, call.step, call.person))
+        if context.is_news(page):
+            owed += (page, said)
+            events += event(context, scene, f"paged {call.person.name} ({call.seat})")
     return Plan((incident,), tuple(owed), tuple(events))
 
 
@@ -190,7 +192,7 @@ def page_message(context: IncidentContext, scene: Scene, step: str, person: Reci
         lead = _escalated(before[-1], scene)
         before = before if before[-1].unreached else before[:-1]
     title = late_title(broken, scene.clock(broken[0].due), lead)
-    lines = [*(_came_of(entry, scene) for entry in before), *_why_now(scene, step, person)]
+    lines = [*(_came_of(entry, scene) for entry in before), *_why_now(context, scene, step, person)]
     return context.about(*broken).alert(scene, step, title, lines, priority="P1", to=(person,))
 
 
@@ -333,7 +335,11 @@ def _came_of(entry: NotificationStatus, scene: Scene) -> str:
     return f"{entry.person} was paged at {scene.clock(entry.done_at)} and has not acknowledged."
 
 
-def _why_now(scene: Scene, step: str, person: Recipient) -> Iterator[str]:
-    if ":" in step:
+def _why_now(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Iterator[str]:
+    if any(
+        entry.person == person.name for entry in _called_before(context, step) if not entry.was_for(person)
+    ):
+        yield f"The roster names another Opsgenie account of {person.name} since: this goes to that one."
+    elif ":" in step:
         shift = who_is_on_call(scene.roster, scene.at)
         yield f"{person.name} is on call now ({reason_in_words(shift)})."

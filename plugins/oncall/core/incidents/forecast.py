@@ -34,7 +34,8 @@ def coming_pages(context: IncidentContext, scene: Scene) -> Iterator[ComingPage]
             yield ComingPage(scene.at, call)
             taken = NotificationStatus(
                 call.step, "pager", "page",
-                state="done", person=call.person.name, owed_at=scene.at, done_at=scene.at,
+                state="done", person=call.person.name, account=call.person.opsgenie or "",
+                owed_at=scene.at, done_at=scene.at,
             )  # fmt: skip
             context = replace(context, entries=(*context.entries, taken))
         if not now.calls:
@@ -49,15 +50,15 @@ def next_to_page(context: IncidentContext, scene: Scene) -> Call | None:
     Before the first page whoever was woken by a warning counts as paged. None: everybody was, or cannot be.
     """
     since = context.incident.paged_at
-    called = {
-        entry.person
+    called = [
+        entry
         for entry in context.entries
         if entry.op == "page"
         and entry.alive
         and (since is None or not entry.owed_at or entry.owed_at >= since)
-    }
+    ]
     for number, step in enumerate(scene.roster.escalation, 1):
         person = seat_holder(scene, step.page)
-        if person is not None and person.opsgenie and person.name not in called:
+        if person and person.opsgenie and not any(entry.was_for(person) for entry in called):
             return Call(number, step.page, person, f"page-{number}-{step.page}")
     return None

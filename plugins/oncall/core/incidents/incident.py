@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from oncall.core.message import Message
+from oncall.core.message import Message, Recipient
 from oncall.core.redaction import redacted
 
 Channel = Literal["pager", "chat"]
@@ -96,7 +96,8 @@ class Notification:
 
 @dataclass(frozen=True)
 class NotificationStatus:
-    """What became of one thing owed, as the rules see it. `person`: whom the last try was for ("" for nobody).
+    """What became of one thing owed, as the rules see it. `person`: the name of whom the last try was for ("" for
+    nobody), `account`: the username at the pager that it went to ("" where that is not known).
 
     `maybe_taken`: the far side may have taken it, though that is not known. `unreached`: why the person is not woken
     by it although the channel works ("" when nothing is known against it).
@@ -112,6 +113,18 @@ class NotificationStatus:
     done_at: dt.datetime | None = None
     maybe_taken: bool = False
     unreached: str = ""
+    account: str = ""
+
+    def was_for(self, person: Recipient) -> bool:
+        """Whether the last try went to this person: to the same account, whatever name the roster has for it now."""
+        if self.account and person.opsgenie:
+            return self.account.casefold() == person.opsgenie.casefold()
+        return self.person == person.name
+
+    @property
+    def refused(self) -> bool:
+        """Whether the far side certainly took it from nobody, because of whom it is for."""
+        return self.state == "owed" and bool(self.unreached) and not self.maybe_taken
 
     @property
     def alive(self) -> bool:

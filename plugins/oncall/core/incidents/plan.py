@@ -41,7 +41,7 @@ def plan(context: IncidentContext, scene: Scene) -> Plan:
         if step is not None:
             decided = Plan(
                 step.incidents or decided.incidents,
-                decided.owed + tuple(o for o in step.owed if (o.channel, o.step) not in context.said),
+                decided.owed + tuple(o for o in step.owed if context.is_news(o)),
                 decided.events + step.events,
                 decided.cancelled + step.cancelled,
             )

@@ -1,0 +1,168 @@
+"""The roster's entry of a person changes while an incident is open: who they are is known by their account."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from oncall.core.errors import UnknownPerson
+from oncall.core.message import Message
+from oncall.core.rota.roster import Override
+from oncall.usecases.ports import AlertState
+from tests.usecases.conftest_night import DAY, Night, at
+
+KEY = f"growth_etl:{DAY}"
+MENDED = "de-003@new.example.com"
+
+
+@pytest.fixture
+def broken(night: Night) -> Night:
+    night.world.missing("growth_etl")
+    return night
+
+
+def changed(night: Night, person_id: str, **fields: Any) -> None:
+    people = night.config.roster.people
+    people = {**people, person_id: replace(people[person_id], **fields)}
+    night.config = replace(night.config, roster=replace(night.config.roster, people=people))
+
+
+def every_15_s(night: Night, start: str, end: str) -> None:
+    now = at(start)
+    while now <= at(end):
+        night.look(now.time().isoformat())
+        now += dt.timedelta(seconds=15)
+
+
+def accounts(night: Night) -> list[str | None]:
+    return [page.recipients[0].opsgenie for page in night.pager.paged if page.priority == "P1"]
+
+
+def refuse(night: Night, account: str, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The far side does not know this account; returns the accounts that were tried."""
+    page, tried = night.pager.page, list[str | None]()
+
+    def known(message: Message) -> str:
+        tried.append(message.recipients[0].opsgenie)
+        if tried[-1] == account:
+            raise UnknownPerson(f"422: {account} is unknown")
+        return page(message)
+
+    monkeypatch.setattr(night.pager, "page", known)
+    return tried
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"name": "Mai Tran", "slack": "U0NEW"}, {"opsgenie": "DE-003@Example.com"}],
+    ids=["name", "case"],
+)
+def test_whoever_is_renamed_is_not_paged_again(broken: Night, fields: dict[str, str]) -> None:
+    """Nor at the next step, nor by hand; what is said from then on says it by the new entry."""
+    broken.look("05:00")
+    changed(broken, "DE-003", **fields)
+    broken.look("05:00:15")
+    assert accounts(broken) == ["de-003@example.com"]
+    assert broken.by_hand("DE-001", at("05:01:05")).page(KEY).done
+    broken.look("05:01:15")
+    for clock in ("05:15", "05:15:15", "05:45"):
+        broken.look(clock)
+    assert accounts(broken) == ["de-003@example.com", "de-004@example.com", "de-manager@example.com"]
+
+
+def test_whoever_acknowledged_and_is_renamed_is_asked_again(broken: Night) -> None:
+    """An hour later the same person, not the one on call."""
+    broken.look("05:00")
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-001@example.com")
+    broken.look("05:01")
+    changed(broken, "DE-001", name="Mai Tran")
+    broken.look("06:01:15")
+    assert broken.pager.paged[-1].recipients[0].name == "Mai Tran"
+    assert "Mai Tran acknowledged" in broken.pager.paged[-1].title
+
+
+def test_an_account_that_was_refused_is_mended_and_tried_at_the_next_look(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only when the refused one would have been tried again; nobody else is woken for it."""
+    tried = refuse(broken, "de-003@example.com", monkeypatch)
+    every_15_s(broken, "05:00", "05:02")
+    every_15_s(broken, "05:04", "05:05")
+    assert accounts(broken) == ["de-004@example.com"]
+    changed(broken, "DE-003", opsgenie=MENDED)
+    broken.look("05:05:15")
+    assert accounts(broken) == ["de-004@example.com", MENDED]
+    every_15_s(broken, "05:05:30", "05:06:30")
+    assert tried.count(MENDED) == 1
+    assert len(accounts(broken)) == 2
+
+
+def test_a_mended_account_that_is_refused_too_is_said_and_waits(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not asked for at every look."""
+    broken.look("04:59:45")
+    tried = refuse(broken, MENDED, monkeypatch)
+    changed(broken, "DE-003", opsgenie=MENDED)
+    every_15_s(broken, "05:00", "05:04")
+    assert tried.count(MENDED) < 5
+    changed(broken, "DE-003", opsgenie="other@example.com")
+    monkeypatch.undo()
+    tried = refuse(broken, "other@example.com", monkeypatch)
+    every_15_s(broken, "05:10:15", "05:13")
+    assert 0 < tried.count("other@example.com") < 5
+    said = [post.title for post, _ in broken.chat.posts if post.step.startswith("unreached:")]
+    assert [account in title for title, account in zip(said, (MENDED, "other@"), strict=True)] == [True] * 2
+
+
+def test_an_override_because_the_account_was_refused_is_paged_at_the_next_look(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the refused page would have waited."""
+    refuse(broken, "de-003@example.com", monkeypatch)
+    every_15_s(broken, "05:00", "05:01")
+    every_15_s(broken, "05:03", "05:03:45")
+    broken.look("05:08")
+    over = (Override(at("05:08:05"), at("09:00"), primary="DE-001"),)
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
+    broken.look("05:08:15")
+    assert accounts(broken) == ["de-004@example.com", "de-001@example.com"]
+
+
+def test_an_account_whose_page_went_to_others_is_mended(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The far side took the page, and shows that somebody else has it: the mended account gets one of its own."""
+    state = broken.pager.alert_state
+
+    def shown(alias: str) -> AlertState | None:
+        alert = state(alias)
+        page = next((p for p in broken.pager.paged if p.alias == alias), None)
+        to = (page.recipients[0].opsgenie or "",) if page else ()
+        to = ("team:data",) if to == ("de-003@example.com",) else to
+        return replace(alert, responders=to) if alert else None
+
+    monkeypatch.setattr(broken.pager, "alert_state", shown)
+    every_15_s(broken, "05:00", "05:00:30")
+    assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
+    changed(broken, "DE-003", opsgenie=MENDED)
+    every_15_s(broken, "05:02:15", "05:02:45")
+    assert accounts(broken)[2:] == [MENDED]
+    assert "another Opsgenie account of DE-003" in broken.pager.paged[-1].summary
+
+
+def test_a_row_of_an_older_version_that_names_no_account_is_known_by_the_name(broken: Night) -> None:
+    """What is there stays understood."""
+    broken.look("05:00")
+    nameless = [
+        replace(
+            broken.pager.paged[0], recipients=(replace(broken.pager.paged[0].recipients[0], opsgenie=None),)
+        )
+    ]
+    (entry,) = [each for each in broken.store.snapshot().deliveries if each.channel == "pager"]
+    broken.store.bound(entry, nameless[0])
+    broken.look("05:00:15")
+    assert len(accounts(broken)) == 1
