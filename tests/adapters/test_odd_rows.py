@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from oncall.adapters.postgres.check import Database
 from oncall.adapters.postgres.database import Link, connect_to
 from oncall.adapters.postgres.history import History, PublicationHistory
 from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
@@ -242,7 +244,7 @@ def test_a_flood_of_loads_neither_slow_the_look_nor_hide_a_publication(
     [
         "drop table master.loads",
         "lock table master.loads in access exclusive mode",
-        "alter table master.loads rename row_count to rows",
+        "alter table master.loads rename loaded_at to at",
         "alter table master.loads alter business_day type text",
         "drop table investor.checks",
     ],
@@ -269,6 +271,53 @@ def test_a_published_report_is_known_without_the_rest(fresh_database: str, troub
     assert missing.publication is None
     assert not missing.blind
     assert [line.partition(":")[0] for line in missing.unreadable] == ["warehouse"]
+
+
+OWN = "create table investor.publications (report text, report_date date, published_at timestamptz"
+ROW = "insert into investor.publications (report, report_date, published_at"
+GOOD = f"values ('{REPORT}', '{DAY}', '{NIGHT}'"
+
+
+@pytest.mark.parametrize(
+    "publisher",
+    [
+        f"{OWN}); {ROW}) {GOOD})",
+        f"{OWN}, run_id int, rows numeric, read_at timestamptz); {ROW}, run_id, rows) {GOOD}, 7, 'NaN')",
+        f"{OWN}, run_id uuid, rows text, read_at text); {ROW}, rows, read_at) {GOOD}, 'many', 'yes')",
+        f"{OWN}, rows float, first_published_at timestamp); {ROW}, rows) {GOOD}, '-Infinity')",
+        f"{OWN}); {ROW}) {GOOD}), ('{REPORT}', '{DAY}', null), ('{REPORT}', null, null), (null, '{DAY}', now())",
+        f"{OWN}); {ROW}) {GOOD}), ('{REPORT}', '{DAY}', '{NIGHT + dt.timedelta(hours=9)}')",
+        f"{OWN}); {ROW}) {GOOD}); alter table investor.publications alter published_at type text,"
+        f" alter report_date type text; {ROW}) values ('{REPORT}', '{DAY - dt.timedelta(days=1)}', 'yes')",
+        f"{OWN}); {ROW}) {GOOD}); alter table investor.publications alter report_date type timestamp,"
+        " alter report type varchar(200), alter published_at type timestamp",
+        f"{OWN}); {ROW}) {GOOD}); alter table investor.publications rename to mine; create view"
+        " investor.publications with (security_barrier) as select * from investor.mine",
+    ],
+)
+def test_what_a_publisher_of_ones_own_leaves_out_hides_no_publication(
+    fresh_database: str, publisher: str
+) -> None:
+    """Report, day and instant say that it is published, on the look and on the page; the rest may lack or be odd."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute("drop table investor.publications cascade")
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(publisher)
+    tomorrow = DAY + dt.timedelta(days=1)
+    since = DAY - dt.timedelta(days=28)
+    connect = connect_to(fresh_database)
+    found = Warehouse(connect).read([(GROWTH, DAY), (GROWTH, tomorrow)], [GROWTH], since)
+    made = found["growth_etl", DAY].publication
+    assert made
+    assert made.first_at == NIGHT
+    assert json.dumps([made.run_id, made.rows])  # the store keeps it as JSON
+    if "'yes'" not in publisher.rpartition(";")[2]:  # else who reads by instant has none to compare with
+        assert found["growth_etl", tomorrow].unreadable == ()
+    assert found["growth_etl", tomorrow].publication is None
+    assert PublicationHistory(connect).published([REPORT], since)[REPORT][DAY] == NIGHT
+    assert PublishedReports(connect).read(REPORT, since, tomorrow).published[DAY] == NIGHT
 
 
 def test_a_null_in_an_incident_stops_no_look(dsn: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from oncall.adapters.postgres.database import Connect, Cursor, Link
 from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
 from oncall.adapters.postgres.outbox_rows import ACCOUNT
+from oncall.adapters.postgres.publication_rows import instant_of, publications
 from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import OTHERS, Event
 from oncall.core.promises.facts import DRILL_RUNS
@@ -86,13 +87,14 @@ class PublicationHistory:
         found: dict[str, dict[dt.date, dt.datetime]] = {report: {} for report in reports}
         with self._link.cursor() as cursor:
             cursor.execute(
-                "select report, report_date, coalesce(first_published_at, published_at)"
-                " from investor.publications where report = any(%s) and report_date between %s and '2200-01-01'"
-                f" and not starts_with(run_id, '{DRILL_RUNS}')",  # what a drill publishes was never promised
+                f"select report, report_date, min(first_at) from {publications('text')} as p"
+                " where report = any(%s) and report_date between %s and '2200-01-01'"
+                f" and not starts_with(run_id, '{DRILL_RUNS}')"  # what a drill publishes was never promised
+                " group by report, report_date",
                 (list(reports), since),
             )
             for report, date, first_at in cursor.fetchall():
-                found[report][date] = first_at
+                found[report][date] = instant_of(first_at, date)
         return found
 
     def restated(self, since: dt.datetime) -> Sequence[Restatement]:

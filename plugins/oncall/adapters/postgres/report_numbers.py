@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from oncall.adapters.postgres.database import Connect, Cursor, ManyLinks, sane
+from oncall.adapters.postgres.database import Connect, Cursor, ManyLinks
+from oncall.adapters.postgres.publication_rows import instant_of, publications
 from oncall.core.promises.facts import FailedCheck
 from oncall.usecases.report_numbers import MAX_ROWS, NoteOfRelease, ReportNumbers, ReportRow
 
@@ -32,19 +33,19 @@ _THERE = """
            to_regclass('investor.restatements') is not null, to_regclass('investor.releases') is not null
 """
 _PUBLISHED = f"""
-    select report_date, {sane("coalesce(first_published_at, published_at)", "report_date")}
-    from investor.publications
+    select report_date, min(first_at) from {publications("text")} as p
     where report = %(report)s and report_date between %(since)s and %(until)s and not starts_with(run_id, 'drill__')
+    group by report_date
 """
 # The failed checks of the newest run that checked, unless it published after all.
-_HELD = """
+_HELD = f"""
     with asked as (
         select report_date, run_id, max(checked_at) as at from investor.checks
         where report = %(report)s and report_date between %(since)s and %(until)s group by report_date, run_id),
     newest as (select distinct on (report_date) report_date, run_id from asked order by report_date, at desc)
     select c.report_date, left(c.name, 250), left(c.expected, 500), left(c.found, 1500)
     from newest join investor.checks c using (report_date, run_id)
-    left join investor.publications p on p.report = c.report and p.report_date = c.report_date
+    left join {publications("timestamptz")} p on p.report = c.report and p.report_date = c.report_date
     where c.report = %(report)s and not c.passed and (p.published_at is null or c.checked_at > p.published_at)
     order by c.report_date, c.checked_at, c.name limit 1000
 """
@@ -73,15 +74,18 @@ class PublishedReports:
         asked = {"report": report, "since": since, "until": until}
         with self._links.cursor() as cursor:
             columns, keys, rows = _rows(cursor, asked)
-            publications, checks, restatements, releases = _one(cursor, _THERE, asked)
+            published, checks, restatements, releases = _one(cursor, _THERE, asked)
             held: defaultdict[dt.date, list[FailedCheck]] = defaultdict(list)
-            for date, *words in _all(cursor, _HELD, asked, checks and publications):
+            for date, *words in _all(cursor, _HELD, asked, checks and published):
                 held[date].append(FailedCheck(*words))
             return ReportNumbers(
                 columns=columns,
                 key_columns=keys,
                 rows=tuple(reversed(rows[:MAX_ROWS])),
-                published=dict(_all(cursor, _PUBLISHED, asked, publications)),
+                published={
+                    day: instant_of(first_at, day)
+                    for day, first_at in _all(cursor, _PUBLISHED, asked, published)
+                },
                 held=dict(held),
                 restated=dict(_all(cursor, _RESTATED, asked, restatements)),
                 released=tuple(NoteOfRelease(*row) for row in _all(cursor, _RELEASED, asked, releases)),

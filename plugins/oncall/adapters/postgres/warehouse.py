@@ -14,6 +14,7 @@ import structlog
 
 from oncall.adapters.postgres import warehouse_sql as sql
 from oncall.adapters.postgres.database import Connect, Link, columns
+from oncall.adapters.postgres.publication_rows import instant_of
 from oncall.core.data.expectation import WINDOW_DAYS, Expectation, expect
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import (
@@ -82,10 +83,11 @@ class Warehouse:
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         # First and alone: that a report is published is known whatever becomes of the rest.
         rows = self._seen("investor.publications", self._ask(sql.PUBLISHED, {"wanted": _pairs(pairs)}))
+        made = [(*row[:3], *(instant_of(text, row[2]) for text in row[3:6]), *row[6:]) for row in rows]
         more, troubles = self._besides(
             list(pipelines.values()), list(pairs), {each.report for each in published}, since
         )
-        found = _Found.of([*rows, *more], self._volumes())
+        found = _Found.of([*made, *more], self._volumes())
         blocked = self._blocked([pair for pair in pairs if pair not in found.publications])
         reports = pairs | dict.fromkeys(found.publications)
         return {

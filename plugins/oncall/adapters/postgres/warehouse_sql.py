@@ -6,7 +6,10 @@ year 5000) is the midnight at which its day begins, which makes nothing late and
 
 from __future__ import annotations
 
+from typing import Literal
+
 from oncall.adapters.postgres.database import rows_of, sane
+from oncall.adapters.postgres.publication_rows import publications
 
 # Of each name and day asked for the latest load, in two ways: a small table, or one without an index, is read from
 # end to end once; of one with a million rows each load is looked up. `master.loads` names tables bare or with schema.
@@ -17,11 +20,16 @@ SHAPE = """
             @> array['table_name', 'business_day']),
         to_regclass('investor.late_rows') is not null  -- else no run has brought this warehouse up yet
 """
+# Who does not count has no such column: the name is then looked for one level further out, and is null there.
+_MASTER = """(select l.* from (select null::bigint as row_count) as lacking
+    cross join lateral (select table_name, business_day, loaded_at, row_count from master.loads) l)"""
 # Whatever types upstream has chosen for its columns; nobody can have counted less than nothing, or more than there is.
-_COLUMNS = (
-    f"name, business_day::date as business_day, {sane('loaded_at::timestamptz', 'business_day::date')} as loaded_at,"
-    " case when row_count::numeric between -9e18 and 9e18 then greatest(row_count::numeric, 0)::bigint end as row_count"
-)
+_NUMBER = "'^[-+]?[0-9]{1,18}([.][0-9]*)?(e[+]?[01]?[0-9])?$'"
+_COLUMNS = f"""
+    name, business_day::date as business_day, {sane("loaded_at::timestamptz", "business_day::date")} as loaded_at,
+    case when row_count::text ~ {_NUMBER} then case when row_count::text::numeric between -9e18 and 9e18
+         then greatest(row_count::text::numeric, 0)::bigint end end as row_count
+"""
 _SCANNED = f"""
     newest as (
         select table_name, business_day, max(loaded_at) as loaded_at from master.loads
@@ -31,12 +39,12 @@ _SCANNED = f"""
         select distinct on (name, business_day) {_COLUMNS} from (
             select 'master.' || regexp_replace(table_name, '^master\\.', '') as name, business_day, loaded_at,
                    max(row_count) as row_count
-            from newest join master.loads using (table_name, business_day, loaded_at)
+            from newest join {_MASTER} l using (table_name, business_day, loaded_at)
             group by table_name, business_day, loaded_at) as either
         order by name, business_day, either.loaded_at desc)
 """
-_NEWEST = """(select loaded_at, row_count from master.loads
-    where table_name = asked.{} and business_day = day.business_day and loaded_at is not null
+_NEWEST = f"""(select loaded_at, row_count from {_MASTER} l
+    where table_name = asked.{{}} and business_day = day.business_day and loaded_at is not null
     order by loaded_at desc limit 1)"""
 _LOOKED_UP = f"""
     latest as (
@@ -80,28 +88,32 @@ def waited_for(*, indexed: bool) -> str:
 _WANTED = f"select report, business_day::date from {rows_of('wanted', 'report', 'business_day')}"
 
 
-def _publications(of: str) -> str:
+def _published(of: str, instants: Literal["text", "timestamptz"]) -> str:
+    first_at, published_at, read_at = (
+        f"p.{name}" if instants == "text" else sane(f"p.{name}", "p.report_date")
+        for name in ("first_at", "published_at", "read_at")
+    )
     return f"""
-    select 'publication', p.report, p.report_date,
-           {sane("coalesce(p.first_published_at, p.published_at)", "p.report_date")},
-           {sane("p.published_at", "p.report_date")}, {sane("coalesce(p.read_at, p.published_at)", "p.report_date")},
-           coalesce(p.rows, 0), null, left(p.run_id, 250), null, null
+    select 'publication', p.report, p.report_date, {first_at}, {published_at}, {read_at}, p.rows, null, p.run_id,
+           null, null
     from {of} w
     cross join lateral (  -- with `limit`, looked up one by one: however many days there are
-        select * from investor.publications p
-        where p.report = w.report and p.report_date = w.business_day limit 1) p
+        select report, report_date, min(first_at) over () as first_at, published_at, read_at, rows, run_id
+        from {publications(instants)} p where report = w.report and report_date = w.business_day
+        order by published_at desc limit 1) p
     """
 
 
-PUBLISHED = f"with wanted as ({_WANTED}) {_publications('wanted')}"
+# Its instants are text, for `instant_of`.
+PUBLISHED = f"with wanted as ({_WANTED}) {_published('wanted', 'text')}"
 
 _LATE_ROWS = """
         union
         (select distinct on (l.report) l.report, l.report_date  -- the oldest: that is where to begin, and is told once
         from investor.late_rows l
         join upstream u on u.report = l.report and u.published
-        join investor.publications p on p.report = l.report and p.report_date = l.report_date
-        where l.report_date between %(since)s and '2200-01-01' and l.changed_at > coalesce(p.read_at, p.published_at)
+        join publication p on p.report = l.report and p.report_date = l.report_date
+        where l.report_date between %(since)s and '2200-01-01' and l.changed_at > p.read_at
         order by l.report, l.report_date)
 """
 _WHICH_LATE_ROWS = f"""
@@ -109,8 +121,8 @@ _WHICH_LATE_ROWS = f"""
     select 'late', l.report, l.report_date, {sane("l.changed_at", "l.report_date")}, null, null, null, null,
            left(l.table_name, 250), null, null
     from wanted w join investor.late_rows l on l.report = w.report and l.report_date = w.business_day
-    join investor.publications p on p.report = l.report and p.report_date = l.report_date
-    where l.changed_at > coalesce(p.read_at, p.published_at)
+    join publication p on p.report = l.report and p.report_date = l.report_date
+    where l.changed_at > p.read_at
 """
 
 
@@ -120,16 +132,17 @@ def upstream(*, indexed: bool, late_rows: bool) -> str:
     with {_LOOKED_UP if indexed else _SCANNED},
     upstream as (
         select report, name, published::boolean from {rows_of("upstream", "report", "name", "published")}),
+    publication as not materialized (select * from {publications("timestamptz")} p),
     first_read as (
-        select report_date as business_day, min(coalesce(read_at, published_at)) as at
-        from investor.publications where report_date >= %(since)s group by report_date),
+        select report_date as business_day, min(read_at) as at
+        from publication where report_date >= %(since)s group by report_date),
     newer as (  -- few: what is there before anybody reads it can make nothing stale
         select l.* from latest l join first_read f using (business_day) where l.loaded_at > f.at),
     reloaded as (
         select p.report, p.report_date as business_day
         from newer l join upstream u using (name)
-        join investor.publications p on p.report = u.report and p.report_date = l.business_day
-        where u.published and l.loaded_at > coalesce(p.read_at, p.published_at)
+        join publication p on p.report = u.report and p.report_date = l.business_day
+        where u.published and l.loaded_at > p.read_at
         {_LATE_ROWS if late_rows else ""}),
     wanted as ({_WANTED} union select * from reloaded),
     needed as (select distinct u.name, w.business_day from wanted w join upstream u using (report)),
@@ -137,7 +150,7 @@ def upstream(*, indexed: bool, late_rows: bool) -> str:
     select 'load', name, business_day, loaded_at, expected_at, null::timestamptz, row_count, counts,
            null::text, null::text, null::text
     from loads
-    union all {_publications("reloaded")}
+    union all {_published("reloaded", "timestamptz")}
     {_WHICH_LATE_ROWS if late_rows else ""}
     """
 
@@ -166,7 +179,7 @@ CHECKS = f"""
            left(c.run_id, 250),
            left(c.name, 250), left(c.expected, 500), left(c.found, 500)
     from wanted w join investor.checks c on c.report = w.report and c.report_date = w.business_day
-    left join investor.publications p on p.report = c.report and p.report_date = c.report_date
+    left join {publications("timestamptz")} p on p.report = c.report and p.report_date = c.report_date
     where not c.passed and (p.published_at is null or c.checked_at > p.published_at)
       and c.run_id = (select n.run_id from investor.checks n where n.report = c.report
                       and n.report_date = c.report_date order by n.checked_at desc limit 1)
