@@ -17,7 +17,7 @@ from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
 from oncall.usecases.notes import TICK, instant, noted, state
 from oncall.usecases.ports import EvaluationInputs, ReportKey, TaskRunReader, TaskRuns
-from oncall.usecases.promise_statuses import BLIND, PUBLISHED, Known, PromiseReader, candidates
+from oncall.usecases.promise_statuses import BLIND, LOOKING, PUBLISHED, Known, PromiseReader, candidates
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
 from oncall.web.snapshot import PageSnapshot, Trouble
 
@@ -27,7 +27,7 @@ HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
 CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
-NOTES = (PUBLISHED, BLIND, TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, *CHANNELS.values())
+NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, *CHANNELS.values())
 
 
 class Reading:

@@ -198,11 +198,11 @@ def _status(seen: PageSnapshot, pipeline: Pipeline, date: dt.date | None) -> Pro
 def _evaluated(seen: PageSnapshot, pipeline: Pipeline, date: dt.date) -> PromiseStatus:
     """The status of a day that the page does not show."""
     from oncall.airflow.composition import Wiring
-    from oncall.usecases.promise_statuses import BLIND, PUBLISHED, Candidate, Known, PromiseReader
+    from oncall.usecases.promise_statuses import BLIND, LOOKING, PUBLISHED, Candidate, Known, PromiseReader
 
     wiring, known = Wiring(), Known()
     with suppress(Unreadable):  # that is told already
-        known = Known.of(wiring.store().evaluation_inputs(seen.at, (PUBLISHED, BLIND)))
+        known = Known.of(wiring.store().evaluation_inputs(seen.at, (PUBLISHED, BLIND, LOOKING)))
     reader = PromiseReader(seen.config, wiring.world(), wiring.task_log(), seen.at, known)
     found = reader.statuses([Candidate(pipeline, date)])
     return next(

@@ -29,10 +29,11 @@ from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import undecided
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Pipeline, due_at, last_due, warn_at
-from oncall.usecases.notes import instant, noted
+from oncall.usecases.notes import instant, noted, stretch
 from oncall.usecases.ports import EvaluationInputs, Store, TaskRunReader, WarehouseReader
 from oncall.usecases.promise_statuses import (
     BLIND,
+    LOOKING,
     NOTHING,
     PUBLISHED,
     Known,
@@ -44,7 +45,10 @@ from oncall.usecases.promise_statuses import (
 log = structlog.get_logger(__name__)
 
 SINCE = "watching_since"  # the name under which the store keeps since when somebody watches
-NOTES = (SINCE, PUBLISHED, BLIND)
+NOTES = (SINCE, PUBLISHED, BLIND, LOOKING)
+GAP = dt.timedelta(
+    minutes=7
+)  # without a look for so long nothing ran: `sla_watch` alone looks every five minutes
 CLOCKS_AGREE = dt.timedelta(seconds=1)  # … so far, between two hosts
 LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
 PAST_DAYS = 7  # a report that was published on one of these days has been watched before
@@ -96,7 +100,7 @@ def evaluate(
     before = store.evaluation_inputs(at, NOTES)
     since = _watching_since(config, world, store, before, at)
     wanted = candidates(config, at, before.drills, before.open)
-    known = Known.of(before, at)
+    known = replace(Known.of(before, at), looking_since=_looking_since(store, before, at))
     statuses = PromiseReader(config, world, runs, at, known).statuses(wanted, stale=True)
     _remember_seen(store, before, known, statuses, at)
     with store.decision_lock() as decision:
@@ -212,6 +216,15 @@ def _watching_since(
         return at - LOOK_BACK  # and asked again at the next look
     since = at - LOOK_BACK if any(facts.publication for facts in past.values()) else at
     store.set_note(SINCE, since.isoformat())
+    return since
+
+
+def _looking_since(store: Store, before: EvaluationInputs, at: dt.datetime) -> dt.datetime:
+    """Since when somebody has looked without a gap. Noted once a minute."""
+    since, last = noted(LOOKING, before.notes.get(LOOKING), stretch, (at, at - GAP))
+    since = min(since, at) if abs(at - last) < GAP else at
+    if abs(at - last) >= dt.timedelta(minutes=1):
+        store.set_note(LOOKING, f"{since.isoformat()} {at.isoformat()}")
     return since
 
 

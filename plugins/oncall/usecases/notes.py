@@ -35,6 +35,12 @@ def instant(text: str) -> dt.datetime:
     return at
 
 
+def stretch(text: str) -> tuple[dt.datetime, dt.datetime]:
+    """Two instants: from when, until when. Raises ValueError for anything else."""
+    since, until = text.split()
+    return instant(since), instant(until)
+
+
 def mapping(text: str) -> dict[str, Any]:
     """A JSON object. Raises ValueError for anything else."""
     found = json.loads(text)

@@ -18,7 +18,7 @@ from oncall.core.promises.evaluation import AS_PROMISED, DueTimes, PromiseStatus
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
 from oncall.core.promises.promise import Pipeline, Promise, due_at, last_due, warn_at
 from oncall.core.wall_time import utc
-from oncall.usecases.notes import instant, noted
+from oncall.usecases.notes import instant, noted, stretch
 from oncall.usecases.ports import Drill, EvaluationInputs, ReportKey, TaskRunReader, TaskRuns, WarehouseReader
 
 log = structlog.get_logger(__name__)
@@ -28,6 +28,7 @@ NOTHING: Mapping[ReportKey, Facts] = {}
 FAILURES_SINCE = dt.timedelta(hours=24)
 HISTORY_DAYS = 28
 PUBLISHED = "published"  # the name under which the store keeps the publications last seen
+LOOKING = "looking_since"  # … since when somebody has looked again and again, and when that was last
 BLIND = "blind_since"  # … and since when the warehouse cannot be read ("": it can)
 
 
@@ -95,18 +96,24 @@ def _due_times(promise: Promise, date: dt.date, tz: dt.tzinfo) -> DueTimes:
 @dataclass(frozen=True)
 class Known:
     """What earlier looks saw: the publications that were there when the warehouse was last read, and since when it
-    cannot be, if it cannot be now (None: nobody knows)."""
+    cannot be, if it cannot be now (None: nobody knows); and since when somebody has looked again and again."""
 
     published: Mapping[ReportKey, Publication] = field(default_factory=dict)
     blind_since: dt.datetime | None = None
+    looking_since: dt.datetime | None = None
 
     @classmethod
     def of(cls, before: EvaluationInputs, at: dt.datetime | None = None) -> Known:
-        """From the notes `PUBLISHED` and `BLIND`. `at`: a look that would be the first to find it unreadable."""
+        """From the notes of these names. `at`: a look that would be the first to find it unreadable."""
         published: dict[ReportKey, Publication] = noted(
             PUBLISHED, before.notes.get(PUBLISHED), _publications, {}
         )
-        return cls(published, noted(BLIND, before.notes.get(BLIND), instant, None) or at)
+        looking = noted(LOOKING, before.notes.get(LOOKING), stretch, None)
+        return cls(
+            published,
+            noted(BLIND, before.notes.get(BLIND), instant, None) or at,
+            looking[0] if looking else None,
+        )
 
 
 def _publications(text: str) -> dict[ReportKey, Publication]:
@@ -123,7 +130,9 @@ class TasksRead:
     ran: TaskRuns = field(default_factory=TaskRuns)
     usual: Mapping[str, TypicalDurations] = field(default_factory=dict)
 
-    def added_to(self, facts: Facts, report: ReportKey, unreadable: Sequence[str]) -> Facts:
+    def added_to(
+        self, facts: Facts, report: ReportKey, unreadable: Sequence[str], looking_since: dt.datetime | None
+    ) -> Facts:
         """The facts of this report, with what its tasks said and with all that cannot be read."""
         return facts.with_runs(
             tasks=self.ran.tasks.get(report, ()),
@@ -132,6 +141,7 @@ class TasksRead:
             dag=self.ran.dags.get(report[0]),
             usual=self.usual.get(report[0], facts.usual),
             unreadable=unreadable,
+            looking_since=looking_since,
         )
 
 
@@ -160,7 +170,7 @@ class PromiseReader:
             report, date, promise = candidate.report, candidate.report_date, candidate.pipeline.promise
             tz, times = self.config.roster_of(report[0]).tz, candidate.times
             read = found.get(report) or self._unseen(report, blind=bool(blind))
-            facts = tasks.added_to(read, report, (*blind, *read.unreadable, *deaf))
+            facts = tasks.added_to(read, report, (*blind, *read.unreadable, *deaf), self.known.looking_since)
             if promise and not candidate.drill and promise.covers(date):
                 times = due_times(promise, date, tz)
             # In UTC, as all instants that it is compared with.

@@ -141,9 +141,15 @@ def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
 
 def is_overdue(facts: Facts, at: dt.datetime, starts: dt.datetime | None) -> bool:
     """By its own schedule a run should have started, and none has."""
-    if facts.tasks or facts.run or facts.unreadable or starts is None:
+    if facts.tasks or facts.run or facts.unreadable or starts is None or comes_up(facts, at):
         return False
     return at >= starts + STARTS_WITHIN
+
+
+def comes_up(facts: Facts, at: dt.datetime) -> bool:
+    """Nobody looked until just now, and maybe nothing ran: a scheduler that comes up has read no DAG yet, and starts
+    now what it should have started before."""
+    return facts.looking_since is not None and at < facts.looking_since + STARTS_WITHIN
 
 
 def held(facts: Facts) -> Why:

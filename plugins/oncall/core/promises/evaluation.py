@@ -13,6 +13,7 @@ from oncall.core.promises.cause import (
     cannot_come,
     cause_of,
     clock,
+    comes_up,
     failed,
     held,
     is_overdue,
@@ -133,7 +134,9 @@ def _at_risk(status: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.d
         return True
     if why.cause == "stuck" or is_overdue(facts, at, starts):
         return True
-    if not status.drill and at >= status.due - KNOWN_EARLY and cannot_come(facts, tz, status.pipeline):
+    unread = facts.dag is not None and facts.dag.missing and comes_up(facts, at)
+    early = at < status.due - KNOWN_EARLY or unread
+    if not status.drill and not early and cannot_come(facts, tz, status.pipeline):
         return True
     return why.cause in ("upstream_late", "unknown") and status.warn is not None and at >= status.warn
 

@@ -156,6 +156,7 @@ class Facts:
     `changed_since` are the loads newer than the publication. `tasks` are
     those of the newest run, in the order they started, `run` is what became of that run as a whole (None while nobody
     says that it is over), and `failed_before` are failures of earlier runs.
+    `looking_since`: when somebody began to look again and again (None: not known).
     """
 
     publication: Publication | None = None
@@ -171,6 +172,7 @@ class Facts:
     blind: bool = False
     blind_since: dt.datetime | None = None
     blocked_by: str = ""
+    looking_since: dt.datetime | None = None
 
     @property
     def held_by(self) -> tuple[FailedCheck, ...]:
