@@ -87,7 +87,7 @@ def test_days_to_know_of_are_marked_and_said(viewer: TestClient) -> None:
         "3 numbers restated",
         "stale: master.refunds changed 2026-11-20 09:10",
         "published 42 min late",
-        "marketing released by anna: A campaign for the new shop",
+        "Marketing was released by anna: A campaign for the new shop",
     ):
         assert words in text
 
@@ -454,7 +454,7 @@ def test_what_can_be_read_is_shown_without_the_rest(admin: TestClient, example: 
     example.told.down, example.told.down_of = "warehouse: too slow", frozenset({"stale", "broken_rules"})
     text = admin.get(PAGE).text
     assert "Which days are stale cannot be read now: warehouse: too slow" in text
-    assert "The rows cannot be listed now: warehouse: too slow" in text
+    assert "Which rows these are cannot be read now: warehouse: too slow" in text
     assert 'class="plot"' in text
     assert admin.get(API).json()["unread"]
 

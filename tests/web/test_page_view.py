@@ -100,7 +100,7 @@ def test_before_five_the_report_due_today_is_shown() -> None:
     statuses += [evaluate_promise(p, DAY, waits, moment, TZ) for p in promised]
     page = overview(PageSnapshot(moment, config(), statuses=tuple(statuses), tick=moment), LINKS)
     assert {card.today.report_date for card in page.promises if card.today} == {DAY}
-    assert page.verdict == ("0 of 3 reports are out, the rest is on track", "none")
+    assert page.verdict == ("All 3 reports are on track", "none")
 
 
 def test_an_older_missing_report_does_not_disappear() -> None:
@@ -464,15 +464,15 @@ def test_whom_to_ask_stands_on_the_incident() -> None:
     """Owners and upstream, with what opens Slack where the roster knows it; who was on call then; the steps."""
     page = incident_page(morning(), morning().records[0], LINKS)
     assert [(who.role, who.name, who.slack) for who in page.ask] == [
-        ("owner", "DE-003", "https://slack.com/app_redirect?channel=U0DE003"),
-        ("second owner", "DE-004", "https://slack.com/app_redirect?channel=U0DE004"),
-        ("upstream", "Software Engineer Team", None),
+        ("Owner", "DE-003", "https://slack.com/app_redirect?channel=U0DE003"),
+        ("Second owner", "DE-004", "https://slack.com/app_redirect?channel=U0DE004"),
+        ("Upstream", "Software Engineer Team", None),
     ]
     assert page.then.primary
     assert page.then.primary.id == "DE-003"
     assert (page.section, "<ol>" in page.steps) == ("Stuck", True)
     assert page.run_again
-    assert page.run_again.warnings == ("A run of this day is still at work: end it first, or wait for it.",)
+    assert page.run_again.lines[1:] == ("A run of this day is still at work: end it first, or wait for it.",)
 
 
 def test_the_steps_begin_with_what_is_known_to_come_first() -> None:

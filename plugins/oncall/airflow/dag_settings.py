@@ -119,11 +119,14 @@ def handoff_cron(team: str = "") -> str:
     return f"{at.minute} {at.hour} * * {(at.weekday() + 1) % 7}"  # cron's week begins on Sunday
 
 
+UNREAD = "**The roster or this runbook cannot be read as it stands:**"
+
+
 def _doc(body: str, problems: Sequence[Problem]) -> str:
     if not problems:
         return body
     found = "\n".join(f"- {problem}" for problem in problems)
-    return f"**The roster or this runbook cannot be read as it stands:**\n\n{found}\n\n{body}"
+    return f"{UNREAD}\n\n{found}\n\n{body}"
 
 
 def _text(folder: Path, name: str) -> tuple[str, Unread]:

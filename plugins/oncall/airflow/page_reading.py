@@ -9,8 +9,8 @@ from typing import Any, NoReturn, TypeVar
 from oncall.airflow.composition import Wiring
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
+from oncall.core.notices.page_words import clocks_apart
 from oncall.core.promises.facts import TypicalDurations
-from oncall.core.time_format import span
 from oncall.usecases.channel_health import HEARING, UNCHECKED
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.heartbeat import HEARTBEATS, refused
@@ -130,8 +130,7 @@ def _warnings(notes: Mapping[str, str]) -> Iterator[Trouble]:
     if unchecked := notes.get(UNCHECKED):
         yield Trouble("history", None, unchecked)
     for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
-        where = "ahead of" if ahead_s > 0 else "behind"
-        yield Trouble(name, None, f"It is {span(abs(ahead_s))} {where} the others.")
+        yield Trouble(name, None, clocks_apart(ahead_s))
 
 
 def _trouble(channel: str, text: str) -> Trouble:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 from oncall.config.oncall_config import OncallConfig
+from oncall.core.data.report_words import not_released
 from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.manual_actions import Outcome
 from oncall.usecases.report_numbers import BrokenRule, PublishedReports, ReportDesk, ReportNumbers, StaleDays
@@ -45,7 +46,7 @@ class PageReports:
         try:
             self._asked().release(config, dag_id, date, by, note)
         except OncallError as error:
-            return Outcome(False, f"Nothing was released: {error}.")
+            return Outcome(False, not_released(error))
         with self._lock:
             self._known.clear()
         return Outcome(True, "Released: the next run publishes it.")

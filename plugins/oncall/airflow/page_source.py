@@ -15,6 +15,7 @@ from oncall.airflow.page_reports import PageReports
 from oncall.airflow.run_again import run_again
 from oncall.airflow.run_once import send_once
 from oncall.core.errors import Unreadable
+from oncall.core.notices.page_words import nothing_done
 from oncall.usecases.history import Feeds, SystemHealth
 from oncall.usecases.manual_actions import ManualActions, Outcome, note_run
 from oncall.usecases.report_numbers import PublishedReports, ReportDesk, Reports
@@ -103,9 +104,7 @@ class PageSource:
         try:
             outcome = act(ManualActions(services.config, services.store, services.links, by, at, dag_ids))
         except Unreadable as error:
-            return Outcome(
-                False, f"Nothing was done: {error}. Acknowledge or close the alert in Opsgenie instead."
-            )
+            return Outcome(False, nothing_done(error))
         if outcome.done:
             send_once(wiring, services.config, patience_s=PATIENCE_S)
         with self._lock:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 
 from oncall.airflow.report_date import CONF_KEY, NoReportDate, report_date
+from oncall.core.promises import run_words
 from oncall.usecases.manual_actions import Outcome
 
 
@@ -23,13 +24,11 @@ def run_again(dag_id: str, day: dt.date, by: str, zone: dt.tzinfo) -> Outcome:
 
     dag = DagModel.get_dagmodel(dag_id)
     if dag is None or dag.is_stale:
-        return Outcome(False, f"Airflow does not know the DAG {dag_id} now: does its file import?")
+        return Outcome(False, run_words.unknown_dag(dag_id))
     if dag.is_paused:
-        return Outcome(False, f"The DAG {dag_id} is paused, and a run would only wait: unpause it first.")
+        return Outcome(False, run_words.paused_dag(dag_id))
     if at_work := _at_work(dag_id, day, zone):
-        return Outcome(
-            False, f"The run {at_work} of this day is still at work: end it first, or wait for it."
-        )
+        return Outcome(False, run_words.run_at_work(at_work))
     try:
         run = trigger_dag(
             dag_id,
@@ -38,10 +37,10 @@ def run_again(dag_id: str, day: dt.date, by: str, zone: dt.tzinfo) -> Outcome:
             conf={CONF_KEY: day.isoformat()},
         )
     except (AirflowException, ValueError) as error:
-        return Outcome(False, f"Airflow did not start it: {error}")
+        return Outcome(False, run_words.not_started(error))
     run_id = run.run_id if run else ""
     _audit(dag_id, run_id, day, by)
-    return Outcome(True, f"The run {run_id} has started.", run_id)
+    return Outcome(True, run_words.started(run_id), run_id)
 
 
 def _audit(dag_id: str, run_id: str, day: dt.date, by: str) -> None:

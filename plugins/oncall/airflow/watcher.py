@@ -56,6 +56,7 @@ T = TypeVar("T")
 
 TICK_S = 15.0
 LOOK_S = 15.0  # a look that takes longer hangs: the next ones go by what was last known
+NO_ANSWER = f"warehouse or oncall_db: no answer within {LOOK_S:.0f} s"
 HANGS_S = 2.0  # a database that fails after so long does not answer: it is not asked again in the same look
 CLOCK_S = 1.0  # how long a look waits for the databases' clocks and for telling of the last one
 PING_S = 60.0
@@ -274,7 +275,7 @@ class Watch:
             return None
         services = known.services or known.wiring.services(memory)
         self.know(services=services)
-        hangs = _Hanging(f"warehouse or oncall_db: no answer within {LOOK_S:.0f} s")
+        hangs = _Hanging(NO_ANSWER)
         return evaluate(services.config, hangs, hangs, memory, services.links, at)
 
     def _remembering(self, at: dt.datetime) -> MemoryStore:

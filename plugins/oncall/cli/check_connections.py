@@ -12,6 +12,7 @@ from oncall.config.data_contracts import contracts_dir, read
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.check_result import CheckResult
 from oncall.core.data.data_contract import CURRENCY, DataContracts
+from oncall.core.data.report_words import currency_taken
 from pipelines.report_run import sql_dir
 
 
@@ -41,7 +42,7 @@ def _check(args: argparse.Namespace) -> int:
         for line in checked.unasked:
             tell(f"not asked  {line}")
         show_problems(checked.problems)
-        tell(f"{len(checked.good)} good, {len(checked.unasked)} not asked, {len(checked.problems)} to mend")
+        tell(checked.count)
     return 1 if checked.problems else 0
 
 
@@ -80,7 +81,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
 
 def _may_lack(contracts: DataContracts) -> dict[str, dict[str, str]]:
     """By upstream table and optional column what it means that the table has none."""
-    money = f"so its money is taken to be in {contracts.currency}"
+    money = currency_taken(contracts.currency)
     return {
         name: {
             column.name: money if column.name == CURRENCY else "which its contract lets it lack"

@@ -12,6 +12,7 @@ from typing import Any
 from oncall.cli.command import Command, UsageError, confirmed, report_date, show_json, tell, yes_argument
 from oncall.config import oncall_config
 from oncall.config.oncall_config import OncallConfig
+from oncall.core.data.report_words import publishes_next
 from oncall.core.errors import OncallError, Unreadable
 from pipelines import runner
 from pipelines.held_reports import pipeline_of, release_report, rows_that_break
@@ -68,8 +69,7 @@ def _release(args: argparse.Namespace) -> int:
                 f"{one.name} {one.amount:,.2f}: released by {one.by} at {one.at:%Y-%m-%d %H:%M %Z}: {one.note}"
             )
         dag_id = pipeline_of(config, args.report).dag_id
-        conf = f'{{\\"report_date\\": \\"{args.date}\\"}}'
-        tell(f'Its next run publishes. To run it now: airflow dags trigger {dag_id} --conf "{conf}"')
+        tell(publishes_next(dag_id, args.date))
         return 0
 
     return _with_warehouse(args, run)

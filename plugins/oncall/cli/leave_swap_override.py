@@ -20,6 +20,7 @@ from oncall.cli.command import (
 )
 from oncall.cli.roster_change import RosterChangeRequest, carry_out, day
 from oncall.config.yaml_fields import suggestion
+from oncall.core.rota import change_words
 from oncall.core.rota.change import swap
 from oncall.core.rota.roster import Leave, Override, Roster
 from oncall.core.rota.weeks import week_beginning
@@ -64,7 +65,7 @@ def _leave(args: argparse.Namespace) -> int:
         if entry.person == person and entry.start <= start and end <= entry.end
     ]
     entry = Leave(person, start, end, args.reason)
-    what = f"{person} is away from {day(start)} until {day(end)}"
+    what = change_words.away(person, day(start), day(end))
     return carry_out(args, roster, RosterChangeRequest(what, start, end, leave=() if covered else (entry,)))
 
 
@@ -116,7 +117,7 @@ def _remove_leave(args: argparse.Namespace, roster: Roster, person: str | None) 
         )
         raise UsageError(f"{person} {wrong}{'; name one of:' + listed if known else ''}")
     [entry] = found
-    what = f"{person} is not away from {day(entry.start)} until {day(entry.end)} after all"
+    what = change_words.not_away(person, day(entry.start), day(entry.end))
     return carry_out(args, roster, RosterChangeRequest(what, entry.start, entry.end, removed=entry))
 
 
@@ -146,7 +147,7 @@ def _swap(args: argparse.Namespace) -> int:
     if not found:
         raise UsageError(f"neither {person} nor {other} is on call from {day(start)} until {day(end)}")
     missing = tuple(each for each in found if each not in roster.overrides)
-    what = f"{person} and {other} hold each other's seats from {day(start)} until {day(end)}"
+    what = change_words.seats_swapped(person, other, day(start), day(end))
     return carry_out(args, roster, RosterChangeRequest(what, start, end, overrides=missing))
 
 

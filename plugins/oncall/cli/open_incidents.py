@@ -27,7 +27,8 @@ from oncall.cli.command import (
 from oncall.config.yaml_fields import suggestion
 from oncall.core.errors import Unreadable
 from oncall.core.promises.promise import Pipeline, business_day
-from oncall.core.time_format import TimeFormat, day, span
+from oncall.core.promises.words import NAMES_THE_STEP, cause_line, report_line, stands_at, tables_line
+from oncall.core.time_format import TimeFormat
 
 if TYPE_CHECKING:
     from oncall.airflow.page_source import PageSource
@@ -211,20 +212,15 @@ def _evaluated(seen: PageSnapshot, pipeline: Pipeline, date: dt.date) -> Promise
 
 
 def _why_words(seen: PageSnapshot, status: PromiseStatus, view: PromiseView) -> Iterator[str]:
-    say = TimeFormat(seen.at, seen.config.roster_of(view.dag_id).tz)
-    due = f", due {say.moment(view.due)} ({say.zone}; {say.away(view.due)})" if view.due else ", not promised"
-    yield f"{view.title}, report of {day(view.report_date)}{due}."
+    say, loads = TimeFormat(seen.at, seen.config.roster_of(view.dag_id).tz), status.facts.loads
+    yield report_line(view.title, view.report_date, view.due, say)
     yield f"{view.headline}."
     if view.cause:
-        yield f"Cause: {view.cause_words}: {view.detail}"
-    if view.step:
-        usual = f", usually {span(view.step.usual_seconds)}" if view.step.usual_seconds else ""
-        yield f"Its run stands at {view.step.task}: {view.step.state} since {say.clock(view.step.since)}{usual}."
-    missing = [load.table for load in status.facts.loads if load.state != "fresh"]
-    if status.facts.loads:
-        there = len(status.facts.loads) - len(missing)
-        more = f"; missing: {', '.join(missing)}" if missing else ""
-        yield f"Upstream: {there} of {len(status.facts.loads)} tables are there{more}."
+        yield cause_line(view.cause_words, view.detail)
+    if (step := view.step) and view.cause not in NAMES_THE_STEP:
+        yield f"{stands_at(step.task, step.state, step.since, step.usual_seconds, say)}."
+    if loads:
+        yield tables_line(loads)
     for incident in _views(seen, ""):
         if (incident.dag_id, incident.report_date, incident.drill) == (view.dag_id, view.report_date, ""):
             yield f"Incident {incident.key}: {incident.status}."

@@ -18,6 +18,7 @@ from oncall.config import roster_file
 from oncall.config.roster_file import read_roster
 from oncall.core.errors import Problem
 from oncall.core.rota.change import RotaChange, compare, worries
+from oncall.core.rota.change_words import already_so
 from oncall.core.rota.roster import Leave, Override, Roster
 from oncall.core.rota.weeks import week_beginning
 
@@ -117,7 +118,7 @@ def _answer(
     if args.json:
         show_json({"change": wish.what, "outcome": outcome, "asks": list(asks), **as_json(change, roster)})
     elif outcome == "already":
-        tell(f"It is so already, nothing is changed: {wish.what}.")
+        tell(already_so(wish.what))
     elif outcome == "written":
         tell(f"Written to {args.include / roster_file.file_of(args.team)}.")
     elif args.dry_run:

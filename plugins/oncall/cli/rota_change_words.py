@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from oncall.cli.command import show_table, tell
+from oncall.core.rota import change_words
 from oncall.core.rota.change import Altered, Moved, RotaChange
-from oncall.core.rota.credit_ledger import CreditDays, InLieu
-from oncall.core.rota.on_call import CompWeek, Shift
+from oncall.core.rota.on_call import Shift
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json, seats_json
 from oncall.core.rota.shift_words import reason_in_words
@@ -33,9 +33,9 @@ def show(change: RotaChange) -> None:
     else:
         tell("The rota stays as it is.")
     for line in (
-        *map(_credit, change.credits),
-        *map(_comp_week, change.comp_weeks),
-        *map(_in_lieu, change.in_lieu),
+        *map(change_words.credit, change.credits),
+        *map(change_words.comp_week, change.comp_weeks),
+        *map(change_words.in_lieu, change.in_lieu),
     ):
         tell(f"- {line}")
     tell()
@@ -79,33 +79,3 @@ def _from_until(each: Moved) -> list[str]:
 
 def _pair(shift: Shift) -> str:
     return f"{shift.primary or '–'} / {shift.secondary or '–'}"
-
-
-def _credit(entry: Altered[CreditDays]) -> str:
-    known = entry.after or entry.before
-    assert known
-    before, after = (each.days if each else 0 for each in (entry.before, entry.after))
-    earned = f"{known.person} earns {after} credit day{'s' * (after != 1)}"
-    instead = f" instead of {before}" if before else ""
-    return f"{earned}{instead} in week {known.week} for {known.covering_for}"
-
-
-def _comp_week(entry: Altered[CompWeek]) -> str:
-    if entry.after is None:
-        assert entry.before
-        return f"{entry.before.person} does not rest in week {entry.before.week} ({entry.before.begins}) any more"
-    after = entry.after
-    instead = f", instead of in week {entry.before.week}" if entry.before else ""
-    stands_in = f"{after.repaid_by} takes the turn"
-    return f"{after.person} rests in week {after.week} (from {after.begins}; {stands_in}{instead})"
-
-
-def _in_lieu(entry: Altered[InLieu]) -> str:
-    known = entry.after or entry.before
-    assert known
-    before, after = (_day_off(each) if each else "nobody" for each in (entry.before, entry.after))
-    return f"in lieu of {known.holiday} ({known.name}): {after} instead of {before}"
-
-
-def _day_off(entry: InLieu) -> str:
-    return f"{entry.person} on {entry.date}" if entry.date else f"{entry.person}, no date yet"

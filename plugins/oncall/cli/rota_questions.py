@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 from oncall.cli.command import (
@@ -19,10 +18,10 @@ from oncall.cli.command import (
     years_later,
 )
 from oncall.core.rota.credit_ledger import ledger
-from oncall.core.rota.on_call import Shift, next_handoff, rota, who_is_on_call
+from oncall.core.rota.on_call import next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import ledger_json, shift_json
-from oncall.core.rota.shift_words import reason_in_words
+from oncall.core.rota.shift_words import reason_in_words, who_is_paged
 from oncall.core.rota.weeks import week_beginning
 from oncall.core.time_format import TimeFormat
 
@@ -46,38 +45,12 @@ def _who(args: argparse.Namespace) -> int:
         more = {"secondary": shift.secondary, "manager": roster.manager, "reason": shift.reason}
         show_json({**answer, **more})
         return 0
-    for line in _who_words(roster, shift, at, asked=args.at is not None):
+    say, following = TimeFormat(now(roster), roster.tz), who_is_on_call(roster, shift.end)
+    if args.at is not None:
+        tell(f"At {say.moment(at)} ({say.zone}):")
+    for line in who_is_paged(roster, shift, following, next_handoff(roster, at), say):
         tell(line)
     return 0
-
-
-def _who_words(roster: Roster, shift: Shift, at: dt.datetime, *, asked: bool) -> Iterator[str]:
-    """Who is paged first, why, until when, who after them, and who takes over."""
-    say = TimeFormat(now(roster), roster.tz)
-    if asked:
-        yield f"At {say.moment(at)} ({say.zone}):"
-    if shift.primary is None:
-        yield f"Nobody is on call: there is {shift.reason}."
-        return
-    until = f"until {say.moment(shift.end)} ({say.zone})"
-    yield f"{_name(roster, shift.primary)} is on call {until}."
-    yield f"Week {shift.week} of the rotation: {reason_in_words(shift)}."
-    after = [_name(roster, shift.secondary)] if shift.secondary else []
-    if shift.primary != roster.manager and shift.secondary != roster.manager:
-        after.append(f"the manager, {_name(roster, roster.manager)}")
-    yield f"Paged after them: {', then '.join(after) or 'nobody'}."
-    following = who_is_on_call(roster, shift.end)
-    seats = [_name(roster, person) for person in (following.primary, following.secondary) if person]
-    yield f"From {say.moment(shift.end)} on: {', then '.join(seats)}."
-    handoff = next_handoff(roster, at)
-    if handoff != shift.end:
-        yield f"The next handoff is on {say.moment(handoff)}."
-
-
-def _name(roster: Roster, person_id: str) -> str:
-    """The person's name, with the id where it is another word."""
-    person = roster.people.get(person_id)
-    return person_id if person is None or person.name == person_id else f"{person.name} ({person_id})"
 
 
 def _rota_arguments(parser: argparse.ArgumentParser) -> None:

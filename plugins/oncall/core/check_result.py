@@ -18,3 +18,7 @@ class CheckResult:
     def wrong(self, place: str, key: str, found: str, write: str) -> None:
         """Add a problem: what was found where, and what to write instead."""
         self.problems.append(Problem(place, key, found, write))
+
+    @property
+    def count(self) -> str:
+        return f"{len(self.good)} good, {len(self.unasked)} not asked, {len(self.problems)} to mend"

@@ -17,17 +17,18 @@ from oncall.core.redaction import redacted
 from oncall.web.rendering import airflow_root, render
 from oncall.web.static_files import FOLDER
 
+_POLICY = (
+    "default-src 'none'; style-src 'sha256-{}'; script-src 'self'; img-src 'self'; base-uri 'none';"
+    " frame-ancestors 'self'"
+)
+
 
 @cache
 def _style() -> tuple[Markup, str]:
     """The stylesheet, and the policy that allows it within the page: whoever is refused may not fetch it."""
     css = (FOLDER / "oncall.css").read_text()
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; script-src 'self'; img-src 'self'; base-uri 'none';"
-        " frame-ancestors 'self'"
-    )
-    return Markup(css), policy  # noqa: S704 - our own file
+    return Markup(css), _POLICY.format(digest)  # noqa: S704 - our own file
 
 
 async def refused(request: Request, error: Exception) -> Response:

@@ -15,13 +15,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from oncall import __version__
+from oncall.core.data import report_words
+from oncall.core.incidents import incident_words
 from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.notices import page_words
+from oncall.core.promises import words
 from oncall.core.redaction import redacted
+from oncall.core.rota import shift_words, week_words
+from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat, day, days, span, weekday
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.static_files import stamp
-from oncall.web.views.on_call import named
 
 PREFIX = "/oncall"
 
@@ -60,7 +65,7 @@ def render(
             team=seen.config.roster.team if seen else "",
             kept=kept(seen) if seen else "",
             who=lambda person: named(seen.config.roster, person) if seen else person,
-            time=lambda at, words=None: _time(say, at, words),
+            time=lambda at, shown=None: _time(say, at, shown),
             css=_stamp("oncall.css"),
             inline_css=inline_css,
             js=_stamp("oncall.js"),
@@ -76,12 +81,12 @@ def kept(seen: PageSnapshot) -> str:
     return f"?team={quote(team)}" if team != next(iter(seen.teams), team) else ""
 
 
-def _time(say: TimeFormat | None, at: dt.datetime | None, words: str | None = None) -> Markup:
+def _time(say: TimeFormat | None, at: dt.datetime | None, shown: str | None = None) -> Markup:
     """A <time> element: the words for people, the instant for machines, the whole date when pointed at."""
     if at is None or say is None:
         return Markup("–")
     return Markup('<time datetime="{}" title="{} {}">{}</time>').format(
-        at.isoformat(), say.moment(at), say.zone, words if words is not None else say.clock(at)
+        at.isoformat(), say.moment(at), say.zone, shown if shown is not None else say.clock(at)
     )
 
 
@@ -112,4 +117,9 @@ def _templates() -> Environment:
     )
     environment.filters.update(day=day, weekday=weekday, span=span, breakable=_breakable)
     environment.globals.update(day_range=days, slack=external_links.slack, version=__version__)
+    # No template puts a sentence together: these do, from facts.
+    environment.globals.update(
+        incident_words=incident_words, page_words=page_words, promise_words=words, report_words=report_words,
+        rota_words=week_words, shift_words=shift_words,
+    )  # fmt: skip
     return environment

@@ -10,11 +10,14 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Literal
 
+from oncall.core.promises.attainment import Day
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.facts import Load
 from oncall.core.promises.promise import EVERY_DAY, Promise
-from oncall.core.time_format import WEEKDAYS, TimeFormat, span, weekday
+from oncall.core.time_format import WEEKDAYS, TimeFormat, day, span, weekday
 
 Level = Literal["ok", "warn", "bad", "none"]
+NAMES_THE_STEP = ("stuck", "running")  # causes whose detail says where the run stands
 
 
 def headline(status: PromiseStatus, say: TimeFormat) -> str:
@@ -54,6 +57,85 @@ def steps_are_about(report_date: dt.date) -> str:
     )
 
 
+def cause_line(words: str, detail: str) -> str:
+    """The cause as a line of its own: "Stuck: in transform since 03:12"."""
+    return f"{_sentence(words)}: {detail}" if detail else _sentence(words)
+
+
+def report_line(title: str, report_date: dt.date, due: dt.datetime | None, say: TimeFormat) -> str:
+    """Which report, and when it is due."""
+    promised = f"due {say.moment(due)} ({say.zone}; {say.away(due)})" if due else "not promised"
+    return f"{title}, report of {day(report_date)}, {promised}."
+
+
+def stands_at(task: str, state: str, since: dt.datetime, usual_s: float | None, say: TimeFormat) -> str:
+    """Where a run is: "At step transform (up for retry) since 03:12, usually 6 min"."""
+    usual = f", usually {span(usual_s)}" if usual_s else ""
+    return f"At step {task} ({state.replace('_', ' ')}) since {say.clock(since)}{usual}"
+
+
+def table_words(load: Load, state: str, say: TimeFormat) -> str:
+    """How an upstream table stands. `state`: fresh, partial, late, or expected, before it is late."""
+    by = say.clock(load.expected_at) if load.expected_at else ""
+    if state == "fresh":
+        return f"Arrived {say.clock(load.loaded_at)}"
+    if state == "partial":
+        return f"Partial: {load.rows:,} rows, usually {load.median:,.0f}{load.unusual_words}"
+    if state == "expected":
+        return f"Expected {by}" if by else "Expected"
+    return f"Late, usually there by {by}" if by else "Late"
+
+
+def tables_line(loads: Sequence[Load]) -> str:
+    """How many upstream tables are there, which are not, and which came in part."""
+    missing = [load.table for load in loads if load.state == "late"]
+    partial = [load.table for load in loads if load.state == "partial"]
+    there = len(loads) - len(missing) - len(partial)
+    if len(loads) == 1:
+        said = (
+            f"{missing[0]} is not there" if missing else f"{partial[0]} is there in part" if partial else ""
+        )
+        return f"Upstream: {said or 'the table is there'}."
+    if there == len(loads):
+        return f"Upstream: all {there} tables are there."
+    lists = (("missing", missing), ("in part", partial))
+    rest = "".join(f"; {how}: {', '.join(tables)}" for how, tables in lists if tables)
+    return f"Upstream: {there} of {len(loads)} tables {'is' if there == 1 else 'are'} there{rest}."
+
+
+def day_words(outcome: Day, say: TimeFormat) -> str:
+    """How a promise was kept on one day: "Sun 22 Nov: published 05:09, 9 min late"."""
+    at = f"{outcome.published_at.astimezone(say.tz):%H:%M}" if outcome.published_at else ""
+    late = span(outcome.late_by.total_seconds()) if outcome.late_by else ""
+    words = {
+        "kept": f"published {at}, in time",
+        "late": f"published {at}, {late} late",
+        "broken": "not published",
+        "open": "not due yet",
+        "none": "nothing on record",
+    }[outcome.outcome]
+    return f"{weekday(outcome.report_date)}: {words}"
+
+
+def kept_share(window: int, kept: int, counted: int) -> str:
+    """ "30 days: 97 % kept (29 of 30)"; never rounded up to all of them."""
+    percent = int(100 * kept / counted)
+    return f"{window} days: {percent} % kept ({kept} of {counted})"
+
+
+def hidden_pipelines(count: int) -> str:
+    return f"Shows the pipelines that you may read; {count} more {'is' if count == 1 else 'are'} hidden."
+
+
+def runbook_line(purpose: str, owner: str, second_owner: str, pair: str) -> str:
+    """What a pipeline is for, whom to ask, and who is on call now."""
+    return f"{purpose}. Ask {owner}, then {second_owner}. On call: {pair}."
+
+
+def no_runbook(dag_id: str) -> str:
+    return f"{dag_id} is none of the pipelines that the on-call team answers for. These have a runbook:"
+
+
 def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bool) -> tuple[str, Level]:
     """Whether the reports due today are there, in one line, and how bad that is.
 
@@ -74,7 +156,7 @@ def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bo
     late = [one for one in today if one.verdict == "late"]
     if waiting:
         rest = "not due yet" if any(one.facts.unreadable for one in waiting) else "on track"
-        said = f"{len(today) - len(waiting)} of {len(today)} reports are out, the rest is {rest}"
+        said = _waiting(len(today) - len(waiting), len(today), rest)
         return (f"{said}; {_late(late, 0)}", "warn") if late else (said, "none")
     count = f"all {len(today)} reports" if len(today) > 1 else "the report"
     there = f"{count} {_are(today)} there"
@@ -97,9 +179,17 @@ def _since(one: PromiseStatus, say: TimeFormat) -> str:
     return f" since {say.clock(one.facts.blind_since)}" if one.facts.blind_since else ""
 
 
+def _waiting(out: int, count: int, rest: str) -> str:
+    if out:
+        return f"{out} of {count} reports {'is' if out == 1 else 'are'} out, the rest is {rest}"
+    if count == 1:
+        return f"The report is {rest}"
+    return f"All {count} reports are on track" if rest == "on track" else "No report is due yet"
+
+
 def _missing(missing: Sequence[PromiseStatus], count: int, *, investors: bool) -> str:
-    of = f"{len(missing)} of {count} reports"
-    said = f"Investors are missing {of}" if investors else f"{of} {_are(missing)} missing"
+    of = f"{len(missing)} of {count} reports" if count > 1 else "the report"
+    said = f"Investors are missing {of}" if investors else _sentence(f"{of} {_are(missing)} missing")
     return f"{said}: {_titles(missing)}"
 
 
@@ -143,3 +233,8 @@ def _are(some: Sequence[PromiseStatus]) -> str:
 
 def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
+
+
+def badge(name: str, newest: dt.date, at: str, *, next_late: bool) -> str:
+    """Of a report: of which day the newest one is, and when it was refreshed."""
+    return f"{name} · {day(newest)} · refreshed {at}" + (" · next one is late" if next_late else "")

@@ -15,6 +15,7 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from oncall.core.data import report_words
 from oncall.core.data.expectation import WINDOW_DAYS
 from oncall.core.errors import Unreadable
 from oncall.core.promises.promise import Pipeline
@@ -46,7 +47,6 @@ from oncall.web.views.reports import (
 MOST_DRAWN = 12  # reports on the first page; of more the rest are named
 MOST_HELD = 5  # days with all that is known of each
 MOST_EXAMPLED = 2  # of these with the keys of the rows that break a contract
-MOST_KEYS = 10
 RELEASED = "Released: the next run publishes it."
 
 
@@ -141,7 +141,7 @@ def _page(
         pipeline=pipeline, read=read, days=known, held=held[:MOST_HELD], more_held=len(held[MOST_HELD:]),
         examples=_examples(request, pipeline, held), figures=drawn, not_all=not_all, matters=_matters(known),
         remarkable=[(day, marks(say, day)) for day in reversed(known) if marks(say, day)],
-        may_act=may_act(user, pipeline.dag_id), links=addresses(request), most_keys=MOST_KEYS,
+        may_act=may_act(user, pipeline.dag_id), links=addresses(request),
         beside=beside, unread=unread, periods=period_figures(beside, read.until), cohorts=cohorts(beside),
         ratios=sample_ratios(read.numbers), done=done, refused=refused, css_of_reports=stamp("reports.css"),
     )  # fmt: skip
@@ -174,7 +174,7 @@ def _read(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> ReportRea
     except Unreadable as error:
         readable = bool(numbers.columns)
         what = "Which days are stale" if readable else "The report"
-        unread.append(f"{what} cannot be read now: {error}")
+        unread.append(report_words.cannot_be_read(what, error))
     return ReportRead(pipeline, _without_hidden_names(seen, numbers), until, stale, tuple(unread), readable)
 
 
@@ -189,7 +189,7 @@ def _read_beside(
         try:
             numbers = source(request).reports().numbers(table, since, until)
         except Unreadable as error:
-            return found, (f"Weeks, months and cohorts cannot be read now: {error}",)
+            return found, (report_words.cannot_be_read("Weeks, months and cohorts", error),)
         if numbers.columns:
             found[table] = numbers
     return found, ()
@@ -233,7 +233,7 @@ def _examples(
                 source(request).reports().broken_rules(config, pipeline.dag_id, day.report_date)
             )
         except Unreadable as error:
-            found[day.report_date] = f"The rows cannot be listed now: {error}"
+            found[day.report_date] = report_words.cannot_be_read("Which rows these are", error)
     return found
 
 

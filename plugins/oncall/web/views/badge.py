@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from markupsafe import escape
 
-from oncall.core.time_format import TimeFormat, day
+from oncall.core.promises.words import badge
+from oncall.core.time_format import TimeFormat
 from oncall.web.snapshot import PageSnapshot
 
 COLOURS = {"ok": "#1a7f37", "late": "#9a6700", "missing": "#cf222e", "unknown": "#57606a"}
@@ -32,9 +33,8 @@ def words(seen: PageSnapshot, report: str) -> tuple[str, str]:
         return f"{name} · cannot tell", "unknown"
     newest = max(made)
     at = TimeFormat(seen.at, seen.config.roster.tz).clock(made[newest])
-    text = f"{name} · {day(newest)} · refreshed {at}"
     mine = [one for one in seen.statuses if one.pipeline.report == report and not one.drill]
     if any(one.verdict == "broken" and one.report_date > newest for one in mine):
-        return f"{text} · next one is late", "missing"
+        return badge(name, newest, at, next_late=True), "missing"
     late = any(one.verdict == "late" and one.report_date == newest for one in mine)
-    return text, "late" if late else "ok"
+    return badge(name, newest, at, next_late=False), "late" if late else "ok"

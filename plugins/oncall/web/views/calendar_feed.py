@@ -12,9 +12,9 @@ from icalendar import Calendar, Event
 
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.shift_words import named, why
 from oncall.core.rota.weeks import week_beginning
 from oncall.core.wall_time import utc
-from oncall.web.views.on_call import named, why
 
 TEAM = "team"
 WEEKS_BACK, WEEKS_AHEAD = 8, 26

@@ -85,10 +85,10 @@ def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, secti
 
 def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:
     """The pipeline's owners, then the team that loads what it reads."""
-    owners = {"owner": pipeline.primary_owner, "second owner": pipeline.secondary_owner}
+    owners = {"Owner": pipeline.primary_owner, "Second owner": pipeline.secondary_owner}
     people = [_person(role, contact(roster, person)) for role, person in owners.items()]
     team = pipeline.upstream_owner
-    return [*people, Ask("upstream", team.team, external_links.slack(team.slack), team.slack)]
+    return [*people, Ask("Upstream", team.team, external_links.slack(team.slack), team.slack)]
 
 
 def _person(role: str, who: Contact) -> Ask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from oncall.core.incidents.incident import Incident
+from oncall.core.incidents.incident_words import NONE_OPEN, NONE_READ
 from oncall.core.incidents.status_words import cause_then_and_now, status
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.promises.evaluation import PromiseStatus
@@ -35,8 +36,8 @@ def open_incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentVi
 def none_open(seen: PageSnapshot) -> str:
     """What stands in the place of the open incidents where there is none to show."""
     if any(reason.startswith("oncall_db") for reason in seen.unreadable):
-        return "Open incidents cannot be read now."
-    return "No open incidents."
+        return NONE_READ
+    return NONE_OPEN
 
 
 def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -> IncidentView:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from oncall.core.rota.on_call import Shift, next_handoff, who_is_on_call
+from oncall.core.rota import shift_words
+from oncall.core.rota.on_call import next_handoff, who_is_on_call
 from oncall.core.rota.roster import Roster
-from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.wall_time import in_zone
 from oncall.web.views.rota_models import Contact, Now, OnCall
 
@@ -30,7 +30,7 @@ def on_call(roster: Roster, at: dt.datetime) -> OnCall:
         manager=contact(roster, roster.manager),
         reason=shift.reason,
         covering_for=shift.covering_for,
-        why=why(roster, shift),
+        why=shift_words.why(roster, shift),
     )
 
 
@@ -46,18 +46,3 @@ def contact(roster: Roster, person_id: str) -> Contact:
         slack=person.slack,
         specialties=person.specialties,
     )
-
-
-def named(roster: Roster, person_id: str | None) -> str:
-    """The name to show; "nobody" for an empty seat."""
-    return roster.recipient(person_id).name if person_id else "nobody"
-
-
-def why(roster: Roster, shift: Shift) -> str:
-    """Why this pair and not another, in one sentence."""
-    if shift.week is None:
-        return f"There is {shift.reason}."
-    words = (
-        "" if shift.reason == "rotation" else f", {reason_in_words(shift, named(roster, shift.covering_for))}"
-    )
-    return f"Week {shift.week} of the rotation{words}."

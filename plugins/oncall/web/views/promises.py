@@ -10,8 +10,8 @@ from oncall.core.promises.attainment import Day, attainment, days
 from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.promises.promise import Pipeline
-from oncall.core.promises.words import headline
-from oncall.core.time_format import TimeFormat, span, weekday
+from oncall.core.promises.words import day_words, headline, table_words
+from oncall.core.time_format import TimeFormat
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.models import DayView, Kept, Links, PromiseCard, PromiseView, Step, TableView
@@ -94,26 +94,14 @@ def _table(seen: PageSnapshot, table: str, status: PromiseStatus, titles: Sequen
     say = TimeFormat(seen.at, seen.config.roster.tz)
     load = next(load for load in status.facts.loads if load.table == table)
     state = load.state
-    words = {"fresh": f"Arrived {say.clock(load.loaded_at)}", "partial": "Partial", "late": "Not there"}[
-        state
-    ]
     shown: str = state
-    if state == "late":
-        usual = f", usually there by {say.clock(load.expected_at)}" if load.expected_at else ""
-        expected = seen.at < (load.expected_at or status.warn or status.due or seen.at)
-        shown = "expected" if expected else "late"
-        words = (
-            (f"Expected {say.clock(load.expected_at)}" if load.expected_at else "Expected")
-            if expected
-            else f"Late{usual}"
-        )
-    if state == "partial":
-        words = f"Partial: {load.rows:,} rows, usually {load.median:,.0f}{load.unusual_words}"
+    if state == "late" and seen.at < (load.expected_at or status.warn or status.due or seen.at):
+        shown = "expected"
     return TableView(
         table=table,
         business_day=status.report_date,
         state=shown,
-        words=words,
+        words=table_words(load, shown, say),
         loaded_at=load.loaded_at,
         expected_at=load.expected_at,
         rows=load.rows,
@@ -142,7 +130,10 @@ def _card(seen: PageSnapshot, pipeline: Pipeline, addresses: Addresses) -> Promi
     return PromiseCard(
         today=two[0] if two else None,
         next=two[1] if len(two) > 1 else None,
-        days=tuple(_day(say, day) for day in strip[-STRIP_DAYS:]),
+        days=tuple(
+            DayView(report_date=day.report_date, outcome=day.outcome, words=day_words(day, say))
+            for day in strip[-STRIP_DAYS:]
+        ),
         attainment=tuple(_kept(strip, window) for window in WINDOWS) if strip else (),
     )
 
@@ -164,20 +155,6 @@ def _kept(strip: Sequence[Day], window: int) -> Kept:
     first = strip[-1].report_date - dt.timedelta(days=window - 1)
     found = attainment([day for day in strip if day.report_date >= first])
     return Kept(days=window, kept=found.kept, counted=found.counted, percent=found.percent)
-
-
-def _day(say: TimeFormat, day: Day) -> DayView:
-    at = f"{day.published_at.astimezone(say.tz):%H:%M}" if day.published_at else ""
-    words = {
-        "kept": f"published {at}, in time",
-        "late": f"published {at}, {span(day.late_by.total_seconds()) if day.late_by else ''} late",
-        "broken": "not published",
-        "open": "not due yet",
-        "none": "nothing on record",
-    }[day.outcome]
-    return DayView(
-        report_date=day.report_date, outcome=day.outcome, words=f"{weekday(day.report_date)}: {words}"
-    )
 
 
 def _links(seen: PageSnapshot, status: PromiseStatus, addresses: Addresses) -> Links:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from markupsafe import Markup
 
+from oncall.core.data.report_words import chart_label
 from oncall.core.data.usual_range import UsualRange
 from oncall.core.time_format import TimeFormat, day, weekday
 from oncall.web.views.charts import HEIGHT, Canvas, Drawing, Series, drawable, lane
@@ -104,7 +105,7 @@ def _figure(
     canvas = Canvas(
         spoken,
         [bool(words) for words in said],
-        f"{title}, {day(read.dates[0])} to {day(read.dates[-1])}. The table behind it has the same numbers.",
+        chart_label(title, day(read.dates[0]), day(read.dates[-1])),
         SMALL if figure.small else HEIGHT,
         figure.percent,
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from oncall.core.data.report_words import chart_label
 from oncall.core.data.sample_ratio import LEAST_P
 from oncall.core.time_format import day, days
 from oncall.usecases.report_numbers import ReportNumbers, ReportRow
@@ -173,7 +174,7 @@ def _figure(
         [f"{name.replace('_', ' ')} {cell}" for name, cell in zip(columns, row, strict=True)] for row in cells
     ]
     spoken = ["\n".join([name, *words]) for name, words in zip(names, said, strict=True)]
-    label = f"{title}, {names[0]} to {names[-1]}. The table behind it has the same numbers."
+    label = chart_label(title, names[0], names[-1])
     canvas = Canvas(spoken, [bool(mark) for mark in marks], label)
     return FigureView(
         title=title,

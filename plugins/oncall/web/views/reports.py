@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from oncall.core.data import report_words
 from oncall.core.data.usual_range import UsualRange, usual_ranges
 from oncall.core.promises.attainment import Day, days
 from oncall.core.promises.promise import Pipeline, business_day, weekdays_of
-from oncall.core.time_format import TimeFormat, span
+from oncall.core.time_format import TimeFormat
 from oncall.usecases.report_numbers import DAYS_SHOWN, NoteOfRelease, ReportNumbers, ReportRow
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.charts import compact, drawable
@@ -225,18 +226,18 @@ def marks(say: TimeFormat, day: ReportDayView) -> dict[str, str]:
     """What is to be known of a day, in words, by kind; nothing of an ordinary one."""
     found: dict[str, str] = {}
     if day.held:
-        found["held"] = f"held by {', '.join(check.name for check in day.held)}"
+        found["held"] = report_words.held_by([check.name for check in day.held])
     elif day.missing:
         found["missing"] = "not published"
     if day.late_seconds:
-        found["late"] = f"published {span(day.late_seconds)} late, {say.moment(day.published_at)}"
+        found["late"] = report_words.published_late(day.late_seconds, day.published_at, say)
     if day.restated:
-        found["restated"] = f"{day.restated} number{'s' * (day.restated != 1)} restated"
+        found["restated"] = report_words.restated(day.restated)
     if day.stale:
-        found["stale"] = f"stale: {day.stale}"
+        found["stale"] = report_words.stale(day.stale)
     if day.released:
         one = day.released[0]
-        found["released"] = f"{one.number} released by {one.by}: {one.note}"
+        found["released"] = report_words.released(one.number, one.by, one.note)
     return found
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from oncall.core.rota import week_words
 from oncall.core.rota.credit_ledger import InLieu, ledger
 from oncall.core.rota.on_call import CompWeek, Shift, fold, rota
 from oncall.core.rota.roster import Roster
-from oncall.core.rota.shift_words import reason_in_words
+from oncall.core.rota.shift_words import named
 from oncall.core.rota.weeks import week_beginning
-from oncall.core.time_format import TimeFormat, day, weekday
+from oncall.core.time_format import TimeFormat, day
 from oncall.core.wall_time import utc
-from oncall.web.views.on_call import named
 from oncall.web.views.rota_models import Bar, Calendar, Row, Tick
 
 
@@ -84,21 +84,16 @@ def _row(
 def _away(
     window: Window, person: str, comps: Sequence[CompWeek], in_lieu: Sequence[InLieu]
 ) -> Iterator[Bar | None]:
-    name = named(window.roster, person)
     for leave in window.roster.leave:
         if leave.person == person:
-            reason = f" ({leave.reason})" if leave.reason else ""
-            yield window.bar("leave", leave.start, leave.end, f"{name} on leave{reason}")
+            yield window.bar("leave", leave.start, leave.end, week_words.leave(window.roster, leave))
     for comp in comps:
         if comp.person == person:
             start, end = (window.roster.day_starts(comp.begins + dt.timedelta(days=n)) for n in (0, 7))
-            repaid_by = named(window.roster, comp.repaid_by)
-            words = f"{name} has a comp week, earned in rota week {comp.earned_week}, repaid by {repaid_by}"
-            yield window.bar("comp", start, end, words)
+            yield window.bar("comp", start, end, week_words.comp_week(window.roster, comp))
     for entry in in_lieu:
         if entry.person == person and entry.date:
-            words = f"{name} has the day off in lieu of {day(entry.holiday)} ({entry.name})"
-            yield window.day("lieu", entry.date, words)
+            yield window.day("lieu", entry.date, week_words.day_in_lieu(window.roster, entry))
 
 
 def _seats(window: Window, person: str, shifts: Sequence[Shift]) -> Iterator[Bar | None]:
@@ -106,20 +101,15 @@ def _seats(window: Window, person: str, shifts: Sequence[Shift]) -> Iterator[Bar
         if person not in (shift.primary, shift.secondary):
             continue
         seat = "primary" if person == shift.primary else "secondary"
-        why = (
-            ""
-            if shift.reason == "rotation"
-            else f", {reason_in_words(shift, named(window.roster, shift.covering_for))}"
-        )
         kind = seat if shift.reason == "rotation" else f"{seat} {shift.reason}"
-        yield window.bar(kind, shift.start, shift.end, f"{named(window.roster, person)} {seat}{why}")
+        yield window.bar(kind, shift.start, shift.end, week_words.seat_held(window.roster, shift, person))
 
 
 def _holidays(window: Window) -> Iterator[Bar]:
     date = window.start.date()
     while date <= window.end.date():
         name = window.roster.public_holidays.get(date)
-        bar = window.day("holiday", date, f"Public holiday, {weekday(date)}: {name}") if name else None
+        bar = window.day("holiday", date, week_words.holiday(date, name)) if name else None
         if bar:
             yield bar
         date += dt.timedelta(days=1)

@@ -6,6 +6,7 @@ import datetime as dt
 
 from pydantic import Field
 
+from oncall.core.rota.shift_words import pair
 from oncall.web.views.models import Model
 
 
@@ -32,6 +33,16 @@ class OnCall(Model):
     reason: str = Field(description="rotation, cover, comp, override, or why there is no rota")
     covering_for: str | None = Field(default=None, description="Whom the pair stands in for")
     why: str = Field(description="The reason in one sentence")
+
+    @property
+    def pair(self) -> str:
+        return pair(*(who.name if who else "" for who in (self.primary, self.secondary)))
+
+    @property
+    def seats(self) -> list[str]:
+        """Who is paged, the first one first; empty before the rota begins."""
+        known = (self.primary, self.secondary, self.manager) if self.primary else ()
+        return list(dict.fromkeys(who.name for who in known if who))
 
 
 class Now(Model):

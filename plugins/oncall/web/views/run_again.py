@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from oncall.core.promises.cause import OPEN
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Pipeline
-from oncall.core.time_format import day
+from oncall.core.promises.run_words import run_warnings, runs_again
 from oncall.web.snapshot import PageSnapshot
 
 # How a section of a runbook says that its repair ends with another run.
@@ -22,19 +22,14 @@ class RunAgain:
 
     report_date: dt.date
     subject: str
-    warnings: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def run_again(pipeline: Pipeline, report_date: dt.date, status: PromiseStatus | None) -> RunAgain:
     """`status`: how that day stands (None: not known)."""
-    warnings = []
-    if status and status.facts.publication:
-        warnings.append("The report is published: each number that changes is written down as a restatement.")
-    if status and _is_at_work(status):
-        warnings.append("A run of this day is still at work: end it first, or wait for it.")
-    elif status and status.why and status.why.cause == "held":
-        warnings.append("Repair or release what the check has found first: else this run is held too.")
-    return RunAgain(report_date, f"{pipeline.title} for {day(report_date)}", tuple(warnings))
+    subject, does = runs_again(pipeline.title, report_date)
+    warnings = run_warnings(status, at_work=_is_at_work(status)) if status else ()
+    return RunAgain(report_date, subject, (does, *warnings))
 
 
 def repaired_by_a_run(seen: PageSnapshot, pipeline: Pipeline) -> RunAgain | None:

@@ -6,21 +6,16 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from oncall.core.incidents.incident import Event
+from oncall.core.incidents.incident_words import CHANNELS, delivery_result, delivery_words, event_sentence
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.models import DeliveryView, Line
 
-CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
 # What follows from an event is written down with it, or by the next look.
 SOON = dt.timedelta(seconds=60)
 # Deliveries that only bring the far side up to date: they tell nothing new, and belong to what happened before.
 _UPKEEP = ("update", "note", "close", "acknowledge")
-_RESULTS = {
-    "owed": ("…", "not sent yet"),
-    "accepted": ("…", "taken, not confirmed yet"),
-    "cancelled": ("–", "not needed any more"),
-}
 
 
 def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
@@ -66,19 +61,11 @@ def _views(seen: PageSnapshot, deliveries: Iterable[DeliveryRecord]) -> tuple[De
 
 
 def _view(told: DeliveryRecord, link: str | None) -> DeliveryView:
-    to = f" {', '.join(told.people)}" if told.people and told.channel == "pager" else ""
-    verb = {
-        "page": f"Page{to}",
-        "close": "Close the alert",
-        "note": "Note on the alert",
-        "acknowledge": "Acknowledge the alert",
-        "post": "Post",
-        "update": "Change the first message",
-    }.get(told.op, told.op)
-    mark, result = _result(told)
+    took = told.done_at - told.owed_at if told.done_at else None
+    mark, result = delivery_result(told.state, took, told.attempts, told.error)
     return DeliveryView(
         channel=f"{CHANNELS[told.channel]} {told.room}".rstrip(),
-        what=f"{verb}: {told.title}" if told.op in ("page", "post", "note") else verb,
+        what=delivery_words(told.op, told.channel, told.people, told.title),
         state=told.state,
         mark=mark,
         result=result,
@@ -86,28 +73,12 @@ def _view(told: DeliveryRecord, link: str | None) -> DeliveryView:
     )
 
 
-def _result(told: DeliveryRecord) -> tuple[str, str]:
-    """As a mark, and in words."""
-    if told.state == "done" and told.done_at:
-        took = max(0.0, (told.done_at - told.owed_at).total_seconds())
-        tries = f", at try {told.attempts}" if told.attempts > 1 else ""
-        return f"✓ {took:.1f} s", f"taken after {took:.1f} s{tries}"
-    tries = f" (tried {told.attempts} times)" if told.attempts > 1 else ""
-    refused = f": {told.error}" if told.error else ""
-    mark, words = _RESULTS.get(told.state, (told.state, told.state))
-    return "✗" if told.state == "owed" and told.error else mark, f"{words}{tries}{refused}"
-
-
 def _sentence(event: Event, told: Iterable[DeliveryRecord]) -> str:
-    """What happened; who really was paged, when the rota had changed until the page went out."""
-    sentence = event.what[:1].upper() + event.what[1:]
-    if event.what.startswith("paged "):
-        others = {
-            name
-            for delivery in told
-            if delivery.op == "page" and delivery.state == "done"
-            for name in delivery.people
-            if f" {name} " not in f"{event.what} "
-        }
-        sentence += f"; sent to {' and '.join(sorted(others))}, on call by then" if others else ""
-    return sentence
+    others = {
+        name
+        for one in told
+        if event.what.startswith("paged ") and one.op == "page" and one.state == "done"
+        for name in one.people
+        if f" {name} " not in f"{event.what} "
+    }
+    return event_sentence(event.what, others)

@@ -1,0 +1,128 @@
+"""What is said of a published report and its days: held, released, late, restated, not drawn. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from oncall.core.time_format import TimeFormat, span, weekday
+
+MOST_KEYS = 10  # of the rows that break a contract
+KEYS_LISTED = 1000  # how many are asked for
+
+
+def number_name(column: str) -> str:
+    return column.replace("_", " ")
+
+
+def cannot_be_read(what: str, error: object) -> str:
+    return f"{what} cannot be read now: {error}"
+
+
+def held(*, published: bool) -> str:
+    stands = "It stays as it was published." if published else "It is not published."
+    return f"{stands} A run of it has found:"
+
+
+def held_by(checks: Sequence[str]) -> str:
+    return f"held by {', '.join(checks)}"
+
+
+def published_late(late_s: float, at: dt.datetime | None, say: TimeFormat) -> str:
+    return f"published {span(late_s)} late, {say.moment(at)}"
+
+
+def restated(count: int) -> str:
+    return f"{count} number{'s' * (count != 1)} restated"
+
+
+def stale(why: str) -> str:
+    return f"stale: {why}"
+
+
+def released(column: str, by: str, note: str, when: str = "") -> str:
+    """ "Net profit was released by DE-001, Mon 23 Nov 06:10: a real sale". `when`: left out where "" is given."""
+    return f"{number_name(column).capitalize()} was released by {by}{when and ', '}{when}: {note}"
+
+
+def breaking_rows(table: str, rule: str, keys: Sequence[str]) -> str:
+    """Which rows upstream break a rule of a contract, MOST_KEYS of them by their keys."""
+    if not keys:
+        return f"{table}, {rule}: no row at all"
+    more, beyond = len(keys) - MOST_KEYS, " or more" if len(keys) >= KEYS_LISTED else ""
+    others = f" and {more}{beyond} other{'s' * (more != 1)}" if more > 0 else ""
+    return f"{table}, {rule}: {'; '.join(keys[:MOST_KEYS])}{others}"
+
+
+def breaches_command(report_date: dt.date, report: str) -> str:
+    return f"python -m oncall breaches {report_date} --report {report}"
+
+
+def release_says(columns: Sequence[str], *, others_too: bool) -> str:
+    """What a person says who releases these unusual numbers. `others_too`: other checks hold the report as well."""
+    names, are = ", ".join(map(number_name, columns)), "is" if len(columns) == 1 else "are"
+    rest = (
+        " It releases no row that breaks a contract, and no sum that does not add up." if others_too else ""
+    )
+    return f"You say that {names} {are} true. Your name and note are kept with it, and its next run publishes.{rest}"
+
+
+def older_held(count: int) -> str:
+    days = "day is" if count == 1 else "days are"
+    return f"{count} older {days} held too; the table of the last section names them."
+
+
+def sample_ratio(report_date: dt.date, p: str, *, planned: bool) -> str:
+    said = f"On {weekday(report_date)}: p {p} against the planned shares, however often one looks."
+    if planned:
+        return said
+    return f"{said} Chance does not make that: the difference means nothing until somebody knows why."
+
+
+def no_table(report: str, dag_id: str) -> str:
+    return (
+        f"There is no table {report} with a report_date and numbers in the warehouse yet."
+        f" The first run of {dag_id} makes it."
+    )
+
+
+def first_charts(shown: int, variants: int) -> str:
+    return f"These are the first {shown} charts; CSV and JSON have all {variants} variants."
+
+
+def chart_for_each(variants: int) -> str:
+    return f"It has a chart for each variant of an experiment ({variants})."
+
+
+def chart_label(title: str, first: str, last: str) -> str:
+    """For whoever hears the page read aloud."""
+    return f"{title}, {first} to {last}. The table behind it has the same numbers."
+
+
+def publishes_next(dag_id: str, report_date: dt.date) -> str:
+    """After a release, at a terminal."""
+    conf = f'{{\\"report_date\\": \\"{report_date}\\"}}'
+    return f'Its next run publishes. To run it now: airflow dags trigger {dag_id} --conf "{conf}"'
+
+
+def currency_taken(currency: str) -> str:
+    """What it means that a table has no column for its currency."""
+    return f"so its money is taken to be in {currency}"
+
+
+def not_released(error: object) -> str:
+    return f"Nothing was released: {error}."
+
+
+def not_drawn(count: int) -> str:
+    if count == 1:
+        return "1 published number is not drawn: not a number, endless, or too large. The table has it."
+    return (
+        f"{count} published numbers are not drawn: not a number, endless, or too large. The table has them."
+    )
+
+
+def older_restatements(count: int) -> str:
+    """What stands below the list of restated days. `count`: how many it leaves out."""
+    older = f"{count} older one{'s' * (count != 1)}, and each" if count else "Each"
+    return f"{older} number by channel or variant:"

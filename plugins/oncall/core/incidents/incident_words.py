@@ -1,0 +1,76 @@
+"""What stands on an incident's page beside how it stands: what its forms do, and what was sent. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
+NONE_OPEN = "No open incidents."
+NONE_READ = "Open incidents cannot be read now."
+
+_OPS = {
+    "page": "Page",
+    "close": "Close the alert",
+    "note": "Note on the alert",
+    "acknowledge": "Acknowledge the alert",
+    "post": "Post",
+    "update": "Change the first message",
+}
+_WITH_TITLE = ("page", "post", "note")
+_STATES = {
+    "owed": ("…", "not sent yet"),
+    "accepted": ("…", "taken, not confirmed yet"),
+    "cancelled": ("–", "not needed any more"),
+}
+
+
+def told_together(title: str) -> str:
+    """`title`: the incident that speaks for this one."""
+    return f"This is told and paged together with {title}: act there."
+
+
+def pages_now(person: str, seat: str) -> str:
+    return (
+        f"Wakes {person} ({seat}), the next one on the escalation, at once."
+        " The escalation does not page them again."
+    )
+
+
+def resolves_by_hand(*, due_ahead: bool) -> str:
+    unless = ", unless it is missing when it is due" if due_ahead else ""
+    return (
+        "A published report resolves by itself. By hand: the alerts are closed, and nobody is told of this report"
+        f" again{unless}."
+    )
+
+
+def may_only_look(dag_id: str, act: str = "act") -> str:
+    """`act`: what needs the right."""
+    return f"You may look, not {act}: that needs the right to change runs of {dag_id}."
+
+
+def event_sentence(what: str, sent_to: Collection[str]) -> str:
+    """What happened; and who really was paged, when the rota had changed until the page went out."""
+    sentence = what[:1].upper() + what[1:]
+    return f"{sentence}; sent to {' and '.join(sorted(sent_to))}, on call by then" if sent_to else sentence
+
+
+def delivery_words(op: str, channel: str, people: Sequence[str], title: str) -> str:
+    """What was sent: "Page DE-003: Growth ETL, 22 Nov: late since 05:00"."""
+    words = _OPS.get(op, op)
+    if op == "page" and channel == "pager" and people:
+        words = f"{words} {', '.join(people)}"
+    return f"{words}: {title}" if op in _WITH_TITLE else words
+
+
+def delivery_result(state: str, took: dt.timedelta | None, attempts: int, error: str) -> tuple[str, str]:
+    """What became of it, as a mark and in words. `took`: until the far side had taken it (None: it has not)."""
+    if state == "done" and took is not None:
+        seconds = max(0.0, took.total_seconds())
+        tries = f", at try {attempts}" if attempts > 1 else ""
+        return f"✓ {seconds:.1f} s", f"taken after {seconds:.1f} s{tries}"
+    mark, words = _STATES.get(state, (state, state))
+    tries = f" (tried {attempts} times)" if attempts > 1 else ""
+    refused = f": {error}" if error else ""
+    return "✗" if state == "owed" and error else mark, f"{words}{tries}{refused}"

@@ -1,0 +1,97 @@
+"""What stands on an incident's page, facts → exact sentence."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oncall.core.incidents.incident_words import (
+    delivery_result,
+    delivery_words,
+    event_sentence,
+    may_only_look,
+    pages_now,
+    resolves_by_hand,
+    told_together,
+)
+
+
+def test_what_the_forms_of_an_incident_do() -> None:
+    assert told_together("Growth ETL, 22 Nov") == (
+        "This is told and paged together with Growth ETL, 22 Nov: act there."
+    )
+    assert pages_now("DE-002", "secondary") == (
+        "Wakes DE-002 (secondary), the next one on the escalation, at once."
+        " The escalation does not page them again."
+    )
+    assert resolves_by_hand(due_ahead=False).endswith("nobody is told of this report again.")
+    assert resolves_by_hand(due_ahead=True).endswith(
+        "nobody is told of this report again, unless it is missing when it is due."
+    )
+    assert may_only_look("etl") == "You may look, not act: that needs the right to change runs of etl."
+    assert may_only_look("etl", "release").startswith("You may look, not release: ")
+
+
+@pytest.mark.parametrize(
+    ("what", "sent_to", "line"),
+    [
+        ("paged DE-001 (primary)", [], "Paged DE-001 (primary)"),
+        ("paged DE-001 (primary)", ["DE-002"], "Paged DE-001 (primary); sent to DE-002, on call by then"),
+        ("paged A", ["C", "B"], "Paged A; sent to B and C, on call by then"),
+    ],
+)
+def test_what_happened(what: str, sent_to: list[str], line: str) -> None:
+    assert event_sentence(what, sent_to) == line
+
+
+@pytest.mark.parametrize(
+    ("op", "channel", "people", "line"),
+    [
+        ("page", "pager", ["DE-003"], "Page DE-003: Late"),
+        ("page", "pager", [], "Page: Late"),
+        ("post", "chat", ["DE-003"], "Post: Late"),
+        ("note", "pager", [], "Note on the alert: Late"),
+        ("close", "pager", ["DE-003"], "Close the alert"),
+        ("acknowledge", "pager", [], "Acknowledge the alert"),
+        ("update", "chat", [], "Change the first message"),
+    ],
+)
+def test_what_was_sent(op: str, channel: str, people: list[str], line: str) -> None:
+    assert delivery_words(op, channel, people, "Late") == line
+
+
+@pytest.mark.parametrize(
+    ("state", "took_s", "attempts", "error", "told"),
+    [
+        ("done", 0.51, 1, "", ("✓ 0.5 s", "taken after 0.5 s")),
+        ("done", 61.0, 3, "refused before", ("✓ 61.0 s", "taken after 61.0 s, at try 3")),
+        ("done", -1.0, 1, "", ("✓ 0.0 s", "taken after 0.0 s")),
+        ("owed", None, 0, "", ("…", "not sent yet")),
+        ("owed", None, 2, "HTTP 503", ("✗", "not sent yet (tried 2 times): HTTP 503")),
+        ("accepted", None, 1, "", ("…", "taken, not confirmed yet")),
+        ("cancelled", None, 0, "", ("–", "not needed any more")),
+    ],
+)
+def test_what_became_of_it(
+    state: str, took_s: float | None, attempts: int, error: str, told: tuple[str, str]
+) -> None:
+    took = None if took_s is None else dt.timedelta(seconds=took_s)
+    assert delivery_result(state, took, attempts, error) == told
+
+
+@given(
+    st.sampled_from(["owed", "accepted", "done", "cancelled"]),
+    st.none() | st.timedeltas(dt.timedelta(), dt.timedelta(hours=2)),
+    st.integers(0, 5),
+    st.sampled_from(["", "HTTP 503"]),
+)
+def test_nothing_is_called_taken_that_the_far_side_has_not(
+    state: str, took: dt.timedelta | None, attempts: int, error: str
+) -> None:
+    """A tick stands for an answer, and nothing else."""
+    mark, said = delivery_result(state, took, attempts, error)
+    assert mark.startswith("✓") is said.startswith("taken after") is (state == "done" and took is not None)
+    assert said.startswith("not sent") is (state == "owed")

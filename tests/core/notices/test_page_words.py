@@ -1,0 +1,94 @@
+"""What the page says of the on-call system itself, facts → exact sentence."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from oncall.core.notices import page_words
+from oncall.core.time_format import TimeFormat
+from tests.core.scenes import TZ, at
+
+SAY = TimeFormat(at("05:26"), TZ)
+GONE = "connection refused"
+
+
+@pytest.mark.parametrize(
+    ("tick", "title"),
+    [
+        (None, "The watcher has never looked"),
+        (at("05:24"), "The watcher has not looked since 05:24:00 (2 min ago)"),
+        (at("23:00", -1), "The watcher has not looked since Sun 22 Nov 23:00:00 (6 h 26 min ago)"),
+    ],
+)
+def test_the_watcher_is_gone(tick: dt.datetime | None, title: str) -> None:
+    said, [line] = page_words.watcher_gone(tick, SAY)
+    assert said == title
+    assert line.endswith("page late. Is the DAG sla_watch unpaused, and does a triggerer run?") is bool(tick)
+
+
+BROKEN = [
+    (page_words.channel_gone("pager", at("04:58"), GONE, SAY), "Opsgenie cannot be reached since 04:58", (GONE,)),
+    (page_words.channel_gone("chat", None, "", SAY), "Slack cannot be reached", ()),
+    (
+        page_words.heartbeat_refused("sla", at("04:58"), GONE, SAY),
+        "Opsgenie does not take the heartbeat sla since 04:58", (GONE, "Nobody is paged if all of Airflow is gone."),
+    ),
+    (
+        page_words.does_not_work("acknowledgements", at("04:58"), GONE, SAY),
+        "Acknowledgements in Opsgenie are not heard since 04:58",
+        (GONE, "Acknowledge here: only that stops the escalation."),
+    ),
+    (
+        page_words.does_not_work("warehouse", None, page_words.clocks_apart(-60), SAY),
+        "The clock of warehouse is wrong",
+        ("It is 60 s behind the others.", "The others agree, and pages go by them."),
+    ),
+    (page_words.source_unread("warehouse: refused: no"), "warehouse cannot be read", ("refused: no",)),
+    (page_words.source_unread("warehouse"), "warehouse cannot be read", ()),
+    (
+        page_words.files_broken(["a"], some_hidden=False),
+        "The on-call files have 1 problem; the last good ones stay in force", ("a",),
+    ),
+    (
+        page_words.files_broken(["a", "b"], some_hidden=True),
+        "The on-call files have 2 problems; the last good ones stay in force",
+        ("A user who may read all the pipelines sees which.",),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "title", "lines"), BROKEN)
+def test_what_is_broken(told: page_words.Told, title: str, lines: tuple[str, ...]) -> None:
+    assert told == (title, lines)
+
+
+def test_of_many_problems_the_rest_is_counted() -> None:
+    _, lines = page_words.files_broken(range(page_words.MOST_PROBLEMS + 1), some_hidden=False)
+    assert lines[-1] == "and 1 more: python -m oncall check"
+
+
+@pytest.mark.parametrize(
+    ("used_at", "until", "line"),
+    [
+        (None, at("05:00", 9), "made by anna, Mon 23 Nov 04:00; never used; expires Wed 2 Dec 05:00"),
+        (
+            at("05:00"), at("05:26"),
+            "made by anna, Mon 23 Nov 04:00; last used Mon 23 Nov 05:00; expired Mon 23 Nov 05:26",
+        ),
+    ],
+)  # fmt: skip
+def test_a_link_that_needs_no_sign_in(used_at: dt.datetime | None, until: dt.datetime, line: str) -> None:
+    assert page_words.feed_link("anna", at("04:00"), used_at, until, SAY) == line
+
+
+def test_other_answers() -> None:
+    assert page_words.clocks_apart(120) == "It is 2 min ahead of the others."
+    assert page_words.nothing_done("gone") == (
+        "Nothing was done: gone. Acknowledge or close the alert in Opsgenie instead."
+    )
+    assert page_words.team_parameter({"": "Data", "growth": "Growth"}) == (
+        "names a team with a roster of its own (growth), an empty one the roster at the top (Data); without it"
+        " the answers are of Data. An incident is its own team's."
+    )
