@@ -19,10 +19,10 @@ from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task, Typi
 from oncall.core.promises.promise import Pipeline, Promise, Team
 from oncall.core.rota.roster import EscalationStep, Person, Roster, Rotation
 from oncall.core.runbook import SECTIONS, Runbook
+from oncall.usecases.delivery_round import Sent
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.manual_actions import ManualActions
-from oncall.usecases.outbox import Sent
 from oncall.usecases.ports import (
     AlertState,
     PagerCapabilities,

@@ -11,7 +11,7 @@ from oncall.adapters.memory_store import MemoryStore
 from oncall.core.errors import DeliveryFailed, LockedOut, NotAllowed, Rejected, Unreadable
 from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.message import Message
-from oncall.usecases import outbox
+from oncall.usecases import delivery_round
 from oncall.usecases.chat_delivery import CHANNEL_ID
 from oncall.usecases.ports import (
     FURTHER_STEPS,
@@ -105,7 +105,7 @@ def test_what_another_teams_channel_refuses_is_told_in_ours(late: Night) -> None
 def test_what_is_sent_is_bound_to_what_is_true_now(late: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the incident as the store has it: published meanwhile, nobody is woken. Nothing of that goes wrong."""
     faults: list[str] = []
-    monkeypatch.setattr(outbox.log, "error", lambda event, **_: faults.append(event), raising=False)
+    monkeypatch.setattr(delivery_round.log, "error", lambda event, **_: faults.append(event), raising=False)
     late.dispatch().posts()
     (first,) = late.chat.threads
     assert any(address.startswith("http://airflow.test/") for _, address in first.links)

@@ -19,7 +19,8 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident import Notification, Op, Plan
 from oncall.core.message import Message
-from oncall.usecases.outbox import LEASE, Bind, Sender
+from oncall.usecases.delivery_round import LEASE, Bind
+from oncall.usecases.outbox import Sender
 from oncall.usecases.ports import EVERYTHING, OutboxEntry, Posted, Store
 from tests.usecases.conftest_night import FakeChat, FakePager
 

@@ -23,9 +23,10 @@ from oncall.core.errors import (
 from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.message import Message, Recipient
-from oncall.usecases import outbox
+from oncall.usecases import delivery_round, page_requests
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
-from oncall.usecases.outbox import Sender, Sent
+from oncall.usecases.delivery_round import Sent
+from oncall.usecases.outbox import Sender
 from oncall.usecases.ports import (
     EVERYTHING,
     FURTHER_STEPS,
@@ -173,7 +174,7 @@ class Box:
 @pytest.fixture
 def box(monkeypatch: pytest.MonkeyPatch) -> Box:
     """Nobody waits for a request: one look at it, and the round is over."""
-    monkeypatch.setattr(outbox, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(page_requests, "PATIENCE_S", 0.0)
     return Box()
 
 
@@ -439,8 +440,8 @@ class Wall:
 def test_a_round_waits_4_s_for_what_pends(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking soon, and then less and less often."""
     wall = Wall()
-    monkeypatch.setattr(outbox, "PATIENCE_S", 4.0)
-    monkeypatch.setattr(outbox, "time", wall)
+    monkeypatch.setattr(page_requests, "PATIENCE_S", 4.0)
+    monkeypatch.setattr(page_requests, "time", wall)
     box.owe()
     box.pager.states = ["pending"] * 99
     box.pages()
@@ -775,7 +776,7 @@ def test_each_try_leaves_a_line(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
     lines: list[tuple[str, dict[str, Any]]] = []
     for level in ("info", "warning", "error"):
         monkeypatch.setattr(
-            outbox.log, level, lambda event, **said: lines.append((event, said)), raising=False
+            delivery_round.log, level, lambda event, **said: lines.append((event, said)), raising=False
         )
     box.owe()
     box.pager.fail = [DeliveryFailed("down"), ValueError("ours")]  # type: ignore[list-item]

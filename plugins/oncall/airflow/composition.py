@@ -23,9 +23,9 @@ from oncall.config.quiet_days import volume_in_force
 from oncall.core.errors import Problem, Unreadable
 from oncall.core.incidents.wording import Links
 from oncall.usecases.current_config import config_in_force
+from oncall.usecases.delivery_round import Clock
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation
-from oncall.usecases.outbox import Clock
 from oncall.usecases.ports import Metrics, OutboxEntry, Store
 from oncall.usecases.timekeeping import read_clocks
 

@@ -15,12 +15,12 @@ from oncall.airflow.composition import Services, Wiring
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.current_config import say_configuration
+from oncall.usecases.delivery_round import Clock, Sent
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.usecases.metrics import TICK_AGE, of_look, of_snapshot
 from oncall.usecases.notes import TICK, instant, noted
-from oncall.usecases.outbox import Clock, Sent
 from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, Metrics, Store
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 

@@ -32,12 +32,12 @@ from oncall.core.notices.channel_notices import store_unusable, store_usable
 from oncall.core.promises.facts import TypicalDurations
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.current_config import config_in_force, say_configuration
+from oncall.usecases.delivery_round import LEASE, Sent
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import LOOK_BACK, NOTES, SINCE, Evaluation, due_instants, evaluate
 from oncall.usecases.heartbeat import ping_all
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import TICK, instant, noted
-from oncall.usecases.outbox import LEASE, Sent
 from oncall.usecases.ports import (
     LANES,
     NOTHING_AT_ALL,

@@ -16,8 +16,8 @@ from oncall.core.notices.channel_notices import (
     channel_down,
 )
 from oncall.usecases import notes
+from oncall.usecases.delivery_round import Sent
 from oncall.usecases.notes import noted
-from oncall.usecases.outbox import Sent
 from oncall.usecases.ports import DecisionTransaction, Store
 
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of

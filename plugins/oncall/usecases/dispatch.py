@@ -12,10 +12,11 @@ from oncall.core.notices.channel_notices import others_untold
 from oncall.usecases.acknowledge import sync_acknowledgements
 from oncall.usecases.channel_health import note_health, note_hearing
 from oncall.usecases.chat_delivery import CHANNEL_ID
+from oncall.usecases.delivery_round import Clock, Sent
 from oncall.usecases.evaluate import Evaluation
 from oncall.usecases.late_binding import Binder
 from oncall.usecases.metrics import first_page, of_sending
-from oncall.usecases.outbox import Clock, Sender, Sent
+from oncall.usecases.outbox import Sender
 from oncall.usecases.ports import EVERYTHING, Chat, Lane, Metrics, OutboxEntry, Pager, Store
 
 

@@ -11,9 +11,9 @@ from oncall.core.incidents.escalation import round_and_seat
 from oncall.core.incidents.incident import OTHERS, incident_of
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.acknowledge import sync_acknowledgements
+from oncall.usecases.delivery_round import Clock
 from oncall.usecases.evaluate import Evaluation
 from oncall.usecases.incident_context import context_of
-from oncall.usecases.outbox import Clock
 from oncall.usecases.ports import OutboxEntry, Pager, Store
 
 

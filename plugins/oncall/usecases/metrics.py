@@ -15,8 +15,8 @@ from typing import Literal, get_args
 
 from oncall.core.incidents.incident import Channel
 from oncall.core.promises.evaluation import Verdict
+from oncall.usecases.delivery_round import Sent
 from oncall.usecases.evaluate import Evaluation
-from oncall.usecases.outbox import Sent
 from oncall.usecases.ports import OutboxEntry, Reading, Snapshot
 
 # The step that tells the first person of a broken promise.

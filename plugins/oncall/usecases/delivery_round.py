@@ -1,0 +1,195 @@
+"""One round of sending on one channel: what is claimed for it, and how each delivery ended, written down at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
+from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
+from oncall.core.incidents.incident import OTHERS, Channel
+from oncall.usecases.chat_delivery import THREAD
+from oncall.usecases.pager_delivery import about
+from oncall.usecases.ports import Lane, OutboxEntry, Posted, Snapshot, Store
+from oncall.usecases.retry import is_refused, is_uncertain, wait_s
+
+log = structlog.get_logger(__name__)
+
+# Longer than all calls of one delivery may take: to look for it, to send it, and to send it in a plainer form.
+LEASE = {"pager": dt.timedelta(seconds=25), "chat": dt.timedelta(seconds=75)}
+
+Clock = Callable[[], dt.datetime]
+Bind = Callable[[OutboxEntry], Bound]
+Find = Callable[[OutboxEntry], Posted | None]
+
+
+@dataclass
+class Sent:
+    """How a round of sending went: what the far side has taken, and when, and each try that it did not take.
+
+    `outage`: why it takes nothing at all ("" when it answers); `locked_out`: nor will it before somebody mends the
+    connection. `refused`: why it does not take one message, while it takes others. `unreached`: somebody on the
+    escalation is not reached, so the next one has to be called. `unchecked`: why the far side could not be asked
+    whether it had something already. `untold`: what another team's channel refused, and why.
+    """
+
+    taken: list[tuple[OutboxEntry, dt.datetime]] = field(default_factory=list)
+    failed: list[OutboxEntry] = field(default_factory=list)
+    outage: str = ""
+    locked_out: bool = False
+    refused: str = ""
+    unreached: bool = False
+    unchecked: str = ""
+    untold: tuple[OutboxEntry, str] | None = None
+    lost: Unreadable | None = None  # the store went away within the round
+
+    @property
+    def answered(self) -> bool:
+        """Whether the far side said anything but that it is out of order."""
+        return bool(self.taken or self.refused) and not self.outage
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the channel fails, so that the rest waits."""
+        return bool(self.outage or self.lost)
+
+
+@dataclass
+class Round:
+    """One round on one store. `journal`: what the far sides took and the store could not yet be told of."""
+
+    store: Store
+    bind: Bind
+    now: Clock
+    journal: list[OutboxEntry]
+    sent: Sent = field(default_factory=Sent)
+
+    @contextmanager
+    def begun(self) -> Iterator[Sent]:
+        """Tell the store first what it missed. Raises Unreadable when it cannot be reached, or went away meanwhile."""
+        if self.journal:
+            self.store.merge(Snapshot(deliveries=tuple(self.journal)))
+            self.journal.clear()
+        yield self.sent
+        if self.sent.lost is not None:
+            raise self.sent.lost
+
+    def claim(
+        self, channel: Channel, lane: Lane, find: Find = lambda _: None
+    ) -> tuple[OutboxEntry, Send] | None:
+        """The next that is still wanted, in the words that are true now. `find`: where something stands already."""
+        try:
+            while delivery := self.store.claim(channel, lane, LEASE[channel]):
+                bound = Send(delivery.message) if delivery.request_id else self._bound(delivery)
+                if isinstance(bound, Send):
+                    if bound.message != delivery.message:
+                        self.store.bound(delivery, bound.message)
+                    return replace(delivery, message=bound.message), bound
+                if isinstance(bound, Withdraw):
+                    self._withdraw(delivery, bound.why, find)
+                elif isinstance(bound, Later):
+                    self.store.failed(delivery, delivery.error, bound.wait, uncertain=False)
+        except Unreadable as error:
+            self.sent.lost = error
+        return None
+
+    def _bound(self, delivery: OutboxEntry) -> Bound:
+        """A fault of our own in binding one message silences nobody: it goes as it was written."""
+        try:
+            return self.bind(delivery)
+        except Unreadable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, a page must go out
+            log.error("oncall.not_bound", traceback=traceback.format_exc(), **about(delivery))
+            return Send(delivery.message)
+
+    def _withdraw(self, delivery: OutboxEntry, why: str, find: Find) -> None:
+        """Not wanted any more. Where it was said after all, that is kept: the thread may begin with it."""
+        posted = None
+        if delivery.maybe_taken:
+            with suppress(OncallError):
+                posted = find(delivery)
+        if posted is not None:
+            self.done(delivery, posted)
+            return
+        self.store.withdraw(delivery, why)
+        log.info("oncall.withdrawn", why=why, **about(delivery))
+
+    def accepted(self, delivery: OutboxEntry, request_id: str, lease: dt.timedelta) -> None:
+        """The far side has taken a request; what became of it is asked again after `lease`."""
+        at = delivery.requested_at or self.now()
+        self._write(delivery, lambda: self.store.accepted(delivery, request_id, at, lease))
+
+    def done(self, delivery: OutboxEntry, posted: Posted | None = None, unreached: str = "") -> None:
+        """The far side has it. `unreached`: why it does not reach its person all the same."""
+        at = self.now()
+
+        def write() -> None:
+            if posted is not None and posted.unthreaded:
+                self.store.set_note(f"{THREAD}:{delivery.key}", f"{posted.channel_id} {posted.ts}")
+            self.store.done(delivery, at, posted, unreached)
+
+        self._write(replace(delivery, state="done", done_at=at, posted=posted, unreached=unreached), write)
+        self.sent.taken.append((delivery, at))
+        self.sent.unreached |= bool(unreached)
+        log.info(
+            "oncall.delivered", attempts=delivery.attempts,
+            after_s=round((at - delivery.owed_at).total_seconds(), 3), unreached=unreached or None,
+        )  # fmt: skip
+
+    def again(self, delivery: OutboxEntry, reason: str, unreached: str = "") -> None:
+        """Make a request anew: it is wrong with this one, not with the far side."""
+        self.sent.unreached |= bool(unreached)
+        self._not_taken(delivery, reason, 0, uncertain=True, unreached=unreached)
+
+    def failed(self, delivery: OutboxEntry, error: Exception, send: Send | None = None) -> None:
+        """Note the failure and when to try again, and what it says of the channel."""
+        error = _as_ours(error)
+        if isinstance(error, Gone) and delivery.op != "page" and delivery.op != "post":
+            self.done(delivery)  # there is nothing left to do it to
+            return
+        refused = is_refused(error)
+        unreached = str(error) if refused and delivery.op == "page" else ""
+        self.sent.unreached |= bool(unreached)
+        if OTHERS in delivery.key:  # nothing is wrong with a channel of our own
+            self.sent.untold = (delivery, str(error)) if refused else self.sent.untold
+        elif refused:
+            self.sent.refused = str(error)
+        else:
+            self.sent.outage, self.sent.locked_out = str(error), isinstance(error, LockedOut)
+        wait = wait_s(delivery, error, nobody_woken=bool(send and send.nobody_woken))
+        self._not_taken(delivery, str(error), wait, uncertain=is_uncertain(error), unreached=unreached)
+
+    def _not_taken(
+        self, delivery: OutboxEntry, reason: str, again_in_s: float, *, uncertain: bool, unreached: str
+    ) -> None:
+        self.sent.failed.append(delivery)
+        log.warning(
+            "oncall.delivery_failed", attempts=delivery.attempts, reason=reason, again_in_s=again_in_s
+        )
+        wait = dt.timedelta(seconds=again_in_s)
+        self._write(delivery, lambda: self.store.failed(
+            delivery, reason, wait, uncertain=uncertain, unreached=unreached
+        ))  # fmt: skip
+
+    def _write(self, delivery: OutboxEntry, write: Callable[[], None]) -> None:
+        """Write down what became of it; should the store be gone, the next round writes down that it was taken."""
+        try:
+            write()
+        except Unreadable as error:
+            self.sent.lost = error
+            if delivery.state == "done":
+                self.journal.append(delivery)
+
+
+def _as_ours(error: Exception) -> OncallError:
+    """What nobody foresaw is wrong with this one message, and may have happened after it was sent."""
+    if isinstance(error, OncallError):
+        return error
+    log.error("oncall.unforeseen", traceback="".join(traceback.format_exception(error)))
+    return Rejected(f"{type(error).__name__}: {error}", uncertain=True)

@@ -1,0 +1,108 @@
+"""The requests that one round has open at the pager: it takes a request at once, and carries it out when it can."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from structlog.contextvars import bound_contextvars
+
+from oncall.core.errors import Rejected
+from oncall.core.incidents.binding import Send
+from oncall.usecases.delivery_round import LEASE, Round
+from oncall.usecases.pager_delivery import Outcome, PagerDelivery, about
+from oncall.usecases.ports import OutboxEntry
+
+T = TypeVar("T")
+
+WIDTH = 8  # calls to the pager side by side
+PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
+MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
+UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
+
+
+@dataclass
+class PageRequests:
+    """`flying`: what is being asked for; `pending`: what the pager has taken and not carried out, with its request."""
+
+    round: Round
+    calls: PagerDelivery
+    pool: ThreadPoolExecutor
+    flying: dict[Future[str], tuple[OutboxEntry, Send]] = field(default_factory=dict)
+    pending: list[tuple[OutboxEntry, str]] = field(default_factory=list)
+
+    def ask(self, delivery: OutboxEntry, send: Send, *, check: bool) -> None:
+        """Begin one. `check`: look first whether the pager has it already."""
+        self.flying[self._run(self.calls.ask, delivery, check)] = (delivery, send)
+
+    def take_answers(self) -> None:
+        """Wait for the next answers and note them."""
+        for future in wait(self.flying, return_when=FIRST_COMPLETED).done:
+            delivery, send = self.flying.pop(future)
+            with bound_contextvars(**about(delivery)):
+                self._answered(delivery, send, future)
+
+    def _answered(self, delivery: OutboxEntry, send: Send, future: Future[str]) -> None:
+        try:
+            request_id = future.result()
+        except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
+            self.round.failed(delivery, error, send)
+            return
+        if not request_id:
+            self.round.done(delivery)
+            return
+        if not delivery.request_id:
+            now = self.round.now()
+            delivery = replace(delivery, requested_at=now, pending_since=delivery.pending_since or now)
+        self.round.accepted(delivery, request_id, LEASE["pager"])
+        self.pending.append((delivery, request_id))
+
+    def settle(self) -> None:
+        """Wait a little for what pends; what still does is asked for again at a later round."""
+        until, pause = time.monotonic() + PATIENCE_S, 0.1
+        while self.pending:
+            states = [(request, self._run(self.calls.outcome, *request)) for request in self.pending]
+            self.pending = [
+                request for request, future in states if not self._settled(request[0], *future.result())
+            ]
+            if time.monotonic() > until:
+                break
+            if self.pending:
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.5)
+        for delivery, request_id in self.pending:
+            self.round.accepted(delivery, request_id, dt.timedelta(seconds=1))
+
+    def _settled(self, delivery: OutboxEntry, state: Outcome, words: str) -> bool:
+        """Write down what became of a request; False while it pends."""
+        now = self.round.now()
+        since, last = delivery.pending_since or now, delivery.requested_at or now
+        with bound_contextvars(**about(delivery)):
+            if state == "done":
+                self.round.done(delivery, unreached=words)
+            elif state == "failed" and delivery.op != "page":
+                self.round.done(delivery)  # to close what is closed or gone is as good as done
+            elif state == "failed" and delivery.attempts == 1:
+                self.round.again(delivery, f"taken, then failed: {words}")
+            elif state == "failed":
+                self.round.failed(delivery, Rejected(f"taken, then failed: {words}"))
+            elif state == "unknown" and now - since >= UNPROCESSED:
+                self.round.done(delivery)  # its receipt is all that can be had: reading is a courtesy
+            elif now - last >= MADE_ANEW:
+                # Made anew at once; when that has gone on for too long somebody else has to be called.
+                overdue = delivery.op == "page" and now - since >= UNPROCESSED
+                why = "the pager has taken the page and does not carry it out" if overdue else ""
+                anew_s = MADE_ANEW.total_seconds()
+                self.round.again(delivery, f"taken, and not carried out within {anew_s:.0f} s", why)
+            else:
+                return False
+        return True
+
+    def _run(self, act: Callable[..., T], *args: object) -> Future[T]:
+        """Beside other calls; what is bound to the log here is bound there too."""
+        return self.pool.submit(copy_context().run, act, *args)
