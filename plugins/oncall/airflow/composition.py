@@ -6,10 +6,9 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import NoReturn
 
 from oncall.adapters.opsgenie.pager import Opsgenie
-from oncall.adapters.postgres.database import Connect, OneConnection, connect_by
+from oncall.adapters.postgres.database import Connect, OneConnection
 from oncall.adapters.postgres.feeds import Feeds
 from oncall.adapters.postgres.history import History, PublicationHistory
 from oncall.adapters.postgres.oncall_db import OncallDb
@@ -17,10 +16,11 @@ from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.adapters.postgres.task_log import TaskLog, UsualKept
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.adapters.slack.chat import Slack
+from oncall.airflow.kept_connection import KeptConnection
 from oncall.airflow.metrics import AirflowMetrics
 from oncall.config.oncall_config import OncallConfig
 from oncall.config.quiet_days import volume_in_force
-from oncall.core.errors import Problem, Unreadable
+from oncall.core.errors import Problem
 from oncall.core.incidents.wording import Links
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.delivery_round import Clock
@@ -65,8 +65,10 @@ class Wiring:
     """
 
     def __init__(self, before: Wiring | None = None) -> None:
-        self._warehouse: Connect = _tolerant("warehouse", before._warehouse if before else None)
-        self._oncall_db: Connect = _tolerant("oncall_db", before._oncall_db if before else None)
+        kept = before._databases if before else {}
+        self._databases = {name: KeptConnection(name, kept.get(name)) for name in ("warehouse", "oncall_db")}
+        self._warehouse: Connect = self._databases["warehouse"]
+        self._oncall_db: Connect = self._databases["oncall_db"]
         self._usual: UsualKept = before._usual if before else UsualKept()
         self._feeds: Feeds | None = None
         self._published_reports: PublishedReports | None = None
@@ -86,6 +88,13 @@ class Wiring:
         for mine, new in ((self._warehouse, newer._warehouse), (self._oncall_db, newer._oncall_db)):
             if isinstance(mine, OneConnection):
                 mine.renew(new)
+
+    @property
+    def troubles(self) -> Mapping[str, str | None]:
+        """By connection why it cannot be used as it is written now, while the one before goes on ("": it can; None: not
+        known)."""
+        databases = {name: kept.trouble for name, kept in self._databases.items()}
+        return {**databases, "opsgenie_default": self.pager.trouble, "slack_api_default": self.chat.trouble}
 
     def services(self, remembers: Store | None = None) -> Services:
         """`remembers`: the store that is asked for the last good configuration, by default oncall_db.
@@ -142,21 +151,6 @@ class Wiring:
     def publications(self) -> PublicationHistory:
         """What reads when reports were published."""
         return PublicationHistory(self._warehouse)
-
-
-def _tolerant(conn_id: str, before: Connect | None) -> Connect:
-    """A missing or unreadable connection is a source that cannot be read, not a crash."""
-    try:
-        return connect_by(conn_id)
-    except Unreadable as error:
-        if before is not None:
-            return before
-        reason = str(error)
-
-        def cannot() -> NoReturn:
-            raise Unreadable(reason)
-
-        return cannot
 
 
 def base_url() -> str:

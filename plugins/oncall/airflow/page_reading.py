@@ -11,6 +11,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
 from oncall.core.notices.page_words import clocks_apart
 from oncall.core.promises.facts import TypicalDurations
+from oncall.usecases.changed_connections import WRONG, noted_connections
 from oncall.usecases.channel_health import HEARING, UNCHECKED
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.heartbeat import HEARTBEATS, refused
@@ -27,7 +28,7 @@ HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
 CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
-NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, *CHANNELS.values())
+NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, WRONG, *CHANNELS.values())
 
 
 class Reading:
@@ -129,6 +130,8 @@ def _warnings(notes: Mapping[str, str]) -> Iterator[Trouble]:
         yield _trouble("acknowledgements", unheard)
     if unchecked := notes.get(UNCHECKED):
         yield Trouble("history", None, unchecked)
+    for name, reason in noted_connections(notes.get(WRONG)).items():
+        yield Trouble(f"connection {name}", None, reason)
     for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
         yield Trouble(name, None, clocks_apart(ahead_s))
 

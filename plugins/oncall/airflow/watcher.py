@@ -30,6 +30,7 @@ from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import store_unusable, store_usable
 from oncall.core.promises.facts import TypicalDurations
+from oncall.usecases.changed_connections import note_connections
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.current_config import config_in_force, say_configuration
 from oncall.usecases.delivery_round import LEASE, Sent
@@ -61,7 +62,7 @@ HANGS_S = 2.0  # a database that fails after so long does not answer: it is not 
 CLOCK_S = 1.0  # how long a look waits for the databases' clocks and for telling of the last one
 PING_S = 60.0
 HEAR_S = 5.0
-RENEW_S = 300.0  # how long connections are used before they are read again
+RENEW_S = 120.0  # how long connections are used before they are read again
 NEW_S = 60.0
 STAYS_AWAY = dt.timedelta(minutes=5)  # longer than a restart or a failover takes
 ALIVE_S = 45.0  # a look older than this is no sign of life
@@ -224,12 +225,17 @@ class Watch:
         store.set_note(TICK, at.isoformat())
         scene = Scene(services.config.roster, services.links, at)
         quietly(lambda: say_configuration(store, scene, services.problems))
+        quietly(lambda: self._say_connections(store, scene))
         quietly(lambda: self._say_back(services, at))
         names = [*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels)]
         names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
         notes = store.evaluation_inputs(at, names).notes
         self.know(snapshot=replace(store.snapshot(), notes=dict(notes)), ticked=at)
         return seen
+
+    def _say_connections(self, store: Store, scene: Scene) -> None:
+        if self.known.wiring is not None:
+            note_connections(store, scene, self.known.wiring.troubles)
 
     def _say_down(self, services: Services, at: dt.datetime, reason: str) -> None:
         """Say once, from memory, that oncall_db stays away."""

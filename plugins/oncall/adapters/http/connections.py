@@ -7,13 +7,14 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from oncall.adapters.airflow_connections import extra_of, look_up_in_airflow
 from oncall.adapters.http.calls import CALL_S
-from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
+from oncall.core.errors import LockedOut, OncallError
 from oncall.core.redaction import redacted
 
 T = TypeVar("T")
@@ -65,8 +66,12 @@ class Connected(Generic[T]):
     """A client built from an Airflow connection on first use, and again when the connection has changed.
 
     The connection is looked up at most once in `look_again_s` seconds. When it cannot be looked up (Airflow's
-    database is down) the last one stays in use: a page must not wait for it.
+    database is down), or not be used as it is written now, the last one stays in use: a page must not wait for it.
+
+    `trouble`: why it cannot be used as it is written now; "" when it can, None when none ever could.
     """
+
+    trouble: str | None = None
 
     def __init__(
         self,
@@ -77,11 +82,13 @@ class Connected(Generic[T]):
         default_url: str,
         look_again_s: float = 60.0,
         look_up: Callable[[str], Any] | None = None,
+        probe: Callable[[Access, T], object] | None = None,
     ) -> None:
-        """`look_up`: where connections come from, when not from Airflow."""
+        """`look_up`: where connections come from, when not from Airflow. `probe`: tries one that was changed, and
+        raises an OncallError when the far side does not take it."""
         self._conn_id = conn_id
         self._look_up = look_up or look_up_in_airflow
-        self._build = build
+        self._build, self._probe = build, probe
         self._address = address
         self._default_url = default_url
         self._look_again_s = look_again_s
@@ -89,29 +96,39 @@ class Connected(Generic[T]):
         self._looked_at = 0.0
 
     def use(self) -> tuple[Access, T]:
-        """The access and its client. Raises LockedOut when the connection is missing or wrongly written."""
+        """The access and its client. Raises LockedOut when the connection is missing or wrongly written, and none
+        was in use before."""
         held = self._held
         if held and time.monotonic() - self._looked_at < self._look_again_s:
             return held
         try:
-            connection = self._look_up(self._conn_id)
-        except DeliveryFailed:
+            held, self.trouble = self._made_anew(held), ""
+        except OncallError as error:
             if held is None:
                 raise
-            self._looked_at = time.monotonic()
-            return held
+            if isinstance(error, LockedOut):  # else Airflow cannot tell now how it is written
+                self.trouble = str(error)
+        self._held, self._looked_at = held, time.monotonic()
+        return held
+
+    def _made_anew(self, held: tuple[Access, T] | None) -> tuple[Access, T]:
         try:
-            access = self._read(connection)
-            if held is None or held[0] != access:
-                held = (access, self._build(access))
+            access = self._read(self._look_up(self._conn_id))
+            if held and held[0] == access:
+                return held
+            client = self._build(access)
         except OncallError:
             raise
         except Exception as error:  # noqa: BLE001 - a library's, whose text may hold the key
             raise self._wrong(
                 f"cannot be used ({type(error).__name__})", "write it anew, or install what it needs"
             ) from None
-        self._held, self._looked_at = held, time.monotonic()
-        return held
+        if held and self._probe:
+            try:
+                Context().run(self._probe, access, client)  # what it takes is not taken from the call's time
+            except OncallError as error:
+                raise LockedOut(str(error)) from None
+        return access, client
 
     def _read(self, connection: Any) -> Access:
         try:

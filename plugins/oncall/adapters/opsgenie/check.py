@@ -13,12 +13,11 @@ from oncall.adapters.http.calls import bounded
 from oncall.adapters.http.connections import Access, Connected
 from oncall.adapters.http.exchange import Answer, Exchange
 from oncall.adapters.opsgenie.errors import heartbeat_refused, is_opsgenies, refusal, unreadable
-from oncall.adapters.opsgenie.pager import DEFAULT_URL, is_jsm
+from oncall.adapters.opsgenie.pager import DEFAULT_URL, NO_REQUEST, is_jsm
 from oncall.core.check_result import CheckResult
 from oncall.core.errors import DeliveryFailed, OncallError
 
 PAGER, ACCOUNT = "opsgenie_default", "opsgenie_api"
-_NOBODY = "00000000-0000-0000-0000-000000000000"  # the id of no request
 
 
 class OpsgenieCheck:
@@ -60,7 +59,7 @@ class OpsgenieCheck:
         """Whether it is Jira Service Management's. Raises OncallError when the key is refused or may not read."""
         access, _ = self._pager.use()
         if is_jsm(access.url):
-            answer = self._get(self._pager, f"/v2/alerts/requests/{_NOBODY}")
+            answer = self._get(self._pager, f"/v2/alerts/requests/{NO_REQUEST}")
             if answer.status >= 400 and not (answer.status == 404 and is_opsgenies(answer)):
                 raise refusal(answer, access)
             return True

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from oncall.adapters.opsgenie.client import SafeOpsgenieHook
 
 DEFAULT_URL = "https://api.opsgenie.com"
+NO_REQUEST = "00000000-0000-0000-0000-000000000000"  # the id of no request
 
 _OPSGENIE = PagerCapabilities("Opsgenie", reads_alerts=True, heartbeats=True)
 _JSM = PagerCapabilities("Jira Service Management", reads_alerts=False, heartbeats=False)
@@ -57,12 +58,24 @@ class Opsgenie:
         Its extra may hold alert_url, timeout and proxy.
         """
         return cls(
-            Connected(conn_id, _build, address="host", default_url=DEFAULT_URL, look_again_s=look_again_s)
+            Connected(
+                conn_id,
+                _build,
+                address="host",
+                default_url=DEFAULT_URL,
+                look_again_s=look_again_s,
+                probe=_probe,
+            )
         )
 
     def prepare(self) -> None:
         """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
         self._connected.use()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the connection cannot be used as it is written now; "" when it can, None when none ever could."""
+        return self._connected.trouble
 
     @property
     def capabilities(self) -> PagerCapabilities:
@@ -254,6 +267,16 @@ def _build(access: Access) -> SafeOpsgenieHook:
     from oncall.adapters.opsgenie.client import SafeOpsgenieHook
 
     return SafeOpsgenieHook(access)
+
+
+def _probe(access: Access, hook: SafeOpsgenieHook) -> None:
+    """Raises LockedOut for a key or a host that Opsgenie does not know. A key need not be allowed to read."""
+    try:
+        hook.alert_api_instance.get_request_status(NO_REQUEST)
+    except Refused as refused:
+        shown = refused.answer
+        if shown.status != 403 and not (shown.status == 404 and is_opsgenies(shown)):
+            raise refusal(shown, access) from None
 
 
 def _instant(shown: str) -> dt.datetime | None:

@@ -7,9 +7,10 @@ import re
 import select
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import structlog
@@ -43,23 +44,25 @@ Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
 Connect: TypeAlias = "Callable[[], Connection]"
 
 
-def connect_by(conn_id: str) -> Connect:
-    """Read the Airflow connection now (in the caller's thread); the result opens connections from any thread.
+@dataclass(frozen=True)
+class ByAirflow:
+    """A `Connect`, as an Airflow connection is written: two of them are equal where that is the same."""
 
-    Goes through the provider's PostgresHook, so that every extra of the connection (sslmode, iam, …) counts. Raises
-    Unreadable when Airflow cannot tell the connection.
-    """
-    make, secrets = _by_airflow(conn_id)
-    return lambda: _open(make, secrets)
+    written: str = field(repr=False)
+    make: Callable[[], Connection] = field(compare=False, repr=False)
+    secrets: Sequence[str] = field(compare=False, repr=False)
+
+    def __call__(self) -> Connection:
+        return _open(self.make, self.secrets)
 
 
 def work_by(conn_id: str) -> Any:
     """A connection for a pipeline's work: in transactions, whose statements take their time. Raises Unreadable."""
     from oncall.adapters.postgres.session import WORKING
 
-    make, secrets = _by_airflow(conn_id)
+    by = connect_by(conn_id)
     try:
-        connection = _open(make, secrets, WORKING)
+        connection = _open(by.make, by.secrets, WORKING)
     except Exception as error:
         raise Unreadable(f"{conn_id}: {first_line(error)}") from error
     connection.left_s, connection.autocommit = None, False
@@ -80,8 +83,12 @@ def connect_to(dsn: str) -> Connect:
     return lambda: _open(make, re.findall(r"(?<=password=)[^&\s]+|(?<=:)[^:/@\s]+(?=@)", dsn))
 
 
-def _by_airflow(conn_id: str) -> tuple[Callable[[], Connection], list[str]]:
-    """How to make a connection as the Airflow connection says, and what no message may repeat. Raises Unreadable."""
+def connect_by(conn_id: str) -> ByAirflow:
+    """Read the Airflow connection now (in the caller's thread); the result opens connections from any thread.
+
+    Goes through the provider's PostgresHook, so that every extra of the connection (sslmode, iam, …) counts. Raises
+    Unreadable when Airflow cannot tell the connection.
+    """
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     class Hook(PostgresHook):  # the provider's, for its way with tokens of the clouds
@@ -121,7 +128,9 @@ def _by_airflow(conn_id: str) -> tuple[Callable[[], Connection], list[str]]:
     except Exception as error:
         raise Unreadable(f"connection {conn_id!r} cannot be used: {first_line(error)}") from error
     make = cast("Callable[[], Connection]", Hook(connection=connection).get_conn)
-    return make, [*hidden, connection.password] if connection.password else hidden
+    secrets = [*hidden, connection.password] if connection.password else hidden
+    written = (connection.host, connection.port, connection.login, connection.password, connection.schema)
+    return ByAirflow(json.dumps([*written, connection.extra]), make, secrets)
 
 
 def _is_host(written: str) -> bool:

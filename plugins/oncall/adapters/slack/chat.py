@@ -56,12 +56,24 @@ class Slack:
         saves a question where the token may not list channels.
         """
         return cls(
-            Connected(conn_id, _build, address="base_url", default_url=DEFAULT_URL, look_again_s=look_again_s)
+            Connected(
+                conn_id,
+                _build,
+                address="base_url",
+                default_url=DEFAULT_URL,
+                look_again_s=look_again_s,
+                probe=_probe,
+            )
         )
 
     def prepare(self) -> None:
         """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
         self._connected.use()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the connection cannot be used as it is written now; "" when it can, None when none ever could."""
+        return self._connected.trouble
 
     @property
     def thread_url(self) -> str:
@@ -210,6 +222,11 @@ class Slack:
 
 def _get(method: str, params: dict[str, Any], client: WebClient) -> Any:
     return client.api_call(method, http_verb="GET", params=params)
+
+
+def _probe(_: Access, client: WebClient) -> None:
+    """Raises DeliveryFailed for a token or an address that Slack does not know."""
+    client.api_call("auth.test")
 
 
 def _build(access: Access) -> WebClient:

@@ -11,6 +11,7 @@ from oncall.core.incidents.context import page_and_post, post
 from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
+from oncall.core.notices.page_words import CONNECTION_STAYS
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span
@@ -117,6 +118,18 @@ def clock_right(scene: Scene, name: str) -> Notification:
     return _chat(
         scene, "clocks", f"right:{name}:{scene.at.isoformat()}", f"The clock of {name} is right again", []
     )
+
+
+def connection_wrong(scene: Scene, name: str, reason: str) -> Notification:
+    """An Airflow connection was changed, and the one before goes on in its place."""
+    title = f"The connection {name} cannot be used as it is written now"
+    lines = [reason, CONNECTION_STAYS]
+    return _chat(scene, f"connection-{name}", f"wrong:{scene.at.isoformat()}", title, lines)
+
+
+def connection_mended(scene: Scene, name: str) -> Notification:
+    title = f"The connection {name} can be used as it is written again"
+    return _chat(scene, f"connection-{name}", f"mended:{scene.at.isoformat()}", title, [])
 
 
 def configuration_broken(scene: Scene, problems: Sequence[Problem], digest: str) -> Notification:

@@ -12,6 +12,8 @@ MOST_PROBLEMS = 20
 Told = tuple[str, tuple[str, ...]]
 
 _LOOKS = "Is the DAG sla_watch unpaused, and does a triggerer run?"
+CONNECTION = "connection "  # before the name of one that was edited wrongly
+CONNECTION_STAYS = "Until it is mended the watcher goes on with the one before, which a restart forgets."
 _WARNINGS = {
     "acknowledgements": (
         "Acknowledgements in Opsgenie are not heard",
@@ -42,7 +44,9 @@ def heartbeat_refused(name: str, since: dt.datetime | None, reason: str, say: Ti
 
 
 def does_not_work(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
-    """`name`: a part that only warns, or whose clock it is."""
+    """`name`: a part that only warns, "connection …", or whose clock it is."""
+    if name.startswith(CONNECTION):
+        return f"The {name} cannot be used as it is written now", (reason, CONNECTION_STAYS)
     clock = (f"The clock of {name} is wrong", "The others agree, and pages go by them.")
     title, line = _WARNINGS.get(name, clock)
     return f"{title}{_since(since, say)}", (reason, line)

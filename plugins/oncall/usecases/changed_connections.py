@@ -1,0 +1,38 @@
+"""That an Airflow connection cannot be used as it is written now, said once, and when it can be again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.wording import Scene
+from oncall.core.notices.channel_notices import connection_mended, connection_wrong
+from oncall.usecases.notes import mapping, noted
+from oncall.usecases.ports import Store
+
+WRONG = "wrong_connections"  # under which the store keeps them: name → why
+
+
+def noted_connections(text: str | None) -> dict[str, str]:
+    """The connections that were found wrong, and why."""
+    return noted(WRONG, text, lambda said: {str(k): str(v) for k, v in mapping(said).items()}, {})
+
+
+def note_connections(store: Store, scene: Scene, troubles: Mapping[str, str | None]) -> None:
+    """Say once of each connection that it is wrong, and when it is mended. `troubles`: "" of one that works as it is
+    written, None of one of which that is not known. Raises Unreadable."""
+    before = noted_connections(store.get_note(WRONG))
+    if not any(troubles.values()) and not any(troubles.get(name) == "" for name in before):
+        return
+    with store.decision_lock() as decision:  # two who notice at once say it once
+        known = noted_connections(store.get_note(WRONG))
+        wrong = {name: reason for name, reason in troubles.items() if reason}
+        mended = [name for name in known if troubles.get(name) == ""]
+        owed = [connection_wrong(scene, name, reason) for name, reason in wrong.items() if name not in known]
+        owed += [connection_mended(scene, name) for name in mended]
+        if owed:
+            decision.record(Plan(owed=tuple(owed)), scene.at)
+        kept = {name: reason for name, reason in {**known, **wrong}.items() if name not in mended}
+        if kept != known:
+            store.set_note(WRONG, json.dumps(kept))
