@@ -28,7 +28,8 @@ HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
 CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
-NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, HEARING, UNCHECKED, ODD_CLOCKS, WRONG, *CHANNELS.values())
+WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG)
+NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, *WARNED, *CHANNELS.values())
 
 
 class Reading:
