@@ -65,8 +65,10 @@ class Wiring:
     """
 
     def __init__(self, before: Wiring | None = None) -> None:
-        kept = before._databases if before else {}
-        self._databases = {name: KeptConnection(name, kept.get(name)) for name in ("warehouse", "oncall_db")}
+        kept: Mapping[str, KeptConnection] = before._databases if before else {}
+        self._databases: Mapping[str, KeptConnection] = {
+            name: KeptConnection(name, kept.get(name)) for name in ("warehouse", "oncall_db")
+        }
         self._warehouse: Connect = self._databases["warehouse"]
         self._oncall_db: Connect = self._databases["oncall_db"]
         self._usual: UsualKept = before._usual if before else UsualKept()

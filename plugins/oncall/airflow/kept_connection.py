@@ -19,7 +19,7 @@ class KeptConnection:
     """
 
     def __init__(self, conn_id: str, before: KeptConnection | None = None) -> None:
-        kept = (before._before or before._now) if before else None
+        kept: Connect | None = (before._before or before._now) if before else None
         self._now: Connect | None = None
         self._try_at = 0.0
         self.trouble: str | None = None
@@ -31,7 +31,7 @@ class KeptConnection:
             told = error.__cause__
             if kept is not None and (not isinstance(told, DeliveryFailed) or isinstance(told, LockedOut)):
                 self.trouble = self._reason  # else Airflow cannot tell now how it is written
-        self._before = kept if kept != self._now else None
+        self._before: Connect | None = kept if kept != self._now else None
 
     def __call__(self) -> Connection:
         """Raises Unreadable, or what connecting raises."""
