@@ -82,18 +82,22 @@ class Connected(Generic[T]):
         default_url: str,
         look_again_s: float = 60.0,
         look_up: Callable[[str], Any] | None = None,
-        probe: Callable[[Access, T], object] | None = None,
     ) -> None:
-        """`look_up`: where connections come from, when not from Airflow. `probe`: tries one that was changed, and
-        raises an OncallError when the far side does not take it."""
+        """`look_up`: where connections come from, when not from Airflow."""
         self._conn_id = conn_id
         self._look_up = look_up or look_up_in_airflow
-        self._build, self._probe = build, probe
+        self._build = build
+        self._probe: Callable[[Access, T], object] | None = None
         self._address = address
         self._default_url = default_url
         self._look_again_s = look_again_s
         self._held: tuple[Access, T] | None = None
         self._looked_at = 0.0
+
+    def probed_by(self, probe: Callable[[Access, T], object]) -> Connected[T]:
+        """The same, which tries a changed connection so: it raises an OncallError when the far side does not take it."""
+        self._probe = probe
+        return self
 
     def use(self) -> tuple[Access, T]:
         """The access and its client. Raises LockedOut when the connection is missing or wrongly written, and none

@@ -57,16 +57,10 @@ class Opsgenie:
 
         Its extra may hold alert_url, timeout and proxy.
         """
-        return cls(
-            Connected(
-                conn_id,
-                _build,
-                address="host",
-                default_url=DEFAULT_URL,
-                look_again_s=look_again_s,
-                probe=_probe,
-            )
+        connected = Connected(
+            conn_id, _build, address="host", default_url=DEFAULT_URL, look_again_s=look_again_s
         )
+        return cls(connected.probed_by(_probe))
 
     def prepare(self) -> None:
         """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""

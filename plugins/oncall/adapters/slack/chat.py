@@ -55,16 +55,10 @@ class Slack:
         Its extra may hold base_url, thread_url, timeout, proxy and channel_ids. `channel_ids`, {"#name": "C…"},
         saves a question where the token may not list channels.
         """
-        return cls(
-            Connected(
-                conn_id,
-                _build,
-                address="base_url",
-                default_url=DEFAULT_URL,
-                look_again_s=look_again_s,
-                probe=_probe,
-            )
+        connected = Connected(
+            conn_id, _build, address="base_url", default_url=DEFAULT_URL, look_again_s=look_again_s
         )
+        return cls(connected.probed_by(_probe))
 
     def prepare(self) -> None:
         """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
