@@ -95,7 +95,7 @@ class Connected(Generic[T]):
         self._looked_at = 0.0
 
     def probed_by(self, probe: Callable[[Access, T], object]) -> Connected[T]:
-        """The same, which tries a changed connection so: it raises an OncallError when the far side does not take it."""
+        """The same, which tries a changed connection so: it raises an OncallError where the far side refuses it."""
         self._probe = probe
         return self
 
