@@ -269,7 +269,6 @@ def test_a_history_that_cannot_be_read_now_is_no_answer(far_side: FarSide, conne
         (Answer("<html>", 503, {"Retry-After": "3"}), DeliveryFailed, True, 3),
         (Answer("<html>welcome</html>"), DeliveryFailed, True, None),
         (Answer([1]), DeliveryFailed, True, None),
-        (Answer({"ok": True}), DeliveryFailed, True, None),
         (Answer(how="drop"), DeliveryFailed, True, None),
         (Answer("<html>no</html>", 404), LockedOut, False, None),
         (refused("channel_not_found"), Rejected, False, None),

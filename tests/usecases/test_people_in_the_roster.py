@@ -1,4 +1,4 @@
-"""The roster's entry of a person changes while an incident is open: who they are is known by their account."""
+"""The roster's entry of a person changes while an incident is open: they are known by their id and their account."""
 
 from __future__ import annotations
 
@@ -57,8 +57,12 @@ def refuse(night: Night, account: str, monkeypatch: pytest.MonkeyPatch) -> list[
 
 @pytest.mark.parametrize(
     "fields",
-    [{"name": "Mai Tran", "slack": "U0NEW"}, {"opsgenie": "DE-003@Example.com"}],
-    ids=["name", "case"],
+    [
+        {"name": "Mai Tran", "slack": "U0NEW"},
+        {"opsgenie": "DE-003@Example.com"},
+        {"name": "Mai Tran", "opsgenie": "mai.tran@example.com"},  # the far side has renamed the user as well
+    ],
+    ids=["name", "case", "name and username"],
 )
 def test_whoever_is_renamed_is_not_paged_again(broken: Night, fields: dict[str, str]) -> None:
     """Nor at the next step, nor by hand; what is said from then on says it by the new entry."""

@@ -11,11 +11,15 @@ MOST_TITLE = 100  # characters: what a lock screen shows; Opsgenie would take 13
 
 @dataclass(frozen=True)
 class Recipient:
-    """A person as the far sides know them: an Opsgenie username (e-mail) and a Slack member id; either may be None."""
+    """A person as the far sides know them: an Opsgenie username (e-mail) and a Slack member id; either may be None.
+
+    `id`: the roster's ("" for somebody that it does not know).
+    """
 
     name: str
     opsgenie: str | None = None
     slack: str | None = None
+    id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
@@ -36,7 +37,7 @@ class ChatDelivery:
     unchecked: str = ""
 
     def post(self, delivery: OutboxEntry, message: Message, until: float) -> Posted | None:
-        """Say it; returns where it stands (None for a change of the first message).
+        """Say it; returns where it stands (None where that is not known, and for a change of the first message).
 
         `until`: the monotonic second after which it is not begun any more. Raises HeldTooLong then.
         """
@@ -65,6 +66,12 @@ class ChatDelivery:
                 raise
             # Its thread is gone, or in a channel of old: a new one begins.
             posted = replace(self.chat.post(message, channel), unthreaded=True)
+        if (
+            not posted.ts
+        ):  # it is said; what is said later only stands less well together where it cannot be found
+            with suppress(OncallError):
+                return self.find(delivery)
+            return None
         if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
             self.store.set_note(f"{CHANNEL_ID}:{channel}", posted.channel_id)
         return posted

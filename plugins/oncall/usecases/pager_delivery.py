@@ -10,7 +10,7 @@ from typing import Literal
 
 from structlog.contextvars import bind_contextvars
 
-from oncall.core.errors import NotAllowed, OncallError
+from oncall.core.errors import DeliveryFailed, NotAllowed, OncallError
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry, Pager, RequestState
@@ -43,13 +43,24 @@ class PagerDelivery:
         if delivery.request_id:
             return delivery.request_id
         if delivery.op == "page":
-            return "" if check and self._has(delivery) else self.pager.page(delivery.message)
+            return "" if check and self._has(delivery) else self._page(delivery)
         words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
         if delivery.op == "close":
             return self.pager.close(delivery.alias, words)
         if delivery.op == "acknowledge":
             return self.pager.acknowledge(delivery.alias, words, delivery.user)
         return self.pager.note(delivery.alias, words)
+
+    def _page(self, delivery: OutboxEntry) -> str:
+        """A receipt that names no request is believed where the alert is shown, or nothing is."""
+        request_id = self.pager.page(delivery.message)
+        if not request_id and not self._has(delivery) and self._reads:
+            raise DeliveryFailed("the answer names no request, and the alert is not there", uncertain=True)
+        return request_id
+
+    @property
+    def _reads(self) -> bool:
+        return not self.unread and self.pager.capabilities.reads_alerts
 
     def outcome(self, delivery: OutboxEntry, request_id: str) -> tuple[Outcome, str]:
         """How a request stands; of one that is done, why its page does not reach its person ("" when it does)."""
@@ -70,7 +81,7 @@ class PagerDelivery:
 
         A closed alert that was made long before is of an earlier life of its alias (the store was lost): it is no page.
         """
-        if self.unread or not self.pager.capabilities.reads_alerts:
+        if not self._reads:
             return False
         try:
             state = self.pager.alert_state(delivery.alias)
@@ -87,7 +98,7 @@ class PagerDelivery:
         person = message.recipients[0].opsgenie if message.recipients else None
         if delivery.op != "page" or (message.priority != "P1" and delivery.step != TEST_PAGE) or not person:
             return ""
-        if not self.pager.capabilities.reads_alerts or self.unread or self.read_back >= MOST_READ_BACK:
+        if not self._reads or self.read_back >= MOST_READ_BACK:
             return ""
         self.read_back += 1
         try:

@@ -94,7 +94,7 @@ class Pager(Protocol):
 
 @dataclass(frozen=True)
 class Posted:
-    """Where a chat message stands: channel id (not name) and ts (a string).
+    """Where a chat message stands: channel id (not name) and ts (a string; "" where the far side does not tell).
 
     `unthreaded`: it was meant for a thread whose first message is gone, and stands in the channel itself.
     """
@@ -176,9 +176,10 @@ class OutboxEntry:
     @property
     def entry(self) -> NotificationStatus:
         """The same as the rules see it."""
+        to = next(iter(self.message.recipients), None)
         return NotificationStatus(
             self.step, self.channel, self.op, self.alias, self.state, self.person, self.owed_at, self.done_at,
-            self.maybe_taken, self.unreached, (self.message.recipients[0].opsgenie or "") if self.person else "",
+            self.maybe_taken, self.unreached, (to.opsgenie or "") if to else "", to.id if to else "",
         )  # fmt: skip
 
 

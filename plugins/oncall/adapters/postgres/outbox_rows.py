@@ -23,17 +23,17 @@ _OWED_AT, _DONE_AT = (  # infinity is no instant in Python
     f"least(greatest({column}, '2000-01-01'), '2200-01-01')" for column in ("owed_at", "done_at")
 )
 ENTRY = f"""step, channel, op, alias, state, {_PERSON}, {_OWED_AT}, case when done_at is not null then {_DONE_AT} end,
-    maybe_taken, unreached, {ACCOUNT}"""
+    maybe_taken, unreached, {ACCOUNT}, coalesce(message->'recipients'->0->>'id', '')"""
 DELIVERY = """id, key, step, channel, op, alias, "user", message, state, attempts, request_id, owed_at, done_at,
     channel_id, ts, error, maybe_taken, unreached, requested_at, pending_since"""
 
 
 def entry_of(values: Sequence[Any]) -> NotificationStatus:
-    *plain, owed_at, done_at, maybe_taken, unreached, account = values
+    *plain, owed_at, done_at, maybe_taken, unreached, account, person_id = values
     owed, done = (dt.datetime.fromisoformat(each) if each else None for each in (owed_at, done_at))
     step, channel, op, alias, state, person = plain
     return NotificationStatus(
-        step, channel, op, alias, state, person, owed, done, maybe_taken, unreached, account
+        step, channel, op, alias, state, person, owed, done, maybe_taken, unreached, account, person_id
     )
 
 

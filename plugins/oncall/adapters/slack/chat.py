@@ -95,9 +95,8 @@ class Slack:
         # Slack does not refuse a reply to a message that is gone: only the answer tells that it became no reply.
         unthreaded = bool(thread_ts and said and not text(said.get("thread_ts")))
         posted = Posted(text(answer.get("channel")) or channel, text(answer.get("ts")), unthreaded)
-        if not posted.ts:
-            raise DeliveryFailed("Slack: the answer names no message", uncertain=True)
-        self._channel_ids[channel] = posted.channel_id
+        if posted.ts:
+            self._channel_ids[channel] = posted.channel_id
         return posted
 
     @bounded

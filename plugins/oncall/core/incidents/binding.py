@@ -134,11 +134,11 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
     person = seat_holder(scene, seat)
     if person is None or not person.opsgenie:
         return Withdraw(f"nobody who can be paged holds the seat of the {seat}")
-    if entry.person and not entry.was_for(person) and entry.alerting:
+    if entry.person and not entry.calls(person) and entry.alerting:
         return Withdraw(f"it may have reached {entry.person}, and {person.name} is on call now")
     others = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
     now = standing(others, scene)
-    if any(each.was_for(person) and each.alive for each in others.entries if _is_page_of(each, this_round)):
+    if any(each.calls(person) and each.alive for each in others.entries if _is_page_of(each, this_round)):
         return Withdraw(f"{person.name} was called already")
     if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
         message = page_message(context, scene, entry.step, person)

@@ -35,7 +35,7 @@ class IncidentContext:
         """Whether it has to be written down: for the first time, or because it was refused for somebody else."""
         entries = (e for e in self.entries if (e.channel, e.step) == (owed.channel, owed.step) and e.alive)
         known, to = next(entries, None), owed.message.recipients
-        return known is None or bool(known.refused and to and not known.was_for(to[0]))
+        return known is None or bool(known.refused and to and not known.calls(to[0]))
 
     @property
     def aliases(self) -> tuple[str, ...]:

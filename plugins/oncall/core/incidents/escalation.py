@@ -110,7 +110,7 @@ def is_by_hand(entry: NotificationStatus) -> bool:
 
 def _is_call_of(entry: NotificationStatus, person: Recipient, plain: str) -> bool:
     """Where a spoilt row does not tell whom it was for, it was for whoever its step is for now."""
-    return entry.was_for(person) if entry.person else entry.step == plain
+    return entry.calls(person) if entry.person else entry.step == plain
 
 
 def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...]:
@@ -142,7 +142,7 @@ def _free_step(
     So it is for the same person at another account.
     """
     plain = _step(number, step, this_round)
-    taken = {entry.step for entry in pages if entry.alerting and entry.person and not entry.was_for(person)}
+    taken = {entry.step for entry in pages if entry.alerting and entry.person and not entry.calls(person)}
     steps = (plain, f"{plain}:{person.name}", f"{plain}:{person.opsgenie}")
     return next((each for each in steps if each not in taken), steps[-1])
 
@@ -336,9 +336,7 @@ def _came_of(entry: NotificationStatus, scene: Scene) -> str:
 
 
 def _why_now(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Iterator[str]:
-    if any(
-        entry.person == person.name for entry in _called_before(context, step) if not entry.was_for(person)
-    ):
+    if any(entry.was_for(person) and not entry.calls(person) for entry in _called_before(context, step)):
         yield f"The roster names another Opsgenie account of {person.name} since: this goes to that one."
     elif ":" in step:
         shift = who_is_on_call(scene.roster, scene.at)

@@ -97,7 +97,7 @@ class Notification:
 @dataclass(frozen=True)
 class NotificationStatus:
     """What became of one thing owed, as the rules see it. `person`: the name of whom the last try was for ("" for
-    nobody), `account`: the username at the pager that it went to ("" where that is not known).
+    nobody), `person_id`: their id in the roster, `account`: the pager's username for them (either "" where unknown).
 
     `maybe_taken`: the far side may have taken it, though that is not known. `unreached`: why the person is not woken
     by it although the channel works ("" when nothing is known against it).
@@ -114,12 +114,20 @@ class NotificationStatus:
     maybe_taken: bool = False
     unreached: str = ""
     account: str = ""
+    person_id: str = ""
 
     def was_for(self, person: Recipient) -> bool:
-        """Whether the last try went to this person: to the same account, whatever name the roster has for it now."""
-        if self.account and person.opsgenie:
-            return self.account.casefold() == person.opsgenie.casefold()
-        return self.person == person.name
+        """Whether the last try was for this person, whatever the roster names them now, or for their account."""
+        if self.account and not self._elsewhere(person):
+            return True
+        return self.person_id == person.id if self.person_id and person.id else self.person == person.name
+
+    def calls(self, person: Recipient) -> bool:
+        """Whether this person is called by it: not where it did not reach them, and they have another account now."""
+        return self.was_for(person) and not (self.unreached and self.account and self._elsewhere(person))
+
+    def _elsewhere(self, person: Recipient) -> bool:
+        return (person.opsgenie or "").casefold() != self.account.casefold()
 
     @property
     def refused(self) -> bool:

@@ -120,4 +120,4 @@ class Roster:
         person = self.people.get(person_id)
         if person is None:
             return Recipient(name=person_id)
-        return Recipient(name=person.name, opsgenie=person.opsgenie, slack=person.slack)
+        return Recipient(person.name, person.opsgenie, person.slack, person.id)
