@@ -91,7 +91,7 @@ depends (report, report_date, base, base_date) as (
             else
                 moved.report_date <= reader.report_date
                 and moved.report_date >= (
-                    select (min(assigned.assigned_at) at time zone %(zone)s)::date - 28
+                    select base.day_of(min(assigned.assigned_at), %(zone)s) - 28
                     from master.experiment_assignments as assigned
                 )
         end

@@ -15,6 +15,15 @@ create schema if not exists base;
 create schema if not exists investor;
 create schema if not exists experiments;
 
+-- The business day of an instant; null of one that nobody means: there are years for which `at time zone` raises an error.
+create or replace function base.day_of(instant timestamptz, zone text) returns date
+language sql immutable as $$
+    select case
+        when instant between timestamptz '0001-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+            then (instant at time zone zone)::date
+    end
+$$;
+
 -- Reports -----------------------------------------------------------------------------------------------------------
 
 create table if not exists investor.daily_profit (

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from oncall.core.data.data_contract import Breach, DataContracts, TableContract
+from oncall.core.data.data_contract import LOADS, Breach, DataContracts, TableContract
 from pipelines.contract_rule import Existing, Rule
 from pipelines.contract_sql import Statement, compiled, misfits
 
 _STANDING = """
-    select n.nspname || '.' || c.relname, a.attname, t.typcategory, t.typname, a.attnotnull,
+    select n.nspname || '.' || c.relname, a.attname, coalesce(b.typname, t.typname), a.attnotnull,
            (select string_agg(i.indisunique || ':' || (
                 select string_agg(k.attname, ',' order by part.nth)
                 from unnest(i.indkey) with ordinality as part (attnum, nth)
@@ -23,6 +23,7 @@ _STANDING = """
     join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     join pg_type t on t.oid = a.atttypid
+    left join pg_type b on b.oid = t.typbasetype
     where n.nspname || '.' || c.relname = any(%(tables)s) and c.relkind in ('r', 'p', 'v', 'm', 'f')
 """
 
@@ -68,12 +69,12 @@ def _statements(
 ) -> tuple[list[Statement], list[Breach]]:
     """The statements to ask; none, and what is lacking instead, while the tables cannot be asked."""
     asked = {table: contracts.tables[table] for table in sorted(set(tables)) if table in contracts.tables}
-    existing = _existing(cursor, list(asked))
+    existing = _existing(cursor, [*asked, LOADS.table])
     for table in asked.keys() & existing.keys():
         asked[table] = asked[table].of_a_table_with(existing[table].columns)
     lacking = [
         _breach(contract, rule, 0, "")
-        for table, contract in asked.items()
+        for table, contract in (*asked.items(), (LOADS.table, LOADS))
         for rule in misfits(contract, existing.get(table))
     ]
     return [] if lacking else [compiled(contract, asked, existing) for contract in asked.values()], lacking
@@ -81,10 +82,10 @@ def _statements(
 
 def _existing(cursor: Any, tables: list[str]) -> dict[str, Existing]:
     cursor.execute(_STANDING, {"tables": tables})
-    columns: dict[str, dict[str, tuple[str, str, bool]]] = defaultdict(dict)
+    columns: dict[str, dict[str, tuple[str, bool]]] = defaultdict(dict)
     indexes: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
-    for table, column, category, kind, not_null, listed in cursor.fetchall():
-        columns[table][column] = (str(category), str(kind), bool(not_null))
+    for table, column, kind, not_null, listed in cursor.fetchall():
+        columns[table][column] = (str(kind), bool(not_null))
         parts = (one.split(":") for one in (listed or "").split())
         indexes[table] = [(tuple(names.split(",")), unique == "true") for unique, names in parts]
     return {table: Existing(found, indexes[table]) for table, found in columns.items()}

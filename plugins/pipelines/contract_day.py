@@ -104,6 +104,15 @@ class Day:
             for other, one, _ in others
         )
 
+    def own(self, alias: str) -> str:
+        """Which of the rows are of the day itself."""
+        day = self._column
+        if day is None:
+            return "true"
+        if day.type in AHEAD:
+            return in_day(day, alias)
+        return f"{alias}.{quoted(day.name)} in ({self.parents()})"
+
     def parents(self) -> str:
         """The keys of the rows that make the day's rows the day's."""
         parent = self._parent(self._column) if self._column else None
@@ -129,7 +138,7 @@ class Day:
     def _dated(self, day: Column) -> Iterator[str]:
         """Of the day and those read with it, and what was written since and belongs to no day that can be true."""
         asked = f"t.{quoted(day.name)}"
-        nullable = not self._table.columns[day.name][2]
+        nullable = not self._table.columns[day.name][1]
         yield f"{in_the_future(self.contract, day, 't')} and {self._written_since()}"
         if self.contract.read_back is None:
             yield f"{asked} < {end_of(day)}"
@@ -162,7 +171,7 @@ class Day:
             wrong = [f"t.updated_at >= {latest()}"]
             if written.minimum is not None:
                 wrong.append(f"t.updated_at < {literal(written.minimum)}")
-            if not self._table.columns["updated_at"][2]:
+            if not self._table.columns["updated_at"][1]:
                 wrong.append("t.updated_at is null")
             earlier = f" and t.{quoted(day.name)} < {end_of(day)}" if day.type in AHEAD else ""
             yield f"({any_of(wrong)}){earlier}"
@@ -193,7 +202,7 @@ class Day:
             f" and ({ours} in ({self.parents()}) or {self._written_since()}"
             f" and (select true from {table} where {key} = {ours} limit 1) is null)"
         )
-        if not self._table.columns[day.name][2]:
+        if not self._table.columns[day.name][1]:
             yield f"{ours} is null and {self._written_since()}"
 
     def _parent(self, day: Column | None) -> tuple[str, str, Column] | None:
@@ -255,7 +264,7 @@ def _changed(contract: TableContract, alias: str, *, along: bool = False) -> str
         f" and {written} >= %(day_start)s::timestamptz"
         f" and {written} < %(day_end)s::timestamptz + interval '1 day'"
         # What its own day's load brings, until noon or so of the next day, was checked on its own day.
-        f" and {written} >= {asked} + interval '36 hours'"
+        f" and {written} >= {sane(asked)} + interval '36 hours'"
         + (f" and ({escaped(contract.read_along)})" if along else "")
     )
 
@@ -276,6 +285,11 @@ def end_of(day: Column) -> str:
     return "%(report_date)s::date + 1" if day.type == "date" else "%(day_end)s::timestamptz"
 
 
+def sane(instant: str) -> str:
+    """An instant to which something can be added: there are some after which there is none."""
+    return f"least({instant}, '9999-01-01')"
+
+
 def latest() -> str:
     """What is written later than this was not: clocks are not off by a day."""
     return "greatest(now(), %(day_end)s::timestamptz) + interval '1 day'"
@@ -289,5 +303,5 @@ def in_the_future(contract: TableContract, day: Column, alias: str) -> str:
         limit = f"({limit})::date"
     future = f"{column} >= {limit}"
     if "updated_at" in contract.by_name:
-        future += f" and ({column} > {alias}.updated_at + interval '{ahead}' or {alias}.updated_at is null)"
+        future += f" and ({column} > {sane(alias + '.updated_at')} + interval '{ahead}' or {alias}.updated_at is null)"
     return future

@@ -10,12 +10,12 @@ from oncall.core.data.data_contract import TableContract
 
 @dataclass(frozen=True)
 class Existing:
-    """A table as it stands in the warehouse: (typcategory, typname, is not null) by column, and its indexes.
+    """A table as it stands in the warehouse: (type, is not null) by column, and its indexes.
 
     An index is the columns it is of, in order, and whether it is unique.
     """
 
-    columns: Mapping[str, tuple[str, str, bool]]
+    columns: Mapping[str, tuple[str, bool]]
     indexes: Sequence[tuple[tuple[str, ...], bool]] = ()
 
     def sees_to(self, columns: Sequence[str]) -> bool:

@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from oncall.core.data.data_contract import Column, Reference, SqlRule, TableContract
+from oncall.core.data.data_contract import LOADS, Column, Reference, SqlRule, TableContract
 from pipelines.contract_day import AHEAD, Day, in_the_future, latest
 from pipelines.contract_rule import Existing, Rule
 from pipelines.sql_text import escaped, key_of, literal, names_of, quoted, table_of
 
 LISTED = 1000  # as many offending rows as are ever listed for one rule
-_FAMILY = {
-    "string": "SE",  # typcategory: string, enum
-    "integer": "N",
-    "number": "N",
-    "date": "D",
-    "timestamp": "D",
-    "boolean": "B",
+_EXACT = ("int2", "int4", "int8", "numeric")  # a fraction of two is not: cents would not add up
+_FIT = {
+    "string": ("text", "varchar", "bpchar", "citext", "name"),
+    "integer": (*_EXACT, "float4", "float8"),
+    "number": _EXACT,
+    "date": ("date",),
+    "timestamp": ("timestamptz",),  # without a zone nobody knows to which day it belongs
+    "boolean": ("bool",),
 }
-# Money is no number to PostgreSQL, and a fraction of two is not exact: cents would not add up.
-_UNFIT = {"integer": ("money",), "number": ("money", "float4", "float8")}
+_WORDS = {"timestamp": "timestamp with time zone"}  # where the standard's name says too little
 _HAS_NAN = ("numeric", "float4", "float8")
+_MOST_WHOLE = 2**63 - 1  # keys are kept as bigint
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,9 @@ def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
         if stands is None:
             name = f"{contract.short}_{column.name}_exists"
             found.append(Rule(name, (column.name,), f"a column {column.name}"))
-        elif stands[0] not in _FAMILY[column.type] or stands[1] in _UNFIT.get(column.type, ()):
-            expected = f"a column {column.name} of type {column.type}, not {stands[1]}"
+        elif stands[0] not in _FIT[column.type]:
+            kind = _WORDS.get(column.type, column.type)
+            expected = f"a column {column.name} of type {kind}, not {stands[0]}"
             found.append(Rule(f"{contract.short}_{column.name}_has_its_type", (column.name,), expected))
     return found
 
@@ -111,13 +113,14 @@ def compiled(
         *day.unknown(),
         *(Rule(one.name, (), f"0 {one.description}", select=_sql(contract, one)) for one in contract.rules),
         *_of_plans(contract),
+        *_of_its_load(contract, day),
     ]
     return Statement(contract, tuple(rules), day.text(), day.before())
 
 
 def _of_column(contract: TableContract, column: Column, table: Existing) -> Iterator[Rule]:
     name, noun, short = column.name, contract.noun, contract.short
-    _, kind, not_null = table.columns[name]
+    kind, not_null = table.columns[name]
     asked = f"d.{quoted(name)}"
     if column.required and not not_null:
         yield Rule(f"{short}_{name}_is_there", (name,), f"0 {noun} without {name}", f"{asked} is null")
@@ -127,10 +130,14 @@ def _of_column(contract: TableContract, column: Column, table: Existing) -> Iter
         expected = f"0 {noun} whose {name} is not whole"
         yield Rule(f"{short}_{name}_is_whole", (name,), expected, f"{asked} <> trunc({asked})")
     bounds = []
-    if column.minimum is not None:
-        bounds.append((f"{asked} < {literal(column.minimum)}", f"at least {column.minimum}"))
-    if column.maximum is not None:
-        bounds.append((f"{asked} > {literal(column.maximum)}", f"at most {column.maximum}"))
+    minimum, maximum = column.minimum, column.maximum
+    if nan and column.type == "integer":
+        minimum = -_MOST_WHOLE if minimum is None else minimum
+        maximum = _MOST_WHOLE if maximum is None else maximum
+    if minimum is not None:
+        bounds.append((f"{asked} < {literal(minimum)}", f"at least {minimum}"))
+    if maximum is not None:
+        bounds.append((f"{asked} > {literal(maximum)}", f"at most {maximum}"))
     services = " or ".join(condition for condition, _ in bounds)
     if nan:
         # NaN is more than any number: what is within both bounds need not be asked for more.
@@ -196,6 +203,42 @@ def _of_plans(contract: TableContract) -> Iterator[Rule]:
         expected = f"0 {contract.noun} to a variant that the experiment's contract does not plan"
         condition = " or ".join(f"({part})" for part in parts)
         yield Rule(f"{contract.short}_variant_is_planned", ("variant",), expected, condition)
+
+
+def _of_its_load(contract: TableContract, day: Day) -> Iterator[Rule]:
+    """As many rows of the day as its latest load says there are.
+
+    What came after the load is no part of it; and what has gone since a report was published with it was there then.
+    """
+    if contract.completeness is None:
+        return
+    later = "d.updated_at > load.loaded_at" if "updated_at" in contract.by_name else "false"
+    bare = contract.table.partition(".")[2]
+    select = f"""
+        select concat('table_name {bare}, business_day ', %(report_date)s::date),
+            concat(load.row_count, ' rows, but ', found.there, ' of that day in {contract.table}')
+        from (
+            select row_count::numeric as row_count, loaded_at from master.loads
+            where table_name in ('{bare}', '{contract.table}') and business_day = %(report_date)s::date
+            order by loaded_at desc nulls last, row_count desc nulls last limit 1
+        ) as load
+        cross join lateral (
+            select count(*) as there, count(*) filter (where {later}) as later from day as d where {day.own("d")}
+        ) as found
+        where (
+            found.there < load.row_count * {contract.completeness}
+            or (found.there - found.later) * {contract.completeness} > load.row_count
+        ) and not exists (
+            select from investor.publications as made
+            cross join lateral jsonb_to_record(made.upstream -> '{contract.table}')
+                as read (loaded_at timestamptz, row_count numeric)
+            where made.report_date = %(report_date)s::date
+                and read.loaded_at = load.loaded_at and read.row_count = load.row_count
+        )"""
+    off = round(100 * (1 - contract.completeness), 2)
+    expected = f"as many {contract.noun} as the day's load says, give or take {off:g} %"
+    name = f"{contract.short}_are_as_many_as_loaded"
+    yield Rule(name, ("row_count",), expected, select=select, of=LOADS)
 
 
 def _of_keys(contract: TableContract, table: Existing) -> Iterator[Rule]:

@@ -112,7 +112,11 @@ def execute(cursor: Any, file: str, parameters: Mapping[str, Any]) -> list[tuple
     """Execute the file's statements; the rows of the last one."""
     text = (sql_dir() / file).read_text(encoding="utf-8")
     for statement in _statements(text):
-        cursor.execute(statement, parameters)
+        try:
+            cursor.execute(statement, parameters)
+        except Exception as error:
+            error.add_note(f"in {file}")
+            raise
     return cursor.fetchall() if cursor.description else []
 
 

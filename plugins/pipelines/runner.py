@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -52,6 +53,11 @@ def transform(connection: Any, run: ReportRun) -> None:
     pipeline's base model that it needs and nobody has made yet are made first, each on its own.
     """
     _hold_unless_kept(connection, run)
+    with _held_by_its_data(connection, run):
+        _compute(connection, run)
+
+
+def _compute(connection: Any, run: ReportRun) -> None:
     with transaction(connection) as cursor:
         needs = [need for file in steps(run.dag_id, NEED) for need in execute(cursor, file, run.parameters)]
     for dag_id, day in needs:
@@ -68,9 +74,28 @@ def transform(connection: Any, run: ReportRun) -> None:
             execute(cursor, file, run.parameters)
 
 
+@contextmanager
+def _held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
+    """Raise Held, written down, for data that the database cannot compute with: it has no contract against it."""
+    try:
+        yield
+    except Exception as error:
+        # psycopg 3, psycopg 2. 22: a number or a date out of range; 23: nothing, or twice, where it must not be.
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+        if state[:2] not in ("22", "23"):
+            raise
+        said = " ".join([*str(error).split(), *getattr(error, "__notes__", ())])
+        failed = FailedCheck(
+            "data_can_be_computed", "numbers and dates that fit their columns", redacted(said)
+        )
+        with transaction(connection) as cursor:
+            _record(cursor, run, failed, passed=False)
+        raise Held(run, [failed]) from error
+
+
 def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
     """Raise Held, with what was found written down, when what the run reads breaks its contract."""
-    with transaction(connection) as cursor:
+    with _held_by_its_data(connection, run), transaction(connection) as cursor:
         # What an earlier try of this very run found is not what this one finds.
         cursor.execute(
             "delete from investor.checks where report = %(report)s and report_date = %(report_date)s::date"
@@ -135,7 +160,7 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     """Check the draft and write down what was found; the names of the checks. Raises Held when one has failed."""
     failed: list[FailedCheck] = []
     names: list[str] = []
-    with transaction(connection) as cursor:
+    with _held_by_its_data(connection, run), transaction(connection) as cursor:
         for file in steps(run.dag_id, CHECK):
             for name, *values, passed in execute(cursor, file, run.parameters | _plans()):
                 expected, found = (redacted(str(value)) for value in values)

@@ -78,9 +78,59 @@ def generated(postgres: Server) -> Iterator[Any]:
         yield connection
 
 
+class Undone:
+    """A connection of which nothing stays: all its transactions are savepoints of one that is rolled back."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._to_database("savepoint here")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def commit(self) -> None:
+        self._to_database("release savepoint here; savepoint here")
+
+    def rollback(self) -> None:
+        self._to_database("rollback to savepoint here")
+
+    def undo(self) -> None:
+        """As it was in the beginning."""
+        self._connection.rollback()
+        self._to_database("savepoint here")
+
+    def _to_database(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def shop_opened(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
+    """A connection to the warehouse of `shop`, whose day is never changed."""
+    name = f"shop_of_{empty_warehouse}"
+    with closing(psycopg2.connect(postgres.uri())) as admin:
+        admin.autocommit = True
+        with admin.cursor() as cursor:
+            cursor.execute(f"create database {name} template {empty_warehouse}")
+    with closing(psycopg2.connect(postgres.uri(name))) as connection:
+        yield open_shop(connection)
+
+
+@pytest.fixture
+def good_day(shop_opened: Any) -> Iterator[Any]:
+    """The same as `shop`, to be asked by one connection only: all of it is undone afterwards, which is quick."""
+    yield Undone(shop_opened)
+    shop_opened.rollback()
+
+
 @pytest.fixture
 def shop(warehouse: Any) -> Any:
     """A small good day in a warehouse that enforces nothing."""
+    return open_shop(warehouse)
+
+
+def open_shop(warehouse: Any) -> Any:
+    """Three orders of the day, one of an earlier one, and what goes with them."""
     with warehouse.cursor() as cursor:
         cursor.execute(BARE)
     warehouse.commit()

@@ -30,6 +30,20 @@ CANCEL_90 = (
     "update master.orders set status = 'cancelled', updated_at = '2026-11-20 15:00+07' where order_id = 90"
 )
 
+LOADED = "insert into master.loads values ('{}', '2026-11-20', '2026-11-21 01:00+07', {})"
+IN_THE_SHOP = {
+    "customers": 1,
+    "products": 1,
+    "orders": 3,
+    "order_lines": 4,
+    "refunds": 1,
+    "marketing_spend": 2,
+    "touches": 1,
+    "sessions": 2,
+    "experiment_assignments": 2,
+}
+READ_BY = {"sessions": GROWTH, "experiment_assignments": EXPERIMENTS}
+
 # (what upstream did) → (the report, the check, table and column, how many and the key of one)
 BROKEN = [
     # nothing where something must be
@@ -106,6 +120,9 @@ BROKEN = [
     (COPY.format("sessions", "session_id = 2"), ENGAGEMENT, "sessions_are_unique", "such as session_id 2 (2 times)"),
     ("insert into master.experiment_assignments select experiment, customer_id, 'blue', assigned_at, updated_at from master.experiment_assignments where customer_id = 1", EXPERIMENTS, "assignments_are_unique", "such as experiment button, customer_id 1 (2 times)"),
     ("insert into master.orders select order_id, customer_id, ordered_at - interval '9 days', status, updated_at from master.orders where order_id = 101", PROFIT, "orders_are_unique", "such as order_id 101 (2 times)"),
+    # more money than there is, which no report could hold
+    ("update master.order_lines set quantity = 100000, unit_price = 1000000000 where order_id = 101", PROFIT, "lines_are_within_reason", "1 in master.order_lines, such as order_id 101, line_no 1"),
+    ("update master.order_lines set quantity = 100000 where order_id = 101; update master.products set unit_cost = 1000000000", PROFIT, "lines_are_within_reason", "1 in master.order_lines, such as order_id 101, line_no 1"),
     # one without the other
     ("delete from master.orders where order_id = 101", PROFIT, "lines_have_orders", "1 in master.order_lines.order_id, such as order_id 101, line_no 1 ("),
     ("delete from master.orders where order_id = 102", PROFIT, "lines_have_orders", "2 in master.order_lines.order_id, such as order_id 102, line_no 1 ("),
@@ -185,6 +202,37 @@ BROKEN = [
     ("alter table master.order_lines drop column discount", PROFIT, "lines_discount_exists", "none in master.order_lines"),
     ("drop table master.touches", PROFIT, "touches_exist", "none in master.touches"),
     ("alter table master.order_lines alter column discount type text", PROFIT, "lines_discount_has_its_type", "none in master.order_lines"),
+    *(
+        (f"drop index master.orders_cancelled; alter table master.{table} alter column {column} drop default; alter table master.{table} alter column {column} type {kind}", READ_BY.get(table, PROFIT), f"{table.split('_')[-1]}_{column}_has_its_type", f"none in master.{table}")
+        for table, column, kind in (
+            ("orders", "ordered_at", "timestamp"), ("orders", "status", "int using 1"), ("orders", "updated_at", "date"), ("orders", "currency", "bytea using currency::bytea"),
+            ("marketing_spend", "day", "timestamptz"), ("touches", "channel", "text[] using array[channel]"), ("sessions", "started_at", "timestamp"),
+            ("customers", "customer_id", "text"), ("experiment_assignments", "variant", "boolean using true"), ("refunds", "amount", "text"),
+        )
+    ),
+    ("create type state as enum ('paid', 'void'); drop index master.orders_cancelled; alter table master.orders alter column status type state using 'paid'", PROFIT, "orders_status_has_its_type", "none in master.orders"),
+    ("alter table master.orders rename to ordered", PROFIT, "orders_exist", "none in master.orders"),
+    ("alter table master.orders rename ordered_at to placed_at", PROFIT, "orders_ordered_at_exists", "none in master.orders"),
+    *(
+        (statement, dag_id, check, "none in master.loads")
+        for dag_id in (PROFIT, ENGAGEMENT, GROWTH, EXPERIMENTS, UNIT_PROFIT)
+        for statement, check in (
+            ("drop table master.loads", "loads_exist"),
+            ("alter table master.loads rename row_count to rows", "loads_row_count_exists"),
+        )
+    ),
+    ("alter table master.loads rename to load", PROFIT, "loads_exist", "none in master.loads"),
+    *(
+        (f"alter table master.loads alter column {column} type {kind}", PROFIT, f"loads_{column}_has_its_type", "none in master.loads")
+        for column, kind in (("row_count", "text"), ("loaded_at", "timestamp"), ("business_day", "text"), ("table_name", "int using 1"))
+    ),
+    # a load that says otherwise than the table
+    *(
+        (LOADED.format(name, said), READ_BY.get(table, PROFIT), f"{table.split('_')[-1]}_are_as_many_as_loaded", f"1 in master.loads.row_count, such as table_name {table}, business_day 2026-11-20 ({said} rows, but {there} of that day in master.{table})")
+        for table, there in IN_THE_SHOP.items()
+        for name, said in ((table, there + 1), (f"master.{table}", there - 1), (table, 5000))
+    ),
+    (f"{LOADED.format('orders', 3)}; delete from master.orders where order_id = 103; delete from master.order_lines where order_id = 103", PROFIT, "orders_are_as_many_as_loaded", "(3 rows, but 2 of that day in master.orders)"),
 ]  # fmt: skip
 
 ORDINARY = [
@@ -215,12 +263,26 @@ ORDINARY = [
     " from master.orders where order_id = 101",
 ]
 
+ORDINARY += [  # loads
+    # the last load counts
+    "; ".join(
+        f"{LOADED.format(table, there + 7).replace('01:00', '00:30')}; {LOADED.format(table, there)}"
+        for table, there in IN_THE_SHOP.items()
+    ),
+    "; ".join(LOADED.format(table, "null") for table in IN_THE_SHOP),
+    # what came after the load is no part of it
+    LOADED.format("orders", 2).replace("2026-11-21", "2026-11-19"),
+    "alter table master.loads alter column row_count type numeric; " + LOADED.format("orders", 3),
+]
+
 # What the standard's own tool can find as well: it looks at whole tables, and at columns one by one.
 SECOND_OPINION = (
     "update master.order_lines set discount = null where order_id = 102 and line_no = 2",
     "update master.order_lines set quantity = 0 where order_id = 101",
     "update master.order_lines set product_id = 404 where order_id = 102 and line_no = 1",
     "update master.products set unit_cost = -1",
+    "update master.products set category = E'to\\u00adys'",
+    "update master.order_lines set quantity = 100000, unit_price = 1000000000 where order_id = 103",
     "update master.orders set status = 'fraud' where order_id = 101",
     "update master.orders set customer_id = 404 where order_id = 102",
     "update master.marketing_spend set channel = 'Email' where channel = 'email'",

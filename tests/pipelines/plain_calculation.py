@@ -34,7 +34,7 @@ class Master:
         self.products = table("products")
         self.unit_cost = {p["product_id"]: Fraction(p["unit_cost"]) for p in self.products}
         self.orders = {o["order_id"]: o for o in table("orders")}
-        self.lines = table("order_lines")
+        self.lines = [{**line, "quantity": int(line["quantity"])} for line in table("order_lines")]
         self.refunds = table("refunds")
         self.spend = table("marketing_spend")
         self.sessions = table("sessions")

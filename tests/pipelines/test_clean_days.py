@@ -33,6 +33,7 @@ THIN_OUT = """
     update master.loads as load set row_count = counted.rows from (
         select 'orders' as name, count(*) as rows from master.orders where {of_day}
         union all select 'order_lines', count(*) from master.order_lines where {of_day}
+        union all select 'refunds', count(*) from master.refunds where refunded_at >= %(starts)s
         union all select 'sessions', count(*) from master.sessions where started_at >= %(starts)s
         union all select 'touches', count(*) from master.touches where touched_at >= %(starts)s
     ) as counted where load.table_name = counted.name and load.business_day = %(day)s;

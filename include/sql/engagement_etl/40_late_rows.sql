@@ -3,7 +3,7 @@
 -- the day before it: what is committed late bears an earlier time.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
 with written as (
-    select (session.started_at at time zone %(zone)s)::date as day, max(session.updated_at) as updated_at
+    select base.day_of(session.started_at, %(zone)s) as day, max(session.updated_at) as updated_at
     from master.sessions as session
     where
         session.updated_at > coalesce(

@@ -142,12 +142,15 @@ users as (
 
 cohorts as (
     select
-        date_trunc('month', customer.signed_up_at at time zone %(zone)s)::date as first_day,
+        date_trunc('month', base.day_of(customer.signed_up_at, %(zone)s)::timestamp)::date as first_day,
         count(*) as customers,
         count(users.customer_id) as active
     from master.customers as customer
     left join users on users.customer_id = customer.customer_id
-    where customer.signed_up_at < %(day_end)s::timestamptz and exists (select from month)
+    where
+        customer.signed_up_at < %(day_end)s::timestamptz
+        and customer.signed_up_at >= '0001-01-01' -- of an earlier one nobody knows when it was
+        and exists (select from month)
     group by 1
 )
 

@@ -6,7 +6,7 @@ insert into investor.late_rows as known (report, report_date, table_name, change
 with written as (
     select
         session.customer_id,
-        (session.started_at at time zone %(zone)s)::date as day,
+        base.day_of(session.started_at, %(zone)s) as day,
         session.updated_at
     from master.sessions as session
     where
@@ -26,7 +26,10 @@ changed as (
     union all
     select load.business_day, max(load.loaded_at)
     from master.loads as load
-    where load.table_name in ('sessions', 'master.sessions') and load.loaded_at <= clock_timestamp()
+    where
+        load.table_name in ('sessions', 'master.sessions')
+        and load.loaded_at <= clock_timestamp()
+        and load.business_day < date '9999-01-01'
     group by load.business_day
 ),
 
@@ -50,7 +53,7 @@ touched (report_date, changed_at, table_name) as (
         )
     union all
     -- Who was new on such a day and has no session of it any more is new when they come next.
-    select (next.started_at at time zone %(zone)s)::date, changed.changed_at, 'master.sessions'
+    select base.day_of(next.started_at, %(zone)s), changed.changed_at, 'master.sessions'
     from changed
     inner join investor.publications as own
         on
@@ -73,7 +76,10 @@ touched (report_date, changed_at, table_name) as (
         max(load.loaded_at),
         'master.customers'
     from master.loads as load
-    where load.table_name in ('customers', 'master.customers') and load.loaded_at <= clock_timestamp()
+    where
+        load.table_name in ('customers', 'master.customers')
+        and load.loaded_at <= clock_timestamp()
+        and load.business_day < date '9999-01-01'
     group by 1
 )
 

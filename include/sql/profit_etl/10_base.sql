@@ -40,8 +40,8 @@ written as (
     select
         cancelled.order_id,
         cancelled.updated_at,
-        (cancelled.ordered_at at time zone %(zone)s)::date as ordered_on,
-        (cancelled.updated_at at time zone %(zone)s)::date as written_on
+        base.day_of(cancelled.ordered_at, %(zone)s) as ordered_on,
+        base.day_of(cancelled.updated_at, %(zone)s) as written_on
     from cancelled
 ),
 
@@ -120,7 +120,7 @@ cancelled as materialized (
 costs_of_before as (
     select
         line.product_id,
-        mode() within group (order by booked.cost / nullif(line.quantity, 0)) as unit_cost
+        mode() within group (order by booked.cost / nullif(line.quantity::bigint, 0)) as unit_cost
     from base.profit as booked
     inner join investor.publications as publication
         on publication.report = 'base.profit' and publication.report_date = booked.report_date
@@ -156,8 +156,8 @@ sold as (
         line.order_id,
         line.line_no,
         line.product_id,
-        line.quantity * line.unit_price - line.discount as revenue,
-        line.quantity * priced.unit_cost as cost, -- null when the product is missing: a check will say so
+        line.quantity::bigint * line.unit_price - line.discount as revenue,
+        line.quantity::bigint * priced.unit_cost as cost, -- null when the product is missing: a check will say so
         priced.unit_cost
     from sold_orders
     inner join master.order_lines as line on line.order_id = sold_orders.order_id
@@ -203,7 +203,7 @@ taken_back as (
                     and refund.refunded_at < %(day_end)s::timestamptz
             ),
             0
-        ) - (line.quantity * line.unit_price - line.discount) as revenue,
+        ) - (line.quantity::bigint * line.unit_price - line.discount) as revenue,
         -- What it was sold at; where that day has not been published, what it would be.
         coalesce(
             case
@@ -218,7 +218,7 @@ taken_back as (
                             and booked.sold
                     )
             end,
-            - line.quantity * product.unit_cost
+            - line.quantity::bigint * product.unit_cost
         ) as cost
     from cancelled
     inner join master.order_lines as line on line.order_id = cancelled.order_id
@@ -275,7 +275,7 @@ orders as materialized (
         ordered.order_id,
         ordered.customer_id,
         ordered.ordered_at,
-        (ordered.ordered_at at time zone %(zone)s)::date
+        base.day_of(ordered.ordered_at, %(zone)s)
     from master.orders as ordered
     where
         ordered.order_id in (

@@ -15,8 +15,8 @@ orders as (
         ordered.order_id,
         ordered.customer_id,
         ordered.status,
-        (ordered.ordered_at at time zone %(zone)s)::date as ordered_on,
-        (ordered.updated_at at time zone %(zone)s)::date as written_on,
+        base.day_of(ordered.ordered_at, %(zone)s) as ordered_on,
+        base.day_of(ordered.updated_at, %(zone)s) as written_on,
         ordered.updated_at
     from master.orders as ordered
     where ordered.updated_at > (select recent.since from recent)
@@ -71,7 +71,7 @@ written (table_name, report_date, updated_at) as (
     from master.order_lines as line
     inner join master.orders as ordered on ordered.order_id = line.order_id
     cross join lateral (
-        select (ordered.ordered_at at time zone %(zone)s)::date as report_date
+        select base.day_of(ordered.ordered_at, %(zone)s) as report_date
         union all
         select known.cancelled_on
         from base.cancellations as known
@@ -82,7 +82,7 @@ written (table_name, report_date, updated_at) as (
     select 'master.refunds', booked.report_date, refund.updated_at
     from master.refunds as refund
     cross join lateral (
-        select (refund.refunded_at at time zone %(zone)s)::date as report_date
+        select base.day_of(refund.refunded_at, %(zone)s) as report_date
         union all
         select known.cancelled_on
         from base.cancellations as known
@@ -100,14 +100,14 @@ written (table_name, report_date, updated_at) as (
             and line.order_id = refund.order_id
             and line.line_no = refund.line_no
             and line.refunds <> 0
-            and line.report_date <> (refund.refunded_at at time zone %(zone)s)::date
+            and line.report_date <> base.day_of(refund.refunded_at, %(zone)s)
             and not exists (
                 select
                 from master.refunds as another
                 where
                     another.order_id = refund.order_id
                     and another.line_no = refund.line_no
-                    and (another.refunded_at at time zone %(zone)s)::date = line.report_date
+                    and base.day_of(another.refunded_at, %(zone)s) = line.report_date
             )
     where refund.updated_at > (select recent.since from recent)
     union all
@@ -121,8 +121,8 @@ written (table_name, report_date, updated_at) as (
         on
             line.customer_id = touch.customer_id
             and line.sold
-            and line.report_date >= (touch.touched_at at time zone %(zone)s)::date
-            and line.report_date <= (touch.touched_at at time zone %(zone)s)::date + 7
+            and line.report_date >= base.day_of(touch.touched_at, %(zone)s)
+            and line.report_date <= base.day_of(touch.touched_at, %(zone)s) + 7
     where touch.updated_at > (select recent.since from recent)
 )
 

@@ -3,7 +3,7 @@ select 'profit_etl' as dag_id, day.day::date as report_date
 from
     generate_series(
         (
-            select (min(assigned.assigned_at) at time zone %(zone)s)::date::timestamp
+            select base.day_of(min(assigned.assigned_at), %(zone)s)::timestamp
             from master.experiment_assignments as assigned
         ),
         %(report_date)s::date::timestamp - interval '1 day',

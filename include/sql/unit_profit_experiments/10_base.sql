@@ -20,7 +20,7 @@ from (
         assignment.experiment,
         assignment.variant,
         assignment.customer_id,
-        (assignment.assigned_at at time zone %(zone)s)::date as day,
+        base.day_of(assignment.assigned_at, %(zone)s) as day,
         coalesce(assignment.variant <> known.first or assignment.variant <> known.last, false) as switched
     from master.experiment_assignments as assignment
     left join (
@@ -42,7 +42,7 @@ left join base.profit as line
         and line.report_date <= %(report_date)s::date
         -- Follows from the above, and keeps the days before any experiment from being read.
         and line.report_date >= (
-            select (min(first.assigned_at) at time zone %(zone)s)::date - 28 from master.experiment_assignments as first
+            select base.day_of(min(first.assigned_at), %(zone)s) - 28 from master.experiment_assignments as first
         )
 group by assigned.experiment, assigned.variant, assigned.customer_id
 order by assigned.customer_id; -- so that the index grows at its end

@@ -71,7 +71,7 @@ where
     and not held.passed
     and held.report_date <= %(report_date)s::date
     and held.report_date >= (
-        select (min(assignment.assigned_at) at time zone %(zone)s)::date
+        select base.day_of(min(assignment.assigned_at), %(zone)s)
         from master.experiment_assignments as assignment
     )
     and not exists (
@@ -93,7 +93,7 @@ from investor.daily_profit as day
 where
     day.report_date <= %(report_date)s::date
     and day.report_date >= (
-        select (min(assignment.assigned_at) at time zone %(zone)s)::date - 28
+        select base.day_of(min(assignment.assigned_at), %(zone)s) - 28
         from master.experiment_assignments as assignment
     )
     and day.currency <> %(currency)s::text

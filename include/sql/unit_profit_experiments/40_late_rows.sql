@@ -6,7 +6,7 @@ with assignments as (
     select
         assigned.experiment,
         assigned.customer_id,
-        (assigned.assigned_at at time zone %(zone)s)::date as day,
+        base.day_of(assigned.assigned_at, %(zone)s) as day,
         assigned.updated_at
     from master.experiment_assignments as assigned
     where

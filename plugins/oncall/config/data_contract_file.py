@@ -137,22 +137,24 @@ def _tables(file: _File, document: OpenDataContractStandard, currency: str) -> I
         file.complain("support", "nothing", 'the owner\'s channel, such as [{channel: "#team", tool: slack}]')
     for place, table in enumerate(document.schema_ or []):
         reader = _Table(file, f"schema[{place}]", schema, table)
-        contract = reader.read(_volume(file, document, table), team or "", channel or "", currency)
+        volume = _share(file, document, table, "volume")
+        completeness = _share(file, document, table, "completeness")
+        contract = reader.read(volume, completeness, team or "", channel or "", currency)
         if contract is not None:
             yield contract
 
 
-def _volume(file: _File, document: OpenDataContractStandard, table: SchemaObject) -> float:
-    """`{property: volume, value: 75, unit: percent, element: orders}`."""
+def _share(file: _File, document: OpenDataContractStandard, table: SchemaObject, name: str) -> float | None:
+    """`{property: volume, value: 75, unit: percent, element: orders}` as 0.75; None: nothing is said."""
     for place, sla in enumerate(document.slaProperties or []):
         elements = [element.strip() for element in (sla.element or "").split(",")]
-        if sla.property != "volume" or table.name not in elements:
+        if sla.property != name or table.name not in elements:
             continue
         value = sla.value
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:
             return value / 100
         file.complain(f"slaProperties[{place}].value", value, "a percentage from 0 to 100")
-    return DEFAULT_SHARE
+    return None
 
 
 @dataclass
@@ -164,7 +166,9 @@ class _Table:
     schema: str
     source: SchemaObject
 
-    def read(self, volume: float, owner: str, channel: str, currency: str) -> TableContract | None:
+    def read(
+        self, volume: float | None, completeness: float | None, owner: str, channel: str, currency: str
+    ) -> TableContract | None:
         name = self.source.physicalName or self.source.name or ""
         if not _NAME.fullmatch(name):
             self.file.complain(f"{self.place}.name", repr(name), "the table's name, such as orders")
@@ -199,7 +203,8 @@ class _Table:
             references=tuple(self._references(names)),
             unique=tuple(self._unique(names)),
             rules=tuple(self._rules()),
-            volume=volume,
+            volume=DEFAULT_SHARE if volume is None else volume,
+            completeness=completeness,
             empty_with=self._empty_with(),
             owner=owner,
             channel=channel,

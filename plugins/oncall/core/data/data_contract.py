@@ -88,6 +88,8 @@ class TableContract:
     `read_when_changed`: a row of an earlier day counts on the day on which it is written again (a cancellation).
     `read_along`: the condition on such a row, `d`, for which the rows that name it, and those it names, count with it.
     `volume`: the share of the rows expected below which a load counts as partial.
+    `completeness`: the share of the rows that a load says it has which must be there; as much may be more than it says
+    (None: nobody asks).
     `empty_with`: a load without a row is complete when those of these tables have none either; None: never.
     `plans`: the experiments whose assignments its rows are (`experiment`, `variant`).
     """
@@ -103,6 +105,7 @@ class TableContract:
     unique: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # (name, description, columns)
     rules: tuple[SqlRule, ...] = ()
     volume: float = DEFAULT_SHARE
+    completeness: float | None = None
     empty_with: tuple[str, ...] | None = None
     owner: str = ""
     channel: str = ""
@@ -126,6 +129,19 @@ class TableContract:
     def short(self) -> str:
         """How check names call it: `lines`."""
         return self.noun.split(" ")[-1]
+
+
+LOADS = TableContract(
+    "master.loads",
+    (
+        Column("table_name", "string"),
+        Column("business_day", "date"),
+        Column("loaded_at", "timestamp"),
+        Column("row_count", "integer"),
+    ),
+    key=("table_name", "business_day"),
+)
+"""What says that a table has come: it must stand so. What its rows say is judged beside the tables themselves."""
 
 
 @dataclass(frozen=True)
