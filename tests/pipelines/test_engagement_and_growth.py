@@ -44,7 +44,11 @@ def loaded(warehouse: Any, *days_ago: int) -> None:
     with warehouse.cursor() as cursor:
         for days in days_ago:
             day = DAY - dt.timedelta(days=days)
-            cursor.execute("insert into master.loads values ('sessions', %s, now(), 9)", (day,))
+            cursor.execute(
+                "insert into master.loads select 'sessions', %s, now(), count(*) from master.sessions"
+                " where (started_at at time zone 'Asia/Bangkok')::date = %s",
+                (day, day),
+            )
     warehouse.commit()
 
 
