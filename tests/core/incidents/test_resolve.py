@@ -169,6 +169,17 @@ def test_before_anybody_was_paged_the_present_cause_is_taken_at_once() -> None:
     assert plan.incidents[0].cause == "running"
 
 
+def test_a_page_leaves_its_cause_on_the_incident_even_between_two_tasks() -> None:
+    """Whoever sends the page has read the incident alone: without its cause it says that none is known."""
+    paged_now = replace(PAGED, paged_at=at("05:20"), cause="")
+    plan = changed(
+        broken(incident=paged_now, tasks=(a_task("transform", ended="05:19:59"),)), a_scene("05:20")
+    )
+    assert plan is not None
+    assert plan.incidents[0].cause == "running"
+    assert said_by(plan) == []
+
+
 # A failure of a published day that is being mended.
 
 

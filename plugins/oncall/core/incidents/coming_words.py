@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oncall.core.incidents.context import IncidentContext, seat_holder
+from oncall.core.incidents.context import IncidentContext, name_of, seat_holder
 from oncall.core.incidents.escalation import REMIND_AFTER, standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.wording import Scene
@@ -21,7 +21,11 @@ def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
     if incident.leader:
         return []
     if incident.acknowledged and incident.acknowledged_at:
-        who = incident.acknowledged_by or "The person who acknowledged"
+        who = (
+            name_of(scene, incident.acknowledged_by)
+            if incident.acknowledged_by
+            else "The person who acknowledged"
+        )
         again = incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1)
         asked = (
             f"{who} is asked again at {say.clock(again)}, {say.away(again)}, if it is not published by then."

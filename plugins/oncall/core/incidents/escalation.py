@@ -282,7 +282,7 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
     )  # of each round once, and of what came before it
     message = context.notice(scene, f"acknowledged-{of}", title)
     owed = (post(message), *_acks(context, message, of, by, acked))
-    return Plan((incident,), owed, event(context, scene, f"acknowledged by {by or 'somebody'}"))
+    return Plan((incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)}"))
 
 
 def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
@@ -300,7 +300,7 @@ def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_o
     message = context.notice(scene, f"acknowledged-{of}", title)
     owed = tuple(_acks(context, message, of, by, (*incident.acked, *context.silenced)))
     return Plan(
-        (incident,), owed, event(context, scene, f"acknowledged by {by or 'somebody'} too") if owed else ()
+        (incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)} too") if owed else ()
     )
 
 

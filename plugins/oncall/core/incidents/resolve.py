@@ -22,16 +22,18 @@ LATEST_CHANGES = 20  # causes that flap are said this often, then the thread sta
 def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     """The cause is another one than was said: the thread and the alert hear of it."""
     lead, incident = context.lead, context.incident
-    if lead is None or lead.why is None or (incident.paged and _settling(lead, scene)):
+    said_now = (
+        incident.paged_at == scene.at
+    )  # the page of this very look says it, and its sender reads it here
+    if lead is None or lead.why is None or (incident.paged and not said_now and _settling(lead, scene)):
         return None
     now = replace(
         incident, verdict=lead.verdict, cause=lead.why.cause, detail=lead.why.detail, names=lead.why.names
     )
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
-    same = same or incident.paged_at == scene.at  # the page of this very look says it
     waited_for = incident.paged or (lead.verdict == "at_risk" and _warned_otherwise(incident, lead.why))
-    if same or not context.spoken or not waited_for or incident.changes >= LATEST_CHANGES:
+    if same or said_now or not context.spoken or not waited_for or incident.changes >= LATEST_CHANGES:
         return Plan((now,))
     step, reason = f"cause-{incident.changes + 1}", short(lead.why)
     title = titled(context.missing, lambda about: f"{about}: now {reason}")

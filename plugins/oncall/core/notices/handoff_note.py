@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from oncall.core.incidents.context import name_of
 from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
@@ -155,7 +156,7 @@ def _recipients(roster: Roster, shift: Shift) -> tuple[Recipient, ...]:
 def _incident(scene: Scene, incident: Incident) -> str:
     why = f", {CAUSE_WORDS[incident.cause]}" if incident.cause in CAUSE_WORDS else ""
     who = (
-        f", {incident.acknowledged_by or 'somebody'} has it"
+        f", {name_of(scene, incident.acknowledged_by)} has it"
         if incident.acknowledged_at
         else ", nobody has it"
     )

@@ -118,8 +118,10 @@ def day_words(outcome: Day, say: TimeFormat) -> str:
 
 
 def kept_share(window: int, kept: int, counted: int) -> str:
-    """ "30 days: 97 % kept (29 of 30)"; never rounded up to all of them."""
-    percent = int(100 * kept / counted)
+    """ "30 days: 97 % kept (29 of 30)"; never rounded up to all of them, nor down to none."""
+    percent = round(100 * kept / counted)
+    if 0 < kept < counted:
+        percent = min(max(percent, 1), 99)
     return f"{window} days: {percent} % kept ({kept} of {counted})"
 
 

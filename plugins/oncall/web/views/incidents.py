@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
+from oncall.core.incidents.context import name_of
 from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.incident_words import NONE_OPEN, NONE_READ
 from oncall.core.incidents.status_words import cause_then_and_now, status
 from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.incidents.wording import Scene
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.time_format import TimeFormat, day
 from oncall.usecases.history import IncidentRecord
@@ -48,7 +51,7 @@ def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -
 def _view(
     seen: PageSnapshot, record: IncidentRecord, addresses: Addresses, lines: tuple[Line, ...] = ()
 ) -> IncidentView:
-    incident = record.incident
+    incident = _with_the_name(seen, record.incident, addresses)
     judged = judged_now(seen, incident) if incident.open else None
     verdict = judged.verdict if judged else incident.verdict
     cause, detail = cause_now(seen, incident)
@@ -83,6 +86,12 @@ def _view(
         ),
         timeline=lines,
     )
+
+
+def _with_the_name(seen: PageSnapshot, incident: Incident, addresses: Addresses) -> Incident:
+    """Opsgenie knows whoever acknowledged by an address, the team by a name."""
+    scene, by = Scene(seen.config.roster, addresses, seen.at), incident.acknowledged_by
+    return replace(incident, acknowledged_by=name_of(scene, by)) if by else incident
 
 
 def _run(seen: PageSnapshot, incident: Incident, addresses: Addresses) -> str:
