@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oncall.config.roster_file import DAG_ID, FILE, TEAM, TEAMS
-from oncall.config.yaml_fields import shortened
+from oncall.config.yaml_fields import Source, shortened
 from oncall.core.errors import Problem
 
 MOST_BYTES = 1_000_000
@@ -178,8 +178,11 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
         for path in files:
             name = path.relative_to(folder).as_posix()
             try:
-                if not text_of(folder, name):
-                    yield Problem(shown(name), "(file)", "nothing", "a SQL statement, or no file")
+                text, source = text_of(folder, name), Source(shown(name))
+                if not text:
+                    source.complain("(file)", "nothing", "a SQL statement, or no file")
+                source.complain_of_conflict(text)
+                yield from source.problems
             except Unusable as error:
                 yield Problem(shown(name), "(file)", error.found, error.write)
 

@@ -20,6 +20,11 @@ def read_people(field: Field) -> tuple[dict[str, Person], Fields]:
         field.complain(_WRITE_PEOPLE, found="nobody")
     if len(entries.by_name) > MOST_PEOPLE:
         field.complain(f"at most {MOST_PEOPLE} people", found=f"{len(entries.by_name)} people")
+    written: dict[str, str] = {}
+    for person_id, entry in entries.by_name.items():
+        known = written.setdefault(person_id.casefold(), person_id)
+        if known != person_id:
+            entry.complain("an id that differs by more than capitals", found=f"{known} once more")
     return {
         person_id: _read_person(person_id, entry) for person_id, entry in entries.by_name.items()
     }, entries
@@ -32,7 +37,7 @@ def _read_person(person_id: str, field: Field) -> Person:
     name = fields["name"].optional_text("the person's name")
     opsgenie = fields["opsgenie"].optional_text("the Opsgenie username (an e-mail address)")
     slack = fields["slack"].optional_text("the Slack member id, such as U0DE001")
-    if opsgenie and not re.fullmatch(r"[^\s@]+@[^\s@]+", opsgenie):
+    if opsgenie and not re.fullmatch(r"[^\s@<>,;:]+@[^\s@<>,;:]+", opsgenie):
         fields["opsgenie"].complain("the Opsgenie username (an e-mail address)")
     if slack and not re.fullmatch(r"[UW][A-Z0-9]+", slack, re.ASCII):
         fields["slack"].complain("the Slack member id, such as U0DE001 (not the display name)")

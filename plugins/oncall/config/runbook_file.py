@@ -57,6 +57,7 @@ def _read(dag_id: str, text: str, source: Source) -> Pipeline | None:
             "(head)", "no head", "the pipeline's contract between two lines of --- at the top", line=-1
         )
     document = None if head is None else read_yaml(head, source)
+    source.complain_of_conflict("\n" * (text.count("\n") - body.count("\n") - 1) + body)
     sections = _sections(body, source)
     pipeline = _pipeline(document, dag_id) if document else None
     if pipeline is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -31,6 +32,10 @@ MORE = "(more)"  # the key of the problem that stands for those beyond the hundr
 # What no database, terminal or far side takes in a line: control characters, halves of a surrogate pair; and what
 # nobody sees, or what turns the words around it.
 _UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+_CONFLICT = re.compile(r"^(?:<{7}|[|]{7}|>{7})(?: |$)", re.MULTILINE)
+_QUOTE = 'YAML that parses: "…" around what holds a : # @ % * { or a quote, and in one column what stands side by side'
 
 
 @dataclass
@@ -58,6 +63,13 @@ class Source:
         if self.count <= MOST_PROBLEMS:
             place = self.file if line is None else f"{self.file}:{line + self.first_line}"
             self.found.append(Problem(place, *(_speakable(text) for text in (key, found, write))))
+
+    def complain_of_conflict(self, text: str) -> bool:
+        """Complain of a merge that somebody has still to decide; whether there is one."""
+        if found := _CONFLICT.search(text):
+            write = "what is meant, without the lines that begin with <<<<<<<, ======= and >>>>>>>"
+            self.complain("(file)", "a merge conflict", write, text.count("\n", 0, found.start()))
+        return found is not None
 
     def contain(self, read: Callable[[], T]) -> T | None:
         """What `read` gives. What it did not foresee becomes a problem of the file, like any other."""
@@ -227,12 +239,13 @@ def read_yaml(text: str, source: Source) -> Field | None:
     def tagged(tag: str, line: int) -> None:
         source.complain("(file)", f"the tag {tag}", "the value without it", line)
 
+    if source.complain_of_conflict(text):
+        return None
+    text = unicodedata.normalize("NFC", text)  # é is one letter, however a keyboard writes it
     try:
         node = Composer(tagged).document(text)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line if error.problem_mark else None
-        said = ", ".join(str(part).strip() for part in (error.context, error.problem) if part)
-        source.complain("(file)", said or "no YAML", "YAML that parses", line)
+        _complain_of_syntax(text, error, source)
         return None
     except yaml.YAMLError as error:
         source.complain("(file)", str(error).splitlines()[0], "YAML that parses")
@@ -241,6 +254,19 @@ def read_yaml(text: str, source: Source) -> Field | None:
         source.complain("(file)", refused.found, refused.write, refused.line)
         return None
     return Field(source, "", 0, node)
+
+
+def _complain_of_syntax(text: str, error: yaml.MarkedYAMLError, source: Source) -> None:
+    line = error.problem_mark.line if error.problem_mark else None
+    begun = error.context_mark.line if error.context_mark else line
+    said = ", ".join(str(part).strip() for part in (error.context, error.problem) if part)
+    if line is not None and begun is not None and begun < line:
+        said = f"{said}; it begins in line {begun + source.first_line}"
+    rows = text.split("\n")
+    row = rows[line] if line is not None and line < len(rows) else ""
+    tab = "\t" in row[: len(row) - len(row.lstrip())]
+    found, write = ("a tab before the first word", "spaces in its place") if tab else (said, _QUOTE)
+    source.complain("(file)", found or "no YAML", write, line)
 
 
 def suggestion(text: str, known: Iterable[str], write: str) -> str:

@@ -1,0 +1,97 @@
+"""What hands do to files: whoever reads them says the same, in words that help, and goes on with what was good."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from oncall.adapters.memory_store import MemoryStore
+from oncall.airflow import dag_settings
+from oncall.cli.main import main
+from oncall.core.incidents.wording import Links, Scene
+from oncall.core.rota.on_call import who_is_on_call
+from oncall.usecases import current_config
+from oncall.usecases.current_config import BROKEN, config_in_force, say_configuration
+from tests.include_folder import write_include
+
+AT = dt.datetime(2026, 11, 27, tzinfo=dt.UTC)
+ROSTER, RUNBOOK, SQL = "roster.yaml", "runbooks/sales_etl.md", "sql/sales_etl/publish.sql"
+MERGE = "<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> theirs\n"
+QUOTES = 'write YAML that parses: "…" around what holds'
+EDITS = [
+    (ROSTER, "  ANN: {", "\tANN: {", "roster.yaml:5: (file): found a tab before the first word; write spaces"),
+    (ROSTER, "manager: BOSS\n", MERGE.format("manager: BOSS", "manager: ANN"), "roster.yaml:3: (file): found a merge"),
+    (ROSTER, '"#alerts"', "#alerts", "it begins in line 20; " + QUOTES),
+    (ROSTER, '"#alerts"', '"@ann"', "slack.channel: found '@ann'; write the Slack channel"),
+    (ROSTER, "name: Ann,", "name: 'Ann O'Hara',", "roster.yaml:5: (file): found while parsing a flow mapping"),
+    (ROSTER, "name: Ann,", "name: Ann: lead,", QUOTES),
+    (ROSTER, "name: Ann,", "name: @ann,", QUOTES),
+    (ROSTER, "name: Ann,", "name: {{ name }},", "people.ANN.name: found a mapping; write the person's name"),
+    (ROSTER, "  BEN: {", "   BEN: {", "roster.yaml:6: (file)"),
+    (ROSTER, "  BEN: {name: Ben", "  ann: {name: Ben", "people.ann: found ANN once more; write an id that differs"),
+    (ROSTER, "ann@example.com", "mailto:ann@example.com", "found 'mailto:ann@example.com'; write the Opsgenie"),
+    (ROSTER, "[[ANN, BEN], [BEN, ANN]]", "[ANN, BEN]", "weeks[0]: found 'ANN'; write a row of two people"),
+    (ROSTER, "2025-12-29", "2025-W53-1", "found '2025-W53-1'; write a date such as"),
+    (ROSTER, "2026-01-12", "2027-02-29", "leave[0].from: found '2027-02-29'; write a date"),
+    (ROSTER, "2026-01-18", "2026-01-11", "leave[0].until: found '2026-01-11'; write an end after from"),
+    (ROSTER, "2026-01-12", "“2026-01-12”", "found '“2026-01-12”'; write a date"),
+    (ROSTER, "reason: holiday", "reason: holiday, to: x", "leave[0].to: found an unknown key"),
+    (ROSTER, "primary: BOSS", "primary: GONE", "overrides[0].primary: found 'GONE'; write one of the people"),
+    (ROSTER, "after: 15m", "after: -15m", "escalation[1].after: found '-15m'; write a duration"),
+    (ROSTER, "country: VN", "country: Vietnam", "found 'Vietnam'; write an ISO 3166 country code"),
+    (ROSTER, "pipelines:\n  s", "pipelines:\n  - s", "pipelines: found a list; write a mapping"),
+    (RUNBOOK, "title: Sales ETL", "title: Sales: ETL", "runbooks/sales_etl.md:3: (file): found mapping values"),
+    (RUNBOOK, "## Stuck\n", MERGE.format("## Stuck", "## Stuck!"), "runbooks/sales_etl.md:31: (file): found a merge"),
+    (RUNBOOK, "promise: {", "promise:\n\tdue: {", "sales_etl.md:10: (file): found a tab before the first word"),
+    (RUNBOOK, 'due: "05:00"', "due: 300", "promise.due: found '300'; write a time of day"),
+    (RUNBOOK, '"0 2 * * *"', "* 2 * * *", QUOTES),
+    (SQL, "select 1", MERGE.format("select 1", "select 2"), "sql/sales_etl/publish.sql:1: (file): found a merge"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "was", "now", "said"), EDITS, ids=range(len(EDITS)))
+def test_whoever_reads_a_careless_edit_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    name: str, was: str, now: str, said: str,
+) -> None:  # fmt: skip
+    """The check, the watcher, the health and the DAG's page; whoever was on call and what was promised stay."""
+    folder = write_include(tmp_path / "include")
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(folder))
+    monkeypatch.setattr(current_config, "_folders", {})
+    store = MemoryStore()
+    good, none = config_in_force(store)
+    assert none == ()
+    text = (folder / name).read_text()
+    (folder / name).write_text(text.replace(was, now, 1))
+    in_force, problems = config_in_force(store)
+    assert who_is_on_call(in_force.roster, AT) == who_is_on_call(good.roster, AT)
+    assert in_force.pipelines["sales_etl"].promise == good.pipelines["sales_etl"].promise
+    broken = text != (folder / name).read_text()
+    assert bool(problems) is broken
+    assert main(["check"]) == int(broken)
+    shown = capsys.readouterr().out
+    assert all(str(problem) in shown for problem in problems)
+    assert said in shown
+    assert main(["who", "--at", AT.isoformat()]) in (0, 1)
+    assert "Traceback" not in "".join(capsys.readouterr())
+    say_configuration(store, Scene(in_force.roster, Links("http://x"), AT), problems)
+    assert bool(store.get_note(BROKEN)) is broken
+    dag_settings._contract.cache_clear()
+    contract = dag_settings.contract("sales_etl")
+    assert contract.dag_id == "sales_etl"
+    assert set(contract.problems) <= set(problems)
+
+
+def test_a_letter_is_the_same_however_a_keyboard_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """é as one sign and as e with an accent: one person."""
+    folder = write_include(tmp_path / "include")
+    monkeypatch.setattr(current_config, "_folders", {})
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(folder))
+    roster = folder / ROSTER
+    text = roster.read_text().replace("ANN", "Ange\u0301").replace("U0Ange\u0301", "U0ANN")
+    roster.write_text(text.replace("Ange\u0301:", "Ang\u00e9:"))
+    assert "Ang\u00e9" in config_in_force(MemoryStore())[0].roster.people
