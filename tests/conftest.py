@@ -59,6 +59,26 @@ def fresh_database(postgres: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def installed_database(postgres: Server) -> str:
+    """The name of a database with the schema `oncall` and no rows, to be copied."""
+    from oncall.adapters.postgres.database import connect_to
+    from oncall.adapters.postgres.oncall_db import OncallDb
+
+    OncallDb(connect_to(postgres.ensure_database("oncall_installed"))).install()
+    return "oncall_installed"
+
+
+@pytest.fixture
+def oncall_database(postgres: Server, installed_database: str) -> Iterator[str]:
+    """The DSN of a new database with an empty schema `oncall`, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    try:
+        yield postgres.ensure_database(name, installed_database)
+    finally:
+        postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """A running stack of real processes on free ports. Whoever kills a component starts it again."""
     from sandbox.stack.scratch import scratch_stack  # only for those who ask: most tests need none of it

@@ -64,14 +64,16 @@ class Server:
         scheme = f"postgresql+{driver}" if driver else "postgresql"
         return f"{scheme}://postgres@/{quote(dbname)}?host={quote(str(self.socket_dir))}"
 
-    def ensure_database(self, name: str) -> str:
-        """Create the database unless it is there; returns its URI."""
+    def ensure_database(self, name: str, template: str = "template1") -> str:
+        """Create the database unless it is there, as a copy of another one; returns its URI."""
         with closing(psycopg2.connect(self.uri())) as connection:
             connection.autocommit = True  # `create database` refuses a transaction
             with connection.cursor() as cursor:
                 cursor.execute("select 1 from pg_database where datname = %s", (name,))
                 if cursor.fetchone() is None:
-                    cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+                    # Copied as files, which takes a tenth of what it takes through the log.
+                    statement = sql.SQL("create database {} template {} strategy file_copy")
+                    cursor.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.uri(name)
 
     def drop_database(self, name: str) -> None:

@@ -10,7 +10,6 @@ import psycopg2
 import pytest
 
 from oncall.adapters.postgres.database import connect_to
-from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow import callbacks
 from oncall.core.promises.facts import Dag, Task
@@ -20,9 +19,8 @@ TWO = dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def task_log(fresh_database: str) -> TaskLog:
-    connect = connect_to(fresh_database)
-    OncallDb(connect).install()
+def task_log(oncall_database: str) -> TaskLog:
+    connect = connect_to(oncall_database)
     return TaskLog(connect)
 
 
@@ -165,10 +163,10 @@ def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
     assert (task.started_at, task.ended_at, task.error) == (TWO + 3 * minute, None, "")
 
 
-def test_nothing_is_usual_before_seven_days(task_log: TaskLog, fresh_database: str) -> None:
+def test_nothing_is_usual_before_seven_days(task_log: TaskLog, oncall_database: str) -> None:
     """Six nights say nothing; the seventh gives p90 to the end and the median of the task. Asked anew: it is kept."""
     for number in range(7):
-        assert TaskLog(connect_to(fresh_database)).usual(DAY) == {}
+        assert TaskLog(connect_to(oncall_database)).usual(DAY) == {}
         day, start = DAY + dt.timedelta(days=number), TWO + dt.timedelta(days=number)
         for task_id, begin, end in (("transform", 0, 600), ("check", 600, 660), ("publish", 660, 720)):
             for state, second in (("running", begin), ("success", end)):

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from oncall.adapters.postgres.database import connect_to
-from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow.composition import Wiring
 from oncall.airflow.manual_states import ManualStateListener, ask
@@ -37,10 +36,8 @@ class FakeTi:
 
 
 @pytest.fixture
-def task_log(fresh_database: str) -> TaskLog:
-    connect = connect_to(fresh_database)
-    OncallDb(connect).install()
-    return TaskLog(connect)
+def task_log(oncall_database: str) -> TaskLog:
+    return TaskLog(connect_to(oncall_database))
 
 
 def a_night(task_log: TaskLog, run: str = NIGHT, at: dt.datetime = TWO, **states: TaskState) -> None:

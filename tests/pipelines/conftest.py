@@ -34,11 +34,7 @@ def empty_warehouse(postgres: Server) -> str:
 def warehouse(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
     """A connection to a copy of the empty warehouse."""
     name = f"test_{uuid.uuid4().hex}"
-    with closing(psycopg2.connect(postgres.uri())) as admin:
-        admin.autocommit = True
-        with admin.cursor() as cursor:
-            cursor.execute(f"create database {name} template {empty_warehouse}")
-    with closing(psycopg2.connect(postgres.uri(name))) as connection:
+    with closing(psycopg2.connect(postgres.ensure_database(name, empty_warehouse))) as connection:
         yield connection
     postgres.drop_database(name)
 

@@ -28,13 +28,10 @@ NEXT = DAY + dt.timedelta(days=1)
 @pytest.fixture(scope="module")
 def shop_warehouse(postgres: Any, empty_warehouse: str) -> Iterator[Any]:
     """A warehouse that each history empties before it begins."""
-    with closing(psycopg2.connect(postgres.uri())) as admin:
-        admin.autocommit = True
-        with admin.cursor() as cursor:
-            cursor.execute(f"create database shop_{empty_warehouse} template {empty_warehouse}")
-    with closing(psycopg2.connect(postgres.uri(f"shop_{empty_warehouse}"))) as connection:
+    name = f"shop_{empty_warehouse}"
+    with closing(psycopg2.connect(postgres.ensure_database(name, empty_warehouse))) as connection:
         yield connection
-    postgres.drop_database(f"shop_{empty_warehouse}")
+    postgres.drop_database(name)
 
 
 def open_shop(connection: Any) -> Shop:

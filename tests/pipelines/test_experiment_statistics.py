@@ -35,11 +35,7 @@ VARIANTS = {
 def bench(postgres: Any, empty_warehouse: str) -> Iterator[Any]:
     """A warehouse that each example empties before it begins."""
     name = f"bench_{empty_warehouse}"
-    with closing(psycopg2.connect(postgres.uri())) as admin:
-        admin.autocommit = True
-        with admin.cursor() as cursor:
-            cursor.execute(f"create database {name} template {empty_warehouse}")
-    with closing(psycopg2.connect(postgres.uri(name))) as connection:
+    with closing(psycopg2.connect(postgres.ensure_database(name, empty_warehouse))) as connection:
         yield connection
     postgres.drop_database(name)
 

@@ -308,8 +308,6 @@ def night(request: pytest.FixtureRequest) -> Night:
     if request.param == "memory":
         night.store = MemoryStore(now=lambda: night.now)
     else:
-        store = OncallDb(connect_to(request.getfixturevalue("fresh_database")), now=lambda: night.now)
-        store.install()
-        night.store = store
+        night.store = OncallDb(connect_to(request.getfixturevalue("oncall_database")), now=lambda: night.now)
     night.store.set_note("watching_since", at("01:00").isoformat())
     return night

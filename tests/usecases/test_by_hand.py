@@ -218,7 +218,7 @@ def test_a_day_run_again_is_a_line_of_its_newest_incident(
     if isinstance(broken.store, MemoryStore):
         events: Sequence[Event] = broken.store.events
     else:
-        record = History(connect_to(request.getfixturevalue("fresh_database"))).record(KEY)
+        record = History(connect_to(request.getfixturevalue("oncall_database"))).record(KEY)
         events = record.events if record else ()
     assert [(event.key, event.what) for event in events if " ran the day " in event.what] == [
         (KEY, "anna ran the day again (run manual__1)"),
