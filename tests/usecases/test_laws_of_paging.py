@@ -409,6 +409,7 @@ class Wired:
 
     night: Night
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
+    troubles: Mapping[str, str | None] = field(default_factory=dict)
 
     def dispatch(
         self, config: OncallConfig, store: Any, now: Any, seen: Any = None, *, check_before_send: bool = False,
