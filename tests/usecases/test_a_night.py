@@ -221,7 +221,7 @@ def test_a_partial_load_says_so(night: Night) -> None:
     night.look("03:30")
     (warning,) = night.chat.threads
     assert warning.title.startswith("master.orders partial: delays Profit ETL")
-    assert "master.orders is partial since 00:50: 2000 rows, usually 5000" in dict(warning.facts)["Cause"]
+    assert "master.orders is partial since 00:50: 2,000 rows, usually 5,000" in dict(warning.facts)["Cause"]
 
 
 def test_a_failed_task_pages_p2_at_once_and_p1_at_the_due_instant(night: Night) -> None:

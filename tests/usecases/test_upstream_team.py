@@ -41,7 +41,7 @@ def test_a_partial_load_is_told_with_its_rows(night: Night) -> None:
     night.look("03:30")
     [(message, _)] = night.chat.elsewhere
     assert message.title.startswith("master.orders partial: holds back Profit ETL, 22 Nov")
-    assert message.summary.startswith("master.orders is partial since 00:50: 2000 rows, usually 5000")
+    assert message.summary.startswith("master.orders is partial since 00:50: 2,000 rows, usually 5,000")
 
 
 def test_a_table_that_two_reports_wait_for_is_told_once(night: Night) -> None:

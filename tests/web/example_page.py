@@ -228,8 +228,10 @@ def states() -> dict[str, PageSnapshot]:
         growth.told[0], step="page-2-secondary", title=f"ESCALATED, DE-003 silent 15 min: {growth.told[0].title}",
         people=("DE-004",), owed_at=at("05:15"), done_at=at("05:15:01"),
     )  # fmt: skip
+    # As many marks on one event as there are after a night with several alerts.
+    notes = tuple(replace(second, step=f"note:{n}", op="note") for n in range(3))
     event = Event(growth.incident.key, at("05:15"), "paged DE-004 (secondary)")
-    escalated = replace(growth, events=(*growth.events, event), told=(*growth.told, second))
+    escalated = replace(growth, events=(*growth.events, event), told=(*growth.told, second, *notes))
     return {
         "well": calm(),
         "broken": _one_broken(seen, growth, rest),

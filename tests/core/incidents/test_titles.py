@@ -193,6 +193,17 @@ def test_what_says_least_makes_room_whole(cause: Any, detail: str, told: str) ->
     assert one_line(title) == title
 
 
+def test_what_cannot_be_seen_is_told_whole_in_little_room() -> None:
+    """Rather without a time than cut off before it."""
+    gone = "warehouse unreachable since 04:58 (Connection refused)"
+    about = replace(of("engagement_etl", why=Why("unknown", gone))[0], verdict="unknown")
+    told = "Cannot see if Engagement ETL, 22 Nov is published (due 05:00): warehouse unreachable"
+    assert late_title((about,), "05:00") == f"{told} since 04:58"
+    drill = late_title((replace(about, drill="a"),), "05:00")
+    assert drill == told
+    assert one_line(DRILL_MARK + drill) == DRILL_MARK + drill
+
+
 def test_a_drills_mark_has_its_room() -> None:
     """What it says is not cut off for it."""
     why = Why("stuck", "in transform since 21:12, blocked by pid 27274 (postgres)")

@@ -250,7 +250,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     (
         {"loads": (a_load("master.a"), a_load("master.b", "02:00"), a_load("master.c", "02:05", rows=10))},
         "upstream_late",
-        "master.a has not arrived, usually there by 02:00; master.c is partial since 02:05: 10 rows, usually 1000",
+        "master.a has not arrived, usually there by 02:00; master.c is partial since 02:05: 10 rows, usually 1,000",
         ("master.a", "master.c"),
     ),
     (
@@ -533,7 +533,7 @@ def test_an_older_failure_is_no_news_of_an_unpublished_day() -> None:
         (a_load("master.orders", usually=None), "master.orders has not arrived"),
         (
             a_load("m.o", "02:30", rows=499, median=1000.6),
-            "m.o is partial since 02:30: 499 rows, usually 1001",
+            "m.o is partial since 02:30: 499 rows, usually 1,001",
         ),
     ],
 )

@@ -55,6 +55,7 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r" \([^()]*\)$", ""),
         (r"\brunning in \S+ since [^,]*, expected ", "running, expected "),
         (r"\bin (\S+) since [^,]*, blocked by ", r"in \1, blocked by "),
+        (r"\b(unreachable|cannot be read) since [^,;]*$", r"\1"),
     )
 )
 _SINCE = re.compile(r": late since [^,]*, "), ": late, "
