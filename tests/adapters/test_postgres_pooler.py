@@ -180,3 +180,24 @@ def test_nobody_listens_where_nobody_is_heard(connect: Connect, fresh_database: 
     with closing(psycopg.connect(fresh_database)) as admin:
         listening: Any = admin.execute("select count(*) from pg_stat_activity where query like 'listen%'")
         assert listening.fetchone() == (0,)
+
+
+def test_a_pooler_of_single_statements_is_told_what_to_change(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be decided there: a decision is several statements."""
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
+        Path(name).chmod(0o755)
+        with running_pgbouncer(postgres, Path(name), "pool_mode = statement") as port:
+            value = {
+                "conn_type": "postgres",
+                "host": "127.0.0.1",
+                "port": port,
+                "login": "anybody",
+                "schema": "postgres",
+            }
+            monkeypatch.setenv("AIRFLOW_CONN_BEHIND", json.dumps(value))
+            with pytest.raises(
+                Unreadable, match=r"let PgBouncer pool transactions \(pool_mode = transaction\)"
+            ):
+                OncallDb(connect_by("behind")).clock()

@@ -102,6 +102,9 @@ def connect_by(conn_id: str) -> ByAirflow:
         connection = look_up_in_airflow(conn_id)
         for name in ("host", "login", "schema"):  # as they come out of a file or a clipboard
             setattr(connection, name, (getattr(connection, name) or "").strip())
+        connection.host = re.sub(
+            r"^\[([0-9a-fA-F:.]+)\]$", r"\1", connection.host
+        )  # IPv6, as a URI writes it
         connection.password = (connection.password or "").strip("\r\n")
         if not all(map(_is_host, connection.host.split(","))):
             # Not repeated: it may hold a password.
@@ -348,6 +351,8 @@ SECRETS = re.compile(r"(:)\S*(?=@)|\b((?:password|passwd|secret|token)\s*[=:]\s*
 def first_line(error: Exception, secrets: Iterable[str] = ()) -> str:
     """What went wrong, without the connection string that a driver may append and without what is secret."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if "statement pooling mode" in text:
+        text += "; let PgBouncer pool transactions (pool_mode = transaction)"
     for secret in secrets:
         text = text.replace(secret, "***")
     return SECRETS.sub(lambda found: f"{found[1] or found[2]}***", text)[:500]

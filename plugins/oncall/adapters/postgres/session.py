@@ -36,6 +36,8 @@ RULES = {
     "lock_timeout": "0",
     "jit": "off",  # compiling costs more than it saves
 }
+# Of servers of version 14 and 17 on: a role's would end what has other bounds here, or has to take its time.
+ENDLESS = ("idle_session_timeout", "transaction_timeout")
 # For a question: the answer comes soon or not at all.
 ASKING = {
     **RULES,
@@ -55,6 +57,7 @@ WORKING = {
     "tcp_keepalives_count": "3",
 }
 
+_OTHER = "pg_backend_pid() <> %(pid)s"
 EARLIEST, LATEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(9990, 1, 1, tzinfo=dt.UTC)
 
 
@@ -92,8 +95,8 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         with self.cursor() as cursor:
             # Behind a pooler the server's process is another one than the one that answered our greeting.
             cursor.execute(
-                "select pg_backend_pid() <> %(pid)s, pg_is_in_recovery(), current_setting('server_encoding'),"
-                f" {_set(READING, 'false')}, {_set(settings, 'pg_backend_pid() <> %(pid)s')}",
+                f"select {_OTHER}, pg_is_in_recovery(), current_setting('server_encoding'),"
+                f" {_set(READING, 'false')}, {_set(settings, _OTHER)}, {_endless(_OTHER)}",
                 {"pid": self.info.backend_pid},
             )
             ((pooled, standby, encoding, *_),) = cursor.fetchall()
@@ -120,7 +123,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     @property
     def for_transaction(self) -> str:
         """What sets them for the present transaction alone."""
-        return f"select {_set({**READING, **self.settings}, 'true')}"
+        return f"select {_set({**READING, **self.settings}, 'true')}, {_endless('true')}"
 
 
 class _PooledCursor(psycopg.Cursor[tuple[Any, ...]]):
@@ -144,6 +147,12 @@ class _PooledCursor(psycopg.Cursor[tuple[Any, ...]]):
 def _set(settings: Mapping[str, str], local: str) -> str:
     """To select: sets each, with the SQL condition `local` for the transaction alone."""
     return ", ".join(f"set_config('{name}', '{value}', {local})" for name, value in settings.items())
+
+
+def _endless(local: str) -> str:
+    """The same for those that are ENDLESS, where the server knows them."""
+    known = "case when current_setting('{0}', true) is not null then set_config('{0}', '0', {1}) end"
+    return ", ".join(known.format(name, local) for name in ENDLESS)
 
 
 _TWO, _DASH = b"2-"
