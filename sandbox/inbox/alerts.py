@@ -30,11 +30,16 @@ def find_alert(
     """By id, tiny id or alias; several of one alias: the open one, else the latest."""
     mine = [alert for alert in store.alerts.values() if alert.face == face]
     wanted: Callable[[Alert], bool] = {
-        "alias": lambda alert: alert.alias == identifier,
+        "alias": lambda alert: alert.alias == kept_alias(store, identifier),
         "tiny": lambda alert: alert.tiny_id == identifier,
     }.get(identifier_type, lambda alert: alert.id == identifier)
     found = [alert for alert in mine if wanted(alert) and (alert.open or not only_open)]
     return max(found, key=lambda alert: (alert.open, alert.created_at), default=None)
+
+
+def kept_alias(store: Store, alias: str) -> str:
+    """An alias as this far side keeps it, and looks for it."""
+    return alias if store.settings.aliases_are == "as given" else alias.strip().lower()
 
 
 def accept(store: Store, request: Request) -> None:
@@ -47,7 +52,8 @@ def settle(store: Store) -> None:
     now = store.now()
     due = [r for r in store.requests.values() if r.processed_at is None and r.process_at <= now]
     for request in due:
-        _carry_out(store, request)
+        if not people.pends(store.settings, request.payload):
+            _carry_out(store, request)
 
 
 def _carry_out(store: Store, request: Request) -> None:
@@ -87,7 +93,7 @@ def open_alert(store: Store, face: str, wish: dict[str, Any], at: float) -> Aler
         face=face,
         id=alert_id,
         tiny_id=str(sum(1 for alert in store.alerts.values() if alert.face == face) + 1),
-        alias=wish.get("alias") or alert_id,
+        alias=kept_alias(store, wish.get("alias") or alert_id),
         message=wish["message"],
         created_at=at,
         updated_at=at,

@@ -20,7 +20,7 @@ from sandbox.inbox.records import Heartbeat, SlackMessage, UserGroup
 from sandbox.inbox.slack_posting import next_ts
 from sandbox.inbox.store import Settings, Store, as_json
 
-PERSONS_ACTIONS = ("acknowledge", "unacknowledge", "close", "notes")
+PERSONS_ACTIONS = ("acknowledge", "unacknowledge", "close", "notes", "assign", "delete")
 
 
 def _store(http: HttpRequest) -> Store:

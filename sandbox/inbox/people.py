@@ -29,6 +29,11 @@ def failing(settings: Settings, payload: Mapping[str, Any]) -> str:
     return next((name for name in map(_username, _named(payload)) if name in settings.unknown_users), "")
 
 
+def pends(settings: Settings, payload: Mapping[str, Any]) -> bool:
+    """Whether an accepted request is never carried out because of whom it is for."""
+    return any(name in settings.pending_users for name in map(_username, _named(payload)))
+
+
 def notified(settings: Settings, responders: Iterable[Responder]) -> list[Responder]:
     """Who is notified in truth: the owner team, else everybody who is known."""
     if settings.owner_team:

@@ -41,6 +41,8 @@ class Settings:
     rights of the integration key. `owner_team`: the team that owns the integration; with one it is the responder of
     every alert, whoever was named. `unknown_users`: usernames that are nobody's; to name one as a responder is
     `refused` with a 422, or the request is accepted and is `failed`, or the person is `dropped` without a word.
+    `pending_users`: what names one of them is accepted and never carried out. `aliases_are`: kept "as given", or
+    "trimmed and lowercased".
     `slack_scopes`: what the bot token may do; None is everything.
     """
 
@@ -51,6 +53,8 @@ class Settings:
     owner_team: str = ""
     unknown_users: list[str] = field(default_factory=list)
     unknown_users_are: str = "refused"
+    pending_users: list[str] = field(default_factory=list)
+    aliases_are: str = "as given"
     slack_scopes: list[str] | None = None
     slack_seconds_per_message: float = 0.0
     slack_burst: int = 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,8 @@ from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.slack.chat import Slack
-from oncall.usecases import outbox
+from oncall.core.rota.roster import Override
+from oncall.usecases import page_requests
 from sandbox.inbox.records import Alert
 from sandbox.inbox.testing import RunningInbox, running_inbox
 from tests.adapters.scripted import Connect
@@ -61,7 +63,7 @@ class FarNight:
 def far(
     served: RunningInbox, connect: Connect, fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> FarNight:
-    monkeypatch.setattr(outbox, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(page_requests, "PATIENCE_S", 0.3)
     served.clear()
     served.settings(processing_delay=0)
     store = OncallDb(connect_to(fresh_database), now=lambda: night.now)
@@ -104,3 +106,157 @@ def test_a_receipt_that_names_no_request_is_believed(far: FarNight, reads: bool)
     far.every_15_s("05:00", "05:02")
     assert far.woken == [PRIMARY]
     assert len(far.inbox.calls(operation="create")) == 1
+
+
+# What the far side does with a page.
+
+
+def test_a_request_of_one_person_that_pends_for_ever_calls_the_next_one(far: FarNight) -> None:
+    """Those of others are carried out: within a minute the secondary is woken, and nobody twice."""
+    far.inbox.settings(pending_users=[PRIMARY])
+    far.every_15_s("05:00", "05:01")
+    assert far.woken == [SECONDARY]
+    far.every_15_s("05:01:15", "05:03")
+    far.inbox.settings(pending_users=[])
+    far.every_15_s("05:03:15", "05:04")
+    assert far.woken == [SECONDARY, PRIMARY]
+    assert len(far.said("DE-003 (primary) could not be paged")) == 1
+
+
+def test_an_alert_that_is_not_shown_at_once_is_no_other_one(far: FarNight) -> None:
+    """404 for half a minute after the 202: one alert, one person; an acknowledgement is heard when it is shown."""
+    far.inbox.fail("opsgenie", "get", status=404)
+    far.every_15_s("05:00", "05:00:30")
+    far.inbox.heal()
+    assert far.woken == [PRIMARY]
+    far.inbox.acknowledge(far.alerts()[0], PRIMARY)
+    far.every_15_s("05:00:45", "05:01:15")
+    far.looks("05:15:15")
+    assert far.woken == [PRIMARY]
+    assert len(far.said("Acknowledged by DE-003")) == 1
+
+
+def test_an_alias_that_the_far_side_writes_otherwise_is_the_same_alert(far: FarNight) -> None:
+    """Somebody with capitals in the name takes over the seat: their alert is found, heard and closed."""
+    far.inbox.settings(aliases_are="trimmed and lowercased")
+    far.looks("05:00")
+    roster = far.night.config.roster
+    people = {**roster.people, "DE-001": replace(roster.people["DE-001"], name="Mai TRAN ")}
+    over = (Override(at("05:01"), at("09:00"), primary="DE-001"),)
+    far.night.config = replace(far.night.config, roster=replace(roster, people=people, overrides=over))
+    far.every_15_s("05:01", "05:02")
+    assert far.woken == [PRIMARY, "de-001@example.com"]
+    far.inbox.acknowledge(far.alerts()[1], "de-001@example.com")
+    far.looks("05:02:15", "05:15:15")
+    far.night.world.publish("growth_etl", at("05:16"))
+    far.looks("05:16:15")
+    assert far.woken == [PRIMARY, "de-001@example.com"]
+    assert not any(alert.open for alert in far.alerts())
+
+
+def shown(far: FarNight, **fields: Any) -> None:
+    """From now on the far side shows alerts so."""
+    data = {"id": "x", "status": "open", "acknowledged": False, "owner": "", **fields}
+    far.inbox.fail("opsgenie", "get", kind="answer", body={"data": data, "took": 0.1, "requestId": "r"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "stops"),
+    [
+        ({"snoozed": True, "snoozedUntil": "2026-11-23T09:00:00Z"}, False),
+        ({"acknowledged": True, "owner": ""}, True),
+        ({"acknowledged": True, "owner": None}, True),
+        ({"acknowledged": True, "owner": PRIMARY.upper()}, True),
+        ({"acknowledged": True, "owner": "Airflow - Slack integration"}, False),
+        ({"acknowledged": True, "owner": "System"}, False),
+        ({"status": "closed", "report": {"closedBy": "System"}}, False),
+        ({"status": "closed", "report": {"closedBy": "Alert policy: quiet hours"}}, False),
+        ({"status": "closed", "report": {"closedBy": "de-001@example.com"}}, True),
+        ({"acknowledged": False, "owner": "de-001@example.com"}, False),  # assigned to somebody
+        ({"acknowledged": None}, False),
+        ({"acknowledged": "yes", "owner": PRIMARY}, False),
+        ({"status": "exploded"}, False),
+    ],
+    ids=str,
+)
+def test_only_a_persons_act_stops_the_next_call(far: FarNight, fields: dict[str, Any], stops: bool) -> None:
+    """Whatever the alert looks like."""
+    far.looks("05:00")
+    shown(far, **fields)
+    far.looks("05:05", "05:15", "05:15:15")
+    assert far.woken == [PRIMARY] + [SECONDARY] * (not stops)
+
+
+@pytest.mark.parametrize(
+    ("act", "wish"),
+    [
+        ("notes", {"user": PRIMARY, "note": "looking at it"}),
+        ("assign", {"user": "de-001@example.com", "owner": {"username": "de-001@example.com"}}),
+        ("delete", {"user": PRIMARY}),
+    ],
+)
+def test_what_is_no_acknowledgement_stops_nobody(far: FarNight, act: str, wish: dict[str, Any]) -> None:
+    """A note, another owner, an alert deleted by hand: the next one is called in time, nobody twice; it all ends."""
+    far.looks("05:00")
+    far.inbox.tell(f"alerts/{far.alerts()[0].id}/{act}", **wish)
+    far.every_15_s("05:00:15", "05:01")
+    far.looks("05:15", "05:15:15")
+    assert far.woken[-1:] == [SECONDARY]
+    assert len(far.inbox.calls(operation="create")) == 2
+    far.night.world.publish("growth_etl", at("05:20"))
+    far.every_15_s("05:20:15", "05:21")
+    assert not any(alert.open for alert in far.alerts())
+    assert far.night.store.waiting() == 0
+
+
+@pytest.mark.parametrize(
+    ("responders", "next_one"),
+    [
+        ([{"type": "user", "id": "u-1", "username": SECONDARY}], True),
+        (
+            [
+                {"type": "user", "id": "u-1", "username": SECONDARY},
+                {"type": "user", "id": "u-2", "username": PRIMARY},
+            ],
+            False,
+        ),
+        ([], True),
+        ([{"type": "schedule", "id": "s", "name": "DE"}], True),
+        (None, False),
+        ([{"type": "user", "id": "u-9"}], False),  # nobody tells who that is
+        ("nonsense", False),
+    ],
+    ids=str,
+)
+def test_responders_that_were_replaced_are_seen(far: FarNight, responders: Any, next_one: bool) -> None:
+    """The primary is not among them: the next one is called at once."""
+    shown(far, responders=responders)
+    far.looks("05:00", "05:00:15")
+    assert far.woken[:2] == [PRIMARY] + [SECONDARY] * next_one
+
+
+# What Slack refuses.
+
+
+@pytest.mark.parametrize(
+    "error", ["is_archived", "not_in_channel", "ratelimited", "invalid_blocks", "msg_too_long"]
+)
+def test_what_slack_refuses_delays_no_page_and_is_said_once_it_is_taken(far: FarNight, error: str) -> None:
+    """The pages go out as ever; each message stands there once, when Slack takes it again."""
+    far.inbox.fail("slack", "chat.postMessage", kind="slack_error", error=error)
+    far.every_15_s("05:00", "05:02")
+    far.looks("05:15", "05:15:15")
+    assert far.woken == [PRIMARY, SECONDARY]
+    assert len(far.inbox.calls(operation="chat.postMessage")) < 60
+    far.inbox.heal()
+    far.every_15_s("05:20", "05:26")
+    assert [len(far.said(words)) for words in ("Growth ETL, 22 Nov: late since", "ESCALATED")] == [1, 1]
+    assert far.night.store.waiting() == 0
+
+
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_too_long", "msg_blocks_too_long"])
+def test_a_form_that_slack_refuses_is_said_plainly(far: FarNight, error: str) -> None:
+    """At the same look."""
+    far.inbox.fail("slack", "chat.postMessage", kind="slack_error", error=error, count=1)
+    far.looks("05:00")
+    assert len(far.said("Growth ETL")) == 1

@@ -108,6 +108,22 @@ BY_HAND = [
     "alter table oncall.incidents alter ladder drop default, alter ladder type text using ladder::text",
     "alter table oncall.events rename to events_of_before",
     "create rule nothing as on update to oncall.deliveries do instead nothing",
+    # A replica that was promoted to nothing; no room on the disk; two looks that wait for each other.
+    "do $$ begin execute"
+    " format('alter database %I set default_transaction_read_only = on', current_database()); end $$",
+    *(
+        "create function oncall.fails() returns trigger language plpgsql as $$ begin raise exception using"
+        f" errcode = '{code}', message = 'fails'; end $$; create trigger fails before {acts} on oncall.{table}"
+        " for each statement execute function oncall.fails()"
+        for code, acts, table in (
+            ("53100", "insert", "deliveries"),
+            ("53100", "update", "deliveries"),
+            ("53100", "insert or update", "memory"),
+            ("40P01", "insert", "deliveries"),
+            ("40P01", "update", "deliveries"),
+            ("40001", "insert or update", "incidents"),
+        )
+    ),
 ]
 
 
@@ -126,6 +142,57 @@ def test_a_store_that_somebody_changed_by_hand_silences_nobody(site: Any, change
     (page,) = pages(site)
     assert page.count == 1
     assert len(threads(site)) == 1
+
+
+@pytest.mark.parametrize("right", ["insert", "update", "select"])
+def test_a_right_that_was_taken_away_silences_nobody(
+    site: Any, monkeypatch: pytest.MonkeyPatch, right: str
+) -> None:
+    """Somebody tidied up the roles: the page goes out from memory, once."""
+    Wiring().store().install()
+    with Link(connect_by("oncall_db"), "oncall_db").cursor() as cursor:
+        cursor.execute(
+            "do $$ begin create role oncall_app login; exception when duplicate_object then null; end $$;"
+            " grant usage on schema oncall to oncall_app; grant all on all tables in schema oncall to oncall_app;"
+            f" revoke {right} on all tables in schema oncall from oncall_app"
+        )
+    said = json.loads(os.environ["AIRFLOW_CONN_ONCALL_DB"])
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", json.dumps({**said, "login": "oncall_app"}))
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: bool(pages(site)) and bool(threads(site)), 25))
+    (page,) = pages(site)
+    assert page.count == 1
+
+
+def test_a_page_whose_row_somebody_holds_goes_out_from_memory(site: Any) -> None:
+    """`begin; select … for update;` in psql, and a coffee: when Opsgenie is back the page does not wait for it."""
+    site.inbox.fail("opsgenie", "create", kind="refuse")
+    due = soon(6)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    said = json.loads(os.environ["AIRFLOW_CONN_ONCALL_DB"])
+    with closing(psycopg2.connect(host=said["host"], user=said["login"], dbname=said["schema"])) as psql:
+        held: list[float] = []
+
+        def paged() -> bool:
+            if held:
+                return bool(pages(site))
+            psql.rollback()
+            with suppress(psycopg2.Error), psql.cursor() as cursor:
+                cursor.execute(
+                    "select 1 from oncall.deliveries where step = 'page-1-primary' and channel = 'pager'"
+                    " and attempts > 1 for update nowait"
+                )
+                if cursor.fetchall():
+                    held.append(time.time())
+                    site.inbox.heal()
+            return False
+
+        asyncio.run(watch(paged, 75))
+        (page,) = pages(site)
+        assert page.created_at - held[0] < 45
+    evaluate_once()
+    assert [alert.count for alert in pages(site)] == [1]
 
 
 def test_that_oncall_db_stays_away_is_said_and_that_it_is_back(

@@ -16,13 +16,24 @@ from oncall.adapters.postgres.database import Connect, Link
 from oncall.adapters.postgres.decision import PostgresDecision, read_file
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
+from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Channel
 from oncall.core.message import Message
-from oncall.usecases.ports import Drill, EvaluationInputs, IncidentFile, Lane, OutboxEntry, Posted, Snapshot
+from oncall.usecases.ports import (
+    NOTHING_AT_ALL,
+    Drill,
+    EvaluationInputs,
+    IncidentFile,
+    Lane,
+    OutboxEntry,
+    Posted,
+    Snapshot,
+)
 
 log = structlog.get_logger(__name__)
 
 SCHEMA = Path(__file__).with_name("oncall_db.sql")
+LOCKED_FOR = dt.timedelta(seconds=10)  # what another session holds for so long is not waited for
 LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
 KEEP_DRILLS = dt.timedelta(days=1)
 
@@ -55,6 +66,16 @@ _CLAIM = f"""
     set lease_until = free.now + %(lease)s, attempts = least(coalesce(attempts, 0), 1000000) + 1, maybe_taken = true
     from free where d.id = free.id
     returning {re.sub(r"maybe_taken", "free.maybe_taken", re.sub(r"^id", "d.id", DELIVERY))}
+"""
+# Of what has been due for a while, and is nobody's, the rows that another session holds.
+_LOCKED = """
+    with due as (
+        select id from oncall.deliveries
+        where channel = %(channel)s and state in ('owed', 'accepted')
+          and next_at <= coalesce(%(now)s::timestamptz, clock_timestamp()) - %(patience)s
+          and (lease_until is null or lease_until <= coalesce(%(now)s::timestamptz, clock_timestamp()))),
+    free as (select d.id from oncall.deliveries d join due using (id) for update of d skip locked)
+    select count(*) from due where id not in (select id from free)
 """
 _IN = "coalesce(%(now)s::timestamptz, clock_timestamp()) + %(wait)s"  # when it is tried again, by this server's clock
 
@@ -104,6 +125,13 @@ class OncallDb:
     def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> OutboxEntry | None:
         """Implements `Store`: `for update skip locked`, with a lease by the server's clock."""
         with self._link.cursor() as cursor:
+            if lane == NOTHING_AT_ALL:
+                cursor.execute(_LOCKED, {"channel": channel, "patience": LOCKED_FOR, **self._time()})
+                if (locked := cursor.fetchone()) and locked[0]:
+                    raise Unreadable(
+                        f"oncall_db: another session holds {locked[0]} rows of oncall.deliveries that are to be sent;"
+                        " end its transaction (pg_stat_activity: idle in transaction)"
+                    )
             cursor.execute(_CLAIM, {"channel": channel, "lease": lease, **lane._asdict(), **self._time()})
             row = cursor.fetchone()
         return delivery_of(row) if row else None
