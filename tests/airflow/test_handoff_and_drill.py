@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -72,6 +73,27 @@ def test_the_handoff_is_said_once_and_sets_the_group(
     [group] = site.inbox.state()["usergroups"]
     assert group["users"] == members
     assert all(f"<@{member}>" in note.text for member in members)
+
+
+@pytest.mark.parametrize("team", ["", "growth"])
+def test_a_group_that_two_teams_name_holds_the_pairs_of_both(
+    site: Site, wiring: Wiring, boundary: dt.datetime, team: str
+) -> None:
+    """Whichever team is handed over: nobody's pair is taken out of it by another team's handoff."""
+    from oncall.airflow.handoff import hand_over
+
+    roster = (site.include / "roster.yaml").read_text()
+    other = re.sub(r"^pipelines:\n(?:[ #].*\n|\n)*", "pipelines: {}\n", roster, flags=re.MULTILINE)
+    other = other.replace("slack: U0DE", "slack: U9DE")
+    (site.include / "teams" / "growth").mkdir(parents=True)
+    (site.include / "teams" / "growth" / "roster.yaml").write_text(other)
+    config = wiring.services().config
+    assert list(config.teams) == ["growth"]
+    hand_over(team)
+    now = who_is_on_call(config.roster, boundary)
+    pair = [config.roster.recipient(person).slack for person in (now.primary, now.secondary) if person]
+    [group] = site.inbox.state()["usergroups"]
+    assert group["users"] == [*pair, *(str(member).replace("U0", "U9") for member in pair)]
 
 
 def test_a_group_that_can_never_be_set_is_said_below_the_note(

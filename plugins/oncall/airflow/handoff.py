@@ -16,11 +16,12 @@ from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
 from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
-from oncall.core.message import Message
+from oncall.core.message import Message, Recipient
 from oncall.core.notices.handoff_note import Paged, PastWeek, group_trouble, last_week, note, reach_page
 from oncall.core.promises.attainment import Day, days
 from oncall.core.promises.promise import last_due
 from oncall.core.rota.on_call import who_is_on_call
+from oncall.core.rota.roster import Roster
 from oncall.core.rota.weeks import week_beginning
 from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
@@ -51,7 +52,7 @@ def hand_over(team: str = "", at: dt.datetime | None = None, *, last_try: bool =
     scene = Scene(services.config.roster, services.links, now)
     title = _say_note(wiring, services, scene, boundary)
     try:
-        _set_group(services, now)
+        _set_group(services, wiring.services().config.rosters, now)
     except DeliveryFailed as error:
         if last_try or isinstance(error, Rejected):
             _say(wiring, services, group_trouble(scene, boundary, str(error)), now)
@@ -112,21 +113,25 @@ def last_handoff(services: Services, at: dt.datetime) -> dt.datetime | None:
     return boundary if boundary >= dt.datetime.fromisoformat(since) else None
 
 
-def _set_group(services: Services, at: dt.datetime) -> None:
-    """The Slack user group becomes whoever is on call now. Raises DeliveryFailed."""
-    roster = services.config.roster
-    if not roster.slack_usergroup:
+def _set_group(services: Services, rosters: Sequence[Roster], at: dt.datetime) -> None:
+    """The Slack user group becomes whoever is on call now, for each team that names it. Raises DeliveryFailed."""
+    group = services.config.roster.slack_usergroup
+    if not group:
         return
-    shift = who_is_on_call(roster, at)
-    people = [roster.recipient(person) for person in (shift.primary, shift.secondary) if person]
-    members = [person.slack for person in people if person.slack]
+    people = [person for roster in rosters if roster.slack_usergroup == group for person in _pair(roster, at)]
+    members = list(dict.fromkeys(person.slack for person in people if person.slack))
     if not members:
         raise Rejected("nobody on call has a Slack id in roster.yaml")
     try:
-        services.chat.set_group(roster.slack_usergroup, members)
+        services.chat.set_group(group, members)
     except DeliveryFailed as error:
         log.warning("oncall.usergroup_not_set", reason=str(error))
         raise
+
+
+def _pair(roster: Roster, at: dt.datetime) -> list[Recipient]:
+    shift = who_is_on_call(roster, at)
+    return [roster.recipient(person) for person in (shift.primary, shift.secondary) if person]
 
 
 def _past_week(wiring: Wiring, services: Services, boundary: dt.datetime) -> PastWeek:

@@ -51,17 +51,20 @@ class OncallConfig:
         return self.teams.get(self.pipelines[dag_id].team, self.roster)
 
     @property
+    def rosters(self) -> tuple[Roster, ...]:
+        """Every team's, the one at the top first."""
+        return self.roster, *self.teams.values()
+
+    @property
     def channels(self) -> list[str]:
         """Every team's chat channel, each once."""
-        return list(dict.fromkeys(roster.slack_channel for roster in (self.roster, *self.teams.values())))
+        return list(dict.fromkeys(roster.slack_channel for roster in self.rosters))
 
     @property
     def heartbeats(self) -> list[str]:
         """Every team's Opsgenie heartbeat, each once."""
-        rosters = (self.roster, *self.teams.values())
-        return list(
-            dict.fromkeys(roster.opsgenie_heartbeat for roster in rosters if roster.opsgenie_heartbeat)
-        )
+        named = (roster.opsgenie_heartbeat for roster in self.rosters)
+        return list(dict.fromkeys(filter(None, named)))
 
     def by_team(self) -> dict[str, OncallConfig]:
         """A Setup for each roster, the one at the top ("") first: the roster and its own pipelines."""
