@@ -121,7 +121,7 @@ def test_a_stuck_step_is_named_with_its_usual_time() -> None:
     assert growth.step is not None
     assert (growth.step.task, growth.step.usual_seconds) == ("transform", 720.0)
     assert growth.links.run == "/airflow/dags/growth_etl/runs/scheduled__3"
-    assert growth.links.runbook == "/airflow/oncall/runbooks/growth_etl?section=stuck#stuck"
+    assert growth.links.runbook == "/airflow/oncall/runbooks/growth_etl?section=stuck&date=2026-11-22#stuck"
     assert growth.links.incident == "/airflow/oncall/incidents/growth_etl:2026-11-22"
 
 
@@ -325,6 +325,21 @@ def test_a_runbook_opens_at_what_was_asked_or_at_the_live_cause(viewer: TestClie
     viewer.cookies.clear()
     refused = viewer.get("/oncall/runbooks/growth_etl?section=stuck", headers={"accept": "text/html"})
     assert "next=%2Foncall%2Frunbooks%2Fgrowth_etl%3Fsection%3Dstuck" in refused.text
+
+
+def test_of_several_days_a_runbook_is_about_the_one_of_its_link(viewer: TestClient, example: Example) -> None:
+    """Its cause is where it opens, and its date is in the queries; a date that is none leads to the newest look."""
+    pipeline = config().pipelines["growth_etl"]
+    older = evaluate_promise(pipeline, DAY - dt.timedelta(days=1), Facts(), at("05:12"), TZ)
+    example.seen = replace(example.seen, statuses=(*example.seen.statuses, older))
+    page = "/oncall/runbooks/growth_etl"
+    text = viewer.get(f"{page}?date=2026-11-21").text
+    assert "are about the report of Sat 21 Nov" in text
+    assert 'data-section="never-started"' in text or 'data-section="not-started"' in text
+    assert "date '2026-11-21'" in text.replace("&#x27;", "'").replace("&#39;", "'")
+    for asked in ("?date=2026-11-22", "", "?date=yesterday", "?date=0001-01-01"):
+        assert "are about the report of Sun 22 Nov" in viewer.get(page + asked).text
+        assert 'data-section="stuck"' in viewer.get(page + asked).text
 
 
 def test_a_runbook_and_an_incidents_steps_ask_about_the_report(viewer: TestClient, example: Example) -> None:

@@ -81,7 +81,9 @@ def test_at_the_due_instant_the_primary_is_paged() -> None:
     assert page.title == "Growth ETL, 22 Nov: late since 05:00, stuck in transform since 03:12"
     assert page.text == ""
     assert (page.step, page.priority, page.to, page.steps) == (PRIMARY, "P1", ("C",), "steps for stuck")
-    assert page.runbook == "http://airflow.test/oncall/runbooks/growth_etl?section=stuck#stuck"
+    assert (
+        page.runbook == "http://airflow.test/oncall/runbooks/growth_etl?section=stuck&date=2026-11-22#stuck"
+    )
     assert plan is not None
     assert (plan.incidents[0].paged_at, plan.incidents[0].primary) == (at("05:00"), "C")
     assert events(plan) == ["paged C (primary)"]
@@ -202,7 +204,7 @@ def test_whoever_cannot_be_paged_costs_no_time() -> None:
     assert trouble.title == f"C (primary) could not be paged: {why}"
     assert trouble.text == ""
     assert (trouble.where, trouble.steps) == (("chat", "post"), "")
-    assert trouble.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    assert trouble.runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     assert events(plan) == [trouble.title, "paged D (secondary)"]
     told = an_entry(KEY, "chat", trouble.step, "")
     again = said_by(escalate(a_case("05:01", a_page(SECONDARY, "D"), told), a_scene("05:01", roster=roster)))

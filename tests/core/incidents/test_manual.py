@@ -100,7 +100,7 @@ def test_a_page_by_hand_of_a_report_on_track_names_no_cause() -> None:
     message = the_page(page(a_hand(members=(a_report("03:00"),)), a_scene("03:00"), BEA, "manager", 1))
     assert message.title == "anna asks for you now: Growth ETL, 22 Nov"
     assert (message.text, message.steps) == ("anna pages the manager by hand.", "")
-    assert message.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    assert message.runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
 
 
 def test_each_page_by_hand_is_one_of_its_own() -> None:

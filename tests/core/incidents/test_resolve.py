@@ -224,7 +224,7 @@ def test_one_of_several_reports_lands() -> None:
     )
     assert post.about == "investor.daily_growth for 2026-11-22"
     assert (post.step, post.steps) == (f"landed:{GROWTH}", "")
-    assert post.runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    assert post.runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     in_time = the_post(landed(several(landed_at="04:59"), a_scene("05:20")))
     assert in_time.title.startswith("Growth ETL, 22 Nov: published, in time;")
 
@@ -258,7 +258,7 @@ def test_the_resolution_says_how_late_and_closes_every_alert() -> None:
     assert [one.step for one in said[:2]] == ["resolved", "headline:resolved"]
     title = f"Resolved: Growth ETL, 22 Nov — {span(42 * 60)} late, published at 05:42"
     assert events(plan) == [title]
-    assert {one.runbook for one in said} == {"http://airflow.test/oncall/runbooks/growth_etl"}
+    assert {one.runbook for one in said} == {"http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"}
     assert {one.title for one in said} == {title}
     assert said[0].text == ""
     assert [one.alias.rsplit(":", 1)[1] for one in said if one.op == "close"] == [PAGE, "page-2-secondary"]
@@ -396,7 +396,7 @@ def test_a_promise_that_was_moved_is_not_late_any_more() -> None:
     assert [one.step for one in said[:2]] == ["moved", "headline:resolved"]
     assert {one.title for one in said} == {"Not late any more: Growth ETL, 22 Nov is due at 06:00 now"}
     assert said[0].text == "The configuration has changed."
-    assert said[0].runbook == "http://airflow.test/oncall/runbooks/growth_etl"
+    assert said[0].runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     assert events(plan) == [said[0].title]
     assert plan is not None
     assert (plan.incidents[0].resolved_at, plan.incidents[0].verdict) == (at("05:20"), "moved")

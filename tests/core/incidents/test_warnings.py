@@ -49,7 +49,8 @@ def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
     assert page.alias == "growth_etl:2026-11-22:warning"
     assert page.about == "investor.daily_growth for 2026-11-22"
     assert (
-        page.runbook == "http://airflow.test/oncall/runbooks/growth_etl?section=upstream_late#upstream-late"
+        page.runbook
+        == "http://airflow.test/oncall/runbooks/growth_etl?section=upstream_late&date=2026-11-22#upstream-late"
     )
     assert plan is not None
     assert plan.incidents[0].warned == ("master.sessions",)
@@ -155,7 +156,9 @@ def test_several_arrivals_are_said_each() -> None:
     assert [one.title.split(" has")[0] for one in said_by(plan)] == ["master.sessions", "master.customers"]
     assert {one.where for one in said_by(plan)} == {("chat", "post")}
     assert {one.steps for one in said_by(plan)} == {""}
-    assert {one.runbook for one in said_by(plan)} == {"http://airflow.test/oncall/runbooks/growth_etl"}
+    assert {one.runbook for one in said_by(plan)} == {
+        "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
+    }
     assert events(plan) == ["master.sessions arrived", "master.customers arrived"]
 
 

@@ -109,7 +109,7 @@ def test_a_message_carries_what_it_is_about() -> None:
     assert a_message(a_report("05:00")).steps == ""
     first, second, *_ = a_message(a_report("05:00")).links
     assert first == ("Incident", "http://airflow.test/oncall/incidents/growth_etl:2026-11-22#actions")
-    assert second == ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl")
+    assert second == ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22")
     assert message.alias == "growth_etl:2026-11-22:page-1-primary"
 
 
@@ -193,7 +193,10 @@ def test_links_lead_to_the_run_the_runbook_and_the_page(tasks: tuple[Any, ...], 
     found = a_message(a_report("05:00", tasks=tasks), section="not_started").links
     assert found == (
         ("Incident", "http://airflow.test/oncall/incidents/growth_etl:2026-11-22#actions"),
-        ("Runbook", "http://airflow.test/oncall/runbooks/growth_etl?section=not_started#not-started"),
+        (
+            "Runbook",
+            "http://airflow.test/oncall/runbooks/growth_etl?section=not_started&date=2026-11-22#not-started",
+        ),
         ("Run", run),
     )
     assert LINKS.runbook("growth_etl") == "http://airflow.test/oncall/runbooks/growth_etl"

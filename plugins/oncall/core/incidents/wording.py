@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from oncall.core.incidents.incident import Incident
 from oncall.core.message import Message, Recipient
@@ -31,9 +31,14 @@ class Links:
         dag = f"{self.base_url}/dags/{quote(status.pipeline.dag_id)}"
         return f"{dag}/runs/{quote(task.run_id, safe='')}" if task and task.run_id else dag
 
-    def runbook(self, dag_id: str, section: str = "") -> str:
-        """The section stands in the query, which survives signing in, and as the anchor, which scrolls."""
-        there = f"?section={section}#{section.replace('_', '-')}" if section else ""
+    def runbook(self, dag_id: str, section: str = "", report_date: dt.date | None = None) -> str:
+        """The section stands in the query, which survives signing in, and as the anchor, which scrolls.
+
+        `report_date`: what its queries are about (None: the report that is waited for).
+        """
+        asked = {"section": section, "date": report_date.isoformat() if report_date else ""}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        there = f"{query and '?'}{query}" + (f"#{section.replace('_', '-')}" if section else "")
         return f"{self.base_url}/oncall/runbooks/{quote(dag_id)}{there}"
 
     def incident(self, key: str) -> str:
@@ -156,7 +161,7 @@ class Composer:
         links = [("Incident", to.incident(self.incident.key))]
         for member in self.members:
             name = f" {member.pipeline.title}" if len(self.members) > 1 else ""
-            links.append((f"Runbook{name}", to.runbook(member.pipeline.dag_id, section)))
+            links.append((f"Runbook{name}", to.runbook(member.pipeline.dag_id, section, member.report_date)))
             links.append((f"Run{name}", to.run(member)))
         task = current_task(self.members[0].facts)
         if task and task.log_url and task.state == "failed":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -167,8 +168,9 @@ def runbook_page(
     card = next((c for c in cards(seen, links) if c.today and c.today.dag_id == dag_id), None)
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
     live = [one for one in (card.today if card else None, *more) if one and one.cause]
-    about = live[0].report_date if live else None
-    asked = [request.query_params.get("section", "").replace("-", "_"), *(one.cause for one in live)]
+    about = _asked_date(request) or (live[0].report_date if live else None)
+    causes = [one.cause for one in sorted(live, key=lambda one: one.report_date != about)]
+    asked = [request.query_params.get("section", "").replace("-", "_"), *causes]
     section = next(filter(None, (section_of(pipeline.runbook, one) for one in asked if one)), "")
     due = card.today.due if card and card.today else None
     return render(
@@ -179,6 +181,15 @@ def runbook_page(
         due=due, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,
         run_again=repaired_by_a_run(seen, pipeline) if may_run else None, done=done, refused=refused,
     )  # fmt: skip
+
+
+def _asked_date(request: Request) -> dt.date | None:
+    """The report that the link was for: of several that are missing the runbook's queries are about one."""
+    try:
+        date = dt.date.fromisoformat(request.query_params.get("date", ""))
+    except ValueError:
+        return None
+    return date if 1970 <= date.year <= 9990 else None
 
 
 def _status(refused: str) -> int:

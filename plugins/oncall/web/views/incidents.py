@@ -79,7 +79,7 @@ def _view(
         late_seconds=incident.late_s,
         links=Links(
             run=_run(seen, incident, addresses),
-            runbook=addresses.runbook(incident.dag_id, cause),
+            runbook=addresses.runbook(incident.dag_id, cause, incident.report_date),
             incident=f"{addresses.oncall()}incidents/{incident.key}",
             alert=external_links.alert(seen, record),
             thread=external_links.thread(seen, record),

@@ -163,7 +163,11 @@ def _links(seen: PageSnapshot, status: PromiseStatus, addresses: Addresses) -> L
     record = next(mine, None)
     return Links(
         run=external_links.run_of(status, addresses),
-        runbook=addresses.runbook(status.pipeline.dag_id, status.why.cause if status.why else ""),
+        runbook=addresses.runbook(
+            status.pipeline.dag_id,
+            status.why.cause if status.why else "",
+            status.report_date if status.why else None,
+        ),
         incident=f"{addresses.oncall()}incidents/{record.incident.key}" if record else None,
         alert=external_links.alert(seen, record) if record else None,
         thread=external_links.thread(seen, record) if record else None,
