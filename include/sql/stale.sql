@@ -100,11 +100,7 @@ depends (report, report_date, base, base_date) as (
     from moved
     inner join base.profit as line on line.report_date = moved.report_date and line.sold
     inner join base.profit as later
-        on
-            later.customer_id = line.customer_id
-            and later.order_id = line.order_id
-            and later.report_date > line.report_date
-            and not later.sold
+        on later.order_id = line.order_id and later.report_date > line.report_date and not later.sold
     inner join published as reader
         on reader.report = 'investor.daily_profit' and reader.report_date = later.report_date
     where moved.report = 'base.profit' and (moved.is_late or moved.changed_at > reader.read_at)

@@ -459,10 +459,19 @@ create table if not exists base.profit (
 );
 create index if not exists profit_report_date on base.profit (report_date, order_id, line_no);
 create index if not exists profit_customer on base.profit (customer_id, report_date);
+create index if not exists profit_order on base.profit (order_id);
 -- `cancelled`: the line was sold on an earlier day and its order cancelled on this one; revenue and cost are negative.
 -- `acquisition_channel`: as it was on the day of the order, where no touch takes the order's credit.
 alter table base.profit add column if not exists cancelled boolean not null default false;
 alter table base.profit add column if not exists acquisition_channel text;
+
+-- The refunds that a day's lines carry.
+create table if not exists base.refunds_read (
+    report_date date not null,
+    refund_id bigint not null
+);
+create index if not exists refunds_read_report_date on base.refunds_read (report_date);
+create index if not exists refunds_read_refund on base.refunds_read (refund_id);
 
 -- The same money per order line and credited channel: adds up to base.profit exactly.
 create table if not exists base.profit_credit (

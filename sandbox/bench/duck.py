@@ -108,6 +108,7 @@ class Duck:
         )
         for schema in SCHEMAS:
             self._db.execute(f"create schema {schema}")
+        self._db.execute("create macro base.day_of(instant, zone) as (instant at time zone zone)::date")
         with connection, connection.cursor() as cursor:
             cursor.execute(_COLUMNS, (SCHEMAS,))
             for table, columns in cursor.fetchall():

@@ -46,6 +46,8 @@ class Shop:
         self.now = dt.datetime.combine(FIRST, dt.time(8), tzinfo=ZONE)
         self.orders: list[int] = []
         self.sessions: list[int] = []
+        self.refunds: list[int] = []
+        self.touches: list[int] = []
         self.serial = 0
         self.seen: Cells = {}
         self.published: set[tuple[str, dt.date]] = set()
@@ -123,8 +125,9 @@ class Shop:
         found = self._first_line(order)
         amount = min(amount, found["unit_price"] - found["refunded"])
         if amount > 0:
-            when = max(self.moment(days_ago), found["ordered_at"])
-            self.write("refunds", refund_id=self.next_id(), order_id=order, amount=amount, refunded_at=when)
+            when = max(self.moment(days_ago), found["ordered_at"]) + dt.timedelta(microseconds=self.serial)
+            self.refunds.append(self.next_id())
+            self.write("refunds", refund_id=self.refunds[-1], order_id=order, amount=amount, refunded_at=when)
 
     def _first_line(self, order: int) -> dict[str, Any]:
         (found,) = rows(
@@ -160,6 +163,80 @@ class Shop:
                 self.moment(days_ago),
                 order,
             )
+
+    def hand_over(self, order: int, customer: int, days_ago: int) -> None:
+        """It was dated wrongly, and another customer's. Not after a refund, and not once it was cancelled."""
+        found = self._first_line(order)
+        if not found["refunded"] and found["status"] == "paid":
+            self.simple = False
+            self.change(
+                "update master.orders set updated_at = %s, ordered_at = %s, customer_id = %s where order_id = %s",
+                self.moment(days_ago),
+                customer,
+                order,
+            )
+
+    def refund_another(self, refund: int, order: int, days_ago: int) -> None:
+        """It was given back for another order's line, on another day."""
+        found = self._first_line(order)
+        when = max(self.moment(days_ago), found["ordered_at"]) + dt.timedelta(microseconds=refund)
+        self.change(
+            "update master.refunds set updated_at = %s, refunded_at = %s, order_id = %s"
+            " where refund_id = %s and amount <= %s",
+            when,
+            order,
+            refund,
+            found["unit_price"] - found["refunded"],
+        )
+
+    def move_session(self, session: int, days_ago: int) -> None:
+        """It was dated wrongly. Of where it was only a load tells."""
+        self.change(
+            "update master.sessions set updated_at = %s, started_at = %s where session_id = %s",
+            self.moment(days_ago),
+            session,
+        )
+        self.load_again("sessions", "started_at")
+
+    def move_touch(self, touch: int, customer: int, days_ago: int) -> None:
+        """It was another customer's, and dated wrongly."""
+        self.change(
+            "update master.touches set updated_at = %s, touched_at = %s, customer_id = %s where touch_id = %s",
+            self.moment(days_ago),
+            customer,
+            touch,
+        )
+        self.load_again("touches", "touched_at")
+
+    def move_line(self, order: int, another: int) -> None:
+        """The second line of an order is the third one of another."""
+        self.change(
+            "update master.order_lines as line set updated_at = %s, order_id = %s, line_no = 3 where order_id = %s"
+            " and line_no = 2 and not exists (select from master.order_lines where order_id = %s and line_no = 3)",
+            another,
+            order,
+            another,
+        )
+        self.load_again("order_lines", "(select ordered_at from master.orders where order_id = t.order_id)")
+
+    def merge(self, customer: int, into: int) -> None:
+        """Two customers were one all along; the one that is left keeps its variant."""
+        for table in ("orders", "sessions", "touches"):
+            self.change(
+                f"update master.{table} set updated_at = %s, customer_id = %s where customer_id = %s",
+                into,
+                customer,
+            )
+
+    def load_again(self, table: str, when: str) -> None:
+        """Every day that was loaded, with what it has now."""
+        self.change(
+            f"insert into master.loads (loaded_at, table_name, business_day, row_count) select %s, '{table}', day,"
+            f" (select count(*) from master.{table} as t where ({when} at time zone 'Asia/Bangkok')::date = day)"
+            " from generate_series(%s::date, %s::date, interval '1 day') as days (day)",
+            FIRST,
+            self.today - dt.timedelta(days=1),
+        )
 
     def assign(self, customer: int, days_ago: int) -> None:
         """To the experiment on another day than it was said."""

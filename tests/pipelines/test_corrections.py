@@ -65,6 +65,12 @@ ARGUMENTS: dict[str, tuple[some.SearchStrategy[Any], ...]] = {
     "session": (CUSTOMER, AGO),
     "another's": (NTH, CUSTOMER),
     "move": (NTH, AGO),
+    "hand over": (NTH, CUSTOMER, AGO),
+    "refund another": (NTH, NTH, AGO),
+    "move session": (NTH, AGO),
+    "move touch": (NTH, CUSTOMER, AGO),
+    "move line": (NTH, NTH),
+    "merge": (CUSTOMER, CUSTOMER),
     "assign": (some.sampled_from(CUSTOMERS[1:]), AGO),  # somebody is always in it
     "night": (),
     "run": (some.sampled_from(tuple(REPORTS)), NTH),
@@ -95,9 +101,10 @@ def happen(shop: Shop, event: tuple[Any, ...]) -> None:  # noqa: C901
         case "channel", [customer, channel]:
             shop.set_channel(customer, channel)
         case "touch", [customer, ago, channel]:
+            shop.touches.append(shop.next_id())
             shop.write(
                 "touches",
-                touch_id=shop.next_id(),
+                touch_id=shop.touches[-1],
                 customer_id=customer,
                 touched_at=shop.moment(ago),
                 channel=channel,
@@ -115,6 +122,20 @@ def happen(shop: Shop, event: tuple[Any, ...]) -> None:  # noqa: C901
             shop.give(shop.sessions[nth % len(shop.sessions)], customer)
         case "move", [nth, ago] if shop.orders:
             shop.move(shop.orders[nth % len(shop.orders)], ago)
+        case "hand over", [nth, customer, ago] if shop.orders:
+            shop.hand_over(shop.orders[nth % len(shop.orders)], customer, ago)
+        case "refund another", [nth, order, ago] if shop.refunds:
+            shop.refund_another(
+                shop.refunds[nth % len(shop.refunds)], shop.orders[order % len(shop.orders)], ago
+            )
+        case "move session", [nth, ago] if shop.sessions:
+            shop.move_session(shop.sessions[nth % len(shop.sessions)], ago)
+        case "move touch", [nth, customer, ago] if shop.touches:
+            shop.move_touch(shop.touches[nth % len(shop.touches)], customer, ago)
+        case "move line", [nth, another] if shop.orders:
+            shop.move_line(shop.orders[nth % len(shop.orders)], shop.orders[another % len(shop.orders)])
+        case "merge", [customer, into]:
+            shop.merge(customer, into)
         case "assign", [customer, ago]:
             shop.assign(customer, ago)
         case "night", []:
@@ -260,3 +281,29 @@ def check_use(warehouse: Any, master: Master, day: dt.date) -> None:
         found = row(warehouse, f"select * from investor.{report} where report_date = %s", day)
         counted = {name: value for name, value in expected.items() if isinstance(value, int)}
         assert {name: found[name] for name in counted} == counted
+
+
+def test_what_moves_to_another_day_is_stale_on_both(shop_warehouse: Any) -> None:
+    """Whatever else of it changes at once: an order its customer, a refund its order."""
+    shop = open_shop(shop_warehouse)
+    shop.sell(0, 1, 1, 10)
+    night_passes(shop)
+    for _ in range(2):
+        shop.sell(0, 1, 1, 10)
+    shop.refund(shop.orders[1], 0, 4)
+    night_passes(shop)
+    shop.rerun_stale()
+    first, second = FIRST, FIRST + dt.timedelta(days=1)
+
+    def stale() -> set[dt.date]:
+        return {day for dag_id, day in shop.stale() if dag_id == "profit_etl"}
+
+    assert stale() == set()
+    shop.hand_over(shop.orders[2], customer=2, days_ago=2)
+    assert stale() == {first, second}
+    shop.rerun_stale()
+    night_passes(shop)
+    shop.refund_another(shop.refunds[0], shop.orders[0], days_ago=0)
+    assert stale() == {second}
+    whole(shop)
+    assert sums(shop_warehouse)["kept"] == 3 * 10 - 4

@@ -61,11 +61,7 @@ written (table_name, report_date, updated_at) as (
     select 'master.orders', line.report_date, orders.updated_at
     from orders
     inner join base.profit as line
-        on
-            line.customer_id = orders.customer_id
-            and line.order_id = orders.order_id
-            and line.sold
-            and line.report_date <> orders.ordered_on
+        on line.order_id = orders.order_id and line.sold and line.report_date <> orders.ordered_on
     union all
     select 'master.order_lines', booked.report_date, line.updated_at
     from master.order_lines as line
@@ -91,24 +87,12 @@ written (table_name, report_date, updated_at) as (
     where refund.updated_at > (select recent.since from recent)
     union all
     -- Refunded on another day than it says now.
-    select 'master.refunds', line.report_date, refund.updated_at
+    select 'master.refunds', known.report_date, refund.updated_at
     from master.refunds as refund
-    inner join master.orders as ordered on ordered.order_id = refund.order_id
-    inner join base.profit as line
+    inner join base.refunds_read as known
         on
-            line.customer_id = ordered.customer_id
-            and line.order_id = refund.order_id
-            and line.line_no = refund.line_no
-            and line.refunds <> 0
-            and line.report_date <> base.day_of(refund.refunded_at, %(zone)s)
-            and not exists (
-                select
-                from master.refunds as another
-                where
-                    another.order_id = refund.order_id
-                    and another.line_no = refund.line_no
-                    and base.day_of(another.refunded_at, %(zone)s) = line.report_date
-            )
+            known.refund_id = refund.refund_id
+            and known.report_date is distinct from base.day_of(refund.refunded_at, %(zone)s)
     where refund.updated_at > (select recent.since from recent)
     union all
     select 'master.marketing_spend', spend.day, spend.updated_at
