@@ -9,6 +9,8 @@ with published as materialized (
         coalesce(publication.read_at, publication.published_at) as read_at,
         coalesce(publication.changed_at, publication.published_at) as changed_at
     from investor.publications as publication
+    -- What a drill publishes is taken away again: nobody is to run days for it.
+    where not starts_with(publication.run_id, 'drill__')
 ),
 
 late as materialized (

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from oncall.core.errors import OncallError
+from oncall.core.promises.facts import DRILL_RUNS
 from pipelines.report_run import (
     LATE,
     PUBLISH,
@@ -46,8 +47,11 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
 def note_late_rows(connection: Any, run: ReportRun, since: dt.datetime | None = None) -> None:
     """Mark the published days of the report for which upstream has written rows since they were read.
 
-    Looks through what was written after `since` (None: since the last time).
+    Looks through what was written after `since` (None: since the last time). A drill's run marks nothing: its rows are
+    taken away again.
     """
+    if run.run_id.startswith(DRILL_RUNS):
+        return
     with transaction(connection) as cursor:
         for file in (*steps(run.dag_id, LATE), "late_loads.sql"):
             execute(cursor, file, run.parameters | {"upstream": list(run.upstream), "since": since})

@@ -12,11 +12,11 @@ import pytest
 
 from oncall.cli.main import main
 from oncall.config.oncall_config import load
-from pipelines import runner
+from pipelines import publication, runner
 from pipelines.report_run import Held
 from pipelines.stale_days import StalePublications
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
-from tests.pipelines.model_runs import REPORTS, Run, report_run
+from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 SETUP = load(INCLUDE)
@@ -365,6 +365,20 @@ def test_a_late_session_makes_its_day_and_what_depends_on_it_stale(a_sale: Any, 
     reasons = {r["reason"] for r in restatements(a_sale)}
     assert any("master.sessions changed" in reason for reason in reasons)
     assert any("depends on base.engagement" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(("run_id", "calls_stale"), [("drill__held-1128__1", False), ("manual__1", True)])
+def test_what_a_drill_publishes_makes_no_day_stale(a_sale: Any, run_id: str, calls_stale: bool) -> None:
+    """It borrows the day before the first one and takes its rows away again: until then nobody is sent after them."""
+    early = BEFORE - dt.timedelta(days=1)
+    late_session(a_sale, 1, early)
+    drilled = report_run("engagement_etl", early, run_id=run_id)
+    run_all(a_sale, drilled)
+    publication.note_late_rows(a_sale, drilled)
+    found = StalePublications(a_sale, SETUP).known()
+    assert (
+        ("engagement_etl", BEFORE) in [(day.pipeline.dag_id, day.report_date) for day in found]
+    ) is calls_stale
 
 
 def test_whoever_was_new_is_not_after_two_late_sessions(a_sale: Any, run: Run) -> None:
