@@ -32,6 +32,7 @@ from oncall.core.data.data_contract import (
 from oncall.core.errors import Problem
 from oncall.core.promises.facts import DEFAULT_SHARE
 
+_STANDARD = "what the Open Data Contract Standard v3.1 asks for"
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _TYPES = ("string", "integer", "number", "date", "timestamp", "boolean")
 _OPTIONS = ("minimum", "maximum", "pattern", "timezone", "defaultTimezone", "format")
@@ -85,14 +86,14 @@ def _document(file: _File, text: str) -> OpenDataContractStandard | None:
     except ValidationError as error:
         for one in error.errors():
             key = ".".join(str(part) for part in one["loc"])
-            file.complain(key, one["msg"], "what the Open Data Contract Standard v3.1 asks for")
+            file.complain(key, one["msg"], _STANDARD)
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        file.complain(
-            "(file)", f"{(error.problem or 'no YAML').removeprefix('found ')}{line}", "YAML that parses"
-        )
+        said = (error.problem or "no YAML").removeprefix("found ")
+        write = "each key once" if said.startswith("duplicate key") else "YAML that parses"
+        file.complain("(file)", f"{said}{line}", write)
     except (YAMLError, ValueError, TypeError, RecursionError) as error:
-        file.complain("(file)", str(error).splitlines()[0], "YAML that parses")
+        file.complain("(file)", str(error).splitlines()[0], _STANDARD)
     return None
 
 
