@@ -135,5 +135,5 @@ def held(ground: Ground) -> Outcome:
     stranger = "insert into master.sessions values (-1, -1, %s, 60, 'browse', %s)"
     ground.sql("warehouse", stranger, noon, noon)
     promised, early = failing(ground)
-    seen = ground.paged(promised, "held back by a check: check sessions_have_customers")
+    seen = ground.paged(promised, "held back by a check: sessions_have_customers")
     return replace(seen, seen=f"{early}; at due {seen.seen}")

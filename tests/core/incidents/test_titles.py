@@ -76,6 +76,14 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "stuck", "retrying transform since 04:20, usually 12 min (OperationalError: deadlock detected)", (),
             "stuck retrying transform since 04:20: deadlock detected",
         ),
+        (
+            "running", "retrying transform since 04:20 (OperationalError: deadlock detected)", (),
+            "retrying transform since 04:20: deadlock detected",
+        ),
+        (
+            "held", "check identity: expected 0, found 3; and 1 more check", ("identity", "sum"),
+            "held by 2 checks, first identity: found 3, expected 0",
+        ),
         ("failed", "task x failed at 02:40: KeyError: 'x'", (), "x failed at 02:40: KeyError: 'x'"),
         (
             "failed", "the run finished green at 04:01 (marked as success by B) but the publication is not there", (),

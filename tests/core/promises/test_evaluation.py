@@ -254,7 +254,8 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         ("master.a", "master.c"),
     ),
     (
-        {"failed_checks": (CHECK, CHECK)}, "held", "check identity: expected 0, found 3", ("identity", "identity"),
+        {"failed_checks": (CHECK, CHECK)}, "held", "check identity: expected 0, found 3; and 1 more check",
+        ("identity", "identity"),
     ),
     ({"tasks": (WAITED, FAILED)}, "failed", "task transform failed at 02:40: ValueError: boom", ("transform",)),
     ({"tasks": (a_task("transform", "failed"),)}, "failed", "task transform failed at an unknown time", ("transform",)),

@@ -26,6 +26,11 @@ RUNS = (a_task("transform", "running", "04:40"),)
         ("stuck", "in transform since 03:12", "Stuck: in transform since 03:12"),
         ("was stuck, now failed", "DAG import error", "Was stuck, now failed: DAG import error"),
         ("cannot tell", "", "Cannot tell"),
+        (
+            "was running, now held back by a check",
+            "check identity: expected 0, found 3",
+            "Was running, now held back by a check: identity: expected 0, found 3",
+        ),
     ],
 )
 def test_the_line_of_a_cause(cause: str, detail: str, line: str) -> None:

@@ -17,7 +17,10 @@ from oncall.core.promises.evaluation import PromiseStatus
 MOST_NAMES = 2  # tables that a title names; further ones are counted
 MOST_FOUND = 30  # characters of what a check found or expected; the message's facts have all of it
 _PARTIAL = re.compile(r"(\S+) is partial since ")
-_CHECK = re.compile(r"check (?P<name>\S+): expected (?P<expected>.*), found (?P<found>.*)", re.DOTALL)
+_CHECK = re.compile(
+    r"check (?P<name>\S+): expected (?P<expected>.*), found (?P<found>.*?)(?:; and \d+ more checks?)?",
+    re.DOTALL,
+)
 SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
@@ -98,6 +101,8 @@ def short(why: Why | None) -> str:
     if why.cause == "held":
         return _held(detail, why.names)
     if why.cause in ("failed", "not_started") or detail.startswith(word):
+        return detail
+    if why.cause == "running" and detail.startswith("retrying "):
         return detail
     if why.cause in ("stuck", "running") and detail.startswith(("in ", "retrying ")):
         return f"{word} {detail}"

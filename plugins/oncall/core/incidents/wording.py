@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from oncall.core.incidents.incident import Incident
 from oncall.core.message import Message, Recipient
+from oncall.core.promises import words
 from oncall.core.promises.cause import CAUSE_WORDS, Why
 from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.promises.first_step import first_step
@@ -75,7 +76,7 @@ def counted(members: Sequence[PromiseStatus]) -> str:
 
 
 def because(why: Why | None) -> str:
-    return f"{CAUSE_WORDS[why.cause]}: {why.detail}" if why else ""
+    return words.because(CAUSE_WORDS[why.cause], why.detail) if why else ""
 
 
 @dataclass(frozen=True)

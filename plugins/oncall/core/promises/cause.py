@@ -109,7 +109,7 @@ def _unreadable(reason: str, facts: Facts, tz: dt.tzinfo) -> str:
     if not colon or " " in name:
         return reason
     since = f" since {clock(facts.blind_since, tz)}" if facts.blind_since and name == "warehouse" else ""
-    why = _CONNECTING.sub("", why)
+    why = " ".join(_CONNECTING.sub("", why).split())
     word = "cannot be read" if _REFUSED.search(why) else "unreachable"
     return f"{name} {word}{since} ({why})"
 
@@ -153,9 +153,10 @@ def comes_up(facts: Facts, at: dt.datetime) -> bool:
 
 
 def held(facts: Facts) -> Why:
-    """By the first of the checks that failed."""
-    checks = facts.held_by
-    detail = f"check {checks[0].name}: expected {checks[0].expected}, found {checks[0].found}"
+    """By the first of the checks that failed, and how many more."""
+    first, *others = checks = facts.held_by
+    more = f"; and {len(others)} more check{'s' * (len(others) != 1)}" if others else ""
+    detail = f"check {first.name}: expected {first.expected}, found {first.found}{more}"
     return Why("held", detail, tuple(check.name for check in checks))
 
 

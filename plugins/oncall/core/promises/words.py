@@ -59,7 +59,13 @@ def steps_are_about(report_date: dt.date) -> str:
 
 def cause_line(words: str, detail: str) -> str:
     """The cause as a line of its own: "Stuck: in transform since 03:12"."""
-    return f"{_sentence(words)}: {detail}" if detail else _sentence(words)
+    return _sentence(because(words, detail))
+
+
+def because(words: str, detail: str) -> str:
+    """The same within a sentence; what both say is said once."""
+    said = detail.removeprefix("check ") if words.endswith("by a check") else detail
+    return f"{words}: {said}" if said else words
 
 
 def report_line(title: str, report_date: dt.date, due: dt.datetime | None, say: TimeFormat) -> str:
