@@ -47,7 +47,7 @@ def test_an_incident_is_listed_acknowledged_and_explained(
     said = capsys.readouterr().out
     for part in (
         "report of",
-        f"Cause: {why['cause_words']}",
+        why["cause_words"].capitalize(),
         "master.sessions",
         f"Incident {KEY}: ",
         "Runbook: http",
@@ -104,6 +104,6 @@ def test_databases_that_are_away_are_told_and_nothing_is_claimed(
         assert said.out == ""
     assert "oncall incidents: cannot be read now: oncall_db" in said.err
     assert main(["why", "growth_etl", "--include", str(site.include)]) == 1
-    assert "cannot tell" in capsys.readouterr().out
+    assert "Cannot see whether it is published" in capsys.readouterr().out
     assert main(["ack", KEY, "--include", str(site.include)]) == 2
     assert "s3cr3t" not in said.err
