@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -91,9 +91,7 @@ class Warehouse:
         blocked = self._blocked([pair for pair in pairs if pair not in found.publications])
         reports = pairs | dict.fromkeys(found.publications)
         return {
-            (pipeline.dag_id, date): replace(
-                found.facts(pipeline, date, troubles), blocked_by=blocked.get((report, date), "")
-            )
+            (pipeline.dag_id, date): found.facts(pipeline, date, troubles, blocked.get((report, date), ""))
             for report, date in reports
             for pipeline in of_report[report]
         }
@@ -182,6 +180,7 @@ class _Found:
     publications: Mapping[Pair, tuple[Publication, dt.datetime]]
     checks: Mapping[Pair, Sequence[FailedCheck]]
     late: Mapping[Pair, Sequence[Load]]
+    _together: dict[tuple[tuple[str, ...], dt.date], tuple[Load, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Sequence[Row], volume: Volume) -> _Found:
@@ -203,19 +202,31 @@ class _Found:
                 checks[name, day].append(FailedCheck(check, expected, found, counts or "", first))
         return cls(loads, publications, checks, late)
 
-    def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...]) -> Facts:
+    def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...], blocked_by: str) -> Facts:
         """`troubles`: what could not be read; of a published report nothing else need be known."""
-        made, read_at = self.publications.get((pipeline.report, date), (None, None))
-        mine = [self.loads.get((table, date)) for table in _loaded(pipeline.upstream)]
-        loads = tuple(load for load in mine if load is not None)
+        which = pipeline.report, date
+        made, read_at = self.publications.get(which, (None, None))
+        loads = self._loads_of(pipeline.upstream, date)
+        newer = self._newer(which, loads, read_at) if read_at else ()
+        checks = tuple(self.checks.get(which, ()))
+        unreadable = () if made else troubles
+        return Facts(made, loads, checks, changed_since=newer, unreadable=unreadable, blocked_by=blocked_by)
+
+    def _loads_of(self, upstream: tuple[str, ...], date: dt.date) -> tuple[Load, ...]:
+        """Put together once for all pipelines that have the same upstream."""
+        loads = self._together.get((upstream, date))
+        if loads is None:
+            found = (self.loads.get((table, date)) for table in _loaded(upstream))
+            loads = self._together[upstream, date] = tuple(load for load in found if load is not None)
+        return loads
+
+    def _newer(self, which: Pair, loads: tuple[Load, ...], read_at: dt.datetime) -> tuple[Load, ...]:
         newer = {
             load.table: load
-            for load in (*self.late.get((pipeline.report, date), ()), *loads)
-            if read_at and load.loaded_at and load.loaded_at > read_at and load.table not in KEPT
+            for load in (*self.late.get(which, ()), *loads)
+            if load.loaded_at and load.loaded_at > read_at and load.table not in KEPT
         }
-        checks = tuple(self.checks.get((pipeline.report, date), ()))
-        unreadable = () if made else troubles
-        return Facts(made, loads, checks, changed_since=tuple(newer.values()), unreadable=unreadable)
+        return tuple(newer.values())
 
 
 def _empty(loads: Iterable[tuple[str, dt.date, int | None]]) -> defaultdict[dt.date, set[str]]:

@@ -141,9 +141,9 @@ def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
 
 def is_overdue(facts: Facts, at: dt.datetime, starts: dt.datetime | None) -> bool:
     """By its own schedule a run should have started, and none has."""
-    if facts.tasks or facts.run or facts.unreadable or starts is None or comes_up(facts, at):
+    if facts.tasks or facts.run or facts.unreadable or starts is None:
         return False
-    return at >= starts + STARTS_WITHIN
+    return at >= starts + STARTS_WITHIN and not comes_up(facts, at)
 
 
 def comes_up(facts: Facts, at: dt.datetime) -> bool:

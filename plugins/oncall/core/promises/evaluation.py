@@ -94,14 +94,14 @@ def evaluate_promise(
     starts = None if drill or facts.tasks else starts_at(pipeline.schedule, report_date, tz)
     why = cause_of(facts, at, tz, pipeline, starts)
     last = _last_chance(pipeline, facts, due, drill)
-    judged = PromiseStatus(pipeline, report_date, "waiting", why, due, warn, facts, None, last, drill)
+    judged = PromiseStatus(pipeline, report_date, "at_risk", why, due, warn, facts, None, last, drill)
     if due is not None and at >= due:
         if facts.blind:
             return replace(judged, verdict="unknown")
         return replace(judged, verdict="broken", late_by=at - due)
     if _at_risk(judged, at, tz, starts):
-        return replace(judged, verdict="at_risk")
-    return replace(judged, why=None)
+        return judged
+    return PromiseStatus(pipeline, report_date, "waiting", None, due, warn, facts, None, last, drill)
 
 
 def _failed_since(facts: Facts, published_at: dt.datetime, tz: dt.tzinfo) -> Why | None:
@@ -134,10 +134,8 @@ def _at_risk(status: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.d
         return True
     if why.cause == "stuck" or is_overdue(facts, at, starts):
         return True
-    unread = facts.dag is not None and facts.dag.missing and comes_up(facts, at)
-    early = at < status.due - KNOWN_EARLY or unread
-    if not status.drill and not early and cannot_come(facts, tz, status.pipeline):
-        return True
+    if not status.drill and at >= status.due - KNOWN_EARLY and cannot_come(facts, tz, status.pipeline):
+        return not (facts.dag and facts.dag.missing and comes_up(facts, at))
     return why.cause in ("upstream_late", "unknown") and status.warn is not None and at >= status.warn
 
 

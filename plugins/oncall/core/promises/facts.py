@@ -188,8 +188,10 @@ class Facts:
         return bool(others) and (at is None or any(task.ended_at is None for task in self.tasks))
 
     def with_runs(self, **more: Any) -> Facts:
-        """The same with what the tasks said. As `dataclasses.replace`, which costs three times as much."""
-        return Facts(**{**vars(self), **more})
+        """The same with what the tasks said. As `dataclasses.replace`, which costs ten times as much."""
+        facts = object.__new__(Facts)
+        vars(facts).update(vars(self), **more)
+        return facts
 
     @property
     def late_loads(self) -> tuple[Load, ...]:
