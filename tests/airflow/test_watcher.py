@@ -242,6 +242,35 @@ def test_a_warehouse_that_cannot_be_read_is_paged_as_such(site: Any) -> None:
     assert "Cannot see if Growth ETL" in page.message
 
 
+@pytest.mark.parametrize(
+    ("table", "title"),
+    [
+        ("investor.publications", "Cannot see if Growth ETL"),
+        ("master.loads", "Growth ETL, "),
+        ("investor.checks", "Growth ETL, "),  # it waits for its sessions: no check has run
+    ],
+)
+def test_a_right_on_the_warehouse_that_was_taken_away_is_paged_about(
+    site: Any, monkeypatch: pytest.MonkeyPatch, table: str, title: str
+) -> None:
+    """Without the publications nobody can tell; without the rest the report is late all the same."""
+    site.query(
+        "do $$ begin create role warehouse_app login; exception when duplicate_object then null; end $$;"
+        " grant usage on schema investor, master to warehouse_app;"
+        " grant select on all tables in schema investor, master to warehouse_app;"
+        f" revoke all on {table} from warehouse_app"
+    )
+    said = json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**said, "login": "warehouse_app"}))
+    due = soon(4)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+    asyncio.run(watch(lambda: bool(pages(site)), 25))
+    (page,) = pages(site)
+    assert page.message.startswith(title)
+    reason = f"permission denied for table {table.partition('.')[2]}"
+    assert (reason in page.message + page.description) == (table != "investor.checks")
+
+
 def test_a_broken_roster_is_told_once_and_the_last_good_one_stays_in_force(site: Any) -> None:
     """The notice names file, key and what to write; the page still finds the right person; mending is said too."""
     due = soon(9)
