@@ -320,6 +320,24 @@ def test_what_a_publisher_of_ones_own_leaves_out_hides_no_publication(
     assert PublishedReports(connect).read(REPORT, since, tomorrow).published[DAY] == NIGHT
 
 
+def test_many_publications_without_an_index_are_read_in_time(fresh_database: str) -> None:
+    """A table of one's own may have none: it is read once, not once for each day that is asked about."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute("drop table investor.publications cascade")
+        connection.execute(f"{OWN})")
+        connection.execute(
+            "insert into investor.publications select 'investor.r' || r, date '2026-11-22' - d, now()"
+            " from generate_series(1, 300) r, generate_series(0, 999) d"
+        )
+        connection.execute(f"{ROW}) {GOOD})")
+    asked = [(GROWTH, DAY - dt.timedelta(days=back)) for back in range(300)]
+    found = Warehouse(connect_to(fresh_database)).read(asked, [GROWTH], DAY - dt.timedelta(days=28))
+    assert found["growth_etl", DAY].publication
+    assert {reason for facts in found.values() for reason in facts.unreadable} == set()
+
+
 def test_a_null_in_an_incident_stops_no_look(dsn: str) -> None:
     """It reads as nothing: the incident is judged by what is left of it, and the others as ever."""
     store = OncallDb(connect_to(dsn))

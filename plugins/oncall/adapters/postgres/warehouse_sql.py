@@ -96,11 +96,11 @@ def _published(of: str, instants: Literal["text", "timestamptz"]) -> str:
     return f"""
     select 'publication', p.report, p.report_date, {first_at}, {published_at}, {read_at}, p.rows, null, p.run_id,
            null, null
-    from {of} w
-    cross join lateral (  -- with `limit`, looked up one by one: however many days there are
-        select report, report_date, min(first_at) over () as first_at, published_at, read_at, rows, run_id
-        from {publications(instants)} p where report = w.report and report_date = w.business_day
-        order by published_at desc limit 1) p
+    from (  -- a join: by the index where there is one, else in one reading of the table
+        select distinct on (p.report, p.report_date) p.report, p.report_date, p.published_at, p.read_at, p.rows,
+               p.run_id, min(p.first_at) over (partition by p.report, p.report_date) as first_at
+        from {of} w join {publications(instants)} p on p.report = w.report and p.report_date = w.business_day
+        order by p.report, p.report_date, p.published_at desc) p
     """
 
 
