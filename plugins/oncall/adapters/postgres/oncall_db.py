@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from oncall.adapters.postgres.database import Connect, Link
+from oncall.adapters.postgres.database import Connect, Cursor, Link
 from oncall.adapters.postgres.decision import PostgresDecision, read_file
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 SCHEMA = Path(__file__).with_name("oncall_db.sql")
 LOCKED_FOR = dt.timedelta(seconds=10)  # what another session holds for so long is not waited for
+CLAIMS_WITHIN_S = 0.5  # a sender holds a row for the length of one statement
 LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
 KEEP_DRILLS = dt.timedelta(days=1)
 
@@ -75,7 +77,7 @@ _LOCKED = """
           and next_at <= coalesce(%(now)s::timestamptz, clock_timestamp()) - %(patience)s
           and (lease_until is null or lease_until <= coalesce(%(now)s::timestamptz, clock_timestamp()))),
     free as (select d.id from oncall.deliveries d join due using (id) for update of d skip locked)
-    select count(*) from due where id not in (select id from free)
+    select id from due where id not in (select id from free)
 """
 _IN = "coalesce(%(now)s::timestamptz, clock_timestamp()) + %(wait)s"  # when it is tried again, by this server's clock
 
@@ -126,15 +128,23 @@ class OncallDb:
         """Implements `Store`: `for update skip locked`, with a lease by the server's clock."""
         with self._link.cursor() as cursor:
             if lane == NOTHING_AT_ALL:
-                cursor.execute(_LOCKED, {"channel": channel, "patience": LOCKED_FOR, **self._time()})
-                if (locked := cursor.fetchone()) and locked[0]:
-                    raise Unreadable(
-                        f"oncall_db: another session holds {locked[0]} rows of oncall.deliveries that are to be sent;"
-                        " end its transaction (pg_stat_activity: idle in transaction)"
-                    )
+                self._refuse_locked(cursor, channel)
             cursor.execute(_CLAIM, {"channel": channel, "lease": lease, **lane._asdict(), **self._time()})
             row = cursor.fetchone()
         return delivery_of(row) if row else None
+
+    def _refuse_locked(self, cursor: Cursor, channel: Channel) -> None:
+        """Raises Unreadable when another session holds what is to be sent, longer than a sender that claims it does."""
+        values = {"channel": channel, "patience": LOCKED_FOR, **self._time()}
+        locked = {row[0] for row in cursor.execute(_LOCKED, values).fetchall()}
+        if locked:
+            time.sleep(CLAIMS_WITHIN_S)
+            locked &= {row[0] for row in cursor.execute(_LOCKED, values).fetchall()}
+        if locked:
+            raise Unreadable(
+                f"oncall_db: another session holds {len(locked)} rows of oncall.deliveries that are to be sent; end its"
+                " transaction (pg_stat_activity: idle in transaction)"
+            )
 
     def bound(self, delivery: OutboxEntry, message: Message) -> None:
         """Implements `Store`: keeps the message as it is about to be sent."""
