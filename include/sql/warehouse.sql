@@ -441,6 +441,58 @@ exception when others then
 end
 $$;
 
+-- What several pipelines ask ------------------------------------------------------------------------------------------
+-- (Those that read `master.loads` in PL/pgSQL: it need not be there yet when they are made.)
+
+-- From when on upstream's rows are looked through for late ones: since the last time, and the day before it, for what is
+-- committed late bears an earlier time.
+create or replace function base.late_since(of_report text, since timestamptz) returns timestamptz
+language sql stable as $$
+    select coalesce(
+        since,
+        (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = of_report),
+        clock_timestamp() - interval '7 days'
+    )
+$$;
+
+-- Whether upstream says that a table has no row of the day: its last load is there and is empty. Null: no load is there.
+create or replace function base.said_to_be_empty(of_table text, of_day date) returns boolean
+language plpgsql stable as $$
+begin
+    return (
+        select coalesce(load.row_count, 0) = 0
+        from master.loads as load
+        where load.table_name in (of_table, 'master.' || of_table) and load.business_day = of_day
+        order by load.loaded_at desc
+        limit 1
+    );
+end
+$$;
+
+-- Of these days those of which nobody knows that all of the table's rows are there: neither published nor loaded. What is
+-- before the first report nobody can know.
+create or replace function base.unknown_days(of_report text, of_table text, first_day date, last_day date) returns setof date
+language plpgsql stable as $$
+begin
+    return query
+    select hole.day::date
+    from generate_series(first_day::timestamp, last_day::timestamp, interval '1 day') as hole (day)
+    where
+        not exists (
+            select from investor.publications as publication
+            where publication.report = of_report and publication.report_date = hole.day::date
+        )
+        and not exists (
+            select from master.loads as load
+            where load.table_name in (of_table, 'master.' || of_table) and load.business_day = hole.day::date
+        )
+        and exists (
+            select from investor.publications as earlier
+            where earlier.report = of_report and earlier.report_date < hole.day::date
+        );
+end
+$$;
+
 -- Base models --------------------------------------------------------------------------------------------------------
 
 -- Per order line. A line sold on `report_date` carries revenue and cost; a line refunded on it carries the refund,

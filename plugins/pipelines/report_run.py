@@ -1,9 +1,9 @@
 """One run of a pipeline for one report date: its values, and the SQL files that it executes. Refuses to know Airflow.
 
-A pipeline is a folder of numbered SQL files: 00–09 ask what is needed first, 10–18 compute the base model and the draft
-of the report, 19 has the planner count them, 20–29 check, 30–39 publish, 40–49 look for rows that came late for
-published days, 50–59 what is compared with usual numbers, 60–69 with planned ones. Values are bound by name, never
-written into the text.
+A pipeline is a folder of numbered SQL files, and that of its kind (`experiments`), with what all of the kind do: 00–09
+ask what is needed first, 10–18 compute the base model and the draft of the report, 19 has the planner count them,
+20–29 check, 30–39 publish, 40–49 look for rows that came late for published days, 50–59 what is compared with usual
+numbers, 60–69 with planned ones. Values are bound by name, never written into the text.
 """
 
 from __future__ import annotations
@@ -101,11 +101,12 @@ def text_of(dag_id: str) -> str:
 
 
 def steps(dag_id: str, numbers: str) -> list[str]:
-    """The pipeline's files of one step, in order, relative to the SQL folder."""
-    found = sorted((sql_dir() / dag_id).glob(f"{numbers}_*.sql"))
+    """The pipeline's files of one step, in order, relative to the SQL folder: those of its kind come last."""
+    folders = dag_id, dag_id.rpartition("_")[2]
+    found = [path for folder in folders for path in sorted((sql_dir() / folder).glob(f"{numbers}_*.sql"))]
     if not found and numbers in {COMPUTE, CHECK, PUBLISH}:
         raise OncallError(f"{sql_dir() / dag_id} has no file {numbers}_….sql")
-    return [f"{dag_id}/{path.name}" for path in found]
+    return [f"{path.parent.name}/{path.name}" for path in found]
 
 
 def execute(cursor: Any, file: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:

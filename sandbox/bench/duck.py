@@ -78,6 +78,20 @@ _DIFFERENCE = """
 """
 
 
+# What the warehouse's functions answer, as far as the models and checks ask for it.
+MACROS = (
+    "base.day_of(instant, zone) as (instant at time zone zone)::date",
+    "base.said_to_be_empty(of_table, of_day) as (select coalesce(row_count, 0) = 0 from master.loads where table_name"
+    " in (of_table, 'master.' || of_table) and business_day = of_day order by loaded_at desc limit 1)",
+    "base.unknown_days(of_report, of_table, first_day, last_day) as table select day::date"
+    " from generate_series(first_day::timestamp, last_day::timestamp, interval '1 day') as hole (day)"
+    " where not exists (select 1 from investor.publications where report = of_report and report_date = hole.day::date)"
+    " and not exists (select 1 from master.loads where table_name in (of_table, 'master.' || of_table)"
+    " and business_day = hole.day::date)"
+    " and exists (select 1 from investor.publications where report = of_report and report_date < hole.day::date)",
+)
+
+
 class Duck:
     """A DuckDB file with a copy of the warehouse's tables, without their indexes."""
 
@@ -108,11 +122,12 @@ class Duck:
         )
         for schema in SCHEMAS:
             self._db.execute(f"create schema {schema}")
-        self._db.execute("create macro base.day_of(instant, zone) as (instant at time zone zone)::date")
         with connection, connection.cursor() as cursor:
             cursor.execute(_COLUMNS, (SCHEMAS,))
             for table, columns in cursor.fetchall():
                 self._copy(cursor, table, columns, folder / "rows.csv")
+        for macro in MACROS:
+            self._db.execute(f"create macro {macro}")
 
     def _copy(self, cursor: Any, table: str, columns: Sequence[Sequence[str]], file: Path) -> None:
         types = ", ".join(f'"{name}" {_type(kind, digits)}' for name, kind, digits in columns)

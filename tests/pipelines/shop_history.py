@@ -163,6 +163,7 @@ class Shop:
                 self.moment(days_ago),
                 order,
             )
+            self._say_if_empty(day_of(found["ordered_at"]))
 
     def hand_over(self, order: int, customer: int, days_ago: int) -> None:
         """It was dated wrongly, and another customer's. Not after a refund, and not once it was cancelled."""
@@ -175,6 +176,13 @@ class Shop:
                 customer,
                 order,
             )
+            self._say_if_empty(day_of(found["ordered_at"]))
+
+    def _say_if_empty(self, day: dt.date) -> None:
+        """That no order is left of a day only a load can say."""
+        of_day = "select from master.orders where (ordered_at at time zone 'Asia/Bangkok')::date = %s"
+        if not rows(self.connection, of_day, day):
+            self.load_again("orders", "ordered_at")
 
     def refund_another(self, refund: int, order: int, days_ago: int) -> None:
         """It was given back for another order's line, on another day."""

@@ -27,56 +27,6 @@ select
 from assigned
 union all
 select
-    'assignments_are_unique',
-    '0 customers twice in an experiment',
-    concat(
-        count(*),
-        ', such as ' || min(concat('experiment ', twice.experiment, ', customer_id ', twice.customer_id, twice.variants))
-    ),
-    count(*) = 0
-from (
-    select
-        assignment.experiment,
-        assignment.customer_id,
-        ' in ' || string_agg(distinct assignment.variant, ' and ' order by assignment.variant) as variants
-    from master.experiment_assignments as assignment
-    where assignment.assigned_at < %(day_end)s::timestamptz
-    group by assignment.experiment, assignment.customer_id
-    having count(*) > 1
-) as twice
-union all
-select
-    'assignments_have_customers',
-    '0 assigned customers that are unknown',
-    concat(
-        count(*),
-        ' in master.experiment_assignments.customer_id, such as '
-        || min(concat('experiment ', assigned.experiment, ', customer_id ', assigned.customer_id))
-    ),
-    count(*) = 0
-from assigned
-where (
-    -- Looked up one by one: `not exists` would read every customer there is.
-    select min(customer.customer_id) -- one answer, though upstream have a customer twice
-    from master.customers as customer
-    where customer.customer_id = assigned.customer_id
-) is null
-union all
--- Published before this run read it: what came later is not in the draft.
-select
-    'growth_is_published',
-    concat('base.growth published for ', %(report_date)s::date),
-    case when count(*) > 0 then 'published' else 'not published' end,
-    count(*) > 0
-from investor.publications as publication
-inner join base.readings as reading
-    on reading.report = %(report)s and reading.report_date = publication.report_date
-where
-    publication.report = 'base.growth'
-    and publication.report_date = %(report_date)s::date
-    and publication.first_published_at <= reading.read_at
-union all
-select
     'active_is_accounted_for',
     '0 variants where active is not new + retained + resurrected',
     count(*)::text,

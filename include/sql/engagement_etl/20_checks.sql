@@ -31,19 +31,7 @@ select
 from (
     select
         (select count(*) from base_day) as by_rows,
-        exists (
-            select
-            from (
-                select load.row_count
-                from master.loads as load
-                where
-                    load.table_name in ('sessions', 'master.sessions')
-                    and load.business_day = %(report_date)s::date
-                order by load.loaded_at desc
-                limit 1
-            ) as latest
-            where coalesce(latest.row_count, 0) = 0
-        ) as by_upstream
+        coalesce(base.said_to_be_empty('sessions', %(report_date)s::date), false) as by_upstream
 ) as passed
 union all
 select 'customer_days_are_unique', '0 customers that come twice', count(*)::text, count(*) = 0
@@ -86,32 +74,7 @@ select
     'each of the 27 days before published, or loaded',
     coalesce(string_agg(concat('no sessions were loaded for ', hole.day), ', ' order by hole.day), 'every day'),
     count(*) = 0
-from (
-    select window_day.day::date as day
-    from
-        generate_series(
-            %(report_date)s::date::timestamp - interval '27 days',
-            %(report_date)s::date::timestamp - interval '1 day',
-            interval '1 day'
-        ) as window_day (day)
-) as hole
-where
-    not exists (
-        select
-        from investor.publications as publication
-        where publication.report = %(report)s and publication.report_date = hole.day
-    )
-    and not exists (
-        select
-        from master.loads as load
-        where load.table_name in ('sessions', 'master.sessions') and load.business_day = hole.day
-    )
-    -- What is before the first report nobody can know.
-    and exists (
-        select
-        from investor.publications as earlier
-        where earlier.report = %(report)s and earlier.report_date < hole.day
-    )
+from base.unknown_days(%(report)s, 'sessions', %(report_date)s::date - 27, %(report_date)s::date - 1) as hole (day)
 union all
 select
     'day_is_the_base_model',

@@ -1,16 +1,11 @@
 -- Published days of engagement for which upstream has written sessions since they were read: the day of the session; when
--- that is not published, the days whose 28 it is among. Looked through is what was written since the last time, and
--- the day before it: what is committed late bears an earlier time.
+-- that is not published, the days whose 28 it is among.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
 with written as (
     select base.day_of(session.started_at, %(zone)s) as day, max(session.updated_at) as updated_at
     from master.sessions as session
     where
-        session.updated_at > coalesce(
-            %(since)s::timestamptz,
-            (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = %(report)s),
-            clock_timestamp() - interval '7 days'
-        )
+        session.updated_at > (select base.late_since(%(report)s, %(since)s::timestamptz))
         and session.updated_at <= clock_timestamp()
     group by 1
 )

@@ -31,19 +31,7 @@ select
 from (
     select
         (select count(*) from base_day where base_day.status <> 'churned') as by_rows,
-        exists (
-            select
-            from (
-                select load.row_count
-                from master.loads as load
-                where
-                    load.table_name in ('sessions', 'master.sessions')
-                    and load.business_day = %(report_date)s::date
-                order by load.loaded_at desc
-                limit 1
-            ) as latest
-            where coalesce(latest.row_count, 0) = 0
-        ) as by_upstream
+        coalesce(base.said_to_be_empty('sessions', %(report_date)s::date), false) as by_upstream
 ) as passed
 union all
 select 'customers_are_unique', '0 customers that come twice', count(*)::text, count(*) = 0
@@ -97,26 +85,7 @@ select
     'the day before published, or loaded',
     coalesce(string_agg(concat('no sessions were loaded for ', hole.day), ', ' order by hole.day), 'the day before is'),
     count(*) = 0
-from (
-    select %(report_date)s::date - 1 as day
-) as hole
-where
-    not exists (
-        select
-        from investor.publications as publication
-        where publication.report = %(report)s and publication.report_date = hole.day
-    )
-    and not exists (
-        select
-        from master.loads as load
-        where load.table_name in ('sessions', 'master.sessions') and load.business_day = hole.day
-    )
-    -- What is before the first report nobody can know.
-    and exists (
-        select
-        from investor.publications as earlier
-        where earlier.report = %(report)s and earlier.report_date < hole.day
-    )
+from base.unknown_days(%(report)s, 'sessions', %(report_date)s::date - 1, %(report_date)s::date - 1) as hole (day)
 union all
 select
     'channels_add_up_to_the_day',

@@ -1,7 +1,5 @@
 -- Published days of growth for which upstream has written sessions since they were read: the day of the session, the day
 -- after it, and a later day on which the customer was new: there they are not new any more. Or the other way round.
--- Looked through is what was written since the last time, and the day before it: what is committed late bears an
--- earlier time.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
 with written as (
     select
@@ -10,11 +8,7 @@ with written as (
         session.updated_at
     from master.sessions as session
     where
-        session.updated_at > coalesce(
-            %(since)s::timestamptz,
-            (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = %(report)s),
-            clock_timestamp() - interval '7 days'
-        )
+        session.updated_at > (select base.late_since(%(report)s, %(since)s::timestamptz))
         and session.updated_at <= clock_timestamp()
 ),
 

@@ -166,19 +166,7 @@ from (
             from base.cancellations as known
             where known.report_date = %(report_date)s::date and known.ordered_on = %(report_date)s::date
         )
-        or exists (
-            select
-            from (
-                select load.row_count
-                from master.loads as load
-                where
-                    load.table_name in ('orders', 'master.orders')
-                    and load.business_day = %(report_date)s::date
-                order by load.loaded_at desc
-                limit 1
-            ) as latest
-            where coalesce(latest.row_count, 0) = 0
-        ) as by_upstream
+        or coalesce(base.said_to_be_empty('orders', %(report_date)s::date), false) as by_upstream
 ) as passed
 union all
 select 'credit_adds_up_to_lines', line_sum.money::text, credit_sum.money::text, line_sum.money = credit_sum.money

@@ -1,13 +1,7 @@
--- Published days of profit for which upstream has written rows since they were read. Looked through is what was written
--- since the last time, and the day before it: what is committed late bears an earlier time.
+-- Published days of profit for which upstream has written rows since they were read.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
 with recent as (
-    select
-        coalesce(
-            %(since)s::timestamptz,
-            (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = %(report)s),
-            clock_timestamp() - interval '7 days'
-        ) as since
+    select base.late_since(%(report)s, %(since)s::timestamptz) as since
 ),
 
 orders as (

@@ -1,6 +1,5 @@
 -- Published days of the experiment for which upstream has written assignments since they were read: each day from the
 -- assignment on, and from the first on that has counted the customer, when they are assigned later than it was said then.
--- Looked through is what was written since the last time, and the day before it: what is committed late bears an earlier time.
 insert into investor.late_rows as known (report, report_date, table_name, changed_at)
 with assignments as (
     select
@@ -10,12 +9,19 @@ with assignments as (
         assigned.updated_at
     from master.experiment_assignments as assigned
     where
-        assigned.updated_at > coalesce(
-            %(since)s::timestamptz,
-            (select max(sought.sought_at) - interval '1 day' from base.late_rows_sought as sought where sought.report = %(report)s),
-            clock_timestamp() - interval '7 days'
-        )
+        assigned.updated_at > (select base.late_since(%(report)s, %(since)s::timestamptz))
         and assigned.updated_at <= clock_timestamp()
+),
+
+-- Whom the experiment's base model has counted, on which day.
+counted as (
+    select unit.report_date, unit.experiment, unit.customer_id
+    from base.unit_profit as unit
+    where %(report)s = 'experiments.unit_profit'
+    union all
+    select status.report_date, status.experiment, status.customer_id
+    from base.experiment_growth as status
+    where %(report)s = 'experiments.daily_growth'
 ),
 
 written as (
@@ -25,7 +31,7 @@ written as (
     union all
     select first.day, assignments.updated_at
     from assignments
-    inner join base.unit_profit as counted
+    inner join counted
         on
             counted.report_date = assignments.day - 1
             and counted.customer_id = assignments.customer_id
@@ -33,7 +39,7 @@ written as (
     cross join lateral (
         select min(publication.report_date) as day
         from investor.publications as publication
-        inner join base.unit_profit as built
+        inner join counted as built
             on
                 built.report_date = publication.report_date
                 and built.customer_id = assignments.customer_id

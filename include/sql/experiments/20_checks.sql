@@ -1,0 +1,61 @@
+-- What must hold of the assignments and of the base model that an experiment reads: one row per check.
+select
+    'assignments_are_unique' as name,
+    '0 customers twice in an experiment' as expected,
+    concat(
+        count(*),
+        ', such as ' || min(concat('experiment ', twice.experiment, ', customer_id ', twice.customer_id, twice.variants))
+    ) as found,
+    count(*) = 0 as passed
+from (
+    select
+        assignment.experiment,
+        assignment.customer_id,
+        ' in ' || string_agg(distinct assignment.variant, ' and ' order by assignment.variant) as variants
+    from master.experiment_assignments as assignment
+    where assignment.assigned_at < %(day_end)s::timestamptz
+    group by assignment.experiment, assignment.customer_id
+    having count(*) > 1
+) as twice
+union all
+select
+    'assignments_have_customers',
+    '0 assigned customers that are unknown',
+    concat(
+        count(*),
+        ' in master.experiment_assignments.customer_id, such as '
+        || min(concat('experiment ', assigned.experiment, ', customer_id ', assigned.customer_id))
+    ),
+    count(*) = 0
+from master.experiment_assignments as assigned
+where assigned.assigned_at < %(day_end)s::timestamptz and (
+    -- Looked up one by one: `not exists` would read every customer there is.
+    select min(customer.customer_id) -- one answer, though upstream have a customer twice
+    from master.customers as customer
+    where customer.customer_id = assigned.customer_id
+) is null
+union all
+-- Published before this run read it: what came later is not in the draft.
+select
+    split_part(needed.base, '.', 2) || '_is_published',
+    concat(needed.base, ' published for ', %(report_date)s::date),
+    case when needed.is_there then 'published' else 'not published' end,
+    needed.is_there
+from (
+    select
+        reads.base,
+        exists (
+            select
+            from investor.publications as publication
+            inner join base.readings as reading
+                on reading.report = %(report)s and reading.report_date = publication.report_date
+            where
+                publication.report = reads.base
+                and publication.report_date = %(report_date)s::date
+                and publication.first_published_at <= reading.read_at
+        ) as is_there
+    from (
+        values ('experiments.unit_profit', 'base.profit'), ('experiments.daily_growth', 'base.growth')
+    ) as reads (report, base)
+    where reads.report = %(report)s
+) as needed;
