@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.plan import plan
 from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
 from oncall.core.time_format import span
 from tests.core.scenes import (
@@ -19,6 +20,7 @@ from tests.core.scenes import (
     TRANSFORMS,
     WAITED,
     a_case,
+    a_dag,
     a_load,
     a_report,
     a_scene,
@@ -241,7 +243,8 @@ def test_the_last_chance_rings_again_for_an_old_failure_and_not_beside_a_new_one
     """Nothing is told twice in one breath."""
     report = a_report("04:40", tasks=(WAITED, FAILED), usual=SLOW["usual"])
     entry = an_entry("growth_etl:2026-11-22", "pager", "failed-1", owed_at=at(told))
-    case = IncidentContext(an_incident(), (report,), (entry,))
+    known = an_incident(failure=f"night/transform@{FAILED.ended_at}")
+    case = IncidentContext(known, (report,), (entry,))
     assert bool(said_by(last_chance(case, a_scene("04:40")))) is paged
 
 
@@ -391,3 +394,26 @@ def test_a_run_that_gave_up_waiting_is_started_by_no_arrival() -> None:
     assert [owed.message.title for owed in plan.owed] == [
         "master.sessions has arrived (04:20); Growth ETL, 22 Nov has to be started again"
     ]
+
+
+def test_a_run_that_is_deleted_when_its_last_chance_comes_is_told_once() -> None:
+    """The person on call is woken by one alert, and the thread hears of it in one post."""
+    over = a_task("(run)", "deleted", "02:00", "04:39")
+    gone = a_report("04:40", run=over, usual=usually({"transform": 1800.0}), dag=a_dag())
+    known = an_incident(
+        failure="night/(run)@03:43", failures=1, cause="failed", detail="run green", verdict="at_risk"
+    )
+    case = a_case(gone, incident=known, said=[("chat", "failed-1")], alerts=["failed-1"])
+    said = [(one.channel, one.step) for one in said_by(plan(case, a_scene("04:40")))]
+    assert sorted(said) == [("chat", "failed-2"), ("pager", "failed-2")]
+
+
+def test_another_cause_at_the_last_chance_is_told_by_that_alone() -> None:
+    """Its alert says why."""
+    waits = a_report(
+        "04:40", tasks=(a_task("transform", "running", "02:10"),), usual=usually({"transform": 1800.0})
+    )
+    known = an_incident(cause="upstream_late", names=("master.sessions",), verdict="at_risk")
+    case = a_case(waits, incident=known, said=[("chat", "warning")], alerts=["warning"])
+    said = {one.step for one in said_by(plan(case, a_scene("04:40")))}
+    assert said == {"last-chance"}

@@ -19,12 +19,14 @@ class IncidentContext:
     """One incident that speaks (a leader) with all the promises it speaks for, and what became of all it ever owed.
 
     `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
+    `told_now`: this very look tells the person on call why, by an alert.
     """
 
     incident: Incident
     members: tuple[PromiseStatus, ...]
     entries: tuple[NotificationStatus, ...] = ()
     evaluated: bool = True
+    told_now: bool = False
 
     @cached_property
     def said(self) -> frozenset[tuple[str, str]]:

@@ -30,6 +30,9 @@ RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
     resolve,
 )
 
+# Alerts that tell the person on call of a cause before the promise is broken.
+EARLY = ("warning", "last-chance", "failed-")
+
 
 def plan(context: IncidentContext, scene: Scene) -> Plan:
     """Everything this case needs at this instant that was not owed before."""
@@ -37,7 +40,8 @@ def plan(context: IncidentContext, scene: Scene) -> Plan:
     for rule in RULES:
         if not decided.incidents[0].open:
             break
-        step = rule(replace(context, incident=decided.incidents[0]), scene)
+        told_now = any(owed.op == "page" and owed.step.startswith(EARLY) for owed in decided.owed)
+        step = rule(replace(context, incident=decided.incidents[0], told_now=told_now), scene)
         if step is not None:
             decided = Plan(
                 step.incidents or decided.incidents,

@@ -22,9 +22,8 @@ LATEST_CHANGES = 20  # causes that flap are said this often, then the thread sta
 def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     """The cause is another one than was said: the thread and the alert hear of it."""
     lead, incident = context.lead, context.incident
-    said_now = (
-        incident.paged_at == scene.at
-    )  # the page of this very look says it, and its sender reads it here
+    # An alert of this very look says it, and its sender reads it here.
+    said_now = context.told_now or incident.paged_at == scene.at
     if lead is None or lead.why is None or (incident.paged and not said_now and _settling(lead, scene)):
         return None
     now = replace(

@@ -115,8 +115,11 @@ def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
 
 def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
     """It failed a moment ago: that is told by itself, to the same person and as loud."""
-    if context.lead is None or context.lead.why is None or context.lead.why.cause not in ("failed", "held"):
+    lead = context.lead
+    if lead is None or lead.why is None or not _has_failed(lead):
         return False
+    if _which_failure(lead, lead.why) != context.incident.failure:
+        return True
     told = [
         e.owed_at for e in context.entries if e.op == "page" and e.step.startswith("failed-") and e.owed_at
     ]
@@ -139,9 +142,7 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
 
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     """A task failed for good or a check withheld the report, before the promise is broken (or without a promise)."""
-    lead = next(
-        (m for m in context.missing if m.why and (m.why.cause in ("failed", "held") or m.facts.gone)), None
-    )
+    lead = next(filter(_has_failed, context.missing), None)
     if lead is None or lead.why is None or lead.overdue:
         return None
     failure = _which_failure(lead, lead.why)
@@ -159,6 +160,10 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     )
     incident = replace(context.incident, failure=failure, failures=count)
     return Plan((incident,), page_and_post(message), event(context, scene, because(lead.why)))
+
+
+def _has_failed(member: PromiseStatus) -> bool:
+    return member.why is not None and (member.why.cause in ("failed", "held") or member.facts.gone)
 
 
 def _which_failure(lead: PromiseStatus, why: Why) -> str:
