@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from oncall.adapters.memory_store import MemoryStore
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.oncall_db import OncallDb
@@ -260,3 +261,18 @@ def test_a_form_that_slack_refuses_is_said_plainly(far: FarNight, error: str) ->
     far.inbox.fail("slack", "chat.postMessage", kind="slack_error", error=error, count=1)
     far.looks("05:00")
     assert len(far.said("Growth ETL")) == 1
+
+
+@pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
+def test_whoever_knows_no_thread_goes_on_in_the_one_that_stands_there(far: FarNight, history: bool) -> None:
+    """A new watcher without oncall_db: it was at risk before, which is all that the channel tells."""
+    far.looks("04:45")
+    memory = MemoryStore(uncertain=True, now=lambda: far.night.now)
+    memory.set_note("watching_since", at("01:00").isoformat())
+    far.night.store = memory
+    if not history:
+        far.inbox.fail("slack", "read", kind="slack_error", error="missing_scope")
+    far.looks("05:00", "05:00:15")
+    said = far.inbox.messages(channel_name="de-oncall")
+    assert [len(far.said(words)) for words in ("At risk: Growth", "late since 05:00")] == [1, 1]
+    assert len([message for message in said if message.thread_ts is None]) == (1 if history else 2)

@@ -16,6 +16,7 @@ from oncall.core.message import Message
 from oncall.usecases.ports import Chat, OutboxEntry, Posted, Store
 
 BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
+THREADS_GO_BACK = dt.timedelta(hours=12)  # an incident that is paged may have been warned of so long before
 READS = 3  # tries for which the chat's history is asked before it is rather said twice than never
 CHANNEL_ID = "channel_id"  # under which the store keeps a channel's id
 THREAD = "thread"  # … and where an incident's thread goes on after its first one was lost
@@ -53,6 +54,7 @@ class ChatDelivery:
             found = self.find(delivery)
             if found is not None:
                 return found
+            thread = thread or self._begun_elsewhere(delivery, channel)
         if self.monotonic() > until:
             raise HeldTooLong
         try:
@@ -89,6 +91,16 @@ class ChatDelivery:
                 raise
             self.unchecked = str(error)
             return None
+
+    def _begun_elsewhere(self, delivery: OutboxEntry, channel: str) -> Posted | None:
+        """Where the incident's thread begins although this store knows of none: whoever began it had another one."""
+        where = self.store.get_note(f"{CHANNEL_ID}:{channel}") or channel
+        with suppress(OncallError):  # a courtesy
+            begun = self.chat.find(delivery.key, "", where, delivery.owed_at - THREADS_GO_BACK)
+            if begun is not None:
+                self.store.set_note(f"{THREAD}:{delivery.key}", f"{begun.channel_id} {begun.ts}")
+            return begun
+        return None
 
     def _thread(self, key: str) -> Posted | None:
         """Where the incident's thread begins, or goes on after that was lost."""

@@ -114,7 +114,7 @@ class Chat(Protocol):
     def find(
         self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None
     ) -> Posted | None:
-        """The message of this key and step posted since `oldest` (by its metadata), or None."""
+        """The message of this key and step ("": any that begins a thread) posted since `oldest` (by its metadata)."""
         ...
 
     def update(self, message: Message, posted: Posted) -> None:

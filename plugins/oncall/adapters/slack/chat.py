@@ -142,7 +142,8 @@ class Slack:
         for page in self._pages(method, asked, _PER_PAGE):
             for said in records(page.get("messages")):
                 about = record(record(said.get("metadata")).get("event_payload"))
-                if (about.get("key"), about.get("step")) == wanted and (ts := text(said.get("ts"))):
+                mine = about.get("key") == wanted[0] and wanted[1] in ("", about.get("step"))
+                if mine and (ts := text(said.get("ts"))):
                     return Posted(channel_id, ts)
         return None
 
