@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -222,7 +223,14 @@ def _numbers(cursor: Any, run: ReportRun) -> list[Number | SampleRatio]:
     def rows(numbers: str) -> list[tuple[Any, ...]]:
         return [row for file in steps(run.dag_id, numbers) for row in execute(cursor, file, run.parameters)]
 
-    return [*numbers_of(rows(USUAL)), *sample_ratios_of(rows(RATIO))]
+    # What was usual in a week of holidays is not so in the week after it.
+    holidays = public_holidays(include_dir())
+    ordinary = [
+        row
+        for row in rows(USUAL)
+        if not row[1] or run.report_date - dt.timedelta(days=row[1]) not in holidays
+    ]
+    return [*numbers_of(ordinary), *sample_ratios_of(rows(RATIO))]
 
 
 def _is_far_off(number: Number | SampleRatio, run: ReportRun) -> bool:

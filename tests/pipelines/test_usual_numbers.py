@@ -196,3 +196,43 @@ def test_the_command_releases_with_a_note_and_says_how_to_go_on(
     assert unusual(warehouse) == {}
     assert main(["release", "growth_etl", str(DAY), "--note", "x"]) == 2
     assert "nothing to release" in capsys.readouterr().err
+
+
+TET = {dt.date(2026, 2, 14) + dt.timedelta(days=n): "Tết" for n in range(9)}
+SALES = ((dt.date(2026, 3, 6), 5, 2.2), (dt.date(2026, 4, 1), 10, 2.5), (dt.date(2026, 5, 5), 1, 2.8))
+
+
+def busy(day: dt.date) -> float:
+    """The orders of a day: weekends, slow growth, a week of Tết, and sales of a day, five and ten days."""
+    share = 1.003 ** (day - dt.date(2026, 1, 1)).days * {6: 1.15, 7: 0.5}.get(day.isoweekday(), 1.0)
+    for first, days, times in SALES:
+        share *= times if 0 <= (day - first).days < days else 1
+    return 400 * share * (0.22 if day in TET else 1)
+
+
+def test_no_season_of_a_hundred_and_fifty_days_is_held(
+    warehouse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a holiday nor a sale, nor the days after them; but a day that lost three quarters is."""
+    monkeypatch.setattr(runner, "public_holidays", lambda _: TET)
+    dice, held = random.Random(7), []
+    days = [dt.date(2026, 1, 1) + dt.timedelta(days=n) for n in range(150)]
+    insert = (
+        "insert into {} (report_date, orders, revenue, cost, refunds, marketing, profit)"
+        " values (%s, %s, %s, %s, %s, %s, 0)"
+    )
+    with warehouse.cursor() as cursor:
+        for day in days:
+            orders = round(dice.gauss(busy(day), 1.5 * busy(day) ** 0.5))
+            revenue = sum(dice.lognormvariate(3.3, 0.7) for _ in range(orders))
+            row = (day, orders, revenue, revenue / 2, revenue / 30, 500)
+            cursor.execute(insert.format("base.daily_profit_draft"), row)
+            found = list(runner._usual(cursor, report_run(PROFIT, day)))
+            held += [(day, check.name, check.found) for check, passed in found if not passed]
+            cursor.execute(insert.format("investor.daily_profit"), row)
+        assert held == []
+        next_day = days[-1] + dt.timedelta(days=1)
+        cursor.execute(insert.format("base.daily_profit_draft"), (next_day, 60, 1500, 750, 50, 500))
+        found = list(runner._usual(cursor, report_run(PROFIT, next_day)))
+        assert "orders_is_usual" in {check.name for check, passed in found if not passed}
+    warehouse.rollback()
