@@ -166,7 +166,8 @@ class FakePager:
 
     def acknowledge(self, alias: str, note: str, user: str) -> str:
         self.told.append(("acknowledge", alias))
-        self.alerts[alias] = replace(self.alerts[alias], acknowledged=True, owner=user)
+        if alias in self.alerts:
+            self.alerts[alias] = replace(self.alerts[alias], acknowledged=True, owner=user)
         return "request"
 
     def note(self, alias: str, note: str) -> str:
