@@ -53,8 +53,9 @@ class Warehouse:
         with self._cursor() as cursor:
             cursor.execute(
                 "insert into master.loads (table_name, business_day, loaded_at, row_count)"
-                " select 'customers', %s, now(), count(*) from master.customers where customer_id < %s",
-                (day, first_id(day + dt.timedelta(days=1))),
+                " select 'customers', %s, now(), count(*) from master.customers"
+                " where customer_id >= %s and customer_id < %s",
+                (day, *_ids(day)),
             )
 
     def deliver_sessions(self, day: dt.date) -> None:
@@ -66,6 +67,11 @@ class Warehouse:
                 "delete from master.sessions as session where session_id >= %s and session_id < %s and not exists"
                 " (select from master.customers as customer where customer.customer_id = session.customer_id)",
                 _ids(day),
+            )
+            cursor.execute(
+                "update master.loads set row_count = (select count(*) from master.sessions"
+                " where session_id >= %s and session_id < %s) where table_name = 'sessions' and business_day = %s",
+                (*_ids(day), day),
             )
 
     def spoil(self, day: dt.date) -> None:
