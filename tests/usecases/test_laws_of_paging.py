@@ -176,6 +176,7 @@ class Night(RuleBasedStateMachine):
 
     def new_watcher(self) -> None:
         self.watch = Watch(15.0)
+        self.watch_began = self.now
         self.watch.pool.shutdown()
         self.watch.clock = lambda: self.now  # type: ignore[assignment]
         self.watch.know(wiring=Wired(self), services=self.services())
@@ -209,6 +210,7 @@ class Night(RuleBasedStateMachine):
             store,
             self.watch.clock,
             self.watch.known.seen,
+            check_before_send=self.now - self.watch_began < dt.timedelta(seconds=watcher_module.NEW_S),
             journal=self.journals[lane],
         )
         with suppress(Unreadable):
