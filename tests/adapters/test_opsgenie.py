@@ -253,6 +253,7 @@ def test_plain_http_can_be_allowed_inside_a_closed_network(connect: Connect) -> 
         (Answer("<html>not here</html>", 404), LockedOut, False, None),
         (Answer("", 302, {"Location": "https://elsewhere"}), DeliveryFailed, False, None),
         (Answer("<html>welcome</html>", 200), DeliveryFailed, True, None),
+        (Answer({"took": 0.1}, 202), DeliveryFailed, True, None),
         (Answer(how="drop"), DeliveryFailed, True, None),
     ],
 )

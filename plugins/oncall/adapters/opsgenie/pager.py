@@ -229,9 +229,12 @@ class Opsgenie:
         """Have it done to an alert; `people`: for whom a new one is. Returns the request, "" where it is not named."""
         access, hook = self._connected.use()
         try:
-            return text(call(hook).get("requestId"))
+            answer = call(hook)
         except Refused as refused:
             raise refusal(refused.answer, access, people) from None
+        if not text(answer.get("requestId")) and not text(answer.get("result")):  # somebody else's answer
+            raise DeliveryFailed("Opsgenie: the answer is no receipt", uncertain=True)
+        return text(answer.get("requestId"))
 
     def _read(self, call: Call) -> Any:
         """What the far side shows; None when there is no such thing. Raises NotAllowed without the right to read."""
