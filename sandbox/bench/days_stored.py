@@ -48,9 +48,8 @@ def measure(server: Server) -> Section:
             for dag_id in DAG_IDS:
                 for connection in (few, many):
                     spent = seconds(partial(run, connection, config, dag_id, DAY))
-                    took.setdefault((connection, dag_id), [])[:0] = (
-                        [spent] if number else []
-                    )  # the first is warm-up
+                    # the first is warm-up
+                    took.setdefault((connection, dag_id), [])[:0] = [spent] if number else []
         figures = tuple(
             Figure(
                 Sample(f"{dag_id}, {MANY} days stored", tuple(took[many, dag_id]), "s"),

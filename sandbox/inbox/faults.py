@@ -13,6 +13,7 @@ from typing import Any
 
 FACES = ("opsgenie", "jsm", "slack", "*")
 WORKING = ("slow", "process_failed", "process_late", "process_never")  # the face answers as always
+# the answer is no answer of the face
 ODD = (
     "answer",
     "garbled",
@@ -21,7 +22,7 @@ ODD = (
     "gzip_bomb",
     "cut",
     "redirect",
-)  # the answer is no answer of the face
+)
 KINDS = ("status", "slack_error", "hang", "hang_after", "refuse", "lose_answer", *WORKING, *ODD)
 READING = {
     "get", "list", "get_notes", "get_logs", "get_recipients", "request_status", "heartbeat", "conversations.history",

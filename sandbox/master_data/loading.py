@@ -50,9 +50,8 @@ class Load:
 def create_schema(conn: connection) -> None:
     """Create schema `master` with its tables, unless it is there."""
     with conn, conn.cursor() as db:
-        db.execute(
-            "select pg_advisory_xact_lock(hashtext('master.sql'))"
-        )  # one at a time: PostgreSQL refuses two
+        # one at a time: PostgreSQL refuses two
+        db.execute("select pg_advisory_xact_lock(hashtext('master.sql'))")
         db.execute(Path(__file__).with_name("master.sql").read_text(encoding="utf-8"))
 
 

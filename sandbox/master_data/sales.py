@@ -88,9 +88,8 @@ def sales(day: dt.date, seed: int, scale: float) -> Sales:
     moment = times_of_day(dice, earliest_moment(people, day)[buyer])
     by_time = np.argsort(moment, kind="stable")
     buyer, moment = buyer[by_time], moment[by_time]
-    luck = dice.random(len(buyer)) ** np.where(
-        people.bundles[buyer] == 1, 0.7, 1.0
-    )  # bundles sell more lines
+    # bundles sell more lines
+    luck = dice.random(len(buyer)) ** np.where(people.bundles[buyer] == 1, 0.7, 1.0)
     lines = 1 + (luck > 0.35).astype(np.int64) + (luck > 0.65) + (luck > 0.86)
     order_of_line = np.repeat(np.arange(len(buyer)), lines)
     first_line = np.cumsum(lines) - lines
@@ -164,9 +163,8 @@ def refunds_of_orders(day: dt.date, seed: int, scale: float) -> Refunds:
 
 
 def _baskets(dice: np.random.Generator, offer: Products, count: int) -> dict[str, Ints]:
-    chosen = (len(offer.product_id) * dice.random(count) ** 2).astype(
-        np.int64
-    )  # some sell far better than others
+    # some sell far better than others
+    chosen = (len(offer.product_id) * dice.random(count) ** 2).astype(np.int64)
     luck = dice.random(count)
     quantity = 1 + (luck > 0.8).astype(np.int64) + (luck > 0.95)
     unit_price = offer.list_price[chosen]

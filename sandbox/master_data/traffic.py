@@ -64,9 +64,8 @@ def touches(day: dt.date, seed: int, scale: float) -> Touches:
     who = np.repeat(np.arange(len(people)), np.where(new & ~people.shy, 1, again))
     first = new[who]
     before = earliest_moment(people, day)[who] - dice.integers(60, _OPENING_S, len(who))
-    returning = (
-        times_of_day(dice, np.zeros(len(who), np.int64)) * 2 // 3
-    )  # rather before the evening's orders
+    # rather before the evening's orders
+    returning = times_of_day(dice, np.zeros(len(who), np.int64)) * 2 // 3
     moment = np.where(first, np.maximum(before, 0), returning)
     channel = np.where(first, people.channel[who], dice.choice(len(CHANNELS), len(who), p=_TOUCH_ODDS))
     order = np.argsort(moment, kind="stable")

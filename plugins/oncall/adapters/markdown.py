@@ -16,13 +16,8 @@ _FENCE = "```"
 _CALLS_ALL = re.compile(r"(?i)@(?=(?:here|channel|everyone|group)\b)")
 _NO_BREAK = "\u2060"  # not seen, and no name begins with it
 _FIRST = 3  # lines that tell what to do first
-_ENDS = (
-    ".",
-    "!",
-    "?",
-    ":",
-    ";",
-)  # of a line that is a sentence of its own, not the beginning of a longer one
+# of a line that is a sentence of its own, not the beginning of a longer one
+_ENDS = (".", "!", "?", ":", ";")
 _IN_RUNBOOK = "→ in the runbook, to copy"
 _MOST = 20_000  # characters; no far side takes more, and brackets cost the parser their square
 

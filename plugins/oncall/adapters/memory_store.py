@@ -276,7 +276,6 @@ class MemoryStore:
             self.slots[where] = _Slot(delivery, urgency(owed), self.now())
         elif RANK[delivery.state] > RANK[mine.delivery.state]:
             mine.delivery = replace(delivery, id=mine.delivery.id)
-        elif (
-            delivery.maybe_taken and mine.waiting
-        ):  # known to neither, and perhaps being sent from there just now
+        elif delivery.maybe_taken and mine.waiting:
+            # known to neither, and perhaps being sent from there just now
             mine.delivery = replace(mine.delivery, maybe_taken=True)

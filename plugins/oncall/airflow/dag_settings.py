@@ -113,9 +113,8 @@ def handoff_cron(team: str = "") -> str:
     roster = _roster(team, include_dir())[0].roster
     handoff = roster.handoff if roster else Handoff()
     some_monday = dt.datetime.combine(dt.date(2026, 1, 5), handoff.at)
-    at = some_monday + dt.timedelta(
-        days=handoff.weekday, minutes=handoff.at.second > 0
-    )  # a cron has no seconds
+    # a cron has no seconds
+    at = some_monday + dt.timedelta(days=handoff.weekday, minutes=handoff.at.second > 0)
     return f"{at.minute} {at.hour} * * {(at.weekday() + 1) % 7}"  # cron's week begins on Sunday
 
 

@@ -311,9 +311,8 @@ class Watch:
         if wiring is None or services is None or stale:
             wiring = Wiring(wiring)
             self.renewed = time.monotonic()
-            self.know(
-                wiring=wiring
-            )  # before the first call that can hang: who goes on without this look needs it
+            # before the first call that can hang: who goes on without this look needs it
+            self.know(wiring=wiring)
             quietly(wiring.store().install)
             services = wiring.services()
             for channel in (wiring.pager, wiring.chat):

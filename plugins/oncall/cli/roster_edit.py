@@ -143,9 +143,8 @@ def _insert(text: str, key: str, entry: str) -> str:
     if isinstance(node, SequenceNode) and node.value:
         return _new_line(text, _end(text, node.value[-1], shift), node.start_mark.column, entry, newline)
     colon = text.index(":", name.end_mark.index + shift) + 1
-    if (
-        node.end_mark.index > node.start_mark.index
-    ):  # [] or null: what is written goes, a comment behind it stays
+    # [] or null: what is written goes, a comment behind it stays
+    if node.end_mark.index > node.start_mark.index:
         text = text[:colon] + text[node.end_mark.index + shift :]
     return _new_line(text, colon, _list_indent(pairs), entry, newline)
 

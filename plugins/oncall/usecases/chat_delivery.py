@@ -68,9 +68,8 @@ class ChatDelivery:
                 raise
             # Its thread is gone, or in a channel of old: a new one begins.
             posted = replace(self.chat.post(message, channel), unthreaded=True)
-        if (
-            not posted.ts
-        ):  # it is said; what is said later only stands less well together where it cannot be found
+        # it is said; what is said later only stands less well together where it cannot be found
+        if not posted.ts:
             with suppress(OncallError):
                 return self.find(delivery)
             return None

@@ -46,9 +46,8 @@ log = structlog.get_logger(__name__)
 
 SINCE = "watching_since"  # the name under which the store keeps since when somebody watches
 NOTES = (SINCE, PUBLISHED, BLIND, LOOKING)
-GAP = dt.timedelta(
-    minutes=7
-)  # without a look for so long nothing ran: `sla_watch` alone looks every five minutes
+# without a look for so long nothing ran: `sla_watch` alone looks every five minutes
+GAP = dt.timedelta(minutes=7)
 CLOCKS_AGREE = dt.timedelta(seconds=1)  # … so far, between two hosts
 LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
 PAST_DAYS = 7  # a report that was published on one of these days has been watched before

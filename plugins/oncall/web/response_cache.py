@@ -14,9 +14,8 @@ from oncall.web.snapshot import PageSnapshot
 AT_ONCE = 1
 MOST_KEPT = 100  # the answers of one look, which lives for seconds
 
-_MAKING = (
-    threading.Lock()
-)  # several at once would be no sooner ready, and keep the rest of the api-server waiting
+# several at once would be no sooner ready, and keep the rest of the api-server waiting
+_MAKING = threading.Lock()
 
 
 async def in_turn(request: Request) -> AsyncIterator[None]:

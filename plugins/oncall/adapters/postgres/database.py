@@ -102,9 +102,8 @@ def connect_by(conn_id: str) -> ByAirflow:
         connection = look_up_in_airflow(conn_id)
         for name in ("host", "login", "schema"):  # as they come out of a file or a clipboard
             setattr(connection, name, (getattr(connection, name) or "").strip())
-        connection.host = re.sub(
-            r"^\[([0-9a-fA-F:.]+)\]$", r"\1", connection.host
-        )  # IPv6, as a URI writes it
+        # IPv6, as a URI writes it
+        connection.host = re.sub(r"^\[([0-9a-fA-F:.]+)\]$", r"\1", connection.host)
         connection.password = (connection.password or "").strip("\r\n")
         if not all(map(_is_host, connection.host.split(","))):
             # Not repeated: it may hold a password.

@@ -170,9 +170,8 @@ class _Nearest(Loader):
         self._load = usual(oid, context).load
 
     def load(self, data: Buffer) -> Any:
-        if (
-            data[0] == _TWO and data[4] == _DASH
-        ):  # of the years 2000 to 2999, as nearly all are: the quick way
+        # of the years 2000 to 2999, as nearly all are: the quick way
+        if data[0] == _TWO and data[4] == _DASH:
             return self._load(data)
         try:
             return min(max(self._load(data), self.earliest), self.latest)

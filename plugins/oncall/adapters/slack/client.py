@@ -28,9 +28,8 @@ class SafeClient(WebClient):
     """Sends through an Exchange; whatever is not `ok: true` is an error in our words."""
 
     def __init__(self, access: Access) -> None:
-        silent = logging.Logger(
-            "slack_sdk of oncall", level=logging.CRITICAL + 1
-        )  # outside the tree of loggers
+        # outside the tree of loggers
+        silent = logging.Logger("slack_sdk of oncall", level=logging.CRITICAL + 1)
         super().__init__(token=access.key, base_url=f"{access.url}/", retry_handlers=[], logger=silent)
         self._access = access
         self._exchange = Exchange(access, "Slack")

@@ -277,9 +277,8 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
         context.incident, acknowledged_at=scene.at, acknowledged_by=by, reminders=0, acked=acked
     )
     title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
-    of = (
-        str(incident.escalation_round) if incident.paged else "warning"
-    )  # of each round once, and of what came before it
+    # of each round once, and of what came before it
+    of = str(incident.escalation_round) if incident.paged else "warning"
     message = context.notice(scene, f"acknowledged-{of}", title)
     owed = (post(message), *_acks(context, message, of, by, acked))
     return Plan((incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)}"))

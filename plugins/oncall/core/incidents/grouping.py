@@ -18,9 +18,8 @@ from oncall.core.promises.evaluation import PromiseStatus
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 ReportKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
-Shared = tuple[
-    dt.date, str, dt.datetime | None, Cause, str
-]  # … and the due instant, a cause, what it rests on
+# … and the due instant, a cause, what it rests on
+Shared = tuple[dt.date, str, dt.datetime | None, Cause, str]
 
 
 def decide(
@@ -81,9 +80,8 @@ def _incident_for(
     """The open incident of this promise, a new one if it needs one, else None."""
     still_open = next((i for i in same if i.open), None)
     if still_open is not None:
-        return replace(
-            still_open, due=status.due, verdict=status.verdict
-        )  # the configuration may have moved it
+        # the configuration may have moved it
+        return replace(still_open, due=status.due, verdict=status.verdict)
     if not _needs_incident(status, watching_since) or _is_over(status, same):
         return None
     return Incident(
