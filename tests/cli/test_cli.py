@@ -131,7 +131,7 @@ def test_who_in_words(include: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out.splitlines() == [
         "At Tue 13 Jan 09:00 (UTC+07:00):",
         "Ben (BEN) is on call until Mon 19 Jan 09:00 (UTC+07:00).",
-        "Week 3 of the rotation: standing in for ANN, on leave.",
+        "Week 3 of the rotation, standing in for Ann, on leave.",
         "Paged after them: The Boss (BOSS).",
         "From Mon 19 Jan 09:00 on: Ben (BEN), then Ann (ANN).",
     ]

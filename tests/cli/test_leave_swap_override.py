@@ -87,8 +87,8 @@ def test_leave_in_words(include: Path, monday: dt.date, capsys: pytest.CaptureFi
     said = capsys.readouterr().out
     assert said.startswith(f"DE-001 is away from Mon {monday} 09:00 until Mon {day(monday, 7)} 09:00.\n")
     assert "DE-001 / DE-002  DE-002 / DE-003  standing in for DE-001, on leave" in said
-    assert "- DE-002 earns 7 credit days in week" in said
-    assert "- DE-002 rests in week" in said
+    assert "- DE-002 earns 7 credit days in rota week" in said
+    assert "- DE-002 rests in rota week" in said
     assert said.endswith("Nothing is written: a dry run.\n")
     assert (include / "roster.yaml").read_text() == (SHIPPED / "roster.yaml").read_text()
 

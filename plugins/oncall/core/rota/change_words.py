@@ -29,17 +29,17 @@ def credit(entry: Altered[CreditDays]) -> str:
     before, after = (each.days if each else 0 for each in (entry.before, entry.after))
     earned = f"{known.person} earns {after} credit day{'s' * (after != 1)}"
     instead = f" instead of {before}" if before else ""
-    return f"{earned}{instead} in week {known.week} for {known.covering_for}"
+    return f"{earned}{instead} in rota week {known.week} for {known.covering_for}"
 
 
 def comp_week(entry: Altered[CompWeek]) -> str:
     if entry.after is None:
         assert entry.before
-        return f"{entry.before.person} does not rest in week {entry.before.week} ({entry.before.begins}) any more"
+        return f"{entry.before.person} does not rest in rota week {entry.before.week} ({entry.before.begins}) any more"
     after = entry.after
-    instead = f", instead of in week {entry.before.week}" if entry.before else ""
+    instead = f", instead of in rota week {entry.before.week}" if entry.before else ""
     stands_in = f"{after.repaid_by} takes the turn"
-    return f"{after.person} rests in week {after.week} (from {after.begins}; {stands_in}{instead})"
+    return f"{after.person} rests in rota week {after.week} (from {after.begins}; {stands_in}{instead})"
 
 
 def in_lieu(entry: Altered[InLieu]) -> str:

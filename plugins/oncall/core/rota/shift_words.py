@@ -54,7 +54,7 @@ def who_is_paged(
         yield f"Nobody is on call: there is {shift.reason}."
         return
     yield f"{named_with_id(roster, shift.primary)} is on call until {say.moment(shift.end)} ({say.zone})."
-    yield f"Week {shift.week} of the rotation: {reason_in_words(shift)}."
+    yield why(roster, shift)
     after = [named_with_id(roster, shift.secondary)] if shift.secondary else []
     if roster.manager not in (shift.primary, shift.secondary):
         after.append(f"the manager, {named_with_id(roster, roster.manager)}")
