@@ -506,6 +506,26 @@ def test_the_usual_range_follows_the_weekday(viewer: TestClient) -> None:
             assert quiet < 0.7 * monday
 
 
+def test_a_week_of_holidays_says_nothing_of_the_days_after_it(viewer: TestClient, example: Example) -> None:
+    """As the check that holds a report has it."""
+    week = [DAY - dt.timedelta(days=ago) for ago in range(1, 8)]
+    ordinary = [one for one in profit_rows() if one.report_date not in week]
+    shut = [replace(one, report_date=date) for one, date in zip(ordinary[:7], week, strict=True)]
+    shut = [replace(one, numbers={**one.numbers, "revenue": "9.00"}) for one in shut]
+    expected = {}
+    for name, rows, holidays in (
+        ("none", ordinary, ()),
+        ("plain", [*ordinary, *shut], ()),
+        ("off", [*ordinary, *shut], week),
+    ):
+        example.told.known = {PROFIT: numbers(rows)}
+        roster = replace(example.seen.config.roster, public_holidays=dict.fromkeys(holidays, "Tết"))
+        example.seen = replace(example.seen, config=replace(example.seen.config, roster=roster))
+        days = {one["report_date"]: one for one in viewer.get(API).json()["days"]}
+        expected[name] = days[str(DAY)]["usual"]["revenue"]["expected"]
+    assert expected["off"] == expected["none"] != expected["plain"]
+
+
 def test_of_very_many_variants_the_first_are_drawn(viewer: TestClient, example: Example) -> None:
     """And it is said where the others are."""
     rows = [

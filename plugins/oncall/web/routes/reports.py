@@ -175,7 +175,8 @@ def _read(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> ReportRea
         readable = bool(numbers.columns)
         what = "Which days are stale" if readable else "The report"
         unread.append(report_words.cannot_be_read(what, error))
-    return ReportRead(pipeline, _without_hidden_names(seen, numbers), until, stale, tuple(unread), readable)
+    shown, holidays = _without_hidden_names(seen, numbers), seen.config.roster.public_holidays
+    return ReportRead(pipeline, shown, until, stale, tuple(unread), readable, holidays)
 
 
 def _read_beside(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,7 +38,7 @@ USUAL = "_is_usual"  # how the checks end that a person may release
 class ReportRead:
     """All that was read for one report. `stale`: why, by report date; `unread`: what could not be read, and why.
 
-    `readable`: the numbers could.
+    `readable`: the numbers could. `holidays`: days that say nothing of what is usual after them.
     """
 
     pipeline: Pipeline
@@ -47,6 +47,7 @@ class ReportRead:
     stale: Mapping[dt.date, str]
     unread: tuple[str, ...] = ()
     readable: bool = True
+    holidays: Collection[dt.date] = ()
 
     @cached_property
     def dates(self) -> tuple[dt.date, ...]:
@@ -102,8 +103,8 @@ class ReportRead:
         amounts = self.amounts(key, column)
         if not amounts:
             return [None] * len(self.dates)
-        units = self._units(key, column)
-        return usual_ranges(self.dates, amounts, units)
+        ordinary = {date: amount for date, amount in amounts.items() if date not in self.holidays}
+        return usual_ranges(self.dates, ordinary, self._units(key, column))
 
     def _units(self, key: tuple[str, ...], column: str) -> Mapping[dt.date, float] | None:
         if column not in self.layout.units:
