@@ -242,6 +242,20 @@ def test_a_post_that_may_stand_there_is_looked_for_after_30_s(
     assert box.entry(channel="chat").maybe_taken is error.uncertain
 
 
+def test_a_post_that_may_stand_there_each_time_is_said_ever_more_rarely(box: Box) -> None:
+    """Four times soon, for the chat may come back; then at last every five minutes."""
+    box.owe_post()
+    waits = [30, 30, 30, 30, 60, 120, 300, 300]
+    box.chat.fail = [DeliveryFailed("internal_error", uncertain=True)] * len(waits)
+    box.chat.find = lambda *_: _raise(Rejected("missing_scope"))  # type: ignore[method-assign]
+    found = []
+    for _ in waits:
+        box.posts()
+        found.append(box.waits(channel="chat"))
+        box.later(found[-1])
+    assert found == waits
+
+
 # What is told of the channel -----------------------------------------------------------------------------------------
 
 

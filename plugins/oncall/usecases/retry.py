@@ -7,6 +7,8 @@ from oncall.usecases.ports import OutboxEntry
 
 RETRY_S = (2, 4, 8, 15)
 SETTLES_S = 30.0  # a chat that was too slow to answer may show a message as late as this
+# Where nobody can look, each try may be one more message: some soon, then ever more rarely.
+UNSURE_S = (SETTLES_S, SETTLES_S, SETTLES_S, SETTLES_S, 60, 120, 300)
 REFUSED_S = (30, 60, 120, 300)  # somebody may mend the roster, the channel
 UNTAKEN_S = 15.0  # a page that nobody has taken yet waits no longer than this, whatever the far side asks for
 ASKED_TO_WAIT_S = 120.0
@@ -24,9 +26,10 @@ def is_uncertain(error: OncallError) -> bool:
 
 def wait_s(delivery: OutboxEntry, error: OncallError, *, nobody_woken: bool) -> float:
     """Until the next try. `nobody_woken`: it is a page that nobody has taken yet."""
-    waits = REFUSED_S if is_refused(error) else RETRY_S
+    unsure = is_uncertain(error) and delivery.channel == "chat"
+    waits = UNSURE_S if unsure else REFUSED_S if is_refused(error) else RETRY_S
     wait: float = waits[min(delivery.attempts, len(waits)) - 1]
     asked_for = error.retry_after if isinstance(error, DeliveryFailed) else None
     if asked_for is not None:
         wait = max(1.0, min(asked_for, UNTAKEN_S if nobody_woken else ASKED_TO_WAIT_S))
-    return max(wait, SETTLES_S) if is_uncertain(error) and delivery.channel == "chat" else wait
+    return max(wait, SETTLES_S) if unsure else wait
