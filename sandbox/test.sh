@@ -25,11 +25,11 @@ fi
 # First what shares nothing, side by side (much of it waits: one more than there are processors); then what starts stacks
 # and browsers, one after the other.
 workers=$(.venv/bin/python -c "import os; print((os.cpu_count() or 1) + 1)")
-"$pytest" -q -n "$workers" --dist loadfile -m "not stack and not browser and not docker" "$@"
+"$pytest" -q -n "$workers" --dist loadfile --durations 10 -m "not stack and not browser and not docker" "$@"
 if [ -n "$ONCALL_CHROMIUM" ]; then
-    "$pytest" -v -m "(stack or browser) and not docker" "$@"
+    "$pytest" -v --durations 15 -m "(stack or browser) and not docker" "$@"
 else
-    "$pytest" -v -m "stack and not browser and not docker" "$@"
+    "$pytest" -v --durations 15 -m "stack and not browser and not docker" "$@"
     cat >&2 <<'TEXT'
 
 !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!
