@@ -6,16 +6,8 @@
 delete from base.unit_profit where report_date = %(report_date)s::date;
 
 insert into base.unit_profit (report_date, experiment, variant, customer_id, profit, pre_profit, days, switched)
-select
-    %(report_date)s::date,
-    assigned.experiment,
-    assigned.variant,
-    assigned.customer_id,
-    coalesce(sum(line.profit) filter (where line.report_date >= assigned.day), 0),
-    coalesce(sum(line.profit) filter (where line.report_date < assigned.day), 0),
-    %(report_date)s::date - min(assigned.day) + 1,
-    bool_or(assigned.switched)
-from (
+-- The day of each assignment is worked out once, not for each line that is joined to it.
+with assigned as materialized (
     select
         assignment.experiment,
         assignment.variant,
@@ -34,7 +26,18 @@ from (
     ) as known
         on known.experiment = assignment.experiment and known.customer_id = assignment.customer_id
     where assignment.assigned_at < %(day_end)s::timestamptz
-) as assigned
+)
+
+select
+    %(report_date)s::date,
+    assigned.experiment,
+    assigned.variant,
+    assigned.customer_id,
+    coalesce(sum(line.profit) filter (where line.report_date >= assigned.day), 0),
+    coalesce(sum(line.profit) filter (where line.report_date < assigned.day), 0),
+    %(report_date)s::date - min(assigned.day) + 1,
+    bool_or(assigned.switched)
+from assigned
 left join base.profit as line
     on
         line.customer_id = assigned.customer_id
