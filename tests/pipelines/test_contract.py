@@ -91,6 +91,7 @@ def test_an_old_touch_without_a_channel_is_no_error_of_the_database(shop: Any) -
     ],
     ids=["seconds", "revenue"],
 )  # fmt: skip
+@pytest.mark.timeout(600)  # ten thousand lines of one order take half a minute, more beside others
 def test_what_cannot_be_computed_is_held_in_words(
     good_day: Any, dag_id: str, broken: str, found: str
 ) -> None:
