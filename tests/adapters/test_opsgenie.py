@@ -522,3 +522,22 @@ def test_a_long_alias_stays_unique_and_the_same(alias: str, other: str) -> None:
 def test_how_long_to_wait(headers: dict[str, str] | None, seconds: float | None) -> None:
     """Seconds, or a date, which may be past; nonsense is no answer."""
     assert seconds_to_wait(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    "busy", [Answer({"message": "Too many"}, 429), Answer({"message": "Busy"}, 503), Answer(how="drop")]
+)
+def test_a_new_key_is_not_called_wrong_while_nobody_answers(
+    far_side: FarSide, connect: Connect, busy: Answer
+) -> None:
+    """The one before goes on until the far side can say; a key that it refuses is wrong."""
+    opsgenie = Opsgenie.from_connection(connect("ops", host=far_side.url, password="before"), look_again_s=0)
+    opsgenie.prepare()
+    connect("ops", host=far_side.url, password="after")
+    far_side.always = busy
+    opsgenie.prepare()
+    assert opsgenie.trouble == ""
+    assert opsgenie._connected.use()[0].key == "before"
+    far_side.always = Answer({"message": "no such key", "requestId": "r"}, 401)
+    opsgenie.prepare()
+    assert opsgenie.trouble

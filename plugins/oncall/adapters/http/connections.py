@@ -110,7 +110,7 @@ class Connected(Generic[T]):
         except OncallError as error:
             if held is None:
                 raise
-            if isinstance(error, LockedOut):  # else Airflow cannot tell now how it is written
+            if isinstance(error, LockedOut):  # else nobody can tell now: Airflow, or the far side
                 self.trouble = str(error)
         self._held, self._looked_at = held, time.monotonic()
         return held
@@ -131,6 +131,9 @@ class Connected(Generic[T]):
             try:
                 Context().run(self._probe, access, client)  # what it takes is not taken from the call's time
             except OncallError as error:
+                # A far side that is out of order says nothing of what is written; at another address there may be none.
+                if access.url == held[0].url and not isinstance(error, LockedOut):
+                    raise
                 raise LockedOut(str(error)) from None
         return access, client
 
