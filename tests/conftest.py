@@ -14,13 +14,15 @@ import pytest
 from hypothesis import settings
 
 from sandbox.stack.postgres import Server, start
+from tests.exploring import EXPLORE
 
 if TYPE_CHECKING:
     from sandbox.stack.stack import Stack
 
-# How long an example takes says how busy the machine is, not whether a law holds.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+# How long an example takes says how busy the machine is, not whether a law holds. A red build is to tell of a change:
+# the examples are the same each time, unless somebody goes looking for new ones (EXPLORE=1).
+settings.register_profile("project", deadline=None, derandomize=EXPLORE == 0)
+settings.load_profile("project")
 
 
 @contextmanager

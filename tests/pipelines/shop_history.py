@@ -34,6 +34,7 @@ PUBLISHED = {
     "experiments.daily_growth": ("experiment", "variant"),
 }
 CUSTOMERS, PRODUCTS, CHANNELS = (1, 2, 3), (1, 2), ("email", "social")
+WHEN_ORDERED = "(select ordered_at from master.orders where order_id = t.order_id)"
 
 Cells = dict[tuple[str, dt.date, str, str], str | None]
 
@@ -48,6 +49,7 @@ class Shop:
         self.sessions: list[int] = []
         self.refunds: list[int] = []
         self.touches: list[int] = []
+        self.loaded_again: set[str] = set()
         self.serial = 0
         self.seen: Cells = {}
         self.published: set[tuple[str, dt.date]] = set()
@@ -163,7 +165,7 @@ class Shop:
                 self.moment(days_ago),
                 order,
             )
-            self._say_if_empty(day_of(found["ordered_at"]))
+            self._say_what_is_left(day_of(found["ordered_at"]))
 
     def hand_over(self, order: int, customer: int, days_ago: int) -> None:
         """It was dated wrongly, and another customer's. Not after a refund, and not once it was cancelled."""
@@ -176,13 +178,15 @@ class Shop:
                 customer,
                 order,
             )
-            self._say_if_empty(day_of(found["ordered_at"]))
+            self._say_what_is_left(day_of(found["ordered_at"]))
 
-    def _say_if_empty(self, day: dt.date) -> None:
-        """That no order is left of a day only a load can say."""
+    def _say_what_is_left(self, day: dt.date) -> None:
+        """That no order is left of a day only a load can say, and a load that nobody published from is to stay true."""
         of_day = "select from master.orders where (ordered_at at time zone 'Asia/Bangkok')::date = %s"
-        if not rows(self.connection, of_day, day):
+        if "orders" in self.loaded_again or not rows(self.connection, of_day, day):
             self.load_again("orders", "ordered_at")
+        if "order_lines" in self.loaded_again:
+            self.load_again("order_lines", WHEN_ORDERED)
 
     def refund_another(self, refund: int, order: int, days_ago: int) -> None:
         """It was given back for another order's line, on another day."""
@@ -225,7 +229,7 @@ class Shop:
             order,
             another,
         )
-        self.load_again("order_lines", "(select ordered_at from master.orders where order_id = t.order_id)")
+        self.load_again("order_lines", WHEN_ORDERED)
 
     def merge(self, customer: int, into: int) -> None:
         """Two customers were one all along; the one that is left keeps its variant."""
@@ -238,6 +242,7 @@ class Shop:
 
     def load_again(self, table: str, when: str) -> None:
         """Every day that was loaded, with what it has now."""
+        self.loaded_again.add(table)
         self.change(
             f"insert into master.loads (loaded_at, table_name, business_day, row_count) select %s, '{table}', day,"
             f" (select count(*) from master.{table} as t where ({when} at time zone 'Asia/Bangkok')::date = day)"

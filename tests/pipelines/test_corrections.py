@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
+import random
 from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -12,10 +12,11 @@ from typing import Any
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from oncall.config.oncall_config import load
+from tests.exploring import examples
 from tests.pipelines.master_by_hand import DAY, row, rows
 from tests.pipelines.model_runs import REPORTS
 from tests.pipelines.plain_calculation import ITEMS, Master
@@ -179,7 +180,7 @@ def whole(shop: Shop) -> None:
 
 
 HISTORIES = settings(
-    max_examples=int(os.environ.get("HISTORIES", 10)),
+    max_examples=examples(10),
     deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
@@ -191,6 +192,17 @@ HISTORIES = settings(
 
 @pytest.mark.timeout(900)
 @HISTORIES
+@example(  # the lines of an order that moves were loaded again before
+    events=[
+        ("sell", 0, 1, 1, 26),
+        ("night",),
+        ("sell", 3, 1, 1, 24),
+        ("move line", 0, 0),
+        ("night",),
+        ("hand over", 1, 1, 0),
+    ],
+    order=random.Random(1),
+)
 @given(events=some.lists(EVENTS, min_size=3, max_size=20), order=some.randoms(use_true_random=False))
 def test_all_days_together_are_the_truth_of_today(shop_warehouse: Any, events: list[Any], order: Any) -> None:
     """Once nothing is stale: whatever was sold, refunded, cancelled, late or corrected, and run in whatever order.

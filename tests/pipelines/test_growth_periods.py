@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +16,7 @@ from oncall.config.oncall_config import load
 from pipelines import runner
 from pipelines.report_run import Held
 from pipelines.stale_days import StalePublications
+from tests.exploring import examples
 from tests.pipelines.master_by_hand import add, at, row, rows
 from tests.pipelines.model_runs import Run, report_run
 from tests.pipelines.plain_calculation import Master
@@ -96,7 +96,7 @@ VISITS = some.lists(some.tuples(some.integers(1, 5), some.sampled_from(DAYS)), m
 
 @pytest.mark.timeout(900)
 @settings(
-    max_examples=int(os.environ.get("HISTORIES", 2)),
+    max_examples=examples(2),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),  # to shrink takes longer than to read
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -8,7 +8,6 @@ and once the faults have passed, what is broken has woken somebody, and what is 
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,6 +41,7 @@ from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import evaluate
 from oncall.usecases.manual_actions import ManualActions
 from oncall.usecases.ports import LANES, AlertState, OutboxEntry, RequestState
+from tests.exploring import examples
 from tests.usecases.conftest_night import (
     DAY,
     FakeChat,
@@ -429,10 +429,8 @@ def test_the_laws_hold_whatever_happens() -> None:
     run_state_machine_as_test(
         Night,
         settings=settings(
-            max_examples=int(os.environ.get("ONCALL_NIGHTS", "40")),
+            max_examples=examples(40),
             stateful_step_count=25,
-            derandomize="ONCALL_NIGHTS"
-            not in os.environ,  # the same nights for everybody; more by asking for them
             deadline=None,
             suppress_health_check=list(HealthCheck),
             phases=(Phase.explicit, Phase.generate, Phase.shrink),

@@ -22,6 +22,7 @@ from oncall.core.message import Message
 from oncall.usecases.delivery_round import LEASE, Bind
 from oncall.usecases.outbox import Sender
 from oncall.usecases.ports import EVERYTHING, OutboxEntry, Posted, Store
+from tests.exploring import examples
 from tests.usecases.conftest_night import FakeChat, FakePager
 
 START = dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)
@@ -147,7 +148,7 @@ class Outbox(RuleBasedStateMachine):
 def test_the_law_holds_in_memory() -> None:
     """A hundred random nights on the store in memory."""
     run_state_machine_as_test(
-        Outbox, settings=settings(max_examples=100, stateful_step_count=25, deadline=None, derandomize=True)
+        Outbox, settings=settings(max_examples=examples(100), stateful_step_count=25, deadline=None)
     )
 
 
@@ -166,8 +167,7 @@ def test_the_law_holds_in_postgresql(fresh_database: str) -> None:
     run_state_machine_as_test(
         InPostgres,
         settings=settings(
-            max_examples=20,
-            derandomize=True,
+            max_examples=examples(20),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
