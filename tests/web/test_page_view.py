@@ -457,7 +457,7 @@ def test_what_comes_next_is_told() -> None:
     seen = morning()
     assert incident_page(seen, growth, LINKS).coming == (
         "DE-004 (secondary) is paged at 05:15, in 3 min.",
-        "DE manager (manager) is paged at 05:30, in 18 min.",
+        "DE manager is paged at 05:30, in 18 min.",
     )
     assert incident_page(seen, taken, LINKS).coming == (
         "Nobody else is paged: DE-003 has it.",

@@ -27,6 +27,7 @@ def test_what_the_forms_of_an_incident_do() -> None:
         "Wakes DE-002 (secondary), the next one on the escalation, at once."
         " The escalation does not page them again."
     )
+    assert pages_now("DE manager", "manager").startswith("Wakes DE manager, the next one on the escalation")
     assert resolves_by_hand(due_ahead=False).endswith("nobody is told of this report again.")
     assert resolves_by_hand(due_ahead=True).endswith(
         "nobody is told of this report again, unless it is missing when it is due."

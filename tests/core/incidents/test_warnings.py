@@ -285,7 +285,7 @@ def test_a_failure_wakes_somebody_at_once() -> None:
         ),
         (
             {"tasks": (WAITED,), "run": a_task("(run)", "deleted", "02:00", "02:40")},
-            "run deleted (seen at 02:40)",
+            "its run was deleted (seen at 02:40)",
             "**Do:** start the day again.\n\nsteps for not_started",
         ),
     ],

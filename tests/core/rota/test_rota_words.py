@@ -38,6 +38,21 @@ def test_who_is_on_call_says_who_why_until_when_and_who_comes_after() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "told", "after"),
+    [
+        ("DE manager", "DE manager", "DE manager (M)"),
+        ("Anna", "Anna (manager)", "the manager, Anna (M)"),
+    ],
+)
+def test_a_seat_that_the_name_tells_is_not_said_twice(name: str, told: str, after: str) -> None:
+    roster = team()
+    people = {**roster.people, "M": replace(roster.people["M"], name=name)}
+    assert shift_words.seated(name, "manager") == told
+    lines = asked(replace(roster, people=people), "2026-01-02 12:00")
+    assert lines[2] == f"Paged after them: B, then {after}."
+
+
 def test_a_shift_that_ends_before_the_handoff_names_both() -> None:
     """An override of one evening; a manager who holds a seat is not named a second time."""
     roster = team(overrides=[("2026-01-02 18:00", "2026-01-02 23:00", "C", "M")])

@@ -6,6 +6,7 @@ from oncall.core.incidents.context import IncidentContext, name_of, seat_holder
 from oncall.core.incidents.escalation import REMIND_AFTER, standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.wording import Scene
+from oncall.core.rota.shift_words import seated
 from oncall.core.time_format import TimeFormat
 
 NO_STEPS = (
@@ -40,9 +41,9 @@ def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
         due = f"{say.clock(incident.due)}, {say.away(incident.due)}"
         if first is None:
             return [f"If it is not published by {due}, nobody can be paged: {nobody_left(context, scene)}"]
-        return [f"If it is not published by {due}, {first.person.name} ({first.seat}) is paged."]
+        return [f"If it is not published by {due}, {seated(first.person.name, first.seat)} is paged."]
     coming = [
-        f"{page.call.person.name} ({page.call.seat}) is paged "
+        f"{seated(page.call.person.name, page.call.seat)} is paged "
         + (f"at {say.clock(page.at)}, {say.away(page.at)}." if page.at > scene.at else "now.")
         for page in coming_pages(context, scene)
     ]

@@ -28,7 +28,7 @@ from oncall.core.message import MOST_TITLE, Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import EscalationStep
-from oncall.core.rota.shift_words import reason_in_words
+from oncall.core.rota.shift_words import reason_in_words, seated
 from oncall.core.time_format import span
 
 # An acknowledgement older than this on a broken promise is asked again.
@@ -168,7 +168,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     for call, trouble in now.unreached:
         step = f"unreached:{call.step}:{call.person.opsgenie or call.person.name}"
         if ("chat", step) not in context.said:
-            title = f"{call.person.name} ({call.seat}) could not be paged: {trouble}"
+            title = f"{seated(call.person.name, call.seat)} could not be paged: {trouble}"
             whole = [] if len(title) <= MOST_TITLE else [trouble]  # it says what to mend: that is not cut
             owed.append(post(context.notice(scene, step, title, whole)))
             events += event(context, scene, title)
@@ -176,7 +176,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
         page, said = page_and_post(page_message(context, scene, call.step, call.person))
         if context.is_news(page):
             owed += (page, said)
-            events += event(context, scene, f"paged {call.person.name} ({call.seat})")
+            events += event(context, scene, f"paged {seated(call.person.name, call.seat)}")
     return Plan((incident,), tuple(owed), tuple(events))
 
 

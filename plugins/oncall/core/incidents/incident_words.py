@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 
+from oncall.core.rota.shift_words import seated
+
 CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
 NONE_OPEN = "No open incidents."
 NONE_READ = "Open incidents cannot be read now."
@@ -32,7 +34,7 @@ def told_together(title: str) -> str:
 
 def pages_now(person: str, seat: str) -> str:
     return (
-        f"Wakes {person} ({seat}), the next one on the escalation, at once."
+        f"Wakes {seated(person, seat)}, the next one on the escalation, at once."
         " The escalation does not page them again."
     )
 

@@ -12,6 +12,7 @@ from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.wording import Composer, Scene, subject
 from oncall.core.message import Recipient
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.rota.shift_words import seated
 
 # A page by hand is heard like any page of the escalation: its step begins as theirs do.
 PAGE_STEP = BY_HAND
@@ -67,7 +68,7 @@ def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) ->
         f"{PAGE_STEP}-{number}-{seat}", title, lines,
         priority="P1", recipients=(person,), section=why.cause if why else "",
     )  # fmt: skip
-    event = _events((hand.incident,), scene, f"paged {person.name} ({seat}) by hand, by {hand.by}")
+    event = _events((hand.incident,), scene, f"paged {seated(person.name, seat)} by hand, by {hand.by}")
     return Plan((hand.incident,), page_and_post(message), event)
 
 

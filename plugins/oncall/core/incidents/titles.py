@@ -38,7 +38,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^Airflow has no (DAG \S+): its file is gone or broken$", r"no \1 in Airflow"),
         (
             r"^its run was deleted \(seen at ([^()]*)\) and no other one has started$",
-            r"run deleted (seen at \1)",
+            r"its run was deleted (seen at \1)",
         ),
         (
             r"^the run finished green at .*?(\d\d:\d\d)(?: \([^()]*\))? but the publication is not there$",

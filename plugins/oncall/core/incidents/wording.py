@@ -15,6 +15,7 @@ from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.promises.first_step import first_step
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.shift_words import named
 from oncall.core.runbook import led_by
 from oncall.core.time_format import TimeFormat, day
 
@@ -142,19 +143,21 @@ class Composer:
             said = next(fact for label, fact in facts if label.startswith("Cause"))
             facts = [*(fact for fact in facts if not fact[0].startswith("Cause")), ("Cause", said)]
         for member in members:
-            owners = f"{member.pipeline.primary_owner}, then {member.pipeline.secondary_owner}"
+            owners = self._in_order(member.pipeline.primary_owner, member.pipeline.secondary_owner)
             facts.append(
                 ("Owners to ask" if len(members) == 1 else f"Owners, {member.pipeline.title}", owners)
             )
         shift = who_is_on_call(scene.roster, scene.at)
-        facts.append(
-            ("On call", f"{shift.primary}, then {shift.secondary or 'nobody'}, then {scene.roster.manager}")
-        )
+        seats = (shift.primary, shift.secondary, scene.roster.manager)
+        facts.append(("On call", self._in_order(*seats)))
         if lead.why and lead.why.cause == "upstream_late":
             owner = lead.pipeline.upstream_owner
             facts.append(("Upstream owner", f"{owner.team} ({owner.slack})"))
         facts.append(("Waits for it", ", ".join(dict.fromkeys(m.pipeline.downstream_owner for m in members))))
         return facts
+
+    def _in_order(self, *people: str | None) -> str:
+        return ", then ".join(named(self.scene.roster, person) for person in people)
 
     def _links(self, section: str) -> list[tuple[str, str]]:
         """The first one is the one to tap: where the incident is acknowledged."""

@@ -12,6 +12,7 @@ from oncall.core.message import Message, Recipient
 from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Seat
+from oncall.core.rota.shift_words import named, seated
 from oncall.core.time_format import span
 
 PAGE = "test-page"
@@ -39,15 +40,16 @@ def drill_page(
     scene: Scene, pipeline: Pipeline, cause: str, seat: Seat, person: Recipient, priority: str
 ) -> Message:
     """As a broken promise of this cause would page: the same steps, owners and links, and a mark."""
+    owners = (pipeline.primary_owner, pipeline.secondary_owner)
     return Message(
         key=f"drill-page:{scene.at:%Y%m%dT%H%M%S}:{pipeline.dag_id}",
         step=PAGE,
-        title=f"[DRILL] {pipeline.title}: test page as if {CAUSE_WORDS[cause]}, for {person.name} ({seat})",
+        title=f"[DRILL] {pipeline.title}: test page as if {CAUSE_WORDS[cause]}, for {seated(person.name, seat)}",
         summary=f"{NOTHING}\n{TAP}",
         facts=(
             ("Report", pipeline.report),
             ("Cause", f"{CAUSE_WORDS[cause]} (as if)"),
-            ("Owners to ask", f"{pipeline.primary_owner}, then {pipeline.secondary_owner}"),
+            ("Owners to ask", ", then ".join(named(scene.roster, owner) for owner in owners)),
             ("Waits for it", pipeline.downstream_owner),
         ),
         steps=pipeline.runbook.section(cause),

@@ -21,6 +21,11 @@ def named_with_id(roster: Roster, person_id: str) -> str:
     return person_id if person is None or person.name == person_id else f"{person.name} ({person_id})"
 
 
+def seated(name: str, seat: str) -> str:
+    """The name with the seat, where the name does not tell it: "DE-003 (primary)", "DE manager"."""
+    return name if seat in name.lower() else f"{name} ({seat})"
+
+
 def pair(primary: str, secondary: str) -> str:
     """Two names, or "nobody" where one is empty."""
     return f"{primary or 'nobody'}, then {secondary or 'nobody'}"
@@ -57,7 +62,8 @@ def who_is_paged(
     yield why(roster, shift)
     after = [named_with_id(roster, shift.secondary)] if shift.secondary else []
     if roster.manager not in (shift.primary, shift.secondary):
-        after.append(f"the manager, {named_with_id(roster, roster.manager)}")
+        manager = named_with_id(roster, roster.manager)
+        after.append(manager if "manager" in manager.lower() else f"the manager, {manager}")
     yield f"Paged after them: {', then '.join(after) or 'nobody'}."
     seats = [named_with_id(roster, person) for person in (following.primary, following.secondary) if person]
     yield f"From {say.moment(shift.end)} on: {', then '.join(seats)}."

@@ -45,7 +45,7 @@ def _event_of(delivery: DeliveryRecord, events: Sequence[Event]) -> int | None:
     same = [number for number, event in enumerate(events) if event.at == delivery.owed_at]
     named = [n for n in same if any(f" {name} " in f"{events[n].what} " for name in delivery.people)]
     seat = delivery.step.rpartition("-")[2]
-    seated = [n for n in same if events[n].what.endswith(f"({seat})")]
+    seated = [n for n in same if events[n].what.rstrip(")").endswith(seat)]
     if same:
         return (named or seated or same)[0]
     if delivery.op not in _UPKEEP:
