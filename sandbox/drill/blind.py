@@ -7,7 +7,7 @@ same rules and into the same outbox, and the stack sends and hears.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from oncall.adapters.postgres.database import Connect, connect_to
@@ -53,5 +53,5 @@ class _OfOneDrill(OncallDb):
 class _RunsOfNobody(TaskLog):
     """Runs of which none has failed: another day's failure is not this drill's to tell."""
 
-    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+    def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
         return super().read(wanted, dt.datetime.max.replace(tzinfo=dt.UTC))

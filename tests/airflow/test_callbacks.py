@@ -13,6 +13,7 @@ from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow import callbacks
 from oncall.core.promises.facts import Dag, Task
+from oncall.usecases.ports import ReportKey
 
 DAY = dt.date(2026, 11, 22)
 TWO = dt.datetime(2026, 11, 22, 19, tzinfo=dt.UTC)
@@ -94,10 +95,10 @@ def test_what_airflow_masks_in_the_log_is_not_written(
     run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
     told = "401 for correct horse battery at postgresql://etl:hunter2@db/x"
     callbacks._write({"ti": ti, "dag_run": run, "exception": ValueError(told)}, "failed")
-    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    (task,) = task_log.read({("growth_etl", DAY): None}, TWO).tasks["growth_etl", DAY]
     assert task.error == "ValueError: 401 for *** at postgresql://etl:***@db/x"
     airflow_state.note_import_error("/dags/growth_etl.py", f"Traceback …\nValueError: {told}\n")
-    noted = task_log.read([], TWO).dags["growth_etl"].import_error
+    noted = task_log.read({}, TWO).dags["growth_etl"].import_error
     assert noted == "ValueError: 401 for *** at postgresql://etl:***@db/x"
 
 
@@ -110,10 +111,10 @@ def test_a_killed_task_does_not_unsay_that_it_was_marked_as_failed(task_log: Tas
         Task.as_of(TWO + minute, "transform", "failed", "r", error="marked as failed by B"),
     )
     task_log.write(report, Task.as_of(TWO + 2 * minute, "transform", "up_for_retry", "r", error="SIGTERM"))
-    (task,) = task_log.read([report], TWO).tasks[report]
+    (task,) = task_log.read({report: None}, TWO).tasks[report]
     assert (task.state, task.ended_at, task.error) == ("failed", TWO + minute, "marked as failed by B")
     task_log.write(report, Task.as_of(TWO + 3 * minute, "transform", "running", "r"), try_number=2)
-    (task,) = task_log.read([report], TWO).tasks[report]
+    (task,) = task_log.read({report: None}, TWO).tasks[report]
     assert (task.state, task.started_at) == ("running", TWO + 3 * minute)
 
 
@@ -133,17 +134,38 @@ def test_the_newest_run_speaks_for_the_report(task_log: TaskLog) -> None:
     minute = dt.timedelta(minutes=1)
     task_log.write(("growth_etl", DAY), Task.as_of(TWO, "transform", "running", "one"))
     task_log.write(("growth_etl", DAY), Task.as_of(TWO + minute, "transform", "failed", "one", error="boom"))
-    assert list(task_log.read([], TWO).tasks) == [("growth_etl", DAY)]
-    assert not task_log.read([], TWO + 2 * minute).tasks
+    assert list(task_log.read({}, TWO).tasks) == [("growth_etl", DAY)]
+    assert not task_log.read({}, TWO + 2 * minute).tasks
     task_log.write(("growth_etl", DAY), Task.as_of(TWO + 5 * minute, "wait_for_upstream", "running", "two"))
     task_log.write(("growth_etl", DAY), Task.as_of(TWO + 6 * minute, "wait_for_upstream", "success", "two"))
     task_log.write(("growth_etl", DAY), Task.as_of(TWO + 7 * minute, "transform", "running", "two"))
-    tasks = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    tasks = task_log.read({("growth_etl", DAY): None}, TWO).tasks["growth_etl", DAY]
     assert [(t.task_id, t.state) for t in tasks] == [
         ("wait_for_upstream", "success"),
         ("transform", "running"),
     ]
-    assert not task_log.read([], TWO).tasks
+    assert not task_log.read({}, TWO).tasks
+
+
+def test_of_a_published_report_only_what_goes_on_since_is_read(task_log: TaskLog) -> None:
+    """Not the run that published it; another one that began, one that failed, one that is open."""
+    minute, day, tomorrow = dt.timedelta(minutes=1), DAY, DAY + dt.timedelta(days=1)
+    task_log.write(("growth_etl", day), Task.as_of(TWO + minute, "publish", "success", "one", began=TWO))
+    task_log.write(("profit_etl", tomorrow), Task.as_of(TWO, "notify", "running", "one"))
+
+    def read(made: dt.datetime) -> set[ReportKey]:
+        return {
+            *task_log.read(
+                {("growth_etl", day): made, ("profit_etl", tomorrow): made}, TWO + dt.timedelta(days=9)
+            ).tasks
+        }
+
+    assert read(TWO + 2 * minute) == {("profit_etl", tomorrow)}
+    task_log.write(("growth_etl", day), Task.as_of(TWO + 3 * minute, "transform", "success", "two"))
+    assert ("growth_etl", day) in read(TWO + 2 * minute)
+    assert ("growth_etl", day) not in read(TWO + 3 * minute)
+    task_log.write(("growth_etl", day), Task.as_of(TWO + 4 * minute, "transform", "failed", "two", began=TWO))
+    assert ("growth_etl", day) in read(TWO + 3 * minute)
 
 
 def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
@@ -151,7 +173,7 @@ def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
     minute = dt.timedelta(minutes=1)
     task_log.write(("growth_etl", DAY), Task.as_of(TWO, "transform", "running", "one"))
     task_log.write(("growth_etl", DAY), Task.as_of(TWO + minute, "transform", "running", "one"))
-    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    (task,) = task_log.read({("growth_etl", DAY): None}, TWO).tasks["growth_etl", DAY]
     assert task.started_at == TWO
     task_log.write(
         ("growth_etl", DAY), Task.as_of(TWO + 2 * minute, "transform", "up_for_retry", "one", error="x")
@@ -159,7 +181,7 @@ def test_a_new_try_starts_its_own_clock(task_log: TaskLog) -> None:
     task_log.write(
         ("growth_etl", DAY), Task.as_of(TWO + 3 * minute, "transform", "running", "one"), try_number=2
     )
-    (task,) = task_log.read([("growth_etl", DAY)], TWO).tasks["growth_etl", DAY]
+    (task,) = task_log.read({("growth_etl", DAY): None}, TWO).tasks["growth_etl", DAY]
     assert (task.started_at, task.ended_at, task.error) == (TWO + 3 * minute, None, "")
 
 
@@ -182,6 +204,6 @@ def test_an_import_error_is_forgotten_once_nobody_tells_of_it(task_log: TaskLog)
     now = dt.datetime.now(dt.UTC)
     task_log.see_dag("growth_etl", Dag(now, paused=False, running=0))
     task_log.note_import_error("growth_etl", "SyntaxError: invalid syntax", now)
-    assert task_log.read([], now).dags["growth_etl"].import_error == "SyntaxError: invalid syntax"
+    assert task_log.read({}, now).dags["growth_etl"].import_error == "SyntaxError: invalid syntax"
     task_log.note_import_error("growth_etl", "SyntaxError: invalid syntax", now - dt.timedelta(minutes=11))
-    assert task_log.read([], now).dags["growth_etl"].import_error == ""
+    assert task_log.read({}, now).dags["growth_etl"].import_error == ""

@@ -50,7 +50,7 @@ def a_night(task_log: TaskLog, run: str = NIGHT, at: dt.datetime = TWO, **states
 
 
 def seen(task_log: TaskLog) -> Facts:
-    ran = task_log.read([WHICH], TWO)
+    ran = task_log.read({WHICH: None}, TWO)
     return Facts(
         tasks=ran.tasks.get(WHICH, ()),
         run=ran.runs.get(WHICH),
@@ -278,7 +278,7 @@ def test_one_dag_that_cannot_be_asked_about_stops_no_other(task_log: TaskLog) ->
     task_log.write(("profit_etl", DAY), Task.as_of(TWO, "transform", "running", "p"))
     ask(task_log, ["growth_etl", "profit_etl"], Unanswering({}), THREE)
     assert seen(task_log).run is None
-    assert task_log.read([("profit_etl", DAY)], TWO).runs["profit_etl", DAY].state == "deleted"
+    assert task_log.read({("profit_etl", DAY): None}, TWO).runs["profit_etl", DAY].state == "deleted"
 
 
 @pytest.mark.parametrize(("status", "missing"), [(404, True), (500, None), (None, None)])

@@ -124,9 +124,13 @@ class FakeRuns:
     usually: dict[str, TypicalDurations] = field(default_factory=dict)
     seen: dict[str, Dag] = field(default_factory=dict)
 
-    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+    def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
         failed = [which for which, tasks in self.of.items() if any(t.state == "failed" for t in tasks)]
-        return TaskRuns({which: self.of.get(which, ()) for which in (*wanted, *failed)}, self.seen)
+        told = [which for which, made in wanted.items() if made is None or self._goes_on(which, made)]
+        return TaskRuns({which: self.of.get(which, ()) for which in (*told, *failed)}, self.seen)
+
+    def _goes_on(self, which: ReportKey, since: dt.datetime) -> bool:
+        return any(task.ended_at is None or task.started_at > since for task in self.of.get(which, ()))
 
     def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
         return self.usually

@@ -416,6 +416,16 @@ def test_a_withdrawn_report_opens_the_incident_again(night: Night) -> None:
     ]
 
 
+def test_a_withdrawn_report_is_told_with_what_its_run_did(night: Night) -> None:
+    """A look asks no more about the run of a report that is published: until it is published no more."""
+    run = Task("publish", "success", at("02:20"), at("02:30"), "scheduled")
+    night.runs.of["growth_etl", DAY] = (run,)
+    night.look("05:10")
+    night.world.missing("growth_etl")
+    night.look("05:20")
+    assert "the run finished green at 02:30" in dict(night.pager.paged[0].facts)["Cause"]
+
+
 def test_a_new_cause_is_said_in_the_thread_and_on_the_alert(night: Night) -> None:
     """First never started, then it runs: the same incident, one more line."""
     night.world.missing("growth_etl")

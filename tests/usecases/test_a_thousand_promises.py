@@ -181,7 +181,7 @@ class TaskRunReader(FakeRuns):
 
     world: Worlds
 
-    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+    def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
         fates = self.world.fates
         return TaskRuns(
             {

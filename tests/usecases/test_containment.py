@@ -40,7 +40,7 @@ class Tasks:
     def __init__(self, tasks: Mapping[ReportKey, tuple[Task, ...]]) -> None:
         self.tasks = tasks
 
-    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+    def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
         return TaskRuns(self.tasks)
 
     def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:

@@ -109,7 +109,7 @@ class _Mute:
     def _refuse(self) -> NoReturn:
         raise Unreadable(self._reason)
 
-    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+    def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
         self._refuse()
 
     def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -23,7 +24,7 @@ from oncall.config.runbook_file import RunbookFile
 from oncall.config.runbooks_together import contradictions
 from oncall.config.yaml_fields import Source, capped
 from oncall.core.errors import ConfigError, Problem
-from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.promise import Pipeline, Promise
 from oncall.core.rota.roster import Roster
 
 Texts = Mapping[str, str]  # a file's path below the include folder → its text
@@ -49,6 +50,16 @@ class OncallConfig:
     def roster_of(self, dag_id: str) -> Roster:
         """The roster that is paged for a pipeline."""
         return self.teams.get(self.pipelines[dag_id].team, self.roster)
+
+    @cached_property
+    def promised(self) -> Sequence[tuple[Promise, dt.tzinfo, Sequence[Pipeline]]]:
+        """The pipelines with a promise, those together whose clocks are alike: promise, zone and schedule."""
+        alike: defaultdict[tuple[Promise, dt.tzinfo, str | None], list[Pipeline]] = defaultdict(list)
+        for pipeline in self.pipelines.values():
+            if pipeline.promise:
+                tz = self.roster_of(pipeline.dag_id).tz
+                alike[pipeline.promise, tz, pipeline.schedule].append(pipeline)
+        return [(promise, tz, some) for (promise, tz, _), some in alike.items()]
 
     @property
     def rosters(self) -> tuple[Roster, ...]:

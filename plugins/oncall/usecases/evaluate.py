@@ -104,7 +104,7 @@ def evaluate(
     _remember_seen(store, before, known, statuses, at)
     with store.decision_lock() as decision:
         now = at + dt.timedelta(seconds=time.monotonic() - began)
-        told = decision.told({(status.pipeline.dag_id, status.report_date) for status in statuses})
+        told = decision.told([(status.pipeline.dag_id, status.report_date) for status in statuses])
         decided = _decide(config, statuses, told, links, at, since)
         plan = Plan() if overtaken((incident for incident, _ in told), at, now) else decided.plan
         decision.record(plan, at)

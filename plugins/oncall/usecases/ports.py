@@ -374,8 +374,11 @@ class RunSaid:
 class TaskRunReader(Protocol):
     """What the tasks said of themselves (their callbacks wrote it down)."""
 
-    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
-        """What ran for these reports and days, and for every other one that has a task failed for good since then."""
+    def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
+        """What ran for these reports and days, and for every other one that has a task failed for good since then.
+
+        For one that is known to be published at an instant, only if a task is open, or has started or failed, since.
+        """
         ...
 
     def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:

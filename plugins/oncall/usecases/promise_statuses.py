@@ -7,16 +7,17 @@ import json
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
 from oncall.core.promises.cause import Why
-from oncall.core.promises.evaluation import AS_PROMISED, DueTimes, PromiseStatus, evaluate_promise
+from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
-from oncall.core.promises.promise import Pipeline, Promise, due_at, last_due, warn_at
+from oncall.core.promises.promise import Pipeline, due_at, last_due, starts_at, warn_at
 from oncall.core.wall_time import utc
 from oncall.usecases.notes import instant, noted, stretch
 from oncall.usecases.ports import Drill, EvaluationInputs, ReportKey, TaskRunReader, TaskRuns, WarehouseReader
@@ -34,20 +35,22 @@ BLIND = "blind_since"  # … and since when the warehouse cannot be read ("": it
 
 @dataclass(frozen=True)
 class Candidate:
-    """A report and day to judge; a drill brings its own instants."""
+    """A report and day to judge; a drill brings its own instants. `promised`: those of the promise, where known."""
 
     pipeline: Pipeline
     report_date: dt.date
     drill: Drill | None = None
+    promised: DueTimes | None = None
 
     @property
     def report(self) -> ReportKey:
         return self.pipeline.dag_id, self.report_date
 
-    @property
-    def times(self) -> DueTimes:
+    def times(self, tz: dt.tzinfo) -> DueTimes:
         """The drill's; otherwise as promised."""
-        return DueTimes(self.drill.due_at, self.drill.warn_at, self.drill.name) if self.drill else AS_PROMISED
+        if self.drill:
+            return DueTimes(self.drill.due_at, self.drill.warn_at, self.drill.name)
+        return self.promised or promised_times(self.pipeline, self.report_date, tz)
 
 
 def candidates(
@@ -59,38 +62,25 @@ def candidates(
         for drill in drills
         if drill.dag_id in config.pipelines
     ]
-    latest = Memo(last_due)
-    promised: list[ReportKey] = []
-    for pipeline in config.pipelines.values():
-        if pipeline.promise:
-            last = latest(pipeline.promise, at, config.roster_of(pipeline.dag_id).tz)
-            promised += [(pipeline.dag_id, date) for date in (last, pipeline.promise.due_day(last))]
-    drilled = {(drill.dag_id, drill.report_date) for drill in drills}
-    others = [which for which in open_ones if which not in drilled]
+    done = {candidate.report for candidate in wanted}
+    for promise, tz, pipelines in config.promised:
+        last = last_due(promise, at, tz)
+        for date in (last, promise.due_day(last)):
+            times = promised_times(pipelines[0], date, tz)
+            wanted += [Candidate(pipeline, date, None, times) for pipeline in pipelines]
+    done |= {candidate.report for candidate in wanted}
+    others = [report for report in dict.fromkeys(open_ones) if report not in done]
     return wanted + [
-        Candidate(config.pipelines[each], date)
-        for each, date in dict.fromkeys((*promised, *others))
-        if each in config.pipelines
+        Candidate(config.pipelines[dag_id], date) for dag_id, date in others if dag_id in config.pipelines
     ]
 
 
-class Memo(Generic[T]):
-    """A reckoning with a promise, an instant or a date, and a zone: done once for all promises that are alike."""
-
-    def __init__(self, reckon: Callable[[Promise, Any, dt.tzinfo], T]) -> None:
-        self._reckon = reckon
-        self._known: dict[tuple[Promise, Any, dt.tzinfo], T] = {}
-
-    def __call__(self, promise: Promise, when: Any, tz: dt.tzinfo) -> T:
-        key = (promise, when, tz)
-        if key not in self._known:
-            self._known[key] = self._reckon(promise, when, tz)
-        return self._known[key]
-
-
-def _due_times(promise: Promise, date: dt.date, tz: dt.tzinfo) -> DueTimes:
+def promised_times(pipeline: Pipeline, date: dt.date, tz: dt.tzinfo) -> DueTimes:
     """In UTC: to compare an instant with one of pendulum's costs a hundred times as much, and a look does it often."""
-    return DueTimes(utc(due_at(promise, date, tz)), utc(warn_at(promise, date, tz)))
+    promise, starts = pipeline.promise, starts_at(pipeline.schedule, date, tz)
+    if promise is None or not promise.covers(date):
+        return DueTimes(starts=starts)
+    return DueTimes(utc(due_at(promise, date, tz)), utc(warn_at(promise, date, tz)), starts=starts)
 
 
 @dataclass(frozen=True)
@@ -116,6 +106,7 @@ class Known:
         )
 
 
+@lru_cache(maxsize=2)  # every look asks again, and it changes when a report is published
 def _publications(text: str) -> dict[ReportKey, Publication]:
     return {
         (dag_id, dt.date.fromisoformat(date)): Publication(instant(first), instant(last), run_id, rows)
@@ -160,23 +151,30 @@ class PromiseReader:
     known: Known = field(default_factory=Known)
 
     def statuses(self, wanted: Sequence[Candidate], *, stale: bool = False) -> list[PromiseStatus]:
-        """Of each wanted report, of whatever failed lately and (`stale`) of what is stale."""
-        tasks, deaf = read_or("oncall_db", lambda: self._tasks(wanted), TasksRead())
+        """Of each wanted report, of whatever failed lately and (`stale`) of what is stale: in a look of many."""
+        published = self.known.published if stale else {}
+        tasks, deaf = read_or("oncall_db", lambda: self._tasks(wanted, published), TasksRead())
         failed = self._with(wanted, tasks.ran.tasks)
         found, blind = read_or("warehouse", lambda: self._facts(failed, stale=stale), NOTHING)
-        due_times = Memo(_due_times)
+        if any(report in published and not read.publication for report, read in found.items()):  # withdrawn
+            published = {}
+            tasks, deaf = read_or("oncall_db", lambda: self._tasks(wanted, published), TasksRead())
+        ran = {*tasks.ran.tasks, *tasks.ran.failed_before}
+        at = self.at.astimezone(dt.UTC)  # as all instants that it is compared with
 
         def status_of(candidate: Candidate) -> PromiseStatus:
-            report, date, promise = candidate.report, candidate.report_date, candidate.pipeline.promise
-            tz, times = self.config.roster_of(report[0]).tz, candidate.times
-            read = found.get(report) or self._unseen(report, blind=bool(blind))
-            facts = tasks.added_to(read, report, (*blind, *read.unreadable, *deaf), self.known.looking_since)
-            if promise and not candidate.drill and promise.covers(date):
-                times = due_times(promise, date, tz)
-            # In UTC, as all instants that it is compared with.
-            return evaluate_promise(candidate.pipeline, date, facts, self.at.astimezone(dt.UTC), tz, times)
+            report, tz = candidate.report, self.config.roster_of(candidate.pipeline.dag_id).tz
+            facts = found.get(report) or self._unseen(report, blind=bool(blind))
+            if report not in published or report in ran:  # else its publication says it all
+                unreadable = (*blind, *facts.unreadable, *deaf)
+                facts = tasks.added_to(facts, report, unreadable, self.known.looking_since)
+            return evaluate_promise(
+                candidate.pipeline, candidate.report_date, facts, at, tz, candidate.times(tz)
+            )
 
-        return [self._contained(candidate, status_of) for candidate in self._with(failed, found)]
+        return [
+            self._contained(candidate, status_of) for candidate in self._in_order(self._with(failed, found))
+        ]
 
     def _contained(
         self, candidate: Candidate, status_of: Callable[[Candidate], PromiseStatus]
@@ -197,20 +195,29 @@ class PromiseReader:
         return Facts(publication=self.known.published.get(report), blind=blind, blind_since=since)
 
     def _with(self, wanted: Sequence[Candidate], found: Iterable[ReportKey]) -> list[Candidate]:
-        """The wanted ones and those that were found besides, by day and as the pipelines stand; drills last."""
+        """The wanted ones and those that were found besides."""
         asked, pipelines = {candidate.report for candidate in wanted}, self.config.pipelines
-        more = [
-            Candidate(pipelines[dag_id], date)
-            for dag_id, date in found
-            if dag_id in pipelines and (dag_id, date) not in asked
+        return [
+            *wanted,
+            *(
+                Candidate(pipelines[each[0]], each[1])
+                for each in found
+                if each not in asked and each[0] in pipelines
+            ),
         ]
-        order = {dag_id: number for number, dag_id in enumerate(pipelines)}
-        return sorted(
-            (*wanted, *more), key=lambda w: (w.drill is not None, w.report_date, order[w.pipeline.dag_id])
-        )
 
-    def _tasks(self, wanted: Sequence[Candidate]) -> TasksRead:
-        ran = self.runs.read([candidate.report for candidate in wanted], self.at - FAILURES_SINCE)
+    def _in_order(self, some: Sequence[Candidate]) -> list[Candidate]:
+        """By day and as the pipelines stand; drills last."""
+        order = {dag_id: number for number, dag_id in enumerate(self.config.pipelines)}
+        return sorted(some, key=lambda w: (w.drill is not None, w.report_date, order[w.pipeline.dag_id]))
+
+    def _tasks(self, wanted: Sequence[Candidate], published: Mapping[ReportKey, Publication]) -> TasksRead:
+        """`published`: as last seen. What has gone on since is all that is still asked about these."""
+        asked = {
+            candidate.report: made.at if (made := published.get(candidate.report)) else None
+            for candidate in wanted
+        }
+        ran = self.runs.read(asked, self.at - FAILURES_SINCE)
         # Four weeks of very many runs may take longer than a look waits: they are worth knowing, not worth blindness.
         none: Mapping[str, TypicalDurations] = {}
         usual, _ = read_or("usual durations", lambda: self.runs.usual(self._history()), none)
@@ -232,12 +239,13 @@ def status_unknown(candidate: Candidate, error: Exception, tz: dt.tzinfo, at: dt
     """What is left to say of a promise that could not be judged: the others are not to suffer for it."""
     reason = f"it could not be judged: {type(error).__name__}: {error}"
     facts = Facts(unreadable=(reason,), blind=True)
-    pipeline, date, times = candidate.pipeline, candidate.report_date, candidate.times
+    pipeline, date = candidate.pipeline, candidate.report_date
     try:
-        return evaluate_promise(pipeline, date, facts, at.astimezone(dt.UTC), tz, times)
+        return evaluate_promise(pipeline, date, facts, at.astimezone(dt.UTC), tz, candidate.times(tz))
     except Exception:  # noqa: BLE001 - a day that has no due instant: there is nothing to be late for
         why = Why("unknown", reason, (reason,))
-        return PromiseStatus(pipeline, date, "waiting", why, None, None, facts, drill=times.drill)
+        drill = candidate.drill.name if candidate.drill else ""
+        return PromiseStatus(pipeline, date, "waiting", why, None, None, facts, drill=drill)
 
 
 def read_or(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[str, ...]]:

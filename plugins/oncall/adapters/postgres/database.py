@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import structlog
@@ -203,7 +204,12 @@ def _open(
 
 def columns(**values: Iterable[object]) -> str:
     """JSON for `rows_of`: each element of an array costs psycopg a microsecond, and a look has tens of thousands."""
-    return json.dumps({name: list(column) for name, column in values.items()}, default=str)
+    return _written(tuple(values), tuple(map(tuple, values.values())))
+
+
+@lru_cache(maxsize=16)  # every look asks for the same
+def _written(names: tuple[str, ...], values: tuple[tuple[object, ...], ...]) -> str:
+    return json.dumps(dict(zip(names, values, strict=True)), default=str)
 
 
 def rows_of(parameter: str, *names: str) -> str:

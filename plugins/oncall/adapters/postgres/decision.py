@@ -50,8 +50,9 @@ class PostgresDecision:
         return read_file(self._cursor, key)
 
     def _known(self, of: Collection[ReportKey], more: str = "") -> list[tuple[Any, ...]]:
-        asked = columns(dag_id=(dag_id for dag_id, _ in of), report_date=(date for _, date in of))
-        self._cursor.execute(_KNOWN.format(more=more), {"keep": KEEP_RESOLVED, "of": asked})
+        dag_ids, dates = zip(*of, strict=True) if of else ((), ())
+        values = {"keep": KEEP_RESOLVED, "of": columns(dag_id=dag_ids, report_date=dates)}
+        self._cursor.execute(_KNOWN.format(more=more), values)
         return self._cursor.fetchall()
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[OutboxEntry]]:

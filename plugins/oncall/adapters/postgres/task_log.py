@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import structlog
@@ -33,10 +33,16 @@ _TASK = f"""
 """
 
 # Of each report and day the tasks of the newest run that was not deleted, and what failed in earlier ones (only a
-# publication mends that); a row without a day is what Airflow said of the DAG itself.
+# publication mends that); a row without a day is what Airflow said of the DAG itself. Of what is published that is
+# nothing while all is as it was then.
 _READ = f"""
     with wanted as (
-        select dag_id, report_date::date from {rows_of("wanted", "dag_id", "report_date")}
+        select one.dag_id, one.report_date::date
+        from {rows_of("wanted", "dag_id", "report_date", "published_at")}
+        where published_at is null or exists (
+            select from oncall.tasks t where t.dag_id = one.dag_id and t.report_date = one.report_date::date
+            and (t.ended_at is null or t.started_at > one.published_at::timestamptz and t.task_id <> '{RUN}'
+                 or t.ended_at > one.published_at::timestamptz and t.state = 'failed'))
         union
         select t.dag_id, t.report_date from oncall.tasks t
         where t.state = 'failed' and t.ended_at between %(since)s and %(since)s + interval '2 days' and t.{_DAY}
@@ -118,12 +124,11 @@ class TaskLog:
                 },
             )
 
-    def read(self, wanted: Sequence[ReportKey], failed_since: dt.datetime) -> TaskRuns:
+    def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
         """An import error counts while the DAG processor keeps telling of it."""
+        dag_ids, dates = zip(*wanted, strict=True) if wanted else ((), ())
         values = {
-            "wanted": columns(
-                dag_id=(dag_id for dag_id, _ in wanted), report_date=(date for _, date in wanted)
-            ),
+            "wanted": columns(dag_id=dag_ids, report_date=dates, published_at=wanted.values()),
             "since": failed_since,
             "still": STILL_BROKEN,
         }

@@ -40,6 +40,7 @@ BLOCKED_FOR = dt.timedelta(seconds=15)  # two runs of a day may well wait for ea
 ASK_AGAIN_S = 60.0
 
 Row = tuple[Any, ...]
+Instant = str | dt.datetime  # as text, where it need not be one
 Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
 # The share of the rows expected that a load of a table must have on a day, as its contract and the calendar say; told
 # which tables were loaded without a row.
@@ -82,8 +83,7 @@ class Warehouse:
             of_report[pipeline.report].append(pipeline)
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         # First and alone: that a report is published is known whatever becomes of the rest.
-        rows = self._seen("investor.publications", self._ask(sql.PUBLISHED, {"wanted": _pairs(pairs)}))
-        made = [(*row[:3], *(instant_of(text, row[2]) for text in row[3:6]), *row[6:]) for row in rows]
+        made = self._seen("investor.publications", self._ask(sql.PUBLISHED, {"wanted": _pairs(pairs)}))
         more, troubles = self._besides(
             list(pipelines.values()), list(pairs), {each.report for each in published}, since
         )
@@ -194,7 +194,7 @@ class _Found:
                 load = Load(name, first, count, None, second)
                 loads[name, day] = _compared(load, day, counts, volume, empty[day])
             elif kind == "publication":
-                publications[name, day] = Publication(first, second, words[0], count), third
+                publications[name, day] = _published(day, first, second, third, count, words[0])
             elif kind == "late":
                 late[name, day].append(Load(words[0], first))
             else:
@@ -227,6 +227,16 @@ class _Found:
             if load.loaded_at and load.loaded_at > read_at and load.table not in KEPT
         }
         return tuple(newer.values())
+
+
+@lru_cache(maxsize=50_000)  # every look reads the same of what is published
+def _published(
+    day: dt.date, first: Instant, last: Instant, read: Instant, rows: int, run_id: str
+) -> tuple[Publication, dt.datetime]:
+    first_at, at, read_at = (
+        instant_of(said, day) if isinstance(said, str) else said for said in (first, last, read)
+    )
+    return Publication(first_at, at, run_id, rows), read_at
 
 
 def _empty(loads: Iterable[tuple[str, dt.date, int | None]]) -> defaultdict[dt.date, set[str]]:
@@ -293,4 +303,5 @@ def _bounds(names: Collection[str], days: Collection[dt.date]) -> dict[str, Any]
 
 
 def _pairs(wanted: Collection[Pair]) -> str:
-    return columns(report=(report for report, _ in wanted), business_day=(day for _, day in wanted))
+    reports, days = zip(*wanted, strict=True) if wanted else ((), ())
+    return columns(report=reports, business_day=days)

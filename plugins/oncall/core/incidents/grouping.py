@@ -34,7 +34,11 @@ def decide(
     `earlier`: all incidents that ever were of these promises; `said`: by their keys. `watching_since`: promises that
     were due before anybody watched are not paged for.
     """
-    before = [(one, earlier.get(_which(one), ())) for one in statuses]
+    before = [
+        (one, earlier.get(_which(one), ()))
+        for one in statuses
+        if _needs_incident(one, watching_since) or one.facts.changed_since or _which(one) in earlier
+    ]
     paired = [(one, _incident_for(one, same, scene.at, watching_since)) for one, same in before]
     live = _group([(one, incident) for one, incident in paired if incident is not None], said)
     following: defaultdict[str, list[tuple[PromiseStatus, Incident]]] = defaultdict(list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -60,11 +61,15 @@ class PromiseStatus:
 
 @dataclass(frozen=True)
 class DueTimes:
-    """Instants instead of those of the promise (None: as the promise says). `drill`: the drill that set them."""
+    """Instants instead of those of the promise (None: as the promise says). `drill`: the drill that set them.
+
+    `starts`: when its run starts by its schedule (None: as the schedule says).
+    """
 
     due: dt.datetime | None = None
     warn: dt.datetime | None = None
     drill: str = ""
+    starts: dt.datetime | None = None
 
 
 AS_PROMISED = DueTimes()
@@ -91,9 +96,11 @@ def evaluate_promise(
         again = _failed_since(facts, made.at, tz)
         return PromiseStatus(pipeline, report_date, verdict, again, due, warn, facts, by, drill=drill)
     # Nobody schedules a drill, and what has started is not overdue.
-    starts = None if drill or facts.tasks else starts_at(pipeline.schedule, report_date, tz)
-    why = cause_of(facts, at, tz, pipeline, starts)
+    starts = None if drill or facts.tasks else times.starts or starts_at(pipeline.schedule, report_date, tz)
     last = _last_chance(pipeline, facts, due, drill)
+    if _is_early(facts, at, (due and due - KNOWN_EARLY, warn, last, starts)):
+        return PromiseStatus(pipeline, report_date, "waiting", None, due, warn, facts, None, last, drill)
+    why = cause_of(facts, at, tz, pipeline, starts)
     judged = PromiseStatus(pipeline, report_date, "at_risk", why, due, warn, facts, None, last, drill)
     if due is not None and at >= due:
         if facts.blind:
@@ -102,6 +109,13 @@ def evaluate_promise(
     if _at_risk(judged, at, tz, starts):
         return judged
     return PromiseStatus(pipeline, report_date, "waiting", None, due, warn, facts, None, last, drill)
+
+
+def _is_early(facts: Facts, at: dt.datetime, instants: Iterable[dt.datetime | None]) -> bool:
+    """Nothing has happened, and nothing should have: before the first of these instants there is nothing to judge."""
+    if facts.tasks or facts.run or facts.failed_checks:
+        return False
+    return all(instant is None or at < instant for instant in instants)
 
 
 def _failed_since(facts: Facts, published_at: dt.datetime, tz: dt.tzinfo) -> Why | None:
