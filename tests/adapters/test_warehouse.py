@@ -16,6 +16,8 @@ from oncall.adapters.postgres import warehouse as warehouse_module
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
+from oncall.config.quiet_days import Volume
+from oncall.core.data.data_contract import DataContracts, TableContract
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import Facts, FailedCheck
 
@@ -205,8 +207,10 @@ def test_a_table_has_the_share_of_its_contract_and_a_holiday_less(sql: Any, fres
     for back in range(1, 64):
         loaded(sql, "sessions", DAY - dt.timedelta(days=back), 1000 + back % 5)
     loaded(sql, "sessions", DAY, 600)
-    in_force = {"share": 0.75}
-    warehouse = Warehouse(connect_to(fresh_database), lambda: lambda *_: in_force["share"])
+    in_force = [Volume()]
+    warehouse = Warehouse(connect_to(fresh_database), in_force.pop)
     assert state(warehouse, "master.sessions") == "partial"
-    in_force["share"] = 0.25
+    in_force.append(
+        Volume(DataContracts({"master.sessions": TableContract("master.sessions", (), (), volume=0.25)}))
+    )
     assert state(warehouse, "master.sessions") == "fresh"

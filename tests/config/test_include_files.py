@@ -136,5 +136,5 @@ def test_an_odd_file_keeps_no_look_waiting(tmp_path: Path, odd: str, name: str) 
     (folder / "contracts").mkdir()
     (folder / name).unlink(missing_ok=True)
     ODD[odd][0](folder / name)
-    assert 0 < volume_in(folder)("master.orders", dt.date(2026, 11, 27)) <= 1
+    assert 0 < volume_in(folder).share("master.orders", dt.date(2026, 11, 27)) <= 1
     assert name in {problem.file for problem in oncall_config.check(folder)}

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import shutil
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from oncall.adapters.postgres.warehouse import _compared
 from oncall.cli.main import main
+from oncall.config.data_contracts import REPOSITORY
+from oncall.config.quiet_days import volume_in_force
 from oncall.core.errors import OncallError
+from oncall.core.promises.facts import Load
 from pipelines import runner
 from pipelines.report_run import Held
 from tests.pipelines.master_by_hand import DAY, rows
@@ -198,7 +204,8 @@ def test_the_command_releases_with_a_note_and_says_how_to_go_on(
     assert "nothing to release" in capsys.readouterr().err
 
 
-TET = {dt.date(2026, 2, 14) + dt.timedelta(days=n): "Tết" for n in range(9)}
+AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+TET = [dt.date(2026, 2, 14) + dt.timedelta(days=n) for n in range(9)]
 SALES = ((dt.date(2026, 3, 6), 5, 2.2), (dt.date(2026, 4, 1), 10, 2.5), (dt.date(2026, 5, 5), 1, 2.8))
 
 
@@ -210,12 +217,26 @@ def busy(day: dt.date) -> float:
     return 400 * share * (0.22 if day in TET else 1)
 
 
+def thin(orders: int, day: dt.date, loaded: dict[dt.date, int]) -> bool:
+    """Whether a load of so many orders is partial after those of the days before."""
+    counts = " ".join(f"{(day - date).days}:{rows}" for date, rows in reversed(loaded.items()))
+    return _compared(Load("master.orders", AT, orders), day, counts, volume_in_force(), ()).state == "partial"
+
+
 def test_no_season_of_a_hundred_and_fifty_days_is_held(
-    warehouse: Any, monkeypatch: pytest.MonkeyPatch
+    warehouse: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a holiday nor a sale, nor the days after them; but a day that lost three quarters is."""
-    monkeypatch.setattr(runner, "public_holidays", lambda _: TET)
+    """Neither a holiday nor a sale, nor the days after them; but a day that lost three quarters is.
+
+    Nor is the load of such a day waited for as partial.
+    """
+    include = shutil.copytree(REPOSITORY.parent, tmp_path / "include")
+    roster = (include / "roster.yaml").read_text(encoding="utf-8")
+    extra = ", ".join(f"{{date: {day}, name: Tết}}" for day in TET)
+    (include / "roster.yaml").write_text(roster.replace("extra: [", f"extra: [{extra}, "), encoding="utf-8")
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(include))
     dice, held = random.Random(7), []
+    loaded: dict[dt.date, int] = {}
     days = [dt.date(2026, 1, 1) + dt.timedelta(days=n) for n in range(150)]
     insert = (
         "insert into {} (report_date, orders, revenue, cost, refunds, marketing, profit)"
@@ -229,10 +250,13 @@ def test_no_season_of_a_hundred_and_fifty_days_is_held(
             cursor.execute(insert.format("base.daily_profit_draft"), row)
             found = list(runner._usual(cursor, report_run(PROFIT, day)))
             held += [(day, check.name, check.found) for check, passed in found if not passed]
+            held += [(day, "load", str(orders))] if thin(orders, day, loaded) else []
+            loaded[day] = orders
             cursor.execute(insert.format("investor.daily_profit"), row)
         assert held == []
         next_day = days[-1] + dt.timedelta(days=1)
         cursor.execute(insert.format("base.daily_profit_draft"), (next_day, 60, 1500, 750, 50, 500))
         found = list(runner._usual(cursor, report_run(PROFIT, next_day)))
         assert "orders_is_usual" in {check.name for check, passed in found if not passed}
+        assert thin(round(0.6 * busy(next_day)), next_day, loaded)
     warehouse.rollback()

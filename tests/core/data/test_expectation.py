@@ -71,6 +71,46 @@ def test_growth_and_decline_are_followed(daily: float) -> None:
         assert state(round(growing(day) * 0.6), history) == "partial", day
 
 
+@pytest.mark.parametrize("length", [3, 4, 7, 14])
+@pytest.mark.parametrize("times", [1.5, 2.5, 3.5])
+def test_a_sale_makes_no_ordinary_day_after_it_thin(length: int, times: float) -> None:
+    """Whichever weekday it ends on: the next ones are fresh, and 60 percent of one is partial."""
+    for first in (MONDAY - dt.timedelta(days=back) for back in range(7)):
+
+        def selling(day: dt.date, first: dt.date = first) -> float:
+            on_sale = 0 <= (day - first).days < length
+            return busy(day) * 1.003 ** (day - first).days * (times if on_sale else 1)
+
+        for after in range(length + 8):
+            day = first + dt.timedelta(days=after)
+            history = days_before(day, selling)
+            assert state(round(selling(day)), history) == "fresh", day
+            number = Number("orders", selling(day), tuple(history), 1)
+            assert not number.is_far_off() or (times > 3 and after < length), day
+            if after >= length:
+                assert state(round(selling(day) * 0.6), history) == "partial", day
+
+
+def test_what_lasts_longer_than_a_sale_is_the_new_level() -> None:
+    """Five weeks after the number of rows has doubled for good, half of them is partial."""
+
+    def doubled(day: dt.date) -> float:
+        return busy(day) * (2 if day >= MONDAY - dt.timedelta(days=35) else 1)
+
+    assert state(5500, days_before(MONDAY, doubled)) == "partial"
+    assert state(10_000, days_before(MONDAY, doubled)) == "fresh"
+
+
+def test_the_days_after_a_week_of_holidays_are_no_sale() -> None:
+    """A fifth of the usual for nine days; a week later 60 percent is partial again."""
+
+    def closed(day: dt.date) -> float:
+        return busy(day) * (0.2 if 16 >= (MONDAY - day).days >= 8 else 1)
+
+    history = days_before(MONDAY, closed)
+    assert [state(rows, history) for rows in (5000, 3000)] == ["fresh", "partial"]
+
+
 def test_a_table_of_five_rows_a_day_never_cries() -> None:
     """Of so few rows, some are missing on many a good day."""
     dice = random.Random(1)

@@ -15,10 +15,10 @@ import structlog
 from oncall.adapters.postgres import warehouse_sql as sql
 from oncall.adapters.postgres.database import Connect, Link, columns
 from oncall.adapters.postgres.publication_rows import instant_of
+from oncall.config.quiet_days import Volume
 from oncall.core.data.expectation import WINDOW_DAYS, Expectation, expect
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import (
-    DEFAULT_SHARE,
     FIRST_WEEK_SHARE,
     PARTIAL_SHARE,
     Facts,
@@ -42,19 +42,12 @@ ASK_AGAIN_S = 60.0
 Row = tuple[Any, ...]
 Instant = str | dt.datetime  # as text, where it need not be one
 Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
-# The share of the rows expected that a load of a table must have on a day, as its contract and the calendar say; told
-# which tables were loaded without a row.
-Volume = Callable[[str, dt.date, Collection[str]], float]
-
-
-def _usual_share(_table: str, _day: dt.date, _empty: Collection[str]) -> float:
-    return DEFAULT_SHARE
 
 
 class Warehouse:
     """Implements `WarehouseReader`. Not for use by two threads at once."""
 
-    def __init__(self, connect: Connect, volumes: Callable[[], Volume] = lambda: _usual_share) -> None:
+    def __init__(self, connect: Connect, volumes: Callable[[], Volume] = Volume) -> None:
         self._link = Link(connect, "warehouse")
         self._volumes = volumes
         self._shape: tuple[float, dict[str, bool]] | None = None
@@ -250,19 +243,19 @@ def _empty(loads: Iterable[tuple[str, dt.date, int | None]]) -> defaultdict[dt.d
 
 def _compared(load: Load, day: dt.date, counts: str | None, volume: Volume, empty: Collection[str]) -> Load:
     """A load beside what its table's days so far make expected of it."""
-    expected = _expected(counts or "")
+    expected = _expected(counts or "", volume.holidays_before(day))
     if expected is None:
         return load
     known = (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)]
-    share = min(known, volume(load.table, day, empty))
+    share = min(known, volume.share(load.table, day, empty))
     return replace(load, median=expected.amount, spread=expected.spread, share=share)
 
 
 @lru_cache(maxsize=4096)  # every look asks again, and it changes once a day
-def _expected(counts: str) -> Expectation | None:
-    """From "days ago:rows days ago:rows …"."""
+def _expected(counts: str, left_out: frozenset[int]) -> Expectation | None:
+    """From "days ago:rows days ago:rows …", without some of the days."""
     pairs = (one.split(":") for one in counts.split())
-    return expect([(int(ago), float(rows)) for ago, rows in pairs])
+    return expect([(int(ago), float(rows)) for ago, rows in pairs if int(ago) not in left_out])
 
 
 @lru_cache(maxsize=1024)

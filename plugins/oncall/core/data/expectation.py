@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -19,6 +19,8 @@ _LEAST_FOR_A_SPREAD = 7
 _NORMAL = 1.4826  # times the median absolute deviation is the standard deviation of a normal distribution
 _LEAST_SPREAD = 0.08  # nobody's days are more alike than this, however alike a few of them were
 _UNKNOWN_SPREAD = 0.1
+_SALE = 1.25  # times what is usual: beside such a day an ordinary one could be taken for a thin one
+_LONGEST_SALE = 28  # days
 
 
 @dataclass(frozen=True)
@@ -57,40 +59,68 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
 
     The level is the median of the last seven, so growth and decline are followed within days. A weekday is how the
     days of that name stood to the level before them, so a quiet Sunday is expected to be quiet. Medians throughout:
-    one wrong day among them changes nothing.
+    one wrong day among them changes nothing. During a sale, and while the level is still that of one, the day may as
+    well be one after it: anything between is expected.
     """
     if not history:
         return None
+    ordinary = _without_sales(history)
+    stood, usual = _by_weekday(ordinary)
     level = median(amount for _, amount in history[:WEEK])
-    stood = list(_against_the_level(history))
-    by_weekday: dict[int, list[float]] = defaultdict(list)
-    for ago, ratio in stood:
-        by_weekday[ago % WEEK].append(ratio)
-    usual = {weekday: median(ratios) for weekday, ratios in by_weekday.items()}
-    same = [earlier for ago, earlier in history if ago % WEEK == 0]
-    weekdays = len(by_weekday[0])
+    lowest = min(level, median(amount for _, amount in ordinary[:WEEK]))
+    same = [earlier for ago, earlier in ordinary if ago % WEEK == 0]
+    weekdays = sum(ago % WEEK == 0 for ago, _ in stood)
     if weekdays >= _LEAST_FOR_A_WEEKDAY:
-        amount = most = level * usual[0]
+        amount, most = lowest * usual[0], level * usual[0]
     else:
-        amount, most = sorted((level, median(same) if same else level))
+        amount, _, most = sorted((lowest, level, median(same) if same else level))
         weekdays = min(len(same), 1)
+    known = Counter(ago % WEEK for ago, _ in stood)
     off = [
         abs(ratio / usual[ago % WEEK] - 1)
         for ago, ratio in stood
-        if len(by_weekday[ago % WEEK]) >= _LEAST_FOR_A_WEEKDAY and usual[ago % WEEK] > 0
+        if known[ago % WEEK] >= _LEAST_FOR_A_WEEKDAY and usual[ago % WEEK] > 0
     ]
     share = _NORMAL * median(off) if len(off) >= _LEAST_FOR_A_SPREAD else _UNKNOWN_SPREAD
     return Expectation(amount, max(share, _LEAST_SPREAD), weekdays, most)
 
 
-def _against_the_level(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """(days ago, how many times the level of the seven before it) of each day that has enough before it."""
+def _without_sales(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The days that were not far above what was usual then; the newest first, as all of them.
+
+    Far above the last four weeks too: the days after some quiet ones are no sale. What lasts longer than a sale is the
+    new level.
+    """
+    _, usual = _by_weekday(history)
+    ordinary: list[tuple[int, float]] = []
+    sale: list[tuple[int, float]] = []
+    for ago, amount in reversed(history):
+        before, weekday = [earlier for _, earlier in ordinary[-_LONGEST_SALE:]], usual.get(ago % WEEK, 1.0)
+        if len(before) < WEEK or amount <= _SALE * weekday * max(median(before[-WEEK:]), median(before)):
+            ordinary.append((ago, amount))
+            continue
+        sale.append((ago, amount))
+        if len(sale) > _LONGEST_SALE:
+            ordinary, sale = sorted([*ordinary, *sale], reverse=True), []
+    return ordinary[::-1]
+
+
+def _by_weekday(
+    history: Sequence[tuple[int, float]],
+) -> tuple[list[tuple[int, float]], Mapping[int, float]]:
+    """(days ago, how many times the level of the seven before it) of each day that has enough before it.
+
+    And the usual one of these for each weekday (days ago, modulo a week).
+    """
     stood = []
     for place, (ago, amount) in enumerate(history):
         before = [earlier for _, earlier in history[place + 1 : place + 1 + WEEK]]
         if len(before) >= _LEAST_FOR_A_LEVEL and (level := median(before)) > 0:
             stood.append((ago, amount / level))
-    return stood
+    by_weekday: dict[int, list[float]] = defaultdict(list)
+    for ago, ratio in stood:
+        by_weekday[ago % WEEK].append(ratio)
+    return stood, {weekday: median(ratios) for weekday, ratios in by_weekday.items()}
 
 
 # What a report's number must be to be held: this many spreads off, and this many times more or less than expected.
