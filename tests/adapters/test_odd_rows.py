@@ -29,6 +29,7 @@ from oncall.core.check_result import CheckResult
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Notification, Plan
 from oncall.core.message import Message
+from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Facts, Task
 from oncall.usecases.ports import EVERYTHING
 from sandbox.stack.postgres import Server
@@ -422,3 +423,61 @@ def test_a_note_that_is_no_instant_is_no_news(dsn: str) -> None:
     assert OncallDb(connect_to(dsn)).evaluation_inputs(AT, ["x", "tick"]).notes == {"tick": "yesterday"}
     with Link(connect_to(dsn), "x").cursor() as cursor:
         assert cursor.execute("select 1").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "published_at",
+    [
+        "2062-11-22 20:00+00",
+        "infinity",
+        "-infinity",
+        "0044-03-15 BC",
+        "58000-01-01",
+        f"{DAY - dt.timedelta(days=3)}",
+    ],
+)
+def test_a_publication_at_an_instant_that_cannot_be_is_named_and_believed_by_nobody(
+    dsn: str, published_at: str
+) -> None:
+    """Whether the report is there nobody can tell: the words say which row to look at. Other days are read as ever."""
+    before = DAY - dt.timedelta(days=1)
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        put_in_order(connection, dsn)
+        connection.execute(
+            "update investor.publications set published_at = %s, run_id = null", (published_at,)
+        )
+        connection.execute(
+            "insert into investor.publications (report, report_date, published_at) values (%s, %s, %s)",
+            (REPORT, before, NIGHT - dt.timedelta(hours=22)),
+        )
+    found = Warehouse(connect_to(dsn)).read(
+        [(GROWTH, DAY), (GROWTH, before)], [GROWTH], DAY - dt.timedelta(days=28)
+    )
+    odd = found["growth_etl", DAY]
+    assert odd.publication is None
+    assert not odd.blind
+    (said,) = odd.unreadable
+    assert said.startswith(f"investor.publications says that {REPORT} of {DAY} was published at ")
+    assert published_at[:4] in said
+    assert found["growth_etl", before].publication
+    status = evaluate_promise(GROWTH, DAY, odd, AT, SETUP.roster.tz)
+    assert (status.verdict, status.why and status.why.cause) == ("broken", "unknown")
+
+
+def test_what_was_read_or_first_published_at_no_instant_was_so_when_it_was_published(dsn: str) -> None:
+    """It makes nothing late and nothing stale; a clock that is a zone ahead is believed."""
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(hours=7)
+    for published_at in (NIGHT + dt.timedelta(hours=2), ahead):
+        for odd in ("infinity", "-infinity", "1969-12-31", "2062-01-01"):
+            with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+                emptied(connection)
+                put_in_order(connection, dsn)
+                connection.execute(
+                    "update investor.publications set published_at = %s, first_published_at = %s, read_at = %s",
+                    (published_at, odd, odd),
+                )
+            found = facts(dsn)
+            assert found.publication
+            assert found.publication.first_at == found.publication.at == published_at
+            assert found.changed_since == ()

@@ -238,6 +238,11 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         "unknown", "warehouse unreachable since 04:58 (gone)", ("warehouse: gone",),
     ),
     (
+        {"unreadable": ('warehouse: invalid input syntax for type date: "yes"',)},
+        "unknown", 'warehouse cannot be read (invalid input syntax for type date: "yes")',
+        ('warehouse: invalid input syntax for type date: "yes"',),
+    ),
+    (
         {"unreadable": ("warehouse: permission denied for table loads",), "blind": True},
         "unknown", "warehouse cannot be read (permission denied for table loads)",
         ("warehouse: permission denied for table loads",),

@@ -14,7 +14,7 @@ import structlog
 
 from oncall.adapters.postgres import warehouse_sql as sql
 from oncall.adapters.postgres.database import Connect, Link, columns
-from oncall.adapters.postgres.publication_rows import instant_of
+from oncall.adapters.postgres.publication_rows import can_be, instant_of, is_ahead
 from oncall.config.quiet_days import Volume
 from oncall.core.data.expectation import WINDOW_DAYS, Expectation, expect
 from oncall.core.errors import Unreadable
@@ -173,6 +173,7 @@ class _Found:
     publications: Mapping[Pair, tuple[Publication, dt.datetime]]
     checks: Mapping[Pair, Sequence[FailedCheck]]
     late: Mapping[Pair, Sequence[Load]]
+    odd: Mapping[Pair, tuple[str, ...]] = field(default_factory=dict)
     _together: dict[tuple[tuple[str, ...], dt.date], tuple[Load, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -181,19 +182,25 @@ class _Found:
         publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
         checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
         late: defaultdict[Pair, list[Load]] = defaultdict(list)
+        odd: dict[Pair, tuple[str, ...]] = {}
         empty = _empty((row[1], row[2], row[6]) for row in rows if row[0] == "load")
         for kind, name, day, first, second, third, count, counts, *words in rows:
             if kind == "load":
                 load = Load(name, first, count, None, second)
                 loads[name, day] = _compared(load, day, counts, volume, empty[day])
-            elif kind == "publication":
-                publications[name, day] = _published(day, first, second, third, count, words[0])
+            elif kind == "publication" and (name, day) not in publications and (name, day) not in odd:
+                made = _published(day, first, second, third, count, words[0])
+                now = words[3] if words[3:] else None
+                if made and not (now and is_ahead(made[0].at, day, now)):
+                    publications[name, day] = made
+                else:
+                    odd[name, day] = (_odd_words(name, day, str(second)),)
             elif kind == "late":
                 late[name, day].append(Load(words[0], first))
-            else:
+            elif kind == "check":
                 check, expected, found = words
                 checks[name, day].append(FailedCheck(check, expected, found, counts or "", first))
-        return cls(loads, publications, checks, late)
+        return cls(loads, publications, checks, late, odd)
 
     def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...], blocked_by: str) -> Facts:
         """`troubles`: what could not be read; of a published report nothing else need be known."""
@@ -202,7 +209,7 @@ class _Found:
         loads = self._loads_of(pipeline.upstream, date)
         newer = self._newer(which, loads, read_at) if read_at else ()
         checks = tuple(self.checks.get(which, ()))
-        unreadable = () if made else troubles
+        unreadable = () if made else (*self.odd.get(which, ()), *troubles)
         return Facts(made, loads, checks, changed_since=newer, unreadable=unreadable, blocked_by=blocked_by)
 
     def _loads_of(self, upstream: tuple[str, ...], date: dt.date) -> tuple[Load, ...]:
@@ -225,11 +232,26 @@ class _Found:
 @lru_cache(maxsize=50_000)  # every look reads the same of what is published
 def _published(
     day: dt.date, first: Instant, last: Instant, read: Instant, rows: int, run_id: str
-) -> tuple[Publication, dt.datetime]:
-    first_at, at, read_at = (
-        instant_of(said, day) if isinstance(said, str) else said for said in (first, last, read)
+) -> tuple[Publication, dt.datetime] | None:
+    """The publication, and when its upstream was read; None where nothing can have been published then.
+
+    Nothing was read, or published for the first time, after it was published: what says so is no better known.
+    """
+    if isinstance(last, str) and not can_be(last, day):
+        return None
+    at, first_at, read_at = (
+        (instant_of(said, day) if can_be(said, day) else None) if isinstance(said, str) else said
+        for said in (last, first, read)
     )
-    return Publication(first_at, at, run_id, rows), read_at
+    assert at is not None
+    return Publication(min(first_at or at, at), at, run_id, rows), min(read_at or at, at)
+
+
+def _odd_words(report: str, day: dt.date, said: str) -> str:
+    return (
+        f"investor.publications says that {report} of {day} was published at {said[:60]}, which cannot be; look whether"
+        " the report is there, and correct published_at or delete the row"
+    )
 
 
 def _empty(loads: Iterable[tuple[str, dt.date, int | None]]) -> defaultdict[dt.date, set[str]]:

@@ -104,8 +104,10 @@ def _published(of: str, instants: Literal["text", "timestamptz"]) -> str:
     """
 
 
-# Its instants are text, for `instant_of`.
-PUBLISHED = f"with wanted as ({_WANTED}) {_published('wanted', 'text')}"
+# Its instants are text, for `instant_of`; the last column is what time it is.
+PUBLISHED = (
+    f"with wanted as ({_WANTED}) select p.*, clock_timestamp() from ({_published('wanted', 'text')}) as p"
+)
 
 _LATE_ROWS = """
         union

@@ -22,7 +22,9 @@ STARTS_WITHIN = dt.timedelta(minutes=10)  # how long a run or a task may take to
 NEVER_STUCK_WITHIN = dt.timedelta(minutes=1)
 # What libpq says before the reason: to whom it spoke is in the connection.
 _CONNECTING = re.compile(r"^(?:connection failed: )?connection to server .*? failed: (?=\S)", re.DOTALL)
-_REFUSED = re.compile(r"permission denied|does not exist|password|[A-Za-z]+Error: ")
+_REFUSED = re.compile(
+    r"permission denied|does not exist|password|invalid input|out of range|[A-Za-z]+Error: "
+)
 
 GAVE_UP = "the run gave up waiting"
 
