@@ -14,7 +14,8 @@ from oncall.core.wall_time import at_wall, in_zone
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NO_MOMENT = "no date (2026-03-02) and no time (2026-03-02T05:00) from 1970 to 9990"
 # Not what only this machine has (its own zone, and those with leap seconds).
-_ZONE = r"(?!localtime|posix|right/|Factory)[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
+# Nor what most people read the other way round: Etc/GMT+7 is seven hours *behind* UTC.
+_ZONE = r"(?!localtime|posix|right/|Factory|Etc/GMT[+-][1-9])[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
 LONGEST_WAIT = dt.timedelta(days=30)
 
 
@@ -23,6 +24,11 @@ def read_zone(field: Field) -> dt.tzinfo | None:
     written = field.node.value if field.node else ""
     short = re.fullmatch(r"\s*(?:UTC|GMT)?([+-]?)(\d{1,2}):?(\d\d)?\s*", str(written), re.ASCII)
     example = f"{short[1] or '+'}{int(short[2]):02}:{short[3] or '00'}" if short else "+07:00"
+    if turned := re.fullmatch(r"\s*Etc/GMT([+-])(\d{1,2})\s*", str(written), re.ASCII):
+        meant, read = (f"{sign}{int(turned[2]):02}:00" for sign in ("-+" if turned[1] == "+" else "+-"))
+        return field.parsed(
+            _zone, f'the offset itself: "{meant}" is what this name means, "{read}" what it reads as'
+        )
     return field.parsed(_zone, f'a fixed offset such as "{example}" or an IANA zone such as Asia/Bangkok')
 
 
