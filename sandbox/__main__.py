@@ -40,23 +40,28 @@ def up(stack: Stack) -> None:
     if [name for name in COMPONENTS if stack.component(name).running() is None] or not stack.api().health():
         say("PostgreSQL: databases airflow, warehouse, oncall")
         stack.prepare()
-        with backfill.past(stack, say):
+        with backfill.newest(stack, say):
             say("Airflow: its tables")
             stack.migrate(say)
             for name in ("inbox", "api-server", "dag-processor"):
                 stack.start(name)
             say("inbox, api-server, dag-processor: started")
-        # Only now: without data the pipelines would fail, and the watcher would page.
-        for name in ("nightly", "scheduler", "triggerer"):
+        # Only now: without a report that is due the watcher would page.
+        for name in ("nightly", "triggerer"):
             stack.start(name)
-        say("nightly, scheduler, triggerer: started")
+        say("nightly, triggerer: started")
+        stack.wait_until_healthy(but=("scheduler",), say=say)
+        page = f"{stack.airflow_url}/{stack_status.PAGE}"
+        say(f"{page} can be looked at ({stack_status.login()}), and fills up")
+        backfill.history(stack, say)
+        stack.start("scheduler")
         stack.wait_until_healthy(say=say)
         stack.refuse_ended(COMPONENTS)
         if heartbeat:
             # In the real Opsgenie somebody makes it once, by hand: it pages when nobody pings it any more.
             made = {"name": heartbeat, "interval_seconds": HEARTBEAT_S, "alert_priority": "P1"}
             ask("POST", f"{stack.inbox_url}/_control/heartbeats", json=made)
-        say(f"healthy: {stack.airflow_url}/{stack_status.PAGE} can be looked at ({stack_status.login()})")
+        say("scheduler: started; all of Airflow is healthy")
     backfill.recent(stack, say)
     print(stack_status.lines(stack))
 

@@ -33,24 +33,44 @@ RUN_ID = "make_up__{day}"
 
 
 @contextmanager
-def past(stack: Stack, say: Say) -> Iterator[None]:
-    """While the body runs: the master data that is missing, then the reports of the days that have none."""
+def newest(stack: Stack, say: Say) -> Iterator[None]:
+    """While the body runs: the master data that is missing, then the promised reports that are due.
+
+    With them the page can be looked at and has nothing to page for; `history` gives it the rest.
+    """
     with ThreadPoolExecutor(1) as pool:
-        filled = pool.submit(_past, stack, say)
+        filled = pool.submit(_newest, stack, say)
         yield
         filled.result()
 
 
-def _past(stack: Stack, say: Say) -> None:
+def _newest(stack: Stack, say: Say) -> None:
     say(f"upstream: what is missing of the last {HISTORY_DAYS} days' master data")
     stack.run((sys.executable, "-m", "sandbox.master_data.nightly", "--once"), log="nightly", say=say)
-    filled, newest = stack.run_dir / "filled", _newest_loaded(stack)
-    if filled.exists() and filled.read_text(encoding="utf-8") == newest:
-        return
-    say("history: those days' reports, as if Airflow had run every night")
-    stack.run((sys.executable, "-m", "sandbox.master_data.published_history"), log="history", say=say)
-    filled.write_text(newest, encoding="utf-8")
-    say("history: there")
+    if not _is_filled(stack, loaded := _newest_loaded(stack)):
+        first = dt.date.fromisoformat(loaded) - dt.timedelta(days=REAL_DAYS)
+        say(f"history: the promised reports since {first}")
+        _publish(stack, say, "--promised", "--from", str(first))
+
+
+def history(stack: Stack, say: Say) -> None:
+    """The reports of all days that have none. Asset by asset the scheduler would make the same days: not beside it."""
+    if not _is_filled(stack, loaded := _newest_loaded(stack)):
+        say(f"history: the other reports of {HISTORY_DAYS} days, as if Airflow had run every night")
+        _publish(stack, say)
+        (stack.run_dir / "filled").write_text(loaded, encoding="utf-8")
+        say("history: there")
+
+
+def _is_filled(stack: Stack, loaded: str) -> bool:
+    filled = stack.run_dir / "filled"
+    return filled.exists() and filled.read_text(encoding="utf-8") == loaded
+
+
+def _publish(stack: Stack, say: Say, *arguments: str) -> None:
+    stack.run(
+        (sys.executable, "-m", "sandbox.master_data.published_history", *arguments), log="history", say=say
+    )
 
 
 def _newest_loaded(stack: Stack) -> str:

@@ -4,6 +4,8 @@ python -m sandbox.master_data.published_history
     every loaded day that lacks them (of the experiments the last EXPERIMENT_DAYS)
 python -m sandbox.master_data.published_history --from 2026-09-24 --until 2026-11-20
     these days, both included
+python -m sandbox.master_data.published_history --promised --from 2026-11-19
+    without the experiments, which ask for all the days before them
 """
 
 from __future__ import annotations
@@ -69,11 +71,17 @@ def run(
 
 
 def fill(
-    connect: Callable[[], Any], first: dt.date | None, last: dt.date | None, now: dt.datetime
+    connect: Callable[[], Any],
+    first: dt.date | None,
+    last: dt.date | None,
+    now: dt.datetime,
+    *,
+    promised: bool = False,
 ) -> tuple[int, list[Held]]:
     """Publish what is missing of the days asked for; how many publications there are more, and what was held.
 
-    Leaves out a day whose night is not over at `now`. Raises ConfigError when `include/` cannot be read.
+    In any order: that later days are there already changes no number. Leaves out a day whose night is not over at `now`
+    and, if `promised`, the experiments, which nobody is promised. Raises ConfigError when `include/` cannot be read.
     """
     config = load(include_dir())
     with closing(connect()) as connection:
@@ -81,7 +89,8 @@ def fill(
         days = list(_loaded(connection, first, last))
 
     def one_line(line: Sequence[str]) -> tuple[int, list[Held]]:
-        nights = [Night(config, dag_id, now) for dag_id in line if dag_id in config.pipelines]
+        dag_ids = [dag_id for dag_id in line if not (promised and dag_id in STARTED_BY)]
+        nights = [Night(config, dag_id, now) for dag_id in dag_ids if dag_id in config.pipelines]
         with closing(connect()) as connection:
             return _fill(connection, nights, days)
 
@@ -179,10 +188,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--from", dest="first", type=dt.date.fromisoformat, metavar="DATE")
     parser.add_argument("--until", dest="last", type=dt.date.fromisoformat, metavar="DATE", help="included")
+    parser.add_argument("--promised", action="store_true", help="without the experiments")
     asked = parser.parse_args(arguments)
     if not asked.dsn:
         parser.error("which warehouse? write --dsn postgresql://… or set WAREHOUSE_DSN")
-    done, held = fill(lambda: psycopg2.connect(asked.dsn), asked.first, asked.last, dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    done, held = fill(
+        lambda: psycopg2.connect(asked.dsn), asked.first, asked.last, now, promised=asked.promised
+    )
     print(f"published {done} reports")
     for why in held:
         print(why)

@@ -14,6 +14,7 @@ from sandbox.master_data.business_day import ZONE
 from sandbox.master_data.generator import TABLES
 from sandbox.master_data.loading import Loader, create_schema, usual_load_time
 from sandbox.master_data.published_history import LINES, fill, main, published_at
+from tests.pipelines.shop_history import PUBLISHED
 
 FIRST = dt.date(2026, 10, 1)
 DAYS = [FIRST + dt.timedelta(days=n) for n in range(3)]
@@ -103,3 +104,31 @@ def test_nothing_is_published_before_what_it_reads() -> None:
         assert loads < min(at.values()) - minute
         assert at["profit_etl"] <= at["unit_profit_experiments"] - minute
         assert at["growth_etl"] <= at["daily_growth_experiments"] - minute
+
+
+def numbers(connection: Any) -> dict[str, list[str]]:
+    """Every published row as text, without when and by which run."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in PUBLISHED:
+            cursor.execute(f"select (to_jsonb(t) - 'run_id')::text from {table} as t order by 1")
+            found[table] = [row for (row,) in cursor.fetchall()]
+    connection.rollback()
+    return found
+
+
+def test_the_newest_promised_reports_may_come_first(loaded: Any, fresh_database: str) -> None:
+    """Whoever waits for the page gets them before the rest, and the numbers are those of any other order."""
+
+    def connect() -> Any:
+        return psycopg2.connect(fresh_database)
+
+    assert fill(connect, DAYS[-1], None, LONG_AFTER, promised=True) == (3, [])
+    assert {day for _, day, _, _ in publications(loaded)} == {DAYS[-1]}
+    assert fill(connect, None, None, LONG_AFTER) == (12, [])
+    newest_first = numbers(loaded)
+    with loaded, loaded.cursor() as cursor:
+        cursor.execute("drop schema base, investor, experiments cascade")
+    assert fill(connect, None, None, LONG_AFTER) == (15, [])
+    assert numbers(loaded) == newest_first
+    assert newest_first["investor.daily_profit"]
