@@ -14,11 +14,12 @@ import argparse
 import datetime as dt
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import psycopg2
 
@@ -38,6 +39,7 @@ STARTED_BY = {"unit_profit_experiments": "profit_etl", "daily_growth_experiments
 # Nights that went wrong: every how many days, on which of them, and when the report came after all.
 LATE = {"growth_etl": (29, 11, dt.time(5, 42)), "profit_etl": (47, 30, dt.time(5, 7))}
 NEVER = (1, 1, dt.time())
+COUNT_PERIODS = ("growth_etl",)
 # The experiments keep a row per assigned customer and day: more of their past costs more than it shows.
 EXPERIMENT_DAYS = 3
 READS_AFTER, READS_FOR = dt.timedelta(minutes=5), dt.timedelta(minutes=1)
@@ -86,17 +88,25 @@ def fill(
     config = load(include_dir())
     with closing(connect()) as connection:
         runner.install(connection)
-        days = list(_loaded(connection, first, last))
+        days = _loaded(connection, first, last)
 
-    def one_line(line: Sequence[str]) -> tuple[int, list[Held]]:
+    def one_line(line: Sequence[str]) -> Line:
         dag_ids = [dag_id for dag_id in line if not (promised and dag_id in STARTED_BY)]
         nights = [Night(config, dag_id, now) for dag_id in dag_ids if dag_id in config.pipelines]
         with closing(connect()) as connection:
-            return _fill(connection, nights, days)
+            (filled := Line(connection, nights)).fill(days)
+            return filled
 
     with ThreadPoolExecutor(len(LINES)) as pool:
         results = list(pool.map(one_line, LINES))
-    return sum(done for done, _ in results), [why for _, held in results for why in held]
+    return sum(len(filled.made) for filled in results), [why for filled in results for why in filled.held]
+
+
+class LoadedDay(NamedTuple):
+    """A day of which every table has come; `at`: when the last one had."""
+
+    day: dt.date
+    at: dt.datetime
 
 
 class Night:
@@ -122,30 +132,53 @@ class Night:
         return min(max(night, loaded_at + after), self._now)
 
 
-def _fill(
-    connection: Any, nights: Sequence[Night], days: Sequence[tuple[dt.date, dt.datetime]]
-) -> tuple[int, list[Held]]:
-    done, held = 0, []
-    for number, (day, loaded_at) in enumerate(days):
-        for night in nights:
-            pipeline, at = night.pipeline, night.published_at(day, loaded_at)
-            old = pipeline.dag_id in STARTED_BY and number < len(days) - EXPERIMENT_DAYS
-            if old or at is None or _is_published(connection, pipeline.report, day):
-                continue
-            try:
-                run(pipeline, day, max(loaded_at, at - READS_FOR), at, night.zone, connection)
-                done += 1
-            except Held as why:
-                held.append(why)
-        if number % 7 == 0:
-            _analyze(connection)
-            print(f"{', '.join(night.pipeline.title for night in nights)}: published up to {day}", flush=True)
-    return done, held
+class Line:
+    """Pipelines of which one starts the other, over one connection: what was `made`, and what was `held`."""
+
+    def __init__(self, connection: Any, nights: Sequence[Night]) -> None:
+        self._connection = connection
+        self._promised = [night for night in nights if night.pipeline.dag_id not in STARTED_BY]
+        self._following = [night for night in nights if night.pipeline.dag_id in STARTED_BY]
+        self.made: set[tuple[Night, dt.date]] = set()
+        self.held: list[Held] = []
+
+    def fill(self, days: Sequence[LoadedDay]) -> None:
+        """The promised reports from the newest day back, so that a page which is open meanwhile shows no gap.
+
+        Then what adds up the days before: the ends of weeks and months once more, and the experiments.
+        """
+        for number, loaded in enumerate(reversed(days)):
+            for night in self._promised:
+                self._publish(night, loaded)
+            if number % 7 == 0:
+                _analyze(self._connection)
+                titles = ", ".join(night.pipeline.title for night in self._promised)
+                print(f"{titles}: published {loaded.day}", flush=True)
+        for night, loaded in product(self._promised, days):
+            older = any((night, before.day) in self.made for before in days if before.day < loaded.day)
+            if older and night.pipeline.dag_id in COUNT_PERIODS and _ends_a_period(loaded.day):
+                self._publish(night, loaded, again=True)
+        for night, loaded in product(self._following, days[-EXPERIMENT_DAYS:]):
+            self._publish(night, loaded)
+
+    def _publish(self, night: Night, loaded: LoadedDay, *, again: bool = False) -> None:
+        at = night.published_at(loaded.day, loaded.at)
+        if at is None or (not again and _is_published(self._connection, night.pipeline.report, loaded.day)):
+            return
+        try:
+            read_at = max(loaded.at, at - READS_FOR)
+            run(night.pipeline, loaded.day, read_at, at, night.zone, self._connection)
+            self.made.add((night, loaded.day))
+        except Held as why:
+            self.held.append(why)
 
 
-def _loaded(
-    connection: Any, first: dt.date | None, last: dt.date | None
-) -> Iterator[tuple[dt.date, dt.datetime]]:
+def _ends_a_period(day: dt.date) -> bool:
+    """Whether it is the last one of a week or of a month."""
+    return day.isoweekday() == 7 or (day + dt.timedelta(days=1)).day == 1
+
+
+def _loaded(connection: Any, first: dt.date | None, last: dt.date | None) -> list[LoadedDay]:
     """The days of which every table has come, and when the last one had."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -154,9 +187,9 @@ def _loaded(
             " group by business_day having count(distinct table_name) >= %s order by business_day",
             (first, last, len(TABLES)),
         )
-        days = cursor.fetchall()
+        days = [LoadedDay(day, at) for day, at in cursor.fetchall()]
     connection.rollback()
-    yield from days
+    return days
 
 
 def _is_published(connection: Any, report: str, day: dt.date) -> bool:

@@ -132,3 +132,20 @@ def test_the_newest_promised_reports_may_come_first(loaded: Any, fresh_database:
     assert fill(connect, None, None, LONG_AFTER) == (15, [])
     assert numbers(loaded) == newest_first
     assert newest_first["investor.daily_profit"]
+
+
+def test_a_week_is_counted_once_its_days_are_there(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last day comes before the others."""
+    monkeypatch.setattr("sandbox.master_data.published_history.LINES", (("growth_etl",),))
+    with closing(psycopg2.connect(fresh_database)) as connection:
+        create_schema(connection)
+        for day in (dt.date(2026, 10, 5) + dt.timedelta(days=n) for n in range(15)):
+            Loader(connection, 0.01).load(day)
+        fill(lambda: psycopg2.connect(fresh_database), None, None, LONG_AFTER)
+        with connection.cursor() as cursor:
+            cursor.execute("select first_day, report_date from investor.weekly_growth")
+            assert cursor.fetchall() == [(dt.date(2026, 10, 12), dt.date(2026, 10, 18))]
+            cursor.execute("select count(*) from investor.restatements")
+            assert cursor.fetchone() == (0,)
