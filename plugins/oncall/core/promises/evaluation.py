@@ -123,6 +123,8 @@ def _failed_since(facts: Facts, published_at: dt.datetime, tz: dt.tzinfo) -> Why
 
     That another run has started mends nothing: it is over when that one publishes.
     """
+    if not facts.tasks and not facts.failed_before and not facts.run:
+        return None
     since = [task for task in facts.failures if task.ended_at and task.ended_at > published_at]
     if not since:
         return None
