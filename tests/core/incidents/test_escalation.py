@@ -157,8 +157,9 @@ def test_only_pages_of_this_round_that_were_taken_are_told() -> None:
         a_page("page-1-primary-1", "A"),
         a_page("page-9-manager", "M", state="cancelled"),
         a_page("page-8-manager", "", "05:00"),
-        a_page(SECONDARY, "D", "05:15"),
         a_page(),
+        a_page(SECONDARY, "D", "05:15"),
+        a_page("page-3-manager", "M", unreached="unknown"),  # called after this one
     )
     case = a_case("05:30", *entries)
     page = page_message(case, a_scene("05:30"), SECONDARY, Recipient("D"))
@@ -276,6 +277,13 @@ def test_nobody_is_called_twice_in_one_round() -> None:
     assert paged(a_case("05:15", *entries), "05:15", alone) == [(SECONDARY, ("M",))]
     both = [*entries, a_page(SECONDARY, "M", "05:15")]
     assert paged(a_case("06:00", *both), "06:00", alone) == []
+
+
+def test_who_changes_seats_makes_nobody_be_called_sooner() -> None:
+    """Primary and secondary change places at 05:05: 15 minutes for each of them, then the manager."""
+    swapped = team(overrides=[("2026-11-23 05:05", "2026-11-23 09:00", "D", "C")])
+    case = a_case("05:20", a_page(), a_page(f"{PRIMARY}:D", "D", "05:05"))
+    assert standing(case, a_scene("05:20", roster=swapped)).next_at == at("05:35")
 
 
 def test_who_takes_the_seat_is_paged_in_their_own_right() -> None:

@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from oncall.core.incidents.context import (
     IncidentContext,
@@ -98,7 +99,8 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
         if entry is None or entry.state != "done":
             under_way = True
         elif entry.done_at and entry.done_at >= began and abs(entry.done_at - ready) > ON_TIME:
-            ready = entry.done_at
+            # Whoever was woken for one seat, and takes another, makes nobody else's call come sooner.
+            ready = entry.done_at if _is_for(entry, step.page) else max(ready, entry.done_at)
         ready += _gap(steps, number)
     return Standing(tuple(calls), tuple(unreached), _woken(pages))
 
@@ -111,6 +113,12 @@ def is_by_hand(entry: NotificationStatus) -> bool:
 def _is_call_of(entry: NotificationStatus, person: Recipient, plain: str) -> bool:
     """Where a spoilt row does not tell whom it was for, it was for whoever its step is for now."""
     return entry.calls(person) if entry.person else entry.step == plain
+
+
+def _is_for(entry: NotificationStatus, seat: str) -> bool:
+    """Whether the page was for this seat (one by hand is), and not for another one that its person held then."""
+    found = round_and_seat(entry.step)
+    return found is None or found[1] == seat
 
 
 def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...]:
@@ -312,13 +320,13 @@ def _acks(
 
 
 def _called_before(context: IncidentContext, step: str) -> list[NotificationStatus]:
-    """Whose pages of this round have come to nothing: only what is known."""
+    """Whose pages of this round, owed before this one, have come to nothing: only what is known."""
     of_round = round_and_seat(step)
+    pages = [entry for entry in context.entries if of_round and _round_of(entry) == of_round[0]]
     return [
         entry
-        for entry in context.entries
-        if of_round is not None and _round_of(entry) == of_round[0] and entry.step != step and entry.person
-        if entry.unreached or (entry.state == "done" and entry.done_at)
+        for entry in takewhile(lambda entry: entry.step != step, pages)
+        if entry.person and (entry.unreached or (entry.state == "done" and entry.done_at))
     ]
 
 
