@@ -9,6 +9,8 @@ import sys
 from oncall.cli.main import main
 
 if __name__ == "__main__":
+    # A command tells what went wrong: a line of the log beside it says the same in other words.
+    os.environ.setdefault("AIRFLOW__LOGGING__NAMESPACE_LEVELS", "oncall=ERROR")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that has no "–" is told something in its place
             stream.reconfigure(errors="backslashreplace")

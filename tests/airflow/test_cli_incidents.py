@@ -10,6 +10,7 @@ import pytest
 
 from oncall.airflow.run_once import evaluate_once
 from oncall.cli.main import main
+from oncall.core.incidents.incident_words import NONE_ACKNOWLEDGED
 from tests.airflow.conftest_site import ZONE, Site
 
 DAY = (dt.datetime.now(ZONE) - dt.timedelta(minutes=1)).date() - dt.timedelta(days=1)
@@ -105,5 +106,8 @@ def test_databases_that_are_away_are_told_and_nothing_is_claimed(
     assert "oncall incidents: cannot be read now: oncall_db" in said.err
     assert main(["why", "growth_etl", "--include", str(site.include)]) == 1
     assert "Cannot see whether it is published" in capsys.readouterr().out
-    assert main(["ack", KEY, "--include", str(site.include)]) == 2
+    assert main(["ack", KEY, "--include", str(site.include)]) == 1
+    refused = capsys.readouterr().err
+    assert f"oncall ack: {NONE_ACKNOWLEDGED}" in refused
+    assert "none is open" not in refused
     assert "s3cr3t" not in said.err

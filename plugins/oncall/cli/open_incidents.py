@@ -26,6 +26,7 @@ from oncall.cli.command import (
 )
 from oncall.config.yaml_fields import suggestion
 from oncall.core.errors import Unreadable
+from oncall.core.incidents.incident_words import NONE_ACKNOWLEDGED
 from oncall.core.promises.promise import Pipeline, business_day
 from oncall.core.promises.words import NAMES_THE_STEP, cause_line, report_line, stands_at, tables_line
 from oncall.core.time_format import TimeFormat
@@ -118,6 +119,9 @@ def _ack(args: argparse.Namespace) -> int:
     with _page(args) as page:
         seen = _seen(page, args)
         views = [view for view in _views(seen, args.team) if view.open]
+        if seen.unreadable and not views:
+            warn(f"oncall ack: {NONE_ACKNOWLEDGED}")
+            return 1
         wanted = list({view.key: view for view in (_incident(views, key) for key in args.keys)}.values())
         if not confirmed(args, f"Acknowledge {', '.join(view.title for view in wanted)} as {by}?"):
             raise UsageError("nothing is acknowledged; add --yes when that is meant")
