@@ -356,14 +356,17 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     assert post.text.splitlines() == [
         "master.sessions changed at 06:10",
         "master.customers changed at 06:20",
-        "Run it again with each later day that depends on it, oldest first (each changed number is restated):",
-        "python -m oncall stale --rerun (or the DAG oncall_rerun_stale); without --rerun it lists them.",
+        "python -m oncall stale lists each day that is stale. What a new run changes is noted as restated.",
         """This day alone: airflow dags trigger growth_etl --conf '{"report_date": "2026-11-22"}'""",
     ]
     assert post.about == "investor.daily_growth for 2026-11-22"
     assert events(plan) == [post.title]
     assert plan.incidents == (an_incident(),)
-    assert (post.to, post.steps, post.priority) == ((), "steps for after", "P3")
+    assert (post.to, post.priority) == ((), "P3")
+    assert post.steps == (
+        "**Do:** run it again with each later day that depends on it, oldest first: python -m oncall stale --rerun,"
+        " or trigger the DAG oncall_rerun_stale.\n\nsteps for after"
+    )
 
 
 def test_each_change_after_publication_is_a_notice_of_its_own() -> None:

@@ -17,6 +17,10 @@ from oncall.core.promises.evaluation import PromiseStatus
 from tests.core.scenes import ENGAGEMENT, GROWTH, PROFIT, a_report, a_scene, an_incident
 
 ADMIN = "OperationalError: terminating connection due to administrator command"
+UNKNOWN = (
+    "expected 0 sessions of unknown customers, found 1 in master.sessions.customer_id, such as session_id 7 (1); all of"
+    " them: python -m oncall breaches 2026-11-22 --check sessions_have_customers"
+)
 NO_TASK = "no task of this report date has started"
 
 
@@ -55,6 +59,10 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "held: lines_are_unique found 17, 17, 17, 17, 17, 17, 17…, expected 0 order lines that come twice",
         ),
         ("held", f"check key: expected 0, found {'f' * 40}", (), f"held: key found {'f' * 29}…, expected 0"),
+        (
+            "held", f"check sessions_have_customers: {UNKNOWN}", (),
+            "held: sessions_have_customers found 1 in master.sessions, expected 0 sessions of unknown…",
+        ),
         ("held", "a person holds it", (), "held by a person holds it"),
         ("not_started", "the DAG is paused (as of 04:00)", (), "DAG paused"),
         (
@@ -191,6 +199,11 @@ def test_whoever_writes_a_message_its_title_fits() -> None:
             "stuck", "in transform since 05:10, usually 12 min, blocked by pid 311 (alter table, since 03:20)",
             "late, stuck in transform, blocked by pid 311",
         ),
+        (
+            "stuck", "in wait_for_upstream since 05:10, blocked by pid 31144 (x)",
+            "late, stuck in wait_for_upstream by pid 31144",
+        ),
+        ("held", f"check sessions_have_customers: {UNKNOWN}", "late, held: sessions_have_customers found 1"),
         ("not_started", "the DAG is paused (as of 04:00)", "late since 05:00, DAG paused"),
     ],
 )  # fmt: skip

@@ -10,7 +10,9 @@ from oncall.core.rota.shift_words import seated
 CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
 NONE_OPEN = "No open incidents."
 NONE_READ = "Open incidents cannot be read now."
-NONE_ACKNOWLEDGED = "nothing is acknowledged: open incidents cannot be read now. Acknowledge the alert in Opsgenie: that holds."
+NONE_ACKNOWLEDGED = (
+    "nothing is acknowledged: no incident can be read now. Acknowledge the alert in Opsgenie: that holds"
+)
 
 _OPS = {
     "page": "Page",

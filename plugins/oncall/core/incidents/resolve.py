@@ -13,6 +13,7 @@ from oncall.core.incidents.wording import Scene, subject
 from oncall.core.message import Message
 from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.runbook import led_by
 from oncall.core.time_format import span
 
 SETTLES_WITHIN = dt.timedelta(minutes=1)
@@ -150,6 +151,12 @@ def _closes(context: IncidentContext, message: Message) -> Iterator[Notification
         yield Notification(context.incident.key, f"close:{alias}", "pager", "close", message, alias)
 
 
+RUN_AGAIN = (
+    "run it again with each later day that depends on it, oldest first: python -m oncall stale --rerun, or trigger the"
+    " DAG oncall_rerun_stale."
+)
+
+
 def stale(context: IncidentContext, scene: Scene) -> Plan:
     """Rows came upstream after the publication: one notice, with the command that runs again what is stale."""
     member = context.members[0]
@@ -157,8 +164,7 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     title = f"Stale: {subject([member])} was published before {tables} changed"
     lines = [
         *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
-        "Run it again with each later day that depends on it, oldest first (each changed number is restated):",
-        "python -m oncall stale --rerun (or the DAG oncall_rerun_stale); without --rerun it lists them.",
+        "python -m oncall stale lists each day that is stale. What a new run changes is noted as restated.",
         "This day alone: airflow dags trigger"
         f' {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
     ]
@@ -166,4 +172,5 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     message = context.about(member).notice(
         scene, f"stale:{newest.isoformat()}", title, lines, section="after"
     )
+    message = replace(message, steps=led_by(message.steps, RUN_AGAIN))
     return Plan((context.incident,), (post(message),), event(context, scene, title))

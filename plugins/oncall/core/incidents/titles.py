@@ -58,10 +58,13 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r" \([^()]*\)$", ""),
         (r"\brunning in \S+ since [^,]*, expected ", "running, expected "),
         (r"\bin (\S+) since [^,]*, blocked by ", r"in \1, blocked by "),
+        (r"(\bheld: \S+ found .*), expected .*$", r"\1"),
+        (r"(\bheld: \S+ found \S+) in \S+$", r"\1"),
         (r"\b(unreachable|cannot be read) since [^,;]*$", r"\1"),
     )
 )
 _SINCE = re.compile(r": late since [^,]*, "), ": late, "
+_BLOCKED_BY = re.compile(r"\bin (\S+), blocked by (?=pid \d)"), r"in \1 by "
 
 
 def titled(members: Sequence[PromiseStatus], words: Callable[[str], str], lead: str = "") -> str:
@@ -70,7 +73,11 @@ def titled(members: Sequence[PromiseStatus], words: Callable[[str], str], lead: 
     title = lead + words(subject(members))
     if len(members) > 1 and len(title) > room:
         title = lead + words(counted(members))
-    spared = [*SPARED, _SINCE] if lead else SPARED  # whoever is called next has to read why before since when
+    spared = [
+        *SPARED,
+        *([_SINCE] if lead else []),
+        _BLOCKED_BY,
+    ]  # whoever is called next has to read why before since when
     for pattern, instead in spared:
         if len(title) > room:
             title = pattern.sub(instead, title)
@@ -121,7 +128,9 @@ def _held(detail: str, checks: Sequence[str]) -> str:
     told = _CHECK.fullmatch(detail)
     if told is None:
         return f"held by {detail}"
-    found, expected = (one_line(told[part], MOST_FOUND) for part in ("found", "expected"))
+    # "1 in master.sessions.customer_id, such as session_id 7": the table is enough.
+    named = re.sub(r"^(\S+ in \w+\.\w+)\.\w+, such as .*", r"\1", told["found"], flags=re.DOTALL)
+    found, expected = one_line(named, MOST_FOUND), one_line(told["expected"], MOST_FOUND)
     numbers = f"found {found}, expected {expected}"
     by = f"by {len(checks)} checks, first " if len(checks) > 1 else ""
     return f"held {by}{told['name']}: {numbers}" if by else f"held: {told['name']} {numbers}"

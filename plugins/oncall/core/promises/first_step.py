@@ -39,6 +39,18 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ),
         ("stuck", r", blocked by ", "end what blocks it. Is it a load of the {team}? Ask them to."),
         (
+            "held", r"^check \S+_is_usual: (?!.*; and \d+ more checks?$)",
+            "ask the owners whether that number is true.\n"
+            "It is: release it with a note, then run the day again.\n"
+            "It is not: repair the cause first. Never switch a check off.",
+        ),
+        (
+            "held", r", found \S+ in master\.",
+            "tell the {team} in {slack} which check failed and what it found.\n"
+            "When they have loaded the table again, run the day again.\n"
+            "Late is better than wrong: never publish by hand, never switch a check off.",
+        ),
+        (
             "upstream_late", rf"; {GAVE_UP} at ",
             "tell the {team} in {slack} which table is late, or came in part.\n"
             "The run has given up waiting: when the table is there, start the day again.\n"
