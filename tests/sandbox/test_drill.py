@@ -12,8 +12,10 @@ import pytest
 
 from oncall.config.oncall_config import load
 from oncall.core.incidents.incident import Event, Incident, Plan
+from oncall.core.incidents.wording import Links
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.usecases.ports import Drill
+from sandbox.drill.blind import BlindWatcher
 from sandbox.drill.day import DAG_ID, REPORT, Warehouse
 from sandbox.drill.drill_run import clean_up
 from sandbox.drill.drill_store import BY, Book
@@ -96,6 +98,21 @@ def test_the_borrowed_day_is_before_the_first_and_is_given_back(warehouse_dsn: s
     with closing(psycopg2.connect(warehouse_dsn)) as connection, connection.cursor() as cursor:
         cursor.execute("select report_date from investor.late_rows")
         assert cursor.fetchall() == [(FIRST + dt.timedelta(days=1),)]
+
+
+def test_the_watcher_of_a_drill_ends_no_incident_of_others(oncall_dsn: str) -> None:
+    """It knows one pipeline; what is open of another is not closed as removed from the configuration."""
+    book, day = Book(oncall_dsn), FIRST - dt.timedelta(days=1)
+    others = Incident("growth_etl:2026-11-20", "growth_etl", FIRST, NOON, NOON)
+    same = Incident(f"{DAG_ID}:2026-11-20", DAG_ID, FIRST, NOON, NOON)
+    with book.store.decision_lock() as decision:
+        decision.record(Plan((others, same)), NOON)
+    drill = Drill("x", DAG_ID, day, NOON, NOON, started_by=BY)
+    watcher = BlindWatcher(load(REPOSITORY / "include"), book.connect, Links("http://airflow"), drill)
+    watcher.look(NOON + dt.timedelta(seconds=1))
+    with book.store.decision_lock() as decision:
+        still_open = {incident.key for incident in decision.incidents() if incident.open}
+    assert still_open >= {others.key, same.key}
 
 
 def test_an_empty_warehouse_cannot_be_drilled_in(warehouse_dsn: str) -> None:
