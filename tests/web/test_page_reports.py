@@ -443,6 +443,7 @@ def test_an_unreadable_warehouse_is_said(viewer: TestClient, example: Example) -
         assert "cannot be read now: warehouse: no route" in page.text
         assert "hunter2" not in page.text
         assert "There is no table" not in page.text
+        assert "not published" not in page.text, "whether it is cannot be seen"
     for path in (API, f"{API}.csv"):
         answer = viewer.get(path)
         assert answer.status_code == 503

@@ -24,7 +24,7 @@ from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web.snapshot import PageSnapshot, Trouble
 from oncall.web.views.banners import banners
 from oncall.web.views.incident_page import incident_page
-from oncall.web.views.incidents import incidents
+from oncall.web.views.incidents import incidents, none_open, none_past
 from oncall.web.views.on_call import now, on_call
 from oncall.web.views.on_call_load import ledger_view, loads
 from oncall.web.views.overview import overview
@@ -528,3 +528,21 @@ def test_attainment_counts_what_was_due() -> None:
     found = attainment(strip)
     assert (found.kept, found.counted, found.percent) == (2, 4, 50.0)
     assert attainment(()).percent is None
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "words"),
+    [
+        ((), ("No open incidents.", "None.")),
+        (("warehouse: refused",), ("No open incidents.", "None.")),
+        (
+            ("oncall_db: refused",),
+            ("Open incidents cannot be read now.", "Earlier incidents cannot be read now."),
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_not_said_to_be_none(
+    unreadable: tuple[str, ...], words: tuple[str, str]
+) -> None:
+    seen = replace(morning(), records=(), unreadable=unreadable)
+    assert (none_open(seen), none_past(seen)) == words

@@ -10,6 +10,8 @@ from oncall.core.rota.shift_words import seated
 CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
 NONE_OPEN = "No open incidents."
 NONE_READ = "Open incidents cannot be read now."
+NO_PAST = "None."
+NO_PAST_READ = "Earlier incidents cannot be read now."
 NONE_ACKNOWLEDGED = (
     "nothing is acknowledged: no incident can be read now. Acknowledge the alert in Opsgenie: that holds"
 )

@@ -21,7 +21,7 @@ from oncall.web.snapshot import HIDDEN, PageSnapshot, source
 from oncall.web.teams import OfTeam
 from oncall.web.views.banners import banners
 from oncall.web.views.incident_page import incident_page as more_of
-from oncall.web.views.incidents import incident, listed, none_open
+from oncall.web.views.incidents import incident, listed, none_open, none_past
 from oncall.web.views.on_call import now, on_call
 from oncall.web.views.on_call_load import UNFAIR, ledger_view, loads
 from oncall.web.views.overview import overview
@@ -73,6 +73,7 @@ def incidents_page(
     return render(
         request, "incidents.html", tab="incidents", status=_status(refused), seen=seen, banners=banners(seen),
         incidents=views, mine=mine, done=done, refused=refused, none_open=none_open(seen),
+        none_past=none_past(seen),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from oncall.core.incidents.context import name_of
 from oncall.core.incidents.incident import Incident
-from oncall.core.incidents.incident_words import NONE_OPEN, NONE_READ
+from oncall.core.incidents.incident_words import NO_PAST, NO_PAST_READ, NONE_OPEN, NONE_READ
 from oncall.core.incidents.status_words import cause_then_and_now, status
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.incidents.wording import Scene
@@ -38,9 +38,16 @@ def open_incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentVi
 
 def none_open(seen: PageSnapshot) -> str:
     """What stands in the place of the open incidents where there is none to show."""
-    if any(reason.startswith("oncall_db") for reason in seen.unreadable):
-        return NONE_READ
-    return NONE_OPEN
+    return NONE_READ if _unread(seen) else NONE_OPEN
+
+
+def none_past(seen: PageSnapshot) -> str:
+    """The same of those that are over."""
+    return NO_PAST_READ if _unread(seen) else NO_PAST
+
+
+def _unread(seen: PageSnapshot) -> bool:
+    return any(reason.startswith("oncall_db") for reason in seen.unreadable)
 
 
 def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -> IncidentView:

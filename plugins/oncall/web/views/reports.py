@@ -276,8 +276,8 @@ def usual_words(there: UsualView | UsualRange | None, *, percent: bool = False) 
 
 
 def _outcomes(seen: PageSnapshot, read: ReportRead) -> Mapping[dt.date, Day]:
-    """How the promise was kept; nothing of a report that is not promised."""
-    if read.pipeline.promise is None:
+    """How the promise was kept; nothing of a report that is not promised, or cannot be read."""
+    if read.pipeline.promise is None or not read.readable:
         return {}
     tz = seen.config.roster_of(read.pipeline.dag_id).tz
     kept = days(read.pipeline.promise, read.numbers.published, read.until, len(read.dates), seen.at, tz)
