@@ -356,7 +356,7 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     assert post.text.splitlines() == [
         "master.sessions changed at 06:10",
         "master.customers changed at 06:20",
-        "python -m oncall stale lists each day that is stale. What a new run changes is noted as restated.",
+        "python -m oncall stale lists each day that is stale. A number that a new run changes is noted as restated.",
         """This day alone: airflow dags trigger growth_etl --conf '{"report_date": "2026-11-22"}'""",
     ]
     assert post.about == "investor.daily_growth for 2026-11-22"

@@ -164,7 +164,7 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     title = f"Stale: {subject([member])} was published before {tables} changed"
     lines = [
         *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
-        "python -m oncall stale lists each day that is stale. What a new run changes is noted as restated.",
+        "python -m oncall stale lists each day that is stale. A number that a new run changes is noted as restated.",
         "This day alone: airflow dags trigger"
         f' {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
     ]
