@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History, PublicationHistory
@@ -32,7 +32,8 @@ def lines(stack: Stack) -> str:
 
 
 def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
-    running = [component.name for component in stack.components() if component.running()]
+    components = stack.components()
+    running = [component.name for component in components if component.running()]
     if not running:
         yield "Running", "nothing; start it with: make up"
         return
@@ -49,6 +50,7 @@ def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
         yield from promises(PublicationHistory(connect_to(stack.server().uri("warehouse"))), config, at)
         yield from incidents(History(connect_to(stack.server().uri("oncall"))), config, at)
     yield "Running", ", ".join(["postgres", *running])
+    yield from dead([component.name for component in components if component.name not in running])
     yield ("Runbooks", 'in a shell of yours: eval "$(make -s env)"   then psql "$WAREHOUSE_DSN", airflow …')
     yield "Next", "make drill (break a promise) · make status · make logs · make down (the data stays)"
 
@@ -93,6 +95,12 @@ def incidents(history: IncidentHistory, config: OncallConfig, at: dt.datetime) -
         yield "Open", f"{record.incident.key}: {incident_status(record.incident, told, say)}"
     if not opened:
         yield "Open", "no incident"
+
+
+def dead(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What should run and does not; nothing where all of it runs."""
+    if names:
+        yield "Not running", f"{', '.join(names)}; start it with: make up"
 
 
 def watching(tick: dt.datetime | None, at: dt.datetime) -> str:

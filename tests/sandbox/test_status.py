@@ -14,7 +14,7 @@ from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident
 from oncall.usecases.history import IncidentRecord, SystemHealth
 from sandbox.stack.environment import REPOSITORY
-from sandbox.stack.status import incidents, promises, watching
+from sandbox.stack.status import dead, incidents, promises, watching
 
 AT = dt.datetime(2026, 11, 27, 0, tzinfo=dt.UTC)  # seven in the morning
 OPEN = Incident(
@@ -77,3 +77,8 @@ def test_whether_the_watcher_looks(seconds: int | None, said: str) -> None:
     """By its own note of when it looked last."""
     tick = None if seconds is None else AT - dt.timedelta(seconds=seconds)
     assert watching(tick, AT).startswith(said)
+
+
+def test_what_does_not_run_is_told_with_the_way_to_start_it() -> None:
+    assert list(dead([])) == []
+    assert list(dead(["triggerer"])) == [("Not running", "triggerer; start it with: make up")]

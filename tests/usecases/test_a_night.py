@@ -304,7 +304,7 @@ def test_a_held_report_says_which_check(night: Night) -> None:
         ),
         (
             Dag(at("04:55"), paused=False, running=0), "is the scheduler running?",
-            "never started: is the scheduler running?", "",
+            "never started: is the scheduler running?", "look whether the scheduler",
         ),
     ],
 )  # fmt: skip
@@ -397,7 +397,7 @@ def test_a_stale_report_is_one_notice_with_the_steps(night: Night) -> None:
     night.look("10:05")
     (notice,) = night.chat.threads
     assert "Stale: Profit ETL, 22 Nov was published before master.orders changed" in notice.title
-    assert "python -m oncall stale --rerun" in notice.summary
+    assert "python -m oncall stale --rerun" in notice.steps
     assert 'airflow dags trigger profit_etl --conf \'{"report_date": "2026-11-22"}\'' in notice.summary
     assert not night.pager.paged
 

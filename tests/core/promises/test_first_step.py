@@ -20,6 +20,11 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
         ("stuck", "in transform since 05:10, blocked by pid 311", "end what blocks it. Is it a load"),
         ("stuck", "in transform since 05:10", ""),
         ("not_started", "the DAG is paused", "unpause the DAG growth_etl."),
+        (
+            "not_started",
+            "no task of this report date has started, though the DAG is not paused: is the scheduler running?",
+            "look whether the scheduler and the DAG processor run, and restart what does not.",
+        ),
         ("failed", "task transform was marked as failed by B at 02:40", "ask the person who did that why."),
         ("failed", "task transform failed at 02:40: boom", ""),
         ("held", BREACH, ASK),

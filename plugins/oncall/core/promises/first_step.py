@@ -27,6 +27,10 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "not_started", r"^the DAG file has an import error",
             "mend the DAG's file, or revert the last deploy.\n" + _THEN_START,
         ),
+        (
+            "not_started", r": is the scheduler running\?$",
+            "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _THEN_START,
+        ),
         ("not_started", r"^its run was deleted ", "start the day again."),
         (
             "failed", r" but the publication is not there\b",
