@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
-from oncall.core.promises.cause import Why
+from oncall.core.promises.cause import SHOWN_WITHIN, Why
 from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
 from oncall.core.promises.promise import Pipeline, due_at, last_due, starts_at, warn_at
@@ -164,7 +164,7 @@ class PromiseReader:
 
         def status_of(candidate: Candidate) -> PromiseStatus:
             report, tz = candidate.report, self.config.roster_of(candidate.pipeline.dag_id).tz
-            facts = found.get(report) or self._unseen(report, blind=bool(blind))
+            facts = self._lagging(report, found.get(report)) or self._unseen(report, blind=bool(blind))
             if report not in published or report in ran:  # else its publication says it all
                 unreadable = (*blind, *facts.unreadable, *deaf)
                 facts = tasks.added_to(facts, report, unreadable, self.known.looking_since)
@@ -188,6 +188,13 @@ class PromiseReader:
             why = traceback.format_exc()
             log.error("oncall.cannot_judge", pipeline=dag_id, report_date=str(date), traceback=why)
             return status_unknown(candidate, error, self.config.roster_of(dag_id).tz, self.at)
+
+    def _lagging(self, report: ReportKey, read: Facts | None) -> Facts | None:
+        """What was read; with a publication that was seen a moment ago, where a copy that lags shows none yet."""
+        made = self.known.published.get(report)
+        if read is None or read.publication or made is None or self.at - made.at >= SHOWN_WITHIN:
+            return read
+        return replace(read, publication=made)
 
     def _unseen(self, report: ReportKey, *, blind: bool) -> Facts:
         """What is left to go by of a report that the warehouse says nothing of."""

@@ -174,7 +174,9 @@ class _Found:
     checks: Mapping[Pair, Sequence[FailedCheck]]
     late: Mapping[Pair, Sequence[Load]]
     odd: Mapping[Pair, tuple[str, ...]] = field(default_factory=dict)
-    _together: dict[tuple[tuple[str, ...], dt.date], tuple[Load, ...]] = field(default_factory=dict)
+    _together: dict[tuple[tuple[str, ...], dt.date], tuple[Facts, dt.datetime | None]] = field(
+        default_factory=dict
+    )
 
     @classmethod
     def of(cls, rows: Sequence[Row], volume: Volume) -> _Found:
@@ -206,19 +208,27 @@ class _Found:
         """`troubles`: what could not be read; of a published report nothing else need be known."""
         which = pipeline.report, date
         made, read_at = self.publications.get(which, (None, None))
-        loads = self._loads_of(pipeline.upstream, date)
-        newer = self._newer(which, loads, read_at) if read_at else ()
+        missing, newest = self._of_upstream(pipeline.upstream, date, troubles)
         checks = tuple(self.checks.get(which, ()))
-        unreadable = () if made else (*self.odd.get(which, ()), *troubles)
+        if made is None and not checks and not blocked_by:
+            return missing  # of ten thousand reports most are alike in this
+        loads, newer = missing.loads, tuple[Load, ...]()
+        if read_at and (which in self.late or (newest and newest > read_at)):
+            newer = self._newer(which, loads, read_at)
+        unreadable = () if made else troubles
         return Facts(made, loads, checks, changed_since=newer, unreadable=unreadable, blocked_by=blocked_by)
 
-    def _loads_of(self, upstream: tuple[str, ...], date: dt.date) -> tuple[Load, ...]:
-        """Put together once for all pipelines that have the same upstream."""
-        loads = self._together.get((upstream, date))
-        if loads is None:
+    def _of_upstream(
+        self, upstream: tuple[str, ...], date: dt.date, troubles: tuple[str, ...]
+    ) -> tuple[Facts, dt.datetime | None]:
+        """What is known of a missing report, and when its newest load came: once for all with the same upstream."""
+        known = self._together.get((upstream, date))
+        if known is None:
             found = (self.loads.get((table, date)) for table in _loaded(upstream))
-            loads = self._together[upstream, date] = tuple(load for load in found if load is not None)
-        return loads
+            loads = tuple(load for load in found if load is not None)
+            newest = max((load.loaded_at for load in loads if load.loaded_at), default=None)
+            known = self._together[upstream, date] = Facts(loads=loads, unreadable=troubles), newest
+        return known
 
     def _newer(self, which: Pair, loads: tuple[Load, ...], read_at: dt.datetime) -> tuple[Load, ...]:
         newer = {

@@ -13,6 +13,7 @@ from oncall.core.incidents.resolve import changed, landed, moved, resolve
 from oncall.core.incidents.upstream_team import tell_upstream
 from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
 from oncall.core.incidents.wording import Scene
+from oncall.core.promises.cause import is_about_to_show
 
 # In this order: each sees the incident as those before it left it.
 RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
@@ -37,6 +38,12 @@ EARLY = ("warning", "last-chance", "failed-")
 def plan(context: IncidentContext, scene: Scene) -> Plan:
     """Everything this case needs at this instant that was not owed before."""
     decided = Plan((context.incident,))
+    if (
+        not context.spoken
+        and context.missing
+        and all(is_about_to_show(m.facts, scene.at) for m in context.missing)
+    ):
+        return decided
     for rule in RULES:
         if not decided.incidents[0].open:
             break

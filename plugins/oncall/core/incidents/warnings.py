@@ -16,6 +16,7 @@ from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.time_format import span
 
 TOLD_LATELY = dt.timedelta(minutes=15)
+TOO_LATE = dt.timedelta(seconds=30)  # to wake somebody who is woken at the due instant anyhow
 
 
 def warn(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -133,6 +134,8 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
         return None
     if not lead.due or not lead.why:
         return None
+    if lead.why.cause == "running" and lead.due - scene.at < TOO_LATE:
+        return None  # a run that begins now: in a moment it is said that it is late
     usual, reason = span((lead.due - lead.last_chance).total_seconds()), short(lead.why)
     title = titled(context.missing, lambda about: f"At risk: {about}{_due(lead, scene)}: {reason}")
     task = open_task(lead.facts)

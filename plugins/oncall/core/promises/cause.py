@@ -18,6 +18,7 @@ WAIT = "wait_for_upstream"  # the sensor: a run that stands here has only its up
 SCHEDULER = "scheduler"
 OPEN = ("running", "up_for_retry", "queued")
 STARTS_WITHIN = dt.timedelta(minutes=10)  # how long a run or a task may take to start
+SHOWN_WITHIN = dt.timedelta(seconds=20)  # how far a copy of the warehouse may lag behind
 # A task of seconds is not stuck because a worker was slow once.
 NEVER_STUCK_WITHIN = dt.timedelta(minutes=1)
 # What libpq says before the reason: to whom it spoke is in the connection.
@@ -82,6 +83,20 @@ def cause_of(
     if facts.unreadable:
         return unseen(facts, tz)
     return _not_started(facts, tz)
+
+
+def is_about_to_show(facts: Facts, at: dt.datetime) -> bool:
+    """Its run has just published: a warehouse that is read from a copy shows it some seconds later."""
+    last = facts.tasks[-1] if facts.tasks else None
+    if (
+        last is None
+        or last.task_id != "publish"
+        or last.state != "success"
+        or last.marked
+        or not last.ended_at
+    ):
+        return False
+    return facts.publication is None and not facts.blind and abs(at - last.ended_at) < SHOWN_WITHIN
 
 
 def gave_up(facts: Facts) -> Task | None:
