@@ -1,7 +1,4 @@
-"""`make screenshots`: photographs each view of the On-call page, in Airflow, from the running stack. Changes nothing.
-
-The pictures go to docs/images; those of the README are among them.
-"""
+"""`make screenshots`: photographs what README and docs show of the running stack, in Airflow. Changes nothing."""
 
 from __future__ import annotations
 
@@ -48,15 +45,10 @@ class View:
 
 
 def views(stack: Stack) -> Iterator[View]:
-    """Every view of the page; an incident and a task instance only when the stack has one."""
+    """What README and docs show; an incident and a task instance only when the stack has one."""
     base, page = stack.airflow_url, f"{stack.airflow_url}/{PAGE}"
-    yield View("now", page)
-    yield View("now-dark", page, scheme="dark")
-    yield View("now-360", page, width=360, height=780)
-    yield View("incidents", page, inside="/oncall/incidents", height=700)
     if key := _an_incident(stack):
         incident = f"/oncall/incidents/{quote(key, safe=':')}"
-        yield View("incident", page, inside=incident)
         yield View("incident-360", page, inside=incident, width=360, height=780, scheme="dark")
     yield View("rota", page, inside="/oncall/rota", height=1200)
     yield View("runbook", f"{base}/dags/{RUNBOOK_OF}/plugin/runbook")

@@ -70,6 +70,13 @@ def test_every_file_a_page_links_to_is_there(page: Path) -> None:
         assert (REPOSITORY / path).exists(), path
 
 
+def test_every_picture_is_shown_on_a_page() -> None:
+    """One that nobody is led to grows old unseen."""
+    text = "".join(page.read_text() for page in PAGES)
+    pictures = (REPOSITORY / "docs" / "images").iterdir()
+    assert not [picture.name for picture in pictures if f"images/{picture.name}" not in text]
+
+
 def test_the_readme_is_read_in_one_go() -> None:
     """What a newcomer needs in the first half hour; the rest is a link away."""
     assert len(README.splitlines()) <= 130
