@@ -73,11 +73,8 @@ def titled(members: Sequence[PromiseStatus], words: Callable[[str], str], lead: 
     title = lead + words(subject(members))
     if len(members) > 1 and len(title) > room:
         title = lead + words(counted(members))
-    spared = [
-        *SPARED,
-        *([_SINCE] if lead else []),
-        _BLOCKED_BY,
-    ]  # whoever is called next has to read why before since when
+    # Whoever is called next has to read why before since when.
+    spared = [*SPARED, *([_SINCE] if lead else []), _BLOCKED_BY]
     for pattern, instead in spared:
         if len(title) > room:
             title = pattern.sub(instead, title)
