@@ -1,4 +1,7 @@
-"""A sentence that people are shown comes from a module of words in core: no template, view or adapter composes one."""
+"""A sentence that people are shown comes from a module of words in core: no template, view, use case or command does.
+
+What an adapter says of its far side it says where it hears it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "plugins" / "oncall"
 TEMPLATES = sorted((PACKAGE / "web" / "templates").glob("*.html"))
-ROOMS = sorted(path for room in ("web", "cli", "airflow") for path in (PACKAGE / room).rglob("*.py"))
+ROOMS = sorted(
+    path for room in ("web", "cli", "airflow", "usecases") for path in (PACKAGE / room).rglob("*.py")
+)
 MOST_WORDS = 4  # of text around what is filled in: a label has no more, a sentence has
 # What stands within a piece of text; each other tag ends it. A row of links is no text.
 INLINE = re.compile(r"</?(?:a|br|code|em|strong|time)\b[^>]*>")

@@ -17,6 +17,7 @@ from oncall.core.incidents.context import IncidentContext, name_of
 from oncall.core.incidents.escalation import acknowledge, acknowledge_rest
 from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.incident import Event, Plan
+from oncall.core.incidents.incident_words import acknowledged_already, not_next, ran_again
 from oncall.core.incidents.manual import PAGE_STEP, Hand
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.incident_context import status_from_row
@@ -63,7 +64,7 @@ class ManualActions:
                 return acknowledge(context, scene, self.by)
             rest = acknowledge_rest(context, scene, self.by)
             name = name_of(scene, hand.incident.acknowledged_by)
-            return rest if rest.owed else Outcome(False, f"{name} has acknowledged it already.")
+            return rest if rest.owed else Outcome(False, acknowledged_already(name))
 
         return self._act(key, decide, "Acknowledged: escalation stops.")
 
@@ -92,7 +93,7 @@ class ManualActions:
             if call is None:
                 return Outcome(False, nobody_left(context, scene))
             if person and person != call.person.name:
-                return Outcome(False, f"{person} is not next any more: the next one is {call.person.name}.")
+                return Outcome(False, not_next(person, call.person.name))
             return manual.page(hand, scene, call.person, call.seat, len(pressed) + 1)
 
         return self._act(key, decide, "{} is being paged.")
@@ -133,7 +134,7 @@ def note_run(store: Store, report: ReportKey, by: str, how: str, at: dt.datetime
         ]
         if theirs:
             newest = max(theirs, key=lambda incident: incident.opened_at)
-            said = f"{by} ran the day again ({how}){came_of and ': '}{came_of}"
+            said = ran_again(by, how, came_of)
             # With its row written anew, for whoever has kept what was over.
             decision.record(Plan((newest,), events=(Event(newest.key, at, said),)), at)
 

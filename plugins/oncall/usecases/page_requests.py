@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from oncall.core.errors import Rejected
 from oncall.core.incidents.binding import Send
+from oncall.core.incidents.incident_words import not_carried_out
 from oncall.usecases.delivery_round import LEASE, Round
 from oncall.usecases.pager_delivery import Outcome, PagerDelivery, about
 from oncall.usecases.ports import OutboxEntry
@@ -98,7 +99,7 @@ class PageRequests:
                 overdue = delivery.op == "page" and now - since >= UNPROCESSED
                 why = "the pager has taken the page and does not carry it out" if overdue else ""
                 anew_s = MADE_ANEW.total_seconds()
-                self.round.again(delivery, f"taken, and not carried out within {anew_s:.0f} s", why)
+                self.round.again(delivery, not_carried_out(anew_s), why)
             else:
                 return False
         return True

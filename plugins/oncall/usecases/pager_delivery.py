@@ -11,6 +11,7 @@ from typing import Literal
 from structlog.contextvars import bind_contextvars
 
 from oncall.core.errors import DeliveryFailed, NotAllowed, OncallError
+from oncall.core.incidents.incident_words import sent_to_others
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry, Pager, RequestState
@@ -110,10 +111,7 @@ class PagerDelivery:
             return ""
         if person.casefold() in (each.casefold() for each in state.responders):
             return ""
-        return (
-            f"the pager sends it to {', '.join(state.responders) or 'nobody'} instead; use the key of an API "
-            "integration that no team owns (an owner team overwrites whom a page is for)"
-        )
+        return sent_to_others(state.responders)
 
     def _give_up(self, error: OncallError) -> None:
         self.unread, self.mute = str(error), self.mute or isinstance(error, NotAllowed)

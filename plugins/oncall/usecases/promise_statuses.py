@@ -18,6 +18,7 @@ from oncall.core.promises.cause import SHOWN_WITHIN, Why
 from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
 from oncall.core.promises.promise import Pipeline, due_at, last_due, starts_at, warn_at
+from oncall.core.promises.words import not_judged
 from oncall.core.wall_time import utc
 from oncall.usecases.notes import instant, noted, stretch
 from oncall.usecases.ports import Drill, EvaluationInputs, ReportKey, TaskRunReader, TaskRuns, WarehouseReader
@@ -244,7 +245,7 @@ class PromiseReader:
 
 def status_unknown(candidate: Candidate, error: Exception, tz: dt.tzinfo, at: dt.datetime) -> PromiseStatus:
     """What is left to say of a promise that could not be judged: the others are not to suffer for it."""
-    reason = f"it could not be judged: {type(error).__name__}: {error}"
+    reason = not_judged(error)
     facts = Facts(unreadable=(reason,), blind=True)
     pipeline, date = candidate.pipeline, candidate.report_date
     try:

@@ -9,12 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncall.core.incidents.incident_words import (
+    acknowledged_already,
     delivery_result,
     delivery_words,
     event_sentence,
     may_only_look,
+    not_carried_out,
+    not_next,
     pages_now,
+    ran_again,
     resolves_by_hand,
+    sent_to_others,
     told_together,
 )
 
@@ -34,6 +39,16 @@ def test_what_the_forms_of_an_incident_do() -> None:
     )
     assert may_only_look("etl") == "You may look, not act: that needs the right to change runs of etl."
     assert may_only_look("etl", "release").startswith("You may look, not release: ")
+
+
+def test_what_came_of_an_act_and_of_a_sending() -> None:
+    assert acknowledged_already("DE-004") == "DE-004 has acknowledged it already."
+    assert not_next("DE-001", "DE-002") == "DE-001 is not next any more: the next one is DE-002."
+    assert ran_again("anna", "run x") == "anna ran the day again (run x)"
+    assert ran_again("anna", "run x", "held") == "anna ran the day again (run x): held"
+    assert not_carried_out(60.0) == "taken, and not carried out within 60 s"
+    assert sent_to_others(["a@b", "c@d"]).startswith("the pager sends it to a@b, c@d instead; use the key")
+    assert sent_to_others([]).startswith("the pager sends it to nobody instead; ")
 
 
 @pytest.mark.parametrize(

@@ -225,3 +225,7 @@ def test_no_share_is_said_that_was_not_kept(kept: int, counted: int) -> None:
     assert abs(percent - 100 * kept / counted) <= 1
     assert (percent == 100) is (kept == counted)
     assert (percent == 0) is (kept == 0)
+
+
+def test_what_the_rules_fail_on_is_told_with_the_error() -> None:
+    assert words.not_judged(ValueError("no such day")) == "it could not be judged: ValueError: no such day"

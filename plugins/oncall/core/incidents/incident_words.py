@@ -44,6 +44,33 @@ def pages_now(person: str, seat: str) -> str:
     )
 
 
+def acknowledged_already(name: str) -> str:
+    return f"{name} has acknowledged it already."
+
+
+def not_next(person: str, now: str) -> str:
+    """Whoever pressed saw an older page."""
+    return f"{person} is not next any more: the next one is {now}."
+
+
+def ran_again(by: str, how: str, came_of: str = "") -> str:
+    """`how`: the run, or from where; `came_of`: what is known of its end."""
+    return f"{by} ran the day again ({how}){came_of and ': '}{came_of}"
+
+
+def not_carried_out(seconds: float) -> str:
+    """Of what the pager has taken, and nobody has felt."""
+    return f"taken, and not carried out within {seconds:.0f} s"
+
+
+def sent_to_others(people: Collection[str]) -> str:
+    """Whom an alert wakes in the place of the person whom it names."""
+    return (
+        f"the pager sends it to {', '.join(people) or 'nobody'} instead; use the key of an API integration that no team"
+        " owns (an owner team overwrites whom a page is for)"
+    )
+
+
 def resolves_by_hand(*, due_ahead: bool) -> str:
     unless = ", unless it is missing when it is due" if due_ahead else ""
     return (

@@ -131,6 +131,11 @@ def kept_share(window: int, kept: int, counted: int) -> str:
     return f"{window} days: {percent} % kept ({kept} of {counted})"
 
 
+def not_judged(error: Exception) -> str:
+    """Why nothing is known of a promise on which the rules fail."""
+    return f"it could not be judged: {type(error).__name__}: {error}"
+
+
 def hidden_pipelines(count: int) -> str:
     return f"Shows the pipelines that you may read; {count} more {'is' if count == 1 else 'are'} hidden."
 
