@@ -42,6 +42,14 @@ class FarNight:
         for clock in clocks:
             self.night.look(clock)
 
+    def begin_anew(self, clock: str) -> None:
+        """A new watcher: it asks the far side what it may have been told already, and by whom it was forgotten."""
+        dispatch = self.night.dispatch
+        self.night.dispatch = lambda: replace(dispatch(), check_before_send=True)  # type: ignore[method-assign]
+        self.night.seen = None
+        self.looks(clock)
+        self.night.dispatch().lost_alerts()
+
     def every_15_s(self, start: str, end: str) -> None:
         now = at(start)
         while now <= at(end):
@@ -234,6 +242,55 @@ def test_responders_that_were_replaced_are_seen(far: FarNight, responders: Any, 
     shown(far, responders=responders)
     far.looks("05:00", "05:00:15")
     assert far.woken[:2] == [PRIMARY] + [SECONDARY] * next_one
+
+
+# What nobody knows of any more.
+
+
+@pytest.mark.parametrize(
+    ("clocks", "made", "how"),
+    [(("04:45",), "04:50", "in time"), (("05:00", "05:15", "05:15:15"), "05:16", "16 min late")],
+    ids=["last chance", "page"],
+)
+def test_what_was_paged_from_a_memory_that_died_is_closed(
+    far: FarNight, clocks: tuple[str, ...], made: str, how: str
+) -> None:
+    """The report is there before a new watcher begins: the alerts are found by their aliases, and the thread ends."""
+    store, memory = far.night.store, MemoryStore(uncertain=True, now=lambda: far.night.now)
+    memory.set_note("watching_since", at("01:00").isoformat())
+    far.night.store = memory
+    far.looks(*clocks)
+    assert any(alert.open for alert in far.inbox.alerts())
+    far.night.world.publish("growth_etl", at(made))
+    channel = "channel_id:#de-oncall"  # known from earlier days
+    store.set_note(channel, memory.get_note(channel) or "")
+    far.night.store = store
+    far.begin_anew("05:17")
+    far.every_15_s("05:17:15", "05:18")
+    assert not any(alert.open for alert in far.inbox.alerts())
+    said = far.inbox.messages(channel_name="de-oncall")
+    replies = [message.text for message in said if message.thread_ts]
+    assert len([text for text in replies if text.startswith(f"Resolved: Growth ETL, 22 Nov — {how}")]) == 1
+    assert len(said) - len(replies) == 1
+
+
+def test_an_older_oncall_db_and_a_new_watcher_close_what_was_acknowledged(far: FarNight) -> None:
+    """The warning is all that it remembers; the acknowledgement is heard from its alert, the page is found."""
+    far.looks("04:45")
+    older = far.night.store.snapshot()
+    far.looks("05:00", "05:15", "05:15:15")
+    far.inbox.acknowledge(far.alerts()[0], PRIMARY)
+    far.looks("05:16", "05:16:15")
+    far.night.store = MemoryStore(now=lambda: far.night.now)
+    far.night.store.merge(older)
+    far.night.store.set_note("watching_since", at("01:00").isoformat())
+    far.begin_anew("05:17")
+    far.every_15_s("05:17:15", "05:18")
+    far.looks("05:30", "05:30:15", "05:45")
+    assert far.woken == [PRIMARY, SECONDARY]
+    far.night.world.publish("growth_etl", at("05:46"))
+    far.every_15_s("05:46:15", "05:47")
+    assert not any(alert.open for alert in far.inbox.alerts())
 
 
 # What Slack refuses.

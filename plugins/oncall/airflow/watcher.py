@@ -337,11 +337,14 @@ class Watch:
             await self._send(store, journal, partial(Dispatch.posts, lane=lane))
 
     async def hear(self) -> None:
-        """Ask who has acknowledged, while there is something to acknowledge."""
-        store = _PerLoop[Store](Wiring.store)
+        """Ask who has acknowledged, while there is something to acknowledge; first for alerts that nobody knows of."""
+        store, begins = _PerLoop[Store](Wiring.store), True
         while True:
             await asyncio.sleep(HEAR_S)
             dispatch = self._dispatch(store, [])
+            if dispatch is not None and dispatch.seen is not None and begins:
+                begins = False
+                await self._blocking(lambda d=dispatch: quietly(d.lost_alerts))  # type: ignore[misc]
             if dispatch is not None and self._is_busy():
                 await self._blocking(lambda d=dispatch: quietly(d.acknowledgements))  # type: ignore[misc]
 

@@ -15,6 +15,7 @@ from oncall.usecases.chat_delivery import CHANNEL_ID
 from oncall.usecases.delivery_round import Clock, Sent
 from oncall.usecases.evaluate import Evaluation
 from oncall.usecases.late_binding import Binder
+from oncall.usecases.lost_alerts import find_lost_alerts
 from oncall.usecases.metrics import first_page, of_sending
 from oncall.usecases.outbox import Sender
 from oncall.usecases.ports import EVERYTHING, Chat, Lane, Metrics, OutboxEntry, Pager, Store
@@ -61,6 +62,11 @@ class Dispatch:
         at = self.now()
         trouble = sync_acknowledgements(self.config, self.pager, self.store, self.links, at)
         note_hearing(self.store, self.scene(at), trouble)
+
+    def lost_alerts(self) -> None:
+        """For a process that has just begun. Raises what the pager and the store raise."""
+        if self.seen is not None:
+            find_lost_alerts(self.config, self.pager, self.store, self.seen.statuses, self.now())
 
     def can_check(self) -> bool:
         """Whether the channels' history can be asked: their ids are known from earlier posts."""

@@ -1,0 +1,76 @@
+"""Alerts that are open at the far side and that the store knows nothing of: somebody paged from memory and died, or
+`oncall_db` came back older. What is found is written down as if it had been sent from here, and so it is acknowledged
+and closed with the rest."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+import structlog
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.incident import Incident, key_of
+from oncall.core.message import Message
+from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.rota.roster import Roster
+from oncall.usecases.ports import OutboxEntry, Pager, Snapshot, Store
+
+log = structlog.get_logger(__name__)
+
+EARLY = ("warning", "last-chance", "failed-1")
+DUE_WITHIN = dt.timedelta(hours=12)
+MOST_REPORTS = 10  # that are asked about, those nearest to their due time: about six questions each
+
+
+def find_lost_alerts(
+    config: OncallConfig, pager: Pager, store: Store, statuses: Iterable[PromiseStatus], at: dt.datetime
+) -> None:
+    """Ask once for the first alerts of what was due lately, or soon is. Raises what the pager and the store raise."""
+    if not pager.capabilities.reads_alerts:
+        return
+    near = sorted(
+        (abs(one.due - at), number, one)
+        for number, one in enumerate(statuses)
+        if one.due and not one.drill and one.verdict != "waiting" and abs(one.due - at) < DUE_WITHIN
+    )
+    asked = [one for _, _, one in near[:MOST_REPORTS]]
+    with store.decision_lock() as decision:
+        told = decision.told([(one.pipeline.dag_id, one.report_date) for one in asked])
+    for status in asked:
+        report = status.pipeline.dag_id, status.report_date
+        known = [(i, said) for i, said in told if (i.dag_id, i.report_date, i.drill) == (*report, "")]
+        if known and (not known[-1][0].open or known[-1][0].leader):
+            continue  # it is over, or another one speaks for it
+        incident = known[-1][0] if known else _incident_of(status, at)
+        aliases = {entry.alias for _, said in known for entry in said}
+        lost = [
+            step
+            for step in _steps(config.roster_of(status.pipeline.dag_id))
+            if (alias := f"{incident.key}:{step}") not in aliases
+            and (state := pager.alert_state(alias))
+            and state.open
+        ]
+        if lost:
+            log.warning("oncall.lost_alerts", incident=incident.key, steps=lost)
+            store.merge(Snapshot((incident,), tuple(_entry(incident, step, at) for step in lost)))
+
+
+def _steps(roster: Roster) -> Iterator[str]:
+    yield from EARLY
+    yield from (f"page-{number}-{step.page}" for number, step in enumerate(roster.escalation, 1))
+
+
+def _incident_of(status: PromiseStatus, at: dt.datetime) -> Incident:
+    key = key_of(status.pipeline.dag_id, status.report_date)
+    return Incident(
+        key, status.pipeline.dag_id, status.report_date, at, due=status.due, verdict=status.verdict
+    )
+
+
+def _entry(incident: Incident, step: str, at: dt.datetime) -> OutboxEntry:
+    """A page that was taken, of which no more is known than its alias."""
+    message = Message(incident.key, step, f"{step} of {incident.key}")
+    return OutboxEntry(
+        0, incident.key, step, "pager", "page", message.alias, "", message, "done", 1, "", at, done_at=at
+    )
