@@ -12,6 +12,7 @@ from oncall.core.errors import ConfigError, Unreadable
 from oncall.core.incidents.status_words import status as incident_status
 from oncall.core.promises.promise import Promise, due_at, last_due
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
+from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat, span
 from oncall.usecases.history import WATCHER_SILENT_AFTER, IncidentHistory, Publications
 from sandbox.stack.environment import LOGINS
@@ -59,7 +60,8 @@ def _on_call(config: OncallConfig, at: dt.datetime) -> str:
     shift = who_is_on_call(config.roster, at)
     until = next_handoff(config.roster, at)
     seats = (shift.primary, shift.secondary, config.roster.manager)
-    return f"{', then '.join(filter(None, seats))}; next handoff {until:%A %d %B %H:%M UTC%z}"
+    people = [named(config.roster, seat) for seat in seats if seat]
+    return f"{', then '.join(people)}; next handoff {until:%A %d %B %H:%M UTC%z}"
 
 
 def promises(published: Publications, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:

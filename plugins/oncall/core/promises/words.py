@@ -17,7 +17,7 @@ from oncall.core.promises.promise import EVERY_DAY, Promise
 from oncall.core.time_format import WEEKDAYS, TimeFormat, day, span, weekday
 
 Level = Literal["ok", "warn", "bad", "none"]
-NAMES_THE_STEP = ("stuck", "running")  # causes whose detail says where the run stands
+NAMES_THE_STEP = ("stuck", "running", "failed", "held")  # causes whose detail says where the run stands
 
 
 def headline(status: PromiseStatus, say: TimeFormat) -> str:
