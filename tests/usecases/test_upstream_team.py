@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from oncall.adapters.memory_store import MemoryStore
 from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.promises.facts import Load
 from tests.usecases.conftest_night import DAY, Night, at
@@ -55,6 +56,18 @@ def test_a_table_that_two_reports_wait_for_is_told_once(night: Night) -> None:
         "Needed for Engagement ETL (investor.daily_engagement), Growth ETL (investor.daily_growth)."
         in message.summary
     )
+
+
+def test_whoever_goes_on_from_memory_does_not_tell_them_again(night: Night) -> None:
+    """The store is away, or comes back empty: what they were told is part of what is remembered."""
+    night.world.missing("profit_etl", ORDERS)
+    night.look("03:30")
+    memory = MemoryStore(now=lambda: night.now)
+    memory.merge(night.store.snapshot())
+    night.store = memory
+    for clock in ("03:30:15", "05:00"):
+        night.look(clock)
+    assert len(heard(night)) == 1
 
 
 def test_when_it_has_come_they_are_told_in_the_same_thread(night: Night) -> None:

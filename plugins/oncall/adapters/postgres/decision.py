@@ -10,7 +10,7 @@ from typing import Any
 from oncall.adapters.postgres.database import Cursor, columns, rows_of
 from oncall.adapters.postgres.incident_rows import COLUMNS, UPSERT, incident_of, parameters_of
 from oncall.adapters.postgres.outbox_rows import DELIVERY, ENTRY, delivery_of, dumped, entry_of
-from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan, urgency
+from oncall.core.incidents.incident import OTHERS, Incident, Notification, NotificationStatus, Plan, urgency
 from oncall.core.incidents.merging import merged
 from oncall.usecases.ports import IncidentFile, OutboxEntry, Posted, ReportKey, Snapshot
 
@@ -58,11 +58,15 @@ class PostgresDecision:
     def said(self, keys: Sequence[str]) -> Mapping[str, list[OutboxEntry]]:
         """Implements `DecisionTransaction`."""
         self._cursor.execute(
-            f"select {DELIVERY} from oncall.deliveries where key = any(%s) order by id", (list(keys),)
+            f"select {DELIVERY} from oncall.deliveries"
+            f" where key = any(%(keys)s) or split_part(key, '{OTHERS}', 1) = any(%(keys)s) order by id",
+            {"keys": list(keys)},
         )
         said: dict[str, list[OutboxEntry]] = {key: [] for key in keys}
         for delivery in map(delivery_of, self._cursor.fetchall()):
-            said[delivery.key].append(delivery)
+            said.setdefault(delivery.key, []).append(
+                delivery
+            )  # what other teams are told has a key of its own
         return said
 
     def record(self, plan: Plan, at: dt.datetime) -> None:
