@@ -208,6 +208,20 @@ def test_a_failure_after_the_publication_is_told_again(broken: Night) -> None:
     assert broken.pager.paged[-1].step == "failed-1"
 
 
+def test_a_failure_after_the_publication_that_somebody_ended_is_not_told_again(night: Night) -> None:
+    """The report stands, its rerun failed, a person knows; another failure is news."""
+    night.world.publish("growth_etl", at("04:30"))
+    night.runs.of["growth_etl", DAY] = (Task("check", "failed", at("06:00"), at("06:10"), "manual", "no"),)
+    night.look("06:10:15")
+    assert press(night, "resolve", "06:12").done
+    for clock in ("06:12:15", "06:30"):
+        night.look(clock)
+    assert night.steps == ["failed-1"]
+    night.runs.of["growth_etl", DAY] = (Task("check", "failed", at("07:00"), at("07:01"), "again", "no"),)
+    night.look("07:01")
+    assert [page.alias for page in night.pager.paged][1:] == [f"{KEY}:r2:failed-1"]
+
+
 def test_a_day_run_again_is_a_line_of_its_newest_incident(
     broken: Night, request: pytest.FixtureRequest
 ) -> None:

@@ -100,13 +100,15 @@ def _incident_for(
 
 
 def _is_over(status: PromiseStatus, same: Sequence[Incident]) -> bool:
-    """A person ended it: nobody is told of this report again before it is published.
+    """A person ended it: nobody is told of this report again before it is published, or fails anew after that.
 
     Whoever ended a warning did not end the promise: broken after that, it pages.
     """
     ended = [i.resolved_at for i in same if i.verdict == RESOLVED_BY_HAND and i.resolved_at]
-    if not ended or status.facts.publication is not None:
+    if not ended:
         return False
+    if status.facts.publication is not None:
+        return all(task.ended_at is None or task.ended_at <= max(ended) for task in status.facts.failures)
     return not status.overdue or status.due is None or max(ended) >= status.due
 
 
