@@ -530,15 +530,16 @@ def test_attainment_counts_what_was_due() -> None:
     assert attainment(()).percent is None
 
 
+NOT_READ = ("Open incidents cannot be read now.", "Earlier incidents cannot be read now.")
+
+
 @pytest.mark.parametrize(
     ("unreadable", "words"),
     [
         ((), ("No open incidents.", "None.")),
         (("warehouse: refused",), ("No open incidents.", "None.")),
-        (
-            ("oncall_db: refused",),
-            ("Open incidents cannot be read now.", "Earlier incidents cannot be read now."),
-        ),
+        (("oncall_db: refused",), NOT_READ),
+        (("connection 'oncall_db' is not defined: add it",), NOT_READ),
     ],
 )
 def test_what_cannot_be_read_is_not_said_to_be_none(

@@ -77,10 +77,12 @@ def _incidents_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _incidents(args: argparse.Namespace) -> int:
+    from oncall.web.views.incidents import unread
+
     with _page(args) as page:
         seen = _seen(page, args)
     found = [view for view in _views(seen, args.team) if args.all or view.open]
-    if seen.unreadable and not found:
+    if not found and unread(seen):
         return 1  # an empty list would claim that nothing is open
     if args.json:
         show_json([view.model_dump(mode="json", exclude={"timeline"}) for view in found])
@@ -115,11 +117,13 @@ def _ack_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _ack(args: argparse.Namespace) -> int:
+    from oncall.web.views.incidents import unread
+
     by = args.by.strip() or getpass.getuser()
     with _page(args) as page:
         seen = _seen(page, args)
         views = [view for view in _views(seen, args.team) if view.open]
-        if seen.unreadable and not views:
+        if not views and unread(seen):
             warn(f"oncall ack: {NONE_ACKNOWLEDGED}")
             return 1
         wanted = list({view.key: view for view in (_incident(views, key) for key in args.keys)}.values())
@@ -221,7 +225,7 @@ def _why_words(seen: PageSnapshot, status: PromiseStatus, view: PromiseView) -> 
     yield f"{view.headline}."
     if view.cause:
         yield cause_line(view.cause_words, view.detail)
-    if (step := view.step) and view.cause not in NAMES_THE_STEP:
+    if (step := view.step) and not view.published_at and view.cause not in NAMES_THE_STEP:
         yield f"{stands_at(step.task, step.state, step.since, step.usual_seconds, say)}."
     if loads:
         yield tables_line(loads)

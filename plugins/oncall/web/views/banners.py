@@ -8,6 +8,7 @@ from oncall.core.notices import page_words
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.incidents import unread
 from oncall.web.views.models import Banner
 
 
@@ -22,7 +23,7 @@ def banners(seen: PageSnapshot) -> tuple[Banner, ...]:
 
 def _told(seen: PageSnapshot) -> Iterator[tuple[str, page_words.Told]]:
     say = TimeFormat(seen.at, seen.config.roster.tz)
-    tick_unread = any(reason.startswith("oncall_db") for reason in seen.unreadable)  # that is said below
+    tick_unread = unread(seen)  # that is said below
     if not tick_unread and (seen.tick is None or seen.at - seen.tick > WATCHER_SILENT_AFTER):
         yield "watcher", page_words.watcher_gone(seen.tick, say)
     for trouble in seen.channels:

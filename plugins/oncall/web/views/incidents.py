@@ -38,16 +38,17 @@ def open_incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentVi
 
 def none_open(seen: PageSnapshot) -> str:
     """What stands in the place of the open incidents where there is none to show."""
-    return NONE_READ if _unread(seen) else NONE_OPEN
+    return NONE_READ if unread(seen) else NONE_OPEN
 
 
 def none_past(seen: PageSnapshot) -> str:
     """The same of those that are over."""
-    return NO_PAST_READ if _unread(seen) else NO_PAST
+    return NO_PAST_READ if unread(seen) else NO_PAST
 
 
-def _unread(seen: PageSnapshot) -> bool:
-    return any(reason.startswith("oncall_db") for reason in seen.unreadable)
+def unread(seen: PageSnapshot) -> bool:
+    """Whether incidents could not be read: the database does not answer, or its connection is none."""
+    return any("oncall_db" in reason.partition(":")[0] for reason in seen.unreadable)
 
 
 def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -> IncidentView:
