@@ -43,6 +43,19 @@ def test_the_note_names_both_pairs_and_mentions_the_new_one() -> None:
     assert message.summary == ""
 
 
+def test_people_are_called_by_their_names() -> None:
+    """Whatever their ids in the roster are."""
+    away = [(person, "2026-01-12", "2026-01-19") for person in "ABCD"]
+    roster = team(leave=[("B", "2026-01-05", "2026-01-11"), *away])
+    named = {key: replace(person, name=f"{key} Ho") for key, person in roster.people.items()}
+    message = said(replace(roster, people=named))
+    facts = dict(message.facts)
+    assert message.title.startswith("Handoff: C Ho, then D Ho on call until ")
+    assert facts["Goes off"] == "A Ho, then B Ho"
+    assert facts["Comes on"] == "C Ho, then D Ho (standing in for B Ho, on leave)"
+    assert any("nobody of the team is there: M Ho is primary" in fact for fact in facts.values())
+
+
 def test_a_quiet_week_says_so() -> None:
     """Nothing is left out: an empty line would leave a doubt."""
     facts = dict(said(team(), PastWeek(promises={})).facts)

@@ -29,7 +29,7 @@ from oncall.core.message import MOST_TITLE, Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import EscalationStep
-from oncall.core.rota.shift_words import reason_in_words, seated
+from oncall.core.rota.shift_words import named, reason_in_words, seated
 from oncall.core.time_format import span
 
 # An acknowledgement older than this on a broken promise is asked again.
@@ -226,9 +226,8 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     before = any(when < now.start for e in pages if (when := e.done_at or e.owed_at))
     if not incident.acknowledged and (began.week == now.week or not before):
         return None
-    title = titled(
-        context.missing, lambda about: f"Handed over from {began.primary} to {now.primary}: {about}"
-    )
+    before_them, taken = (named(scene.roster, shift.primary) for shift in (began, now))
+    title = titled(context.missing, lambda about: f"Handed over from {before_them} to {taken}: {about}")
     return _begin_anew(context, scene, "handover", title)
 
 

@@ -18,6 +18,7 @@ from oncall.core.promises.cause import late_words
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Team
 from oncall.core.rota.on_call import who_is_on_call
+from oncall.core.rota.shift_words import named
 from oncall.core.time_format import span
 
 LATE, ARRIVED = "upstream-late", "upstream-arrived:"
@@ -49,7 +50,7 @@ def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message 
     title = titled(
         waiting, lambda about: f"{names(tuple(loads))} {states}: holds back {about}{_due(waiting, scene)}"
     )
-    primary = who_is_on_call(scene.roster, scene.at).primary
+    primary = named(scene.roster, who_is_on_call(scene.roster, scene.at).primary)
     lines = [
         *(f"{late_words(load, scene.roster.tz)}." for load in loads.values()),
         f"Needed for {', '.join(f'{m.pipeline.title} ({m.pipeline.report})' for m in waiting)}.",

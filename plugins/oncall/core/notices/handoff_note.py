@@ -18,7 +18,7 @@ from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, rota, who_is_on_call
 from oncall.core.rota.outlook import look_out
 from oncall.core.rota.roster import Roster
-from oncall.core.rota.shift_words import reason_in_words
+from oncall.core.rota.shift_words import named, reason_in_words
 from oncall.core.time_format import day, span
 from oncall.core.wall_time import in_zone, utc
 
@@ -69,11 +69,11 @@ def note(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Message:
     return Message(
         key=key_of_handoff(roster, boundary),
         step="note",
-        title=f"Handoff: {_pair(now)} on call until {now.end:%a} {day(now.end.date())} {now.end:%H:%M}",
+        title=f"Handoff: {_pair(roster, now)} on call until {now.end:%a} {day(now.end.date())} {now.end:%H:%M}",
         summary="\n".join(_summary(scene, boundary, past)),
         facts=(
-            ("Goes off", _going_off(week)),
-            ("Comes on", _coming_on(now)),
+            ("Goes off", _going_off(roster, week)),
+            ("Comes on", _coming_on(roster, now)),
             ("Open incidents", "; ".join(_incident(scene, each) for each in past.incidents) or "none"),
             ("Last week's promises", _promises(past.promises)),
             *_restated(past.restated),
@@ -98,7 +98,9 @@ def group_trouble(scene: Scene, boundary: dt.datetime, reason: str) -> Message:
         key=key_of_handoff(roster, boundary),
         step="group",
         title=f"The Slack user group {roster.slack_usergroup} still has its old members: {reason}",
-        summary=f"It should be {_pair(now)}. Set it in Slack, or mend this and clear `tell` of the handoff's DAG.",
+        summary=(
+            f"It should be {_pair(roster, now)}. Set it in Slack, or mend this and clear `tell` of the handoff's DAG."
+        ),
         priority="P4",
         tags=("oncall", "handoff"),
         channel=roster.slack_channel,
@@ -130,23 +132,29 @@ def _summary(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Iterator[st
     yield from past.trouble
 
 
-def _pair(shift: Shift) -> str:
-    return f"{shift.primary}, then {shift.secondary}" if shift.secondary else f"{shift.primary} alone"
+def _pair(roster: Roster, shift: Shift) -> str:
+    primary = named(roster, shift.primary)
+    return f"{primary}, then {named(roster, shift.secondary)}" if shift.secondary else f"{primary} alone"
 
 
-def _going_off(week: Sequence[Shift]) -> str:
+def _going_off(roster: Roster, week: Sequence[Shift]) -> str:
     """The pair at the end of the week, and who else held its seats."""
     if not week:
         return "nobody: the rota begins here"
     last = week[-1]
     others = [p for shift in week for p in (shift.primary, shift.secondary) if p]
-    others = [p for p in dict.fromkeys(others) if p not in (last.primary, last.secondary)]
-    return _pair(last) + (f" (earlier in the week also {', '.join(others)})" if others else "")
+    gone = (last.primary, last.secondary)
+    others = [named(roster, person) for person in dict.fromkeys(others) if person not in gone]
+    return _pair(roster, last) + (f" (earlier in the week also {', '.join(others)})" if others else "")
 
 
-def _coming_on(shift: Shift) -> str:
-    why = "" if shift.reason == "rotation" else f" ({reason_in_words(shift)})"
-    return f"{_pair(shift)}{why}"
+def _coming_on(roster: Roster, shift: Shift) -> str:
+    why = (
+        ""
+        if shift.reason == "rotation"
+        else f" ({reason_in_words(shift, named(roster, shift.covering_for))})"
+    )
+    return f"{_pair(roster, shift)}{why}"
 
 
 def _recipients(roster: Roster, shift: Shift) -> tuple[Recipient, ...]:

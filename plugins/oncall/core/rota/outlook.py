@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.shift_words import named
 from oncall.core.time_format import day
 from oncall.core.wall_time import utc
 
@@ -20,7 +21,7 @@ def look_out(roster: Roster, start: dt.datetime) -> Iterator[str]:
     end = roster.day_starts(start.date() + dt.timedelta(weeks=WEEKS_AHEAD))
     shifts = rota(roster, start, end)
     yield from _gaps(roster, shifts)
-    yield from _double_weeks(shifts)
+    yield from _double_weeks(roster, shifts)
 
 
 def _gaps(roster: Roster, shifts: Sequence[Shift]) -> Iterator[str]:
@@ -34,17 +35,17 @@ def _gap(roster: Roster, shift: Shift) -> str:
     if shift.reason == "override":
         return ""  # somebody has wanted it so
     if shift.primary == roster.manager:
-        return f"nobody of the team is there: {roster.manager} is primary"
+        return f"nobody of the team is there: {named(roster, roster.manager)} is primary"
     if shift.secondary in (roster.manager, None):
-        return f"only {shift.primary} is there: {shift.secondary or 'nobody'} is secondary"
+        return f"only {named(roster, shift.primary)} is there: {named(roster, shift.secondary)} is secondary"
     return ""
 
 
-def _double_weeks(shifts: Sequence[Shift]) -> Iterator[str]:
+def _double_weeks(roster: Roster, shifts: Sequence[Shift]) -> Iterator[str]:
     weeks = [_primary_of(list(run)) for _, run in groupby(shifts, key=lambda shift: shift.week)]
     for (person, _), (again, begins) in pairwise(weeks):
         if person == again:
-            yield f"{person} is primary two weeks running, the second from {day(begins.date())}"
+            yield f"{named(roster, person)} is primary two weeks running, the second from {day(begins.date())}"
 
 
 def _primary_of(week: Sequence[Shift]) -> tuple[str | None, dt.datetime]:
