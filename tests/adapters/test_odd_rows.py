@@ -21,6 +21,7 @@ from oncall.adapters.postgres.check import Database
 from oncall.adapters.postgres.database import Link, connect_to
 from oncall.adapters.postgres.history import History, PublicationHistory
 from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.adapters.postgres.publication_rows import is_out_of_time
 from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.adapters.postgres.warehouse import Warehouse
@@ -433,7 +434,6 @@ def test_a_note_that_is_no_instant_is_no_news(dsn: str) -> None:
         "-infinity",
         "0044-03-15 BC",
         "58000-01-01",
-        f"{DAY - dt.timedelta(days=3)}",
     ],
 )
 def test_a_publication_at_an_instant_that_cannot_be_is_named_and_believed_by_nobody(
@@ -481,3 +481,23 @@ def test_what_was_read_or_first_published_at_no_instant_was_so_when_it_was_publi
             assert found.publication
             assert found.publication.first_at == found.publication.at == published_at
             assert found.changed_since == ()
+
+
+def test_a_report_is_published_after_its_day_and_not_next_month() -> None:
+    """A clock or a zone may be wrong; one that is behind the day itself tells nothing."""
+    begins = dt.datetime.combine(DAY, dt.time(), dt.UTC)
+    late, early = begins + dt.timedelta(days=40), begins - dt.timedelta(days=400)
+
+    def out(published_at: dt.datetime, now: dt.datetime) -> bool:
+        return is_out_of_time(published_at, DAY, now)
+
+    assert [out(begins + dt.timedelta(hours=hours), late) for hours in (-240, -25, -12, 30, 900)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [out(late + dt.timedelta(days=days), late) for days in (0, 1, 6, 8)] == [False, False, False, True]
+    assert not out(early, early)
+    assert not out(begins + dt.timedelta(days=8), early)

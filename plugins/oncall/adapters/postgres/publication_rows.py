@@ -31,20 +31,20 @@ def publications(instants: Literal["text", "timestamptz"]) -> str:
 def instant_of(text: str, day: dt.date) -> dt.datetime:
     """What an instant read as text says; where nobody can mean it (infinity, "yes") the midnight at which the day
     begins, which makes nothing late and nothing stale."""
-    said = _read(text)
-    return said if EARLIEST <= said < LATEST else _begins(day)
+    return _read(text) if can_be(text) else _begins(day)
 
 
-def can_be(text: str, day: dt.date) -> bool:
-    """Whether it is an instant at which a report of the day can have been read or published: not before the day began,
-    a day of grace given."""
-    return _begins(day) - dt.timedelta(days=1) <= _read(text) < LATEST
+def can_be(text: str) -> bool:
+    """Whether it is an instant that somebody can mean."""
+    return EARLIEST <= _read(text) < LATEST
 
 
-def is_ahead(published_at: dt.datetime, day: dt.date, now: dt.datetime) -> bool:
-    """Whether it lies in the future, a week of grace given: clocks and zones are wrong, too. Where the clock is behind
-    the day itself nothing is told by it."""
-    return published_at > max(now, _begins(day) + dt.timedelta(days=2)) + dt.timedelta(days=7)
+def is_out_of_time(published_at: dt.datetime, day: dt.date, now: dt.datetime) -> bool:
+    """Whether no report of the day can have been published then: before the day began (a day of grace) or in the future
+    (a week), as clocks and zones are wrong too. A clock that is behind the day itself tells nothing."""
+    begins = _begins(day) - dt.timedelta(days=1)
+    before = published_at < begins <= now
+    return before or published_at > max(now, begins + dt.timedelta(days=3)) + dt.timedelta(days=7)
 
 
 def _read(text: str) -> dt.datetime:

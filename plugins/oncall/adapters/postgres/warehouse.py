@@ -14,7 +14,7 @@ import structlog
 
 from oncall.adapters.postgres import warehouse_sql as sql
 from oncall.adapters.postgres.database import Connect, Link, columns
-from oncall.adapters.postgres.publication_rows import can_be, instant_of, is_ahead
+from oncall.adapters.postgres.publication_rows import can_be, instant_of, is_out_of_time
 from oncall.config.quiet_days import Volume
 from oncall.core.data.expectation import WINDOW_DAYS, Expectation, expect
 from oncall.core.errors import Unreadable
@@ -193,7 +193,7 @@ class _Found:
             elif kind == "publication" and (name, day) not in publications and (name, day) not in odd:
                 made = _published(day, first, second, third, count, words[0])
                 now = words[3] if words[3:] else None
-                if made and not (now and is_ahead(made[0].at, day, now)):
+                if made and not (now and is_out_of_time(made[0].at, day, now)):
                     publications[name, day] = made
                 else:
                     odd[name, day] = (_odd_words(name, day, str(second)),)
@@ -210,12 +210,13 @@ class _Found:
         made, read_at = self.publications.get(which, (None, None))
         missing, newest = self._of_upstream(pipeline.upstream, date, troubles)
         checks = tuple(self.checks.get(which, ()))
-        if made is None and not checks and not blocked_by:
+        odd = self.odd.get(which, ())
+        if made is None and not checks and not blocked_by and not odd:
             return missing  # of ten thousand reports most are alike in this
         loads, newer = missing.loads, tuple[Load, ...]()
         if read_at and (which in self.late or (newest and newest > read_at)):
             newer = self._newer(which, loads, read_at)
-        unreadable = () if made else troubles
+        unreadable = () if made else (*odd, *troubles)
         return Facts(made, loads, checks, changed_since=newer, unreadable=unreadable, blocked_by=blocked_by)
 
     def _of_upstream(
@@ -247,10 +248,10 @@ def _published(
 
     Nothing was read, or published for the first time, after it was published: what says so is no better known.
     """
-    if isinstance(last, str) and not can_be(last, day):
+    if isinstance(last, str) and not can_be(last):
         return None
     at, first_at, read_at = (
-        (instant_of(said, day) if can_be(said, day) else None) if isinstance(said, str) else said
+        (instant_of(said, day) if can_be(said) else None) if isinstance(said, str) else said
         for said in (last, first, read)
     )
     assert at is not None
