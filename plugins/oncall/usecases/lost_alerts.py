@@ -5,6 +5,7 @@ and closed with the rest."""
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterable, Iterator
 
 import structlog
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 EARLY = ("warning", "last-chance", "failed-1")
 DUE_WITHIN = dt.timedelta(hours=12)
 MOST_REPORTS = 10  # that are asked about, those nearest to their due time: about six questions each
+ASKED_FOR_S = 20.0  # a pager that is slow has other things to answer
 
 
 def find_lost_alerts(
@@ -37,7 +39,10 @@ def find_lost_alerts(
     asked = [one for _, _, one in near[:MOST_REPORTS]]
     with store.decision_lock() as decision:
         told = decision.told([(one.pipeline.dag_id, one.report_date) for one in asked])
+    until = time.monotonic() + ASKED_FOR_S
     for status in asked:
+        if time.monotonic() > until:
+            return
         report = status.pipeline.dag_id, status.report_date
         known = [(i, said) for i, said in told if (i.dag_id, i.report_date, i.drill) == (*report, "")]
         if known and (not known[-1][0].open or known[-1][0].leader):
