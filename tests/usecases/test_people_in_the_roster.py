@@ -10,6 +10,7 @@ import pytest
 
 from oncall.core.errors import UnknownPerson
 from oncall.core.message import Message
+from oncall.core.promises.facts import Task
 from oncall.core.rota.roster import Override
 from oncall.usecases.ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, at
@@ -102,6 +103,23 @@ def test_an_account_that_was_refused_is_mended_and_tried_at_the_next_look(
     every_15_s(broken, "05:05:30", "05:06:30")
     assert tried.count(MENDED) == 1
     assert len(accounts(broken)) == 2
+
+
+def test_a_warning_that_was_refused_goes_to_the_mended_account_at_the_next_look(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure before it is due: once, and in the words that are true then."""
+    tried = refuse(broken, "de-003@example.com", monkeypatch)
+    failed = Task("transform", "failed", at("03:00"), at("03:10"), "scheduled", "no space left")
+    broken.runs.of["growth_etl", DAY] = (failed,)
+    every_15_s(broken, "03:10", "03:14")
+    assert broken.pager.paged == []
+    changed(broken, "DE-003", opsgenie=MENDED)
+    every_15_s(broken, "03:14:15", "03:16")
+    assert tried.count(MENDED) == 1
+    [page] = broken.pager.paged
+    assert (page.step, page.recipients[0].opsgenie) == ("failed-1", MENDED)
+    assert "transform failed at 03:10" in page.title
 
 
 def test_a_mended_account_that_is_refused_too_is_said_and_waits(

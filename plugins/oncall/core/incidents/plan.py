@@ -11,7 +11,7 @@ from oncall.core.incidents.escalation import escalate, handoff, remind, standing
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.resolve import changed, landed, moved, resolve
 from oncall.core.incidents.upstream_team import tell_upstream
-from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
+from oncall.core.incidents.warnings import arrived, failure, last_chance, mended, warn
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.cause import is_about_to_show
 
@@ -24,6 +24,7 @@ RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
     last_chance,
     tell_upstream,
     failure,
+    mended,
     handoff,
     escalate,
     remind,

@@ -152,17 +152,43 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     if failure == context.incident.failure:
         return None
     count = context.incident.failures + 1
+    message = _failure_message(context, scene, lead, f"failed-{count}")
+    incident = replace(context.incident, failure=failure, failures=count)
+    return Plan((incident,), page_and_post(message), event(context, scene, because(lead.why)))
+
+
+def _failure_message(context: IncidentContext, scene: Scene, lead: PromiseStatus, step: str) -> Message:
+    assert lead.why is not None
     title = f"{subject([lead])}: {short(lead.why)}"
     lines = []
     if lead.facts.publication:
         lines.append(f"The report published at {scene.clock(lead.facts.publication.at)} still stands.")
     elif lead.due:
         lines.append(f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}.")
-    message = context.about(lead).alert(
-        scene, f"failed-{count}", title, lines, priority="P2", to=on_call(scene, "primary")
-    )
-    incident = replace(context.incident, failure=failure, failures=count)
-    return Plan((incident,), page_and_post(message), event(context, scene, because(lead.why)))
+    return context.about(lead).alert(scene, step, title, lines, priority="P2", to=on_call(scene, "primary"))
+
+
+def mended(context: IncidentContext, scene: Scene) -> Plan | None:
+    """Whom a warning was for cannot be reached, and the roster names another account or person since: that one, now."""
+    primary = on_call(scene, "primary")
+    refused = (e for e in context.entries if e.op == "page" and e.refused)
+    messages = [
+        _early_message(context, scene, e.step) for e in refused if primary and not e.calls(primary[0])
+    ]
+    owed = tuple(page_and_post(message)[0] for message in messages if message)
+    return Plan(owed=owed) if owed else None
+
+
+def _early_message(context: IncidentContext, scene: Scene, step: str) -> Message | None:
+    """What a step before the due instant says now; None for other steps, and when it is not true any more."""
+    if step == "warning":
+        return warning_message(context, scene)
+    if step == "last-chance":
+        return last_chance_message(context, scene)
+    lead = next(filter(_has_failed, context.missing), None)
+    if lead is None or step != f"failed-{context.incident.failures}":
+        return None
+    return _failure_message(context, scene, lead, step)
 
 
 def _has_failed(member: PromiseStatus) -> bool:
