@@ -20,6 +20,7 @@ _NORMAL = 1.4826  # times the median absolute deviation is the standard deviatio
 _LEAST_SPREAD = 0.08  # nobody's days are more alike than this, however alike a few of them were
 _UNKNOWN_SPREAD = 0.1
 _SALE = 1.25  # times what is usual: beside such a day an ordinary one could be taken for a thin one
+_ALIKE = 1.15  # a level that is no more than so many times the one without sales is that of no sale
 _LONGEST_SALE = 28  # days
 
 
@@ -67,7 +68,9 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     ordinary = _without_sales(history)
     stood, usual = _by_weekday(ordinary)
     level = median(amount for _, amount in history[:WEEK])
-    lowest = min(level, median(amount for _, amount in ordinary[:WEEK]))
+    lowest = median(amount for _, amount in ordinary[:WEEK])
+    if level <= _ALIKE * lowest:
+        lowest = level
     same = [earlier for ago, earlier in ordinary if ago % WEEK == 0]
     weekdays = sum(ago % WEEK == 0 for ago, _ in stood)
     if weekdays >= _LEAST_FOR_A_WEEKDAY:
