@@ -64,9 +64,8 @@ class PostgresDecision:
         )
         said: dict[str, list[OutboxEntry]] = {key: [] for key in keys}
         for delivery in map(delivery_of, self._cursor.fetchall()):
-            said.setdefault(delivery.key, []).append(
-                delivery
-            )  # what other teams are told has a key of its own
+            # What other teams are told has a key of its own.
+            said.setdefault(delivery.key, []).append(delivery)
         return said
 
     def record(self, plan: Plan, at: dt.datetime) -> None:
