@@ -22,9 +22,9 @@ if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null; the
     install pgbouncer
 fi
 
-# First what shares nothing, side by side (much of it waits: one more than there are processors); then what starts stacks
-# and browsers, one after the other.
-workers=$(.venv/bin/python -c "import os; print((os.cpu_count() or 1) + 1)")
+# First what shares nothing, side by side (much of it waits: twice as many as there are processors); then what starts
+# stacks and browsers, one after the other.
+workers=$(.venv/bin/python -c "import os; print(2 * (os.cpu_count() or 1))")
 "$pytest" -q -n "$workers" --dist loadfile --durations 10 -m "not stack and not browser and not docker" "$@"
 if [ -n "$ONCALL_CHROMIUM" ]; then
     "$pytest" -v --durations 15 -m "(stack or browser) and not docker" "$@"

@@ -18,7 +18,7 @@ from oncall.airflow.page_source import PageSource
 from oncall.usecases.changed_connections import WRONG, noted_connections
 from oncall.web.views.banners import banners
 from sandbox.inbox.records import SlackMessage
-from tests.airflow.test_watcher import watch
+from tests.airflow.watching import watch
 
 WRONG_EDITS: dict[str, list[dict[str, Any]]] = {
     "warehouse": [

@@ -1,0 +1,198 @@
+"""The watcher on a database that is away, was changed by hand or gives no right: it pages, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import os
+from typing import Any
+
+import pytest
+
+from oncall.adapters.memory_store import MemoryStore
+from oncall.adapters.postgres.database import Link, connect_by
+from oncall.airflow import watcher
+from oncall.airflow.composition import Wiring
+from oncall.airflow.run_once import evaluate_once
+from oncall.core.incidents.context import post
+from oncall.core.incidents.incident import Plan
+from oncall.core.message import Message
+from oncall.usecases.evaluate import SINCE
+from oncall.usecases.ports import EVERYTHING
+from sandbox.inbox.records import SlackMessage
+from tests.airflow.watching import pages, soon, threads, watch
+
+BY_HAND = [
+    "alter table oncall.deliveries alter next_at drop default, alter next_at type text using next_at::text",
+    "alter table oncall.deliveries alter lease_until type text using lease_until::text",
+    "alter table oncall.deliveries drop column pending_since",
+    "alter table oncall.incidents alter names type text using names::text",
+    "alter table oncall.incidents alter ladder drop default, alter ladder type text using ladder::text",
+    "alter table oncall.events rename to events_of_before",
+    "create rule nothing as on update to oncall.deliveries do instead nothing",
+    # A replica that was promoted to nothing; no room on the disk; two looks that wait for each other.
+    "do $$ begin execute"
+    " format('alter database %I set default_transaction_read_only = on', current_database()); end $$",
+    *(
+        "create function oncall.fails() returns trigger language plpgsql as $$ begin raise exception using"
+        f" errcode = '{code}', message = 'fails'; end $$; create trigger fails before {acts} on oncall.{table}"
+        " for each statement execute function oncall.fails()"
+        for code, acts, table in (
+            ("53100", "insert", "deliveries"),
+            ("53100", "update", "deliveries"),
+            ("53100", "insert or update", "memory"),
+            ("40P01", "insert", "deliveries"),
+            ("40P01", "update", "deliveries"),
+            ("40001", "insert or update", "incidents"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("change", BY_HAND)
+def test_a_store_that_somebody_changed_by_hand_silences_nobody(site: Any, change: str) -> None:
+    """Also one that takes all that is decided and lets nothing be sent: the page goes out from memory, once."""
+    Wiring().store().install()
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    store = Link(connect_by("oncall_db"), "oncall_db")
+    with store.cursor() as cursor:
+        since = (due - dt.timedelta(hours=5)).isoformat()
+        cursor.execute("insert into oncall.memory (name, value) values (%s, %s)", (SINCE, since))
+        cursor.execute(change)
+    asyncio.run(watch(lambda: bool(pages(site)) and bool(threads(site)), 25))
+    (page,) = pages(site)
+    assert page.count == 1
+    assert len(threads(site)) == 1
+
+
+@pytest.mark.parametrize("right", ["insert", "update", "select"])
+def test_a_right_that_was_taken_away_silences_nobody(
+    site: Any, monkeypatch: pytest.MonkeyPatch, right: str
+) -> None:
+    """Somebody tidied up the roles: the page goes out from memory, once."""
+    Wiring().store().install()
+    with Link(connect_by("oncall_db"), "oncall_db").cursor() as cursor:
+        cursor.execute(
+            "do $$ begin create role oncall_app login; exception when duplicate_object then null; end $$;"
+            " grant usage on schema oncall to oncall_app; grant all on all tables in schema oncall to oncall_app;"
+            f" revoke {right} on all tables in schema oncall from oncall_app"
+        )
+    said = json.loads(os.environ["AIRFLOW_CONN_ONCALL_DB"])
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", json.dumps({**said, "login": "oncall_app"}))
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: bool(pages(site)) and bool(threads(site)), 25))
+    (page,) = pages(site)
+    assert page.count == 1
+
+
+def test_that_oncall_db_stays_away_is_said_and_that_it_is_back(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of a restart; once, with the reason, and what to do until then."""
+    monkeypatch.setattr(watcher, "STAYS_AWAY", dt.timedelta(seconds=3))
+    Wiring().store().install()
+    tables = Link(connect_by("oncall_db"), "oncall_db")
+
+    def said(words: str) -> list[SlackMessage]:
+        return [message for message in site.inbox.messages() if words in message.text]
+
+    def mended() -> bool:
+        if said("oncall_db cannot be used since"):
+            with tables.cursor() as cursor:
+                cursor.execute("alter table if exists oncall.deliveries_of_before rename to deliveries")
+        return bool(said("oncall_db can be used again"))
+
+    with tables.cursor() as cursor:
+        cursor.execute("alter table oncall.deliveries rename to deliveries_of_before")
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(mended, 30))
+    (down,) = said("oncall_db cannot be used since")
+    assert "oncall.deliveries" in str(down)
+    assert len(said("oncall_db can be used again")) == 1
+
+
+def test_a_warehouse_that_cannot_be_read_is_paged_as_such(site: Any) -> None:
+    """Somebody dropped the schema: the page says what could not be read."""
+    site.query("drop schema investor cascade")
+    due = soon(6)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+    asyncio.run(watch(lambda: bool(pages(site)), 25))
+    (page,) = pages(site)
+    assert "Cannot see if Growth ETL" in page.message
+
+
+@pytest.mark.parametrize(
+    ("table", "title"),
+    [
+        ("investor.publications", "Cannot see if Growth ETL"),
+        ("master.loads", "Growth ETL, "),
+        ("investor.checks", "Growth ETL, "),  # it waits for its sessions: no check has run
+    ],
+)
+def test_a_right_on_the_warehouse_that_was_taken_away_is_paged_about(
+    site: Any, monkeypatch: pytest.MonkeyPatch, table: str, title: str
+) -> None:
+    """Without the publications nobody can tell; without the rest the report is late all the same."""
+    site.query(
+        "do $$ begin create role warehouse_app login; exception when duplicate_object then null; end $$;"
+        " grant usage on schema investor, master to warehouse_app;"
+        " grant select on all tables in schema investor, master to warehouse_app;"
+        f" revoke all on {table} from warehouse_app"
+    )
+    said = json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**said, "login": "warehouse_app"}))
+    due = soon(4)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+    asyncio.run(watch(lambda: bool(pages(site)), 25))
+    (page,) = pages(site)
+    assert page.message.startswith(title)
+    reason = f"permission denied for table {table.partition('.')[2]}"
+    assert (reason in page.message + page.description) == (table != "investor.checks")
+
+
+def test_what_a_lost_database_owed_may_have_been_sent_since(site: Any) -> None:
+    """It comes back older than this watcher's memory: what that memory holds as owed is asked for before it is sent."""
+    from oncall.airflow.watcher import Watch
+
+    now = dt.datetime.now(dt.UTC)
+    message = Message("growth_etl:2026-11-22", "acknowledged-0", "Acknowledged", "")
+    known, lost = MemoryStore(), MemoryStore()
+    known.record(Plan(owed=(post(message),)), now)
+    watch = Watch(1.0)
+    watch.know(snapshot=known.snapshot(), ticked=now)
+    watch._hand_over(lost, now)
+    claimed = lost.claim("chat", EVERYTHING, dt.timedelta(seconds=75))
+    assert claimed is not None
+    assert claimed.maybe_taken
+
+
+def test_without_its_database_it_pages_from_memory_and_hands_over_when_it_is_back(
+    site: Any, monkeypatch: pytest.MonkeyPatch, fresh_database: str
+) -> None:
+    """oncall_db is down at the due instant: one page all the same, and none again when it is back."""
+    good = os.environ["AIRFLOW_CONN_ONCALL_DB"]
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgresql://postgres@127.0.0.1:1/nowhere")
+    due = soon(8)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: bool(pages(site)), 25))
+    assert len(pages(site)) == 1
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", good)
+    evaluate_once(check_before_send=True)
+    evaluate_once()
+    assert len(pages(site)) == 1
+    assert pages(site)[0].count == 1
+    assert len(threads(site)) == 1
+
+
+def test_whoever_begins_without_the_database_looks_back(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """oncall_db is down, and the watcher was started anew after the due instant: it pages at once."""
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgresql://postgres@127.0.0.1:1/nowhere")
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: bool(pages(site)) and bool(site.inbox.messages()), 25))
+    assert len(pages(site)) == 1
+    assert len(threads(site)) == 1
