@@ -280,10 +280,31 @@ def test_nobody_is_called_twice_in_one_round() -> None:
 
 
 def test_who_changes_seats_makes_nobody_be_called_sooner() -> None:
-    """Primary and secondary change places at 05:05: 15 minutes for each of them, then the manager."""
+    """Primary and secondary change places at 05:05: the manager is called as if they had not."""
     swapped = team(overrides=[("2026-11-23 05:05", "2026-11-23 09:00", "D", "C")])
     case = a_case("05:20", a_page(), a_page(f"{PRIMARY}:D", "D", "05:05"))
-    assert standing(case, a_scene("05:20", roster=swapped)).next_at == at("05:35")
+    assert standing(case, a_scene("05:20", roster=swapped)).next_at == at("05:30")
+
+
+def test_however_often_the_seats_change_the_waits_go_on() -> None:
+    """A line of overrides: each new primary is called, and the others when they would have been without it."""
+    line = [(f"2026-11-23 05:{m:02}", f"2026-11-23 05:{m + 8:02}", p, s) for m, p, s in (
+        (5, "D", "C"), (13, "A", None), (21, "D", "C"), (29, "B", "A"))]  # fmt: skip
+    swapped = team(overrides=line)
+    pages, called = [a_page()], []
+    for minute in range(1, 36):
+        clock = f"05:{minute:02}"
+        for step, (person,) in paged(a_case(clock, *pages), clock, swapped):
+            pages.append(a_page(step, person, clock, owed_at=at(clock)))
+            called.append((clock, person))
+    assert called == [("05:05", "D"), ("05:13", "A"), ("05:29", "B"), ("05:30", "M")]
+
+
+def test_a_step_that_woke_nobody_before_its_seat_changed_has_its_whole_wait() -> None:
+    """Nothing got through until somebody else held the seat."""
+    swapped = team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", None)])
+    case = a_case("05:21", a_page(taken=None, state="cancelled"), a_page(f"{PRIMARY}:B", "B", "05:20"))
+    assert standing(case, a_scene("05:21", roster=swapped)).next_at == at("05:35")
 
 
 def test_who_takes_the_seat_is_paged_in_their_own_right() -> None:

@@ -13,6 +13,7 @@ from oncall.core.incidents.incident_words import (
     delivery_result,
     delivery_words,
     event_sentence,
+    had_already,
     may_only_look,
     not_carried_out,
     not_next,
@@ -43,6 +44,9 @@ def test_what_the_forms_of_an_incident_do() -> None:
 
 def test_what_came_of_an_act_and_of_a_sending() -> None:
     assert acknowledged_already("DE-004") == "DE-004 has acknowledged it already."
+    assert had_already("DE-003", "03:12", "06:00") == (
+        "DE-003 acknowledged it at 03:12, before it was due: nobody is paged again. Asked again at 06:00."
+    )
     assert not_next("DE-001", "DE-002") == "DE-001 is not next any more: the next one is DE-002."
     assert ran_again("anna", "run x") == "anna ran the day again (run x)"
     assert ran_again("anna", "run x", "held") == "anna ran the day again (run x): held"

@@ -94,7 +94,8 @@ def _early(entry: NotificationStatus, stored: Message, context: IncidentContext,
     if not any(member.verdict == "at_risk" for member in context.missing):
         return Withdraw("it is not at risk any more")
     if not context.evaluated:
-        return Send(replace(stored, recipients=on_call(scene, "primary") or stored.recipients))
+        to = stored.recipients and (on_call(scene, "primary") or stored.recipients)
+        return Send(replace(stored, recipients=to))
     message = EARLY[entry.step](context, scene)
     return Send(message) if message else Withdraw("it is not so any more")
 

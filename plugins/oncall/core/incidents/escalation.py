@@ -23,7 +23,9 @@ from oncall.core.incidents.context import (
     seat_holder,
 )
 from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
+from oncall.core.incidents.incident_words import had_already
 from oncall.core.incidents.titles import late_title, titled
+from oncall.core.incidents.warnings import in_hand
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import MOST_TITLE, Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
@@ -63,8 +65,8 @@ class Standing:
 def standing(context: IncidentContext, scene: Scene) -> Standing:
     """Walk up the escalation as it stands in the roster now.
 
-    Each step waits from when the one before it was woken; a step whose person is beyond reach costs no time. While a
-    page is under way the later steps wait.
+    Each step waits from when the one before it first woke somebody; a step whose person is beyond reach costs no time.
+    While a page is under way the later steps wait.
     """
     incident, steps = context.incident, scene.roster.escalation
     began = incident.paged_at or scene.at
@@ -96,11 +98,10 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
                     _free_step(pages, number, step, incident.escalation_round, person),
                 )
             )
-        if entry is None or entry.state != "done":
-            under_way = True
-        elif entry.done_at and entry.done_at >= began and abs(entry.done_at - ready) > ON_TIME:
-            # Whoever was woken for one seat, and takes another, makes nobody else's call come sooner.
-            ready = entry.done_at if _is_for(entry, step.page) else max(ready, entry.done_at)
+        under_way = under_way or entry is None or entry.state != "done"
+        first = _first_woken(_woken([*pages, *by_hand]), number, step.page, entry)
+        if first and first >= began and abs(first - ready) > ON_TIME:
+            ready = first
         ready += _gap(steps, number)
     return Standing(tuple(calls), tuple(unreached), _woken(pages))
 
@@ -115,10 +116,18 @@ def _is_call_of(entry: NotificationStatus, person: Recipient, plain: str) -> boo
     return entry.calls(person) if entry.person else entry.step == plain
 
 
-def _is_for(entry: NotificationStatus, seat: str) -> bool:
-    """Whether the page was for this seat (one by hand is), and not for another one that its person held then."""
-    found = round_and_seat(entry.step)
-    return found is None or found[1] == seat
+def _first_woken(
+    woken: Sequence[NotificationStatus], number: int, seat: str, entry: NotificationStatus | None
+) -> dt.datetime | None:
+    """When this step first woke anybody, whoever holds its seat by now: a new holder makes nobody wait again.
+
+    `entry`: the page of who holds it now. One by hand was for this seat.
+    """
+    plain = f"page-{number}-{seat}"
+    of_step = [
+        e for e in woken if re.match(rf"{plain}(?:-\d+)?(?::|$)", e.step) or (e is entry and is_by_hand(e))
+    ]
+    return min((e.done_at for e in of_step if e.done_at), default=None)
 
 
 def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...]:
@@ -165,7 +174,9 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     """Page the primary at the due instant, then up the roster's escalation until somebody acknowledges."""
     if not broken_of(context):
         return None
-    incident = context.incident
+    incident, had = context.incident, in_hand(context, scene)
+    if had is not None:
+        return _late_in_hand(context, scene, had)
     if not incident.paged:
         shift = who_is_on_call(scene.roster, scene.at)
         incident = replace(incident, paged_at=scene.at, primary=shift.primary or "")
@@ -186,6 +197,32 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
             owed += (page, said)
             events += event(context, scene, f"paged {seated(call.person.name, call.seat)}")
     return Plan((incident,), tuple(owed), tuple(events))
+
+
+def _late_in_hand(context: IncidentContext, scene: Scene, had: NotificationStatus) -> Plan:
+    """Somebody was woken before it was due, and has it: that it is late now is said, and wakes nobody.
+
+    Their page has begun this round; it goes on when they give it back, or the shift ends.
+    """
+    incident, broken = context.incident, broken_of(context)
+    shift, name = (
+        who_is_on_call(scene.roster, had.owed_at or scene.at),
+        name_of(scene, incident.acknowledged_by),
+    )
+    title = late_title(broken, scene.clock(broken[0].due), f"{name} has it: ")
+    again = _has_had_since(context) + REMIND_AFTER
+    line = had_already(name, scene.clock(incident.acknowledged_at), scene.clock(again))
+    message = context.about(*broken).notice(scene, "late", title, [line])
+    notes = [Notification(incident.key, f"late:{a}", "pager", "note", message, a) for a in context.aliases]
+    begun = replace(incident, paged_at=had.owed_at, primary=shift.primary or "")
+    return Plan((begun,), (post(message), *notes), event(context, scene, title))
+
+
+def _has_had_since(context: IncidentContext) -> dt.datetime:
+    """Since when somebody has what is late."""
+    assert context.incident.acknowledged_at is not None
+    due = context.lead.due if context.lead else None
+    return max(context.incident.acknowledged_at, due or context.incident.acknowledged_at)
 
 
 def broken_of(context: IncidentContext) -> tuple[PromiseStatus, ...]:
@@ -260,7 +297,7 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
     incident = context.incident
     if not incident.acknowledged or incident.acknowledged_at is None or not broken_of(context):
         return None
-    number = int((scene.at - incident.acknowledged_at) / REMIND_AFTER)
+    number = int((scene.at - _has_had_since(context)) / REMIND_AFTER)
     if number <= incident.reminders:
         return None
     person = person_named(scene, incident.acknowledged_by) or on_call(scene, "primary")
@@ -301,6 +338,8 @@ def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_o
     )
     if heard_of in context.silenced:
         return Plan((incident,))
+    if not incident.paged:  # what was known then had come to nothing, or to another alert since
+        incident = replace(incident, acknowledged_at=scene.at, acknowledged_by=by)
     of = str(incident.escalation_round) if incident.paged else "warning"
     title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
     message = context.notice(scene, f"acknowledged-{of}", title)

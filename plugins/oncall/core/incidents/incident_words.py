@@ -63,6 +63,11 @@ def not_carried_out(seconds: float) -> str:
     return f"taken, and not carried out within {seconds:.0f} s"
 
 
+def had_already(name: str, since: str, again: str) -> str:
+    """Why nobody is paged although the promise is broken now. `again`: when whoever has it is asked."""
+    return f"{name} acknowledged it at {since}, before it was due: nobody is paged again. Asked again at {again}."
+
+
 def sent_to_others(people: Collection[str]) -> str:
     """Whom an alert wakes in the place of the person whom it names."""
     return (

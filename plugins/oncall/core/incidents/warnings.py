@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
-from oncall.core.incidents.incident import Event, Notification, Plan
+from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.wording import Scene, because, subject
 from oncall.core.message import Message
 from oncall.core.promises.cause import Why, gave_up, open_task
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span
 
 TOLD_LATELY = dt.timedelta(minutes=15)
@@ -105,13 +106,37 @@ def goes_on_words(missing: Sequence[PromiseStatus]) -> str:
 
 def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
     """From due minus the usual remaining time on, it will most likely be late: a human can still save it."""
-    message = None if ("pager", "last-chance") in context.said else last_chance_message(context, scene)
+    known = in_hand(context, scene) is not None
+    told = ("chat" if known else "pager", "last-chance") in context.said
+    message = None if told else last_chance_message(context, scene)
     if message is None or context.lead is None or _failure_is_news(context, scene):
         return None
     late = context.lead.why is not None and context.lead.why.cause == "upstream_late"
     incident = replace(context.incident, warned=_warned_of(context)) if late else context.incident
-    told = event(context, scene, f"at risk: {because(context.lead.why)}")
-    return Plan((incident,), page_and_post(message), told)
+    owed = (post(message),) if known else page_and_post(message)
+    return Plan((incident,), owed, event(context, scene, f"at risk: {because(context.lead.why)}"))
+
+
+def in_hand(context: IncidentContext, scene: Scene) -> NotificationStatus | None:
+    """What was to wake the person on call before the due instant, where somebody has acknowledged all of it since.
+
+    They have it then, also when it is late: a failure until another trouble stands in its place, and each until another
+    primary is on call. A warning is to wake nobody: who acknowledged that may be asleep.
+    """
+    incident, early = context.incident, [e for e in context.entries if e.op == "page" and _wakes_early(e)]
+    newest = max(early, key=lambda entry: entry.owed_at or scene.at, default=None)
+    if newest is None or newest.owed_at is None or incident.acknowledged_at is None or incident.paged:
+        return None
+    then, now = (who_is_on_call(scene.roster, when) for when in (incident.acknowledged_at, scene.at))
+    if incident.acknowledged_at < newest.owed_at or then.primary != now.primary:
+        return None
+    failed = newest.step.startswith("failed-")
+    known = all(m.why and m.why.cause in ("failed", "held", "running") for m in context.missing)
+    return newest if known or not failed else None
+
+
+def _wakes_early(entry: NotificationStatus) -> bool:
+    return entry.step.startswith(("last-chance", "failed-"))
 
 
 def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
@@ -140,7 +165,8 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     title = titled(context.missing, lambda about: f"At risk: {about}{_due(lead, scene)}: {reason}")
     task = open_task(lead.facts)
     lines = [f"From {task.task_id} on it usually takes {usual}." if task else f"A run usually takes {usual}."]
-    return context.alert(scene, "last-chance", title, lines, priority="P2", to=on_call(scene, "primary"))
+    to = () if in_hand(context, scene) else on_call(scene, "primary")
+    return context.alert(scene, "last-chance", title, lines, priority="P2", to=to)
 
 
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:
