@@ -14,8 +14,9 @@ from oncall.config.data_contracts import load_data_contracts, tables_read
 from oncall.config.oncall_config import include_dir
 from oncall.config.quiet_days import public_holidays
 from oncall.core.data.data_contract import Breach
-from oncall.core.data.expectation import Number
-from oncall.core.data.sample_ratio import SampleRatio, sample_ratios_of
+from oncall.core.data.repeated_rows import repeated_rows_of
+from oncall.core.data.report_words import if_true
+from oncall.core.data.sample_ratio import sample_ratios_of
 from oncall.core.errors import OncallError
 from oncall.core.promises.facts import FailedCheck
 from oncall.core.redaction import redacted
@@ -27,6 +28,7 @@ from pipelines.report_run import (
     COUNT,
     NEED,
     RATIO,
+    TWICE,
     USUAL,
     Held,
     ReportRun,
@@ -37,7 +39,7 @@ from pipelines.report_run import (
     text_of,
     transaction,
 )
-from pipelines.usual_numbers import Release, numbers_of, releases
+from pipelines.usual_numbers import Releasable, Release, numbers_of, released_lately, releases
 from pipelines.usual_numbers import release as write_release
 
 
@@ -210,15 +212,12 @@ def _usual(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:
                 True,
             )
         elif not passed:
-            found += f"; if it is true: python -m oncall release {run.report} {run.report_date} --note TEXT"
-        yield (
-            FailedCheck(f"{number.name}_is_usual", number.usual_words(run.report_date), redacted(found)),
-            passed,
-        )
+            found += if_true(run.report, run.report_date)
+        yield FailedCheck(number.check, number.usual_words(run.report_date), redacted(found)), passed
 
 
-def _numbers(cursor: Any, run: ReportRun) -> list[Number | SampleRatio]:
-    """What of the draft is compared with what is usual, or was planned."""
+def _numbers(cursor: Any, run: ReportRun) -> list[Releasable]:
+    """What of the draft is compared with what is usual, or was planned, and what looks as if it had come twice."""
 
     def rows(numbers: str) -> list[tuple[Any, ...]]:
         return [row for file in steps(run.dag_id, numbers) for row in execute(cursor, file, run.parameters)]
@@ -230,10 +229,11 @@ def _numbers(cursor: Any, run: ReportRun) -> list[Number | SampleRatio]:
         for row in rows(USUAL)
         if not row[1] or run.report_date - dt.timedelta(days=row[1]) not in holidays
     ]
-    return [*numbers_of(ordinary), *sample_ratios_of(rows(RATIO))]
+    repeated = repeated_rows_of(rows(TWICE), released_lately(cursor, run.parameters))
+    return [*numbers_of(ordinary), *sample_ratios_of(rows(RATIO)), *repeated]
 
 
-def _is_far_off(number: Number | SampleRatio, run: ReportRun) -> bool:
+def _is_far_off(number: Releasable, run: ReportRun) -> bool:
     return number.is_far_off(may_be_quiet=run.report_date in public_holidays(include_dir()))
 
 

@@ -10,10 +10,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
-from oncall.core.data.expectation import Number
+from oncall.core.data.expectation import WINDOW_DAYS, Number
+from oncall.core.data.repeated_rows import RepeatedRows
 from oncall.core.data.sample_ratio import SampleRatio
+
+Releasable: TypeAlias = Number | SampleRatio | RepeatedRows
 
 CLOSE = (
     0.05  # a released number may change by this share of itself, as late rows come, and needs no new release
@@ -22,6 +25,12 @@ CLOSE = (
 _RELEASES = """
     select name, amount, note, released_by, released_at from investor.releases
     where report = %(report)s and report_date = %(report_date)s::date
+"""
+_SAID = """
+    select name, max(amount) from investor.releases
+    where report = %(report)s and report_date < %(report_date)s::date
+    and report_date >= %(report_date)s::date - %(days)s
+    group by name
 """
 _RELEASE = """
     insert into investor.releases (report, report_date, name, amount, note, released_by, released_at)
@@ -43,7 +52,7 @@ class Release:
     by: str
     at: dt.datetime
 
-    def covers(self, number: Number | SampleRatio) -> bool:
+    def covers(self, number: Releasable) -> bool:
         return number.name == self.name and abs(number.amount - self.amount) <= CLOSE * abs(self.amount)
 
 
@@ -70,9 +79,13 @@ def releases(cursor: Any, report: Mapping[str, Any]) -> list[Release]:
     return [_release(row) for row in cursor.fetchall()]
 
 
-def release(
-    cursor: Any, report: Mapping[str, Any], number: Number | SampleRatio, by: str, note: str
-) -> Release:
+def released_lately(cursor: Any, report: Mapping[str, Any]) -> dict[str, float]:
+    """The most that a person has released of each number of the days before."""
+    cursor.execute(_SAID, {**report, "days": WINDOW_DAYS})
+    return {name: float(amount) for name, amount in cursor.fetchall()}
+
+
+def release(cursor: Any, report: Mapping[str, Any], number: Releasable, by: str, note: str) -> Release:
     """Write down that the number is true, over what was said of it before."""
     cursor.execute(_RELEASE, {**report, "name": number.name, "amount": number.amount, "by": by, "note": note})
     return _release(cursor.fetchone())

@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 from fastapi.testclient import TestClient
 
+from oncall.core.data import report_words
 from oncall.core.promises.facts import FailedCheck
 from oncall.usecases.report_numbers import DAYS_SHOWN, ReportNumbers, ReportRow
 from oncall.web.views.reports import amount_words
@@ -186,7 +187,7 @@ def test_a_report_has_the_rights_of_its_dag(admin: TestClient, manager: PerDag, 
         "growth_etl",
         "engagement_etl",
     }
-    held = {DAY: [FailedCheck("active_is_usual", "about 4,000", "12")]}
+    held = {DAY: [FailedCheck("active_is_usual", "about 4,000", f"12{report_words.if_true(GROWTH, DAY)}")]}
     known = example.told.known
     example.told.known = {name: replace(known[name], held=held) for name in (GROWTH, ENGAGEMENT)}
     assert "<form" in admin.get(f"/oncall/reports/{GROWTH}").text

@@ -68,56 +68,6 @@ from (
 ) as active
 where not exists (select from master.customers as customer where customer.customer_id = active.customer_id)
 union all
--- A few may be an app that sent twice; many are rows that were loaded twice under new keys.
-select
-    'sessions_come_once',
-    'at most 1 session in 100, where there are 20 at different times, that is there under another session_id too',
-    concat(
-        coalesce(sum(twin.more), 0), ' of ', coalesce(sum(twin.sessions), 0), ' in master.sessions',
-        ', such as session_id ' || max(twin.example)
-    ),
-    coalesce(count(distinct twin.started_at) < 20 or sum(twin.more) * 100 <= sum(twin.sessions), true)
-from (
-    select
-        session.started_at,
-        count(*) as sessions,
-        -- Two or three, as a load that ran again leaves them; many at one instant are those of an upstream that says no more.
-        case
-            when session.started_at > %(day_start)s::timestamptz and count(*) between 2 and 3 then count(*) - 1
-            else 0
-        end as more,
-        case when count(*) between 2 and 3 then max(session.session_id) end as example
-    from master.sessions as session
-    where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
-    group by session.customer_id, session.started_at, session.duration_s, session.feature
-) as twin
-union all
--- Rows of yesterday that were loaded again under today's date look like a day on which everybody came back.
-select
-    'sessions_are_not_those_of_the_day_before',
-    'at most half of the times, where there are 20, at which the same customer came as on the day before',
-    concat(
-        count(*) filter (where today.again is not null), ' of ', count(*), ' in master.sessions.started_at',
-        ', such as session_id ' || min(today.again)
-    ),
-    count(*) < 20 or count(*) filter (where today.again is not null) * 2 <= count(*)
-from (
-    select
-        session.started_at,
-        min(session.session_id) filter (
-            where (session.customer_id, session.started_at) in (
-                select earlier.customer_id, earlier.started_at + interval '24 hours'
-                from master.sessions as earlier
-                where
-                    earlier.started_at >= %(day_start)s::timestamptz - interval '24 hours'
-                    and earlier.started_at < %(day_end)s::timestamptz - interval '24 hours'
-            )
-        ) as again
-    from master.sessions as session
-    where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
-    group by session.started_at
-) as today
-union all
 -- Of a day that is not published nobody knows that all of its sessions are there, unless a load says so.
 select
     'window_is_complete',

@@ -79,32 +79,6 @@ select
 from day
 inner join investor.daily_growth as day_before on day_before.report_date = day.report_date - 1
 union all
--- Rows of yesterday that were loaded again under today's date look like a day on which everybody came back.
-select
-    'sessions_are_not_those_of_the_day_before',
-    'at most half of the times, where there are 20, at which the same customer came as on the day before',
-    concat(
-        count(*) filter (where today.again is not null), ' of ', count(*), ' in master.sessions.started_at',
-        ', such as session_id ' || min(today.again)
-    ),
-    count(*) < 20 or count(*) filter (where today.again is not null) * 2 <= count(*)
-from (
-    select
-        session.started_at,
-        min(session.session_id) filter (
-            where (session.customer_id, session.started_at) in (
-                select earlier.customer_id, earlier.started_at + interval '24 hours'
-                from master.sessions as earlier
-                where
-                    earlier.started_at >= %(day_start)s::timestamptz - interval '24 hours'
-                    and earlier.started_at < %(day_end)s::timestamptz - interval '24 hours'
-            )
-        ) as again
-    from master.sessions as session
-    where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
-    group by session.started_at
-) as today
-union all
 -- Of a day that is not published nobody knows that all of its sessions are there, unless a load says so.
 select
     'day_before_is_complete',

@@ -42,40 +42,6 @@ sold_orders as (
         )
 ),
 
--- Of one customer at one instant and with the same money, but for the first of them: two or three, as a load that ran
--- again leaves them. Many at one instant are another thing: there upstream says no more than the hour, or the day.
-twins as (
-    select unnest((array_agg(bought.order_id order by bought.order_id))[2:]) as order_id
-    from (
-        select sold_orders.order_id, sold_orders.customer_id, sold_orders.ordered_at, array_agg(
-            array[line.quantity, line.unit_price, line.discount] order by line.quantity, line.unit_price, line.discount
-        ) as lines
-        from (
-            select sold_orders.*, count(*) over (partition by sold_orders.customer_id, sold_orders.ordered_at) as at_once
-            from sold_orders
-        ) as sold_orders
-        inner join master.order_lines as line on line.order_id = sold_orders.order_id
-        where sold_orders.at_once > 1 and sold_orders.ordered_at > %(day_start)s::timestamptz
-        group by sold_orders.order_id, sold_orders.customer_id, sold_orders.ordered_at
-    ) as bought
-    group by bought.customer_id, bought.ordered_at, bought.lines
-    having count(*) between 2 and 3
-),
-
--- Whose customer ordered at the same time of the day before, too.
-again as (
-    select sold_orders.ordered_at, min(sold_orders.order_id) as order_id
-    from sold_orders
-    inner join master.orders as earlier
-        on
-            earlier.customer_id = sold_orders.customer_id
-            and earlier.ordered_at = sold_orders.ordered_at - interval '24 hours'
-    where
-        earlier.ordered_at >= %(day_start)s::timestamptz - interval '24 hours'
-        and earlier.ordered_at < %(day_end)s::timestamptz - interval '24 hours'
-    group by sold_orders.ordered_at
-),
-
 counted as (
     select
         'lines_are_unique' as name,
@@ -180,47 +146,6 @@ select
     concat(counted.found, counted.example) as found,
     counted.found = 0 as passed
 from counted
-union all
--- A few may be a finger that slipped; many are rows that were loaded twice under new keys.
-select
-    'orders_come_once',
-    'at most 1 order in 100, where there are 20 at different times, that is there under another order_id too: same customer, instant and lines',
-    concat(
-        twin.orders, ' of ', sold.orders, ' in master.orders', ', such as order_id ' || twin.example
-    ),
-    sold.times < 20 or twin.orders * 100 <= sold.orders
-from (select count(*) as orders, min(twins.order_id) as example from twins) as twin
-cross join (select count(*) as orders, count(distinct sold_orders.ordered_at) as times from sold_orders) as sold
-union all
--- One article twice in a cart is nothing; in most carts it is lines that were loaded twice under new numbers.
-select
-    'lines_come_once',
-    'at most half of the orders, where there are 20, with a line that is there under another line_no too',
-    concat(
-        count(*) filter (where cart.twice), ' of ', count(*), ' in master.order_lines',
-        ', such as order_id ' || min(cart.order_id) filter (where cart.twice)
-    ),
-    count(*) < 20 or count(*) filter (where cart.twice) * 2 <= count(*)
-from (
-    select alike.order_id, bool_or(alike.lines > 1) as twice
-    from (
-        select lines.order_id, count(*) as lines
-        from lines
-        where lines.sold
-        group by lines.order_id, lines.revenue, lines.cost
-    ) as alike
-    group by alike.order_id
-) as cart
-union all
-select
-    'orders_are_not_those_of_the_day_before',
-    'at most half of the times, where there are 20, at which the same customer ordered as on the day before',
-    concat(
-        repeated.times, ' of ', sold.times, ' in master.orders.ordered_at', ', such as order_id ' || repeated.example
-    ),
-    sold.times < 20 or repeated.times * 2 <= sold.times
-from (select count(*) as times, min(again.order_id) as example from again) as repeated
-cross join (select count(*) as orders, count(distinct sold_orders.ordered_at) as times from sold_orders) as sold
 union all
 -- A day without a sale is a day like any other when upstream says so: its load is there and has no rows, or all of its
 -- orders were cancelled.

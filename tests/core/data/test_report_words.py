@@ -13,6 +13,12 @@ from tests.core.scenes import DAY, TZ, at
 SAY = TimeFormat(at("05:26"), TZ)
 LINES = [
     (words.number_name("net_profit"), "net profit"),
+    (words.number_name("orders_come_once"), "repeated orders"),
+    (words.number_name("orders_are_not_those_of_the_day_before"), "repeated orders"),
+    (
+        words.if_true("investor.x", dt.date(2026, 11, 20)),
+        "; if it is true: python -m oncall release investor.x 2026-11-20 --note TEXT",
+    ),
     (words.cannot_be_read("The report", "warehouse: gone"), "The report cannot be read now: warehouse: gone"),
     (words.held(published=True), "It stays as it was published. A run of it has found:"),
     (words.held(published=False), "It is not published. A run of it has found:"),

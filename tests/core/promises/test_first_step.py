@@ -10,7 +10,11 @@ from tests.core.scenes import a_pipeline
 BREACH = (
     "check a: expected 0 sessions of unknown customers, found 1 in master.sessions.customer_id, such as 7 (1)"
 )
-USUAL = "check active_is_usual: expected 9,000 to 11,000, found 20,100"
+USUAL = (
+    "check active_is_usual: expected 9,000 to 11,000, found 20,100; if it is true: python -m oncall release"
+    " investor.daily_growth 2026-11-20 --note TEXT"
+)
+TWICE = USUAL.replace("active_is_usual", "sessions_come_once")
 ASK = "tell the Software Engineer Team in #swe-master-data which check failed and what it found.\n"
 
 
@@ -29,7 +33,8 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
         ("failed", "task transform failed at 02:40: boom", ""),
         ("held", BREACH, ASK),
         ("held", f"{BREACH}; and 1 more check", ASK),
-        ("held", USUAL, "ask the owners whether that number is true.\nIt is: release it with a note"),
+        ("held", USUAL, "ask the owners whether that is true.\nIt is: release it with a note"),
+        ("held", TWICE, "ask the owners whether that is true.\nIt is: release it with a note"),
         ("held", f"{USUAL}; and 1 more check", ""),
         ("held", "check adds_up: expected 0, found 3", ""),
         ("running", BREACH, ""),

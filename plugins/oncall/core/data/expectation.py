@@ -146,6 +146,10 @@ class Number:
     unit: float | None = None
 
     @property
+    def check(self) -> str:
+        return f"{self.name}_is_usual"
+
+    @property
     def expected(self) -> Expectation | None:
         expected = expect(self.history) if len(self.history) >= _LEAST_TO_COMPARE else None
         return expected.nearest(self.amount) if expected else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 
 from oncall.core.time_format import TimeFormat, span, weekday
@@ -11,8 +12,16 @@ MOST_KEYS = 10  # of the rows that break a contract
 KEYS_LISTED = 1000  # how many are asked for
 
 
+IF_TRUE = "; if it is true: "  # what follows of a check's finding is a command that releases it
+_REPEATED = re.compile(r"^(\w+?)_(?:come_once|are_not_those_of_the_day_before)$")
+
+
 def number_name(column: str) -> str:
-    return column.replace("_", " ")
+    return _REPEATED.sub(r"repeated_\1", column).replace("_", " ")
+
+
+def if_true(report: str, report_date: dt.date) -> str:
+    return f"{IF_TRUE}python -m oncall release {report} {report_date} --note TEXT"
 
 
 def cannot_be_read(what: str, error: object) -> str:

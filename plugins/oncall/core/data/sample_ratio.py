@@ -29,6 +29,10 @@ class SampleRatio:
         return f"sample_ratio_of_{self.experiment}"
 
     @property
+    def check(self) -> str:
+        return f"{self.name}_is_usual"
+
+    @property
     def amount(self) -> float:
         return sum(abs(n - expected) for _, n, expected in self.variants) / 2
 

@@ -31,8 +31,6 @@ from oncall.web.views.report_models import (
     UsualView,
 )
 
-USUAL = "_is_usual"  # how the checks end that a person may release
-
 
 @dataclass(frozen=True)
 class ReportRead:
@@ -205,8 +203,10 @@ def report_days(seen: PageSnapshot, read: ReportRead) -> tuple[ReportDayView, ..
                 CheckView(
                     name=check.name,
                     expected=check.expected,
-                    found=check.found.partition("; if it is true: ")[0],
-                    number=check.name.removesuffix(USUAL) if check.name.endswith(USUAL) else "",
+                    found=check.found.partition(report_words.IF_TRUE)[0],
+                    number=check.name.removesuffix("_is_usual")
+                    if report_words.IF_TRUE in check.found
+                    else "",
                 )
                 for check in numbers.held.get(date, ())
             ),

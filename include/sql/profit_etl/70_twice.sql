@@ -1,0 +1,98 @@
+-- Rows that look as if they had been loaded twice under new keys, or were yesterday's under today's date: name, what may
+-- be so, how many are, of how many, where, and up to how many in 100 it is ordinary. Of few nothing can be told.
+with sold_orders as (
+    select ordered.order_id, ordered.customer_id, ordered.ordered_at
+    from master.orders as ordered
+    where
+        ordered.ordered_at >= %(day_start)s::timestamptz
+        and ordered.ordered_at < %(day_end)s::timestamptz
+        and (
+            ordered.status is distinct from 'cancelled'
+            or ordered.order_id in (
+                select known.order_id
+                from base.cancellations as known
+                where known.report_date = %(report_date)s::date and known.cancelled_on > %(report_date)s::date
+            )
+        )
+),
+
+-- Of one customer at one instant and with the same money, but for the first of them: two or three, as a load that ran
+-- again leaves them. Many at one instant are another thing: there upstream says no more than the hour, or the day.
+twins as (
+    select unnest((array_agg(bought.order_id order by bought.order_id))[2:]) as order_id
+    from (
+        select sold_orders.order_id, sold_orders.customer_id, sold_orders.ordered_at, array_agg(
+            array[line.product_id, line.quantity, line.unit_price, line.discount]
+            order by line.product_id, line.quantity, line.unit_price, line.discount
+        ) as lines
+        from (
+            select sold_orders.*, count(*) over (partition by sold_orders.customer_id, sold_orders.ordered_at) as at_once
+            from sold_orders
+        ) as sold_orders
+        inner join master.order_lines as line on line.order_id = sold_orders.order_id
+        where sold_orders.at_once > 1 and sold_orders.ordered_at > %(day_start)s::timestamptz
+        group by sold_orders.order_id, sold_orders.customer_id, sold_orders.ordered_at
+    ) as bought
+    group by bought.customer_id, bought.ordered_at, bought.lines
+    having count(*) between 2 and 3
+),
+
+-- Whose customer ordered at the same time of the day before, too.
+again as (
+    select sold_orders.ordered_at, min(sold_orders.order_id) as order_id
+    from sold_orders
+    inner join master.orders as earlier
+        on
+            earlier.customer_id = sold_orders.customer_id
+            and earlier.ordered_at = sold_orders.ordered_at - interval '24 hours'
+    where
+        earlier.ordered_at >= %(day_start)s::timestamptz - interval '24 hours'
+        and earlier.ordered_at < %(day_end)s::timestamptz - interval '24 hours'
+    group by sold_orders.ordered_at
+),
+
+carts as (
+    select alike.order_id, bool_or(alike.lines > 1) as twice
+    from (
+        select line.order_id, count(*) as lines
+        from base.profit as line
+        where line.report_date = %(report_date)s::date and line.sold
+        group by line.order_id, line.revenue, line.cost
+    ) as alike
+    group by alike.order_id
+),
+
+sold as (
+    select count(*) as orders, count(distinct sold_orders.ordered_at) as times from sold_orders
+)
+
+-- A few may be a finger that slipped; many are a load that ran again. On a small day it is told by every order.
+select
+    'orders_come_once' as name,
+    'orders that are there under another order_id too: same customer, instant and lines' as what,
+    twin.orders as alike,
+    sold.orders as of_all,
+    'in master.orders, such as order_id ' || twin.example as found,
+    case when sold.times >= 20 then 1 when sold.times >= 5 then 49.9 else 100 end as ordinary
+from (select count(*) as orders, min(twins.order_id) as example from twins) as twin
+cross join sold
+union all
+-- One article twice in a cart is nothing; in most carts it is lines that were loaded twice under new numbers.
+select
+    'lines_come_once',
+    'orders with a line that is there under another line_no too',
+    count(*) filter (where carts.twice),
+    count(*),
+    'in master.order_lines, such as order_id ' || min(carts.order_id) filter (where carts.twice),
+    case when count(*) >= 20 then 50 else 100 end
+from carts
+union all
+select
+    'orders_are_not_those_of_the_day_before',
+    'times at which the same customer ordered as on the day before',
+    repeated.times,
+    sold.times,
+    'in master.orders.ordered_at, such as order_id ' || repeated.example,
+    case when sold.times >= 20 then 50 else 100 end
+from (select count(*) as times, min(again.order_id) as example from again) as repeated
+cross join sold;

@@ -1,0 +1,58 @@
+"""Whether upstream rows came twice, under new keys or another date: no key shows it, and only a person can tell it from
+customers who did the same twice."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# What a person has once said to be true is this shop's way: so many times as many are ordinary on other days.
+_AS_SAID = 1.5
+
+
+@dataclass(frozen=True)
+class RepeatedRows:
+    """`alike` of `of_all` rows are there again, as `what` says; up to `ordinary` in 100 is nothing.
+
+    As a number it is how many in 100.
+    """
+
+    name: str
+    what: str
+    alike: int
+    of_all: int
+    where: str
+    ordinary: float
+
+    @property
+    def check(self) -> str:
+        return self.name
+
+    @property
+    def amount(self) -> float:
+        return 100 * self.alike / self.of_all if self.of_all else 0.0
+
+    def is_far_off(self, *, may_be_quiet: bool = False) -> bool:
+        """Whether somebody should look before it is published."""
+        return self.amount > self.ordinary
+
+    def usual_words(self, day: dt.date) -> str:
+        """What is ordinary, for people."""
+        return f"at most {min(self.ordinary, 100.0):.3g} in 100 {self.what}"
+
+    def found_words(self) -> str:
+        """How many are there again, and the key of one."""
+        return f"{self.alike:,} of {self.of_all:,} {self.where}".rstrip()
+
+
+def repeated_rows_of(rows: Sequence[tuple[Any, ...]], said: Mapping[str, float]) -> list[RepeatedRows]:
+    """From rows of (name, what, alike, of all, where, ordinary). `said`: how many in 100 a person let pass lately."""
+    return [
+        RepeatedRows(
+            name, what, int(alike), int(of_all), where or "",
+            max(float(ordinary), _AS_SAID * said.get(name, 0.0)),
+        )
+        for name, what, alike, of_all, where, ordinary in rows
+    ]  # fmt: skip
