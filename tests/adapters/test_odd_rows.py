@@ -465,6 +465,30 @@ def test_a_publication_at_an_instant_that_cannot_be_is_named_and_believed_by_nob
     assert (status.verdict, status.why and status.why.cause) == ("broken", "unknown")
 
 
+@pytest.mark.parametrize("kind", ["text", "timestamptz"])
+@pytest.mark.parametrize(
+    "published_at",
+    ["infinity", "-infinity", "2062-11-22 20:00+00", "2001-01-01 00:00+00", "0044-03-15 BC", "yes", "9", "2026-11-99"],
+)
+def test_a_good_publication_is_known_whatever_stands_beside_it(
+    fresh_database: str, kind: str, published_at: str
+) -> None:
+    """Later or earlier than it, an instant or none: of what cannot be nothing is taken, the first time neither."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute("drop table investor.publications cascade; set timezone = 'UTC'")
+        connection.execute(f"{OWN}); alter table investor.publications alter published_at type {kind}")
+        connection.execute(f"{ROW}) {GOOD})")
+        with suppress(psycopg.DataError):  # what is no instant does not stand in such a column
+            connection.execute(f"{ROW}) values ('{REPORT}', '{DAY}', '{published_at}')")
+    found = Warehouse(connect_to(fresh_database)).read([(GROWTH, DAY)], [GROWTH], DAY - dt.timedelta(days=28))
+    made = found["growth_etl", DAY].publication
+    assert made
+    assert (made.first_at, made.at) == (NIGHT, NIGHT)
+    assert found["growth_etl", DAY].unreadable == ()
+
+
 def test_what_was_read_or_first_published_at_no_instant_was_so_when_it_was_published(dsn: str) -> None:
     """It makes nothing late and nothing stale; a clock that is a zone ahead is believed."""
     ahead = dt.datetime.now(dt.UTC) + dt.timedelta(hours=7)

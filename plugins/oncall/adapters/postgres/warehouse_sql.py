@@ -88,6 +88,12 @@ def waited_for(*, indexed: bool) -> str:
 _WANTED = f"select report, business_day::date from {rows_of('wanted', 'report', 'business_day')}"
 
 
+# Whether a publication's instant, here as text, can be one of its day: the rest of a good one's rows tells nothing.
+_CAN_BE = r"""(p.published_at::text ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])[ T]([01]\d|2[0-3])(:[0-5]\d){1,2}([.]\d{1,6})?(Z|[+-][\d:]{2,8})?$'
+        and p.published_at::text collate "C"
+            between (p.report_date - 1)::text and (greatest(current_date, p.report_date + 2) + 8)::text)"""
+
+
 def _published(of: str, instants: Literal["text", "timestamptz"]) -> str:
     first_at, published_at, read_at = (
         f"p.{name}" if instants == "text" else sane(f"p.{name}", "p.report_date")
@@ -98,9 +104,10 @@ def _published(of: str, instants: Literal["text", "timestamptz"]) -> str:
            null, null
     from (  -- a join: by the index where there is one, else in one reading of the table
         select distinct on (p.report, p.report_date) p.report, p.report_date, p.published_at, p.read_at, p.rows,
-               p.run_id, min(p.first_at) over (partition by p.report, p.report_date) as first_at
+               p.run_id, coalesce(min(p.first_at) filter (where {_CAN_BE}) over day, p.published_at) as first_at
         from {of} w join {publications(instants)} p on p.report = w.report and p.report_date = w.business_day
-        order by p.report, p.report_date, p.published_at desc) p
+        window day as (partition by p.report, p.report_date)
+        order by p.report, p.report_date, {_CAN_BE} desc, p.published_at desc) p
     """
 
 
