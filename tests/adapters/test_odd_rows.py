@@ -468,7 +468,16 @@ def test_a_publication_at_an_instant_that_cannot_be_is_named_and_believed_by_nob
 @pytest.mark.parametrize("kind", ["text", "timestamptz"])
 @pytest.mark.parametrize(
     "published_at",
-    ["infinity", "-infinity", "2062-11-22 20:00+00", "2001-01-01 00:00+00", "0044-03-15 BC", "yes", "9", "2026-11-99"],
+    [
+        "infinity",
+        "-infinity",
+        "2062-11-22 20:00+00",
+        "2001-01-01 00:00+00",
+        "0044-03-15 BC",
+        "yes",
+        "9",
+        "2026-11-99",
+    ],
 )
 def test_a_good_publication_is_known_whatever_stands_beside_it(
     fresh_database: str, kind: str, published_at: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from oncall.core.data.report_words import if_true
 from oncall.core.promises.first_step import first_step
-from tests.core.scenes import a_pipeline
+from tests.core.scenes import DAY, a_pipeline
 
 BREACH = (
     "check a: expected 0 sessions of unknown customers, found 1 in master.sessions.customer_id, such as 7 (1)"
 )
 USUAL = (
-    "check active_is_usual: expected 9,000 to 11,000, found 20,100; if it is true: python -m oncall release"
-    " investor.daily_growth 2026-11-20 --note TEXT"
+    f"check active_is_usual: expected 9,000 to 11,000, found 20,100{if_true('investor.daily_growth', DAY)}"
 )
 TWICE = USUAL.replace("active_is_usual", "sessions_come_once")
 ASK = "tell the Software Engineer Team in #swe-master-data which check failed and what it found.\n"

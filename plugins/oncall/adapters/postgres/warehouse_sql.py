@@ -89,7 +89,9 @@ _WANTED = f"select report, business_day::date from {rows_of('wanted', 'report', 
 
 
 # Whether a publication's instant, here as text, can be one of its day: the rest of a good one's rows tells nothing.
-_CAN_BE = r"""(p.published_at::text ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])[ T]([01]\d|2[0-3])(:[0-5]\d){1,2}([.]\d{1,6})?(Z|[+-][\d:]{2,8})?$'
+_CAN_BE = r"""(
+        p.published_at::text ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])[ T]([01]\d|2[0-3])(:[0-5]\d){1,2}'
+            '([.]\d{1,6})?(Z|[+-][\d:]{2,8})?$'
         and p.published_at::text collate "C"
             between (p.report_date - 1)::text and (greatest(current_date, p.report_date + 2) + 8)::text)"""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 
-from oncall.core.data.report_words import IF_TRUE
 from oncall.core.promises.cause import GAVE_UP
 from oncall.core.promises.promise import Pipeline
 
@@ -44,7 +43,7 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ),
         ("stuck", r", blocked by ", "end what blocks it. Is it a load of the {team}? Ask them to."),
         (
-            "held", rf"^check (?!.*; and \d+ more checks?$).*{IF_TRUE}",
+            "held", r"^check (?!.*; and \d+ more checks?$).*; if it is true: ",
             "ask the owners whether that is true.\n"
             "It is: release it with a note, then run the day again.\n"
             "It is not: repair the cause first. Never switch a check off.",

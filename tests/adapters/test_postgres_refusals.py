@@ -1,0 +1,115 @@
+"""A database server that refuses a connection, in its own words and language: the page says what to do about it."""
+
+from __future__ import annotations
+
+import socketserver
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oncall.adapters.postgres.database import Link, connect_by
+from oncall.core.errors import Unreadable
+from tests.adapters.company_network import sign
+
+EXPIRED = (
+    "a password that has expired (`valid until`) is refused as a wrong one is: if it is that, set it anew"
+)
+CA = "write the path of its CA's certificate, as it is on this host, into the extra sslrootcert"
+
+
+@contextmanager
+def refusing(words: str, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """A server that asks for a password and then refuses in these words; yields its port."""
+
+    class Refuse(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            first = self._message()
+            if struct.unpack("!i", first[:4])[0] == 80877103:  # may we speak TLS?
+                self.request.sendall(b"S" if tls else b"N")
+                if tls:
+                    try:
+                        self.request = tls.wrap_socket(self.request, server_side=True)
+                    except OSError:
+                        return
+                if not self._message():
+                    return
+            self.request.sendall(b"R" + struct.pack("!ii", 8, 3))
+            self.request.recv(1000)
+            fields = b"SFATAL\0VFATAL\0C28P01\0M" + words.encode() + b"\0\0"
+            self.request.sendall(b"E" + struct.pack("!i", 4 + len(fields)) + fields)
+
+        def _message(self) -> bytes:
+            length = self.request.recv(4)
+            return self.request.recv(struct.unpack("!i", length)[0] - 4) if length else b""
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuse) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def told(connect: Callable[..., str], port: int, **extra: Any) -> str:
+    """Why the warehouse cannot be read."""
+    written = {"conn_type": "postgres", "host": "127.0.0.1", "port": port, "login": "reader", "schema": "db"}
+    connect("db", **written, extra=extra)
+    with pytest.raises(Unreadable) as refused, Link(connect_by("db"), "warehouse").cursor() as cursor:
+        cursor.execute("select 1")
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "advised"),
+    [
+        ('password authentication failed for user "reader"', True),
+        ("Passwort-Authentifizierung für Benutzer »reader« fehlgeschlagen", True),
+        ("ユーザー'reader'のパスワード認証に失敗しました", True),
+        ('database "db" does not exist', False),
+        ('too many connections for role "reader"', False),
+        ('role "reader" is not permitted to log in', False),
+        ("the database system is starting up", False),
+    ],
+)
+def test_a_password_may_have_expired_and_the_server_does_not_say_so(
+    connect: Callable[..., str], words: str, advised: bool
+) -> None:
+    """PostgreSQL tells nobody from outside; whichever language it says the rest in."""
+    with refusing(words) as port:
+        said = told(connect, port)
+    assert f"FATAL:  {words}" in said
+    assert said.endswith(f"; {EXPIRED}") is advised
+    assert said.count(EXPIRED) == advised
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-full"])
+def test_a_server_without_tls_is_named(connect: Callable[..., str], mode: str) -> None:
+    """Never spoken to in clear, where the connection asks for TLS."""
+    with refusing("never asked") as port:
+        said = told(connect, port, sslmode=mode)
+    assert said.endswith("; switch TLS on there, or write another sslmode into the extra")
+
+
+def test_a_certificate_that_nobody_here_knows_is_named(connect: Callable[..., str], tmp_path: Path) -> None:
+    """Of a CA that is not trusted, or not there, and of another host; a right one is spoken to."""
+    (tmp_path / "other").mkdir()
+    ca, other = sign(tmp_path), sign(tmp_path / "other")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem")
+    with refusing("no", tls) as port:
+        assert told(connect, port, sslmode="verify-full", sslrootcert=str(other)).endswith(f"; {CA}")
+        assert told(connect, port, sslmode="verify-full", sslrootcert="/nowhere").endswith(f"; {CA}")
+        assert "FATAL:  no" in told(connect, port, sslmode="verify-full", sslrootcert=str(ca))
+
+
+def test_a_connection_without_its_password_says_so(connect: Callable[..., str]) -> None:
+    """It came out of a form or an environment with nothing in it."""
+    with refusing("never asked") as port:
+        connect("db", conn_type="postgres", host="127.0.0.1", port=port, login="reader", password=None)
+        with pytest.raises(Unreadable, match=r"; write the role's password into the connection$"):
+            Link(connect_by("db"), "warehouse").cursor().__enter__()
