@@ -333,3 +333,25 @@ def test_whoever_knows_no_thread_goes_on_in_the_one_that_stands_there(far: FarNi
     said = far.inbox.messages(channel_name="de-oncall")
     assert [len(far.said(words)) for words in ("At risk: Growth", "late since 05:00")] == [1, 1]
     assert len([message for message in said if message.thread_ts is None]) == (1 if history else 2)
+
+
+@pytest.mark.parametrize("stored", ["#de-oncall", "de-oncall", ""])
+def test_a_thread_that_is_stored_without_its_channels_id_goes_on(
+    far: FarNight, stored: str, connect: Connect
+) -> None:
+    """An answer that told no id, and a restart: one thread, whose first message says at last how it ended."""
+    far.looks("05:00", "05:00:15")
+    assert isinstance(far.night.store, OncallDb)
+    with far.night.store._link.cursor() as cursor:
+        cursor.execute("update oncall.deliveries set channel_id = %s where ts <> ''", (stored,))
+        cursor.execute("delete from oncall.memory where name like %s", ("channel_id:%",))
+    extra = {"base_url": far.inbox.slack_base_url}
+    far.night.chat = Slack.from_connection(connect("chat", password=far.inbox.slack_token, extra=extra))  # type: ignore[assignment]
+    far.begin_anew("05:01")
+    far.looks("05:15", "05:15:15")
+    far.night.world.publish("growth_etl", at("05:20"))
+    far.looks("05:20:15", "05:21", "05:21:15")
+    said = far.inbox.messages(channel_name="de-oncall")
+    (first,) = [message for message in said if message.thread_ts is None]
+    assert "Resolved: Growth ETL, 22 Nov — 20 min late" in str(first.blocks)
+    assert far.night.store.waiting() == 0

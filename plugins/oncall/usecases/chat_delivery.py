@@ -42,8 +42,8 @@ class ChatDelivery:
 
         `until`: the monotonic second after which it is not begun any more. Raises HeldTooLong then.
         """
-        thread = self._thread(delivery.key)
         channel = message.channel or self.channel
+        thread = self._thread(delivery.key, channel)
         if delivery.op == "update":
             first = self.store.said_at(delivery.key, thread) if thread else None
             if thread is not None:
@@ -79,8 +79,8 @@ class ChatDelivery:
 
     def find(self, delivery: OutboxEntry) -> Posted | None:
         """Where it stands already."""
-        thread = self._thread(delivery.key)
         channel = delivery.message.channel or self.channel
+        thread = self._thread(delivery.key, channel)
         where = thread.channel_id if thread else self.store.get_note(f"{CHANNEL_ID}:{channel}") or channel
         root = thread.ts if thread else None
         try:
@@ -101,7 +101,11 @@ class ChatDelivery:
             return begun
         return None
 
-    def _thread(self, key: str) -> Posted | None:
-        """Where the incident's thread begins, or goes on after that was lost."""
+    def _thread(self, key: str, channel: str) -> Posted | None:
+        """Where the incident's thread begins, or goes on after that was lost; in this channel where none is noted."""
         channel_id, _, ts = (self.store.get_note(f"{THREAD}:{key}") or "").partition(" ")
-        return Posted(channel_id, ts) if ts else self.store.thread(key)
+        thread = Posted(channel_id, ts) if ts else self.store.thread(key)
+        if thread is None or (thread.channel_id and not thread.channel_id.startswith("#")):
+            return thread
+        known = self.store.get_note(f"{CHANNEL_ID}:{thread.channel_id or channel}")
+        return replace(thread, channel_id=known or thread.channel_id or channel)

@@ -102,9 +102,8 @@ class Slack:
     @bounded
     def update(self, message: Message, posted: Posted) -> None:
         """Implements `Chat`."""
-        self._say(
-            message, lambda client, said: client.chat_update(channel=posted.channel_id, ts=posted.ts, **said)
-        )
+        *_, channel = self._ids(posted.channel_id)  # a message is changed by the channel's id alone
+        self._say(message, lambda client, said: client.chat_update(channel=channel, ts=posted.ts, **said))
 
     @bounded
     def set_group(self, group: str, members: Sequence[str]) -> None:
