@@ -1,21 +1,23 @@
 """Alerts that are open at the far side and that the store knows nothing of: somebody paged from memory and died, or
-`oncall_db` came back older. What is found is written down as if it had been sent from here, and so it is acknowledged
-and closed with the rest."""
+`oncall_db` came back older. What is found is written down as if it had been sent from here, to those and at the time
+that it shows, and so it is acknowledged and closed with the rest."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.escalation import round_and_seat
 from oncall.core.incidents.incident import Incident, key_of
-from oncall.core.message import Message
+from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.roster import Roster
-from oncall.usecases.ports import OutboxEntry, Pager, Snapshot, Store
+from oncall.usecases.ports import AlertState, OutboxEntry, Pager, Snapshot, Store
 
 log = structlog.get_logger(__name__)
 
@@ -49,16 +51,17 @@ def find_lost_alerts(
             continue  # it is over, or another one speaks for it
         incident = known[-1][0] if known else _incident_of(status, at)
         aliases = {entry.alias for _, said in known for entry in said}
+        roster = config.roster_of(status.pipeline.dag_id)
         lost = [
-            step
-            for step in _steps(config.roster_of(status.pipeline.dag_id))
+            _entry(incident, step, state, roster, at)
+            for step in _steps(roster)
             if (alias := f"{incident.key}:{step}") not in aliases
             and (state := pager.alert_state(alias))
             and state.open
         ]
         if lost:
-            log.warning("oncall.lost_alerts", incident=incident.key, steps=lost)
-            store.merge(Snapshot((incident,), tuple(_entry(incident, step, at) for step in lost)))
+            log.warning("oncall.lost_alerts", incident=incident.key, steps=[entry.step for entry in lost])
+            store.merge(Snapshot((_begun(incident, lost),), tuple(lost)))
 
 
 def _steps(roster: Roster) -> Iterator[str]:
@@ -73,9 +76,27 @@ def _incident_of(status: PromiseStatus, at: dt.datetime) -> Incident:
     )
 
 
-def _entry(incident: Incident, step: str, at: dt.datetime) -> OutboxEntry:
-    """A page that was taken, of which no more is known than its alias."""
-    message = Message(incident.key, step, f"{step} of {incident.key}")
+def _entry(incident: Incident, step: str, state: AlertState, roster: Roster, at: dt.datetime) -> OutboxEntry:
+    """A page that was taken, of which no more is known than its alert shows."""
+    people = tuple(_recipient(username, roster) for username in state.responders or ())
+    message = Message(incident.key, step, f"{step} of {incident.key}", recipients=people)
+    when = min(state.created_at or at, at)
     return OutboxEntry(
-        0, incident.key, step, "pager", "page", message.alias, "", message, "done", 1, "", at, done_at=at
+        0, incident.key, step, "pager", "page", message.alias, "", message, "done", 1, "", when, done_at=when
     )
+
+
+def _recipient(username: str, roster: Roster) -> Recipient:
+    known = (roster.recipient(each) for each in roster.people)
+    mine = (each for each in known if (each.opsgenie or "").casefold() == username.casefold())
+    return next(mine, Recipient(username, opsgenie=username))
+
+
+def _begun(incident: Incident, found: Iterable[OutboxEntry]) -> Incident:
+    """Its escalation began when the first of the pages that were found woke somebody."""
+    pages = [entry for entry in found if round_and_seat(entry.step)]
+    first = min(pages, key=lambda entry: entry.owed_at, default=None)
+    if first is None or incident.escalation_round:
+        return incident
+    woken = next((to.id for to in first.message.recipients), "")
+    return replace(incident, paged_at=first.owed_at, primary=incident.primary or woken)

@@ -1,0 +1,65 @@
+"""Alerts that are open at the pager and that oncall_db knows nothing of: whom they woke, and who has them, is taken over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from oncall.core.rota.roster import Override
+from oncall.usecases.ports import AlertState
+from tests.usecases.conftest_night import DAY, Night, at
+
+KEY = f"growth_etl:{DAY}"
+PAGE = f"{KEY}:page-1-primary"
+
+
+@pytest.fixture
+def found(night: Night) -> Night:
+    """The primary was paged at five by somebody whose memory is gone; at eight past, the next one begins to look."""
+    night.world.missing("growth_etl")
+    night.look("04:45")
+    night.pager.alerts[PAGE] = AlertState(
+        open=True, acknowledged=False, responders=("DE-003@Example.com",), created_at=at("05:00")
+    )
+    return night
+
+
+def begin(night: Night, clock: str) -> None:
+    """It asks for them before it has decided anything itself."""
+    night.now = at(clock)
+    seen = night.seen
+    assert seen is not None
+    night.seen = replace(seen, statuses=tuple(replace(one, verdict="broken") for one in seen.statuses))
+    night.dispatch().lost_alerts()
+    night.look(clock)
+
+
+def woken(night: Night) -> list[tuple[str, str]]:
+    return [(page.step, page.recipients[0].name) for page in night.pager.paged if page.priority == "P1"]
+
+
+def test_whom_a_lost_page_woke_is_not_paged_again_and_the_others_in_time(found: Night) -> None:
+    begin(found, "05:08")
+    for clock in ("05:14:45", "05:15", "05:15:15", "05:29:45", "05:30:15"):
+        found.look(clock)
+    assert woken(found) == [("page-2-secondary", "DE-004"), ("page-3-manager", "DE-MANAGER")]
+
+
+def test_who_holds_the_seat_by_now_is_called_besides(found: Night) -> None:
+    over = (Override(at("05:05"), at("09:00"), primary="DE-001"),)
+    found.config = replace(found.config, roster=replace(found.config.roster, overrides=over))
+    begin(found, "05:08")
+    assert woken(found) == [("page-1-primary:DE-001", "DE-001")]
+
+
+def test_who_has_acknowledged_a_lost_page_has_the_incident(found: Night) -> None:
+    found.acknowledge(PAGE, "de-003@example.com")
+    begin(found, "05:20")
+    for clock in ("05:20:15", "05:30", "05:45", "06:00"):
+        found.look(clock)
+    assert woken(found) == []
+    assert len([post for post, _ in found.chat.posts if "Acknowledged by DE-003" in post.title]) == 1
+    file = found.store.file(KEY)
+    assert file is not None
+    assert (file.incident.paged_at, file.incident.primary) == (at("05:00"), "DE-003")
