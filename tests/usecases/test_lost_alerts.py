@@ -1,4 +1,4 @@
-"""Alerts that are open at the pager and that oncall_db knows nothing of: whom they woke, and who has them, is taken over."""
+"""Alerts that are open at the pager and that oncall_db knows nothing of: whom they woke, and who has them, is known."""
 
 from __future__ import annotations
 

@@ -243,10 +243,10 @@ def _past_days(config: OncallConfig, at: dt.datetime) -> list[tuple[Pipeline, dt
 def _remember_seen(
     store: Store, before: EvaluationInputs, known: Known, statuses: Sequence[PromiseStatus], at: dt.datetime
 ) -> None:
-    blind = any(one.facts.blind_since for one in statuses)
-    if blind != bool(before.notes.get(BLIND)):
-        store.set_note(BLIND, at.isoformat() if blind else "")
-    if blind:
+    unread = [one for one in statuses if one.facts.blind_since]
+    if bool(unread) != bool(before.notes.get(BLIND)):
+        store.set_note(BLIND, at.isoformat() if unread else "")
+    if any(one.facts.blind for one in unread):
         return
     seen = {
         (one.pipeline.dag_id, one.report_date): made

@@ -31,7 +31,7 @@ FAILURES_SINCE = dt.timedelta(hours=24)
 HISTORY_DAYS = 28
 PUBLISHED = "published"  # the name under which the store keeps the publications last seen
 LOOKING = "looking_since"  # … since when somebody has looked again and again, and when that was last
-BLIND = "blind_since"  # … and since when the warehouse cannot be read ("": it can)
+BLIND = "blind_since"  # … and since when a database cannot be read ("": both can)
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def promised_times(pipeline: Pipeline, date: dt.date, tz: dt.tzinfo) -> DueTimes
 
 @dataclass(frozen=True)
 class Known:
-    """What earlier looks saw: the publications that were there when the warehouse was last read, and since when it
-    cannot be, if it cannot be now (None: nobody knows); and since when somebody has looked again and again."""
+    """What earlier looks saw: the publications that were there when the warehouse was last read, and since when a
+    database cannot be, if it cannot be now (None: nobody knows); and since when somebody has looked again and again."""
 
     published: Mapping[ReportKey, Publication] = field(default_factory=dict)
     blind_since: dt.datetime | None = None
@@ -168,6 +168,7 @@ class PromiseReader:
             facts = self._lagging(report, found.get(report)) or self._unseen(report, blind=bool(blind))
             if report not in published or report in ran:  # else its publication says it all
                 unreadable = (*blind, *facts.unreadable, *deaf)
+                facts = facts.with_runs(blind_since=self.known.blind_since) if deaf else facts
                 facts = tasks.added_to(facts, report, unreadable, self.known.looking_since)
             return evaluate_promise(
                 candidate.pipeline, candidate.report_date, facts, at, tz, candidate.times(tz)

@@ -32,7 +32,6 @@ from tests.core.scenes import (
     published,
     said_by,
     the_page,
-    the_post,
     usually,
 )
 
@@ -170,11 +169,13 @@ def test_a_partial_load_has_not_arrived() -> None:
     assert arrived(a_case(a_report("04:21", loads=loads), incident=WARNED), a_scene("04:21")) is None
 
 
-def test_an_arrival_is_said_of_a_report_that_is_there_already() -> None:
-    """But nothing has to go on any more."""
+def test_what_arrived_for_a_report_that_is_there_already_its_resolution_tells() -> None:
+    """One reply, not two at one instant."""
     one = a_report("04:21", loads=(a_load(came="04:20"),), publication=published("04:21"))
-    post = the_post(arrived(a_case(one, incident=WARNED), a_scene("04:21")))
-    assert post.title == "master.sessions has arrived (04:20)"
+    case = a_case(one, incident=WARNED, said=[("chat", "warning")])
+    assert arrived(case, a_scene("04:21")) is None
+    said = [each for each in said_by(plan(case, a_scene("04:21"))) if each.step == "resolved"]
+    assert [(each.step, each.text) for each in said] == [("resolved", "master.sessions has arrived (04:20)")]
 
 
 @pytest.mark.parametrize("blind", ["all", "one"])

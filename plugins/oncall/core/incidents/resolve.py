@@ -9,9 +9,10 @@ from dataclasses import replace
 from oncall.core.incidents.context import IncidentContext, event, how_late, post
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import short, titled
+from oncall.core.incidents.warnings import arrivals
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.message import Message
-from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why
+from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why, is_hiccup
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.runbook import led_by
 from oncall.core.time_format import span
@@ -25,7 +26,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     lead, incident = context.lead, context.incident
     # An alert of this very look says it, and its sender reads it here.
     said_now = context.told_now or incident.paged_at == scene.at
-    if lead is None or lead.why is None or (incident.paged and not said_now and _settling(lead, scene)):
+    if lead is None or lead.why is None or (not said_now and _settling(context, lead, scene)):
         return None
     now = replace(
         incident, verdict=lead.verdict, cause=lead.why.cause, detail=lead.why.detail, names=lead.why.names
@@ -48,8 +49,13 @@ def _warned_otherwise(incident: Incident, why: Why) -> bool:
     return bool(incident.cause) and why.cause not in (incident.cause, "failed", "held", "running")
 
 
-def _settling(lead: PromiseStatus, scene: Scene) -> bool:
-    """A task has just ended and the next is about to start, or what it waited for has just come: not a cause yet."""
+def _settling(context: IncidentContext, lead: PromiseStatus, scene: Scene) -> bool:
+    """A task has just ended and the next is about to start, or what it waited for has just come, or nothing can be read
+    for a moment: not a cause yet."""
+    if is_hiccup(lead.why, lead.facts, scene.at):
+        return context.spoken
+    if not context.incident.paged:
+        return False
     if lead.why and lead.why.cause == "running" and lead.why.names == (WAIT,):
         return True
     ends = [task.ended_at for task in lead.facts.tasks]
@@ -88,7 +94,7 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
         context.members, lambda about: f"Resolved: {about} — {how}, published at {scene.clock(made)}"
     )
     alike = len({how_late(member) for member in context.members}) == 1
-    lines = [] if alike else [said]
+    lines = [*([] if alike else [said]), *(came for _, came in arrivals(context, scene))]
     message = context.notice(scene, "resolved", title, lines)
     owed = [
         post(message),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
@@ -80,20 +80,28 @@ def _is_warned_of(lead: PromiseStatus, scene: Scene) -> bool:
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
-    """A table that was warned about has come (the report may be there too by now: it is said all the same)."""
-    if not context.incident.warned or any(member.facts.blind for member in context.members):
+    """A table that was warned about has come. Where the report is there too by now, its resolution tells of both."""
+    if not context.missing:
         return None
     owed: list[Notification] = []
     events: list[Event] = []
+    for name, came in arrivals(context, scene):
+        owed.append(
+            post(context.notice(scene, f"arrived:{name}", f"{came}; {goes_on_words(context.missing)}"))
+        )
+        events += event(context, scene, f"{name} arrived")
+    return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
+
+
+def arrivals(context: IncidentContext, scene: Scene) -> Iterator[tuple[str, str]]:
+    """Each table that was warned about, has come, and nobody has heard so: its name, and that in words."""
+    if any(member.facts.blind for member in context.members):
+        return
     loads = {load.table: load for member in context.members for load in member.facts.loads}
     for name in context.incident.warned:
         load = loads.get(name)
         if load and load.state == "fresh" and ("chat", f"arrived:{name}") not in context.said:
-            goes_on = f"; {goes_on_words(context.missing)}" if context.missing else ""
-            title = f"{name} has arrived ({scene.clock(load.loaded_at)}){goes_on}"
-            owed.append(post(context.notice(scene, f"arrived:{name}", title)))
-            events += event(context, scene, f"{name} arrived")
-    return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
+            yield name, f"{name} has arrived ({scene.clock(load.loaded_at)})"
 
 
 def goes_on_words(missing: Sequence[PromiseStatus]) -> str:

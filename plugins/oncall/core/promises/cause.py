@@ -27,6 +27,9 @@ _REFUSED = re.compile(
     r"permission denied|does not exist|password|invalid input|out of range|[A-Za-z]+Error: "
 )
 
+# A source that cannot be read for less than two looks is nothing to tell of, whatever is paged for.
+HICCUP = dt.timedelta(seconds=25)
+
 GAVE_UP = "the run gave up waiting"
 
 CAUSE_WORDS: dict[str, str] = {
@@ -119,6 +122,12 @@ def unseen(facts: Facts, tz: dt.tzinfo) -> Why:
     """What cannot be read, since when where that is known, and why."""
     said = "; ".join(_unreadable(reason, facts, tz) for reason in facts.unreadable)
     return Why("unknown", said or "the warehouse cannot be read", facts.unreadable)
+
+
+def is_hiccup(why: Why | None, facts: Facts, at: dt.datetime) -> bool:
+    """It cannot be told why for a moment only, as far as is known."""
+    since = facts.blind_since
+    return why is not None and why.cause == "unknown" and since is not None and at - since < HICCUP
 
 
 def _unreadable(reason: str, facts: Facts, tz: dt.tzinfo) -> str:

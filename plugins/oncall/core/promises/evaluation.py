@@ -17,6 +17,7 @@ from oncall.core.promises.cause import (
     comes_up,
     failed,
     held,
+    is_hiccup,
     is_overdue,
     open_task,
 )
@@ -152,7 +153,8 @@ def _at_risk(status: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.d
         return True
     if not status.drill and at >= status.due - KNOWN_EARLY and cannot_come(facts, tz, status.pipeline):
         return not (facts.dag and facts.dag.missing and comes_up(facts, at))
-    return why.cause in ("upstream_late", "unknown") and status.warn is not None and at >= status.warn
+    late = why.cause in ("upstream_late", "unknown") and status.warn is not None and at >= status.warn
+    return late and not is_hiccup(why, facts, at)
 
 
 def _last_chance(pipeline: Pipeline, facts: Facts, due: dt.datetime | None, drill: str) -> dt.datetime | None:

@@ -150,8 +150,8 @@ class TypicalDurations:
 class Facts:
     """All that was seen for one report and day.
 
-    `unreadable` names each source that could not be read, and why; `blind` says that the warehouse is among them, since
-    `blind_since` (None: not known): then a `publication` is one that was seen before. `failed_checks` are those of the
+    `unreadable` names each source that could not be read, and why, since `blind_since` (None: not known); `blind` says
+    that the warehouse is among them: then a `publication` is one that was seen before. `failed_checks` are those of the
     run that checked last. `blocked_by`: which lock in the warehouse the run waits for ("" for none that is known).
     `changed_since` are the loads newer than the publication. `tasks` are
     those of the newest run, in the order they started, `run` is what became of that run as a whole (None while nobody
