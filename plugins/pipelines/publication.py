@@ -8,13 +8,14 @@ from typing import Any
 
 from oncall.core.errors import OncallError
 from oncall.core.promises.facts import DRILL_RUNS
+from pipelines.held_by_data import held_by_its_data
 from pipelines.report_run import (
     LATE,
     PUBLISH,
     ReportRun,
     execute,
     one_run_at_a_time,
-    sql_dir,
+    sql_text,
     steps,
     transaction,
     zone_name,
@@ -27,9 +28,10 @@ _RESTATES = re.compile(r"note_restatements\([^,]+,\s*'([a-z_.]+)'")
 def publish(connection: Any, run: ReportRun) -> dict[str, int]:
     """Replace the report's rows by the draft and write the publications, all or nothing; rows by published name.
 
-    Each published number that this changes is written down in investor.restatements.
+    Each published number that this changes is written down in investor.restatements. Raises Held when the report's
+    tables do not take the draft.
     """
-    with transaction(connection) as cursor:
+    with held_by_its_data(connection, run), transaction(connection) as cursor:
         one_run_at_a_time(cursor, run)
         published: dict[str, int] = {}
         for file in steps(run.dag_id, PUBLISH):
@@ -68,7 +70,7 @@ def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str]]:
 
 def restated(connection: Any, run: ReportRun) -> int:
     """How many published numbers of the report date this run has changed, in all tables that its SQL publishes."""
-    sql = "\n".join((sql_dir() / file).read_text(encoding="utf-8") for file in steps(run.dag_id, PUBLISH))
+    sql = "\n".join(map(sql_text, steps(run.dag_id, PUBLISH)))
     with transaction(connection) as cursor:
         cursor.execute(
             "select count(*) from investor.restatements"

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from oncall.config.data_contracts import load_data_contracts
+from oncall.config.include_files import Unusable
+from oncall.config.include_files import text_of as text_of_file
 from oncall.config.oncall_config import include_dir
 from oncall.core.errors import OncallError
 from oncall.core.promises.facts import FailedCheck
@@ -98,7 +100,15 @@ def sql_dir() -> Path:
 def text_of(dag_id: str) -> str:
     """The SQL that computes and checks the pipeline's report."""
     files = [file for numbers in (COMPUTE, CHECK) for file in steps(dag_id, numbers)]
-    return "\n".join((sql_dir() / file).read_text(encoding="utf-8") for file in files)
+    return "\n".join(map(sql_text, files))
+
+
+def sql_text(file: str) -> str:
+    """The text of a file of the SQL folder, as `check` reads it. Raises OncallError for one that cannot be read."""
+    try:
+        return text_of_file(sql_dir(), file)
+    except Unusable as error:
+        raise OncallError(f"{sql_dir() / file}: {error.found}; write {error.write}") from None
 
 
 def steps(dag_id: str, numbers: str) -> list[str]:
@@ -112,8 +122,7 @@ def steps(dag_id: str, numbers: str) -> list[str]:
 
 def execute(cursor: Any, file: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Execute the file's statements; the rows of the last one."""
-    text = (sql_dir() / file).read_text(encoding="utf-8")
-    for statement in _statements(text):
+    for statement in _statements(sql_text(file)):
         try:
             cursor.execute(statement, parameters)
         except Exception as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from oncall.core.errors import OncallError
 from oncall.core.promises.facts import FailedCheck
 from oncall.core.redaction import redacted
 from pipelines.contract_check import breaches, found_words, offenders
+from pipelines.held_by_data import held_by_its_data, record
 from pipelines.publication import publish
 from pipelines.report_run import (
     CHECK,
@@ -34,7 +34,7 @@ from pipelines.report_run import (
     ReportRun,
     execute,
     one_run_at_a_time,
-    sql_dir,
+    sql_text,
     steps,
     text_of,
     transaction,
@@ -46,7 +46,7 @@ from pipelines.usual_numbers import release as write_release
 def install(connection: Any) -> None:
     """Make the warehouse's own schemas and tables as `warehouse.sql` says, keeping what is in them."""
     with transaction(connection) as cursor:
-        bring_up(cursor, "investor.publications", (sql_dir() / "warehouse.sql").read_text(encoding="utf-8"))
+        bring_up(cursor, "investor.publications", sql_text("warehouse.sql"))
 
 
 def transform(connection: Any, run: ReportRun) -> None:
@@ -56,7 +56,7 @@ def transform(connection: Any, run: ReportRun) -> None:
     pipeline's base model that it needs and nobody has made yet are made first, each on its own.
     """
     _hold_unless_kept(connection, run)
-    with _held_by_its_data(connection, run):
+    with held_by_its_data(connection, run):
         _compute(connection, run)
 
 
@@ -77,28 +77,9 @@ def _compute(connection: Any, run: ReportRun) -> None:
             execute(cursor, file, run.parameters)
 
 
-@contextmanager
-def _held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
-    """Raise Held, written down, for data that the database cannot compute with: it has no contract against it."""
-    try:
-        yield
-    except Exception as error:
-        # psycopg 3, psycopg 2. 22: a number or a date out of range; 23: nothing, or twice, where it must not be.
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
-        if state[:2] not in ("22", "23"):
-            raise
-        said = " ".join([*str(error).split(), *getattr(error, "__notes__", ())])
-        failed = FailedCheck(
-            "data_can_be_computed", "numbers and dates that fit their columns", redacted(said)
-        )
-        with transaction(connection) as cursor:
-            _record(cursor, run, failed, passed=False)
-        raise Held(run, [failed]) from error
-
-
 def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
     """Raise Held, with what was found written down, when what the run reads breaks its contract."""
-    with _held_by_its_data(connection, run), transaction(connection) as cursor:
+    with held_by_its_data(connection, run), transaction(connection) as cursor:
         # What an earlier try of this very run found is not what this one finds.
         cursor.execute(
             "delete from investor.checks where report = %(report)s and report_date = %(report_date)s::date"
@@ -107,7 +88,7 @@ def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
         )
         failed = _breaches(cursor, run)
         for check in failed:
-            _record(cursor, run, check, passed=False)
+            record(cursor, run, check, passed=False)
     if failed:
         raise Held(run, failed)
 
@@ -125,7 +106,7 @@ def _make_first(connection: Any, run: ReportRun, needed: ReportRun) -> None:
             for check in _breaches(cursor, needed)[:1]
         ]
         for check in failed:
-            _record(cursor, run, check, passed=False)
+            record(cursor, run, check, passed=False)
         if not failed:
             execute(cursor, steps(needed.dag_id, COMPUTE)[0], needed.parameters)
     if failed:
@@ -163,18 +144,18 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     """Check the draft and write down what was found; the names of the checks. Raises Held when one has failed."""
     failed: list[FailedCheck] = []
     names: list[str] = []
-    with _held_by_its_data(connection, run), transaction(connection) as cursor:
+    with held_by_its_data(connection, run), transaction(connection) as cursor:
         for file in steps(run.dag_id, CHECK):
             for name, *values, passed in execute(cursor, file, run.parameters | _plans()):
                 expected, found = (redacted(str(value)) for value in values)
                 names.append(name)
                 result = FailedCheck(name, expected, found)
-                _record(cursor, run, result, passed=bool(passed))
+                record(cursor, run, result, passed=bool(passed))
                 if not passed:
                     failed.append(result)
         for result, passed in _usual(cursor, run):
             names.append(result.name)
-            _record(cursor, run, result, passed=passed)
+            record(cursor, run, result, passed=passed)
             if not passed:
                 failed.append(result)
     if failed:
@@ -242,9 +223,3 @@ def run_day(connection: Any, run: ReportRun) -> dict[str, int]:
     transform(connection, run)
     check(connection, run)
     return publish(connection, run)
-
-
-def _record(cursor: Any, run: ReportRun, check: FailedCheck, *, passed: bool) -> None:
-    """Write down what one check expected and found."""
-    result = {"name": check.name, "expected": check.expected, "found": check.found, "passed": passed}
-    execute(cursor, "checks.sql", run.parameters | result)

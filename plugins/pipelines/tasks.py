@@ -61,7 +61,7 @@ def check(report: str) -> None:
 def publish(report: str) -> None:
     """Replace the report's rows of the day and write its publication; then start whoever waits for the base model."""
     run = _run(report)
-    with _warehouse() as connection:
+    with _warehouse() as connection, _held_for_good():
         for name, rows in publication.publish(connection, run).items():
             log.info("published %s of %s: %d rows", name, run.report_date, rows)
         _note_late_rows(connection, run)

@@ -13,7 +13,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.check_result import CheckResult
 from oncall.core.data.data_contract import CURRENCY, DataContracts
 from oncall.core.data.report_words import currency_taken
-from pipelines.report_run import sql_dir
+from pipelines.report_run import sql_text
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     )
     upstream = {name for pipeline in config.pipelines.values() for name in pipeline.upstream}
     Database("warehouse", lambda: connect_by("warehouse"), checked).ask(
-        made_by((sql_dir() / "warehouse.sql").read_text(encoding="utf-8")),
+        made_by(sql_text("warehouse.sql")),
         {LOADS, *(name for name in upstream if name.startswith("master."))},
         _may_lack(contracts),
     )

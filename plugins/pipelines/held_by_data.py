@@ -1,0 +1,48 @@
+"""Data that no contract is against and the database cannot work with: it holds the report, as a check does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from oncall.core.promises.facts import FailedCheck
+from oncall.core.redaction import redacted
+from pipelines.report_run import Held, ReportRun, execute, transaction
+
+_FITS = "numbers and dates that fit their columns"
+_IS_THERE = "tables and columns as the SQL reads them"
+# What was expected where PostgreSQL says so: by its code, or the code's class.
+_EXPECTED = {
+    "22": _FITS,  # a number or a date out of range
+    "23": _FITS,  # nothing, or twice, where it must not be
+    "P0": "no objection from a trigger",
+    "42P01": _IS_THERE,
+    "42703": _IS_THERE,
+    "42804": _IS_THERE,
+    "42883": _IS_THERE,
+}
+
+
+@contextmanager
+def held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
+    """Raise Held, written down, instead of what the database says of the data that it is to work with."""
+    try:
+        yield
+    except Exception as error:
+        # psycopg 3, psycopg 2
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+        expected = _EXPECTED.get(state) or _EXPECTED.get(state[:2])
+        if expected is None:
+            raise
+        said = " ".join([*str(error).split(), *getattr(error, "__notes__", ())])
+        failed = FailedCheck("data_can_be_computed", expected, redacted(said))
+        with transaction(connection) as cursor:
+            record(cursor, run, failed, passed=False)
+        raise Held(run, [failed]) from error
+
+
+def record(cursor: Any, run: ReportRun, check: FailedCheck, *, passed: bool) -> None:
+    """Write down what one check expected and found."""
+    result = {"name": check.name, "expected": check.expected, "found": check.found, "passed": passed}
+    execute(cursor, "checks.sql", run.parameters | result)
