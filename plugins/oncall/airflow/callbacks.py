@@ -57,6 +57,24 @@ CALLBACKS: Mapping[str, Callable[[Context], None]] = {
 }
 
 
+# The callback that tells of a state, by the name of the argument it is given to a task under.
+TELLS: Mapping[str, str] = {
+    "running": "on_execute_callback",
+    "success": "on_success_callback",
+    "skipped": "on_skipped_callback",
+    "up_for_retry": "on_retry_callback",
+    "failed": "on_failure_callback",
+}
+
+
+def tell_for(ti: Any, state: str, error: object = None) -> None:
+    """Tell of a task, from its own process, that nobody gave our callback for this state: of a DAG that somebody else
+    wrote, or whose `on_failure_callback` took the place of ours. `ti`: Airflow's `RuntimeTaskInstance`."""
+    kind = TELLS.get(state, "")
+    if kind and CALLBACKS[kind] not in (getattr(ti.task, kind) or ()):
+        CALLBACKS[kind]({**ti.get_template_context(), "exception": error})
+
+
 def _note(context: Context, state: TaskState) -> None:
     """Not of `airflow tasks test`: that is somebody's trial, and no news of the report."""
     if os.environ.get("AIRFLOW_TEST_MODE") != "True":

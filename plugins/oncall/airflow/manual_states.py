@@ -1,4 +1,4 @@
-"""What a task cannot say of itself: a state set by hand, a run that was deleted, a process that died with its callback.
+"""What no callback says: a state set by hand, a run that was deleted, a process that died, a DAG that has none of ours.
 
 Airflow tells a plugin's listener of states that are set through its API, at once; and `sla_watch` asks it every five
 minutes and at each due instant, which finds whatever nobody told. Both write where the callbacks write.
@@ -15,7 +15,7 @@ import structlog
 from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from oncall.airflow.callbacks import last_line, seen_now, write
+from oncall.airflow.callbacks import last_line, seen_now, tell_for, write
 from oncall.airflow.dag_settings import watched_dags
 from oncall.airflow.masking import masked
 from oncall.core.promises.facts import MARKED, RUN, Task, TaskState
@@ -46,36 +46,45 @@ OVER = ("success", "failed", "skipped")
 class ManualStateListener:
     """Airflow's listener: in the api-server it hears of states that are set by hand, in the scheduler of dead tasks.
 
-    In a task's own process the same hooks tell what the callbacks tell better. Never raises, and looks at nothing: the
-    watcher does within seconds.
+    In a task's own process the same hooks tell of whatever has a runbook and none of our callbacks. Never raises. First
+    in line: another plugin's listener that raises would end the turn of those behind it.
     """
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
+    def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:
+        _quietly(lambda: _heard(task_instance))
+
+    @hookimpl(tryfirst=True)
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
         _quietly(lambda: _heard(task_instance, error))
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
         _quietly(lambda: _heard(task_instance))
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def on_task_instance_skipped(self, previous_state: Any, task_instance: Any) -> None:
         _quietly(lambda: _heard(task_instance))
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
         _quietly(lambda: _heard_of_run(dag_run, "failed", msg))
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def on_dag_run_success(self, dag_run: Any, msg: str) -> None:
         _quietly(lambda: _heard_of_run(dag_run, "success", msg))
 
 
 def _heard(ti: Any, error: Any = "") -> None:
-    """`ti`: a row of Airflow's database, or in a task's process something else, which is left to the callbacks."""
+    """`ti`: a row of Airflow's database, or Airflow's object for it in the task's own process."""
+    if ti.dag_id not in watched_dags():
+        return
     run = getattr(ti, "dag_run", None)
+    if run is None:
+        tell_for(ti, getattr(ti.state, "value", ""), error)
+        return
     state = STATES.get(str(ti.state))
-    if run is None or state not in (*OVER, "up_for_retry") or ti.dag_id not in watched_dags():
+    if state not in (*OVER, "up_for_retry"):
         return
     by_hand = not error or BY_HAND in str(error)  # only the api-server tells of a success
     said = _marked(state, ti, run.run_id) if by_hand else last_line(error)

@@ -1,0 +1,115 @@
+"""A DAG that somebody else wrote: without our arguments, with callbacks of its own, beside other plugins."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.listeners import hookimpl
+from airflow.sdk._shared.listeners.listener import ListenerManager
+from airflow.sdk._shared.listeners.spec import taskinstance
+from airflow.sdk.api.datamodels._generated import TaskInstanceState
+
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.task_log import TaskLog
+from oncall.airflow.callbacks import CALLBACKS, TELLS
+from oncall.airflow.composition import Wiring
+from oncall.airflow.manual_states import ManualStateListener
+from oncall.core.promises.facts import Task
+
+DAY = dt.date(2026, 11, 22)
+RUN_AFTER = dt.datetime(2026, 11, 23, 2, tzinfo=dt.UTC)
+REPORT = ("growth_etl", DAY)
+
+
+@pytest.fixture
+def heard(oncall_database: str, monkeypatch: pytest.MonkeyPatch) -> TaskLog:
+    task_log = TaskLog(connect_to(oncall_database))
+    monkeypatch.setattr(Wiring, "task_log", lambda _: task_log)
+    monkeypatch.setattr(Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
+    return task_log
+
+
+def tasks(heard: TaskLog) -> tuple[Task, ...]:
+    return tuple(heard.read({REPORT: None}, RUN_AFTER).tasks.get(REPORT, ()))
+
+
+class SomebodysTask:
+    """Airflow's `RuntimeTaskInstance`, as far as a listener in a task's own process asks of it."""
+
+    run_id, task_id, try_number, log_url = "manual__1", "load", 1, ""
+
+    def __init__(self, state: str, *, dag_id: str = "growth_etl", callbacks: Any = ()) -> None:
+        self.state = TaskInstanceState(state)
+        self.dag_id = dag_id
+        kinds = dict.fromkeys(TELLS.values(), ())
+        self.task = SimpleNamespace(**{**kinds, **dict(callbacks)})
+
+    def get_template_context(self) -> dict[str, Any]:
+        run: dict[str, Any] = {
+            "partition_key": None,
+            "conf": {},
+            "run_after": RUN_AFTER,
+            "logical_date": None,
+            "run_type": "manual",
+        }
+        return {"ti": self, "dag_run": SimpleNamespace(**run)}
+
+
+def told_by(ti: SomebodysTask, listener: ManualStateListener, error: object = None) -> None:
+    """What Airflow's task runner does: the hook of the state."""
+    if ti.state == "running":
+        listener.on_task_instance_running(None, ti)
+    elif ti.state in ("failed", "up_for_retry"):
+        listener.on_task_instance_failed(None, ti, error)
+    elif ti.state == "skipped":
+        listener.on_task_instance_skipped(None, ti)
+    else:
+        listener.on_task_instance_success(None, ti)
+
+
+@pytest.mark.parametrize("state", ["running", "success", "skipped", "up_for_retry", "failed"])
+def test_a_dag_that_somebody_else_wrote_is_told_of_by_its_runbook_alone(heard: TaskLog, state: str) -> None:
+    """It has callbacks of its own, or none, and a runbook: its tasks are seen like those of our DAG files."""
+    told_by(
+        SomebodysTask(state, callbacks={"on_failure_callback": [print]}),
+        ManualStateListener(),
+        ValueError("CRM answered 503"),
+    )
+    (task,) = tasks(heard)
+    assert (task.task_id, task.state) == ("load", state)
+    assert task.error == ("ValueError: CRM answered 503" if state in ("up_for_retry", "failed") else "")
+
+
+def test_a_task_with_our_callback_tells_by_it_alone(heard: TaskLog) -> None:
+    """Whoever took the place of one of them has the others still."""
+    for state, kind in TELLS.items():
+        told_by(SomebodysTask(state, callbacks={kind: [CALLBACKS[kind]]}), ManualStateListener())
+    assert not tasks(heard)
+
+
+def test_a_dag_without_a_runbook_is_nobodys_of_ours(heard: TaskLog) -> None:
+    """Its tasks are not even asked for their context."""
+    told_by(SomebodysTask("failed", dag_id="vendor_sync"), ManualStateListener(), ValueError("x"))
+    assert not heard.lately(RUN_AFTER - dt.timedelta(days=9))
+
+
+def test_another_plugins_listener_that_raises_takes_nobodys_turn(heard: TaskLog) -> None:
+    """Airflow calls the listener that came last first, and stops at the first one that raises."""
+
+    class Careless:
+        @hookimpl
+        def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
+            raise RuntimeError("somebody else's")
+
+    listeners = ListenerManager()
+    listeners.add_hookspecs(taskinstance)
+    listeners.add_listener(ManualStateListener())
+    listeners.add_listener(Careless())
+    with pytest.raises(RuntimeError, match="somebody else's"):
+        listeners.hook.on_task_instance_failed(
+            previous_state=None, task_instance=SomebodysTask("failed"), error=ValueError("x")
+        )
+    assert [(task.task_id, task.state) for task in tasks(heard)] == [("load", "failed")]
