@@ -13,7 +13,7 @@ from airflow.sdk._shared.listeners.spec import taskinstance
 from airflow.sdk.api.datamodels._generated import TaskInstanceState
 
 from oncall.adapters.postgres.database import connect_to
-from oncall.adapters.postgres.task_log import TaskLog
+from oncall.adapters.postgres.task_log import MOST_TASKS, TaskLog
 from oncall.airflow.callbacks import CALLBACKS, TELLS
 from oncall.airflow.composition import Wiring
 from oncall.airflow.manual_states import ManualStateListener
@@ -41,9 +41,11 @@ class SomebodysTask:
 
     run_id, task_id, try_number, log_url = "manual__1", "load", 1, ""
 
-    def __init__(self, state: str, *, dag_id: str = "growth_etl", callbacks: Any = ()) -> None:
+    def __init__(
+        self, state: str, *, dag_id: str = "growth_etl", callbacks: Any = (), map_index: int = -1
+    ) -> None:
         self.state = TaskInstanceState(state)
-        self.dag_id = dag_id
+        self.dag_id, self.map_index = dag_id, map_index
         kinds = dict.fromkeys(TELLS.values(), ())
         self.task = SimpleNamespace(**{**kinds, **dict(callbacks)})
 
@@ -81,6 +83,17 @@ def test_a_dag_that_somebody_else_wrote_is_told_of_by_its_runbook_alone(heard: T
     (task,) = tasks(heard)
     assert (task.task_id, task.state) == ("load", state)
     assert task.error == ("ValueError: CRM answered 503" if state in ("up_for_retry", "failed") else "")
+
+
+def test_each_copy_of_a_mapped_task_is_seen(heard: TaskLog) -> None:
+    """One that succeeds does not unsay that another one failed; of hundreds the failed one is still seen."""
+    for number in range(MOST_TASKS + 20):
+        task = Task.as_of(RUN_AFTER + dt.timedelta(seconds=number), f"load[{number}]", "success", "manual__1")
+        heard.write(REPORT, task)
+    for number, state in enumerate(("failed", "success")):
+        told_by(SomebodysTask(state, map_index=number), ManualStateListener(), ValueError("503"))
+    seen = {task.task_id: task.state for task in tasks(heard)}
+    assert (seen["load[0]"], len(seen)) == ("failed", MOST_TASKS)
 
 
 def test_a_task_with_our_callback_tells_by_it_alone(heard: TaskLog) -> None:

@@ -91,8 +91,14 @@ def _write(context: Context, state: TaskState) -> None:
     ti = context["ti"]
     error = context.get("exception") if state in ("failed", "up_for_retry") else None
     log_url = getattr(ti, "log_url", "") or ""
-    task = seen_now(ti.task_id, state, ti.run_id, error=last_line(error), log_url=log_url)
+    task = seen_now(name_of(ti), state, ti.run_id, error=last_line(error), log_url=log_url)
     write(context["dag_run"], ti.dag_id, task, ti.try_number)
+
+
+def name_of(ti: Any) -> str:
+    """A task's name; of a mapped one with the copy's number: load[3]."""
+    number = getattr(ti, "map_index", None)
+    return ti.task_id if number is None or number < 0 else f"{ti.task_id}[{number}]"
 
 
 def seen_now(task_id: str, state: TaskState, run_id: str, **said: Any) -> Task:

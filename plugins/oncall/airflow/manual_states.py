@@ -15,7 +15,7 @@ import structlog
 from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from oncall.airflow.callbacks import last_line, seen_now, tell_for, write
+from oncall.airflow.callbacks import last_line, name_of, seen_now, tell_for, write
 from oncall.airflow.dag_settings import watched_dags
 from oncall.airflow.masking import masked
 from oncall.core.promises.facts import MARKED, RUN, Task, TaskState
@@ -89,7 +89,7 @@ def _heard(ti: Any, error: Any = "") -> None:
     by_hand = not error or BY_HAND in str(error)  # only the api-server tells of a success
     said = _marked(state, ti, run.run_id) if by_hand else last_line(error)
     began = ti.start_date or run.start_date or run.run_after
-    task = seen_now(ti.task_id, state, run.run_id, error=said, began=began)
+    task = seen_now(name_of(ti), state, run.run_id, error=said, began=began)
     write(run, run.dag_id, task, ti.try_number)
 
 
@@ -164,11 +164,12 @@ def _untold(
         if run.over is None or run.over.state != "deleted":
             yield RUN, "deleted", ""
         return
-    for task_id, airflows in states.items():
-        now, said = STATES.get(airflows), run.said.get(task_id)
-        name, _, number = task_id.rpartition("_")
-        mapped = number.isdigit() and name in run.said  # Airflow tells of each copy, callbacks of all as one
-        if now and not mapped and _differs(said, now, at):
+    mapped = {task_id.partition("[")[0] for task_id in run.said if task_id.endswith("]")}
+    for airflows_name, airflows in states.items():
+        name, _, number = airflows_name.rpartition("_")  # Airflow calls a mapped task's fourth copy load_3
+        task_id = f"{name}[{number}]" if name in mapped and number.isdigit() else airflows_name
+        now = STATES.get(airflows)
+        if now and _differs(run.said.get(task_id), now, at):
             yield task_id, now, UNTOLD if now == "failed" else ""
     published = states.get("publish") == "success"
     if not published and run.over is None and all(s in (*OVER, "upstream_failed") for s in states.values()):

@@ -306,6 +306,7 @@ def after(case_facts: dict[str, Any], then: dict[str, Any]) -> list[str]:
     return [one.step for one in said_by(failure(second, a_scene("03:00"))) if one.channel == "pager"]
 
 
+BESIDE = a_task("load[7]", "failed", "02:39:30", "02:40:30", "ValueError: boom")
 AGAIN = a_task("transform", "failed", "02:50", "02:55", "ValueError: boom")
 
 
@@ -320,6 +321,8 @@ AGAIN = a_task("transform", "failed", "02:50", "02:55", "ValueError: boom")
             [],
         ),  # it is being mended
         ({"publication": published("02:50")}, []),
+        ({"tasks": (WAITED, FAILED, BESIDE)}, []),  # another one beside it, of the same run, a moment later
+        ({"tasks": (WAITED, BESIDE)}, ["failed-2"]),  # what was said is mended, and that one is not
     ],
 )
 def test_each_failure_is_said_once(then: dict[str, Any], steps: list[str]) -> None:

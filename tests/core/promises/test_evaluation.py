@@ -265,8 +265,8 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ({"tasks": (WAITED, FAILED)}, "failed", "task transform failed at 02:40: ValueError: boom", ("transform",)),
     ({"tasks": (a_task("transform", "failed"),)}, "failed", "task transform failed at an unknown time", ("transform",)),
     (
-        {"tasks": (FAILED, a_task("check", "failed", "03:00", "03:01"))},
-        "failed", "task check failed at 03:01", ("check",),
+        {"tasks": (FAILED, a_task("check", "failed", "03:00", "03:01"))},  # the rest follows from the first
+        "failed", "task transform failed at 02:40: ValueError: boom", ("transform",),
     ),
     ({"tasks": (WAITED, TRANSFORMS)}, "stuck", "in transform since 03:12", ("transform",)),
     (

@@ -71,6 +71,18 @@ def test_failures_are_told_oldest_run_first() -> None:
     assert Facts(tasks=(WAITED, TRANSFORMS)).failures == ()
 
 
+def test_what_failed_first_in_the_newest_run_is_the_failure() -> None:
+    """Tasks side by side fail one after the other; the last one to start tells no more than the first one to end."""
+    before = a_task("check", "failed", "01:00", "01:10", run="first")
+    copies = [
+        a_task(f"load[{n}]", "failed", f"02:3{n}", end) for n, end in enumerate(("02:42", "02:41", "02:43"))
+    ]
+    assert Facts(tasks=(WAITED, *copies), failed_before=(before,)).failure == copies[1]
+    assert Facts(tasks=(WAITED,), failed_before=(before,)).failure == before
+    assert Facts(tasks=(WAITED,), run=ENDED).failure == ENDED
+    assert Facts(tasks=(WAITED,)).failure is None
+
+
 @pytest.mark.parametrize(
     ("error", "marked"),
     [

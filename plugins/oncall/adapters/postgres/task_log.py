@@ -18,7 +18,7 @@ from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns
 log = structlog.get_logger(__name__)
 
 STILL_BROKEN = dt.timedelta(minutes=10)  # a file that does not import is told of again at every parse
-MOST_TASKS = 500  # of a report and day, the newest
+MOST_TASKS = 500  # of a report and day: whatever failed, and the newest
 ENOUGH_DAYS = 7  # with a shorter history nothing is called usual
 # A question that is cut off costs the look its whole time-out, and the answer changes once a day.
 ASK_USUAL_AGAIN_S = 600.0
@@ -60,7 +60,7 @@ _READ = f"""
                      bool_or(state = 'failed' and task_id <> '{RUN}') over run as blames_a_task
               from (select dag_id, report_date, {_TASK} from oncall.tasks t
                     where t.dag_id = w.dag_id and t.report_date = w.report_date and t.{_DAY}
-                    order by t.started_at desc limit {MOST_TASKS}) t
+                    order by t.state = 'failed' desc, t.started_at desc limit {MOST_TASKS}) t
               window run as (partition by run_id)) t) t
       on t.run_id = t.newest or (
         t.state = 'failed' and not t.gone and not (t.task_id = '{RUN}' and t.blames_a_task))

@@ -234,5 +234,5 @@ def _which_failure(lead: PromiseStatus, why: Why) -> str:
     if why.cause == "held" and lead.facts.held_by[0].checked_at:
         check = lead.facts.held_by[0]
         return f"{check.run_id}/{check.name}@{check.checked_at}"
-    failed = lead.facts.failures
-    return f"{failed[-1].run_id}/{failed[-1].task_id}@{failed[-1].ended_at}" if failed else why.detail
+    failed = lead.facts.failure
+    return f"{failed.run_id}/{failed.task_id}@{failed.ended_at}" if failed else why.detail

@@ -76,9 +76,8 @@ def cause_of(
         return _waiting(facts, late, tz)
     if facts.held_by:
         return held(facts)
-    failed_tasks = [task for task in facts.tasks if task.state == "failed"]
-    if failed_tasks:
-        return failed(failed_tasks[-1], tz)
+    if facts.failure and any(task.state == "failed" for task in facts.tasks):
+        return failed(facts.failure, tz)
     if facts.over:
         return _ended(facts.over, tz)
     if facts.tasks:

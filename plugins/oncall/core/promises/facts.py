@@ -214,3 +214,10 @@ class Facts:
         if not newest and self.over and self.over.state == "failed":
             newest = [self.over]
         return (*self.failed_before, *newest)
+
+    @property
+    def failure(self) -> Task | None:
+        """Of the newest run that has failed what failed first: the rest follows from it, or has the same reason."""
+        run = self.failures[-1].run_id if self.failures else None
+        of_run = [task for task in self.failures if task.run_id == run]
+        return min(of_run, key=lambda task: task.ended_at or task.started_at, default=None)
