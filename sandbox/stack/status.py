@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History, PublicationHistory
+from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.config.oncall_config import OncallConfig, load
-from oncall.core.errors import ConfigError, Unreadable
+from oncall.core.errors import ConfigError, Problem, Unreadable
 from oncall.core.incidents.status_words import status as incident_status
 from oncall.core.promises.promise import Promise, due_at, last_due
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
 from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat, span
+from oncall.usecases.current_config import config_in_force
 from oncall.usecases.history import WATCHER_SILENT_AFTER, IncidentHistory, Publications
+from oncall.usecases.ports import Store
 from sandbox.stack.environment import LOGINS
 from sandbox.stack.stack import Stack
 
@@ -42,18 +46,35 @@ def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
     yield "Airflow", f"{stack.airflow_url}   user and password: {login()}   (only reads: {login('viewer')})"
     yield "On-call page", f"{stack.airflow_url}/{PAGE}"
     yield "Inbox", f"{stack.inbox_url}   what Opsgenie and Slack were told"
-    try:
-        config = load(stack.include_dir)
-    except ConfigError as error:
-        yield "Roster", f"cannot be used:\n{error}"
-    else:
+    oncall_db = connect_to(stack.server().uri("oncall"))
+    config, problems = in_force(OncallDb(oncall_db), stack.include_dir)
+    if problems:
+        yield "Roster", "\n".join((broken(problems, known=config is not None), *map(str, problems)))
+    if config is not None:
         yield "On call now", _on_call(config, at)
         yield from promises(PublicationHistory(connect_to(stack.server().uri("warehouse"))), config, at)
-        yield from incidents(History(connect_to(stack.server().uri("oncall"))), config, at)
+        yield from incidents(History(oncall_db), config, at)
     yield "Running", ", ".join(["postgres", *running])
     yield from dead([component.name for component in components if component.name not in running])
     yield ("Runbooks", 'in a shell of yours: eval "$(make -s env)"   then psql "$WAREHOUSE_DSN", airflow …')
     yield "Next", "make drill (break a promise) · make status · make logs · make down (the data stays)"
+
+
+def in_force(store: Store, include: Path) -> tuple[OncallConfig | None, Sequence[Problem]]:
+    """The configuration that the watcher goes by, and what is wrong with the files; None where none is known."""
+    try:
+        return load(include), ()
+    except ConfigError:
+        try:
+            return config_in_force(store, include)
+        except ConfigError as error:
+            return None, error.problems
+
+
+def broken(problems: Sequence[Problem], *, known: bool) -> str:
+    """What comes of files that are broken."""
+    count = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+    return f"{count}; {'the last good files stay in force' if known else 'no good files are known'}:"
 
 
 def _on_call(config: OncallConfig, at: dt.datetime) -> str:

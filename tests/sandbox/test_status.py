@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from oncall.adapters.memory_store import MemoryStore
 from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident
+from oncall.usecases import current_config
+from oncall.usecases.current_config import config_in_force
 from oncall.usecases.history import IncidentRecord, SystemHealth
 from sandbox.stack.environment import REPOSITORY
-from sandbox.stack.status import dead, incidents, promises, watching
+from sandbox.stack.status import broken, dead, in_force, incidents, promises, watching
+from tests.include_folder import write_include
 
 AT = dt.datetime(2026, 11, 27, 0, tzinfo=dt.UTC)  # seven in the morning
 OPEN = Incident(
@@ -31,6 +36,24 @@ OPEN = Incident(
 @pytest.fixture(scope="module")
 def config() -> OncallConfig:
     return load(REPOSITORY / "include")
+
+
+def test_a_broken_roster_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watcher goes by the last good files, and so does what is told of people, promises and incidents."""
+    monkeypatch.setattr(current_config, "_folders", {})
+    include, store = write_include(tmp_path), MemoryStore()
+    assert in_force(store, include)[1] == ()
+    config_in_force(store, include)  # as the watcher does
+    (include / "roster.yaml").write_text("timezone: [")
+    current_config._folders.clear()
+    config, problems = in_force(store, include)
+    assert config is not None
+    assert "ANN" in config.roster.people
+    assert broken(problems, known=True) == "1 problem; the last good files stay in force:"
+    current_config._folders.clear()
+    nobody, problems = in_force(MemoryStore(), include)
+    assert nobody is None
+    assert broken(problems, known=False).endswith("no good files are known:")
 
 
 def closed(*_: object) -> Any:

@@ -193,7 +193,7 @@ class Night(RuleBasedStateMachine):
     def tick(self) -> None:
         """One look of the watcher and a round of each of its senders, as its loops do them."""
         self.watch.know(services=self.services())
-        watcher_module.config_in_force = lambda _: (self.config, ())  # type: ignore[assignment, attr-defined]
+        watcher_module.config_in_force = lambda *_: (self.config, ())  # type: ignore[attr-defined]
         for _ in range(4):
             seen = self.watch._look(self.now)
             if seen is not None:

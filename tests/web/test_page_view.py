@@ -11,8 +11,10 @@ from fastapi.testclient import TestClient
 
 from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event
+from oncall.core.incidents.upstream_team import LATE
 from oncall.core.incidents.wording import Links
 from oncall.core.promises.attainment import attainment, days
+from oncall.core.promises.cause import WAIT
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task
 from oncall.core.promises.promise import Promise
@@ -499,6 +501,20 @@ def test_the_steps_begin_with_what_is_known_to_come_first() -> None:
     assert "unpause the DAG growth_etl" in page.steps
     assert "in this order" not in page.steps
     assert "More than 15 open runs" in page.steps
+
+
+def test_nobody_is_asked_to_tell_a_team_that_was_told_by_itself() -> None:
+    """When and where it was told; while that is not known, where to look."""
+    waits = Task(WAIT, "running", at("02:00"), run_id="scheduled__1")
+    late = Facts(tasks=(waits,), loads=(Load("master.sessions", expected_at=at("01:20")),))
+    seen, broken = seen_at("05:12", {"growth_etl": late}), morning().records[0]
+    told = DeliveryRecord(
+        "chat", LATE, "post", "late", (), "done", 1, at("03:30"), at("03:30"), room="#swe-master-data"
+    )
+    asked = replace(broken, others=(told,))
+    for record, first in ((asked, "was told at 03:30 in #swe-master-data"), (broken, "is told there which")):
+        page = incident_page(replace(seen, records=(record,)), record, LINKS)
+        assert (page.section, first in page.steps) == ("Upstream late", True)
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,12 @@ class _Known:
 _folders: dict[Path, _Known] = {}
 
 
-def config_in_force(store: Store) -> tuple[OncallConfig, tuple[Problem, ...]]:
-    """The configuration in force, and the problems of the files on disk.
+def config_in_force(store: Store, include: Path | None = None) -> tuple[OncallConfig, tuple[Problem, ...]]:
+    """The configuration in force, and the problems of the files on disk (in `include`; None: the folder in use).
 
     Raises ConfigError when no roster can be told: neither from the files nor from what is remembered anywhere.
     """
-    folder, known = _known()
+    folder, known = _known(include)
     found = _read(folder, known)
     if found.problems and not known.asked and (recalled := _recall(store)) is not None:
         known.good, known.asked, known.read = {**recalled, **known.good}, True, ("", found)
@@ -95,8 +95,8 @@ def say_configuration(store: Store, scene: Scene, problems: Sequence[Problem]) -
         store.set_note(BROKEN, digest)
 
 
-def _known() -> tuple[Path, _Known]:
-    folder = oncall_config.include_dir()
+def _known(include: Path | None = None) -> tuple[Path, _Known]:
+    folder = include or oncall_config.include_dir()
     return folder, _folders.setdefault(folder, _Known())
 
 

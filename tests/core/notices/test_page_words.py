@@ -23,33 +23,78 @@ GONE = "connection refused"
     ],
 )
 def test_the_watcher_is_gone(tick: dt.datetime | None, title: str) -> None:
-    said, [line] = page_words.watcher_gone(tick, SAY)
-    assert said == title
-    assert line.endswith("page late. Is the DAG sla_watch unpaused, and does a triggerer run?") is bool(tick)
+    assert page_words.watcher_gone(tick, SAY) == (
+        title,
+        (
+            "Meanwhile the DAG sla_watch looks every 5 minutes, unless it is paused."
+            " First: is sla_watch unpaused, and does a triggerer run?",
+        ),
+    )
 
 
+CHECK = "First: python -m oncall check --connections names what to mend."
+WAREHOUSE = (
+    "A report that was seen published stays so; each other one is paged when it is due. Its runbook says more,"
+    " under Cannot tell."
+)
 BROKEN = [
-    (page_words.channel_gone("pager", at("04:58"), GONE, SAY), "Opsgenie cannot be reached since 04:58", (GONE,)),
-    (page_words.channel_gone("chat", None, "", SAY), "Slack cannot be reached", ()),
+    (
+        page_words.channel_gone("pager", at("04:58"), GONE, SAY), "Opsgenie cannot be reached since 04:58",
+        (
+            GONE,
+            "Slack tells each page, and it is sent until Opsgenie takes it. Call the people on call yourself.", CHECK,
+        ),
+    ),
+    (
+        page_words.channel_gone("chat", None, "", SAY), "Slack cannot be reached", ("Opsgenie still pages.", CHECK),
+    ),
     (
         page_words.heartbeat_refused("sla", at("04:58"), GONE, SAY),
-        "Opsgenie does not take the heartbeat sla since 04:58", (GONE, "Nobody is paged if all of Airflow is gone."),
+        "Opsgenie does not take the heartbeat sla since 04:58",
+        (GONE, f"Pages go out; nobody is paged if all of Airflow is gone. {CHECK}"),
     ),
     (
         page_words.does_not_work("acknowledgements", at("04:58"), GONE, SAY),
         "Acknowledgements in Opsgenie are not heard since 04:58",
-        (GONE, "Acknowledge here: only that stops the escalation."),
+        (GONE, f"Acknowledge here: only that stops the escalation. {CHECK}"),
+    ),
+    (
+        page_words.does_not_work("history", None, GONE, SAY), "Slack cannot be asked what it has",
+        (GONE, f"A message whose answer was lost may appear there twice. {CHECK}"),
+    ),
+    (
+        page_words.does_not_work("connection opsgenie_default", None, "no host", SAY),
+        "The connection opsgenie_default cannot be used as it is written now",
+        (
+            "no host",
+            "Until it is mended the watcher goes on with the one before, which a restart forgets. " + CHECK,
+        ),
     ),
     (
         page_words.does_not_work("warehouse", None, page_words.clocks_apart(-60), SAY),
         "The clock of warehouse is wrong",
-        ("It is 60 s behind the others.", "The others agree, and pages go by them."),
+        (
+            "It is 60 s behind the others.",
+            "The others agree, and pages go by them. First: let its host set the clock (NTP).",
+        ),
     ),
-    (page_words.source_unread("warehouse: refused: no"), "warehouse cannot be read", ("refused: no",)),
-    (page_words.source_unread("warehouse"), "warehouse cannot be read", ()),
+    (
+        page_words.source_unread("warehouse: refused: no", at("04:58"), SAY), "warehouse cannot be read since 04:58",
+        ("refused: no", WAREHOUSE, CHECK),
+    ),
+    (page_words.source_unread("warehouse", None, SAY), "warehouse cannot be read", (WAREHOUSE, CHECK)),
+    (
+        page_words.source_unread("connection 'oncall_db' is not defined: add it", None, SAY),
+        "oncall_db cannot be read",
+        (
+            "connection 'oncall_db' is not defined: add it",
+            "The watcher pages from its memory. Acknowledge in Opsgenie: here it cannot be noted.", CHECK,
+        ),
+    ),
     (
         page_words.files_broken(["a"], some_hidden=False),
-        "The on-call files have 1 problem; the last good ones stay in force", ("a",),
+        "The on-call files have 1 problem; the last good ones stay in force",
+        ("First: mend what stands here; python -m oncall check says when it is good.", "a"),
     ),
     (
         page_words.files_broken(["a", "b"], some_hidden=True),

@@ -15,6 +15,7 @@ USUAL = (
     f"check active_is_usual: expected 9,000 to 11,000, found 20,100{if_true('investor.daily_growth', DAY)}"
 )
 TWICE = USUAL.replace("active_is_usual", "sessions_come_once")
+GAVE_UP = "master.sessions has not arrived; the run gave up waiting at 04:50"
 ASK = "tell the Software Engineer Team in #swe-master-data which check failed and what it found.\n"
 
 
@@ -38,6 +39,8 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
         ("held", f"{USUAL}; and 1 more check", ""),
         ("held", "check adds_up: expected 0, found 3", ""),
         ("running", BREACH, ""),
+        ("upstream_late", "master.sessions has not arrived", ""),
+        ("upstream_late", GAVE_UP, "look in #swe-master-data: the Software Engineer Team is told there which"),
     ],
 )  # fmt: skip
 def test_what_is_done_first_is_as_much_as_is_known(cause: str, detail: str, first: str) -> None:
@@ -45,3 +48,19 @@ def test_what_is_done_first_is_as_much_as_is_known(cause: str, detail: str, firs
     told = first_step(a_pipeline(), cause, detail)
     assert told.startswith(first)
     assert bool(told) is bool(first)
+
+
+@pytest.mark.parametrize(
+    ("detail", "then"),
+    [
+        ("master.sessions has not arrived", "Start nothing: the run goes on by itself"),
+        (GAVE_UP, "The run has given up"),
+    ],
+)
+def test_nobody_is_asked_to_tell_a_team_that_was_told(detail: str, then: str) -> None:
+    """It is said when and where, so that whoever was woken looks there for the answer."""
+    told, what_then, _ = first_step(a_pipeline(), "upstream_late", detail, told="03:30").split("\n")
+    assert (
+        told == "the Software Engineer Team was told at 03:30 in #swe-master-data: look there for the answer."
+    )
+    assert what_then.startswith(then)

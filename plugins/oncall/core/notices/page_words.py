@@ -1,4 +1,7 @@
-"""What the page says of the on-call system itself: what is broken (a title, a sentence a line), its links. Pure."""
+"""What the page says of the on-call system itself, and of its links. Pure.
+
+Of what is broken: a title that says what and since when; a sentence a line, with what still works; what to do first.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,32 @@ from oncall.core.time_format import TimeFormat, span
 MOST_PROBLEMS = 20
 Told = tuple[str, tuple[str, ...]]
 
-_LOOKS = "Is the DAG sla_watch unpaused, and does a triggerer run?"
+_LOOKS = (
+    "Meanwhile the DAG sla_watch looks every 5 minutes, unless it is paused."
+    " First: is sla_watch unpaused, and does a triggerer run?"
+)
+_CHECK = "First: python -m oncall check --connections names what to mend."
+_WITHOUT = {
+    "pager": "Slack tells each page, and it is sent until Opsgenie takes it. Call the people on call yourself.",
+    "chat": "Opsgenie still pages.",
+}
+_UNREAD = {
+    "warehouse": (
+        "A report that was seen published stays so; each other one is paged when it is due. Its runbook says more,"
+        " under Cannot tell."
+    ),
+    "oncall_db": "The watcher pages from its memory. Acknowledge in Opsgenie: here it cannot be noted.",
+}
 CONNECTION = "connection "  # before the name of one that was edited wrongly
 CONNECTION_STAYS = "Until it is mended the watcher goes on with the one before, which a restart forgets."
 _WARNINGS = {
     "acknowledgements": (
         "Acknowledgements in Opsgenie are not heard",
-        "Acknowledge here: only that stops the escalation.",
+        f"Acknowledge here: only that stops the escalation. {_CHECK}",
     ),
     "history": (
         "Slack cannot be asked what it has",
-        "A message whose answer was lost may appear there twice.",
+        f"A message whose answer was lost may appear there twice. {_CHECK}",
     ),
 }
 
@@ -29,27 +47,32 @@ _WARNINGS = {
 def watcher_gone(tick: dt.datetime | None, say: TimeFormat) -> Told:
     """`tick`: when it looked last (None: it never did)."""
     if tick is None:
-        return "The watcher has never looked", (f"Pages may be up to 5 minutes late. {_LOOKS}",)
-    title = f"The watcher has not looked since {say.seconds(tick)} ({say.away(tick)})"
-    return title, (f"A broken promise may page late. {_LOOKS}",)
+        return "The watcher has never looked", (_LOOKS,)
+    return f"The watcher has not looked since {say.seconds(tick)} ({say.away(tick)})", (_LOOKS,)
 
 
 def channel_gone(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
-    return f"{CHANNELS.get(name, name)} cannot be reached{_since(since, say)}", (reason,) if reason else ()
+    title = f"{CHANNELS.get(name, name)} cannot be reached{_since(since, say)}"
+    return title, _lines(reason, _WITHOUT.get(name, ""), _CHECK)
 
 
 def heartbeat_refused(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
     title = f"Opsgenie does not take the heartbeat {name}{_since(since, say)}"
-    return title, (reason, "Nobody is paged if all of Airflow is gone.")
+    return title, _lines(reason, f"Pages go out; nobody is paged if all of Airflow is gone. {_CHECK}")
 
 
 def does_not_work(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
     """`name`: a part that only warns, "connection …", or whose clock it is."""
     if name.startswith(CONNECTION):
-        return f"The {name} cannot be used as it is written now", (reason, CONNECTION_STAYS)
-    clock = (f"The clock of {name} is wrong", "The others agree, and pages go by them.")
+        return f"The {name} cannot be used as it is written now", _lines(
+            reason, f"{CONNECTION_STAYS} {_CHECK}"
+        )
+    clock = (
+        f"The clock of {name} is wrong",
+        "The others agree, and pages go by them. First: let its host set the clock (NTP).",
+    )
     title, line = _WARNINGS.get(name, clock)
-    return f"{title}{_since(since, say)}", (reason, line)
+    return f"{title}{_since(since, say)}", _lines(reason, line)
 
 
 def clocks_apart(ahead_s: float) -> str:
@@ -66,15 +89,18 @@ def files_broken(problems: Sequence[object], *, some_hidden: bool) -> Told:
     title = f"The on-call files have {count} problem{'s' * (count != 1)}; the last good ones stay in force"
     if some_hidden:
         return title, ("A user who may read all the pipelines sees which.",)
-    lines = tuple(map(str, problems[:MOST_PROBLEMS]))
+    do = "First: mend what stands here; python -m oncall check says when it is good."
+    lines = (do, *map(str, problems[:MOST_PROBLEMS]))
     more = (f"and {count - MOST_PROBLEMS} more: python -m oncall check",) if count > MOST_PROBLEMS else ()
     return title, (*lines, *more)
 
 
-def source_unread(reason: str) -> Told:
-    """`reason`: "warehouse: connection refused"."""
-    name, _, why = reason.partition(":")
-    return f"{name} cannot be read", (why.strip(),) if why else ()
+def source_unread(reason: str, since: dt.datetime | None, say: TimeFormat) -> Told:
+    """`reason`: "warehouse: connection refused", or what is wrong with its connection."""
+    said = reason.partition(":")[0]
+    name = next((source for source in _UNREAD if source in said), said)
+    why = reason.removeprefix(name).removeprefix(":").strip()
+    return f"{name} cannot be read{_since(since, say)}", _lines(why, _UNREAD.get(name, ""), _CHECK)
 
 
 def feed_link(
@@ -93,6 +119,10 @@ def team_parameter(teams: Mapping[str, str]) -> str:
         f"names a team with a roster of its own ({own}), an empty one the roster at the top ({teams['']}); without it"
         f" the answers are of {next(iter(teams.values()))}. An incident is its own team's."
     )
+
+
+def _lines(*told: str) -> tuple[str, ...]:
+    return tuple(line for line in told if line)
 
 
 def _since(at: dt.datetime | None, say: TimeFormat) -> str:

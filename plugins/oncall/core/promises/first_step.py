@@ -56,7 +56,7 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ),
         (
             "upstream_late", rf"; {GAVE_UP} at ",
-            "tell the {team} in {slack} which table is late, or came in part.\n"
+            "{ask}\n"
             "The run has given up waiting: when the table is there, start the day again.\n"
             "Never publish without the table.",
         ),
@@ -64,8 +64,21 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
 )  # fmt: skip
 
 
-def first_step(pipeline: Pipeline, cause: str, detail: str) -> str:
-    """A sentence a line; "" where the runbook knows as much."""
+# What the upstream team is asked; they are told by themselves, unless their channel cannot be written to.
+_ASK = "look in {slack}: the {team} is told there which table is late. It is not there? Tell them."
+_TOLD = "the {team} was told at {told} in {slack}: look there for the answer."
+_WAITING = (
+    "{ask}\nStart nothing: the run goes on by itself when the data lands.\nNever publish without the table."
+)
+
+
+def first_step(pipeline: Pipeline, cause: str, detail: str, told: str = "") -> str:
+    """A sentence a line; "" where the runbook knows as much.
+
+    `told`: when the upstream team was told of the late table ("": not known).
+    """
     owner = pipeline.upstream_owner
     known = (do for of, pattern, do in _KNOWN if of == cause and pattern.search(detail))
-    return next(known, "").format(dag_id=pipeline.dag_id, team=owner.team, slack=owner.slack)
+    do = next(known, _WAITING if cause == "upstream_late" and told else "")
+    ask = (_TOLD if told else _ASK).format(team=owner.team, slack=owner.slack, told=told)
+    return do.format(dag_id=pipeline.dag_id, team=owner.team, slack=owner.slack, ask=ask)

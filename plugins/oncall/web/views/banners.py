@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 from oncall.core.notices import page_words
@@ -35,4 +36,10 @@ def _told(seen: PageSnapshot) -> Iterator[tuple[str, page_words.Told]]:
     if seen.problems:
         yield "configuration", page_words.files_broken(seen.problems, some_hidden=bool(seen.hidden))
     for reason in dict.fromkeys(seen.unreadable):
-        yield "source", page_words.source_unread(reason)
+        yield "source", page_words.source_unread(reason, _blind_since(seen, reason), say)
+
+
+def _blind_since(seen: PageSnapshot, reason: str) -> dt.datetime | None:
+    """Since when the watcher has not been able to read it (None: not known, it notes that in `oncall_db`)."""
+    blind = (one.facts for one in seen.statuses if one.facts.blind and reason in one.facts.unreadable)
+    return min((facts.blind_since for facts in blind if facts.blind_since), default=None)

@@ -11,12 +11,14 @@ from oncall.core.incidents.coming_words import what_comes_next
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import Call
 from oncall.core.incidents.forecast import next_to_page
+from oncall.core.incidents.upstream_team import LATE
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.first_step import first_step
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import SECTIONS, for_day, led_by
+from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.incident_context import status_from_row
 from oncall.web import external_links
@@ -79,8 +81,17 @@ def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
 def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, section: str) -> str:
     """As its alert tells them: what comes first is told as it is known now, and the queries are about its report."""
     cause, detail = cause_now(seen, record.incident)
-    steps = led_by(pipeline.runbook.section(section), first_step(pipeline, cause, detail))
-    return for_day(steps, record.incident.report_date)
+    do = first_step(pipeline, cause, detail, _upstream_told(seen, record, pipeline))
+    return for_day(led_by(pipeline.runbook.section(section), do), record.incident.report_date)
+
+
+def _upstream_told(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline) -> str:
+    """When the team that loads its tables was told of a late one, by whichever incident speaks; "" when it was not."""
+    speaker = record.incident.leader or record.incident.key
+    others = (told for one in (record, *seen.records) if one.incident.key == speaker for told in one.others)
+    room = pipeline.upstream_owner.slack
+    at = next((told.done_at for told in others if (told.step, told.room) == (LATE, room)), None)
+    return TimeFormat(seen.at, seen.config.roster.tz).clock(at) if at else ""
 
 
 def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:
