@@ -242,6 +242,30 @@ def test_a_run_that_is_ended_from_outside_is_noted(
     assert (over and (over.task_id, over.state, over.error)) == (said and (RUN, state, said))
 
 
+def test_a_run_that_begins_is_noted_before_any_task_of_it(heard: TaskLog) -> None:
+    """The scheduler says so, once it has started the run; what a task says later is the newer news."""
+    ManualStateListener().on_dag_run_running(a_run(), "started")
+    began = seen(heard)
+    assert (began.tasks, began.over, began.run and (began.run.state, began.run.started_at)) == (
+        (), None, ("running", TWO)
+    )  # fmt: skip
+    for other in ({"dag_id": "somebody_elses"}, {"run_type": "backfill", "run_id": "backfill__1"}):
+        ManualStateListener().on_dag_run_running(a_run(**other), "started")
+    assert [run.run_id for run in heard.lately(TWO)] == [NIGHT]
+    a_night(heard, transform="running")
+    assert states(heard) == {"transform": "running"}
+    ManualStateListener().on_dag_run_failed(a_run(), "timed_out")
+    assert seen(heard).over is not None
+
+
+def test_that_the_run_began_keeps_no_published_report_in_sight(task_log: TaskLog) -> None:
+    """Nobody tells of the end of a run that goes well: its beginning stands open for ever."""
+    task_log.write(WHICH, Task.as_of(TWO, RUN, "running", NIGHT))
+    assert WHICH in task_log.read({WHICH: None}, TWO).runs
+    task_log.write(WHICH, Task.as_of(THREE, "publish", "success", NIGHT, began=TWO))
+    assert not task_log.read({WHICH: THREE}, THREE).tasks
+
+
 @pytest.mark.parametrize(
     "row",
     [

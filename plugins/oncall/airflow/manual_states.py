@@ -67,6 +67,10 @@ class ManualStateListener:
         _quietly(lambda: _heard(task_instance))
 
     @hookimpl(tryfirst=True)
+    def on_dag_run_running(self, dag_run: Any, msg: str) -> None:
+        _quietly(lambda: _run_began(dag_run))
+
+    @hookimpl(tryfirst=True)
     def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
         _quietly(lambda: _heard_of_run(dag_run, "failed", msg))
 
@@ -98,6 +102,13 @@ def _heard_of_run(run: Any, state: TaskState, msg: str) -> None:
         said = _marked(state, run, run.run_id) if BY_HAND in msg else msg.replace("_", " ")
         began = run.start_date or run.run_after
         write(run, run.dag_id, seen_now(RUN, state, run.run_id, error=said, began=began))
+
+
+def _run_began(run: Any) -> None:
+    """That a run began tells a scheduler that is dead from workers that are. The scheduler waits for each note: a
+    backfill's runs, hundreds at once, are waited for by nobody at night."""
+    if run.dag_id in watched_dags() and run.run_type != "backfill":
+        write(run, run.dag_id, seen_now(RUN, "running", run.run_id, began=run.start_date))
 
 
 def _quietly(hear: Callable[[], None]) -> None:

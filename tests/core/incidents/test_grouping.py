@@ -12,6 +12,7 @@ import pytest
 from oncall.core.incidents.grouping import by_promise, decide
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Plan
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.facts import RUN
 from tests.core.scenes import (
     CHECK,
     ENGAGEMENT,
@@ -60,6 +61,7 @@ def at_four(dag_id: str, **facts: Any) -> PromiseStatus:
 
 
 NOT_SCHEDULED = {"dag": a_dag()}
+NO_WORKER = {"run": a_task(RUN, "running", "02:00")}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,8 @@ NOT_SCHEDULED = {"dag": a_dag()}
         (BLIND, {"unreadable": ("warehouse: refused",), "blind": True}, True),  # blind is blind
         (SESSIONS, BLIND, False),
         (NOT_SCHEDULED, NOT_SCHEDULED, True),  # the scheduler may be what they share
+        (NO_WORKER, NO_WORKER, True),  # nor has anybody taken a task of either
+        (NO_WORKER, NOT_SCHEDULED, False),
         ({"dag": a_dag(paused=True)}, {"dag": a_dag(paused=True)}, False),  # each was paused by itself
         ({"tasks": (WAITED, FAILED)}, {"tasks": (WAITED, FAILED)}, False),
         ({"failed_checks": (CHECK,)}, {"failed_checks": (CHECK,)}, False),

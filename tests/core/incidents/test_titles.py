@@ -79,6 +79,7 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "not_started", "its run was deleted (seen at 04:00) and no other one has started", (),
             "its run was deleted (seen at 04:00)",
         ),
+        ("stuck", "no task has started since its run began at 02:00", (), "stuck, no task started since 02:00"),
         ("stuck", "nothing has started since check ended at 03:12", (), "stuck since 03:12, nothing follows check"),
         (
             "stuck", "retrying transform since 04:20, usually 12 min (OperationalError: deadlock detected)", (),

@@ -124,6 +124,7 @@ def test_a_drill_brings_its_own_instants() -> None:
     assert (plain.due, plain.warn, plain.drill) == (at("05:00"), at("03:30"), "")
 
 
+BEGAN = a_task(RUN, "running", "02:00")
 LATE: dict[str, Any] = {"loads": (a_load(),)}
 BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
 
@@ -138,6 +139,8 @@ BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
         ("03:41:59.999999", {"tasks": (WAITED, TRANSFORMS)}, "waiting"),  # on track
         ("03:42:00.000000", {"tasks": (WAITED, TRANSFORMS)}, "at_risk"),  # stuck
         ("03:30", {"dag": a_dag()}, "waiting"),
+        ("02:09:59.999999", {"run": BEGAN}, "waiting"),  # its first task is to start
+        ("02:10:00.000000", {"run": BEGAN}, "at_risk"),  # no worker takes it
         ("00:30", {"tasks": (WAITED, FAILED)}, "at_risk"),  # at any time
         ("00:30", {"tasks": (a_task("wait_for_upstream", "failed", "00:10", "00:20"),), **LATE}, "at_risk"),
         ("00:30", {"failed_checks": (CHECK,), "tasks": (WAITED, TRANSFORMS)}, "at_risk"),
@@ -292,6 +295,10 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     (
         {"tasks": (WAITED,)},
         "stuck", "nothing has started since wait_for_upstream ended at 02:10", ("wait_for_upstream",),
+    ),
+    (
+        {"run": BEGAN, "dag": a_dag()},
+        "stuck", "no task has started since its run began at 02:00", ("workers",),
     ),
     (
         {"tasks": (WAITED, a_task("publish", ended="02:20"))},

@@ -24,6 +24,7 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
     [
         ("stuck", "in transform since 05:10, blocked by pid 311", "end what blocks it. Is it a load"),
         ("stuck", "in transform since 05:10", ""),
+        ("stuck", "no task has started since its run began at 02:00", "look for a live worker, then for a free slot"),
         ("not_started", "the DAG is paused", "unpause the DAG growth_etl."),
         (
             "not_started",

@@ -41,7 +41,7 @@ _READ = f"""
         from {rows_of("wanted", "dag_id", "report_date", "published_at")}
         where published_at is null or exists (
             select from oncall.tasks t where t.dag_id = one.dag_id and t.report_date = one.report_date::date
-            and (t.ended_at is null or t.started_at > one.published_at::timestamptz and t.task_id <> '{RUN}'
+            and (t.task_id <> '{RUN}' and (t.ended_at is null or t.started_at > one.published_at::timestamptz)
                  or t.ended_at > one.published_at::timestamptz and t.state = 'failed'))
         union
         select t.dag_id, t.report_date from oncall.tasks t

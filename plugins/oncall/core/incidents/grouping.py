@@ -12,7 +12,7 @@ from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Notificat
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
 from oncall.core.incidents.wording import Scene
-from oncall.core.promises.cause import Cause
+from oncall.core.promises.cause import WORKERS, Cause
 from oncall.core.promises.evaluation import PromiseStatus
 
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
@@ -149,7 +149,9 @@ def _group(
 
 def _shares(status: PromiseStatus) -> tuple[Shared, ...]:
     """What another promise has to have too, one of them at least, to be told of in one breath with this one."""
-    if status.why is None or status.why.cause not in ("unknown", "upstream_late", "not_started"):
+    if status.why is None:
+        return ()
+    if status.why.cause not in ("unknown", "upstream_late", "not_started") and status.why.names != (WORKERS,):
         return ()
     names = ("",) if status.why.cause == "unknown" else status.why.names
     return tuple((status.report_date, status.drill, status.due, status.why.cause, name) for name in names)

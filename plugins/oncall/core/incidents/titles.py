@@ -44,6 +44,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"^the run finished green at .*?(\d\d:\d\d)(?: \([^()]*\))? but the publication is not there$",
             r"run green at \1, nothing published",
         ),
+        (r"^no task has started since its run began at (.*)$", r"stuck, no task started since \1"),
         (r"^nothing has started since (\S+) ended at (.*)$", r"stuck since \2, nothing follows \1"),
         (r"^(retrying \S+ since [\d:]+)[^()]* \((?:[A-Z]\w*: (?=[A-Za-z]|\S* ))?(.*)\)$", r"\1: \2"),
     )

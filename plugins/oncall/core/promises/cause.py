@@ -15,7 +15,7 @@ from oncall.core.redaction import redacted
 Cause = Literal["upstream_late", "running", "stuck", "failed", "not_started", "held", "unknown"]
 
 WAIT = "wait_for_upstream"  # the sensor: a run that stands here has only its upstream to blame
-SCHEDULER = "scheduler"
+SCHEDULER, WORKERS = "scheduler", "workers"  # what may keep several pipelines from starting
 OPEN = ("running", "up_for_retry", "queued")
 STARTS_WITHIN = dt.timedelta(minutes=10)  # how long a run or a task may take to start
 SHOWN_WITHIN = dt.timedelta(seconds=20)  # how far a copy of the warehouse may lag behind
@@ -80,7 +80,7 @@ def cause_of(
         return failed(facts.failure, tz)
     if facts.over:
         return _ended(facts.over, tz)
-    if facts.tasks:
+    if facts.tasks or facts.run:
         return _unfinished(facts, at, tz, pipeline)
     if facts.unreadable:
         return unseen(facts, tz)
@@ -207,7 +207,7 @@ def _ended(over: Task, tz: dt.tzinfo) -> Why:
 def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
     task = open_task(facts)
     if task is None:
-        return _between_tasks(facts, at, tz)
+        return _between_tasks(facts, at, tz) if facts.tasks else _begun(facts.run, at, tz)
     if task.state == "queued":
         waits = task.started_at + STARTS_WITHIN <= at
         ended = "has not started again" if waits else "is about to start again"
@@ -224,6 +224,15 @@ def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline
     said = f" ({task.error})" if task.error else ""
     detail = f"{word} {task.task_id} since {clock(task.started_at, tz)}{takes}{by}{lock}{said}"
     return Why("stuck" if stuck else "running", detail, (task.task_id,))
+
+
+def _begun(run: Task | None, at: dt.datetime, tz: dt.tzinfo) -> Why:
+    """The scheduler has started the run, and no task of it was heard of."""
+    assert run is not None
+    began = f"its run began at {clock(run.started_at, tz)}"
+    if at < run.started_at + STARTS_WITHIN:
+        return Why("running", f"{began}, the first task is to start", (RUN,))
+    return Why("stuck", f"no task has started since {began}", (WORKERS,))
 
 
 def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:

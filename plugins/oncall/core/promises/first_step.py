@@ -41,6 +41,10 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "stuck", r"^nothing has started since ",
             "look for a free slot, then for a live scheduler: no task of it runs.",
         ),
+        (
+            "stuck", r"^no task has started since its run began ",
+            "look for a live worker, then for a free slot in the pool: the run waits for both.",
+        ),
         ("stuck", r", blocked by ", "end what blocks it. Is it a load of the {team}? Ask them to."),
         (
             "held", r"^check (?!.*; and \d+ more checks?$).*; if it is true: ",
