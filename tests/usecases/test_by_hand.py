@@ -249,3 +249,24 @@ def test_whoever_is_paged_later_reads_first_what_the_first_one_read(night: Night
     first, second = (message.steps for message in night.pager.paged)
     assert first == second
     assert first.startswith("**Do:** unpause the DAG growth_etl.")
+
+
+def test_who_was_paged_by_hand_before_it_was_due_holds_nobody_up(night: Night) -> None:
+    """They are not paged again, and the manager is when the roster says so."""
+    night.world.missing("growth_etl", Load("master.sessions"))
+    night.look("03:30")
+    assert night.by_hand("DE-001", at("04:00")).page(KEY).done
+    for clock in ("04:00", "05:00", "05:15", "05:15:15", "05:30", "05:30:15"):
+        night.look(clock)
+    woken = [page.recipients[0].name for page in night.pager.paged if page.priority == "P1"]
+    assert woken == ["DE-004", "DE-003", "DE-MANAGER"]
+
+
+def test_a_page_by_hand_of_the_night_does_not_keep_the_new_pair_from_being_paged(night: Night) -> None:
+    """The new primary was called by hand before the handoff, in another round of the escalation."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    assert night.by_hand("DE-001", at("05:01")).page(KEY).done
+    for clock in ("05:01", "05:15", "05:30", "09:00", "09:00:15"):
+        night.look(clock)
+    assert [page.recipients[0].name for page in night.pager.paged][-1] == "DE-004"

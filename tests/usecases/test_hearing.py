@@ -157,3 +157,18 @@ def test_an_acknowledgement_is_taken_back_when_two_answers_say_so(
     night.look("05:00:30")
     assert ("taken-back-1" in [message.step for message, _ in night.chat.posts]) is taken_back
     assert len(night.pager.paged) == 1
+
+
+def test_what_we_acknowledged_ourselves_is_nobodys_act_after_the_handoff(night: Night) -> None:
+    """The old pair had it; that their other alerts show so is heard when the new pair is on call: that one is woken."""
+    night.world.missing("growth_etl")
+    for clock in ("05:00", "05:15", "08:50"):
+        night.look(clock)
+    night.acknowledge(f"growth_etl:{DAY}:page-1-primary", "de-003@example.com")
+    night.look("08:59:59")
+    night.now = at("09:00")
+    night.only_look()
+    for clock in ("09:00:05", "09:00:15", "09:15:30"):
+        night.look(clock)
+    called = [page.recipients[0].name for page in night.pager.paged if page.step.endswith("-1")]
+    assert called == ["DE-004", "DE-001"]

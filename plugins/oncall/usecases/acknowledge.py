@@ -106,6 +106,8 @@ def _learnt(context: IncidentContext, scene: Scene, alias: str, state: AlertStat
     by = _whose_act(state, scene.roster)
     if by is None:
         return None
+    if alias in context.silenced and by.casefold() == incident.acknowledged_by.casefold():
+        return Plan((replace(incident, acked=tuple(sorted({*incident.acked, alias}))),))  # we did, in their name
     if incident.acknowledged:
         return acknowledge_rest(context, scene, by, heard_of=alias)
     return acknowledge(context, scene, by, heard_of=alias)

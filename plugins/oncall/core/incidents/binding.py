@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
-from oncall.core.incidents.escalation import broken_of, is_by_hand, page_message, round_and_seat, standing
+from oncall.core.incidents.escalation import broken_of, is_of_round, page_message, round_and_seat, standing
 from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.incidents.upstream_team import ARRIVED, late_message
 from oncall.core.incidents.warnings import last_chance_message, warning_message
@@ -139,17 +139,13 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
         return Withdraw(f"it may have reached {entry.person}, and {person.name} is on call now")
     others = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
     now = standing(others, scene)
-    if any(each.calls(person) and each.alive for each in others.entries if _is_page_of(each, this_round)):
+    mine = (each for each in others.entries if is_of_round(each, context.incident))
+    if any(each.calls(person) and each.alive for each in mine):
         return Withdraw(f"{person.name} was called already")
     if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
         message = page_message(context, scene, entry.step, person)
         return Send(_with_links_of(stored, message, context), nobody_woken=not now.woken)
     return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
-
-
-def _is_page_of(entry: NotificationStatus, this_round: int) -> bool:
-    found = round_and_seat(entry.step)
-    return entry.channel == "pager" and (is_by_hand(entry) or (found is not None and found[0] == this_round))
 
 
 def _with_links_of(stored: Message, message: Message, context: IncidentContext) -> Message:

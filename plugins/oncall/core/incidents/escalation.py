@@ -22,7 +22,7 @@ from oncall.core.incidents.context import (
     post,
     seat_holder,
 )
-from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
+from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import had_already
 from oncall.core.incidents.titles import late_title, titled
 from oncall.core.incidents.warnings import in_hand
@@ -70,8 +70,8 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     """
     incident, steps = context.incident, scene.roster.escalation
     began = incident.paged_at or scene.at
-    pages = [entry for entry in context.entries if _round_of(entry) == incident.escalation_round]
-    by_hand = [entry for entry in context.entries if is_by_hand(entry) and (entry.owed_at or began) >= began]
+    mine = [entry for entry in context.entries if is_of_round(entry, incident)]
+    pages, by_hand = ([e for e in mine if is_by_hand(e) is hand] for hand in (False, True))
     called = [entry for entry in (*pages[::-1], *by_hand[::-1]) if entry.alive]
     ready = began + (steps[0].after if steps else dt.timedelta())
     calls: list[Call] = []
@@ -109,6 +109,14 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
 def is_by_hand(entry: NotificationStatus) -> bool:
     """A page that a person asked for: its step begins as those of the escalation do, and whoever it woke is woken."""
     return entry.op == "page" and entry.step.startswith(f"{BY_HAND}-")
+
+
+def is_of_round(entry: NotificationStatus, incident: Incident) -> bool:
+    """A page of this round of the escalation; one by hand is of the round it fell into, or came before the first."""
+    if not is_by_hand(entry):
+        return _round_of(entry) == incident.escalation_round
+    began = incident.paged_at if incident.escalation_round else None
+    return began is None or entry.owed_at is None or entry.owed_at >= began
 
 
 def _is_call_of(entry: NotificationStatus, person: Recipient, plain: str) -> bool:
