@@ -106,8 +106,10 @@ def _learnt(context: IncidentContext, scene: Scene, alias: str, state: AlertStat
     by = _whose_act(state, scene.roster)
     if by is None:
         return None
-    if alias in context.silenced and by.casefold() == incident.acknowledged_by.casefold():
-        return Plan((replace(incident, acked=tuple(sorted({*incident.acked, alias}))),))  # we did, in their name
+    if (
+        alias in context.silenced and by.casefold() == incident.acknowledged_by.casefold()
+    ):  # by us, in their name
+        return Plan((replace(incident, acked=tuple(sorted({*incident.acked, alias}))),))
     if incident.acknowledged:
         return acknowledge_rest(context, scene, by, heard_of=alias)
     return acknowledge(context, scene, by, heard_of=alias)

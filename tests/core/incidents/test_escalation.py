@@ -270,6 +270,16 @@ def test_an_escalation_may_begin_later() -> None:
         assert [(one.step, one.to) for one in said if one.channel == "pager"] == called
 
 
+@pytest.mark.parametrize(("taken", "called"), [("05:00:15", []), ("05:00:14", [(SECONDARY, ("D",))])])
+def test_of_a_short_wait_a_quarter_is_late_already(taken: str, called: list[Any]) -> None:
+    """The secondary after a minute: a primary who was woken 15 s late has a minute all the same."""
+    steps = tuple(replace(step, after=step.after / 15) for step in STEPS)
+    scene = a_scene("05:01:00.5")
+    scene = replace(scene, roster=replace(scene.roster, escalation=steps))
+    said = said_by(escalate(a_case("05:01:00.5", a_page(taken=f"{taken}.5")), scene))
+    assert [(one.step, one.to) for one in said if one.channel == "pager"] == called
+
+
 def test_nobody_is_called_twice_in_one_round() -> None:
     """Not even who holds two seats of it."""
     alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABD"])

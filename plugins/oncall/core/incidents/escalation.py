@@ -36,7 +36,7 @@ from oncall.core.time_format import span
 
 # An acknowledgement older than this on a broken promise is asked again.
 REMIND_AFTER = dt.timedelta(minutes=60)
-# A page that is taken later than this after its time has delayed the steps after it too.
+# A page that is taken later than this after its time, or than a quarter of the next wait, has delayed that step too.
 ON_TIME = dt.timedelta(seconds=60)
 BY_HAND = "page-by-hand"
 STEP = re.compile(r"page-(?P<number>\d+)-(?P<seat>[a-z]+)(?:-(?P<round>\d+))?(?::(?P<person>.+))?")
@@ -100,9 +100,10 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
             )
         under_way = under_way or entry is None or entry.state != "done"
         first = _first_woken(_woken([*pages, *by_hand]), number, step.page, entry)
-        if first and first >= began and abs(first - ready) > ON_TIME:
+        wait = _gap(steps, number)
+        if first and first >= began and abs(first - ready) > min(ON_TIME, wait / 4):
             ready = first
-        ready += _gap(steps, number)
+        ready += wait
     return Standing(tuple(calls), tuple(unreached), _woken(pages))
 
 
