@@ -1,7 +1,8 @@
-"""The business day that a drill borrows: the one before the warehouse's first. Knows its rows; judges nothing.
+"""The business day that a drill borrows: one before the warehouse's first. Knows its rows; judges nothing.
 
 The pipeline is Engagement ETL because nothing starts from its base model: what a drill publishes is taken away again
-before anybody computes with it.
+before anybody computes with it. Nor does any real day look changed meanwhile: the rows are as old as their day, and a
+load is news to its own day, the next one and the last of its month, of which the warehouse has none.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import psycopg2
 from psycopg2.extensions import connection, cursor
 
 from oncall.core.promises.facts import DRILL_RUNS
-from sandbox.master_data.business_day import ZONE, first_id
+from sandbox.master_data.business_day import first_id
 from sandbox.master_data.loading import Loader
 from sandbox.stack.postgres import SandboxError
 
@@ -40,9 +41,10 @@ class Warehouse:
         self._dsn = dsn
 
     def free_day(self) -> dt.date:
-        """The day before the first one that was ever loaded. Raises SandboxError in an empty warehouse."""
+        """The last but one of the month before the first day that was ever loaded. Raises SandboxError in an empty
+        warehouse."""
         with self._cursor() as cursor:
-            cursor.execute("select min(business_day) - 1 from master.loads")
+            cursor.execute("select date_trunc('month', min(business_day))::date - 2 from master.loads")
             (day,) = cursor.fetchone() or (None,)
         if day is None:
             raise SandboxError("the warehouse has no master data yet; `make up` loads it")
@@ -61,7 +63,7 @@ class Warehouse:
     def deliver_sessions(self, day: dt.date) -> None:
         """Upstream delivers the day's sessions, now; of customers that the warehouse knows."""
         with closing(psycopg2.connect(self._dsn)) as conn:
-            Loader(conn).load(day, ["sessions"], loaded_at=dt.datetime.now(ZONE))
+            Loader(conn).load(day, ["sessions"])
         with self._cursor() as cursor:
             cursor.execute(
                 "delete from master.sessions as session where session_id >= %s and session_id < %s and not exists"
@@ -69,7 +71,7 @@ class Warehouse:
                 _ids(day),
             )
             cursor.execute(
-                "update master.loads set row_count = (select count(*) from master.sessions"
+                "update master.loads set loaded_at = now(), row_count = (select count(*) from master.sessions"
                 " where session_id >= %s and session_id < %s) where table_name = 'sessions' and business_day = %s",
                 (*_ids(day), day),
             )
@@ -122,13 +124,6 @@ class Warehouse:
                     f"delete from investor.{table} where report_date = %s and starts_with(run_id, %s)",
                     (day, DRILL_RUNS),
                 )
-            # What counts on the days after it was found to have changed; it has not.
-            cursor.execute(
-                "delete from investor.late_rows where changed_at in ("
-                "select updated_at from master.sessions where session_id >= %s and session_id < %s"
-                " union all select loaded_at from master.loads where business_day = %s)",
-                (*_ids(day), day),
-            )
             cursor.execute(
                 "delete from master.sessions where session_id >= %s and session_id < %s", _ids(day)
             )

@@ -15,6 +15,8 @@ from oncall.core.incidents.incident import Event, Incident, Plan
 from oncall.core.incidents.wording import Links
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.usecases.ports import Drill
+from pipelines import runner
+from pipelines.stale_days import StalePublications
 from sandbox.drill.blind import BlindWatcher
 from sandbox.drill.day import DAG_ID, REPORT, Warehouse
 from sandbox.drill.drill_run import clean_up
@@ -25,12 +27,14 @@ from sandbox.drill.runner import play, require_watched
 from sandbox.drill.scenarios import SCENARIOS
 from sandbox.drill.summary import Instants, summary
 from sandbox.inbox.records import Alert, SlackMessage
+from sandbox.master_data.business_day import first_id
 from sandbox.master_data.loading import Loader, create_schema
 from sandbox.stack.environment import REPOSITORY
 from sandbox.stack.postgres import SandboxError, Server
 from sandbox.stack.stack import Stack
 
 FIRST = dt.date(2026, 11, 20)
+FREE = dt.date(2026, 10, 30)  # before the warehouse's first month
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 KEY = f"drill-x:{DAG_ID}:2026-11-19"
 PAGE = "page-1-primary"
@@ -71,7 +75,7 @@ def test_the_borrowed_day_is_before_the_first_and_is_given_back(warehouse_dsn: s
     before = _counts(warehouse_dsn)
     warehouse = Warehouse(warehouse_dsn)
     day = warehouse.free_day()
-    assert day == FIRST - dt.timedelta(days=1)
+    assert day == FREE
     warehouse.deliver_customers(day)
     warehouse.deliver_sessions(day)
     warehouse.spoil(day)
@@ -83,21 +87,46 @@ def test_the_borrowed_day_is_before_the_first_and_is_given_back(warehouse_dsn: s
         )
         cursor.execute("select count(*) from master.sessions where customer_id = 1")
         assert cursor.fetchone() == (1,)
-        # A run that looks for late rows meanwhile finds the drill's, beside what upstream has really changed.
-        cursor.execute(
-            "insert into investor.late_rows (report, report_date, table_name, changed_at)"
-            " select %s, %s, 'master.sessions', updated_at from master.sessions where customer_id = 1"
-            " union all select %s, %s, 'master.sessions', now()",
-            (REPORT, FIRST, REPORT, FIRST + dt.timedelta(days=1)),
-        )
     assert warehouse.published_at(day) is not None
     assert all(_counts(warehouse_dsn)[table] > before[table] for table in GROWS)
     warehouse.take_away(day)
     assert _counts(warehouse_dsn) == before
     assert warehouse.free_day() == day
-    with closing(psycopg2.connect(warehouse_dsn)) as connection, connection.cursor() as cursor:
-        cursor.execute("select report_date from investor.late_rows")
-        assert cursor.fetchall() == [(FIRST + dt.timedelta(days=1),)]
+
+
+def test_a_drill_makes_no_real_day_stale(warehouse_dsn: str) -> None:
+    """Nor while it lasts: whoever looks at the page, or runs stale days again, finds what upstream really changed."""
+    config, days = load(REPOSITORY / "include"), [FREE + dt.timedelta(days=2 + n) for n in range(40)]
+    warehouse = Warehouse(warehouse_dsn)
+    with closing(psycopg2.connect(warehouse_dsn)) as connection:
+        runner.install(connection)
+        stale = StalePublications(connection, config)
+        with connection, connection.cursor() as cursor:
+            for report in (
+                "base.engagement",
+                REPORT,
+                "base.growth",
+                "investor.daily_growth",
+                "investor.daily_profit",
+            ):
+                cursor.executemany(
+                    "insert into investor.publications (report, report_date, first_published_at, published_at, read_at,"
+                    " run_id, rows) values (%s, %s, now(), now(), now(), 'history', 1)",
+                    [(report, day) for day in days],
+                )
+            cursor.execute(
+                "insert into base.growth (report_date, customer_id, channel, status)"
+                " select %s, customer_id, 'organic', 'new' from master.customers",
+                (days[3],),
+            )
+        assert stale.find() == []
+        warehouse.deliver_customers(FREE)
+        warehouse.deliver_sessions(FREE)
+        warehouse.spoil(FREE)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("select count(*) from master.sessions where session_id < %s", (first_id(FIRST),))
+            assert (cursor.fetchone() or (0,))[0] > 0
+        assert stale.find() == []
 
 
 def test_the_watcher_of_a_drill_ends_no_incident_of_others(oncall_dsn: str) -> None:
