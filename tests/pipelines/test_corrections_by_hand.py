@@ -128,6 +128,42 @@ def test_what_was_refunded_is_not_given_back_twice(a_sale: Any, run: Run) -> Non
     assert found == {"kept": 0, "cost": 0}
 
 
+@pytest.mark.parametrize(
+    ("written", "days"),
+    [
+        (at("11:00", BEFORE - dt.timedelta(days=1)), [BEFORE]),  # a clock that went back
+        (at("13:00", BEFORE), [BEFORE]),
+        (at("09:00"), [BEFORE, DAY]),
+    ],
+)
+def test_a_cancellation_that_comes_later_than_it_says_is_found(
+    a_sale: Any, run: Run, written: dt.datetime, days: list[dt.date]
+) -> None:
+    """The days that it says were read before it came: over all of them the order adds up to nothing once they ran."""
+    sell_too(a_sale)
+    run("profit_etl")
+    cancel(a_sale, written)
+    sell_too(a_sale, 10, NEXT)
+    run("profit_etl", day=NEXT)
+    publication.note_late_rows(a_sale, report_run("profit_etl", NEXT))
+    assert [day for dag_id, day in stale(a_sale) if dag_id == "profit_etl"] == days
+    StalePublications(a_sale, SETUP).rerun("again")
+    publication.note_late_rows(a_sale, report_run("profit_etl", NEXT))
+    assert stale(a_sale) == []
+    found = row(
+        a_sale, "select sum(revenue - refunds) as kept, sum(cost) as cost from base.profit where order_id = 1"
+    )
+    assert not any(found.values())
+    assert restatements(a_sale)
+
+
+def test_a_cancellation_of_a_day_that_has_not_run_yet_makes_nothing_stale(a_sale: Any) -> None:
+    """As each day has them: its own run will hear of it."""
+    cancel(a_sale, at("09:00"))
+    publication.note_late_rows(a_sale, report_run("profit_etl", BEFORE))
+    assert stale(a_sale) == []
+
+
 def test_a_day_with_a_cancellation_alone_is_published(a_sale: Any, run: Run) -> None:
     """Nothing was sold, upstream says so, and what was sold before comes back."""
     cancel(a_sale, at("09:00"))

@@ -16,7 +16,47 @@ orders as (
     where ordered.updated_at > (select recent.since from recent)
 ),
 
+-- Cancelled, and no day has heard of it, though its own has sold it and the day on which it says that it was written was
+-- read since: the row came later than it says.
+unheard as (
+    select cancelled.ordered_on, cancelled.written_on
+    from (
+        select
+            ordered.order_id,
+            ordered.updated_at,
+            base.day_of(ordered.ordered_at, %(zone)s) as ordered_on,
+            base.day_of(ordered.updated_at, %(zone)s) as written_on
+        from master.orders as ordered
+        where
+            ordered.status = 'cancelled'
+            and ordered.updated_at > (select recent.since from recent) - interval '28 days'
+            and not exists (select from base.cancellations as known where known.order_id = ordered.order_id)
+    ) as cancelled
+    where
+        exists (
+            select
+            from base.profit as line
+            where line.report_date = cancelled.ordered_on and line.order_id = cancelled.order_id and line.sold
+        )
+        and exists (
+            select
+            from investor.publications as publication
+            where
+                publication.report = %(report)s
+                and publication.report_date = greatest(cancelled.ordered_on, cancelled.written_on)
+                and coalesce(publication.read_at, publication.published_at) > cancelled.updated_at
+        )
+),
+
 written (table_name, report_date, updated_at) as (
+    -- It is of one of these days: which, the loads of orders say.
+    select 'master.orders', booked.report_date, clock_timestamp()
+    from unheard
+    cross join lateral (
+        values (unheard.ordered_on), (unheard.written_on - 1), (unheard.written_on)
+    ) as booked (report_date)
+    where booked.report_date >= unheard.ordered_on
+    union all
     -- An order that was sold on its day and cancelled on a later one changes nothing of its own day.
     select 'master.orders', orders.ordered_on, orders.updated_at
     from orders
