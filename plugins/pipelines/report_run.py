@@ -3,8 +3,8 @@
 A pipeline is a folder of numbered SQL files, and that of its kind (`experiments`), with what all of the kind do: 00–09
 ask what is needed first, 10–18 compute the base model and the draft of the report, 19 has the planner count them,
 20–29 check, 30–39 publish, 40–49 look for rows that came late for published days, 50–59 what is compared with usual
-numbers, 60–69 with planned ones, 70–79 look for rows that came twice. Values are bound by name, never written into the
-text.
+numbers, 60–69 with planned ones, 70–79 look for rows that together look wrong. Values are bound by name, never written
+into the text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from oncall.core.promises.facts import FailedCheck
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 
 NEED, COMPUTE, COUNT, CHECK, PUBLISH, LATE = "0[0-9]", "1[0-8]", "19", "2[0-9]", "3[0-9]", "4[0-9]"
-USUAL, RATIO, TWICE = "5[0-9]", "6[0-9]", "7[0-9]"
+USUAL, RATIO, ODD = "5[0-9]", "6[0-9]", "7[0-9]"
 
 
 class Held(OncallError):

@@ -13,7 +13,7 @@ from oncall.config.data_contracts import load_data_contracts, tables_read
 from oncall.config.oncall_config import include_dir
 from oncall.config.quiet_days import public_holidays
 from oncall.core.data.data_contract import Breach
-from oncall.core.data.repeated_rows import repeated_rows_of
+from oncall.core.data.odd_rows import odd_rows_of
 from oncall.core.data.report_words import if_true
 from oncall.core.data.sample_ratio import sample_ratios_of
 from oncall.core.errors import OncallError
@@ -27,8 +27,8 @@ from pipelines.report_run import (
     COMPUTE,
     COUNT,
     NEED,
+    ODD,
     RATIO,
-    TWICE,
     USUAL,
     Held,
     ReportRun,
@@ -198,7 +198,7 @@ def _usual(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:
 
 
 def _numbers(cursor: Any, run: ReportRun) -> list[Releasable]:
-    """What of the draft is compared with what is usual, or was planned, and what looks as if it had come twice."""
+    """What of the draft is compared with what is usual, or was planned, and what together looks wrong."""
 
     def rows(numbers: str) -> list[tuple[Any, ...]]:
         return [row for file in steps(run.dag_id, numbers) for row in execute(cursor, file, run.parameters)]
@@ -210,8 +210,8 @@ def _numbers(cursor: Any, run: ReportRun) -> list[Releasable]:
         for row in rows(USUAL)
         if not row[1] or run.report_date - dt.timedelta(days=row[1]) not in holidays
     ]
-    repeated = repeated_rows_of(rows(TWICE), released_lately(cursor, run.parameters))
-    return [*numbers_of(ordinary), *sample_ratios_of(rows(RATIO)), *repeated]
+    odd = odd_rows_of(rows(ODD), released_lately(cursor, run.parameters))
+    return [*numbers_of(ordinary), *sample_ratios_of(rows(RATIO)), *odd]
 
 
 def _is_far_off(number: Releasable, run: ReportRun) -> bool:

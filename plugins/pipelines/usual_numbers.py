@@ -13,10 +13,10 @@ from statistics import median
 from typing import Any, TypeAlias
 
 from oncall.core.data.expectation import WINDOW_DAYS, Number
-from oncall.core.data.repeated_rows import RepeatedRows
+from oncall.core.data.odd_rows import OddRows
 from oncall.core.data.sample_ratio import SampleRatio
 
-Releasable: TypeAlias = Number | SampleRatio | RepeatedRows
+Releasable: TypeAlias = Number | SampleRatio | OddRows
 
 CLOSE = (
     0.05  # a released number may change by this share of itself, as late rows come, and needs no new release

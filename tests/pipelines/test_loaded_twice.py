@@ -1,4 +1,4 @@
-"""Rows that were loaded twice under new keys, or yesterday's under today's date: only the day as a whole shows it."""
+"""Rows loaded twice under new keys, yesterday's under today's date, or in another unit: only the whole day shows it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,15 @@ LINE_TWINS = (
     f"insert into master.order_lines ({LINE_COLUMNS}) select order_id, line_no + 10, product_id, quantity, unit_price,"
     " discount, updated_at from master.order_lines where order_id > 100"
 )
+# A shop of twenty articles, each sold fifteen times over the day for its own price.
+ARTICLES = (
+    "insert into master.products (product_id, category, unit_cost, updated_at)"
+    " select 100 + n, 'toys', 1, '2026-11-01' from generate_series(1, 20) n;"
+    f" {orders(20, 5000, 300).replace('7 minutes', '3 minutes')};"
+    " update master.order_lines set product_id = 101 + order_id % 20, unit_price = 2 * (1 + order_id % 20)"
+    " where order_id > 5000"
+)
+IN_CENTS = "update master.order_lines set unit_price = unit_price {} where order_id between {} and {}"
 NOT_AGAIN = "sessions_are_not_those_of_the_day_before"
 
 
@@ -71,6 +80,18 @@ NOT_AGAIN = "sessions_are_not_those_of_the_day_before"
         ),
         (f"{orders(20, 5000)}; {LINE_TWINS}", PROFIT, "lines_come_once", "32 of 32 in master.order_lines"),
         (
+            f"{ARTICLES}; {IN_CENTS.format('* 100', 5001, 5005)}",
+            PROFIT,
+            "prices_are_in_one_unit",
+            "5 of 20 in master.order_lines.unit_price, such as order_id 5001, line_no 1 (",
+        ),
+        (
+            f"{ARTICLES}; {IN_CENTS.format('/ 100', 5041, 5060)}",
+            PROFIT,
+            "prices_are_in_one_unit",
+            "20 of 20 in master.order_lines.unit_price, such as order_id 5041, line_no 1 (",
+        ),
+        (
             f"{orders(19, 3000)}; {orders(20, 5000)}",
             PROFIT,
             "orders_are_not_those_of_the_day_before",
@@ -88,7 +109,7 @@ NOT_AGAIN = "sessions_are_not_those_of_the_day_before"
     ],
     ids=lambda value: str(value)[-50:],
 )
-def test_rows_that_came_twice_hold_the_day(
+def test_rows_that_together_look_wrong_hold_the_day(
     good_day: Any, loaded: str, dag_id: str, check: str, found: str
 ) -> None:
     """How many of how many, in which table, and the key of one."""
@@ -130,6 +151,8 @@ def test_what_was_true_once_is_this_shops_way(shop: Any) -> None:
         f"{orders(19, 3000, 10)}; {orders(20, 5000)}",
         f"{orders(19, 3000, 5)}; {orders(20, 5000, 5)}; {sessions(19, 3000, 5)}; {sessions(20, 5000, 5)}",
         f"{sessions(19, 3000, 10)}; {sessions(20, 5000)}",
+        f"{ARTICLES}; {IN_CENTS.format('* 100', 5001, 5004)}; {IN_CENTS.format('* 0', 5100, 5200)}",
+        f"{ARTICLES}; {IN_CENTS.format('* 25', 5001, 5100)}",
     ],
     ids=[
         "days for instants",
@@ -139,6 +162,8 @@ def test_what_was_true_once_is_this_shops_way(shop: Any) -> None:
         "a few again",
         "a small shop again",
         "regulars",
+        "postage at any price, and gifts",
+        "a sale",
     ],
 )
 def test_what_only_looks_alike_is_published(good_day: Any, loaded: str) -> None:

@@ -13,8 +13,9 @@ from tests.core.scenes import DAY, TZ, at
 SAY = TimeFormat(at("05:26"), TZ)
 LINES = [
     (words.number_name("net_profit"), "net profit"),
-    (words.number_name("orders_come_once"), "repeated orders"),
-    (words.number_name("orders_are_not_those_of_the_day_before"), "repeated orders"),
+    (words.number_name("orders_come_once"), "odd orders"),
+    (words.number_name("orders_are_not_those_of_the_day_before"), "odd orders"),
+    (words.number_name("prices_are_in_one_unit"), "odd prices"),
     (
         words.if_true("investor.x", dt.date(2026, 11, 20)),
         "; if it is true: python -m oncall release investor.x 2026-11-20 --note TEXT",

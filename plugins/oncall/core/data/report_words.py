@@ -13,11 +13,11 @@ KEYS_LISTED = 1000  # how many are asked for
 
 
 IF_TRUE = "; if it is true: "  # what follows of a check's finding is a command that releases it
-_REPEATED = re.compile(r"^(\w+?)_(?:come_once|are_not_those_of_the_day_before)$")
+_ODD = re.compile(r"^(\w+?)_(?:come_once|are_not_those_of_the_day_before|are_in_one_unit)$")
 
 
 def number_name(column: str) -> str:
-    return _REPEATED.sub(r"repeated_\1", column).replace("_", " ")
+    return _ODD.sub(r"odd_\1", column).replace("_", " ")
 
 
 def if_true(report: str, report_date: dt.date) -> str:

@@ -1,5 +1,5 @@
-"""Whether upstream rows came twice, under new keys or another date: no key shows it, and only a person can tell it from
-customers who did the same twice."""
+"""Rows that only together look wrong, such as those that came twice under new keys: each for itself may be true, and
+only a person can tell."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _AS_SAID = 1.5
 
 
 @dataclass(frozen=True)
-class RepeatedRows:
-    """`alike` of `of_all` rows are there again, as `what` says; up to `ordinary` in 100 is nothing.
+class OddRows:
+    """`odd` of `of_all` are as `what` says; up to `ordinary` in 100 is nothing.
 
     As a number it is how many in 100.
     """
 
     name: str
     what: str
-    alike: int
+    odd: int
     of_all: int
     where: str
     ordinary: float
@@ -32,7 +32,7 @@ class RepeatedRows:
 
     @property
     def amount(self) -> float:
-        return 100 * self.alike / self.of_all if self.of_all else 0.0
+        return 100 * self.odd / self.of_all if self.of_all else 0.0
 
     def is_far_off(self, *, may_be_quiet: bool = False) -> bool:
         """Whether somebody should look before it is published."""
@@ -43,16 +43,16 @@ class RepeatedRows:
         return f"at most {min(self.ordinary, 100.0):.3g} in 100 {self.what}"
 
     def found_words(self) -> str:
-        """How many are there again, and the key of one."""
-        return f"{self.alike:,} of {self.of_all:,} {self.where}".rstrip()
+        """How many are so, where, and the key of one."""
+        return f"{self.odd:,} of {self.of_all:,} {self.where}".rstrip()
 
 
-def repeated_rows_of(rows: Sequence[tuple[Any, ...]], said: Mapping[str, float]) -> list[RepeatedRows]:
-    """From rows of (name, what, alike, of all, where, ordinary). `said`: how many in 100 a person let pass lately."""
+def odd_rows_of(rows: Sequence[tuple[Any, ...]], said: Mapping[str, float]) -> list[OddRows]:
+    """From rows of (name, what, odd, of all, where, ordinary). `said`: how many in 100 a person let pass lately."""
     return [
-        RepeatedRows(
-            name, what, int(alike), int(of_all), where or "",
+        OddRows(
+            name, what, int(odd), int(of_all), where or "",
             max(float(ordinary), _AS_SAID * said.get(name, 0.0)),
         )
-        for name, what, alike, of_all, where, ordinary in rows
+        for name, what, odd, of_all, where, ordinary in rows
     ]  # fmt: skip

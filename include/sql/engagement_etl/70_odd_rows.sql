@@ -1,10 +1,10 @@
--- Rows that look as if they had been loaded twice under new keys, or were yesterday's under today's date: name, what may
--- be so, how many are, of how many, where, and up to how many in 100 it is ordinary. Of few nothing can be told.
+-- What only the day as a whole shows: rows that were loaded twice under new keys, or yesterday's under today's date, or
+-- in another unit. Name, what may be so, how many are, of how many, where, and up to how many in 100 it is ordinary.
 -- A few may be an app that sent twice; many are a load that ran again. On a small day it is told by every session.
 select
     'sessions_come_once' as name,
     'sessions that are there under another session_id too' as what,
-    coalesce(sum(twin.more), 0) as alike,
+    coalesce(sum(twin.more), 0) as odd,
     coalesce(sum(twin.sessions), 0) as of_all,
     'in master.sessions, such as session_id ' || max(twin.example) as found,
     case

@@ -1,10 +1,10 @@
--- Rows that look as if they had been loaded twice under new keys, or were yesterday's under today's date: name, what may
--- be so, how many are, of how many, where, and up to how many in 100 it is ordinary. Of few nothing can be told.
+-- What only the day as a whole shows: rows that were loaded twice under new keys, or yesterday's under today's date, or
+-- in another unit. Name, what may be so, how many are, of how many, where, and up to how many in 100 it is ordinary.
 -- Rows of yesterday that were loaded again under today's date look like a day on which everybody came back.
 select
     'sessions_are_not_those_of_the_day_before' as name,
     'times at which the same customer came as on the day before' as what,
-    count(*) filter (where today.again is not null) as alike,
+    count(*) filter (where today.again is not null) as odd,
     count(*) as of_all,
     'in master.sessions.started_at, such as session_id ' || min(today.again) as found,
     case when count(*) >= 20 then 50 else 100 end as ordinary

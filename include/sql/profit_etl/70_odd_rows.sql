@@ -1,5 +1,5 @@
--- Rows that look as if they had been loaded twice under new keys, or were yesterday's under today's date: name, what may
--- be so, how many are, of how many, where, and up to how many in 100 it is ordinary. Of few nothing can be told.
+-- What only the day as a whole shows: rows that were loaded twice under new keys, or yesterday's under today's date, or
+-- in another unit. Name, what may be so, how many are, of how many, where, and up to how many in 100 it is ordinary.
 with sold_orders as (
     select ordered.order_id, ordered.customer_id, ordered.ordered_at
     from master.orders as ordered
@@ -62,6 +62,33 @@ carts as (
     group by alike.order_id
 ),
 
+day_lines as materialized (
+    select line.order_id, line.line_no, line.product_id, line.unit_price
+    from sold_orders
+    inner join master.order_lines as line on line.order_id = sold_orders.order_id
+    where line.unit_price > 0
+),
+
+products as (
+    select day_lines.product_id, max(day_lines.unit_price) > 30 * min(day_lines.unit_price) as apart
+    from day_lines
+    group by day_lines.product_id
+    having count(*) >= 5
+),
+
+-- Lines whose price is 30 times that of most lines of their product, or a thirtieth: cents where units are meant.
+odd_prices as (
+    select line.product_id, concat('order_id ', line.order_id, ', line_no ', line.line_no, ' (', line.unit_price, ')') as example
+    from day_lines as line
+    inner join (
+        select day_lines.product_id, percentile_disc(0.5) within group (order by day_lines.unit_price) as unit_price
+        from day_lines
+        where day_lines.product_id in (select products.product_id from products where products.apart)
+        group by day_lines.product_id
+    ) as usual on usual.product_id = line.product_id
+    where line.unit_price > 30 * usual.unit_price or usual.unit_price > 30 * line.unit_price
+),
+
 sold as (
     select count(*) as orders, count(distinct sold_orders.ordered_at) as times from sold_orders
 )
@@ -70,7 +97,7 @@ sold as (
 select
     'orders_come_once' as name,
     'orders that are there under another order_id too: same customer, instant and lines' as what,
-    twin.orders as alike,
+    twin.orders as odd,
     sold.orders as of_all,
     'in master.orders, such as order_id ' || twin.example as found,
     case when sold.times >= 20 then 1 when sold.times >= 5 then 49.9 else 100 end as ordinary
@@ -86,6 +113,17 @@ select
     'in master.order_lines, such as order_id ' || min(carts.order_id) filter (where carts.twice),
     case when count(*) >= 20 then 50 else 100 end
 from carts
+union all
+-- A few products may well be sold at any price, such as postage; many at once are not.
+select
+    'prices_are_in_one_unit',
+    'products with a price 30 times, or a thirtieth, of what most of their lines cost',
+    odd.products,
+    judged.products,
+    'in master.order_lines.unit_price, such as ' || odd.example,
+    case when judged.products > 0 then greatest(1, 100 * 4.5 / judged.products) else 100 end
+from (select count(distinct odd_prices.product_id) as products, min(odd_prices.example) as example from odd_prices) as odd
+cross join (select count(*) as products from products) as judged
 union all
 select
     'orders_are_not_those_of_the_day_before',
