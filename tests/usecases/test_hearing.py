@@ -172,3 +172,16 @@ def test_what_we_acknowledged_ourselves_is_nobodys_act_after_the_handoff(night: 
         night.look(clock)
     called = [page.recipients[0].name for page in night.pager.paged if page.step.endswith("-1")]
     assert called == ["DE-004", "DE-001"]
+
+
+def test_whoever_acknowledges_a_second_before_a_step_leaves_the_next_one_unnamed(night: Night) -> None:
+    """Neither paged nor named in the thread, however the two senders meet: the chat's was first here."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    night.now = at("05:15")
+    night.only_look()
+    night.acknowledge(f"growth_etl:{DAY}:page-1-primary", "de-003@example.com")
+    night.dispatch().posts()
+    night.look("05:15:05")
+    assert not [post.title for post, _ in night.chat.posts if post.title.startswith("ESCALATED")]
+    assert [page.step for page in night.pager.paged if page.priority == "P1"] == ["page-1-primary"]

@@ -34,7 +34,7 @@ class Binder:
             return Send(delivery.message)
         at = self.now()
         if self._is_further_step(delivery):
-            # Somebody may have acknowledged a second ago: then nobody else is woken.
+            # Somebody may have acknowledged a second ago: then nobody else is woken, nor named in the thread.
             sync_acknowledgements(self.config, self.pager, self.store, self.links, at, {delivery.key})
             file = self.store.file(delivery.key) or file
         incident = file.incident
@@ -50,8 +50,4 @@ class Binder:
 
     @staticmethod
     def _is_further_step(delivery: OutboxEntry) -> bool:
-        return (
-            delivery.channel == "pager"
-            and not delivery.step.startswith("page-1-")
-            and round_and_seat(delivery.step) is not None
-        )
+        return not delivery.step.startswith("page-1-") and round_and_seat(delivery.step) is not None
