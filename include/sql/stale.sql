@@ -9,8 +9,11 @@ with published as materialized (
         coalesce(publication.read_at, publication.published_at) as read_at,
         coalesce(publication.changed_at, publication.published_at) as changed_at
     from investor.publications as publication
-    -- What a drill publishes is taken away again: nobody is to run days for it.
-    where not starts_with(publication.run_id, 'drill__')
+    -- What a drill publishes is taken away again: nobody is to run days for it, nor a day that no report is about.
+    where
+        not starts_with(publication.run_id, 'drill__')
+        and publication.report_date >= '2000-01-01'
+        and publication.report_date <= current_date + 366
 ),
 
 late as materialized (

@@ -488,7 +488,10 @@ begin
         )
         and exists (
             select from investor.publications as earlier
-            where earlier.report = of_report and earlier.report_date < hole.day::date
+            where
+                earlier.report = of_report
+                and earlier.report_date < hole.day::date
+                and earlier.report_date >= hole.day::date - 366
         );
 end
 $$;

@@ -8,10 +8,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from oncall.airflow.report_date import AHEAD, EARLIEST
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.data.data_contract import Breach
 from oncall.core.errors import OncallError
-from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.promise import Pipeline, business_day
 from pipelines import runner
 from pipelines.report_run import ReportRun
 from pipelines.usual_numbers import Release
@@ -60,4 +61,7 @@ def rows_that_break(
 
 def _run(config: OncallConfig, pipeline: Pipeline, date: dt.date) -> ReportRun:
     zone = config.roster_of(pipeline.dag_id).tz
+    latest = business_day(dt.datetime.now(dt.UTC), zone) + AHEAD
+    if not EARLIEST <= date <= latest:
+        raise OncallError(f"no report is about {date}; write a day from {EARLIEST} to {latest}")
     return ReportRun(pipeline.dag_id, pipeline.report, date, zone, "", pipeline.upstream)

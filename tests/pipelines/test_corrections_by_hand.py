@@ -157,6 +157,30 @@ def test_a_cancellation_that_comes_later_than_it_says_is_found(
     assert restatements(a_sale)
 
 
+@pytest.mark.parametrize("odd", ["-infinity", "0044-03-15 BC", "1999-12-31", "9999-12-31", "infinity"])
+def test_a_day_that_no_report_is_about_stops_no_other(
+    a_sale: Any, run: Run, known_to_airflow: None, odd: str
+) -> None:
+    """A garbage row among the publications makes no day of a young warehouse incomplete, and is not run again."""
+    change(
+        a_sale,
+        "insert into investor.publications (report, report_date, published_at, run_id, rows)"
+        " select report, %s, published_at, run_id, rows from investor.publications",
+        odd,
+    )
+    change(
+        a_sale,
+        "insert into investor.late_rows select report, report_date, 'master.orders', clock_timestamp()"
+        " from investor.publications",
+    )
+    run("engagement_etl", "growth_etl", day=BEFORE)
+    done = StalePublications(a_sale, SETUP).rerun("again")
+    assert {rerun.day.report_date for rerun in done} == {BEFORE}
+    assert [rerun.held for rerun in done if rerun.held] == []
+    assert stale(a_sale) == []
+    assert main(["breaches", "9999-12-31"]) == main(["breaches", "0001-01-01"]) == 2
+
+
 def test_a_cancellation_of_a_day_that_has_not_run_yet_makes_nothing_stale(a_sale: Any) -> None:
     """As each day has them: its own run will hear of it."""
     cancel(a_sale, at("09:00"))
