@@ -11,7 +11,7 @@ import pytest
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.task_log import TaskLog
-from oncall.airflow import callbacks
+from oncall.airflow import callbacks, composition
 from oncall.core.promises.facts import Dag, Task
 from oncall.usecases.ports import ReportKey
 
@@ -65,10 +65,41 @@ def test_of_errors_that_follow_from_each_other_the_innermost_is_told() -> None:
     assert callbacks.last_line(around) == "ValueError: b"
 
 
+class Mute(Exception):
+    """Somebody's error class, which fails to tell of itself."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Mute(), "Mute"),
+        (ValueError("a\x00b \ud800"), "ValueError: ab ?"),
+        (ValueError("\n" * 100), "ValueError"),
+        (ExceptionGroup("two", [ValueError("inner")]), "ExceptionGroup: two (1 sub-exception)"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        ("only words", "only words"),
+    ],
+)
+def test_a_failure_is_noted_whatever_its_error_is_like(
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch, error: object, said: str
+) -> None:
+    """A letter that no database keeps, or an error without words, once left the whole failure unsaid."""
+    monkeypatch.setattr(composition.Wiring, "task_log", lambda _: task_log)
+    monkeypatch.setattr(composition.Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
+    run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
+    ti = SimpleNamespace(
+        dag_id="growth_etl", run_id="r", task_id="load", try_number=1, log_url="http://x/\x00"
+    )
+    callbacks._note({"ti": ti, "dag_run": run, "exception": error}, "failed")
+    (task,) = task_log.read({("growth_etl", DAY): None}, TWO).tasks["growth_etl", DAY]
+    assert (task.state, task.error, task.log_url) == ("failed", said, "http://x/")
+
+
 def test_a_trial_of_a_task_is_no_news(task_log: TaskLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """`airflow tasks test` says so in the environment, in a run of its own and in a real one."""
-    from oncall.airflow import composition
-
     monkeypatch.setattr(composition.Wiring, "task_log", lambda _: task_log)
     monkeypatch.setattr(composition.Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
     run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
@@ -85,7 +116,7 @@ def test_what_airflow_masks_in_the_log_is_not_written(
     """A secret that Airflow knows, and one that only looks like one, in an exception and in an import error."""
     from airflow.sdk.log import mask_secret
 
-    from oncall.airflow import airflow_state, composition
+    from oncall.airflow import airflow_state
 
     mask_secret("correct horse battery")
     monkeypatch.setattr(composition.Wiring, "__init__", lambda self: None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.database import Link, connect_to
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import DeliveryFailed
 from oncall.core.message import Message
@@ -117,14 +117,36 @@ def test_a_message_that_cannot_be_bound_or_sent_stops_no_other(
     )
 
 
-def test_a_text_with_a_nul_is_kept_without_it(night: Night) -> None:
-    """PostgreSQL takes no NUL; an error's text may hold one."""
+def on_postgres(dsn: str) -> Night:
+    night = Night()
+    store = OncallDb(connect_to(dsn), now=lambda: night.now)
+    store.install()
+    store.set_note(SINCE, at("01:00").isoformat())
+    night.store = store
     night.world.missing("growth_etl")
-    night.runs.of["growth_etl", DAY] = (
-        Task("transform", "failed", at("02:05"), at("02:06"), "run1", "bad \x00 byte", "http://log"),
-    )
+    return night
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "bad \x00 byte",
+        "half a letter: \ud800",
+        r"unsupported Unicode escape sequence: \u0000 cannot be converted to text",  # PostgreSQL's own words
+        r"C:\\u0000",
+        '{"key": "\\u0000", "other": "\x00\ud800"}',
+    ],
+)
+def test_a_letter_that_no_database_keeps_costs_no_page(oncall_database: str, error: str) -> None:
+    """Nor do its like that are plain letters; it is paged for once, and what can be kept is kept."""
+    night = on_postgres(oncall_database)
+    failed = Task("transform", "failed", at("02:05"), at("02:06"), "run1", error, "http://log")
+    night.runs.of["growth_etl", DAY] = (failed,)
     night.look("05:00")
-    assert "page-1-primary" in night.steps
+    assert night.steps == ["page-1-primary"]
+    (kept,) = night.store.snapshot().incidents
+    plain = error.replace("\x00", "").replace("\ud800", "?")
+    assert kept.detail == f"task transform failed at 02:06: {plain}"
 
 
 @pytest.mark.parametrize(
@@ -132,25 +154,20 @@ def test_a_text_with_a_nul_is_kept_without_it(night: Night) -> None:
     ["message = 'null'", "message = '[]'", "message = '{\"recipients\": 7}'", "owed_at = 'infinity'",
      "done_at = '-infinity'", "owed_at = '0044-03-15 BC'"],
 )  # fmt: skip
-def test_a_spoilt_row_of_the_outbox_silences_nobody(fresh_database: str, spoilt: str) -> None:
+def test_a_spoilt_row_of_the_outbox_silences_nobody(oncall_database: str, spoilt: str) -> None:
     """What is owed is worded anew when it is sent, and the secondary is called in time."""
-    night = Night()
-    store = OncallDb(connect_to(fresh_database), now=lambda: night.now)
-    store.install()
-    night.store = store
-    store.set_note(SINCE, at("01:00").isoformat())
-    night.world.missing("growth_etl")
+    night = on_postgres(oncall_database)
     night.pager.fail = [DeliveryFailed("connection refused")]
     night.look("05:00")
-    with store._link.cursor() as cursor:
+    with Link(connect_to(oncall_database), "oncall_db").cursor() as cursor:
         cursor.execute(f"update oncall.deliveries set {spoilt}")
     night.look("05:00:15")
     night.look("05:00:30")
     assert night.steps == ["page-1-primary"]
     assert "late since 05:00" in night.pager.paged[0].title
-    with store._link.cursor() as cursor:
+    with Link(connect_to(oncall_database), "oncall_db").cursor() as cursor:
         cursor.execute(f"update oncall.deliveries set {spoilt}")
-    store.snapshot()
+    night.store.snapshot()
     night.look("05:16")
     night.look("05:30:45")
     assert "page-2-secondary" in night.steps

@@ -137,8 +137,13 @@ def last_line(error: object) -> str:
     """
     if error is None:
         return ""
-    if isinstance(error, BaseException):
-        error = innermost(error)
+    try:
+        return _last_line(innermost(error) if isinstance(error, BaseException) else error)
+    except Exception:  # noqa: BLE001 - an error of somebody else's may fail to tell of itself
+        return type(error).__name__
+
+
+def _last_line(error: object) -> str:
     lines = [line.strip() for line in masked(str(error)).splitlines() if line.strip()]
     if not type(error).__module__.startswith("psycopg"):
         lines.reverse()

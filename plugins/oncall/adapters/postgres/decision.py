@@ -79,7 +79,7 @@ class PostgresDecision:
             )
         self._owe(plan.owed, at)
         if plan.events:
-            rows = [(event.key, event.at, event.what.replace("\x00", "")) for event in plan.events]
+            rows = [(event.key, event.at, event.what) for event in plan.events]
             self._cursor.executemany("insert into oncall.events (key, at, what) values (%s, %s, %s)", rows)
 
     def merge(self, snapshot: Snapshot) -> None:

@@ -48,7 +48,5 @@ def parameters_of(incident: Incident) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """As PostgreSQL takes it: a list, and no text with a NUL in it."""
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    return value.replace("\x00", "") if isinstance(value, str) else value
+    """As PostgreSQL takes it: a list."""
+    return list(value) if isinstance(value, tuple) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,8 +38,13 @@ def entry_of(values: Sequence[Any]) -> NotificationStatus:
     )
 
 
+# A NUL as JSON writes it, which PostgreSQL keeps none of; not the same letters behind a backslash, as in an error of
+# PostgreSQL's own: "\u0000 cannot be converted to text".
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
 def dumped(message: Message) -> str:
-    return json.dumps(dataclasses.asdict(message)).replace("\\u0000", "")  # PostgreSQL keeps none
+    return _NUL.sub(r"\1", json.dumps(dataclasses.asdict(message), ensure_ascii=False))
 
 
 def message_from(stored: Mapping[str, Any]) -> Message:

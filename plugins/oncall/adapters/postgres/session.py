@@ -17,6 +17,9 @@ import psycopg
 from psycopg.abc import RV, Buffer, PQGen
 from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
+from psycopg.types.string import StrDumper, StrDumperUnknown
+
+from oncall.core.errors import kept
 
 ANSWER_S = 6.0  # for all answers of one operation together; a little more than the server's own time-out
 STATEMENT_MS = 5_000
@@ -92,6 +95,8 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         self.settings = settings
         for kind, loader in _LOADERS.items():
             self.adapters.register_loader(kind, loader)
+        for dumper in (_Text, _Unknown):  # the last one counts where nobody says of which type a text is
+            self.adapters.register_dumper(str, dumper)
         with self.cursor() as cursor:
             # Behind a pooler the server's process is another one than the one that answered our greeting.
             cursor.execute(
@@ -153,6 +158,18 @@ def _endless(local: str) -> str:
     """The same for those that are ENDLESS, where the server knows them."""
     known = "case when current_setting('{0}', true) is not null then set_config('{0}', '0', {1}) end"
     return ", ".join(known.format(name, local) for name in ENDLESS)
+
+
+class _Text(StrDumper):
+    """A text as PostgreSQL keeps it, whoever wrote it: one odd letter must not lose what is told with it."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(kept(obj))
+
+
+class _Unknown(StrDumperUnknown):
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(kept(obj))
 
 
 _TWO, _DASH = b"2-"
