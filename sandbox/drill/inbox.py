@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import httpx
+
 from sandbox.inbox.records import Alert, SlackMessage
 from sandbox.stack.airflow_api import ask
 
@@ -37,9 +39,13 @@ class Inbox:
         )
 
     def acknowledge(self, alert: Alert) -> None:
-        """As the person whose phone rings does in Opsgenie's app."""
+        """As the person whose phone rings does in Opsgenie's app; nothing is left to do where somebody was quicker."""
         user = alert.recipients[0] if alert.recipients else "person@example.com"
-        ask("POST", f"{self.url}/_control/alerts/{alert.id}/acknowledge", json={"user": user})
+        try:
+            ask("POST", f"{self.url}/_control/alerts/{alert.id}/acknowledge", json={"user": user})
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT:
+                raise
 
 
 def step_of(alert: Alert) -> str:

@@ -22,7 +22,7 @@ class Telling:
 
     def __init__(self, zone: dt.tzinfo, out: Callable[[str], None]) -> None:
         self._zone, self._out = zone, out
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[Line] = set()
 
     def say(self, who: str, what: str, at: dt.datetime | None = None) -> None:
         clock = (at or dt.datetime.now(dt.UTC)).astimezone(self._zone).strftime("%H:%M:%S")
@@ -34,8 +34,8 @@ class Telling:
         lines = [*_of_tasks(tasks), *_of_alerts(received.alerts), *_of_messages(received.messages)]
         lines += [(event.at, "On-call", event.what) for event in (record.events if record else ())]
         for at, who, what in sorted(lines, key=lambda line: line[0]):
-            if (who, what) not in self._told:
-                self._told.add((who, what))
+            if (at, who, what) not in self._told:
+                self._told.add((at, who, what))
                 self.say(who, what, at)
 
     def plain(self, text: str = "") -> None:
@@ -47,13 +47,12 @@ def _of_tasks(tasks: list[Task]) -> Iterator[Line]:
         if task.state == "running" and task.task_id != WAIT:
             continue  # over in a moment, or the on-call system will speak of it
         error = f" ({task.error})" if task.error and task.state != "success" else ""
-        retried = f", begun at {task.started_at:%M:%S}" if task.state == "up_for_retry" else ""
         number = task.run_id.rpartition("__")[2]
         again = f", run {number}" if number != "1" else ""
         yield (
             task.ended_at or task.started_at,
             "Airflow",
-            f"{task.task_id}{again}: {task.state}{retried}{error}",
+            f"{task.task_id}{again}: {task.state}{error}",
         )
 
 

@@ -453,6 +453,17 @@ def test_a_run_is_a_run() -> None:
     assert profit.links.run == "/airflow/dags/profit_etl/runs/scheduled__1"
 
 
+def test_the_log_of_a_failure_is_one_tap_away() -> None:
+    """Beside the run, as in the alert; of a task that is still at work there is nothing to read yet."""
+    failed = Task(
+        "transform", "failed", at("03:00"), at("03:12"), run_id="scheduled__3", log_url="/airflow/log"
+    )
+    for task, log in ((failed, "/airflow/log"), (replace(failed, state="running"), None)):
+        seen = seen_at("05:12", {"growth_etl": Facts(tasks=(task,))})
+        [growth, *_] = incidents(replace(seen, records=morning().records[:1]), LINKS)
+        assert growth.links.log == log
+
+
 def test_what_comes_next_is_told() -> None:
     """Whom the escalation wakes when; who has it; that nobody is left."""
     growth, taken, *_ = morning().records

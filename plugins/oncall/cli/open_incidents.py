@@ -100,7 +100,7 @@ def _incidents(args: argparse.Namespace) -> int:
         ]
         show_table(rows, ("key", "report", "due", "cause", "how it stands"))
         if any(view.open and not view.acknowledged_at for view in found):
-            tell("\nTake one over: oncall ack KEY")
+            tell("\nTake one over: python -m oncall ack KEY")
     else:
         tell("No incident is open." if not args.all else "There was no incident in the last 90 days.")
     return 1 if seen.unreadable else 0

@@ -21,12 +21,12 @@ from oncall.cli.command import (
     yes_argument,
 )
 from oncall.config import oncall_config
+from oncall.core.data.report_words import RUN_STALE_AGAIN
 from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.stale_days import Rerun, StaleDay, StalePublications
 
 WAREHOUSE = "warehouse"
-HOW = "Run them again, oldest first: python -m oncall stale --rerun, or trigger the DAG oncall_rerun_stale in Airflow."
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +88,7 @@ def _list(args: argparse.Namespace, days: Sequence[StaleDay]) -> int:
     else:
         rows: list[list[Any]] = [[day.report_date, day.pipeline.dag_id, day.because] for day in days]
         show_table(rows, ("report date", "pipeline", "because"))
-        tell(f"\n{HOW}")
+        tell(f"\n{RUN_STALE_AGAIN}")
     return 0
 
 

@@ -52,6 +52,12 @@ def run_of(status: PromiseStatus, addresses: Addresses) -> str:
     return f"{dag}/runs" if run == dag else run
 
 
+def log_of(status: PromiseStatus | None) -> str | None:
+    """Why its run failed, in the task's own words; None of a run that has not, or whose log nobody knows."""
+    task = current_task(status.facts) if status else None
+    return task.log_url or None if task and task.state == "failed" else None
+
+
 def _speaking(seen: PageSnapshot, record: IncidentRecord) -> IncidentRecord:
     leader = record.incident.leader
     if not leader:

@@ -49,6 +49,11 @@ def stale(why: str) -> str:
     return f"stale: {why}"
 
 
+RUN_STALE_AGAIN = (
+    "Run stale days again, oldest first: python -m oncall stale --rerun, or the DAG oncall_rerun_stale."
+)
+
+
 def released(column: str, by: str, note: str, when: str = "") -> str:
     """ "Net profit was released by DE-001, Mon 23 Nov 06:10: a real sale". `when`: left out where "" is given."""
     return f"{number_name(column).capitalize()} was released by {by}{when and ', '}{when}: {note}"

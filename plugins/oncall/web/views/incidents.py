@@ -87,6 +87,7 @@ def _view(
         late_seconds=incident.late_s,
         links=Links(
             run=_run(seen, incident, addresses),
+            log=external_links.log_of(judged),
             runbook=addresses.runbook(incident.dag_id, cause, incident.report_date),
             incident=f"{addresses.oncall()}incidents/{incident.key}",
             alert=external_links.alert(seen, record),

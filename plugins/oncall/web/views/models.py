@@ -34,6 +34,9 @@ class Links(Model):
 
     run: str = Field(description="The run in Airflow, or its DAG when there is no run")
     runbook: str = Field(description="The runbook, at the section of the cause")
+    log: str | None = Field(
+        default=None, description="The log of the task that failed, while the incident is open"
+    )
     incident: str | None = Field(default=None, description="The incident, when there is one")
     alert: str | None = Field(default=None, description="The incident's newest alert, in Opsgenie's own page")
     thread: str | None = Field(default=None, description="The incident's Slack thread, once it was posted")
