@@ -36,4 +36,4 @@ def scratch_stack(
         stack.wait_until_healthy()
         yield stack
     finally:
-        stack.stop()
+        stack.stop(patience_s=1)  # nobody misses what it had in hand
