@@ -113,3 +113,29 @@ def test_a_connection_without_its_password_says_so(connect: Callable[..., str]) 
         connect("db", conn_type="postgres", host="127.0.0.1", port=port, login="reader", password=None)
         with pytest.raises(Unreadable, match=r"; write the role's password into the connection$"):
             Link(connect_by("db"), "warehouse").cursor().__enter__()
+
+
+@pytest.mark.parametrize("greeting", [b"\x4a\0\0\0\x0a8.0.33\0", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_another_kind_of_server_is_named(connect: Callable[..., str], greeting: bytes) -> None:
+    """MySQL, a web server."""
+
+    class Greet(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(greeting)
+            self.request.recv(1000)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greet) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        assert told(connect, server.server_address[1]).endswith(
+            "; write the host and port of a PostgreSQL server"
+        )
+        server.shutdown()
+
+
+@pytest.mark.parametrize("field", ["host", "login", "password", "schema", "extra"])
+def test_a_field_ends_nowhere_in_the_middle(connect: Callable[..., str], field: str) -> None:
+    """Behind a NUL libpq reads nothing more: neither which port, nor that TLS is asked for."""
+    written: Any = {"application_name": "a\0b"} if field == "extra" else "a\0b"
+    connect("db", **{"conn_type": "postgres", "host": "127.0.0.1", "password": "p", field: written})
+    with pytest.raises(Unreadable, match=r"^connection 'db' has a NUL character in a field"):
+        connect_by("db")

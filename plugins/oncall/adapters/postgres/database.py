@@ -120,6 +120,9 @@ def connect_by(conn_id: str) -> ByAirflow:
             raise ValueError(
                 f"has the extra {odd[0][:60]!r}, which libpq does not know; take it out, or write its right name"
             )
+        fields = connection.host, connection.login, connection.password, connection.schema, *extra.values()
+        if any("\0" in str(field) for field in fields):
+            raise ValueError("has a NUL character in a field, at which libpq stops reading; write it anew")
         connection.extra = json.dumps(_arguments(extra, connection.host))
         hidden = [
             str(value) for name, value in extra.items() if re.search("pass|secret|token", name) and value
@@ -362,6 +365,7 @@ _ADVICE = (
         "write the path of its CA's certificate, as it is on this host, into the extra sslrootcert",
     ),
     ("does not match host name", "write the name for which the certificate was made into the host"),
+    ("response to SSL negotiation", "write the host and port of a PostgreSQL server"),
     ("no password supplied", "write the role's password into the connection"),
 )
 # The server's own words may be in any language; these say that it is not the password.
