@@ -31,6 +31,16 @@ BY_HAND = [
     "alter table oncall.incidents alter ladder drop default, alter ladder type text using ladder::text",
     "alter table oncall.events rename to events_of_before",
     "create rule nothing as on update to oncall.deliveries do instead nothing",
+    "create rule nothing as on insert to oncall.deliveries do instead nothing",
+    *(
+        "create function oncall.swallows() returns trigger language plpgsql as $$ begin return null; end $$;"
+        f" create trigger swallows before {acts} for each row execute function oncall.swallows()"
+        for acts in (
+            "insert on oncall.deliveries",
+            "update on oncall.deliveries",
+            "insert on oncall.incidents",
+        )
+    ),
     # A replica that was promoted to nothing; no room on the disk; two looks that wait for each other.
     "do $$ begin execute"
     " format('alter database %I set default_transaction_read_only = on', current_database()); end $$",

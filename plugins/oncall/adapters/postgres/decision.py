@@ -10,11 +10,15 @@ from typing import Any
 from oncall.adapters.postgres.database import Cursor, columns, rows_of
 from oncall.adapters.postgres.incident_rows import COLUMNS, UPSERT, incident_of, parameters_of
 from oncall.adapters.postgres.outbox_rows import DELIVERY, ENTRY, delivery_of, dumped, entry_of
+from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, NotificationStatus, Plan, urgency
 from oncall.core.incidents.merging import merged
 from oncall.usecases.ports import IncidentFile, OutboxEntry, Posted, ReportKey, Snapshot
 
 KEEP_RESOLVED = dt.timedelta(days=2)
+SWALLOWED = (
+    "{table} does not keep what is written into it; look for a trigger, a rule or row-level security on it"
+)
 STATES = ("owed", "accepted", "cancelled", "done")  # each knows more of a delivery than those before it
 
 _KNOWN = f"""
@@ -123,6 +127,15 @@ class PostgresDecision:
     def _save(self, incidents: Sequence[Incident]) -> None:
         if incidents:
             self._cursor.executemany(UPSERT, [parameters_of(incident) for incident in incidents])
+            keys = {incident.key for incident in incidents}
+            self._cursor.execute("select count(*) from oncall.incidents where key = any(%s)", (list(keys),))
+            self._kept_all("oncall.incidents", len(keys))
+
+    def _kept_all(self, table: str, count: int) -> None:
+        """Raise Unreadable when fewer are found of what was just written: nobody would be called for them."""
+        ((found,),) = self._cursor.fetchall()
+        if found < count:
+            raise Unreadable(f"oncall_db: {SWALLOWED.format(table=table)}")
 
     def _owe(self, owed: Sequence[Notification], at: dt.datetime, *, revive: bool = True) -> None:
         """`revive`: what was withdrawn is owed again, and so is at once what was refused for somebody else."""
@@ -150,6 +163,14 @@ class PostgresDecision:
                     for entry in owed
                 ],
             )  # fmt: skip
+            names = {(entry.key, entry.step, entry.channel) for entry in owed}
+            keys, steps, channels = zip(*names, strict=True)
+            self._cursor.execute(
+                f"select count(*) from {rows_of('owed', 'key', 'step', 'channel')}"
+                " join oncall.deliveries using (key, step, channel)",
+                {"owed": columns(key=keys, step=steps, channel=channels)},
+            )
+            self._kept_all("oncall.deliveries", len(names))
 
 
 def read_file(cursor: Cursor, key: str) -> IncidentFile | None:

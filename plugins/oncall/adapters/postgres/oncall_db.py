@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from oncall.adapters.postgres.database import Connect, Cursor, Link
-from oncall.adapters.postgres.decision import PostgresDecision, read_file
+from oncall.adapters.postgres.decision import SWALLOWED, PostgresDecision, read_file
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
 from oncall.core.errors import Unreadable
@@ -69,15 +69,18 @@ _CLAIM = f"""
     from free where d.id = free.id
     returning {re.sub(r"maybe_taken", "free.maybe_taken", re.sub(r"^id", "d.id", DELIVERY))}
 """
-# Of what has been due for a while, and is nobody's, the rows that another session holds.
+# Of what has been due for a while, and is nobody's, the rows that cannot be claimed, and whether another session holds
+# them. (What is claimed is written to: a trigger may swallow that.)
 _LOCKED = """
     with due as (
         select id from oncall.deliveries
         where channel = %(channel)s and state in ('owed', 'accepted')
           and next_at <= coalesce(%(now)s::timestamptz, clock_timestamp()) - %(patience)s
           and (lease_until is null or lease_until <= coalesce(%(now)s::timestamptz, clock_timestamp()))),
-    free as (select d.id from oncall.deliveries d join due using (id) for update of d skip locked)
-    select id from due where id not in (select id from free)
+    free as (select d.id from oncall.deliveries d join due using (id) for update of d skip locked),
+    written as (
+        update oncall.deliveries d set attempts = d.attempts from free where d.id = free.id returning d.id)
+    select id, id not in (select id from free) from due where id not in (select id from written)
 """
 _IN = "coalesce(%(now)s::timestamptz, clock_timestamp()) + %(wait)s"  # when it is tried again, by this server's clock
 
@@ -134,12 +137,15 @@ class OncallDb:
         return delivery_of(row) if row else None
 
     def _refuse_locked(self, cursor: Cursor, channel: Channel) -> None:
-        """Raises Unreadable when another session holds what is to be sent, longer than a sender that claims it does."""
+        """Raises Unreadable when what is to be sent cannot be claimed: another session holds it, longer than a sender
+        that claims it does, or nothing can be written there."""
         values = {"channel": channel, "patience": LOCKED_FOR, **self._time()}
-        locked = {row[0] for row in cursor.execute(_LOCKED, values).fetchall()}
+        locked = set(cursor.execute(_LOCKED, values).fetchall())
         if locked:
             time.sleep(CLAIMS_WITHIN_S)
-            locked &= {row[0] for row in cursor.execute(_LOCKED, values).fetchall()}
+            locked &= set(cursor.execute(_LOCKED, values).fetchall())
+        if any(not held for _, held in locked):
+            raise Unreadable(f"oncall_db: {SWALLOWED.format(table='oncall.deliveries')}")
         if locked:
             raise Unreadable(
                 f"oncall_db: another session holds {len(locked)} rows of oncall.deliveries that are to be sent; end its"
