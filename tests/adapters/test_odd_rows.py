@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -320,6 +321,25 @@ def test_what_a_publisher_of_ones_own_leaves_out_hides_no_publication(
     assert found["growth_etl", tomorrow].publication is None
     assert PublicationHistory(connect).published([REPORT], since)[REPORT][DAY] == NIGHT
     assert PublishedReports(connect).read(REPORT, since, tomorrow).published[DAY] == NIGHT
+
+
+def test_a_dag_that_is_there_already_publishes_as_the_handbook_says(fresh_database: str) -> None:
+    """Word for word. It is published, and a re-run after the due instant does not make it late."""
+    handbook = (REPOSITORY / "docs/OPERATIONS.md").read_text()
+    (publish,) = re.findall(r"```sql\n(insert into investor.publications.*?)```", handbook, re.DOTALL)
+    publish = publish.replace("crm.customers", REPORT).replace("2026-11-20", str(DAY))
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute(publish.replace("now()", f"timestamptz '{NIGHT}'"))
+        connection.execute(publish.replace("now()", f"timestamptz '{NIGHT + dt.timedelta(hours=9)}'"))
+    made = (
+        Warehouse(connect_to(fresh_database))
+        .read([(GROWTH, DAY)], [GROWTH], DAY)["growth_etl", DAY]
+        .publication
+    )
+    assert made is not None
+    assert (made.first_at, made.at) == (NIGHT, NIGHT + dt.timedelta(hours=9))
 
 
 def test_many_publications_without_an_index_are_read_in_time(fresh_database: str) -> None:
