@@ -144,3 +144,17 @@ def test_what_is_acknowledged_on_the_page_counts_as_well(night: Night) -> None:
     assert night.by_hand("DE-003", at("04:46")).acknowledge(KEY).done
     looks(night, "04:50", "05:00", "05:15")
     assert [page[0] for page in rung(night)] == ["P3", "P2"]
+
+
+def test_who_has_several_reports_has_those_that_are_left(night: Night) -> None:
+    """One of two that waited for the same table comes: the other one is not told as if it were new."""
+    for dag_id in ("engagement_etl", "growth_etl"):
+        night.world.missing(dag_id, Load("master.sessions"))
+    looks(night, "03:30", "04:45")
+    (alias,) = [page.alias for page in night.pager.paged if page.step == "last-chance"]
+    night.acknowledge(alias, "de-003@example.com")
+    looks(night, "04:46")
+    night.world.publish("engagement_etl", at("04:55"))
+    looks(night, "04:55:15", "05:00", "05:00:15", "05:15")
+    assert [page[0] for page in rung(night)] == ["P3", "P2"]
+    assert "landed:engagement_etl" in [message.step for message, _ in night.chat.posts]

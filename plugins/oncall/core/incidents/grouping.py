@@ -11,6 +11,7 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
+from oncall.core.incidents.warnings import wakes_early
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.cause import WORKERS, Cause
 from oncall.core.promises.evaluation import PromiseStatus
@@ -125,14 +126,14 @@ def _group(
 ) -> list[tuple[PromiseStatus, Incident]]:
     """Let one incident speak for all that share its cause, and set free those that no longer do.
 
-    Only before anybody was paged: who was paged for three reports is told of all three until the end.
+    Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end.
     """
     speaking: dict[Shared, Incident] = {}  # by what they may share with others
     result = []
     by_key = {incident.key: incident for _, incident in live}
     for status, incident in live:
         leader = by_key.get(incident.leader) if incident.leader else None
-        if leader is not None and (leader.paged or status.done) and leader.open:
+        if leader is not None and (_is_had(leader, said) or status.done) and leader.open:
             result.append((status, incident))
             continue
         free = replace(incident, leader="")
@@ -145,6 +146,11 @@ def _group(
                 speaking.setdefault(shared, free)
         result.append((status, free))
     return result
+
+
+def _is_had(leader: Incident, said: Mapping[str, Said]) -> bool:
+    """Whether somebody was paged for it, or has acknowledged what woke them before."""
+    return leader.paged or (leader.acknowledged and any(map(wakes_early, said.get(leader.key, ()))))
 
 
 def _shares(status: PromiseStatus) -> tuple[Shared, ...]:

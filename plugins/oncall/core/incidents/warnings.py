@@ -131,7 +131,7 @@ def in_hand(context: IncidentContext, scene: Scene) -> NotificationStatus | None
     They have it then, also when it is late: a failure until another trouble stands in its place, and each until another
     primary is on call. A warning is to wake nobody: who acknowledged that may be asleep.
     """
-    incident, early = context.incident, [e for e in context.entries if e.op == "page" and _wakes_early(e)]
+    incident, early = context.incident, [e for e in context.entries if wakes_early(e)]
     newest = max(early, key=lambda entry: entry.owed_at or scene.at, default=None)
     if newest is None or newest.owed_at is None or incident.acknowledged_at is None or incident.paged:
         return None
@@ -143,8 +143,9 @@ def in_hand(context: IncidentContext, scene: Scene) -> NotificationStatus | None
     return newest if known or not failed else None
 
 
-def _wakes_early(entry: NotificationStatus) -> bool:
-    return entry.step.startswith(("last-chance", "failed-"))
+def wakes_early(entry: NotificationStatus) -> bool:
+    """It is to wake somebody before the due instant."""
+    return entry.op == "page" and entry.step.startswith(("last-chance", "failed-"))
 
 
 def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
