@@ -26,9 +26,12 @@ _EXPECTED = {
 
 @contextmanager
 def held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
-    """Raise Held, written down, instead of what the database says of the data that it is to work with."""
+    """Raise Held, written down, also instead of what the database says of the data that it is to work with."""
     try:
         yield
+    except Held as held:  # what was written of it may be undone by now
+        _write_down(connection, run, *held.failed)
+        raise
     except Exception as error:
         # psycopg 3, psycopg 2
         state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
@@ -37,9 +40,14 @@ def held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
             raise
         said = " ".join([*str(error).split(), *getattr(error, "__notes__", ())])
         failed = FailedCheck("data_can_be_computed", expected, redacted(said))
-        with transaction(connection) as cursor:
-            record(cursor, run, failed, passed=False)
+        _write_down(connection, run, failed)
         raise Held(run, [failed]) from error
+
+
+def _write_down(connection: Any, run: ReportRun, *failed: FailedCheck) -> None:
+    with transaction(connection) as cursor:
+        for check in failed:
+            record(cursor, run, check, passed=False)
 
 
 def record(cursor: Any, run: ReportRun, check: FailedCheck, *, passed: bool) -> None:

@@ -7,11 +7,12 @@ import re
 from typing import Any
 
 from oncall.core.errors import OncallError
-from oncall.core.promises.facts import DRILL_RUNS
+from oncall.core.promises.facts import DRILL_RUNS, FailedCheck
 from pipelines.held_by_data import held_by_its_data
 from pipelines.report_run import (
     LATE,
     PUBLISH,
+    Held,
     ReportRun,
     execute,
     one_run_at_a_time,
@@ -21,8 +22,11 @@ from pipelines.report_run import (
     zone_name,
 )
 
-# The tables whose changes a pipeline's SQL writes down: the function's second argument.
-_RESTATES = re.compile(r"note_restatements\([^,]+,\s*'([a-z_.]+)'")
+# The tables whose changes a pipeline's SQL writes down, and their drafts: the function's second and third argument.
+_RESTATES = re.compile(r"note_restatements\([^,]+,\s*'([a-z_.]+)',\s*'([a-z_.]+)'")
+_COUNTED = """
+    select (select count(*) from {} where report_date = %(day)s), (select count(*) from {} where report_date = %(day)s)
+"""
 
 
 def publish(connection: Any, run: ReportRun) -> dict[str, int]:
@@ -43,7 +47,24 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
                         f"{run.report} of {run.report_date} was never transformed: run transform first"
                     )
                 published[name] = rows
+            for table, draft in _RESTATES.findall(sql_text(file)):
+                _hold_unless_whole(cursor, run, table, draft)
     return published
+
+
+def _hold_unless_whole(cursor: Any, run: ReportRun, table: str, draft: str) -> None:
+    """Raise Held when a table has not kept what was written into it: a trigger or a rule has swallowed rows."""
+    cursor.execute(_COUNTED.format(table, draft), {"day": run.report_date})
+    ((found, drafted),) = cursor.fetchall()
+    if drafted and found != drafted:  # without a draft, what was published stays
+        raise Held(
+            run,
+            [
+                FailedCheck(
+                    "table_is_the_draft", f"{drafted:,} rows in {table}, as drafted", f"{found:,} rows"
+                )
+            ],
+        )
 
 
 def note_late_rows(connection: Any, run: ReportRun, since: dt.datetime | None = None) -> None:
@@ -71,10 +92,11 @@ def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str]]:
 def restated(connection: Any, run: ReportRun) -> int:
     """How many published numbers of the report date this run has changed, in all tables that its SQL publishes."""
     sql = "\n".join(map(sql_text, steps(run.dag_id, PUBLISH)))
+    tables = [table for table, _ in _RESTATES.findall(sql)]
     with transaction(connection) as cursor:
         cursor.execute(
             "select count(*) from investor.restatements"
             " where report = any(%(tables)s) and report_date = %(report_date)s::date and run_id = %(run_id)s",
-            {"tables": _RESTATES.findall(sql), "report_date": run.report_date, "run_id": run.run_id},
+            {"tables": tables, "report_date": run.report_date, "run_id": run.run_id},
         )
         return int(cursor.fetchone()[0])

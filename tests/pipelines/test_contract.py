@@ -132,6 +132,18 @@ def test_what_the_tables_do_not_take_is_held_in_words(
     assert written["expected"] == expected
 
 
+@pytest.mark.parametrize("table", ["daily_growth", "daily_growth_by_channel"])
+def test_a_report_whose_rows_are_swallowed_is_not_published(shop: Any, table: str) -> None:
+    """A rule of somebody's lets nothing in: its publication would say that the report is there, and be believed."""
+    change(shop, f"create rule nothing as on insert to investor.{table} do instead nothing")
+    assert failed(shop, GROWTH) == {"table_is_the_draft": "0 rows"}
+    assert rows(shop, "select report from investor.publications where report = 'investor.daily_growth'") == []
+    (written,) = rows(
+        shop, "select expected from investor.checks where name = 'table_is_the_draft' and not passed"
+    )
+    assert written["expected"] in (f"{n} rows in investor.{table}, as drafted" for n in (1, 2))
+
+
 def test_sql_is_read_as_check_reads_it(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a mark of Windows at its head and its line ends; a pipe in a file's place is named and not waited for."""
     shutil.copytree(SQL, tmp_path / "sql")
