@@ -310,6 +310,14 @@ def test_however_often_the_seats_change_the_waits_go_on() -> None:
     assert called == [("05:05", "D"), ("05:13", "A"), ("05:29", "B"), ("05:30", "M")]
 
 
+def test_who_is_called_by_hand_again_makes_the_manager_wait_no_longer() -> None:
+    """The secondary was called by hand before it was due, and is again at 05:25."""
+    hand = [
+        a_page(f"page-by-hand-{n}-secondary", "D", c, owed_at=at(c)) for n, c in ((1, "04:45"), (2, "05:25"))
+    ]
+    assert standing(a_case("05:26", a_page(), *hand), a_scene("05:26")).next_at == at("05:30")
+
+
 def test_a_step_that_woke_nobody_before_its_seat_changed_has_its_whole_wait() -> None:
     """Nothing got through until somebody else held the seat."""
     swapped = team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", None)])

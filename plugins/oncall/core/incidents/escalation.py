@@ -99,7 +99,7 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
                 )
             )
         under_way = under_way or entry is None or entry.state != "done"
-        first = _first_woken(_woken([*pages, *by_hand]), number, step.page, entry)
+        first = _first_woken(_woken([*pages, *by_hand]), number, step.page, person)
         wait = _gap(steps, number)
         if first and first >= began and abs(first - ready) > min(ON_TIME, wait / 4):
             ready = first
@@ -126,17 +126,15 @@ def _is_call_of(entry: NotificationStatus, person: Recipient, plain: str) -> boo
 
 
 def _first_woken(
-    woken: Sequence[NotificationStatus], number: int, seat: str, entry: NotificationStatus | None
+    woken: Sequence[NotificationStatus], number: int, seat: str, holder: Recipient
 ) -> dt.datetime | None:
     """When this step first woke anybody, whoever holds its seat by now: a new holder makes nobody wait again.
 
-    `entry`: the page of who holds it now. One by hand was for this seat.
+    A page of its holder by hand was for this seat.
     """
-    plain = f"page-{number}-{seat}"
-    of_step = [
-        e for e in woken if re.match(rf"{plain}(?:-\d+)?(?::|$)", e.step) or (e is entry and is_by_hand(e))
-    ]
-    return min((e.done_at for e in of_step if e.done_at), default=None)
+    step = re.compile(rf"page-{number}-{seat}(?:-\d+)?(?::|$)")
+    mine = (e for e in woken if step.match(e.step) or (is_by_hand(e) and e.calls(holder)))
+    return min((e.done_at for e in mine if e.done_at), default=None)
 
 
 def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...]:
