@@ -81,6 +81,10 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("checkout_bundles: {", "7: {", "experiments.7: found 7; write a name as upstream writes it, in quotes"),
         ("{property: control, value: control}", "{property: control, value: [a]}", "control: found ['a']"),
         ("property: businessDay, value: ordered_at", "property: control, value: grey", "write them at the table"),
+        ("property: businessDay, value: ordered_at", "property: businesDay, value: ordered_at", "write businessDay"),
+        ("readBack, value: 7", "readback, value: 7", "customProperties[1].property: found readback; write readBack"),
+        ("property: optional", "property: optionl", "found optionl; write optional"),
+        ("property: completeness", "property: Completeness", "found Completeness; write completeness"),
     ],
 )  # fmt: skip
 def test_a_wrong_contract_is_told_with_file_key_and_what_to_write(
@@ -90,6 +94,11 @@ def test_a_wrong_contract_is_told_with_file_key_and_what_to_write(
     found = problems(include, old, new)
     assert any(said in problem for problem in found), found
     assert oncall_config.load(include).pipelines
+
+
+def test_what_others_add_to_a_contract_is_no_misspelling(include: Path) -> None:
+    """The standard lets them: for a tool of theirs, or a catalogue."""
+    assert problems(include, "property: readAlong", "property: dataSteward") == []
 
 
 def test_a_runbook_that_reads_a_table_without_contract_is_told(include: Path) -> None:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from oncall.config.contract_spelling import misspelt
 from oncall.config.experiment_plans import read_plans
 from oncall.config.yaml_fields import Source, read_yaml
 from oncall.core.data.data_contract import (
@@ -82,6 +83,8 @@ def _document(file: _File, text: str) -> OpenDataContractStandard | None:
         unspeakable = [key for key, text in _texts(loaded) if _UNSPEAKABLE.search(text)]
         for key in unspeakable:
             file.complain(key, "a control character, or one that nobody sees", "plain text")
+        for problem in misspelt(loaded):
+            file.complain(*problem)
         return None if unspeakable else OpenDataContractStandard(**loaded)
     except ValidationError as error:
         for one in error.errors():
