@@ -316,7 +316,7 @@ def test_every_word_of_slack_has_its_meaning(
         far_side.script = [refused(error)] * 2
         for call in (
             lambda: slack.post(MESSAGE, "#c", "1.2"),
-            lambda: slack.update(MESSAGE, Posted("C1", "1.2")),
+            lambda: slack.update(MESSAGE, Posted("C0ONCALL", "1.2")),
         ):
             found = failing(call)
             kinds = (LockedOut, Gone, UnknownPerson, Rejected, DeliveryFailed)
