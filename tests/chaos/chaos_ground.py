@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,12 @@ class Ground:
     def published(self, date: dt.date) -> bool:
         select = "select 1 from investor.publications where report = %s and report_date = %s"
         return bool(self.sql("warehouse", select, REPORT, date))
+
+    def known_as_published(self, promised: Promised) -> bool:
+        """Whether the last look saw a publication of it."""
+        rows = self.sql("oncall", "select value from oncall.memory where name = 'published'")
+        dag_id, date = promised.key.split(":")
+        return any(report[:2] == [dag_id, date] for (value,) in rows for report in json.loads(value))
 
     # Waiting.
 

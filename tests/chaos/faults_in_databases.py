@@ -18,6 +18,8 @@ FLICKERS_S = 75
 @fault("warehouse down at due", group="databases")
 def warehouse_down(ground: Ground) -> Outcome:
     promised = ground.promise()
+    # What a look has seen published counts while nobody can see: one has to see first that it is not there any more.
+    ground.wait_for("a look without the publication", lambda: not ground.known_as_published(promised))
     ground.until(promised.due, before_s=3)
     ground.shut("warehouse")
     seen = ground.paged(promised, "warehouse unreachable since")
