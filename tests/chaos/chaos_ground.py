@@ -429,7 +429,7 @@ class Ground:
 
     def _mend_warehouse(self) -> None:
         if self.sql("warehouse", "select to_regclass('base.growth_moved')") != [(None,)]:
-            self.sql("warehouse", "alter table base.growth_moved rename to growth")
+            self.sql("warehouse", "drop view base.growth; alter table base.growth_moved rename to growth")
         self.sql("warehouse", "delete from master.sessions where customer_id < 0")
         self.sql("warehouse", "delete from investor.checks")
         day = self.last_date()
