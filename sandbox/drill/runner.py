@@ -57,7 +57,7 @@ def require_running(stack: Stack) -> None:
         raise SandboxError("the stack is not up; start it with `make up`, then try again")
     if sick:
         raise SandboxError(
-            f"{', '.join(sick)}: not healthy; see `make status` and `make logs`, then try again"
+            f"{', '.join(sick)}: not healthy; wait for `make up` to end, or see `make status` and `make logs`"
         )
 
 
