@@ -149,6 +149,14 @@ def test_nothing_names_a_place_it_was_made_in() -> None:
         assert found is None, f"{name}: {found.group() if found else ''}"
 
 
+def test_only_texts_and_pictures_are_kept() -> None:
+    """A package or an archive that a tool has left behind is noticed before it is in everybody's clone."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    paths = [REPOSITORY / name for name in tracked.stdout.splitlines()]
+    texts = [path for path in paths if path.suffix not in {".png", ".ico"} and path.is_file()]
+    assert [path.name for path in texts if b"\0" in path.read_bytes()] == []
+
+
 def test_what_a_text_imports_is_there() -> None:
     """Programs inside shell scripts, YAML and strings: no tool follows a move into them."""
     roots = {"oncall": REPOSITORY / "plugins", "pipelines": REPOSITORY / "plugins", "sandbox": REPOSITORY}
