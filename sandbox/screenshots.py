@@ -45,10 +45,12 @@ class View:
 
 
 def views(stack: Stack) -> Iterator[View]:
-    """What README and docs show; an incident and a task instance only when the stack has one."""
+    """What README and docs show, of one night; an incident and a task instance only when the stack has one."""
     base, page = stack.airflow_url, f"{stack.airflow_url}/{PAGE}"
     if key := _an_incident(stack):
         incident = f"/oncall/incidents/{quote(key, safe=':')}"
+        yield View("night", f"{base}/oncall/", framed=False, height=900)
+        yield View("night-360", f"{base}/oncall/", framed=False, width=360, height=900, scheme="dark")
         yield View("incident-360", page, inside=incident, width=360, height=780, scheme="dark")
     yield View("rota", page, inside="/oncall/rota", height=1200)
     yield View("runbook", f"{base}/dags/{RUNBOOK_OF}/plugin/runbook")
@@ -110,11 +112,12 @@ def _settle(page: Page) -> None:
 
 
 def _an_incident(stack: Stack) -> str:
-    """The key of the first incident that the page lists; "" when there is none."""
+    """The key of an incident: of the other pictures' pipeline, else the first one; "" when there is none."""
     headers = {"Authorization": f"Bearer {stack.api().token}"}
     answer = httpx.get(f"{stack.airflow_url}/oncall/api/incidents", headers=headers, timeout=30)
     found = answer.raise_for_status().json()
-    return str(found[0]["key"]) if found else ""
+    chosen = sorted(found, key=lambda one: one["dag_id"] != RUNBOOK_OF)
+    return str(chosen[0]["key"]) if chosen else ""
 
 
 def _a_task(stack: Stack) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 from oncall.adapters.memory_store import MemoryStore
@@ -56,6 +57,39 @@ def test_a_table_that_two_reports_wait_for_is_told_once(night: Night) -> None:
         "Needed for Engagement ETL (investor.daily_engagement), Growth ETL (investor.daily_growth)."
         in message.summary
     )
+
+
+def test_a_table_that_two_incidents_wait_for_is_told_once(night: Night) -> None:
+    """They are due at different times, so each has its own; the team hears of the table once, with all that need it."""
+    pipeline = night.config.pipelines["growth_etl"]
+    assert pipeline.promise
+    later = replace(pipeline, promise=replace(pipeline.promise, due=dt.time(6)))
+    night.config = replace(night.config, pipelines={**night.config.pipelines, "growth_etl": later})
+    for dag_id in ("engagement_etl", "growth_etl"):
+        night.world.missing(dag_id, SESSIONS)
+    for clock in ("03:30", "04:10", "05:00", "06:00"):
+        night.look(clock)
+    assert [message.step for message in night.pager.paged].count("warning") == 2
+    [(message, _)] = night.chat.elsewhere
+    assert message.title == ("master.sessions late: holds back 2 reports of 22 Nov, due 05:00 in 1 h 30 min")
+    assert (
+        "Needed for Engagement ETL (investor.daily_engagement), Growth ETL (investor.daily_growth)."
+        in message.summary
+    )
+
+
+def test_an_incident_that_may_not_warn_yet_keeps_no_other_from_telling(night: Night) -> None:
+    """The older one, at risk before its own warning time, waits for the same table."""
+    growth = night.config.pipelines["growth_etl"]
+    assert growth.promise
+    later = replace(growth, promise=replace(growth.promise, due=dt.time(6), warn_upstream_at=dt.time(4, 30)))
+    night.config = replace(night.config, pipelines={**night.config.pipelines, "growth_etl": later})
+    for dag_id in ("growth_etl", "engagement_etl"):
+        night.world.missing(dag_id, SESSIONS)
+    night.look("03:30")
+    assert len(heard(night)) == 1
+    night.look("04:30")
+    assert len(heard(night)) == 1
 
 
 def test_whoever_goes_on_from_memory_does_not_tell_them_again(night: Night) -> None:

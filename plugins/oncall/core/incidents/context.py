@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,7 +19,8 @@ class IncidentContext:
     """One incident that speaks (a leader) with all the promises it speaks for, and what became of all it ever owed.
 
     `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
-    `told_now`: this very look tells the person on call why, by an alert.
+    `told_now`: this very look tells the person on call why, by an alert. `needs`: the late tables of which it is this
+    incident that tells the team that loads them, and every promise that needs them (None: those of its members).
     """
 
     incident: Incident
@@ -27,6 +28,7 @@ class IncidentContext:
     entries: tuple[NotificationStatus, ...] = ()
     evaluated: bool = True
     told_now: bool = False
+    needs: Mapping[str, Sequence[PromiseStatus]] | None = None
 
     @cached_property
     def said(self) -> frozenset[tuple[str, str]]:

@@ -11,6 +11,7 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
+from oncall.core.incidents.upstream_team import who_tells
 from oncall.core.incidents.warnings import wakes_early
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.cause import WORKERS, Cause
@@ -46,13 +47,15 @@ def decide(
     for status, incident in live:
         if incident.leader:
             following[incident.leader].append((status, incident))
+    telling = who_tells(live, statuses, scene)
     plans, cases = [], []
     for status, incident in live:
         if incident.leader:
             continue
         followers = following[incident.key]
         members = (status, *(j for j, _ in followers))
-        context = IncidentContext(incident, members, tuple(said.get(incident.key, ())))
+        entries, needs = tuple(said.get(incident.key, ())), telling.get(incident.key, {})
+        context = IncidentContext(incident, members, entries, needs=needs)
         made = plan(context, scene) if incident.open else Plan((incident,))
         made = _filed(made, context)
         leader = made.incidents[0]

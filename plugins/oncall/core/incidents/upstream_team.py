@@ -6,10 +6,11 @@ never invited, it is archived) delays nothing that the on-call team has to read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from oncall.core.incidents.context import IncidentContext, post
-from oncall.core.incidents.incident import OTHERS, Notification, Plan
+from oncall.core.incidents.incident import OTHERS, Incident, Notification, Plan
 from oncall.core.incidents.titles import names, titled
 from oncall.core.incidents.warnings import goes_on_words
 from oncall.core.incidents.wording import Scene
@@ -42,10 +43,15 @@ def tell_upstream(context: IncidentContext, scene: Scene) -> Plan | None:
 
 def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message | None:
     """The sentence as it is true now; None when this team has nothing to bring."""
-    waiting = [member for member in context.missing if _waits_for(member, team, scene)]
+    needs = needs_of(context.missing) if context.needs is None else context.needs
+    mine = (member for member in context.missing if _waits_for(member, team, scene))
+    loads = {load.table: load for member in mine for load in member.facts.late_loads if load.table in needs}
+    needed = {id(one): one for table in loads for one in needs[table] if one.pipeline.upstream_owner == team}
+    waiting = sorted(
+        (one for one in needed.values() if _waits_for(one, team, scene)), key=lambda one: one.due or scene.at
+    )
     if not waiting:
         return None
-    loads = {load.table: load for member in waiting for load in member.facts.late_loads}
     states = " or ".join(state for state in ("late", "partial") if state in {x.state for x in loads.values()})
     title = titled(
         waiting, lambda about: f"{names(tuple(loads))} {states}: holds back {about}{_due(waiting, scene)}"
@@ -53,10 +59,46 @@ def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message 
     primary = named(scene.roster, who_is_on_call(scene.roster, scene.at).primary)
     lines = [
         *(f"{late_words(load, scene.roster.tz)}." for load in loads.values()),
-        f"Needed for {', '.join(f'{m.pipeline.title} ({m.pipeline.report})' for m in waiting)}.",
+        f"Needed for {', '.join(f'{m.pipeline.title} ({m.pipeline.report})' for m in needed.values())}.",
         f"When will it come? Please answer here. On call for the reports: {primary} ({scene.roster.slack_channel}).",
     ]
     return _message(context, team, LATE, title, lines)
+
+
+def needs_of(statuses: Iterable[PromiseStatus]) -> dict[str, list[PromiseStatus]]:
+    """By late table every promise that needs it."""
+    needs: dict[str, list[PromiseStatus]] = {}
+    for one in statuses:
+        for load in one.facts.late_loads if not one.done else ():
+            needs.setdefault(load.table, []).append(one)
+    return needs
+
+
+def who_tells(
+    live: Sequence[tuple[PromiseStatus, Incident]], statuses: Sequence[PromiseStatus], scene: Scene
+) -> Mapping[str, Mapping[str, Sequence[PromiseStatus]]]:
+    """By the incident that speaks: of which late tables it tells, one incident a table and day, and who needs them.
+
+    Of those whose warning time has come: the one that has warned of the table, then the oldest. So it stays the same.
+    """
+    late = [
+        (table not in incident.warned, incident.opened_at, incident.leader or incident.key, status, table)
+        for status, incident in live
+        if not status.drill and _waits_for(status, status.pipeline.upstream_owner, scene)
+        for table in (load.table for load in status.facts.late_loads)
+    ]
+    days: dict[dt.date, list[PromiseStatus]] = {status.report_date: [] for *_, status, _ in late}
+    for status in statuses:
+        if status.report_date in days and not status.drill:
+            days[status.report_date].append(status)
+    needs = {day: needs_of(promises) for day, promises in days.items()}
+    telling: dict[tuple[dt.date, str, str], str] = {}
+    for *_, key, status, table in sorted(late, key=lambda each: each[:3]):
+        telling.setdefault((status.report_date, status.pipeline.upstream_owner.slack, table), key)
+    found: dict[str, dict[str, Sequence[PromiseStatus]]] = {}
+    for (day, _, table), key in telling.items():
+        found.setdefault(key, {})[table] = needs[day][table]
+    return found
 
 
 def _waits_for(member: PromiseStatus, team: Team, scene: Scene) -> bool:

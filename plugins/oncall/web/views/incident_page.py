@@ -86,9 +86,16 @@ def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, secti
 
 
 def _upstream_told(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline) -> str:
-    """When the team that loads its tables was told of a late one, by whichever incident speaks; "" when it was not."""
-    speaker = record.incident.leader or record.incident.key
-    others = (told for one in (record, *seen.records) if one.incident.key == speaker for told in one.others)
+    """When the team that loads its tables was told of a late one, by whichever incident tells; "" when it was not."""
+    mine = record.incident
+    tells = (mine.key, mine.leader)
+    others = (
+        told
+        for other in (record, *seen.records)
+        if other.incident.report_date == mine.report_date and not mine.drill
+        for told in other.others
+        if other.incident.key in tells or any(name in told.title for name in mine.names)
+    )
     room = pipeline.upstream_owner.slack
     at = next((told.done_at for told in others if (told.step, told.room) == (LATE, room)), None)
     return TimeFormat(seen.at, seen.config.roster.tz).clock(at) if at else ""
