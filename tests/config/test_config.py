@@ -363,6 +363,40 @@ def test_the_include_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
             'write the offset itself: "+11:00" is what this name means, "-11:00" what',
         ),
         (("+07:00", "+99:00"), "roster.yaml:1: timezone: found '+99:00'; write a fixed offset"),
+        (
+            ("ben@example.com", "Ann@example.com"),
+            "roster.yaml:6: people.BEN.opsgenie: found 'Ann@example.com'; write BEN's own: ANN, with whom they",
+        ),
+        (
+            ("U0BEN", "U0ANN"),
+            "roster.yaml:6: people.BEN.slack: found 'U0ANN'; write BEN's own: ANN, with whom",
+        ),
+        (
+            ("page: secondary", "page: primary"),
+            "escalation[1].page: found 'primary'; write a seat that no step before it pages: nobody is called",
+        ),
+        (
+            ("ann@example.com", "\u0430nn@example.com"),
+            "people.ANN.opsgenie: found '\\u0430nn@example.com'; write the Opsgenie username in plain letters, a to z",
+        ),
+        (
+            ("manager: BOSS", "manager: B\u041eSS"),
+            "(did you mean BOSS? They differ by CYRILLIC CAPITAL LETTER O)",
+        ),
+        (("person: ANN,", "person: AN\u200dN,"), "(did you mean ANN? They differ by ZERO WIDTH JOINER)"),
+        (
+            ("  ANN: {", "  A\u00adNN: {"),
+            "found a key that is no name: 'A\\xadNN'; write a name of 1 to 60 characters",
+        ),
+        (
+            ("  ANN: {", "  ANN\ufe0f: {"),
+            "found a key that is no name: 'ANN\\ufe0f'; write a name of 1 to 60",
+        ),
+        (
+            ("#alerts", "#al\u200certs"),
+            "slack.channel: found '#al\\u200certs'; write the Slack channel for alerts",
+        ),
+        (("+07:00", "+24:00"), "timezone: found '+24:00'; write a fixed offset such as \"+07:00\""),
         (("+07:00", "localtime"), "roster.yaml:1: timezone: found 'localtime'; write a fixed offset"),
         (
             ("+07:00", "right/Europe/Berlin"),

@@ -74,9 +74,43 @@ def test_an_offset_written_otherwise_is_told_as_it_should_be(
     assert f"timezone: found '{written}'; write a fixed offset such as \"{offset}\"" in str(problem)
 
 
-@pytest.mark.parametrize("name", ["\u202eevig si siht", "\u200b", "a\u2066b"])
+@pytest.mark.parametrize(
+    "name", ["\u202eevig si siht", "\u200b", "a\u2066b", "\u3164", "\u2800", "A\u00adnn", "\u061c"]
+)
 def test_a_name_that_cannot_be_seen_or_turns_its_words_is_refused(tmp_path: Path, name: str) -> None:
     """What a page says must read as it was written."""
     (problem,) = oncall_config.check(write_include(tmp_path, ROSTER.replace("name: Ann", f'name: "{name}"')))
     assert "people.ANN.name" in str(problem)
     assert "without control characters" in str(problem)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ange\u0301",
+        "\U0001f469\u200d\U0001f4bb",
+        "\u0646\u200c\u0647",
+        "\u05d0\u05e0",
+        "\u2764\ufe0f",
+        "007",
+        "yes",
+    ],
+)
+def test_a_name_may_be_of_any_writing(tmp_path: Path, name: str) -> None:
+    """With what joins its letters."""
+    assert oncall_config.check(write_include(tmp_path, ROSTER.replace("name: Ann", f'name: "{name}"'))) == []
+
+
+def test_a_blank_that_no_editor_shows_after_a_key_is_a_blank(tmp_path: Path) -> None:
+    """As it is after a value: two such names are one."""
+    text = ROSTER.replace("  ANN:", "  ANN\u00a0:").replace("manager: BOSS", "manager: BOSS\u2003")
+    assert oncall_config.check(write_include(tmp_path, text)) == []
+
+
+def test_an_account_may_pass_from_one_person_to_another(tmp_path: Path) -> None:
+    """Renamed in the roster, they never take turns together."""
+    later = "  - {starts: 2026-01-05, weeks: [[ANA, BEN], [BEN, ANA]]}\nleave:"
+    text = ROSTER.replace("leave:", later).replace(
+        "  BEN:", "  ANA: {opsgenie: ann@example.com, slack: U0ANN}\n  BEN:"
+    )
+    assert oncall_config.check(write_include(tmp_path, text)) == []

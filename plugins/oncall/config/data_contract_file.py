@@ -21,7 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from oncall.config.contract_spelling import misspelt
 from oncall.config.experiment_plans import read_plans
-from oncall.config.yaml_fields import Source, read_yaml
+from oncall.config.yaml_fields import UNSPEAKABLE, Source, read_yaml
 from oncall.core.data.data_contract import (
     CURRENCY,
     DEFAULT_CURRENCY,
@@ -42,10 +42,6 @@ _OBJECT = re.compile(r"\$?\{(?:object|table|model)\}")
 # What a rule in SQL begins with: then the rows that break it can be listed as well as counted.
 _COUNTED = re.compile(
     r"\s*select\s+count\(\*\)\s+from\s+\$?\{(?:object|table|model)\}\s+(?:as\s+)?(\w+)\s+where\s", re.I
-)
-# What no database, terminal or far side takes; a description may have several lines.
-_UNSPEAKABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
 
@@ -80,7 +76,7 @@ def _document(file: _File, text: str) -> OpenDataContractStandard | None:
         if not isinstance(loaded, dict):
             file.complain("(file)", "no mapping", "a data contract: apiVersion, kind, id, schema, …")
             return None
-        unspeakable = [key for key, text in _texts(loaded) if _UNSPEAKABLE.search(text)]
+        unspeakable = [key for key, text in _texts(loaded) if UNSPEAKABLE.search(text)]
         for key in unspeakable:
             file.complain(key, "a control character, or one that nobody sees", "plain text")
         for problem in misspelt(loaded):

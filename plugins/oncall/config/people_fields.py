@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from oncall.config.yaml_fields import Field, Fields, suggestion
+from oncall.config.yaml_fields import Field, Fields, shortened, suggestion
 from oncall.core.rota.roster import Person, Rotation
 
 _WRITE_PEOPLE = "a mapping such as {DE-001: {name: …, opsgenie: …, slack: …}}"
@@ -39,6 +39,8 @@ def _read_person(person_id: str, field: Field) -> Person:
     slack = fields["slack"].optional_text("the Slack member id, such as U0DE001")
     if opsgenie and not re.fullmatch(r"[^\s@<>,;:]+@[^\s@<>,;:]+", opsgenie):
         fields["opsgenie"].complain("the Opsgenie username (an e-mail address)")
+    elif opsgenie and not opsgenie.isascii():  # one that looks like an e-mail address is nobody's
+        fields["opsgenie"].complain("the Opsgenie username in plain letters, a to z", ascii(opsgenie))
     if slack and not re.fullmatch(r"[UW][A-Z0-9]+", slack, re.ASCII):
         fields["slack"].complain("the Slack member id, such as U0DE001 (not the display name)")
     specialties = (
@@ -53,16 +55,23 @@ def read_person_id(field: Field, people: Mapping[str, Person]) -> str | None:
 
 
 def check_reachable(
-    entries: Fields, people: Mapping[str, Person], rotation: Iterable[Rotation], others: Iterable[str]
+    entries: Fields, people: Mapping[str, Person], rotation: Sequence[Rotation], others: Iterable[str]
 ) -> None:
-    """Whoever can come on call must have an Opsgenie username and a Slack member id."""
-    paged = {person for entry in rotation for row in entry.weeks for person in row} | set(others)
-    for person_id in sorted(paged & set(people)):
+    """Whoever can come on call must have an Opsgenie username and a Slack member id; who take turns, each their own."""
+    turns = [{person for row in entry.weeks for person in row} for entry in rotation]
+    for person_id in sorted(set(others).union(*turns) & set(people)):
+        with_them = sorted(set().union(*(each for each in turns if person_id in each)) - {person_id})
         for channel, words in _CONTACTS:
-            if getattr(people[person_id], channel) is None:
-                entry = entries[person_id]
-                missing = Field(entry.source, f"{entry.key}.{channel}", entry.line, None)
-                missing.complain(f"{words}: {person_id} can be on call")
+            account, entry = getattr(people[person_id], channel), entries[person_id]
+            place = Field(entry.source, f"{entry.key}.{channel}", entry.line, None)
+            if account is None:
+                place.complain(f"{words}: {person_id} can be on call")
+                continue
+            # What was copied from the line above wakes somebody else, and the next step nobody.
+            for other in (each for each in with_them if each < person_id):
+                if (getattr(people[other], channel) or "").casefold() == account.casefold():
+                    write = f"{person_id}'s own: {other}, with whom they take turns, has this one"
+                    place.complain(write, repr(shortened(account)))
 
 
 def read_manager(field: Field, people: Mapping[str, Person]) -> str | None:

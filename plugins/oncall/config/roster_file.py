@@ -11,7 +11,7 @@ from oncall.config.people_fields import check_reachable, read_manager, read_peop
 from oncall.config.public_holidays import read_public_holidays
 from oncall.config.rotation_fields import read_escalation, read_leave, read_overrides, read_rotation
 from oncall.config.time_fields import read_handoff, read_zone
-from oncall.config.yaml_fields import Field, Fields, Source, read_yaml
+from oncall.config.yaml_fields import JOINING, Field, Fields, Source, read_yaml
 from oncall.core.errors import Problem
 from oncall.core.rota.roster import Person, Roster
 
@@ -119,8 +119,8 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
 def read_channel(field: Field, write: str) -> str | None:
     """A Slack channel: its name or its id."""
     channel = field.text(write)
-    if channel and not re.fullmatch(r"#?[^\s#@<>,:]{1,80}", channel):
-        field.complain(write)
+    if channel and (not re.fullmatch(r"#?[^\s#@<>,:]{1,80}", channel) or JOINING.search(channel)):
+        field.complain(write, ascii(channel) if JOINING.search(channel) else None)
         return None
     return channel
 

@@ -136,6 +136,8 @@ def read_escalation(field: Field) -> tuple[EscalationStep, ...]:
             fields["after"].complain("0m: the first step pages at once")
         elif after is not None and steps and after <= steps[-1].after:
             fields["after"].complain("a time later than the step before it")
+        elif page and page in {step.page for step in steps}:
+            fields["page"].complain("a seat that no step before it pages: nobody is called a second time")
         elif after is not None and page:
             steps.append(EscalationStep(after, next(seat for seat in _SEATS if seat == page)))
     return tuple(steps) or USUAL_STEPS

@@ -23,7 +23,8 @@ def read_zone(field: Field) -> dt.tzinfo | None:
     """A fixed offset such as "+07:00" or an IANA name such as Europe/Berlin, as the standard library has it."""
     written = field.node.value if field.node else ""
     short = re.fullmatch(r"\s*(?:UTC|GMT)?([+-]?)(\d{1,2}):?(\d\d)?\s*", str(written), re.ASCII)
-    example = f"{short[1] or '+'}{int(short[2]):02}:{short[3] or '00'}" if short else "+07:00"
+    known = short and int(short[2]) <= 14 and int(short[3] or 0) < 60
+    example = f"{short[1] or '+'}{int(short[2]):02}:{short[3] or '00'}" if short and known else "+07:00"
     if turned := re.fullmatch(r"\s*Etc/GMT([+-])(\d{1,2})\s*", str(written), re.ASCII):
         meant, read = (f"{sign}{int(turned[2]):02}:00" for sign in ("-+" if turned[1] == "+" else "+-"))
         return field.parsed(

@@ -29,9 +29,16 @@ LONGEST_KEY = 60
 MOST_NAMED = 30  # choices that a problem names
 MORE = "(more)"  # the key of the problem that stands for those beyond the hundredth
 
-# What no database, terminal or far side takes in a line: control characters, halves of a surrogate pair; and what
-# nobody sees, or what turns the words around it.
-_UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
+# What no database, terminal or far side takes: control characters, halves of a surrogate pair; and what nobody sees, or
+# what turns the words around it. Lines and tabs apart, which a text may have where it may have several lines.
+_UNSEEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff"
+)
+UNSPEAKABLE = re.compile(f"[{_UNSEEN}]")
+_UNSPEAKABLE = re.compile(f"[\t\n{_UNSEEN}]")
+# What joins letters, or chooses how one looks: a name may have it, what is written to be compared may not.
+JOINING = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
 
 
 _CONFLICT = re.compile(r"^(?:<{7}|[|]{7}|>{7})(?: |$)", re.MULTILINE)
@@ -133,7 +140,7 @@ class Field:
         elif len(text) > LONGEST_TEXT:
             self.complain(f"{write}, in at most {LONGEST_TEXT} characters", f"{len(text)} characters")
         elif _UNSPEAKABLE.search(text):
-            self.complain(f"{write}, without control characters")
+            self.complain(f"{write}, without control characters and those that nobody sees")
         elif redacted(text) != text:  # not repeated: these files are read by many
             looks = "what looks like a password or a key"
             self.complain(f"{write}, and the secret into a connection of Airflow", looks)
@@ -201,15 +208,16 @@ class Field:
 
     def _add(self, found: dict[str, Field], pair: tuple[Node, Node], names: list[str] | None) -> None:
         key, value = pair
-        name = key.value if isinstance(key.value, str) else ""
+        name = key.value.strip() if isinstance(key.value, str) else ""
         entry = Field(self.source, self._path(shortened(name) or "?"), key.line, value)
         if name == "<<":
             entry.complain("each key itself", found="a merge key")
         elif names is not None and name not in names:
             entry.suggest(name, names, "one of", found="an unknown key")
-        elif not name.strip() or len(name) > LONGEST_KEY or _UNSPEAKABLE.search(name):
+        elif not name or len(name) > LONGEST_KEY or _UNSPEAKABLE.search(name) or JOINING.search(name):
             entry.complain(
-                f"a name of 1 to {LONGEST_KEY} characters on one line", found="a key that is no name"
+                f"a name of 1 to {LONGEST_KEY} characters on one line, each of which is seen",
+                found=f"a key that is no name{name and f': {shortened(name)!a}'}",
             )
         elif name in found:
             first = found[name].line + self.source.first_line
@@ -273,9 +281,20 @@ def suggestion(text: str, known: Iterable[str], write: str) -> str:
     """`write`, the choices, and which of them was probably meant."""
     choices = [shortened(each) for each in known]
     near = get_close_matches(text[:LONGEST_KEY], choices[:LONGEST_TEXT], n=1, cutoff=0.6)
-    hint = f" (did you mean {near[0]}?)" if near else ""
+    hint = f" (did you mean {near[0]}?{_look_alikes(text, near[0])})" if near else ""
     more = f" or {len(choices) - MOST_NAMED} others" if len(choices) > MOST_NAMED else ""
     return f"{write} {', '.join(choices[:MOST_NAMED])}{more}{hint}"
+
+
+def _look_alikes(text: str, meant: str) -> str:
+    """Of two names that may look the same: by which letter they differ, where no keyboard here has it."""
+    odd = (
+        each
+        for each in f"{text[:LONGEST_KEY]}{meant}"
+        if not each.isascii() and text.count(each) != meant.count(each)
+    )
+    letter = next(odd, "")
+    return f" They differ by {unicodedata.name(letter, ascii(letter))}" if letter else ""
 
 
 def shortened(text: str) -> str:
