@@ -144,6 +144,14 @@ def test_a_heading_inside_a_code_fence_is_no_section(tmp_path: Path) -> None:
     assert "## Failed" in pipeline.runbook.section("stuck")
 
 
+def test_code_and_a_heading_may_be_written_as_markdown_allows(tmp_path: Path) -> None:
+    """Code of three marks in one line begins no block; blanks in a heading are one blank."""
+    runbook = RUNBOOK.replace("1. Do what Stuck says.", "```ls``` says more.").replace(
+        "## Never started", "##  Never\u00a0 started"
+    )
+    assert oncall_config.check(write_include(tmp_path / "include", runbook=runbook)) == []
+
+
 def test_a_pipeline_without_promise_and_schedule_is_good(tmp_path: Path) -> None:
     """The experiments have no promise, and may start on data."""
     runbook = "\n".join(
@@ -591,6 +599,11 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
             (f"---\n{HEAD}---\n", ""),
             "runbooks/sales_etl.md:1: (head): found no head; write the pipeline's contract",
         ),
+        (
+            ("1. Do what Stuck says.", "```sql\nselect 1"),
+            "## Stuck: found a block of code that begins with ``` and never ends; write a line of ``` below it",
+        ),
+        (("## Stuck", "## STUCK"), "write a section with the heading '## Stuck' (in place of '## STUCK'?)"),
         (
             ("purpose:", "usually: soon\npurpose:"),
             "runbooks/sales_etl.md:4: usually: found 'soon'; write a duration",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from oncall.config.roster_file import TEAM, read_channel
 from oncall.config.schedule_field import read_schedule
 from oncall.config.time_fields import read_duration
-from oncall.config.yaml_fields import Field, Source, read_yaml, suggestion
+from oncall.config.yaml_fields import Field, Source, nearest, read_yaml, shortened
 from oncall.core.errors import Problem
 from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team, weekdays_of
 from oncall.core.runbook import INSTEAD, SECTIONS, Runbook
@@ -176,7 +176,8 @@ def _sections(body: str, source: Source) -> dict[str, str]:
     headings = {heading: key for key, heading in SECTIONS.items()}
     found: dict[str, str] = {}
     titles: list[str] = []
-    for title, text in _cut(body):
+    cut, fence = _cut(body)
+    for title, text in cut:
         titles.append(title)
         key = headings.get(title)
         if key is None:
@@ -187,31 +188,40 @@ def _sections(body: str, source: Source) -> dict[str, str]:
             source.complain(f"## {title}", "an empty section", "the steps to take: check, fix, verify")
         found.setdefault(key, text.strip())
     others = [title for title in titles if title not in headings]
-    for heading, key in headings.items():
-        if key not in found and key not in INSTEAD:
+    missing = [heading for heading, key in headings.items() if key not in found and key not in INSTEAD]
+    if missing and fence:  # it holds them all
+        write = f"a line of {fence} below it"
+        source.complain(
+            f"## {titles[-1] if titles else '…'}",
+            f"a block of code that begins with {fence} and never ends",
+            write,
+        )
+    else:
+        for heading in missing:
             source.complain(f"## {heading}", "no such section", _missing(heading, others))
     return found
 
 
 def _missing(heading: str, others: Sequence[str]) -> str:
-    near = suggestion(heading, others[:MOST_TITLES], "").partition("(did you mean ")[2]
-    hint = f" (in place of '## {near[:-2]}'?)" if near else ""
+    near = nearest(heading, others[:MOST_TITLES])
+    hint = f" (in place of '## {shortened(near)}'?)" if near else ""
     return f"a section with the heading '## {heading}'{hint}"
 
 
-def _cut(body: str) -> list[tuple[str, str]]:
-    """(heading, text below it) of each second-level heading; a `##` inside a code fence is no heading."""
+def _cut(body: str) -> tuple[list[tuple[str, str]], str]:
+    """(heading, text below it) of each second-level heading, and the code fence that is still open at the end; a `##`
+    inside a code fence is no heading."""
     cut: list[tuple[str, list[str]]] = []
     fence = ""
     for line in body.splitlines():
-        mark = re.match(r"(`{3,}|~{3,})", line.lstrip())
+        mark = re.match(r"(`{3,}(?=[^`]*$)|~{3,})", line.lstrip())
         if mark and not fence:
             fence = mark[1]
         elif fence and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
             fence = ""
-        heading = line[2:].strip().rstrip("#").rstrip() if re.match(r"##\s", line) else ""
+        heading = " ".join(line[2:].split()).rstrip("#").rstrip() if re.match(r"##\s", line) else ""
         if heading and not fence and not mark:
             cut.append((heading, []))
         elif cut:
             cut[-1][1].append(line)
-    return [(title, "\n".join(lines)) for title, lines in cut]
+    return [(title, "\n".join(lines)) for title, lines in cut], fence

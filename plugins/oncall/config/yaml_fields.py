@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from typing import TypeVar
 
 import yaml  # its stubs are not worth one more pin
@@ -280,10 +281,17 @@ def _complain_of_syntax(text: str, error: yaml.MarkedYAMLError, source: Source) 
 def suggestion(text: str, known: Iterable[str], write: str) -> str:
     """`write`, the choices, and which of them was probably meant."""
     choices = [shortened(each) for each in known]
-    near = get_close_matches(text[:LONGEST_KEY], choices[:LONGEST_TEXT], n=1, cutoff=0.6)
-    hint = f" (did you mean {near[0]}?{_look_alikes(text, near[0])})" if near else ""
+    near = nearest(text, choices)
+    hint = f" (did you mean {near}?{_look_alikes(text, near)})" if near else ""
     more = f" or {len(choices) - MOST_NAMED} others" if len(choices) > MOST_NAMED else ""
     return f"{write} {', '.join(choices[:MOST_NAMED])}{more}{hint}"
+
+
+def nearest(text: str, choices: Iterable[str]) -> str:
+    """The choice that was probably meant, in capitals or not; "" when it is none of them."""
+    folded = {shortened(each).casefold(): each for each in islice(choices, LONGEST_TEXT)}
+    found = get_close_matches(text[:LONGEST_KEY].casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else ""
 
 
 def _look_alikes(text: str, meant: str) -> str:
