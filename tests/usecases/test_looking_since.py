@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from oncall.core.incidents.grouping import WATCHED_WITHIN
 from oncall.core.promises.facts import Dag, Facts
 from oncall.core.promises.promise import starts_at
-from oncall.usecases.evaluate import GAP
 from oncall.usecases.promise_statuses import LOOKING
 from tests.usecases.conftest_night import DAY, Night, at
 
@@ -51,7 +51,7 @@ def test_whoever_has_looked_all_the_time_tells_ten_minutes_after_the_start(sched
 
 @pytest.mark.parametrize(
     ("gap", "told"),
-    [(GAP - SECOND, "02:11:01"), (GAP, "02:18:01")],
+    [(WATCHED_WITHIN - SECOND, "02:11:01"), (WATCHED_WITHIN, "02:18:01")],
     ids=["a slow look of sla_watch", "everything was down"],
 )
 def test_a_gap_between_two_looks_begins_anew(scheduled: Night, gap: dt.timedelta, told: str) -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from oncall.adapters.memory_store import MemoryStore
+from oncall.core.errors import DeliveryFailed
 from oncall.core.rota.roster import Override
 from oncall.usecases.ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, at
@@ -63,3 +65,41 @@ def test_who_has_acknowledged_a_lost_page_has_the_incident(found: Night) -> None
     file = found.store.file(KEY)
     assert file is not None
     assert (file.incident.paged_at, file.incident.primary) == (at("05:00"), "DE-003")
+
+
+def forget_all(night: Night) -> None:
+    """`oncall_db` comes back empty, and the watcher that knew it all is gone with it."""
+    night.store = MemoryStore(now=lambda: night.now)
+    night.seen = None
+    dispatch = night.dispatch
+    night.dispatch = lambda: replace(dispatch(), check_before_send=True)  # type: ignore[method-assign]
+
+
+def test_a_thread_that_no_store_knows_of_goes_on(night: Night) -> None:
+    """A new watcher on an empty store looks in the channel by its name before it begins another thread."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    forget_all(night)
+    for clock in ("05:03", "05:18", "05:18:15"):
+        night.look(clock)
+    night.world.publish("growth_etl", at("05:20"))
+    night.look("05:20:15")
+    assert len(night.chat.threads) == 1
+    said = [post.step for post, _ in night.chat.posts]
+    assert said == ["page-1-primary", "page-2-secondary", "resolved"]
+
+
+def test_a_chat_that_cannot_be_read_does_not_delay_the_first_words_ever(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation that is new: nothing was said there, and that it cannot be asked is no outage."""
+
+    def slow(*_: object) -> None:
+        raise DeliveryFailed("no answer within 8 s")
+
+    monkeypatch.setattr(night.chat, "find", slow)
+    forget_all(night)
+    night.store.set_note("watching_since", at("01:00").isoformat())
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    assert [post.step for post, _ in night.chat.posts] == ["page-1-primary"]

@@ -11,6 +11,7 @@ import pytest
 from oncall.core.errors import UnknownPerson
 from oncall.core.message import Message
 from oncall.core.promises.facts import Task
+from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import Override
 from oncall.usecases.ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, at
@@ -188,3 +189,15 @@ def test_a_row_of_an_older_version_that_names_no_account_is_known_by_the_name(br
     broken.store.bound(entry, nameless[0])
     broken.look("05:00:15")
     assert len(accounts(broken)) == 1
+
+
+@pytest.mark.parametrize("known_as", ["de-004@example.com", "DE-004@Example.com"])
+def test_who_has_it_is_not_paged_when_their_shift_begins(broken: Night, known_as: str) -> None:
+    """The secondary took it at 08:46 and is primary from 09:00 on: there is nothing to hand over."""
+    late = replace(broken.config.pipelines["growth_etl"], promise=Promise(dt.time(8, 30), dt.time(8)))
+    broken.config = replace(broken.config, pipelines={"growth_etl": late})
+    every_15_s(broken, "08:30", "08:45:30")
+    broken.pager.alerts[f"{KEY}:page-2-secondary"] = AlertState(True, True, known_as)
+    every_15_s(broken, "08:46", "09:20")
+    assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
+    assert not [post for post, _ in broken.chat.posts if "Handed over" in post.title]

@@ -50,7 +50,7 @@ class ChatDelivery:
                 self.chat.update(first.ended_by(message) if first else message, thread)
             return None
         known = self.store.get_note(f"{CHANNEL_ID}:{channel}")
-        if delivery.maybe_taken or (self.check_before_send and (known or thread)):
+        if delivery.maybe_taken or self.check_before_send:
             found = self.find(delivery)
             if found is not None:
                 return found
@@ -81,12 +81,17 @@ class ChatDelivery:
         """Where it stands already."""
         channel = delivery.message.channel or self.channel
         thread = self._thread(delivery.key, channel)
-        where = thread.channel_id if thread else self.store.get_note(f"{CHANNEL_ID}:{channel}") or channel
+        where = thread.channel_id if thread else self.store.get_note(f"{CHANNEL_ID}:{channel}")
         root = thread.ts if thread else None
         try:
-            return self.chat.find(delivery.key, delivery.step, where, delivery.owed_at - BEFORE, root)
+            return self.chat.find(
+                delivery.key, delivery.step, where or channel, delivery.owed_at - BEFORE, root
+            )
         except OncallError as error:
-            if delivery.attempts <= READS and not isinstance(error, Rejected | Unreadable):
+            likely = (
+                delivery.maybe_taken or where
+            )  # else nothing that this store knows of was ever said there
+            if likely and delivery.attempts <= READS and not isinstance(error, Rejected | Unreadable):
                 raise
             self.unchecked = str(error)
             return None

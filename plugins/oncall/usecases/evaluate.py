@@ -15,13 +15,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.grouping import Said, by_promise, decide
+from oncall.core.incidents.grouping import WATCHED_WITHIN, Said, by_promise, decide, is_watched
 from oncall.core.incidents.incident import Incident, Plan
 from oncall.core.incidents.plan import next_instant
 from oncall.core.incidents.resolve import removed
@@ -29,7 +29,7 @@ from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import undecided
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Pipeline, due_at, last_due, warn_at
-from oncall.usecases.notes import instant, noted, stretch
+from oncall.usecases.notes import instant, mapping, noted, stretch
 from oncall.usecases.ports import EvaluationInputs, Store, TaskRunReader, WarehouseReader
 from oncall.usecases.promise_statuses import (
     BLIND,
@@ -45,10 +45,10 @@ from oncall.usecases.promise_statuses import (
 log = structlog.get_logger(__name__)
 
 SINCE = "watching_since"  # the name under which the store keeps since when somebody watches
-NOTES = (SINCE, PUBLISHED, BLIND, LOOKING)
-# without a look for so long nothing ran: `sla_watch` alone looks every five minutes
-GAP = dt.timedelta(minutes=7)
+PROMISED = "promised_since"  # … and since when each report is promised ("": as long as anybody watches)
+NOTES = (SINCE, PROMISED, PUBLISHED, BLIND, LOOKING)
 CLOCKS_AGREE = dt.timedelta(seconds=1)  # … so far, between two hosts
+SEEN_AGAIN = dt.timedelta(minutes=1)  # how often an open incident is noted as watched still
 LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
 PAST_DAYS = 7  # a report that was published on one of these days has been watched before
 
@@ -98,6 +98,7 @@ def evaluate(
     began = time.monotonic()
     before = store.evaluation_inputs(at, NOTES)
     since = _watching_since(config, world, store, before, at)
+    promised = _promised_since(config, store, before, at)
     wanted = candidates(config, at, before.drills, before.open)
     known = replace(Known.of(before, at), looking_since=_looking_since(store, before, at))
     statuses = PromiseReader(config, world, runs, at, known).statuses(wanted, stale=True)
@@ -105,7 +106,13 @@ def evaluate(
     with store.decision_lock() as decision:
         now = at + dt.timedelta(seconds=time.monotonic() - began)
         told = decision.told([(status.pipeline.dag_id, status.report_date) for status in statuses])
-        decided = _decide(config, statuses, told, links, at, since)
+        known_of = {(incident.dag_id, incident.report_date) for incident, _ in told}
+        judged = [
+            one
+            for one in statuses
+            if (one.pipeline.dag_id, one.report_date) in known_of or not _was_due_before(one, promised)
+        ]
+        decided = _decide(config, judged, told, links, at, since)
         plan = Plan() if overtaken((incident for incident, _ in told), at, now) else decided.plan
         decision.record(plan, at)
     for event in plan.events:
@@ -151,11 +158,15 @@ def _decide(
         instants += [instant for case in open_cases if (instant := next_instant(case, scene))]
     nowhere = Scene(config.roster, links, at)
     plans += [
-        removed(incident, entries, nowhere) for incident, entries in told if _is_orphan(config, incident)
+        removed(incident, entries, nowhere)
+        for incident, entries in told
+        if _is_orphan(config, incident) and not is_watched(incident, at)
     ]
     whole = Plan.of(plans)
     news = tuple(
-        replace(incident, seen_at=at) for incident in whole.incidents if known.get(incident.key) != incident
+        replace(incident, seen_at=at)
+        for incident in whole.incidents
+        if known.get(incident.key) != incident or not is_watched(incident, at, SEEN_AGAIN)
     )
     return Decided(replace(whole, incidents=news), tuple(cases), tuple(instants))
 
@@ -220,11 +231,36 @@ def _watching_since(
 
 def _looking_since(store: Store, before: EvaluationInputs, at: dt.datetime) -> dt.datetime:
     """Since when somebody has looked without a gap. Noted once a minute."""
-    since, last = noted(LOOKING, before.notes.get(LOOKING), stretch, (at, at - GAP))
-    since = min(since, at) if abs(at - last) < GAP else at
+    since, last = noted(LOOKING, before.notes.get(LOOKING), stretch, (at, at - WATCHED_WITHIN))
+    since = min(since, at) if abs(at - last) < WATCHED_WITHIN else at
     if abs(at - last) >= dt.timedelta(minutes=1):
         store.set_note(LOOKING, f"{since.isoformat()} {at.isoformat()}")
     return since
+
+
+def _promised_since(
+    config: OncallConfig, store: Store, before: EvaluationInputs, at: dt.datetime
+) -> Mapping[str, str]:
+    """Since when each report is promised: of those that came later than the first look ever. What is not promised any
+    more stays noted, since another host may still promise it."""
+    none: Mapping[str, str] = {}
+    known = noted(PROMISED, before.notes.get(PROMISED), _instants, none)
+    reports = {pipeline.report for pipeline in config.pipelines.values() if pipeline.promise}
+    if new := reports - known.keys():
+        known = {**known, **dict.fromkeys(sorted(new), at.isoformat() if known else "")}
+        store.set_note(PROMISED, json.dumps(known))
+    return known
+
+
+@lru_cache(maxsize=2)  # every look asks again, and it changes with the configuration
+def _instants(text: str) -> Mapping[str, str]:
+    return {name: value and instant(value).isoformat() for name, value in mapping(text).items()}
+
+
+def _was_due_before(status: PromiseStatus, promised: Mapping[str, str]) -> bool:
+    """Whether it fell due before it was promised: a pipeline that is new at ten was not late at five."""
+    since = promised.get(status.pipeline.report)
+    return bool(since and status.due and not status.drill and status.due < instant(since))
 
 
 def _past_days(config: OncallConfig, at: dt.datetime) -> list[tuple[Pipeline, dt.date]]:

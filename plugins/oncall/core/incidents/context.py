@@ -111,7 +111,9 @@ def person_named(scene: Scene, username: str) -> tuple[Recipient, ...]:
     """Whom the roster knows by this id, name or username at the pager."""
     people = ((known_by, scene.roster.recipient(known_by)) for known_by in scene.roster.people)
     return tuple(
-        each for known_by, each in people if username and username in (known_by, each.name, each.opsgenie)
+        each
+        for known_by, each in people
+        if username.casefold() in (name.casefold() for name in (known_by, each.name, each.opsgenie) if name)
     )
 
 

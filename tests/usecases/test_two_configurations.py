@@ -1,0 +1,111 @@
+"""A release while a report is late: for a while two hosts look with two configurations, and pipelines come and go."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.promises.promise import Promise
+from tests.usecases.conftest_night import DAY, Night, a_setup, at
+
+KEY = f"growth_etl:{DAY}"
+TICK = dt.timedelta(seconds=7)
+
+
+@pytest.fixture
+def broken(night: Night) -> Night:
+    night.world.missing("growth_etl")
+    return night
+
+
+def without_growth(config: OncallConfig) -> OncallConfig:
+    rest = {name: each for name, each in config.pipelines.items() if name != "growth_etl"}
+    return replace(config, pipelines=rest)
+
+
+def due_at_seven(config: OncallConfig) -> OncallConfig:
+    later = replace(config.pipelines["growth_etl"], promise=Promise(dt.time(7), dt.time(3, 30)))
+    return replace(config, pipelines={**config.pipelines, "growth_etl": later})
+
+
+OTHER = pytest.mark.parametrize("other", [without_growth, due_at_seven])
+
+
+def looks_by_turns(night: Night, configs: tuple[OncallConfig, ...], start: str, end: str) -> None:
+    now, number = at(start), 0
+    while now < at(end):
+        night.config = configs[number % len(configs)]
+        night.look(now.time().isoformat())
+        now, number = now + TICK, number + 1
+
+
+def woken(night: Night) -> list[str]:
+    return [page.recipients[0].name for page in night.pager.paged if page.priority == "P1"]
+
+
+@OTHER
+def test_two_hosts_with_two_configurations_page_once(broken: Night, other: object) -> None:
+    """One of them ended what the other one opened anew: the primary was paged at every look of the release."""
+    ours = broken.config
+    theirs = other(ours)  # type: ignore[operator]
+    broken.look("05:00")
+    looks_by_turns(broken, (theirs, ours), "05:00:07", "05:16")
+    assert woken(broken) == ["DE-003", "DE-004"]
+    assert len(broken.chat.threads) == 1
+
+
+@OTHER
+def test_what_no_host_promises_any_more_ends_though(broken: Night, other: object) -> None:
+    """Once the last one has got the new configuration, within minutes; and nobody is called meanwhile."""
+    ours = broken.config
+    theirs = other(ours)  # type: ignore[operator]
+    broken.look("05:00")
+    looks_by_turns(broken, (theirs, ours), "05:00:07", "05:10")
+    looks_by_turns(broken, (theirs,), "05:10", "05:18")
+    assert woken(broken) == ["DE-003"]
+    assert not any(alert.open for alert in broken.pager.alerts.values())
+    assert [post.step for post, _ in broken.chat.posts][1:] in (["removed"], ["moved"])
+
+
+def test_a_pipeline_that_is_new_at_ten_was_not_late_at_five(broken: Night) -> None:
+    """The next morning it is."""
+    broken.config = without_growth(a_setup())
+    for clock in ("05:00", "09:59"):
+        broken.look(clock)
+    broken.config = a_setup()
+    for clock in ("10:00", "10:00:15", "12:00"):
+        broken.look(clock)
+    assert woken(broken) == []
+    assert broken.chat.posts == []
+    broken.world.facts["growth_etl", DAY + dt.timedelta(days=1)] = broken.world.facts["growth_etl", DAY]
+    broken.look("05:00", DAY + dt.timedelta(days=2))
+    assert woken(broken) == ["DE-004"]
+
+
+def test_a_pipeline_that_went_by_a_slip_and_is_back_is_judged_as_ever(broken: Night) -> None:
+    """It was promised before: what fell due meanwhile is paged."""
+    broken.look("04:00")
+    broken.config = without_growth(a_setup())
+    broken.look("05:00")
+    broken.config = a_setup()
+    broken.look("05:05")
+    assert woken(broken) == ["DE-003"]
+
+
+def test_a_dag_that_is_renamed_goes_on_under_its_new_name(broken: Night) -> None:
+    """Its report is the one that was promised: it is late as before."""
+    broken.look("05:00")
+    renamed = replace(broken.config.pipelines["growth_etl"], dag_id="growth_of_users")
+    pipelines = {**without_growth(broken.config).pipelines, "growth_of_users": renamed}
+    broken.world.missing("growth_of_users")
+    broken.config = replace(broken.config, pipelines=pipelines)
+    for clock in ("05:05", "05:10", "05:20"):
+        broken.look(clock)
+    assert woken(broken) == ["DE-003", "DE-003", "DE-004"]
+    assert [alias for alias, alert in broken.pager.alerts.items() if alert.open] == [
+        f"growth_of_users:{DAY}:page-1-primary",
+        f"growth_of_users:{DAY}:page-2-secondary",
+    ]
