@@ -12,7 +12,7 @@ import pytest
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.slack.chat import Slack
-from oncall.airflow import watcher
+from oncall.airflow import look
 from oncall.airflow.composition import Wiring
 from oncall.airflow.page_source import PageSource
 from oncall.usecases.changed_connections import WRONG, noted_connections
@@ -88,7 +88,7 @@ def test_what_is_wrong_from_the_start_is_no_change(kind: Any, monkeypatch: pytes
 
 def test_a_wrong_edit_is_said_once_and_that_it_is_mended(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In Slack, and in red on the page for as long as it lasts."""
-    monkeypatch.setattr(watcher, "RENEW_S", 1.0)
+    monkeypatch.setattr(look, "RENEW_S", 1.0)
     good = os.environ["AIRFLOW_CONN_WAREHOUSE"]
     Wiring().store().install()
     shown: list[str] = []

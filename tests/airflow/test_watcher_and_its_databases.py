@@ -12,7 +12,7 @@ import pytest
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.adapters.postgres.database import Link, connect_by
-from oncall.airflow import watcher
+from oncall.airflow import look
 from oncall.airflow.composition import Wiring
 from oncall.airflow.run_once import evaluate_once
 from oncall.core.incidents.context import post
@@ -102,7 +102,7 @@ def test_that_oncall_db_stays_away_is_said_and_that_it_is_back(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not of a restart; once, with the reason, and what to do until then."""
-    monkeypatch.setattr(watcher, "STAYS_AWAY", dt.timedelta(seconds=3))
+    monkeypatch.setattr(look, "STAYS_AWAY", dt.timedelta(seconds=3))
     Wiring().store().install()
     tables = Link(connect_by("oncall_db"), "oncall_db")
 
@@ -166,15 +166,13 @@ def test_a_right_on_the_warehouse_that_was_taken_away_is_paged_about(
 
 def test_what_a_lost_database_owed_may_have_been_sent_since(site: Any) -> None:
     """It comes back older than this watcher's memory: what that memory holds as owed is asked for before it is sent."""
-    from oncall.airflow.watcher import Watch
-
     now = dt.datetime.now(dt.UTC)
     message = Message("growth_etl:2026-11-22", "acknowledged-0", "Acknowledged", "")
     known, lost = MemoryStore(), MemoryStore()
     known.record(Plan(owed=(post(message),)), now)
-    watch = Watch(1.0)
-    watch.know(snapshot=known.snapshot(), ticked=now)
-    watch._hand_over(lost, now)
+    looker = look.Looker()
+    looker.know(snapshot=known.snapshot(), ticked=now)
+    looker.hand_over(lost, now)
     claimed = lost.claim("chat", EVERYTHING, dt.timedelta(seconds=75))
     assert claimed is not None
     assert claimed.maybe_taken

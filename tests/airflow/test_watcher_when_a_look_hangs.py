@@ -17,7 +17,7 @@ import pytest
 
 from oncall.adapters.postgres.database import Link
 from oncall.adapters.postgres.oncall_db import LOCK, OncallDb
-from oncall.airflow import watcher
+from oncall.airflow import look, watcher
 from oncall.airflow.run_once import evaluate_once
 from oncall.core.errors import Unreadable
 from oncall.usecases.timekeeping import read_clocks
@@ -44,7 +44,7 @@ def test_what_hangs_beside_a_look_does_not_stop_the_page(
     if where == "installing the tables":
         monkeypatch.setattr(OncallDb, "install", hangs)
     else:
-        monkeypatch.setattr(watcher, "read_clocks", reads)
+        monkeypatch.setattr(look, "read_clocks", reads)
     due = soon(10)
     site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
     try:
@@ -81,7 +81,7 @@ def test_a_slow_clock_and_a_look_share_no_connection(site: Any, monkeypatch: pyt
             threading.current_thread().name = "oncall"
 
     monkeypatch.setattr(Link, "_connected", alone)
-    monkeypatch.setattr(watcher, "read_clocks", reads)
+    monkeypatch.setattr(look, "read_clocks", reads)
     due = soon(8)
     site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
     asyncio.run(watch(lambda: bool(pages(site)), 25))

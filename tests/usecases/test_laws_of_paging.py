@@ -27,9 +27,9 @@ from hypothesis.stateful import (
 )
 
 from oncall.adapters.memory_store import MemoryStore
-from oncall.airflow import watcher as watcher_module
+from oncall.airflow import look
 from oncall.airflow.composition import Services
-from oncall.airflow.watcher import Watch
+from oncall.airflow.watcher import NEW_S
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import DeliveryFailed, UnknownPerson, Unreadable
 from oncall.core.incidents.escalation import round_and_seat
@@ -175,11 +175,10 @@ class Night(RuleBasedStateMachine):
     # Who watches.
 
     def new_watcher(self) -> None:
-        self.watch = Watch(15.0)
+        self.looker = look.Looker()
         self.watch_began = self.now
-        self.watch.pool.shutdown()
-        self.watch.clock = lambda: self.now  # type: ignore[assignment]
-        self.watch.know(wiring=Wired(self), services=self.services())
+        self.looker.clock = lambda: self.now  # type: ignore[assignment]
+        self.looker.know(wiring=Wired(self), services=self.services())
         self.journals: Mapping[Any, list[OutboxEntry]] = {lane: [] for lane in (*LANES, "chat")}
 
     def services(self) -> Services:
@@ -192,25 +191,25 @@ class Night(RuleBasedStateMachine):
 
     def tick(self) -> None:
         """One look of the watcher and a round of each of its senders, as its loops do them."""
-        self.watch.know(services=self.services())
-        watcher_module.config_in_force = lambda *_: (self.config, ())  # type: ignore[attr-defined]
+        self.looker.know(services=self.services())
+        look.config_in_force = lambda *_: (self.config, ())  # type: ignore[attr-defined]
         for _ in range(4):
-            seen = self.watch._look(self.now)
+            seen = self.looker.look(self.now)
             if seen is not None:
-                self.watch.know(seen=seen)
+                self.looker.know(seen=seen)
             unreached = [self._round(lane) for lane in (*LANES, "chat")]
             if not any(unreached):
                 return
 
     def _round(self, lane: Any) -> bool:
-        store = self.watch.known.memory or self.database
-        wiring: Any = self.watch.known.wiring
+        store = self.looker.known.memory or self.database
+        wiring: Any = self.looker.known.wiring
         dispatch: Dispatch = wiring.dispatch(
             self.config,
             store,
-            self.watch.clock,
-            self.watch.known.seen,
-            check_before_send=self.now - self.watch_began < dt.timedelta(seconds=watcher_module.NEW_S),
+            self.looker.clock,
+            self.looker.known.seen,
+            check_before_send=self.now - self.watch_began < dt.timedelta(seconds=NEW_S),
             journal=self.journals[lane],
         )
         with suppress(Unreadable):
@@ -218,10 +217,10 @@ class Night(RuleBasedStateMachine):
         return False
 
     def hear(self) -> None:
-        store = self.watch.known.memory or self.database
+        store = self.looker.known.memory or self.database
         with suppress(Unreadable):
-            wiring: Any = self.watch.known.wiring
-            wiring.dispatch(self.config, store, self.watch.clock).acknowledgements()
+            wiring: Any = self.looker.known.wiring
+            wiring.dispatch(self.config, store, self.looker.clock).acknowledgements()
 
     @rule()
     def watcher_looks(self) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.postgres.database import Connect, OneConnection
@@ -28,6 +29,8 @@ from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation
 from oncall.usecases.ports import Metrics, OutboxEntry, Store
 from oncall.usecases.timekeeping import read_clocks
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,19 @@ class Wiring:
     def publications(self) -> PublicationHistory:
         """What reads when reports were published."""
         return PublicationHistory(self._warehouse)
+
+
+class PerLoop(Generic[T]):
+    """What one loop alone asks, over connections of its own, made anew when the wiring is."""
+
+    def __init__(self, make: Callable[[Wiring], T]) -> None:
+        self._make = make
+        self._made: tuple[Wiring, T] | None = None
+
+    def of(self, wiring: Wiring) -> T:
+        if self._made is None or self._made[0] is not wiring:
+            self._made = (wiring, self._make(wiring))
+        return self._made[1]
 
 
 def base_url() -> str:

@@ -1,0 +1,239 @@
+"""One look of the watcher, in a thread of its own: with `oncall_db`, without it, and while a look hangs.
+
+What it finds out is handed on in one piece, `Known`, which nobody changes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+
+from oncall.adapters.memory_store import MemoryStore
+from oncall.airflow.composition import PerLoop, Services, Wiring, clocks_of
+from oncall.airflow.run_once import quietly
+from oncall.core.errors import OncallError, Unreadable
+from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.wording import Scene
+from oncall.core.notices.channel_notices import store_unusable, store_usable
+from oncall.core.promises.facts import TypicalDurations
+from oncall.usecases.changed_connections import note_connections
+from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
+from oncall.usecases.current_config import config_in_force, say_configuration
+from oncall.usecases.delivery_round import LEASE
+from oncall.usecases.evaluate import LOOK_BACK, NOTES, SINCE, Evaluation, evaluate
+from oncall.usecases.metrics import of_look, of_snapshot, of_tick
+from oncall.usecases.notes import TICK, instant, noted
+from oncall.usecases.ports import (
+    NOTHING_AT_ALL,
+    Snapshot,
+    Store,
+    TaskRunReader,
+)
+from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 15.0  # a look that takes longer hangs: the next ones go by what was last known
+NO_ANSWER = f"warehouse or oncall_db: no answer within {LOOK_S:.0f} s"
+HANGS_S = 2.0  # a database that fails after so long does not answer: it is not asked again in the same look
+RENEW_S = 120.0  # how long connections are used before they are read again
+STAYS_AWAY = dt.timedelta(minutes=5)  # longer than a restart or a failover takes
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the loops go by. `memory`: the store while oncall_db is down, `down_since` then; `handed_over`: it was, and
+    a sender may still have been at work on it; `ticked`: what oncall_db was last told, at least; `looked_at` is of the
+    monotonic clock."""
+
+    wiring: Wiring | None = None
+    services: Services | None = None
+    seen: Evaluation | None = None
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    memory: MemoryStore | None = None
+    down_since: dt.datetime | None = None
+    handed_over: MemoryStore | None = None
+    ticked: dt.datetime | None = None
+    looked_at: float | None = None
+
+
+class Looker:
+    """Looks, and keeps what is known: whatever is slow in it runs in a thread, and never twice at once."""
+
+    def __init__(self) -> None:
+        self.clock = SteadyClock(utc_now())
+        self.known = Known()
+        self.renewed = time.monotonic()
+        self._knowing = threading.Lock()
+        self._clock_links = PerLoop(lambda wiring: (wiring.store(), wiring.world()))
+
+    def know(self, **found: Any) -> None:
+        """Hand on what was found out: a look that hung may come back beside the one that went on without it."""
+        with self._knowing:
+            self.known = replace(self.known, **found)
+
+    def prepare(self) -> None:
+        self._renewed()
+        self.set_clock()
+
+    def set_clock(self) -> None:
+        """Agree on the time with the databases' clocks, and say which one is wrong."""
+        known = self.known
+        services = known.services
+        if known.wiring is None or services is None:
+            return
+        # Not over the look's connections: this may go on beside the next look, and two threads on one connection
+        # would end each other's transactions.
+        store, world = self._clock_links.of(known.wiring)
+        clocks = clocks_of(store, world)
+        agreed = read_clocks(clocks)
+        self.clock.set(agreed.at)
+        scene = Scene(services.config.roster, services.links, agreed.at)
+        quietly(lambda: note_clocks(self.known.memory or store, scene, agreed, clocks))
+
+    def look(self, at: dt.datetime) -> Evaluation | None:
+        try:
+            services = self._renewed()
+        except OncallError as error:
+            log.error("oncall.cannot_watch", reason=str(error))
+            return None
+        asked = time.monotonic()
+        try:
+            return self._look_on(services, services.store, at)
+        except Unreadable as error:
+            log.warning("oncall.store_down", reason=str(error))
+            reason, hangs = str(error), time.monotonic() - asked > HANGS_S
+        seen = self._look_from_memory(services, at, runs=_Hanging(reason) if hangs else services.runs)
+        quietly(lambda: self._say_down(services, at, reason))
+        return seen
+
+    def _look_on(self, services: Services, store: Store, at: dt.datetime) -> Evaluation:
+        self.hand_over(store, at)
+        # What can be read and written, and not be sent from, is of no use: its pages would wait for ever.
+        store.claim("pager", NOTHING_AT_ALL, LEASE["pager"])
+        seen = evaluate(services.config, services.world, services.runs, store, services.links, at)
+        store.set_note(TICK, at.isoformat())
+        scene = Scene(services.config.roster, services.links, at)
+        quietly(lambda: say_configuration(store, scene, services.problems))
+        quietly(lambda: self._say_connections(store, scene))
+        quietly(lambda: self._say_back(services, at))
+        names = [*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels)]
+        names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
+        notes = store.evaluation_inputs(at, names).notes
+        self.know(snapshot=replace(store.snapshot(), notes=dict(notes)), ticked=at)
+        return seen
+
+    def _say_connections(self, store: Store, scene: Scene) -> None:
+        if self.known.wiring is not None:
+            note_connections(store, scene, self.known.wiring.troubles)
+
+    def _say_down(self, services: Services, at: dt.datetime, reason: str) -> None:
+        """Say once, from memory, that oncall_db stays away."""
+        memory, since = self.known.memory, self.known.down_since
+        if memory is not None and since is not None and at - since > STAYS_AWAY:
+            notice = store_unusable(Scene(services.config.roster, services.links, at), since, reason)
+            with memory.decision_lock() as decision:
+                decision.record(Plan(owed=(notice,)), at)  # which owes nothing twice
+
+    def _say_back(self, services: Services, at: dt.datetime) -> None:
+        """… and, where that was said, that it is back."""
+        since = self.known.down_since
+        if since is None:
+            return
+        self.know(down_since=None)
+        if at - since > STAYS_AWAY:
+            notice = store_usable(Scene(services.config.roster, services.links, at), since)
+            with services.store.decision_lock() as decision:
+                decision.record(Plan(owed=(notice,)), at)
+
+    def hand_over(self, store: Store, at: dt.datetime) -> None:
+        """Tell the store what went on without it; all that this watcher knows, when the store has lost something."""
+        known = self.known
+        for memory in (known.handed_over, known.memory):
+            if memory is not None:
+                store.merge(memory.snapshot())
+        if known.memory is not None:
+            log.info("oncall.store_back")
+        self.know(handed_over=known.memory, memory=None)
+        told = noted(TICK, store.evaluation_inputs(at, (TICK,)).notes.get(TICK), instant, None)
+        if known.ticked is not None and (told is None or told < known.ticked):
+            log.warning("oncall.store_lost_something", since=str(told))
+            store.merge(_uncertain(known.snapshot, self.clock).snapshot())
+
+    def _look_from_memory(self, services: Services, at: dt.datetime, runs: TaskRunReader) -> Evaluation:
+        """`oncall_db` is down: page all the same, from what was last known. It is not waited for twice in a look."""
+        return evaluate(services.config, services.world, runs, self._remembering(at), services.links, at)
+
+    def look_blind(self, at: dt.datetime) -> Evaluation | None:
+        """A look hangs in something that has no bound: page all the same, from what was last known."""
+        memory, known = self._remembering(at), self.known
+        if known.wiring is None:
+            return None
+        services = known.services or known.wiring.services(memory)
+        self.know(services=services)
+        hangs = _Hanging(NO_ANSWER)
+        return evaluate(services.config, hangs, hangs, memory, services.links, at)
+
+    def _remembering(self, at: dt.datetime) -> MemoryStore:
+        if self.known.memory is not None:
+            return self.known.memory
+        memory = _uncertain(self.known.snapshot, self.clock)
+        # Whoever began while it was down remembers nothing: rather look back too far than miss a page.
+        memory.notes.setdefault(SINCE, (at - LOOK_BACK).isoformat())
+        self.know(memory=memory, down_since=self.known.down_since or at)
+        return memory
+
+    def measure(self, at: dt.datetime, began: float, before: float | None) -> None:
+        """Tell of this look, after the senders were woken: `before` is when the last one had ended."""
+        known = self.known
+        if known.wiring is None or known.services is None or known.seen is None or known.looked_at is None:
+            return
+        memory, tell = known.memory, known.wiring.metrics.tell
+        age = dt.timedelta(seconds=began - before) if before is not None else None
+        tell(of_tick(age, known.looked_at - began))
+        tell(of_look(known.seen, roster_valid=not known.services.problems, store_readable=memory is None))
+        tell(of_snapshot(memory.snapshot() if memory else known.snapshot, at))
+
+    def _renewed(self) -> Services:
+        """What is outside, with connections read anew now and then, and the configuration at every look."""
+        known, stale = self.known, time.monotonic() - self.renewed > RENEW_S
+        wiring, services = known.wiring, known.services
+        if wiring is None or services is None or stale:
+            wiring = Wiring(wiring)
+            self.renewed = time.monotonic()
+            # before the first call that can hang: who goes on without this look needs it
+            self.know(wiring=wiring)
+            quietly(wiring.store().install)
+            services = wiring.services()
+            for channel in (wiring.pager, wiring.chat):
+                quietly(channel.prepare)
+        config, problems = config_in_force(self.known.memory or services.store)
+        services = replace(services, config=config, problems=problems)
+        self.know(services=services)
+        return services
+
+
+@dataclass(frozen=True)
+class _Hanging:
+    """What is read, while it does not answer: nobody waits for it again."""
+
+    why: str
+
+    def read(self, *_: object) -> Any:
+        raise Unreadable(self.why)
+
+    def usual(self, _: dt.date) -> Mapping[str, TypicalDurations]:
+        return {}
+
+
+def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:
+    """A store of what was seen last: what was still owed then may have been sent since."""
+    memory = MemoryStore(uncertain=True, now=clock)
+    memory.merge(seen)
+    return memory
