@@ -43,6 +43,10 @@ class FarSide(RunningInbox):
             and (not step or about(message)[1] == step)
         ]
 
+    def saying(self, words: str) -> list[SlackMessage]:
+        """The messages with these words, to whomever."""
+        return [message for message in self.messages() if words in message.text]
+
     def doubles(self) -> list[str]:
         """Whatever was said more than once: alerts of one alias, messages of one step, threads of one incident."""
         alerts, messages = self.alerts(face="opsgenie"), self.messages()
