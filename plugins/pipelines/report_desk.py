@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from oncall.adapters.postgres.database import first_line, work_by
+from oncall.adapters.postgres.database import work_by
+from oncall.adapters.postgres.refusals import first_line
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.report_numbers import BrokenRule, StaleDays

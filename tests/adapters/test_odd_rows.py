@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oncall.adapters.postgres.check import Database
-from oncall.adapters.postgres.database import Link, connect_to
+from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History, PublicationHistory
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.publication_rows import is_out_of_time
 from oncall.adapters.postgres.report_numbers import PublishedReports

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from oncall.adapters.postgres.database import Link, connect_by, connect_to, work_by
+from oncall.adapters.postgres.database import connect_by, connect_to, work_by
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan

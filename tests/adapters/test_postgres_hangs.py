@@ -16,7 +16,8 @@ import psycopg
 import pytest
 
 from oncall.adapters.postgres import session, task_log
-from oncall.adapters.postgres.database import Link, ManyLinks, OneConnection, connect_by, connect_to
+from oncall.adapters.postgres.database import connect_by, connect_to
+from oncall.adapters.postgres.links import Link, ManyLinks, OneConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable

@@ -16,7 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from oncall.adapters.postgres.database import Connect, Link, connect_by, connect_to, work_by
+from oncall.adapters.postgres.database import Connect, connect_by, connect_to, work_by
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.listen import Notifications
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.session import WORKING

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from oncall.adapters.postgres.database import Link, connect_by
+from oncall.adapters.postgres.database import connect_by
+from oncall.adapters.postgres.links import Link
 from oncall.core.errors import Unreadable
 from tests.adapters.company_network import sign
 

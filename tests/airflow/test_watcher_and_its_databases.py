@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from oncall.adapters.memory_store import MemoryStore
-from oncall.adapters.postgres.database import Link, connect_by
+from oncall.adapters.postgres.database import connect_by
+from oncall.adapters.postgres.links import Link
 from oncall.airflow import look
 from oncall.airflow.composition import Wiring
 from oncall.airflow.run_once import evaluate_once

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from oncall.adapters.postgres.database import Link
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.oncall_db import LOCK, OncallDb
 from oncall.airflow import look, watcher
 from oncall.airflow.run_once import evaluate_once

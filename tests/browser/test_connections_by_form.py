@@ -25,7 +25,8 @@ USE = """
 import json
 from airflow.sdk import BaseHook
 from oncall.adapters.opsgenie.pager import Opsgenie
-from oncall.adapters.postgres.database import Link, connect_by
+from oncall.adapters.postgres.database import connect_by
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.slack.chat import Slack
 from oncall.core.message import Message, Recipient
 

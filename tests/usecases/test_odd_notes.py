@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oncall.adapters.postgres.database import Link, connect_to
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import DeliveryFailed
 from oncall.core.message import Message

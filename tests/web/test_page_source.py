@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from oncall.adapters.postgres.database import OneConnection, connect_to
+from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History
+from oncall.adapters.postgres.links import OneConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import ConfigError, Unreadable

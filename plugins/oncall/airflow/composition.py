@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from oncall.adapters.opsgenie.pager import Opsgenie
-from oncall.adapters.postgres.database import Connect, OneConnection
+from oncall.adapters.postgres.database import Connect
 from oncall.adapters.postgres.feeds import Feeds
 from oncall.adapters.postgres.history import History, PublicationHistory
+from oncall.adapters.postgres.links import OneConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.adapters.postgres.task_log import TaskLog, UsualKept

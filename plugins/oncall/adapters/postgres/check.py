@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from oncall.adapters.postgres.database import Connect, Cursor, Link
+from oncall.adapters.postgres.database import Connect, Cursor
+from oncall.adapters.postgres.links import Link
 from oncall.core.check_result import CheckResult
 from oncall.core.errors import Unreadable
 

@@ -7,9 +7,10 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from oncall.adapters.postgres.database import Cursor, columns, rows_of
+from oncall.adapters.postgres.database import Cursor
 from oncall.adapters.postgres.incident_rows import COLUMNS, UPSERT, incident_of, parameters_of
 from oncall.adapters.postgres.outbox_rows import DELIVERY, ENTRY, delivery_of, dumped, entry_of
+from oncall.adapters.postgres.sql_values import columns, rows_of
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, NotificationStatus, Plan, urgency
 from oncall.core.incidents.merging import merged

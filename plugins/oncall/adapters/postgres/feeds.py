@@ -8,7 +8,8 @@ import json
 import secrets
 from collections.abc import Callable, Sequence
 
-from oncall.adapters.postgres.database import Connect, ManyLinks
+from oncall.adapters.postgres.database import Connect
+from oncall.adapters.postgres.links import ManyLinks
 from oncall.usecases.history import FeedLink
 
 LASTS = dt.timedelta(days=365)  # a link that nobody makes anew ends by itself

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oncall.adapters.postgres.database import Connect, Cursor, Link
+from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.outbox_rows import ACCOUNT
 from oncall.adapters.postgres.publication_rows import instant_of, publications
 from oncall.core.data.restatement import Restatement

@@ -13,8 +13,9 @@ from typing import Any
 
 import structlog
 
-from oncall.adapters.postgres.database import Connect, Cursor, Link
+from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.decision import SWALLOWED, PostgresDecision, read_file
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
 from oncall.core.errors import Unreadable

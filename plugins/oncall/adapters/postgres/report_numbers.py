@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from oncall.adapters.postgres.database import Connect, Cursor, ManyLinks
+from oncall.adapters.postgres.database import Connect, Cursor
+from oncall.adapters.postgres.links import ManyLinks
 from oncall.adapters.postgres.publication_rows import instant_of, publications
 from oncall.core.promises.facts import FailedCheck
 from oncall.usecases.report_numbers import MAX_ROWS, NoteOfRelease, ReportNumbers, ReportRow

@@ -10,7 +10,9 @@ from dataclasses import asdict
 
 import structlog
 
-from oncall.adapters.postgres.database import Connect, Link, columns, rows_of, sane
+from oncall.adapters.postgres.database import Connect
+from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.sql_values import columns, rows_of, sane
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import DRILL_RUNS, MARKED, RUN, Dag, Task, TypicalDurations
 from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns

@@ -13,8 +13,10 @@ from typing import Any
 import structlog
 
 from oncall.adapters.postgres import warehouse_sql as sql
-from oncall.adapters.postgres.database import Connect, Link, columns
+from oncall.adapters.postgres.database import Connect
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.publication_rows import can_be, instant_of, is_out_of_time
+from oncall.adapters.postgres.sql_values import columns
 from oncall.config.quiet_days import Volume
 from oncall.core.data.expectation import WINDOW_DAYS, Expectation, expect
 from oncall.core.errors import Unreadable

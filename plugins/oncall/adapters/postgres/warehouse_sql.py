@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from oncall.adapters.postgres.database import rows_of, sane
 from oncall.adapters.postgres.publication_rows import publications
+from oncall.adapters.postgres.sql_values import rows_of, sane
 
 # Of each name and day asked for the latest load, in two ways: a small table, or one without an index, is read from
 # end to end once; of one with a million rows each load is looked up. `master.loads` names tables bare or with schema.

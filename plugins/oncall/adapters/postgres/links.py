@@ -1,0 +1,142 @@
+"""Connections that are opened when they are needed, anew after an error, and whose every error is Unreadable."""
+
+from __future__ import annotations
+
+import select
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import structlog
+
+from oncall.adapters.postgres.database import Connect, Connection, Cursor
+from oncall.adapters.postgres.refusals import first_line
+from oncall.core.errors import OncallError, Unreadable
+
+log = structlog.get_logger(__name__)
+
+
+class Link:
+    """One lazily opened connection, opened anew after an error. Use one per thread."""
+
+    def __init__(self, connect: Connect, name: str) -> None:
+        self._connect, self._name = connect, name
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """A cursor whose statements stand each alone: one round trip where a transaction takes three.
+
+        Raises Unreadable, naming the connection, whatever goes wrong with asking or with what was answered.
+        """
+        with self._connected() as connection, _cursor(connection, connection.pooled) as cursor:
+            yield cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """A cursor whose statements are all done or none. Raises Unreadable likewise."""
+        with self._connected() as connection, _cursor(connection, True) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            if self._connection is None or _gone(self._connection):
+                self._connection = self._connect()
+            self._connection.be_patient()
+            yield self._connection
+        except OncallError:
+            raise
+        except Exception as error:
+            self.close()
+            if not _is_of_psycopg(error):
+                # As plain text: structlog's own way shows every local variable, which takes seconds.
+                log.error("oncall.cannot_read", source=self._name, traceback=traceback.format_exc())
+            raise Unreadable(f"{self._name}: {first_line(error)}") from error
+
+    def close(self) -> None:
+        """Close the connection; the next use opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class ManyLinks:
+    """The same for any number of threads: a Link for each that asks at the time, of which a few stay open."""
+
+    KEPT = 2
+
+    def __init__(self, connect: Connect, name: str) -> None:
+        self._connect, self._name = connect, name
+        self._idle: list[Link] = []
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """As `Link.cursor`."""
+        with self._link() as link, link.cursor() as cursor:
+            yield cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """As `Link.transaction`."""
+        with self._link() as link, link.transaction() as cursor:
+            yield cursor
+
+    @contextmanager
+    def _link(self) -> Iterator[Link]:
+        try:
+            link = self._idle.pop()
+        except IndexError:
+            link = Link(self._connect, self._name)
+        try:
+            yield link
+        finally:
+            if len(self._idle) < self.KEPT:
+                self._idle.append(link)
+            else:
+                link.close()
+
+    def __del__(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+
+class OneConnection:
+    """A `Connect` that gives several Links of one thread the same connection, as long as that is open."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._connection: Connection | None = None
+
+    def __call__(self) -> Connection:
+        if self._connection is None or _gone(self._connection):
+            self._connection = self._connect()
+        return self._connection
+
+    def renew(self, connect: Connect) -> None:
+        """From now on connections are made so; the open one is closed."""
+        self._connect = connect
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _gone(connection: Connection) -> bool:
+    """Whether it is closed. A server that speaks unasked says goodbye: it restarts, and nobody has listened yet."""
+    if not connection.closed:
+        asked = select.poll()
+        asked.register(connection.fileno(), select.POLLIN)
+        if asked.poll(0):
+            connection.close()
+    return connection.closed
+
+
+@contextmanager
+def _cursor(connection: Connection, in_transaction: bool) -> Iterator[Cursor]:
+    with connection.transaction() if in_transaction else nullcontext(), connection.cursor() as cursor:
+        yield cursor
+
+
+def _is_of_psycopg(error: Exception) -> bool:
+    import psycopg
+
+    return isinstance(error, psycopg.Error)

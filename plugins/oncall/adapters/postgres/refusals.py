@@ -1,0 +1,47 @@
+"""What PostgreSQL, libpq or a pooler says of a refusal, what to do about it, and nothing that is secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+SECRETS = re.compile(r"(:)\S*(?=@)|\b((?:password|passwd|secret|token)\s*[=:]\s*)\S+", re.IGNORECASE)
+
+
+# What libpq or a pooler says, and what to do about it.
+_ADVICE = (
+    ("statement pooling mode", "let PgBouncer pool transactions (pool_mode = transaction)"),
+    ("does not support SSL", "switch TLS on there, or write another sslmode into the extra"),
+    (
+        r"certificate verify failed|self-signed|no SSL error reported|root certificate file",
+        "write the path of its CA's certificate, as it is on this host, into the extra sslrootcert",
+    ),
+    ("does not match host name", "write the name for which the certificate was made into the host"),
+    ("response to SSL negotiation", "write the host and port of a PostgreSQL server"),
+    ("no password supplied", "write the role's password into the connection"),
+)
+# The server's own words may be in any language; these say that it is not the password.
+_NOT_THE_PASSWORD = re.compile(
+    r"\b(database|connections|permitted|starting up|shutting down|recovery|session)\b"
+)
+_MAY_HAVE_EXPIRED = (
+    "a password that has expired (`valid until`) is refused as a wrong one is: if it is that, set it anew"
+)
+
+
+def _advice(error: Exception) -> str:
+    """What to do about a connection that was refused, where that is known; with what a server does not say."""
+    said = str(error)
+    advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, said)), "")
+    tried = getattr(error, "pgconn", None)
+    if tried and tried.used_password and not (advice or _NOT_THE_PASSWORD.search(said)):
+        advice = _MAY_HAVE_EXPIRED
+    return f"; {advice}" if advice and advice not in said else ""
+
+
+def first_line(error: Exception, secrets: Iterable[str] = ()) -> str:
+    """What went wrong, without the connection string that a driver may append and without what is secret."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return SECRETS.sub(lambda found: f"{found[1] or found[2]}***", text)[:500] + _advice(error)
