@@ -22,7 +22,7 @@ import psycopg2
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.oncall_db import OncallDb
-from oncall.usecases.evaluate import SINCE
+from oncall.usecases.watch_record import SINCE
 from pipelines import runner
 from sandbox.master_data.loading import create_schema
 from sandbox.stack import postgres

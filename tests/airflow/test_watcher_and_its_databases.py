@@ -19,8 +19,8 @@ from oncall.airflow.run_once import evaluate_once
 from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Plan
 from oncall.core.message import Message
-from oncall.usecases.evaluate import SINCE
 from oncall.usecases.ports import EVERYTHING
+from oncall.usecases.watch_record import SINCE
 from sandbox.inbox.records import SlackMessage
 from tests.airflow.watching import pages, soon, threads, watch
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from oncall.core.incidents.grouping import WATCHED_WITHIN
 from oncall.core.promises.facts import Dag, Facts
 from oncall.core.promises.promise import starts_at
 from oncall.usecases.promise_statuses import LOOKING
+from oncall.usecases.watch_record import WATCHED_WITHIN
 from tests.usecases.conftest_night import DAY, Night, at
 
 SECOND = dt.timedelta(seconds=1)

@@ -16,16 +16,26 @@ from oncall.core.errors import DeliveryFailed
 from oncall.core.message import Message
 from oncall.core.promises.facts import Load, Task
 from oncall.usecases.channel_health import HEARING
-from oncall.usecases.evaluate import PROMISED, SINCE
 from oncall.usecases.notes import instant, noted, state
 from oncall.usecases.promise_statuses import PUBLISHED
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
+from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE
 from tests.usecases.conftest_night import DAY, Night, at
 
 ODD = st.sampled_from(
     ["null", "[]", "{}", "7", "9999-12-31", "infinity", '{"since": 7}', '[["growth_etl"]]', "\x00", "[" * 900]
 )
-NAMES = (SINCE, PROMISED, PUBLISHED, HEARING, ODD_CLOCKS, "channel:pager", "channel:chat", "history_unread")
+NAMES = (
+    SINCE,
+    PROMISED,
+    HOSTS,
+    PUBLISHED,
+    HEARING,
+    ODD_CLOCKS,
+    "channel:pager",
+    "channel:chat",
+    "history_unread",
+)
 
 
 @given(values=st.lists(ODD | st.text(max_size=40), min_size=len(NAMES), max_size=len(NAMES)))

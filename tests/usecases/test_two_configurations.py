@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.promises.promise import Promise
+from oncall.usecases import watch_record
 from tests.usecases.conftest_night import DAY, Night, a_setup, at
 
 KEY = f"growth_etl:{DAY}"
@@ -32,14 +35,27 @@ def due_at_seven(config: OncallConfig) -> OncallConfig:
 
 
 OTHER = pytest.mark.parametrize("other", [without_growth, due_at_seven])
+Hosts = dict[str, OncallConfig]
+Change = Callable[[OncallConfig], OncallConfig]
 
 
-def looks_by_turns(night: Night, configs: tuple[OncallConfig, ...], start: str, end: str) -> None:
-    now, number = at(start), 0
-    while now < at(end):
-        night.config = configs[number % len(configs)]
-        night.look(now.time().isoformat())
-        now, number = now + TICK, number + 1
+@pytest.fixture
+def looks_by_turns(broken: Night, monkeypatch: pytest.MonkeyPatch) -> Callable[[Hosts, str, str], None]:
+    """Each host by its own configuration, every few seconds another one."""
+
+    def look(hosts: Hosts, start: str, end: str) -> None:
+        now, number = at(start), 0
+        while now < at(end):
+            host, broken.config = list(hosts.items())[number % len(hosts)]
+            monkeypatch.setattr(watch_record, "HOST", host)
+            broken.look(now.time().isoformat())
+            now, number = now + TICK, number + 1
+
+    return look
+
+
+def is_ringing(night: Night) -> bool:
+    return any(alert.open for alert in night.pager.alerts.values())
 
 
 def woken(night: Night) -> list[str]:
@@ -47,27 +63,43 @@ def woken(night: Night) -> list[str]:
 
 
 @OTHER
-def test_two_hosts_with_two_configurations_page_once(broken: Night, other: object) -> None:
+def test_two_hosts_with_two_configurations_page_once(
+    broken: Night, looks_by_turns: Any, other: Change
+) -> None:
     """One of them ended what the other one opened anew: the primary was paged at every look of the release."""
     ours = broken.config
-    theirs = other(ours)  # type: ignore[operator]
-    broken.look("05:00")
-    looks_by_turns(broken, (theirs, ours), "05:00:07", "05:16")
+    looks_by_turns({"old": ours, "new": ours}, "05:00", "05:00:10")
+    looks_by_turns({"new": other(ours), "old": ours}, "05:00:14", "05:16")
     assert woken(broken) == ["DE-003", "DE-004"]
     assert len(broken.chat.threads) == 1
 
 
 @OTHER
-def test_what_no_host_promises_any_more_ends_though(broken: Night, other: object) -> None:
-    """Once the last one has got the new configuration, within minutes; and nobody is called meanwhile."""
+@pytest.mark.parametrize("both", [True, False], ids=["the other has it too", "the other looks no more"])
+def test_what_no_host_promises_any_more_ends(
+    broken: Night, looks_by_turns: Any, other: Change, both: bool
+) -> None:
+    """As soon as each that looks has the new configuration; and nobody is called meanwhile."""
     ours = broken.config
-    theirs = other(ours)  # type: ignore[operator]
-    broken.look("05:00")
-    looks_by_turns(broken, (theirs, ours), "05:00:07", "05:10")
-    looks_by_turns(broken, (theirs,), "05:10", "05:18")
+    theirs = other(ours)
+    looks_by_turns({"old": ours, "new": ours}, "05:00", "05:00:10")
+    looks_by_turns({"new": theirs, "old": ours}, "05:00:14", "05:10")
+    assert is_ringing(broken)
+    looks_by_turns(
+        {"new": theirs, **({"old": theirs} if both else {})}, "05:10", "05:10:28" if both else "05:18"
+    )
     assert woken(broken) == ["DE-003"]
-    assert not any(alert.open for alert in broken.pager.alerts.values())
+    assert not is_ringing(broken)
     assert [post.step for post, _ in broken.chat.posts][1:] in (["removed"], ["moved"])
+
+
+@OTHER
+def test_on_one_host_it_ends_at_the_next_look(broken: Night, looks_by_turns: Any, other: Change) -> None:
+    """Nobody else can open it anew."""
+    looks_by_turns({"one": broken.config}, "05:00", "05:03")
+    looks_by_turns({"one": other(broken.config)}, "05:03", "05:03:05")
+    assert not is_ringing(broken)
+    assert woken(broken) == ["DE-003"]
 
 
 def test_a_pipeline_that_is_new_at_ten_was_not_late_at_five(broken: Night) -> None:

@@ -26,7 +26,7 @@ from oncall.usecases.changed_connections import note_connections
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.current_config import config_in_force, say_configuration
 from oncall.usecases.delivery_round import LEASE
-from oncall.usecases.evaluate import LOOK_BACK, NOTES, SINCE, Evaluation, evaluate
+from oncall.usecases.evaluate import NOTES, Evaluation, evaluate
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import TICK, instant, noted
 from oncall.usecases.ports import (
@@ -36,6 +36,7 @@ from oncall.usecases.ports import (
     TaskRunReader,
 )
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
+from oncall.usecases.watch_record import LOOK_BACK, SINCE
 
 log = structlog.get_logger(__name__)
 

@@ -9,6 +9,7 @@ in_force(files, kept)     the Setup that pages, whatever is wrong with some of t
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -60,6 +61,15 @@ class OncallConfig:
                 tz = self.roster_of(pipeline.dag_id).tz
                 alike[pipeline.promise, tz, pipeline.schedule].append(pipeline)
         return [(promise, tz, some) for (promise, tz, _), some in alike.items()]
+
+    @cached_property
+    def promises_digest(self) -> str:
+        """The same for two configurations with the same pipelines and promises."""
+        promised = (
+            (name, pipeline.promise, str(self.roster_of(name).tz))
+            for name, pipeline in self.pipelines.items()
+        )
+        return hashlib.sha256(repr(sorted(promised, key=lambda each: each[0])).encode()).hexdigest()[:12]
 
     @property
     def rosters(self) -> tuple[Roster, ...]:

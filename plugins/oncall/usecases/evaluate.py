@@ -15,42 +15,35 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.grouping import WATCHED_WITHIN, Said, by_promise, decide, is_watched
+from oncall.core.incidents.grouping import Said, by_promise, decide
 from oncall.core.incidents.incident import Incident, Plan
 from oncall.core.incidents.plan import next_instant
 from oncall.core.incidents.resolve import removed
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import undecided
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.promises.promise import Pipeline, due_at, last_due, warn_at
-from oncall.usecases.notes import instant, mapping, noted, stretch
+from oncall.core.promises.promise import due_at, last_due, warn_at
 from oncall.usecases.ports import EvaluationInputs, Store, TaskRunReader, WarehouseReader
 from oncall.usecases.promise_statuses import (
     BLIND,
     LOOKING,
-    NOTHING,
     PUBLISHED,
     Known,
     PromiseReader,
     candidates,
-    read_or,
 )
+from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE, WatchRecord, watch_record
 
 log = structlog.get_logger(__name__)
 
-SINCE = "watching_since"  # the name under which the store keeps since when somebody watches
-PROMISED = "promised_since"  # … and since when each report is promised ("": as long as anybody watches)
-NOTES = (SINCE, PROMISED, PUBLISHED, BLIND, LOOKING)
+NOTES = (SINCE, PROMISED, HOSTS, PUBLISHED, BLIND, LOOKING)
 CLOCKS_AGREE = dt.timedelta(seconds=1)  # … so far, between two hosts
-SEEN_AGAIN = dt.timedelta(minutes=1)  # how often an open incident is noted as watched still
-LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
-PAST_DAYS = 7  # a report that was published on one of these days has been watched before
 
 
 @dataclass(frozen=True)
@@ -97,22 +90,15 @@ def evaluate(
     """
     began = time.monotonic()
     before = store.evaluation_inputs(at, NOTES)
-    since = _watching_since(config, world, store, before, at)
-    promised = _promised_since(config, store, before, at)
+    watch = watch_record(config, world, store, before, at)
     wanted = candidates(config, at, before.drills, before.open)
-    known = replace(Known.of(before, at), looking_since=_looking_since(store, before, at))
+    known = replace(Known.of(before, at), looking_since=watch.looking_since)
     statuses = PromiseReader(config, world, runs, at, known).statuses(wanted, stale=True)
     _remember_seen(store, before, known, statuses, at)
     with store.decision_lock() as decision:
         now = at + dt.timedelta(seconds=time.monotonic() - began)
         told = decision.told([(status.pipeline.dag_id, status.report_date) for status in statuses])
-        known_of = {(incident.dag_id, incident.report_date) for incident, _ in told}
-        judged = [
-            one
-            for one in statuses
-            if (one.pipeline.dag_id, one.report_date) in known_of or not _was_due_before(one, promised)
-        ]
-        decided = _decide(config, judged, told, links, at, since)
+        decided = _decide(config, statuses, told, links, at, watch)
         plan = Plan() if overtaken((incident for incident, _ in told), at, now) else decided.plan
         decision.record(plan, at)
     for event in plan.events:
@@ -138,7 +124,7 @@ def _decide(
     told: Sequence[tuple[Incident, Said]],
     links: Links,
     at: dt.datetime,
-    since: dt.datetime,
+    watch: WatchRecord,
 ) -> Decided:
     """Decide for each team by its own roster: a cause that two teams share is said to each."""
     known = {incident.key: incident for incident, _ in told}
@@ -146,13 +132,14 @@ def _decide(
     earlier = by_promise(list(known.values()))
     of_team: defaultdict[str, list[PromiseStatus]] = defaultdict(list)
     for one in statuses:
-        of_team[one.pipeline.team].append(one)
+        if watch.judges(one, earlier.get((one.pipeline.dag_id, one.report_date, one.drill), ())):
+            of_team[one.pipeline.team].append(one)
     plans: list[Plan] = []
     cases: list[IncidentContext] = []
     instants: list[dt.datetime] = []
     for team, mine in of_team.items():
         scene = Scene(config.teams.get(team, config.roster), links, at)
-        plan, open_cases = _contained(mine, earlier, said, scene, since)
+        plan, open_cases = _contained(mine, earlier, said, scene, watch.since)
         plans.append(plan)
         cases += open_cases
         instants += [instant for case in open_cases if (instant := next_instant(case, scene))]
@@ -160,13 +147,11 @@ def _decide(
     plans += [
         removed(incident, entries, nowhere)
         for incident, entries in told
-        if _is_orphan(config, incident) and not is_watched(incident, at)
+        if watch.settled and _is_orphan(config, incident)
     ]
     whole = Plan.of(plans)
     news = tuple(
-        replace(incident, seen_at=at)
-        for incident in whole.incidents
-        if known.get(incident.key) != incident or not is_watched(incident, at, SEEN_AGAIN)
+        replace(incident, seen_at=at) for incident in whole.incidents if known.get(incident.key) != incident
     )
     return Decided(replace(whole, incidents=news), tuple(cases), tuple(instants))
 
@@ -208,72 +193,6 @@ def _contained(
 def _is_orphan(config: OncallConfig, incident: Incident) -> bool:
     """Nothing in the configuration will ever say that it is over."""
     return incident.open and incident.dag_id not in config.pipelines
-
-
-def _watching_since(
-    config: OncallConfig, world: WarehouseReader, store: Store, before: EvaluationInputs, at: dt.datetime
-) -> dt.datetime:
-    """Since when somebody watches: noted at the first look ever.
-
-    A store that knows nothing may be new, or may have lost what it knew. Where reports were published before it is the
-    latter, and what fell due in the last hours is told anew.
-    """
-    since = noted(SINCE, before.notes.get(SINCE), instant, None)
-    if since is not None and since <= at:
-        return since
-    past, blind = read_or("warehouse", lambda: world.read(_past_days(config, at)), NOTHING)
-    if blind:
-        return at - LOOK_BACK  # and asked again at the next look
-    since = at - LOOK_BACK if any(facts.publication for facts in past.values()) else at
-    store.set_note(SINCE, since.isoformat())
-    return since
-
-
-def _looking_since(store: Store, before: EvaluationInputs, at: dt.datetime) -> dt.datetime:
-    """Since when somebody has looked without a gap. Noted once a minute."""
-    since, last = noted(LOOKING, before.notes.get(LOOKING), stretch, (at, at - WATCHED_WITHIN))
-    since = min(since, at) if abs(at - last) < WATCHED_WITHIN else at
-    if abs(at - last) >= dt.timedelta(minutes=1):
-        store.set_note(LOOKING, f"{since.isoformat()} {at.isoformat()}")
-    return since
-
-
-def _promised_since(
-    config: OncallConfig, store: Store, before: EvaluationInputs, at: dt.datetime
-) -> Mapping[str, str]:
-    """Since when each report is promised: of those that came later than the first look ever. What is not promised any
-    more stays noted, since another host may still promise it."""
-    none: Mapping[str, str] = {}
-    known = noted(PROMISED, before.notes.get(PROMISED), _instants, none)
-    reports = {pipeline.report for pipeline in config.pipelines.values() if pipeline.promise}
-    if new := reports - known.keys():
-        known = {**known, **dict.fromkeys(sorted(new), at.isoformat() if known else "")}
-        store.set_note(PROMISED, json.dumps(known))
-    return known
-
-
-@lru_cache(maxsize=2)  # every look asks again, and it changes with the configuration
-def _instants(text: str) -> Mapping[str, str]:
-    return {name: value and instant(value).isoformat() for name, value in mapping(text).items()}
-
-
-def _was_due_before(status: PromiseStatus, promised: Mapping[str, str]) -> bool:
-    """Whether it fell due before it was promised: a pipeline that is new at ten was not late at five."""
-    since = promised.get(status.pipeline.report)
-    return bool(since and status.due and not status.drill and status.due < instant(since))
-
-
-def _past_days(config: OncallConfig, at: dt.datetime) -> list[tuple[Pipeline, dt.date]]:
-    last = {
-        pipeline.dag_id: last_due(pipeline.promise, at, config.roster_of(pipeline.dag_id).tz)
-        for pipeline in config.pipelines.values()
-        if pipeline.promise
-    }
-    return [
-        (config.pipelines[dag_id], date - dt.timedelta(days=days))
-        for dag_id, date in last.items()
-        for days in range(1, PAST_DAYS + 1)
-    ]
 
 
 def _remember_seen(

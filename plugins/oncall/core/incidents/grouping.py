@@ -17,8 +17,6 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.promises.cause import WORKERS, Cause
 from oncall.core.promises.evaluation import PromiseStatus
 
-# Who looks at all looks within this: `sla_watch` alone does every five minutes.
-WATCHED_WITHIN = dt.timedelta(minutes=7)
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 ReportKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
@@ -89,8 +87,6 @@ def _incident_for(
 ) -> Incident | None:
     """The open incident of this promise, a new one if it needs one, else None."""
     still_open = next((i for i in same if i.open), None)
-    if still_open is not None and _is_moved(status, still_open) and is_watched(still_open, at):
-        return None
     if still_open is not None:
         # the configuration may have moved it
         return replace(still_open, due=status.due, verdict=status.verdict)
@@ -105,20 +101,6 @@ def _incident_for(
         drill=status.drill,
         verdict=status.verdict,
     )
-
-
-def _is_moved(status: PromiseStatus, incident: Incident) -> bool:
-    """Somebody was paged for it, and this configuration says that it is not late."""
-    return incident.paged and incident.due != status.due and not status.overdue and not status.done
-
-
-def is_watched(incident: Incident, at: dt.datetime, within: dt.timedelta = WATCHED_WITHIN) -> bool:
-    """Whether a look has described it lately.
-
-    On a night of a release two hosts may look with two configurations. What one of them does not promise, or promises
-    for later, ends only when no other has seen it for a while: each would open it anew, and page, at every look.
-    """
-    return incident.seen_at is not None and abs(at - incident.seen_at) < within
 
 
 def _is_over(status: PromiseStatus, same: Sequence[Incident]) -> bool:

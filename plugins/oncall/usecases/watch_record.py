@@ -1,0 +1,148 @@
+"""What the store remembers of the watching itself: since when, since when without a gap, of which promises, by whom."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from oncall.config.oncall_config import OncallConfig
+from oncall.core.incidents.incident import Incident
+from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.promise import Pipeline, last_due
+from oncall.usecases.notes import instant, mapping, noted, stretch
+from oncall.usecases.ports import EvaluationInputs, Store, WarehouseReader
+from oncall.usecases.promise_statuses import LOOKING, NOTHING, read_or
+
+SINCE = "watching_since"  # the name under which the store keeps since when somebody watches
+PROMISED = "promised_since"  # … and since when each report is promised ("": as long as anybody watches)
+HOSTS = "promises_by_host"  # … and which promises each host goes by, and when it looked last
+HOST = platform.node()
+# Who looks at all looks within this: `sla_watch` alone does every five minutes.
+WATCHED_WITHIN = dt.timedelta(minutes=7)
+NOTED_AGAIN = dt.timedelta(minutes=1)  # how often it is noted that somebody looks still
+LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
+PAST_DAYS = 7  # a report that was published on one of these days has been watched before
+
+
+@dataclass(frozen=True)
+class WatchRecord:
+    """`since`: when the first look ever was; `looking_since`: when the first one was after the last gap.
+
+    `promised_since`: by report, for those that came later than the first look. `settled`: every host that looks goes by
+    the same promises.
+    """
+
+    since: dt.datetime
+    looking_since: dt.datetime
+    promised_since: Mapping[str, str]
+    settled: bool
+
+    def judges(self, status: PromiseStatus, known: Sequence[Incident]) -> bool:
+        """Whether it is this look's to decide on, with the incidents there have been of it.
+
+        A pipeline that is new at ten was not late at five. And in a release two hosts look with two configurations:
+        what one of them ended, as no promise or not due yet, the other would open anew, and page, at every look.
+        """
+        since = self.promised_since.get(status.pipeline.report)
+        if since and not known and not status.drill and status.due and status.due < instant(since):
+            return False
+        return self.settled or not any(_is_moved(status, incident) for incident in known)
+
+
+def watch_record(
+    config: OncallConfig, world: WarehouseReader, store: Store, before: EvaluationInputs, at: dt.datetime
+) -> WatchRecord:
+    """As the notes have it; what this look adds to it is noted."""
+    return WatchRecord(
+        _watching_since(config, world, store, before, at),
+        _looking_since(store, before, at),
+        _promised_since(config, store, before, at),
+        _is_settled(config, store, before, at),
+    )
+
+
+def _is_moved(status: PromiseStatus, incident: Incident) -> bool:
+    """Somebody was paged for it, and this configuration says that it is not late."""
+    moved = incident.open and incident.paged and incident.due != status.due
+    return moved and not status.overdue and not status.done
+
+
+def _watching_since(
+    config: OncallConfig, world: WarehouseReader, store: Store, before: EvaluationInputs, at: dt.datetime
+) -> dt.datetime:
+    """Since when somebody watches: noted at the first look ever.
+
+    A store that knows nothing may be new, or may have lost what it knew. Where reports were published before it is the
+    latter, and what fell due in the last hours is told anew.
+    """
+    since = noted(SINCE, before.notes.get(SINCE), instant, None)
+    if since is not None and since <= at:
+        return since
+    past, blind = read_or("warehouse", lambda: world.read(_past_days(config, at)), NOTHING)
+    if blind:
+        return at - LOOK_BACK  # and asked again at the next look
+    since = at - LOOK_BACK if any(facts.publication for facts in past.values()) else at
+    store.set_note(SINCE, since.isoformat())
+    return since
+
+
+def _looking_since(store: Store, before: EvaluationInputs, at: dt.datetime) -> dt.datetime:
+    """Since when somebody has looked without a gap. Noted once a minute."""
+    since, last = noted(LOOKING, before.notes.get(LOOKING), stretch, (at, at - WATCHED_WITHIN))
+    since = min(since, at) if abs(at - last) < WATCHED_WITHIN else at
+    if abs(at - last) >= NOTED_AGAIN:
+        store.set_note(LOOKING, f"{since.isoformat()} {at.isoformat()}")
+    return since
+
+
+def _promised_since(
+    config: OncallConfig, store: Store, before: EvaluationInputs, at: dt.datetime
+) -> Mapping[str, str]:
+    """Since when each report is promised: of those that came later than the first look ever. What is not promised any
+    more stays noted, since another host may still promise it."""
+    none: Mapping[str, str] = {}
+    known = noted(PROMISED, before.notes.get(PROMISED), _instants, none)
+    reports = {pipeline.report for pipeline in config.pipelines.values() if pipeline.promise}
+    if new := reports - known.keys():
+        known = {**known, **dict.fromkeys(sorted(new), at.isoformat() if known else "")}
+        store.set_note(PROMISED, json.dumps(known))
+    return known
+
+
+@lru_cache(maxsize=2)  # every look asks again, and it changes with the configuration
+def _instants(text: str) -> Mapping[str, str]:
+    return {name: value and instant(value).isoformat() for name, value in mapping(text).items()}
+
+
+def _is_settled(config: OncallConfig, store: Store, before: EvaluationInputs, at: dt.datetime) -> bool:
+    """Whether each other host that has looked lately went by the same promises."""
+    none: Mapping[str, tuple[str, dt.datetime]] = {}
+    hosts = noted(HOSTS, before.notes.get(HOSTS), _hosts, none)
+    lately = {host: said for host, said in hosts.items() if abs(at - said[1]) < WATCHED_WITHIN}
+    mine = config.promises_digest
+    digest, last = lately.get(HOST, ("", at))
+    if digest != mine or abs(at - last) >= NOTED_AGAIN:
+        now = {host: (digest, last.isoformat()) for host, (digest, last) in lately.items()}
+        store.set_note(HOSTS, json.dumps({**now, HOST: (mine, at.isoformat())}))
+    return all(digest == mine for host, (digest, _) in lately.items() if host != HOST)
+
+
+def _hosts(text: str) -> Mapping[str, tuple[str, dt.datetime]]:
+    return {host: (str(digest), instant(last)) for host, (digest, last) in mapping(text).items()}
+
+
+def _past_days(config: OncallConfig, at: dt.datetime) -> list[tuple[Pipeline, dt.date]]:
+    last = {
+        pipeline.dag_id: last_due(pipeline.promise, at, config.roster_of(pipeline.dag_id).tz)
+        for pipeline in config.pipelines.values()
+        if pipeline.promise
+    }
+    return [
+        (config.pipelines[dag_id], date - dt.timedelta(days=days))
+        for dag_id, date in last.items()
+        for days in range(1, PAST_DAYS + 1)
+    ]
