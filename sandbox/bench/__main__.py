@@ -1,7 +1,7 @@
 """Measure what the README claims and print it as Markdown: medians, extremes, and the ratio to a named baseline.
 
     python -m sandbox.bench                       everything, about half an hour
-    python -m sandbox.bench --only rota look      some parts
+    python -m sandbox.bench --only page look      some parts
     python -m sandbox.bench --write               everything, and write docs/BENCHMARKS.md
 
 Asserts nothing: a busy machine makes every time longer, and the baselines beside them with it.
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import structlog
 
-from sandbox.bench import days_stored, looking, models, night, page, rota
+from sandbox.bench import days_stored, looking, models, night, page
 from sandbox.bench.figures import Section
 from sandbox.stack import postgres
 from sandbox.stack.environment import REPOSITORY
@@ -130,10 +130,6 @@ def _looking(_: Asked) -> tuple[Section, ...]:
         return looking.measure(server)
 
 
-def _rota(_: Asked) -> tuple[Section, ...]:
-    return (rota.measure(),)
-
-
 def _models(asked: Asked) -> tuple[Section, ...]:
     with _server() as server:
         return models.measure(server, asked.scales)
@@ -148,7 +144,6 @@ PARTS: dict[str, Callable[[Asked], tuple[Section, ...]]] = {
     "night": _night,
     "look": _looking,
     "page": _page,
-    "rota": _rota,
     "models": _models,
     "days": _days,
 }

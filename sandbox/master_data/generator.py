@@ -21,6 +21,7 @@ from sandbox.master_data.traffic import FEATURES, marketing_spend, sessions, tou
 
 Kind = Literal["int", "cents", "time", "text"]
 Column = NDArray[Any]
+Columns = Mapping[str, tuple[Kind, Column]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ class Rows:
 
 def rows(table: str, day: dt.date, universe: Universe) -> Rows:
     """The rows of `table` that belong to business day `day` (products: all of them). KeyError: no such table."""
-    return _TABLES[table](day, universe)
+    columns = _TABLES[table](day, universe)
+    kinds, values = zip(*columns.values(), strict=True)
+    return Rows(table, tuple(columns), kinds, values)
 
 
 def _cells(column: Column, kind: Kind) -> list[Any]:
@@ -73,119 +76,102 @@ def _cells(column: Column, kind: Kind) -> list[Any]:
     return list(column.tolist())
 
 
-def _rows(table: str, **columns: tuple[Kind, Column]) -> Rows:
-    kinds = tuple(kind for kind, _ in columns.values())
-    return Rows(table, tuple(columns), kinds, tuple(column for _, column in columns.values()))
+def _columns(drawn: object, **columns: Kind | tuple[Kind, Column]) -> Columns:
+    """Each column with its kind: what was drawn under its name, unless it says otherwise."""
+    return {
+        name: (given, getattr(drawn, name)) if isinstance(given, str) else given
+        for name, given in columns.items()
+    }
 
 
-def _customers(day: dt.date, universe: Universe) -> Rows:
+def _customers(day: dt.date, universe: Universe) -> Columns:
     people = signups(day, universe.seed, universe.scale)
-    return _rows(
-        "customers",
-        customer_id=("int", people.customer_id),
-        signed_up_at=("time", people.signed_up_at),
+    return _columns(
+        people,
+        customer_id="int",
+        signed_up_at="time",
         country=("text", np.array(COUNTRIES)[people.country]),
         acquisition_channel=("text", np.array(CHANNELS)[people.channel]),
     )
 
 
-def _products(_day: dt.date, universe: Universe) -> Rows:
+def _products(_day: dt.date, universe: Universe) -> Columns:
     offer = products(universe.seed)
-    return _rows(
-        "products",
-        product_id=("int", offer.product_id),
-        category=("text", np.array(CATEGORIES)[offer.category]),
-        unit_cost=("cents", offer.unit_cost),
-    )
+    category: Column = np.array(CATEGORIES)[offer.category]
+    return _columns(offer, product_id="int", category=("text", category), unit_cost="cents")
 
 
-def _orders(day: dt.date, universe: Universe) -> Rows:
+def _orders(day: dt.date, universe: Universe) -> Columns:
     sold = sales(day, universe.seed, universe.scale)
-    return _rows(
-        "orders",
-        order_id=("int", sold.order_id),
-        customer_id=("int", sold.customer_id),
-        ordered_at=("time", sold.ordered_at),
-        status=("text", np.where(sold.cancelled, "cancelled", "completed")),
-    )
+    status = np.where(sold.cancelled, "cancelled", "completed")
+    return _columns(sold, order_id="int", customer_id="int", ordered_at="time", status=("text", status))
 
 
-def _order_lines(day: dt.date, universe: Universe) -> Rows:
+def _order_lines(day: dt.date, universe: Universe) -> Columns:
     sold = sales(day, universe.seed, universe.scale)
-    return _rows(
-        "order_lines",
+    return _columns(
+        sold,
         order_id=("int", sold.order_id[sold.order_of_line]),
-        line_no=("int", sold.line_no),
-        product_id=("int", sold.product_id),
-        quantity=("int", sold.quantity),
-        unit_price=("cents", sold.unit_price),
-        discount=("cents", sold.discount),
+        line_no="int",
+        product_id="int",
+        quantity="int",
+        unit_price="cents",
+        discount="cents",
     )
 
 
-def _refunds(day: dt.date, universe: Universe) -> Rows:
+def _refunds(day: dt.date, universe: Universe) -> Columns:
     returned = refunds(day, universe.seed, universe.scale, universe.since)
     count = len(returned.order_id)
     dice = randomness(universe.seed, day, "refund times")
-    return _rows(
-        "refunds",
+    return _columns(
+        returned,
         refund_id=("int", first_id(day) + np.arange(count)),
-        order_id=("int", returned.order_id),
-        line_no=("int", returned.line_no),
-        amount=("cents", returned.amount),
+        order_id="int",
+        line_no="int",
+        amount="cents",
         refunded_at=("time", starts_at(day) + times_of_day(dice, np.zeros(count, np.int64))),
     )
 
 
-def _marketing_spend(day: dt.date, universe: Universe) -> Rows:
+def _marketing_spend(day: dt.date, universe: Universe) -> Columns:
     spend = marketing_spend(day, universe.seed, universe.scale)
-    return _rows(
-        "marketing_spend",
-        day=("text", np.full(len(spend), day.isoformat())),
-        channel=("text", np.array(list(spend))),
-        amount=("cents", np.array(list(spend.values()))),
-    )
+    return {
+        "day": ("text", np.full(len(spend), day.isoformat())),
+        "channel": ("text", np.array(list(spend))),
+        "amount": ("cents", np.array(list(spend.values()))),
+    }
 
 
-def _touches(day: dt.date, universe: Universe) -> Rows:
+def _touches(day: dt.date, universe: Universe) -> Columns:
     reached = touches(day, universe.seed, universe.scale)
-    return _rows(
-        "touches",
-        touch_id=("int", reached.touch_id),
-        customer_id=("int", reached.customer_id),
-        touched_at=("time", reached.touched_at),
-        channel=("text", np.array(CHANNELS)[reached.channel]),
-    )
+    channel: Column = np.array(CHANNELS)[reached.channel]
+    return _columns(reached, touch_id="int", customer_id="int", touched_at="time", channel=("text", channel))
 
 
-def _sessions(day: dt.date, universe: Universe) -> Rows:
+def _sessions(day: dt.date, universe: Universe) -> Columns:
     used = sessions(day, universe.seed, universe.scale)
-    return _rows(
-        "sessions",
-        session_id=("int", used.session_id),
-        customer_id=("int", used.customer_id),
-        started_at=("time", used.started_at),
-        duration_s=("int", used.duration_s),
-        feature=("text", np.array(FEATURES)[used.feature]),
-    )
+    feature: Column = np.array(FEATURES)[used.feature]
+    return _columns(
+        used, session_id="int", customer_id="int", started_at="time", duration_s="int", feature=("text", feature)
+    )  # fmt: skip
 
 
-def _experiment_assignments(day: dt.date, universe: Universe) -> Rows:
+def _experiment_assignments(day: dt.date, universe: Universe) -> Columns:
     """Everybody enters both experiments a second after signing up, at the latest in the day's last one."""
     people = signups(day, universe.seed, universe.scale)
     variants = {"checkout_bundles": people.bundles, "streak_reminders": people.streak}
     moment = np.minimum(people.signed_up_at + 1, starts_at(day) + SECONDS - 1)
     names = [np.array(EXPERIMENTS[name])[code] for name, code in variants.items()]
-    return _rows(
-        "experiment_assignments",
-        experiment=("text", np.repeat(list(variants), len(people))),
-        customer_id=("int", np.tile(people.customer_id, len(variants))),
-        variant=("text", np.concatenate(names)),
-        assigned_at=("time", np.tile(moment, len(variants))),
-    )
+    return {
+        "experiment": ("text", np.repeat(list(variants), len(people))),
+        "customer_id": ("int", np.tile(people.customer_id, len(variants))),
+        "variant": ("text", np.concatenate(names)),
+        "assigned_at": ("time", np.tile(moment, len(variants))),
+    }
 
 
-_TABLES: Mapping[str, Callable[[dt.date, Universe], Rows]] = {
+_TABLES: Mapping[str, Callable[[dt.date, Universe], Columns]] = {
     "customers": _customers,
     "products": _products,
     "orders": _orders,
