@@ -186,3 +186,33 @@ def test_a_lost_answer_of_a_message_outside_its_deleted_thread_is_no_reason_for_
     night.look("05:15:31")
     night.look("05:30")
     assert [message.step for message in night.chat.threads] == ["page-1-primary", "page-2-secondary"]
+
+
+@pytest.mark.parametrize("asked_s", [1.0, 10.0, 30.0, None], ids=str)
+def test_a_chat_that_is_busy_wakes_nobody(
+    night: Night, monkeypatch: pytest.MonkeyPatch, asked_s: float | None
+) -> None:
+    """Forty reports fail at once, and Slack takes a message a second: all are said, and it is no outage."""
+    growth = night.config.pipelines["growth_etl"]
+    names = [f"p{number:02}" for number in range(40)]
+    night.config = replace(
+        night.config, pipelines={n: replace(growth, dag_id=n, title=n, report=f"investor.{n}") for n in names}
+    )
+    for name in names:
+        night.world.missing(name)
+        night.runs.of[name, DAY] = (Task("load", "failed", at("04:59:30"), at("04:59:50"), "run", name),)
+    post, taken_at = night.chat.post, [at("04:59")]
+
+    def busy(message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        if len([each for each in taken_at if (night.now - each).total_seconds() < 5]) >= 5:
+            raise DeliveryFailed("200: ratelimited", retry_after=asked_s)
+        taken_at.append(night.now)
+        return post(message, channel, thread_ts)
+
+    monkeypatch.setattr(night.chat, "post", busy)
+    for second in range(0, 180, 5):
+        clock = f"05:{second // 60:02}:{second % 60:02}"
+        night.look(clock)
+        night.send(clock)
+    assert {page.priority for page in night.pager.paged} == {"P1"}
+    assert len(night.chat.threads) == 40

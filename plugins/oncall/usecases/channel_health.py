@@ -32,7 +32,8 @@ def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> boo
     What is wrong with one person or one message is no outage. In the chat it is told of all the same: a message that
     its channel refuses is read by nobody.
     """
-    trouble = sent.outage or (sent.refused if channel == "chat" else "")
+    outage = "" if sent.taken else sent.outage
+    trouble = outage or (sent.refused if channel == "chat" else "")
     if not trouble and not sent.answered:
         return not store.get_note(f"channel:{channel}")
     with store.decision_lock() as decision:  # two who notice at once say it once
@@ -53,7 +54,7 @@ def _note_health(
         state = {"since": scene.at.isoformat(), "said": False, **state, "reason": trouble}
         since = dt.datetime.fromisoformat(state["since"])
         if not state["said"] and (sent.locked_out or scene.at - since >= BLIP):
-            plan = Plan(owed=(channel_down(scene, channel, since, trouble, outage=bool(sent.outage)),))
+            plan = Plan(owed=(channel_down(scene, channel, since, trouble, outage=trouble == sent.outage),))
             state["said"] = True
     elif state:
         if state["said"]:

@@ -50,8 +50,9 @@ class Sent:
 
     @property
     def answered(self) -> bool:
-        """Whether the far side said anything but that it is out of order."""
-        return bool(self.taken or self.refused) and not self.outage
+        """Whether the far side said anything but that it is out of order. One that takes some of many messages, and
+        then asks to wait, is busy."""
+        return bool(self.taken or (self.refused and not self.outage))
 
     @property
     def stopped(self) -> bool:
