@@ -11,17 +11,21 @@ from oncall.core.rota.roster import Override
 from tests.usecases.conftest_night import DAY, Night, at
 
 KEY = f"growth_etl:{DAY}"
-ACKNOWLEDGED = ("DE-003 acknowledged it at 03:12, before it was due: nobody is paged again.", "06:00.")
+ACKNOWLEDGED = ("DE-003 acknowledged it at 04:12, before it was due: nobody is paged again.", "05:12.")
 
 
 @pytest.fixture
 def failed(night: Night) -> Night:
-    """It failed at ten past three, and whoever is on call took that two minutes later."""
+    """It failed at ten past four, and whoever is on call took that two minutes later."""
+    return failed_at(night, "04:10", "04:12")
+
+
+def failed_at(night: Night, clock: str, acknowledged: str) -> Night:
     night.world.missing("growth_etl")
-    fails(night, "03:10")
-    night.look("03:10")
+    fails(night, clock)
+    night.look(clock)
     night.acknowledge(f"{KEY}:failed-1", "de-003@example.com")
-    night.look("03:12")
+    night.look(acknowledged)
     return night
 
 
@@ -44,11 +48,11 @@ def rung(night: Night) -> list[tuple[str, str, str]]:
 
 
 FIRST = ("P2", "failed-1", "DE-003")
-ALL_NIGHT = ("03:30", "04:00", "04:30", "04:45", "04:58", "05:00", "05:00:15", "05:15", "05:30", "05:59:45")
+ALL_NIGHT = ("04:30", "04:45", "04:58", "05:00", "05:00:15", "05:11:45")
 
 
 def test_who_has_a_failure_is_not_paged_again_when_it_is_late(failed: Night) -> None:
-    """The thread and the alert hear of it; an hour after it was due whoever has it is asked again."""
+    """The thread and the alert hear of it; an hour after they took it they are asked again."""
     looks(failed, *ALL_NIGHT)
     assert rung(failed) == [FIRST]
     (late,) = [message for message, _ in failed.chat.posts if message.step == "late"]
@@ -58,46 +62,63 @@ def test_who_has_a_failure_is_not_paged_again_when_it_is_late(failed: Night) -> 
     assert [words in late.summary for words in ACKNOWLEDGED] == [True, True]
     assert not late.recipients
     assert ("note", f"{KEY}:failed-1") in failed.pager.told
-    looks(failed, "06:00", "06:30", "07:00")
+    looks(failed, "05:12", "05:42", "06:12")
     assert [each[:2] for each in rung(failed)[1:]] == [("P1", "reminder-0-1"), ("P1", "reminder-0-2")]
-    failed.world.publish("growth_etl", at("07:10"))
-    looks(failed, "07:10:15")
+    failed.world.publish("growth_etl", at("06:20"))
+    looks(failed, "06:20:15")
     assert not any(alert.open for alert in failed.pager.alerts.values())
+
+
+def test_who_took_a_failure_long_ago_may_be_asleep_when_it_is_late(night: Night) -> None:
+    """An acknowledgement holds for an hour: at the last chance they are called again, and for what is late."""
+    failed_at(night, "03:10", "03:12")
+    looks(night, "03:30", "04:00", *ALL_NIGHT, "05:14:45")
+    assert rung(night) == [FIRST, ("P2", "last-chance", "DE-003"), ("P1", "page-1-primary", "DE-003")]
+    looks(night, "05:15")
+    assert rung(night)[3:] == [("P1", "page-2-secondary", "DE-004")]
+
+
+def test_who_took_it_again_at_the_last_chance_has_it(night: Night) -> None:
+    failed_at(night, "03:10", "03:12")
+    looks(night, "04:45")
+    night.acknowledge(f"{KEY}:last-chance", "de-003@example.com")
+    looks(night, "04:46", *ALL_NIGHT[2:], "05:30")
+    assert rung(night) == [FIRST, ("P2", "last-chance", "DE-003")]
 
 
 def test_that_it_gets_late_is_said_to_nobody_in_particular(failed: Night) -> None:
     """The last chance is told in the thread, without a name that rings."""
-    looks(failed, *ALL_NIGHT[:5])
+    looks(failed, *ALL_NIGHT[:3])
     (told,) = [message for message, _ in failed.chat.posts if message.step == "last-chance"]
     assert not told.recipients
 
 
 def test_a_run_that_was_started_again_and_is_not_done_is_no_other_trouble(failed: Night) -> None:
     stands_in_transform(failed, "04:50")
-    looks(failed, "04:50", "04:55", "05:00", "05:15")
+    looks(failed, "04:50", "04:55", "05:00", "05:11:45")
     assert rung(failed) == [FIRST]
 
 
 def test_another_failure_is_told_and_taken_anew(failed: Night) -> None:
     """Not acknowledged, it is paged for when it is late; acknowledged too, it is not."""
-    fails(failed, "04:00", "manual")
-    looks(failed, "04:00")
+    fails(failed, "04:20", "manual")
+    looks(failed, "04:20")
     assert rung(failed) == [FIRST, ("P2", "failed-2", "DE-003")]
     failed.acknowledge(f"{KEY}:failed-2", "de-003@example.com")
-    looks(failed, "04:01", *ALL_NIGHT[2:])
+    looks(failed, "04:21", *ALL_NIGHT)
     assert len(rung(failed)) == 2
 
 
 def test_what_nobody_took_since_is_paged_for(failed: Night) -> None:
-    fails(failed, "04:00", "manual")
-    looks(failed, "04:00", "05:00")
+    fails(failed, "04:20", "manual")
+    looks(failed, "04:20", "05:00")
     assert rung(failed)[2:] == [("P1", "page-1-primary", "DE-003")]
 
 
 def test_a_run_that_hangs_after_the_failure_is_another_trouble(failed: Night) -> None:
     """Whoever started it again may have gone back to bed."""
-    stands_in_transform(failed, "03:20")
-    looks(failed, "03:20", "04:58", "05:00")
+    stands_in_transform(failed, "04:13")
+    looks(failed, "04:13", "04:58", "05:00")
     assert ("P1", "page-1-primary", "DE-003") in rung(failed)
 
 
@@ -108,7 +129,7 @@ def test_whoever_takes_over_the_shift_is_paged_when_it_is_late(failed: Night) ->
     assert rung(failed)[-1] == ("P1", "page-1-primary", "DE-001")
 
 
-@pytest.mark.parametrize("when", ["04:00", "05:10"])
+@pytest.mark.parametrize("when", ["04:20", "05:10"])
 def test_taken_back_it_is_paged_for(failed: Night, when: str) -> None:
     """Before it is late nobody is woken for that; then at once, and up the escalation."""
     looks(failed, *[clock for clock in ALL_NIGHT if clock < when])
@@ -118,7 +139,7 @@ def test_taken_back_it_is_paged_for(failed: Night, when: str) -> None:
     began = len(rung(failed))
     looks(failed, when)
     assert len(rung(failed)) - began == (when > "05:00")
-    looks(failed, *[clock for clock in ALL_NIGHT if clock > when])
+    looks(failed, *[clock for clock in ALL_NIGHT if clock > when], "05:15", "05:30")
     assert next(page[2] for page in rung(failed) if page[0] == "P1") == "DE-003"
     assert any(page[2] == "DE-004" for page in rung(failed))
 

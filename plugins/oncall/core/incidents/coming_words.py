@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from oncall.core.incidents.context import IncidentContext, name_of, seat_holder
-from oncall.core.incidents.escalation import REMIND_AFTER, standing
+from oncall.core.incidents.escalation import standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
+from oncall.core.incidents.warnings import REMIND_AFTER
 from oncall.core.incidents.wording import Scene
 from oncall.core.rota.shift_words import seated
 from oncall.core.time_format import TimeFormat

@@ -25,7 +25,7 @@ from oncall.core.incidents.context import (
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import had_already
 from oncall.core.incidents.titles import late_title, titled
-from oncall.core.incidents.warnings import in_hand
+from oncall.core.incidents.warnings import REMIND_AFTER, in_hand
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import MOST_TITLE, Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
@@ -34,8 +34,6 @@ from oncall.core.rota.roster import EscalationStep
 from oncall.core.rota.shift_words import named, reason_in_words, seated
 from oncall.core.time_format import span
 
-# An acknowledgement older than this on a broken promise is asked again.
-REMIND_AFTER = dt.timedelta(minutes=60)
 # A page that is taken later than this after its time, or than a quarter of the next wait, has delayed that step too.
 ON_TIME = dt.timedelta(seconds=60)
 BY_HAND = "page-by-hand"
@@ -217,19 +215,13 @@ def _late_in_hand(context: IncidentContext, scene: Scene, had: NotificationStatu
         name_of(scene, incident.acknowledged_by),
     )
     title = late_title(broken, scene.clock(broken[0].due), f"{name} has it: ")
-    again = _has_had_since(context) + REMIND_AFTER
-    line = had_already(name, scene.clock(incident.acknowledged_at), scene.clock(again))
+    assert incident.acknowledged_at is not None
+    again = scene.clock(incident.acknowledged_at + REMIND_AFTER)
+    line = had_already(name, scene.clock(incident.acknowledged_at), again)
     message = context.about(*broken).notice(scene, "late", title, [line])
     notes = [Notification(incident.key, f"late:{a}", "pager", "note", message, a) for a in context.aliases]
     begun = replace(incident, paged_at=had.owed_at, primary=shift.primary or "")
     return Plan((begun,), (post(message), *notes), event(context, scene, title))
-
-
-def _has_had_since(context: IncidentContext) -> dt.datetime:
-    """Since when somebody has what is late."""
-    assert context.incident.acknowledged_at is not None
-    due = context.lead.due if context.lead else None
-    return max(context.incident.acknowledged_at, due or context.incident.acknowledged_at)
 
 
 def broken_of(context: IncidentContext) -> tuple[PromiseStatus, ...]:
@@ -306,7 +298,7 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
     incident = context.incident
     if not incident.acknowledged or incident.acknowledged_at is None or not broken_of(context):
         return None
-    number = int((scene.at - _has_had_since(context)) / REMIND_AFTER)
+    number = int((scene.at - incident.acknowledged_at) / REMIND_AFTER)
     if number <= incident.reminders:
         return None
     person = person_named(scene, incident.acknowledged_by) or on_call(scene, "primary")

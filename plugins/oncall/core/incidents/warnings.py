@@ -16,6 +16,8 @@ from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span
 
+# An acknowledgement holds so long; whoever gave it on what is late by then is asked again.
+REMIND_AFTER = dt.timedelta(minutes=60)
 TOLD_LATELY = dt.timedelta(minutes=15)
 TOO_LATE = dt.timedelta(seconds=30)  # to wake somebody who is woken at the due instant anyhow
 
@@ -128,14 +130,17 @@ def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
 def in_hand(context: IncidentContext, scene: Scene) -> NotificationStatus | None:
     """What was to wake the person on call before the due instant, where somebody has acknowledged all of it since.
 
-    They have it then, also when it is late: a failure until another trouble stands in its place, and each until another
-    primary is on call. A warning is to wake nobody: who acknowledged that may be asleep.
+    They have it then, also when it is late: for an hour, a failure until another trouble stands in its place, and each
+    until another primary is on call. A warning is to wake nobody: who acknowledged that may be asleep, as may whoever
+    acknowledged long ago.
     """
     incident, early = context.incident, [e for e in context.entries if wakes_early(e)]
     newest = max(early, key=lambda entry: entry.owed_at or scene.at, default=None)
     if newest is None or newest.owed_at is None or incident.acknowledged_at is None or incident.paged:
         return None
     then, now = (who_is_on_call(scene.roster, when) for when in (incident.acknowledged_at, scene.at))
+    if scene.at - incident.acknowledged_at >= REMIND_AFTER:
+        return None
     if incident.acknowledged_at < newest.owed_at or then.primary != now.primary:
         return None
     failed = newest.step.startswith("failed-")
