@@ -11,7 +11,7 @@ from oncall.core.message import Message
 from oncall.core.promises.facts import Load, Task
 from oncall.usecases.evaluate import evaluate
 from oncall.usecases.ports import Posted
-from tests.usecases.conftest_night import DAY, Night, at
+from tests.usecases.conftest_night import DAY, OURS, Night, at
 
 
 def send(night: Night, clock: str) -> None:
@@ -216,3 +216,49 @@ def test_a_chat_that_is_busy_wakes_nobody(
         night.send(clock)
     assert {page.priority for page in night.pager.paged} == {"P1"}
     assert len(night.chat.threads) == 40
+
+
+def a_team(night: Night, name: str, dag_id: str) -> None:
+    """This pipeline becomes that of another team, with people and a channel of its own."""
+    ours, growth = night.config.roster, night.config.pipelines[dag_id]
+    people = {each: replace(ours.people["DE-001"], id=each, name=each, opsgenie=f"{each}@example.com")
+              for each in (f"{name}1", f"{name}2")}  # fmt: skip
+    rotation = (replace(ours.rotation[0], weeks=((f"{name}1", f"{name}2"),)),)
+    theirs = replace(
+        ours, people=people, manager=f"{name}2", rotation=rotation, slack_channel=f"#{name}", team=name
+    )
+    night.config = replace(
+        night.config,
+        pipelines={**night.config.pipelines, dag_id: replace(growth, team=name)},
+        teams={**night.config.teams, name: theirs},
+    )
+
+
+def test_what_a_teams_channel_refuses_is_told_to_that_team_once(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others post in theirs is no end of it; nobody of another team is woken."""
+    a_team(night, "a", "profit_etl")
+    a_team(night, "b", "engagement_etl")
+    for dag_id in ("profit_etl", "engagement_etl", "growth_etl"):
+        night.world.missing(dag_id)
+    invited = {"#b", OURS}
+
+    def post(message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        if message.channel not in invited:
+            raise Rejected("not_in_channel")
+        night.chat.posts.append((message, thread_ts))
+        return Posted(f"C{message.channel}", f"{len(night.chat.posts)}.0")
+
+    monkeypatch.setattr(night.chat, "post", post)
+    for minute in range(35):
+        for second in ("00", "10", "31", "40"):
+            night.look(f"05:{minute:02}:{second}")
+    told = [page for page in night.pager.paged if page.priority == "P2"]
+    assert [(page.title, page.recipients[0].name) for page in told] == [
+        ("Slack refuses a message since 05:00", "a1")
+    ]
+    invited.add("#a")
+    for clock in ("05:40", "05:40:15"):
+        night.look(clock)
+    assert not night.pager.alerts[told[0].alias].open

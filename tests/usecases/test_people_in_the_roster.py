@@ -201,3 +201,13 @@ def test_who_has_it_is_not_paged_when_their_shift_begins(broken: Night, known_as
     every_15_s(broken, "08:46", "09:20")
     assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
     assert not [post for post, _ in broken.chat.posts if "Handed over" in post.title]
+
+
+def test_an_override_wakes_nobody_for_what_the_secondary_has(broken: Night) -> None:
+    """DE-004 took it and is on call still: another primary from six on is told of it by the thread alone."""
+    every_15_s(broken, "05:00", "05:15:30")
+    broken.acknowledge(f"{KEY}:page-2-secondary", "de-004@example.com")
+    over = (Override(at("05:30"), at("09:00"), primary="DE-001"),)
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
+    every_15_s(broken, "05:15:45", "05:45")
+    assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]

@@ -12,7 +12,7 @@ from oncall.core.errors import Unreadable
 from oncall.core.notices.page_words import clocks_apart
 from oncall.core.promises.facts import TypicalDurations
 from oncall.usecases.changed_connections import WRONG, noted_connections
-from oncall.usecases.channel_health import HEARING, UNCHECKED
+from oncall.usecases.channel_health import HEARING, UNCHECKED, refusals_of
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
@@ -27,9 +27,8 @@ T = TypeVar("T")
 HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
-CHANNELS = {name: f"channel:{name}" for name in ("pager", "chat")}  # what is noted of each, "" when it works
 WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG)
-NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, *WARNED, *CHANNELS.values())
+NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, *WARNED)
 
 
 class Reading:
@@ -48,7 +47,9 @@ class Reading:
         """Read everything once. A database that cannot be read is asked once, and named in `unreadable`."""
         config, problems = config_in_force(self._store)
         store = _Asked()
-        before = store.ask(lambda: self._store.evaluation_inputs(at, NOTES), EvaluationInputs({}, (), ()))
+        channels = _channels(config)
+        names = (*NOTES, *channels)
+        before = store.ask(lambda: self._store.evaluation_inputs(at, names), EvaluationInputs({}, (), ()))
         most = MOST_INCIDENTS * (1 + len(config.teams))
         records: Sequence[IncidentRecord] = store.ask(lambda: self._history.records(at - HISTORY, most), ())
         incidents = [record.incident for record in records]
@@ -70,7 +71,7 @@ class Reading:
             restated=tuple(warehouse.ask(lambda: self._publications.restated(at - RESTATED), ())),
             tick=noted(TICK, tick, instant, None),
             channels=tuple(
-                _trouble(name, said) for name, note in CHANNELS.items() if (said := before.notes.get(note))
+                _trouble(name, said) for note, name in channels.items() if (said := before.notes.get(note))
             ),
             heartbeats=_heartbeats(config, before.notes.get(HEARTBEATS, "")),
             warnings=tuple(_warnings(before.notes)),
@@ -114,6 +115,13 @@ class _Mute:
 
     def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
         self._refuse()
+
+
+def _channels(config: OncallConfig) -> Mapping[str, str]:
+    """Under which names it is noted that a channel does not work ("" when it does), and which of the two it is."""
+    return {"channel:pager": "pager", "channel:chat": "chat"} | {
+        refusals_of(r): "chat" for r in config.rosters
+    }
 
 
 def _heartbeats(config: OncallConfig, noted: str) -> tuple[Trouble, ...]:

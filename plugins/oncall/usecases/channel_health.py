@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from oncall.core.errors import NotAllowed, OncallError
@@ -15,10 +17,11 @@ from oncall.core.notices.channel_notices import (
     channel_back,
     channel_down,
 )
+from oncall.core.rota.roster import Roster
 from oncall.usecases import notes
 from oncall.usecases.delivery_round import Sent
 from oncall.usecases.notes import noted
-from oncall.usecases.ports import DecisionTransaction, Store
+from oncall.usecases.ports import Store
 
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
 UNHEARD_FOR = dt.timedelta(minutes=2)
@@ -26,45 +29,72 @@ HEARING = "acknowledgements"
 UNCHECKED = "history_unread"  # why the chat could not be asked what it has, "" when it could
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What a round has seen of a channel, noted under this name: why it fails, or that it works (neither: nothing).
+
+    `outage`: for every message; `stays`: until somebody mends it.
+    """
+
+    channel: Channel
+    name: str
+    trouble: str
+    works: bool
+    outage: bool = True
+    stays: bool = False
+
+
 def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> bool:
     """Say on the other channel, once, that this one fails, and when it is back. Returns whether it works.
 
-    What is wrong with one person or one message is no outage. In the chat it is told of all the same: a message that
-    its channel refuses is read by nobody.
+    What is wrong with one person or one message is no outage.
     """
     outage = "" if sent.taken else sent.outage
-    trouble = outage or (sent.refused if channel == "chat" else "")
-    if not trouble and not sent.answered:
-        return not store.get_note(f"channel:{channel}")
-    with store.decision_lock() as decision:  # two who notice at once say it once
-        works = _note_health(store, decision, scene, channel, sent, trouble)
-    if channel == "chat" and (store.get_note(UNCHECKED) or "") != sent.unchecked:
+    seen = _Seen(channel, f"channel:{channel}", outage, sent.answered, stays=sent.locked_out)
+    works = _noted(store, scene, seen)
+    if (
+        channel == "chat"
+        and (outage or sent.answered)
+        and (store.get_note(UNCHECKED) or "") != sent.unchecked
+    ):
         store.set_note(UNCHECKED, sent.unchecked)
     return works
 
 
-def _note_health(
-    store: Store, decision: DecisionTransaction, scene: Scene, channel: Channel, sent: Sent, trouble: str
-) -> bool:
-    name = f"channel:{channel}"
-    before = store.get_note(name) or ""
-    state: dict[str, Any] = noted(name, before, notes.state, {})
-    plan = Plan()
-    if trouble:
-        state = {"since": scene.at.isoformat(), "said": False, **state, "reason": trouble}
-        since = dt.datetime.fromisoformat(state["since"])
-        if not state["said"] and (sent.locked_out or scene.at - since >= BLIP):
-            plan = Plan(owed=(channel_down(scene, channel, since, trouble, outage=trouble == sent.outage),))
-            state["said"] = True
-    elif state:
-        if state["said"]:
-            plan = channel_back(scene, channel, dt.datetime.fromisoformat(state["since"]))
-        state = {}
-    if plan != Plan():
-        decision.record(plan, scene.at)
-    now_noted = json.dumps(state) if state else ""
-    if now_noted != before:
-        store.set_note(name, now_noted)
+def note_refusals(store: Store, scene: Scene, sent: Sent, names: Collection[str]) -> bool:
+    """The same of one team's channel in the chat (by these names), told to that team: what it refuses nobody reads."""
+    trouble = next((sent.refused_in[name] for name in names if name in sent.refused_in), "")
+    works = any(entry.message.channel in names for entry, _ in sent.taken)
+    return _noted(store, scene, _Seen("chat", refusals_of(scene.roster), trouble, works, outage=False))
+
+
+def refusals_of(roster: Roster) -> str:
+    """The name under which the store keeps what a team's channel refuses."""
+    return f"channel:chat:{roster.slack_channel}"
+
+
+def _noted(store: Store, scene: Scene, seen: _Seen) -> bool:
+    if not seen.trouble and not (seen.works and store.get_note(seen.name)):
+        return not store.get_note(seen.name)
+    with store.decision_lock() as decision:  # two who notice at once say it once
+        before = store.get_note(seen.name) or ""
+        state: dict[str, Any] = noted(seen.name, before, notes.state, {})
+        plan = Plan()
+        if seen.trouble:
+            state = {"since": scene.at.isoformat(), "said": False, **state, "reason": seen.trouble}
+            since = dt.datetime.fromisoformat(state["since"])
+            if not state["said"] and (seen.stays or scene.at - since >= BLIP):
+                down = channel_down(scene, seen.channel, since, seen.trouble, outage=seen.outage)
+                plan, state["said"] = Plan(owed=(down,)), True
+        elif state:
+            if state["said"]:
+                plan = channel_back(scene, seen.channel, dt.datetime.fromisoformat(state["since"]))
+            state = {}
+        if plan != Plan():
+            decision.record(plan, scene.at)
+        now_noted = json.dumps(state) if state else ""
+        if now_noted != before:
+            store.set_note(seen.name, now_noted)
     return not state
 
 

@@ -33,7 +33,8 @@ class Sent:
     """How a round of sending went: what the far side has taken, and when, and each try that it did not take.
 
     `outage`: why it takes nothing at all ("" when it answers); `locked_out`: nor will it before somebody mends the
-    connection. `refused`: why it does not take one message, while it takes others. `unreached`: somebody on the
+    connection. `refused`: why it does not take one message, while it takes others; `refused_in`: the same by the chat's
+    channel. `unreached`: somebody on the
     escalation is not reached, so the next one has to be called. `unchecked`: why the far side could not be asked
     whether it had something already. `untold`: what another team's channel refused, and why.
     """
@@ -43,6 +44,7 @@ class Sent:
     outage: str = ""
     locked_out: bool = False
     refused: str = ""
+    refused_in: dict[str, str] = field(default_factory=dict)
     unreached: bool = False
     unchecked: str = ""
     untold: tuple[OutboxEntry, str] | None = None
@@ -160,7 +162,7 @@ class Round:
         if OTHERS in delivery.key:  # nothing is wrong with a channel of our own
             self.sent.untold = (delivery, str(error)) if refused else self.sent.untold
         elif refused:
-            self.sent.refused = str(error)
+            self.sent.refused = self.sent.refused_in[delivery.message.channel] = str(error)
         else:
             self.sent.outage, self.sent.locked_out = str(error), isinstance(error, LockedOut)
         wait = wait_s(delivery, error, nobody_woken=bool(send and send.nobody_woken))

@@ -10,7 +10,7 @@ from oncall.core.incidents.incident import Channel, Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import others_untold
 from oncall.usecases.acknowledge import sync_acknowledgements
-from oncall.usecases.channel_health import note_health, note_hearing
+from oncall.usecases.channel_health import note_health, note_hearing, note_refusals
 from oncall.usecases.chat_delivery import CHANNEL_ID
 from oncall.usecases.delivery_round import Clock, Sent
 from oncall.usecases.evaluate import Evaluation
@@ -83,7 +83,11 @@ class Dispatch:
         return Scene(self.config.roster, self.links, at)
 
     def _noted(self, channel: Channel, sent: Sent) -> None:
-        up = note_health(self.store, self.scene(self.now()), channel, sent)
+        at, ours = self.now(), self.config.roster
+        up = note_health(self.store, self.scene(at), channel, sent)
+        for roster in self.config.rosters if channel == "chat" else ():
+            names = (roster.slack_channel, "") if roster is ours else (roster.slack_channel,)
+            up &= note_refusals(self.store, Scene(roster, self.links, at), sent, names)
         self.metrics.tell(of_sending(channel, sent, up, self._due(sent)))
 
     def _due(self, sent: Sent) -> dict[str, dt.datetime]:

@@ -260,8 +260,9 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
         return None
     pages = (e for e in context.entries if _round_of(e) == incident.escalation_round and e.alerting)
     before = any(when < now.start for e in pages if (when := e.done_at or e.owed_at))
-    if incident.acknowledged and now.primary in [p.id for p in person_named(scene, incident.acknowledged_by)]:
-        return None  # they have it already
+    has_it = {person.id for person in person_named(scene, incident.acknowledged_by)}
+    if incident.acknowledged and has_it & {now.primary, now.secondary}:
+        return None  # one of the new pair took it
     if not incident.acknowledged and (began.week == now.week or not before):
         return None
     before_them, taken = (named(scene.roster, shift.primary) for shift in (began, now))

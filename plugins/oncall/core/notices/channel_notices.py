@@ -176,7 +176,7 @@ def _about_channel(
     """One key for each time it fails: that it is back is told where it was told that it failed."""
     primary = who_is_on_call(scene.roster, scene.at).primary
     message = Message(
-        key=f"channel-{channel}:{since.isoformat()}",
+        key=f"channel-{channel}:{since.isoformat()}{scene.roster.team and f':{scene.roster.team}'}",
         step=step,
         title=title,
         summary="\n".join(lines),
