@@ -39,7 +39,7 @@ from sandbox.stack.postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SETUP = oncall_config.load(REPOSITORY / "include")
-GROWTH = SETUP.pipelines["growth_etl"]
+GROWTH, PROFIT = SETUP.pipelines["growth_etl"], SETUP.pipelines["profit_etl"]
 REPORT = GROWTH.report
 DAY = dt.date(2026, 11, 22)
 NIGHT = dt.datetime(2026, 11, 22, 18, tzinfo=dt.UTC)
@@ -249,7 +249,7 @@ def test_a_flood_of_loads_neither_slow_the_look_nor_hide_a_publication(
         "drop table master.loads",
         "lock table master.loads in access exclusive mode",
         "alter table master.loads rename loaded_at to at",
-        "alter table master.loads alter business_day type text",
+        "alter table master.loads alter business_day type boolean using true",
         "drop table investor.checks",
     ],
 )
@@ -295,6 +295,17 @@ GOOD = f"values ('{REPORT}', '{DAY}', '{NIGHT}'"
         f" alter report_date type text; {ROW}) values ('{REPORT}', '{DAY - dt.timedelta(days=1)}', 'yes')",
         f"{OWN}); {ROW}) {GOOD}); alter table investor.publications alter report_date type timestamp,"
         " alter report type varchar(200), alter published_at type timestamp",
+        f"{OWN}); alter table investor.publications alter report_date type text; {ROW}) {GOOD}), ('{REPORT}', 'n/a',"
+        f" '{NIGHT}'), ('other', '2026-02-30', '{NIGHT}'), ('{REPORT}', '', null), ('other', '23.11.2026', now())",
+        f"{OWN}); alter table investor.publications alter report_date type bigint using 0; {ROW}) values ('{REPORT}',"
+        f" {DAY:%Y%m%d}, '{NIGHT}'), ('other', 20261399, now()), ('other', -1, now())",
+        f"{OWN}); alter table investor.publications alter report_date type timestamptz;"
+        f" {ROW}) values ('{REPORT}', '{DAY} 00:00+07', '{NIGHT}')",
+        f"{OWN}, read_at text, first_published_at int); alter table investor.publications alter published_at"
+        f" type bigint using 0; {ROW}, read_at) values ('{REPORT}', '{DAY}', {NIGHT.timestamp():.0f}, '2026-02-31'),"
+        f" ('other', '{DAY}', 9223372036854775807, ''), ('other', '{DAY}', -5, 'yes')",
+        f"create type a_report as enum ('{REPORT}'); {OWN}); alter table investor.publications"
+        f" alter report type a_report using '{REPORT}'; {ROW}) {GOOD})",
         f"{OWN}); {ROW}) {GOOD}); alter table investor.publications rename to mine; create view"
         " investor.publications with (security_barrier) as select * from investor.mine",
     ],
@@ -322,6 +333,81 @@ def test_what_a_publisher_of_ones_own_leaves_out_hides_no_publication(
     assert found["growth_etl", tomorrow].publication is None
     assert PublicationHistory(connect).published([REPORT], since)[REPORT][DAY] == NIGHT
     assert PublishedReports(connect).read(REPORT, since, tomorrow).published[DAY] == NIGHT
+
+
+def test_a_day_that_is_none_is_said_of_its_report_alone(fresh_database: str) -> None:
+    """Whoever publishes meant a day: it is not said that the report is missing. Of last year's rows nothing is said."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute("drop table investor.publications cascade")
+        connection.execute(f"{OWN}); alter table investor.publications alter report_date type text")
+        connection.execute(
+            f"{ROW}) values ('{REPORT}', '22.11.2026', now()), ('{PROFIT.report}', '1.1.25', '2025-01-02')"
+        )
+    found = Warehouse(connect_to(fresh_database)).read([(GROWTH, DAY), (PROFIT, DAY)])
+    (said,) = found["growth_etl", DAY].unreadable
+    assert (
+        f"a row of {REPORT} whose report_date is '22.11.2026', which is no day; write it as 2026-11-22"
+        in said
+    )
+    assert found["profit_etl", DAY].unreadable == ()
+
+
+LOADS = "create table master.loads (table_name {}, business_day {}, loaded_at {}, row_count {})"
+LOADED = "insert into master.loads values ('{}', '{}', '{}', {})"
+
+
+@pytest.mark.parametrize(
+    ("types", "day", "instant", "odd"),
+    [
+        (
+            ("text", "text", "timestamptz", "int"),
+            str,
+            str,
+            "('sessions', 'n/a', now(), 1), ('x', '2026-02-30', now(), 1)",
+        ),
+        (("text", "int", "timestamp", "text"), "{:%Y%m%d}".format, str, "('sessions', 1, now(), 'x')"),
+        (
+            ("text", "timestamptz", "timestamptz", "real"),
+            "{} 00:00+07".format,
+            str,
+            "('sessions', 'infinity', now(), 1)",
+        ),
+        (
+            ("name", "date", "text", "bool"),
+            str,
+            str,
+            "('sessions', '2026-11-20', 'soon', true), ('x', null, '', null)",
+        ),
+        (
+            ("a_table", "date", "bigint", "money"),
+            str,
+            lambda at: f"{at.timestamp():.0f}",
+            "(null, null, -1, null)",
+        ),
+    ],
+)
+def test_loads_are_known_whatever_types_their_columns_have(
+    fresh_database: str, types: tuple[str, ...], day: Any, instant: Any, odd: str
+) -> None:
+    """An odd row beside them hides none."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute("drop table master.loads; create type a_table as enum ('sessions', 'customers')")
+        connection.execute(f"set timezone = 'UTC'; {LOADS.format(*types)}")
+        rows = "true" if "bool" in types else "100"
+        for back in range(9):
+            on, at = DAY - dt.timedelta(days=back), NIGHT - dt.timedelta(days=back)
+            for table in ("sessions", "customers"):
+                connection.execute(LOADED.format(table, day(on), instant(at), rows))
+        connection.execute(f"insert into master.loads values {odd}")
+    warehouse = Warehouse(connect_to(fresh_database))
+    found = warehouse.read([(GROWTH, DAY)], [GROWTH], DAY - dt.timedelta(days=28))["growth_etl", DAY]
+    assert found.unreadable == ()
+    assert [(load.state, load.loaded_at) for load in found.loads] == [("fresh", NIGHT)] * 2
+    assert [load.state for load in warehouse.loads(["master.sessions"], DAY)] == ["fresh"]
 
 
 def test_a_dag_that_is_there_already_publishes_as_the_handbook_says(fresh_database: str) -> None:

@@ -10,7 +10,7 @@ from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
 from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.outbox_rows import ACCOUNT
-from oncall.adapters.postgres.publication_rows import instant_of, publications
+from oncall.adapters.postgres.publication_rows import TYPES, instant_of, publications
 from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import OTHERS, Event
 from oncall.core.promises.facts import DRILL_RUNS
@@ -87,8 +87,9 @@ class PublicationHistory:
         """Implements `Publications`."""
         found: dict[str, dict[dt.date, dt.datetime]] = {report: {} for report in reports}
         with self._link.cursor() as cursor:
+            ((types,),) = cursor.execute(f"select {TYPES}").fetchall()
             cursor.execute(
-                f"select report, report_date, min(first_at) from {publications('text')} as p"
+                f"select report, report_date, min(first_at) from {publications('text', types or {})} as p"
                 " where report = any(%s) and report_date between %s and '2200-01-01'"
                 f" and not starts_with(run_id, '{DRILL_RUNS}')"  # what a drill publishes was never promised
                 " group by report, report_date",

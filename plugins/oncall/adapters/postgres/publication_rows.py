@@ -6,26 +6,49 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
+from oncall.adapters.postgres import column_types
+from oncall.adapters.postgres.column_types import Types
+
 LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
-def publications(instants: Literal["text", "timestamptz"]) -> str:
+TYPES = column_types.types_of("investor.publications")
+
+
+def publications(instants: Literal["text", "timestamptz"], types: Types) -> str:
     """SQL to select from: report, report_date, first_at, published_at, read_at, run_id, rows. Its instants are of this
-    type: to be read as text they need not even be instants."""
-    # A name that the table has no column for is looked for one level further out, and is null there.
+    type: to be read as text they need not even be instants. `types`: of the table's columns, as TYPES tells them."""
+
+    def there(name: str, said: str, kind: str = "text") -> str:
+        return said if not types or name in types else f"null::{kind}"
+
+    def at(name: str) -> str:
+        said = column_types.instant(types, name)
+        text = f"({said})::text" if column_types.is_number(types, name) else f"{name}::text"
+        return there(name, text if instants == "text" else said, instants)
+
+    run_id, rows = (there(name, f"{name}::text") for name in ("run_id", "rows"))
+    published_at = at("published_at")
     return f"""(
-        select p.* from (
-            select null::timestamptz as first_published_at, null::timestamptz as read_at, null::text as run_id,
-                   null::bigint as rows) as lacking
-        cross join lateral (
-            select report::text as report, report_date::date as report_date,
-                   coalesce(first_published_at::{instants}, published_at::{instants}) as first_at,
-                   published_at::{instants} as published_at,
-                   coalesce(read_at::{instants}, published_at::{instants}) as read_at,
-                   left(coalesce(run_id::text, ''), 250) as run_id,
-                   case when rows::text ~ '^[0-9]{{1,18}}$' then rows::text::bigint else 0 end as rows
-            from investor.publications where published_at is not null) as p)"""
+        select report::text as report, {column_types.day(types, "report_date")} as report_date,
+               coalesce({at("first_published_at")}, {published_at}) as first_at,
+               {published_at} as published_at,
+               coalesce({at("read_at")}, {published_at}) as read_at,
+               left(coalesce({run_id}, ''), 250) as run_id,
+               case when {rows} ~ '^[0-9]{{1,18}}$' then ({rows})::bigint else 0 end as rows
+        from investor.publications where published_at is not null)"""
+
+
+def without_a_day(types: Types) -> str:
+    """SQL for the reports of the last two days, and what they have in the place of their day, which is none."""
+    if column_types.has_days(types, "report_date"):
+        return "select null::text, null::text where false"
+    return f"""
+        select report::text, left(report_date::text, 60) from investor.publications
+        where {column_types.day(types, "report_date")} is null
+          and published_at::text collate "C" >= (current_date - 2)::text
+        limit 1000"""
 
 
 def instant_of(text: str, day: dt.date) -> dt.datetime:

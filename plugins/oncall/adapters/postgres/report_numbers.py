@@ -9,7 +9,7 @@ from typing import Any
 
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.links import ManyLinks
-from oncall.adapters.postgres.publication_rows import instant_of, publications
+from oncall.adapters.postgres.publication_rows import TYPES, instant_of, publications
 from oncall.core.promises.facts import FailedCheck
 from oncall.usecases.report_numbers import MAX_ROWS, NoteOfRelease, ReportNumbers, ReportRow
 
@@ -29,24 +29,24 @@ _COLUMNS = """
         or a.attname = 'report_date' and t.typname = 'date' or a.attname = 'currency' and t.typcategory = 'S')
     order by a.attname <> 'report_date', a.attnum limit %(columns)s
 """
-_THERE = """
-    select to_regclass('investor.publications') is not null, to_regclass('investor.checks') is not null,
+_THERE = f"""
+    select {TYPES}, to_regclass('investor.checks') is not null,
            to_regclass('investor.restatements') is not null, to_regclass('investor.releases') is not null
 """
-_PUBLISHED = f"""
-    select report_date, min(first_at) from {publications("text")} as p
+_PUBLISHED = """
+    select report_date, min(first_at) from {publications} as p
     where report = %(report)s and report_date between %(since)s and %(until)s and not starts_with(run_id, 'drill__')
     group by report_date
 """
 # The failed checks of the newest run that checked, unless it published after all.
-_HELD = f"""
+_HELD = """
     with asked as (
         select report_date, run_id, max(checked_at) as at from investor.checks
         where report = %(report)s and report_date between %(since)s and %(until)s group by report_date, run_id),
     newest as (select distinct on (report_date) report_date, run_id from asked order by report_date, at desc)
     select c.report_date, left(c.name, 250), left(c.expected, 500), left(c.found, 1500)
     from newest join investor.checks c using (report_date, run_id)
-    left join {publications("timestamptz")} p on p.report = c.report and p.report_date = c.report_date
+    left join {publications} p on p.report = c.report and p.report_date = c.report_date
     where c.report = %(report)s and not c.passed and (p.published_at is null or c.checked_at > p.published_at)
     order by c.report_date, c.checked_at, c.name limit 1000
 """
@@ -77,7 +77,9 @@ class PublishedReports:
             columns, keys, rows = _rows(cursor, asked)
             published, checks, restatements, releases = _one(cursor, _THERE, asked)
             held: defaultdict[dt.date, list[FailedCheck]] = defaultdict(list)
-            for date, *words in _all(cursor, _HELD, asked, checks and published):
+            by_instant = _HELD.format(publications=publications("timestamptz", published or {}))
+            by_text = _PUBLISHED.format(publications=publications("text", published or {}))
+            for date, *words in _all(cursor, by_instant, asked, checks and published):
                 held[date].append(FailedCheck(*words))
             return ReportNumbers(
                 columns=columns,
@@ -85,7 +87,7 @@ class PublishedReports:
                 rows=tuple(reversed(rows[:MAX_ROWS])),
                 published={
                     day: instant_of(first_at, day)
-                    for day, first_at in _all(cursor, _PUBLISHED, asked, published)
+                    for day, first_at in _all(cursor, by_text, asked, published)
                 },
                 held=dict(held),
                 restated=dict(_all(cursor, _RESTATED, asked, restatements)),

@@ -13,9 +13,10 @@ from typing import Any
 import structlog
 
 from oncall.adapters.postgres import warehouse_sql as sql
+from oncall.adapters.postgres.column_types import Types
 from oncall.adapters.postgres.database import Connect
 from oncall.adapters.postgres.links import Link
-from oncall.adapters.postgres.publication_rows import can_be, instant_of, is_out_of_time
+from oncall.adapters.postgres.publication_rows import TYPES, can_be, instant_of, is_out_of_time
 from oncall.adapters.postgres.sql_values import columns
 from oncall.config.quiet_days import Volume
 from oncall.core.data.expectation import WINDOW_DAYS, Expectation, expect
@@ -52,7 +53,8 @@ class Warehouse:
     def __init__(self, connect: Connect, volumes: Callable[[], Volume] = Volume) -> None:
         self._link = Link(connect, "warehouse")
         self._volumes = volumes
-        self._shape: tuple[float, dict[str, bool]] | None = None
+        self._shape: tuple[float, sql.Shape] | None = None
+        self._types: tuple[float, Types] | None = None
 
     def clock(self) -> dt.datetime:
         """What time it is on the warehouse's server, in UTC. Raises Unreadable."""
@@ -78,7 +80,10 @@ class Warehouse:
             of_report[pipeline.report].append(pipeline)
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         # First and alone: that a report is published is known whatever becomes of the rest.
-        made = self._seen("investor.publications", self._ask(sql.PUBLISHED, {"wanted": _pairs(pairs)}))
+        made = self._seen(
+            "investor.publications",
+            self._ask(sql.published(self._of_publications()), {"wanted": _pairs(pairs)}),
+        )
         more, troubles = self._besides(
             list(pipelines.values()), list(pairs), {each.report for each in published}, since
         )
@@ -114,11 +119,11 @@ class Warehouse:
         """Loads and failed checks, and what of them cannot be read."""
         rows: list[Row] = []
         try:
-            query = sql.upstream(**self._as_it_is())
+            query = sql.upstream(self._as_it_is(), self._of_publications())
             rows += self._ask(query, _asked(pipelines, wanted, published, since))
             self._seen("master.loads", [row for row in rows if row[0] == "load" and row[3] is not None])
             pairs = dict.fromkeys([*wanted, *((row[1], row[2]) for row in rows if row[0] == "publication")])
-            rows += self._ask(sql.CHECKS, {"wanted": _pairs(pairs)})
+            rows += self._ask(sql.checks(self._of_publications()), {"wanted": _pairs(pairs)})
         except Unreadable as error:
             return rows, (str(error),)
         return rows, ()
@@ -133,7 +138,7 @@ class Warehouse:
         if not pairs:
             return {}
         names, days = [name for name, _ in pairs], [day for _, day in pairs]
-        query = sql.waited_for(indexed=self._as_it_is()["indexed"])
+        query = sql.waited_for(self._as_it_is())
         rows = self._ask(query, {"table": names, "day": days, **_bounds(names, days)})
         volume = self._volumes()
         empty = _empty((row[0], row[1], row[3]) for row in rows)
@@ -143,8 +148,12 @@ class Warehouse:
         }
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[Row]:
-        with self._link.cursor() as cursor:
-            return cursor.execute(query, values).fetchall()
+        try:
+            with self._link.cursor() as cursor:
+                return cursor.execute(query, values).fetchall()
+        except Unreadable:
+            self._shape = self._types = None  # what cannot be read as it was may have become something else
+            raise
 
     def _seen(self, table: str, rows: list[Row]) -> list[Row]:
         """The rows. Raises Unreadable when there are none because row-level security shows this role no row at all."""
@@ -159,12 +168,19 @@ class Warehouse:
                 )
         return rows
 
-    def _as_it_is(self) -> Mapping[str, bool]:
+    def _as_it_is(self) -> sql.Shape:
         """How the warehouse is to be asked. Found out once a minute: tables grow slowly."""
         if self._shape is None or time.monotonic() - self._shape[0] > ASK_AGAIN_S:
-            ((indexed, late_rows),) = self._ask(sql.SHAPE, {})
-            self._shape = time.monotonic(), {"indexed": indexed, "late_rows": late_rows}
+            ((indexed, late_rows, loads),) = self._ask(sql.SHAPE, {})
+            self._shape = time.monotonic(), sql.Shape(indexed, late_rows, loads or {})
         return self._shape[1]
+
+    def _of_publications(self) -> Types:
+        """The types of their columns. Asked for alone: a publication is known whatever becomes of the loads."""
+        if self._types is None or time.monotonic() - self._types[0] > ASK_AGAIN_S:
+            ((types,),) = self._ask(f"select {TYPES}", {})
+            self._types = time.monotonic(), types or {}
+        return self._types[1]
 
 
 @dataclass(frozen=True)
@@ -175,7 +191,7 @@ class _Found:
     publications: Mapping[Pair, tuple[Publication, dt.datetime]]
     checks: Mapping[Pair, Sequence[FailedCheck]]
     late: Mapping[Pair, Sequence[Load]]
-    odd: Mapping[Pair, tuple[str, ...]] = field(default_factory=dict)
+    odd: Mapping[tuple[str, dt.date | None], tuple[str, ...]] = field(default_factory=dict)
     _together: dict[tuple[tuple[str, ...], dt.date], tuple[Facts, dt.datetime | None]] = field(
         default_factory=dict
     )
@@ -186,7 +202,7 @@ class _Found:
         publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
         checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
         late: defaultdict[Pair, list[Load]] = defaultdict(list)
-        odd: dict[Pair, tuple[str, ...]] = {}
+        odd: dict[tuple[str, dt.date | None], tuple[str, ...]] = {}
         empty = _empty((row[1], row[2], row[6]) for row in rows if row[0] == "load")
         for kind, name, day, first, second, third, count, counts, *words in rows:
             if kind == "load":
@@ -199,6 +215,8 @@ class _Found:
                     publications[name, day] = made
                 else:
                     odd[name, day] = (_odd_words(name, day, str(second)),)
+            elif kind == "no day":
+                odd[name, None] = (_no_day_words(name, words[0]),)
             elif kind == "late":
                 late[name, day].append(Load(words[0], first))
             elif kind == "check":
@@ -212,7 +230,7 @@ class _Found:
         made, read_at = self.publications.get(which, (None, None))
         missing, newest = self._of_upstream(pipeline.upstream, date, troubles)
         checks = tuple(self.checks.get(which, ()))
-        odd = self.odd.get(which, ())
+        odd = self.odd.get(which, ()) or self.odd.get((which[0], None), ())
         if made is None and not checks and not blocked_by and not odd:
             return missing  # of ten thousand reports most are alike in this
         loads, newer = missing.loads, tuple[Load, ...]()
@@ -264,6 +282,13 @@ def _odd_words(report: str, day: dt.date, said: str) -> str:
     return (
         f"investor.publications says that {report} of {day} was published at {said[:60]}, which cannot be; look whether"
         " the report is there, and correct published_at or delete the row"
+    )
+
+
+def _no_day_words(report: str, said: str) -> str:
+    return (
+        f"investor.publications has a row of {report} whose report_date is {said!r}, which is no day; write it as"
+        " 2026-11-22, or delete the row"
     )
 
 

@@ -6,54 +6,87 @@ year 5000) is the midnight at which its day begins, which makes nothing late and
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from oncall.adapters.postgres.publication_rows import publications
+from oncall.adapters.postgres.column_types import Types, day, instant, number, types_of, word
+from oncall.adapters.postgres.publication_rows import publications, without_a_day
 from oncall.adapters.postgres.sql_values import rows_of, sane
 
 # Of each name and day asked for the latest load, in two ways: a small table, or one without an index, is read from
 # end to end once; of one with a million rows each load is looked up. `master.loads` names tables bare or with schema.
-SHAPE = """
+SHAPE = f"""
     select coalesce(pg_relation_size(to_regclass('master.loads')), 0) > 16777216 and exists (
         select from pg_index where indrelid = to_regclass('master.loads') and indisvalid and indpred is null
         and array[pg_get_indexdef(indexrelid, 1, true), pg_get_indexdef(indexrelid, 2, true)]
             @> array['table_name', 'business_day']),
-        to_regclass('investor.late_rows') is not null  -- else no run has brought this warehouse up yet
+        to_regclass('investor.late_rows') is not null,  -- else no run has brought this warehouse up yet
+        {types_of("master.loads")}
 """
-# Who does not count has no such column: the name is then looked for one level further out, and is null there.
-_MASTER = """(select l.* from (select null::bigint as row_count) as lacking
-    cross join lateral (select table_name, business_day, loaded_at, row_count from master.loads) l)"""
-# Whatever types upstream has chosen for its columns; nobody can have counted less than nothing, or more than there is.
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a warehouse is to be asked for loads; `loads`: the types of their columns, {} where nobody knows."""
+
+    indexed: bool
+    late_rows: bool
+    loads: Types
+
+    @property
+    def master(self) -> str:
+        """The loads, whatever types upstream has chosen for its columns; who does not count has no `row_count`."""
+        types = self.loads
+        return f"""(select {word(types, "table_name")} as table_name, {day(types, "business_day")} as business_day,
+            {instant(types, "loaded_at")} as loaded_at, {number(types, "row_count")} as row_count from master.loads)"""
+
+
+# Nobody can have counted less than nothing, or more than there is.
 _NUMBER = "'^[-+]?[0-9]{1,18}([.][0-9]*)?(e[+]?[01]?[0-9])?$'"
 _COLUMNS = f"""
     name, business_day::date as business_day, {sane("loaded_at::timestamptz", "business_day::date")} as loaded_at,
     case when row_count::text ~ {_NUMBER} then case when row_count::text::numeric between -9e18 and 9e18
          then greatest(row_count::text::numeric, 0)::bigint end end as row_count
 """
-_SCANNED = f"""
+
+
+def _latest(shape: Shape) -> str:
+    """Of each name and day asked for the latest load."""
+    return _looked_up(shape) if shape.indexed else _scanned(shape)
+
+
+def _scanned(shape: Shape) -> str:
+    return f"""
     newest as (
-        select table_name, business_day, max(loaded_at) as loaded_at from master.loads
+        select table_name, business_day, max(loaded_at) as loaded_at from {shape.master} l
         where table_name = any(%(names)s::text[] || %(bare)s::text[]) and business_day = any(%(days)s::date[])
         group by table_name, business_day),
     latest as (
         select distinct on (name, business_day) {_COLUMNS} from (
             select 'master.' || regexp_replace(table_name, '^master\\.', '') as name, business_day, loaded_at,
                    max(row_count) as row_count
-            from newest join {_MASTER} l using (table_name, business_day, loaded_at)
+            from newest join {shape.master} l using (table_name, business_day, loaded_at)
             group by table_name, business_day, loaded_at) as either
         order by name, business_day, either.loaded_at desc)
-"""
-_NEWEST = f"""(select loaded_at, row_count from {_MASTER} l
-    where table_name = asked.{{}} and business_day = day.business_day and loaded_at is not null
-    order by loaded_at desc limit 1)"""
-_LOOKED_UP = f"""
+    """
+
+
+def _looked_up(shape: Shape) -> str:
+    by_name, by_bare = (
+        f"""(select loaded_at, row_count from {shape.master} l
+            where table_name = asked.{name} and business_day = day.business_day and loaded_at is not null
+            order by loaded_at desc limit 1)"""
+        for name in ("name", "bare")
+    )
+    return f"""
     latest as (
         select {_COLUMNS} from unnest(%(names)s::text[], %(bare)s::text[]) as asked (name, bare)
         cross join unnest(%(days)s::date[]) as day (business_day)
         cross join lateral (
-            select * from ({_NEWEST.format("name")} union all {_NEWEST.format("bare")}) as either
-            order by loaded_at desc limit 1) as load)
-"""
+            select * from ({by_name} union all {by_bare}) as either order by loaded_at desc limit 1) as load)
+    """
+
+
 # Of the tables and days of `needed`: the latest load, when the last seven before it came, and the row counts of all
 # within LOOK_BACK as "days ago:rows", the newest first.
 _LOADS = """
@@ -75,10 +108,10 @@ _LOADS = """
 """
 
 
-def waited_for(*, indexed: bool) -> str:
+def waited_for(shape: Shape) -> str:
     """The loads of any tables and days."""
     return f"""
-    with {_LOOKED_UP if indexed else _SCANNED},
+    with {_latest(shape)},
     needed as (select distinct * from unnest(%(table)s::text[], %(day)s::date[]) as pair (name, business_day)),
     {_LOADS}
     select name, business_day, loaded_at, row_count, counts, expected_at from loads
@@ -96,7 +129,7 @@ _CAN_BE = r"""(
             between (p.report_date - 1)::text and (greatest(current_date, p.report_date + 2) + 8)::text)"""
 
 
-def _published(of: str, instants: Literal["text", "timestamptz"]) -> str:
+def _published(of: str, instants: Literal["text", "timestamptz"], types: Types) -> str:
     first_at, published_at, read_at = (
         f"p.{name}" if instants == "text" else sane(f"p.{name}", "p.report_date")
         for name in ("first_at", "published_at", "read_at")
@@ -107,16 +140,25 @@ def _published(of: str, instants: Literal["text", "timestamptz"]) -> str:
     from (  -- a join: by the index where there is one, else in one reading of the table
         select distinct on (p.report, p.report_date) p.report, p.report_date, p.published_at, p.read_at, p.rows,
                p.run_id, coalesce(min(p.first_at) filter (where {_CAN_BE}) over day, p.published_at) as first_at
-        from {of} w join {publications(instants)} p on p.report = w.report and p.report_date = w.business_day
+        from {of} w join {publications(instants, types)} p on p.report = w.report and p.report_date = w.business_day
         window day as (partition by p.report, p.report_date)
         order by p.report, p.report_date, {_CAN_BE} desc, p.published_at desc) p
     """
 
 
-# Its instants are text, for `instant_of`; the last column is what time it is.
-PUBLISHED = (
-    f"with wanted as ({_WANTED}) select p.*, clock_timestamp() from ({_published('wanted', 'text')}) as p"
-)
+def published(types: Types) -> str:
+    """The publications of what is wanted, and the rows about its reports that name no day.
+
+    Their instants are text, for `instant_of`; the last column is what time it is.
+    """
+    return f"""
+    with wanted as ({_WANTED})
+    select p.*, clock_timestamp() from ({_published("wanted", "text", types)}) as p
+    union all
+    select 'no day', o.report, null, null, null, null, 0, null, o.said, null, null, clock_timestamp()
+    from ({without_a_day(types)}) as o (report, said) where o.report in (select report from wanted)
+    """
+
 
 _LATE_ROWS = """
         union
@@ -137,13 +179,13 @@ _WHICH_LATE_ROWS = f"""
 """
 
 
-def upstream(*, indexed: bool, late_rows: bool) -> str:
+def upstream(shape: Shape, types: Types) -> str:
     """The loads of what is wanted and of what is stale, and the publications of the latter."""
     return f"""
-    with {_LOOKED_UP if indexed else _SCANNED},
+    with {_latest(shape)},
     upstream as (
         select report, name, published::boolean from {rows_of("upstream", "report", "name", "published")}),
-    publication as not materialized (select * from {publications("timestamptz")} p),
+    publication as not materialized (select * from {publications("timestamptz", types)} p),
     first_read as (
         select report_date as business_day, min(read_at) as at
         from publication where report_date >= %(since)s group by report_date),
@@ -154,15 +196,15 @@ def upstream(*, indexed: bool, late_rows: bool) -> str:
         from newer l join upstream u using (name)
         join publication p on p.report = u.report and p.report_date = l.business_day
         where u.published and l.loaded_at > p.read_at
-        {_LATE_ROWS if late_rows else ""}),
+        {_LATE_ROWS if shape.late_rows else ""}),
     wanted as ({_WANTED} union select * from reloaded),
     needed as (select distinct u.name, w.business_day from wanted w join upstream u using (report)),
     {_LOADS}
     select 'load', name, business_day, loaded_at, expected_at, null::timestamptz, row_count, counts,
            null::text, null::text, null::text
     from loads
-    union all {_published("reloaded", "timestamptz")}
-    {_WHICH_LATE_ROWS if late_rows else ""}
+    union all {_published("reloaded", "timestamptz", types)}
+    {_WHICH_LATE_ROWS if shape.late_rows else ""}
     """
 
 
@@ -183,16 +225,20 @@ BLOCKED = f"""
     order by 1, 2, 3 limit 1000
 """
 
+
 # The failed checks of the newest run that checked, unless it published after all.
-CHECKS = f"""
+def checks(types: Types) -> str:
+    """The failed checks of what is wanted."""
+    return f"""
     with wanted as ({_WANTED})
     select 'check', c.report, c.report_date, {sane("c.checked_at", "c.report_date")}, null, null, null,
            left(c.run_id, 250),
            left(c.name, 250), left(c.expected, 500), left(c.found, 500)
     from wanted w join investor.checks c on c.report = w.report and c.report_date = w.business_day
-    left join {publications("timestamptz")} p on p.report = c.report and p.report_date = c.report_date
+    left join {publications("timestamptz", types)} p
+        on p.report = c.report and p.report_date = c.report_date
     where not c.passed and (p.published_at is null or c.checked_at > p.published_at)
       and c.run_id = (select n.run_id from investor.checks n where n.report = c.report
                       and n.report_date = c.report_date order by n.checked_at desc limit 1)
     order by c.checked_at, c.name limit 10000
-"""
+    """
