@@ -30,7 +30,7 @@ def no_slot_left(ground: Ground) -> Outcome:
     ground.hold(date, "investor.daily_engagement")
     ground.run(date, until=("transform", "running"), dag_id="engagement_etl")
     ground.run(date)
-    return ground.paged(ground.promise(), "never started: no task of this report date has started")
+    return ground.paged(ground.promise(), "the first task is to start")
 
 
 @fault("two watchers, `sla_watch` and the native deadline at one instant", group="airflow")
