@@ -32,7 +32,8 @@ from oncall.web.views.on_call_load import ledger_view, loads
 from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others, upstream
 from oncall.web.views.rota_bars import calendar
-from oncall.web.views.rota_weeks import shift_view, two_running, weeks
+from oncall.web.views.rota_models import ShiftView
+from oncall.web.views.rota_weeks import two_running, weeks
 from oncall.web.views.timeline import timeline
 from tests.web.example_page import DAY, TZ, Example, at, calm, config, morning
 
@@ -280,7 +281,7 @@ def test_the_api_tells_shifts_and_the_ledger_with_the_keys_of_the_command_line()
         assert entries
         assert [{**view, **entry} for view, entry in zip(shown[name], entries, strict=True)] == shown[name]
     for shift in rota(roster, at("05:12"), until):
-        assert shift_view(shift).model_dump(mode="json") == shift_json(shift)
+        assert ShiftView.model_validate(shift).model_dump(mode="json") == shift_json(shift)
 
 
 def test_the_next_pair_is_the_one_after_the_handoff() -> None:

@@ -87,7 +87,7 @@ def _incidents(args: argparse.Namespace) -> int:
     if args.json:
         show_json([view.model_dump(mode="json", exclude={"timeline"}) for view in found])
     elif found:
-        say = TimeFormat(seen.at, seen.config.roster.tz)
+        say = seen.say
         rows: list[list[Any]] = [
             [
                 view.key,

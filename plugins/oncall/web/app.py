@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio
 from fastapi import Depends, FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -11,7 +12,7 @@ from oncall.core.errors import ConfigError
 from oncall.web import error_pages, static_files
 from oncall.web.auth import reader
 from oncall.web.body_limit import SmallBodies
-from oncall.web.response_cache import in_turn, turn
+from oncall.web.response_cache import in_turn
 from oncall.web.routes import actions, api, feed_links, feeds, health, pages, reports
 from oncall.web.snapshot import Source
 
@@ -30,10 +31,9 @@ def create_app(source: Source) -> FastAPI:
     # No docs of FastAPI's own: they are open to everybody, and their script comes from elsewhere.
     app = FastAPI(title="On-call", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.source = source
-    app.state.turn = turn()
-    app.state.reports_turn = turn()
+    app.state.turn, app.state.reports_turn = anyio.Semaphore(1), anyio.Semaphore(1)
     for router in (pages.router, api.router):
-        app.include_router(router, dependencies=[Depends(reader), Depends(in_turn, scope="function")])
+        app.include_router(router, dependencies=[Depends(reader), Depends(in_turn("turn"), scope="function")])
     for router in (reports.router, reports.actions, actions.router, feed_links.router, static_files.router):
         app.include_router(router, dependencies=[Depends(reader)])
     app.include_router(feeds.router)  # these are opened by a key instead

@@ -52,7 +52,7 @@ def render(
 ) -> HTMLResponse:
     """A page of what was seen: in its team's zone, and with its team's name in every address that leads on."""
     root = airflow_root(request)
-    say = TimeFormat(seen.at, seen.config.roster.tz) if seen else None
+    say = seen.say if seen else None
     text = (
         _templates()
         .get_template(template)

@@ -11,22 +11,21 @@ from fastapi import Request, Response
 
 from oncall.web.snapshot import PageSnapshot
 
-AT_ONCE = 1
 MOST_KEPT = 100  # the answers of one look, which lives for seconds
 
 # several at once would be no sooner ready, and keep the rest of the api-server waiting
 _MAKING = threading.Lock()
 
 
-async def in_turn(request: Request) -> AsyncIterator[None]:
-    """Readers stand in line here, and not in the threads of the api-server, which are Airflow's too."""
-    async with request.app.state.turn:
-        yield
+def in_turn(line: str) -> Callable[[Request], AsyncIterator[None]]:
+    """Readers stand in this line of the app, and not in the threads of the api-server, which are Airflow's too."""
 
+    async def stand(request: Request) -> AsyncIterator[None]:
+        turn: anyio.Semaphore = getattr(request.app.state, line)
+        async with turn:
+            yield
 
-def turn() -> anyio.Semaphore:
-    """The line that an app's readers stand in."""
-    return anyio.Semaphore(AT_ONCE)
+    return stand
 
 
 def shared(

@@ -15,6 +15,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.data.restatement import Restatement
 from oncall.core.errors import Problem
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import Feeds, IncidentRecord, Published, SystemHealth
 from oncall.usecases.manual_actions import Outcome
 from oncall.usecases.report_numbers import Reports
@@ -63,6 +64,11 @@ class PageSnapshot:
     hidden: int = 0
     teams: Mapping[str, str] = field(default_factory=dict)
     whole: PageSnapshot | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def say(self) -> TimeFormat:
+        """How instants are said in it: as of its own, in the zone of its roster."""
+        return TimeFormat(self.at, self.config.roster.tz)
 
     @cached_property
     def statuses_of(self) -> Mapping[str, Sequence[PromiseStatus]]:

@@ -115,6 +115,11 @@ class Roster:
         """The entries of the rotation as they come into force."""
         return tuple(sorted(self.rotation, key=lambda entry: entry.starts))
 
+    @cached_property
+    def turns(self) -> frozenset[str]:
+        """Whoever takes turns, in whichever entry."""
+        return frozenset(person for entry in self.rotation for row in entry.weeks for person in row)
+
     def recipient(self, person_id: str) -> Recipient:
         """How the far sides know a person; somebody the roster does not know has only a name."""
         person = self.people.get(person_id)

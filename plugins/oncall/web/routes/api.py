@@ -34,7 +34,7 @@ from oncall.web.views.pipelines import pipelines
 from oncall.web.views.promises import cards, others, upstream
 from oncall.web.views.restatements import RestatementView, restatements
 from oncall.web.views.rota_bars import calendar
-from oncall.web.views.rota_weeks import shift_view, weeks
+from oncall.web.views.rota_weeks import weeks
 
 LONGEST = dt.timedelta(days=731)
 
@@ -102,7 +102,7 @@ def shifts(
     first, last = _moment(roster, start), _moment(roster, until)
     if last - first > LONGEST:
         raise HTTPException(422, "At most two years at once")
-    return [shift_view(shift) for shift in rota(roster, first, last)]
+    return [rota_models.ShiftView.model_validate(shift) for shift in rota(roster, first, last)]
 
 
 @router.get("/weeks")
@@ -146,7 +146,6 @@ def panel(request: Request, user: Reader) -> Response:
     """What the panel on Airflow's Home shows, of all teams."""
     seen = source(request).read()
     visible = sight(user, seen)
-
     return shared(request, visible, lambda: _json(home(seen, visible, addresses(request))))
 
 

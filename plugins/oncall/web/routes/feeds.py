@@ -86,8 +86,7 @@ def offered(config: OncallConfig) -> dict[str, str]:
     """
     roster = config.roster
     of = f"{roster.team}/" if roster.team else ""
-    turns = {person for entry in roster.rotation for row in entry.weeks for person in row}
-    people = [person for person in roster.people if person in turns]
+    people = [person for person in roster.people if person in roster.turns]
     reports = [pipeline.report for pipeline in config.pipelines.values() if pipeline.promise]
     return {
         f"calendar:{of}{calendar_feed.TEAM}": "Calendar of the team",

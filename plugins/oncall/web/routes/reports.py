@@ -6,7 +6,7 @@ In a line of its own: a warehouse that takes its time keeps nobody from the page
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import quote
@@ -19,11 +19,11 @@ from oncall.core.data import report_words
 from oncall.core.data.expectation import WINDOW_DAYS
 from oncall.core.errors import Unreadable
 from oncall.core.promises.promise import Pipeline
-from oncall.core.time_format import TimeFormat
 from oncall.usecases.report_numbers import DAYS_SHOWN, BrokenRule, ReportNumbers
 from oncall.web.auth import FromThisPage, Reader, may_act, reader
 from oncall.web.permissions import InSight, sight_of, without_hidden_names
 from oncall.web.rendering import addresses, render
+from oncall.web.response_cache import in_turn
 from oncall.web.routes.actions import NOT_YOURS
 from oncall.web.snapshot import PageSnapshot, source
 from oncall.web.static_files import stamp
@@ -50,12 +50,7 @@ MOST_EXAMPLED = 2  # of these with the keys of the rows that break a contract
 RELEASED = "Released: the next run publishes it."
 
 
-async def _in_turn(request: Request) -> AsyncIterator[None]:
-    async with request.app.state.reports_turn:
-        yield
-
-
-router = APIRouter(dependencies=[Depends(reader), Depends(_in_turn, scope="function")])
+router = APIRouter(dependencies=[Depends(reader), Depends(in_turn("reports_turn"), scope="function")])
 actions = APIRouter(dependencies=[FromThisPage, Depends(reader)])
 
 
@@ -63,7 +58,7 @@ actions = APIRouter(dependencies=[FromThisPage, Depends(reader)])
 def all_reports(request: Request, seen: InSight) -> HTMLResponse:
     """Each report's best-known number over the last 60 days, and what is the matter with it."""
     pipelines = list(seen.config.pipelines.values())
-    say = TimeFormat(seen.at, seen.config.roster.tz)
+    say = seen.say
     cards = []
     for pipeline in pipelines[:MOST_DRAWN]:
         read = _read(request, seen, pipeline)
@@ -131,7 +126,7 @@ def _page(
     request: Request, user: BaseUser, report: str, *, done: str = "", refused: str = "", status: int = 200
 ) -> HTMLResponse:
     seen, pipeline = _found(request, user, report)
-    read, say = _read(request, seen, pipeline), TimeFormat(seen.at, seen.config.roster.tz)
+    read, say = _read(request, seen, pipeline), seen.say
     known = report_days(seen, read)
     held = list(held_days(known))
     drawn, not_all = figures(say, read, known)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from markupsafe import escape
 
 from oncall.core.promises.words import badge
-from oncall.core.time_format import TimeFormat
 from oncall.web.snapshot import PageSnapshot
 
 COLOURS = {"ok": "#1a7f37", "late": "#9a6700", "missing": "#cf222e", "unknown": "#57606a"}
@@ -32,7 +31,7 @@ def words(seen: PageSnapshot, report: str) -> tuple[str, str]:
     if not made:
         return f"{name} · cannot tell", "unknown"
     newest = max(made)
-    at = TimeFormat(seen.at, seen.config.roster.tz).clock(made[newest])
+    at = seen.say.clock(made[newest])
     mine = [one for one in seen.statuses if one.pipeline.report == report and not one.drill]
     if any(one.verdict == "broken" and one.report_date > newest for one in mine):
         return badge(name, newest, at, next_late=True), "missing"

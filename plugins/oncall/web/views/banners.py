@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterator
 
 from oncall.core.notices import page_words
-from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.incidents import unread
@@ -23,7 +22,7 @@ def banners(seen: PageSnapshot) -> tuple[Banner, ...]:
 
 
 def _told(seen: PageSnapshot) -> Iterator[tuple[str, page_words.Told]]:
-    say = TimeFormat(seen.at, seen.config.roster.tz)
+    say = seen.say
     tick_unread = unread(seen)  # that is said below
     if not tick_unread and (seen.tick is None or seen.at - seen.tick > WATCHER_SILENT_AFTER):
         yield "watcher", page_words.watcher_gone(seen.tick, say)

@@ -18,7 +18,6 @@ from oncall.core.promises.first_step import first_step
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import SECTIONS, for_day, led_by
-from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.incident_context import status_from_row
 from oncall.web import external_links
@@ -98,7 +97,7 @@ def _upstream_told(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipelin
     )
     room = pipeline.upstream_owner.slack
     at = next((told.done_at for told in others if (told.step, told.room) == (LATE, room)), None)
-    return TimeFormat(seen.at, seen.config.roster.tz).clock(at) if at else ""
+    return seen.say.clock(at) if at else ""
 
 
 def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:

@@ -12,7 +12,7 @@ from oncall.core.incidents.status_words import cause_then_and_now, status
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.time_format import TimeFormat, day
+from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
 from oncall.web import external_links
 from oncall.web.external_links import run_of
@@ -73,9 +73,7 @@ def _view(
         due=incident.due,
         open=incident.open,
         verdict=verdict,
-        status=status(
-            incident, [told.as_status for told in record.told], TimeFormat(seen.at, seen.config.roster.tz)
-        ),
+        status=status(incident, [told.as_status for told in record.told], seen.say),
         cause_words=cause_then_and_now(incident.first_cause if incident.open else "", cause),
         detail=detail,
         drill=incident.drill,

@@ -14,9 +14,9 @@ Redacted = Annotated[str, AfterValidator(redacted)]
 
 
 class Model(BaseModel):
-    """What all models of the page are: frozen."""
+    """What all models of the page are: frozen. `model_validate` makes one of whatever has the same attributes."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class Banner(Model):

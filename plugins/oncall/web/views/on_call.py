@@ -37,12 +37,4 @@ def on_call(roster: Roster, at: dt.datetime) -> OnCall:
 def contact(roster: Roster, person_id: str) -> Contact:
     """How to reach a person; of an unknown id the id alone."""
     person = roster.people.get(person_id)
-    if person is None:
-        return Contact(id=person_id, name=person_id)
-    return Contact(
-        id=person.id,
-        name=person.name,
-        opsgenie=person.opsgenie,
-        slack=person.slack,
-        specialties=person.specialties,
-    )
+    return Contact.model_validate(person) if person else Contact(id=person_id, name=person_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, rota
@@ -21,13 +20,8 @@ WEEK_S = 7 * 86400
 _SATURDAY = 5
 _NIGHT = (22, 7)
 
-
-@dataclass
-class _Sums:
-    primary: float = 0.0
-    secondary: float = 0.0
-    weekend: float = 0.0
-    holidays: float = 0.0
+# By person, and by what they count as: primary, secondary, weekend, holidays.
+Seconds = defaultdict[str, defaultdict[str, float]]
 
 
 def loads(
@@ -38,26 +32,25 @@ def loads(
     first = max(begins - dt.timedelta(weeks=back), min(entry.starts for entry in roster.rotation))
     last = begins + dt.timedelta(weeks=ahead)
     start, end = roster.day_starts(first), roster.day_starts(last)
-    sums: dict[str, _Sums] = defaultdict(_Sums)
+    sums: Seconds = defaultdict(lambda: defaultdict(float))
     for shift in rota(roster, start, end):
         _add(sums, roster, shift)
     total = (utc(end) - utc(start)).total_seconds()
     nights = _nights_paged(roster, records)
-    turns = {person for entry in roster.rotation for row in entry.weeks for person in row}
     fair_primary, fair_secondary = (
-        round(sum(seconds) / WEEK_S / len(turns), 1)
-        for seconds in ([one.primary for one in sums.values()], [one.secondary for one in sums.values()])
+        round(sum(mine[seat] for mine in sums.values()) / WEEK_S / len(roster.turns), 1)
+        for seat in ("primary", "secondary")
     )
     return tuple(
         Load(
             person=person,
-            primary_weeks=round(sums[person].primary / WEEK_S, 1),
+            primary_weeks=round(sums[person]["primary"] / WEEK_S, 1),
             fair_primary_weeks=fair_primary,
             fair_secondary_weeks=fair_secondary,
-            secondary_weeks=round(sums[person].secondary / WEEK_S, 1),
-            share=round(100 * (sums[person].primary + sums[person].secondary) / total, 1),
-            weekend_days=round(sums[person].weekend / 86400, 1),
-            holidays=round(sums[person].holidays / 86400, 1),
+            secondary_weeks=round(sums[person]["secondary"] / WEEK_S, 1),
+            share=round(100 * (sums[person]["primary"] + sums[person]["secondary"]) / total, 1),
+            weekend_days=round(sums[person]["weekend"] / 86400, 1),
+            holidays=round(sums[person]["holidays"] / 86400, 1),
             nights_paged=len(nights[person]),
         )
         for person in roster.people
@@ -65,20 +58,20 @@ def loads(
     )
 
 
-def _add(sums: dict[str, _Sums], roster: Roster, shift: Shift) -> None:
+def _add(sums: Seconds, roster: Roster, shift: Shift) -> None:
     if shift.primary is None:
         return
     begins, over = utc(shift.start), utc(shift.end)
     length = (over - begins).total_seconds()
-    sums[shift.primary].primary += length
+    sums[shift.primary]["primary"] += length
     if shift.secondary:
-        sums[shift.secondary].secondary += length
+        sums[shift.secondary]["secondary"] += length
     day = on_call_day(roster, shift.start)
     while (starts := starts_utc(roster, day)) < over:
         ends = starts_utc(roster, day + dt.timedelta(days=1))
         part = (min(ends, over) - max(starts, begins)).total_seconds()
-        sums[shift.primary].weekend += part if day.weekday() >= _SATURDAY else 0.0
-        sums[shift.primary].holidays += part if day in roster.public_holidays else 0.0
+        sums[shift.primary]["weekend"] += part if day.weekday() >= _SATURDAY else 0.0
+        sums[shift.primary]["holidays"] += part if day in roster.public_holidays else 0.0
         day += dt.timedelta(days=1)
 
 

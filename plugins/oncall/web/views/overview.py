@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.promises.words import first_line
-from oncall.core.time_format import TimeFormat
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.banners import banners
 from oncall.web.views.incidents import none_open, open_incidents
@@ -66,7 +65,7 @@ def _verdict(seen: PageSnapshot) -> tuple[str, str]:
     """Whether the reports due today are there, in one line, and how bad that is (ok, warn, bad, none)."""
     today = tuple(due_today(seen))
     if today:
-        say = TimeFormat(seen.at, seen.config.roster.tz)
+        say = seen.say
         return first_line(today, say, investors=not seen.config.roster.team)
     if seen.hidden:
         return "Who is on call; the reports are not yours to see", "none"

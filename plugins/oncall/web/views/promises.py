@@ -11,7 +11,6 @@ from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.promises.promise import Pipeline
 from oncall.core.promises.words import day_words, headline, table_words
-from oncall.core.time_format import TimeFormat
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.models import DayView, Kept, Links, PromiseCard, PromiseView, Step, TableView
@@ -50,7 +49,7 @@ def others(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseView, ...]:
 
 
 def promise(seen: PageSnapshot, status: PromiseStatus, addresses: Addresses) -> PromiseView:
-    say = TimeFormat(seen.at, seen.config.roster.tz)
+    say = seen.say
     task, made = current_task(status.facts), status.facts.publication
     return PromiseView(
         dag_id=status.pipeline.dag_id,
@@ -91,7 +90,7 @@ def upstream(seen: PageSnapshot) -> tuple[TableView, ...]:
 
 
 def _table(seen: PageSnapshot, table: str, status: PromiseStatus, titles: Sequence[str]) -> TableView:
-    say = TimeFormat(seen.at, seen.config.roster.tz)
+    say = seen.say
     load = next(load for load in status.facts.loads if load.table == table)
     state = load.state
     shown: str = state
@@ -119,7 +118,7 @@ def _is_current(seen: PageSnapshot, status: PromiseStatus) -> bool:
 
 
 def _card(seen: PageSnapshot, pipeline: Pipeline, addresses: Addresses) -> PromiseCard:
-    say = TimeFormat(seen.at, seen.config.roster.tz)
+    say = seen.say
     two = [promise(seen, one, addresses) for one in _two(seen, pipeline)]
     made = seen.published.get(pipeline.report)
     if made is None or pipeline.promise is None:

@@ -15,6 +15,7 @@ from functools import cached_property
 from oncall.core.data import report_words
 from oncall.core.data.usual_range import UsualRange, usual_ranges
 from oncall.core.promises.attainment import Day, days
+from oncall.core.promises.facts import FailedCheck
 from oncall.core.promises.promise import Pipeline, business_day, weekdays_of
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.report_numbers import DAYS_SHOWN, NoteOfRelease, ReportNumbers, ReportRow
@@ -177,50 +178,46 @@ def _rows(numbers: ReportNumbers, shown: Sequence[ReportRow]) -> tuple[ReportRow
 
 
 def report_days(seen: PageSnapshot, read: ReportRead) -> tuple[ReportDayView, ...]:
-    numbers = read.numbers
-    outcomes = _outcomes(seen, read)
-    usual = (
-        {column: read.usual((), column) for column in numbers.columns}
-        if not numbers.key_columns and numbers.rows
-        else {}
-    )
-    began = min(numbers.published, default=read.until)
-    weekdays = weekdays_of(read.pipeline.schedule)
+    numbers, outcomes = read.numbers, _outcomes(seen, read)
+    unkeyed = numbers.columns if numbers.rows and not numbers.key_columns else ()
+    usual = {column: read.usual((), column) for column in unkeyed}
     return tuple(
         ReportDayView(
             report_date=date,
             published_at=numbers.published.get(date),
-            late_seconds=late.total_seconds()
-            if (late := outcomes[date].late_by if date in outcomes else None)
-            else None,
-            missing=outcomes[date].outcome == "broken"
-            if date in outcomes
-            else read.pipeline.promise is None
-            and date.weekday() in weekdays
-            and began <= date < read.until
-            and date not in numbers.published,
-            held=tuple(
-                CheckView(
-                    name=check.name,
-                    expected=check.expected,
-                    found=check.found.partition(report_words.IF_TRUE)[0],
-                    number=check.name.removesuffix("_is_usual")
-                    if report_words.IF_TRUE in check.found
-                    else "",
-                )
-                for check in numbers.held.get(date, ())
-            ),
+            late_seconds=kept.late_by.total_seconds() if kept and kept.late_by else None,
+            missing=kept.outcome == "broken" if kept else _is_left_out(read, date),
+            held=tuple(map(_check, numbers.held.get(date, ()))),
             restated=numbers.restated.get(date, 0),
             stale=read.stale.get(date, ""),
             released=tuple(_release(one) for one in numbers.released if one.report_date == date),
             usual={
-                column: UsualView(expected=there.expected, low=there.low, high=there.high)
+                column: UsualView.model_validate(there)
                 for column, ranges in usual.items()
                 if (there := ranges[n])
             },
         )
         for n, date in enumerate(read.dates)
+        for kept in (outcomes.get(date),)
     )
+
+
+def _is_left_out(read: ReportRead, date: dt.date) -> bool:
+    """Whether a report without a promise should have been published, by its schedule, and was not."""
+    published, pipeline = read.numbers.published, read.pipeline
+    if (
+        pipeline.promise is not None
+        or date in published
+        or date.weekday() not in weekdays_of(pipeline.schedule)
+    ):
+        return False
+    return min(published, default=read.until) <= date < read.until
+
+
+def _check(check: FailedCheck) -> CheckView:
+    number = check.name.removesuffix("_is_usual") if report_words.IF_TRUE in check.found else ""
+    found = check.found.partition(report_words.IF_TRUE)[0]
+    return CheckView(name=check.name, expected=check.expected, found=found, number=number)
 
 
 def marks(say: TimeFormat, day: ReportDayView) -> dict[str, str]:

@@ -15,7 +15,7 @@ from oncall.web.views.models import Model, Redacted
 class NumberView(Model):
     """One published number that was changed."""
 
-    table: str = Field(description="The published table")
+    table: str = Field(validation_alias="report", description="The published table")
     key: str = Field(description="Channel, or experiment/variant; empty for the whole day")
     column: str = Field(description="The column")
     old: str | None = Field(description="What it was, as published; null: there was no such row")
@@ -51,14 +51,7 @@ def restatements(seen: PageSnapshot) -> Sequence[RestatementView]:
             run_id=republication.run_id,
             words=republication.words,
             numbers=tuple(
-                NumberView(
-                    table=number.report,
-                    key=number.key,
-                    column=number.column,
-                    old=number.old,
-                    new=number.new,
-                    currency=number.currency,
-                )
+                NumberView.model_validate(number)
                 for number in sorted(republication.numbers, key=lambda each: (each.key, each.column))
             ),
         )

@@ -69,9 +69,8 @@ def calendar(roster: Roster, at: dt.datetime, back: int, ahead: int) -> Calendar
 
 def _people(roster: Roster, shifts: Sequence[Shift]) -> list[str]:
     """Whoever takes turns, in the roster's order, and whoever else holds a seat."""
-    turns = {person for entry in roster.rotation for row in entry.weeks for person in row}
     seated = {person for shift in shifts for person in (shift.primary, shift.secondary) if person}
-    return [person for person in roster.people if person in turns | seated]
+    return [person for person in roster.people if person in roster.turns | seated]
 
 
 def _row(

@@ -58,22 +58,9 @@ def _week(roster: Roster, week: RotaWeek, in_lieu: Sequence[InLieu], at: dt.date
         end=end,
         current=week.week.start <= utc(at) < week.week.end,
         past=week.week.end <= utc(at),
-        shifts=tuple(shift_view(shift) for shift in shifts),
+        shifts=tuple(map(ShiftView.model_validate, shifts)),
         marks=tuple(_marks(roster, week, shifts, in_lieu)),
         why=tuple(week_words.why(roster, week, shifts, in_lieu)),
-    )
-
-
-def shift_view(shift: Shift) -> ShiftView:
-    """A shift, as the API shows it."""
-    return ShiftView(
-        start=shift.start,
-        end=shift.end,
-        week=shift.week,
-        primary=shift.primary,
-        secondary=shift.secondary,
-        reason=shift.reason,
-        covering_for=shift.covering_for,
     )
 
 
