@@ -27,3 +27,6 @@ left join lateral (
 ) as source on true
 on conflict (report, report_date) do update
 set read_at = excluded.read_at, upstream = excluded.upstream;
+
+-- What an earlier run of the day has counted is not what this one counts.
+delete from base.day_parts where report = %(report)s and report_date = %(report_date)s::date;

@@ -410,6 +410,20 @@ create table if not exists base.readings (
     primary key (report, report_date)
 );
 
+-- What a day was made of: of its orders those of each hour, country and so on, which are all there on any day. `kind`:
+-- 'rows' (amount rows of all), 'typical' and 'least' (amount ÷ of_all is what one of so many rows is, as a rule), 'money'.
+create table if not exists base.day_parts (
+    report text not null,
+    report_date date not null,
+    measure text not null,
+    part text not null,
+    kind text not null,
+    amount numeric not null,
+    of_all numeric not null,
+    rows bigint not null,
+    primary key (report, report_date, measure, part)
+);
+
 -- Numbers that were far from usual, and of which a person has said that they are true: the report may be published with
 -- them, or with ones close to them.
 create table if not exists investor.releases (

@@ -1,10 +1,11 @@
 """One run of a pipeline for one report date: its values, and the SQL files that it executes. Refuses to know Airflow.
 
-A pipeline is a folder of numbered SQL files, and that of its kind (`experiments`), with what all of the kind do: 00–09
-ask what is needed first, 10–18 compute the base model and the draft of the report, 19 has the planner count them,
-20–29 check, 30–39 publish, 40–49 look for rows that came late for published days, 50–59 what is compared with usual
-numbers, 60–69 with planned ones, 70–79 look for rows that together look wrong. Values are bound by name, never written
-into the text.
+A pipeline is a folder of numbered SQL files, that of its kind (`experiments`), with what all of the kind do, and
+those of the upstream tables that it reads (`sessions`), with what is asked of their rows whoever reads them: 00–09
+ask what is needed first, 10–18 compute the base model, the draft of the report and what the day is made of, 19 has
+the planner count them, 20–29 check, 30–39 publish, 40–49 look for rows that came late for published days, 50–59 what
+is compared with usual numbers, 60–69 with planned ones, 70–79 look for rows that together look wrong. Values are
+bound by name, never written into the text.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from oncall.config.data_contracts import load_data_contracts
+from oncall.config.data_contracts import load_data_contracts, tables_read
 from oncall.config.include_files import Unusable
 from oncall.config.include_files import text_of as text_of_file
 from oncall.config.oncall_config import include_dir
@@ -112,11 +113,17 @@ def sql_text(file: str) -> str:
 
 
 def steps(dag_id: str, numbers: str) -> list[str]:
-    """The pipeline's files of one step, in order, relative to the SQL folder: those of its kind come last."""
-    folders = dag_id, dag_id.rpartition("_")[2]
-    found = [path for folder in folders for path in sorted((sql_dir() / folder).glob(f"{numbers}_*.sql"))]
+    """The pipeline's files of one step, in order, relative to the SQL folder: its own, its kind's, its tables'."""
+    own = dag_id, dag_id.rpartition("_")[2]
+    read = tables_read("\n".join(map(sql_text, _files(own, COMPUTE))))
+    found = _files((*own, *sorted(table.partition(".")[2] for table in read)), numbers)
     if not found and numbers in {COMPUTE, CHECK, PUBLISH}:
         raise OncallError(f"{sql_dir() / dag_id} has no file {numbers}_….sql")
+    return found
+
+
+def _files(folders: Sequence[str], numbers: str) -> list[str]:
+    found = [path for folder in folders for path in sorted((sql_dir() / folder).glob(f"{numbers}_*.sql"))]
     return [f"{path.parent.name}/{path.name}" for path in found]
 
 

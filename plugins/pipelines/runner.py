@@ -13,6 +13,7 @@ from oncall.config.data_contracts import load_data_contracts, tables_read
 from oncall.config.oncall_config import include_dir
 from oncall.config.quiet_days import public_holidays
 from oncall.core.data.data_contract import Breach
+from oncall.core.data.day_parts import day_parts_of
 from oncall.core.data.odd_rows import odd_rows_of
 from oncall.core.data.report_words import if_true
 from oncall.core.data.sample_ratio import sample_ratios_of
@@ -211,7 +212,8 @@ def _numbers(cursor: Any, run: ReportRun) -> list[Releasable]:
         if not row[1] or run.report_date - dt.timedelta(days=row[1]) not in holidays
     ]
     odd = odd_rows_of(rows(ODD), released_lately(cursor, run.parameters))
-    return [*numbers_of(ordinary), *sample_ratios_of(rows(RATIO)), *odd]
+    parts = day_parts_of(execute(cursor, "parts.sql", run.parameters))
+    return [*numbers_of(ordinary), *sample_ratios_of(rows(RATIO)), *odd, *parts]
 
 
 def _is_far_off(number: Releasable, run: ReportRun) -> bool:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, TypeAlias
 
+from oncall.core.data.day_parts import DayParts
 from oncall.core.data.expectation import WINDOW_DAYS, Number
 from oncall.core.data.odd_rows import OddRows
 from oncall.core.data.sample_ratio import SampleRatio
 
-Releasable: TypeAlias = Number | SampleRatio | OddRows
+Releasable: TypeAlias = Number | SampleRatio | OddRows | DayParts
 
 CLOSE = (
     0.05  # a released number may change by this share of itself, as late rows come, and needs no new release

@@ -146,7 +146,7 @@ def test_growth_tells_new_retained_resurrected_and_churned_apart(warehouse: Any,
 def test_churn_to_nobody_is_held_and_not_an_error(warehouse: Any, run: Run) -> None:
     """A day without one session divides by nothing, and is not published."""
     seen(warehouse, (1, 1))
-    with pytest.raises(Held, match="not_empty: expected at least 1 active customer; found 0"):
+    with pytest.raises(Held, match="not_empty: expected at least 1 session; found 0"):
         run("engagement_etl")
     with pytest.raises(Held, match="not_empty"):
         run("growth_etl")

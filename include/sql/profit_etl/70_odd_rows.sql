@@ -6,13 +6,8 @@ with sold_orders as (
     where
         ordered.ordered_at >= %(day_start)s::timestamptz
         and ordered.ordered_at < %(day_end)s::timestamptz
-        and (
-            ordered.status is distinct from 'cancelled'
-            or ordered.order_id in (
-                select known.order_id
-                from base.cancellations as known
-                where known.report_date = %(report_date)s::date and known.cancelled_on > %(report_date)s::date
-            )
+        and ordered.order_id in (
+            select line.order_id from base.profit as line where line.report_date = %(report_date)s::date and line.sold
         )
 ),
 
@@ -89,6 +84,23 @@ odd_prices as (
     where line.unit_price > 30 * usual.unit_price or usual.unit_price > 30 * line.unit_price
 ),
 
+-- Products that cost 30 times what they did on the last day before that sold them, a thirtieth, or nothing.
+costs as (
+    select now.product_id, now.unit_cost, before.unit_cost as unit_cost_before
+    from base.product_costs as now
+    cross join lateral (
+        select kept.unit_cost
+        from base.product_costs as kept
+        where kept.product_id = now.product_id and kept.report_date < %(report_date)s::date
+        order by kept.report_date desc
+        limit 1
+    ) as before
+    where
+        now.report_date = %(report_date)s::date
+        and (now.unit_cost > 30 * before.unit_cost or before.unit_cost > 30 * now.unit_cost)
+        and before.unit_cost > 0
+),
+
 sold as (
     select count(*) as orders, count(distinct sold_orders.ordered_at) as times from sold_orders
 )
@@ -133,4 +145,26 @@ select
     'in master.orders.ordered_at, such as order_id ' || repeated.example,
     case when sold.times >= 20 then 50 else 100 end
 from (select count(*) as times, min(again.order_id) as example from again) as repeated
-cross join sold;
+cross join sold
+union all
+-- Of a product that is hardly sold it does not matter.
+select
+    'costs_are_in_one_unit',
+    'of the cost of the day is of products that cost 30 times what they did before, a thirtieth, or nothing',
+    changed.money,
+    changed.money + whole.money,
+    'in master.products.unit_cost, such as product_id ' || changed.example,
+    2
+from (
+    select
+        coalesce(sum(line.quantity::bigint * abs(costs.unit_cost - costs.unit_cost_before)), 0)::bigint as money,
+        min(concat(costs.product_id, ' (', costs.unit_cost, ', ', costs.unit_cost_before, ' before)')) as example
+    from costs
+    inner join master.order_lines as line on line.product_id = costs.product_id
+    where line.order_id in (select sold_orders.order_id from sold_orders)
+) as changed
+cross join (
+    select coalesce(sum(line.cost), 0)::bigint as money
+    from base.profit as line
+    where line.report_date = %(report_date)s::date and line.sold
+) as whole;

@@ -16,6 +16,15 @@ LINES = [
     (words.number_name("orders_come_once"), "odd orders"),
     (words.number_name("orders_are_not_those_of_the_day_before"), "odd orders"),
     (words.number_name("prices_are_in_one_unit"), "odd prices"),
+    (words.number_name("assignments_of_button_stay"), "odd assignments of button"),
+    (words.parts_usual("orders_by_hour", []), "orders by hour as on the days before"),
+    (
+        words.parts_usual("spend_by_channel", [("tv", 1250.5, True), ("email", 12.5, False)]),
+        "spend by channel as on the days before: tv at least 1,250, email at most 12.50",
+    ),
+    (words.parts_found([]), "the same parts"),
+    (words.parts_found([("tv", 0.0), ("email", 1250.0)]), "tv 0, email 1,250"),
+    (words.parts_found([(str(n), 1.0) for n in range(7)]), "0 1, 1 1, 2 1, 3 1, 4 1 and 2 more"),
     (
         words.if_true("investor.x", dt.date(2026, 11, 20)),
         "; if it is true: python -m oncall release investor.x 2026-11-20 --note TEXT",

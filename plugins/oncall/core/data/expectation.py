@@ -126,9 +126,11 @@ def _by_weekday(
     return stood, {weekday: median(ratios) for weekday, ratios in by_weekday.items()}
 
 
-# What a report's number must be to be held: this many spreads off, and this many times more or less than expected.
+# What a report's number must be to be held: this many spreads off, and this many times less or more than expected. A
+# sale makes three times as much of an ordinary day.
 FAR_SPREADS = 6.0
 FAR_TIMES = 3.0
+FAR_TIMES_MORE = 4.0
 FAR_TIMES_UNKNOWN_WEEKDAY = 5.0
 _LEAST_TO_COMPARE = 7  # earlier days: in its first week nobody can say what is usual
 
@@ -168,9 +170,11 @@ class Number:
         expected = self.expected
         if expected is None or abs(expected.unusual(self.amount, self.noise)) <= FAR_SPREADS:
             return False
-        times = FAR_TIMES if expected.knows_weekday else FAR_TIMES_UNKNOWN_WEEKDAY
-        low = self.amount < expected.amount / times and not may_be_quiet
-        return low or self.amount > expected.amount * times
+        less, more = FAR_TIMES, FAR_TIMES_MORE
+        if not expected.knows_weekday:
+            less = more = FAR_TIMES_UNKNOWN_WEEKDAY
+        low = self.amount < expected.amount / less and not may_be_quiet
+        return low or self.amount > expected.amount * more
 
     def usual_words(self, day: dt.date) -> str:
         """What is usual on such a day, for people."""

@@ -10,14 +10,35 @@ from oncall.core.time_format import TimeFormat, span, weekday
 
 MOST_KEYS = 10  # of the rows that break a contract
 KEYS_LISTED = 1000  # how many are asked for
+MOST_PARTS = 5  # of those of a day that are not as usual
 
 
 IF_TRUE = "; if it is true: "  # what follows of a check's finding is a command that releases it
-_ODD = re.compile(r"^(\w+?)_(?:come_once|are_not_those_of_the_day_before|are_in_one_unit)$")
+_ODD = re.compile(r"^(\w+?)_(?:come_once|are_not_those_of_the_day_before|are_in_one_unit|stay)$")
 
 
 def number_name(column: str) -> str:
     return _ODD.sub(r"odd_\1", column).replace("_", " ")
+
+
+def parts_usual(measure: str, parts: Sequence[tuple[str, float, bool]]) -> str:
+    """What is usual of parts: (part, bound, whether it is the lower one)."""
+    said = [f"{part} at {'least' if low else 'most'} {_number(bound)}" for part, bound, low in parts]
+    return f"{number_name(measure)} as on the days before{': ' * bool(said)}{_some(said)}"
+
+
+def parts_found(parts: Sequence[tuple[str, float]]) -> str:
+    """What was found of parts: (part, how much)."""
+    return _some([f"{part} {_number(found)}" for part, found in parts]) or "the same parts"
+
+
+def _some(said: Sequence[str]) -> str:
+    more = f" and {len(said) - MOST_PARTS} more" if len(said) > MOST_PARTS else ""
+    return ", ".join(said[:MOST_PARTS]) + more
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.2f}"
 
 
 def if_true(report: str, report_date: dt.date) -> str:

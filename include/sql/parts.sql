@@ -1,0 +1,23 @@
+-- What the day is made of (0 days ago), and what the published days of the four weeks before it were made of.
+select
+    part.measure,
+    part.part,
+    part.kind,
+    %(report_date)s::date - part.report_date as ago,
+    part.amount,
+    part.of_all,
+    part.rows
+from base.day_parts as part
+where
+    part.report = %(report)s
+    and part.report_date >= %(report_date)s::date - 28
+    and part.report_date <= %(report_date)s::date
+    and (
+        part.report_date = %(report_date)s::date
+        or exists (
+            select
+            from investor.publications as publication
+            where publication.report = part.report and publication.report_date = part.report_date
+        )
+    )
+order by part.measure, ago, part.part;

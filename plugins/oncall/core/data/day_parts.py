@@ -1,0 +1,146 @@
+"""What a day is made of beside the days before: a part that was always there and is missing, or is in another unit.
+
+A total that looks ordinary may lack a whole country, an hour, or a channel; only its parts show it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from typing import Any, Literal, NamedTuple
+
+from oncall.core.data.report_words import parts_found, parts_usual
+
+Kind = Literal["rows", "typical", "least", "money"]
+
+LEAST_DAYS = 7  # before it, of the four weeks that are asked
+# Not a fifth is there of the rows that there were at the least; chance leaves so few once in a hundred million days.
+_MISSING = 5.0
+_CHANCE = 1e-8
+_LEAST_ROWS = 10  # to say what one of them is, as a rule
+# What a thing is as a rule (a price beside its cost, a session's seconds) is so many times out of its range; or only so
+# many times below it ("least": a sale may give any discount).
+_TYPICAL = 4.0
+# Money spent changes as people please, but not by so many times within a day.
+_MONEY = 20.0
+_MANY = 200  # of which chance takes no four fifths away
+_LEAST_SHARE = 0.02  # of the money, to be missed
+
+
+class Amount(NamedTuple):
+    """Of one part on one day."""
+
+    amount: float
+    of_all: float
+    rows: int
+
+    @property
+    def share(self) -> float:
+        return self.amount / self.of_all if self.of_all else float("inf")
+
+
+NOTHING = Amount(0.0, 1.0, 0)
+
+
+class OffPart(NamedTuple):
+    """A part that is out of its range: found, and the bound that it crosses."""
+
+    part: str
+    found: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class DayParts:
+    """One measure of a day, by part, and the same of the published days before, the newest first."""
+
+    measure: str
+    kind: Kind
+    today: Mapping[str, Amount]
+    before: Sequence[Mapping[str, Amount]]
+
+    @property
+    def name(self) -> str:
+        return self.measure
+
+    @property
+    def check(self) -> str:
+        return f"{self.measure}_is_usual"
+
+    @property
+    def amount(self) -> float:
+        return sum(abs(off.bound - off.found) for off in self.off)
+
+    @property
+    def off(self) -> list[OffPart]:
+        """The parts that are out of their range; none while too few days are known."""
+        if len(self.before) < LEAST_DAYS:
+            return []
+        if self.kind == "rows":
+            return list(self._missing())
+        return list(self._other_money() if self.kind == "money" else self._other_than_typical())
+
+    def is_far_off(self, *, may_be_quiet: bool = False) -> bool:
+        """Whether somebody should look before it is published. On a holiday not every hour has an order."""
+        return bool(self.off) and not (may_be_quiet and self.kind == "rows")
+
+    def usual_words(self, day: dt.date) -> str:
+        """What is usual of the parts that are not, for people."""
+        return parts_usual(self.measure, [(off.part, off.bound, off.found < off.bound) for off in self.off])
+
+    def found_words(self) -> str:
+        """What was found of them."""
+        return parts_found([(off.part, off.found) for off in self.off])
+
+    def _missing(self) -> Iterator[OffPart]:
+        of_all = max((amount.of_all for amount in self.today.values()), default=0.0)
+        for part in self._on_all_days():
+            days = [day[part] for day in self.before]
+            # Of a quiet day fewer are expected; beside another part that has grown, as many as ever.
+            fewest = min(of_all * min(day.share for day in days), min(day.amount for day in days))
+            found = self.today.get(part, NOTHING).amount
+            if found * _MISSING <= fewest and _chance_of(found, fewest) < _CHANCE:
+                yield OffPart(part, found, fewest)
+
+    def _other_than_typical(self) -> Iterator[OffPart]:
+        for part, found in sorted(self.today.items()):
+            shares = [day[part].share for day in self.before if day.get(part, NOTHING).rows >= _LEAST_ROWS]
+            if found.rows >= _LEAST_ROWS and len(shares) >= LEAST_DAYS:
+                low, high = min(shares), max(shares)
+                if found.share * _TYPICAL < low:
+                    yield OffPart(part, found.share, low)
+                elif self.kind == "typical" and found.share > _TYPICAL * high > 0:
+                    yield OffPart(part, found.share, high)
+
+    def _other_money(self) -> Iterator[OffPart]:
+        for part in self._on_all_days():
+            days, found = [day[part] for day in self.before], self.today.get(part, NOTHING).amount
+            low, high = min(day.amount for day in days), max(day.amount for day in days)
+            if found * _MONEY < low and min(day.share for day in days) >= _LEAST_SHARE:
+                yield OffPart(part, found, low)
+            elif found > _MONEY * high > 0:
+                yield OffPart(part, found, high)
+
+    def _on_all_days(self) -> Iterator[str]:
+        return (part for part in sorted(self.before[0]) if all(part in day for day in self.before))
+
+
+def _chance_of(found: float, expected: float) -> float:
+    """How likely it is that no more are found where so many are expected (Poisson's distribution)."""
+    terms = accumulate(range(1, int(found) + 1), lambda term, n: term * expected / n, initial=1.0)
+    return math.exp(-expected) * sum(terms) if expected < _MANY else 0.0
+
+
+def day_parts_of(rows: Sequence[tuple[Any, ...]]) -> list[DayParts]:
+    """From rows of (measure, part, kind, days ago, amount, of all, rows), in that order; of today there may be none."""
+    found = []
+    for (measure, kind), group in groupby(rows, key=lambda row: (row[0], row[2])):
+        days: dict[int, dict[str, Amount]] = {}
+        for _, part, _, ago, amount, of_all, count in group:
+            days.setdefault(int(ago), {})[part] = Amount(float(amount), float(of_all), int(count))
+        today = days.pop(0, {})
+        found.append(DayParts(measure, kind, today, [days[ago] for ago in sorted(days)]))
+    return found

@@ -1,0 +1,125 @@
+"""What a day is made of: a part that was always there and is missing, or is in another unit, and what only looks so."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import pytest
+
+from oncall.core.data.day_parts import Amount, DayParts, Kind, day_parts_of
+
+DAYS = 14
+DAY = dt.date(2026, 11, 20)
+
+
+def rows(**parts: int) -> Mapping[str, Amount]:
+    """A day of so many rows of each part."""
+    return {part: Amount(count, sum(parts.values()), count) for part, count in parts.items()}
+
+
+def money(**parts: float) -> Mapping[str, Amount]:
+    return {part: Amount(amount, sum(parts.values()), 1) for part, amount in parts.items()}
+
+
+def typical(count: int = 40, **parts: float) -> Mapping[str, Amount]:
+    return {part: Amount(amount, 1, count) for part, amount in parts.items()}
+
+
+def of(kind: Kind, today: Mapping[str, Amount], *before: Mapping[str, Amount], days: int = DAYS) -> DayParts:
+    return DayParts("orders_by_country", kind, today, [before[n % len(before)] for n in range(days)])
+
+
+WEEKDAY, SUNDAY = rows(VN=300, TH=100, SG=30), rows(VN=90, TH=40, SG=20)
+
+
+@pytest.mark.parametrize(
+    ("kind", "today", "before", "part"),
+    [
+        ("rows", rows(VN=310, TH=100), WEEKDAY, "SG"),
+        ("rows", rows(VN=310, TH=100, SG=2), WEEKDAY, "SG"),
+        ("rows", rows(VN=900, TH=100, SG=0, PH=30), WEEKDAY, "SG"),
+        ("rows", rows(VN=3000, TH=1000, SG=50), rows(VN=3000, TH=1000, SG=300), "SG"),
+        ("typical", typical(VN=50, SG=0.5), typical(VN=50, SG=52), "SG"),
+        ("typical", typical(VN=50, SG=5000), typical(VN=50, SG=52), "SG"),
+        ("least", typical(all=0.001), typical(all=0.12), "all"),
+        ("typical", {"SG": Amount(52, 0, 40)}, typical(SG=52), "SG"),
+        ("money", money(tv=1000, email=2), money(tv=1000, email=200), "email"),
+        ("money", money(tv=1000), money(tv=1000, email=200), "email"),
+        ("money", money(tv=1000, email=20_000), money(tv=1000, email=200), "email"),
+        ("money", money(tv=1000, email=500), money(tv=1000, email=5), "email"),
+    ],
+)  # fmt: skip
+def test_a_part_that_is_missing_or_in_another_unit_is_named(
+    kind: Kind, today: Mapping[str, Amount], before: Mapping[str, Amount], part: str
+) -> None:
+    """However plausible the total is."""
+    found = of(kind, today, before)
+    assert [off.part for off in found.off] == [part]
+    assert found.is_far_off()
+
+
+@pytest.mark.parametrize(
+    ("kind", "today", "before"),
+    [
+        ("rows", WEEKDAY, [WEEKDAY, SUNDAY]),
+        ("rows", SUNDAY, [WEEKDAY]),
+        ("rows", rows(VN=310, TH=100, SG=7), [WEEKDAY]),
+        ("rows", rows(VN=310, TH=100), [rows(VN=300, TH=100, SG=15)]),
+        ("rows", rows(VN=310, TH=100), [WEEKDAY, rows(VN=300, TH=100)]),
+        ("rows", rows(VN=6000, TH=100, SG=30), [WEEKDAY]),
+        ("rows", rows(VN=30, TH=10), [WEEKDAY]),
+        ("rows", {}, [WEEKDAY]),
+        ("rows", rows(VN=310, TH=100, SG=30, PH=500), [WEEKDAY]),
+        ("typical", typical(VN=150, SG=15), [typical(VN=50, SG=52)]),
+        ("typical", typical(count=9, SG=5000), [typical(SG=52)]),
+        ("typical", typical(SG=5000), [typical(count=9, SG=52)]),
+        ("least", typical(all=0.9), [typical(all=0.12)]),
+        ("typical", typical(SG=0), [typical(SG=0)]),
+        ("typical", typical(VN=50, PH=5000), [typical(VN=50)]),
+        ("money", money(tv=1000, email=4000), [money(tv=1000, email=220)]),
+        ("money", money(tv=1000), [money(tv=1000, email=15)]),
+        ("money", money(tv=1000), [money(tv=1000, email=200), money(tv=1000, email=0)]),
+        ("money", money(tv=1000, radio=9000), [money(tv=1000)]),
+    ],
+)  # fmt: skip
+def test_what_is_only_unusual_is_none_of_them(
+    kind: Kind, today: Mapping[str, Amount], before: list[Mapping[str, Amount]]
+) -> None:
+    """A quiet day, a few rows, a part that comes and goes, grows or is new, a campaign, a price cut."""
+    assert of(kind, today, *before).off == []
+
+
+def test_in_the_first_week_nothing_is_compared_and_on_a_holiday_no_part_is_missed() -> None:
+    """Nobody knows yet what is always there; on a holiday not every hour has an order, but money is money."""
+    assert not of("rows", rows(VN=310, TH=100), WEEKDAY, days=6).is_far_off()
+    assert not of("rows", rows(VN=310, TH=100), WEEKDAY).is_far_off(may_be_quiet=True)
+    assert of("money", money(tv=1000), money(tv=1000, email=200)).is_far_off(may_be_quiet=True)
+
+
+def test_it_says_which_parts_and_what_they_were_at_the_least_or_most() -> None:
+    """With a number that a release is remembered by: more that is missing is another one."""
+    found = of("rows", rows(VN=310, TH=1), WEEKDAY)
+    assert found.check == "orders_by_country_is_usual"
+    assert found.found_words() == "SG 0, TH 1"
+    expected = "orders by country as on the days before: SG at least 21.70, TH at least 72.33"
+    assert found.usual_words(DAY) == expected
+    assert found.amount > of("rows", rows(VN=310, TH=100), WEEKDAY).amount
+
+
+def test_rows_of_the_warehouse_become_measures() -> None:
+    """The newest day first, whatever days are missing; of today there may be nothing."""
+    found = day_parts_of(
+        [
+            ("orders", "SG", "rows", 0, 5, 10, 5),
+            ("orders", "VN", "rows", 0, 5, 10, 5),
+            ("orders", "SG", "rows", 3, 6, 10, 6),
+            ("orders", "SG", "rows", 1, 4, 10, 4),
+            ("spend", "tv", "money", 2, 100, 100, 1),
+        ]
+    )
+    assert [(one.name, one.kind, dict(one.today), len(one.before)) for one in found] == [
+        ("orders", "rows", {"SG": (5, 10, 5), "VN": (5, 10, 5)}, 2),
+        ("spend", "money", {}, 1),
+    ]
+    assert [day["SG"].amount for day in found[0].before] == [4, 6]

@@ -1,0 +1,205 @@
+"""A day whose total is plausible and of which a part is missing, or in another unit: only what it is made of shows it."""
+
+# ruff: noqa: E501 - a table: a line is a case
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+
+from pipelines import runner
+from sandbox.master_data.loading import Loader
+from sandbox.stack.postgres import Server
+from tests.pipelines.conftest import Undone
+from tests.pipelines.contract_cases import ENGAGEMENT, EXPERIMENTS, GROWTH, PROFIT, UNIT_PROFIT
+from tests.pipelines.master_by_hand import rows
+from tests.pipelines.model_runs import REPORTS, report_run, run_all
+from tests.pipelines.test_contract import change, failed
+
+DAY = dt.date(2026, 11, 20)
+NEXT = DAY + dt.timedelta(days=1)
+OF_THE_DAY = {
+    "orders": "ordered_at >= '2026-11-20 00:00+07'",
+    "sessions": "started_at >= '2026-11-20 00:00+07'",
+    "touches": "touched_at >= '2026-11-20 00:00+07'",
+    "refunds": "refunded_at >= '2026-11-20 00:00+07'",
+    "marketing_spend": "day = '2026-11-20'",
+    "order_lines": "order_id in (select order_id from master.orders where ordered_at >= '2026-11-20 00:00+07')",
+}
+WITH_ITS_ORDER = (
+    "; delete from master.order_lines as l where not exists (select from master.orders as o where o.order_id = l.order_id)"
+    "; delete from master.orders as o where ordered_at >= '2026-11-20 00:00+07'"
+    " and not exists (select from master.order_lines as l where l.order_id = o.order_id)"
+)
+THAI = "customer_id in (select customer_id from master.customers where country = 'TH')"
+REACHED = "customer_id in (select customer_id from master.customers where acquisition_channel = 'referral')"
+
+
+def hour(column: str, of: str) -> str:
+    return f"extract(hour from {column} at time zone '<+07:00>-07:00') {of}"
+
+
+def without(table: str, part: str) -> str:
+    return f"delete from master.{table} where {OF_THE_DAY[table]} and {part}" + WITH_ITS_ORDER
+
+
+def changed(table: str, how: str, part: str = "true") -> str:
+    return f"update master.{table} set {how} where {OF_THE_DAY[table]} and {part}"
+
+
+@pytest.fixture(scope="module")
+def busy_shop(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
+    """A shop of 1,600 orders a day, published until the day before; nothing of it is ever changed."""
+    dsn = postgres.ensure_database(f"parts_{uuid.uuid4().hex}", empty_warehouse)
+    with closing(psycopg2.connect(dsn)) as connection:
+        for day in (DAY - dt.timedelta(days=ago) for ago in range(10, -1, -1)):
+            Loader(connection, 0.25).load(day)
+            # On its first day nothing can be given back.
+            for dag_id in REPORTS if DAY - dt.timedelta(days=8) <= day < DAY else ():
+                run_all(connection, report_run(dag_id, day))
+        change(
+            connection, "delete from master.loads where business_day = '2026-11-20'"
+        )  # it says what it has
+        yield connection
+
+
+@pytest.fixture
+def a_day(busy_shop: Any) -> Iterator[Any]:
+    """The same, to be changed: all of it is undone afterwards."""
+    yield Undone(busy_shop)
+    busy_shop.rollback()
+
+
+@pytest.mark.parametrize(
+    ("fault", "dag_id", "check", "found"),
+    [
+        # a country, a channel, an hour, a shard, a category, a kind of line: the load says what it has
+        (without("orders", THAI), PROFIT, "orders_by_country", "TH 0"),
+        (without("orders", REACHED), PROFIT, "orders_by_channel", "referral 0"),
+        (without("orders", hour("ordered_at", "= 20")), PROFIT, "orders_by_hour", "20 0"),
+        (without("orders", "order_id % 8 = 3"), PROFIT, "orders_by_order_id_modulo_16", "11 0, 3 0"),
+        (without("orders", "customer_id % 10 = 3"), PROFIT, "orders_by_customer_id_modulo_10", "3 0"),
+        (without("order_lines", "product_id in (select product_id from master.products where category = 'toys')"), PROFIT, "lines_by_category", "toys 0"),
+        (without("order_lines", "line_no > 2"), PROFIT, "lines_by_line_no", "3 or more 0"),
+        (without("touches", "channel = 'social'"), PROFIT, "touches_by_channel", "social 0"),
+        (without("touches", hour("touched_at", "= 12")), PROFIT, "touches_by_hour", "12 0"),
+        (without("refunds", "true"), PROFIT, "refunds", "all 0"),
+        *((without("sessions", part), dag_id, f"sessions_by_{by}", found) for dag_id in (ENGAGEMENT, GROWTH) for part, by, found in (
+            (THAI, "country", "TH 0"), (REACHED, "channel", "referral 0"), (hour("started_at", "= 20"), "hour", "20 0"),
+            ("session_id % 16 = 1", "session_id_modulo_16", "1 0"), ("feature = 'browse'", "feature", "browse 0"),
+        )),
+        # a column that has lost what it says
+        (changed("orders", "status = 'completed'"), PROFIT, "orders_by_status", "cancelled 0"),
+        (changed("orders", "status = 'cancelled'", REACHED), PROFIT, "orders_by_channel", "referral 0"),
+        (changed("order_lines", "quantity = 1, discount = 0"), PROFIT, "lines_by_quantity", "more than 1 0"),
+        (changed("order_lines", "discount = 0"), PROFIT, "lines_by_discount", "discounted 0"),
+        ("update master.customers set acquisition_channel = 'organic'", PROFIT, "orders_by_channel", "affiliate 0"),
+        # UTC for local time, days for instants
+        (changed("orders", "ordered_at = ordered_at - interval '7 hours'"), PROFIT, "orders_by_hour", "17 0"),
+        (changed("touches", "touched_at = touched_at - interval '7 hours'"), PROFIT, "touches_by_hour", "10 "),
+        (changed("sessions", "started_at = '2026-11-20 07:00+07'"), ENGAGEMENT, "sessions_by_hour", "10 0"),
+        (changed("refunds", "refunded_at = refunded_at - interval '1 day'"), PROFIT, "refunds", "all 0"),
+        # cents, percent, minutes, another currency, nothing
+        (changed("refunds", "amount = amount / 100"), PROFIT, "amount_of_refunds", "all 0."),
+        (changed("order_lines", "discount = discount / 100"), PROFIT, "discount_to_price", "all 0.00"),
+        (changed("order_lines", "unit_price = unit_price * 25, discount = discount * 25", "order_id in (select order_id from master.orders where customer_id in (select customer_id from master.customers where country = 'SG'))"), PROFIT, "cost_to_price_by_country", "SG 0.02"),
+        ("update master.products set unit_cost = 0 where category = 'toys'", PROFIT, "cost_to_price_by_category", "toys 0"),
+        (changed("sessions", "duration_s = duration_s / 60", REACHED), ENGAGEMENT, "seconds_by_channel", "referral "),
+        (changed("sessions", "duration_s = 0", "session_id % 2 = 0"), ENGAGEMENT, "seconds_by_feature", "browse "),
+        (changed("marketing_spend", "amount = amount * 100", "channel = 'email'"), PROFIT, "spend_by_channel", "email "),
+        (changed("marketing_spend", "amount = amount / 100", "channel = 'social'"), PROFIT, "spend_by_channel", "social "),
+        (changed("marketing_spend", "channel = 'paid-search'", "channel = 'paid_search'"), PROFIT, "spend_by_channel", "paid_search 0"),
+    ],
+    ids=lambda value: str(value)[:70],
+)  # fmt: skip
+def test_a_part_of_the_day_that_is_not_as_usual_holds_it(
+    a_day: Any, fault: str, dag_id: str, check: str, found: str
+) -> None:
+    """With which part, what it was at the least or most, and what it is; until a person says that it is true."""
+    change(a_day, fault)
+    held = failed(a_day, dag_id, DAY)
+    assert held.get(f"{check}_is_usual", "").startswith(found) or f", {found}" in held.get(
+        f"{check}_is_usual", ""
+    ), held
+    assert (
+        f"; if it is true: python -m oncall release {REPORTS[dag_id]} {DAY} --note TEXT"
+        in held[f"{check}_is_usual"]
+    )
+
+
+def test_a_part_that_a_person_lets_pass_is_not_asked_for_again(a_day: Any) -> None:
+    """A country that is given up is missing on the next day too."""
+    gone = f"delete from master.sessions where {OF_THE_DAY['sessions']} and {THAI}"
+    change(a_day, gone)
+    assert list(failed(a_day, GROWTH, DAY)) == ["sessions_by_country_is_usual"]
+    runner.release(a_day, report_run(GROWTH, DAY), "anna", "closed in Thailand")
+    assert failed(a_day, GROWTH, DAY) == {}
+    change(
+        a_day,
+        f"insert into master.sessions select session_id + 1000000, customer_id, started_at + interval '23 hours 59 minutes', duration_s, feature, updated_at + interval '1 day' from master.sessions where {OF_THE_DAY['sessions']} and {hour('started_at', '> 0')}",
+    )
+    assert "sessions_by_country_is_usual" not in failed(a_day, GROWTH, NEXT)
+
+
+def test_a_held_day_tells_nothing_of_what_is_usual(a_day: Any) -> None:
+    """What was never published is not compared with; a run more counts anew."""
+    change(a_day, without("orders", THAI))
+    assert "orders_by_country_is_usual" in failed(a_day, PROFIT, DAY)
+    counted = "select rows from base.day_parts where report_date = %s and measure = 'orders_by_country'"
+    assert len(rows(a_day, counted, DAY)) == 5
+    assert "orders_by_country_is_usual" in failed(a_day, PROFIT, DAY)
+    assert len(rows(a_day, counted, DAY)) == 5
+
+
+def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
+    """Of one product that is sold a lot; of one that nobody buys it is nothing."""
+    cost = "update master.products set unit_cost = {} where product_id = {}"
+    change(a_day, cost.format(0, 1))
+    held = failed(a_day, PROFIT, DAY)
+    assert list(held) == ["costs_are_in_one_unit"]
+    assert " in master.products.unit_cost, such as product_id 1 (0.00, " in held["costs_are_in_one_unit"]
+    a_day.undo()
+    change(a_day, cost.format(0, 199))
+    change(a_day, cost.format("unit_cost * 3", 1))
+    assert failed(a_day, PROFIT, DAY) == {}
+
+
+ASSIGNED = "update master.experiment_assignments set {} where experiment = 'checkout_bundles' and customer_id % 10 {}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "held_by"),
+    [
+        (ASSIGNED.format("variant = case variant when 'control' then 'bundles' else 'control' end", "= 1"), dict.fromkeys((EXPERIMENTS, UNIT_PROFIT), "assignments_of_checkout_bundles_stay")),
+        ("delete from master.experiment_assignments where experiment = 'checkout_bundles' and customer_id % 2 = 1", dict.fromkeys((EXPERIMENTS, UNIT_PROFIT), "assignments_of_checkout_bundles_stay")),
+        (ASSIGNED.format("assigned_at = '2026-11-20 23:00+07'", "< 2"), {UNIT_PROFIT: "assignment_times_of_checkout_bundles_stay"}),
+        (ASSIGNED.format("assigned_at = assigned_at - interval '9 days'", "< 2"), {UNIT_PROFIT: "assignment_times_of_checkout_bundles_stay"}),
+        # a few switch; an experiment that is over is put away
+        (ASSIGNED.format("variant = 'bundles'", "= 1 and customer_id % 4 = 0"), {}),
+        ("delete from master.experiment_assignments where experiment = 'checkout_bundles'", {}),
+    ],
+)  # fmt: skip
+def test_customers_who_are_assigned_anew_hold_an_experiment(
+    a_day: Any, fault: str, held_by: dict[str, str]
+) -> None:
+    """Many at once were assigned by mistake: nobody who has switched counts, and profit counts since the assignment."""
+    for needed in (PROFIT, GROWTH):
+        run_all(a_day, report_run(needed, DAY))
+    change(a_day, fault)
+    found = {dag_id: failed(a_day, dag_id, DAY) for dag_id in (EXPERIMENTS, UNIT_PROFIT)}
+    assert {
+        dag_id: next((name for name in held if name.endswith("_stay")), held)
+        for dag_id, held in found.items()
+        if held
+    } == held_by
+
+
+def test_an_ordinary_day_is_published(a_day: Any) -> None:
+    """By all pipelines."""
+    assert {dag_id: failed(a_day, dag_id, DAY) for dag_id in REPORTS} == {dag_id: {} for dag_id in REPORTS}
