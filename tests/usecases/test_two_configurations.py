@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import Problem
 from oncall.core.promises.promise import Promise
 from oncall.usecases import watch_record
+from oncall.usecases.current_config import BROKEN, say_configuration
+from oncall.usecases.ports import Drill, EvaluationInputs
 from tests.usecases.conftest_night import DAY, Night, a_setup, at
 
 KEY = f"growth_etl:{DAY}"
@@ -141,3 +144,70 @@ def test_a_dag_that_is_renamed_goes_on_under_its_new_name(broken: Night) -> None
         f"growth_of_users:{DAY}:page-1-primary",
         f"growth_of_users:{DAY}:page-2-secondary",
     ]
+
+
+def test_a_drill_of_a_new_pipeline_makes_it_late_for_nobody(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is about the same report of the same day; the real one was due before it was promised."""
+    broken.config = without_growth(a_setup())
+    broken.look("09:59")
+    broken.config = a_setup()
+    drill = Drill("mine", "growth_etl", DAY, at("10:01"), at("10:02"))
+    broken.look("10:00")
+    before = broken.store.evaluation_inputs
+
+    def with_drill(when: dt.datetime, names: Sequence[str]) -> EvaluationInputs:
+        return replace(before(when, names), drills=[drill])
+
+    monkeypatch.setattr(broken.store, "evaluation_inputs", with_drill)
+    for clock in ("10:02", "10:02:15", "10:03"):
+        broken.look(clock)
+    assert [page.key for page in broken.pager.paged] == [f"drill-mine:{KEY}"]
+
+
+OF_A, OF_B = ((Problem("roster.yaml", "people", found, "something else"),) for found in "ab")
+# Seconds after ten, the host, its problems; and what is said of it.
+READS: list[tuple[str, list[tuple[int, str, tuple[Problem, ...]]], list[str]]] = [
+    ("one host", [(0, "a", OF_A), (15, "a", OF_A), (30, "a", ())], ["broken", "mended"]),
+    (
+        "a slip after another",
+        [(0, "a", OF_A), (15, "a", OF_B), (30, "a", ())],
+        ["broken", "broken", "mended"],
+    ),
+    ("one of two hosts", [(n * 15, "ab"[n % 2], (OF_A, ())[n % 2]) for n in range(80)], ["broken"]),
+    ("both alike", [(n * 15, "ab"[n % 2], OF_A) for n in range(80)], ["broken"]),
+    (
+        "two in two ways",
+        [(n * 15, "ab"[n % 2], (OF_A, OF_B)[n % 2]) for n in range(80)],
+        ["broken", "broken"],
+    ),
+    ("mended on one", [(0, "a", OF_A), (5, "b", OF_A), (60, "a", ()), (65, "b", OF_A)], ["broken"]),
+    (
+        "mended on both",
+        [(0, "a", OF_A), (5, "b", OF_A), (60, "a", ()), (65, "b", ()), (80, "a", ())],
+        ["broken", "mended"],
+    ),
+    (
+        "one that is gone",
+        [(0, "a", OF_A), (5, "b", ()), (400, "b", ()), (430, "b", ())],
+        ["broken", "mended"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("reads", "said"), [row[1:] for row in READS], ids=[row[0] for row in READS])
+def test_files_that_are_broken_on_one_host_alone_are_told_once(
+    night: Night,
+    monkeypatch: pytest.MonkeyPatch,
+    reads: list[tuple[int, str, tuple[Problem, ...]]],
+    said: list[str],
+) -> None:
+    """Each look of the other one said that all was in order again, and the next one that it was broken."""
+    night.store.set_note(BROKEN, "0123456789ab")  # as it was written before hosts were told apart
+    for seconds, host, problems in reads:
+        night.now = at("10:00") + dt.timedelta(seconds=seconds)
+        monkeypatch.setattr(watch_record, "HOST", host)
+        say_configuration(night.store, night.dispatch().scene(night.now), problems)
+        night.dispatch().posts()
+    assert [post.step.partition(":")[0] for post, _ in night.chat.posts] == said

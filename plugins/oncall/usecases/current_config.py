@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,13 +23,18 @@ from oncall.core.errors import ConfigError, OncallError, Problem
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import configuration_broken, configuration_mended
+from oncall.usecases import watch_record
+from oncall.usecases.notes import instant, mapping, noted
 from oncall.usecases.ports import Store
 
 log = structlog.get_logger(__name__)
 
 LAST_GOOD = "last_good_files"  # the name under which the store keeps them
-BROKEN = "configuration_broken"  # … and the digest of the problems that were said, "" when all is in order
+BROKEN = "configuration_broken"  # … and by host the digest of its problems, and when it had them last
 NOTE_AGAIN_S = 300.0
+
+_OnHosts = Mapping[str, tuple[str, dt.datetime]]
+_NOWHERE: _OnHosts = {}
 
 
 @dataclass
@@ -77,22 +82,47 @@ def current_problems() -> tuple[Problem, ...]:
 
 
 def say_configuration(store: Store, scene: Scene, problems: Sequence[Problem]) -> None:
-    """A notice when the files break and when they are mended, once each. Raises Unreadable."""
+    """A notice when the files break and when they are mended, once each. Raises Unreadable.
+
+    Hosts may have different files: what is mended on one may be broken on another, and is told as mended when it is on
+    all.
+    """
     digest = hashlib.sha256("\n".join(map(str, problems)).encode()).hexdigest()[:12] if problems else ""
-    if digest == (store.get_note(BROKEN) or ""):
+    text = store.get_note(BROKEN) or ""
+    if _dumped(_broken_on(text, digest, scene.at)) == text:
         return
     with store.decision_lock() as decision:  # two who notice at once say it once
-        said = store.get_note(BROKEN) or ""
-        if digest == said:
-            return
+        text = store.get_note(BROKEN) or ""
+        said = {found for found, _ in noted(BROKEN, text, _by_host, _NOWHERE).values()}
+        broken_on = _broken_on(text, digest, scene.at)
         when = f"{scene.at:%Y%m%d%H%M}"
-        owed = (
-            configuration_broken(scene, problems, f"{digest}:{when}")
-            if digest
-            else configuration_mended(scene, f"{said}:{when}")
-        )
-        decision.record(Plan(owed=(owed,)), scene.at)
-        store.set_note(BROKEN, digest)
+        if digest and digest not in said:
+            owed = (configuration_broken(scene, problems, f"{digest}:{when}"),)
+            decision.record(Plan(owed=owed), scene.at)
+        elif said and not broken_on:
+            owed = (configuration_mended(scene, f"{min(said)}:{when}"),)
+            decision.record(Plan(owed=owed), scene.at)
+        store.set_note(BROKEN, _dumped(broken_on))
+
+
+def _by_host(text: str) -> _OnHosts:
+    return {host: (str(digest), instant(seen)) for host, (digest, seen) in mapping(text).items()}
+
+
+def _broken_on(text: str, digest: str, at: dt.datetime) -> _OnHosts:
+    """What is noted after this host has read its files: of others as they said lately."""
+    host, known = watch_record.HOST, noted(BROKEN, text, _by_host, _NOWHERE)
+    others = {
+        name: (said, seen)
+        for name, (said, seen) in known.items()
+        if name != host and abs(at - seen) < watch_record.WATCHED_WITHIN
+    }
+    return {**others, host: (digest, at.replace(second=0, microsecond=0))} if digest else others
+
+
+def _dumped(on_hosts: _OnHosts) -> str:
+    said = {host: [digest, seen.isoformat()] for host, (digest, seen) in sorted(on_hosts.items())}
+    return json.dumps(said) if said else ""
 
 
 def _known(include: Path | None = None) -> tuple[Path, _Known]:
