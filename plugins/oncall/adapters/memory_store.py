@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import RLock
 
+from oncall.adapters.settling import Settling
 from oncall.core.incidents.incident import (
     Channel,
     Event,
@@ -30,12 +31,8 @@ from oncall.usecases.ports import (
     Snapshot,
 )
 
-RANK = {
-    "owed": 0,
-    "accepted": 1,
-    "cancelled": 2,
-    "done": 3,
-}  # what one copy of a delivery knows more than another
+# What one copy of a delivery knows more than another.
+RANK = {"owed": 0, "accepted": 1, "cancelled": 2, "done": 3}
 
 
 @dataclass
@@ -68,7 +65,7 @@ def _utc_now() -> dt.datetime:
 
 
 @dataclass
-class MemoryStore:
+class MemoryStore(Settling):
     """Implements `Store` and `DecisionTransaction`.
 
     `uncertain`: another process may have sent what is owed here, before the database went away, so the far side is
@@ -187,34 +184,6 @@ class MemoryStore:
         with self._lock:
             slot = self._slot(delivery)
             slot.delivery = replace(slot.delivery, message=message)
-
-    def accepted(self, delivery: OutboxEntry, request_id: str, at: dt.datetime, wait: dt.timedelta) -> None:
-        """Implements `Store`."""
-        self._settle(
-            delivery, wait, state="accepted", request_id=request_id, maybe_taken=True, requested_at=at,
-            pending_since=delivery.pending_since or at,
-        )  # fmt: skip
-
-    def done(
-        self, delivery: OutboxEntry, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
-    ) -> None:
-        """Implements `Store`."""
-        self._settle(
-            delivery, dt.timedelta(), state="done", done_at=at, posted=posted, error="", unreached=unreached
-        )
-
-    def failed(
-        self, delivery: OutboxEntry, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
-    ) -> None:
-        """Implements `Store`."""
-        self._settle(
-            delivery, wait, state="owed", request_id="", error=reason, unreached=unreached,
-            maybe_taken=uncertain or delivery.maybe_taken,
-        )  # fmt: skip
-
-    def withdraw(self, delivery: OutboxEntry, why: str) -> None:
-        """Implements `Store`."""
-        self._settle(delivery, dt.timedelta(), state="cancelled", error=why, maybe_taken=delivery.maybe_taken)
 
     def _settle(self, delivery: OutboxEntry, wait: dt.timedelta, **values: object) -> None:
         with self._lock:

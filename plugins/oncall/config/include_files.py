@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from oncall.config.roster_file import DAG_ID, FILE, TEAM, TEAMS
@@ -20,6 +21,7 @@ from oncall.core.errors import Problem
 
 MOST_BYTES = 1_000_000
 RUNBOOKS, SQL = "runbooks", "sql"
+_STAMPED = attrgetter("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -104,20 +106,11 @@ def stamp(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in _those_that_count(folder):
         try:
-            found = path.stat()
+            said: object = _STAMPED(path.stat())
         except OSError as error:
-            said: object = error.errno
+            said = error.errno
         except ValueError:
             said = "no name"
-        else:
-            said = (
-                found.st_dev,
-                found.st_ino,
-                found.st_mtime_ns,
-                found.st_ctime_ns,
-                found.st_size,
-                found.st_mode,
-            )
         digest.update(f"{path} {said}\n".encode(errors="backslashreplace"))
     return digest.hexdigest()
 

@@ -1,9 +1,9 @@
-"""`include/` → core objects, with every problem at once. What the files mean is told by `reading`.
+"""`include/` → core objects, with every problem at once. `roster_file` and `runbook_file` know what a file means.
 
-load(include_dir)         the Setup, or ConfigError with every problem
+load(include_dir)         the configuration, or ConfigError with every problem
 check(include_dir)        every problem, in the order of the files
 load_roster(include_dir)  a team's roster as long as it tells who is on call, with its problems
-in_force(files, kept)     the Setup that pages, whatever is wrong with some of the files (rule 10)
+in_force(files, kept)     the configuration that pages, whatever is wrong with some of the files (rule 10)
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class OncallConfig:
         return list(dict.fromkeys(filter(None, named)))
 
     def by_team(self) -> dict[str, OncallConfig]:
-        """A Setup for each roster, the one at the top ("") first: the roster and its own pipelines."""
+        """A configuration for each roster, the one at the top ("") first: the roster and its own pipelines."""
         pipelines: dict[str, dict[str, Pipeline]] = {"": {}, **{team: {} for team in self.teams}}
         for dag_id, pipeline in self.pipelines.items():
             pipelines[pipeline.team][dag_id] = pipeline
@@ -161,7 +161,7 @@ def load_roster(folder: Path, team: str = "") -> tuple[Roster, tuple[Problem, ..
 
 
 def in_force(files: IncludeFiles, kept: Texts, at: dt.datetime) -> InForce:
-    """The Setup that pages at `at`, whatever is wrong with some of the files (rule 10).
+    """The configuration that pages at `at`, whatever is wrong with some of the files (rule 10).
 
     File by file: as it is when nothing puts it in doubt; else as it was `kept`; else as much of it as can be told. So
     a slip in one team's roster freezes neither a runbook nor another team.
@@ -176,7 +176,7 @@ def in_force(files: IncludeFiles, kept: Texts, at: dt.datetime) -> InForce:
         else:
             used[name] = kept[name]
     there = {*files.texts, *(problem.file for problem in files.problems)}
-    config = _setup(_Folder(used), before, there)
+    config = _config_of(_Folder(used), before, there)
     in_use = there | set(config.texts if config else ())
     good = {name: text for name, text in kept.items() if name in in_use}
     good |= {name: text for name, text in files.texts.items() if name not in blamed}
@@ -241,7 +241,7 @@ class _Folder:
         return self.runbooks[path.stem] if is_runbook else self.rosters[path.parent.name]
 
 
-def _setup(used: _Folder, before: _Folder, there: Collection[str]) -> OncallConfig | None:
+def _config_of(used: _Folder, before: _Folder, there: Collection[str]) -> OncallConfig | None:
     """What the texts in use come to. Nobody misses what was removed from the folder and from the roster.
 
     A pipeline that the roster has forgotten keeps its owners of `before`; who has none asks the manager.

@@ -65,17 +65,15 @@ def read_roster(text: str, team: str = "") -> RosterFile:
 
 def _read(text: str, source: Source, team: str) -> tuple[Roster | None, dict[str, Owners] | None]:
     document = read_yaml(text, source)
-    if document is None or (document.missing and _complain_empty(document)):
+    if document is None:
+        return None, None
+    if document.missing:
+        source.complain("(file)", "nothing", f"the keys {', '.join(_KEYS)}")
         return None, None
     root = document.fields("a mapping with timezone, people, rotation …", _KEYS)
     people, entries = read_people(root["people"])
     roster = _roster(root, people, entries, team)
     return roster, _read_owners(root["pipelines"], people)
-
-
-def _complain_empty(document: Field) -> bool:
-    document.source.complain("(file)", "nothing", f"the keys {', '.join(_KEYS)}")
-    return True
 
 
 def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: str) -> Roster | None:

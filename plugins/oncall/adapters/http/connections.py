@@ -7,6 +7,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from oncall.adapters.airflow_connections import extra_of, look_up_in_airflow
 from oncall.adapters.http.calls import CALL_S
-from oncall.core.errors import LockedOut, OncallError
+from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
 from oncall.core.redaction import redacted
 
 T = TypeVar("T")
@@ -231,6 +232,28 @@ class Connected(Generic[T]):
 
     def _wrong(self, what: str, write: str) -> LockedOut:
         return LockedOut(f"connection {self._conn_id!r} {what}; {write}")
+
+
+class FarSide(Generic[T]):
+    """What a pager and a chat have in common: the connection behind them. Thread-safe."""
+
+    def __init__(self, connected: Connected[T]) -> None:
+        self._connected = connected
+
+    def prepare(self) -> None:
+        """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
+        self._connected.use()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the connection cannot be used as it is written now; "" when it can, None when none ever could."""
+        return self._connected.trouble
+
+    def _reached(self) -> Access | None:
+        """How to reach it; None when the connection cannot be used. Never raises."""
+        with suppress(DeliveryFailed):
+            return self._connected.use()[0]
+        return None
 
 
 def _text(written: object) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from oncall.adapters.airflow_connections import NotDefined
 from oncall.adapters.http.answers import record
 from oncall.adapters.http.calls import bounded
-from oncall.adapters.http.connections import Access, Connected
+from oncall.adapters.http.connections import Connected
 from oncall.adapters.http.exchange import Answer, Exchange
 from oncall.adapters.opsgenie.errors import heartbeat_refused, is_opsgenies, refusal, unreadable
 from oncall.adapters.opsgenie.pager import DEFAULT_URL, NO_REQUEST, is_jsm
@@ -27,8 +27,9 @@ class OpsgenieCheck:
 
     def __init__(self, look_up: Callable[[str], Any], checked: CheckResult) -> None:
         self.checked = checked
+        build = partial(Exchange, far_side=self.far_side)
         self._pager, self._account = (
-            Connected(conn_id, _build, address="host", default_url=DEFAULT_URL, look_up=look_up)
+            Connected(conn_id, build, address="host", default_url=DEFAULT_URL, look_up=look_up)
             for conn_id in (PAGER, ACCOUNT)
         )
 
@@ -117,7 +118,3 @@ class OpsgenieCheck:
     def _get(self, connected: Connected[Exchange], path: str) -> Answer:
         access, exchange = connected.use()
         return exchange.send("GET", f"{access.url}{path}", {"Authorization": f"GenieKey {access.key}"})
-
-
-def _build(access: Access) -> Exchange:
-    return Exchange(access, "Opsgenie")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from oncall.adapters.http.answers import record, records, text
 from oncall.adapters.http.calls import bounded
-from oncall.adapters.http.connections import Access, Connected
+from oncall.adapters.http.connections import Access, Connected, FarSide
 from oncall.adapters.markdown import cut
 from oncall.adapters.opsgenie.alert import SOURCE, alert, fitting_alias
 from oncall.adapters.opsgenie.errors import Refused, heartbeat_refused, is_opsgenies, refusal, unreadable
@@ -41,13 +41,13 @@ ASK_AGAIN_S = 60.0  # for a name that was not told
 Call = Callable[["SafeOpsgenieHook"], Any]
 
 
-class Opsgenie:
+class Opsgenie(FarSide["SafeOpsgenieHook"]):
     """A Pager. Thread-safe; the connection is read on first use and looked at again once a minute."""
 
     far_side = "Opsgenie"
 
     def __init__(self, connected: Connected[SafeOpsgenieHook]) -> None:
-        self._connected = connected
+        super().__init__(connected)
         self._usernames: dict[str, str] = {}  # by the id that an alert shows
         self._asked_at: dict[str, float] = {}  # for the names of these ids
 
@@ -62,21 +62,11 @@ class Opsgenie:
         )
         return cls(connected.probed_by(_probe))
 
-    def prepare(self) -> None:
-        """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
-        self._connected.use()
-
-    @property
-    def trouble(self) -> str | None:
-        """Why the connection cannot be used as it is written now; "" when it can, None when none ever could."""
-        return self._connected.trouble
-
     @property
     def capabilities(self) -> PagerCapabilities:
         """What the connection's host can do. Never raises: without a connection it can do nothing."""
-        try:
-            access, _ = self._connected.use()
-        except DeliveryFailed:
+        access = self._reached()
+        if access is None:
             return _UNREACHED
         return _JSM if is_jsm(access.url) else _OPSGENIE
 
@@ -87,9 +77,8 @@ class Opsgenie:
         Opsgenie's web page searches by alias. Jira Service Management has a page per site, which no integration key
         tells: there the connection's extra `alert_url` does.
         """
-        try:
-            access, _ = self._connected.use()
-        except DeliveryFailed:
+        access = self._reached()
+        if access is None:
             return ""
         usual = next((web for api, web in _WEB.items() if access.url.startswith(api)), "")
         return access.address("alert_url", usual and f"{usual}{_SEARCH}")

@@ -42,7 +42,7 @@ class NoSchedules(Rejected):
 
 
 class OpsgenieSchedules:
-    """Implements `schedule_sync.Schedules`. `sleep` waits before a call is tried again."""
+    """Implements `Schedules`. `sleep` waits before a call is tried again."""
 
     far_side = "Opsgenie"
 

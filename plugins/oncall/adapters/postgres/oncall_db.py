@@ -18,6 +18,7 @@ from oncall.adapters.postgres.decision import SWALLOWED, PostgresDecision, read_
 from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
+from oncall.adapters.settling import Settling
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Channel
 from oncall.core.message import Message
@@ -86,7 +87,7 @@ _LOCKED = """
 _IN = "coalesce(%(now)s::timestamptz, clock_timestamp()) + %(wait)s"  # when it is tried again, by this server's clock
 
 
-class OncallDb:
+class OncallDb(Settling):
     """Implements `Store`. Not for use by two threads at once: make one per thread from the same `connect`."""
 
     def __init__(self, connect: Connect, now: Callable[[], dt.datetime] | None = None) -> None:
@@ -160,41 +161,13 @@ class OncallDb:
                 "update oncall.deliveries set message = %s where id = %s", (dumped(message), delivery.id)
             )
 
-    def accepted(self, delivery: OutboxEntry, request_id: str, at: dt.datetime, wait: dt.timedelta) -> None:
-        """Implements `Store`."""
-        self._settle(
-            delivery, wait, state="accepted", request_id=request_id, maybe_taken=True, requested_at=at,
-            pending_since=delivery.pending_since or at,
-        )  # fmt: skip
-
-    def done(
-        self, delivery: OutboxEntry, at: dt.datetime, posted: Posted | None = None, unreached: str = ""
-    ) -> None:
-        """Implements `Store`; keeps also where the thread begins."""
-        where = {"channel_id": posted.channel_id, "ts": posted.ts} if posted else {}
-        self._settle(
-            delivery, dt.timedelta(), state="done", done_at=at, error="", unreached=unreached, **where
-        )
-
-    def failed(
-        self, delivery: OutboxEntry, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""
-    ) -> None:
-        """Implements `Store`: due again after `wait`, by the server's clock."""
-        self._settle(
-            delivery, wait, state="owed", request_id="", error=reason[:500], unreached=unreached[:500],
-            maybe_taken=uncertain or delivery.maybe_taken,
-        )  # fmt: skip
-
-    def withdraw(self, delivery: OutboxEntry, why: str) -> None:
-        """Implements `Store`: cancelled, unless another process has sent it meanwhile."""
-        self._settle(
-            delivery, dt.timedelta(), state="cancelled", error=why[:500], maybe_taken=delivery.maybe_taken
-        )
-
     def _time(self) -> dict[str, Any]:
         return {"now": self._now() if self._now else None}
 
     def _settle(self, delivery: OutboxEntry, wait: dt.timedelta, **values: Any) -> None:
+        """Implements `Settling`: due again by the server's clock; keeps also where the thread begins."""
+        if posted := values.pop("posted", None):
+            values |= {"channel_id": posted.channel_id, "ts": posted.ts}
         sets = ", ".join(f"{name} = %({name})s" for name in values)
         with self._link.cursor() as cursor:
             cursor.execute(

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from oncall.adapters.http.answers import AnswerTooLong, record, records, text
 from oncall.adapters.http.calls import bounded
-from oncall.adapters.http.connections import Access, Connected
+from oncall.adapters.http.connections import Access, Connected, FarSide
 from oncall.adapters.slack import blocks
 from oncall.adapters.slack.errors import FORM, METADATA, Refused
-from oncall.core.errors import DeliveryFailed
 from oncall.core.message import Message
 from oncall.usecases.ports import Posted
 
@@ -39,13 +38,13 @@ _NOT_READABLE = {
 Call = Callable[["WebClient"], Any]
 
 
-class Slack:
+class Slack(FarSide["WebClient"]):
     """A Chat. Thread-safe; the connection is read on first use and looked at again once a minute."""
 
     far_side = "Slack"
 
     def __init__(self, connected: Connected[WebClient]) -> None:
-        self._connected = connected
+        super().__init__(connected)
         self._channel_ids: dict[str, str] = {}
 
     @classmethod
@@ -60,26 +59,14 @@ class Slack:
         )
         return cls(connected.probed_by(_probe))
 
-    def prepare(self) -> None:
-        """Read the Airflow connection now, in this thread. Raises DeliveryFailed when it cannot be used."""
-        self._connected.use()
-
-    @property
-    def trouble(self) -> str | None:
-        """Why the connection cannot be used as it is written now; "" when it can, None when none ever could."""
-        return self._connected.trouble
-
     @property
     def thread_url(self) -> str:
         """Where a person sees a message: an address with `{channel}` and `{ts}` in it; "" when not known. Never raises.
 
         Slack's own opens it in whatever workspace the reader is in; the connection's extra `thread_url` another.
         """
-        try:
-            access, _ = self._connected.use()
-        except DeliveryFailed:
-            return ""
-        return access.address("thread_url", THREAD_URL)
+        access = self._reached()
+        return access.address("thread_url", THREAD_URL) if access else ""
 
     @bounded
     def post(self, message: Message, channel: str, thread_ts: str | None = None) -> Posted:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from oncall.adapters.http.answers import record, records, text
 from oncall.adapters.http.calls import bounded, seconds_to_wait
-from oncall.adapters.http.connections import Access, Connected
+from oncall.adapters.http.connections import Connected
 from oncall.adapters.http.exchange import Answer, Exchange
 from oncall.adapters.slack.chat import DEFAULT_URL
 from oncall.adapters.slack.errors import Refused, failure
@@ -32,8 +33,9 @@ class SlackCheck:
 
     def __init__(self, look_up: Callable[[str], Any], checked: CheckResult) -> None:
         self.checked = checked
+        build = partial(Exchange, far_side=self.far_side)
         self._connected = Connected(
-            "slack_api_default", _build, address="base_url", default_url=DEFAULT_URL, look_up=look_up
+            "slack_api_default", build, address="base_url", default_url=DEFAULT_URL, look_up=look_up
         )
 
     def ask(self, channels: Collection[str], groups: Collection[str], members: Collection[str]) -> None:
@@ -89,20 +91,15 @@ class SlackCheck:
             found = known.get(channel.removeprefix("#"))
             if found is None:
                 told = "no such channel among those that the bot sees (of private ones those that it was invited to)"
-                self.checked.wrong(
-                    PLACE, f"channel {channel}", told, "the name or id of a channel into roster.yaml"
-                )
+                write = "the name or id of a channel into roster.yaml"
             elif found.get("is_archived") is True:
-                self.checked.wrong(
-                    PLACE, f"channel {channel}", "archived", "another channel, or unarchive it"
-                )
+                told, write = "archived", "another channel, or unarchive it"
             elif found.get("is_member") is False:
-                told = "the bot is no member"
-                self.checked.wrong(
-                    PLACE, f"channel {channel}", told, "in that channel: /invite and the bot's name"
-                )
+                told, write = "the bot is no member", "in that channel: /invite and the bot's name"
             else:
                 self.checked.good.append(f"{PLACE}: channel {channel}")
+                continue
+            self.checked.wrong(PLACE, f"channel {channel}", told, write)
 
     def _channels(self) -> dict[str, Mapping[str, Any]]:
         """By name and by id. Private ones only where the token may list them."""
@@ -152,7 +149,3 @@ class SlackCheck:
 def _needed(refusal: str) -> str:
     named = re.search(r"needed: ([\w:.,]+)", refusal)
     return f"for that the token needs {named[1]}" if named else "the token may not ask"
-
-
-def _build(access: Access) -> Exchange:
-    return Exchange(access, "Slack")
