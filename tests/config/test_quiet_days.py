@@ -24,7 +24,7 @@ def test_a_holiday_may_be_a_fraction_as_busy(include: Path) -> None:
     """The country's holidays and the company's own; each table by its own share; others by the usual one."""
     volume = volume_in(include).share
     assert volume("master.orders", ORDINARY) == 0.75
-    assert volume("master.refunds", ORDINARY) == 0.5
+    assert volume("master.refunds", ORDINARY) == 0.3
     assert volume("master.nobody_knows", ORDINARY) == 0.75
     assert (
         volume("master.orders", NATIONAL_DAY) == volume("master.orders", COMPANY_DAY) == pytest.approx(0.075)

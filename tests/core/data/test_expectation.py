@@ -120,6 +120,20 @@ def test_a_table_of_five_rows_a_day_never_cries() -> None:
         assert state(rows[day], history) == "fresh"
 
 
+def test_of_a_hundred_ordinary_shops_hardly_any_cries() -> None:
+    """In their first 60 days, quiet Sundays and all: what rests on few of its weekday may itself be off."""
+    week, cried = (500, 500, 500, 500, 600, 550, 300), 0
+    for number in range(100):
+        dice = random.Random(number)
+        history: list[tuple[int, float]] = []
+        for day in range(60):
+            usual = week[day % 7]
+            rows = round(dice.gauss(usual, usual * 0.08) + dice.gauss(0, usual**0.5))
+            cried += state(rows, [(day - earlier, amount) for earlier, amount in history], 0.75) == "partial"
+            history.insert(0, (day, rows))
+    assert cried <= 4
+
+
 def test_one_wrong_day_in_the_past_changes_nothing() -> None:
     """Neither a load of nothing nor one of ten times as much makes today unusual, or hides that it is."""
     for wrong in (0.0, 50_000.0):
