@@ -1,4 +1,4 @@
-"""The steps of a pipeline as Airflow tasks: finds report date and warehouse, leaves the work to `oncall.reports`."""
+"""The steps of a pipeline as Airflow tasks: finds report date and warehouse, leaves the work to `pipelines.runner`."""
 
 from __future__ import annotations
 

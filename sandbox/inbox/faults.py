@@ -39,7 +39,7 @@ class BadFault(ValueError):
 class Fault:
     """One thing that goes wrong, for `left` more calls (None: any number) until the instant `until` (None: for ever).
 
-    `operation`: one of `door.operation_of`, "read" (whatever changes nothing), "write" (the others) or "*".
+    `operation`: one of `middleware.operation_of`, "read" (whatever changes nothing), "write" (the others) or "*".
     `works`: an odd answer comes after the work was done. `body`: of `answer`, any JSON, or text as it stands.
     """
 

@@ -63,7 +63,7 @@ def clocks_of(store: OncallDb, world: Warehouse) -> Mapping[str, Callable[[], dt
 
 
 class Wiring:
-    """Reads the connections once (in the caller's thread) and makes an `Services` for each thread that needs one.
+    """Reads the connections once (in the caller's thread) and makes `Services` for each thread that needs one.
 
     `before`: an older wiring whose connections stay in use where they cannot be read now.
     """

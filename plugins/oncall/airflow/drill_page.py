@@ -1,4 +1,4 @@
-"""Sends a test page through the whole chain (outbox, pager, chat) and measures it. The words are `core.drill`'s."""
+"""Sends a test page through the whole chain (outbox, pager, chat) and measures it. The words are in `core.notices`."""
 
 from __future__ import annotations
 

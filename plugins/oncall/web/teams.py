@@ -1,4 +1,4 @@
-"""Whose page it is: what belongs to one team of everything that was read. Knows no permission; `sight` does.
+"""Whose page it is: what belongs to one team of everything that was read. Knows no permission; `permissions` does.
 
 Where there is only the roster at the top, everything is its and nothing changes.
 """
