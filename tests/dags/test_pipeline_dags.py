@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -59,7 +60,8 @@ def test_policies(dags: dict[str, DAG], dag_id: str) -> None:
     """Owner, tags, the runbook as documentation, retries, no catch-up, and room beside a stuck run."""
     dag, pipeline = dags[dag_id], load(include_dir()).pipelines[dag_id]
     assert {task.owner for task in dag.tasks} == {pipeline.primary_owner}
-    assert {pipeline.primary_owner, pipeline.secondary_owner} < dag.tags
+    kind = "investor report" if dag_id in INVESTOR else "experiments"
+    assert dag.tags == {kind, pipeline.primary_owner, pipeline.secondary_owner}
     assert dag.doc_md == pipeline.runbook.body
     assert dag.description == pipeline.purpose
     assert all((task.retries or 0) >= 1 for task in dag.tasks)
@@ -119,6 +121,20 @@ def test_another_include_folder_sets_schedule_and_zone(another_include: Path, pa
     assert bag.import_errors == {}
     timetable = timetable_of(bag.dags["growth_etl"])
     assert (timetable.expression, timetable.timezone.name) == ("17 3 * * *", "Europe/Berlin")
+
+
+def test_a_report_without_a_promise_runs_by_the_clock_too(another_include: Path, parse: Parse) -> None:
+    """It has no deadline, and its report's schema as a tag."""
+    runbook = another_include / "runbooks/growth_etl.md"
+    text = re.sub(r"^promise: .*\n", "", runbook.read_text(), flags=re.MULTILINE)
+    runbook.write_text(text.replace("report: investor.daily_growth", "report: crm.daily_growth"))
+    bag = parse()
+    assert bag.import_errors == {}
+    dag = bag.dags["growth_etl"]
+    assert timetable_of(dag).expression == "0 2 * * *"
+    assert "crm" in dag.tags
+    assert not dag.tags & {"investor report", "experiments"}
+    assert not dag.deadline
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ PATIENT: dict[str, Any] = {
     "retry_exponential_backoff": True,
     "max_retry_delay": dt.timedelta(minutes=30),
 }
+KINDS = {"investor": "investor report"}  # a report's schema as a tag, where that is another word
 WINTER_AND_SUMMER = (dt.date(2026, 1, 15), dt.date(2026, 7, 15))
 
 
@@ -32,12 +33,13 @@ def daily(terms: Contract) -> CronPartitionTimetable:
 
 def dag_arguments(terms: Contract) -> dict[str, Any]:
     """What every pipeline's DAG has in common. Owners are people to ask, not people to page."""
+    schema = terms.report.partition(".")[0]
     return {
         "dag_id": terms.dag_id,
         "dag_display_name": terms.title,
         "description": terms.purpose,
         "doc_md": terms.doc,
-        "tags": {"investor report" if terms.promise else "experiments", *terms.owners},
+        "tags": {*filter(None, [KINDS.get(schema, schema)]), *terms.owners},
         "start_date": FIRST_DAY,
         # A fresh or late scheduler runs the newest date at once; older gaps are for `airflow backfill create`.
         "catchup": False,

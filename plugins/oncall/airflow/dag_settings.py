@@ -38,6 +38,7 @@ class Contract:
     doc: str
     schedule: str
     zone: Any  # one of pendulum's: the only kind that Airflow can serialise
+    report: str = ""
     upstream: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     promise: Promise | None = None
@@ -64,6 +65,7 @@ def _contract(dag_id: str, folder: Path) -> Contract:
         doc=_doc(pipeline.runbook.body if pipeline else "", problems),
         schedule=(pipeline.schedule if pipeline else None) or FALLBACK_SCHEDULE,
         zone=_of_pendulum(roster.roster.tz if roster.roster else FALLBACK_ZONE),
+        report=pipeline.report if pipeline else "",
         upstream=pipeline.upstream if pipeline else (),
         owners=tuple(filter(None, (owners.primary, owners.secondary))) if owners else (),
         promise=pipeline.promise if pipeline else None,
