@@ -105,7 +105,7 @@ def test_the_picture_of_the_layers_is_the_linters() -> None:
 # What somebody who knows other on-call systems types into a file finder, and the file that they mean.
 FOUND_BY = {
     "roster": "include/roster.yaml",
-    "rotation": "plugins/oncall/config/rotation_fields.py",
+    "rotation": "plugins/oncall/core/rota/rotation.py",
     "holiday": "plugins/oncall/config/public_holidays.py",
     "override": "plugins/oncall/cli/leave_swap_override.py",
     "leave": "plugins/oncall/cli/leave_swap_override.py",

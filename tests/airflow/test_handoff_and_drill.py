@@ -16,7 +16,7 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.incident import Incident, Plan
 from oncall.core.notices.handoff_note import key_of_handoff
 from oncall.core.rota.on_call import who_is_on_call
-from oncall.core.rota.weeks import week_beginning
+from oncall.core.rota.rotation import week_beginning
 
 if TYPE_CHECKING:
     from tests.airflow.conftest_site import Site

@@ -18,7 +18,7 @@ import pytest
 from oncall.cli.main import main
 from oncall.config import oncall_config
 from oncall.core.rota.on_call import rota, who_is_on_call
-from oncall.core.rota.weeks import week_beginning
+from oncall.core.rota.rotation import week_beginning
 
 SHIPPED = Path(__file__).parents[2] / "include"
 

@@ -22,7 +22,7 @@ from oncall.core.promises.attainment import Day, days
 from oncall.core.promises.promise import last_due
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster
-from oncall.core.rota.weeks import week_beginning
+from oncall.core.rota.rotation import week_beginning
 from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.timekeeping import utc_now

@@ -23,7 +23,7 @@ from oncall.config.yaml_fields import suggestion
 from oncall.core.rota import change_words
 from oncall.core.rota.change import swap
 from oncall.core.rota.roster import Leave, Override, Roster
-from oncall.core.rota.weeks import week_beginning
+from oncall.core.rota.rotation import week_beginning
 
 _UNTIL = "the last day, included, or the time at which it ends"
 

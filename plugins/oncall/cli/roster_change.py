@@ -20,7 +20,7 @@ from oncall.core.errors import Problem
 from oncall.core.rota.change import RotaChange, compare, worries
 from oncall.core.rota.change_words import already_so
 from oncall.core.rota.roster import Leave, Override, Roster
-from oncall.core.rota.weeks import week_beginning
+from oncall.core.rota.rotation import week_beginning
 
 YEARS_AHEAD = 20  # farther off, what it changes in the ledger takes minutes to work out
 _BY_HAND = "the roster is written in a way that this command cannot edit; edit it by hand"

@@ -21,8 +21,8 @@ from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import ledger_json, shift_json
+from oncall.core.rota.rotation import week_beginning
 from oncall.core.rota.shift_words import reason_in_words, who_is_paged
-from oncall.core.rota.weeks import week_beginning
 from oncall.core.time_format import TimeFormat
 
 WEEKS_SHOWN = 8

@@ -21,8 +21,8 @@ from oncall.core.incidents.escalation import acknowledge, acknowledge_rest, take
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.rota.roster import Roster
-from oncall.usecases.incident_context import context_of
 from oncall.usecases.ports import AlertState, Pager, Store
+from oncall.usecases.recorded_case import context_of
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.acknowledge import sync_acknowledgements
 from oncall.usecases.delivery_round import Clock
 from oncall.usecases.evaluate import Evaluation
-from oncall.usecases.incident_context import context_of
 from oncall.usecases.ports import OutboxEntry, Pager, Store
+from oncall.usecases.recorded_case import context_of
 
 
 @dataclass

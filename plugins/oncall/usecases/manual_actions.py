@@ -20,8 +20,8 @@ from oncall.core.incidents.incident import Event, Plan
 from oncall.core.incidents.incident_words import acknowledged_already, not_next, ran_again
 from oncall.core.incidents.manual import PAGE_STEP, Hand
 from oncall.core.incidents.wording import Links, Scene
-from oncall.usecases.incident_context import status_from_row
 from oncall.usecases.ports import DecisionTransaction, ReportKey, Store
+from oncall.usecases.recorded_case import status_from_row
 
 AGAIN_AFTER = dt.timedelta(minutes=1)  # a second press within this time is the same press
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, fold, next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Handoff, Leave, Override, Person, Roster, Rotation
-from oncall.core.rota.weeks import on_call_day, week_beginning
+from oncall.core.rota.rotation import on_call_day, week_beginning
 from oncall.core.wall_time import at_wall, utc
 
 PEOPLE = "ABCDE"

@@ -19,14 +19,14 @@ from oncall.core.promises.evaluation import PromiseStatus
 
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
-ReportKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
+PromiseKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
 # … and the due instant, a cause, what it rests on
 Shared = tuple[dt.date, str, dt.datetime | None, Cause, str]
 
 
 def decide(
     statuses: Sequence[PromiseStatus],
-    earlier: Mapping[ReportKey, Sequence[Incident]],
+    earlier: Mapping[PromiseKey, Sequence[Incident]],
     said: Mapping[str, Said],
     scene: Scene,
     watching_since: dt.datetime,
@@ -70,15 +70,15 @@ def decide(
     return Plan.of(plans), tuple(cases)
 
 
-def by_promise(incidents: Sequence[Incident]) -> Mapping[ReportKey, Sequence[Incident]]:
+def by_promise(incidents: Sequence[Incident]) -> Mapping[PromiseKey, Sequence[Incident]]:
     """Incidents by what they are about, each list in the order given."""
-    found: defaultdict[ReportKey, list[Incident]] = defaultdict(list)
+    found: defaultdict[PromiseKey, list[Incident]] = defaultdict(list)
     for incident in incidents:
         found[incident.dag_id, incident.report_date, incident.drill].append(incident)
     return found
 
 
-def _which(one: PromiseStatus) -> ReportKey:
+def _which(one: PromiseStatus) -> PromiseKey:
     return one.pipeline.dag_id, one.report_date, one.drill
 
 

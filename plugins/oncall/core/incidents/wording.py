@@ -11,8 +11,8 @@ from oncall.core.incidents.incident import Incident
 from oncall.core.message import Message, Recipient
 from oncall.core.promises import words
 from oncall.core.promises.cause import CAUSE_WORDS, Why
+from oncall.core.promises.do_first import do_first
 from oncall.core.promises.evaluation import PromiseStatus, current_task
-from oncall.core.promises.first_step import first_step
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.shift_words import named
@@ -125,7 +125,7 @@ class Composer:
             return ""
         lead = self.members[0]
         why = lead.why if lead.why and lead.why.cause == section else None
-        do = first_step(lead.pipeline, why.cause, why.detail) if why else ""
+        do = do_first(lead.pipeline, why.cause, why.detail) if why else ""
         return led_by(lead.pipeline.runbook.section(section), do)
 
     def _facts(self) -> list[tuple[str, str]]:

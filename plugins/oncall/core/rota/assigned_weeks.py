@@ -15,7 +15,7 @@ from operator import itemgetter
 from oncall.core.rota.intervals import Stretches
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_week import CompWeek, RotaWeek
-from oncall.core.rota.weeks import WEEK, first_starts, starts_utc, week_beginning, week_of
+from oncall.core.rota.rotation import WEEK, first_starts, starts_utc, week_beginning, week_of
 
 MOST_KEPT = 1040  # weeks: twenty years. Whoever asks for more waits longer, and the memory stays small.
 

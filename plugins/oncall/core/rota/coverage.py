@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from oncall.core.rota.intervals import Interval
 from oncall.core.rota.roster import Leave, Override
-from oncall.core.rota.weeks import Week
+from oncall.core.rota.rotation import Week
 
 
 class Span(NamedTuple):

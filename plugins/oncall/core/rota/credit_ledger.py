@@ -11,7 +11,7 @@ from itertools import takewhile
 from oncall.core.rota.assigned_weeks import assigned_weeks
 from oncall.core.rota.on_call import CompWeek, RotaWeek, fold
 from oncall.core.rota.roster import Roster
-from oncall.core.rota.weeks import on_call_day, starts_utc, week_beginning
+from oncall.core.rota.rotation import on_call_day, starts_utc, week_beginning
 
 WEEKS_TO_LOOK_AHEAD = 52
 MOST_KEPT = 20

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from oncall.core.rota.on_call import Shift, rota, who_is_on_call
 from oncall.core.rota.roster import Roster, Seat
-from oncall.core.rota.weeks import week_beginning
+from oncall.core.rota.rotation import week_beginning
 from oncall.core.wall_time import in_zone, utc
 
 WEEKS = 12

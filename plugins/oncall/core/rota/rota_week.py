@@ -14,7 +14,15 @@ from oncall.core.rota import coverage
 from oncall.core.rota.coverage import Span
 from oncall.core.rota.intervals import Interval
 from oncall.core.rota.roster import Leave, Override, Roster
-from oncall.core.rota.weeks import WEEK, Week, cycle, rotation_in_force, rotation_order, starts_utc, week_of
+from oncall.core.rota.rotation import (
+    WEEK,
+    Week,
+    cycle,
+    rotation_in_force,
+    rotation_order,
+    starts_utc,
+    week_of,
+)
 from oncall.core.wall_time import in_zone
 
 DAYS_FOR_A_COMP_WEEK = 4

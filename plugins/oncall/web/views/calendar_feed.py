@@ -12,8 +12,8 @@ from icalendar import Calendar, Event
 
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rotation import week_beginning
 from oncall.core.rota.shift_words import named, why
-from oncall.core.rota.weeks import week_beginning
 from oncall.core.wall_time import utc
 
 TEAM = "team"

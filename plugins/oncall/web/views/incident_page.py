@@ -14,12 +14,12 @@ from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.upstream_team import LATE
 from oncall.core.incidents.wording import Links as Addresses
 from oncall.core.incidents.wording import Scene
-from oncall.core.promises.first_step import first_step
+from oncall.core.promises.do_first import do_first
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import SECTIONS, for_day, led_by
 from oncall.usecases.history import IncidentRecord
-from oncall.usecases.incident_context import status_from_row
+from oncall.usecases.recorded_case import status_from_row
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.incidents import cause_now
@@ -80,7 +80,7 @@ def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
 def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, section: str) -> str:
     """As its alert tells them: what comes first is told as it is known now, and the queries are about its report."""
     cause, detail = cause_now(seen, record.incident)
-    do = first_step(pipeline, cause, detail, _upstream_told(seen, record, pipeline))
+    do = do_first(pipeline, cause, detail, _upstream_told(seen, record, pipeline))
     return for_day(led_by(pipeline.runbook.section(section), do), record.incident.report_date)
 
 

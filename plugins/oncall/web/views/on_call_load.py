@@ -10,7 +10,7 @@ from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json
-from oncall.core.rota.weeks import on_call_day, starts_utc, week_beginning
+from oncall.core.rota.rotation import on_call_day, starts_utc, week_beginning
 from oncall.core.wall_time import utc
 from oncall.usecases.history import IncidentRecord
 from oncall.web.views.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, Load

@@ -11,8 +11,8 @@ from oncall.core.rota import week_words
 from oncall.core.rota.credit_ledger import InLieu, ledger
 from oncall.core.rota.on_call import CompWeek, Shift, fold, rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rotation import week_beginning
 from oncall.core.rota.shift_words import named
-from oncall.core.rota.weeks import week_beginning
 from oncall.core.time_format import TimeFormat, day
 from oncall.core.wall_time import utc
 from oncall.web.views.rota_models import Bar, Calendar, Row, Tick

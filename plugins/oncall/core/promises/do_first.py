@@ -76,7 +76,7 @@ _WAITING = (
 )
 
 
-def first_step(pipeline: Pipeline, cause: str, detail: str, told: str = "") -> str:
+def do_first(pipeline: Pipeline, cause: str, detail: str, told: str = "") -> str:
     """A sentence a line; "" where the runbook knows as much.
 
     `told`: when the upstream team was told of the late table ("": not known).

@@ -1,4 +1,4 @@
-"""Weeks: shifts, on-call days, the order of a week and its cycle (rules 1 to 3). Knows no leave and no override.
+"""The rotation: its weeks, the order of each, the cycle (rules 1 to 3). Knows no leave and no override.
 
 Readings:
 

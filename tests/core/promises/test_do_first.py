@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oncall.core.data.report_words import if_true
-from oncall.core.promises.first_step import first_step
+from oncall.core.promises.do_first import do_first
 from tests.core.scenes import DAY, a_pipeline
 
 BREACH = (
@@ -46,7 +46,7 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
 )  # fmt: skip
 def test_what_is_done_first_is_as_much_as_is_known(cause: str, detail: str, first: str) -> None:
     """A release alone publishes nothing while another check fails; our own arithmetic is no upstream's."""
-    told = first_step(a_pipeline(), cause, detail)
+    told = do_first(a_pipeline(), cause, detail)
     assert told.startswith(first)
     assert bool(told) is bool(first)
 
@@ -60,7 +60,7 @@ def test_what_is_done_first_is_as_much_as_is_known(cause: str, detail: str, firs
 )
 def test_nobody_is_asked_to_tell_a_team_that_was_told(detail: str, then: str) -> None:
     """It is said when and where, so that whoever was woken looks there for the answer."""
-    told, what_then, _ = first_step(a_pipeline(), "upstream_late", detail, told="03:30").split("\n")
+    told, what_then, _ = do_first(a_pipeline(), "upstream_late", detail, told="03:30").split("\n")
     assert (
         told == "the Software Engineer Team was told at 03:30 in #swe-master-data: look there for the answer."
     )
