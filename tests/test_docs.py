@@ -66,6 +66,8 @@ def test_every_file_a_page_links_to_is_there(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if not target.startswith(("http", "mailto:")):
             assert (page.parent / target).exists(), target
+    for path in re.findall(r"`((?:core|config|usecases|adapters|airflow|web|cli)/[\w./-]+\.py)`", text):
+        assert (REPOSITORY / "plugins/oncall" / path).exists(), path
     for path in re.findall(r"`((?:plugins|include|dags|tests|deploy|sandbox|docs)/[\w./-]+\.\w+)`", text):
         assert (REPOSITORY / path).exists(), path
 

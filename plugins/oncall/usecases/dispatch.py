@@ -1,4 +1,4 @@
-"""One round of sending on one channel, or of asking who has acknowledged, with what has to be noted of it."""
+"""What a loop calls: send this lane's pages or posts, or ask who has acknowledged; and note how the channel is."""
 
 from __future__ import annotations
 
