@@ -101,6 +101,8 @@ def test_a_certificate_for_another_name_is_refused(
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
     error = failing("opsgenie", connect, f"https://other.corp.example:{port}", proxy=proxy.url)
     assert "certificate is refused: Hostname mismatch" in str(error)
+    assert "is the connection's address right?" in str(error)
+    assert "SSL_CERT_FILE" not in str(error)
 
 
 def test_a_bundle_that_is_not_there_is_named(

@@ -184,6 +184,25 @@ def test_it_is_over_in_time_and_leaves_no_thread_behind(
             time.sleep(0.02)
 
 
+def very_many_headers(connection: socket.socket, over: threading.Event) -> None:
+    connection.recv(65_536)
+    headers = "".join(f"X{number}: y\r\n" for number in range(7_000))
+    body = '{"requestId": "r"}'
+    connection.sendall(
+        f"HTTP/1.1 202 Accepted\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}".encode()
+    )
+
+
+def test_headers_without_end_take_no_time(connect: Connect) -> None:
+    """Nor does an attempt that was given up go on taking it from the next one."""
+    with raw_server(very_many_headers) as url:
+        opsgenie = Opsgenie.from_connection(connect("ops", host=url))
+        opsgenie.prepare()
+        began = time.process_time()
+        assert opsgenie.page(MESSAGE) == "r"
+        assert time.process_time() - began < 0.5
+
+
 @pytest.mark.parametrize("how", ["drip", "hang"])
 def test_many_requests_share_the_time_of_one_question(
     how: str, inbox: RunningInbox, slack: Slack, shortly: None

@@ -305,6 +305,23 @@ def test_another_complaint_is_of_the_message(errors: Any, far_side: FarSide, con
     assert type(failing(pager(far_side, connect).page, MESSAGE)) is Rejected
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 418, 422, 425, 451])
+@pytest.mark.parametrize("body", ["<html>Access denied</html>", "", {"error": "blocked"}])
+def test_what_somebody_else_refuses_is_an_outage(
+    body: Any, status: int, far_side: FarSide, connect: Connect
+) -> None:
+    """A firewall's page on the way says nothing of the message, of a person or of the key: the order holds, and nobody
+    is sent to look for a right."""
+    opsgenie = pager(far_side, connect)
+    far_side.always = Answer(body, status)
+    for call, args in ((opsgenie.page, (MESSAGE,)), (opsgenie.close, ("a", "x"))):
+        error = failing(call, *args)
+        assert (type(error), error.uncertain) == (LockedOut, False)
+        assert "Does a proxy refuse what is sent there?" in str(error)
+    with pytest.raises(DeliveryFailed):
+        opsgenie.alert_state("a")
+
+
 def test_somebody_without_a_username_cannot_be_paged(far_side: FarSide, connect: Connect) -> None:
     """An alert that notifies nobody is no page; one that is for nobody in particular is fine."""
     nobody = replace(MESSAGE, recipients=(Recipient("DE-009", None, "U0DE009"),))

@@ -32,6 +32,12 @@ from oncall.core.errors import DeliveryFailed, LockedOut
 MAX_ANSWER_BYTES = 1_000_000
 _LONGER = f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes"
 _WORDS = 500  # characters of what a far side says
+# OpenSSL's numbers of what no CA can mend: not valid yet, or any more; made for another name or address.
+_CLOCK, _NAME = (
+    "is this machine's clock right? Else it has to be renewed there",
+    "is the connection's address right?",
+)
+_MEND_CERTIFICATE = {9: _CLOCK, 10: _CLOCK, 62: _NAME, 64: _NAME}
 _UNPACKED = {"", "identity"}
 _PACKED = {"gzip", "x-gzip", "deflate"}
 
@@ -113,7 +119,7 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - no exception of a library leaves an adapter
             raise self._unanswered(error, attempt.sent) from None
         try:
-            attempt.headers = dict(response.headers)
+            attempt.headers = dict(response.headers.items())  # by its keys it would take their square
             attempt.status = response.status_code
             data, trouble = _read(response)
         finally:
@@ -148,10 +154,10 @@ class Exchange:
     def _unanswered(self, error: Exception, sent: bool) -> DeliveryFailed:
         words = str(error) or type(error).__name__
         if refused := _caused_by(error, ssl.SSLCertVerificationError):
-            words = (
-                f"its certificate is refused: {getattr(refused, 'verify_message', refused)}; "
-                "name the file with your company's CA in SSL_CERT_FILE"
+            mend = _MEND_CERTIFICATE.get(
+                getattr(refused, "verify_code", 0), "name the file with your company's CA in SSL_CERT_FILE"
             )
+            words = f"its certificate is refused: {getattr(refused, 'verify_message', refused)}; {mend}"
         elif isinstance(error, httpx.ProxyError):
             words = f"the proxy refused{self._through()}: {error}"
         elif not sent:

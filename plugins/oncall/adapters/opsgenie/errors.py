@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MEND_KEY = "write the key of an API integration that no team owns into the connection's password"
 _MEND_HOST = (
     "is the connection's host right? Opsgenie's is https://api.opsgenie.com or https://api.eu.opsgenie.com, Jira "
-    "Service Management's https://api.atlassian.com/jsm/ops/integration"
+    "Service Management's https://api.atlassian.com/jsm/ops/integration. Does a proxy refuse what is sent there?"
 )
 _IN_EUROPE = "; an account in the EU has the host https://api.eu.opsgenie.com"
 _NOT_LET_IN = {401, 402, 403}  # 402: an account that has ended
@@ -42,12 +42,12 @@ class Refused(Exception):
 def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None) -> DeliveryFailed:
     """What was done to an alert was refused. `people`: the usernames a new alert is for; None when there is one."""
     reason = _reason(answer, access)
+    if answer.status == 405 or not is_opsgenies(answer):
+        return LockedOut(f"{reason}; {_MEND_HOST}")
     if _is_not_let_in(answer, reason):
         return LockedOut(f"{reason}; {_mend_key(access)}")
-    if answer.status == 404 and people is None and is_opsgenies(answer):
-        return Gone(reason)
-    if answer.status in {404, 405}:
-        return LockedOut(f"{reason}; {_MEND_HOST}")
+    if answer.status == 404:
+        return Gone(reason) if people is None else LockedOut(f"{reason}; {_MEND_HOST}")
     if people and (unknown := _unknown(answer, people)):
         return UnknownPerson(
             f"{reason}; Opsgenie does not know {', '.join(unknown)}: mend `opsgenie` of that person in roster.yaml, "
@@ -59,6 +59,8 @@ def refusal(answer: Answer, access: Access, people: Sequence[str] | None = None)
 def unreadable(answer: Answer, access: Access) -> OncallError:
     """What was asked for is not shown."""
     reason = _reason(answer, access)
+    if not is_opsgenies(answer):
+        return DeliveryFailed(f"{reason}; {_MEND_HOST}")
     if answer.status == 401 or "Key format" in reason:
         return NotAllowed(f"{reason}; {_mend_key(access)}")
     if _is_not_let_in(answer, reason):
@@ -83,7 +85,8 @@ def schedules_refused(answer: Answer, access: Access, how_to_add: str) -> Reject
 
 
 def is_opsgenies(answer: Answer) -> bool:
-    """Whether the answer is in Opsgenie's form: a 404 of anybody else means that the host is wrong."""
+    """Whether the answer is in Opsgenie's form: one of anybody else (a proxy's, another service's) says nothing of what
+    was sent, and of no key."""
     return "requestId" in answer.data or "message" in answer.data
 
 
