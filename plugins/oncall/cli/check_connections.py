@@ -57,8 +57,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     from oncall.adapters.slack.check import SlackCheck
 
     checked = CheckResult()
-    rosters = (config.roster, *config.teams.values())
-    people = {person.id: person for roster in rosters for person in roster.people.values()}.values()
+    people = {person.id: person for roster in config.rosters for person in roster.people.values()}.values()
     Database("oncall_db", lambda: connect_by("oncall_db"), checked).ask(
         made_by(SCHEMA.read_text(encoding="utf-8"))
     )
@@ -73,7 +72,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     )
     SlackCheck(look_up, checked).ask(
         [channel for channel in config.channels if channel],
-        sorted({roster.slack_usergroup for roster in rosters if roster.slack_usergroup}),
+        sorted({roster.slack_usergroup for roster in config.rosters if roster.slack_usergroup}),
         sorted({person.slack for person in people if person.slack}),
     )
     return checked

@@ -103,6 +103,19 @@ def confirmed(args: argparse.Namespace, question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def confirm(args: argparse.Namespace, question: str, otherwise: str) -> None:
+    """Go on if it is `confirmed`. Raises UsageError, which says `otherwise`: "nothing is released"."""
+    if not confirmed(args, question):
+        raise UsageError(f"{otherwise}; add --yes when that is meant")
+
+
+def by_argument(parser: argparse.ArgumentParser) -> None:
+    """The option that names whoever does it."""
+    parser.add_argument(
+        "--by", default="", metavar="NAME", help="the name it is noted under (default: yours)"
+    )
+
+
 def yes_argument(parser: argparse.ArgumentParser) -> None:
     """The option with which `confirmed` does not ask."""
     parser.add_argument("--yes", action="store_true", help="write without asking (a terminal is asked first)")

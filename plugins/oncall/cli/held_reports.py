@@ -9,15 +9,22 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from oncall.cli.command import Command, UsageError, confirmed, report_date, show_json, tell, yes_argument
+from oncall.cli.command import (
+    Command,
+    UsageError,
+    by_argument,
+    confirm,
+    report_date,
+    show_json,
+    tell,
+    yes_argument,
+)
 from oncall.config import oncall_config
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.data.report_words import publishes_next
 from oncall.core.errors import OncallError, Unreadable
 from pipelines import runner
 from pipelines.held_reports import pipeline_of, release_report, rows_that_break
-
-WAREHOUSE = "warehouse"
 
 
 def _breaches_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,9 +55,7 @@ def _release_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("date", type=report_date, metavar="DATE", help="the report date")
     parser.add_argument("--note", required=True, metavar="TEXT", help="why the numbers are true")
-    parser.add_argument(
-        "--by", default="", metavar="NAME", help="the name it is noted under (default: yours)"
-    )
+    by_argument(parser)
     yes_argument(parser)
 
 
@@ -58,8 +63,7 @@ def _release(args: argparse.Namespace) -> int:
     def run(connection: Any, config: OncallConfig) -> int:
         runner.install(connection)
         by = args.by or getpass.getuser()
-        if not confirmed(args, f"Release {args.report} of {args.date} as {by}?"):
-            raise UsageError("nothing is released; add --yes when that is meant")
+        confirm(args, f"Release {args.report} of {args.date} as {by}?", "nothing is released")
         released = release_report(connection, config, args.report, args.date, by=by, note=args.note)
         if args.json:
             show_json([{**asdict(one), "at": one.at.isoformat()} for one in released])
@@ -81,7 +85,7 @@ def _with_warehouse(args: argparse.Namespace, run: Callable[[Any, OncallConfig],
 
     config = oncall_config.load(args.include)
     try:
-        with closing(work_by(WAREHOUSE)) as connection:
+        with closing(work_by("warehouse")) as connection:
             return run(connection, config)
     except Unreadable:
         raise

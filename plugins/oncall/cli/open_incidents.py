@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from oncall.cli.command import (
     Command,
     UsageError,
-    confirmed,
+    by_argument,
+    confirm,
     report_date,
     show_json,
     show_table,
@@ -110,9 +111,7 @@ def _ack_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "keys", nargs="+", metavar="KEY", help="the incident, as `oncall incidents` names it, or its pipeline"
     )
-    parser.add_argument(
-        "--by", default="", metavar="NAME", help="the name it is noted under (default: yours)"
-    )
+    by_argument(parser)
     yes_argument(parser)
 
 
@@ -127,8 +126,8 @@ def _ack(args: argparse.Namespace) -> int:
             warn(f"oncall ack: {NONE_ACKNOWLEDGED}")
             return 1
         wanted = list({view.key: view for view in (_incident(views, key) for key in args.keys)}.values())
-        if not confirmed(args, f"Acknowledge {', '.join(view.title for view in wanted)} as {by}?"):
-            raise UsageError("nothing is acknowledged; add --yes when that is meant")
+        titles = ", ".join(view.title for view in wanted)
+        confirm(args, f"Acknowledge {titles} as {by}?", "nothing is acknowledged")
         done = {view.key: page.acknowledge(view.key, by, set(seen.config.pipelines)) for view in wanted}
     if args.json:
         show_json(

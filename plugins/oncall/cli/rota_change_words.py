@@ -8,7 +8,7 @@ from typing import Any
 
 from oncall.cli.command import show_table, tell
 from oncall.core.rota import change_words
-from oncall.core.rota.change import Altered, Moved, RotaChange
+from oncall.core.rota.change import Altered, RotaChange
 from oncall.core.rota.on_call import Shift
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json, seats_json
@@ -20,7 +20,7 @@ def show(change: RotaChange) -> None:
     if change.moved:
         rows = [
             [
-                *_from_until(moved),
+                *(f"{at:%Y-%m-%d %H:%M}" for at in (moved.start, moved.end)),
                 moved.after.week,
                 _pair(moved.before),
                 _pair(moved.after),
@@ -71,10 +71,6 @@ def _both(entries: Iterable[Altered[Any]], as_json: Callable[[Any], dict[str, An
         }
         for entry in entries
     ]
-
-
-def _from_until(each: Moved) -> list[str]:
-    return [f"{at:%Y-%m-%d %H:%M}" for at in (each.start, each.end)]
 
 
 def _pair(shift: Shift) -> str:

@@ -41,9 +41,8 @@ def _who(args: argparse.Namespace) -> int:
     at = moment_of("--at", args.at, roster) if args.at is not None else now(roster)
     shift = who_is_on_call(roster, at)
     if args.json:
-        answer = {"at": at.isoformat(), "week": shift.week, "primary": shift.primary}
-        more = {"secondary": shift.secondary, "manager": roster.manager, "reason": shift.reason}
-        show_json({**answer, **more})
+        seats = {"primary": shift.primary, "secondary": shift.secondary, "manager": roster.manager}
+        show_json({"at": at.isoformat(), "week": shift.week, **seats, "reason": shift.reason})
         return 0
     say, following = TimeFormat(now(roster), roster.tz), who_is_on_call(roster, shift.end)
     if args.at is not None:

@@ -11,7 +11,7 @@ from typing import Any
 from oncall.cli.command import (
     Command,
     UsageError,
-    confirmed,
+    confirm,
     moment_of,
     now,
     show_json,
@@ -25,8 +25,6 @@ from oncall.core.data.report_words import RUN_STALE_AGAIN
 from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.stale_days import Rerun, StaleDay, StalePublications
-
-WAREHOUSE = "warehouse"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,13 +49,12 @@ def _stale(args: argparse.Namespace) -> int:
     # Only here: the other commands need no database.
     from oncall.adapters.postgres.database import work_by
 
-    with closing(work_by(WAREHOUSE)) as connection:
+    with closing(work_by("warehouse")) as connection:
         runner.install(connection)
         stale = StalePublications(connection, config)
         if not args.rerun:
             return _list(args, stale.find(since))
-        if not confirmed(args, "Run every stale day again, oldest first?"):
-            raise UsageError("nothing was run; add --yes when that is meant")
+        confirm(args, "Run every stale day again, oldest first?", "nothing was run")
         run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
         say = (lambda _: None) if args.json else tell
         done = stale.rerun(run_id, reason=args.reason, since=since, tell=say)

@@ -8,8 +8,7 @@ from typing import Any
 
 from oncall.cli.command import (
     Command,
-    UsageError,
-    confirmed,
+    confirm,
     now,
     roster_of,
     show_json,
@@ -50,8 +49,8 @@ def _sync(args: argparse.Namespace) -> int:
     roster = roster_of(args)
     at = now(roster)
     schedules = OpsgenieSchedules.from_connection(look_up)
-    if not args.dry_run and not confirmed(args, "Change Opsgenie's schedules (--dry-run shows how)?"):
-        raise UsageError("nothing is changed; add --yes when that is meant")
+    if not args.dry_run:
+        confirm(args, "Change Opsgenie's schedules (--dry-run shows how)?", "nothing is changed")
     done = (plan if args.dry_run else sync)(roster, schedules, at, args.weeks)
     differs = () if args.dry_run else drift(roster, schedules, at, args.weeks)
     _answer(args, roster, done, differs)
