@@ -162,15 +162,8 @@ def _divided(markdown: str, dialect: _Dialect) -> tuple[tuple[str, ...], str]:
 
 def _sentences(node: SyntaxTreeNode, dialect: _Dialect) -> tuple[str, list[str]]:
     """A paragraph by its lines, where each ends as a sentence does, and the bold label that it begins with."""
-    parts, label = (
-        [
-            child
-            for whole in node.children
-            for child in whole.children
-            if child.type != "text" or child.content
-        ],
-        "",
-    )
+    inlines = (child for whole in node.children for child in whole.children)
+    parts, label = [child for child in inlines if child.type != "text" or child.content], ""
     if parts and parts[0].type == "strong" and (said := _inline(parts[0], dialect)).rstrip("*").endswith(":"):
         label, parts = said, parts[1:]
     lines = [""]

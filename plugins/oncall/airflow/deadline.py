@@ -80,10 +80,8 @@ class PromiseDue(BaseDeadlineReference):
         if run.run_type == "backfill" or str(run.run_id).startswith(DRILL_RUNS):
             return None
         clock = dt.time.fromisoformat(self.due)
-        promise, date = (
-            Promise(clock, clock, frozenset(self.weekdays)),
-            report_date({"dag_run": run}, self.tz),
-        )
+        promise = Promise(clock, clock, frozenset(self.weekdays))
+        date = report_date({"dag_run": run}, self.tz)
         due = due_at(promise, date, self.tz)
         return due if promise.covers(date) and due > at else None
 

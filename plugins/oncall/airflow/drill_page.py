@@ -92,16 +92,12 @@ def _taken(wiring: Wiring, services: Services, message: Message, owed_at: dt.dat
 def _as_seen(took: TestPageTimes, said: Sequence[OutboxEntry], owed_at: dt.datetime) -> TestPageTimes:
     for entry in said:
         after = ((entry.done_at or utc_now()) - owed_at).total_seconds()
-        if entry.channel == "chat" and entry.state == "done" and took.posted is None:
+        done, pages = entry.state == "done", entry.channel == "pager"
+        if done and not pages and took.posted is None:
             took = replace(took, posted=after)
-        if entry.channel == "pager" and entry.state in ("accepted", "done") and took.accepted is None:
+        if pages and (done or entry.state == "accepted") and took.accepted is None:
             took = replace(took, accepted=after)
-        if (
-            entry.channel == "pager"
-            and entry.state == "done"
-            and not entry.unreached
-            and took.processed is None
-        ):
+        if done and pages and not entry.unreached and took.processed is None:
             took = replace(took, processed=after)
     errors = (one.error for one in said if one.error and one.state != "done")
     return replace(took, trouble="; ".join((*errors, *filter(None, (one.unreached for one in said)))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,6 @@ from oncall.core.errors import OncallError, Unreadable
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import store_unusable, store_usable
-from oncall.core.promises.facts import TypicalDurations
 from oncall.usecases.changed_connections import note_connections
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.current_config import config_in_force, say_configuration
@@ -29,12 +28,8 @@ from oncall.usecases.delivery_round import LEASE
 from oncall.usecases.evaluate import NOTES, Evaluation, evaluate
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import TICK, instant, noted
-from oncall.usecases.ports import (
-    NOTHING_AT_ALL,
-    Snapshot,
-    Store,
-    TaskRunReader,
-)
+from oncall.usecases.ports import NOTHING_AT_ALL, Snapshot, Store, TaskRunReader
+from oncall.usecases.promise_statuses import NoAnswer
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 from oncall.usecases.watch_record import LOOK_BACK, SINCE
 
@@ -110,7 +105,7 @@ class Looker:
         except Unreadable as error:
             log.warning("oncall.store_down", reason=str(error))
             reason, hangs = str(error), time.monotonic() - asked > HANGS_S
-        seen = self._look_from_memory(services, at, runs=_Hanging(reason) if hangs else services.runs)
+        seen = self._look_from_memory(services, at, runs=NoAnswer(reason) if hangs else services.runs)
         quietly(lambda: self._say_down(services, at, reason))
         return seen
 
@@ -178,7 +173,7 @@ class Looker:
             return None
         services = known.services or known.wiring.services(memory)
         self.know(services=services)
-        hangs = _Hanging(NO_ANSWER)
+        hangs = NoAnswer(NO_ANSWER)
         return evaluate(services.config, hangs, hangs, memory, services.links, at)
 
     def _remembering(self, at: dt.datetime) -> MemoryStore:
@@ -218,19 +213,6 @@ class Looker:
         services = replace(services, config=config, problems=problems)
         self.know(services=services)
         return services
-
-
-@dataclass(frozen=True)
-class _Hanging:
-    """What is read, while it does not answer: nobody waits for it again."""
-
-    why: str
-
-    def read(self, *_: object) -> Any:
-        raise Unreadable(self.why)
-
-    def usual(self, _: dt.date) -> Mapping[str, TypicalDurations]:
-        return {}
 
 
 def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from oncall.airflow.composition import Wiring
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
 from oncall.core.notices.page_words import clocks_apart
-from oncall.core.promises.facts import TypicalDurations
 from oncall.usecases.changed_connections import WRONG, noted_connections
 from oncall.usecases.channel_health import HEARING, UNCHECKED, refusals_of
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
 from oncall.usecases.notes import TICK, instant, noted, state
-from oncall.usecases.ports import EvaluationInputs, ReportKey, TaskRunReader, TaskRuns
-from oncall.usecases.promise_statuses import BLIND, LOOKING, PUBLISHED, Known, PromiseReader, candidates
+from oncall.usecases.ports import EvaluationInputs, TaskRunReader
+from oncall.usecases.promise_statuses import (
+    BLIND,
+    LOOKING,
+    PUBLISHED,
+    Known,
+    NoAnswer,
+    PromiseReader,
+    candidates,
+)
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
 from oncall.web.snapshot import PageSnapshot, Trouble
 
@@ -55,7 +62,7 @@ class Reading:
         incidents = [record.incident for record in records]
         missing = [(one.dag_id, one.report_date) for one in incidents if one.open and not one.drill]
         wanted = candidates(config, at, before.drills, missing)
-        runs: TaskRunReader = _Mute(store.reason) if store.reason else self._runs
+        runs: TaskRunReader = NoAnswer(store.reason) if store.reason else self._runs
         statuses = PromiseReader(config, self._world, runs, at, Known.of(before)).statuses(wanted)
         blind = next((one.facts.unreadable[0] for one in statuses if one.facts.blind), "")
         warehouse = _Asked(blind)
@@ -99,22 +106,6 @@ class _Asked:
         except Unreadable as error:
             self.reason = str(error)
             return otherwise
-
-
-class _Mute:
-    """`TaskRunReader` of a database that is known to be down."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def _refuse(self) -> NoReturn:
-        raise Unreadable(self._reason)
-
-    def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
-        self._refuse()
-
-    def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
-        self._refuse()
 
 
 def _channels(config: OncallConfig) -> Mapping[str, str]:

@@ -27,14 +27,7 @@ from oncall.usecases.delivery_round import Sent
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, due_instants
 from oncall.usecases.heartbeat import ping_all
-from oncall.usecases.ports import (
-    LANES,
-    OTHERS_CHANNELS,
-    OUR_CHANNELS,
-    Lane,
-    OutboxEntry,
-    Store,
-)
+from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, OutboxEntry, Store
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -83,9 +76,9 @@ class Watch:
 
     def loops(self) -> Sequence[Coroutine[Any, Any, None]]:
         return (
-            *map(self.send_pages, LANES),
-            self.send_posts("chat", OUR_CHANNELS),
-            self.send_posts("others", OTHERS_CHANNELS),
+            *(self.send(lane, partial(Dispatch.pages, lane=lane)) for lane in LANES),
+            self.send("chat", partial(Dispatch.posts, lane=OUR_CHANNELS)),
+            self.send("others", partial(Dispatch.posts, lane=OTHERS_CHANNELS)),
             self.hear(),
             self.ping(),
         )
@@ -136,19 +129,12 @@ class Watch:
                 break
         self.look_now.clear()
 
-    async def send_pages(self, lane: Lane) -> None:
-        """Send this lane's pages as soon as they are owed."""
+    async def send(self, name: Lane | str, act: Callable[[Dispatch], Sent]) -> None:
+        """Send what one lane owes as soon as it is owed; its pages also whenever one may be left to somebody else."""
         store, journal = PerLoop[Store](Wiring.store), list[OutboxEntry]()
         while True:
-            await _wait(self.owed[lane], HEAR_S if self._is_busy() else self.tick_s)
-            await self._send(store, journal, partial(Dispatch.pages, lane=lane))
-
-    async def send_posts(self, name: str, lane: Lane) -> None:
-        """Post what this lane owes: to our own channels, or beside them to those of other teams."""
-        store, journal = PerLoop[Store](Wiring.store), list[OutboxEntry]()
-        while True:
-            await _wait(self.owed[name], self.tick_s)
-            await self._send(store, journal, partial(Dispatch.posts, lane=lane))
+            await _wait(self.owed[name], HEAR_S if name in LANES and self._is_busy() else self.tick_s)
+            await self._send(store, journal, act)
 
     async def hear(self) -> None:
         """Ask who has acknowledged, while there is something to acknowledge; first for alerts that nobody knows of."""

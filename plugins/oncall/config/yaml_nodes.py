@@ -44,9 +44,8 @@ class Composer:
     def document(self, text: str) -> Node:
         """The only document; nothing written is null."""
         found: list[Node] = []
-        open_ones: list[
-            tuple[yaml.Event, list[Node]]
-        ] = []  # collections that have begun, and their nodes so far
+        # collections that have begun, and their nodes so far
+        open_ones: list[tuple[yaml.Event, list[Node]]] = []
         for event in yaml.parse(text, Loader=_LOADER):
             here = open_ones[-1][1] if open_ones else found
             if isinstance(event, yaml.CollectionStartEvent):

@@ -106,9 +106,8 @@ def _learnt(context: IncidentContext, scene: Scene, alias: str, state: AlertStat
     by = _whose_act(state, scene.roster)
     if by is None:
         return None
-    if (
-        alias in context.silenced and by.casefold() == incident.acknowledged_by.casefold()
-    ):  # by us, in their name
+    in_their_name = by.casefold() == incident.acknowledged_by.casefold()
+    if alias in context.silenced and in_their_name:  # by us
         return Plan((replace(incident, acked=tuple(sorted({*incident.acked, alias}))),))
     if incident.acknowledged:
         return acknowledge_rest(context, scene, by, heard_of=alias)

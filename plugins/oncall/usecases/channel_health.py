@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oncall.core.errors import NotAllowed, OncallError
-from oncall.core.incidents.incident import Channel, Notification, Plan
+from oncall.core.incidents.incident import Channel, Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import (
     acknowledgements_heard,
@@ -25,6 +25,7 @@ from oncall.usecases.ports import Store
 
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
 UNHEARD_FOR = dt.timedelta(minutes=2)
+AT_ONCE = dt.timedelta.min
 HEARING = "acknowledgements"
 UNCHECKED = "history_unread"  # why the chat could not be asked what it has, "" when it could
 
@@ -78,24 +79,34 @@ def _noted(store: Store, scene: Scene, seen: _Seen) -> bool:
         return not store.get_note(seen.name)
     with store.decision_lock() as decision:  # two who notice at once say it once
         before = store.get_note(seen.name) or ""
-        state: dict[str, Any] = noted(seen.name, before, notes.state, {})
-        plan = Plan()
-        if seen.trouble:
-            state = {"since": scene.at.isoformat(), "said": False, **state, "reason": seen.trouble}
-            since = dt.datetime.fromisoformat(state["since"])
-            if not state["said"] and (seen.stays or scene.at - since >= BLIP):
-                down = channel_down(scene, seen.channel, since, seen.trouble, outage=seen.outage)
-                plan, state["said"] = Plan(owed=(down,)), True
-        elif state:
-            if state["said"]:
-                plan = channel_back(scene, seen.channel, dt.datetime.fromisoformat(state["since"]))
-            state = {}
-        if plan != Plan():
-            decision.record(plan, scene.at)
+        known: dict[str, Any] = noted(seen.name, before, notes.state, {})
+        patience = AT_ONCE if seen.stays else BLIP
+        state, since = _followed(known, scene.at, seen.trouble or None, patience)
+        if since and seen.trouble:
+            down = channel_down(scene, seen.channel, since, seen.trouble, outage=seen.outage)
+            decision.record(Plan(owed=(down,)), scene.at)
+        elif since:
+            decision.record(channel_back(scene, seen.channel, since), scene.at)
         now_noted = json.dumps(state) if state else ""
         if now_noted != before:
             store.set_note(seen.name, now_noted)
     return not state
+
+
+def _followed(
+    known: dict[str, Any], at: dt.datetime, trouble: str | None, patience: dt.timedelta
+) -> tuple[dict[str, Any], dt.datetime | None]:
+    """What is noted from now on, and since when it fails, or has failed, if that is to be said now.
+
+    `known`: as `notes.state` has it; `trouble`: why it fails (None: it works); `patience`: what is shorter is not said.
+    """
+    if trouble is None:
+        return {}, dt.datetime.fromisoformat(known["since"]) if known and known["said"] else None
+    state = {"since": at.isoformat(), "said": False, **known, "reason": trouble}
+    since = dt.datetime.fromisoformat(state["since"])
+    if state["said"] or at - since < patience:
+        return state, None
+    return {**state, "said": True}, since
 
 
 def note_hearing(store: Store, scene: Scene, trouble: OncallError | None) -> None:
@@ -103,17 +114,15 @@ def note_hearing(store: Store, scene: Scene, trouble: OncallError | None) -> Non
     if trouble is None and not store.get_note(HEARING):
         return
     with store.decision_lock() as decision:
-        state: dict[str, Any] = noted(HEARING, store.get_note(HEARING), notes.state, {})
-        owed: tuple[Notification, ...] = ()
-        if trouble is None:
-            if state and state["said"]:
-                owed = (acknowledgements_heard(scene, dt.datetime.fromisoformat(state["since"])),)
-            state = {}
-        else:
-            state = {"since": scene.at.isoformat(), "said": False, **state, "reason": str(trouble)}
-            since = dt.datetime.fromisoformat(state["since"])
-            if not state["said"] and (isinstance(trouble, NotAllowed) or scene.at - since >= UNHEARD_FOR):
-                owed = (acknowledgements_unheard(scene, since, str(trouble)),)
-                state["said"] = True
-        decision.record(Plan(owed=owed), scene.at)
+        known: dict[str, Any] = noted(HEARING, store.get_note(HEARING), notes.state, {})
+        why = None if trouble is None else str(trouble)
+        patience = AT_ONCE if isinstance(trouble, NotAllowed) else UNHEARD_FOR
+        state, since = _followed(known, scene.at, why, patience)
+        if since:
+            said = (
+                acknowledgements_heard(scene, since)
+                if why is None
+                else acknowledgements_unheard(scene, since, why)
+            )
+            decision.record(Plan(owed=(said,)), scene.at)
         store.set_note(HEARING, json.dumps(state) if state else "")

@@ -88,9 +88,8 @@ class ChatDelivery:
                 delivery.key, delivery.step, where or channel, delivery.owed_at - BEFORE, root
             )
         except OncallError as error:
-            likely = (
-                delivery.maybe_taken or where
-            )  # else nothing that this store knows of was ever said there
+            # else nothing that this store knows of was ever said there
+            likely = delivery.maybe_taken or where
             if likely and delivery.attempts <= READS and not isinstance(error, Rejected | Unreadable):
                 raise
             self.unchecked = str(error)

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -242,6 +242,19 @@ class PromiseReader:
     def _history(self) -> dt.date:
         """The first day that is still looked back to."""
         return self.at.astimezone(self.config.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """Reads of the warehouse and of tasks while `why` it cannot be done is known: nobody waits for it again."""
+
+    why: str
+
+    def read(self, *_: object) -> Any:
+        raise Unreadable(self.why)
+
+    def usual(self, _: dt.date) -> Mapping[str, TypicalDurations]:
+        return {}
 
 
 def status_unknown(candidate: Candidate, error: Exception, tz: dt.tzinfo, at: dt.datetime) -> PromiseStatus:

@@ -37,9 +37,8 @@ class History:
 
     def __init__(self, connect: Connect) -> None:
         self._link = Link(connect, "oncall_db")
-        self._over: dict[
-            str, tuple[str, IncidentRecord]
-        ] = {}  # with the version of the incident's row that it was made of
+        # with the version of the incident's row that it was made of
+        self._over: dict[str, tuple[str, IncidentRecord]] = {}
 
     def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
         """Implements `IncidentHistory`: asks only for what has changed since it asked last."""
