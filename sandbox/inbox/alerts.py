@@ -190,28 +190,10 @@ def _set_priority(alert: Alert, payload: dict[str, Any], by: str, at: float) -> 
     return f"Priority set to {alert.priority}"
 
 
-def _add_tags(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
-    alert.tags = list(dict.fromkeys([*alert.tags, *payload["tags"]]))
-    return "Tags added: " + ", ".join(payload["tags"])
-
-
-def _add_details(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
-    alert.details.update(payload["details"])
-    return "Details added: " + ", ".join(payload["details"])
-
-
 def _assign(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
     owner = payload["owner"]
     alert.owner = owner.get("username") or owner.get("id") or ""
     return f"Assigned to {alert.owner}"
-
-
-def _set_text(field: str) -> Callable[[Alert, dict[str, Any], str, float], str]:
-    def change(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
-        setattr(alert, field, payload[field])
-        return f"Changed the {field}"
-
-    return change
 
 
 ACTIONS: dict[str, Callable[[Alert, dict[str, Any], str, float], str]] = {
@@ -222,11 +204,7 @@ ACTIONS: dict[str, Callable[[Alert, dict[str, Any], str, float], str]] = {
     "responders": _add_responder,
     "escalate": _escalate,
     "priority": _set_priority,
-    "tags": _add_tags,
-    "details": _add_details,
     "assign": _assign,
-    "message": _set_text("message"),
-    "description": _set_text("description"),
     "delete": lambda alert, payload, by, at: "Deleted",
 }
 DONE = {
@@ -238,10 +216,6 @@ DONE = {
     "responders": "Added responder",
     "escalate": "Escalated alert",
     "priority": "Updated priority",
-    "tags": "Added tags",
-    "details": "Added details",
     "assign": "Assigned alert",
-    "message": "Updated message",
-    "description": "Updated description",
     "delete": "Deleted alert",
 }

@@ -14,19 +14,11 @@ from typing import Any
 FACES = ("opsgenie", "jsm", "slack", "*")
 WORKING = ("slow", "process_failed", "process_late", "process_never")  # the face answers as always
 # the answer is no answer of the face
-ODD = (
-    "answer",
-    "garbled",
-    "drip",
-    "endless",
-    "gzip_bomb",
-    "cut",
-    "redirect",
-)
+ODD = ("answer", "garbled", "drip", "endless", "gzip_bomb", "cut", "redirect")
 KINDS = ("status", "slack_error", "hang", "hang_after", "refuse", "lose_answer", *WORKING, *ODD)
 READING = {
     "get", "list", "get_notes", "get_logs", "get_recipients", "request_status", "heartbeat", "conversations.history",
-    "conversations.replies", "conversations.list", "conversations.info", "usergroups.list", "usergroups.users.list",
+    "conversations.replies", "conversations.list", "conversations.info", "usergroups.users.list",
 }  # fmt: skip
 USUAL_STATUS = {**dict.fromkeys(ODD, 200), "redirect": 302}
 

@@ -47,7 +47,7 @@ async def ping(http: HttpRequest) -> Response:
 async def create(http: HttpRequest) -> Response:
     check_key(http, "integration", "account")
     wish = await payload_of(http)
-    refuse_if(heartbeats.complaints(wish, new=True))
+    refuse_if(heartbeats.complaints(wish))
     store: Store = http.app.state.store
     if wish["name"] in store.heartbeats:
         raise Refusal(409, f"Heartbeat with name [{wish['name']}] already exists")
@@ -57,46 +57,13 @@ async def create(http: HttpRequest) -> Response:
     return answer({"data": {"name": heartbeat.name, "enabled": heartbeat.enabled, "expired": False}}, 201)
 
 
-async def update(http: HttpRequest) -> Response:
-    check_key(http, "integration", "account")
-    heartbeat = _known(http)
-    wish = await payload_of(http)
-    refuse_if(heartbeats.complaints(wish, new=False))
-    heartbeats.change(heartbeat, wish)
-    http.app.state.store.save(heartbeat)
-    return answer(
-        {"data": {"name": heartbeat.name, "enabled": heartbeat.enabled, "expired": heartbeat.expired}}
-    )
-
-
 async def get(http: HttpRequest) -> Response:
     check_key(http, "integration", "account", right="read")
     return answer({"data": _shown(_known(http))})
 
 
-async def listing(http: HttpRequest) -> Response:
-    check_key(http, "integration", "account", right="read")
-    store: Store = http.app.state.store
-    return answer({"data": {"heartbeats": [_shown(heartbeat) for heartbeat in store.heartbeats.values()]}})
-
-
-async def switch(http: HttpRequest) -> Response:
-    """POST …/enable and …/disable."""
-    check_key(http, "integration", "account")
-    heartbeat = _known(http)
-    heartbeats.change(heartbeat, {"enabled": http.url.path.endswith("/enable")})
-    http.app.state.store.save(heartbeat)
-    return answer(
-        {"data": {"name": heartbeat.name, "enabled": heartbeat.enabled, "expired": heartbeat.expired}}
-    )
-
-
 ROUTES = [
-    Route("/v2/heartbeats", listing, methods=["GET"]),
     Route("/v2/heartbeats", create, methods=["POST"]),
     Route("/v2/heartbeats/{name}/ping", ping, methods=["GET", "POST", "PUT", "PATCH"]),
-    Route("/v2/heartbeats/{name}/enable", switch, methods=["POST"]),
-    Route("/v2/heartbeats/{name}/disable", switch, methods=["POST"]),
     Route("/v2/heartbeats/{name}", get, methods=["GET"]),
-    Route("/v2/heartbeats/{name}", update, methods=["PATCH"]),
 ]

@@ -55,7 +55,7 @@ def lapse(store: Store) -> None:
 
 
 def change(heartbeat: Heartbeat, wish: dict[str, Any]) -> None:
-    """Set the fields of Opsgenie's create or update payload; a given interval sets the seconds anew."""
+    """Set the fields of Opsgenie's create payload."""
     fields = {
         "description": "description",
         "interval": "interval",
@@ -69,17 +69,16 @@ def change(heartbeat: Heartbeat, wish: dict[str, Any]) -> None:
     for theirs, ours in fields.items():
         if wish.get(theirs) is not None:
             setattr(heartbeat, ours, wish[theirs])
-    if "interval" in wish or "intervalUnit" in wish:
-        heartbeat.interval_seconds = heartbeat.interval * SECONDS[heartbeat.interval_unit]
+    heartbeat.interval_seconds = heartbeat.interval * SECONDS[heartbeat.interval_unit]
 
 
-def complaints(wish: dict[str, Any], *, new: bool) -> dict[str, str]:
-    """What is wrong with a create or update payload, by field. The shortest interval is one minute."""
+def complaints(wish: dict[str, Any]) -> dict[str, str]:
+    """What is wrong with a create payload, by field. The shortest interval is one minute."""
     wrong: dict[str, str] = {}
-    if new and not wish.get("name"):
+    if not wish.get("name"):
         wrong["name"] = "Name can not be empty."
     for field in ("interval", "intervalUnit", "enabled"):
-        if new and wish.get(field) is None:
+        if wish.get(field) is None:
             wrong[field] = f"{field} should be provided"
     interval = wish.get("interval")
     if interval is not None and (not isinstance(interval, int) or interval < 1):

@@ -28,11 +28,7 @@ REQUIRED = {
     "responders": "responder",
     "escalate": "escalation",
     "priority": "priority",
-    "tags": "tags",
-    "details": "details",
     "assign": "owner",
-    "message": "message",
-    "description": "description",
 }
 
 
@@ -55,7 +51,6 @@ def complaints(action: str, payload: dict[str, Any]) -> dict[str, str]:
     if payload.get("priority") is not None and payload["priority"] not in PRIORITIES:
         wrong["priority"] = "should be one of [ P1, P2, P3, P4, P5 ]"
     wrong.update(_responders("responders", payload.get("responders")))
-    wrong.update(_responders("visibleTo", payload.get("visibleTo")))
     if payload.get("responder") is not None:
         wrong.update(_responder("responder", payload["responder"]))
     for field in ("escalation", "owner"):

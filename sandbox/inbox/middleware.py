@@ -43,7 +43,7 @@ def operation_of(face: str, method: str, path: str) -> str:
     if parts[1] == "requests":
         return "request_status"
     if len(parts) == 2:
-        return "delete" if method == "DELETE" else "get"
+        return "get"
     return parts[2] if method != "GET" else f"get_{parts[2]}"
 
 

@@ -28,7 +28,7 @@ from sandbox.inbox.store import Store
 
 # Jira Service Management's integration API has these and no others (FACTS).
 JSM_ACTIONS = ("acknowledge", "close", "notes")
-PUT_ACTIONS = ("priority", "message", "description")
+PUT_ACTIONS = ("priority",)
 IDENTIFIER_TYPES = ("id", "alias", "tiny")
 NEVER = 10 * 365 * 86_400  # seconds; further ahead than a test moves the clock
 
@@ -80,12 +80,6 @@ def action_route(action: str) -> Callable[[HttpRequest], Awaitable[Response]]:
         return _take(http, action, await payload_of(http), http.path_params["identifier"])
 
     return act
-
-
-async def delete(http: HttpRequest) -> Response:
-    check_key(http, "integration", right="write")
-    wish = {name: http.query_params[name] for name in ("user", "source") if name in http.query_params}
-    return _take(http, "delete", wish, http.path_params["identifier"])
 
 
 async def request_status(http: HttpRequest) -> Response:
@@ -265,7 +259,6 @@ def opsgenie_face(store: Store, further: list[Route]) -> Starlette:
     reading = [
         Route("/v2/alerts", listing, methods=["GET"]),
         Route("/v2/alerts/{identifier}", get, methods=["GET"]),
-        Route("/v2/alerts/{identifier}", delete, methods=["DELETE"]),
         Route("/v2/alerts/{identifier}/notes", timeline, methods=["GET"]),
         Route("/v2/alerts/{identifier}/logs", timeline, methods=["GET"]),
         Route("/v2/alerts/{identifier}/recipients", recipients, methods=["GET"]),

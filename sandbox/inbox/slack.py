@@ -30,7 +30,6 @@ SCOPES = {
     "conversations.info": "channels:read",
     "usergroups.users.update": "usergroups:write",
     "users.info": "users:read",
-    "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
 }
 
@@ -75,8 +74,6 @@ async def _arguments(http: HttpRequest) -> tuple[dict[str, Any], list[str]]:
             raise SlackError("json_not_object")
         sent.pop("token", None)  # with JSON the token counts only in the header
         return arguments | sent, [] if "charset" in content_type else ["missing_charset"]
-    if content_type.startswith("multipart/form-data"):
-        return arguments | dict(await http.form()), []
     form = dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
     return arguments | {name: _from_form(name, value) for name, value in form.items()}, []
 

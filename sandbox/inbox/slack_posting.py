@@ -155,20 +155,15 @@ def _thread(store: Store, channel: Channel, thread_ts: str) -> str | None:
 
 
 def _check_rate(store: Store, channel: Channel) -> None:
-    """A token bucket per channel, when the settings ask for one."""
-    pace, burst = store.settings.slack_seconds_per_message, store.settings.slack_burst
-    if pace <= 0:
-        return
-    now, tokens, last = store.now(), float(burst), None
-    for message in (m for m in store.messages.values() if m.channel == channel.id):
-        at = float(message.ts)
-        if last is not None:
-            tokens = min(float(burst), tokens + (at - last) / pace)
-        tokens, last = tokens - 1, at
-    if last is not None:
-        tokens = min(float(burst), tokens + (now - last) / pace)
-    if tokens < 1:
-        raise RateLimited(max(1, math.ceil((1 - tokens) * pace)))
+    """One message in so many seconds, when the settings ask for that."""
+    pace = store.settings.slack_seconds_per_message
+    last = max(
+        (float(message.ts) for message in store.messages.values() if message.channel == channel.id),
+        default=0.0,
+    )
+    left = last + pace - store.now()
+    if pace > 0 and left > 0:
+        raise RateLimited(max(1, math.ceil(left)))
 
 
 def shown(store: Store, message: SlackMessage, *, with_metadata: bool = True) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.inbox.records import Channel, SlackMessage, UserGroup
+from sandbox.inbox.records import Channel, SlackMessage
 from sandbox.inbox.slack_error import Arguments, SlackError
 from sandbox.inbox.slack_posting import BOT, channel_by_id, shown
 from sandbox.inbox.store import Store
@@ -117,18 +117,6 @@ def channel_info(store: Store, given: Arguments) -> dict[str, Any]:
     return {"channel": _channel(channel_by_id(store, given.text("channel", required=True)))}
 
 
-def _group(group: UserGroup) -> dict[str, Any]:
-    return {"id": group.id, "handle": group.handle, "name": group.handle, "user_count": len(group.users)}
-
-
-def groups(store: Store, given: Arguments) -> dict[str, Any]:
-    with_users = given.flag("include_users")
-    listed = [
-        _group(group) | ({"users": group.users} if with_users else {}) for group in store.usergroups.values()
-    ]
-    return {"usergroups": listed}
-
-
 def group_members(store: Store, given: Arguments) -> dict[str, Any]:
     group = store.usergroups.get(given.text("usergroup", required=True))
     if group is None:
@@ -153,6 +141,5 @@ METHODS = {
     "conversations.info": channel_info,
     "chat.getPermalink": permalink,
     "auth.test": who_am_i,
-    "usergroups.list": groups,
     "usergroups.users.list": group_members,
 }

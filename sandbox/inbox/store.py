@@ -37,7 +37,7 @@ class Settings:
     """What a test or a drill may turn.
 
     `processing_delay`: seconds from a 202 to its being carried out. `slack_seconds_per_message`: 0 is off; 1 is
-    Slack's own limit per channel, with a burst of `slack_burst`. `key_may_read`, `key_may_write`, `key_may_ping`: the
+    Slack's own limit per channel. `key_may_read`, `key_may_write`, `key_may_ping`: the
     rights of the integration key. `owner_team`: the team that owns the integration; with one it is the responder of
     every alert, whoever was named. `unknown_users`: usernames that are nobody's; to name one as a responder is
     `refused` with a 422, or the request is accepted and is `failed`, or the person is `dropped` without a word.
@@ -57,7 +57,6 @@ class Settings:
     aliases_are: str = "as given"
     slack_scopes: list[str] | None = None
     slack_seconds_per_message: float = 0.0
-    slack_burst: int = 1
 
 
 class Store:
