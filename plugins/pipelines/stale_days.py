@@ -14,6 +14,7 @@ from typing import Any
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.config.runbooks_together import base_of
+from oncall.core.errors import OncallError
 from oncall.core.promises.promise import Pipeline
 from pipelines import publication, runner
 from pipelines.report_run import Held, ReportRun
@@ -110,6 +111,22 @@ class StalePublications:
     def _run(self, pipeline: Pipeline, date: dt.date, run_id: str = "", **more: Any) -> ReportRun:
         zone = self.config.roster_of(pipeline.dag_id).tz
         return ReportRun(pipeline.dag_id, pipeline.report, date, zone, run_id, pipeline.upstream, **more)
+
+
+def note_reruns(done: Sequence[Rerun], by: str, run_id: str) -> str:
+    """Tell each day's incident of it; why that cannot be written, else "": the days were run all the same."""
+    from oncall.airflow.composition import Wiring  # only here: nothing else needs `oncall_db`
+    from oncall.usecases.manual_actions import note_run
+    from oncall.usecases.timekeeping import utc_now
+
+    try:
+        store = Wiring().store()
+        for rerun in done:
+            report = rerun.day.pipeline.dag_id, rerun.day.report_date
+            note_run(store, report, by, f"run {run_id}", utc_now(), rerun.came_of_it)
+    except OncallError as error:
+        return f"the incidents' timelines do not say so: {error}"
+    return ""
 
 
 def _again(connection: Any, day: StaleDay, run: ReportRun) -> Rerun:

@@ -16,7 +16,7 @@ from oncall.config import oncall_config
 from oncall.core.promises.cause import WAIT
 from pipelines import publication, runner
 from pipelines.report_run import Held, ReportRun
-from pipelines.stale_days import Rerun, StalePublications
+from pipelines.stale_days import Rerun, StalePublications, note_reruns
 from pipelines.upstream_sensor import UpstreamFreshSensor
 
 WAREHOUSE = "warehouse"
@@ -77,6 +77,8 @@ def rerun_stale(run_id: str, reason: str = "") -> list[str]:
         runner.install(connection)
         stale = StalePublications(connection, oncall_config.load(oncall_config.include_dir()))
         done = stale.rerun(run_id, reason=reason, tell=_tell)
+    if reason := note_reruns(done, "oncall_rerun_stale", run_id):
+        log.warning("%s", reason)
     if any(rerun.held for rerun in done):
         raise AirflowFailException("\n".join(rerun.held for rerun in done if rerun.held))
     return [str(rerun) for rerun in done]

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from oncall.core.errors import Unreadable
-from oncall.core.promises.facts import Task
+from oncall.core.promises.facts import Load, Task
 from tests.usecases.conftest_night import DAY, Night, at
 
+LATE = Load("master.sessions", None, None, 900.0, at("00:40"))
 KEY = f"growth_etl:{DAY}"
 
 
@@ -64,12 +65,32 @@ def test_a_hiccup_is_told_to_nobody(night: Night, goes: Goes, paged: bool) -> No
     assert len(night.chat.posts) == before
 
 
-@both
-def test_what_stays_away_is_said(night: Night, goes: Goes) -> None:
+def test_a_warehouse_that_stays_away_is_said(night: Night) -> None:
     looks(night, "05:00")
-    goes(night, True)
+    warehouse(night, True)
     looks(night, "05:01", "05:01:15", "05:01:30")
     assert len(said(night)) == 1
+
+
+def test_a_cause_that_was_told_stands_while_the_tasks_cannot_be_read(night: Night) -> None:
+    """Nothing is known that speaks against it; the next person who is called reads it too."""
+    looks(night, "05:00")
+    oncall_db(night, True)
+    looks(night, "05:01", "05:01:15", "05:01:30", "05:15")
+    assert said(night) == []
+    assert night.pager.paged[-1].step == "page-2-secondary"
+    assert night.pager.paged[-1].title.endswith(": late, stuck in transform since 03:12")
+
+
+def test_a_table_that_came_is_not_waited_for_any_more(night: Night) -> None:
+    """What the warehouse told before may be over: without the tasks nobody can tell why it is late now."""
+    night.runs.of.clear()
+    night.world.missing("growth_etl", LATE)
+    looks(night, "03:30", "05:00")
+    night.world.missing("growth_etl")
+    oncall_db(night, True)
+    looks(night, "05:01", "05:01:15", "05:01:30")
+    assert "waiting on" not in night.chat.posts[-1][0].title
 
 
 @both

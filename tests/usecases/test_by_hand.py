@@ -222,6 +222,20 @@ def test_a_failure_after_the_publication_that_somebody_ended_is_not_told_again(n
     assert [page.alias for page in night.pager.paged][1:] == [f"{KEY}:r2:failed-1"]
 
 
+def test_what_came_of_a_run_is_a_reply(broken: Night) -> None:
+    """In the thread that asked for it, calling nobody; that a run was started is none."""
+    before = len(broken.chat.posts)
+    note_run(broken.store, ("growth_etl", DAY), "anna", "run manual__1", at("05:10"))
+    note_run(broken.store, ("growth_etl", DAY), "bert", "run stale__2", at("05:11"), "4 numbers restated")
+    broken.look("05:11:15")
+    [(reply, thread)] = broken.chat.posts[before:]
+    assert (reply.title, reply.recipients, thread) == (
+        "bert ran the day again: 4 numbers restated",
+        (),
+        "1.0",
+    )
+
+
 def test_a_day_run_again_is_a_line_of_its_newest_incident(
     broken: Night, request: pytest.FixtureRequest
 ) -> None:

@@ -87,7 +87,7 @@ def test_days_to_know_of_are_marked_and_said(viewer: TestClient) -> None:
     for words in (
         "3 numbers restated",
         "stale: master.refunds changed 2026-11-20 09:10",
-        "published 42 min late",
+        "late: 42 min",
         "Marketing was released by anna: A campaign for the new shop",
     ):
         assert words in text

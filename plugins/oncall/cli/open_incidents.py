@@ -29,7 +29,14 @@ from oncall.config.yaml_fields import suggestion
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident_words import NONE_ACKNOWLEDGED
 from oncall.core.promises.promise import Pipeline, business_day
-from oncall.core.promises.words import NAMES_THE_STEP, cause_line, report_line, stands_at, tables_line
+from oncall.core.promises.words import (
+    NAMES_THE_STEP,
+    cause_line,
+    not_on_record,
+    report_line,
+    stands_at,
+    tables_line,
+)
 from oncall.core.time_format import TimeFormat
 
 if TYPE_CHECKING:
@@ -174,6 +181,8 @@ def _why(args: argparse.Namespace) -> int:
         seen = _seen(page, args)
         pipeline = _pipeline(seen, args.pipeline)
         status = _status(seen, pipeline, args.date)
+    if (first := _first_on_record(seen, status)) is not None:
+        raise UsageError(not_on_record(status.report_date, first))
     view = promise(seen, status, Links(base_url()))
     if args.json:
         show_json(view.model_dump(mode="json"))
@@ -193,14 +202,22 @@ def _pipeline(seen: PageSnapshot, name: str) -> Pipeline:
 
 
 def _status(seen: PageSnapshot, pipeline: Pipeline, date: dt.date | None) -> PromiseStatus:
-    """The status of this day; of none, of the first report that is not known to be published, else of the next one."""
-    known = [status for status in seen.statuses_of.get(pipeline.dag_id, ()) if not status.drill]
+    """The status of this day, which may be a drill's; of none, of the first report that is not known to be published,
+    else of the next one."""
+    every = sorted(seen.statuses_of.get(pipeline.dag_id, ()), key=lambda status: bool(status.drill))
+    known = [status for status in every if not status.drill]
     if date is None and known:
         return next((status for status in known if not status.done or status.facts.blind), known[-1])
     date = date or business_day(seen.at, seen.config.roster_of(pipeline.dag_id).tz) - dt.timedelta(days=1)
-    return next((status for status in known if status.report_date == date), None) or _evaluated(
+    return next((status for status in every if status.report_date == date), None) or _evaluated(
         seen, pipeline, date
     )
+
+
+def _first_on_record(seen: PageSnapshot, status: PromiseStatus) -> dt.date | None:
+    """The first report that was published, for a day before it; nobody promised it then."""
+    first = min(seen.published.get(status.pipeline.report, ()), default=None)
+    return first if first and status.verdict == "broken" and status.report_date < first else None
 
 
 def _evaluated(seen: PageSnapshot, pipeline: Pipeline, date: dt.date) -> PromiseStatus:
@@ -229,7 +246,11 @@ def _why_words(seen: PageSnapshot, status: PromiseStatus, view: PromiseView) -> 
     if loads:
         yield tables_line(loads)
     for incident in _views(seen, ""):
-        if (incident.dag_id, incident.report_date, incident.drill) == (view.dag_id, view.report_date, ""):
+        if (incident.dag_id, incident.report_date, incident.drill) == (
+            view.dag_id,
+            view.report_date,
+            view.drill,
+        ):
             yield f"Incident {incident.key}: {incident.status}."
     yield f"Runbook: {view.links.runbook}"
 

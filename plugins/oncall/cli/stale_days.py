@@ -22,9 +22,8 @@ from oncall.cli.command import (
 )
 from oncall.config import oncall_config
 from oncall.core.data.report_words import RUN_STALE_AGAIN
-from oncall.core.errors import OncallError
 from pipelines import runner
-from pipelines.stale_days import Rerun, StaleDay, StalePublications
+from pipelines.stale_days import Rerun, StaleDay, StalePublications, note_reruns
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,23 +57,9 @@ def _stale(args: argparse.Namespace) -> int:
         run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
         say = (lambda _: None) if args.json else tell
         done = stale.rerun(run_id, reason=args.reason, since=since, tell=say)
-    _note(done, run_id)
+    if reason := note_reruns(done, getpass.getuser(), run_id):
+        warn(f"oncall stale: {reason}")
     return _done(args, done)
-
-
-def _note(done: Sequence[Rerun], run_id: str) -> None:
-    """A line in the timeline of each day's incident: the days were run all the same where that cannot be written."""
-    from oncall.airflow.composition import Wiring
-    from oncall.usecases.manual_actions import note_run
-    from oncall.usecases.timekeeping import utc_now
-
-    try:
-        store = Wiring().store()
-        for rerun in done:
-            report = rerun.day.pipeline.dag_id, rerun.day.report_date
-            note_run(store, report, getpass.getuser(), f"run {run_id}", utc_now(), rerun.came_of_it)
-    except OncallError as error:
-        warn(f"oncall stale: the incidents' timelines do not say so: {error}")
 
 
 def _list(args: argparse.Namespace, days: Sequence[StaleDay]) -> int:

@@ -21,7 +21,7 @@ import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.grouping import Said, by_promise, decide
+from oncall.core.incidents.grouping import Said, as_last_known, by_promise, decide
 from oncall.core.incidents.incident import Incident, Plan
 from oncall.core.incidents.plan import next_instant
 from oncall.core.incidents.resolve import removed
@@ -98,6 +98,7 @@ def evaluate(
     with store.decision_lock() as decision:
         now = at + dt.timedelta(seconds=time.monotonic() - began)
         told = decision.told([(status.pipeline.dag_id, status.report_date) for status in statuses])
+        statuses = as_last_known(statuses, [incident for incident, _ in told])
         decided = _decide(config, statuses, told, links, at, watch)
         plan = Plan() if overtaken((incident for incident, _ in told), at, now) else decided.plan
         decision.record(plan, at)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents import manual
 from oncall.core.incidents.coming_words import nobody_left
-from oncall.core.incidents.context import IncidentContext, name_of
+from oncall.core.incidents.context import IncidentContext, name_of, post
 from oncall.core.incidents.escalation import acknowledge, acknowledge_rest
 from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.incident import Event, Plan
@@ -122,7 +122,8 @@ class ManualActions:
 
 
 def note_run(store: Store, report: ReportKey, by: str, how: str, at: dt.datetime, came_of: str = "") -> None:
-    """A person ran the day again: a line in the timeline of its newest incident, if it has one. Raises Unreadable.
+    """Somebody ran the day again: a line in the timeline of its newest incident, if it has one, and once it is known
+    what came of it a reply in its thread. Raises Unreadable.
 
     `how`: the run, or from where; `came_of`: what is known of its end.
     """
@@ -134,9 +135,26 @@ def note_run(store: Store, report: ReportKey, by: str, how: str, at: dt.datetime
         ]
         if theirs:
             newest = max(theirs, key=lambda incident: incident.opened_at)
-            said = ran_again(by, how, came_of)
+            posts = [one.message for one in decision.said([newest.key])[newest.key] if one.op == "post"]
+            title = ran_again(by, came_of=came_of)
+            owed = [
+                post(
+                    replace(
+                        last,
+                        step=f"ran-again:{at.isoformat()}",
+                        title=title,
+                        summary="",
+                        facts=(),
+                        steps="",
+                        recipients=(),
+                    )
+                )
+                for last in posts[-1:]
+                if came_of
+            ]
             # With its row written anew, for whoever has kept what was over.
-            decision.record(Plan((newest,), events=(Event(newest.key, at, said),)), at)
+            event = Event(newest.key, at, ran_again(by, how, came_of))
+            decision.record(Plan((newest,), tuple(owed), (event,)), at)
 
 
 def _hand(config: OncallConfig, decision: DecisionTransaction, key: str, by: str) -> Hand | None:

@@ -33,7 +33,7 @@ LINES = [
     (words.held(published=True), "It stays as it was published. A run of it has found:"),
     (words.held(published=False), "It is not published. A run of it has found:"),
     (words.held_by(["a", "b"]), "held by a, b"),
-    (words.published_late(60, at("05:01"), SAY), "published 60 s late, Mon 23 Nov 05:01"),
+    (words.published_late(60), "late: 60 s"),
     (words.restated(1), "1 number restated"),
     (words.restated(2), "2 numbers restated"),
     (words.stale("master.refunds changed"), "stale: master.refunds changed"),

@@ -49,6 +49,7 @@ def test_what_came_of_an_act_and_of_a_sending() -> None:
     )
     assert not_next("DE-001", "DE-002") == "DE-001 is not next any more: the next one is DE-002."
     assert ran_again("anna", "run x") == "anna ran the day again (run x)"
+    assert ran_again("anna", came_of="4 numbers restated") == "anna ran the day again: 4 numbers restated"
     assert ran_again("anna", "run x", "held") == "anna ran the day again (run x): held"
     assert not_carried_out(60.0) == "taken, and not carried out within 60 s"
     assert sent_to_others(["a@b", "c@d"]).startswith("the pager sends it to a@b, c@d instead; use the key")

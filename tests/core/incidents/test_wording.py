@@ -240,10 +240,13 @@ def test_tags_tell_pipeline_and_cause(what: dict[str, Any], tags: tuple[str, ...
 
 
 def test_a_drill_says_so_first_and_last() -> None:
-    """In the title, in the first line and among the tags."""
+    """In the title and among the tags; whoever is called reads it in the first line too."""
     message = a_message(a_report("05:00", drill="x"), incident=an_incident(drill="x"))
     assert message.title == "[DRILL] Title"
-    assert message.summary == "This is a drill. Nothing is wrong.\none\ntwo"
+    assert message.summary == "one\ntwo"
+    assert a_message(
+        a_report("05:00", drill="x"), incident=an_incident(drill="x"), recipients=(Recipient("DE-003"),)
+    ).summary == ("This is a drill. Nothing is wrong.\none\ntwo")
     assert message.tags[-1] == "DRILL"
     assert message.key == "drill-x:growth_etl:2026-11-22"
     assert "DRILL" not in str(a_message(a_report("05:00")))

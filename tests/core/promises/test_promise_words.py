@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Facts
-from oncall.core.promises.words import first_line, headline
+from oncall.core.promises.words import first_line, headline, not_on_record
 from oncall.core.time_format import TimeFormat
 from tests.core.scenes import (
     CHECK,
@@ -251,3 +251,9 @@ def test_the_law_notices_a_lie() -> None:
     """Were a blind report called missing, it would fail."""
     with pytest.raises(AssertionError):
         _holds(a_report("05:26", **BLIND), at("05:26"), "Not published, 26 min late")
+
+
+def test_a_day_before_all_that_is_looked_at() -> None:
+    assert not_on_record(dt.date(2026, 8, 31), dt.date(2026, 9, 7)) == (
+        "nothing is on record of Mon 31 Aug: the reports looked at begin on Mon 7 Sep"
+    )

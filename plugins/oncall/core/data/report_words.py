@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 
-from oncall.core.time_format import TimeFormat, span, weekday
+from oncall.core.time_format import span, weekday
 
 MOST_KEYS = 10  # of the rows that break a contract
 KEYS_LISTED = 1000  # how many are asked for
@@ -58,8 +58,8 @@ def held_by(checks: Sequence[str]) -> str:
     return f"held by {', '.join(checks)}"
 
 
-def published_late(late_s: float, at: dt.datetime | None, say: TimeFormat) -> str:
-    return f"published {span(late_s)} late, {say.moment(at)}"
+def published_late(late_s: float) -> str:
+    return f"late: {span(late_s)}"
 
 
 def restated(count: int) -> str:

@@ -14,9 +14,10 @@ from oncall.core.incidents.resolve import stale
 from oncall.core.incidents.upstream_team import who_tells
 from oncall.core.incidents.warnings import wakes_early
 from oncall.core.incidents.wording import Scene
-from oncall.core.promises.cause import WORKERS, Cause
+from oncall.core.promises.cause import WORKERS, Cause, Why
 from oncall.core.promises.evaluation import PromiseStatus
 
+BY_TASKS = ("running", "stuck", "failed", "not_started")  # causes that the tasks tell, not the warehouse
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 PromiseKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
@@ -68,6 +69,21 @@ def decide(
         if one.facts.changed_since and not one.drill
     ]
     return Plan.of(plans), tuple(cases)
+
+
+def as_last_known(statuses: Sequence[PromiseStatus], incidents: Sequence[Incident]) -> list[PromiseStatus]:
+    """The same; while what the tasks say cannot be read, the cause that an open incident tells stands: nothing new is
+    known of it."""
+    told = by_promise([incident for incident in incidents if incident.open and incident.cause in BY_TASKS])
+
+    def known(status: PromiseStatus) -> PromiseStatus:
+        same = told.get(_which(status))
+        if not same or status.facts.blind or status.why is None or status.why.cause != "unknown":
+            return status
+        last = same[-1]
+        return replace(status, why=Why(last.cause, last.detail, last.names))  # type: ignore[arg-type]
+
+    return [known(status) for status in statuses]
 
 
 def by_promise(incidents: Sequence[Incident]) -> Mapping[PromiseKey, Sequence[Incident]]:

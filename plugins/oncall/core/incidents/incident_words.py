@@ -53,9 +53,10 @@ def not_next(person: str, now: str) -> str:
     return f"{person} is not next any more: the next one is {now}."
 
 
-def ran_again(by: str, how: str, came_of: str = "") -> str:
+def ran_again(by: str, how: str = "", came_of: str = "") -> str:
     """`how`: the run, or from where; `came_of`: what is known of its end."""
-    return f"{by} ran the day again ({how}){came_of and ': '}{came_of}"
+    run = f" ({how})" if how else ""
+    return f"{by} ran the day again{run}{came_of and ': '}{came_of}"
 
 
 def not_carried_out(seconds: float) -> str:

@@ -103,7 +103,7 @@ class Composer:
         summary = told[1:]
         if any(member.pipeline.title not in "\n".join(told) for member in self.members[1:]):
             summary.insert(0, f"Reports: {', '.join(member.pipeline.title for member in self.members)}.")
-        if self.incident.drill:
+        if self.incident.drill and recipients:  # whoever is called; to the others the title says it
             summary.insert(0, "This is a drill. Nothing is wrong.")
         return Message(
             key=self.incident.key,

@@ -136,6 +136,10 @@ def not_judged(error: Exception) -> str:
     return f"it could not be judged: {type(error).__name__}: {error}"
 
 
+def not_on_record(report_date: dt.date, first: dt.date) -> str:
+    return f"nothing is on record of {weekday(report_date)}: the reports looked at begin on {weekday(first)}"
+
+
 def hidden_pipelines(count: int) -> str:
     return f"Shows the pipelines that you may read; {count} more {'is' if count == 1 else 'are'} hidden."
 

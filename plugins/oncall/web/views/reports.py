@@ -228,7 +228,7 @@ def marks(say: TimeFormat, day: ReportDayView) -> dict[str, str]:
     elif day.missing:
         found["missing"] = "not published"
     if day.late_seconds:
-        found["late"] = report_words.published_late(day.late_seconds, day.published_at, say)
+        found["late"] = report_words.published_late(day.late_seconds)
     if day.restated:
         found["restated"] = report_words.restated(day.restated)
     if day.stale:
