@@ -1,6 +1,6 @@
 """One look of the watcher, in a thread of its own: with `oncall_db`, without it, and while a look hangs.
 
-What it finds out is handed on in one piece, `Known`, which nobody changes.
+What it finds out is handed on in one piece, `WatcherState`, which nobody changes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STAYS_AWAY = dt.timedelta(minutes=5)  # longer than a restart or a failover take
 
 
 @dataclass(frozen=True)
-class Known:
+class WatcherState:
     """What the loops go by. `memory`: the store while oncall_db is down, `down_since` then; `handed_over`: it was, and
     a sender may still have been at work on it; `ticked`: what oncall_db was last told, at least; `looked_at` is of the
     monotonic clock."""
@@ -64,7 +64,7 @@ class Looker:
 
     def __init__(self) -> None:
         self.clock = SteadyClock(utc_now())
-        self.known = Known()
+        self.known = WatcherState()
         self.renewed = time.monotonic()
         self._knowing = threading.Lock()
         self._clock_links = PerLoop(lambda wiring: (wiring.store(), wiring.world()))

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
-from oncall.core.rota.intervals import Stretches
+from oncall.core.rota.intervals import Intervals
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_week import CompWeek, RotaWeek
 from oncall.core.rota.rotation import WEEK, first_starts, starts_utc, week_beginning, week_of
 
 MOST_KEPT = 1040  # weeks: twenty years. Whoever asks for more waits longer, and the memory stays small.
 
-Notification = Mapping[dt.date, CompWeek]
+CompWeeksOwed = Mapping[dt.date, CompWeek]
 
 
 def assigned_weeks(roster: Roster) -> AssignedWeeks:
@@ -39,8 +39,8 @@ class AssignedWeeks:
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._leave = Stretches(roster.leave)
-        self._overrides = Stretches(roster.overrides)
+        self._leave = Intervals(roster.leave)
+        self._overrides = Intervals(roster.overrides)
         self._known = _Known(first_starts(roster))
         self._kept: dict[dt.date, RotaWeek] = {}
 
@@ -83,7 +83,7 @@ class _Known:
     """What the weeks before the date `until` earned: for each that earned, when it began, and what was owed then."""
 
     until: dt.date
-    history: tuple[tuple[dt.date, Notification], ...] = ()
+    history: tuple[tuple[dt.date, CompWeeksOwed], ...] = ()
 
     def after(self, resolved: RotaWeek) -> _Known:
         """With one week more."""
@@ -94,7 +94,7 @@ class _Known:
         owed = ahead | {comp.begins: comp for comp in resolved.earned}
         return _Known(until, (*self.history, (begins, owed)))
 
-    def owed_in(self, begins: dt.date) -> Notification:
+    def owed_in(self, begins: dt.date) -> CompWeeksOwed:
         """The comp weeks that the weeks before `begins` earned; of those past, some are left out."""
         before = bisect_left(self.history, begins, key=itemgetter(0))
         return self.history[before - 1][1] if before else {}

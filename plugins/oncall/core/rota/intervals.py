@@ -23,14 +23,14 @@ class Interval(NamedTuple, Generic[Entry]):
     entry: Entry
 
 
-class Stretches(Generic[Entry]):
+class Intervals(Generic[Entry]):
     """All entries of one kind, which may overlap."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         found = (Interval(utc(entry.start), utc(entry.end), entry) for entry in entries)
         self._all: list[Interval[Entry]] = sorted(found, key=attrgetter("start"))
-        self._starts = [stretch.start for stretch in self._all]
-        self._ends = list(accumulate((stretch.end for stretch in self._all), max))  # none before ends later
+        self._starts = [interval.start for interval in self._all]
+        self._ends = list(accumulate((interval.end for interval in self._all), max))  # none before ends later
 
     def within(self, start: dt.datetime, end: dt.datetime) -> tuple[Interval[Entry], ...]:
         """Those that touch [start, end), the latest first."""
