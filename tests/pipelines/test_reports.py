@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,10 +13,11 @@ import psycopg
 import psycopg2
 import pytest
 
+from oncall.config.oncall_config import include_dir
 from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.publication import publish
-from pipelines.report_run import Held, sql_dir, zone_name
+from pipelines.report_run import CHECK, COMPUTE, ODD, PUBLISH, Held, sql_dir, steps, zone_name
 from sandbox.master_data.loading import Loader
 from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
@@ -193,6 +196,20 @@ def test_publishing_what_was_never_transformed_is_refused(warehouse: Any) -> Non
     with pytest.raises(OncallError, match="was never transformed"):
         publish(warehouse, report_run("profit_etl"))
     assert rows(warehouse, "select * from investor.publications") == []
+
+
+@pytest.mark.parametrize("dag_id", ["growth", "user_sessions"])
+def test_each_file_runs_once_whatever_the_pipeline_is_called(
+    dag_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last word of a DAG's id is its kind: of "growth" that is its own folder, of "user_sessions" a table's."""
+    shutil.copytree(include_dir(), tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
+    (tmp_path / "sql/growth_etl").rename(tmp_path / "sql" / dag_id)
+    for numbers in (COMPUTE, CHECK, PUBLISH, ODD):
+        files = steps(dag_id, numbers)
+        assert files
+        assert len(files) == len(set(files))
 
 
 def test_installing_twice_is_harmless(warehouse: Any) -> None:
