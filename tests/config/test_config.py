@@ -665,10 +665,15 @@ def test_sql_must_be_there_and_say_something(tmp_path: Path) -> None:
     (folder / "sql" / "none").mkdir()
     (folder / "sql" / "sales_etl" / "blank.sql").write_text(" \n")
     (folder / "sql" / "sales_etl" / "latin.sql").write_bytes("-- größe".encode("latin-1"))
+    (folder / "sql" / "sales_etl" / "percent.sql").write_text(
+        "select %(report_date)s::date\nwhere status like 'a%%' or status like 'b%'"
+    )
     assert [str(problem) for problem in oncall_config.check(folder)] == [
         "sql/none/: (folder): found no .sql file; write the pipeline's SQL, or no folder",
         "sql/sales_etl/blank.sql: (file): found nothing; write a SQL statement, or no file",
         "sql/sales_etl/latin.sql: (file): found byte 0xf6 at offset 5, which is not UTF-8; write the file in UTF-8",
+        "sql/sales_etl/percent.sql:2: (file): found a single %; write %% for a percent sign, or a parameter such as"
+        " %(report_date)s",
     ]
 
 

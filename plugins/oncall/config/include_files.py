@@ -22,6 +22,7 @@ from oncall.core.errors import Problem
 MOST_BYTES = 1_000_000
 RUNBOOKS, SQL = "runbooks", "sql"
 _STAMPED = attrgetter("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
+_PERCENT = re.compile(r"%(?!\(\w+\)[sbt])")  # in SQL that is given parameters
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -175,6 +176,9 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
                 if not text:
                     source.complain("(file)", "nothing", "a SQL statement, or no file")
                 source.complain_of_conflict(text)
+                if odd := _PERCENT.search(text.replace("%%", "  ")):
+                    write = "%% for a percent sign, or a parameter such as %(report_date)s"
+                    source.complain("(file)", "a single %", write, text.count("\n", 0, odd.start()))
                 yield from source.problems
             except Unusable as error:
                 yield Problem(shown(name), "(file)", error.found, error.write)
