@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.feeds import Feeds
+from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.rota.roster import Leave, Roster
 from oncall.web.routes import feeds as feeds_of_the_page
@@ -226,3 +227,34 @@ def test_keys_are_kept_as_hashes_and_can_be_revoked(fresh_database: str) -> None
     assert feeds.revoke(link.id)
     assert not feeds.revoke(link.id)
     assert feeds.find(key, at("08:00")) is None
+
+
+SPOILT = [
+    "x",
+    "[]",
+    "{}",
+    "[1]",
+    "null",
+    '[{"uid": "a"}]',
+    '{"what": 1, "by": 2, "at": "2026-11-20"}',
+    '{"at": "infinity"}',
+]
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_note_that_another_version_wrote_closes_no_feed(spoilt: str, fresh_database: str) -> None:
+    """A link that nobody can read is none, and the others are listed and open; a calendar is told anew."""
+    connect = connect_to(fresh_database)
+    OncallDb(connect).install()
+    feeds = Feeds(connect)
+    key, other = (feeds.make("calendar:team", "anna", at("05:00")) for _ in range(2))
+    gone = feeds.all()[0].id
+    with Link(connect, "oncall_db").cursor() as cursor:
+        cursor.execute("update oncall.memory set value = %s where name = %s", (spoilt, f"link:{gone}"))
+    assert len(feeds.all()) == 1
+    assert sorted(map(str, (feeds.find(key, at("06:00")), feeds.find(other, at("06:00"))))) == [
+        "None",
+        "calendar:team",
+    ]
+    _, told = follow(config().roster, "DE-001", at("05:12"), spoilt)
+    assert told == follow(config().roster, "DE-001", at("05:12"))[1]

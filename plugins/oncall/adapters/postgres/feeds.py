@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from oncall.adapters.postgres.database import Connect
 from oncall.adapters.postgres.links import ManyLinks
 from oncall.usecases.history import FeedLink
+from oncall.usecases.notes import instant, mapping, noted
 
 LASTS = dt.timedelta(days=365)  # a link that nobody makes anew ends by itself
 _NOTED = dt.timedelta(hours=1)  # how closely the last use is known: calendars ask often
@@ -40,7 +41,8 @@ class Feeds:
         with self._link.cursor() as cursor:
             cursor.execute("select value from oncall.memory where name = %s", (name,))
             row = cursor.fetchone()
-            if row is None or (link := _feed_link(name, row[0])).until <= at:
+            link = _feed_link(name, row[0]) if row else None
+            if link is None or link.until <= at:
                 return None
             if link.used_at is None or at - link.used_at >= _NOTED:
                 used = json.dumps({"used": at.isoformat()})
@@ -58,7 +60,7 @@ class Feeds:
                 (f"{_LINK}%",),
             )
             rows = cursor.fetchall()
-        return [_feed_link(name, value) for name, value in rows]
+        return [link for name, value in rows if (link := _feed_link(name, value))]
 
     def revoke(self, link_id: str) -> bool:
         """Implements `Feeds`."""
@@ -85,11 +87,17 @@ class Feeds:
         return after
 
 
-def _feed_link(name: str, value: str) -> FeedLink:
-    told = json.loads(value)
-    at = dt.datetime.fromisoformat(told["at"])
-    used = dt.datetime.fromisoformat(told["used"]) if "used" in told else None
-    return FeedLink(name.removeprefix(_LINK), told["what"], told["by"], at, at + LASTS, used)
+def _feed_link(name: str, value: str) -> FeedLink | None:
+    """The link; None where a hand has made something else of it."""
+
+    def read(text: str) -> FeedLink:
+        told = mapping(text)
+        at = instant(told["at"])
+        used = instant(told["used"]) if "used" in told else None
+        what, by = str(told["what"]), str(told["by"])
+        return FeedLink(name.removeprefix(_LINK), what, by, at, at + LASTS, used)
+
+    return noted(name, value, read, None)
 
 
 def _hash(key: str) -> str:

@@ -15,6 +15,7 @@ from oncall.core.rota.roster import Roster
 from oncall.core.rota.rotation import week_beginning
 from oncall.core.rota.shift_words import named, why
 from oncall.core.wall_time import utc
+from oncall.usecases.notes import instant, noted
 
 TEAM = "team"
 WEEKS_BACK, WEEKS_AHEAD = 8, 26
@@ -91,8 +92,18 @@ def revised(before: str, now: Sequence[Entry], at: dt.datetime) -> str:
 
 
 def said(stored: str) -> tuple[Entry, ...]:
-    """What `revised` wrote."""
-    return tuple(Entry(**one) for one in json.loads(stored or "[]"))
+    """What `revised` wrote; nothing of what another version, or a hand, has made of it."""
+
+    def read(text: str) -> tuple[Entry, ...]:
+        found = tuple(Entry(**one) for one in json.loads(text))
+        for entry in found:
+            for at in (entry.start, entry.end, entry.said_at):
+                instant(at)
+            if not isinstance(entry.sequence, int):
+                raise TypeError(entry.sequence)
+        return found
+
+    return noted("feed", stored, read, ())
 
 
 def rendered(lines: Sequence[Entry], name: str) -> bytes:
