@@ -176,6 +176,27 @@ def a_case(
     return IncidentContext(mine, members, tuple(an_entry(mine.key, *each) for each in where))
 
 
+PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
+PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
+STUCK: dict[str, Any] = {"tasks": (WAITED, TRANSFORMS)}
+
+
+def a_page(
+    step: str = PRIMARY, person: str = "C", taken: str | None = "05:00", **known: Any
+) -> NotificationStatus:
+    """A page to this person that the pager took at this time (None: not yet)."""
+    state = {"state": "done"} if taken else {"state": "owed"}
+    done_at = at(taken) if taken else None
+    return an_entry(KEY, "pager", step, person, **{**state, "done_at": done_at, **known})
+
+
+def a_stuck_case(
+    clock: str, *entries: NotificationStatus, incident: Incident = PAGED, **facts: Any
+) -> IncidentContext:
+    """A report that was late at five, stuck in its transform."""
+    return IncidentContext(incident, (a_report(clock, **{**STUCK, **facts}),), entries)
+
+
 @dataclass(frozen=True)
 class Said:
     """One thing that a plan says: where, what is done there, and in which words, to whom."""

@@ -32,7 +32,7 @@ from oncall.airflow.composition import Services
 from oncall.airflow.watcher import NEW_S
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import DeliveryFailed, UnknownPerson, Unreadable
-from oncall.core.incidents.escalation import round_and_seat
+from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.wording import Links
 from oncall.core.message import Message
 from oncall.core.rota.on_call import who_is_on_call

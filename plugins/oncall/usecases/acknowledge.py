@@ -16,8 +16,8 @@ import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import NotAllowed, OncallError
+from oncall.core.incidents.acknowledgement import acknowledge, acknowledge_rest, taken_back
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import acknowledge, acknowledge_rest, taken_back
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.rota.roster import Roster

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.binding import Bound, Send, bind, bind_for_others
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import round_and_seat
 from oncall.core.incidents.incident import OTHERS, incident_of
+from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.acknowledge import sync_acknowledgements
 from oncall.usecases.delivery_round import Clock

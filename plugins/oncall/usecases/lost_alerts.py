@@ -12,8 +12,8 @@ from dataclasses import replace
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.incidents.escalation import round_and_seat
 from oncall.core.incidents.incident import Incident, key_of
+from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.roster import Roster

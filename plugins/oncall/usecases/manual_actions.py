@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents import manual
+from oncall.core.incidents.acknowledgement import acknowledge, acknowledge_rest
 from oncall.core.incidents.coming_words import nobody_left
 from oncall.core.incidents.context import IncidentContext, name_of, post
-from oncall.core.incidents.escalation import acknowledge, acknowledge_rest
 from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.incident import Event, Plan
 from oncall.core.incidents.incident_words import acknowledged_already, not_next, ran_again

@@ -1,4 +1,4 @@
-"""Whom a broken promise wakes, when, in which words; handoff, reminders, and what stops it."""
+"""Whom a broken promise wakes, when, in which words; and what passes to the next pair at the handoff."""
 
 from __future__ import annotations
 
@@ -10,17 +10,10 @@ from typing import Any
 import pytest
 
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import (
-    acknowledge,
-    escalate,
-    handoff,
-    page_message,
-    remind,
-    round_and_seat,
-    standing,
-    taken_back,
-)
+from oncall.core.incidents.escalation import escalate, handoff, standing
+from oncall.core.incidents.escalation_words import page_message
 from oncall.core.incidents.incident import Incident, NotificationStatus
+from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.message import Recipient
 from oncall.core.rota.roster import EscalationStep, Roster
 from oncall.core.time_format import span
@@ -30,12 +23,15 @@ from tests.core.scenes import (
     FAILED,
     GROWTH,
     KEY,
+    PAGED,
+    PRIMARY,
+    SECONDARY,
     STEPS,
-    TRANSFORMS,
-    WAITED,
-    Said,
+    STUCK,
+    a_page,
     a_report,
     a_scene,
+    a_stuck_case,
     an_entry,
     an_incident,
     at,
@@ -45,25 +41,6 @@ from tests.core.scenes import (
     the_page,
     the_post,
 )
-
-PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
-PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
-STUCK: dict[str, Any] = {"tasks": (WAITED, TRANSFORMS)}
-
-
-def a_page(
-    step: str = PRIMARY, person: str = "C", taken: str | None = "05:00", **known: Any
-) -> NotificationStatus:
-    """A page to this person that the pager took at this time (None: not yet)."""
-    state = {"state": "done"} if taken else {"state": "owed"}
-    done_at = at(taken) if taken else None
-    return an_entry(KEY, "pager", step, person, **{**state, "done_at": done_at, **known})
-
-
-def a_case(
-    clock: str, *entries: NotificationStatus, incident: Incident = PAGED, **facts: Any
-) -> IncidentContext:
-    return IncidentContext(incident, (a_report(clock, **{**STUCK, **facts}),), entries)
 
 
 def paged(
@@ -76,7 +53,7 @@ def paged(
 
 def test_at_the_due_instant_the_primary_is_paged() -> None:
     """P1: what is late and why, the steps that fit; the thread says the same."""
-    plan = escalate(a_case("05:00", incident=an_incident()), a_scene("05:00"))
+    plan = escalate(a_stuck_case("05:00", incident=an_incident()), a_scene("05:00"))
     page = the_page(plan)
     assert page.title == "Growth ETL, 22 Nov: late since 05:00, stuck in transform since 03:12"
     assert page.text == ""
@@ -92,8 +69,8 @@ def test_at_the_due_instant_the_primary_is_paged() -> None:
 @pytest.mark.parametrize("clock", ["03:30", "04:59:59.999999"])
 def test_before_due_nobody_is_paged_for_a_broken_promise(clock: str) -> None:
     """Nor for a report that is there."""
-    assert escalate(a_case(clock, incident=an_incident(), tasks=(FAILED,)), a_scene(clock)) is None
-    assert escalate(a_case("05:20", publication=published("05:10")), a_scene("05:20")) is None
+    assert escalate(a_stuck_case(clock, incident=an_incident(), tasks=(FAILED,)), a_scene(clock)) is None
+    assert escalate(a_stuck_case("05:20", publication=published("05:10")), a_scene("05:20")) is None
 
 
 @pytest.mark.parametrize(
@@ -117,35 +94,35 @@ def test_each_step_waits_from_when_the_one_before_it_woke_somebody(
     clock: str, entries: Sequence[NotificationStatus], called: list[Any]
 ) -> None:
     """15 minutes later the secondary, 15 minutes after that the manager."""
-    assert paged(a_case(clock, *entries), clock) == called
+    assert paged(a_stuck_case(clock, *entries), clock) == called
 
 
 def test_the_next_call_is_known() -> None:
     """Whoever looks sleeps until then."""
-    assert standing(a_case("05:05", a_page()), a_scene("05:05")).next_at == at("05:15")
-    late = standing(a_case("05:05", a_page(taken="05:04")), a_scene("05:05"))
+    assert standing(a_stuck_case("05:05", a_page()), a_scene("05:05")).next_at == at("05:15")
+    late = standing(a_stuck_case("05:05", a_page(taken="05:04")), a_scene("05:05"))
     assert late.next_at == at("05:19")
     assert [entry.person for entry in late.woken] == ["C"]
     everybody = [a_page(), a_page(SECONDARY, "D", "05:15"), a_page("page-3-manager", "M", "05:30")]
-    all_called = standing(a_case("05:40", *everybody), a_scene("05:40"))
+    all_called = standing(a_stuck_case("05:40", *everybody), a_scene("05:40"))
     assert all_called.next_at is None
     assert [entry.person for entry in all_called.woken] == ["C", "D", "M"]
     unreached = a_page(unreached="unknown")
-    assert standing(a_case("05:40", unreached), a_scene("05:40")).woken == ()
+    assert standing(a_stuck_case("05:40", unreached), a_scene("05:40")).woken == ()
 
 
 def test_an_escalation_begins_differently_from_the_first_page() -> None:
     """At the first word: that nobody has it, who was called before, and what came of it."""
-    page = the_page(escalate(a_case("05:15", a_page()), a_scene("05:15")))
+    page = the_page(escalate(a_stuck_case("05:15", a_page()), a_scene("05:15")))
     rest = "Growth ETL, 22 Nov: late since 05:00, stuck in transform since 03:12"
     assert page.title == f"ESCALATED, C silent {span(15 * 60)}: {rest}"
     assert page.text == ""
-    third = a_case("05:30", a_page(), a_page(SECONDARY, "D", "05:15"))
+    third = a_stuck_case("05:30", a_page(), a_page(SECONDARY, "D", "05:15"))
     page = the_page(escalate(third, a_scene("05:30")))
     assert page.title.startswith(f"ESCALATED, D silent {span(15 * 60)}: Growth ETL, 22 Nov: late since 05:00")
     assert page.text == "C was paged at 05:00 and has not acknowledged."
     unreached = a_page(unreached="Opsgenie does not know C@example.com")
-    said = said_by(escalate(a_case("05:01", unreached), a_scene("05:01")))
+    said = said_by(escalate(a_stuck_case("05:01", unreached), a_scene("05:01")))
     [second] = [one for one in said if one.where == ("pager", "page")]
     assert second.title.startswith("ESCALATED, C not reached: Growth ETL, 22 Nov: late since 05:00")
 
@@ -161,7 +138,7 @@ def test_only_pages_of_this_round_that_were_taken_are_told() -> None:
         a_page(SECONDARY, "D", "05:15"),
         a_page("page-3-manager", "M", unreached="unknown"),  # called after this one
     )
-    case = a_case("05:30", *entries)
+    case = a_stuck_case("05:30", *entries)
     page = page_message(case, a_scene("05:30"), SECONDARY, Recipient("D"))
     assert page.title.startswith("ESCALATED, C silent ")
     assert page.summary == ""
@@ -169,7 +146,7 @@ def test_only_pages_of_this_round_that_were_taken_are_told() -> None:
 
 def test_what_the_thread_said_was_no_page() -> None:
     """The pager still has to be told."""
-    assert paged(a_case("05:01", an_entry(KEY, "chat", PRIMARY, "C")), "05:01") == [(PRIMARY, ("C",))]
+    assert paged(a_stuck_case("05:01", an_entry(KEY, "chat", PRIMARY, "C")), "05:01") == [(PRIMARY, ("C",))]
     assert round_and_seat("warning") is None
     assert round_and_seat("page-2-secondary-3:B") == (3, "secondary")
 
@@ -184,9 +161,9 @@ def test_a_broken_report_of_which_nothing_is_known_says_so() -> None:
 def test_an_acknowledgement_stops_the_escalation() -> None:
     """Only what was acknowledged since it began: whoever had the warning may be asleep again."""
     taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
-    assert paged(a_case("05:20", a_page(), incident=taken), "05:20") == []
+    assert paged(a_stuck_case("05:20", a_page(), incident=taken), "05:20") == []
     warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
-    assert paged(a_case("05:00", incident=warned), "05:00") == [(PRIMARY, ("C",))]
+    assert paged(a_stuck_case("05:00", incident=warned), "05:00") == [(PRIMARY, ("C",))]
 
 
 def unpageable(roster: Roster, name: str) -> Roster:
@@ -197,7 +174,7 @@ def unpageable(roster: Roster, name: str) -> Roster:
 def test_whoever_cannot_be_paged_costs_no_time() -> None:
     """The next one is called at once, and the thread says why; once."""
     roster = unpageable(team(), "C")
-    plan = escalate(a_case("05:00", incident=an_incident()), a_scene("05:00", roster=roster))
+    plan = escalate(a_stuck_case("05:00", incident=an_incident()), a_scene("05:00", roster=roster))
     said = said_by(plan)
     assert [(one.step, one.to) for one in said if one.where == ("pager", "page")] == [(SECONDARY, ("D",))]
     [trouble] = [one for one in said if one.step.startswith("unreached:")]
@@ -208,14 +185,16 @@ def test_whoever_cannot_be_paged_costs_no_time() -> None:
     assert trouble.runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     assert events(plan) == [trouble.title, "paged D (secondary)"]
     told = an_entry(KEY, "chat", trouble.step, "")
-    again = said_by(escalate(a_case("05:01", a_page(SECONDARY, "D"), told), a_scene("05:01", roster=roster)))
+    again = said_by(
+        escalate(a_stuck_case("05:01", a_page(SECONDARY, "D"), told), a_scene("05:01", roster=roster))
+    )
     assert [one for one in again if one.step.startswith("unreached:")] == []
 
 
 def test_each_who_cannot_be_paged_is_told_of() -> None:
     """The manager is called at once."""
     roster = unpageable(unpageable(team(), "C"), "D")
-    plan = escalate(a_case("05:00", incident=an_incident()), a_scene("05:00", roster=roster))
+    plan = escalate(a_stuck_case("05:00", incident=an_incident()), a_scene("05:00", roster=roster))
     assert [event.partition(" could")[0] for event in events(plan)] == [
         "C (primary)",
         "D (secondary)",
@@ -235,7 +214,7 @@ def test_that_somebody_cannot_be_paged_is_told_apart_by_step_and_person(
     number: int, entries: list[NotificationStatus], step: str
 ) -> None:
     """Of each round once."""
-    case = a_case("05:01", *entries, incident=replace(PAGED, escalation_round=number))
+    case = a_stuck_case("05:01", *entries, incident=replace(PAGED, escalation_round=number))
     said = said_by(escalate(case, a_scene("05:01", roster=unpageable(team(), "C"))))
     assert [one.step for one in said if one.step.startswith("unreached:")] == [f"unreached:{step}:C"]
 
@@ -243,21 +222,21 @@ def test_that_somebody_cannot_be_paged_is_told_apart_by_step_and_person(
 def test_a_seat_that_nobody_holds_costs_no_time() -> None:
     """Everybody is away: the manager is primary, and there is nobody else."""
     alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABCD"])
-    assert paged(a_case("05:00", incident=an_incident()), "05:00", alone) == [(PRIMARY, ("M",))]
-    assert paged(a_case("05:40", a_page(person="M")), "05:40", alone) == []
+    assert paged(a_stuck_case("05:00", incident=an_incident()), "05:00", alone) == [(PRIMARY, ("M",))]
+    assert paged(a_stuck_case("05:40", a_page(person="M")), "05:40", alone) == []
 
 
 def test_a_roster_without_an_escalation_wakes_nobody() -> None:
     """And nothing fails."""
     scene = a_scene("05:00")
     scene = replace(scene, roster=replace(scene.roster, escalation=()))
-    assert said_by(escalate(a_case("05:00", incident=an_incident()), scene)) == []
+    assert said_by(escalate(a_stuck_case("05:00", incident=an_incident()), scene)) == []
 
 
 def test_whom_the_far_side_does_not_know_is_passed_over() -> None:
     """As soon as that is known."""
     lost = a_page(unreached="Opsgenie does not know C@example.com", taken="05:00")
-    assert paged(a_case("05:01", lost), "05:01") == [(SECONDARY, ("D",))]
+    assert paged(a_stuck_case("05:01", lost), "05:01") == [(SECONDARY, ("D",))]
 
 
 def test_an_escalation_may_begin_later() -> None:
@@ -266,7 +245,7 @@ def test_an_escalation_may_begin_later() -> None:
     for clock, called in (("05:04:59", []), ("05:05", [(PRIMARY, ("C",))])):
         scene = a_scene(clock)
         scene = replace(scene, roster=replace(scene.roster, escalation=steps))
-        said = said_by(escalate(a_case(clock), scene))
+        said = said_by(escalate(a_stuck_case(clock), scene))
         assert [(one.step, one.to) for one in said if one.channel == "pager"] == called
 
 
@@ -276,7 +255,7 @@ def test_of_a_short_wait_a_quarter_is_late_already(taken: str, called: list[Any]
     steps = tuple(replace(step, after=step.after / 15) for step in STEPS)
     scene = a_scene("05:01:00.5")
     scene = replace(scene, roster=replace(scene.roster, escalation=steps))
-    said = said_by(escalate(a_case("05:01:00.5", a_page(taken=f"{taken}.5")), scene))
+    said = said_by(escalate(a_stuck_case("05:01:00.5", a_page(taken=f"{taken}.5")), scene))
     assert [(one.step, one.to) for one in said if one.channel == "pager"] == called
 
 
@@ -284,15 +263,15 @@ def test_nobody_is_called_twice_in_one_round() -> None:
     """Not even who holds two seats of it."""
     alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABD"])
     entries = [a_page()]
-    assert paged(a_case("05:15", *entries), "05:15", alone) == [(SECONDARY, ("M",))]
+    assert paged(a_stuck_case("05:15", *entries), "05:15", alone) == [(SECONDARY, ("M",))]
     both = [*entries, a_page(SECONDARY, "M", "05:15")]
-    assert paged(a_case("06:00", *both), "06:00", alone) == []
+    assert paged(a_stuck_case("06:00", *both), "06:00", alone) == []
 
 
 def test_who_changes_seats_makes_nobody_be_called_sooner() -> None:
     """Primary and secondary change places at 05:05: the manager is called as if they had not."""
     swapped = team(overrides=[("2026-11-23 05:05", "2026-11-23 09:00", "D", "C")])
-    case = a_case("05:20", a_page(), a_page(f"{PRIMARY}:D", "D", "05:05"))
+    case = a_stuck_case("05:20", a_page(), a_page(f"{PRIMARY}:D", "D", "05:05"))
     assert standing(case, a_scene("05:20", roster=swapped)).next_at == at("05:30")
 
 
@@ -304,7 +283,7 @@ def test_however_often_the_seats_change_the_waits_go_on() -> None:
     pages, called = [a_page()], []
     for minute in range(1, 36):
         clock = f"05:{minute:02}"
-        for step, (person,) in paged(a_case(clock, *pages), clock, swapped):
+        for step, (person,) in paged(a_stuck_case(clock, *pages), clock, swapped):
             pages.append(a_page(step, person, clock, owed_at=at(clock)))
             called.append((clock, person))
     assert called == [("05:05", "D"), ("05:13", "A"), ("05:29", "B"), ("05:30", "M")]
@@ -315,24 +294,24 @@ def test_who_is_called_by_hand_again_makes_the_manager_wait_no_longer() -> None:
     hand = [
         a_page(f"page-by-hand-{n}-secondary", "D", c, owed_at=at(c)) for n, c in ((1, "04:45"), (2, "05:25"))
     ]
-    assert standing(a_case("05:26", a_page(), *hand), a_scene("05:26")).next_at == at("05:30")
+    assert standing(a_stuck_case("05:26", a_page(), *hand), a_scene("05:26")).next_at == at("05:30")
 
 
 def test_a_step_that_woke_nobody_before_its_seat_changed_has_its_whole_wait() -> None:
     """Nothing got through until somebody else held the seat."""
     swapped = team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", None)])
-    case = a_case("05:21", a_page(taken=None, state="cancelled"), a_page(f"{PRIMARY}:B", "B", "05:20"))
+    case = a_stuck_case("05:21", a_page(taken=None, state="cancelled"), a_page(f"{PRIMARY}:B", "B", "05:20"))
     assert standing(case, a_scene("05:21", roster=swapped)).next_at == at("05:35")
 
 
 def test_who_takes_the_seat_is_paged_in_their_own_right() -> None:
     """An override at ten past five: the new primary is called, by an alert of their own."""
     swapped = team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", None)])
-    [(step, people)] = paged(a_case("05:11", a_page()), "05:11", swapped)
+    [(step, people)] = paged(a_stuck_case("05:11", a_page()), "05:11", swapped)
     assert people == ("B",)
     assert step == f"{PRIMARY}:B"
     nameless = a_page(person="", taken=None)  # a spoilt row: it is bound anew to whoever it is now
-    assert standing(a_case("05:01", nameless), a_scene("05:01")).calls == ()
+    assert standing(a_stuck_case("05:01", nameless), a_scene("05:01")).calls == ()
 
 
 def test_several_broken_reports_are_one_page() -> None:
@@ -381,7 +360,7 @@ def test_the_new_round_has_pages_of_its_own() -> None:
     """Whoever was secondary before is primary now, and is called as such."""
     anew = replace(PAGED, paged_at=at("09:00"), escalation_round=1)
     entries = [a_page(), a_page(SECONDARY, "D", "05:15")]
-    assert paged(a_case("09:00", *entries, incident=anew), "09:00") == [("page-1-primary-1", ("D",))]
+    assert paged(a_stuck_case("09:00", *entries, incident=anew), "09:00") == [("page-1-primary-1", ("D",))]
 
 
 @pytest.mark.parametrize(
@@ -415,123 +394,3 @@ def test_what_the_old_pair_had_acknowledged_is_handed_over_too() -> None:
     """Also where no page of this round is on record."""
     taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
     assert handoff(IncidentContext(taken, (a_report("09:00", **STUCK),), ()), a_scene("09:00")) is not None
-
-
-# Reminders.
-
-TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
-
-
-@pytest.mark.parametrize(
-    ("clock", "reminders", "number"),
-    [("06:02:59", 0, None), ("06:03", 0, 1), ("07:02", 1, None), ("07:03", 1, 2), ("08:10", 1, 3)],
-)
-def test_whoever_has_it_is_asked_again_each_hour(clock: str, reminders: int, number: int | None) -> None:
-    """P1 to the same person, while the promise is broken."""
-    plan = remind(a_case(clock, a_page(), incident=replace(TAKEN, reminders=reminders)), a_scene(clock))
-    assert (plan is not None) is (number is not None)
-    if plan:
-        page = the_page(plan)
-        assert (page.step, page.priority, page.to) == (f"reminder-0-{number}", "P1", ("C",))
-        assert plan.incidents[0].reminders == number
-        assert events(plan) == ["reminded"]
-
-
-def test_a_reminder_says_who_acknowledged_when() -> None:
-    """And how long ago."""
-    page = the_page(remind(a_case("06:03", incident=TAKEN), a_scene("06:03")))
-    assert page.title == "STILL LATE, C acknowledged 1 h 00 min ago: Growth ETL, 22 Nov is not published"
-    assert page.text == ""
-    nobody = the_page(remind(a_case("06:03", incident=replace(TAKEN, acknowledged_by="")), a_scene("06:03")))
-    assert nobody.title.startswith("STILL LATE, somebody acknowledged 1 h 00 min ago: ")
-    assert nobody.to == ("C",)
-
-
-@pytest.mark.parametrize(
-    ("by", "to"), [("D@example.com", ("D",)), ("D", ("D",)), ("boss@elsewhere", ("C",)), ("", ("C",))]
-)
-def test_a_reminder_goes_to_whoever_acknowledged(by: str, to: tuple[str, ...]) -> None:
-    """A stranger's acknowledgement asks the primary."""
-    page = the_page(remind(a_case("06:03", incident=replace(TAKEN, acknowledged_by=by)), a_scene("06:03")))
-    assert page.to == to
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        a_case("07:00", incident=PAGED),
-        a_case("07:00", incident=TAKEN, publication=published("06:00")),
-        a_case("07:00", incident=replace(TAKEN, acknowledged_at=at("04:30"))),  # it was the warning
-    ],
-    ids=["nobody has it", "it is there", "only the warning was acknowledged"],
-)
-def test_nobody_is_reminded_without_need(case: IncidentContext) -> None:
-    """Only who has a broken promise."""
-    assert remind(case, a_scene("07:00")) is None
-
-
-# Acknowledging.
-
-
-def said_of(plan: Any) -> tuple[Said, list[Said]]:
-    post, *acks = said_by(plan)
-    assert {one.where for one in acks} <= {("pager", "acknowledge")}
-    return post, acks
-
-
-def test_an_acknowledgement_is_said_and_taken_over_to_every_alert() -> None:
-    """In the thread, and at the pager for those alerts that do not show it yet."""
-    entries = (a_page(), a_page(SECONDARY, "D", "05:15"))
-    before = replace(PAGED, reminders=2)
-    plan = acknowledge(a_case("05:20", *entries, incident=before), a_scene("05:20"), "anna")
-    post, acks = said_of(plan)
-    assert post.title == "Acknowledged by anna, 05:20"
-    assert (post.text, post.step, post.where) == ("", "acknowledged-0", ("chat", "post"))
-    assert [one.alias for one in acks] == [f"{KEY}:{PRIMARY}", f"{KEY}:{SECONDARY}"]
-    assert {owed.user for owed in plan.owed if owed.op == "acknowledge"} == {"anna"}
-    [mine] = plan.incidents
-    assert (mine.acknowledged_at, mine.acknowledged_by, mine.reminders) == (at("05:20"), "anna", 0)
-    assert mine.acked == ()
-    assert events(plan) == ["acknowledged by anna"]
-
-
-def test_an_alert_that_shows_it_already_is_not_told() -> None:
-    """The others are."""
-    entries = (a_page(), a_page(SECONDARY, "D", "05:15"))
-    plan = acknowledge(a_case("05:20", *entries), a_scene("05:20"), "", heard_of=f"{KEY}:{PRIMARY}")
-    post, acks = said_of(plan)
-    assert post.title == "Acknowledged by somebody, 05:20"
-    assert [one.alias for one in acks] == [f"{KEY}:{SECONDARY}"]
-    assert plan.incidents[0].acked == (f"{KEY}:{PRIMARY}",)
-    assert events(plan) == ["acknowledged by somebody"]
-
-
-def test_a_warning_and_each_round_are_acknowledged_each_by_itself() -> None:
-    """Their words stand apart in the thread."""
-    steps = [
-        said_of(acknowledge(a_case("05:20", a_page(), incident=incident), a_scene("05:20"), "anna"))[0].step
-        for incident in (an_incident(), PAGED, replace(PAGED, escalation_round=1))
-    ]
-    assert steps == ["acknowledged-warning", "acknowledged-0", "acknowledged-1"]
-
-
-def test_what_is_taken_back_starts_the_escalation_again() -> None:
-    """Somebody has to be woken again, and is told why."""
-    taken = replace(TAKEN, acked=(f"{KEY}:{PRIMARY}", "other"))
-    plan = taken_back(a_case("05:20", a_page(), incident=taken), a_scene("05:20"), f"{KEY}:{PRIMARY}")
-    post = the_post(plan)
-    assert post.title == "Acknowledgement of C taken back: the escalation starts again"
-    assert (post.text, post.step) == ("", "taken-back-1")
-    [anew] = plan.incidents
-    assert (anew.acknowledged_at, anew.acknowledged_by, anew.acked) == (None, "", ("other",))
-    assert (anew.paged_at, anew.escalation_round) == (at("05:20"), 1)
-    assert paged(a_case("05:20", a_page(), incident=anew), "05:20") == [("page-1-primary-1", ("C",))]
-    nameless = taken_back(a_case("05:20", incident=replace(TAKEN, acknowledged_by="")), a_scene("05:20"), "x")
-    assert the_post(nameless).title.startswith("Acknowledgement of somebody taken back: ")
-
-
-def test_a_warning_that_is_taken_back_wakes_nobody() -> None:
-    """It was only a warning."""
-    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
-    [anew] = taken_back(a_case("04:20", incident=warned), a_scene("04:20"), "x").incidents
-    assert (anew.paged_at, anew.escalation_round, anew.acknowledged_at) == (None, 0, None)

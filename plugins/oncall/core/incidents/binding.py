@@ -10,8 +10,10 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
-from oncall.core.incidents.escalation import broken_of, is_of_round, page_message, round_and_seat, standing
+from oncall.core.incidents.escalation import is_of_round, standing
+from oncall.core.incidents.escalation_words import page_message
 from oncall.core.incidents.incident import NotificationStatus
+from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.upstream_team import ARRIVED, late_message
 from oncall.core.incidents.warnings import last_chance_message, warning_message
 from oncall.core.incidents.wording import Scene
@@ -128,7 +130,7 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
         return Withdraw("the escalation has begun anew")
     if context.incident.acknowledged:
         return Withdraw("somebody has acknowledged the incident")
-    if not broken_of(context):
+    if not context.broken:
         return Withdraw("the promise is not broken any more")
     if entry.channel == "chat":
         return _page_in_chat(entry, stored, context, scene, seat)

@@ -58,6 +58,10 @@ class IncidentContext:
         return tuple(member for member in self.members if not member.done)
 
     @property
+    def broken(self) -> tuple[PromiseStatus, ...]:
+        return tuple(member for member in self.missing if member.overdue)
+
+    @property
     def lead(self) -> PromiseStatus | None:
         """The first that is missing: its cause is the one that is spoken of."""
         return self.missing[0] if self.missing else None

@@ -8,36 +8,32 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 from oncall.core.incidents.context import (
     IncidentContext,
     event,
     name_of,
-    on_call,
     page_and_post,
     person_named,
     post,
     seat_holder,
 )
+from oncall.core.incidents.escalation_words import page_message
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import had_already
+from oncall.core.incidents.page_step import is_by_hand, round_of, step_of
 from oncall.core.incidents.titles import late_title, titled
 from oncall.core.incidents.warnings import REMIND_AFTER, in_hand
 from oncall.core.incidents.wording import Scene
-from oncall.core.message import MOST_TITLE, Message, Recipient
-from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.message import MOST_TITLE, Recipient
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import EscalationStep
-from oncall.core.rota.shift_words import named, reason_in_words, seated
-from oncall.core.time_format import span
+from oncall.core.rota.shift_words import named, seated
 
 # A page that is taken later than this after its time, or than a quarter of the next wait, has delayed that step too.
 ON_TIME = dt.timedelta(seconds=60)
-BY_HAND = "page-by-hand"
-STEP = re.compile(r"page-(?P<number>\d+)-(?P<seat>[a-z]+)(?:-(?P<round>\d+))?(?::(?P<person>.+))?")
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     under_way = False
     for number, step in enumerate(steps, 1):
         person = seat_holder(scene, step.page)
-        plain = _step(number, step, incident.escalation_round)
+        plain = step_of(number, step, incident.escalation_round)
         entry = next((each for each in called if person and _is_call_of(each, person, plain)), None)
         trouble = _beyond_reach(person, entry)
         if trouble or person is None:
@@ -105,15 +101,10 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     return Standing(tuple(calls), tuple(unreached), _woken(pages))
 
 
-def is_by_hand(entry: NotificationStatus) -> bool:
-    """A page that a person asked for: its step begins as those of the escalation do, and whoever it woke is woken."""
-    return entry.op == "page" and entry.step.startswith(f"{BY_HAND}-")
-
-
 def is_of_round(entry: NotificationStatus, incident: Incident) -> bool:
     """A page of this round of the escalation; one by hand is of the round it fell into, or came before the first."""
     if not is_by_hand(entry):
-        return _round_of(entry) == incident.escalation_round
+        return round_of(entry) == incident.escalation_round
     began = incident.paged_at if incident.escalation_round else None
     return began is None or entry.owed_at is None or entry.owed_at >= began
 
@@ -152,10 +143,6 @@ def _gap(steps: Sequence[EscalationStep], number: int) -> dt.timedelta:
     return steps[number].after - steps[number - 1].after if number < len(steps) else dt.timedelta()
 
 
-def _step(number: int, step: EscalationStep, this_round: int) -> str:
-    return f"page-{number}-{step.page}" + (f"-{this_round}" if this_round else "")
-
-
 def _free_step(
     pages: Sequence[NotificationStatus], number: int, step: EscalationStep, this_round: int, person: Recipient
 ) -> str:
@@ -163,21 +150,15 @@ def _free_step(
 
     So it is for the same person at another account.
     """
-    plain = _step(number, step, this_round)
+    plain = step_of(number, step, this_round)
     taken = {entry.step for entry in pages if entry.alerting and entry.person and not entry.calls(person)}
     steps = (plain, f"{plain}:{person.name}", f"{plain}:{person.opsgenie}")
     return next((each for each in steps if each not in taken), steps[-1])
 
 
-def _round_of(entry: NotificationStatus) -> int | None:
-    """Of which round this is a page; None for what is none."""
-    found = STEP.fullmatch(entry.step) if entry.channel == "pager" and entry.op == "page" else None
-    return int(found["round"] or 0) if found else None
-
-
 def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     """Page the primary at the due instant, then up the roster's escalation until somebody acknowledges."""
-    if not broken_of(context):
+    if not context.broken:
         return None
     incident, had = context.incident, in_hand(context, scene)
     if had is not None:
@@ -209,7 +190,7 @@ def _late_in_hand(context: IncidentContext, scene: Scene, had: NotificationStatu
 
     Their page has begun this round; it goes on when they give it back, or the shift ends.
     """
-    incident, broken = context.incident, broken_of(context)
+    incident, broken = context.incident, context.broken
     shift, name = (
         who_is_on_call(scene.roster, had.owed_at or scene.at),
         name_of(scene, incident.acknowledged_by),
@@ -224,28 +205,6 @@ def _late_in_hand(context: IncidentContext, scene: Scene, had: NotificationStatu
     return Plan((begun,), (post(message), *notes), event(context, scene, title))
 
 
-def broken_of(context: IncidentContext) -> tuple[PromiseStatus, ...]:
-    return tuple(member for member in context.missing if member.overdue)
-
-
-def page_message(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Message:
-    """What this person is told now. One who is called after others sees at the first word that it is an escalation."""
-    broken = broken_of(context) or context.missing
-    before, lead = _called_before(context, step), ""
-    if before and not step.startswith("page-1-"):
-        lead = _escalated(before[-1], scene)
-        before = before if before[-1].unreached else before[:-1]
-    title = late_title(broken, scene.clock(broken[0].due), lead)
-    lines = [*(_came_of(entry, scene) for entry in before), *_why_now(context, scene, step, person)]
-    return context.about(*broken).alert(scene, step, title, lines, priority="P1", to=(person,))
-
-
-def round_and_seat(step: str) -> tuple[int, str] | None:
-    """Of a page's step: the round and the seat it is for; None for other steps."""
-    found = STEP.fullmatch(step)
-    return (int(found["round"] or 0), found["seat"]) if found else None
-
-
 def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     """An incident open across the handoff passes to the new pair: the escalation begins anew with them.
 
@@ -258,7 +217,7 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     began, now = who_is_on_call(scene.roster, incident.paged_at), who_is_on_call(scene.roster, scene.at)
     if began.primary == now.primary or began.end > scene.at:
         return None
-    pages = (e for e in context.entries if _round_of(e) == incident.escalation_round and e.alerting)
+    pages = (e for e in context.entries if round_of(e) == incident.escalation_round and e.alerting)
     before = any(when < now.start for e in pages if (when := e.done_at or e.owed_at))
     has_it = {person.id for person in person_named(scene, incident.acknowledged_by)}
     if incident.acknowledged and has_it & {now.primary, now.secondary}:
@@ -267,124 +226,11 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
         return None
     before_them, taken = (named(scene.roster, shift.primary) for shift in (began, now))
     title = titled(context.missing, lambda about: f"Handed over from {before_them} to {taken}: {about}")
-    return _begin_anew(context, scene, "handover", title)
+    return begin_anew(context, scene, "handover", title)
 
 
-def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
-    """Whoever had it gives it back, as the alert of this alias shows: somebody has to be woken again."""
-    by = name_of(scene, context.incident.acknowledged_by)
-    title = f"Acknowledgement of {by} taken back: the escalation starts again"
-    plan = _begin_anew(context, scene, "taken-back", title)
-    (anew,) = plan.incidents
-    anew = replace(
-        anew,
-        acknowledged_at=None,
-        acknowledged_by="",
-        acked=tuple(each for each in anew.acked if each != alias),
-    )
-    if not context.incident.paged:  # only warned of: nobody is to be woken yet
-        anew = replace(anew, paged_at=None, escalation_round=0)
-    return replace(plan, incidents=(anew,))
-
-
-def _begin_anew(context: IncidentContext, scene: Scene, step: str, title: str) -> Plan:
+def begin_anew(context: IncidentContext, scene: Scene, step: str, title: str) -> Plan:
     count = context.incident.escalation_round + 1
     message = context.notice(scene, f"{step}-{count}", title)
     anew = replace(context.incident, paged_at=scene.at, escalation_round=count)
     return Plan((anew,), (post(message),), event(context, scene, title))
-
-
-def remind(context: IncidentContext, scene: Scene) -> Plan | None:
-    """Somebody acknowledged long ago and the promise is still broken: ask the same person again."""
-    incident = context.incident
-    if not incident.acknowledged or incident.acknowledged_at is None or not broken_of(context):
-        return None
-    number = int((scene.at - incident.acknowledged_at) / REMIND_AFTER)
-    if number <= incident.reminders:
-        return None
-    person = person_named(scene, incident.acknowledged_by) or on_call(scene, "primary")
-    ago = span((scene.at - incident.acknowledged_at).total_seconds())
-    name = name_of(scene, incident.acknowledged_by)
-    title = titled(
-        context.missing, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
-    )
-    message = context.alert(
-        scene, f"reminder-{incident.escalation_round}-{number}", title, [], priority="P1", to=person
-    )
-    return Plan(
-        (replace(incident, reminders=number),), page_and_post(message), event(context, scene, "reminded")
-    )
-
-
-def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
-    """Somebody has it: escalation stops. `heard_of`: the alias on which the pager said so; its others are told."""
-    acked = tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
-    incident = replace(
-        context.incident, acknowledged_at=scene.at, acknowledged_by=by, reminders=0, acked=acked
-    )
-    title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
-    # of each round once, and of what came before it
-    of = str(incident.escalation_round) if incident.paged else "warning"
-    message = context.notice(scene, f"acknowledged-{of}", title)
-    owed = (post(message), *_acks(context, message, of, by, acked))
-    return Plan((incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)}"))
-
-
-def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
-    """Somebody takes one more alert of an incident that is acknowledged: whatever else of it rings stops too.
-
-    That our own acknowledgement of an alert is seen at the pager is nobody's act. The thread knows who has it.
-    """
-    incident = replace(
-        context.incident, acked=tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
-    )
-    if heard_of in context.silenced:
-        return Plan((incident,))
-    if not incident.paged:  # what was known then had come to nothing, or to another alert since
-        incident = replace(incident, acknowledged_at=scene.at, acknowledged_by=by)
-    of = str(incident.escalation_round) if incident.paged else "warning"
-    title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
-    message = context.notice(scene, f"acknowledged-{of}", title)
-    owed = tuple(_acks(context, message, of, by, (*incident.acked, *context.silenced)))
-    return Plan(
-        (incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)} too") if owed else ()
-    )
-
-
-def _acks(
-    context: IncidentContext, message: Message, of: str, by: str, taken: Collection[str]
-) -> Iterator[Notification]:
-    for alias in context.aliases:
-        if alias not in taken:
-            yield Notification(message.key, f"ack-{of}:{alias}", "pager", "acknowledge", message, alias, by)
-
-
-def _called_before(context: IncidentContext, step: str) -> list[NotificationStatus]:
-    """Whose pages of this round, owed before this one, have come to nothing: only what is known."""
-    of_round = round_and_seat(step)
-    pages = [entry for entry in context.entries if of_round and _round_of(entry) == of_round[0]]
-    return [
-        entry
-        for entry in takewhile(lambda entry: entry.step != step, pages)
-        if entry.person and (entry.unreached or (entry.state == "done" and entry.done_at))
-    ]
-
-
-def _escalated(entry: NotificationStatus, scene: Scene) -> str:
-    if entry.unreached or entry.done_at is None:
-        return f"ESCALATED, {entry.person} not reached: "
-    return f"ESCALATED, {entry.person} silent {span((scene.at - entry.done_at).total_seconds())}: "
-
-
-def _came_of(entry: NotificationStatus, scene: Scene) -> str:
-    if entry.unreached:
-        return f"{entry.person} could not be paged: {entry.unreached}."
-    return f"{entry.person} was paged at {scene.clock(entry.done_at)} and has not acknowledged."
-
-
-def _why_now(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Iterator[str]:
-    if any(entry.was_for(person) and not entry.calls(person) for entry in _called_before(context, step)):
-        yield f"The roster names another Opsgenie account of {person.name} since: this goes to that one."
-    elif ":" in step:
-        shift = who_is_on_call(scene.roster, scene.at)
-        yield f"{person.name} is on call now ({reason_in_words(shift)})."

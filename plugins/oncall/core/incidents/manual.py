@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import page_and_post, post
-from oncall.core.incidents.escalation import BY_HAND
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Notification, Plan
+from oncall.core.incidents.page_step import BY_HAND
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.wording import Composer, Scene, subject
 from oncall.core.message import Recipient

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
+from oncall.core.incidents.acknowledgement import remind
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import escalate, handoff, remind, standing
+from oncall.core.incidents.escalation import escalate, handoff, standing
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.resolve import changed, landed, moved, resolve
 from oncall.core.incidents.upstream_team import tell_upstream

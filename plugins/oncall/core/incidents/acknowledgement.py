@@ -1,0 +1,105 @@
+"""Somebody has it: what is silenced, said and asked again, and what begins anew when it is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from oncall.core.incidents.context import (
+    IncidentContext,
+    event,
+    name_of,
+    on_call,
+    page_and_post,
+    person_named,
+    post,
+)
+from oncall.core.incidents.escalation import begin_anew
+from oncall.core.incidents.incident import Notification, Plan
+from oncall.core.incidents.titles import titled
+from oncall.core.incidents.warnings import REMIND_AFTER
+from oncall.core.incidents.wording import Scene
+from oncall.core.message import Message
+from oncall.core.time_format import span
+
+
+def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
+    """Somebody has it: escalation stops. `heard_of`: the alias on which the pager said so; its others are told."""
+    acked = tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
+    incident = replace(
+        context.incident, acknowledged_at=scene.at, acknowledged_by=by, reminders=0, acked=acked
+    )
+    title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
+    # of each round once, and of what came before it
+    of = str(incident.escalation_round) if incident.paged else "warning"
+    message = context.notice(scene, f"acknowledged-{of}", title)
+    owed = (post(message), *_acks(context, message, of, by, acked))
+    return Plan((incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)}"))
+
+
+def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
+    """Somebody takes one more alert of an incident that is acknowledged: whatever else of it rings stops too.
+
+    That our own acknowledgement of an alert is seen at the pager is nobody's act. The thread knows who has it.
+    """
+    incident = replace(
+        context.incident, acked=tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
+    )
+    if heard_of in context.silenced:
+        return Plan((incident,))
+    if not incident.paged:  # what was known then had come to nothing, or to another alert since
+        incident = replace(incident, acknowledged_at=scene.at, acknowledged_by=by)
+    of = str(incident.escalation_round) if incident.paged else "warning"
+    title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
+    message = context.notice(scene, f"acknowledged-{of}", title)
+    owed = tuple(_acks(context, message, of, by, (*incident.acked, *context.silenced)))
+    return Plan(
+        (incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)} too") if owed else ()
+    )
+
+
+def _acks(
+    context: IncidentContext, message: Message, of: str, by: str, taken: Collection[str]
+) -> Iterator[Notification]:
+    for alias in context.aliases:
+        if alias not in taken:
+            yield Notification(message.key, f"ack-{of}:{alias}", "pager", "acknowledge", message, alias, by)
+
+
+def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
+    """Whoever had it gives it back, as the alert of this alias shows: somebody has to be woken again."""
+    by = name_of(scene, context.incident.acknowledged_by)
+    title = f"Acknowledgement of {by} taken back: the escalation starts again"
+    plan = begin_anew(context, scene, "taken-back", title)
+    (anew,) = plan.incidents
+    anew = replace(
+        anew,
+        acknowledged_at=None,
+        acknowledged_by="",
+        acked=tuple(each for each in anew.acked if each != alias),
+    )
+    if not context.incident.paged:  # only warned of: nobody is to be woken yet
+        anew = replace(anew, paged_at=None, escalation_round=0)
+    return replace(plan, incidents=(anew,))
+
+
+def remind(context: IncidentContext, scene: Scene) -> Plan | None:
+    """Somebody acknowledged long ago and the promise is still broken: ask the same person again."""
+    incident = context.incident
+    if not incident.acknowledged or incident.acknowledged_at is None or not context.broken:
+        return None
+    number = int((scene.at - incident.acknowledged_at) / REMIND_AFTER)
+    if number <= incident.reminders:
+        return None
+    person = person_named(scene, incident.acknowledged_by) or on_call(scene, "primary")
+    ago = span((scene.at - incident.acknowledged_at).total_seconds())
+    name = name_of(scene, incident.acknowledged_by)
+    title = titled(
+        context.missing, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
+    )
+    message = context.alert(
+        scene, f"reminder-{incident.escalation_round}-{number}", title, [], priority="P1", to=person
+    )
+    return Plan(
+        (replace(incident, reminders=number),), page_and_post(message), event(context, scene, "reminded")
+    )

@@ -1,0 +1,161 @@
+"""Who has it is said, silences every alert, and is asked again each hour; what is given back begins anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from oncall.core.incidents.acknowledgement import acknowledge, remind, taken_back
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import escalate
+from oncall.core.rota.roster import Roster
+from tests.core.scenes import (
+    KEY,
+    PAGED,
+    PRIMARY,
+    SECONDARY,
+    Said,
+    a_page,
+    a_scene,
+    a_stuck_case,
+    an_incident,
+    at,
+    events,
+    published,
+    said_by,
+    the_page,
+    the_post,
+)
+
+
+def paged(
+    case: IncidentContext, clock: str, roster: Roster | None = None
+) -> list[tuple[str, tuple[str, ...]]]:
+    """The alerts of this look: step and people."""
+    said = said_by(escalate(case, a_scene(clock, roster=roster)))
+    return [(one.step, one.to) for one in said if one.where == ("pager", "page")]
+
+
+TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
+
+
+@pytest.mark.parametrize(
+    ("clock", "reminders", "number"),
+    [("06:02:59", 0, None), ("06:03", 0, 1), ("07:02", 1, None), ("07:03", 1, 2), ("08:10", 1, 3)],
+)
+def test_whoever_has_it_is_asked_again_each_hour(clock: str, reminders: int, number: int | None) -> None:
+    """P1 to the same person, while the promise is broken."""
+    plan = remind(a_stuck_case(clock, a_page(), incident=replace(TAKEN, reminders=reminders)), a_scene(clock))
+    assert (plan is not None) is (number is not None)
+    if plan:
+        page = the_page(plan)
+        assert (page.step, page.priority, page.to) == (f"reminder-0-{number}", "P1", ("C",))
+        assert plan.incidents[0].reminders == number
+        assert events(plan) == ["reminded"]
+
+
+def test_a_reminder_says_who_acknowledged_when() -> None:
+    """And how long ago."""
+    page = the_page(remind(a_stuck_case("06:03", incident=TAKEN), a_scene("06:03")))
+    assert page.title == "STILL LATE, C acknowledged 1 h 00 min ago: Growth ETL, 22 Nov is not published"
+    assert page.text == ""
+    nobody = the_page(
+        remind(a_stuck_case("06:03", incident=replace(TAKEN, acknowledged_by="")), a_scene("06:03"))
+    )
+    assert nobody.title.startswith("STILL LATE, somebody acknowledged 1 h 00 min ago: ")
+    assert nobody.to == ("C",)
+
+
+@pytest.mark.parametrize(
+    ("by", "to"), [("D@example.com", ("D",)), ("D", ("D",)), ("boss@elsewhere", ("C",)), ("", ("C",))]
+)
+def test_a_reminder_goes_to_whoever_acknowledged(by: str, to: tuple[str, ...]) -> None:
+    """A stranger's acknowledgement asks the primary."""
+    page = the_page(
+        remind(a_stuck_case("06:03", incident=replace(TAKEN, acknowledged_by=by)), a_scene("06:03"))
+    )
+    assert page.to == to
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        a_stuck_case("07:00", incident=PAGED),
+        a_stuck_case("07:00", incident=TAKEN, publication=published("06:00")),
+        a_stuck_case("07:00", incident=replace(TAKEN, acknowledged_at=at("04:30"))),  # it was the warning
+    ],
+    ids=["nobody has it", "it is there", "only the warning was acknowledged"],
+)
+def test_nobody_is_reminded_without_need(case: IncidentContext) -> None:
+    """Only who has a broken promise."""
+    assert remind(case, a_scene("07:00")) is None
+
+
+def said_of(plan: Any) -> tuple[Said, list[Said]]:
+    post, *acks = said_by(plan)
+    assert {one.where for one in acks} <= {("pager", "acknowledge")}
+    return post, acks
+
+
+def test_an_acknowledgement_is_said_and_taken_over_to_every_alert() -> None:
+    """In the thread, and at the pager for those alerts that do not show it yet."""
+    entries = (a_page(), a_page(SECONDARY, "D", "05:15"))
+    before = replace(PAGED, reminders=2)
+    plan = acknowledge(a_stuck_case("05:20", *entries, incident=before), a_scene("05:20"), "anna")
+    post, acks = said_of(plan)
+    assert post.title == "Acknowledged by anna, 05:20"
+    assert (post.text, post.step, post.where) == ("", "acknowledged-0", ("chat", "post"))
+    assert [one.alias for one in acks] == [f"{KEY}:{PRIMARY}", f"{KEY}:{SECONDARY}"]
+    assert {owed.user for owed in plan.owed if owed.op == "acknowledge"} == {"anna"}
+    [mine] = plan.incidents
+    assert (mine.acknowledged_at, mine.acknowledged_by, mine.reminders) == (at("05:20"), "anna", 0)
+    assert mine.acked == ()
+    assert events(plan) == ["acknowledged by anna"]
+
+
+def test_an_alert_that_shows_it_already_is_not_told() -> None:
+    """The others are."""
+    entries = (a_page(), a_page(SECONDARY, "D", "05:15"))
+    plan = acknowledge(a_stuck_case("05:20", *entries), a_scene("05:20"), "", heard_of=f"{KEY}:{PRIMARY}")
+    post, acks = said_of(plan)
+    assert post.title == "Acknowledged by somebody, 05:20"
+    assert [one.alias for one in acks] == [f"{KEY}:{SECONDARY}"]
+    assert plan.incidents[0].acked == (f"{KEY}:{PRIMARY}",)
+    assert events(plan) == ["acknowledged by somebody"]
+
+
+def test_a_warning_and_each_round_are_acknowledged_each_by_itself() -> None:
+    """Their words stand apart in the thread."""
+    steps = [
+        said_of(acknowledge(a_stuck_case("05:20", a_page(), incident=incident), a_scene("05:20"), "anna"))[
+            0
+        ].step
+        for incident in (an_incident(), PAGED, replace(PAGED, escalation_round=1))
+    ]
+    assert steps == ["acknowledged-warning", "acknowledged-0", "acknowledged-1"]
+
+
+def test_what_is_taken_back_starts_the_escalation_again() -> None:
+    """Somebody has to be woken again, and is told why."""
+    taken = replace(TAKEN, acked=(f"{KEY}:{PRIMARY}", "other"))
+    plan = taken_back(a_stuck_case("05:20", a_page(), incident=taken), a_scene("05:20"), f"{KEY}:{PRIMARY}")
+    post = the_post(plan)
+    assert post.title == "Acknowledgement of C taken back: the escalation starts again"
+    assert (post.text, post.step) == ("", "taken-back-1")
+    [anew] = plan.incidents
+    assert (anew.acknowledged_at, anew.acknowledged_by, anew.acked) == (None, "", ("other",))
+    assert (anew.paged_at, anew.escalation_round) == (at("05:20"), 1)
+    assert paged(a_stuck_case("05:20", a_page(), incident=anew), "05:20") == [("page-1-primary-1", ("C",))]
+    nameless = taken_back(
+        a_stuck_case("05:20", incident=replace(TAKEN, acknowledged_by="")), a_scene("05:20"), "x"
+    )
+    assert the_post(nameless).title.startswith("Acknowledgement of somebody taken back: ")
+
+
+def test_a_warning_that_is_taken_back_wakes_nobody() -> None:
+    """It was only a warning."""
+    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
+    [anew] = taken_back(a_stuck_case("04:20", incident=warned), a_scene("04:20"), "x").incidents
+    assert (anew.paged_at, anew.escalation_round, anew.acknowledged_at) == (None, 0, None)
