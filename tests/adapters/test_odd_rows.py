@@ -520,15 +520,16 @@ def test_rows_that_row_level_security_hides_are_not_rows_that_are_missing(
     assert [problem.key for problem in checked.problems] == ([table] if hides and not policy else [])
 
 
-def test_a_note_that_is_no_instant_is_no_news(dsn: str) -> None:
+@pytest.mark.parametrize("tick", ["yesterday", "2026-11-22 05:00:00", "9999-12-31T00:00:00Z"])
+def test_a_note_that_is_no_instant_is_no_news(dsn: str, tick: str) -> None:
     """The page says that the watcher has not looked; it does not break."""
     with closing(psycopg.connect(dsn, autocommit=True)) as connection:
         emptied(connection)
         connection.execute(
-            "insert into oncall.memory values ('tick', 'yesterday'), ('x', repeat('y', 9000000))"
+            f"insert into oncall.memory values ('tick', '{tick}'), ('x', repeat('y', 9000000))"
         )
     assert History(connect_to(dsn)).system_health().tick is None
-    assert OncallDb(connect_to(dsn)).evaluation_inputs(AT, ["x", "tick"]).notes == {"tick": "yesterday"}
+    assert OncallDb(connect_to(dsn)).evaluation_inputs(AT, ["x", "tick"]).notes == {"tick": tick}
     with Link(connect_to(dsn), "x").cursor() as cursor:
         assert cursor.execute("select 1").fetchall() == [(1,)]
 

@@ -91,7 +91,9 @@ def test_where_there_are_no_heartbeats_nothing_is_said(night: Night) -> None:
     assert ping(night, Services(refuses={NAME: Rejected("no")}, takes=False), "04:00") == []
 
 
-@pytest.mark.parametrize("noted", ["nonsense", "[]", '{"a": 1}', '{"a": ["never", "x"]}'])
+@pytest.mark.parametrize(
+    "noted", ["nonsense", "[]", '{"a": 1}', '{"a": ["never", "x"]}', '{"a": ["2026-11-22T05:00", "x"]}']
+)
 def test_a_note_that_cannot_be_read_is_no_note(noted: str) -> None:
     """At worst it is said again."""
     assert refused(noted) == {}

@@ -25,7 +25,9 @@ from oncall.core.rota.roster import Roster
 from oncall.core.rota.rotation import week_beginning
 from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
+from oncall.usecases.notes import instant, noted
 from oncall.usecases.timekeeping import utc_now
+from oncall.usecases.watch_record import SINCE
 
 log = structlog.get_logger(__name__)
 
@@ -106,11 +108,11 @@ def _outside(wiring: Wiring, team: str) -> Services:
 def last_handoff(services: Services, at: dt.datetime) -> dt.datetime | None:
     """The last handoff at or before `at`, unless it was before anybody watched or before the rota begins."""
     roster = services.config.roster
-    since = services.store.get_note("watching_since")
+    since = services.store.get_note(SINCE)
     if at < roster.starts or since is None:
         return None
     boundary = roster.day_starts(week_beginning(roster, at))
-    return boundary if boundary >= dt.datetime.fromisoformat(since) else None
+    return boundary if boundary >= noted(SINCE, since, instant, roster.starts) else None
 
 
 def _set_group(services: Services, rosters: Sequence[Roster], at: dt.datetime) -> None:

@@ -12,6 +12,7 @@ from oncall.core.errors import OncallError, Rejected, Unreadable
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import heartbeat_back, heartbeat_refused
+from oncall.usecases.notes import instant, mapping, noted
 from oncall.usecases.ports import Pager, Store
 
 log = structlog.get_logger(__name__)
@@ -35,13 +36,14 @@ def ping_all(heartbeats: Sequence[str], pager: Pager, store: Store, scene: Scene
         log.warning("oncall.heartbeat_not_noted", reason=str(error))
 
 
-def refused(noted: str) -> Refused:
-    """What the store keeps under HEARTBEATS: since when, and why."""
-    try:
-        found = json.loads(noted or "{}").items()
-        return {str(name): (dt.datetime.fromisoformat(since), str(reason)) for name, (since, reason) in found}
-    except (ValueError, TypeError, AttributeError):  # somebody else's words: at worst it is said again
-        return {}
+def refused(text: str) -> Refused:
+    """What the store keeps under HEARTBEATS: since when, and why. What somebody else wrote is said again."""
+
+    def read(text: str) -> Refused:
+        found = mapping(text).items()
+        return {str(name): (instant(since), str(reason)) for name, (since, reason) in found}
+
+    return noted(HEARTBEATS, text, read, {})
 
 
 def _ping(heartbeat: str, pager: Pager) -> str | None:

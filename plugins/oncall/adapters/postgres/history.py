@@ -15,6 +15,7 @@ from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import OTHERS, Event
 from oncall.core.promises.facts import DRILL_RUNS
 from oncall.usecases.history import DeliveryRecord, IncidentRecord, Published, SystemHealth
+from oncall.usecases.notes import TICK, instant, noted
 
 OVER_AFTER = dt.timedelta(days=1)  # after its end an incident is told of no more
 _PULSE = """
@@ -71,7 +72,7 @@ class History:
         with self._link.cursor() as cursor:
             cursor.execute(_PULSE)
             ((tick, broken, owed, owed_since),) = cursor.fetchall()
-        looked = _instant(tick or "")
+        looked = noted(TICK, tick, instant, None)
         # Nobody notes that good files are good: once the watcher has looked, what it does not say is in order.
         return SystemHealth(looked, not broken if looked else None, owed, owed_since)
 
@@ -141,13 +142,6 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
         )
         for incident in incidents
     }
-
-
-def _instant(noted: str) -> dt.datetime | None:
-    try:
-        return dt.datetime.fromisoformat(noted)
-    except ValueError:
-        return None
 
 
 def _told(row: Sequence[Any], room: str) -> DeliveryRecord:
