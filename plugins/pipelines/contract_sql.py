@@ -114,6 +114,7 @@ def compiled(
         *(Rule(one.name, (), f"0 {one.description}", select=_sql(contract, one)) for one in contract.rules),
         *_of_plans(contract),
         *_of_its_load(contract, day),
+        *_of_when_it_was_loaded(contract),
     ]
     return Statement(contract, tuple(rules), day.text(), day.before())
 
@@ -239,6 +240,26 @@ def _of_its_load(contract: TableContract, day: Day) -> Iterator[Rule]:
     expected = f"as many {contract.noun} as the day's load says, give or take {off:g} %"
     name = f"{contract.short}_are_as_many_as_loaded"
     yield Rule(name, ("row_count",), expected, select=select, of=LOADS)
+
+
+def _of_when_it_was_loaded(contract: TableContract) -> Iterator[Rule]:
+    """A load that was finished before its day was over cannot have all of it.
+
+    Unless upstream's clock is another one: then the load of the day before was early too.
+    """
+    if contract.completeness is None or contract.business_day is None:
+        return
+    bare = contract.table.partition(".")[2]
+    of_table = f"from master.loads where table_name in ('{bare}', '{contract.table}') and business_day ="
+    select = f"""
+        select concat('table_name {bare}, business_day ', %(report_date)s::date), load.loaded_at::text
+        from (select max(loaded_at) as loaded_at {of_table} %(report_date)s::date) as load
+        where load.loaded_at < %(day_end)s::timestamptz - interval '5 minutes'
+            and (select max(loaded_at) {of_table} %(report_date)s::date - 1) >= %(day_start)s::timestamptz"""
+    expected = f"a load of {contract.noun} that was finished when the day was over, as on the day before"
+    yield Rule(
+        f"{contract.short}_are_loaded_after_their_day", ("loaded_at",), expected, select=select, of=LOADS
+    )
 
 
 def _of_keys(contract: TableContract, table: Existing) -> Iterator[Rule]:

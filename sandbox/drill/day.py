@@ -118,7 +118,8 @@ class Warehouse:
         with self._cursor() as cursor:
             for table in _REPORT_ROWS:
                 cursor.execute(f"delete from {table} where report_date = %s", (day,))
-            cursor.execute("delete from base.readings where report = %s and report_date = %s", (REPORT, day))
+            for table in ("base.readings", "base.day_parts"):
+                cursor.execute(f"delete from {table} where report = %s and report_date = %s", (REPORT, day))
             for table in ("publications", "checks"):
                 cursor.execute(
                     f"delete from investor.{table} where report_date = %s and starts_with(run_id, %s)",

@@ -327,7 +327,7 @@ def test_a_day_without_a_sale_is_published_with_zeros(warehouse: Any, run: Run) 
 def test_a_day_without_a_session_is_published_with_zeros(warehouse: Any, run: Run) -> None:
     """Engagement and growth as well; and the day after it counts on."""
     loaded(warehouse, "sessions", DAY, at("01:00", NEXT), 0)
-    loaded(warehouse, "sessions", NEXT, at("01:00", NEXT), 0)
+    loaded(warehouse, "sessions", NEXT, at("01:00", NEXT + dt.timedelta(days=1)), 0)
     run("engagement_etl", "growth_etl")
     run("engagement_etl", "growth_etl", day=NEXT)
     found = rows(warehouse, "select active, new, churned from investor.daily_growth order by report_date")

@@ -87,6 +87,7 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (without("orders", "customer_id % 10 = 3"), PROFIT, "orders_by_customer_id_modulo_10", "3 0"),
         (without("order_lines", "product_id in (select product_id from master.products where category = 'toys')"), PROFIT, "lines_by_category", "toys 0"),
         (without("order_lines", "line_no > 2"), PROFIT, "lines_by_line_no", "3 or more 0"),
+        ("delete from master.touches where touched_at >= '2026-11-10'", PROFIT, "orders_by_credit", "touched 0"),
         (without("touches", "channel = 'social'"), PROFIT, "touches_by_channel", "social 0"),
         (without("touches", hour("touched_at", "= 12")), PROFIT, "touches_by_hour", "12 0"),
         (without("refunds", "true"), PROFIT, "refunds", "all 0"),
@@ -198,6 +199,32 @@ def test_customers_who_are_assigned_anew_hold_an_experiment(
         for dag_id, held in found.items()
         if held
     } == held_by
+
+
+def test_sessions_that_are_gone_make_nobody_new_again(a_day: Any) -> None:
+    """Upstream keeps a few days only: who was counted on one of them before is not counted as new."""
+    change(a_day, "delete from master.sessions where started_at < '2026-11-18'")
+    held = failed(a_day, GROWTH, DAY)["new_customers_come_once"]
+    assert " in master.sessions, such as customer_id " in held
+
+
+def test_a_load_that_was_finished_before_its_day_was_over_is_not_all_of_it(a_day: Any) -> None:
+    """Where the load of the day before was not: otherwise it is upstream's clock."""
+    early = "insert into master.loads select '{}', '{}', '{}', (select count(*) from master.orders where ordered_at >= '2026-11-20 00:00+07')"
+    change(a_day, early.format("orders", "2026-11-20", "2026-11-20 23:00+07"))
+    held = failed(a_day, PROFIT, DAY)
+    assert list(held) == ["orders_are_loaded_after_their_day"]
+    assert (
+        "table_name orders, business_day 2026-11-20 (2026-11-20 16:00:00+00)"
+        in held["orders_are_loaded_after_their_day"]
+    )
+    change(
+        a_day,
+        "update master.loads set loaded_at = loaded_at - interval '7 hours' where business_day = '2026-11-19'",
+    )
+    assert failed(a_day, PROFIT, DAY) == {}
+    change(a_day, early.format("orders", "2026-11-20", "2026-11-21 01:00+07"))
+    assert failed(a_day, PROFIT, DAY) == {}
 
 
 def test_an_ordinary_day_is_published(a_day: Any) -> None:

@@ -116,6 +116,7 @@ def test_each_number_is_compared(warehouse: Any, number: str, amount: int) -> No
     [
         {},
         {"orders": 100, "revenue": 3900, "cost": 1900},
+        {"orders": 200, "revenue": 7100, "cost": 3600},
         {"orders": 35, "revenue": 1200, "cost": 600},
         {"refunds": 0},
         {"refunds": 180},

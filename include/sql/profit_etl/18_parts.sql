@@ -66,6 +66,14 @@ counted as (
     group by ordered.stands
     union all
     select
+        'orders_by_credit',
+        case when line.acquisition_channel is null then 'touched' else 'not touched' end,
+        count(distinct line.order_id)
+    from base.profit as line
+    where line.report_date = %(report_date)s::date and line.sold
+    group by 2
+    union all
+    select
         case
             when grouping(lines.category) = 0 then 'lines_by_category'
             when grouping(lines.line_no) = 0 then 'lines_by_line_no'
