@@ -171,6 +171,13 @@ def test_a_warehouse_without_loads_and_a_table_of_another_name_are_named(
     wrong = found(checked(whole, capsys, 1))
     assert "no column row_count" in wrong["master.loads"]
     assert "no such table" in wrong["master.sessions"]
+    whole.query(
+        "alter table master.loads rename column number to row_count; alter table master.loads"
+        " alter business_day type text, alter loaded_at type timestamp"
+    )
+    said = found(checked(whole, capsys, 1))["master.loads"]
+    assert "business_day of type text, loaded_at of type timestamp without time zone" in said
+    assert "business_day as date, loaded_at as timestamp with time zone" in said
     whole.query("drop table master.loads")
     assert "no load is known" in found(checked(whole, capsys, 1))["master.loads"]
 

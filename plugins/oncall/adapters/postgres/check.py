@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from oncall.adapters.postgres.column_types import types_of
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.links import Link
 from oncall.core.check_result import CheckResult
@@ -16,13 +17,13 @@ WRITES = ("select", "insert", "update", "delete")
 READS = ("select",)
 LOADS = "master.loads"
 _COLUMNS_OF_LOADS = ("table_name", "business_day", "loaded_at", "row_count")
-_ASKED = """
+_TYPES_OF_LOADS = {"business_day": "date", "loaded_at": "timestamp with time zone"}
+_ASKED = f"""
     select named.name, n.oid is not null, coalesce(has_schema_privilege(n.oid, 'usage'), false),
            coalesce(has_schema_privilege(n.oid, 'create'), false), c.oid is not null,
            array(select needed.privilege from unnest(%(privileges)s::text[]) as needed (privilege)
                  where c.oid is not null and not has_table_privilege(c.oid, needed.privilege)),
-           array(select a.attname::text from pg_attribute a
-                 where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+           coalesce({types_of("c.oid")}, '{{}}'),
            coalesce(row_security_active(c.oid), false) and not exists (
                select from pg_policy p, unnest(p.polroles) as meant (role)
                where p.polrelid = c.oid and p.polpermissive and p.polcmd in ('r', '*')
@@ -117,6 +118,10 @@ class Database:
                 self._missing(
                     table.name, f"no column {', '.join(gone)}", f"the columns {', '.join(_COLUMNS_OF_LOADS)}"
                 )
+            elif table.name == LOADS and (odd := {*_TYPES_OF_LOADS.items()} - {*table.columns.items()}):
+                types = ", ".join(f"{name} of type {table.columns[name]}" for name, _ in sorted(odd))
+                write = ", ".join(f"{name} as {kind}" for name, kind in sorted(odd))
+                self._missing(table.name, types, f"{write}: the pipelines cannot compare it")
             else:
                 lacking = [
                     f"no column {name}, {means}"
@@ -146,7 +151,7 @@ class _Table:
     may_create: bool
     is_there: bool
     lacking: list[str]
-    columns: list[str]
+    columns: dict[str, str]  # with their types
     hides_all: bool
 
     @property

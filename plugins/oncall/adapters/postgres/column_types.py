@@ -20,11 +20,11 @@ _CLOCK = r"(?:[ T](?:[01]\d|2[0-3])(?::[0-5]\d){1,2}(?:[.]\d+)?(?:Z|[+-](?:0\d|1
 
 
 def types_of(table: str) -> str:
-    """SQL for the types of a table's columns as a JSON object; null when there is no such table."""
+    """SQL for the types of the columns of a table, by its oid, as a JSON object; null when there is no such table."""
     return f"""(
         select jsonb_object_agg(a.attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text)
         from pg_attribute a join pg_type t on t.oid = a.atttypid
-        where a.attrelid = to_regclass('{table}') and a.attnum > 0 and not a.attisdropped)"""
+        where a.attrelid = {table} and a.attnum > 0 and not a.attisdropped)"""
 
 
 def has_days(types: Types, name: str) -> bool:

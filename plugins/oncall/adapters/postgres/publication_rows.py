@@ -13,7 +13,7 @@ LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
-TYPES = column_types.types_of("investor.publications")
+TYPES = column_types.types_of("to_regclass('investor.publications')")
 
 
 def publications(instants: Literal["text", "timestamptz"], types: Types) -> str:

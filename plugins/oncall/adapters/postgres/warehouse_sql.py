@@ -21,7 +21,7 @@ SHAPE = f"""
         and array[pg_get_indexdef(indexrelid, 1, true), pg_get_indexdef(indexrelid, 2, true)]
             @> array['table_name', 'business_day']),
         to_regclass('investor.late_rows') is not null,  -- else no run has brought this warehouse up yet
-        {types_of("master.loads")}
+        {types_of("to_regclass('master.loads')")}
 """
 
 
