@@ -157,7 +157,7 @@ class Duck:
         for table in PUBLISHED:
             query = f"select * from {table} where report_date = '{day}'"
             with connection, connection.cursor() as cursor:
-                cursor.execute(f"select * from {table} where report_date = '{day}'")
+                cursor.execute(query)
                 theirs = sorted(_cents(row) for row in cursor.fetchall())
             ours = sorted(_cents(row) for row in self._db.execute(query).fetchall())
             if ours != theirs:

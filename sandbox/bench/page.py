@@ -79,7 +79,7 @@ def _views(client: Client, views: dict[str, str]) -> Section:
         time.sleep(SHARED_S)
         first.append(client.took(views["overview"]))
     samples.append(Sample("overview, first reader in a while", tuple(first), "ms"))
-    within = ", ".join(f"{one.name} {number(_p95(one))} ms" for one in samples)
+    within = ", ".join(f"{one.name} {number(one.p95)} ms" for one in samples)
     how = (
         f"One browser, {TIMES} times each, one after the other, against Airflow's api-server (one worker) with"
         f" {page_history.DAGS} DAGs and {TASKS:,} task instances, and {page_history.DAYS} days of publications, with an"
@@ -87,10 +87,6 @@ def _views(client: Client, views: dict[str, str]) -> Section:
         f" the last line is {FIRST_TIMES} times who comes after them. 95 of 100 answers were within: {within}."
     )
     return Section("The page", how, tuple(Figure(one, version) for one in samples))
-
-
-def _p95(sample: Sample) -> float:
-    return sorted(sample.values)[int(0.95 * len(sample.values))]
 
 
 def _polled(client: Client) -> Section:

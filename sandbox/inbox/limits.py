@@ -1,4 +1,4 @@
-"""What Opsgenie refuses in an alert's payload (FACTS: limits); knows no HTTP and no store.
+"""What Opsgenie refuses in an alert's payload; knows no HTTP and no store.
 
 Unknown fields are ignored, as in the original. Every function returns field → complaint, empty when all is well.
 """

@@ -26,7 +26,7 @@ from sandbox.inbox.opsgenie_http import (
 from sandbox.inbox.records import Alert, Request
 from sandbox.inbox.store import Store
 
-# Jira Service Management's integration API has these and no others (FACTS).
+# Jira Service Management's integration API has these and no others.
 JSM_ACTIONS = ("acknowledge", "close", "notes")
 PUT_ACTIONS = ("priority",)
 IDENTIFIER_TYPES = ("id", "alias", "tiny")

@@ -1,4 +1,4 @@
-"""What Slack refuses in a message's blocks (FACTS: limits); knows nothing of channels or of HTTP.
+"""What Slack refuses in a message's blocks; knows nothing of channels or of HTTP.
 
 Complaints are worded as Slack words them, each with a JSON pointer. Unknown properties are refused, as in the original;
 so are the kinds of blocks that nobody here posts.

@@ -21,7 +21,7 @@ __all__ = ["airflow_auth", "token"]
 
 # Chromium says this of every frame that Airflow makes.
 KNOWN = "An iframe which has both allow-scripts and allow-same-origin"
-# How Airflow frames a plugin's page (FACTS: its sandbox blocks _blank and _top).
+# How Airflow frames a plugin's page (its sandbox blocks _blank and _top).
 FRAME = """<!doctype html><html class="{theme}"><head><title>Airflow</title>
 <link rel="icon" href="data:,"><base href="/"></head><body>
 <iframe sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" title="On-call"

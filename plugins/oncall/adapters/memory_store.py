@@ -30,6 +30,7 @@ from oncall.usecases.ports import (
     ReportKey,
     Snapshot,
 )
+from oncall.usecases.timekeeping import utc_now
 
 # What one copy of a delivery knows more than another.
 RANK = {"owed": 0, "accepted": 1, "cancelled": 2, "done": 3}
@@ -60,10 +61,6 @@ def _to_be_owed_again(before: OutboxEntry, owed: Notification) -> bool:
     return before.state == "cancelled" or (before.entry.refused and others)
 
 
-def _utc_now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
-
-
 @dataclass
 class MemoryStore(Settling):
     """Implements `Store` and `DecisionTransaction`.
@@ -73,7 +70,7 @@ class MemoryStore(Settling):
     """
 
     uncertain: bool = False
-    now: Callable[[], dt.datetime] = _utc_now
+    now: Callable[[], dt.datetime] = utc_now
     incidents_by_key: dict[str, Incident] = field(default_factory=dict)
     slots: dict[tuple[str, str, str], _Slot] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)

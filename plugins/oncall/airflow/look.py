@@ -105,7 +105,9 @@ class Looker:
         except Unreadable as error:
             log.warning("oncall.store_down", reason=str(error))
             reason, hangs = str(error), time.monotonic() - asked > HANGS_S
-        seen = self._look_from_memory(services, at, runs=NoAnswer(reason) if hangs else services.runs)
+        # Page all the same, from what was last known; oncall_db is not waited for twice in a look.
+        runs: TaskRunReader = NoAnswer(reason) if hangs else services.runs
+        seen = evaluate(services.config, services.world, runs, self._remembering(at), services.links, at)
         quietly(lambda: self._say_down(services, at, reason))
         return seen
 
@@ -161,10 +163,6 @@ class Looker:
         if known.ticked is not None and (told is None or told < known.ticked):
             log.warning("oncall.store_lost_something", since=str(told))
             store.merge(_uncertain(known.snapshot, self.clock).snapshot())
-
-    def _look_from_memory(self, services: Services, at: dt.datetime, runs: TaskRunReader) -> Evaluation:
-        """`oncall_db` is down: page all the same, from what was last known. It is not waited for twice in a look."""
-        return evaluate(services.config, services.world, runs, self._remembering(at), services.links, at)
 
     def look_blind(self, at: dt.datetime) -> Evaluation | None:
         """A look hangs in something that has no bound: page all the same, from what was last known."""

@@ -80,7 +80,7 @@ class Reading:
             channels=tuple(
                 _trouble(name, said) for note, name in channels.items() if (said := before.notes.get(note))
             ),
-            heartbeats=_heartbeats(config, before.notes.get(HEARTBEATS, "")),
+            heartbeats=_heartbeats(config, before.notes.get(HEARTBEATS)),
             warnings=tuple(_warnings(before.notes)),
             unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
             alert_url=self._wiring.pager.alert_url,
@@ -115,11 +115,11 @@ def _channels(config: OncallConfig) -> Mapping[str, str]:
     }
 
 
-def _heartbeats(config: OncallConfig, noted: str) -> tuple[Trouble, ...]:
+def _heartbeats(config: OncallConfig, text: str | None) -> tuple[Trouble, ...]:
     """Those of this configuration that were refused when they were pinged last."""
     return tuple(
         Trouble(name, since, reason)
-        for name, (since, reason) in refused(noted).items()
+        for name, (since, reason) in refused(text).items()
         if name in config.heartbeats
     )
 

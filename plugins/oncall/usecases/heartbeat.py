@@ -36,7 +36,7 @@ def ping_all(heartbeats: Sequence[str], pager: Pager, store: Store, scene: Scene
         log.warning("oncall.heartbeat_not_noted", reason=str(error))
 
 
-def refused(text: str) -> Refused:
+def refused(text: str | None) -> Refused:
     """What the store keeps under HEARTBEATS: since when, and why. What somebody else wrote is said again."""
 
     def read(text: str) -> Refused:
@@ -60,11 +60,11 @@ def _ping(heartbeat: str, pager: Pager) -> str | None:
 
 
 def _note(heard: Mapping[str, str | None], store: Store, scene: Scene) -> None:
-    before = refused(store.get_note(HEARTBEATS) or "")
+    before = refused(store.get_note(HEARTBEATS))
     if _after(heard, before, scene) == before:
         return
     with store.decision_lock() as decision:  # two who notice at once say it once
-        before = refused(store.get_note(HEARTBEATS) or "")
+        before = refused(store.get_note(HEARTBEATS))
         after = _after(heard, before, scene)
         new = [heartbeat_refused(scene, name, *after[name]) for name in after if name not in before]
         back = [

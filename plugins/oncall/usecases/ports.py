@@ -23,7 +23,7 @@ ReportKey = tuple[str, dt.date]
 
 @dataclass(frozen=True)
 class PagerCapabilities:
-    """What this far side can do (FACTS: Jira Service Management can do less than Opsgenie)."""
+    """What this far side can do: Jira Service Management can do less than Opsgenie."""
 
     name: str
     reads_alerts: bool

@@ -46,7 +46,7 @@ def health(request: Request) -> JSONResponse:
 
 
 def health_of(health: SystemHealth, at: dt.datetime) -> Health:
-    """The pulse in the words of the answer."""
+    """The system's health in the words of the answer."""
     age = at - health.tick if health.tick else None
     return Health(
         watcher="never" if age is None else "stale" if age > WATCHER_SILENT_AFTER else "healthy",
