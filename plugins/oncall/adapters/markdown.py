@@ -1,4 +1,4 @@
-"""How a runbook's markdown reads where markdown is not spoken: plain text, and Slack's mrkdwn. Knows no message."""
+"""Turns a runbook's markdown into plain text and into Slack's mrkdwn. Knows no message."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class _Slot:
 
 
 def _to_be_owed_again(before: OutboxEntry, owed: Notification) -> bool:
-    """What was withdrawn, and what was refused for somebody else."""
+    """Whether it was withdrawn, or was refused for another person."""
     others = before.message.recipients != owed.message.recipients
     return before.state == "cancelled" or (before.entry.refused and others)
 

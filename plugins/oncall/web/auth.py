@@ -49,7 +49,7 @@ def _reads_one_of_ours(request: Request, user: BaseUser) -> bool:
 
 
 def readable(user: BaseUser, dag_ids: Iterable[str]) -> frozenset[str]:
-    """Those that the auth manager lets this user read: one question a team, all of them in one where there are none."""
+    """Those of these DAGs that the user may read. Asks the auth manager once for each team of Airflow's own."""
     teams: dict[str | None, set[str]] = defaultdict(set)
     for dag_id in dag_ids:
         teams[_airflow_team(dag_id)].add(dag_id)

@@ -26,7 +26,7 @@ def sight(user: BaseUser, seen: PageSnapshot) -> PageSnapshot:
 
 
 def sight_of(request: Request, user: BaseUser, dag_id: str) -> PageSnapshot:
-    """The same of the team that answers for a pipeline, whichever the address names. Hidden is as if it were not."""
+    """The same for the team that answers for a pipeline, whatever team the address names. A hidden pipeline is none."""
     whole = source(request).read()
     known = readable(user, [dag_id]) if dag_id in whole.config.pipelines else ()
     team = team_of(whole.config, dag_id) if known else unasked(whole.config)
@@ -34,7 +34,7 @@ def sight_of(request: Request, user: BaseUser, dag_id: str) -> PageSnapshot:
 
 
 def sight_of_incident(request: Request, user: BaseUser, key: str) -> tuple[PageSnapshot, IncidentRecord]:
-    """The same of an incident's team. Raises 404 where there is no such incident, or not for this reader."""
+    """The same for an incident's team. Raises 404 where there is no such incident, or the reader may not see it."""
     known = (record.incident for record in source(request).read().records)
     seen = sight_of(request, user, next((one.dag_id for one in known if one.key == key), ""))
     record = next((record for record in seen.records if record.incident.key == key), None)
@@ -73,9 +73,9 @@ InSight = Annotated[PageSnapshot, Depends(_asked_for)]
 
 
 def limited(seen: PageSnapshot, dag_ids: frozenset[str]) -> PageSnapshot:
-    """The same look with these DAGs' pipelines only, how many others there are, and the others' names nowhere.
+    """The same look with the pipelines of these DAGs only; it counts the others and names none of them.
 
-    Made once for all who may see the same.
+    Readers who may see the same share one.
     """
     hidden = len(seen.config.pipelines.keys() - dag_ids)
     if not hidden:
@@ -85,7 +85,7 @@ def limited(seen: PageSnapshot, dag_ids: frozenset[str]) -> PageSnapshot:
 
 
 def without_hidden_names(seen: PageSnapshot) -> Callable[[str], str]:
-    """Takes the names of what this look leaves out out of a text that was read elsewhere."""
+    """A function that removes the hidden pipelines' names from a text that was read elsewhere."""
     if not seen.hidden:
         return lambda text: text
     return _unnamed((seen.whole or seen).config.pipelines, seen.config.pipelines)
@@ -113,7 +113,7 @@ def _limited(seen: PageSnapshot, dag_ids: frozenset[str], hidden: int) -> PageSn
 
 
 def _unnamed(pipelines: Mapping[str, Pipeline], dag_ids: Iterable[str]) -> Callable[[str], str]:
-    """Takes the names of other pipelines than these out of a text: what is told together names all it is about."""
+    """A function that removes the names of all other pipelines from a text: one message may be about several."""
     shown = {name for dag_id in dag_ids if dag_id in pipelines for name in _names(pipelines[dag_id])}
     every = {name for pipeline in pipelines.values() for name in _names(pipeline)}
     # The longest first: the name of one may be a part of the name of another. A report has tables of longer names.

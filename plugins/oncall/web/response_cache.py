@@ -1,4 +1,4 @@
-"""What many ask of one look is made once, and one thing at a time. Knows no view."""
+"""Makes each answer once for all readers of one look, and one answer at a time. Knows no view."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ def in_turn(line: str) -> Callable[[Request], AsyncIterator[None]]:
 def shared(
     request: Request, seen: PageSnapshot, make: Callable[[], Response], may: frozenset[str] = frozenset()
 ) -> Response:
-    """The answer that follows from what was seen, from the address and from what the reader `may` do: for all who ask
-    the same, made once."""
+    """The answer, made once for all who ask for the same address on the same look with the same rights (`may`)."""
     known: dict[Any, tuple[bytes, str | None, int]] = vars(seen.whole or seen).setdefault("_answers", {})
     config = seen.config
     key = (

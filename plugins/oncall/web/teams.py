@@ -1,6 +1,6 @@
-"""Whose page it is: what belongs to one team of everything that was read. Knows no permission; `permissions` does.
+"""Divides all that was read among the teams. Knows no permission; `permissions` does.
 
-Where there is only the roster at the top, everything is its and nothing changes.
+Where there is only the roster at the top, everything belongs to it.
 """
 
 from __future__ import annotations

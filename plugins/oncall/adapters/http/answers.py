@@ -1,4 +1,4 @@
-"""Reads what a far side answered without believing it: what is of another type than it should be is not there."""
+"""Reads a far side's answer without trusting it: a value of the wrong type counts as missing."""
 
 from __future__ import annotations
 

@@ -62,9 +62,7 @@ def _steps(markdown: str) -> tuple[tuple[str, ...], str]:
 
 
 def fitting_alias(alias: str) -> str:
-    """The alias as the far side can keep it, and an address lead to it: one that cannot be ends in its hash, the same
-    every time.
-    """
+    """The alias in a form that the far side keeps and an address can hold: else it is cut and ends in its hash."""
     if length(alias) <= _ALIAS and alias.isprintable():
         return alias
     digest = hashlib.sha256(alias.encode("utf-8", "surrogatepass")).hexdigest()[:16]

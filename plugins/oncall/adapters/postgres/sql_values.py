@@ -1,4 +1,4 @@
-"""Many values in one parameter, and instants that somebody meant."""
+"""SQL for many values in one parameter, and for days and instants that somebody can mean."""
 
 from __future__ import annotations
 

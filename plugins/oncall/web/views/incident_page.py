@@ -1,4 +1,4 @@
-"""All that whoever was woken needs beside the incident itself: what comes next, whom to ask, the steps. Pure."""
+"""What a person who was woken needs beside the incident: what comes next, whom to ask, the steps. Pure."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def cards(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseCard, ...]:
 
 
 def due_next(seen: PageSnapshot, addresses: Addresses) -> Iterator[tuple[PromiseView, PromiseView | None]]:
-    """The same without the days before: the report due today, where it can be told, and the next one."""
+    """For each promise the report due today, where it is known, and the next one."""
     for pipeline in seen.config.pipelines.values():
         if pipeline.promise and (two := _two(seen, pipeline)):
             today, *after = (promise(seen, one, addresses) for one in two)
@@ -34,7 +34,7 @@ def due_next(seen: PageSnapshot, addresses: Addresses) -> Iterator[tuple[Promise
 
 
 def due_today(seen: PageSnapshot) -> Iterator[PromiseStatus]:
-    """Of each promise the report due today, where it can be told; nothing on a day on which none is."""
+    """For each promise the report due today, where it is known; nothing where none is due today."""
     today = seen.at.astimezone(seen.config.roster.tz).date()
     for pipeline in seen.config.pipelines.values():
         if pipeline.promise and (two := _two(seen, pipeline)) and _due_day(seen, two[0]) <= today:

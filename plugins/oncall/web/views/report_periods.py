@@ -98,7 +98,7 @@ def cohorts(read: Mapping[str, ReportNumbers]) -> tuple[Cohort, ...]:
 
 
 def sample_ratios(numbers: ReportNumbers) -> tuple[ExperimentRatio, ...]:
-    """Of each experiment, as its newest published day has it; nothing where the report says none."""
+    """The sample ratio of each experiment on its newest published day; nothing where the report has none."""
     if numbers.key_columns != ("experiment", "variant") or "sample_ratio_p" not in numbers.columns:
         return ()
     rows = sorted(numbers.rows, key=lambda row: row.key)

@@ -77,7 +77,7 @@ class ReportRead:
 
     @property
     def is_cut(self) -> bool:
-        """Rows of the days shown were left out; of the days before them nobody misses any."""
+        """Whether rows of the days shown were left out; rows of earlier days are not shown anyway."""
         return self.numbers.cut and self.numbers.rows[0].report_date >= self.dates[0]
 
     def rows(self, key: tuple[str, ...]) -> Mapping[dt.date, ReportRow]:
@@ -266,7 +266,7 @@ def amount_words(text: str | None) -> str:
 
 
 def usual_words(there: UsualView | UsualRange | None, *, percent: bool = False) -> str:
-    """Between what an ordinary day lies."""
+    """The range of an ordinary day, in words."""
     if there is None:
         return "nothing yet to compare with"
     return f"usually {compact(there.low, percent=percent)} to {compact(there.high, percent=percent)}"

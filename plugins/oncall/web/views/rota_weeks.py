@@ -18,7 +18,7 @@ from oncall.web.views.rota_models import ShiftView, WeekView
 
 
 def weeks(roster: Roster, at: dt.datetime, back: int, ahead: int) -> tuple[WeekView, ...]:
-    """`back` weeks before the one that `at` is in, that one, and so many after it that `ahead` lie ahead."""
+    """The `back` weeks before the week of `at`, and `ahead` weeks from that week on."""
     first = week_beginning(roster, at) - dt.timedelta(weeks=back)
     last = week_beginning(roster, at) + dt.timedelta(weeks=ahead)
     end = roster.day_starts(last)
@@ -29,7 +29,7 @@ def weeks(roster: Roster, at: dt.datetime, back: int, ahead: int) -> tuple[WeekV
 
 
 def two_running(roster: Roster, found: Sequence[WeekView]) -> tuple[str, ...]:
-    """Who is primary for most of two weeks running, of those that are not over: said before it comes."""
+    """A sentence for each person who is primary for most of two weeks running, in weeks that are not over."""
     ahead = [(week, _mostly_primary(week)) for week in found if not week.past]
     return tuple(
         week_words.two_running(named(roster, person), first.start.date(), second.end.date())
