@@ -111,10 +111,10 @@ def oncall_db(postgres: Server, fresh_database: str, monkeypatch: pytest.MonkeyP
 
 def test_pollers_share_one_query(oncall_db: OncallDb) -> None:
     """However many ask within two seconds; then it is asked again."""
-    from oncall.airflow.health import SharedPulse
+    from oncall.airflow.health import SharedHealth
 
     clock = [0.0]
-    shared = SharedPulse(lambda: clock[0])
+    shared = SharedHealth(lambda: clock[0])
     first = shared.read()
     oncall_db.set_note("tick", ago(1).isoformat())
     with ThreadPoolExecutor(8) as pool:
@@ -127,10 +127,10 @@ def test_files_that_broke_since_the_watcher_looked_are_not_valid(
     oncall_db: OncallDb, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The watcher's note may be old: what is asked reads the files too, however they are broken."""
-    from oncall.airflow.health import SharedPulse
+    from oncall.airflow.health import SharedHealth
 
     clock = [0.0]
-    shared = SharedPulse(lambda: clock[0])
+    shared = SharedHealth(lambda: clock[0])
     shutil.copytree(INCLUDE, tmp_path / "include")
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path / "include"))
     assert shared.read().files_valid
@@ -148,10 +148,10 @@ def test_files_that_broke_since_the_watcher_looked_are_not_valid(
 
 def test_nobody_waits_in_line_for_a_database_that_hangs(oncall_db: OncallDb) -> None:
     """One request waits for the answer; the others are told at once what was last known."""
-    from oncall.airflow.health import SharedPulse
+    from oncall.airflow.health import SharedHealth
 
     clock = [0.0]
-    shared = SharedPulse(lambda: clock[0])
+    shared = SharedHealth(lambda: clock[0])
     first = shared.read()
     clock[0] += 2.5
     with oncall_db.decision_lock() as decision:
@@ -168,11 +168,11 @@ def test_nobody_waits_in_line_for_a_database_that_hangs(oncall_db: OncallDb) -> 
 
 def test_a_database_that_is_down_is_not_asked_at_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each refusal costs up to three seconds: for five it is repeated from memory."""
-    from oncall.airflow.health import SharedPulse
+    from oncall.airflow.health import SharedHealth
 
     monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgresql://postgres@127.0.0.1:1/nowhere")
     clock = [0.0]
-    shared = SharedPulse(lambda: clock[0])
+    shared = SharedHealth(lambda: clock[0])
     for _ in range(3):
         with pytest.raises(Unreadable):
             shared.read()

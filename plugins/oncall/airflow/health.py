@@ -20,7 +20,7 @@ WIRING_S = 60.0
 FIRST_S = 5.0  # how long to wait for somebody else's answer when there is none to repeat
 
 
-class SharedPulse:
+class SharedHealth:
     """Many threads may read at once. One asks the database; the others are told what was last known.
 
     They do not wait in line for a database that hangs: everybody may ask, and the api-server's threads are Airflow's.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from oncall.airflow.composition import Wiring
-from oncall.airflow.health import SharedPulse
+from oncall.airflow.health import SharedHealth
 from oncall.airflow.page_reading import Reading
 from oncall.airflow.page_reports import PageReports
 from oncall.airflow.run_again import run_again
@@ -39,7 +39,7 @@ class PageSource:
         self._wiring: tuple[Wiring, float] | None = None
         self._reading: Reading | None = None
         self._seen: tuple[PageSnapshot, float] | None = None
-        self._pulse = SharedPulse()
+        self._health = SharedHealth()
         self._reports = PageReports(self._published_reports, desk)
 
     def read(self) -> PageSnapshot:
@@ -94,7 +94,7 @@ class PageSource:
 
     def system_health(self) -> SystemHealth:
         """Implements `Source`."""
-        return self._pulse.read()
+        return self._health.read()
 
     def _act(self, by: str, dag_ids: Collection[str], act: Callable[[ManualActions], Outcome]) -> Outcome:
         with self._lock:

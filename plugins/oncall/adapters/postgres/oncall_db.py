@@ -18,6 +18,7 @@ from oncall.adapters.postgres.decision import SWALLOWED, PostgresDecision, read_
 from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
+from oncall.adapters.postgres.sql_values import SANE_DAY
 from oncall.adapters.settling import Settling
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Channel
@@ -42,15 +43,14 @@ LOCK = 0x0C_A11  # the advisory lock under which one look decides at a time
 KEEP_DRILLS = dt.timedelta(days=1)
 
 # Days and instants that nobody can mean are left out, and so is a note that nobody wrote (they are short).
-_DAY = "report_date between '2000-01-01' and '2200-01-01'"
 _REMEMBERED = f"""
     select (select jsonb_object_agg(name, value) from oncall.memory
             where name = any(%(names)s) and octet_length(value) < 4000000),
            (select jsonb_agg(jsonb_build_array(dag_id, report_date)) from oncall.incidents
-            where resolved_at is null and drill = '' and {_DAY}),
+            where resolved_at is null and drill = '' and {SANE_DAY}),
            (select jsonb_agg(jsonb_build_array(left(name, 250), dag_id, report_date, warn_at, due_at,
                                                left(started_by, 250)) order by started_at)
-            from oncall.drills where started_at > %(since)s and {_DAY}
+            from oncall.drills where started_at > %(since)s and {SANE_DAY}
             and warn_at between '2000-01-01' and '2200-01-01' and due_at between '2000-01-01' and '2200-01-01')
 """
 _CLAIM = f"""

@@ -10,7 +10,7 @@ from typing import Any
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.links import ManyLinks
 from oncall.adapters.postgres.publication_rows import TYPES, instant_of, publications
-from oncall.core.promises.facts import FailedCheck
+from oncall.core.promises.facts import DRILL_RUNS, FailedCheck
 from oncall.usecases.report_numbers import MAX_ROWS, NoteOfRelease, ReportNumbers, ReportRow
 
 MAX_COLUMNS = 40
@@ -33,9 +33,10 @@ _THERE = f"""
     select {TYPES}, to_regclass('investor.checks') is not null,
            to_regclass('investor.restatements') is not null, to_regclass('investor.releases') is not null
 """
-_PUBLISHED = """
-    select report_date, min(first_at) from {publications} as p
-    where report = %(report)s and report_date between %(since)s and %(until)s and not starts_with(run_id, 'drill__')
+_PUBLISHED = f"""
+    select report_date, min(first_at) from {{publications}} as p
+    where report = %(report)s and report_date between %(since)s and %(until)s
+      and not starts_with(run_id, '{DRILL_RUNS}')
     group by report_date
 """
 # The failed checks of the newest run that checked, unless it published after all.

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 
+SANE_DAY = "report_date between '2000-01-01' and '2200-01-01'"  # one that somebody can mean
+
 
 def columns(**values: Iterable[object]) -> str:
     """JSON for `rows_of`: each element of an array costs psycopg a microsecond, and a look has tens of thousands."""

@@ -12,7 +12,7 @@ import structlog
 
 from oncall.adapters.postgres.database import Connect
 from oncall.adapters.postgres.links import Link
-from oncall.adapters.postgres.sql_values import columns, rows_of, sane
+from oncall.adapters.postgres.sql_values import SANE_DAY, columns, rows_of, sane
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import DRILL_RUNS, MARKED, RUN, Dag, Task, TypicalDurations
 from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns
@@ -27,7 +27,6 @@ ASK_USUAL_AGAIN_S = 600.0
 
 # Whatever stands in a row, reading it raises nothing: texts are cut, instants beyond all reckoning (infinity) are the
 # beginning of their day, and a day that no report is about is left out.
-_DAY = "report_date between '2000-01-01' and '2200-01-01'"
 _TASK = f"""
     left(task_id, 250) as task_id, left(state, 20) as state, {sane("started_at", "report_date")} as started_at,
     case when ended_at is not null then {sane("ended_at", "report_date")} end as ended_at,
@@ -47,7 +46,7 @@ _READ = f"""
                  or t.ended_at > one.published_at::timestamptz and t.state = 'failed'))
         union
         select t.dag_id, t.report_date from oncall.tasks t
-        where t.state = 'failed' and t.ended_at between %(since)s and %(since)s + interval '2 days' and t.{_DAY}
+        where t.state = 'failed' and t.ended_at between %(since)s and %(since)s + interval '2 days' and t.{SANE_DAY}
           and not starts_with(t.run_id, '{DRILL_RUNS}')
           and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
                           and n.report_date = t.report_date and n.started_at > t.ended_at
@@ -61,7 +60,7 @@ _READ = f"""
                                  >= max(started_at) over run, false) as gone,
                      bool_or(state = 'failed' and task_id <> '{RUN}') over run as blames_a_task
               from (select dag_id, report_date, {_TASK} from oncall.tasks t
-                    where t.dag_id = w.dag_id and t.report_date = w.report_date and t.{_DAY}
+                    where t.dag_id = w.dag_id and t.report_date = w.report_date and t.{SANE_DAY}
                     order by t.state = 'failed' desc, t.started_at desc limit {MOST_TASKS}) t
               window run as (partition by run_id)) t) t
       on t.run_id = t.newest or (
@@ -178,7 +177,7 @@ class TaskLog:
                 f"""
                 with done as (
                     select dag_id, run_id, max(ended_at) as ended_at from oncall.tasks
-                    where report_date >= %s and {_DAY} and task_id = 'publish' and state = 'success' and error = ''
+                    where report_date >= %s and {SANE_DAY} and task_id = 'publish' and state = 'success' and error = ''
                       and not starts_with(run_id, '{DRILL_RUNS}')
                     group by dag_id, run_id)
                 select t.dag_id, t.task_id, count(*),
@@ -207,7 +206,7 @@ class TaskLog:
             cursor.execute(
                 f"""
                 select dag_id, run_id, report_date, {_TASK}
-                from oncall.tasks where started_at >= %s and {_DAY} order by started_at desc limit 20000
+                from oncall.tasks where started_at >= %s and {SANE_DAY} order by started_at desc limit 20000
                 """,
                 (since,),
             )
