@@ -32,7 +32,7 @@ def see_dags(dag_ids: list[str], ti: Any) -> dict[str, Dag]:
 
 
 def _see(dag_id: str, ti: Any) -> Dag | None:
-    """None: Airflow did not answer, which says nothing of the DAG."""
+    """What Airflow says of a DAG; None where it did not answer."""
     at = utc_now()
     try:
         dag = ti.get_dag(dag_id)

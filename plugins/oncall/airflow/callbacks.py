@@ -76,7 +76,7 @@ def tell_for(ti: Any, state: str, error: object = None) -> None:
 
 
 def _note(context: Context, state: TaskState) -> None:
-    """Not of `airflow tasks test`: that is somebody's trial, and no news of the report."""
+    """Note it, unless it comes of `airflow tasks test`: a trial is no news of the report."""
     if os.environ.get("AIRFLOW_TEST_MODE") != "True":
         _quietly(lambda: _write(context, state), "note")
 
@@ -119,7 +119,7 @@ def write(run: Any, dag_id: str, task: Task, try_number: int = 1) -> None:
 
 
 def innermost(error: BaseException) -> BaseException:
-    """What all the rest follows from: not "the connection is lost" but what the server said as it ended it."""
+    """The first cause of an error: what the server said as it ended the connection, not "the connection is lost"."""
     met = {id(error)}
     while True:
         inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

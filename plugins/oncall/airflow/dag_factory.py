@@ -1,4 +1,4 @@
-"""What DAG files are made with: schedules and arguments that follow from a pipeline's contract."""
+"""Makes schedules and arguments for DAG files from a pipeline's contract."""
 
 from __future__ import annotations
 

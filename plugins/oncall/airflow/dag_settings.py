@@ -93,7 +93,7 @@ def watched_dags() -> list[str]:
 
 
 def teams() -> list[str]:
-    """Whoever has a roster: "" for the one at the top, and the folders of the others."""
+    """The teams that have a roster: "" for the one at the top, and the folders of the others."""
     return ["", *include_files.teams(include_dir())]
 
 

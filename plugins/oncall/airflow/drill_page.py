@@ -50,7 +50,7 @@ def run_drill(params: Mapping[str, Any]) -> list[str]:
 
 
 def send_test_page(wiring: Wiring, services: Services, message: Message, wait_s: float) -> list[str]:
-    """Owe it, send it, wait up to `wait_s` seconds for the tap, close it, say in its thread how it went.
+    """Send a test page, wait up to `wait_s` seconds for the tap, close it, and say in its thread how it went.
 
     Where the pager does not show its alerts, nobody waits. Raises NotReached when the pager never took it.
     """
@@ -73,7 +73,7 @@ def send_test_page(wiring: Wiring, services: Services, message: Message, wait_s:
 
 
 def _taken(wiring: Wiring, services: Services, message: Message, owed_at: dt.datetime) -> TestPageTimes:
-    """Send, and watch the outbox until both channels have it. The watcher may be quicker: that is as good."""
+    """Send it, and watch the outbox until both channels have it: the watcher may send it first."""
     for channel in (wiring.pager, wiring.chat):
         channel.prepare()  # reads its Airflow connection here: the sender's thread may not ask Airflow
     sender = threading.Thread(target=send_once, args=(wiring, services.config), daemon=True)

@@ -71,7 +71,7 @@ def _say_note(wiring: Wiring, services: Services, scene: Scene, boundary: dt.dat
 
 
 def _say(wiring: Wiring, services: Services, message: Message, at: dt.datetime) -> None:
-    """Once, whoever says it again."""
+    """Post it once, however often this is called."""
     with services.store.decision_lock() as decision:
         decision.record(Plan(owed=(post(message),)), at)
     send_once(wiring, services.config)

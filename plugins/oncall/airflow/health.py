@@ -1,4 +1,4 @@
-"""The system's health for whoever polls it without pause or account: one query for all who ask within a moment."""
+"""The system's health for programs that poll it without an account: one query for all who ask within a moment."""
 
 from __future__ import annotations
 

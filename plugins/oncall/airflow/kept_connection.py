@@ -12,7 +12,7 @@ TRY_AGAIN_S = 60.0  # what was written anew and does not work
 
 
 class KeptConnection:
-    """A `Connect` that any thread may call. `before`: the same, as it was read earlier.
+    """A `Connect` that any thread may call. `before`: the same, from an earlier reading.
 
     `trouble`: why it cannot be used as it is written now, while the one before goes on; "" when it can, None when
     nobody knows yet, or nothing goes on.

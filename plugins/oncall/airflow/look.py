@@ -70,7 +70,7 @@ class Looker:
         self._clock_links = PerLoop(lambda wiring: (wiring.store(), wiring.world()))
 
     def know(self, **found: Any) -> None:
-        """Hand on what was found out: a look that hung may come back beside the one that went on without it."""
+        """Hand on what was found out, also by a look that hung and comes back beside a newer one."""
         with self._knowing:
             self.known = replace(self.known, **found)
 
@@ -165,7 +165,7 @@ class Looker:
             store.merge(_uncertain(known.snapshot, self.clock).snapshot())
 
     def look_blind(self, at: dt.datetime) -> Evaluation | None:
-        """A look hangs in something that has no bound: page all the same, from what was last known."""
+        """Page from what was last known, while a look hangs in something that has no time-out."""
         memory, known = self._remembering(at), self.known
         if known.wiring is None:
             return None
@@ -184,7 +184,7 @@ class Looker:
         return memory
 
     def measure(self, at: dt.datetime, began: float, before: float | None) -> None:
-        """Tell of this look, after the senders were woken: `before` is when the last one had ended."""
+        """Send the numbers of this look; `before` is when the last one had ended."""
         known = self.known
         if known.wiring is None or known.services is None or known.seen is None or known.looked_at is None:
             return

@@ -1,4 +1,4 @@
-"""What no callback says: a state set by hand, a run that was deleted, a process that died, a DAG that has none of ours.
+"""Finds what no callback tells: states set by hand, deleted runs, dead processes, DAGs without our callbacks.
 
 Airflow tells a plugin's listener of states that are set through its API, at once; and `sla_watch` asks it every five
 minutes and at each due instant, which finds whatever nobody told. Both write where the callbacks write.

@@ -1,4 +1,4 @@
-"""The numbers go where Airflow's own go: StatsD, Datadog or OpenTelemetry, as `[metrics]` of its configuration says."""
+"""Sends numbers where Airflow sends its own: StatsD, Datadog or OpenTelemetry, by `[metrics]` of its configuration."""
 
 from __future__ import annotations
 

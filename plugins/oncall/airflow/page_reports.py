@@ -1,4 +1,4 @@
-"""What stands behind the Reports view in the api-server: readings that many share for some seconds, and the release."""
+"""Serves the Reports view in the api-server: many readers share one reading for some seconds; and it releases."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PageReports:
         return self._desk
 
     def _shared(self, key: Hashable, read: Callable[[], T]) -> T:
-        """What was read lately, also that it could not be read: a database that does not answer takes seconds."""
+        """What was read lately; an error is kept too, since a database that does not answer takes seconds."""
         with self._lock:
             known = self._known.get(key)
             if known is None or time.monotonic() > known[0]:

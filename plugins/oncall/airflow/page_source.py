@@ -1,4 +1,4 @@
-"""What stands behind the On-call page in the api-server: a reading that many share for a moment, and the actions."""
+"""Serves the On-call page in the api-server: many readers share one reading for a moment; it carries out actions."""
 
 from __future__ import annotations
 

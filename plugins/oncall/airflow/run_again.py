@@ -44,7 +44,7 @@ def run_again(dag_id: str, day: dt.date, by: str, zone: dt.tzinfo) -> Outcome:
 
 
 def _audit(dag_id: str, run_id: str, day: dt.date, by: str) -> None:
-    """As Airflow's own Trigger button leaves it behind."""
+    """Write the row that Airflow's own Trigger button writes."""
     from airflow.models.log import Log
     from airflow.utils.session import create_session
 

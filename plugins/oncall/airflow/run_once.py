@@ -134,7 +134,7 @@ def _let_the_watcher_hand_over(store: Store) -> None:
 
 
 def _once_readable(act: Callable[[], T], until: float) -> T:
-    """Do it as soon as the store can be read. Raises Unreadable when it cannot be by the monotonic second `until`."""
+    """Try until the store can be read. Raises Unreadable when it cannot at the monotonic second `until`."""
     while True:
         try:
             return act()

@@ -121,7 +121,7 @@ class Watch:
         return min(instants)
 
     async def _sleep_until(self, instant: dt.datetime) -> None:
-        """Never wakes early: at 04:59:59.999 a promise is not broken. Unless somebody cannot be reached."""
+        """Sleep until then, no shorter (at 04:59:59.999 a promise is not broken) unless somebody cannot be reached."""
         while (left := (instant - self.looker.clock()).total_seconds()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.look_now.wait(), left)
@@ -149,7 +149,7 @@ class Watch:
                 await self._blocking(lambda d=dispatch: quietly(d.acknowledgements))  # type: ignore[misc]
 
     async def ping(self) -> None:
-        """Tell the far side that we live, for as long as we truly look."""
+        """Ping the heartbeats, for as long as this watcher looks."""
         store = PerLoop[Store](Wiring.store)
         while True:
             looked_at = self.looker.known.looked_at
@@ -192,7 +192,7 @@ class Watch:
         return bool(self.looker.known.snapshot.incidents or self.looker.known.memory)
 
     async def _within(self, seconds: float, name: str, act: Callable[[], None]) -> None:
-        """Wait for it so long at most; while it hangs it is neither waited for nor begun again."""
+        """Wait so long at most; what hangs is neither waited for nor begun again."""
         if name not in self._beside or self._beside[name].done():
             self._beside[name] = asyncio.ensure_future(self._blocking(act))
             await asyncio.wait([self._beside[name]], timeout=seconds)

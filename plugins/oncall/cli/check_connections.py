@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def or_else(static: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """The command `check`: with --connections this one, otherwise the one that reads files alone."""
+    """The command `check`: with --connections it asks them; otherwise it reads the files alone."""
     return lambda args: _check(args) if args.connections else static(args)
 
 

@@ -70,7 +70,7 @@ def _leave(args: argparse.Namespace) -> int:
 
 
 def _list_leave(args: argparse.Namespace, roster: Roster, person: str | None) -> int:
-    """What is and what comes; with --past also what was."""
+    """Show present and future leave; with --past also past leave."""
     at = now(roster)
     found = [
         entry

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _page(args: argparse.Namespace) -> Iterator[PageSource]:
-    """What stands behind the page, on the include folder that was asked for."""
+    """The page's source, on the include folder that was asked for."""
     # Only here: the other commands need neither Airflow nor a database.
     from oncall.airflow.page_source import PageSource
 
@@ -64,7 +64,7 @@ def _page(args: argparse.Namespace) -> Iterator[PageSource]:
 
 
 def _seen(page: PageSource, args: argparse.Namespace) -> PageSnapshot:
-    """One reading of everything; what cannot be read, or does not work, is told beside the answer."""
+    """Read everything once; warn of what cannot be read or does not work."""
     seen = page.read()
     for reason in seen.unreadable:
         warn(f"oncall {args.command}: cannot be read now: {reason}")

@@ -71,7 +71,7 @@ def carry_out(args: argparse.Namespace, roster: Roster, wish: RosterChangeReques
 
 
 def _agreed(args: argparse.Namespace, path: Path, asks: Sequence[str]) -> bool:
-    """Whether a person wants it: what worries has to be answered, at a terminal or by --yes."""
+    """Whether to write, as `confirmed` says; away from a terminal a worry needs --yes."""
     at_terminal = not args.json and is_at_terminal()
     if asks and not at_terminal:
         return bool(args.yes)

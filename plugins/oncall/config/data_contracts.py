@@ -102,7 +102,7 @@ def _references(tables: Mapping[str, TableContract]) -> Iterator[Problem]:
 
 
 def check_data_contracts(folder: Path, pipelines: Mapping[str, Pipeline]) -> list[Problem]:
-    """Every problem of the folder's own contracts, and where the runbooks' heads say otherwise than they do."""
+    """Every problem of the folder's contracts, and every head of a runbook that contradicts them."""
     if not (folder / FOLDER).is_dir():
         return []
     contracts, problems = read(contracts_dir(folder))

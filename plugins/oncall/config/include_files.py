@@ -185,7 +185,7 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
 
 
 def inside(folder: Path) -> list[Path]:
-    """What lies in a folder; nothing when there is none that can be read."""
+    """The entries of a folder; none where it cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -193,7 +193,7 @@ def inside(folder: Path) -> list[Path]:
 
 
 def _all(folder: Path) -> Iterator[Path]:
-    """Everything below a folder that is no folder itself; links to folders are not followed."""
+    """Everything below a folder except folders; links to folders are not followed."""
     for place, _, names in os.walk(folder):
         yield from (Path(place) / name for name in names)
 

@@ -64,7 +64,7 @@ class OncallConfig:
 
     @cached_property
     def promises_digest(self) -> str:
-        """The same for two configurations with the same pipelines and promises."""
+        """A digest that is equal for two configurations with the same pipelines and promises."""
         promised = (
             (name, pipeline.promise, str(self.roster_of(name).tz))
             for name, pipeline in self.pipelines.items()
@@ -201,7 +201,7 @@ class _Folder:
 
     @cached_property
     def contradictions(self) -> tuple[Problem, ...]:
-        """What the runbooks cannot say all at once."""
+        """What the runbooks say that cannot all be true."""
         return tuple(contradictions(one.pipeline for one in self.runbooks.values() if one.pipeline))
 
     @property
@@ -223,7 +223,7 @@ class _Folder:
         return (each.roster if isinstance(each, RosterFile) else each and each.pipeline) is not None
 
     def owners(self, files: Collection[str]) -> dict[str, Owners]:
-        """Whom the roster of each pipeline's team names, or else another one; rosters in `files` only."""
+        """The owners of each pipeline, by its team's roster or else by another one; of the rosters in `files`."""
         found: dict[str, Owners] = {}
         for team, roster in self.rosters.items():
             if file_of(team) not in files:

@@ -57,7 +57,7 @@ def read_person_id(field: Field, people: Mapping[str, Person]) -> str | None:
 def check_reachable(
     entries: Fields, people: Mapping[str, Person], rotation: Sequence[Rotation], others: Iterable[str]
 ) -> None:
-    """Whoever can come on call must have an Opsgenie username and a Slack member id; who take turns, each their own."""
+    """Complain of people on call who lack an Opsgenie username or a Slack member id, or share one in a rotation."""
     turns = [{person for row in entry.weeks for person in row} for entry in rotation]
     for person_id in sorted(set(others).union(*turns) & set(people)):
         with_them = sorted(set().union(*(each for each in turns if person_id in each)) - {person_id})

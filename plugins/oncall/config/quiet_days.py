@@ -40,7 +40,7 @@ class Volume:
 
 
 def volume_in_force() -> Volume:
-    """As `volume_in` says, of the include folder in force."""
+    """`volume_in` of the include folder in force."""
     return volume_in(include_dir())
 
 

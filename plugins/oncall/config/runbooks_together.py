@@ -1,4 +1,4 @@
-"""What cannot be true of several runbooks at once. Knows their pipelines; refuses to know rosters and files."""
+"""Finds runbooks that contradict each other. Knows their pipelines; refuses to know rosters and files."""
 
 from __future__ import annotations
 

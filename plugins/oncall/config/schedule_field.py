@@ -55,7 +55,7 @@ def read_schedule(field: Field, promise: Promise | None) -> str | None:
 
 @lru_cache(maxsize=1000)
 def fault_of(text: str) -> str | None:
-    """Why a schedule is none, in words that follow it; None when it is one."""
+    """Why a text is no schedule, in words to put after it; None when it is one."""
     parts = text.split()
     if len(parts) != 5 or not all(map(_FIELD.fullmatch, parts)):
         return ""

@@ -1,4 +1,4 @@
-"""Who has acknowledged, as the pager shows it: learnt from any of an incident's alerts, also when it is taken back.
+"""Learns from the pager who has acknowledged an incident, by any of its alerts, and who has taken it back.
 
 Only a person's act counts. What a policy or an integration of the far side does by itself stops nobody's call.
 """

@@ -1,4 +1,4 @@
-"""That an Airflow connection cannot be used as it is written now, said once, and when it can be again."""
+"""Tells once that an Airflow connection cannot be used as it is written now, and once that it can be again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a channel works, said once on the other one when it does not, and when it does again."""
+"""Tells once on the other channel that a channel does not work, and once that it works again."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Round:
         return None
 
     def _bound(self, delivery: OutboxEntry) -> Bound:
-        """A fault of our own in binding one message silences nobody: it goes as it was written."""
+        """Bind it; where our own code fails, it goes as it was written."""
         try:
             return self.bind(delivery)
         except Unreadable:
@@ -191,7 +191,7 @@ class Round:
 
 
 def _as_ours(error: Exception) -> OncallError:
-    """What nobody foresaw is wrong with this one message, and may have happened after it was sent."""
+    """An unforeseen error, as a failure of this one message that may have happened after it was sent."""
     if isinstance(error, OncallError):
         return error
     log.error("oncall.unforeseen", traceback="".join(traceback.format_exception(error)))

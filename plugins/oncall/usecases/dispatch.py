@@ -1,4 +1,4 @@
-"""What a loop calls: send this lane's pages or posts, or ask who has acknowledged; and note how the channel is."""
+"""What a loop calls: sends a lane's pages or posts, or asks who has acknowledged; notes how the channel is."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def _contained(
 
 
 def _is_orphan(config: OncallConfig, incident: Incident) -> bool:
-    """Nothing in the configuration will ever say that it is over."""
+    """Whether nothing in the configuration will ever say that it is over."""
     return incident.open and incident.dag_id not in config.pipelines
 
 

@@ -1,4 +1,4 @@
-"""What an incident is about at the moment something is sent for it, from the newest facts and the roster in force."""
+"""Binds a delivery at the moment it is sent: to the newest facts of its incident and the roster in force."""
 
 from __future__ import annotations
 

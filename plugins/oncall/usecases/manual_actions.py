@@ -57,7 +57,7 @@ class ManualActions:
     dag_ids: Collection[str] | None = None
 
     def acknowledge(self, key: str) -> Outcome:
-        """Somebody has it: escalation stops, and every alert of it that rings."""
+        """Acknowledge it: escalation stops, and every alert of it that rings."""
 
         def decide(hand: Hand, context: IncidentContext, scene: Scene) -> Plan | Outcome:
             if not hand.incident.acknowledged:

@@ -105,5 +105,5 @@ class PageRequests:
         return True
 
     def _run(self, act: Callable[..., T], *args: object) -> Future[T]:
-        """Beside other calls; what is bound to the log here is bound there too."""
+        """Call it in the pool; what is bound to the log here is bound there too."""
         return self.pool.submit(copy_context().run, act, *args)

@@ -48,7 +48,7 @@ class Candidate:
         return self.pipeline.dag_id, self.report_date
 
     def times(self, tz: dt.tzinfo) -> DueTimes:
-        """The drill's; otherwise as promised."""
+        """The times that the drill sets; otherwise those of the promise."""
         if self.drill:
             return DueTimes(self.drill.due_at, self.drill.warn_at, self.drill.name)
         return self.promised or promised_times(self.pipeline, self.report_date, tz)
@@ -181,7 +181,7 @@ class PromiseReader:
     def _contained(
         self, candidate: Candidate, status_of: Callable[[Candidate], PromiseStatus]
     ) -> PromiseStatus:
-        """Where it cannot be judged, that is told of this one alone."""
+        """Judge it; where that fails, only this one is unknown."""
         try:
             return status_of(candidate)
         except Exception as error:  # noqa: BLE001 - told of this one alone
@@ -204,7 +204,7 @@ class PromiseReader:
         return Facts(publication=self.known.published.get(report), blind=blind, blind_since=since)
 
     def _with(self, wanted: Sequence[Candidate], found: Iterable[ReportKey]) -> list[Candidate]:
-        """The wanted ones and those that were found besides."""
+        """The candidates, and the reports that were found besides."""
         asked, pipelines = {candidate.report for candidate in wanted}, self.config.pipelines
         return [
             *wanted,
@@ -240,7 +240,7 @@ class PromiseReader:
         return self.world.read(asked, promised, self._history())
 
     def _history(self) -> dt.date:
-        """The first day that is still looked back to."""
+        """The first day of the history that a look reads."""
         return self.at.astimezone(self.config.roster.tz).date() - dt.timedelta(days=HISTORY_DAYS)
 
 

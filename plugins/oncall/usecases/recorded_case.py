@@ -1,4 +1,4 @@
-"""An incident's record made a case for the rules: what it is about, by the newest facts or else by its own row."""
+"""Makes a case for the rules of an incident's record, by the newest facts or else by its own row."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def is_uncertain(error: OncallError) -> bool:
 
 
 def wait_s(delivery: OutboxEntry, error: OncallError, *, nobody_woken: bool) -> float:
-    """Until the next try. `nobody_woken`: it is a page that nobody has taken yet."""
+    """How long to wait until the next try. `nobody_woken`: it is a page that nobody has taken yet."""
     unsure = is_uncertain(error) and delivery.channel == "chat"
     waits = UNSURE_S if unsure else REFUSED_S if is_refused(error) else RETRY_S
     wait: float = waits[min(delivery.attempts, len(waits)) - 1]

@@ -56,7 +56,7 @@ class WatchRecord:
 def watch_record(
     config: OncallConfig, world: WarehouseReader, store: Store, before: EvaluationInputs, at: dt.datetime
 ) -> WatchRecord:
-    """As the notes have it; what this look adds to it is noted."""
+    """Read it from the notes, and note what this look adds."""
     return WatchRecord(
         _watching_since(config, world, store, before, at),
         _looking_since(store, before, at),
@@ -66,7 +66,7 @@ def watch_record(
 
 
 def _is_moved(status: PromiseStatus, incident: Incident) -> bool:
-    """Somebody was paged for it, and this configuration says that it is not late."""
+    """Whether somebody was paged for it and it is not late by this configuration."""
     moved = incident.open and incident.paged and incident.due != status.due
     return moved and not status.overdue and not status.done
 

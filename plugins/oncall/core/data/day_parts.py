@@ -31,7 +31,7 @@ _LEAST_SHARE = 0.02  # of the money, to be missed
 
 
 class Amount(NamedTuple):
-    """Of one part on one day."""
+    """How much of one part there was on one day."""
 
     amount: float
     of_all: float

@@ -130,12 +130,12 @@ def chart_for_each(variants: int) -> str:
 
 
 def chart_label(title: str, first: str, last: str) -> str:
-    """For whoever hears the page read aloud."""
+    """The name of a chart, for people who hear the page read aloud."""
     return f"{title}, {first} to {last}. The table behind it has the same numbers."
 
 
 def publishes_next(dag_id: str, report_date: dt.date) -> str:
-    """After a release, at a terminal."""
+    """What a terminal says after a release."""
     conf = f'{{\\"report_date\\": \\"{report_date}\\"}}'
     return f'Its next run publishes. To run it now: airflow dags trigger {dag_id} --conf "{conf}"'
 

@@ -1,4 +1,4 @@
-"""Between what a report's number usually lies on such a weekday, day by day: the rule of the check, to be drawn."""
+"""The usual range of a report's number, day by day, to be drawn: by the rule of the check."""
 
 from __future__ import annotations
 

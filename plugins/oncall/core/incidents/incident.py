@@ -168,7 +168,7 @@ class Plan:
 
     @classmethod
     def of(cls, plans: Iterable[Plan]) -> Plan:
-        """All of them as one."""
+        """One plan of all of them."""
         every = list(plans)
         return cls(
             tuple(each for plan in every for each in plan.incidents),

@@ -1,4 +1,4 @@
-"""Two copies of one incident made one, whichever went on without the other. Pure, and in any order the same.
+"""Merges two copies of one incident that went on without each other. Pure; the same in any order.
 
 What a person or the far side did only grows: an acknowledgement, a resolution, a page is never unsaid by a copy that
 has not heard of it. What a look saw is taken from the copy that looked last.
@@ -54,5 +54,5 @@ def merged(left: Incident, right: Incident) -> Incident:
 
 
 def _version(incident: Incident) -> tuple[Any, ...]:
-    """By the look that described it last; of two at one instant, the same one whoever asks."""
+    """Orders copies by the look that described them last; of two at one instant always in the same way."""
     return incident.seen_at or LONG_AGO, repr([getattr(incident, name) for name in LOOKED])

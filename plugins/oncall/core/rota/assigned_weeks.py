@@ -86,7 +86,7 @@ class _Known:
     history: tuple[tuple[dt.date, CompWeeksOwed], ...] = ()
 
     def after(self, resolved: RotaWeek) -> _Known:
-        """With one week more."""
+        """The same with one week more."""
         begins, until = resolved.week.begins, resolved.week.begins + WEEK
         if not resolved.earned:
             return _Known(until, self.history)
