@@ -18,7 +18,8 @@ from oncall.core.incidents.context import IncidentContext, name_of, post
 from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.incident import Event, Plan
 from oncall.core.incidents.incident_words import acknowledged_already, not_next, ran_again
-from oncall.core.incidents.manual import PAGE_STEP, Hand
+from oncall.core.incidents.manual import Hand
+from oncall.core.incidents.page_step import is_by_hand
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.ports import DecisionTransaction, ReportKey, Store
 from oncall.usecases.recorded_case import status_from_row
@@ -85,8 +86,7 @@ class ManualActions:
         """
 
         def decide(hand: Hand, context: IncidentContext, scene: Scene) -> Plan | Outcome:
-            pages = (entry for entry in context.entries if entry.channel == "pager")
-            pressed = [entry for entry in pages if entry.step.startswith(f"{PAGE_STEP}-")]
+            pressed = [entry for entry in context.entries if is_by_hand(entry)]
             call = next_to_page(context, scene)
             if any(entry.owed_at and self.at - entry.owed_at < AGAIN_AFTER for entry in pressed):
                 return Outcome(False, "Somebody was paged by hand a moment ago: give them a minute.")

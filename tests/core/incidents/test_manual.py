@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from oncall.core.incidents.incident import RESOLVED_BY_HAND
-from oncall.core.incidents.manual import PAGE_STEP, Hand, page, resolve
+from oncall.core.incidents.manual import Hand, page, resolve
+from oncall.core.incidents.page_step import BY_HAND
 from oncall.core.message import Recipient
 from tests.core.scenes import (
     ENGAGEMENT,
@@ -90,7 +91,7 @@ def test_a_page_by_hand_says_who_asks_and_why() -> None:
     assert message.text == "anna pages the secondary by hand."
     assert (message.to, message.priority, message.steps) == (("B",), "P1", "steps for stuck")
     assert message.alias == f"{KEY}:{message.step}"
-    assert message.step.startswith(PAGE_STEP)
+    assert message.step.startswith(BY_HAND)
     assert events(plan) == ["paged B (secondary) by hand, by anna"]
     assert plan.incidents == (PAGED,)
 

@@ -138,6 +138,15 @@ def page_and_post(message: Message) -> tuple[Notification, ...]:
     )
 
 
+def ends_with(message: Message, aliases: Iterable[str]) -> tuple[Notification, ...]:
+    """What ends an incident: its thread and its headline say so, and its alerts are closed."""
+    headline = Notification(message.key, "headline:resolved", "chat", "update", message)
+    closes = (
+        Notification(message.key, f"close:{alias}", "pager", "close", message, alias) for alias in aliases
+    )
+    return (post(message), headline, *closes)
+
+
 def event(context: IncidentContext, scene: Scene, what: str) -> tuple[Event, ...]:
     return (Event(context.incident.key, scene.at, what),)
 

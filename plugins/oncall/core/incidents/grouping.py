@@ -108,8 +108,12 @@ def _incident_for(
         return replace(still_open, due=status.due, verdict=status.verdict)
     if not _needs_incident(status, watching_since) or _is_over(status, same):
         return None
+    return _new(status, at, len(same) + 1)
+
+
+def _new(status: PromiseStatus, at: dt.datetime, again: int = 1) -> Incident:
     return Incident(
-        key=key_of(status.pipeline.dag_id, status.report_date, status.drill, len(same) + 1),
+        key=key_of(status.pipeline.dag_id, status.report_date, status.drill, again),
         dag_id=status.pipeline.dag_id,
         report_date=status.report_date,
         opened_at=at,
@@ -234,19 +238,8 @@ def _stale_notice(
     ]
     if status.facts.publication is None or not newer:
         return Plan()
-    incident = (
-        same[-1]
-        if same
-        else Incident(
-            key=key_of(status.pipeline.dag_id, status.report_date),
-            dag_id=status.pipeline.dag_id,
-            report_date=status.report_date,
-            opened_at=scene.at,
-            due=status.due,
-            verdict="stale",
-            resolved_at=scene.at,
-        )
-    )
+    over = replace(_new(status, scene.at), verdict="stale", resolved_at=scene.at)
+    incident = same[-1] if same else over
     context = IncidentContext(incident, (status,), tuple(said.get(incident.key, ())))
     made = stale(context, scene)
     fresh = tuple(o for o in made.owed if (o.channel, o.step) not in context.said)

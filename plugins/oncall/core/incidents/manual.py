@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from oncall.core.incidents.context import page_and_post, post
-from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Notification, Plan
+from oncall.core.incidents.context import ends_with, page_and_post
+from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Plan
 from oncall.core.incidents.page_step import BY_HAND
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.wording import Composer, Scene, subject
 from oncall.core.message import Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.shift_words import seated
-
-# A page by hand is heard like any page of the escalation: its step begins as theirs do.
-PAGE_STEP = BY_HAND
 
 
 @dataclass(frozen=True)
@@ -45,17 +42,9 @@ def resolve(hand: Hand, scene: Scene, note: str) -> Plan:
         rest = "It is not due yet: should it be missing then, that pages all the same."
     lines = [f"Note: {note}", f"The report is not published. {rest}"]
     message = Composer(scene, done, hand.members).message("resolved-by-hand", title, lines)
-    owed = [
-        post(message),
-        Notification(done.key, "headline:resolved", "chat", "update", message),
-        *(
-            Notification(done.key, f"close:{alias}", "pager", "close", message, alias)
-            for alias in hand.aliases
-        ),
-    ]
     others = tuple(replace(one, **gone) for one in hand.followers)  # type: ignore[arg-type]
     said = f"resolved by {hand.by}: {note}"
-    return Plan((done, *others), tuple(owed), _events((done, *others), scene, said))
+    return Plan((done, *others), ends_with(message, hand.aliases), _events((done, *others), scene, said))
 
 
 def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) -> Plan:
@@ -65,7 +54,7 @@ def page(hand: Hand, scene: Scene, person: Recipient, seat: str, number: int) ->
     title = titled(hand.members, lambda about: f"{hand.by} asks for you now: {about}{reason}")
     lines = [f"{hand.by} pages the {seat} by hand."]
     message = Composer(scene, hand.incident, hand.members).message(
-        f"{PAGE_STEP}-{number}-{seat}", title, lines,
+        f"{BY_HAND}-{number}-{seat}", title, lines,
         priority="P1", recipients=(person,), section=why.cause if why else "",
     )  # fmt: skip
     event = _events((hand.incident,), scene, f"paged {seated(person.name, seat)} by hand, by {hand.by}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from oncall.core.incidents.context import IncidentContext, event, how_late, post
+from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.warnings import arrivals
@@ -96,12 +96,7 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
     alike = len({how_late(member) for member in context.members}) == 1
     lines = [*([] if alike else [said]), *(came for _, came in arrivals(context, scene))]
     message = context.notice(scene, "resolved", title, lines)
-    owed = [
-        post(message),
-        Notification(done.key, "headline:resolved", "chat", "update", message),
-        *_closes(context, message),
-    ]
-    return Plan((done,), tuple(owed), event(context, scene, title))
+    return Plan((done,), ends_with(message, context.aliases), event(context, scene, title))
 
 
 def _is_run_again(context: IncidentContext, scene: Scene) -> bool:
@@ -144,17 +139,8 @@ def removed(incident: Incident, entries: Sequence[NotificationStatus], scene: Sc
 
 def _ended(context: IncidentContext, scene: Scene, message: Message, verdict: str) -> Plan:
     done = replace(context.incident, resolved_at=scene.at, verdict=verdict)
-    owed = [
-        post(message),
-        Notification(done.key, "headline:resolved", "chat", "update", message),
-        *_closes(context, message),
-    ]
-    return Plan((done,), tuple(owed if context.spoken else ()), event(context, scene, message.title))
-
-
-def _closes(context: IncidentContext, message: Message) -> Iterator[Notification]:
-    for alias in context.aliases:
-        yield Notification(context.incident.key, f"close:{alias}", "pager", "close", message, alias)
+    owed = ends_with(message, context.aliases) if context.spoken else ()
+    return Plan((done,), owed, event(context, scene, message.title))
 
 
 RUN_AGAIN = (

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from oncall.core.incidents.context import IncidentContext, post
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, Plan
 from oncall.core.incidents.titles import names, titled
-from oncall.core.incidents.warnings import goes_on_words
+from oncall.core.incidents.warnings import due_words, goes_on_words, late_or_partial
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.promises.cause import late_words
@@ -20,7 +20,6 @@ from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Team
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.shift_words import named
-from oncall.core.time_format import span
 
 LATE, ARRIVED = "upstream-late", "upstream-arrived:"
 
@@ -37,7 +36,7 @@ def tell_upstream(context: IncidentContext, scene: Scene) -> Plan | None:
         if not team.slack or team.slack == scene.roster.slack_channel:
             continue
         message = late_message(context, scene, team)
-        owed += [_owed(said) for said in (message, *_arrivals(context, scene, team)) if said]
+        owed += [post(said) for said in (message, *_arrivals(context, scene, team)) if said]
     return Plan(owed=tuple(owed)) if owed else None
 
 
@@ -52,10 +51,8 @@ def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message 
     )
     if not waiting:
         return None
-    states = " or ".join(state for state in ("late", "partial") if state in {x.state for x in loads.values()})
-    title = titled(
-        waiting, lambda about: f"{names(tuple(loads))} {states}: holds back {about}{_due(waiting, scene)}"
-    )
+    late = f"{names(tuple(loads))} {late_or_partial(loads.values())}"
+    title = titled(waiting, lambda about: f"{late}: holds back {about}{due_words(waiting[0], scene)}")
     primary = named(scene.roster, who_is_on_call(scene.roster, scene.at).primary)
     lines = [
         *(f"{late_words(load, scene.roster.tz)}." for load in loads.values()),
@@ -123,18 +120,6 @@ def _arrivals(context: IncidentContext, scene: Scene, team: Team) -> Iterator[Me
             yield _message(context, team, f"{ARRIVED}{table}", title, ())
 
 
-def _due(waiting: Sequence[PromiseStatus], scene: Scene) -> str:
-    due = waiting[0].due
-    if due is None:
-        return ""
-    left = (due - scene.at).total_seconds()
-    return f", due {scene.clock(due)}" + (f" in {span(left)}" if left > 0 else "")
-
-
 def _message(context: IncidentContext, team: Team, step: str, title: str, lines: Sequence[str]) -> Message:
     key = f"{context.incident.key}{OTHERS}{team.slack}"
     return Message(key, step, title, "\n".join(lines), priority="P4", tags=("oncall",), channel=team.slack)
-
-
-def _owed(message: Message) -> Notification:
-    return post(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
@@ -13,6 +13,7 @@ from oncall.core.incidents.wording import Scene, because, subject
 from oncall.core.message import Message
 from oncall.core.promises.cause import Why, gave_up, open_task
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.facts import Load
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span
 
@@ -53,23 +54,26 @@ def warning_message(context: IncidentContext, scene: Scene) -> Message | None:
         return None  # that is said instead, and louder
     reason = short(lead.why)
     if lead.why.cause == "upstream_late":
-        late = f"{names(_warned_of(context))} {_late_or_partial(context)}"
-        title = titled(context.missing, lambda about: f"{late}: delays {about}{_due(lead, scene)}")
+        loads = (load for member in context.missing for load in member.facts.late_loads)
+        late = f"{names(_warned_of(context))} {late_or_partial(loads)}"
+        title = titled(context.missing, lambda about: f"{late}: delays {about}{due_words(lead, scene)}")
     else:
-        title = titled(context.missing, lambda about: f"{about}{_due(lead, scene)}: {reason}")
+        title = titled(context.missing, lambda about: f"{about}{due_words(lead, scene)}: {reason}")
     return context.alert(scene, "warning", title, [], priority="P3", to=on_call(scene, "primary"))
 
 
-def _late_or_partial(context: IncidentContext) -> str:
-    states = {load.state for member in context.missing for load in member.facts.late_loads}
+def late_or_partial(loads: Iterable[Load]) -> str:
+    """ "late", "partial" or "late or partial", as these loads are."""
+    states = {load.state for load in loads}
     return " or ".join(state for state in ("late", "partial") if state in states) or "late"
 
 
-def _due(lead: PromiseStatus, scene: Scene) -> str:
+def due_words(lead: PromiseStatus, scene: Scene) -> str:
     """ ", due 05:00 in 50 min"; nothing where nothing is promised."""
     if lead.due is None:
         return ""
-    return f", due {scene.clock(lead.due)} in {span((lead.due - scene.at).total_seconds())}"
+    left = (lead.due - scene.at).total_seconds()
+    return f", due {scene.clock(lead.due)}" + (f" in {span(left)}" if left > 0 else "")
 
 
 def _is_warned_of(lead: PromiseStatus, scene: Scene) -> bool:
@@ -176,7 +180,7 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     if lead.why.cause == "running" and lead.due - scene.at < TOO_LATE:
         return None  # a run that begins now: in a moment it is said that it is late
     usual, reason = span((lead.due - lead.last_chance).total_seconds()), short(lead.why)
-    title = titled(context.missing, lambda about: f"At risk: {about}{_due(lead, scene)}: {reason}")
+    title = titled(context.missing, lambda about: f"At risk: {about}{due_words(lead, scene)}: {reason}")
     task = open_task(lead.facts)
     lines = [f"From {task.task_id} on it usually takes {usual}." if task else f"A run usually takes {usual}."]
     to = () if in_hand(context, scene) else on_call(scene, "primary")

@@ -92,10 +92,9 @@ def is_about_to_show(facts: Facts, at: dt.datetime) -> bool:
     last = facts.tasks[-1] if facts.tasks else None
     if (
         last is None
-        or last.task_id != "publish"
-        or last.state != "success"
         or last.marked
         or not last.ended_at
+        or (last.task_id, last.state) != ("publish", "success")
     ):
         return False
     return facts.publication is None and not facts.blind and abs(at - last.ended_at) < SHOWN_WITHIN
@@ -110,10 +109,8 @@ def gave_up(facts: Facts) -> Task | None:
 
 def _waiting(facts: Facts, late: Iterable[Load], tz: dt.tzinfo) -> Why:
     said, tables = list(_late(late, tz)), tuple(load.table for load in late)
-    end = gave_up(facts)
-    if end is None:
-        return Why("upstream_late", "; ".join(said), tables)
-    said.append(f"{GAVE_UP} at {clock(end.ended_at, tz)}")
+    if end := gave_up(facts):
+        said.append(f"{GAVE_UP} at {clock(end.ended_at, tz)}")
     return Why("upstream_late", "; ".join(said), tables)
 
 

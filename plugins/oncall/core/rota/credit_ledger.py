@@ -11,7 +11,7 @@ from itertools import takewhile
 from oncall.core.rota.assigned_weeks import assigned_weeks
 from oncall.core.rota.on_call import CompWeek, RotaWeek, fold
 from oncall.core.rota.roster import Roster
-from oncall.core.rota.rotation import on_call_day, starts_utc, week_beginning
+from oncall.core.rota.rotation import WEEK, on_call_day, starts_utc, week_beginning
 
 WEEKS_TO_LOOK_AHEAD = 52
 MOST_KEPT = 20
@@ -105,7 +105,7 @@ def _in_lieu(
 
 def _days_after(week: RotaWeek) -> Iterator[dt.date]:
     """The days of a year from the Monday after the shift on."""
-    ends = week.week.begins + dt.timedelta(days=7)
+    ends = week.week.begins + WEEK
     monday = ends + dt.timedelta(days=-ends.weekday() % 7)
     return (monday + dt.timedelta(days=day) for day in range(7 * WEEKS_TO_LOOK_AHEAD))
 

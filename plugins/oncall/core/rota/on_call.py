@@ -58,7 +58,7 @@ def next_handoff(roster: Roster, at: dt.datetime) -> dt.datetime:
     """The first handoff after `at`, in the roster's zone; before the first `starts`, that."""
     if utc(at) < roster.starts:
         return roster.starts
-    return roster.day_starts(week_beginning(roster, at) + dt.timedelta(days=7))
+    return roster.day_starts(week_beginning(roster, at) + WEEK)
 
 
 def _within(resolved: RotaWeek, start: dt.datetime, end: dt.datetime) -> Sequence[Shift]:
