@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from oncall.core.incidents.context import name_of
 from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.wording import Scene
-from oncall.core.message import Message, Recipient
+from oncall.core.message import Message
 from oncall.core.notices.drill_page import NOTHING, PAGE, TAP
 from oncall.core.promises.attainment import Day
 from oncall.core.promises.cause import CAUSE_WORDS
@@ -84,7 +84,7 @@ def note(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Message:
         ),
         links=(("On-call page", scene.links.oncall()),),
         priority="P5",
-        recipients=_recipients(roster, now),
+        recipients=tuple(roster.recipient(person) for person in (now.primary, now.secondary) if person),
         tags=("oncall", "handoff"),
         channel=roster.slack_channel,
     )
@@ -155,10 +155,6 @@ def _coming_on(roster: Roster, shift: Shift) -> str:
         else f" ({reason_in_words(shift, named(roster, shift.covering_for))})"
     )
     return f"{_pair(roster, shift)}{why}"
-
-
-def _recipients(roster: Roster, shift: Shift) -> tuple[Recipient, ...]:
-    return tuple(roster.recipient(person) for person in (shift.primary, shift.secondary) if person)
 
 
 def _incident(scene: Scene, incident: Incident) -> str:

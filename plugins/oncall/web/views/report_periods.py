@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from oncall.core.data.report_words import chart_label
+from oncall.core.data.report_words import chart_label, restated
 from oncall.core.data.sample_ratio import LEAST_P
 from oncall.core.time_format import day, days
 from oncall.usecases.report_numbers import ReportNumbers, ReportRow
@@ -162,14 +162,14 @@ def _figure(
     rows = {row.report_date: row for row in numbers.rows}
     columns = [name for name in (*ABOVE, *BELOW, *BESIDE) if name in numbers.columns]
     names = [f"{first:%b %Y}" if unit == "Month" else f"{days(first, last)}" for first, last in spans]
-    restated = [numbers.restated.get(last, 0) for _, last in spans]
+    changed = [numbers.restated.get(last, 0) for _, last in spans]
     texts = {
         name: [rows[last].numbers.get(name) if last in rows else None for _, last in spans]
         for name in columns
     }
     drawn = {name: [drawable(text) for text in texts[name]] for name in (*ABOVE, *BELOW)}
     cells = [tuple(amount_words(texts[name][n]) for name in columns) for n in range(len(spans))]
-    marks = [f"{many} number{'s' * (many != 1)} restated" if many else "" for many in restated]
+    marks = [restated(count) if count else "" for count in changed]
     said = [
         [f"{name.replace('_', ' ')} {cell}" for name, cell in zip(columns, row, strict=True)] for row in cells
     ]

@@ -71,7 +71,7 @@ def _marks(
     if week.comp:
         reasons.add("comp")  # the shift itself may be told as cover or override
     yield from (reason for reason in ("cover", "comp", "override") if reason in reasons)
-    if any(entry.start < week.week.end and week.week.start < entry.end for entry in roster.leave):
+    if week.leave:
         yield "leave"
     if any(date in roster.public_holidays for date in week.week.days):
         yield "holiday"
