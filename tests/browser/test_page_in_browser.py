@@ -153,6 +153,44 @@ def test_on_a_phone_the_fix_comes_first(site: Site, open_page: OpenPage) -> None
     assert page.locator(".banner li").first.is_visible()
 
 
+def test_a_banner_of_a_few_lines_costs_a_phone_no_room_and_a_desk_no_tap(
+    site: Site, open_page: OpenPage
+) -> None:
+    """On a phone it unfolds; on a desk it stands there."""
+    site.example.seen = states()["watcher-gone"]
+    for width, open_at_once in ((360, False), (1440, True)):
+        page = open_page(width=width)
+        site.show(page)
+        assert page.locator(".banner li").first.is_visible() is open_at_once
+
+
+def test_colours_that_tell_something_stay_where_the_reader_chose_the_others(
+    site: Site, open_page: OpenPage
+) -> None:
+    """The days of the strip, the badges, the dot before the first line."""
+    page = open_page()
+    site.show(page)
+    colours = """() => [".strip .late", ".strip .broken", ".badge.broken", ".dot.late"].map(
+        name => getComputedStyle(document.querySelector(name)).backgroundColor)"""
+    before = page.evaluate(colours)
+    page.emulate_media(forced_colors="active")
+    assert page.evaluate(colours) == before
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_a_name_of_two_words_stands_whole_beside_its_bars(
+    site: Site, open_page: OpenPage, width: int
+) -> None:
+    """In two lines, where one is too short for it."""
+    page = open_page(width=width)
+    site.example.seen = two_teams()
+    site.show(page, "/oncall/rota?team=growth")
+    cut = (
+        "all => all.filter(it => it.scrollWidth > it.clientWidth || it.scrollHeight > it.clientHeight).length"
+    )
+    assert page.locator(".line .who").evaluate_all(cut) == 0
+
+
 def test_two_taps_from_the_alert_to_acknowledged(site: Site, open_page: OpenPage) -> None:
     """The alert's link, the button: without script, on a phone, with the button on the first screen."""
     page = open_page(width=360, script=False)

@@ -20,6 +20,7 @@ from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task
 from oncall.core.promises.promise import Promise
 from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import rota
+from oncall.core.rota.roster import Leave
 from oncall.core.rota.rota_json import ledger_json, shift_json
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
@@ -33,7 +34,7 @@ from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others, upstream
 from oncall.web.views.rota_bars import calendar
 from oncall.web.views.rota_models import ShiftView
-from oncall.web.views.rota_weeks import two_running, weeks
+from oncall.web.views.rota_weeks import weeks, weeks_running
 from oncall.web.views.timeline import timeline
 from tests.web.example_page import DAY, TZ, Example, at, calm, config, morning
 
@@ -238,15 +239,37 @@ def test_the_load_is_compared_with_a_fair_share_seat_by_seat() -> None:
     assert not any(one.nights_paged for one in loads(config().roster, drills, at("05:12"), 8, 12))
 
 
+def test_three_primary_weeks_running_are_one_warning() -> None:
+    """DE-001 is away for a week of October: DE-002 rests in the week after that of DE-001, who repays it."""
+    roster = config().roster
+    starts = roster.day_starts
+    away = Leave("DE-001", starts(dt.date(2026, 10, 5)), starts(dt.date(2026, 10, 12)), "holiday")
+    roster = replace(roster, leave=(away, *roster.leave))
+    assert weeks_running(roster, weeks(roster, at("05:12"), 8, 8)) == (
+        "DE-001 is primary three weeks running: Mon 23 Nov to Mon 14 Dec.",
+    )
+
+
+def test_what_is_at_risk_the_evening_before_is_in_the_first_line() -> None:
+    """Of three reports that are there, the next one of growth cannot come."""
+    calm_day = calm()
+    risky = [
+        replace(one, verdict="at_risk") if one.pipeline.dag_id == "growth_etl" and not one.done else one
+        for one in calm_day.statuses
+    ]
+    page = overview(replace(calm_day, statuses=tuple(risky)), LINKS)
+    assert page.verdict == ("Growth ETL is at risk", "warn")
+
+
 def test_two_primary_weeks_running_are_said_before_they_come() -> None:
     """DE-001 stands in and is then primary; what is over is not spoken of."""
     roster = config().roster
-    assert two_running(roster, weeks(roster, at("05:12"), 8, 12)) == (
+    assert weeks_running(roster, weeks(roster, at("05:12"), 8, 12)) == (
         "DE-001 is primary two weeks running: Mon 23 Nov to Mon 7 Dec.",
         "DE-004 is primary two weeks running: Mon 18 Jan to Mon 1 Feb.",
     )
     later = roster.day_starts(dt.date(2026, 12, 8))
-    assert len(two_running(roster, weeks(roster, later, 8, 8))) == 1
+    assert len(weeks_running(roster, weeks(roster, later, 8, 8))) == 1
 
 
 def test_people_are_called_by_their_names() -> None:

@@ -61,8 +61,8 @@ class Message:
         return f"{self.key}:{self.step}"
 
     def ended_by(self, end: Message) -> Message:
-        """The first message of a thread once it is over: its own words, and below the title how it ended."""
-        return replace(self, summary="\n".join(filter(None, [end.title, self.summary])))
+        """The first message of a thread once it is over: its title and facts, how it ended, and nothing to do."""
+        return replace(self, summary=end.title, steps="")
 
 
 def one_line(title: str, most: int = MOST_TITLE) -> str:

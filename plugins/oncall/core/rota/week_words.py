@@ -14,8 +14,9 @@ from oncall.core.time_format import TimeFormat, day, days, weekday
 from oncall.core.wall_time import in_zone
 
 
-def two_running(person: str, first: dt.date, last: dt.date) -> str:
-    return f"{person} is primary two weeks running: {weekday(first)} to {weekday(last)}."
+def weeks_running(person: str, count: int, first: dt.date, last: dt.date) -> str:
+    number = {2: "two", 3: "three", 4: "four"}.get(count, count)
+    return f"{person} is primary {number} weeks running: {weekday(first)} to {weekday(last)}."
 
 
 def fair_share(primary_weeks: float, secondary_weeks: float) -> str:

@@ -27,7 +27,7 @@ from oncall.web.views.on_call_load import UNFAIR, ledger_view, loads
 from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others
 from oncall.web.views.rota_bars import calendar
-from oncall.web.views.rota_weeks import two_running, weeks
+from oncall.web.views.rota_weeks import weeks, weeks_running
 from oncall.web.views.run_again import repaired_by_a_run
 from oncall.web.views.runbooks import rendered, section_of
 
@@ -124,7 +124,7 @@ def _rota(request: Request, seen: PageSnapshot, visible: PageSnapshot, at: str) 
     return render(
         request, "rota.html", status=422 if mistake else 200, tab="rota", seen=seen,
         banners=banners(visible), now=now(roster, seen.at),
-        weeks=found, running=two_running(roster, found), at=at, asked=asked, mistake=mistake,
+        weeks=found, running=weeks_running(roster, found), at=at, asked=asked, mistake=mistake,
         calendar=calendar(roster, seen.at, 0, WEEKS_AHEAD), unfair=UNFAIR,
         loads=loads(roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD), ledger=ledger_view(roster, seen.at),
     )  # fmt: skip

@@ -34,11 +34,13 @@ def due_next(seen: PageSnapshot, addresses: Addresses) -> Iterator[tuple[Promise
 
 
 def due_today(seen: PageSnapshot) -> Iterator[PromiseStatus]:
-    """For each promise the report due today, where it is known; nothing where none is due today."""
+    """For each promise the report due today, where it is known; once that is there, or where none is due today, the next
+    report if it is at risk already."""
     today = seen.at.astimezone(seen.config.roster.tz).date()
     for pipeline in seen.config.pipelines.values():
-        if pipeline.promise and (two := _two(seen, pipeline)) and _due_day(seen, two[0]) <= today:
-            yield two[0]
+        two = _two(seen, pipeline) if pipeline.promise else []
+        told = [one for one in two if _due_day(seen, one) <= today or one.verdict == "at_risk"]
+        yield from [one for one in told if not one.done][:1] or told[:1]
 
 
 def others(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseView, ...]:

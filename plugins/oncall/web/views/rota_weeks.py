@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, takewhile
+from itertools import groupby, takewhile
 
 from oncall.core.rota import week_words
 from oncall.core.rota.credit_ledger import InLieu, ledger
@@ -28,13 +28,14 @@ def weeks(roster: Roster, at: dt.datetime, back: int, ahead: int) -> tuple[WeekV
     return tuple(_week(roster, week, in_lieu, at) for week in found)
 
 
-def two_running(roster: Roster, found: Sequence[WeekView]) -> tuple[str, ...]:
-    """A sentence for each person who is primary for most of two weeks running, in weeks that are not over."""
-    ahead = [(week, _mostly_primary(week)) for week in found if not week.past]
+def weeks_running(roster: Roster, found: Sequence[WeekView]) -> tuple[str, ...]:
+    """A sentence for each person who is primary for most of several weeks running, in weeks that are not over."""
+    ahead = groupby((week for week in found if not week.past), key=_mostly_primary)
+    runs = [(person, list(run)) for person, run in ahead if person]
     return tuple(
-        week_words.two_running(named(roster, person), first.start.date(), second.end.date())
-        for (first, person), (second, other) in pairwise(ahead)
-        if person and person == other
+        week_words.weeks_running(named(roster, person), len(run), run[0].start.date(), run[-1].end.date())
+        for person, run in runs
+        if len(run) > 1
     )
 
 
