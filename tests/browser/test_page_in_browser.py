@@ -195,10 +195,12 @@ def test_two_taps_from_the_alert_to_acknowledged(site: Site, open_page: OpenPage
     """The alert's link, the button: without script, on a phone, with the button on the first screen."""
     page = open_page(width=360, script=False)
     site.example.acts.clear()
-    site.show(page, "/oncall/incidents/growth_etl:2026-11-22")
+    site.show(page, "/oncall/incidents/growth_etl:2026-11-22#actions")
     button = page.get_by_role("button", name="Acknowledge Growth ETL, 22 Nov")
-    box = button.bounding_box()
+    title, box = page.locator("main h1").bounding_box(), button.bounding_box()
+    assert title
     assert box
+    assert title["y"] > 48, "the incident is named above it, below the menu"
     assert box["y"] + box["height"] < 640
     button.click()
     page.get_by_text("escalation stops").wait_for()

@@ -26,3 +26,13 @@ def test_what_is_not_said_is_nothing() -> None:
     )
     assert (plain.priority, plain.channel) == ("P3", "")
     assert (Recipient("A").opsgenie, Recipient("A").slack) == (None, None)
+
+
+def test_the_first_message_of_what_is_over_asks_for_nothing_any_more() -> None:
+    """Its title and facts stay; neither its steps nor the time that was left do."""
+    first = Message(
+        "k", "s", "Growth ETL: failed", "4 min left", (("Due", "05:00"),), "- Start the day again"
+    )
+    over = first.ended_by(Message("k", "resolved", "Resolved: 42 min late"))
+    assert (over.title, over.summary, over.steps) == ("Growth ETL: failed", "Resolved: 42 min late", "")
+    assert over.facts == first.facts

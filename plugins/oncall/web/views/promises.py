@@ -34,8 +34,8 @@ def due_next(seen: PageSnapshot, addresses: Addresses) -> Iterator[tuple[Promise
 
 
 def due_today(seen: PageSnapshot) -> Iterator[PromiseStatus]:
-    """For each promise the report due today, where it is known; once that is there, or where none is due today, the next
-    report if it is at risk already."""
+    """For each promise the report due today, where it is known; once that is there, or where none is due today, the
+    next report if it is at risk already."""
     today = seen.at.astimezone(seen.config.roster.tz).date()
     for pipeline in seen.config.pipelines.values():
         two = _two(seen, pipeline) if pipeline.promise else []
