@@ -226,7 +226,10 @@ class FakeChat:
         self, key: str, step: str, channel: str, oldest: dt.datetime, thread_ts: str | None = None
     ) -> Posted | None:
         for number, (message, stands_in) in enumerate(self.posts, 1):
-            if message.key == key and (step == message.step or (not step and stands_in is None)):
+            shown = (
+                stands_in is None or stands_in == thread_ts
+            )  # the history leaves out what is said in threads
+            if shown and message.key == key and (step == message.step or (not step and stands_in is None)):
                 return Posted("C1", f"{number}.0", bool(thread_ts) and stands_in != thread_ts)
         return None
 

@@ -8,6 +8,7 @@ import pytest
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.core.errors import DeliveryFailed
+from oncall.core.promises.facts import Load
 from oncall.core.rota.roster import Override
 from oncall.usecases.ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, at
@@ -87,6 +88,18 @@ def test_a_thread_that_no_store_knows_of_goes_on(night: Night) -> None:
     assert len(night.chat.threads) == 1
     said = [post.step for post, _ in night.chat.posts]
     assert said == ["page-1-primary", "page-2-secondary", "resolved"]
+
+
+def test_what_stands_in_a_thread_that_no_store_knows_of_is_not_said_again(night: Night) -> None:
+    """It began with a warning: the channel's own history shows that alone."""
+    night.world.missing("growth_etl", Load("master.sessions"))
+    for clock in ("03:30", "04:45", "05:00"):
+        night.look(clock)
+    forget_all(night)
+    for clock in ("05:03", "05:03:15"):
+        night.look(clock)
+    assert [post.step for post, _ in night.chat.posts] == ["warning", "last-chance", "page-1-primary"]
+    assert len(night.chat.threads) == 1
 
 
 def test_a_chat_that_cannot_be_read_does_not_delay_the_first_words_ever(

@@ -51,10 +51,9 @@ class ChatDelivery:
             return None
         known = self.store.get_note(f"{CHANNEL_ID}:{channel}")
         if delivery.maybe_taken or self.check_before_send:
-            found = self.find(delivery)
+            found, thread = self._look_for(delivery, channel, thread)
             if found is not None:
                 return found
-            thread = thread or self._begun_elsewhere(delivery, channel)
         if self.monotonic() > until:
             raise HeldTooLong
         try:
@@ -76,6 +75,17 @@ class ChatDelivery:
         if posted.channel_id != known:  # the chat's history is asked by id, and only an answer tells it
             self.store.set_note(f"{CHANNEL_ID}:{channel}", posted.channel_id)
         return posted
+
+    def _look_for(
+        self, delivery: OutboxEntry, channel: str, thread: Posted | None
+    ) -> tuple[Posted | None, Posted | None]:
+        """Where it stands already; otherwise the thread that it belongs in."""
+        found = self.find(delivery)
+        if found is None and thread is None:
+            thread = self._begun_elsewhere(delivery, channel)
+            # the channel's history does not show what is said in there
+            found = self.find(delivery) if thread else None
+        return found, thread
 
     def find(self, delivery: OutboxEntry) -> Posted | None:
         """Where it stands already."""
