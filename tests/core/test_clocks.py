@@ -22,8 +22,14 @@ def ahead(**seconds: float) -> dict[str, dt.datetime]:
         ({}, 0, {}),  # nobody else to ask
         ({"a": 0, "b": 0}, 0, {}),
         ({"a": 30, "b": -30}, 0, {}),  # half a minute is agreement
-        ({"a": 30, "b": 3600}, 0, {"b": 3600}),
+        ({"a": 30, "b": 3600}, 30, {"b": 3570}),  # the other one that agrees: other hosts ask it too
         ({"a": 30.000001, "b": 0}, 0, {"a": 30.000001}),
+        ({"a": 20, "b": 25}, 20, {}),  # this host is behind
+        ({"a": -20, "b": -25}, -20, {}),  # … or ahead
+        ({"a": -20, "b": 5}, 0, {}),  # it is between them
+        ({"a": 2, "b": 2}, 0, {}),  # as good as theirs, and nothing is on its way
+        ({"a": -2, "b": -2.5}, 0, {}),
+        ({"a": 20}, 20, {}),
         ({"a": 0, "b": 3600}, 0, {"b": 3600}),
         ({"a": -3600, "b": 0}, 0, {"a": -3600}),
         ({"a": 3600, "b": 3600}, 3600, {"this host": -3600}),  # two against one
@@ -39,3 +45,11 @@ def test_what_two_of_three_agree_on_is_taken(
     found = agreed_time(NOON, ahead(**others))
     assert found.at == NOON + dt.timedelta(seconds=shift)
     assert {name: by.total_seconds() for name, by in found.odd.items()} == odd
+
+
+@pytest.mark.parametrize("lag", [-25.0, -10.0, -3.0, 3.0, 10.0, 25.0])
+def test_two_hosts_that_ask_the_same_databases_are_as_good_as_together(lag: float) -> None:
+    """One of them is ahead or behind, by less than what is called wrong."""
+    databases = ahead(a=0, b=0.2)
+    here, there = (agreed_time(own, databases).at for own in (NOON, NOON + dt.timedelta(seconds=lag)))
+    assert abs(here - there) <= dt.timedelta(seconds=2)

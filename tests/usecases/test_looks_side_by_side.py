@@ -56,6 +56,18 @@ def test_a_look_from_just_before_the_due_instant_ends_no_page_of_a_look_after_it
     assert [post.step for post, _ in night.chat.posts] == ["page-1-primary"]
 
 
+@pytest.mark.parametrize("behind", ["04:59:50", "04:58"])
+def test_a_clock_that_is_behind_or_set_back_ends_no_page(night: Night, behind: str) -> None:
+    """Another host looks at the due instant too, and thinks that it is before it: the alert was closed as if the due
+    time had moved, and the primary paged anew."""
+    night.world.missing("growth_etl")
+    for clock in ("04:45", "05:00", behind, "05:00:15", behind, "05:00:30"):
+        night.look(clock)
+    assert [page.step for page in night.pager.paged] == ["last-chance", "page-1-primary"]
+    assert [incident.key for incident in incidents(night)] == [KEY]
+    assert len(night.chat.threads) == 1
+
+
 def test_a_look_that_read_before_the_publication_opens_nothing_after_the_resolution(night: Night) -> None:
     night.world.missing("growth_etl")
     night.look("05:00")

@@ -2,6 +2,9 @@
 
 A wrong clock wakes people before the due instant, or keeps silent after it. Three clocks are at hand at every look:
 this host's, and those of the two databases. What two of them agree on is taken; where no two agree, this host's.
+
+Those that agree may still be half a minute apart, and another host, which asks the same databases, must not find itself
+before what this one has decided: so the databases' time is taken, and this host's own where that is as good.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 AGREE = dt.timedelta(seconds=30)
+AS_GOOD = dt.timedelta(seconds=2)  # an answer of a database may be on its way for longer than that
 OWN = "this host"
 
 
@@ -28,6 +32,10 @@ def agreed_time(own: dt.datetime, others: Mapping[str, dt.datetime]) -> Agreed:
     clocks = {OWN: own, **others}
     pairs = [pair for pair in combinations(clocks, 2) if abs(clocks[pair[0]] - clocks[pair[1]]) <= AGREE]
     trusted = {name for pair in pairs for name in pair}
-    at = own if not trusted or OWN in trusted else min(clocks[name] for name in trusted)
+    theirs = sorted(shown for name, shown in others.items() if name in trusted)
+    at = own
+    if theirs:
+        between = max(theirs[0], min(own, theirs[-1])) if OWN in trusted else theirs[0]
+        at = own if abs(own - between) <= AS_GOOD else between
     odd = {name: shown - at for name, shown in clocks.items() if trusted and name not in trusted}
     return Agreed(at, odd)

@@ -43,7 +43,7 @@ from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE, WatchRecord, wa
 log = structlog.get_logger(__name__)
 
 NOTES = (SINCE, PROMISED, HOSTS, PUBLISHED, BLIND, LOOKING)
-CLOCKS_AGREE = dt.timedelta(seconds=1)  # … so far, between two hosts
+CLOCKS_AGREE = dt.timedelta(seconds=4)  # … so far, between two hosts
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,9 @@ def _incident_for(
     """The open incident of this promise, a new one if it needs one, else None."""
     still_open = next((i for i in same if i.open), None)
     if still_open is not None:
-        # the configuration may have moved it
-        return replace(still_open, due=status.due, verdict=status.verdict)
+        # The configuration may have moved it: of what was paged for, `moved` tells when it is not late any more.
+        ends = still_open.paged and not status.overdue and not status.done
+        return replace(still_open, due=still_open.due if ends else status.due, verdict=status.verdict)
     if not _needs_incident(status, watching_since) or _is_over(status, same):
         return None
     return _new(status, at, len(same) + 1)

@@ -117,9 +117,14 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
 
     Should it be missing at the new time, that is another incident.
     """
-    lead = context.lead
-    if lead is None or not context.incident.paged or any(member.overdue for member in context.missing):
+    lead, incident = context.lead, context.incident
+    if lead is None or not incident.paged or any(member.overdue for member in context.missing):
         return None
+    if (
+        incident.due == lead.due
+    ):  # a clock that is behind, or was set back: it is late, and was due when it is due
+        return None
+    context = replace(context, incident=replace(incident, due=lead.due))
     now = f"is due at {scene.clock(lead.due)} now" if lead.due else "is not promised any more"
     title = titled(context.missing, lambda about: f"Not late any more: {about} {now}")
     message = context.notice(scene, "moved", title, ["The configuration has changed."])
