@@ -42,6 +42,12 @@ def test_a_slack_connection_made_in_airflows_own_form(connect: Connect) -> None:
     assert Slack.from_connection("chat").thread_url == THREAD_URL
 
 
+def test_an_address_that_looks_right_and_is_not(connect: Connect) -> None:
+    """As a page or a chat gives it to the clipboard."""
+    with pytest.raises(LockedOut, match=r"'https://sl\\u200back.com/api/', which is no address"):
+        slack(connect, extra={"base_url": "https://sl\u200back.com/api/"})
+
+
 @pytest.mark.parametrize("nothing", [None, "", " ", "null", "None", "NULL\n"])
 def test_the_ways_of_writing_nothing_all_mean_the_default(nothing: Any, connect: Connect) -> None:
     """In the extra, and in the fields of the form."""
@@ -140,7 +146,8 @@ def test_blanks_around_a_key_are_no_part_of_it(password: str, far_side: FarSide,
         ({"host": "https:/api.opsgenie.com"}, "is no address"),
         ({"host": "https:\\\\api.opsgenie.com"}, "is no address"),
         ({"host": '"api.opsgenie.com"'}, "is no address"),
-        ({"host": "api.opsgenie.com\x00"}, "is no address"),
+        ({"host": "api.opsgenie.com\x00"}, "a character in its host that nobody sees"),
+        ({"host": "api.ops\u200bgenie.com"}, "a character in its host that nobody sees"),
         ({"host": "https://"}, "is no address"),
         ({"host": "api.opsgenie.com", "port": 70000}, "is no address"),
         ({"host": "eb243592-faa2-4ba2-a551q-s3cret"}, "looks like a key in its host"),

@@ -233,6 +233,8 @@ def test_whatever_connecting_raises_is_unreadable_and_holds_no_secret(
             "more in its host than a host; write user, password, port and database",
         ),
         ({"host": "127.0.0.1:5432"}, "more in its host than a host"),
+        ({"schema": "ware\u200bhouse"}, "a character in its schema that nobody sees; write it anew"),
+        ({"login": "air\u00adflow"}, "a character in its login that nobody sees"),
         ({"host": "127.0.0.1,127.0.0.2/x"}, "more in its host than a host"),
     ],
     ids=str,

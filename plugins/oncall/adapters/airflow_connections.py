@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from oncall.config.yaml_fields import UNSPEAKABLE
 from oncall.core.errors import DeliveryFailed, LockedOut
 
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
@@ -45,6 +46,11 @@ def look_up_in_airflow(conn_id: str) -> Any:
     named = connection.host or connection.login or connection.password
     if written and not (named or written.startswith("{") or _is_uri(written)):
         raise LockedOut(f"{variable} is no connection: {_trouble(written)}")
+    for field in ("host", "login", "schema"):  # as a page or a chat gives it to the clipboard
+        if UNSPEAKABLE.search((getattr(connection, field, None) or "").strip()):
+            raise LockedOut(
+                f"connection {conn_id!r} has a character in its {field} that nobody sees; write it anew"
+            )
     return connection
 
 

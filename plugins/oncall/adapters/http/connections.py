@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from oncall.adapters.airflow_connections import extra_of, look_up_in_airflow
 from oncall.adapters.http.calls import CALL_S
+from oncall.config.yaml_fields import UNSPEAKABLE
 from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
 from oncall.core.redaction import redacted
 
@@ -189,6 +190,7 @@ class Connected(Generic[T]):
             or parts.scheme not in {"http", "https"}
             or parts.netloc.endswith(":")
             or _ODD.search(url)
+            or UNSPEAKABLE.search(url)
         ):
             raise self._wrong(f"has the {self._address} {written[:_SHOWN]!r}, which is no address", example)
         if parts.scheme == "http" and not allow_http and not is_loopback(host):
