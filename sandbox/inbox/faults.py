@@ -21,6 +21,9 @@ READING = {
     "conversations.replies", "conversations.list", "conversations.info", "usergroups.users.list",
 }  # fmt: skip
 USUAL_STATUS = {**dict.fromkeys(ODD, 200), "redirect": 302}
+# What may be said of a fault, as it is kept; and for how long it lasts.
+TOLD = ("face", "operation", "kind", "status", "retry_after", "error", "delay", "body", "location", "works")
+KNOWN = {*TOLD, "count", "seconds"}
 
 
 class BadFault(ValueError):
@@ -37,8 +40,8 @@ class Fault:
 
     id: str
     face: str
-    operation: str
     kind: str
+    operation: str = "*"
     status: int = 500
     retry_after: int | None = None
     error: str = "fatal_error"
@@ -71,31 +74,19 @@ class Faults:
 
     def add(self, wish: Mapping[str, Any], now: float) -> Fault:
         """The fault described by `wish` (see Fault; `count` calls or `seconds`). Raises BadFault."""
-        known = {
-            "face", "operation", "kind", "status", "retry_after", "error", "delay", "body", "location", "works",
-            "count", "seconds",
-        }  # fmt: skip
-        if unknown := set(wish) - known:
-            raise BadFault(f"unknown keys {sorted(unknown)}; write some of {sorted(known)}")
+        if unknown := set(wish) - KNOWN:
+            raise BadFault(f"unknown keys {sorted(unknown)}; write some of {sorted(KNOWN)}")
         if wish.get("face") not in FACES:
             raise BadFault(f"face: found {wish.get('face')!r}; write one of {FACES}")
         if wish.get("kind") not in KINDS:
             raise BadFault(f"kind: found {wish.get('kind')!r}; write one of {KINDS}")
         seconds = wish.get("seconds")
+        told = {name: wish[name] for name in TOLD if wish.get(name) is not None}
         fault = Fault(
             id=str(next(self._numbers)),
-            face=wish["face"],
-            operation=wish.get("operation") or "*",
-            kind=wish["kind"],
-            status=int(wish.get("status") or USUAL_STATUS.get(wish["kind"], 500)),
-            retry_after=wish.get("retry_after"),
-            error=wish.get("error") or "fatal_error",
-            delay=float(wish.get("delay") or 0),
-            body=wish.get("body"),
-            location=wish.get("location") or "",
-            works=bool(wish.get("works")),
             left=wish.get("count"),
             until=None if seconds is None else now + float(seconds),
+            **{"status": USUAL_STATUS.get(wish["kind"], 500), **told},
         )
         self._faults.append(fault)
         return fault

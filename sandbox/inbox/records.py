@@ -9,6 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class ById:
+    """What is kept under its id."""
+
+    id: str
+
+    @property
+    def key(self) -> str:
+        return self.id
+
+
 @dataclass
 class Entry:
     """One line of an alert's timeline. `kind`: "note" (a person's or program's words) or "log" (what happened)."""
@@ -20,7 +30,7 @@ class Entry:
 
 
 @dataclass
-class Alert:
+class Alert(ById):
     """An alert as Opsgenie holds it. `face`: "opsgenie" or "jsm"; each face sees only its own."""
 
     face: str
@@ -52,10 +62,6 @@ class Alert:
         self.timeline = [Entry(**line) if isinstance(line, dict) else line for line in self.timeline]
 
     @property
-    def key(self) -> str:
-        return self.id
-
-    @property
     def open(self) -> bool:
         return self.status == "open"
 
@@ -70,7 +76,7 @@ class Alert:
 
 
 @dataclass
-class Request:
+class Request(ById):
     """An accepted piece of work on an alert: a receipt first, carried out at `process_at`."""
 
     face: str
@@ -86,10 +92,6 @@ class Request:
     status: str = ""
     alert_id: str = ""
     alias: str = ""
-
-    @property
-    def key(self) -> str:
-        return self.id
 
 
 @dataclass
@@ -115,17 +117,13 @@ class Heartbeat:
 
 
 @dataclass
-class Channel:
+class Channel(ById):
     """A Slack channel; `name` without the leading #. `member`: whether the bot is in it."""
 
     id: str
     name: str
     archived: bool = False
     member: bool = True
-
-    @property
-    def key(self) -> str:
-        return self.id
 
 
 @dataclass
@@ -150,20 +148,16 @@ class SlackMessage:
 
 
 @dataclass
-class UserGroup:
+class UserGroup(ById):
     """A Slack user group, and the member ids in it."""
 
     id: str
     handle: str
     users: list[str] = field(default_factory=list)
 
-    @property
-    def key(self) -> str:
-        return self.id
-
 
 @dataclass
-class Schedule:
+class Schedule(ById):
     """An Opsgenie schedule; rotations and overrides are kept as the API shows them."""
 
     id: str
@@ -174,10 +168,6 @@ class Schedule:
     owner_team: dict[str, str] = field(default_factory=dict)
     rotations: list[dict[str, Any]] = field(default_factory=list)
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)  # by alias
-
-    @property
-    def key(self) -> str:
-        return self.id
 
 
 @dataclass

@@ -6,7 +6,7 @@ so are the kinds of blocks that nobody here posts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sandbox.inbox.limits import length
@@ -61,9 +61,7 @@ def _section(block: dict[str, Any], at: str) -> Iterator[str]:
     if "text" in block:
         yield from _text(block["text"], f"{at}/text", 3000)
     if "fields" in block:
-        yield from _items(block["fields"], f"{at}/fields", 10)
-        for place, field in enumerate(block["fields"] if isinstance(block["fields"], list) else []):
-            yield from _text(field, f"{at}/fields/{place}", 2000)
+        yield from _each(block, "fields", at, 10, lambda field, where: _text(field, where, 2000))
 
 
 def _header(block: dict[str, Any], at: str) -> Iterator[str]:
@@ -74,21 +72,11 @@ def _header(block: dict[str, Any], at: str) -> Iterator[str]:
 
 
 def _context(block: dict[str, Any], at: str) -> Iterator[str]:
-    if "elements" not in block:
-        yield _missing("elements", at)
-        return
-    yield from _items(block["elements"], f"{at}/elements", 10)
-    for place, element in enumerate(block["elements"] if isinstance(block["elements"], list) else []):
-        yield from _text(element, f"{at}/elements/{place}", 3000)
+    return _each(block, "elements", at, 10, lambda element, where: _text(element, where, 3000))
 
 
 def _actions(block: dict[str, Any], at: str) -> Iterator[str]:
-    if "elements" not in block:
-        yield _missing("elements", at)
-        return
-    yield from _items(block["elements"], f"{at}/elements", 25)
-    for place, element in enumerate(block["elements"] if isinstance(block["elements"], list) else []):
-        yield from _element(element, f"{at}/elements/{place}")
+    return _each(block, "elements", at, 25, _element)
 
 
 def _element(element: Any, at: str) -> Iterator[str]:
@@ -128,13 +116,22 @@ def _text(text: Any, at: str, most: int, kinds: tuple[str, ...] = ("mrkdwn", "pl
         yield f"must be less than {most + 1} characters [json-pointer:{at}/text]"
 
 
-def _items(items: Any, at: str, most: int) -> Iterator[str]:
+def _each(
+    block: dict[str, Any], name: str, at: str, most: int, check: Callable[[Any, str], Iterator[str]]
+) -> Iterator[str]:
+    """What is wrong with a list of the block, and with each of its items."""
+    if name not in block:
+        yield _missing(name, at)
+        return
+    items, at = block[name], f"{at}/{name}"
     if not isinstance(items, list):
         yield f"must be an array [json-pointer:{at}]"
     elif not items:
         yield f"no fewer than 1 items allowed [json-pointer:{at}]"
     elif len(items) > most:
         yield f"no more than {most} items allowed [json-pointer:{at}]"
+    for place, item in enumerate(items if isinstance(items, list) else []):
+        yield from check(item, f"{at}/{place}")
 
 
 def _additional(thing: dict[str, Any], known: set[str], at: str) -> Iterator[str]:

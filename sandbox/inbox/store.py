@@ -16,10 +16,12 @@ from typing import Any
 from sandbox.inbox.records import Alert, Call, Channel, Heartbeat, Request, Schedule, SlackMessage, UserGroup
 
 Record = Alert | Call | Channel | Heartbeat | Request | Schedule | SlackMessage | UserGroup
-KINDS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (Alert, Call, Channel, Heartbeat, Request, Schedule, SlackMessage, UserGroup)
-}
+# Where a store keeps each kind.
+TABLES: dict[Any, str] = {
+    Alert: "alerts", Request: "requests", Heartbeat: "heartbeats", Channel: "channels", SlackMessage: "messages",
+    UserGroup: "usergroups", Schedule: "schedules", Call: "calls",
+}  # fmt: skip
+KINDS = {kind.__name__: kind for kind in TABLES}
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Store:
         self.clock_offset = 0.0
         self.revision = 0
         self._journal = journal
-        self._tables: dict[str, dict[str, Any]] = {}
+        self.channels: dict[str, Channel] = {}
         self.first_channels = ("de-oncall", "swe-master-data", *(name.lstrip("#") for name in channels))
         self._start_afresh()
         if journal is not None and journal.exists():
@@ -78,50 +80,16 @@ class Store:
         """Epoch seconds, moved on by whatever a test has advanced the clock."""
         return time.time() + self.clock_offset
 
-    @property
-    def alerts(self) -> dict[str, Alert]:
-        return self._tables["Alert"]
-
-    @property
-    def requests(self) -> dict[str, Request]:
-        return self._tables["Request"]
-
-    @property
-    def heartbeats(self) -> dict[str, Heartbeat]:
-        return self._tables["Heartbeat"]
-
-    @property
-    def channels(self) -> dict[str, Channel]:
-        return self._tables["Channel"]
-
-    @property
-    def messages(self) -> dict[str, SlackMessage]:
-        return self._tables["SlackMessage"]
-
-    @property
-    def usergroups(self) -> dict[str, UserGroup]:
-        return self._tables["UserGroup"]
-
-    @property
-    def schedules(self) -> dict[str, Schedule]:
-        return self._tables["Schedule"]
-
-    @property
-    def calls(self) -> dict[str, Call]:
-        return self._tables["Call"]
-
     def save(self, record: Record) -> None:
         """Keep the record as it stands now, and write it down."""
-        kind = type(record).__name__
-        self._tables[kind][record.key] = record
+        self._table(type(record))[record.key] = record
         self.revision += 1
-        self._write({"kind": kind, "record": dataclasses.asdict(record)})
+        self._write({"kind": type(record).__name__, "record": dataclasses.asdict(record)})
 
     def remove(self, record: Record) -> None:
-        kind = type(record).__name__
-        self._tables[kind].pop(record.key, None)
+        self._table(type(record)).pop(record.key, None)
         self.revision += 1
-        self._write({"kind": kind, "removed": record.key})
+        self._write({"kind": type(record).__name__, "removed": record.key})
 
     def clear(self) -> None:
         """Forget everything received; the known channels stay."""
@@ -139,14 +107,23 @@ class Store:
         return known
 
     def _start_afresh(self) -> None:
-        channels = self._tables.get("Channel", {})
-        self._tables = {kind: {} for kind in KINDS} | {"Channel": channels}
+        self.alerts: dict[str, Alert] = {}
+        self.requests: dict[str, Request] = {}
+        self.heartbeats: dict[str, Heartbeat] = {}
+        self.messages: dict[str, SlackMessage] = {}
+        self.usergroups: dict[str, UserGroup] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.calls: dict[str, Call] = {}
         for number, name in enumerate(self.first_channels, start=1):
             channel_id = f"C0INBOX{number:03d}"
             self.channels.setdefault(channel_id, Channel(id=channel_id, name=name))
         self.usergroups["S0DEONCALL"] = UserGroup(id="S0DEONCALL", handle="de-oncall")
         name = "investor-sla-watch"
         self.heartbeats[name] = Heartbeat(name=name, interval_seconds=300, interval=5, alert_priority="P1")
+
+    def _table(self, kind: Any) -> dict[str, Any]:
+        table: dict[str, Any] = getattr(self, TABLES[kind])
+        return table
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._journal is not None:
@@ -164,22 +141,24 @@ class Store:
             if line["kind"] == "clear":
                 self._start_afresh()
             elif "removed" in line:
-                self._tables[line["kind"]].pop(line["removed"], None)
+                self._table(KINDS[line["kind"]]).pop(line["removed"], None)
             else:
-                self._restore(line["kind"], line["record"])
+                self._restore(KINDS[line["kind"]], line["record"])
 
-    def _restore(self, kind: str, told: dict[str, Any]) -> None:
+    def _restore(self, kind: Any, told: dict[str, Any]) -> None:
         """Take in what was written down, perhaps by another version: what this one does not know is left out."""
-        known = {field.name for field in dataclasses.fields(KINDS[kind])}
+        known = {field.name for field in dataclasses.fields(kind)}
         with suppress(TypeError):  # … and so is a record that lacks what this one needs
-            record = KINDS[kind](**{name: value for name, value in told.items() if name in known})
-            self._tables[kind][record.key] = record
+            record = kind(**{name: value for name, value in told.items() if name in known})
+            self._table(kind)[record.key] = record
 
 
 def as_json(store: Store) -> dict[str, Any]:
     """Everything the inbox holds, oldest first, in JSON's terms."""
-    names = ("alerts", "requests", "heartbeats", "channels", "messages", "usergroups", "schedules", "calls")
-    held = {name: [dataclasses.asdict(record) for record in getattr(store, name).values()] for name in names}
+    held = {
+        name: [dataclasses.asdict(record) for record in getattr(store, name).values()]
+        for name in TABLES.values()
+    }
     return {
         "now": store.now(),
         "revision": store.revision,
