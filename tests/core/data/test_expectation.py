@@ -167,6 +167,14 @@ def test_a_weekday_that_began_with_nothing_is_not_held_at_the_level_of_late() ->
     assert much.found_words() == "20,000, 7.7 times the usual"
 
 
+def test_a_table_that_begins_with_nothing_is_not_expected_to_go_on_growing() -> None:
+    """In its first week there is hardly anything to give back; in the third a day is like the others."""
+    loads = [0, 1, 1, 5, 6, 11, 13, 8, 10, 7, 8, 6, 10, 14, 11, 7, 14, 11, 6, 10, 7]
+    for today, rows in enumerate(loads):
+        history = [(today - day, float(earlier)) for day, earlier in enumerate(loads[:today])][::-1]
+        assert state(rows, history, 0.3) == "fresh", today
+
+
 @given(st.lists(st.floats(1, 1e6), min_size=7, max_size=13))
 def test_the_level_of_late_is_ordinary_on_a_weekday_that_nobody_knows(amounts: list[float]) -> None:
     """Neither as much as usual on the other days nor as much as there was on the same one a week ago is held."""

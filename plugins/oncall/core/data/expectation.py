@@ -127,7 +127,16 @@ def _by_weekday(
     by_weekday: dict[int, list[float]] = defaultdict(list)
     for ago, ratio in stood:
         by_weekday[ago % WEEK].append(ratio)
-    return stood, {weekday: median(ratios) for weekday, ratios in by_weekday.items()}
+    return stood, {weekday: _usual_ratio(ratios) for weekday, ratios in by_weekday.items()}
+
+
+def _usual_ratio(ratios: Sequence[float]) -> float:
+    """The median; of two the one nearer to the level, since either may be of a table's first days."""
+    return (
+        median(ratios)
+        if len(ratios) > _LEAST_FOR_A_WEEKDAY
+        else min(ratios, key=lambda ratio: abs(ratio - 1))
+    )
 
 
 # What a report's number must be to be held: this many spreads off, and this many times less or more than expected. A
