@@ -271,7 +271,7 @@ def test_that_the_run_began_keeps_no_published_report_in_sight(task_log: TaskLog
     [
         a_task("failed", dag_id="somebody_elses"),
         a_task("running"),
-        a_task("failed", dag_run=a_run(partition_key="no date")),
+        a_task("failed", dag_run=a_run(partition_key="no date", run_type="manual")),
     ],
     ids=["another team's DAG", "not over", "no report date"],
 )

@@ -42,8 +42,9 @@ class SomebodysTask:
     run_id, task_id, try_number, log_url = "manual__1", "load", 1, ""
 
     def __init__(
-        self, state: str, *, dag_id: str = "growth_etl", callbacks: Any = (), map_index: int = -1
+        self, state: str, *, dag_id: str = "growth_etl", callbacks: Any = (), map_index: int = -1, **run: Any
     ) -> None:
+        self.run = run
         self.state = TaskInstanceState(state)
         self.dag_id, self.map_index = dag_id, map_index
         kinds = dict.fromkeys(TELLS.values(), ())
@@ -57,7 +58,7 @@ class SomebodysTask:
             "logical_date": None,
             "run_type": "manual",
         }
-        return {"ti": self, "dag_run": SimpleNamespace(**run)}
+        return {"ti": self, "dag_run": SimpleNamespace(**run | self.run)}
 
 
 def told_by(ti: SomebodysTask, listener: ManualStateListener, error: object = None) -> None:
@@ -83,6 +84,23 @@ def test_a_dag_that_somebody_else_wrote_is_told_of_by_its_runbook_alone(heard: T
     (task,) = tasks(heard)
     assert (task.task_id, task.state) == ("load", state)
     assert task.error == ("ValueError: CRM answered 503" if state in ("up_for_retry", "failed") else "")
+
+
+@pytest.mark.parametrize(
+    "key", ["2026-11-23T02:00:00", "2026-11-22 19", "eu-west", "2026-11-22|eu", "2026", "ü" * 250]
+)
+@pytest.mark.parametrize("run_type", ["scheduled", "asset_triggered", "manual"])
+def test_a_partition_that_names_no_day_is_of_the_day_before(heard: TaskLog, key: str, run_type: str) -> None:
+    """Airflow's own keys name the second. What a person started so tells nothing: nobody knows what was meant."""
+    told_by(
+        SomebodysTask("failed", partition_key=key, run_type=run_type),
+        ManualStateListener(),
+        ValueError("503"),
+    )
+    if run_type == "manual":
+        assert not heard.lately(RUN_AFTER - dt.timedelta(days=9))
+    else:
+        assert [task.state for task in tasks(heard)] == ["failed"]
 
 
 def test_each_copy_of_a_mapped_task_is_seen(heard: TaskLog) -> None:

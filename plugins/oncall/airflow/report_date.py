@@ -17,6 +17,7 @@ AHEAD = dt.timedelta(days=366)  # of the day on which the run starts
 
 # Whose logical date Airflow's timetable chose; any other one was written by whoever started the run.
 TIMED = ("scheduled", "backfill")
+UNATTENDED = ("scheduled", "asset_triggered")
 
 
 class NoReportDate(OncallError):
@@ -47,6 +48,20 @@ def report_date(context: Mapping[str, Any], zone: dt.tzinfo) -> dt.date:
             f' conf {{"{CONF_KEY}": "{named}"}} for the report of that day, or without a logical date for yesterday\'s'
         )
     return today - dt.timedelta(days=1)
+
+
+def watched_date(run: Any, zone: dt.tzinfo) -> dt.date:
+    """The report date that Airflow's `run` is watched under.
+
+    A DAG that somebody else wrote may be partitioned by hours or by regions: a run that its timetable or an asset has
+    started is then about the business day before, like any other. Raises NoReportDate for what a person started so.
+    """
+    try:
+        return report_date({"dag_run": run}, zone)
+    except NoReportDate:
+        if run.run_type not in UNATTENDED:
+            raise
+        return business_day(run.run_after, zone) - dt.timedelta(days=1)
 
 
 def _date(text: object, place: str, latest: dt.date) -> dt.date:
