@@ -42,11 +42,6 @@ def kept_alias(store: Store, alias: str) -> str:
     return alias if store.settings.aliases_are == "as given" else alias.strip().lower()
 
 
-def accept(store: Store, request: Request) -> None:
-    """Take a request in; it is carried out by a later `settle`."""
-    store.save(request)
-
-
 def settle(store: Store) -> None:
     """Carry out every request whose time has come."""
     now = store.now()

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.inbox import limits, people
-from sandbox.inbox.alerts import ACTIONS, accept, find_alert
+from sandbox.inbox.alerts import ACTIONS, find_alert
 from sandbox.inbox.opsgenie_http import (
     Refusal,
     answer,
@@ -56,7 +56,7 @@ def _take(http: HttpRequest, action: str, payload: dict[str, Any], identifier: s
         identifier_type=_identifier_type(http),
         must_fail=bool(fault and fault.kind == "process_failed"),
     )
-    accept(store, request)
+    store.save(request)  # a later `settle` carries it out
     return answer({"result": "Request will be processed"}, 202, request_id=request_id)
 
 
@@ -119,9 +119,8 @@ async def timeline(http: HttpRequest) -> Response:
     """GET …/notes and …/logs, newest first as the original's default."""
     check_key(http, "integration", "account", right="read")
     kind = "note" if http.url.path.endswith("/notes") else "log"
-    named = "note" if kind == "note" else "log"
     lines = [
-        {named: line.text, "owner": line.by, "createdAt": iso(line.at), "offset": f"{line.at:.3f}_{place}"}
+        {kind: line.text, "owner": line.by, "createdAt": iso(line.at), "offset": f"{line.at:.3f}_{place}"}
         | ({"type": "system"} if kind == "log" else {})
         for place, line in enumerate(_alert(http).timeline)
         if line.kind == kind

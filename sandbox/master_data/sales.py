@@ -113,12 +113,7 @@ def refunds(day: dt.date, seed: int, scale: float, since: dt.date | None = None)
         if since is None or origin >= since
     ]
     groups = groups or [Refunds(*(np.zeros(0, np.int64) for _ in range(4)))]
-    return Refunds(
-        order_id=np.concatenate([group.order_id for group in groups]),
-        line_no=np.concatenate([group.line_no for group in groups]),
-        amount=np.concatenate([group.amount for group in groups]),
-        delay=np.concatenate([group.delay for group in groups]),
-    )
+    return Refunds(*map(np.concatenate, zip(*(vars(group).values() for group in groups), strict=True)))
 
 
 def cancelled_on(day: dt.date, seed: int, scale: float, since: dt.date | None = None) -> Ints:
@@ -179,4 +174,4 @@ def _baskets(dice: np.random.Generator, offer: Products, count: int) -> dict[str
 
 def _on(group: Refunds, delay: int) -> Refunds:
     chosen = group.delay == delay
-    return Refunds(group.order_id[chosen], group.line_no[chosen], group.amount[chosen], group.delay[chosen])
+    return Refunds(*(column[chosen] for column in vars(group).values()))
