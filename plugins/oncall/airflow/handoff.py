@@ -16,7 +16,7 @@ from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
 from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
-from oncall.core.message import Message, Recipient
+from oncall.core.message import Message
 from oncall.core.notices.handoff_note import Paged, PastWeek, group_trouble, last_week, note, reach_page
 from oncall.core.promises.attainment import Day, days
 from oncall.core.promises.promise import last_due
@@ -120,7 +120,8 @@ def _set_group(services: Services, rosters: Sequence[Roster], at: dt.datetime) -
     group = services.config.roster.slack_usergroup
     if not group:
         return
-    people = [person for roster in rosters if roster.slack_usergroup == group for person in _pair(roster, at)]
+    shifts = [(roster, who_is_on_call(roster, at)) for roster in rosters if roster.slack_usergroup == group]
+    people = [one for roster, shift in shifts for one in roster.recipients(shift.primary, shift.secondary)]
     members = list(dict.fromkeys(person.slack for person in people if person.slack))
     if not members:
         raise Rejected("nobody on call has a Slack id in roster.yaml")
@@ -129,11 +130,6 @@ def _set_group(services: Services, rosters: Sequence[Roster], at: dt.datetime) -
     except DeliveryFailed as error:
         log.warning("oncall.usergroup_not_set", reason=str(error))
         raise
-
-
-def _pair(roster: Roster, at: dt.datetime) -> list[Recipient]:
-    shift = who_is_on_call(roster, at)
-    return [roster.recipient(person) for person in (shift.primary, shift.secondary) if person]
 
 
 def _past_week(wiring: Wiring, services: Services, boundary: dt.datetime) -> PastWeek:

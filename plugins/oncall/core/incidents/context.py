@@ -108,7 +108,7 @@ def seat_holder(scene: Scene, seat: str) -> Recipient | None:
 def on_call(scene: Scene, seat: str) -> tuple[Recipient, ...]:
     shift = who_is_on_call(scene.roster, scene.at)
     person = {"primary": shift.primary, "secondary": shift.secondary, "manager": scene.roster.manager}[seat]
-    return (scene.roster.recipient(person),) if person else ()
+    return scene.roster.recipients(person)
 
 
 def person_named(scene: Scene, username: str) -> tuple[Recipient, ...]:

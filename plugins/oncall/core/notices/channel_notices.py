@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from oncall.core.errors import Problem
-from oncall.core.incidents.context import page_and_post, post
+from oncall.core.incidents.context import on_call, page_and_post, post
 from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.notices.page_words import CONNECTION_STAYS
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span
 
 NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
@@ -70,7 +69,6 @@ def undecided(status: PromiseStatus, scene: Scene, error: Exception) -> Plan:
     """The rules fail on one report: whoever is on call has to look at it themselves. Once a day, of each report."""
     broken = status.overdue
     state = "It is not known to be published." if broken else "It is not due yet, or known to be published."
-    primary = who_is_on_call(scene.roster, scene.at).primary
     message = Message(
         key=f"undecided:{status.pipeline.dag_id}:{status.report_date.isoformat()}",
         step="undecided",
@@ -81,7 +79,7 @@ def undecided(status: PromiseStatus, scene: Scene, error: Exception) -> Plan:
             ("Runbook", scene.links.runbook(status.pipeline.dag_id)),
         ),
         priority="P1" if broken else "P3",
-        recipients=(scene.roster.recipient(primary),) if primary else (),
+        recipients=on_call(scene, "primary"),
         tags=("oncall", status.pipeline.dag_id),
         channel=scene.roster.slack_channel,
     )
@@ -174,7 +172,6 @@ def _about_channel(
     scene: Scene, channel: Channel, since: dt.datetime, step: str, title: str, lines: Sequence[str]
 ) -> Notification:
     """One key for each time it fails: that it is back is told where it was told that it failed."""
-    primary = who_is_on_call(scene.roster, scene.at).primary
     message = Message(
         key=f"channel-{channel}:{since.isoformat()}{scene.roster.team and f':{scene.roster.team}'}",
         step=step,
@@ -182,7 +179,7 @@ def _about_channel(
         summary="\n".join(lines),
         links=(("On-call page", scene.links.oncall()),),
         priority=PRIORITIES[step],
-        recipients=(scene.roster.recipient(primary),) if primary else (),
+        recipients=on_call(scene, "primary"),
         tags=("oncall", "channel"),
     )
     if channel == "chat":

@@ -84,7 +84,7 @@ def note(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Message:
         ),
         links=(("On-call page", scene.links.oncall()),),
         priority="P5",
-        recipients=tuple(roster.recipient(person) for person in (now.primary, now.secondary) if person),
+        recipients=roster.recipients(now.primary, now.secondary),
         tags=("oncall", "handoff"),
         channel=roster.slack_channel,
     )

@@ -126,3 +126,7 @@ class Roster:
         if person is None:
             return Recipient(name=person_id)
         return Recipient(person.name, person.opsgenie, person.slack, person.id)
+
+    def recipients(self, *person_ids: str | None) -> tuple[Recipient, ...]:
+        """The same of several people; nobody for an empty seat."""
+        return tuple(self.recipient(each) for each in person_ids if each)
