@@ -210,6 +210,26 @@ class Shop:
         )
         self.load_again("sessions", "started_at")
 
+    def touch(self, customer: int, days_ago: int, channel: str) -> None:
+        self.touches.append(self.next_id())
+        self.write(
+            "touches",
+            touch_id=self.touches[-1],
+            customer_id=customer,
+            touched_at=self.moment(days_ago),
+            channel=channel,
+        )
+
+    def spend(self, days_ago: int, channel: str, amount: int) -> None:
+        """What is said of a day and channel last holds."""
+        self.change(
+            "insert into master.marketing_spend (updated_at, day, channel, amount) values (%s, %s, %s, %s)"
+            " on conflict (day, channel) do update set amount = excluded.amount, updated_at = excluded.updated_at",
+            max(self.today - dt.timedelta(days=days_ago), FIRST),
+            channel,
+            amount,
+        )
+
     def move_touch(self, touch: int, customer: int, days_ago: int) -> None:
         """It was another customer's, and dated wrongly."""
         self.change(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -55,101 +55,6 @@ CUSTOMER, PRODUCT, CHANNEL = (
     some.sampled_from(PRODUCTS),
     some.sampled_from(CHANNELS),
 )
-ARGUMENTS: dict[str, tuple[some.SearchStrategy[Any], ...]] = {
-    "sell": (AGO, CUSTOMER, PRODUCT, MONEY),
-    "refund": (NTH, AGO, some.integers(1, 5)),
-    "cancel": (NTH,),
-    "reinstate": (NTH,),
-    "price": (NTH, MONEY),
-    "cost": (PRODUCT, some.integers(1, 9)),
-    "channel": (CUSTOMER, some.sampled_from(("organic", *CHANNELS))),
-    "touch": (CUSTOMER, AGO, CHANNEL),
-    "spend": (AGO, CHANNEL, some.integers(1, 9)),
-    "session": (CUSTOMER, AGO),
-    "another's": (NTH, CUSTOMER),
-    "move": (NTH, AGO),
-    "hand over": (NTH, CUSTOMER, AGO),
-    "refund another": (NTH, NTH, AGO),
-    "move session": (NTH, AGO),
-    "move touch": (NTH, CUSTOMER, AGO),
-    "move line": (NTH, NTH),
-    "merge": (CUSTOMER, CUSTOMER),
-    "assign": (some.sampled_from(CUSTOMERS[1:]), AGO),  # somebody is always in it
-    "night": (),
-    "run": (some.sampled_from(tuple(REPORTS)), NTH),
-    "mend": (),
-}
-OFTEN = ("sell", "sell", "sell", "refund", "cancel", "night", "night", "session")
-EVENTS = some.sampled_from((*ARGUMENTS, *OFTEN)).flatmap(
-    lambda name: some.tuples(some.just(name), *ARGUMENTS[name])
-)
-
-
-# A table of events.
-def happen(shop: Shop, event: tuple[Any, ...]) -> None:  # noqa: C901
-    name, *numbers = event
-    match name, numbers:
-        case "sell", [ago, customer, product, price]:
-            shop.sell(ago, customer, product, price)
-        case "refund", [nth, ago, amount] if shop.orders:
-            shop.refund(shop.orders[nth % len(shop.orders)], ago, amount)
-        case "cancel", [nth] if shop.orders:
-            shop.set_status(shop.orders[nth % len(shop.orders)], "cancelled")
-        case "reinstate", [nth] if shop.orders:
-            shop.set_status(shop.orders[nth % len(shop.orders)], "paid")
-        case "price", [nth, price] if shop.orders:
-            shop.correct_price(shop.orders[nth % len(shop.orders)], price)
-        case "cost", [product, cost]:
-            shop.set_cost(product, cost)
-        case "channel", [customer, channel]:
-            shop.set_channel(customer, channel)
-        case "touch", [customer, ago, channel]:
-            shop.touches.append(shop.next_id())
-            shop.write(
-                "touches",
-                touch_id=shop.touches[-1],
-                customer_id=customer,
-                touched_at=shop.moment(ago),
-                channel=channel,
-            )
-        case "spend", [ago, channel, amount]:
-            day = max(shop.today - dt.timedelta(days=ago), FIRST)
-            shop.change(
-                "insert into master.marketing_spend (updated_at, day, channel, amount) values (%s, %s, %s, %s)"
-                " on conflict (day, channel) do update set amount = excluded.amount, updated_at = excluded.updated_at",
-                day, channel, amount,
-            )  # fmt: skip
-        case "session", [customer, ago]:
-            shop.come(customer, ago)
-        case "another's", [nth, customer] if shop.sessions:
-            shop.give(shop.sessions[nth % len(shop.sessions)], customer)
-        case "move", [nth, ago] if shop.orders:
-            shop.move(shop.orders[nth % len(shop.orders)], ago)
-        case "hand over", [nth, customer, ago] if shop.orders:
-            shop.hand_over(shop.orders[nth % len(shop.orders)], customer, ago)
-        case "refund another", [nth, order, ago] if shop.refunds:
-            shop.refund_another(
-                shop.refunds[nth % len(shop.refunds)], shop.orders[order % len(shop.orders)], ago
-            )
-        case "move session", [nth, ago] if shop.sessions:
-            shop.move_session(shop.sessions[nth % len(shop.sessions)], ago)
-        case "move touch", [nth, customer, ago] if shop.touches:
-            shop.move_touch(shop.touches[nth % len(shop.touches)], customer, ago)
-        case "move line", [nth, another] if shop.orders:
-            shop.move_line(shop.orders[nth % len(shop.orders)], shop.orders[another % len(shop.orders)])
-        case "merge", [customer, into]:
-            shop.merge(customer, into)
-        case "assign", [customer, ago]:
-            shop.assign(customer, ago)
-        case "night", []:
-            night_passes(shop)
-        case "run", [dag_id, nth]:
-            days = shop.days()[:-1]
-            if days:
-                shop.run(dag_id, days[nth % len(days)])
-                shop.look()
-        case "mend", []:
-            shop.rerun_stale()
 
 
 def night_passes(shop: Shop) -> None:
@@ -164,6 +69,53 @@ def night_passes(shop: Shop) -> None:
             day, day,
         )  # fmt: skip
     shop.run_all([day])
+
+
+def run_some_day(shop: Shop, dag_id: str, nth: int) -> None:
+    if days := shop.days()[:-1]:
+        shop.run(dag_id, days[nth % len(days)])
+        shop.look()
+
+
+# Name → what it does, of which of the shop's things its first numbers choose one each, and what else it is told.
+HAPPENS: dict[str, tuple[Callable[..., Any], tuple[str, ...], tuple[some.SearchStrategy[Any], ...]]] = {
+    "sell": (Shop.sell, (), (AGO, CUSTOMER, PRODUCT, MONEY)),
+    "refund": (Shop.refund, ("orders",), (AGO, some.integers(1, 5))),
+    "cancel": (Shop.set_status, ("orders",), (some.just("cancelled"),)),
+    "reinstate": (Shop.set_status, ("orders",), (some.just("paid"),)),
+    "price": (Shop.correct_price, ("orders",), (MONEY,)),
+    "cost": (Shop.set_cost, (), (PRODUCT, some.integers(1, 9))),
+    "channel": (Shop.set_channel, (), (CUSTOMER, some.sampled_from(("organic", *CHANNELS)))),
+    "touch": (Shop.touch, (), (CUSTOMER, AGO, CHANNEL)),
+    "spend": (Shop.spend, (), (AGO, CHANNEL, some.integers(1, 9))),
+    "session": (Shop.come, (), (CUSTOMER, AGO)),
+    "another's": (Shop.give, ("sessions",), (CUSTOMER,)),
+    "move": (Shop.move, ("orders",), (AGO,)),
+    "hand over": (Shop.hand_over, ("orders",), (CUSTOMER, AGO)),
+    "refund another": (Shop.refund_another, ("refunds", "orders"), (AGO,)),
+    "move session": (Shop.move_session, ("sessions",), (AGO,)),
+    "move touch": (Shop.move_touch, ("touches",), (CUSTOMER, AGO)),
+    "move line": (Shop.move_line, ("orders", "orders"), ()),
+    "merge": (Shop.merge, (), (CUSTOMER, CUSTOMER)),
+    "assign": (Shop.assign, (), (some.sampled_from(CUSTOMERS[1:]), AGO)),  # somebody is always in it
+    "night": (night_passes, (), ()),
+    "run": (run_some_day, (), (some.sampled_from(tuple(REPORTS)), NTH)),
+    "mend": (Shop.rerun_stale, (), ()),
+}
+OFTEN = ("sell", "sell", "sell", "refund", "cancel", "night", "night", "session")
+EVENTS = some.sampled_from((*HAPPENS, *OFTEN)).flatmap(
+    lambda name: some.tuples(some.just(name), *[NTH] * len(HAPPENS[name][1]), *HAPPENS[name][2])
+)
+
+
+def happen(shop: Shop, event: tuple[Any, ...]) -> None:
+    """Nothing while the shop has none of the things that it is about."""
+    name, *numbers = event
+    action, kinds, _ = HAPPENS[name]
+    things = [getattr(shop, kind) for kind in kinds]
+    if all(things):
+        chosen = [of[nth % len(of)] for of, nth in zip(things, numbers, strict=False)]
+        action(shop, *chosen, *numbers[len(things) :])
 
 
 def whole(shop: Shop) -> None:
