@@ -60,7 +60,7 @@ def test_every_state_fits(site: Site, open_page: OpenPage, state: str, width: in
     page = open_page(width=width, scheme=scheme)
     site.example.seen = seen = states()[state]
     known = {record.incident.key for record in seen.records}
-    for view in ("overview", "incident", "runbook"):
+    for view in ("overview", "incident", "runbook", *(("incidents", "rota", "reports") if SHOTS else ())):
         if view == "incident" and INCIDENT not in known:
             continue
         site.show(page, VIEWS[view])

@@ -57,7 +57,7 @@ LINES = [
     ),
     (
         words.release_says(["revenue", "net_profit"], others_too=True),
-        "You say that revenue, net profit are true. Your name and note are kept with it, and its next run publishes."
+        "You say that revenue and net profit are true. Your name and note are kept with it, and its next run publishes."
         " It releases no row that breaks a contract, and no sum that does not add up.",
     ),
     (

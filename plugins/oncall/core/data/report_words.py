@@ -95,7 +95,8 @@ def breaches_command(report_date: dt.date, report: str) -> str:
 
 def release_says(columns: Sequence[str], *, others_too: bool) -> str:
     """What a person says who releases these unusual numbers. `others_too`: other checks hold the report as well."""
-    names, are = ", ".join(map(number_name, columns)), "is" if len(columns) == 1 else "are"
+    *others, last = map(number_name, columns)
+    names, are = (f"{', '.join(others)} and {last}", "are") if others else (last, "is")
     rest = (
         " It releases no row that breaks a contract, and no sum that does not add up." if others_too else ""
     )
