@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from dataclasses import replace
 
 import pytest
@@ -185,3 +186,33 @@ def test_whoever_acknowledges_a_second_before_a_step_leaves_the_next_one_unnamed
     night.look("05:15:05")
     assert not [post.title for post, _ in night.chat.posts if post.title.startswith("ESCALATED")]
     assert [page.step for page in night.pager.paged if page.priority == "P1"] == ["page-1-primary"]
+
+
+def test_before_the_next_step_it_is_asked_side_by_side_who_has_acknowledged(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve reports are late at once. Asked one after the other, the last of 300 secondaries is woken after 88 s."""
+    growth = night.config.pipelines["growth_etl"]
+    names = [f"p{number:02}" for number in range(12)]
+    night.config = replace(
+        night.config, pipelines={n: replace(growth, dag_id=n, title=n, report=f"investor.{n}") for n in names}
+    )
+    for name in names:
+        night.world.missing(name)
+        night.runs.of[name, DAY] = (Task("load", "failed", at("04:59:30"), at("04:59:50"), "run", name),)
+    night.look("05:00")
+    night.acknowledge(f"p03:{DAY}:page-1-primary", "de-003@example.com")
+    night.now = at("05:15")
+    night.only_look()
+    four, asked, ask = threading.Barrier(4), set[str](), night.pager.alert_state
+
+    def together(alias: str) -> AlertState | None:
+        if alias.endswith("primary") and alias not in asked:
+            asked.add(alias)
+            four.wait(5)
+        return ask(alias)
+
+    monkeypatch.setattr(night.pager, "alert_state", together)
+    night.dispatch().pages()
+    woken = [page.key for page in night.pager.paged if page.step == "page-2-secondary"]
+    assert sorted(woken) == [f"{name}:{DAY}" for name in names if name != "p03"]

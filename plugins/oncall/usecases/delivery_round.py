@@ -88,17 +88,27 @@ class Round:
         """The next that is still wanted, in the words that are true now. `find`: where something stands already."""
         try:
             while delivery := self.store.claim(channel, lane, LEASE[channel]):
-                bound = Send(delivery.message) if delivery.request_id else self._bound(delivery)
-                if isinstance(bound, Send):
-                    if bound.message != delivery.message:
-                        self.store.bound(delivery, bound.message)
-                    return replace(delivery, message=bound.message), bound
-                if isinstance(bound, Withdraw):
-                    self._withdraw(delivery, bound.why, find)
-                elif isinstance(bound, Later):
-                    self.store.failed(delivery, delivery.error, bound.wait, uncertain=False)
+                send = self.wanted(delivery, find)
+                if send is not None:
+                    return replace(delivery, message=send.message), send
         except Unreadable as error:
             self.sent.lost = error
+        return None
+
+    def wanted(self, delivery: OutboxEntry, find: Find = lambda _: None) -> Send | None:
+        """What was claimed, in the words that are true now; None where it is not wanted any more, or has to wait.
+
+        That is written down.
+        """
+        bound = Send(delivery.message) if delivery.request_id else self._bound(delivery)
+        if isinstance(bound, Send):
+            if bound.message != delivery.message:
+                self.store.bound(delivery, bound.message)
+            return bound
+        if isinstance(bound, Withdraw):
+            self._withdraw(delivery, bound.why, find)
+        elif isinstance(bound, Later):
+            self.store.failed(delivery, delivery.error, bound.wait, uncertain=False)
         return None
 
     def _bound(self, delivery: OutboxEntry) -> Bound:

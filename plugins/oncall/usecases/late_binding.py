@@ -33,9 +33,8 @@ class Binder:
         if file is None:
             return Send(delivery.message)
         at = self.now()
-        if self._is_further_step(delivery):
-            # Somebody may have acknowledged a second ago: then nobody else is woken, nor named in the thread.
-            sync_acknowledgements(self.config, self.pager, self.store, self.links, at, {delivery.key})
+        if delivery.channel == "chat" and self._is_further_step(delivery):
+            self.hear(delivery)  # somebody may have acknowledged a second ago: then nobody else is named
             file = self.store.file(delivery.key) or file
         incident = file.incident
         if incident.dag_id not in self.config.pipelines:
@@ -50,6 +49,12 @@ class Binder:
             context = replace(context, needs=needs)
             return bind_for_others(delivery.entry, delivery.message, context, scene, told=told)
         return bind(delivery.entry, delivery.message, context, scene)
+
+    def hear(self, delivery: OutboxEntry) -> None:
+        """Ask who has acknowledged its incident. Raises Unreadable when the store cannot be reached."""
+        sync_acknowledgements(
+            self.config, self.pager, self.store, self.links, self.now(), {incident_of(delivery.key)}
+        )
 
     @staticmethod
     def _is_further_step(delivery: OutboxEntry) -> bool:

@@ -29,10 +29,15 @@ HELD_S = 45.0  # after so long a post is not begun any more: this process slept,
 
 @dataclass
 class Sender:
-    """One sender on one store. `journal`: what the far sides took and the store could not yet be told of."""
+    """One sender on one store.
+
+    `hear`: asks who has acknowledged what a delivery is about. `journal`: what the far sides took and the store could
+    not yet be told of.
+    """
 
     bind: Bind
     now: Clock
+    hear: Callable[[OutboxEntry], None] = lambda _: None
     check_before_send: bool = False
     journal: list[OutboxEntry] = field(default_factory=list)
     monotonic: Callable[[], float] = time.monotonic
@@ -44,7 +49,7 @@ class Sender:
         """
         this_round = Round(store, self.bind, self.now, self.journal)
         with this_round.begun() as sent, ThreadPoolExecutor(WIDTH, "oncall-pager") as pool:
-            requests = PageRequests(this_round, PagerDelivery(pager), pool)
+            requests = PageRequests(this_round, PagerDelivery(pager), pool, self.hear)
             while True:
                 while not sent.stopped and len(requests.flying) < WIDTH:
                     found = this_round.claim("pager", lane)

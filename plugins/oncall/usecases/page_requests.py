@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from structlog.contextvars import bound_contextvars
 
-from oncall.core.errors import Rejected
+from oncall.core.errors import Rejected, Unreadable
 from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident_words import not_carried_out
 from oncall.usecases.delivery_round import LEASE, Round
-from oncall.usecases.pager_delivery import Outcome, PagerDelivery, about
+from oncall.usecases.pager_delivery import Outcome, PagerDelivery, SeemsTaken, about
 from oncall.usecases.ports import OutboxEntry
 
 T = TypeVar("T")
@@ -29,17 +29,21 @@ UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not
 
 @dataclass
 class PageRequests:
-    """`flying`: what is being asked for; `pending`: what the pager has taken and not carried out, with its request."""
+    """`flying`: what is being asked for; `pending`: what the pager has taken and not carried out, with its request.
+
+    `hear`: asks who has acknowledged what a delivery is about.
+    """
 
     round: Round
     calls: PagerDelivery
     pool: ThreadPoolExecutor
+    hear: Callable[[OutboxEntry], None]
     flying: dict[Future[str], tuple[OutboxEntry, Send]] = field(default_factory=dict)
     pending: list[tuple[OutboxEntry, str]] = field(default_factory=list)
 
     def ask(self, delivery: OutboxEntry, send: Send, *, check: bool) -> None:
         """Begin one. `check`: look first whether the pager has it already."""
-        self.flying[self._run(self.calls.ask, delivery, check)] = (delivery, send)
+        self.flying[self._run(self.calls.ask, delivery, check, send.ask_first)] = (delivery, send)
 
     def take_answers(self) -> None:
         """Wait for the next answers and note them."""
@@ -51,6 +55,9 @@ class PageRequests:
     def _answered(self, delivery: OutboxEntry, send: Send, future: Future[str]) -> None:
         try:
             request_id = future.result()
+        except SeemsTaken:
+            self._bind_again(delivery)
+            return
         except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
             self.round.failed(delivery, error, send)
             return
@@ -62,6 +69,18 @@ class PageRequests:
             delivery = replace(delivery, requested_at=now, pending_since=delivery.pending_since or now)
         self.round.accepted(delivery, request_id, LEASE["pager"])
         self.pending.append((delivery, request_id))
+
+    def _bind_again(self, delivery: OutboxEntry) -> None:
+        """Hear who has the incident; where no person has, it goes out."""
+        try:
+            self.hear(delivery)
+            send = self.round.wanted(delivery)
+        except Unreadable as error:
+            self.round.sent.lost = error
+            return
+        if send is not None:
+            again = replace(delivery, message=send.message)
+            self.ask(again, replace(send, ask_first=()), check=delivery.maybe_taken)
 
     def settle(self) -> None:
         """Wait a little for what pends; what still does is asked for again at a later round."""

@@ -5,6 +5,7 @@ To read is a courtesy: one answer that fails is enough to ask no more in this ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,10 @@ def about(delivery: OutboxEntry) -> dict[str, str]:
     return {"incident": delivery.key, "step": delivery.step, "channel": delivery.channel, "op": delivery.op}
 
 
+class SeemsTaken(Exception):
+    """An alert of the incident is acknowledged or closed: was it a person's act, nobody else is to be woken."""
+
+
 @dataclass
 class PagerDelivery:
     """One pager for one round; its methods may be called by several threads.
@@ -38,12 +43,17 @@ class PagerDelivery:
     mute: bool = False
     read_back: int = 0
 
-    def ask(self, delivery: OutboxEntry, check: bool) -> str:
-        """Ask for one action; returns its request, "" when it turns out to be done already (`check`: look first)."""
+    def ask(self, delivery: OutboxEntry, check: bool, ask_first: Sequence[str]) -> str:
+        """Ask for one action; returns its request, "" when it turns out to be done already (`check`: look first).
+
+        Raises SeemsTaken when one of the alerts that are asked about first is acknowledged or closed.
+        """
         bind_contextvars(**about(delivery))
         if delivery.request_id:
             return delivery.request_id
         if delivery.op == "page":
+            if any(map(self._seems_taken, ask_first)):
+                raise SeemsTaken
             return "" if check and self._has(delivery) else self._page(delivery)
         words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
         if delivery.op == "close":
@@ -76,6 +86,16 @@ class PagerDelivery:
             self._give_up(error)
             return ("done" if self.mute else "unknown"), ""
         return state, self._misrouted(delivery) if state == "done" else words
+
+    def _seems_taken(self, alias: str) -> bool:
+        if not self._reads:
+            return False
+        try:
+            state = self.pager.alert_state(alias)
+        except OncallError as error:
+            self._give_up(error)
+            return False
+        return state is not None and (state.acknowledged or not state.open)
 
     def _has(self, delivery: OutboxEntry) -> bool:
         """Whether this page has been made.

@@ -7,6 +7,7 @@ what is true and who is on call is asked again at each try, never remembered fro
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
@@ -28,10 +29,14 @@ EARLY = {"warning": warning_message, "last-chance": last_chance_message}
 
 @dataclass(frozen=True)
 class Send:
-    """`nobody_woken`: this is a page, and no earlier one has woken anybody."""
+    """`nobody_woken`: this is a page, and no earlier one has woken anybody.
+
+    `ask_first`: the incident's other alerts. Somebody may have taken one a moment ago: then nobody else is to be woken.
+    """
 
     message: Message
     nobody_woken: bool = False
+    ask_first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,15 +144,26 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
         return Withdraw(f"nobody who can be paged holds the seat of the {seat}")
     if entry.person and not entry.calls(person) and entry.alerting:
         return Withdraw(f"it may have reached {entry.person}, and {person.name} is on call now")
-    others = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
-    now = standing(others, scene)
-    mine = (each for each in others.entries if is_of_round(each, context.incident))
+    rest = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
+    now = standing(rest, scene)
+    mine = (each for each in rest.entries if is_of_round(each, context.incident))
     if any(each.calls(person) and each.alive for each in mine):
         return Withdraw(f"{person.name} was called already")
     if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
         message = page_message(context, scene, entry.step, person)
-        return Send(_with_links_of(stored, message, context), nobody_woken=not now.woken)
+        return Send(
+            _with_links_of(stored, message, context),
+            nobody_woken=not now.woken,
+            ask_first=() if entry.step.startswith("page-1-") else tuple(_open_alerts(context)),
+        )
     return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
+
+
+def _open_alerts(context: IncidentContext) -> Iterator[str]:
+    """Those that were taken by the far side, and that nobody has acknowledged as far as is known."""
+    for entry in context.entries:
+        if entry.op == "page" and entry.state == "done" and entry.alias not in context.incident.acked:
+            yield entry.alias
 
 
 def _with_links_of(stored: Message, message: Message, context: IncidentContext) -> Message:
