@@ -677,7 +677,7 @@ def test_an_update_is_of_the_first_message_with_how_it_ended(box: Box) -> None:
     box.owe_post("resolved", key="k", op="update", title="Published 12 minutes late")
     box.posts()
     assert [(said.title, said.summary) for said in box.chat.updates] == [
-        ("Late", "Published 12 minutes late\nwhy")
+        ("Late", "Published 12 minutes late")
     ]
     assert box.chat.where == [(OURS, None), ("C1", "1.0")]
     box.owe_post("again", key="k", op="update")
