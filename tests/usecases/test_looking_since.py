@@ -106,3 +106,17 @@ def test_what_has_begun_or_is_there_is_told_as_ever(scheduled: Night) -> None:
     scheduled.world.facts["growth_etl", DAY] = Facts()
     scheduled.look("04:40")
     assert scheduled.steps == ["last-chance"]
+
+
+@pytest.mark.parametrize(("days", "late"), [(1, [22]), (2, [22, 23]), (3, [22, 23, 24])])
+def test_what_fell_due_while_nobody_looked_is_told_of_though(
+    night: Night, days: int, late: list[int]
+) -> None:
+    """All of Airflow was down for longer than a day: the report of the day before yesterday is missing still."""
+    for day in (22, 23, 24):
+        night.world.facts["growth_etl", dt.date(2026, 11, day)] = Facts()
+    night.look("04:00")
+    for clock in ("10:00", "10:00:15"):
+        night.look(clock, DAY + dt.timedelta(days=days))
+    paged = sorted(page.key for page in night.pager.paged if page.priority == "P1")
+    assert paged == [f"growth_etl:2026-11-{day}" for day in late]

@@ -38,7 +38,7 @@ from oncall.usecases.promise_statuses import (
     PromiseReader,
     candidates,
 )
-from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE, WatchRecord, watch_record
+from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE, WatchRecord, fell_due_unseen, watch_record
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +91,8 @@ def evaluate(
     began = time.monotonic()
     before = store.evaluation_inputs(at, NOTES)
     watch = watch_record(config, world, store, before, at)
-    wanted = candidates(config, at, before.drills, before.open)
+    unsettled = [*before.open, *fell_due_unseen(config, watch.looked_at, at)]
+    wanted = candidates(config, at, before.drills, unsettled)
     known = replace(Known.of(before, at), looking_since=watch.looking_since)
     statuses = PromiseReader(config, world, runs, at, known).statuses(wanted, stale=True)
     _remember_seen(store, before, known, statuses, at)

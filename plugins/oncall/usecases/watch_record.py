@@ -5,16 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.incident import Incident
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.promises.promise import Pipeline, last_due
+from oncall.core.promises.promise import Pipeline, due_at, last_due
 from oncall.usecases.notes import instant, mapping, noted, stretch
-from oncall.usecases.ports import EvaluationInputs, Store, WarehouseReader
+from oncall.usecases.ports import EvaluationInputs, ReportKey, Store, WarehouseReader
 from oncall.usecases.promise_statuses import LOOKING, NOTHING, read_or
 
 SINCE = "watching_since"  # the name under which the store keeps since when somebody watches
@@ -25,12 +25,14 @@ HOST = platform.node()
 WATCHED_WITHIN = dt.timedelta(minutes=7)
 NOTED_AGAIN = dt.timedelta(minutes=1)  # how often it is noted that somebody looks still
 LOOK_BACK = dt.timedelta(hours=6)  # what fell due before anybody here remembers watching
+A_LONG_GAP = dt.timedelta(hours=12)  # two due instants of a promise do not lie within it
 PAST_DAYS = 7  # a report that was published on one of these days has been watched before
 
 
 @dataclass(frozen=True)
 class WatchRecord:
-    """`since`: when the first look ever was; `looking_since`: when the first one was after the last gap.
+    """`since`: when the first look ever was; `looking_since`: when the first one was after the last gap; `looked_at`:
+    when the last one was before this.
 
     `promised_since`: by report, for those that came later than the first look. `settled`: every host that looks goes by
     the same promises.
@@ -38,6 +40,7 @@ class WatchRecord:
 
     since: dt.datetime
     looking_since: dt.datetime
+    looked_at: dt.datetime
     promised_since: Mapping[str, str]
     settled: bool
 
@@ -59,7 +62,7 @@ def watch_record(
     """Read it from the notes, and note what this look adds."""
     return WatchRecord(
         _watching_since(config, world, store, before, at),
-        _looking_since(store, before, at),
+        *_looking_since(store, before, at),
         _promised_since(config, store, before, at),
         _is_settled(config, store, before, at),
     )
@@ -90,13 +93,15 @@ def _watching_since(
     return since
 
 
-def _looking_since(store: Store, before: EvaluationInputs, at: dt.datetime) -> dt.datetime:
-    """Since when somebody has looked without a gap. Noted once a minute."""
+def _looking_since(
+    store: Store, before: EvaluationInputs, at: dt.datetime
+) -> tuple[dt.datetime, dt.datetime]:
+    """Since when somebody has looked without a gap, and when the last look was. Noted once a minute."""
     since, last = noted(LOOKING, before.notes.get(LOOKING), stretch, (at, at - WATCHED_WITHIN))
     since = min(since, at) if abs(at - last) < WATCHED_WITHIN else at
     if abs(at - last) >= NOTED_AGAIN:
         store.set_note(LOOKING, f"{since.isoformat()} {at.isoformat()}")
-    return since
+    return since, min(last, at)
 
 
 def _promised_since(
@@ -133,6 +138,17 @@ def _is_settled(config: OncallConfig, store: Store, before: EvaluationInputs, at
 
 def _hosts(text: str) -> Mapping[str, tuple[str, dt.datetime]]:
     return {host: (str(digest), instant(last)) for host, (digest, last) in mapping(text).items()}
+
+
+def fell_due_unseen(config: OncallConfig, since: dt.datetime, at: dt.datetime) -> Iterator[ReportKey]:
+    """What fell due while nobody looked, but for the last of each promise, which every look judges."""
+    for promise, tz, pipelines in config.promised if at - since >= A_LONG_GAP else ():
+        date = last_due(promise, at, tz)
+        for _ in range(PAST_DAYS):
+            date = last_due(promise, due_at(promise, date, tz) - dt.timedelta(seconds=1), tz)
+            if due_at(promise, date, tz) <= since:
+                break
+            yield from ((pipeline.dag_id, date) for pipeline in pipelines)
 
 
 def _past_days(config: OncallConfig, at: dt.datetime) -> list[tuple[Pipeline, dt.date]]:
