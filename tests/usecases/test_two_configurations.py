@@ -78,6 +78,22 @@ def test_two_hosts_with_two_configurations_page_once(
 
 
 @OTHER
+def test_two_processes_of_one_host_that_read_two_folders_page_once(
+    broken: Night, monkeypatch: pytest.MonkeyPatch, other: Change
+) -> None:
+    """One was restarted with the new release, the other not yet."""
+    configs = {"/releases/41/include": broken.config, "/releases/42/include": other(broken.config)}
+    now = at("05:00")
+    for number in range(140):
+        folder = list(configs)[number % 2]
+        monkeypatch.setenv("ONCALL_INCLUDE_DIR", folder)
+        broken.config = configs[folder]
+        broken.look(now.time().isoformat())
+        now += TICK
+    assert woken(broken) == ["DE-003", "DE-004"]
+
+
+@OTHER
 @pytest.mark.parametrize("both", [True, False], ids=["the other has it too", "the other looks no more"])
 def test_what_no_host_promises_any_more_ends(
     broken: Night, looks_by_turns: Any, other: Change, both: bool

@@ -111,7 +111,7 @@ def _by_host(text: str) -> _OnHosts:
 
 def _broken_on(text: str, digest: str, at: dt.datetime) -> _OnHosts:
     """What is noted after this host has read its files: of others as they said lately."""
-    host, known = watch_record.HOST, noted(BROKEN, text, _by_host, _NOWHERE)
+    host, known = watch_record.who_looks(), noted(BROKEN, text, _by_host, _NOWHERE)
     others = {
         name: (said, seen)
         for name, (said, seen) in known.items()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+import structlog
 from structlog.contextvars import bound_contextvars
 
 from oncall.core.errors import Rejected, Unreadable
@@ -19,6 +21,7 @@ from oncall.usecases.delivery_round import LEASE, Round
 from oncall.usecases.pager_delivery import Outcome, PagerDelivery, SeemsTaken, about
 from oncall.usecases.ports import OutboxEntry
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 WIDTH = 8  # calls to the pager side by side
@@ -78,6 +81,9 @@ class PageRequests:
         except Unreadable as error:
             self.round.sent.lost = error
             return
+        except Exception:  # noqa: BLE001 - whatever it is, a page must go out
+            log.error("oncall.not_heard", traceback=traceback.format_exc(), **about(delivery))
+            send = Send(delivery.message)
         if send is not None:
             again = replace(delivery, message=send.message)
             self.ask(again, replace(send, ask_first=()), check=delivery.maybe_taken)

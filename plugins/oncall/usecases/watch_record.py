@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from oncall.config import oncall_config
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.incident import Incident
 from oncall.core.promises.evaluation import PromiseStatus
@@ -123,17 +124,22 @@ def _instants(text: str) -> Mapping[str, str]:
     return {name: value and instant(value).isoformat() for name, value in mapping(text).items()}
 
 
+def who_looks() -> str:
+    """This host, and where it reads its files: in a release the processes of one host may go by two folders."""
+    return f"{HOST} {oncall_config.include_dir()}"
+
+
 def _is_settled(config: OncallConfig, store: Store, before: EvaluationInputs, at: dt.datetime) -> bool:
     """Whether each other host that has looked lately went by the same promises."""
     none: Mapping[str, tuple[str, dt.datetime]] = {}
     hosts = noted(HOSTS, before.notes.get(HOSTS), _hosts, none)
     lately = {host: said for host, said in hosts.items() if abs(at - said[1]) < WATCHED_WITHIN}
-    mine = config.promises_digest
-    digest, last = lately.get(HOST, ("", at))
+    mine, here = config.promises_digest, who_looks()
+    digest, last = lately.get(here, ("", at))
     if digest != mine or abs(at - last) >= NOTED_AGAIN:
         now = {host: (digest, last.isoformat()) for host, (digest, last) in lately.items()}
-        store.set_note(HOSTS, json.dumps({**now, HOST: (mine, at.isoformat())}))
-    return all(digest == mine for host, (digest, _) in lately.items() if host != HOST)
+        store.set_note(HOSTS, json.dumps({**now, here: (mine, at.isoformat())}))
+    return all(digest == mine for host, (digest, _) in lately.items() if host != here)
 
 
 def _hosts(text: str) -> Mapping[str, tuple[str, dt.datetime]]:
