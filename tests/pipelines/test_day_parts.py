@@ -110,6 +110,7 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (changed("refunds", "amount = amount / 100"), PROFIT, "amount_of_refunds", "all 0."),
         (changed("order_lines", "discount = discount / 100"), PROFIT, "discount_to_price", "all 0.00"),
         (changed("order_lines", "unit_price = unit_price * 25, discount = discount * 25", "order_id in (select order_id from master.orders where customer_id in (select customer_id from master.customers where country = 'SG'))"), PROFIT, "cost_to_price_by_country", "SG 0.02"),
+        (changed("order_lines", "quantity = quantity * 12", "product_id in (select product_id from master.products where category = 'toys')"), PROFIT, "pieces_by_category", "toys 1"),
         ("update master.products set unit_cost = 0 where category = 'toys'", PROFIT, "cost_to_price_by_category", "toys 0"),
         (changed("sessions", "duration_s = duration_s / 60", REACHED), ENGAGEMENT, "seconds_by_channel", "referral "),
         (changed("sessions", "duration_s = 0", "session_id % 2 = 0"), ENGAGEMENT, "seconds_by_feature", "browse "),

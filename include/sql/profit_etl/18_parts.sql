@@ -28,6 +28,7 @@ lines as materialized (
         ordered.country,
         product.category,
         least(line.line_no, 3) as line_no,
+        line.quantity,
         line.quantity > 1 as several,
         line.discount > 0 as discounted,
         line.quantity::bigint * line.unit_price as listed,
@@ -132,6 +133,11 @@ measured (measure, part, kind, amount, of_all, rows) as (
         count(*)
     from lines
     group by grouping sets ((lines.country), (lines.category))
+    union all
+    select 'pieces_by_category', lines.category, 'typical', exp(avg(ln(lines.quantity::float8)))::numeric, 1, count(*)
+    from lines
+    where lines.quantity > 0
+    group by lines.category
     union all
     select 'discount_to_price', 'all', 'least', sum(lines.discount), sum(lines.listed), count(*)
     from lines
