@@ -65,7 +65,7 @@ def test_the_handoff_is_said_once_and_sets_the_group(
     assert note.thread_ts is None
     assert note.metadata["event_payload"]["key"] == key_of_handoff(roster, boundary)
     said = str(note.blocks)
-    assert "growth_etl of " in said
+    assert "Growth ETL, " in said
     assert said.count("nobody has it") == 1
     assert "Profit ETL: 0 kept" in said
     assert "Profit ETL of 20 Nov: refunds 0.00 → 6.00 (a late refund)" in said

@@ -274,3 +274,12 @@ def test_it_runs_as_a_module_without_airflow(include: Path) -> None:
             command, env={"PYTHONPATH": str(plugins)}, capture_output=True, text=True, check=True
         )
         assert "Ben (BEN) is on call until" in done.stdout
+
+
+def test_an_unknown_option_is_told_with_what_its_command_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not with the list of all commands."""
+    with pytest.raises(SystemExit):
+        main(["check", "--connection", "--loud"])
+    said = capsys.readouterr().err
+    assert "usage: oncall check" in said
+    assert "unrecognized arguments: --loud" in said

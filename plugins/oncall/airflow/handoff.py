@@ -152,6 +152,7 @@ def _past_week(wiring: Wiring, services: Services, boundary: dt.datetime) -> Pas
         pages=tuple(_pages(real, began, boundary)),
         restated=restated,
         trouble=trouble,
+        titles={pipeline.dag_id: pipeline.title for pipeline in services.config.pipelines.values()},
     )
 
 

@@ -38,7 +38,9 @@ INTERRUPTED = 130  # as a shell tells it
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     parser = _parser()
-    args = parser.parse_args(argv)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        getattr(args, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.command is None:
         parser.print_help(sys.stderr)
         return 2
@@ -88,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
             "--team", default="", metavar="NAME", help="a team with a roster of its own (include/teams/NAME)"
         )
         sub.add_argument("--json", action="store_true", help="answer in JSON")
-        sub.set_defaults(run=command.run, include=oncall_config.include_dir())
+        sub.set_defaults(run=command.run, parser=sub, include=oncall_config.include_dir())
         command.arguments(sub)
     return parser
 

@@ -110,8 +110,8 @@ def test_open_incidents_with_their_state() -> None:
     """What the new pair takes over."""
     one = Incident("growth_etl:2026-01-04", "growth_etl", dt.date(2026, 1, 4), instant("2026-01-05 05:00"))
     taken = replace(one, dag_id="profit_etl", cause="stuck", acknowledged_at=BOUNDARY, acknowledged_by="A")
-    assert fact(team(), "Open incidents", PastWeek((one, taken))) == (
-        "growth_etl of 4 Jan since 05:00, nobody has it; profit_etl of 4 Jan since 05:00, stuck, A has it"
+    assert fact(team(), "Open incidents", PastWeek((one, taken), titles={"growth_etl": "Growth ETL"})) == (
+        "Growth ETL, 4 Jan, since 05:00, nobody has it; profit_etl, 4 Jan, since 05:00, stuck, A has it"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from oncall.core.incidents.context import name_of
 from oncall.core.incidents.incident import Incident
@@ -39,9 +39,9 @@ class Paged:
 class PastWeek:
     """What is on record of the ended week, apart from the roster.
 
-    `incidents`: those open now. `promises`: by report title, the report dates that fell due in the week. `restated`:
-    the days that were published again with other numbers, in words. `trouble`: what could not be read or done, in
-    words.
+    `incidents`: those open now; `titles`: of their pipelines, by DAG. `promises`: by report title, the report dates
+    that fell due in the week. `restated`: the days that were published again with other numbers, in words. `trouble`:
+    what could not be read or done, in words.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -49,6 +49,7 @@ class PastWeek:
     pages: tuple[Paged, ...] = ()
     restated: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def key_of_handoff(roster: Roster, boundary: dt.datetime) -> str:
@@ -74,7 +75,10 @@ def note(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Message:
         facts=(
             ("Goes off", _going_off(roster, week)),
             ("Comes on", _coming_on(roster, now)),
-            ("Open incidents", "; ".join(_incident(scene, each) for each in past.incidents) or "none"),
+            (
+                "Open incidents",
+                "; ".join(_incident(scene, each, past.titles) for each in past.incidents) or "none",
+            ),
             ("Last week's promises", _promises(past.promises)),
             *_restated(past.restated),
             ("Pages", _pages(roster, past.pages)),
@@ -157,16 +161,15 @@ def _coming_on(roster: Roster, shift: Shift) -> str:
     return f"{_pair(roster, shift)}{why}"
 
 
-def _incident(scene: Scene, incident: Incident) -> str:
+def _incident(scene: Scene, incident: Incident, titles: Mapping[str, str]) -> str:
     why = f", {CAUSE_WORDS[incident.cause]}" if incident.cause in CAUSE_WORDS else ""
     who = (
         f", {name_of(scene, incident.acknowledged_by)} has it"
         if incident.acknowledged_at
         else ", nobody has it"
     )
-    return (
-        f"{incident.dag_id} of {day(incident.report_date)} since {scene.clock(incident.opened_at)}{why}{who}"
-    )
+    title = titles.get(incident.dag_id, incident.dag_id)
+    return f"{title}, {day(incident.report_date)}, since {scene.clock(incident.opened_at)}{why}{who}"
 
 
 def _promises(promises: Mapping[str, Sequence[Day]] | None) -> str:
