@@ -125,6 +125,20 @@ def test_tables_that_say_no_currency_are_named(whole: Site, capsys: pytest.Captu
     assert lacking in "\n".join(checked(whole, capsys, 0)["good"])
 
 
+@pytest.mark.parametrize("name", ["ORDERS", " orders", '"orders"', "master.Orders", "orders\u200b"])
+def test_a_table_that_its_loads_call_by_almost_its_name_is_named(
+    whole: Site, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """No load of it would ever be seen, and each night its reports were "waiting on master.orders"."""
+    with closing(psycopg.connect(whole.warehouse, autocommit=True)) as upstream:
+        upstream.execute("delete from master.loads where table_name in ('orders', 'master.orders')")
+        load = "insert into master.loads values (%s, current_date - 1, now(), 1)"
+        upstream.execute(load, [name])
+        assert repr(name) in found(checked(whole, capsys, 1))["master.orders"]
+        upstream.execute(load, ["orders"])
+        assert checked(whole, capsys, 0)["problems"] == []
+
+
 def as_role(site: Site, monkeypatch: pytest.MonkeyPatch, role: str, *grants: str) -> None:
     """The warehouse from now on by a role with these grants."""
     with closing(psycopg.connect(site.warehouse, autocommit=True)) as admin:

@@ -18,6 +18,8 @@ READS = ("select",)
 LOADS = "master.loads"
 _COLUMNS_OF_LOADS = ("table_name", "business_day", "loaded_at", "row_count")
 _TYPES_OF_LOADS = {"business_day": "date", "loaded_at": "timestamp with time zone"}
+_NAMES_OF_LOADS = f"select distinct table_name::text from {LOADS} where business_day > current_date - 60"
+_LETTERS = re.compile(r"[^a-z0-9_.]")  # all others: what somebody writes around a name, or does not see
 _ASKED = f"""
     select named.name, n.oid is not null, coalesce(has_schema_privilege(n.oid, 'usage'), false),
            coalesce(has_schema_privilege(n.oid, 'create'), false), c.oid is not null,
@@ -71,7 +73,10 @@ class Database:
                 ((role, database, may_create, standby),) = cursor.fetchall()
                 self._say_reached(role, database, standby)
                 self._say_ours(_tables(cursor, ours, WRITES), role, database, may_create)
-                self._say_upstreams(_tables(cursor, upstreams, READS), role, optional or {})
+                found = _tables(cursor, upstreams, READS)
+                self._say_upstreams(found, role, optional or {})
+                if not any(problem.file == self.place for problem in self.checked.problems):
+                    self._say_names({table.name for table in found} - {LOADS}, cursor)
         except (Unreadable, ModuleNotFoundError) as error:
             self.checked.wrong(self.place, "connect", str(error), "what its server asks for, and ask again")
 
@@ -129,6 +134,18 @@ class Database:
                     if name not in table.columns
                 ]
                 self.checked.good.append("; ".join([f"{self.place}: upstream table {table.name}", *lacking]))
+
+    def _say_names(self, tables: Collection[str], cursor: Cursor) -> None:
+        """A table that loads call by almost its name never comes: the watcher goes by the letter."""
+        if not tables:
+            return
+        known = [str(name) for (name,) in cursor.execute(_NAMES_OF_LOADS).fetchall()]
+        for table in sorted(tables):
+            bare = table.removeprefix("master.")
+            alike = [name for name in known if _LETTERS.sub("", name.casefold()) in (bare, table)]
+            if alike and not {bare, table} & {*known}:
+                write = f"{bare} or {table}, or the name that loads have into the runbook (`upstream`)"
+                self._missing(table, f"the table_name {alike[0]!r} in {LOADS}, which is another one", write)
 
     def _lacking(self, table: _Table, role: str) -> None:
         lacking = ", ".join(table.lacking)
