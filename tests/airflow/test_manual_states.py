@@ -73,6 +73,7 @@ def states(task_log: TaskLog) -> dict[str, str]:
         ("failed", None, "queued"),  # cleared
         ("success", "scheduled", "queued"),
         ("failed", "deferred", "running"),
+        ("failed", "awaiting_input", "running"),
         ("running", "deferred", "running"),
         ("running", "queued", "running"),  # a wait that resumes
         ("up_for_retry", "scheduled", "up_for_retry"),  # its retry is about to start

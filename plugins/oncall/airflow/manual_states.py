@@ -37,7 +37,7 @@ STATES: Mapping[str | None, TaskState] = {
     "failed": "failed",
     "skipped": "skipped",
     "up_for_retry": "up_for_retry",
-    **dict.fromkeys(("running", "deferred", "up_for_reschedule", "restarting"), "running"),
+    **dict.fromkeys(("running", "deferred", "awaiting_input", "up_for_reschedule", "restarting"), "running"),
     **dict.fromkeys((None, "scheduled", "queued"), "queued"),
 }
 OVER = ("success", "failed", "skipped")
