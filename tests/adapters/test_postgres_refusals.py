@@ -138,5 +138,6 @@ def test_a_field_ends_nowhere_in_the_middle(connect: Callable[..., str], field: 
     """Behind a NUL libpq reads nothing more: neither which port, nor that TLS is asked for."""
     written: Any = {"application_name": "a\0b"} if field == "extra" else "a\0b"
     connect("db", **{"conn_type": "postgres", "host": "127.0.0.1", "password": "p", field: written})
-    with pytest.raises(Unreadable, match=r"^connection 'db' has a NUL character in a field"):
+    refused = "has a NUL character in a field" if field in ("password", "extra") else "that nobody sees"
+    with pytest.raises(Unreadable, match=rf"^connection 'db' .*{refused}"):
         connect_by("db")
