@@ -246,7 +246,7 @@ def test_three_primary_weeks_running_are_one_warning() -> None:
     away = Leave("DE-001", starts(dt.date(2026, 10, 5)), starts(dt.date(2026, 10, 12)), "holiday")
     roster = replace(roster, leave=(away, *roster.leave))
     assert weeks_running(roster, weeks(roster, at("05:12"), 8, 8)) == (
-        "DE-001 is primary three weeks running: Mon 23 Nov to Mon 14 Dec.",
+        "DE-001 is primary three weeks running: Mon 23 Nov to Mon 14 Dec",
     )
 
 
@@ -265,8 +265,8 @@ def test_two_primary_weeks_running_are_said_before_they_come() -> None:
     """DE-001 stands in and is then primary; what is over is not spoken of."""
     roster = config().roster
     assert weeks_running(roster, weeks(roster, at("05:12"), 8, 12)) == (
-        "DE-001 is primary two weeks running: Mon 23 Nov to Mon 7 Dec.",
-        "DE-004 is primary two weeks running: Mon 18 Jan to Mon 1 Feb.",
+        "DE-001 is primary two weeks running: Mon 23 Nov to Mon 7 Dec",
+        "DE-004 is primary two weeks running: Mon 18 Jan to Mon 1 Feb",
     )
     later = roster.day_starts(dt.date(2026, 12, 8))
     assert len(weeks_running(roster, weeks(roster, later, 8, 8))) == 1

@@ -178,7 +178,7 @@ def test_leave_of_the_next_two_weeks_with_both_days_included() -> None:
         (team(), []),
         (
             team(leave=[("B", "2026-01-05", "2026-01-12")]),
-            ["C is primary two weeks running, the second from 12 Jan"],
+            ["C is primary two weeks running: Mon 5 Jan to Mon 19 Jan"],
         ),
         (
             team("AB BA", leave=[("A", "2026-01-12", "2026-01-14")]),

@@ -141,7 +141,7 @@ def test_two_primary_weeks_running_are_a_warning_with_both_dates() -> None:
     first, last = dt.date(2026, 1, 5), dt.date(2026, 1, 19)
     assert (
         week_words.weeks_running("B", 2, first, last)
-        == "B is primary two weeks running: Mon 5 Jan to Mon 19 Jan."
+        == "B is primary two weeks running: Mon 5 Jan to Mon 19 Jan"
     )
     assert week_words.fair_share(3.25, 3) == (
         "A fair share of these weeks is 3.25 as primary and 3 as secondary for each who takes turns."

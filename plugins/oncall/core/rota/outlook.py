@@ -1,12 +1,13 @@
-"""What is unusual in the weeks ahead: weeks without cover, and people who are primary twice running. Pure."""
+"""What is unusual in the weeks ahead: weeks without cover, and people who are primary several weeks running. Pure."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 
+from oncall.core.rota import week_words
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.shift_words import named
@@ -17,11 +18,11 @@ WEEKS_AHEAD = 8
 
 
 def look_out(roster: Roster, start: dt.datetime) -> Iterator[str]:
-    """One sentence for each gap and each double week of the eight weeks from the handoff `start` on."""
+    """One sentence for each gap and each run of weeks, of the eight weeks from the handoff `start` on."""
     end = roster.day_starts(start.date() + dt.timedelta(weeks=WEEKS_AHEAD))
     shifts = rota(roster, start, end)
     yield from _gaps(roster, shifts)
-    yield from _double_weeks(roster, shifts)
+    yield from weeks_running(roster, start, end)
 
 
 def _gaps(roster: Roster, shifts: Sequence[Shift]) -> Iterator[str]:
@@ -41,16 +42,20 @@ def _gap(roster: Roster, shift: Shift) -> str:
     return ""
 
 
-def _double_weeks(roster: Roster, shifts: Sequence[Shift]) -> Iterator[str]:
-    weeks = [_primary_of(list(run)) for _, run in groupby(shifts, key=lambda shift: shift.week)]
-    for (person, _), (again, begins) in pairwise(weeks):
-        if person == again:
-            yield f"{named(roster, person)} is primary two weeks running, the second from {day(begins.date())}"
+def weeks_running(roster: Roster, start: dt.datetime, end: dt.datetime) -> Iterator[str]:
+    """A sentence for each person who is primary for most of several weeks running."""
+    weeks = [list(shifts) for _, shifts in groupby(rota(roster, start, end), key=lambda shift: shift.week)]
+    for person, alike in groupby(weeks, key=_mostly_primary):
+        run = list(alike)
+        if person and len(run) > 1:
+            first, last = run[0][0].start.date(), run[-1][-1].end.date()
+            yield week_words.weeks_running(named(roster, person), len(run), first, last)
 
 
-def _primary_of(week: Sequence[Shift]) -> tuple[str | None, dt.datetime]:
-    """Who is primary for most of the week, and when it begins."""
+def _mostly_primary(week: Sequence[Shift]) -> str | None:
+    """Who is primary for more than half of the week; None where nobody is."""
     held: Counter[str | None] = Counter()
     for shift in week:
         held[shift.primary] += int((utc(shift.end) - utc(shift.start)).total_seconds())
-    return held.most_common(1)[0][0], week[0].start
+    ((person, seconds),) = held.most_common(1)
+    return person if 2 * seconds > held.total() else None

@@ -16,7 +16,7 @@ from oncall.core.wall_time import in_zone
 
 def weeks_running(person: str, count: int, first: dt.date, last: dt.date) -> str:
     number = {2: "two", 3: "three", 4: "four"}.get(count, count)
-    return f"{person} is primary {number} weeks running: {weekday(first)} to {weekday(last)}."
+    return f"{person} is primary {number} weeks running: {weekday(first)} to {weekday(last)}"
 
 
 def fair_share(primary_weeks: float, secondary_weeks: float) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import takewhile
 
-from oncall.core.rota import week_words
+from oncall.core.rota import outlook, week_words
 from oncall.core.rota.credit_ledger import InLieu, ledger
 from oncall.core.rota.on_call import RotaWeek, Shift, fold
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rotation import week_beginning
-from oncall.core.rota.shift_words import named
 from oncall.core.wall_time import in_zone, utc
 from oncall.web.views.rota_models import ShiftView, WeekView
 
@@ -29,24 +27,9 @@ def weeks(roster: Roster, at: dt.datetime, back: int, ahead: int) -> tuple[WeekV
 
 
 def weeks_running(roster: Roster, found: Sequence[WeekView]) -> tuple[str, ...]:
-    """A sentence for each person who is primary for most of several weeks running, in weeks that are not over."""
-    ahead = groupby((week for week in found if not week.past), key=_mostly_primary)
-    runs = [(person, list(run)) for person, run in ahead if person]
-    return tuple(
-        week_words.weeks_running(named(roster, person), len(run), run[0].start.date(), run[-1].end.date())
-        for person, run in runs
-        if len(run) > 1
-    )
-
-
-def _mostly_primary(week: WeekView) -> str | None:
-    """Who is primary for more than half of the week; None where nobody is."""
-    held: Counter[str] = Counter()
-    for shift in week.shifts:
-        if shift.primary:
-            held[shift.primary] += int((shift.end - shift.start).total_seconds())
-    person, seconds = max(held.items(), key=lambda one: one[1], default=("", 0))
-    return person if 2 * seconds > (week.end - week.start).total_seconds() else None
+    """A sentence for each person who is primary several weeks running, in weeks that are not over."""
+    ahead = [week for week in found if not week.past]
+    return tuple(outlook.weeks_running(roster, ahead[0].start, ahead[-1].end)) if ahead else ()
 
 
 def _week(roster: Roster, week: RotaWeek, in_lieu: Sequence[InLieu], at: dt.datetime) -> WeekView:
