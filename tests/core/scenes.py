@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import escalate
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
@@ -262,3 +263,11 @@ def events(plan: Plan | None) -> Sequence[str]:
     """The lines of the timeline, each of an incident and an instant."""
     assert all(event.key and event.at for event in (plan.events if plan else ()))
     return [event.what for event in plan.events] if plan else []
+
+
+def paged(
+    case: IncidentContext, clock: str, roster: Roster | None = None
+) -> list[tuple[str, tuple[str, ...]]]:
+    """The alerts of this look: step and people."""
+    said = said_by(escalate(case, a_scene(clock, roster=roster)))
+    return [(one.step, one.to) for one in said if one.where == ("pager", "page")]

@@ -9,8 +9,6 @@ import pytest
 
 from oncall.core.incidents.acknowledgement import acknowledge, remind, taken_back
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import escalate
-from oncall.core.rota.roster import Roster
 from tests.core.scenes import (
     KEY,
     PAGED,
@@ -23,20 +21,12 @@ from tests.core.scenes import (
     an_incident,
     at,
     events,
+    paged,
     published,
     said_by,
     the_page,
     the_post,
 )
-
-
-def paged(
-    case: IncidentContext, clock: str, roster: Roster | None = None
-) -> list[tuple[str, tuple[str, ...]]]:
-    """The alerts of this look: step and people."""
-    said = said_by(escalate(case, a_scene(clock, roster=roster)))
-    return [(one.step, one.to) for one in said if one.where == ("pager", "page")]
-
 
 TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
 

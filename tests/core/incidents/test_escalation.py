@@ -36,19 +36,12 @@ from tests.core.scenes import (
     an_incident,
     at,
     events,
+    paged,
     published,
     said_by,
     the_page,
     the_post,
 )
-
-
-def paged(
-    case: IncidentContext, clock: str, roster: Roster | None = None
-) -> list[tuple[str, tuple[str, ...]]]:
-    """The alerts of this look: step and people."""
-    said = said_by(escalate(case, a_scene(clock, roster=roster)))
-    return [(one.step, one.to) for one in said if one.where == ("pager", "page")]
 
 
 def test_at_the_due_instant_the_primary_is_paged() -> None:
