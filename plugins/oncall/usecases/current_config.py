@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import configuration_broken, configuration_mended
 from oncall.usecases import watch_record
-from oncall.usecases.notes import instant, mapping, noted
+from oncall.usecases.notes import ByHost, by_host, dumped, noted
 from oncall.usecases.ports import Store
 
 log = structlog.get_logger(__name__)
@@ -33,8 +33,7 @@ LAST_GOOD = "last_good_files"  # the name under which the store keeps them
 BROKEN = "configuration_broken"  # … and by host the digest of its problems, and when it had them last
 NOTE_AGAIN_S = 300.0
 
-_OnHosts = Mapping[str, tuple[str, dt.datetime]]
-_NOWHERE: _OnHosts = {}
+_NOWHERE: ByHost = {}
 
 
 @dataclass
@@ -89,11 +88,11 @@ def say_configuration(store: Store, scene: Scene, problems: Sequence[Problem]) -
     """
     digest = hashlib.sha256("\n".join(map(str, problems)).encode()).hexdigest()[:12] if problems else ""
     text = store.get_note(BROKEN) or ""
-    if _dumped(_broken_on(text, digest, scene.at)) == text:
+    if dumped(_broken_on(text, digest, scene.at)) == text:
         return
     with store.decision_lock() as decision:  # two who notice at once say it once
         text = store.get_note(BROKEN) or ""
-        said = {found for found, _ in noted(BROKEN, text, _by_host, _NOWHERE).values()}
+        said = {found for found, _ in noted(BROKEN, text, by_host, _NOWHERE).values()}
         broken_on = _broken_on(text, digest, scene.at)
         when = f"{scene.at:%Y%m%d%H%M}"
         if digest and digest not in said:
@@ -102,27 +101,14 @@ def say_configuration(store: Store, scene: Scene, problems: Sequence[Problem]) -
         elif said and not broken_on:
             owed = (configuration_mended(scene, f"{min(said)}:{when}"),)
             decision.record(Plan(owed=owed), scene.at)
-        store.set_note(BROKEN, _dumped(broken_on))
+        store.set_note(BROKEN, dumped(broken_on))
 
 
-def _by_host(text: str) -> _OnHosts:
-    return {host: (str(digest), instant(seen)) for host, (digest, seen) in mapping(text).items()}
-
-
-def _broken_on(text: str, digest: str, at: dt.datetime) -> _OnHosts:
+def _broken_on(text: str, digest: str, at: dt.datetime) -> ByHost:
     """What is noted after this host has read its files: of others as they said lately."""
-    host, known = watch_record.who_looks(), noted(BROKEN, text, _by_host, _NOWHERE)
-    others = {
-        name: (said, seen)
-        for name, (said, seen) in known.items()
-        if name != host and abs(at - seen) < watch_record.WATCHED_WITHIN
-    }
-    return {**others, host: (digest, at.replace(second=0, microsecond=0))} if digest else others
-
-
-def _dumped(on_hosts: _OnHosts) -> str:
-    said = {host: [digest, seen.isoformat()] for host, (digest, seen) in sorted(on_hosts.items())}
-    return json.dumps(said) if said else ""
+    others = watch_record.seen_lately(BROKEN, text, at)
+    others.pop(here := watch_record.who_looks(), None)
+    return {**others, here: (digest, at.replace(second=0, microsecond=0))} if digest else others
 
 
 def _known(include: Path | None = None) -> tuple[Path, _Known]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -47,6 +47,22 @@ def mapping(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("it is no JSON object")
     return found
+
+
+ByHost = Mapping[
+    str, tuple[str, dt.datetime]
+]  # what each host goes by, as a digest, and when it said so last
+
+
+def by_host(text: str) -> ByHost:
+    """What `dumped` has written. Raises ValueError or TypeError for anything else."""
+    return {host: (str(digest), instant(said)) for host, (digest, said) in mapping(text).items()}
+
+
+def dumped(hosts: ByHost) -> str:
+    """The text of such a note; "" for no host."""
+    said = {host: [digest, at.isoformat()] for host, (digest, at) in sorted(hosts.items())}
+    return json.dumps(said) if said else ""
 
 
 def state(text: str) -> dict[str, Any]:

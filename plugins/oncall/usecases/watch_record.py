@@ -14,7 +14,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.incident import Incident
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Pipeline, due_at, last_due
-from oncall.usecases.notes import instant, mapping, noted, stretch
+from oncall.usecases.notes import ByHost, by_host, dumped, instant, mapping, noted, stretch
 from oncall.usecases.ports import EvaluationInputs, ReportKey, Store, WarehouseReader
 from oncall.usecases.promise_statuses import LOOKING, NOTHING, read_or
 
@@ -131,19 +131,19 @@ def who_looks() -> str:
 
 def _is_settled(config: OncallConfig, store: Store, before: EvaluationInputs, at: dt.datetime) -> bool:
     """Whether each other host that has looked lately went by the same promises."""
-    none: Mapping[str, tuple[str, dt.datetime]] = {}
-    hosts = noted(HOSTS, before.notes.get(HOSTS), _hosts, none)
-    lately = {host: said for host, said in hosts.items() if abs(at - said[1]) < WATCHED_WITHIN}
+    lately = seen_lately(HOSTS, before.notes.get(HOSTS), at)
     mine, here = config.promises_digest, who_looks()
-    digest, last = lately.get(here, ("", at))
+    digest, last = lately.pop(here, ("", at))
     if digest != mine or abs(at - last) >= NOTED_AGAIN:
-        now = {host: (digest, last.isoformat()) for host, (digest, last) in lately.items()}
-        store.set_note(HOSTS, json.dumps({**now, here: (mine, at.isoformat())}))
-    return all(digest == mine for host, (digest, _) in lately.items() if host != here)
+        store.set_note(HOSTS, dumped({**lately, here: (mine, at)}))
+    return all(digest == mine for digest, _ in lately.values())
 
 
-def _hosts(text: str) -> Mapping[str, tuple[str, dt.datetime]]:
-    return {host: (str(digest), instant(last)) for host, (digest, last) in mapping(text).items()}
+def seen_lately(name: str, text: str | None, at: dt.datetime) -> dict[str, tuple[str, dt.datetime]]:
+    """Of a note by host, what was said by those that look still."""
+    nobody: ByHost = {}
+    hosts = noted(name, text, by_host, nobody)
+    return {host: said for host, said in hosts.items() if abs(at - said[1]) < WATCHED_WITHIN}
 
 
 def fell_due_unseen(config: OncallConfig, since: dt.datetime, at: dt.datetime) -> Iterator[ReportKey]:
