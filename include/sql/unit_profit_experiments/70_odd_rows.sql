@@ -1,18 +1,24 @@
 -- What only all assignments together show. Name, what may be so, how many are, of how many, where, and up to how many in
 -- 100 it is ordinary. Profit counts since the assignment: whoever was assigned anew has earned nothing yet.
+-- Both days are read side by side, not joined: of a day that is new the planner expects no row, and would look through
+-- all of the other for each.
 select
-    concat('assignment_times_of_', before.experiment, '_stay') as name,
+    concat('assignment_times_of_', both_days.experiment, '_stay') as name,
     'customers who were assigned on another day, as the day before had it' as what,
-    count(*) filter (where now.days <> before.days + 1) as odd,
+    count(*) filter (where both_days.now <> both_days.before + 1) as odd,
     count(*) as of_all,
-    concat('in master.experiment_assignments.assigned_at, such as experiment ', before.experiment, ', customer_id ')
-    || min(before.customer_id) filter (where now.days <> before.days + 1) as found,
+    concat('in master.experiment_assignments.assigned_at, such as experiment ', both_days.experiment, ', customer_id ')
+    || min(both_days.customer_id) filter (where both_days.now <> both_days.before + 1) as found,
     case when count(*) >= 20 then 5 else 100 end as ordinary
-from base.unit_profit as before
-inner join base.unit_profit as now
-    on
-        now.report_date = %(report_date)s::date
-        and now.experiment = before.experiment
-        and now.customer_id = before.customer_id
-where before.report_date = %(report_date)s::date - 1
-group by before.experiment;
+from (
+    select
+        kept.experiment,
+        kept.customer_id,
+        max(kept.days) filter (where kept.report_date = %(report_date)s::date - 1) as before,
+        max(kept.days) filter (where kept.report_date = %(report_date)s::date) as now
+    from base.unit_profit as kept
+    where kept.report_date in (%(report_date)s::date - 1, %(report_date)s::date)
+    group by kept.experiment, kept.customer_id
+) as both_days
+where both_days.before is not null and both_days.now is not null
+group by both_days.experiment;
