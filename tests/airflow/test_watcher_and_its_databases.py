@@ -6,20 +6,22 @@ import asyncio
 import datetime as dt
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from oncall.adapters.memory_store import MemoryStore
-from oncall.adapters.postgres.database import connect_by
+from oncall.adapters.postgres.database import connect_by, connect_to
 from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.airflow import look
 from oncall.airflow.composition import Wiring
 from oncall.airflow.run_once import evaluate_once
-from oncall.core.incidents.context import post
-from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.context import page_and_post, post
+from oncall.core.incidents.incident import Incident, Plan
 from oncall.core.message import Message
-from oncall.usecases.ports import EVERYTHING
+from oncall.usecases.ports import EVERYTHING, Posted
 from oncall.usecases.watch_record import SINCE
 from sandbox.inbox.records import SlackMessage
 from tests.airflow.watching import pages, soon, threads, watch
@@ -172,11 +174,74 @@ def test_what_a_lost_database_owed_may_have_been_sent_since(site: Any) -> None:
     known, lost = MemoryStore(), MemoryStore()
     known.record(Plan(owed=(post(message),)), now)
     looker = look.Looker()
-    looker.know(snapshot=known.snapshot(), ticked=now)
+    looker.know(snapshot=known.snapshot())
     looker.hand_over(lost, now)
     claimed = lost.claim("chat", EVERYTHING, dt.timedelta(seconds=75))
     assert claimed is not None
     assert claimed.maybe_taken
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "truncate oncall.incidents",
+        "truncate oncall.deliveries",
+        "truncate oncall.memory",
+        "truncate oncall.incidents, oncall.deliveries, oncall.memory",
+        "delete from oncall.deliveries where channel = 'pager'",
+        "delete from oncall.deliveries where channel = 'chat'",
+        "update oncall.incidents set acknowledged_at = null, acknowledged_by = ''",
+        "update oncall.deliveries set state = 'owed', done_at = null, ts = ''",
+    ],
+)
+def test_what_a_store_has_lost_is_put_back(oncall_database: str, lost: str) -> None:
+    """One table of it, or one row, or what was done since: nobody is told of anything again."""
+    now = dt.datetime.now(dt.UTC)
+    key = "growth_etl:2026-11-22"
+    incident = Incident(
+        key, "growth_etl", dt.date(2026, 11, 22), now, acknowledged_at=now, acknowledged_by="A"
+    )
+    root, page = page_and_post(Message(key, "page-1-primary", "Late", ""))[::-1]
+    reply = post(Message(key, "acknowledged-0", "Acknowledged", ""))
+    store, tables = OncallDb(connect_to(oncall_database)), Link(connect_to(oncall_database), "oncall_db")
+    with store.decision_lock() as decision:
+        decision.record(Plan((incident,), (root, page, reply)), now)
+    for number in range(3):
+        claimed = store.claim("chat" if number else "pager", EVERYTHING, dt.timedelta(seconds=75))
+        assert claimed is not None
+        store.done(claimed, now + dt.timedelta(seconds=number), Posted("C1", f"{number}") if number else None)
+    store.set_note(SINCE, now.isoformat())
+    before = replace(store.snapshot(), notes={SINCE: now.isoformat()})
+    looker = look.Looker()
+    looker.know(snapshot=before)
+    with tables.cursor() as cursor:
+        cursor.execute(lost)
+    looker.hand_over(store, now)
+    after = store.snapshot()
+    assert after.incidents == before.incidents
+    assert {(d.step, d.channel, d.state, d.posted) for d in after.deliveries} == {
+        (d.step, d.channel, d.state, d.posted) for d in before.deliveries
+    }
+    assert store.thread(key) == Posted("C1", "1")
+    assert store.get_note(SINCE) == now.isoformat()
+
+
+def test_a_store_that_has_lost_nothing_is_left_alone(oncall_database: str) -> None:
+    """What was in flight at the last look and was certainly not taken since may still be withdrawn."""
+    now = dt.datetime.now(dt.UTC)
+    incident = Incident("a:2026-11-22", "a", now.date(), now, warned=("b", "a"), resolved_at=None)
+    store, looker = OncallDb(connect_to(oncall_database)), look.Looker()
+    with store.decision_lock() as decision:
+        owed = post(Message(incident.key, "warning", "At risk", ""))
+        decision.record(Plan((incident,), (owed,)), now)
+    claimed = store.claim("chat", EVERYTHING, dt.timedelta(seconds=75))
+    assert claimed is not None
+    looker.know(snapshot=store.snapshot())
+    began = looker.known.began
+    store.failed(claimed, "429", dt.timedelta(), uncertain=False)
+    looker.hand_over(store, now)
+    (entry,) = store.snapshot().deliveries
+    assert (entry.maybe_taken, looker.known.began) == (False, began)
 
 
 def test_without_its_database_it_pages_from_memory_and_hands_over_when_it_is_back(

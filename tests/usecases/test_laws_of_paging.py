@@ -170,13 +170,13 @@ class Night(RuleBasedStateMachine):
         self.pager, self.chat = Opsgenie(now=lambda: self.now, holder=self.holder), Slack()
         self.acknowledged_since: dt.datetime | None = None  # as written into a database that was there
         self.published = False
+        self.began = 0.0, self.now
         self.new_watcher()
 
     # Who watches.
 
     def new_watcher(self) -> None:
         self.looker = look.Looker()
-        self.watch_began = self.now
         self.looker.clock = lambda: self.now  # type: ignore[assignment]
         self.looker.know(wiring=Wired(self), services=self.services())
         self.journals: Mapping[Any, list[OutboxEntry]] = {lane: [] for lane in (*LANES, "chat")}
@@ -209,12 +209,19 @@ class Night(RuleBasedStateMachine):
             store,
             self.looker.clock,
             self.looker.known.seen,
-            check_before_send=self.now - self.watch_began < dt.timedelta(seconds=NEW_S),
+            check_before_send=self._is_new(),
             journal=self.journals[lane],
         )
         with suppress(Unreadable):
             return (dispatch.posts() if lane == "chat" else dispatch.pages(lane)).unreached
         return False
+
+    def _is_new(self) -> bool:
+        """As the watcher, by the clock of this night."""
+        began = self.looker.known.began
+        if self.began[0] != began:
+            self.began = began, self.now
+        return self.now - self.began[1] < dt.timedelta(seconds=NEW_S)
 
     def hear(self) -> None:
         store = self.looker.known.memory or self.database
@@ -277,6 +284,15 @@ class Night(RuleBasedStateMachine):
     @rule(statements=st.integers(1, 25))
     def connection_is_lost(self, statements: int) -> None:
         self.database.breaks_in = statements
+
+    @rule(lost=st.sampled_from(["incidents_by_key", "slots", "notes"]))
+    def rows_are_lost(self, lost: str) -> None:
+        """Somebody empties a table of the database between two looks."""
+        if self.database.down or self.database.breaks_in or self.pager.fault or self.chat.fault:
+            return
+        self.tick()
+        getattr(self.database.inner, lost).clear()
+        self.tick()
 
     @rule(unreadable=st.booleans())
     def pager_may_not_be_read(self, unreadable: bool) -> None:

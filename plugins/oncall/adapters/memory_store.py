@@ -200,7 +200,7 @@ class MemoryStore(Settling):
         posts = [
             slot.delivery for slot in self.slots.values() if slot.delivery.key == key and slot.delivery.posted
         ]
-        return min(posts, key=lambda each: each.id).posted if posts else None
+        return min(posts, key=lambda each: (each.done_at or self.now(), each.id)).posted if posts else None
 
     def said_at(self, key: str, posted: Posted) -> Message | None:
         there = (slot.delivery for slot in self.slots.values() if slot.delivery.key == key)

@@ -26,8 +26,9 @@ from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.current_config import config_in_force, say_configuration
 from oncall.usecases.delivery_round import LEASE
 from oncall.usecases.evaluate import NOTES, Evaluation, evaluate
+from oncall.usecases.lost_rows import lost_rows
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
-from oncall.usecases.notes import TICK, instant, noted
+from oncall.usecases.notes import TICK
 from oncall.usecases.ports import NOTHING_AT_ALL, Snapshot, Store, TaskRunReader
 from oncall.usecases.promise_statuses import NoAnswer
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
@@ -45,8 +46,8 @@ STAYS_AWAY = dt.timedelta(minutes=5)  # longer than a restart or a failover take
 @dataclass(frozen=True)
 class WatcherState:
     """What the loops go by. `memory`: the store while oncall_db is down, `down_since` then; `handed_over`: it was, and
-    a sender may still have been at work on it; `ticked`: what oncall_db was last told, at least; `looked_at` is of the
-    monotonic clock."""
+    a sender may still have been at work on it. `looked_at` and `began` are of the monotonic clock: since `began` the
+    store knows all that was done."""
 
     wiring: Wiring | None = None
     services: Services | None = None
@@ -55,8 +56,8 @@ class WatcherState:
     memory: MemoryStore | None = None
     down_since: dt.datetime | None = None
     handed_over: MemoryStore | None = None
-    ticked: dt.datetime | None = None
     looked_at: float | None = None
+    began: float = field(default_factory=time.monotonic)
 
 
 class Looker:
@@ -124,7 +125,7 @@ class Looker:
         names = [*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels)]
         names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
         notes = store.evaluation_inputs(at, names).notes
-        self.know(snapshot=replace(store.snapshot(), notes=dict(notes)), ticked=at)
+        self.know(snapshot=replace(store.snapshot(), notes=dict(notes)))
         return seen
 
     def _say_connections(self, store: Store, scene: Scene) -> None:
@@ -151,18 +152,22 @@ class Looker:
                 decision.record(Plan(owed=(notice,)), at)
 
     def hand_over(self, store: Store, at: dt.datetime) -> None:
-        """Tell the store what went on without it; all that this watcher knows, when the store has lost something."""
+        """Tell the store what went on without it, and what it knew at the last look and has lost since."""
         known = self.known
         for memory in (known.handed_over, known.memory):
             if memory is not None:
                 store.merge(memory.snapshot())
-        if known.memory is not None:
-            log.info("oncall.store_back")
         self.know(handed_over=known.memory, memory=None)
-        told = noted(TICK, store.evaluation_inputs(at, (TICK,)).notes.get(TICK), instant, None)
-        if known.ticked is not None and (told is None or told < known.ticked):
-            log.warning("oncall.store_lost_something", since=str(told))
-            store.merge(_uncertain(known.snapshot, self.clock).snapshot())
+        notes = store.evaluation_inputs(at, tuple(known.snapshot.notes)).notes
+        lost = lost_rows(known.snapshot, replace(store.snapshot(), notes=notes), at)
+        if lost != Snapshot():
+            log.warning("oncall.store_lost_something", incidents=[each.key for each in lost.incidents])
+            store.merge(_uncertain(lost, self.clock).snapshot())
+        elif known.memory is not None:
+            log.info("oncall.store_back")
+        else:
+            return
+        self.know(began=time.monotonic())  # and what was done after the last look may be lost too
 
     def look_blind(self, at: dt.datetime) -> Evaluation | None:
         """Page from what was last known, while a look hangs in something that has no time-out."""

@@ -69,7 +69,6 @@ class Watch:
         self.tick_s = tick_s
         self.pool = ThreadPoolExecutor(max_workers=12, thread_name_prefix="oncall")
         self.looker = Looker()
-        self.began = time.monotonic()
         self._beside: dict[str, asyncio.Future[None]] = {}
         self.look_now = asyncio.Event()
         self.owed = {name: asyncio.Event() for name in (*LANES, "chat", "others")}
@@ -138,12 +137,12 @@ class Watch:
 
     async def hear(self) -> None:
         """Ask who has acknowledged, while there is something to acknowledge; first for alerts that nobody knows of."""
-        store, begins = PerLoop[Store](Wiring.store), True
+        store, began = PerLoop[Store](Wiring.store), 0.0
         while True:
             await asyncio.sleep(HEAR_S)
             dispatch = self._dispatch(store, [])
-            if dispatch is not None and dispatch.seen is not None and begins:
-                begins = False
+            if dispatch is not None and dispatch.seen is not None and began != self.looker.known.began:
+                began = self.looker.known.began
                 await self._blocking(lambda d=dispatch: quietly(d.lost_alerts))  # type: ignore[misc]
             if dispatch is not None and self._is_busy():
                 await self._blocking(lambda d=dispatch: quietly(d.acknowledgements))  # type: ignore[misc]
@@ -174,8 +173,8 @@ class Watch:
         known = self.looker.known
         if known.wiring is None or known.services is None:
             return None
-        # A watcher before this one may have paged from memory, and its memory went with it.
-        new = time.monotonic() - self.began < NEW_S
+        # A watcher before this one may have paged from memory, and its memory went with it; or the store has lost it.
+        new = time.monotonic() - known.began < NEW_S
         return known.wiring.dispatch(
             known.services.config, known.memory or store.of(known.wiring), self.looker.clock, known.seen,
             check_before_send=new, journal=journal,

@@ -188,7 +188,7 @@ class OncallDb(Settling):
         with self._link.cursor() as cursor:
             cursor.execute(
                 "select channel_id, ts from oncall.deliveries where key = %s and channel = 'chat' and op = 'post'"
-                " and ts <> '' order by id limit 1",
+                " and ts <> '' order by done_at, id limit 1",
                 (key,),
             )
             row = cursor.fetchone()
