@@ -111,7 +111,7 @@ def test_a_trial_of_a_task_is_no_news(task_log: TaskLog, monkeypatch: pytest.Mon
 
 
 def test_what_airflow_masks_in_the_log_is_not_written(
-    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch, airflow_auth: None
 ) -> None:
     """A secret that Airflow knows, and one that only looks like one, in an exception and in an import error."""
     from airflow.sdk.log import mask_secret

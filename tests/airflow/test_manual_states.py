@@ -77,6 +77,7 @@ def states(task_log: TaskLog) -> dict[str, str]:
         ("running", "deferred", "running"),
         ("running", "queued", "running"),  # a wait that resumes
         ("up_for_retry", "scheduled", "up_for_retry"),  # its retry is about to start
+        ("running", "removed", "skipped"),  # its DAG has no such task any more
         ("running", "upstream_failed", "running"),  # its upstream is the news
         ("running", "a state of a later Airflow", "running"),
     ],
@@ -139,6 +140,7 @@ def test_an_older_run_speaks_again_when_the_newest_was_deleted(task_log: TaskLog
     [
         ("skipped", "success", "success"),
         ("upstream_failed", "failed", "failed"),
+        ("removed", "success", "success"),
         ("success", "success", None),
         (None, "running", None),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +15,11 @@ from airflow.sdk.api.datamodels._generated import TaskInstanceState
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.task_log import MOST_TASKS, TaskLog
+from oncall.airflow.airflow_state import note_import_error
 from oncall.airflow.callbacks import CALLBACKS, TELLS
 from oncall.airflow.composition import Wiring
 from oncall.airflow.manual_states import ManualStateListener
+from oncall.airflow.operator_links import RunbookLink
 from oncall.core.promises.facts import Task
 
 DAY = dt.date(2026, 11, 22)
@@ -144,3 +147,51 @@ def test_another_plugins_listener_that_raises_takes_nobodys_turn(heard: TaskLog)
             previous_state=None, task_instance=SomebodysTask("failed"), error=ValueError("x")
         )
     assert [(task.task_id, task.state) for task in tasks(heard)] == [("load", "failed")]
+
+
+@pytest.fixture
+def known_file(airflow_auth: None) -> Iterator[str]:
+    """Airflow has read growth_etl, and no other DAG of ours, from a file of another name."""
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    file = "/dags/of_marketing.py"
+    with create_session() as session:
+        session.merge(DagBundleModel(name="tests"))
+        session.flush()
+        session.merge(DagModel(dag_id="growth_etl", bundle_name="tests", fileloc=file))
+    yield file
+    with create_session() as session:
+        session.execute(delete(DagModel).where(DagModel.dag_id == "growth_etl"))
+
+
+@pytest.mark.parametrize(
+    ("file", "hit"),
+    [
+        ("/dags/of_marketing.py", ["growth_etl"]),
+        ("/dags/old/growth_etl.py", []),  # a copy that somebody kept
+        ("/dags/growth_etl.py", []),
+        ("/dags/profit_etl.py", ["profit_etl"]),  # never read before: by its name
+        ("/dags/of_nobody.py", []),
+    ],
+)
+def test_a_file_that_does_not_import_is_told_of_the_dags_in_it(
+    heard: TaskLog, known_file: str, file: str, hit: list[str]
+) -> None:
+    """Once the broken copy of a file, in a folder beside it, woke the primary for a DAG in which nothing was wrong."""
+    note_import_error(file, "Traceback …\nNameError: x\n")
+    assert [dag_id for dag_id, dag in heard.read({}, RUN_AFTER).dags.items() if dag.import_error] == hit
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "link"),
+    [("growth_etl", "/growth_etl"), ("somebodys.dag", ""), ("x" * 250, ""), ("д" * 250, "")],
+    ids=["ours", "theirs", "long", "long in bytes"],
+)
+def test_a_task_of_any_dag_has_its_link_or_none(dag_id: str, link: str) -> None:
+    """An id of 250 letters is no file's name, and the page of somebody else's task failed on it."""
+    said = RunbookLink().get_link(None, ti_key=SimpleNamespace(dag_id=dag_id))
+    assert said.endswith(link)
+    assert bool(said) == bool(link)

@@ -10,6 +10,7 @@ from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.airflow.composition import Wiring
+from oncall.airflow.dag_settings import watched_dags
 from oncall.airflow.manual_states import ask
 from oncall.airflow.masking import masked
 from oncall.core.promises.facts import Dag
@@ -60,14 +61,35 @@ def _gone(dag: Any, ti: Any) -> bool:
 
 
 def note_import_error(filename: str, stacktrace: str) -> None:
-    """A DAG file does not import: note its last line for the DAG of that name. Never raises."""
+    """A DAG file does not import: note its last line for the watched DAGs that stand in it. Never raises."""
     try:
         lines = [line.strip() for line in masked(stacktrace).strip().splitlines() if line.strip()]
-        Wiring().task_log().note_import_error(
-            Path(filename).stem, lines[-1] if lines else "unknown", utc_now()
-        )
+        for dag_id in _dags_in(filename):
+            Wiring().task_log().note_import_error(dag_id, lines[-1] if lines else "unknown", utc_now())
     except Exception as error:  # noqa: BLE001 - a listener must not disturb the DAG processor
         log.warning("oncall.import_error_not_noted", file=filename, reason=masked(str(error)))
+
+
+def _dags_in(filename: str) -> list[str]:
+    """The watched DAGs that Airflow has read from a file before; one that it never read stands in the file of its name.
+
+    Somebody's old copy of a DAG, in a folder beside it, says nothing of the DAG.
+    """
+    from airflow.models.dag import DagModel  # in the DAG processor alone
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    watched = watched_dags()
+    with create_session() as session:
+        known = select(DagModel.dag_id, DagModel.fileloc).where(DagModel.dag_id.in_(watched))
+        files = {dag_id: file for dag_id, file in session.execute(known) if file}
+    return [
+        dag_id
+        for dag_id in watched
+        if (
+            Path(files[dag_id]).is_relative_to(filename) if dag_id in files else Path(filename).stem == dag_id
+        )
+    ]
 
 
 class ImportErrorListener:

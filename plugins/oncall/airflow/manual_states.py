@@ -35,7 +35,7 @@ UNTOLD = "seen in Airflow: set by hand, or its process died"
 STATES: Mapping[str | None, TaskState] = {
     "success": "success",
     "failed": "failed",
-    "skipped": "skipped",
+    **dict.fromkeys(("skipped", "removed"), "skipped"),  # removed: its DAG has no such task any more
     "up_for_retry": "up_for_retry",
     **dict.fromkeys(("running", "deferred", "awaiting_input", "up_for_reschedule", "restarting"), "running"),
     **dict.fromkeys((None, "scheduled", "queued"), "queued"),
@@ -183,7 +183,8 @@ def _untold(
         if now and _differs(run.said.get(task_id), now, at):
             yield task_id, now, UNTOLD if now == "failed" else ""
     published = states.get("publish") == "success"
-    if not published and run.over is None and all(s in (*OVER, "upstream_failed") for s in states.values()):
+    over = all(state == "upstream_failed" or STATES.get(state) in OVER for state in states.values())
+    if not published and run.over is None and over:
         ended = ti.get_dagrun_state(run.dag_id, run.run_id)
         if ended in ("success", "failed"):
             yield RUN, ended, ""

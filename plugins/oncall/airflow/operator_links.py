@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import BaseOperatorLink
 
 from oncall.airflow.composition import base_url
-from oncall.config.oncall_config import include_dir
+from oncall.airflow.dag_settings import watched_dags
 from oncall.core.incidents.wording import Links
 
 
@@ -18,6 +18,4 @@ class RunbookLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         dag_id = ti_key.dag_id
-        if not (include_dir() / "runbooks" / f"{dag_id}.md").is_file():
-            return ""
-        return Links(base_url()).runbook(dag_id)
+        return Links(base_url()).runbook(dag_id) if dag_id in watched_dags() else ""
