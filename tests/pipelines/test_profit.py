@@ -191,6 +191,32 @@ def test_spend_goes_to_lines_by_credited_revenue(warehouse: Any, run: Run) -> No
     assert channels_of(warehouse)["organic"]["marketing"] == Decimal("1.00")
 
 
+def test_money_with_more_decimals_than_ten_is_shared_and_published(warehouse: Any, run: Run) -> None:
+    """Upstream takes a tax out by division, and writes every digit of it."""
+    a_shop(warehouse)
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            "alter table master.order_lines alter column unit_price type numeric, alter column discount type numeric;"
+            "alter table master.products alter column unit_cost type numeric;"
+            "alter table master.refunds alter column amount type numeric;"
+            "alter table master.marketing_spend alter column amount type numeric;"
+            "update master.products set unit_cost = 4.3999999999999999"
+        )
+    warehouse.commit()
+    for number, channel in enumerate(("email", "social", "search")):
+        add(warehouse, "touches", {"touch_id": number, "touched_at": at("11:00"), "channel": channel})
+        add(warehouse, "marketing_spend", {"channel": channel, "amount": "3.3333333333333333"})
+    sell(warehouse, 1, at("12:00"), "18.1818181818181818")
+    sell(warehouse, 2, at("12:00"), "9.0909090909090909")
+    refund = {"refund_id": 1, "order_id": 1, "amount": "7.2727272727272727"}
+    add(warehouse, "refunds", {**refund, "refunded_at": at("13:00")})
+    run("profit_etl")
+    found = day_of_profit(warehouse)
+    assert [found[item] for item in ("revenue", "cost", "refunds", "marketing")] == [
+        Decimal(amount) for amount in ("27.27", "8.80", "7.27", "10.00")
+    ]
+
+
 def test_spend_without_credited_revenue_stays_unattributed(warehouse: Any, run: Run) -> None:
     """It has a row of its own, and is in the day's marketing; a refund alone earns no spend."""
     a_shop(warehouse)

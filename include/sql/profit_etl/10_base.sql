@@ -87,7 +87,8 @@ where
 
 -- An order's credit is shared equally among the customer's distinct touch channels in the 7 days before it: from
 -- exactly 168 hours before `ordered_at`, included, to `ordered_at`, excluded. No touch: the acquisition channel.
--- Parts are rounded cumulatively to 10 decimals: they add up to the line, and to the channel's spend, exactly.
+-- Parts are rounded cumulatively to 10 decimals, but for what is left for the last one: they add up to the line, and to
+-- the channel's spend, exactly, whatever decimals upstream writes.
 -- Unit costs and acquisition channels are those of the order's day: a day that is published keeps what it was published
 -- with (each statement sees the tables as they were before it, so also the rows it is about to replace).
 with forgotten_credit as (
@@ -350,14 +351,17 @@ parts as materialized (
         lines.sold,
         case
             when parts = 1 then lines.revenue
+            when nth = parts then lines.revenue - round(lines.revenue * (nth - 1) / parts, 10)
             else round(lines.revenue * nth / parts, 10) - round(lines.revenue * (nth - 1) / parts, 10)
         end as revenue,
         case
             when parts = 1 then lines.cost
+            when nth = parts then lines.cost - round(lines.cost * (nth - 1) / parts, 10)
             else round(lines.cost * nth / parts, 10) - round(lines.cost * (nth - 1) / parts, 10)
         end as cost,
         case
             when parts = 1 then lines.refunds
+            when nth = parts then lines.refunds - round(lines.refunds * (nth - 1) / parts, 10)
             else round(lines.refunds * nth / parts, 10) - round(lines.refunds * (nth - 1) / parts, 10)
         end as refunds
     from lines
@@ -380,7 +384,7 @@ allotted as (
 spent as (
     select spend.channel, spend.amount, credited.revenue
     from (
-        select marketing.channel, sum(marketing.amount) as amount
+        select marketing.channel, round(sum(marketing.amount), 10) as amount
         from master.marketing_spend as marketing
         where marketing.day = %(report_date)s::date
         group by marketing.channel
@@ -459,7 +463,7 @@ insert into base.marketing (report_date, channel, amount, credited_revenue, allo
 select
     %(report_date)s::date,
     spend.channel,
-    sum(spend.amount),
+    round(sum(spend.amount), 10),
     coalesce(max(credited.revenue), 0),
     coalesce(max(credited.revenue), 0) > 0
 from master.marketing_spend as spend
