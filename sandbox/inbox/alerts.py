@@ -27,13 +27,10 @@ class CannotDo(Exception):
 def find_alert(
     store: Store, face: str, identifier: str, identifier_type: str = "id", *, only_open: bool = False
 ) -> Alert | None:
-    """By id, tiny id or alias; several of one alias: the open one, else the latest."""
-    mine = [alert for alert in store.alerts.values() if alert.face == face]
-    wanted: Callable[[Alert], bool] = {
-        "alias": lambda alert: alert.alias == kept_alias(store, identifier),
-        "tiny": lambda alert: alert.tiny_id == identifier,
-    }.get(identifier_type, lambda alert: alert.id == identifier)
-    found = [alert for alert in mine if wanted(alert) and (alert.open or not only_open)]
+    """By id or alias; several of one alias: the open one, else the latest."""
+    mine = [alert for alert in store.alerts.values() if alert.face == face and (alert.open or not only_open)]
+    alias = kept_alias(store, identifier) if identifier_type == "alias" else None
+    found = [alert for alert in mine if (alert.id == identifier if alias is None else alert.alias == alias)]
     return max(found, key=lambda alert: (alert.open, alert.created_at), default=None)
 
 
@@ -87,7 +84,6 @@ def open_alert(store: Store, face: str, wish: dict[str, Any], at: float) -> Aler
     alert = Alert(
         face=face,
         id=alert_id,
-        tiny_id=str(sum(1 for alert in store.alerts.values() if alert.face == face) + 1),
         alias=kept_alias(store, wish.get("alias") or alert_id),
         message=wish["message"],
         created_at=at,
@@ -96,7 +92,6 @@ def open_alert(store: Store, face: str, wish: dict[str, Any], at: float) -> Aler
         description=wish.get("description") or "",
         details=dict(wish.get("details") or {}),
         tags=list(wish.get("tags") or []),
-        actions=list(wish.get("actions") or []),
         responders=people.notified(store.settings, wish.get("responders") or []),
         entity=wish.get("entity") or "",
         source=wish.get("source") or "",
@@ -170,21 +165,6 @@ def _close(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
     return "Closed"
 
 
-def _add_responder(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
-    alert.responders.append(payload["responder"])
-    return f"Added and notified {alert.recipients[-1]}"
-
-
-def _escalate(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
-    escalation = payload["escalation"]
-    return f"Escalated to {escalation.get('name') or escalation.get('id')}"
-
-
-def _set_priority(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
-    alert.priority = payload["priority"]
-    return f"Priority set to {alert.priority}"
-
-
 def _assign(alert: Alert, payload: dict[str, Any], by: str, at: float) -> str:
     owner = payload["owner"]
     alert.owner = owner.get("username") or owner.get("id") or ""
@@ -196,21 +176,13 @@ ACTIONS: dict[str, Callable[[Alert, dict[str, Any], str, float], str]] = {
     "unacknowledge": _unacknowledge,
     "close": _close,
     "notes": lambda alert, payload, by, at: "",
-    "responders": _add_responder,
-    "escalate": _escalate,
-    "priority": _set_priority,
     "assign": _assign,
     "delete": lambda alert, payload, by, at: "Deleted",
 }
+# Of what the API takes, which is less than a person can do.
 DONE = {
     "create": "Created alert",
     "acknowledge": "Acknowledged alert",
-    "unacknowledge": "Unacknowledged alert",
     "close": "Closed alert",
     "notes": "Added note",
-    "responders": "Added responder",
-    "escalate": "Escalated alert",
-    "priority": "Updated priority",
-    "assign": "Assigned alert",
-    "delete": "Deleted alert",
 }

@@ -17,8 +17,8 @@ WORKING = ("slow", "process_failed", "process_late", "process_never")  # the fac
 ODD = ("answer", "garbled", "drip", "endless", "gzip_bomb", "cut", "redirect")
 KINDS = ("status", "slack_error", "hang", "hang_after", "refuse", "lose_answer", *WORKING, *ODD)
 READING = {
-    "get", "list", "get_notes", "get_logs", "get_recipients", "request_status", "heartbeat", "conversations.history",
-    "conversations.replies", "conversations.list", "conversations.info", "usergroups.users.list",
+    "get", "list", "get_recipients", "request_status", "heartbeat", "conversations.history", "conversations.replies",
+    "conversations.list", "usergroups.users.list",
 }  # fmt: skip
 USUAL_STATUS = {**dict.fromkeys(ODD, 200), "redirect": 302}
 # What may be said of a fault, as it is kept; and for how long it lasts.

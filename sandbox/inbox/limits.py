@@ -18,18 +18,10 @@ TEXTS = {
     "user": 100,
     "note": 25_000,
 }
-LISTS = {"tags": (20, 50), "actions": (10, 50)}
+TAGS, TAG = 20, 50
 DETAILS = 8_000
 RESPONDERS = 50
-# What each action cannot do without.
-REQUIRED = {
-    "create": "message",
-    "notes": "note",
-    "responders": "responder",
-    "escalate": "escalation",
-    "priority": "priority",
-    "assign": "owner",
-}
+REQUIRED = {"create": "message", "notes": "note"}  # what an action cannot do without
 
 
 def length(text: str) -> int:
@@ -45,17 +37,11 @@ def complaints(action: str, payload: dict[str, Any]) -> dict[str, str]:
         wrong[required] = f"{required.capitalize()} can not be empty."
     for field, limit in TEXTS.items():
         wrong.update(_text(field, payload.get(field), limit))
-    for field, (most, each) in LISTS.items():
-        wrong.update(_list(field, payload.get(field), most, each))
+    wrong.update(_tags(payload.get("tags")))
     wrong.update(_details(payload.get("details")))
     if payload.get("priority") is not None and payload["priority"] not in PRIORITIES:
         wrong["priority"] = "should be one of [ P1, P2, P3, P4, P5 ]"
-    wrong.update(_responders("responders", payload.get("responders")))
-    if payload.get("responder") is not None:
-        wrong.update(_responder("responder", payload["responder"]))
-    for field in ("escalation", "owner"):
-        if payload.get(field) is not None and not _names_somebody(payload[field]):
-            wrong[field] = "id or name should be provided"
+    wrong.update(_responders(payload.get("responders")))
     return wrong
 
 
@@ -69,17 +55,17 @@ def _text(field: str, value: object, limit: int) -> dict[str, str]:
     return {}
 
 
-def _list(field: str, value: object, most: int, longest: int) -> dict[str, str]:
+def _tags(value: object) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        return {field: "should be a list of strings"}
-    if len(value) > most:
-        return {field: f"size should be between 0 and {most}, found {len(value)}"}
+        return {"tags": "should be a list of strings"}
+    if len(value) > TAGS:
+        return {"tags": f"size should be between 0 and {TAGS}, found {len(value)}"}
     return {
-        f"{field}[{place}]": f"length should be between 0 and {longest}, found {len(item)}"
+        f"tags[{place}]": f"length should be between 0 and {TAG}, found {len(item)}"
         for place, item in enumerate(value)
-        if length(item) > longest
+        if length(item) > TAG
     }
 
 
@@ -92,16 +78,16 @@ def _details(value: object) -> dict[str, str]:
     return {"details": f"total length should be at most {DETAILS}, found {size}"} if size > DETAILS else {}
 
 
-def _responders(field: str, value: object) -> dict[str, str]:
+def _responders(value: object) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, list):
-        return {field: "should be a list"}
+        return {"responders": "should be a list"}
     if len(value) > RESPONDERS:
-        return {field: f"size should be between 0 and {RESPONDERS}, found {len(value)}"}
+        return {"responders": f"size should be between 0 and {RESPONDERS}, found {len(value)}"}
     wrong: dict[str, str] = {}
     for place, responder in enumerate(value):
-        wrong.update(_responder(f"{field}[{place}]", responder))
+        wrong.update(_responder(f"responders[{place}]", responder))
     return wrong
 
 
@@ -114,7 +100,3 @@ def _responder(field: str, value: object) -> dict[str, str]:
     if not any(value.get(name) and isinstance(value[name], str) for name in names):
         return {field: f"{names[0]} or {names[1]} should be provided"}
     return {}
-
-
-def _names_somebody(value: object) -> bool:
-    return isinstance(value, dict) and any(value.get(name) for name in ("id", "name", "username"))

@@ -10,30 +10,6 @@ import re
 from markupsafe import Markup, escape
 
 SPECIAL = re.compile(r"```(?P<pre>.+?)```|`(?P<code>[^`\n]+)`|<(?P<angle>[^<>\n]+)>", re.DOTALL)
-EMOJI = {
-    "rotating_light": "🚨",
-    "warning": "⚠️",
-    "white_check_mark": "✅",
-    "x": "❌",
-    "fire": "🔥",
-    "bell": "🔔",
-    "eyes": "👀",
-    "hourglass_flowing_sand": "⏳",
-    "hourglass": "⌛",
-    "red_circle": "🔴",
-    "large_orange_circle": "🟠",
-    "large_yellow_circle": "🟡",
-    "large_green_circle": "🟢",
-    "large_blue_circle": "🔵",
-    "book": "📖",
-    "link": "🔗",
-    "phone": "☎️",
-    "pager": "📟",
-    "wave": "👋",
-    "information_source": "ℹ️",
-    "calendar": "📆",
-    "tada": "🎉",
-}
 # A mark opens after a space or punctuation, closes before one, and holds no spaces at its edges.
 MARKS = [
     (re.compile(rf"(?<![\w{mark}]){mark}(?=\S)(.+?)(?<=\S){mark}(?![\w{mark}])"), tag)
@@ -42,7 +18,7 @@ MARKS = [
 
 
 def mrkdwn(text: str) -> Markup:
-    """A mrkdwn text as HTML: bold, italic, strike, code, pre, quotes, lists, links, mentions, emoji."""
+    """A mrkdwn text as HTML: bold, italic, strike, code, pre, quotes, links, mentions."""
     parts: list[str] = []
     end = 0
     for found in SPECIAL.finditer(text):
@@ -54,8 +30,8 @@ def mrkdwn(text: str) -> Markup:
 
 
 def plain(text: str) -> Markup:
-    """A plain_text object: emoji and line breaks only."""
-    return Markup(_emoji(_escaped(text)).replace("\n", "<br>"))  # noqa: S704 - escaped
+    """A plain_text object: line breaks only."""
+    return Markup(_escaped(text).replace("\n", "<br>"))  # noqa: S704 - escaped
 
 
 def _escaped(text: str) -> str:
@@ -65,12 +41,8 @@ def _escaped(text: str) -> str:
     return str(escape(text))
 
 
-def _emoji(html: str) -> str:
-    return re.sub(r":([a-z0-9_+-]+):", lambda name: EMOJI.get(name[1], name[0]), html)
-
-
 def _marked(text: str) -> str:
-    html = _emoji(_escaped(text))
+    html = _escaped(text)
     for mark, tag in MARKS:
         html = mark.sub(rf"<{tag}>\1</{tag}>", html)
     return html
@@ -88,8 +60,6 @@ def _angle(inner: str) -> str:
     target, _, label = inner.partition("|")
     if target[0] in "@#":
         return f'<span class="mention">{target[0]}{_escaped(label or target[1:])}</span>'
-    if target.startswith("!date^"):
-        return f"<span>{_escaped(label or target)}</span>"
     if target[0] == "!":
         name = label or target[1:].removeprefix("subteam^")
         return f'<span class="mention">@{_escaped(name.lstrip("@"))}</span>'

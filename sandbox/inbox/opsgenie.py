@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.inbox import limits, people
-from sandbox.inbox.alerts import ACTIONS, find_alert
+from sandbox.inbox.alerts import find_alert
 from sandbox.inbox.opsgenie_http import (
     Refusal,
     answer,
@@ -26,10 +26,9 @@ from sandbox.inbox.opsgenie_http import (
 from sandbox.inbox.records import Alert, Request
 from sandbox.inbox.store import Store
 
-# Jira Service Management's integration API has these and no others.
-JSM_ACTIONS = ("acknowledge", "close", "notes")
-PUT_ACTIONS = ("priority",)
-IDENTIFIER_TYPES = ("id", "alias", "tiny")
+# Jira Service Management's integration API has no others, and nobody here asks Opsgenie's for more.
+ACTIONS = ("acknowledge", "close", "notes")
+IDENTIFIER_TYPES = ("id", "alias")
 NEVER = 10 * 365 * 86_400  # seconds; further ahead than a test moves the clock
 
 
@@ -115,19 +114,6 @@ async def get(http: HttpRequest) -> Response:
     return answer({"data": shown(_alert(http), whole=True)})
 
 
-async def timeline(http: HttpRequest) -> Response:
-    """GET …/notes and …/logs, newest first as the original's default."""
-    check_key(http, "integration", "account", right="read")
-    kind = "note" if http.url.path.endswith("/notes") else "log"
-    lines = [
-        {kind: line.text, "owner": line.by, "createdAt": iso(line.at), "offset": f"{line.at:.3f}_{place}"}
-        | ({"type": "system"} if kind == "log" else {})
-        for place, line in enumerate(_alert(http).timeline)
-        if line.kind == kind
-    ]
-    return answer({"data": lines[::-1]})
-
-
 async def recipients(http: HttpRequest) -> Response:
     """GET …/recipients: the people whom the alert notifies, by id and username."""
     check_key(http, "integration", "account", right="read")
@@ -147,30 +133,14 @@ async def recipients(http: HttpRequest) -> Response:
 
 
 async def listing(http: HttpRequest) -> Response:
-    """GET /v2/alerts, newest first; `query` is `field:value` terms joined by AND, fields as in SEARCHED."""
+    """GET /v2/alerts, newest first."""
     check_key(http, "integration", "account", right="read")
-    terms = [term for term in http.query_params.get("query", "").replace(" AND ", " ").split() if term]
     alerts = [alert for alert in _store(http).alerts.values() if alert.face == http.app.state.face]
-    for term in terms:
-        field, _, value = term.partition(":")
-        if field not in SEARCHED:
-            raise Refusal(422, f"Query is not valid: cannot search for [{term}]")
-        alerts = [alert for alert in alerts if value.strip(' "').lower() in SEARCHED[field](alert)]
+    newest = sorted(alerts, key=lambda alert: alert.created_at, reverse=True)
     limit = min(int(http.query_params.get("limit", 20)), 100)
-    offset = int(http.query_params.get("offset", 0))
-    newest = sorted(alerts, key=lambda alert: alert.created_at, reverse=True)[offset : offset + limit]
-    return answer({"data": [shown(alert) for alert in newest], "paging": {}})
+    return answer({"data": [shown(alert) for alert in newest[:limit]], "paging": {}})
 
 
-SEARCHED: dict[str, Callable[[Alert], list[str]]] = {
-    "status": lambda alert: [alert.status],
-    "alias": lambda alert: [alert.alias.lower()],
-    "priority": lambda alert: [alert.priority.lower()],
-    "tag": lambda alert: [tag.lower() for tag in alert.tags],
-    "acknowledged": lambda alert: [str(alert.acknowledged).lower()],
-    "owner": lambda alert: [alert.owner.lower()],
-    "message": lambda alert: [alert.message.lower(), *alert.message.lower().split()],
-}
 INTEGRATION_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "inbox:integration"))
 
 
@@ -186,7 +156,6 @@ def shown(alert: Alert, *, whole: bool = False) -> dict[str, Any]:
     }
     data = {
         "id": alert.id,
-        "tinyId": alert.tiny_id,
         "alias": alert.alias,
         "message": alert.message,
         "status": alert.status,
@@ -207,7 +176,6 @@ def shown(alert: Alert, *, whole: bool = False) -> dict[str, Any]:
     }
     if whole:
         data |= {
-            "actions": alert.actions,
             "entity": alert.entity,
             "description": alert.description,
             "details": alert.details,
@@ -237,36 +205,27 @@ def _face(store: Store, name: str, routes: list[Route]) -> Starlette:
     return face
 
 
-def alert_routes(actions: tuple[str, ...]) -> list[Route]:
-    """What both faces have: create, the request's status, and these actions."""
-    return [
-        Route("/v2/alerts", create, methods=["POST"]),
-        Route("/v2/alerts/requests/{request_id}", request_status, methods=["GET"]),
-        *(
-            Route(
-                f"/v2/alerts/{{identifier}}/{action}",
-                action_route(action),
-                methods=["PUT" if action in PUT_ACTIONS else "POST"],
-            )
-            for action in actions
-        ),
-    ]
+ALERTS = [
+    Route("/v2/alerts", create, methods=["POST"]),
+    Route("/v2/alerts/requests/{request_id}", request_status, methods=["GET"]),
+    *(
+        Route(f"/v2/alerts/{{identifier}}/{action}", action_route(action), methods=["POST"])
+        for action in ACTIONS
+    ),
+]
+READING = [
+    Route("/v2/alerts", listing, methods=["GET"]),
+    Route("/v2/alerts/{identifier}", get, methods=["GET"]),
+    Route("/v2/alerts/{identifier}/recipients", recipients, methods=["GET"]),
+    Route("/v2/users/{username}", user, methods=["GET"]),
+]
 
 
 def opsgenie_face(store: Store, further: list[Route]) -> Starlette:
     """The app to mount under /opsgenie; `further`: heartbeats and schedules."""
-    reading = [
-        Route("/v2/alerts", listing, methods=["GET"]),
-        Route("/v2/alerts/{identifier}", get, methods=["GET"]),
-        Route("/v2/alerts/{identifier}/notes", timeline, methods=["GET"]),
-        Route("/v2/alerts/{identifier}/logs", timeline, methods=["GET"]),
-        Route("/v2/alerts/{identifier}/recipients", recipients, methods=["GET"]),
-        Route("/v2/users/{username}", user, methods=["GET"]),
-    ]
-    actions = tuple(action for action in ACTIONS if action != "delete")
-    return _face(store, "opsgenie", [*alert_routes(actions), *reading, *further])
+    return _face(store, "opsgenie", [*ALERTS, *READING, *further])
 
 
 def jsm_face(store: Store) -> Starlette:
     """The app to mount under /jsm/ops/integration: it can neither read alerts nor take heartbeats."""
-    return _face(store, "jsm", alert_routes(JSM_ACTIONS))
+    return _face(store, "jsm", ALERTS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,6 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.globals.update(mrkdwn=mrkdwn, plain=plain, clock=_clock, lasting=_lasting)
-TEMPLATES.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False, indent=1)
 
 
 def _threads(store: Store, channel: Channel) -> list[tuple[SlackMessage, list[SlackMessage]]]:

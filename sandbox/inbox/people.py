@@ -12,7 +12,7 @@ Responder = dict[str, str]
 
 
 def complaints(settings: Settings, payload: Mapping[str, Any]) -> dict[str, str]:
-    """What a create or an added responder is refused for, by field: a user whom nobody knows."""
+    """What a create is refused for, by field: a user whom nobody knows."""
     if settings.unknown_users_are != "refused":
         return {}
     return {
@@ -59,7 +59,7 @@ def id_of(responder: Responder) -> str:
 
 
 def _named(payload: Mapping[str, Any]) -> list[Responder]:
-    return [*(payload.get("responders") or []), *filter(None, [payload.get("responder")])]
+    return payload.get("responders") or []
 
 
 def _username(responder: Responder) -> str:

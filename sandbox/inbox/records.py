@@ -35,7 +35,6 @@ class Alert(ById):
 
     face: str
     id: str
-    tiny_id: str
     alias: str
     message: str
     created_at: float
@@ -44,7 +43,6 @@ class Alert(ById):
     description: str = ""
     details: dict[str, str] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
-    actions: list[str] = field(default_factory=list)
     responders: list[dict[str, str]] = field(default_factory=list)
     entity: str = ""
     source: str = ""
@@ -100,13 +98,8 @@ class Heartbeat:
 
     name: str
     interval_seconds: float
-    description: str = ""
-    interval: int = 10
-    interval_unit: str = "minutes"
     enabled: bool = True
     owner_team: dict[str, str] = field(default_factory=dict)
-    alert_message: str = ""
-    alert_tags: list[str] = field(default_factory=list)
     alert_priority: str = "P3"
     last_ping_at: float | None = None
     expired: bool = False
@@ -137,7 +130,6 @@ class SlackMessage:
     user: str
     thread_ts: str | None = None
     blocks: list[dict[str, Any]] = field(default_factory=list)
-    attachments: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     edited_ts: str | None = None
     edits: list[str] = field(default_factory=list)  # the texts it had before
@@ -165,7 +157,6 @@ class Schedule(ById):
     timezone: str = "UTC"
     description: str = ""
     enabled: bool = True
-    owner_team: dict[str, str] = field(default_factory=dict)
     rotations: list[dict[str, Any]] = field(default_factory=list)
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)  # by alias
 

@@ -39,25 +39,21 @@ def _shown(schedule: Schedule) -> dict[str, Any]:
     return _short(schedule) | {
         "description": schedule.description,
         "timezone": schedule.timezone,
-        "ownerTeam": schedule.owner_team,
         "rotations": schedule.rotations,
     }
 
 
 def _change(schedule: Schedule, wish: dict[str, Any]) -> None:
-    fields = {"name": "name", "description": "description", "timezone": "timezone", "enabled": "enabled"}
-    for theirs, ours in (fields | {"ownerTeam": "owner_team"}).items():
-        if wish.get(theirs) is not None:
-            setattr(schedule, ours, wish[theirs])
+    for name in ("name", "description", "timezone", "enabled"):
+        if wish.get(name) is not None:
+            setattr(schedule, name, wish[name])
     if wish.get("rotations") is not None:
         schedule.rotations = [_rotation(rotation) for rotation in wish["rotations"]]
 
 
-def _rotation(wish: dict[str, Any], held: dict[str, Any] | None = None) -> dict[str, Any]:
+def _rotation(wish: dict[str, Any]) -> dict[str, Any]:
     rotation_id = str(uuid.uuid4())
-    rotation: dict[str, Any] = (
-        {"id": rotation_id, "name": f"Rot-{rotation_id[:8]}", "length": 1} | (held or {}) | wish
-    )
+    rotation: dict[str, Any] = {"id": rotation_id, "name": f"Rot-{rotation_id[:8]}", "length": 1} | wish
     for field in ("startDate", "endDate"):
         if rotation.get(field):
             rotation[field] = schedules.to_half_hour(rotation[field])
@@ -76,17 +72,6 @@ async def create(http: HttpRequest) -> Response:
     return answer({"result": "Created", "data": _short(schedule)}, 201)
 
 
-async def listing(http: HttpRequest) -> Response:
-    """Rotations are listed only with expand=rotation."""
-    check_key(http, "account")
-    expanded = http.query_params.get("expand") == "rotation"
-    shown = [
-        _shown(schedule) | ({} if expanded else {"rotations": []})
-        for schedule in _store(http).schedules.values()
-    ]
-    return answer({"data": shown})
-
-
 async def get(http: HttpRequest) -> Response:
     return answer({"data": _shown(_schedule(http, "identifierType"))})
 
@@ -98,11 +83,6 @@ async def update(http: HttpRequest) -> Response:
     _change(schedule, wish)
     _store(http).save(schedule)
     return answer({"result": "Updated", "data": _short(schedule)})
-
-
-async def delete(http: HttpRequest) -> Response:
-    _store(http).remove(_schedule(http, "identifierType"))
-    return answer({"result": "Deleted"})
 
 
 async def on_calls(http: HttpRequest) -> Response:
@@ -120,63 +100,15 @@ async def on_calls(http: HttpRequest) -> Response:
     return answer({"data": {"_parent": _short(schedule), **who}})
 
 
-async def list_rotations(http: HttpRequest) -> Response:
-    return answer({"data": _schedule(http).rotations})
-
-
-async def add_rotation(http: HttpRequest) -> Response:
-    schedule = _schedule(http)
-    wish = await payload_of(http)
-    refuse_if(schedules.rotation_complaints(wish, new=True))
-    schedule.rotations.append(_rotation(wish))
-    _store(http).save(schedule)
-    made = schedule.rotations[-1]
-    data = {"_parent": _short(schedule), "id": made["id"], "name": made["name"]}
-    return answer({"result": "Created", "data": data}, 201)
-
-
-def _place(schedule: Schedule, http: HttpRequest) -> int:
-    rotation_id = http.path_params["rotation"]
-    for place, rotation in enumerate(schedule.rotations):
-        if rotation["id"] == rotation_id:
-            return place
-    raise Refusal(404, f"Rotation [{rotation_id}] does not exist")
-
-
-async def get_rotation(http: HttpRequest) -> Response:
-    schedule = _schedule(http)
-    return answer({"data": schedule.rotations[_place(schedule, http)]})
-
-
-async def update_rotation(http: HttpRequest) -> Response:
-    schedule = _schedule(http)
-    place = _place(schedule, http)
-    wish = await payload_of(http)
-    refuse_if(schedules.rotation_complaints(wish, new=False))
-    schedule.rotations[place] = _rotation(wish, schedule.rotations[place])
-    _store(http).save(schedule)
-    return answer(
-        {"result": "Updated", "data": {"_parent": _short(schedule), "id": schedule.rotations[place]["id"]}}
-    )
-
-
-async def delete_rotation(http: HttpRequest) -> Response:
-    schedule = _schedule(http)
-    del schedule.rotations[_place(schedule, http)]
-    _store(http).save(schedule)
-    return answer({"result": "Deleted"})
-
-
 async def list_overrides(http: HttpRequest) -> Response:
     return answer({"data": list(_schedule(http).overrides.values())})
 
 
 async def set_override(http: HttpRequest) -> Response:
-    """POST (alias in the body, or made up here) and PUT (alias in the path): one alias is one override."""
-    schedule = _schedule(http)
+    """One alias is one override."""
+    schedule, alias = _schedule(http), http.path_params["alias"]
     wish = await payload_of(http)
     refuse_if(schedules.override_complaints(wish))
-    alias = http.path_params.get("alias") or wish.get("alias") or str(uuid.uuid4())
     known = alias in schedule.overrides
     schedule.overrides[alias] = wish | {"alias": alias}
     _store(http).save(schedule)
@@ -184,13 +116,10 @@ async def set_override(http: HttpRequest) -> Response:
     return answer({"result": "Updated" if known else "Created", "data": data}, 200 if known else 201)
 
 
-async def one_override(http: HttpRequest) -> Response:
-    """GET and DELETE of an override by its alias."""
+async def delete_override(http: HttpRequest) -> Response:
     schedule, alias = _schedule(http), http.path_params["alias"]
     if alias not in schedule.overrides:
         raise Refusal(404, f"Override with alias [{alias}] does not exist")
-    if http.method == "GET":
-        return answer({"data": {"_parent": _short(schedule), **schedule.overrides[alias]}})
     del schedule.overrides[alias]
     _store(http).save(schedule)
     return answer({"result": "Deleted"})
@@ -199,18 +128,10 @@ async def one_override(http: HttpRequest) -> Response:
 ONE = "/v2/schedules/{schedule}"
 ROUTES = [
     Route("/v2/schedules", create, methods=["POST"]),
-    Route("/v2/schedules", listing, methods=["GET"]),
     Route(ONE, get, methods=["GET"]),
     Route(ONE, update, methods=["PATCH"]),
-    Route(ONE, delete, methods=["DELETE"]),
     Route(ONE + "/on-calls", on_calls, methods=["GET"]),
-    Route(ONE + "/rotations", list_rotations, methods=["GET"]),
-    Route(ONE + "/rotations", add_rotation, methods=["POST"]),
-    Route(ONE + "/rotations/{rotation}", get_rotation, methods=["GET"]),
-    Route(ONE + "/rotations/{rotation}", update_rotation, methods=["PATCH"]),
-    Route(ONE + "/rotations/{rotation}", delete_rotation, methods=["DELETE"]),
     Route(ONE + "/overrides", list_overrides, methods=["GET"]),
-    Route(ONE + "/overrides", set_override, methods=["POST"]),
     Route(ONE + "/overrides/{alias}", set_override, methods=["PUT"]),
-    Route(ONE + "/overrides/{alias}", one_override, methods=["GET", "DELETE"]),
+    Route(ONE + "/overrides/{alias}", delete_override, methods=["DELETE"]),
 ]

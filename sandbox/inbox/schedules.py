@@ -82,16 +82,16 @@ def schedule_complaints(wish: dict[str, Any], *, new: bool) -> dict[str, str]:
     except (ZoneInfoNotFoundError, ValueError):
         wrong["timezone"] = f"[{wish['timezone']}] is not a valid timezone"
     for place, rotation in enumerate(wish.get("rotations") or []):
-        found = rotation_complaints(rotation, new=True)
+        found = _rotation_complaints(rotation)
         wrong.update({f"rotations[{place}].{field}": words for field, words in found.items()})
     return wrong
 
 
-def rotation_complaints(wish: dict[str, Any], *, new: bool) -> dict[str, str]:
+def _rotation_complaints(wish: dict[str, Any]) -> dict[str, str]:
     wrong = {
         field: f"{field} should be provided"
         for field in ("type", "startDate", "participants")
-        if new and not wish.get(field)
+        if not wish.get(field)
     }
     if wish.get("type") and wish["type"] not in TURN:
         wrong["type"] = f"should be one of [ {', '.join(TURN)} ]"

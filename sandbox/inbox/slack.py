@@ -27,7 +27,6 @@ SCOPES = {
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
     "conversations.list": "channels:read",
-    "conversations.info": "channels:read",
     "usergroups.users.update": "usergroups:write",
     "users.info": "users:read",
     "usergroups.users.list": "usergroups:read",
@@ -80,7 +79,7 @@ async def _arguments(http: HttpRequest) -> tuple[dict[str, Any], list[str]]:
 
 def _from_form(name: str, value: str) -> Any:
     """A form carries structured arguments as JSON text."""
-    if name not in ("blocks", "attachments", "metadata"):
+    if name not in ("blocks", "metadata"):
         return value
     try:
         return json.loads(value)

@@ -16,11 +16,8 @@ ALL_TEXT = 13_200
 PROPERTIES = {
     "section": {"text", "fields"},
     "header": {"text"},
-    "divider": set(),
     "context": {"elements"},
-    "actions": {"elements"},
 }
-BUTTON = {"type", "text", "action_id", "url", "value", "style", "confirm", "accessibility_label"}
 
 
 def complaints(blocks: list[Any]) -> list[str]:
@@ -51,8 +48,7 @@ def _block(block: Any, at: str) -> Iterator[str]:
     yield from _additional(block, PROPERTIES[kind] | {"type", "block_id"}, at)
     if len(str(block.get("block_id", ""))) > 255:
         yield f"must be less than 256 characters [json-pointer:{at}/block_id]"
-    if kind in CHECKS:
-        yield from CHECKS[kind](block, at)
+    yield from CHECKS[kind](block, at)
 
 
 def _section(block: dict[str, Any], at: str) -> Iterator[str]:
@@ -73,29 +69,6 @@ def _header(block: dict[str, Any], at: str) -> Iterator[str]:
 
 def _context(block: dict[str, Any], at: str) -> Iterator[str]:
     return _each(block, "elements", at, 10, lambda element, where: _text(element, where, 3000))
-
-
-def _actions(block: dict[str, Any], at: str) -> Iterator[str]:
-    return _each(block, "elements", at, 25, _element)
-
-
-def _element(element: Any, at: str) -> Iterator[str]:
-    """A button is checked whole; of other elements only that they say what they are."""
-    if not isinstance(element, dict) or "type" not in element:
-        yield _missing("type", at)
-        return
-    if element["type"] != "button":
-        return
-    yield from _additional(element, BUTTON, at)
-    if "text" not in element:
-        yield _missing("text", at)
-    else:
-        yield from _text(element["text"], f"{at}/text", 75, kinds=("plain_text",))
-    for name, most in (("action_id", 255), ("value", 2000), ("url", 3000)):
-        if length(str(element.get(name, ""))) > most:
-            yield f"must be less than {most + 1} characters [json-pointer:{at}/{name}]"
-    if element.get("style", "primary") not in ("primary", "danger"):
-        yield f"must be a valid enum value [json-pointer:{at}/style]"
 
 
 def _text(text: Any, at: str, most: int, kinds: tuple[str, ...] = ("mrkdwn", "plain_text")) -> Iterator[str]:
@@ -147,5 +120,4 @@ CHECKS = {
     "section": _section,
     "header": _header,
     "context": _context,
-    "actions": _actions,
 }

@@ -15,7 +15,6 @@ from sandbox.inbox.store import Store
 BOT = {"user": "U0INBOXBOT", "bot_id": "B0INBOXBOT", "team": "T0INBOX", "app_id": "A0INBOX"}
 TS = re.compile(r"\d{9,10}\.\d{6}")
 TEXT_POSTED, TEXT_UPDATED = 40_000, 4_000  # a longer post is cut with a warning, a longer update refused
-MOST_ATTACHMENTS = 100
 
 
 def channel_by_id(store: Store, channel: str) -> Channel:
@@ -87,9 +86,8 @@ def update(store: Store, given: Arguments) -> dict[str, Any]:
     message.edits.append(message.text)
     if given.get("text") is not None:
         message.text = content["text"]
-    for part in ("blocks", "attachments"):
-        if given.get(part) is not None:
-            setattr(message, part, content[part])
+    if given.get("blocks") is not None:
+        message.blocks = content["blocks"]
     if given.get("metadata") is not None:
         message.metadata = metadata
     message.edited_ts = _as_ts(int(store.now() * 1_000_000))
@@ -104,29 +102,27 @@ def update(store: Store, given: Arguments) -> dict[str, Any]:
 
 
 def _content(given: Arguments) -> tuple[dict[str, Any], list[str]]:
-    """Text, blocks and attachments, checked; and what Slack warns of."""
+    """Text and blocks, checked; and what Slack warns of."""
     text = given.text("text")
-    blocks, attachments = _listed(given, "blocks"), _listed(given, "attachments")
-    if not text and not blocks and not attachments:
+    blocks = _blocks(given)
+    if not text and not blocks:
         raise SlackError("no_text")
     if wrong := slack_blocks.complaints(blocks):
         raise SlackError("invalid_blocks", *wrong)
     if slack_blocks.text_in(blocks) > slack_blocks.ALL_TEXT:
         raise SlackError("msg_blocks_too_long")
-    if len(attachments) > MOST_ATTACHMENTS:
-        raise SlackError("too_many_attachments")
     warnings = [] if text else ["missing_text_in_message"]
     if len(text) > TEXT_POSTED:
         text, warnings = text[:TEXT_POSTED], ["message_truncated"]
-    return {"text": text, "blocks": blocks, "attachments": attachments}, warnings
+    return {"text": text, "blocks": blocks}, warnings
 
 
-def _listed(given: Arguments, name: str) -> list[dict[str, Any]]:
-    value = given.get(name)
+def _blocks(given: Arguments) -> list[dict[str, Any]]:
+    value = given.get("blocks")
     if value in (None, ""):
         return []
     if not isinstance(value, list):
-        raise SlackError("invalid_blocks_format" if name == "blocks" else "invalid_attachments")
+        raise SlackError("invalid_blocks_format")
     return value
 
 
@@ -178,8 +174,6 @@ def shown(store: Store, message: SlackMessage, *, with_metadata: bool = True) ->
     content |= {name: BOT[name] for name in ("bot_id", "team", "app_id")} if mine else {"team": BOT["team"]}
     if message.blocks:
         content["blocks"] = message.blocks
-    if message.attachments:
-        content["attachments"] = message.attachments
     if message.edited_ts:
         content["edited"] = {"user": message.user, "ts": message.edited_ts}
     if message.metadata and with_metadata:

@@ -71,17 +71,6 @@ def _page(store: Store, given: Arguments, messages: list[SlackMessage]) -> dict[
     return content
 
 
-def permalink(store: Store, given: Arguments) -> dict[str, Any]:
-    channel = channel_by_id(store, given.text("channel", required=True))
-    ts = given.text("message_ts", required=True)
-    if f"{channel.id}:{ts}" not in store.messages:
-        raise SlackError("message_not_found")
-    return {
-        "channel": channel.id,
-        "permalink": f"https://inbox.slack.com/archives/{channel.id}/p{ts.replace('.', '')}",
-    }
-
-
 def who_am_i(store: Store, given: Arguments) -> dict[str, Any]:
     return {
         "url": "https://inbox.slack.com/",
@@ -113,10 +102,6 @@ def channels(store: Store, given: Arguments) -> dict[str, Any]:
     }
 
 
-def channel_info(store: Store, given: Arguments) -> dict[str, Any]:
-    return {"channel": _channel(channel_by_id(store, given.text("channel", required=True)))}
-
-
 def group_members(store: Store, given: Arguments) -> dict[str, Any]:
     group = store.usergroups.get(given.text("usergroup", required=True))
     if group is None:
@@ -138,8 +123,6 @@ METHODS = {
     "conversations.history": history,
     "conversations.replies": replies,
     "conversations.list": channels,
-    "conversations.info": channel_info,
-    "chat.getPermalink": permalink,
     "auth.test": who_am_i,
     "usergroups.users.list": group_members,
 }

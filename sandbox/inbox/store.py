@@ -119,7 +119,7 @@ class Store:
             self.channels.setdefault(channel_id, Channel(id=channel_id, name=name))
         self.usergroups["S0DEONCALL"] = UserGroup(id="S0DEONCALL", handle="de-oncall")
         name = "investor-sla-watch"
-        self.heartbeats[name] = Heartbeat(name=name, interval_seconds=300, interval=5, alert_priority="P1")
+        self.heartbeats[name] = Heartbeat(name=name, interval_seconds=300, alert_priority="P1")
 
     def _table(self, kind: Any) -> dict[str, Any]:
         table: dict[str, Any] = getattr(self, TABLES[kind])

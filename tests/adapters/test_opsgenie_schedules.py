@@ -120,11 +120,10 @@ def test_somebodys_own_override_is_drift_and_stays(
 ) -> None:
     """Made by hand in Opsgenie: it is said, with what to do, and never deleted."""
     sync(roster, schedules, at)
-    inbox.http.post(
-        f"{inbox.opsgenie_host}/v2/schedules/{PRIMARY}/overrides?scheduleIdentifierType=name",
+    inbox.http.put(
+        f"{inbox.opsgenie_host}/v2/schedules/{PRIMARY}/overrides/mine?scheduleIdentifierType=name",
         headers={"Authorization": f"GenieKey {inbox.opsgenie_account_key}"},
         json={
-            "alias": "mine",
             "user": {"type": "user", "username": "x@example.com"},
             "startDate": (at - dt.timedelta(hours=1)).isoformat(),
             "endDate": (at + dt.timedelta(hours=1)).isoformat(),

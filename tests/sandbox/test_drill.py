@@ -233,7 +233,7 @@ def test_a_watcher_that_does_not_look_is_said_plainly(oncall_dsn: str) -> None:
 
 def _alert(**fields: object) -> Alert:
     at = NOON.timestamp() + 0.4
-    plain = {"face": "opsgenie", "id": "1", "tiny_id": "1", "alias": f"{KEY}:{PAGE}", "message": "late"}
+    plain = {"face": "opsgenie", "id": "1", "alias": f"{KEY}:{PAGE}", "message": "late"}
     times = {"created_at": at, "last_occurred_at": at, "updated_at": at, "closed_at": at + 33}
     return Alert(**plain, **times, responders=[{"username": "de-003@example.com"}], **fields)  # type: ignore[arg-type]
 

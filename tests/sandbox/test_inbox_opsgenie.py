@@ -82,14 +82,12 @@ def test_an_alias_is_one_alert_while_it_is_open(
     assert [(alert.status, alert.count) for alert in inbox.alerts()] == [("closed", 100), ("open", 1)]
 
 
-def test_an_alert_is_found_by_alias_id_and_tiny_id(
-    inbox: RunningInbox, alert_api: opsgenie_sdk.AlertApi
-) -> None:
-    """The three identifier types name the same alert; it shows status, owner and what was acknowledged."""
+def test_an_alert_is_found_by_alias_and_id(inbox: RunningInbox, alert_api: opsgenie_sdk.AlertApi) -> None:
+    """Both identifier types name the same alert; it shows status, owner and what was acknowledged."""
     page(alert_api)
     inbox.acknowledge(inbox.alerts()[0], "de-001@example.com")
     (alert,) = inbox.alerts()
-    for kind, identifier in (("alias", ALIAS), ("id", alert.id), ("tiny", alert.tiny_id)):
+    for kind, identifier in (("alias", ALIAS), ("id", alert.id)):
         shown = alert_api.get_alert(identifier, identifier_type=kind).data
         assert (shown.id, shown.status, shown.acknowledged) == (alert.id, "open", True)
         assert shown.owner == "de-001@example.com"
@@ -98,29 +96,22 @@ def test_an_alert_is_found_by_alias_id_and_tiny_id(
 
 
 def test_what_happens_to_an_alert_stands_in_its_timeline(inbox: RunningInbox, genie: Genie) -> None:
-    """Notes, priority, responders, escalation and closing are carried out and can be read back."""
+    """Notes, taking and closing are carried out, one after the other; the newest alert is listed first."""
     genie("POST", "/v2/alerts", {"message": "m", "alias": ALIAS})
-    path = f"/v2/alerts/{ALIAS}/{{}}?identifierType=alias"
-    responder = {"type": "user", "username": "de-002@example.com"}
-    for method, action, body in (
-        ("POST", "notes", {"note": "a note"}),
-        ("PUT", "priority", {"priority": "P2"}),
-        ("POST", "responders", {"responder": responder}),
-        ("POST", "escalate", {"escalation": {"name": "manager"}}),
-        ("POST", "acknowledge", {"user": "DE-001"}),
-        ("POST", "unacknowledge", {}),
-        ("POST", "close", {"note": "landed", "user": "watcher"}),
+    for action, body in (
+        ("notes", {"note": "a note"}),
+        ("acknowledge", {"user": "DE-001"}),
+        ("close", {"note": "landed", "user": "watcher"}),
     ):
-        assert genie(method, path.format(action), body).status_code == 202, action
+        taken = genie("POST", f"/v2/alerts/{ALIAS}/{action}?identifierType=alias", body)
+        assert taken.status_code == 202, action
     (alert,) = inbox.alerts()
-    assert (alert.priority, alert.status, alert.closed_by) == ("P2", "closed", "watcher")
-    assert alert.recipients == ["de-002@example.com"]
-    assert [note["note"] for note in genie("GET", path.format("notes")).json()["data"]] == [
-        "landed",
-        "a note",
-    ]
-    logs = [line["log"] for line in genie("GET", path.format("logs")).json()["data"]]
-    assert logs[:3] == ["Closed", "Unacknowledged", "Acknowledged"]
+    assert (alert.owner, alert.status, alert.closed_by) == ("DE-001", "closed", "watcher")
+    assert alert.notes == ["a note", "landed"]
+    assert [line.text for line in alert.timeline if line.kind == "log"][1:] == ["Acknowledged", "Closed"]
+    genie("POST", "/v2/alerts", {"message": "the next one"})
+    [newest] = genie("GET", "/v2/alerts?limit=1").json()["data"]
+    assert newest["message"] == "the next one"
 
 
 @pytest.mark.parametrize("action", ["close", "acknowledge", "notes"])
@@ -147,7 +138,6 @@ def test_an_action_on_an_unknown_alias_is_accepted_and_fails_later(genie: Genie,
         ("note", "n" * 25_000, "n" * 25_001),
         ("tags", ["t" * 50] * 20, ["t"] * 21),
         ("tags", ["t"], ["t" * 51]),
-        ("actions", ["a"] * 10, ["a"] * 11),
         ("details", {"k": "v" * 7_999}, {"k": "v" * 8_000}),
         ("details", {"k": "5"}, {"k": 5}),
         ("priority", "P5", "P0"),
@@ -195,19 +185,7 @@ def test_keys_open_only_their_own_doors(inbox: RunningInbox, genie: Genie) -> No
     assert inbox.http.post(inbox.opsgenie_host + "/v2/alerts", json=body).status_code == 401
     wrong = genie("POST", "/v2/alerts", body, key=inbox.opsgenie_account_key)
     assert (wrong.status_code, wrong.json()["code"]) == (403, 40301)
-    assert genie("GET", "/v2/alerts", key=inbox.opsgenie_account_key).status_code == 200
-
-
-def test_the_list_of_alerts_can_be_searched(alert_api: opsgenie_sdk.AlertApi) -> None:
-    """Terms joined by AND narrow it down, newest first; a term it does not know is refused."""
-    page(alert_api, alias="a", tags=["investor"])
-    page(alert_api, alias="b", tags=["investor"])
-    page(alert_api, alias="c")
-    alert_api.close_alert("a", identifier_type="alias", close_alert_payload=opsgenie_sdk.CloseAlertPayload())
-    found = alert_api.list_alerts(query="status:open AND tag:investor").data
-    assert [alert.alias for alert in found] == ["b"]
-    with pytest.raises(opsgenie_sdk.OpenApiException, match="422"):
-        alert_api.list_alerts(query="mood:bad")
+    assert genie("GET", "/v2/alerts?limit=1", key=inbox.opsgenie_account_key).status_code == 200
 
 
 def test_pong_does_not_prove_a_heartbeat(
@@ -222,8 +200,9 @@ def test_a_heartbeat_that_stops_raises_an_alert_and_a_ping_closes_it(
     inbox: RunningInbox, genie: Genie
 ) -> None:
     """It watches from its first ping on; the alert goes to its team with its priority, once."""
-    wish = {"name": "watch", "interval": 1, "intervalUnit": "minutes", "enabled": True, "alertPriority": "P1"}
-    assert genie("POST", "/v2/heartbeats", wish | {"ownerTeam": {"name": "de"}}).status_code == 201
+    inbox.tell(
+        "heartbeats", name="watch", interval_seconds=60, alert_priority="P1", owner_team={"name": "de"}
+    )
     inbox.advance(3600)
     assert inbox.alerts() == []  # never pinged: not watching yet
     genie("GET", "/v2/heartbeats/watch/ping")
@@ -234,7 +213,6 @@ def test_a_heartbeat_that_stops_raises_an_alert_and_a_ping_closes_it(
     assert genie("GET", "/v2/heartbeats/watch").json()["data"]["expired"] is True
     genie("POST", "/v2/heartbeats/watch/ping")
     assert [alert.status for alert in inbox.alerts()] == ["closed"]
-    assert genie("POST", "/v2/heartbeats", wish | {"name": "x", "interval": 0}).status_code == 422
 
 
 def test_jira_service_management_can_do_less(inbox: RunningInbox, genie: Genie) -> None:

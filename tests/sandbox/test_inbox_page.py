@@ -65,7 +65,7 @@ def test_whatever_was_sent_is_escaped(inbox: RunningInbox, genie: Genie, slack: 
         {"type": "context", "elements": [{"type": "mrkdwn", "text": '<https://e.com/"onclick="x|y>'}]},
     ]
     slack.chat_postMessage(channel="#de-oncall", text=evil, blocks=blocks)
-    slack.chat_postMessage(channel="#de-oncall", text=evil, attachments=[{"text": evil}])
+    slack.chat_postMessage(channel="#de-oncall", text=evil)
     page = read(inbox)
     assert "<script>alert" not in page
     assert '"onclick="' not in page

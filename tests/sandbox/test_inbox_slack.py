@@ -152,22 +152,7 @@ def test_an_update_needs_the_channel_id_and_ones_own_message(inbox: RunningInbox
             [{"type": "context", "elements": [mrk("x")] * 11}],
             "no more than 10 items allowed [json-pointer:/blocks/0/elements]",
         ),
-        (
-            [
-                {
-                    "type": "actions",
-                    "elements": [{"type": "button", "text": {"type": "plain_text", "text": "x" * 75}}],
-                }
-            ],
-            [
-                {
-                    "type": "actions",
-                    "elements": [{"type": "button", "text": {"type": "plain_text", "text": "x" * 76}}],
-                }
-            ],
-            "must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]",
-        ),
-        ([{"type": "divider"}], [{"type": "line"}], "unsupported type: line [json-pointer:/blocks/0/type]"),
+        ([HEADER], [{"type": "line"}], "unsupported type: line [json-pointer:/blocks/0/type]"),
         (
             [{"type": "section", "text": mrk("x")}],
             [{"type": "section"}],
@@ -206,10 +191,6 @@ def test_a_message_that_cannot_be_posted_says_why(inbox: RunningInbox, slack: We
         ("invalid_blocks", {"channel": "#de-oncall", "text": "x", "blocks": [{"type": "section"}]}),
         ("invalid_blocks_format", {"channel": "#de-oncall", "text": "x", "blocks": "[]"}),
         ("msg_blocks_too_long", {"channel": "#de-oncall", "text": "x", "blocks": long}),
-        (
-            "too_many_attachments",
-            {"channel": "#de-oncall", "text": "x", "attachments": [{"text": "a"}] * 101},
-        ),
         ("invalid_arguments", {"text": "x"}),
     ):
         assert error_of(slack, "chat.postMessage", **content) == expected
@@ -259,14 +240,12 @@ def test_a_group_has_the_members_it_was_given(slack: WebClient) -> None:
 
 def test_channels_are_known_and_can_be_added(inbox: RunningInbox, slack: WebClient) -> None:
     """The standing ones, and any that a test adds."""
-    added = inbox.tell("slack/channels", name="#drill")["id"]
+    inbox.tell("slack/channels", name="#drill")
     assert {"de-oncall", "swe-master-data", "drill"} <= {
         c["name"] for c in slack.conversations_list()["channels"]
     }
-    assert slack.conversations_info(channel=added)["channel"]["name"] == "drill"
-    posted = slack.chat_postMessage(channel="#drill", text="x")
-    link = slack.chat_getPermalink(channel=added, message_ts=posted["ts"])["permalink"]
-    assert link.endswith(f"/archives/{added}/p{posted['ts'].replace('.', '')}")
+    slack.chat_postMessage(channel="#drill", text="x")
+    assert [message.channel_name for message in inbox.messages()] == ["drill"]
 
 
 def test_one_message_a_second_and_channel_when_strict(inbox: RunningInbox, slack: WebClient) -> None:
