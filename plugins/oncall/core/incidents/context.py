@@ -21,6 +21,7 @@ class IncidentContext:
     `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
     `told_now`: this very look tells the person on call why, by an alert. `needs`: the late tables of which it is this
     incident that tells the team that loads them, and every promise that needs them (None: those of its members).
+    `woken_lately`: somebody has just been woken because another day of this pipeline failed.
     """
 
     incident: Incident
@@ -29,6 +30,7 @@ class IncidentContext:
     evaluated: bool = True
     told_now: bool = False
     needs: Mapping[str, Sequence[PromiseStatus]] | None = None
+    woken_lately: bool = False
 
     @cached_property
     def said(self) -> frozenset[tuple[str, str]]:

@@ -12,7 +12,7 @@ from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Notificat
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
 from oncall.core.incidents.upstream_team import who_tells
-from oncall.core.incidents.warnings import wakes_early
+from oncall.core.incidents.warnings import wakes_early, wakes_for_failure
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.cause import WORKERS, Cause, Why
 from oncall.core.promises.evaluation import PromiseStatus
@@ -49,6 +49,9 @@ def decide(
         if incident.leader:
             following[incident.leader].append((status, incident))
     telling = who_tells(live, statuses, scene)
+    woken = {  # for a failure, lately: the pipelines and for which incident
+        i.dag_id: i.key for _, i in live for e in said.get(i.key, ()) if wakes_for_failure(e, scene.at)
+    }
     plans, cases = [], []
     for status, incident in live:
         if incident.leader:
@@ -56,10 +59,13 @@ def decide(
         followers = following[incident.key]
         members = (status, *(j for j, _ in followers))
         entries, needs = tuple(said.get(incident.key, ())), telling.get(incident.key, {})
-        context = IncidentContext(incident, members, entries, needs=needs)
+        lately = woken.get(incident.dag_id, incident.key) != incident.key
+        context = IncidentContext(incident, members, entries, needs=needs, woken_lately=lately)
         made = plan(context, scene) if incident.open else Plan((incident,))
         made = _filed(made, context)
         leader = made.incidents[0]
+        if any(owed.op == "page" and owed.step.startswith("failed-") for owed in made.owed):
+            woken.setdefault(incident.dag_id, incident.key)
         plans += [made, Plan(tuple(_follow(i, j, leader) for j, i in followers))]
         if leader.open:
             cases.append(replace(context, incident=leader))

@@ -188,7 +188,10 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
 
 
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:
-    """A task failed for good or a check withheld the report, before the promise is broken (or without a promise)."""
+    """A task failed for good or a check withheld the report, before the promise is broken (or without a promise).
+
+    Days that are run again together fail together: only the first wakes somebody.
+    """
     lead = next(filter(_has_failed, context.missing), None)
     if lead is None or lead.why is None or lead.overdue:
         return None
@@ -198,7 +201,9 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     count = context.incident.failures + 1
     message = _failure_message(context, scene, lead, f"failed-{count}")
     incident = replace(context.incident, failure=failure, failures=count)
-    return Plan((incident,), page_and_post(message), event(context, scene, because(lead.why)))
+    known = context.woken_lately and (lead.due is None or lead.facts.publication is not None)
+    owed = (post(replace(message, recipients=())),) if known else page_and_post(message)
+    return Plan((incident,), owed, event(context, scene, because(lead.why)))
 
 
 def _failure_message(context: IncidentContext, scene: Scene, lead: PromiseStatus, step: str) -> Message:
@@ -237,6 +242,18 @@ def _early_message(context: IncidentContext, scene: Scene, step: str) -> Message
 
 def _has_failed(member: PromiseStatus) -> bool:
     return member.why is not None and (member.why.cause in ("failed", "held") or member.facts.gone)
+
+
+def wakes_for_failure(entry: NotificationStatus, at: dt.datetime) -> bool:
+    """It has just woken somebody because a run failed, or is about to."""
+    lately = entry.owed_at is not None and at - entry.owed_at < TOLD_LATELY
+    return (
+        lately
+        and entry.op == "page"
+        and entry.step.startswith("failed-")
+        and entry.alive
+        and not entry.unreached
+    )
 
 
 def _which_failure(lead: PromiseStatus, why: Why) -> str:
