@@ -10,10 +10,16 @@ select
     exp(avg(ln(1 + greatest(coalesce(session.duration_s, 0), 0)::float8))),
     1,
     count(*)
-from base.engagement as built
-inner join master.sessions as session on session.customer_id = built.customer_id
+from master.sessions as session
+cross join lateral (
+    -- Looked up one by one: of a day that is new the planner expects no row, and would look through all for each.
+    select kept.channel
+    from base.engagement as kept
+    where kept.report_date = %(report_date)s::date and kept.customer_id = session.customer_id
+    order by kept.channel
+    limit 1
+) as built
 where
-    built.report_date = %(report_date)s::date
-    and session.started_at >= %(day_start)s::timestamptz
+    session.started_at >= %(day_start)s::timestamptz
     and session.started_at < %(day_end)s::timestamptz
 group by grouping sets ((session.feature), (built.channel));

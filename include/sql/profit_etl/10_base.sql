@@ -296,50 +296,58 @@ touched as (
             and touch.touched_at < orders.ordered_at
 ),
 
-untouched as (
+-- Each order with its customer and, when nothing has touched the customer, whom to credit instead. All orders stand
+-- here, so that the planner does not take those that are not touched for none and look through them for every line.
+credited as materialized (
     select
         orders.order_id,
-        coalesce(
-            case
-                when publication.report is not null
-                    then (
-                        select kept.acquisition_channel
-                        from base.profit as kept
-                        where
-                            kept.customer_id = orders.customer_id
-                            and kept.report_date <= orders.ordered_on
-                            and kept.acquisition_channel is not null
-                        order by kept.report_date desc
-                        limit 1
+        orders.customer_id,
+        case
+            when reached.order_id is null
+                then
+                    coalesce(
+                        case
+                            when publication.report is not null
+                                then (
+                                    select kept.acquisition_channel
+                                    from base.profit as kept
+                                    where
+                                        kept.customer_id = orders.customer_id
+                                        and kept.report_date <= orders.ordered_on
+                                        and kept.acquisition_channel is not null
+                                    order by kept.report_date desc
+                                    limit 1
+                                )
+                        end,
+                        -- Looked up one by one: every year there are more customers, but not more of a day.
+                        (
+                            select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
+                            from master.customers as customer
+                            where customer.customer_id = orders.customer_id
+                        ),
+                        'unknown'
                     )
-            end,
-            -- Looked up one by one: every year there are more customers, but not more of a day.
-            (
-                select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
-                from master.customers as customer
-                where customer.customer_id = orders.customer_id
-            ),
-            'unknown'
-        ) as channel
+        end as acquisition_channel
     from orders
+    left join (select distinct touched.order_id from touched) as reached on reached.order_id = orders.order_id
     left join investor.publications as publication
         on publication.report = 'base.profit' and publication.report_date = orders.ordered_on
-    where not exists (select from touched where touched.order_id = orders.order_id)
 ),
 
 shares as (
     select
-        credited.order_id,
-        credited.channel,
-        row_number() over (partition by credited.order_id order by credited.channel collate "C") as nth,
-        count(*) over (partition by credited.order_id) as parts
+        given.order_id,
+        given.channel,
+        row_number() over (partition by given.order_id order by given.channel collate "C") as nth,
+        count(*) over (partition by given.order_id) as parts
     from (
         select touched.order_id, touched.channel
         from touched
         union all
-        select untouched.order_id, untouched.channel
-        from untouched
-    ) as credited
+        select credited.order_id, credited.acquisition_channel
+        from credited
+        where credited.acquisition_channel is not null
+    ) as given
 ),
 
 parts as materialized (
@@ -347,7 +355,7 @@ parts as materialized (
         shares.channel,
         lines.order_id,
         lines.line_no,
-        orders.customer_id,
+        credited.customer_id,
         lines.sold,
         case
             when parts = 1 then lines.revenue
@@ -365,7 +373,7 @@ parts as materialized (
             else round(lines.refunds * nth / parts, 10) - round(lines.refunds * (nth - 1) / parts, 10)
         end as refunds
     from lines
-    inner join orders using (order_id)
+    inner join credited using (order_id)
     inner join shares using (order_id)
 ),
 
@@ -438,7 +446,7 @@ select
     %(report_date)s::date,
     lines.order_id,
     lines.line_no,
-    orders.customer_id,
+    credited.customer_id,
     lines.sold,
     lines.cancelled,
     lines.revenue,
@@ -446,15 +454,14 @@ select
     lines.refunds,
     allotment.marketing,
     lines.revenue - lines.cost - lines.refunds - allotment.marketing,
-    untouched.channel
+    credited.acquisition_channel
 from lines
-inner join orders on orders.order_id = lines.order_id
+inner join credited on credited.order_id = lines.order_id
 inner join (
     select credit.order_id, credit.line_no, sum(credit.marketing) as marketing
     from credit
     group by credit.order_id, credit.line_no
 ) as allotment on allotment.order_id = lines.order_id and allotment.line_no = lines.line_no
-left join untouched on untouched.order_id = lines.order_id
 order by lines.order_id, lines.line_no; -- so that the index grows at its end
 
 delete from base.marketing where report_date = %(report_date)s::date;

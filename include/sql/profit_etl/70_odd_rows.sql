@@ -84,21 +84,28 @@ odd_prices as (
     where line.unit_price > 30 * usual.unit_price or usual.unit_price > 30 * line.unit_price
 ),
 
--- Products that cost 30 times what they did on the last day before that sold them, a thirtieth, or nothing.
+-- Of each product that was sold, how much, and what a piece costs and cost on the last day before that sold it.
 costs as (
-    select now.product_id, now.unit_cost, before.unit_cost as unit_cost_before
-    from base.product_costs as now
+    select bought.product_id, bought.pieces, piece.cost, piece.cost_before
+    from (
+        select line.product_id, sum(line.quantity::bigint) as pieces
+        from sold_orders
+        inner join master.order_lines as line on line.order_id = sold_orders.order_id
+        group by line.product_id
+    ) as bought
+    -- Looked up one by one: every day is one day more of them.
     cross join lateral (
-        select kept.unit_cost
-        from base.product_costs as kept
-        where kept.product_id = now.product_id and kept.report_date < %(report_date)s::date
-        order by kept.report_date desc
-        limit 1
-    ) as before
-    where
-        now.report_date = %(report_date)s::date
-        and (now.unit_cost > 30 * before.unit_cost or before.unit_cost > 30 * now.unit_cost)
-        and before.unit_cost > 0
+        select
+            max(lately.unit_cost) filter (where lately.report_date = %(report_date)s::date) as cost,
+            max(lately.unit_cost) filter (where lately.report_date < %(report_date)s::date) as cost_before
+        from (
+            select kept.report_date, kept.unit_cost
+            from base.product_costs as kept
+            where kept.product_id = bought.product_id and kept.report_date <= %(report_date)s::date
+            order by kept.report_date desc
+            limit 2
+        ) as lately
+    ) as piece
 ),
 
 sold as (
@@ -157,11 +164,13 @@ select
     2
 from (
     select
-        coalesce(sum(line.quantity::bigint * abs(costs.unit_cost - costs.unit_cost_before)), 0)::bigint as money,
-        min(concat(costs.product_id, ' (', costs.unit_cost, ', ', costs.unit_cost_before, ' before)')) as example
+        coalesce(sum(costs.pieces * abs(costs.cost - costs.cost_before)), 0)::bigint as money,
+        min(concat(costs.product_id, ' (', costs.cost, ', ', costs.cost_before, ' before)')) as example
     from costs
-    inner join master.order_lines as line on line.product_id = costs.product_id
-    where line.order_id in (select sold_orders.order_id from sold_orders)
+    -- 30 times what it did, a thirtieth, or nothing.
+    where
+        costs.cost_before > 0
+        and (costs.cost > 30 * costs.cost_before or costs.cost_before > 30 * costs.cost)
 ) as changed
 cross join (
     select coalesce(sum(line.cost), 0)::bigint as money
