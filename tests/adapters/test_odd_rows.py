@@ -304,6 +304,11 @@ GOOD = f"values ('{REPORT}', '{DAY}', '{NIGHT}'"
         f"{OWN}, read_at text, first_published_at int); alter table investor.publications alter published_at"
         f" type bigint using 0; {ROW}, read_at) values ('{REPORT}', '{DAY}', {NIGHT.timestamp():.0f}, '2026-02-31'),"
         f" ('other', '{DAY}', 9223372036854775807, ''), ('other', '{DAY}', -5, 'yes')",
+        f"create domain a_word as text; create domain a_day as a_word; {OWN}); {ROW}) {GOOD}); alter table"
+        f" investor.publications alter report_date type a_day using report_date::text; {ROW}) values ('x', '', now())",
+        f"create domain a_count as bigint; create domain seconds as a_count check (value > 0); {OWN}); alter table"
+        f" investor.publications alter published_at type seconds using 1; {ROW}) values ('{REPORT}', '{DAY}',"
+        f" {NIGHT.timestamp():.0f})",
         f"create type a_report as enum ('{REPORT}'); {OWN}); alter table investor.publications"
         f" alter report type a_report using '{REPORT}'; {ROW}) {GOOD})",
         f"{OWN}); {ROW}) {GOOD}); alter table investor.publications rename to mine; create view"

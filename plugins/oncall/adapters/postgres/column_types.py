@@ -9,7 +9,7 @@ from collections.abc import Mapping
 Types = Mapping[str, str]  # of a table's columns, by their names
 
 _DATE, _INSTANTS = "date", ("timestamp with time zone", "timestamp without time zone")
-_TEXTS = ("text", "character varying", "character", "name")
+_TEXT = "text"  # and whatever is like it
 _NUMBERS = ("bigint", "integer", "smallint", "numeric", "real", "double precision")
 # A day that there is, as 2026-11-22 or 20261122: a cast of any other would end the statement, with every row in it.
 _DAY = (
@@ -20,16 +20,21 @@ _CLOCK = r"(?:[ T](?:[01]\d|2[0-3])(?::[0-5]\d){1,2}(?:[.]\d+)?(?:Z|[+-](?:0\d|1
 
 
 def types_of(table: str) -> str:
-    """SQL for the types of the columns of a table, by its oid, as a JSON object; null when there is no such table."""
+    """SQL for the types of the columns of a table, by its oid, as a JSON object; null when there is no such table.
+
+    By its category each kind of text is `text`, and a domain of numbers, or of another domain of them, `numeric`.
+    """
     return f"""(
-        select jsonb_object_agg(a.attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text)
+        select jsonb_object_agg(a.attname, case when t.typcategory = 'S' then 'text'
+            when t.typcategory = 'N' and t.typtype = 'd' then 'numeric'
+            else coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text end)
         from pg_attribute a join pg_type t on t.oid = a.atttypid
         where a.attrelid = {table} and a.attnum > 0 and not a.attisdropped)"""
 
 
 def has_days(types: Types, name: str) -> bool:
     """Whether a row names a day whatever it holds."""
-    return types.get(name, _DATE) not in (*_TEXTS, *_NUMBERS)
+    return types.get(name, _DATE) not in (_TEXT, *_NUMBERS)
 
 
 def is_number(types: Types, name: str) -> bool:
@@ -40,7 +45,7 @@ def is_number(types: Types, name: str) -> bool:
 def day(types: Types, name: str) -> str:
     """SQL for the day. Of an instant with a zone the day whose midnight, somewhere, is the nearest."""
     written = types.get(name, _DATE)
-    if written in (*_TEXTS, *_NUMBERS):
+    if written in (_TEXT, *_NUMBERS):
         return f"substring({name}::text from '^ *({_DAY})(?!\\d)')::date"
     if written == _INSTANTS[0]:
         return f"({name} + interval '12 hours')::date"
@@ -50,7 +55,7 @@ def day(types: Types, name: str) -> str:
 def instant(types: Types, name: str) -> str:
     """SQL for the instant; a number is its seconds, or milliseconds, since 1970."""
     written = types.get(name, _INSTANTS[0])
-    if written in _TEXTS:
+    if written == _TEXT:
         return f"substring({name}::text from '^ *((?:{_DAY}){_CLOCK}) *$')::timestamptz"
     if written in _NUMBERS:
         seconds = f"({name} / case when {name} < 1e11 then 1 else 1000 end::numeric)"
@@ -60,7 +65,7 @@ def instant(types: Types, name: str) -> str:
 
 def word(types: Types, name: str) -> str:
     """SQL for a name."""
-    return name if types.get(name, "text") in _TEXTS else f"{name}::text"
+    return name if types.get(name, _TEXT) == _TEXT else f"{name}::text"
 
 
 def number(types: Types, name: str) -> str:
