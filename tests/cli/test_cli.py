@@ -283,3 +283,22 @@ def test_an_unknown_option_is_told_with_what_its_command_takes(capsys: pytest.Ca
     said = capsys.readouterr().err
     assert "usage: oncall check" in said
     assert "unrecognized arguments: --loud" in said
+
+
+@pytest.mark.parametrize(
+    ("streams", "code", "said"),
+    [
+        (">&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        (">/dev/full", 1, "the answer cannot be written: No space left"),
+    ],
+)
+def test_whoever_closed_the_streams_reads_no_traceback(
+    include: Path, streams: str, code: int, said: str
+) -> None:
+    """A daemon, a cron job, a disk that is full."""
+    command = f"{sys.executable} -m oncall who --include {include} {streams}"
+    env = {"PYTHONPATH": str(Path(__file__).parents[2] / "plugins")}
+    done = subprocess.run(["sh", "-c", command], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert said in done.stderr
