@@ -16,11 +16,15 @@ import psycopg2
 import pytest
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, whatever psycopg2 calls it
 
+from oncall.config.oncall_config import load
+from pipelines.stale_days import StalePublications
 from sandbox.master_data.loading import Loader
+from sandbox.stack.environment import REPOSITORY
 from sandbox.stack.postgres import Server
 from tests.pipelines.model_runs import REPORTS, report_run, run_all
 
 DAY = dt.date(2026, 11, 20)
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 SCALE = 0.2
 PER_ROW = 8  # row of plan for each row stored; the most that any statement needs is 5
 PLANNED = ("with", "select", "insert", "update", "delete")
@@ -111,6 +115,7 @@ def test_no_statement_of_a_day_looks_through_all_rows_for_each(
     Explaining.plans.clear()
     for dag_id in REPORTS:
         run_all(uncounted, report_run(dag_id, DAY))
+    StalePublications(uncounted, load(REPOSITORY / "include")).find(LONG_AGO)
 
     assert len(Explaining.plans) > 100
     far = {text[:300]: round(looked_at(plan) / stored) for text, plan in Explaining.plans}

@@ -100,24 +100,18 @@ written (table_name, report_date, updated_at) as (
     select 'master.order_lines', booked.report_date, line.updated_at
     from master.order_lines as line
     inner join master.orders as ordered on ordered.order_id = line.order_id
+    left join base.cancellations as known on known.order_id = line.order_id
     cross join lateral (
-        select base.day_of(ordered.ordered_at, %(zone)s) as report_date
-        union all
-        select known.cancelled_on
-        from base.cancellations as known
-        where known.order_id = line.order_id
-    ) as booked
+        values (base.day_of(ordered.ordered_at, %(zone)s)), (known.cancelled_on)
+    ) as booked (report_date)
     where line.updated_at > (select recent.since from recent)
     union all
     select 'master.refunds', booked.report_date, refund.updated_at
     from master.refunds as refund
+    left join base.cancellations as known on known.order_id = refund.order_id
     cross join lateral (
-        select base.day_of(refund.refunded_at, %(zone)s) as report_date
-        union all
-        select known.cancelled_on
-        from base.cancellations as known
-        where known.order_id = refund.order_id
-    ) as booked
+        values (base.day_of(refund.refunded_at, %(zone)s)), (known.cancelled_on)
+    ) as booked (report_date)
     where refund.updated_at > (select recent.since from recent)
     union all
     -- Refunded on another day than it says now.
