@@ -129,6 +129,16 @@ def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
+@pytest.mark.parametrize("status", [200, 201, 203])
+def test_what_was_taken_is_taken_whatever_a_proxy_makes_of_its_status(
+    status: int, far_side: FarSide, connect: Connect
+) -> None:
+    """203: somebody on the way has changed the answer. It was said again, as if nobody knew."""
+    far_side.always = Answer({"ok": True, "channel": "C1", "ts": "1.000001"}, status)
+    slack = Slack.from_connection(connect("chat", conn_type="slack", extra={"base_url": far_side.url}))
+    assert slack.post(MESSAGE, "C1").ts == "1.000001"
+
+
 def test_an_update_names_the_channels_id(far_side: FarSide, connect: Connect) -> None:
     """chat.update refuses a channel's name."""
     far_side.script = [POSTED]
@@ -269,6 +279,7 @@ def test_a_history_that_cannot_be_read_now_is_no_answer(far_side: FarSide, conne
         (Answer("<html>", 503, {"Retry-After": "3"}), DeliveryFailed, True, 3),
         (Answer("<html>welcome</html>"), DeliveryFailed, True, None),
         (Answer([1]), DeliveryFailed, True, None),
+        (Answer({"ok": "yes"}, 203), DeliveryFailed, True, None),
         (Answer(how="drop"), DeliveryFailed, True, None),
         (Answer("<html>no</html>", 404), LockedOut, False, None),
         (refused("channel_not_found"), Rejected, False, None),

@@ -118,6 +118,7 @@ def test_a_secret_that_begins_like_a_program_does_not_survive() -> None:
 
 
 ORDINARY = [
+    'write {"conn_type": "…", "password": "…", "extra": {…}}',
     "master.sessions has not arrived, usually there by 01:20",
     'relation "master.sessions" does not exist',
     'UndefinedColumn: column "token" does not exist',

@@ -26,7 +26,7 @@ _WORD = (
 )
 _NO_VALUE = (
     rf"(?!(?:{_WORD})(?=[,.;:)\]}}>\"'\\]*(?:\s|$))|\$\{{?[A-Z_][A-Z0-9_]*\}}?(?=[\s,;)\"'\\]|$)"
-    r"|\$\(|os\.(?:environ|getenv)\b|<[\w -]+>|\{\{|\*\*\*)"
+    r"|\$\(|os\.(?:environ|getenv)\b|<[\w -]+>|\{\{|\*\*\*|…)"
 )
 # A value without quotes ends at a blank, before what ends a sentence, and where the next setting begins.
 _BARE = r"(?:(?![&,;:)\]}>\"'.\\]+(?=\s|$)|[&,;][\w.%-]+=)\S)+"

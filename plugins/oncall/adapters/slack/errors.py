@@ -91,7 +91,7 @@ def failure(
     reason = f"{access.at}: {status}: {error or 'no reason given'}"
     if error in _UNSURE or error in _NOT_NOW:
         return DeliveryFailed(reason, retry_after=retry_after, uncertain=error in _UNSURE)
-    if status == 200 and not error:
+    if status < 300 and not error:
         return DeliveryFailed(f"{reason}; is the connection's base_url right?", uncertain=True)
     # Who may not read the history or edit a group may post all the same.
     all_of_it = method.startswith("chat.") or _LOCKED_OUT.get(error) == _BOT
