@@ -219,3 +219,13 @@ def test_a_drill_that_reaches_nobody_fails_and_says_so(
         drill_page.run_drill(PARAMS)
     assert site.inbox.alerts() == []
     assert "did NOT reach" in site.inbox.messages()[-1].text
+
+
+def test_a_drill_of_a_pipeline_that_cannot_be_read_says_so(site: Site, wiring: Wiring) -> None:
+    """Its runbook is there and broken: the form still offers it."""
+    from oncall.airflow.drill_page import NotReached, run_drill
+
+    with pytest.raises(
+        NotReached, match=r"crm_etl has no runbook that can be read: `python -m oncall check`"
+    ):
+        run_drill({**PARAMS, "pipeline": "crm_etl"})

@@ -106,6 +106,24 @@ def test_a_partition_that_names_no_day_is_of_the_day_before(heard: TaskLog, key:
         assert [task.state for task in tasks(heard)] == ["failed"]
 
 
+@pytest.mark.parametrize(
+    ("logical_date", "day"),
+    [
+        (dt.datetime(2026, 11, 22, 2, tzinfo=dt.UTC), DAY),  # of a timetable by data interval: a day behind
+        (dt.datetime(2026, 11, 15, 2, tzinfo=dt.UTC), dt.date(2026, 11, 15)),
+        (dt.datetime(2027, 1, 1, tzinfo=dt.UTC), DAY),
+        (None, DAY),
+    ],
+)
+def test_a_run_that_another_dag_starts_with_its_own_date_is_seen(
+    heard: TaskLog, logical_date: dt.datetime | None, day: dt.date
+) -> None:
+    """`TriggerDagRunOperator(logical_date="{{ logical_date }}")`: it was "never started", each night."""
+    ti = SomebodysTask("running", run_type="operator_triggered", logical_date=logical_date)
+    told_by(ti, ManualStateListener())
+    assert [run.report_date for run in heard.lately(RUN_AFTER - dt.timedelta(days=9))] == [day]
+
+
 def test_each_copy_of_a_mapped_task_is_seen(heard: TaskLog) -> None:
     """One that succeeds does not unsay that another one failed; of hundreds the failed one is still seen."""
     for number in range(MOST_TASKS + 20):

@@ -38,7 +38,11 @@ def run_drill(params: Mapping[str, Any]) -> list[str]:
     wiring = Wiring()
     wiring.store().install()
     services = wiring.services()
-    pipeline, seat = services.config.pipelines[params["pipeline"]], params["who"]
+    pipeline, seat = services.config.pipelines.get(params["pipeline"]), params["who"]
+    if pipeline is None:
+        raise NotReached(
+            f"{params['pipeline']} has no runbook that can be read: `python -m oncall check` tells what is wrong"
+        )
     scene = Scene(services.config.roster_of(pipeline.dag_id), services.links, utc_now())
     person = seat_holder(scene, seat)
     if person is None or not person.opsgenie:

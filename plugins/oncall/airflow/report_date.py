@@ -17,7 +17,8 @@ AHEAD = dt.timedelta(days=366)  # of the day on which the run starts
 
 # Whose logical date Airflow's timetable chose; any other one was written by whoever started the run.
 TIMED = ("scheduled", "backfill")
-UNATTENDED = ("scheduled", "asset_triggered")
+BY_A_TASK = "operator_triggered"
+UNATTENDED = ("scheduled", "asset_triggered", BY_A_TASK)
 
 
 class NoReportDate(OncallError):
@@ -54,14 +55,17 @@ def watched_date(run: Any, zone: dt.tzinfo) -> dt.date:
     """The report date that Airflow's `run` is watched under.
 
     A DAG that somebody else wrote may be partitioned by hours or by regions: a run that its timetable or an asset has
-    started is then about the business day before, like any other. Raises NoReportDate for what a person started so.
+    started is then about the business day before, like any other; one that another DAG's task has started, with the
+    logical date of that DAG, about the day of it. Raises NoReportDate for what a person started so.
     """
     try:
         return report_date({"dag_run": run}, zone)
     except NoReportDate:
         if run.run_type not in UNATTENDED:
             raise
-        return business_day(run.run_after, zone) - dt.timedelta(days=1)
+        yesterday = business_day(run.run_after, zone) - dt.timedelta(days=1)
+        handed_on = run.logical_date if run.run_type == BY_A_TASK else None
+        return min(business_day(handed_on, zone), yesterday) if handed_on else yesterday
 
 
 def _date(text: object, place: str, latest: dt.date) -> dt.date:
