@@ -340,20 +340,3 @@ def test_a_copy_of_a_mapped_task_is_asked_for_by_its_own_name(task_log: TaskLog)
     assert states(task_log) == {
         "load[0]": "success", "load[1]": "failed", "load[2]": "failed", "step_2": "failed"
     }  # fmt: skip
-
-
-def test_a_listener_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A click is answered, and the scheduler goes on, when the database cannot be reached."""
-    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", '{"conn_type": "postgres", "host": "127.0.0.1", "port": 1}')
-    ManualStateListener().on_task_instance_failed(None, a_task("failed"), "manually set")
-    ManualStateListener().on_dag_run_failed(a_run(), "timed_out")
-    ManualStateListener().on_dag_run_failed(object(), "timed_out")
-    ManualStateListener().on_task_instance_failed(None, Detached(), "manually set")
-
-
-class Detached:
-    """A row of Airflow's database whose session is closed."""
-
-    @property
-    def dag_run(self) -> Any:
-        raise RuntimeError("not bound to a Session")

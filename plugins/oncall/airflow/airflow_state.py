@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.airflow.composition import Wiring
 from oncall.airflow.dag_settings import watched_dags
-from oncall.airflow.manual_states import ask
+from oncall.airflow.manual_states import ask, quietly
 from oncall.airflow.masking import masked
 from oncall.core.promises.facts import Dag
 from oncall.usecases.timekeeping import utc_now
@@ -61,13 +61,11 @@ def _gone(dag: Any, ti: Any) -> bool:
 
 
 def note_import_error(filename: str, stacktrace: str) -> None:
-    """A DAG file does not import: note its last line for the watched DAGs that stand in it. Never raises."""
-    try:
-        lines = [line.strip() for line in masked(stacktrace).strip().splitlines() if line.strip()]
-        for dag_id in _dags_in(filename):
-            Wiring().task_log().note_import_error(dag_id, lines[-1] if lines else "unknown", utc_now())
-    except Exception as error:  # noqa: BLE001 - a listener must not disturb the DAG processor
-        log.warning("oncall.import_error_not_noted", file=filename, reason=masked(str(error)))
+    """A DAG file does not import: note its last line for the watched DAGs that stand in it."""
+    lines = [line.strip() for line in masked(stacktrace).strip().splitlines() if line.strip()]
+    said = lines[-1] if lines else "unknown"
+    for dag_id in _dags_in(filename):
+        Wiring().task_log().note_import_error(dag_id, said, utc_now())
 
 
 def _dags_in(filename: str) -> list[str]:
@@ -97,8 +95,8 @@ class ImportErrorListener:
 
     @hookimpl
     def on_new_dag_import_error(self, filename: str, stacktrace: str) -> None:
-        note_import_error(filename, stacktrace)
+        quietly(lambda: note_import_error(filename, stacktrace), "import_error")
 
     @hookimpl
     def on_existing_dag_import_error(self, filename: str, stacktrace: str) -> None:
-        note_import_error(filename, stacktrace)
+        quietly(lambda: note_import_error(filename, stacktrace), "import_error")

@@ -7,6 +7,7 @@ minutes and at each due instant, which finds whatever nobody told. Both write wh
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from oncall.airflow.callbacks import last_line, name_of, seen_now, tell_for, write
 from oncall.airflow.dag_settings import watched_dags
 from oncall.airflow.masking import masked
+from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import MARKED, RUN, Task, TaskState
 from oncall.usecases.ports import RunSaid
 
@@ -28,6 +30,7 @@ ORDINARY = ("started", "success", "task_failure")  # messages of runs whose task
 CLICKED_WITHIN = dt.timedelta(seconds=10)  # the audit log is written just before the state is
 LOOK_BACK = dt.timedelta(days=3)
 MOST_RUNS = 50  # of one DAG at a time: a backfill may have hundreds
+DEAF_S = 15.0
 SETTLES = dt.timedelta(seconds=60)  # what was said just now may be newer than Airflow's answer
 UNTOLD = "seen in Airflow: set by hand, or its process died"
 
@@ -52,31 +55,31 @@ class ManualStateListener:
 
     @hookimpl(tryfirst=True)
     def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:
-        _quietly(lambda: _heard(task_instance))
+        quietly(lambda: _heard(task_instance))
 
     @hookimpl(tryfirst=True)
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
-        _quietly(lambda: _heard(task_instance, error))
+        quietly(lambda: _heard(task_instance, error))
 
     @hookimpl(tryfirst=True)
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
-        _quietly(lambda: _heard(task_instance))
+        quietly(lambda: _heard(task_instance))
 
     @hookimpl(tryfirst=True)
     def on_task_instance_skipped(self, previous_state: Any, task_instance: Any) -> None:
-        _quietly(lambda: _heard(task_instance))
+        quietly(lambda: _heard(task_instance))
 
     @hookimpl(tryfirst=True)
     def on_dag_run_running(self, dag_run: Any, msg: str) -> None:
-        _quietly(lambda: _run_began(dag_run))
+        quietly(lambda: _run_began(dag_run))
 
     @hookimpl(tryfirst=True)
     def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
-        _quietly(lambda: _heard_of_run(dag_run, "failed", msg))
+        quietly(lambda: _heard_of_run(dag_run, "failed", msg))
 
     @hookimpl(tryfirst=True)
     def on_dag_run_success(self, dag_run: Any, msg: str) -> None:
-        _quietly(lambda: _heard_of_run(dag_run, "success", msg))
+        quietly(lambda: _heard_of_run(dag_run, "success", msg))
 
 
 def _heard(ti: Any, error: Any = "") -> None:
@@ -111,11 +114,23 @@ def _run_began(run: Any) -> None:
         write(run, run.dag_id, seen_now(RUN, "running", run.run_id, began=run.start_date))
 
 
-def _quietly(hear: Callable[[], None]) -> None:
+class Deaf:
+    """Until when nobody listens, by the monotonic clock: an `oncall_db` that hangs is waited for once, not by each of a
+    hundred tasks that one click has marked. `sla_watch` asks for what was not heard."""
+
+    until = 0.0
+
+
+def quietly(hear: Callable[[], None], about: str = "state") -> None:
+    """Note what a listener hears, for which Airflow waits. Never raises."""
+    if time.monotonic() < Deaf.until:
+        return
     try:
         hear()
     except Exception as error:  # noqa: BLE001 - a listener must disturb neither a click nor the scheduler
-        log.warning("oncall.state_not_noted", reason=masked(f"{type(error).__name__}: {error}"))
+        if isinstance(error, Unreadable):
+            Deaf.until = time.monotonic() + DEAF_S
+        log.warning(f"oncall.{about}_not_noted", reason=masked(f"{type(error).__name__}: {error}"))
 
 
 def _marked(state: str, row: Any, run_id: str) -> str:
