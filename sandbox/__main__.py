@@ -96,8 +96,8 @@ def main() -> None:
         accident.add_argument("component", help=f"{', '.join(COMPONENTS)}; triggerer@2 is a second triggerer")
         accident.set_defaults(run=method)
     asked = parser.parse_args()
-    stack = Stack.chosen()
     try:
+        stack = Stack.chosen()
         if "component" in asked:
             asked.run(stack, asked.component)
         else:
@@ -106,7 +106,7 @@ def main() -> None:
         sys.exit(
             "\nBroken off; what was started runs on. The same command goes on from here, `make down` stops all."
         )
-    except (SandboxError, OncallError) as error:
+    except (SandboxError, OncallError, OSError) as error:  # OSError: a folder that takes no file, a full disk
         sys.exit(f"\n{error}")
     except (httpx.HTTPError, psycopg2.OperationalError) as error:
         sys.exit(

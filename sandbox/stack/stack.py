@@ -49,6 +49,21 @@ def _tail(path: Path, lines: int) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+def _remembered(run_dir: Path) -> dict[str, str]:
+    """What a run folder was started with; nothing where that was never written, or not to its end."""
+    try:
+        choices = json.loads((run_dir / "stack.json").read_text(encoding="utf-8"))
+        return {name: str(choices[name]) for name in REMEMBERED}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _port(variable: str, written: int | str) -> int:
+    if not str(written).strip().isdecimal() or not 0 < int(written) < 65536:
+        raise SandboxError(f"{variable} is {written!r}, which is no port; write a number such as 8090")
+    return int(written)
+
+
 @dataclass(frozen=True)
 class Stack:
     """Where one stack lives and which ports it has. `include_dir` holds its roster, runbooks and SQL.
@@ -79,24 +94,22 @@ class Stack:
     def chosen(cls) -> Stack:
         """The stack meant by ONCALL_RUN_DIR, ONCALL_INCLUDE_DIR, ONCALL_AIRFLOW_PORT and ONCALL_INBOX_PORT.
 
+        Raises SandboxError for a port that is none.
         What is not set is as it was when this run folder was started, and otherwise as it usually is.
         """
         run_dir = Path(os.environ.get("ONCALL_RUN_DIR", REPOSITORY / ".run")).resolve()
         asked = {
             name: os.environ[f"ONCALL_{name.upper()}"]
             for name in REMEMBERED
-            if f"ONCALL_{name.upper()}" in os.environ
+            if os.environ.get(f"ONCALL_{name.upper()}")
         }
-        remembered = (
-            json.loads(path.read_text(encoding="utf-8")) if (path := run_dir / "stack.json").exists() else {}
-        )
         usual = cls(run_dir)
-        chosen = {name: getattr(usual, name) for name in REMEMBERED} | remembered | asked
+        chosen = {name: getattr(usual, name) for name in REMEMBERED} | _remembered(run_dir) | asked
         return cls(
             run_dir,
             Path(chosen["include_dir"]).resolve(),
-            int(chosen["airflow_port"]),
-            int(chosen["inbox_port"]),
+            _port("ONCALL_AIRFLOW_PORT", chosen["airflow_port"]),
+            _port("ONCALL_INBOX_PORT", chosen["inbox_port"]),
         )
 
     def remember(self) -> None:
