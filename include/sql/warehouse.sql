@@ -411,7 +411,8 @@ create table if not exists base.readings (
 );
 
 -- What a day was made of: of its orders those of each hour, country and so on, which are all there on any day. `kind`:
--- 'rows' (amount rows of all), 'typical' and 'least' (amount ÷ of_all is what one of so many rows is, as a rule), 'money'.
+-- 'rows' (amount rows of all), 'typical', 'price' and 'least' (amount ÷ of_all is what one of so many rows is, as a rule),
+-- 'money'.
 create table if not exists base.day_parts (
     report text not null,
     report_date date not null,
@@ -569,12 +570,13 @@ create index if not exists cancellations_report_date on base.cancellations (repo
 create index if not exists cancellations_order on base.cancellations (order_id);
 create index if not exists cancellations_cancelled_on on base.cancellations (cancelled_on);
 
--- What the products that were sold on the day cost then.
+-- What the products that were sold on the day cost then, and what was paid for them.
 create table if not exists base.product_costs (
     report_date date not null,
     product_id bigint not null,
     unit_cost numeric not null
 );
+alter table base.product_costs add column if not exists unit_price numeric; -- the average, gifts aside
 create index if not exists product_costs_product on base.product_costs (product_id, report_date);
 create index if not exists product_costs_report_date on base.product_costs (report_date);
 

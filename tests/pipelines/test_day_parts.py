@@ -106,8 +106,20 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (changed("touches", "touched_at = touched_at - interval '7 hours'"), PROFIT, "touches_by_hour", "10 "),
         (changed("sessions", "started_at = '2026-11-20 07:00+07'"), ENGAGEMENT, "sessions_by_hour", "10 0"),
         (changed("refunds", "refunded_at = refunded_at - interval '1 day'"), PROFIT, "refunds", "all 0"),
+        # touches of nobody, none at all
+        (changed("touches", "customer_id = -customer_id"), PROFIT, "touches_by_customer", "who bought 0"),
+        (changed("touches", "touched_at = touched_at - interval '1 year'"), PROFIT, "touches", "all 0"),
+        # rounded to whole units
+        (changed("order_lines", "unit_price = trunc(unit_price), discount = trunc(discount)"), PROFIT, "money_with_cents", "discounts 0, prices 0"),
+        ("update master.products set unit_cost = round(unit_cost)", PROFIT, "money_with_cents", "costs 0"),
+        (changed("refunds", "amount = trunc(amount)"), PROFIT, "money_with_cents", "refunds 0"),
+        # twice as much, or half, of everything
+        (changed("order_lines", "unit_price = unit_price * 2, discount = discount * 2"), PROFIT, "cost_to_price_by_category", "all 0.2"),
+        (changed("refunds", "amount = amount / 2"), PROFIT, "refunds_to_price", "all 0.4"),
+        (changed("sessions", "duration_s = duration_s * 2"), ENGAGEMENT, "seconds_by_feature", "all "),
+        (changed("sessions", "duration_s = duration_s / 2"), ENGAGEMENT, "seconds_by_channel", "all "),
         # cents, percent, minutes, another currency, nothing
-        (changed("refunds", "amount = amount / 100"), PROFIT, "amount_of_refunds", "all 0."),
+        (changed("refunds", "amount = amount / 100"), PROFIT, "refunds_to_price", "all 0.01"),
         (changed("order_lines", "discount = discount / 100"), PROFIT, "discount_to_price", "all 0.00"),
         (changed("order_lines", "unit_price = unit_price * 25, discount = discount * 25", "order_id in (select order_id from master.orders where customer_id in (select customer_id from master.customers where country = 'SG'))"), PROFIT, "cost_to_price_by_country", "SG 0.02"),
         (changed("order_lines", "quantity = quantity * 12", "product_id in (select product_id from master.products where category = 'toys')"), PROFIT, "pieces_by_category", "toys 1"),
@@ -169,6 +181,39 @@ def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
     a_day.undo()
     change(a_day, cost.format(0, 199))
     change(a_day, cost.format("unit_cost * 3", 1))
+    assert failed(a_day, PROFIT, DAY) == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "found"),
+    [
+        ("update master.products set unit_cost = unit_cost * 2", "costs_stay", "200 of 200 in master.products.unit_cost, such as product_id 1 ("),
+        ("update master.products set unit_cost = unit_cost / 2", "costs_stay", "200 of 200 in"),
+        ("update master.products as p set unit_cost = q.unit_cost from master.products as q where q.product_id = 201 - p.product_id", "costs_stay", " of 200 in"),
+        (changed("order_lines", "unit_price = unit_price * 100", "product_id = 7"), "product_prices_are_in_one_unit", " in master.order_lines.unit_price, such as product_id 7 ("),
+    ],
+)  # fmt: skip
+def test_costs_and_prices_are_those_of_the_day_before(a_day: Any, fault: str, check: str, found: str) -> None:
+    """Of most products, or of one that matters."""
+    change(a_day, fault)
+    assert found in failed(a_day, PROFIT, DAY)[check]
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        "update master.products set unit_cost = round(unit_cost * 1.3, 2)",
+        "update master.products set unit_cost = round(unit_cost * 3, 2) where category in ('toys', 'books')",
+        changed("order_lines", "unit_price = round(unit_price * 1.05, 2)"),
+        changed(
+            "order_lines", "unit_price = round(unit_price * 0.5, 2), discount = round(discount * 0.5, 2)"
+        ),
+        changed("order_lines", "unit_price = 0, discount = 0", "product_id in (7, 8)"),
+    ],
+)
+def test_dearer_goods_a_sale_and_a_gift_are_ordinary(a_day: Any, ordinary: str) -> None:
+    """Prices fall for a sale, and rise by a few percent; a supplier may ask for three times as much."""
+    change(a_day, ordinary)
     assert failed(a_day, PROFIT, DAY) == {}
 
 

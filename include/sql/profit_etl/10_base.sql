@@ -159,7 +159,8 @@ sold as (
         line.product_id,
         line.quantity::bigint * line.unit_price - line.discount as revenue,
         line.quantity::bigint * priced.unit_cost as cost, -- null when the product is missing: a check will say so
-        priced.unit_cost
+        priced.unit_cost,
+        line.unit_price
     from sold_orders
     inner join master.order_lines as line on line.order_id = sold_orders.order_id
     left join (
@@ -432,10 +433,11 @@ credit as (
 ),
 
 costs as (
-    insert into base.product_costs (report_date, product_id, unit_cost)
-    select distinct %(report_date)s::date, sold.product_id, sold.unit_cost
+    insert into base.product_costs (report_date, product_id, unit_cost, unit_price)
+    select %(report_date)s::date, sold.product_id, sold.unit_cost, avg(nullif(sold.unit_price, 0))
     from sold
     where sold.unit_cost is not null
+    group by sold.product_id, sold.unit_cost
 )
 
 insert into base.profit (

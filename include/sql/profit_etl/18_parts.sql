@@ -4,6 +4,7 @@ insert into base.day_parts (report, report_date, measure, part, kind, amount, of
 with ordered as materialized (
     select
         given.order_id,
+        given.customer_id,
         given.status <> 'cancelled' as stands,
         extract(hour from given.ordered_at at time zone %(zone)s)::integer as hour,
         mod(given.order_id::bigint, 16) as sixteenth,
@@ -31,12 +32,25 @@ lines as materialized (
         line.quantity,
         line.quantity > 1 as several,
         line.discount > 0 as discounted,
+        line.unit_price,
+        product.unit_cost,
         line.quantity::bigint * line.unit_price as listed,
         line.quantity::bigint * product.unit_cost as cost,
         line.discount
     from ordered
     inner join master.order_lines as line on line.order_id = ordered.order_id
     inner join master.products as product on product.product_id = line.product_id
+),
+
+given_back as (
+    select
+        count(*) as rows,
+        count(*) filter (where refund.amount <> trunc(refund.amount)) as with_cents,
+        sum(refund.amount) as amount,
+        sum(line.quantity::bigint * line.unit_price - line.discount) as paid
+    from master.refunds as refund
+    inner join master.order_lines as line on line.order_id = refund.order_id and line.line_no = refund.line_no
+    where refund.refunded_at >= %(day_start)s::timestamptz and refund.refunded_at < %(day_end)s::timestamptz
 ),
 
 counted as (
@@ -92,19 +106,46 @@ counted as (
     group by grouping sets ((lines.category), (lines.line_no), (lines.several), (lines.discounted))
     union all
     select
-        case when grouping(touch.channel) = 0 then 'touches_by_channel' else 'touches_by_hour' end,
-        coalesce(touch.channel, extract(hour from touch.touched_at at time zone %(zone)s)::integer::text),
+        case
+            when grouping(touch.channel) = 0 then 'touches_by_channel'
+            when grouping(touch.hour) = 0 then 'touches_by_hour'
+            when grouping(touch.bought) = 0 then 'touches_by_customer'
+            else 'touches'
+        end,
+        coalesce(
+            touch.channel,
+            touch.hour::text,
+            case when touch.bought then 'who bought' when not touch.bought then 'who did not' end,
+            'all'
+        ),
         count(*)
-    from master.touches as touch
-    where touch.touched_at >= %(day_start)s::timestamptz and touch.touched_at < %(day_end)s::timestamptz
-    group by
-        grouping sets ((touch.channel), (extract(hour from touch.touched_at at time zone %(zone)s)::integer))
-),
-
-given_back as (
-    select count(*) as rows, exp(avg(ln(0.01 + refund.amount::float8))) as amount
-    from master.refunds as refund
-    where refund.refunded_at >= %(day_start)s::timestamptz and refund.refunded_at < %(day_end)s::timestamptz
+    from (
+        select
+            given.channel,
+            extract(hour from given.touched_at at time zone %(zone)s)::integer as hour,
+            given.customer_id in (select ordered.customer_id from ordered) as bought
+        from master.touches as given
+        where given.touched_at >= %(day_start)s::timestamptz and given.touched_at < %(day_end)s::timestamptz
+    ) as touch
+    group by grouping sets ((touch.channel), (touch.hour), (touch.bought), ())
+    union all
+    -- Money that is rounded to whole units loses a few percent, and looks ordinary.
+    select 'money_with_cents', money.part, money.rows
+    from (
+        select
+            count(*) filter (where lines.unit_price <> trunc(lines.unit_price)) as prices,
+            count(*) filter (where lines.unit_cost <> trunc(lines.unit_cost)) as costs,
+            count(*) filter (where lines.discount <> trunc(lines.discount)) as discounts
+        from lines
+    ) as of_lines
+    cross join given_back
+    cross join lateral (
+        values
+            ('prices', of_lines.prices),
+            ('costs', of_lines.costs),
+            ('discounts', of_lines.discounts),
+            ('refunds', given_back.with_cents)
+    ) as money (part, rows)
 ),
 
 measured (measure, part, kind, amount, of_all, rows) as (
@@ -113,21 +154,26 @@ measured (measure, part, kind, amount, of_all, rows) as (
         counted.part,
         'rows',
         counted.rows,
-        sum(counted.rows) over (partition by counted.measure),
+        case
+            -- What may be missing altogether is compared with how busy the day was.
+            when counted.measure = 'touches' then (select count(*) from ordered)
+            when counted.measure = 'money_with_cents' then (select count(*) from lines)
+            else sum(counted.rows) over (partition by counted.measure)
+        end,
         counted.rows
     from counted
     union all
     select 'refunds', 'all', 'rows', given_back.rows, (select count(*) from ordered), given_back.rows
     from given_back
     union all
-    select 'amount_of_refunds', 'all', 'typical', given_back.amount::numeric, 1, given_back.rows
+    select 'refunds_to_price', 'all', 'typical', given_back.amount, given_back.paid, given_back.rows
     from given_back
     where given_back.rows > 0
     union all
     select
         case when grouping(lines.country) = 0 then 'cost_to_price_by_country' else 'cost_to_price_by_category' end,
         coalesce(lines.country, lines.category),
-        'typical',
+        'price',
         sum(lines.cost),
         sum(lines.listed),
         count(*)

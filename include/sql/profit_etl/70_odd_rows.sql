@@ -58,15 +58,15 @@ carts as (
 ),
 
 day_lines as materialized (
-    select line.order_id, line.line_no, line.product_id, line.unit_price
+    select line.order_id, line.line_no, line.product_id, line.quantity::bigint as quantity, line.unit_price
     from sold_orders
     inner join master.order_lines as line on line.order_id = sold_orders.order_id
-    where line.unit_price > 0
 ),
 
 products as (
     select day_lines.product_id, max(day_lines.unit_price) > 30 * min(day_lines.unit_price) as apart
     from day_lines
+    where day_lines.unit_price > 0
     group by day_lines.product_id
     having count(*) >= 5
 ),
@@ -78,34 +78,47 @@ odd_prices as (
     inner join (
         select day_lines.product_id, percentile_disc(0.5) within group (order by day_lines.unit_price) as unit_price
         from day_lines
-        where day_lines.product_id in (select products.product_id from products where products.apart)
+        where
+            day_lines.unit_price > 0
+            and day_lines.product_id in (select products.product_id from products where products.apart)
         group by day_lines.product_id
     ) as usual on usual.product_id = line.product_id
-    where line.unit_price > 30 * usual.unit_price or usual.unit_price > 30 * line.unit_price
+    where line.unit_price > 0 and (line.unit_price > 30 * usual.unit_price or usual.unit_price > 30 * line.unit_price)
 ),
 
--- Of each product that was sold, how much, and what a piece costs and cost on the last day before that sold it.
-costs as (
-    select bought.product_id, bought.pieces, piece.cost, piece.cost_before
+-- Of each product that was sold, how much, and what a piece costs, or was sold for, beside the last day before that sold it.
+goods as materialized (
+    select
+        bought.product_id,
+        bought.pieces,
+        good.is_cost,
+        good.now,
+        good.before,
+        good.now > 30 * good.before or good.before > 30 * good.now as apart
     from (
-        select line.product_id, sum(line.quantity::bigint) as pieces
-        from sold_orders
-        inner join master.order_lines as line on line.order_id = sold_orders.order_id
-        group by line.product_id
+        select day_lines.product_id, sum(day_lines.quantity) as pieces
+        from day_lines
+        group by day_lines.product_id
     ) as bought
     -- Looked up one by one: every day is one day more of them.
     cross join lateral (
         select
             max(lately.unit_cost) filter (where lately.report_date = %(report_date)s::date) as cost,
-            max(lately.unit_cost) filter (where lately.report_date < %(report_date)s::date) as cost_before
+            max(lately.unit_cost) filter (where lately.report_date < %(report_date)s::date) as cost_before,
+            max(lately.unit_price) filter (where lately.report_date = %(report_date)s::date) as price,
+            max(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as price_before
         from (
-            select kept.report_date, kept.unit_cost
+            select kept.report_date, kept.unit_cost, kept.unit_price
             from base.product_costs as kept
             where kept.product_id = bought.product_id and kept.report_date <= %(report_date)s::date
             order by kept.report_date desc
             limit 2
         ) as lately
     ) as piece
+    cross join lateral (
+        values (true, piece.cost, piece.cost_before), (false, piece.price, piece.price_before)
+    ) as good (is_cost, now, before)
+    where good.before > 0 and good.now is not null
 ),
 
 sold as (
@@ -156,24 +169,46 @@ cross join sold
 union all
 -- Of a product that is hardly sold it does not matter.
 select
-    'costs_are_in_one_unit',
-    'of the cost of the day is of products that cost 30 times what they did before, a thirtieth, or nothing',
+    case when changed.is_cost then 'costs_are_in_one_unit' else 'product_prices_are_in_one_unit' end,
+    case
+        when changed.is_cost
+            then 'of the cost of the day is of products that cost 30 times what they did before, a thirtieth, or nothing'
+        else 'of the revenue of the day is of products with a price 30 times what it was before, or a thirtieth'
+    end,
     changed.money,
-    changed.money + whole.money,
-    'in master.products.unit_cost, such as product_id ' || changed.example,
+    changed.money + case when changed.is_cost then whole.cost else whole.revenue end,
+    concat(
+        case when changed.is_cost then 'in master.products.unit_cost' else 'in master.order_lines.unit_price' end,
+        ', such as product_id ' || changed.example
+    ),
     2
 from (
     select
-        coalesce(sum(costs.pieces * abs(costs.cost - costs.cost_before)), 0)::bigint as money,
-        min(concat(costs.product_id, ' (', costs.cost, ', ', costs.cost_before, ' before)')) as example
-    from costs
-    -- 30 times what it did, a thirtieth, or nothing.
-    where
-        costs.cost_before > 0
-        and (costs.cost > 30 * costs.cost_before or costs.cost_before > 30 * costs.cost)
+        goods.is_cost,
+        coalesce(sum(goods.pieces * abs(goods.now - goods.before)) filter (where goods.apart), 0)::bigint as money,
+        min(concat(goods.product_id, ' (', round(goods.now, 2), ', ', round(goods.before, 2), ' before)'))
+        filter (where goods.apart) as example
+    from goods
+    group by goods.is_cost
 ) as changed
 cross join (
-    select coalesce(sum(line.cost), 0)::bigint as money
+    select coalesce(sum(line.cost), 0)::bigint as cost, coalesce(sum(line.revenue), 0)::bigint as revenue
     from base.profit as line
     where line.report_date = %(report_date)s::date and line.sold
-) as whole;
+) as whole
+union all
+-- Prices are cut for a sale; what most of an assortment costs does not change by so much in a day.
+select
+    'costs_stay',
+    'products whose unit cost is 1.6 times what it was when they were sold last, or less than it by as much',
+    count(*) filter (where costs.changed),
+    count(*),
+    'in master.products.unit_cost, such as product_id '
+    || min(concat(costs.product_id, ' (', round(costs.now, 2), ', ', round(costs.before, 2), ' before)'))
+    filter (where costs.changed),
+    case when count(*) >= 5 then 50 else 100 end
+from (
+    select goods.*, goods.now > 1.6 * goods.before or goods.before > 1.6 * goods.now as changed
+    from goods
+    where goods.is_cost
+) as costs;

@@ -200,3 +200,12 @@ def test_any_history_gives_numbers(amounts: list[float], found: float) -> None:
     assert expected.amount >= 0
     assert expected.spread >= 0
     expected.unusual(found)
+
+
+@pytest.mark.parametrize("weeks", [4, 5, 8])
+def test_a_weekday_seen_a_few_times_seems_no_more_alike_than_it_is(weeks: int) -> None:
+    """What is usual of it is made of these very days; a small table was called partial for it in vain."""
+    dice = random.Random(15)
+    days = range(1, 7 * weeks + 1)
+    spreads = [expect([(ago, 100 * dice.gauss(1, 0.2)) for ago in days]) for _ in range(200)]
+    assert 0.165 < sum(one.share for one in spreads if one) / len(spreads) < 0.2

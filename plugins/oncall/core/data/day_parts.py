@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Any, Literal, NamedTuple
 
 from oncall.core.data.report_words import parts_found, parts_usual
 
-Kind = Literal["rows", "typical", "least", "money"]
+Kind = Literal["rows", "typical", "price", "least", "money"]
 
 LEAST_DAYS = 7  # before it, of the four weeks that are asked
 # Not a fifth is there of the rows that there were at the least; chance leaves so few once in a hundred million days.
 _MISSING = 5.0
 _CHANCE = 1e-8
 _LEAST_ROWS = 10  # to say what one of them is, as a rule
-# What a thing is as a rule (a price beside its cost, a session's seconds) is so many times out of its range; or only so
-# many times below it ("least": a sale may give any discount).
+# What a thing is as a rule (a session's seconds) is so many times out of its range; or only so many times below it
+# ("least": a sale may give any discount). Of all parts together less is enough ("price": a sale makes them all lower).
 _TYPICAL = 4.0
+_TOGETHER = 1.6
 # Money spent changes as people please, but not by so many times within a day.
 _MONEY = 20.0
 _MANY = 200  # of which chance takes no four fifths away
@@ -81,7 +82,9 @@ class DayParts:
             return []
         if self.kind == "rows":
             return list(self._missing())
-        return list(self._other_money() if self.kind == "money" else self._other_than_typical())
+        if self.kind == "money":
+            return list(self._other_money())
+        return list(self._other_than_typical()) or list(self._all_together())
 
     def is_far_off(self, *, may_be_quiet: bool = False) -> bool:
         """Whether somebody should look before it is published. On a holiday not every hour has an order."""
@@ -107,13 +110,30 @@ class DayParts:
 
     def _other_than_typical(self) -> Iterator[OffPart]:
         for part, found in sorted(self.today.items()):
-            shares = [day[part].share for day in self.before if day.get(part, NOTHING).rows >= _LEAST_ROWS]
-            if found.rows >= _LEAST_ROWS and len(shares) >= LEAST_DAYS:
-                low, high = min(shares), max(shares)
-                if found.share * _TYPICAL < low:
-                    yield OffPart(part, found.share, low)
-                elif self.kind == "typical" and found.share > _TYPICAL * high > 0:
-                    yield OffPart(part, found.share, high)
+            days = [day[part] for day in self.before if part in day]
+            yield from self._out_of_range(part, found, days, _TYPICAL, _TYPICAL)
+
+    def _all_together(self) -> Iterator[OffPart]:
+        """What no part shows by itself: everything in another unit, or counted twice."""
+        parts = list(self._on_all_days())
+        days = [_together(day, parts) for day in self.before]
+        shares = [day.share for day in days]
+        # Further out of its range than the range is wide.
+        far = max(_TOGETHER, max(shares) / min(shares))
+        more = far if self.kind == "typical" else math.inf
+        less = math.inf if self.kind == "least" else far
+        yield from self._out_of_range("all", _together(self.today, parts), days, less, more)
+
+    def _out_of_range(
+        self, part: str, found: Amount, before: Sequence[Amount], less: float, more: float
+    ) -> Iterator[OffPart]:
+        shares = [day.share for day in before if day.rows >= _LEAST_ROWS]
+        if found.rows < _LEAST_ROWS or len(shares) < LEAST_DAYS:
+            return
+        if found.share * less < min(shares):
+            yield OffPart(part, found.share, min(shares))
+        elif self.kind != "least" and found.share > more * max(shares) > 0:
+            yield OffPart(part, found.share, max(shares))
 
     def _other_money(self) -> Iterator[OffPart]:
         for part in self._on_all_days():
@@ -126,6 +146,14 @@ class DayParts:
 
     def _on_all_days(self) -> Iterator[str]:
         return (part for part in sorted(self.before[0]) if all(part in day for day in self.before))
+
+
+def _together(day: Mapping[str, Amount], parts: Collection[str]) -> Amount:
+    """What one of the rows of these parts is: the geometric mean, in which no part outweighs another by its size."""
+    known = [day[part] for part in parts if part in day and 0 < day[part].share < math.inf]
+    rows = sum(amount.rows for amount in known)
+    level = sum(math.log(amount.share) * amount.rows for amount in known) / max(rows, 1)
+    return Amount(math.exp(level), 1.0, rows)
 
 
 def _chance_of(found: float, expected: float) -> float:

@@ -86,10 +86,13 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     ]
     if len(off) < _LEAST_FOR_A_SPREAD and stood and (middle := median(ratio for _, ratio in stood)) > 0:
         off = [abs(ratio / middle - 1) for _, ratio in stood]  # whatever the weekday: it is not known yet
-    share = max(_NORMAL * median(off) if len(off) >= _LEAST_FOR_A_SPREAD else _UNKNOWN_SPREAD, _LEAST_SPREAD)
-    # What rests on few of its weekday may itself be off.
-    known_by = math.sqrt(1 + 1 / weekdays) if weekdays >= _LEAST_FOR_A_WEEKDAY else 1.0
-    return Expectation(amount, share * known_by, weekdays, most)
+    share = _NORMAL * median(off) if len(off) >= _LEAST_FOR_A_SPREAD else _UNKNOWN_SPREAD
+    if weekdays >= _LEAST_FOR_A_WEEKDAY:
+        # What rests on few of its weekday may itself be off; and they seem to be more alike than they are, since it is
+        # made of them.
+        known_by = math.sqrt(1 + 1 / weekdays)
+        share = max(share / math.sqrt(1 - 1 / weekdays), _LEAST_SPREAD) * known_by
+    return Expectation(amount, max(share, _LEAST_SPREAD), weekdays, most)
 
 
 def _without_sales(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
