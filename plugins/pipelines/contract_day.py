@@ -19,7 +19,7 @@ AHEAD = {"date": "31 days", "timestamp": "1 day"}  # how far a day may lie ahead
 
 
 @dataclass(frozen=True)
-class Day:
+class ContractDay:
     """The rows of a table that a day's reports read."""
 
     contract: TableContract
@@ -108,7 +108,7 @@ class Day:
         target = self.tables.get(reference.target)
         return target is not None and not any(
             other is self.contract and one is reference
-            for others in Day(target, self.tables, self.existing)._naming().values()
+            for others in ContractDay(target, self.tables, self.existing)._naming().values()
             for other, one, _ in others
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from oncall.core.data.data_contract import LOADS, Column, Reference, SqlRule, TableContract
-from pipelines.contract_day import AHEAD, Day, in_the_future, latest
+from pipelines.contract_day import AHEAD, ContractDay, in_the_future, latest
 from pipelines.contract_rule import Existing, Rule
 from pipelines.sql_text import escaped, key_of, literal, names_of, quoted, table_of
 
@@ -103,7 +103,7 @@ def compiled(
     None of them may have misfits.
     """
     table = existing[contract.table]
-    day = Day(contract, tables, existing)
+    day = ContractDay(contract, tables, existing)
     rules = [
         *(rule for column in contract.columns for rule in _of_column(contract, column, table)),
         *_of_the_day_column(contract),
@@ -206,7 +206,7 @@ def _of_plans(contract: TableContract) -> Iterator[Rule]:
         yield Rule(f"{contract.short}_variant_is_planned", ("variant",), expected, condition)
 
 
-def _of_its_load(contract: TableContract, day: Day) -> Iterator[Rule]:
+def _of_its_load(contract: TableContract, day: ContractDay) -> Iterator[Rule]:
     """As many rows of the day as its latest load says there are.
 
     What came after the load is no part of it; and what has gone since a report was published with it was there then.
@@ -279,7 +279,7 @@ def _of_keys(contract: TableContract, table: Existing) -> Iterator[Rule]:
         yield Rule(name, tuple(columns), f"0 {description}", select=select)
 
 
-def _of_reference(contract: TableContract, reference: Reference, day: Day) -> Rule:
+def _of_reference(contract: TableContract, reference: Reference, day: ContractDay) -> Rule:
     target, stands = day.tables[reference.target], day.existing[reference.target]
     named = " and ".join(f"d.{quoted(column)} is not null" for column in reference.columns)
     if reference.unless:

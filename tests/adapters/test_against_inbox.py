@@ -12,7 +12,7 @@ from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, NotAllowed, Rejected
 from oncall.core.message import Message, Recipient
-from oncall.usecases.ports import Posted
+from oncall.usecases.channel_ports import Posted
 from sandbox.inbox.testing import RunningInbox, running_inbox
 from tests.adapters.scripted import Connect
 

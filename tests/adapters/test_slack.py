@@ -19,7 +19,7 @@ from oncall.adapters.slack import blocks as slack_blocks
 from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message, Recipient
-from oncall.usecases.ports import Posted
+from oncall.usecases.channel_ports import Posted
 from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 
 POSTED = Answer({"ok": True, "channel": "C0ONCALL", "ts": "1767567600.000100"})

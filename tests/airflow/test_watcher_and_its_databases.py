@@ -21,7 +21,8 @@ from oncall.airflow.run_once import evaluate_once
 from oncall.core.incidents.context import page_and_post, post
 from oncall.core.incidents.incident import Incident, Plan
 from oncall.core.message import Message
-from oncall.usecases.ports import EVERYTHING, Posted
+from oncall.usecases.channel_ports import Posted
+from oncall.usecases.ports import EVERYTHING
 from oncall.usecases.watch_record import SINCE
 from sandbox.inbox.records import SlackMessage
 from tests.airflow.watching import pages, soon, threads, watch

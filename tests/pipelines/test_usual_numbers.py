@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from oncall.adapters.postgres.warehouse import _compared
+from oncall.adapters.postgres.warehouse_rows import compared
 from oncall.cli.main import main
 from oncall.config.data_contracts import REPOSITORY
 from oncall.config.quiet_days import volume_in_force
@@ -104,7 +104,7 @@ def test_a_price_with_a_slipped_decimal_point_is_held_with_the_numbers(warehouse
         ("marketing", 0),
     ],
 )
-def test_each_number_is_compared(warehouse: Any, number: str, amount: int) -> None:
+def test_each_number_iscompared(warehouse: Any, number: str, amount: int) -> None:
     """Far too much, and far too little."""
     past(warehouse)
     draft(warehouse, **{number: amount})
@@ -221,7 +221,7 @@ def busy(day: dt.date) -> float:
 def thin(orders: int, day: dt.date, loaded: dict[dt.date, int]) -> bool:
     """Whether a load of so many orders is partial after those of the days before."""
     counts = " ".join(f"{(day - date).days}:{rows}" for date, rows in reversed(loaded.items()))
-    return _compared(Load("master.orders", AT, orders), day, counts, volume_in_force(), ()).state == "partial"
+    return compared(Load("master.orders", AT, orders), day, counts, volume_in_force(), ()).state == "partial"
 
 
 def test_no_season_of_a_hundred_and_fifty_days_is_held(

@@ -19,20 +19,12 @@ from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task, Typi
 from oncall.core.promises.promise import Pipeline, Promise, Team
 from oncall.core.rota.roster import EscalationStep, Person, Roster, Rotation
 from oncall.core.runbook import SECTIONS, Runbook
+from oncall.usecases.channel_ports import AlertState, PagerCapabilities, Posted, RequestState
 from oncall.usecases.delivery_round import Sent
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.manual_actions import ManualActions
-from oncall.usecases.ports import (
-    AlertState,
-    PagerCapabilities,
-    Posted,
-    Reading,
-    ReportKey,
-    RequestState,
-    Store,
-    TaskRuns,
-)
+from oncall.usecases.ports import Reading, ReportKey, Store, TaskRuns
 
 OURS = "#de-oncall"
 TZ = dt.timezone(dt.timedelta(hours=7))

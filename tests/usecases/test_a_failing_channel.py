@@ -9,8 +9,8 @@ import pytest
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message
 from oncall.core.promises.facts import Load, Task
+from oncall.usecases.channel_ports import Posted
 from oncall.usecases.evaluate import evaluate
-from oncall.usecases.ports import Posted
 from tests.usecases.conftest_night import DAY, OURS, Night, at
 
 

@@ -20,9 +20,10 @@ from oncall.core.message import Message
 from oncall.core.promises.cause import WAIT
 from oncall.core.promises.facts import Facts, Load, Publication, Task
 from oncall.core.promises.promise import Pipeline
+from oncall.usecases.channel_ports import Posted
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
-from oncall.usecases.ports import Posted, ReportKey, Store, TaskRuns
+from oncall.usecases.ports import ReportKey, Store, TaskRuns
 from sandbox.stack.postgres import Server
 from tests.include_folder import BODY
 from tests.usecases.conftest_night import FakeChat, FakeMetrics, FakePager, FakeRuns

@@ -12,16 +12,9 @@ from oncall.core.errors import DeliveryFailed, LockedOut, NotAllowed, Rejected, 
 from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.message import Message
 from oncall.usecases import delivery_round
+from oncall.usecases.channel_ports import AlertState, Posted
 from oncall.usecases.chat_delivery import CHANNEL_ID
-from oncall.usecases.ports import (
-    FURTHER_STEPS,
-    OTHERS_CHANNELS,
-    OUR_CHANNELS,
-    PRIMARIES,
-    AlertState,
-    OutboxEntry,
-    Posted,
-)
+from oncall.usecases.ports import FURTHER_STEPS, OTHERS_CHANNELS, OUR_CHANNELS, PRIMARIES, OutboxEntry
 from tests.usecases.conftest_night import OURS, Night, at
 
 

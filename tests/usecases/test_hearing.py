@@ -11,7 +11,7 @@ import pytest
 from oncall.core.errors import DeliveryFailed
 from oncall.core.promises.facts import Task
 from oncall.usecases.acknowledge import MAX_ALERTS_ASKED
-from oncall.usecases.ports import AlertState
+from oncall.usecases.channel_ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, a_pipeline, at
 
 MANY = 60

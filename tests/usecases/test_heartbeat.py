@@ -12,8 +12,8 @@ import pytest
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.wording import Scene
+from oncall.usecases.channel_ports import PagerCapabilities
 from oncall.usecases.heartbeat import HEARTBEATS, ping_all, refused
-from oncall.usecases.ports import PagerCapabilities
 from sandbox.inbox.testing import running_inbox
 from tests.usecases.conftest_night import FakePager, Night, at
 

@@ -13,7 +13,7 @@ from oncall.core.message import Message
 from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import EscalationStep, Leave, Override
 from oncall.core.time_format import span
-from oncall.usecases.ports import AlertState, RequestState
+from oncall.usecases.channel_ports import AlertState, RequestState
 from tests.usecases.conftest_night import DAY, Night, a_setup, at
 
 KEY = f"growth_etl:{DAY}"

@@ -37,10 +37,11 @@ from oncall.core.incidents.wording import Links
 from oncall.core.message import Message
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Override
+from oncall.usecases.channel_ports import AlertState, RequestState
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import evaluate
 from oncall.usecases.manual_actions import ManualActions
-from oncall.usecases.ports import LANES, AlertState, OutboxEntry, RequestState
+from oncall.usecases.ports import LANES, OutboxEntry
 from tests.exploring import examples
 from tests.usecases.conftest_night import (
     DAY,

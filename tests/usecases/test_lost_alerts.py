@@ -10,7 +10,7 @@ from oncall.adapters.memory_store import MemoryStore
 from oncall.core.errors import DeliveryFailed
 from oncall.core.promises.facts import Load
 from oncall.core.rota.roster import Override
-from oncall.usecases.ports import AlertState
+from oncall.usecases.channel_ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, at
 
 KEY = f"growth_etl:{DAY}"

@@ -19,9 +19,10 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident import Notification, Op, Plan
 from oncall.core.message import Message
+from oncall.usecases.channel_ports import Posted
 from oncall.usecases.delivery_round import LEASE, Bind
 from oncall.usecases.outbox import Sender
-from oncall.usecases.ports import EVERYTHING, OutboxEntry, Posted, Store
+from oncall.usecases.ports import EVERYTHING, OutboxEntry, Store
 from tests.exploring import examples
 from tests.usecases.conftest_night import FakeChat, FakePager
 

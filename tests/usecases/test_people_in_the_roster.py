@@ -13,7 +13,7 @@ from oncall.core.message import Message
 from oncall.core.promises.facts import Task
 from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import Override
-from oncall.usecases.ports import AlertState
+from oncall.usecases.channel_ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, at
 
 KEY = f"growth_etl:{DAY}"

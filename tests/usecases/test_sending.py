@@ -24,19 +24,11 @@ from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.message import Message, Recipient
 from oncall.usecases import delivery_round, page_requests
+from oncall.usecases.channel_ports import AlertState, Posted, RequestState
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.delivery_round import Sent
 from oncall.usecases.outbox import Sender
-from oncall.usecases.ports import (
-    EVERYTHING,
-    FURTHER_STEPS,
-    PRIMARIES,
-    AlertState,
-    Lane,
-    OutboxEntry,
-    Posted,
-    RequestState,
-)
+from oncall.usecases.ports import EVERYTHING, FURTHER_STEPS, PRIMARIES, Lane, OutboxEntry
 from tests.usecases.conftest_night import FakeChat, FakePager
 
 START = dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)

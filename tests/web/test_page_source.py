@@ -104,10 +104,10 @@ def database(fresh_database: str) -> str:
 def test_one_reading_holds_everything(airflow_env: Callable[[str, str], None], database: str) -> None:
     """Verdicts, the incident with its timeline, publications, the watcher's tick, the failing channel."""
     from oncall.airflow.composition import Wiring
-    from oncall.airflow.page_reading import Reading
+    from oncall.airflow.page_reading import PageReading
 
     airflow_env(database, database)
-    seen = Reading(Wiring()).read(NOW)
+    seen = PageReading(Wiring()).read(NOW)
     assert seen.unreadable == ()
     verdicts = {one.pipeline.dag_id: one.verdict for one in seen.statuses if one.report_date == DAY}
     assert (verdicts["profit_etl"], verdicts["growth_etl"]) == ("kept", "broken")
@@ -130,11 +130,11 @@ def test_a_database_that_is_down_leaves_a_page(
 ) -> None:
     """Who is on call needs neither; what cannot be read is named, and asked once only."""
     from oncall.airflow.composition import Wiring
-    from oncall.airflow.page_reading import Reading
+    from oncall.airflow.page_reading import PageReading
 
     airflow_env(warehouse or database, oncall_db or database)
     began = time.monotonic()
-    seen = Reading(Wiring()).read(NOW)
+    seen = PageReading(Wiring()).read(NOW)
     assert time.monotonic() - began < 10
     assert [reason.partition(":")[0] for reason in seen.unreadable] == down
     page = overview(seen, Links(""))

@@ -20,13 +20,13 @@ from oncall.core.incidents.incident import (
 )
 from oncall.core.incidents.merging import merged
 from oncall.core.message import Message
+from oncall.usecases.channel_ports import Posted
 from oncall.usecases.ports import (
     Drill,
     EvaluationInputs,
     IncidentFile,
     Lane,
     OutboxEntry,
-    Posted,
     ReportKey,
     Snapshot,
 )

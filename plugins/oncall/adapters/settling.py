@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from abc import ABC, abstractmethod
 
-from oncall.usecases.ports import OutboxEntry, Posted
+from oncall.usecases.channel_ports import Posted
+from oncall.usecases.ports import OutboxEntry
 
 _KEPT = 500  # characters of a reason
 _AT_ONCE = dt.timedelta()

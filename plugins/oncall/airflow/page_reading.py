@@ -38,7 +38,7 @@ WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG)
 NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, *WARNED)
 
 
-class Reading:
+class PageReading:
     """Reads again and again, one thread at a time; connections stay open, and what is over is remembered."""
 
     def __init__(self, wiring: Wiring) -> None:

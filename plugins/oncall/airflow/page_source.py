@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from oncall.airflow.composition import Wiring
 from oncall.airflow.health import SharedHealth
-from oncall.airflow.page_reading import Reading
+from oncall.airflow.page_reading import PageReading
 from oncall.airflow.page_reports import PageReports
 from oncall.airflow.run_again import run_again
 from oncall.airflow.run_once import send_once
@@ -37,7 +37,7 @@ class PageSource:
     def __init__(self, desk: ReportDesk | None = None) -> None:
         self._lock = threading.Lock()
         self._wiring: tuple[Wiring, float] | None = None
-        self._reading: Reading | None = None
+        self._reading: PageReading | None = None
         self._seen: tuple[PageSnapshot, float] | None = None
         self._health = SharedHealth()
         self._reports = PageReports(self._published_reports, desk)
@@ -49,7 +49,7 @@ class PageSource:
                 return self._seen[0]
             wiring = self._wired()
             if self._reading is None:
-                self._reading = Reading(wiring)
+                self._reading = PageReading(wiring)
             seen = self._reading.read(utc_now())
             stays = SHARED_IN_TROUBLE_S if seen.unreadable else SHARED_S
             self._seen = (seen, time.monotonic() + stays)

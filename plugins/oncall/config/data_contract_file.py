@@ -3,55 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from open_data_contract_standard.model import (
-    CustomProperty,
-    DataQuality,
     OpenDataContractStandard,
-    Relationship,
     SchemaObject,
-    SchemaProperty,
 )
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from oncall.config.contract_spelling import misspelt
-from oncall.config.experiment_plans import read_plans
+from oncall.config.contract_table import NAME, ContractFile, TableReader, text_of
 from oncall.config.yaml_fields import UNSPEAKABLE, Source, read_yaml
 from oncall.core.data.data_contract import (
     CURRENCY,
     DEFAULT_CURRENCY,
-    Column,
-    Reference,
-    SqlRule,
     TableContract,
 )
 from oncall.core.errors import Problem
-from oncall.core.promises.facts import DEFAULT_SHARE
 
 _STANDARD = "what the Open Data Contract Standard v3.1 asks for"
-_NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_TYPES = ("string", "integer", "number", "date", "timestamp", "boolean")
-_OPTIONS = ("minimum", "maximum", "pattern", "timezone", "defaultTimezone", "format")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_OBJECT = re.compile(r"\$?\{(?:object|table|model)\}")
-# What a rule in SQL begins with: then the rows that break it can be listed as well as counted.
-_COUNTED = re.compile(
-    r"\s*select\s+count\(\*\)\s+from\s+\$?\{(?:object|table|model)\}\s+(?:as\s+)?(\w+)\s+where\s", re.I
-)
-
-
-@dataclass
-class _File:
-    name: str
-    problems: list[Problem] = field(default_factory=list)
-
-    def complain(self, key: str, found: object, write: str) -> None:
-        self.problems.append(Problem(self.name, key, str(found), write))
 
 
 def read_data_contracts(name: str, text: str) -> tuple[tuple[TableContract, ...], str, tuple[Problem, ...]]:
@@ -59,14 +33,14 @@ def read_data_contracts(name: str, text: str) -> tuple[tuple[TableContract, ...]
 
     References are not followed: the tables that they name may be in another file.
     """
-    file = _File(name)
+    file = ContractFile(name)
     document = _document(file, text)
     currency = _currency(file, document) if document else DEFAULT_CURRENCY
     tables = tuple(_tables(file, document, currency)) if document else ()
     return tables, currency, tuple(file.problems)
 
 
-def _document(file: _File, text: str) -> OpenDataContractStandard | None:
+def _document(file: ContractFile, text: str) -> OpenDataContractStandard | None:
     source = Source(file.name)
     if read_yaml(text, source) is None:  # no YAML, or nested or long beyond all measure
         file.problems.extend(source.problems)
@@ -109,22 +83,22 @@ def _texts(found: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(value, f"{key}[{at}]")
 
 
-def _currency(file: _File, document: OpenDataContractStandard) -> str:
+def _currency(file: ContractFile, document: OpenDataContractStandard) -> str:
     """`customProperties: [{property: currency, value: USD}]`."""
     for custom in document.customProperties or []:
         if custom.property == CURRENCY:
-            if _CURRENCY.fullmatch(_value(custom)):
-                return _value(custom)
+            if _CURRENCY.fullmatch(text_of(custom)):
+                return text_of(custom)
             write = f"the code of one currency (ISO 4217), such as {DEFAULT_CURRENCY}"
             file.complain(f"customProperties.{CURRENCY}", repr(custom.value), write)
     return DEFAULT_CURRENCY
 
 
-def _tables(file: _File, document: OpenDataContractStandard, currency: str) -> Iterator[TableContract]:
+def _tables(file: ContractFile, document: OpenDataContractStandard, currency: str) -> Iterator[TableContract]:
     if not document.schema_:
         file.complain("schema", "nothing", "the tables, each with name and properties")
     schema = next((one.schema_ for one in document.servers or [] if one.schema_), None)
-    if schema is None or not _NAME.fullmatch(schema):
+    if schema is None or not NAME.fullmatch(schema):
         file.complain(
             "servers", repr(schema), "a server with the schema of the tables, such as `schema: master`"
         )
@@ -136,7 +110,7 @@ def _tables(file: _File, document: OpenDataContractStandard, currency: str) -> I
     if not channel:
         file.complain("support", "nothing", 'the owner\'s channel, such as [{channel: "#team", tool: slack}]')
     for place, table in enumerate(document.schema_ or []):
-        reader = _Table(file, f"schema[{place}]", schema, table)
+        reader = TableReader(file, f"schema[{place}]", schema, table)
         volume = _share(file, document, table, "volume")
         completeness = _share(file, document, table, "completeness")
         contract = reader.read(volume, completeness, team or "", channel or "", currency)
@@ -144,7 +118,9 @@ def _tables(file: _File, document: OpenDataContractStandard, currency: str) -> I
             yield contract
 
 
-def _share(file: _File, document: OpenDataContractStandard, table: SchemaObject, name: str) -> float | None:
+def _share(
+    file: ContractFile, document: OpenDataContractStandard, table: SchemaObject, name: str
+) -> float | None:
     """`{property: volume, value: 75, unit: percent, element: orders}` as 0.75; None: nothing is said."""
     for place, sla in enumerate(document.slaProperties or []):
         elements = [element.strip() for element in (sla.element or "").split(",")]
@@ -155,234 +131,3 @@ def _share(file: _File, document: OpenDataContractStandard, table: SchemaObject,
             return value / 100
         file.complain(f"slaProperties[{place}].value", value, "a percentage from 0 to 100")
     return None
-
-
-@dataclass
-class _Table:
-    """Reads one schema object, complaining with its place in the file."""
-
-    file: _File
-    place: str
-    schema: str
-    source: SchemaObject
-
-    def read(
-        self, volume: float | None, completeness: float | None, owner: str, channel: str, currency: str
-    ) -> TableContract | None:
-        name = self.source.physicalName or self.source.name or ""
-        if not _NAME.fullmatch(name):
-            self.file.complain(f"{self.place}.name", repr(name), "the table's name, such as orders")
-            return None
-        properties = self.source.properties or []
-        columns = tuple(
-            column for at, one in enumerate(properties) if (column := self._column(at, one)) is not None
-        )
-        for column in columns:
-            if column.name == CURRENCY and (not column.required or column.accepted != (currency,)):
-                self.file.complain(
-                    f"{self.place}.properties.{CURRENCY}",
-                    ", ".join(column.accepted) or "any",
-                    f"required: true and validValues: [{currency}], the contract's currency: two are never added",
-                )
-        names = [column.name for column in columns]
-        for twice in {name for name in names if names.count(name) > 1}:
-            self.file.complain(f"{self.place}.properties", f"{twice} twice", "each column once")
-        key = [one for one in properties if one.primaryKey]
-        if not key:
-            self.file.complain(
-                f"{self.place}.properties", "no primaryKey", "primaryKey: true at what identifies a row"
-            )
-        return TableContract(
-            table=f"{self.schema}.{name}",
-            columns=columns,
-            key=tuple(str(one.name) for one in sorted(key, key=lambda one: one.primaryKeyPosition or 1)),
-            business_day=self._business_day(names),
-            read_back=self._read_back(),
-            read_when_changed=self._property("readWhenChanged") is True,
-            read_along=str(self._property("readAlong", "true")),
-            references=tuple(self._references(names)),
-            unique=tuple(self._unique(names)),
-            rules=tuple(self._rules()),
-            volume=DEFAULT_SHARE if volume is None else volume,
-            completeness=completeness,
-            empty_with=self._empty_with(),
-            owner=owner,
-            channel=channel,
-            plans=read_plans(
-                self.source.customProperties or [],
-                names,
-                lambda key, found, write: self.file.complain(f"{self.place}.{key}", found, write),
-            ),
-        )
-
-    def _property(self, name: str, otherwise: Any = None) -> Any:
-        """The value of a property that is ours."""
-        found = (one.value for one in self.source.customProperties or [] if one.property == name)
-        return next(found, otherwise)
-
-    def _empty_with(self) -> tuple[str, ...] | None:
-        names = self._property("emptyWith")
-        if names is None:
-            return None
-        if isinstance(names, list) and all(_NAME.fullmatch(str(name)) for name in names):
-            return tuple(f"{self.schema}.{name}" for name in names)
-        self.file.complain(f"{self.place}.emptyWith", names, "a list of tables, such as [orders], or []")
-        return None
-
-    def _read_back(self) -> int | None:
-        days = self._property("readBack", 0)
-        if days == "all":
-            return None
-        if isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= 366:
-            return days
-        self.file.complain(f"{self.place}.readBack", days, "a number of days from 0 to 366, or all")
-        return 0
-
-    def _column(self, at: int, described: SchemaProperty) -> Column | None:
-        key = f"{self.place}.properties[{at}]"
-        name = described.physicalName or described.name or ""
-        if not _NAME.fullmatch(name):
-            self.file.complain(f"{key}.name", repr(name), "the column's name, such as order_id")
-            return None
-        if described.logicalType not in _TYPES:
-            self.file.complain(f"{key}.logicalType", described.logicalType, f"one of {', '.join(_TYPES)}")
-            return None
-        options = described.logicalTypeOptions or {}
-        for option in options:
-            if option not in _OPTIONS:
-                self.file.complain(
-                    f"{key}.logicalTypeOptions.{option}", "an option nobody checks", ", ".join(_OPTIONS)
-                )
-        pattern = options.get("pattern")
-        if pattern is not None and not _compiles(pattern):
-            self.file.complain(f"{key}.logicalTypeOptions.pattern", pattern, "a regular expression")
-            pattern = None
-        return Column(
-            name=name,
-            type=described.logicalType,  # type: ignore[arg-type]  # checked above
-            required=bool(described.required or described.primaryKey),
-            minimum=self._bound(key, "minimum", described.logicalType, options),
-            maximum=self._bound(key, "maximum", described.logicalType, options),
-            pattern=pattern,
-            accepted=self._accepted(key, described),
-            optional=any(
-                one.property == "optional" and one.value is True for one in described.customProperties or []
-            ),
-        )
-
-    def _bound(self, key: str, name: str, kind: str, options: dict[str, Any]) -> float | str | None:
-        value = options.get(name)
-        if value is None:
-            return None
-        numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        if numeric if kind in ("integer", "number") else kind in ("date", "timestamp") and _is_instant(value):
-            return value if numeric else str(value)
-        self.file.complain(f"{key}.logicalTypeOptions.{name}", repr(value), f"a bound for a {kind}")
-        return None
-
-    def _accepted(self, key: str, column: SchemaProperty) -> tuple[str, ...]:
-        values = [str(entry.value) for entry in column.enum or []]
-        for at, quality in enumerate(column.quality or []):
-            found = (quality.arguments or {}).get("validValues")
-            if quality.metric == "invalidValues" and isinstance(found, list) and quality.mustBe == 0:
-                values += [str(value) for value in found]
-            else:
-                write = "metric: invalidValues with arguments.validValues and mustBe: 0 (other rules: at the table)"
-                self.file.complain(f"{key}.quality[{at}]", quality.metric or quality.type, write)
-        return tuple(values)
-
-    def _business_day(self, columns: Sequence[str]) -> str | None:
-        for custom in self.source.customProperties or []:
-            if custom.property == "businessDay":
-                return self._known(f"{self.place}.customProperties", _value(custom), columns)
-        return None
-
-    def _references(self, columns: Sequence[str]) -> Iterator[Reference]:
-        for at, one in enumerate(self.source.properties or []):
-            for relationship in one.relationships or []:
-                yield from self._reference(f"properties[{at}]", [one.name or ""], relationship)
-        for relationship in self.source.relationships or []:
-            start = relationship.from_ if isinstance(relationship.from_, list) else [relationship.from_ or ""]
-            sources = [_last(name) for name in start]
-            if all(self._known(f"{self.place}.relationships", name, columns) for name in sources):
-                yield from self._reference("relationships", sources, relationship)
-
-    def _reference(self, key: str, columns: list[str], relationship: Relationship) -> Iterator[Reference]:
-        to = relationship.to if isinstance(relationship.to, list) else [relationship.to or ""]
-        parts = [target.replace("/", ".").split(".") for target in to]
-        if (
-            len(to) != len(columns)
-            or any(len(part) < 2 for part in parts)
-            or len({part[-2] for part in parts}) != 1
-        ):
-            self.file.complain(
-                f"{self.place}.{key}", f"to: {to}", "to: table.column, one for each column of from"
-            )
-            return
-        custom = {one.property: _value(one) for one in relationship.customProperties or []}
-        target = f"{self.schema}.{parts[0][-2]}"
-        yield Reference(tuple(columns), target, tuple(part[-1] for part in parts), custom.get("unless", ""))
-
-    def _unique(self, columns: Sequence[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        for one in self.source.properties or []:
-            name = one.name or ""
-            if one.unique and not one.primaryKey and name in columns:
-                yield f"{name}_comes_once", f"rows whose {name} comes twice", (name,)
-        for at, quality in enumerate(self.source.quality or []):
-            if quality.metric != "duplicateValues":
-                continue
-            group = (quality.arguments or {}).get("properties")
-            if not isinstance(group, list) or quality.mustBe != 0 or not _is_named(quality):
-                key = f"{self.place}.quality[{at}]"
-                self.file.complain(key, group, "name, arguments: {properties: [column, …]} and mustBe: 0")
-            elif all(self._known(f"{self.place}.quality[{at}]", name, columns) for name in group):
-                yield str(quality.name), str(quality.description or quality.name), tuple(group)
-
-    def _rules(self) -> Iterator[SqlRule]:
-        for at, quality in enumerate(self.source.quality or []):
-            key = f"{self.place}.quality[{at}]"
-            if quality.metric == "duplicateValues":
-                continue
-            if quality.type != "sql" or quality.metric:
-                self.file.complain(
-                    key, quality.metric or quality.type, "type: sql, or metric: duplicateValues"
-                )
-            elif not _is_named(quality):
-                self.file.complain(f"{key}.name", quality.name, "a name such as orders_have_lines")
-            elif not (match := _COUNTED.match(quality.query or "")) or quality.mustBe != 0:
-                write = "query: select count(*) from {object} as row where …, and mustBe: 0"
-                self.file.complain(f"{key}.query", f"{quality.query or ''}"[:60], write)
-            else:
-                description = str(quality.description or quality.name)
-                condition = _OBJECT.sub("{object}", match.string[match.end() :])
-                yield SqlRule(str(quality.name), description, match[1], condition)
-
-    def _known(self, key: str, name: str, columns: Sequence[str]) -> str | None:
-        if name in columns:
-            return name
-        self.file.complain(key, name or "nothing", f"one of {', '.join(columns)}")
-        return None
-
-
-def _is_named(quality: DataQuality) -> bool:
-    return bool(_NAME.fullmatch(quality.name or ""))
-
-
-def _value(custom: CustomProperty) -> str:
-    return str(custom.value) if custom.value is not None else ""
-
-
-def _last(name: str) -> str:
-    return name.replace("/", ".").split(".")[-1]
-
-
-def _compiles(pattern: object) -> bool:
-    try:
-        re.compile(str(pattern))
-    except re.error:
-        return False
-    return True
-
-
-def _is_instant(value: object) -> bool:
-    return bool(re.match(r"\d{4}-\d{2}-\d{2}", str(value)))

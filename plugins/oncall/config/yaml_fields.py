@@ -18,7 +18,7 @@ from typing import TypeVar
 import yaml  # its stubs are not worth one more pin
 
 from oncall.config import dates
-from oncall.config.yaml_nodes import Composer, Node, Refused
+from oncall.config.yaml_nodes import BeyondMeasure, Node, NodeComposer
 from oncall.core.errors import Problem
 from oncall.core.redaction import redacted
 
@@ -252,14 +252,14 @@ def read_yaml(text: str, source: Source) -> Field | None:
         return None
     text = unicodedata.normalize("NFC", text)  # é is one letter, however a keyboard writes it
     try:
-        node = Composer(tagged).document(text)
+        node = NodeComposer(tagged).document(text)
     except yaml.MarkedYAMLError as error:
         _complain_of_syntax(text, error, source)
         return None
     except yaml.YAMLError as error:
         source.complain("(file)", str(error).splitlines()[0], "YAML that parses")
         return None
-    except Refused as refused:
+    except BeyondMeasure as refused:
         source.complain("(file)", refused.found, refused.write, refused.line)
         return None
     return Field(source, "", 0, node)

@@ -24,7 +24,7 @@ class Node:
     size: int = 1  # values in it, itself included
 
 
-class Refused(Exception):
+class BeyondMeasure(Exception):
     """A document that is YAML, and that nobody means."""
 
     def __init__(self, line: int, found: str, write: str) -> None:
@@ -32,7 +32,7 @@ class Refused(Exception):
         self.line, self.found, self.write = line, found, write
 
 
-class Composer:
+class NodeComposer:
     """Makes nodes of the parser's events, one by one, so that a limit ends the work where it is passed."""
 
     def __init__(self, tagged: Callable[[str, int], None]) -> None:
@@ -51,7 +51,7 @@ class Composer:
             if isinstance(event, yaml.CollectionStartEvent):
                 self._count(event, 1)
                 if len(open_ones) >= MOST_LEVELS:
-                    raise Refused(
+                    raise BeyondMeasure(
                         event.start_mark.line, "lists and mappings within each other without end", "fewer"
                     )
                 open_ones.append((event, []))
@@ -66,7 +66,7 @@ class Composer:
             elif isinstance(event, yaml.AliasEvent):
                 here.append(self._alias(event))
             elif isinstance(event, yaml.DocumentStartEvent) and found:
-                raise Refused(event.start_mark.line, "a second document", "one document, without ---")
+                raise BeyondMeasure(event.start_mark.line, "a second document", "one document, without ---")
         return found[0] if found else Node(0, "", "scalar", is_null=True)
 
     def _collection(self, begun: yaml.Event, nodes: list[Node]) -> Node:
@@ -79,7 +79,7 @@ class Composer:
     def _alias(self, event: yaml.AliasEvent) -> Node:
         node = self._anchors.get(event.anchor)
         if node is None:
-            raise Refused(
+            raise BeyondMeasure(
                 event.start_mark.line, f"*{event.anchor}, which is not known here", "what it stands for"
             )
         self._count(event, node.size)
@@ -96,4 +96,4 @@ class Composer:
         self._values += values
         if self._values > MOST_VALUES:
             found = f"more than {MOST_VALUES} values"
-            raise Refused(event.start_mark.line, found, "fewer, such as without what is past")
+            raise BeyondMeasure(event.start_mark.line, found, "fewer, such as without what is past")

@@ -21,7 +21,8 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.rota.roster import Roster
-from oncall.usecases.ports import AlertState, Pager, Store
+from oncall.usecases.channel_ports import AlertState, Pager
+from oncall.usecases.ports import Store
 from oncall.usecases.recorded_case import context_of
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
 from oncall.core.message import Message
-from oncall.usecases.ports import Chat, OutboxEntry, Posted, Store
+from oncall.usecases.channel_ports import Chat, Posted
+from oncall.usecases.ports import OutboxEntry, Store
 
 BEFORE = dt.timedelta(minutes=15)  # how much earlier somebody without this store may have said it
 THREADS_GO_BACK = dt.timedelta(hours=12)  # an incident that is paged may have been warned of so long before

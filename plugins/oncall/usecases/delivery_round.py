@@ -13,9 +13,10 @@ import structlog
 from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
 from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import OTHERS, Channel
+from oncall.usecases.channel_ports import Posted
 from oncall.usecases.chat_delivery import THREAD
 from oncall.usecases.pager_delivery import about
-from oncall.usecases.ports import Lane, OutboxEntry, Posted, Snapshot, Store
+from oncall.usecases.ports import Lane, OutboxEntry, Snapshot, Store
 from oncall.usecases.retry import is_refused, is_uncertain, wait_s
 
 log = structlog.get_logger(__name__)

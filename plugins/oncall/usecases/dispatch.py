@@ -11,6 +11,7 @@ from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import others_untold
 from oncall.usecases.acknowledge import sync_acknowledgements
 from oncall.usecases.channel_health import note_health, note_hearing, note_refusals
+from oncall.usecases.channel_ports import Chat, Pager
 from oncall.usecases.chat_delivery import CHANNEL_ID
 from oncall.usecases.delivery_round import Clock, Sent
 from oncall.usecases.evaluate import Evaluation
@@ -18,7 +19,7 @@ from oncall.usecases.late_binding import Binder
 from oncall.usecases.lost_alerts import find_lost_alerts
 from oncall.usecases.metrics import first_page, of_sending
 from oncall.usecases.outbox import Sender
-from oncall.usecases.ports import EVERYTHING, Chat, Lane, Metrics, OutboxEntry, Pager, Store
+from oncall.usecases.ports import EVERYTHING, Lane, Metrics, OutboxEntry, Store
 
 
 @dataclass

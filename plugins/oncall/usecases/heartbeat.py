@@ -12,8 +12,9 @@ from oncall.core.errors import OncallError, Rejected, Unreadable
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import heartbeat_back, heartbeat_refused
+from oncall.usecases.channel_ports import Pager
 from oncall.usecases.notes import instant, mapping, noted
-from oncall.usecases.ports import Pager, Store
+from oncall.usecases.ports import Store
 
 log = structlog.get_logger(__name__)
 

@@ -11,9 +11,10 @@ from oncall.core.incidents.incident import OTHERS, incident_of
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.acknowledge import sync_acknowledgements
+from oncall.usecases.channel_ports import Pager
 from oncall.usecases.delivery_round import Clock
 from oncall.usecases.evaluate import Evaluation
-from oncall.usecases.ports import OutboxEntry, Pager, Store
+from oncall.usecases.ports import OutboxEntry, Store
 from oncall.usecases.recorded_case import context_of
 
 

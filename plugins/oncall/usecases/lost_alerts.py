@@ -17,7 +17,8 @@ from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.roster import Roster
-from oncall.usecases.ports import AlertState, OutboxEntry, Pager, Snapshot, Store
+from oncall.usecases.channel_ports import AlertState, Pager
+from oncall.usecases.ports import OutboxEntry, Snapshot, Store
 
 log = structlog.get_logger(__name__)
 

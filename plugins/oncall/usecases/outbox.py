@@ -16,11 +16,12 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from oncall.core.errors import Unreadable
+from oncall.usecases.channel_ports import Chat, Pager
 from oncall.usecases.chat_delivery import ChatDelivery, HeldTooLong
 from oncall.usecases.delivery_round import Bind, Clock, Round, Sent
 from oncall.usecases.page_requests import WIDTH, PageRequests
 from oncall.usecases.pager_delivery import PagerDelivery, about
-from oncall.usecases.ports import EVERYTHING, Chat, Lane, OutboxEntry, Pager, Store
+from oncall.usecases.ports import EVERYTHING, Lane, OutboxEntry, Store
 
 log = structlog.get_logger(__name__)
 

@@ -14,8 +14,9 @@ from structlog.contextvars import bind_contextvars
 from oncall.core.errors import DeliveryFailed, NotAllowed, OncallError
 from oncall.core.incidents.incident_words import sent_to_others
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
+from oncall.usecases.channel_ports import Pager, RequestState
 from oncall.usecases.chat_delivery import BEFORE
-from oncall.usecases.ports import OutboxEntry, Pager, RequestState
+from oncall.usecases.ports import OutboxEntry
 
 MOST_READ_BACK = 20  # alerts whose responders are read in one round
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.incidents.wording import Links
 from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web.snapshot import PageSnapshot
@@ -43,7 +43,7 @@ def slack(member_or_channel: str | None) -> str | None:
     return SLACK.replace("{id}", known[0]) if known else None
 
 
-def run_of(status: PromiseStatus, addresses: Addresses) -> str:
+def run_of(status: PromiseStatus, addresses: Links) -> str:
     """The run that works on a report, or the one that has published it; all the DAG's runs where there is neither."""
     made, dag = status.facts.publication, f"{addresses.base_url}/dags/{quote(status.pipeline.dag_id)}"
     if current_task(status.facts) is None and made is not None and made.run_id:

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from oncall import __version__
 from oncall.core.data import report_words
 from oncall.core.incidents import incident_words
-from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.incidents.wording import Links
 from oncall.core.notices import page_words
 from oncall.core.promises import words
 from oncall.core.redaction import redacted
@@ -31,9 +31,9 @@ from oncall.web.static_files import stamp
 PREFIX = "/oncall"
 
 
-def addresses(request: Request) -> Addresses:
-    """Addresses on the host that was asked: within a browser nothing else is sure to lead back here."""
-    return Addresses(airflow_root(request))
+def addresses(request: Request) -> Links:
+    """Links on the host that was asked: within a browser nothing else is sure to lead back here."""
+    return Links(airflow_root(request))
 
 
 def airflow_root(request: Request) -> str:

@@ -18,11 +18,11 @@ from opsgenie_sdk import AlertApi, ApiClient, Configuration, HeartbeatApi
 
 from oncall.adapters.http.connections import Access
 from oncall.adapters.http.exchange import Answer, Exchange
-from oncall.adapters.opsgenie.errors import Refused
+from oncall.adapters.opsgenie.errors import OpsgenieRefused
 
 
 class PlainClient(ApiClient):
-    """Sends through an Exchange, and gives answers as they were sent (dicts); a 4xx is Refused."""
+    """Sends through an Exchange, and gives answers as they were sent (dicts); a 4xx is OpsgenieRefused."""
 
     def __init__(self, configuration: Configuration, exchange: Exchange) -> None:
         super().__init__(configuration)
@@ -45,7 +45,7 @@ class PlainClient(ApiClient):
             method, url, {"Content-Type": "application/json", **(headers or {})}, sent
         )
         if answer.status >= 400:
-            raise Refused(answer)
+            raise OpsgenieRefused(answer)
         return _Response(answer)
 
     def deserialize(self, response: Any, response_type: str) -> Any:

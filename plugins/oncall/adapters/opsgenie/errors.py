@@ -31,7 +31,7 @@ _NOT_LET_IN = {401, 402, 403}  # 402: an account that has ended
 _ABOUT_PEOPLE = re.compile(r"responder|recipient|user", re.IGNORECASE)
 
 
-class Refused(Exception):
+class OpsgenieRefused(Exception):
     """A 4xx, which means something else for each action."""
 
     def __init__(self, answer: Answer) -> None:

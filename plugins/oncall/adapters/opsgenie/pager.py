@@ -13,11 +13,17 @@ from oncall.adapters.http.calls import bounded
 from oncall.adapters.http.connections import Access, Connected, FarSide
 from oncall.adapters.markdown import cut
 from oncall.adapters.opsgenie.alert import SOURCE, alert, fitting_alias
-from oncall.adapters.opsgenie.errors import Refused, heartbeat_refused, is_opsgenies, refusal, unreadable
+from oncall.adapters.opsgenie.errors import (
+    OpsgenieRefused,
+    heartbeat_refused,
+    is_opsgenies,
+    refusal,
+    unreadable,
+)
 from oncall.core.errors import DeliveryFailed, OncallError, Rejected, UnknownPerson, Unreadable
 from oncall.core.message import Message
 from oncall.core.wall_time import utc
-from oncall.usecases.ports import AlertState, PagerCapabilities, RequestState
+from oncall.usecases.channel_ports import AlertState, PagerCapabilities, RequestState
 
 if TYPE_CHECKING:
     from oncall.adapters.opsgenie.client import SafeOpsgenieHook
@@ -200,12 +206,12 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
         access, hook = self._connected.use()
         try:
             hook.heartbeat_api_instance.ping(heartbeat)
-        except Refused as refused:
+        except OpsgenieRefused as refused:
             raise heartbeat_refused(refused.answer, access, heartbeat) from None
         # A ping of an unknown heartbeat is taken without a word.
         try:
             shown = record(hook.heartbeat_api_instance.get_heartbeat(heartbeat).get("data"))
-        except Refused as refused:
+        except OpsgenieRefused as refused:
             if refused.answer.status == 404 and is_opsgenies(refused.answer):
                 raise heartbeat_refused(refused.answer, access, heartbeat) from None
             return  # the key may not ask, and that is no harm
@@ -219,7 +225,7 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
         access, hook = self._connected.use()
         try:
             answer = call(hook)
-        except Refused as refused:
+        except OpsgenieRefused as refused:
             raise refusal(refused.answer, access, people) from None
         if not text(answer.get("requestId")) and not text(answer.get("result")):  # somebody else's answer
             raise DeliveryFailed("Opsgenie: the answer is no receipt", uncertain=True)
@@ -230,7 +236,7 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
         access, hook = self._connected.use()
         try:
             return call(hook)
-        except Refused as refused:
+        except OpsgenieRefused as refused:
             if refused.answer.status == 404 and is_opsgenies(refused.answer):
                 return None
             raise unreadable(refused.answer, access) from None
@@ -256,7 +262,7 @@ def _probe(access: Access, hook: SafeOpsgenieHook) -> None:
     """Raises LockedOut for a key or a host that Opsgenie does not know. A key need not be allowed to read."""
     try:
         hook.alert_api_instance.get_request_status(NO_REQUEST)
-    except Refused as refused:
+    except OpsgenieRefused as refused:
         shown = refused.answer
         if shown.status != 403 and not (shown.status == 404 and is_opsgenies(shown)):
             raise refusal(shown, access) from None

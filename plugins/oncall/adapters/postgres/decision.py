@@ -14,7 +14,8 @@ from oncall.adapters.postgres.sql_values import columns, rows_of
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, NotificationStatus, Plan, urgency
 from oncall.core.incidents.merging import merged
-from oncall.usecases.ports import IncidentFile, OutboxEntry, Posted, ReportKey, Snapshot
+from oncall.usecases.channel_ports import Posted
+from oncall.usecases.ports import IncidentFile, OutboxEntry, ReportKey, Snapshot
 
 KEEP_RESOLVED = dt.timedelta(days=2)
 SWALLOWED = (

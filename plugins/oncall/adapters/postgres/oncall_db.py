@@ -23,6 +23,7 @@ from oncall.adapters.settling import Settling
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Channel
 from oncall.core.message import Message
+from oncall.usecases.channel_ports import Posted
 from oncall.usecases.ports import (
     NOTHING_AT_ALL,
     Drill,
@@ -30,7 +31,6 @@ from oncall.usecases.ports import (
     IncidentFile,
     Lane,
     OutboxEntry,
-    Posted,
     Snapshot,
 )
 

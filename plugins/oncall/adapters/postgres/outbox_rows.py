@@ -13,7 +13,8 @@ import structlog
 
 from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.message import Message, Recipient
-from oncall.usecases.ports import OutboxEntry, Posted
+from oncall.usecases.channel_ports import Posted
+from oncall.usecases.ports import OutboxEntry
 
 log = structlog.get_logger(__name__)
 

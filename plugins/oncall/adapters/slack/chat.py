@@ -14,9 +14,9 @@ from oncall.adapters.http.answers import AnswerTooLong, record, records, text
 from oncall.adapters.http.calls import bounded
 from oncall.adapters.http.connections import Access, Connected, FarSide
 from oncall.adapters.slack import blocks
-from oncall.adapters.slack.errors import FORM, METADATA, Refused
+from oncall.adapters.slack.errors import FORM, METADATA, SlackRefused
 from oncall.core.message import Message
-from oncall.usecases.ports import Posted
+from oncall.usecases.channel_ports import Posted
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -109,7 +109,7 @@ class Slack(FarSide["WebClient"]):
             for thread in threads:
                 try:
                     found = self._search((key, step), channel_id, oldest, thread)
-                except Refused as refused:
+                except SlackRefused as refused:
                     if refused.error not in _NOT_READABLE:
                         raise
                     thread_is_gone |= refused.error == "thread_not_found"
@@ -151,7 +151,7 @@ class Slack(FarSide["WebClient"]):
                 for found in records(page.get("channels")):
                     if found.get("name") == name:
                         return text(found.get("id")) or None
-        except Refused as refused:
+        except SlackRefused as refused:
             if refused.error not in _NOT_READABLE:
                 raise
         return None
@@ -185,7 +185,7 @@ class Slack(FarSide["WebClient"]):
         while True:
             try:
                 return self._call(lambda client: call(client, said))
-            except Refused as refused:
+            except SlackRefused as refused:
                 if refused.error in METADATA and "metadata" in said:
                     del said["metadata"]
                 elif refused.error in FORM and "blocks" in said:

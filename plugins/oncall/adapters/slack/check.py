@@ -13,7 +13,7 @@ from oncall.adapters.http.calls import bounded, seconds_to_wait
 from oncall.adapters.http.connections import Connected
 from oncall.adapters.http.exchange import Answer, Exchange
 from oncall.adapters.slack.chat import DEFAULT_URL
-from oncall.adapters.slack.errors import Refused, failure
+from oncall.adapters.slack.errors import SlackRefused, failure
 from oncall.core.check_result import CheckResult
 from oncall.core.errors import DeliveryFailed, OncallError
 
@@ -75,7 +75,7 @@ class SlackCheck:
     def _ask_channels(self, channels: Collection[str]) -> None:
         try:
             known = self._channels()
-        except Refused as refused:
+        except SlackRefused as refused:
             if refused.error not in _CANNOT_ASK:
                 raise
             self.checked.unasked.append(
@@ -109,7 +109,7 @@ class SlackCheck:
             for _ in range(MOST_PAGES):
                 try:
                     answer = self._ask("conversations.list", limit="1000", types=types, cursor=cursor)
-                except Refused:
+                except SlackRefused:
                     if types == "private_channel":
                         return found
                     raise
@@ -125,7 +125,7 @@ class SlackCheck:
             answer = self._ask(method, **{argument: value})
             if record(answer.data.get("user")).get("deleted") is True:
                 raise DeliveryFailed("the account is deactivated")
-        except Refused as refused:
+        except SlackRefused as refused:
             if refused.error in _CANNOT_ASK:
                 self.checked.unasked.append(f"{PLACE}: {key}: {_needed(str(refused))}")
             else:

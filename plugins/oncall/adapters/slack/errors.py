@@ -65,21 +65,21 @@ _WORD = 100  # characters
 _NOBODY = {"invalid_users", "user_not_found", "users_not_found", "no_users_provided", "cannot_add_guest"}
 
 
-class Refused(Rejected):
+class SlackRefused(Rejected):
     """Slack answered `ok: false` because of this one message; `error` is its word for it."""
 
     error = ""
 
 
-class RefusedAsGone(Refused, Gone):
+class RefusedAsGone(SlackRefused, Gone):
     """… because of what the message is about."""
 
 
-class RefusedPerson(Refused, UnknownPerson):
+class RefusedPerson(SlackRefused, UnknownPerson):
     """… because of a member id that is nobody's."""
 
 
-class RefusedAll(Refused, LockedOut):
+class RefusedAll(SlackRefused, LockedOut):
     """… and would refuse every other one."""
 
 
@@ -100,7 +100,7 @@ def failure(
         RefusedAll if locked_out
         else RefusedAsGone if error in _GONE
         else RefusedPerson if error in _NOBODY
-        else Refused
+        else SlackRefused
     )  # fmt: skip
     mend = _LOCKED_OUT.get(error) or _MEND.get(error) or (_ADDRESS if locked_out else "")
     needed = text(data.get("needed"))

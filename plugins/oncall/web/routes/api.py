@@ -118,7 +118,7 @@ def bars(seen: OfTeam) -> rota_models.Calendar:
 
 
 @router.get("/load")
-def load_per_person(seen: OfTeam) -> list[rota_models.Load]:
+def load_per_person(seen: OfTeam) -> list[rota_models.LoadView]:
     """How on-call weighs on each person over the same weeks."""
     return list(loads(seen.config.roster, seen.records, seen.at, WEEKS_BACK, WEEKS_AHEAD))
 
@@ -150,7 +150,7 @@ def panel(request: Request, user: Reader) -> Response:
 
 
 @dataclass(frozen=True)
-class Answer:
+class DocumentedRoute:
     """One way to ask, for the documentation."""
 
     path: str
@@ -169,11 +169,11 @@ def documentation(request: Request, seen: OfTeam) -> HTMLResponse:
     return render(request, "api.html", tab="", seen=seen, answers=answers, models=_described(routes))
 
 
-def _answer(route: APIRoute) -> Answer:
+def _answer(route: APIRoute) -> DocumentedRoute:
     inner = get_args(route.response_model)
     model = inner[0] if inner else route.response_model
     query = tuple((param.alias, param.field_info.description or "") for param in route.dependant.query_params)
-    return Answer(route.path, route.description, query, model.__name__, bool(inner))
+    return DocumentedRoute(route.path, route.description, query, model.__name__, bool(inner))
 
 
 def _described(routes: list[APIRoute]) -> dict[str, tuple[str, list[tuple[str, str, str]]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.incidents.wording import Links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.teams import by_team, of_team, unasked
 from oncall.web.views.banners import banners
@@ -38,7 +38,7 @@ class Home(Model):
     troubles: tuple[Banner, ...] = Field(description="What is broken in the on-call system itself")
 
 
-def home(seen: PageSnapshot, visible: PageSnapshot, addresses: Addresses) -> Home:
+def home(seen: PageSnapshot, visible: PageSnapshot, addresses: Links) -> Home:
     """`visible` is what the reader may see of `seen`; who is on call and what is broken are everybody's."""
     mine, teams = of_team(seen, unasked(seen.config)), list(by_team(visible).values())
     promises = [HomePromise(today=two[0], next=two[1]) for team in teams for two in due_next(team, addresses)]

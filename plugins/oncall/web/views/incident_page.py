@@ -12,8 +12,7 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import Call
 from oncall.core.incidents.forecast import next_to_page
 from oncall.core.incidents.upstream_team import LATE
-from oncall.core.incidents.wording import Links as Addresses
-from oncall.core.incidents.wording import Scene
+from oncall.core.incidents.wording import Links, Scene
 from oncall.core.promises.do_first import do_first
 from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
@@ -53,7 +52,7 @@ class IncidentPage:
     run_again: RunAgain | None
 
 
-def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -> IncidentPage:
+def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Links) -> IncidentPage:
     incident, config = record.incident, seen.config
     pipeline = config.pipelines.get(incident.dag_id)
     scene = Scene(config.roster, addresses, seen.at)

@@ -9,29 +9,28 @@ from oncall.core.incidents.context import name_of
 from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.incident_words import NO_PAST, NO_PAST_READ, NONE_OPEN, NONE_READ
 from oncall.core.incidents.status_words import cause_then_and_now, status
-from oncall.core.incidents.wording import Links as Addresses
-from oncall.core.incidents.wording import Scene
+from oncall.core.incidents.wording import Links, Scene
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
 from oncall.web import external_links
 from oncall.web.external_links import run_of
 from oncall.web.snapshot import PageSnapshot
-from oncall.web.views.models import IncidentView, Line, Links
+from oncall.web.views.models import IncidentView, Line, LinksView
 from oncall.web.views.timeline import timeline
 
 
-def incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentView, ...]:
+def incidents(seen: PageSnapshot, addresses: Links) -> tuple[IncidentView, ...]:
     """Every incident that was read, open ones first, with what happened."""
     return tuple(incident(seen, record, addresses) for record in seen.records)
 
 
-def listed(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentView, ...]:
+def listed(seen: PageSnapshot, addresses: Links) -> tuple[IncidentView, ...]:
     """The same without what happened, for a list."""
     return tuple(_view(seen, record, addresses) for record in seen.records)
 
 
-def open_incidents(seen: PageSnapshot, addresses: Addresses) -> tuple[IncidentView, ...]:
+def open_incidents(seen: PageSnapshot, addresses: Links) -> tuple[IncidentView, ...]:
     """Of those in the list the ones in which somebody still has to do something."""
     return tuple(_view(seen, record, addresses) for record in seen.records if record.incident.open)
 
@@ -51,13 +50,13 @@ def unread(seen: PageSnapshot) -> bool:
     return any("oncall_db" in reason.partition(":")[0] for reason in seen.unreadable)
 
 
-def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Addresses) -> IncidentView:
+def incident(seen: PageSnapshot, record: IncidentRecord, addresses: Links) -> IncidentView:
     """One incident, with what happened."""
     return _view(seen, record, addresses, timeline(seen, record))
 
 
 def _view(
-    seen: PageSnapshot, record: IncidentRecord, addresses: Addresses, lines: tuple[Line, ...] = ()
+    seen: PageSnapshot, record: IncidentRecord, addresses: Links, lines: tuple[Line, ...] = ()
 ) -> IncidentView:
     incident = _with_the_name(seen, record.incident, addresses)
     judged = judged_now(seen, incident) if incident.open else None
@@ -83,7 +82,7 @@ def _view(
         acknowledged_by=incident.acknowledged_by,
         resolved_at=incident.resolved_at,
         late_seconds=incident.late_s,
-        links=Links(
+        links=LinksView(
             run=_run(seen, incident, addresses),
             log=external_links.log_of(judged),
             runbook=addresses.runbook(incident.dag_id, cause, incident.report_date),
@@ -95,13 +94,13 @@ def _view(
     )
 
 
-def _with_the_name(seen: PageSnapshot, incident: Incident, addresses: Addresses) -> Incident:
+def _with_the_name(seen: PageSnapshot, incident: Incident, addresses: Links) -> Incident:
     """Opsgenie knows whoever acknowledged by an address, the team by a name."""
     scene, by = Scene(seen.config.roster, addresses, seen.at), incident.acknowledged_by
     return replace(incident, acknowledged_by=name_of(scene, by)) if by else incident
 
 
-def _run(seen: PageSnapshot, incident: Incident, addresses: Addresses) -> str:
+def _run(seen: PageSnapshot, incident: Incident, addresses: Links) -> str:
     """The run that works on it, or worked on it last; all the DAG's runs where none is known any more."""
     status = judged_now(seen, incident)
     return run_of(status, addresses) if status else f"{addresses.base_url}/dags/{quote(incident.dag_id)}/runs"

@@ -29,7 +29,7 @@ class Banner(Model):
     lines: tuple[Redacted, ...] = Field(default=(), description="Details, one per line")
 
 
-class Links(Model):
+class LinksView(Model):
     """Where to look. Paths begin at Airflow's address."""
 
     run: str = Field(description="The run in Airflow, or its DAG when there is no run")
@@ -73,7 +73,7 @@ class PromiseView(Model):
     )
     step: Step | None = Field(default=None, description="Where its run stands")
     drill: str = Field(default="", description="The drill's name when this is one")
-    links: Links = Field(description="Where to look")
+    links: LinksView = Field(description="Where to look")
 
 
 class DayView(Model):
@@ -156,7 +156,7 @@ class IncidentView(Model):
     acknowledged_by: str = Field(default="", description="Who took it")
     resolved_at: dt.datetime | None = Field(default=None, description="When it ended")
     late_seconds: float | None = Field(default=None, description="How late the report was, in seconds")
-    links: Links = Field(description="Where to look")
+    links: LinksView = Field(description="Where to look")
     timeline: tuple[Line, ...] = Field(default=(), description="What happened, oldest first")
 
 
@@ -177,4 +177,4 @@ class PipelineView(Model):
         description="Cron, in the roster's zone; null when it follows another pipeline"
     )
     promise: str | None = Field(description="When it is due every day; null without a promise")
-    links: Links = Field(description="Where to look")
+    links: LinksView = Field(description="Where to look")

@@ -13,7 +13,7 @@ from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json
 from oncall.core.rota.rotation import on_call_day, starts_utc, week_beginning
 from oncall.core.wall_time import utc
 from oncall.usecases.history import IncidentRecord
-from oncall.web.views.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, Load
+from oncall.web.views.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, LoadView
 
 UNFAIR = 1.25  # of a fair share: from then on it is pointed out
 WEEK_S = 7 * 86400
@@ -26,7 +26,7 @@ Seconds = defaultdict[str, defaultdict[str, float]]
 
 def loads(
     roster: Roster, records: Sequence[IncidentRecord], at: dt.datetime, back: int, ahead: int
-) -> tuple[Load, ...]:
+) -> tuple[LoadView, ...]:
     """Over the same weeks as the calendar shows; nights paged are those that were."""
     begins = week_beginning(roster, at)
     first = max(begins - dt.timedelta(weeks=back), min(entry.starts for entry in roster.rotation))
@@ -42,7 +42,7 @@ def loads(
         for seat in ("primary", "secondary")
     )
     return tuple(
-        Load(
+        LoadView(
             person=person,
             primary_weeks=round(sums[person]["primary"] / WEEK_S, 1),
             fair_primary_weeks=fair_primary,

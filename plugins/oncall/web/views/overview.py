@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.incidents.wording import Links
 from oncall.core.promises.words import first_line
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.banners import banners
@@ -42,7 +42,7 @@ class Overview:
     none_open: str = ""
 
 
-def overview(seen: PageSnapshot, addresses: Addresses) -> Overview:
+def overview(seen: PageSnapshot, addresses: Links) -> Overview:
     roster = seen.config.roster
     return Overview(
         banners=banners(seen),

@@ -5,19 +5,19 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.incidents.wording import Links
 from oncall.core.promises.promise import Pipeline
 from oncall.core.promises.words import due_days
-from oncall.web.views.models import Links, PipelineView
+from oncall.web.views.models import LinksView, PipelineView
 
 
-def pipelines(config: OncallConfig, addresses: Addresses) -> tuple[PipelineView, ...]:
+def pipelines(config: OncallConfig, addresses: Links) -> tuple[PipelineView, ...]:
     """Those with a promise first, each group in the order of their names."""
     ordered = sorted(config.pipelines.values(), key=lambda each: (each.promise is None, each.dag_id))
     return tuple(_pipeline(each, addresses) for each in ordered)
 
 
-def _pipeline(pipeline: Pipeline, addresses: Addresses) -> PipelineView:
+def _pipeline(pipeline: Pipeline, addresses: Links) -> PipelineView:
     return PipelineView(
         dag_id=pipeline.dag_id,
         title=pipeline.title,
@@ -31,7 +31,7 @@ def _pipeline(pipeline: Pipeline, addresses: Addresses) -> PipelineView:
         downstream_owner=pipeline.downstream_owner,
         schedule=pipeline.schedule,
         promise=f"{due_days(pipeline.promise)} by {pipeline.promise.due:%H:%M}" if pipeline.promise else None,
-        links=Links(
+        links=LinksView(
             run=f"{addresses.base_url}/dags/{quote(pipeline.dag_id)}",
             runbook=addresses.runbook(pipeline.dag_id),
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
-from oncall.core.incidents.wording import Links as Addresses
+from oncall.core.incidents.wording import Links
 from oncall.core.promises.attainment import Day, attainment, days
 from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.promises.evaluation import PromiseStatus, current_task
@@ -13,19 +13,19 @@ from oncall.core.promises.promise import Pipeline
 from oncall.core.promises.words import day_words, headline, table_words
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
-from oncall.web.views.models import DayView, Kept, Links, PromiseCard, PromiseView, Step, TableView
+from oncall.web.views.models import DayView, Kept, LinksView, PromiseCard, PromiseView, Step, TableView
 
 STRIP_DAYS = 60
 WINDOWS = (30, 90)
 
 
-def cards(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseCard, ...]:
+def cards(seen: PageSnapshot, addresses: Links) -> tuple[PromiseCard, ...]:
     """One card for each pipeline with a promise, in the roster's order."""
     promised = [pipeline for pipeline in seen.config.pipelines.values() if pipeline.promise]
     return tuple(_card(seen, pipeline, addresses) for pipeline in promised)
 
 
-def due_next(seen: PageSnapshot, addresses: Addresses) -> Iterator[tuple[PromiseView, PromiseView | None]]:
+def due_next(seen: PageSnapshot, addresses: Links) -> Iterator[tuple[PromiseView, PromiseView | None]]:
     """For each promise the report due today, where it is known, and the next one."""
     for pipeline in seen.config.pipelines.values():
         if pipeline.promise and (two := _two(seen, pipeline)):
@@ -43,14 +43,14 @@ def due_today(seen: PageSnapshot) -> Iterator[PromiseStatus]:
         yield from [one for one in told if not one.done][:1] or told[:1]
 
 
-def others(seen: PageSnapshot, addresses: Addresses) -> tuple[PromiseView, ...]:
+def others(seen: PageSnapshot, addresses: Links) -> tuple[PromiseView, ...]:
     """What else needs a look: older reports that are missing, failed runs, drills."""
     shown = {id(one) for pipeline in seen.config.pipelines.values() for one in _two(seen, pipeline)}
     rest = [one for one in seen.statuses if id(one) not in shown]
     return tuple(promise(seen, one, addresses) for one in rest if one.drill or not one.done)
 
 
-def promise(seen: PageSnapshot, status: PromiseStatus, addresses: Addresses) -> PromiseView:
+def promise(seen: PageSnapshot, status: PromiseStatus, addresses: Links) -> PromiseView:
     say = seen.say
     task, made = current_task(status.facts), status.facts.publication
     return PromiseView(
@@ -119,7 +119,7 @@ def _is_current(seen: PageSnapshot, status: PromiseStatus) -> bool:
     return status in focus
 
 
-def _card(seen: PageSnapshot, pipeline: Pipeline, addresses: Addresses) -> PromiseCard:
+def _card(seen: PageSnapshot, pipeline: Pipeline, addresses: Links) -> PromiseCard:
     say = seen.say
     two = [promise(seen, one, addresses) for one in _two(seen, pipeline)]
     made = seen.published.get(pipeline.report)
@@ -158,11 +158,11 @@ def _kept(strip: Sequence[Day], window: int) -> Kept:
     return Kept(days=window, kept=found.kept, counted=found.counted, percent=found.percent)
 
 
-def _links(seen: PageSnapshot, status: PromiseStatus, addresses: Addresses) -> Links:
+def _links(seen: PageSnapshot, status: PromiseStatus, addresses: Links) -> LinksView:
     which = (status.pipeline.dag_id, status.report_date, status.drill)
     mine = (r for r in seen.records if (r.incident.dag_id, r.incident.report_date, r.incident.drill) == which)
     record = next(mine, None)
-    return Links(
+    return LinksView(
         run=external_links.run_of(status, addresses),
         runbook=addresses.runbook(
             status.pipeline.dag_id,

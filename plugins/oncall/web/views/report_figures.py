@@ -23,7 +23,7 @@ _TICKS = 6  # of 60 days
 
 
 @dataclass(frozen=True)
-class Row:
+class DayRow:
     """One day in the table behind a chart. `marks`: what is to be known of it."""
 
     date: str
@@ -46,7 +46,7 @@ class FigureView:
     lanes: tuple[tuple[str, Markup], ...]
     ticks: tuple[str, ...]
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[DayRow, ...]
     banded: str
     small: bool
     newest: str
@@ -126,7 +126,7 @@ def _figure(
         ticks=tuple(day(date) for date in read.dates[:: len(read.dates) // _TICKS]),
         columns=columns,
         rows=tuple(
-            Row(
+            DayRow(
                 weekday(day.report_date),
                 cells[n],
                 usual_words(usual[n], percent=figure.percent) if usual[n] else "",

@@ -15,7 +15,7 @@ from oncall.core.data.sample_ratio import LEAST_P
 from oncall.core.time_format import day, days
 from oncall.usecases.report_numbers import ReportNumbers, ReportRow
 from oncall.web.views.charts import Canvas, Series, drawable
-from oncall.web.views.report_figures import FigureView, Row
+from oncall.web.views.report_figures import DayRow, FigureView
 from oncall.web.views.report_layouts import COHORTS, MONTHLY, WEEKLY
 from oncall.web.views.reports import amount_words
 
@@ -188,7 +188,7 @@ def _figure(
             f"{first:%b}" if unit == "Month" else day(first) for first, _ in spans[:: max(1, len(spans) // 6)]
         ),
         columns=tuple(columns),
-        rows=tuple(Row(names[n], cells[n], "", marks[n]) for n in reversed(range(len(spans)))),
+        rows=tuple(DayRow(names[n], cells[n], "", marks[n]) for n in reversed(range(len(spans)))),
         banded="",
         small=False,
         newest="",

@@ -15,7 +15,7 @@ from oncall.core.rota.rotation import week_beginning
 from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat, day
 from oncall.core.wall_time import utc
-from oncall.web.views.rota_models import Bar, Calendar, Row, Tick
+from oncall.web.views.rota_models import Bar, Calendar, PersonRow, Tick
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def _people(roster: Roster, shifts: Sequence[Shift]) -> list[str]:
 
 def _row(
     window: Window, person: str, shifts: Sequence[Shift], comps: Sequence[CompWeek], in_lieu: Sequence[InLieu]
-) -> Row:
+) -> PersonRow:
     bars = [*_away(window, person, comps, in_lieu), *_seats(window, person, shifts)]
-    return Row(person=person, name=named(window.roster, person), bars=tuple(bar for bar in bars if bar))
+    return PersonRow(person=person, name=named(window.roster, person), bars=tuple(bar for bar in bars if bar))
 
 
 def _away(

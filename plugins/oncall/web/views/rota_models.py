@@ -89,7 +89,7 @@ class Bar(Model):
     words: str = Field(description="What it says")
 
 
-class Row(Model):
+class PersonRow(Model):
     """One person's row of the calendar."""
 
     person: str = Field(description="The person's id")
@@ -113,10 +113,10 @@ class Calendar(Model):
     now: float = Field(description="Where now is, in percent of the window")
     ticks: tuple[Tick, ...] = Field(description="The weeks")
     holidays: tuple[Bar, ...] = Field(description="Public holidays, over all rows")
-    rows: tuple[Row, ...] = Field(description="One for each person who takes turns")
+    rows: tuple[PersonRow, ...] = Field(description="One for each person who takes turns")
 
 
-class Load(Model):
+class LoadView(Model):
     """How much of the window a person is on call."""
 
     person: str = Field(description="The person's id")

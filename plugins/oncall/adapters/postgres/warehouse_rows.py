@@ -1,0 +1,170 @@
+"""What one reading of the warehouse found, row by row, as facts of each report and day. Reads nothing itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from oncall.adapters.postgres.publication_rows import can_be, instant_of, is_out_of_time
+from oncall.config.quiet_days import Volume
+from oncall.core.data.expectation import Expectation, expect
+from oncall.core.promises.facts import (
+    FIRST_WEEK_SHARE,
+    PARTIAL_SHARE,
+    Facts,
+    FailedCheck,
+    Load,
+    Publication,
+)
+from oncall.core.promises.promise import Pipeline
+
+# What they say is kept as it was on a published day: a new load of them makes none stale.
+KEPT = frozenset({"master.customers", "master.products"})
+Row = tuple[Any, ...]
+Instant = str | dt.datetime  # as text, where it need not be one
+Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
+
+
+@dataclass(frozen=True)
+class WarehouseRows:
+    """What one reading found: loads by table and day, the rest by report and day."""
+
+    loads: Mapping[Pair, Load]
+    publications: Mapping[Pair, tuple[Publication, dt.datetime]]
+    checks: Mapping[Pair, Sequence[FailedCheck]]
+    late: Mapping[Pair, Sequence[Load]]
+    odd: Mapping[tuple[str, dt.date | None], tuple[str, ...]] = field(default_factory=dict)
+    _together: dict[tuple[tuple[str, ...], dt.date], tuple[Facts, dt.datetime | None]] = field(
+        default_factory=dict
+    )
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], volume: Volume) -> WarehouseRows:
+        loads: dict[Pair, Load] = {}
+        publications: dict[Pair, tuple[Publication, dt.datetime]] = {}
+        checks: defaultdict[Pair, list[FailedCheck]] = defaultdict(list)
+        late: defaultdict[Pair, list[Load]] = defaultdict(list)
+        odd: dict[tuple[str, dt.date | None], tuple[str, ...]] = {}
+        empty = empty_tables((row[1], row[2], row[6]) for row in rows if row[0] == "load")
+        for kind, name, day, first, second, third, count, counts, *words in rows:
+            if kind == "load":
+                load = Load(name, first, count, None, second)
+                loads[name, day] = compared(load, day, counts, volume, empty[day])
+            elif kind == "publication" and (name, day) not in publications and (name, day) not in odd:
+                made = _published(day, first, second, third, count, words[0])
+                now = words[3] if words[3:] else None
+                if made and not (now and is_out_of_time(made[0].at, day, now)):
+                    publications[name, day] = made
+                else:
+                    odd[name, day] = (_odd_words(name, day, str(second)),)
+            elif kind == "no day":
+                odd[name, None] = (_no_day_words(name, words[0]),)
+            elif kind == "late":
+                late[name, day].append(Load(words[0], first))
+            elif kind == "check":
+                check, expected, found = words
+                checks[name, day].append(FailedCheck(check, expected, found, counts or "", first))
+        return cls(loads, publications, checks, late, odd)
+
+    def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...], blocked_by: str) -> Facts:
+        """`troubles`: what could not be read; of a published report nothing else need be known."""
+        which = pipeline.report, date
+        made, read_at = self.publications.get(which, (None, None))
+        missing, newest = self._of_upstream(pipeline.upstream, date, troubles)
+        checks = tuple(self.checks.get(which, ()))
+        odd = self.odd.get(which, ()) or self.odd.get((which[0], None), ())
+        if made is None and not checks and not blocked_by and not odd:
+            return missing  # of ten thousand reports most are alike in this
+        loads, newer = missing.loads, tuple[Load, ...]()
+        if read_at and (which in self.late or (newest and newest > read_at)):
+            newer = self._newer(which, loads, read_at)
+        unreadable = () if made else (*odd, *troubles)
+        return Facts(made, loads, checks, changed_since=newer, unreadable=unreadable, blocked_by=blocked_by)
+
+    def _of_upstream(
+        self, upstream: tuple[str, ...], date: dt.date, troubles: tuple[str, ...]
+    ) -> tuple[Facts, dt.datetime | None]:
+        """What is known of a missing report, and when its newest load came: once for all with the same upstream."""
+        known = self._together.get((upstream, date))
+        if known is None:
+            found = (self.loads.get((table, date)) for table in loaded(upstream))
+            loads = tuple(load for load in found if load is not None)
+            newest = max((load.loaded_at for load in loads if load.loaded_at), default=None)
+            known = self._together[upstream, date] = Facts(loads=loads, unreadable=troubles), newest
+        return known
+
+    def _newer(self, which: Pair, loads: tuple[Load, ...], read_at: dt.datetime) -> tuple[Load, ...]:
+        newer = {
+            load.table: load
+            for load in (*self.late.get(which, ()), *loads)
+            if load.loaded_at and load.loaded_at > read_at and load.table not in KEPT
+        }
+        return tuple(newer.values())
+
+
+@lru_cache(maxsize=50_000)  # every look reads the same of what is published
+def _published(
+    day: dt.date, first: Instant, last: Instant, read: Instant, rows: int, run_id: str
+) -> tuple[Publication, dt.datetime] | None:
+    """The publication, and when its upstream was read; None where nothing can have been published then.
+
+    Nothing was read, or published for the first time, after it was published: what says so is no better known.
+    """
+    if isinstance(last, str) and not can_be(last):
+        return None
+    at, first_at, read_at = (
+        (instant_of(said, day) if can_be(said) else None) if isinstance(said, str) else said
+        for said in (last, first, read)
+    )
+    assert at is not None
+    return Publication(min(first_at or at, at), at, run_id, rows), min(read_at or at, at)
+
+
+def _odd_words(report: str, day: dt.date, said: str) -> str:
+    return (
+        f"investor.publications says that {report} of {day} was published at {said[:60]}, which cannot be; look whether"
+        " the report is there, and correct published_at or delete the row"
+    )
+
+
+def _no_day_words(report: str, said: str) -> str:
+    return (
+        f"investor.publications has a row of {report} whose report_date is {said!r}, which is no day; write it as"
+        " 2026-11-22, or delete the row"
+    )
+
+
+def empty_tables(loads: Iterable[tuple[str, dt.date, int | None]]) -> defaultdict[dt.date, set[str]]:
+    """By day, the tables that were loaded without a row."""
+    empty: defaultdict[dt.date, set[str]] = defaultdict(set)
+    for table, day, rows in loads:
+        if rows == 0:
+            empty[day].add(table)
+    return empty
+
+
+def compared(load: Load, day: dt.date, counts: str | None, volume: Volume, empty: Collection[str]) -> Load:
+    """A load beside what its table's days so far make expected of it."""
+    expected = _expected(counts or "", volume.holidays_before(day))
+    if expected is None:
+        return load
+    known = (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)]
+    share = min(known, volume.share(load.table, day, empty))
+    return replace(load, median=expected.amount, spread=expected.spread, share=share)
+
+
+@lru_cache(maxsize=4096)  # every look asks again, and it changes once a day
+def _expected(counts: str, left_out: frozenset[int]) -> Expectation | None:
+    """From "days ago:rows days ago:rows …", without some of the days."""
+    pairs = (one.split(":") for one in counts.split())
+    return expect([(int(ago), float(rows)) for ago, rows in pairs if int(ago) not in left_out])
+
+
+@lru_cache(maxsize=1024)
+def loaded(upstream: tuple[str, ...]) -> tuple[str, ...]:
+    """The tables that another team loads (base models are published by our own pipelines)."""
+    return tuple(name for name in upstream if name.startswith("master."))
