@@ -3,10 +3,10 @@
 from airflow.sdk import DAG, Asset
 
 from oncall.airflow.dag_factory import dag_arguments, daily
-from oncall.airflow.dag_settings import contract
+from oncall.airflow.dag_settings import terms_of
 from pipelines.tasks import report_steps
 
-terms = contract("profit_etl")
+terms = terms_of("profit_etl")
 
 with DAG(schedule=daily(terms), **dag_arguments(terms)):
     report_steps(Asset("investor.daily_profit"), base=Asset("base.profit"))

@@ -6,10 +6,10 @@ It runs once for each report date of base.profit, whoever published that: the ni
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 
 from oncall.airflow.dag_factory import dag_arguments
-from oncall.airflow.dag_settings import contract
+from oncall.airflow.dag_settings import terms_of
 from pipelines.tasks import report_steps
 
-terms = contract("unit_profit_experiments")
+terms = terms_of("unit_profit_experiments")
 
 with DAG(schedule=PartitionedAssetTimetable(assets=Asset("base.profit")), **dag_arguments(terms)):
     report_steps(Asset("experiments.unit_profit"))

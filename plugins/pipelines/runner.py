@@ -10,8 +10,8 @@ from typing import Any
 
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.config.data_contracts import load_data_contracts, tables_read
+from oncall.config.load_volume import public_holidays
 from oncall.config.oncall_config import include_dir
-from oncall.config.quiet_days import public_holidays
 from oncall.core.data.data_contract import Breach
 from oncall.core.data.day_parts import day_parts_of
 from oncall.core.data.odd_rows import odd_rows_of

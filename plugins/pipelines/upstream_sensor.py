@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from oncall.airflow.dag_settings import contract
+from oncall.airflow.dag_settings import terms_of
 from oncall.airflow.report_date import NoReportDate, report_date
 from oncall.core.promises.cause import late_words
 from oncall.core.promises.promise import warn_at
@@ -33,9 +33,9 @@ class UpstreamFreshSensor(BaseOperator):
         """Ask once, then wait in the triggerer."""
         from oncall.adapters.postgres.database import connect_by
         from oncall.adapters.postgres.warehouse import Warehouse
-        from oncall.config.quiet_days import volume_in_force
+        from oncall.config.load_volume import volume_in_force
 
-        terms = contract(self.dag_id)
+        terms = terms_of(self.dag_id)
         try:
             date = report_date(context, terms.zone)
         except NoReportDate as wrong:
@@ -49,7 +49,7 @@ class UpstreamFreshSensor(BaseOperator):
             self._wait(tables, date, self._warns_at(date))
 
     def _warns_at(self, date: dt.date) -> dt.datetime | None:
-        terms = contract(self.dag_id)
+        terms = terms_of(self.dag_id)
         warn = warn_at(terms.promise, date, terms.zone) if terms.promise else None
         return warn if warn and warn > dt.datetime.now(dt.UTC) else None
 

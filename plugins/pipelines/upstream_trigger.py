@@ -17,7 +17,7 @@ from oncall.adapters.postgres.database import connect_by
 from oncall.adapters.postgres.listen import Notifications
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.adapters.postgres.warehouse_rows import Pair
-from oncall.config.quiet_days import volume_in_force
+from oncall.config.load_volume import volume_in_force
 from oncall.core.errors import Unreadable
 from oncall.core.promises.cause import late_words
 from oncall.core.promises.facts import Load

@@ -37,13 +37,13 @@ _DAGS = '''"""Pipelines that wait for tables that never come."""
 
 from airflow.sdk import DAG
 
-from oncall.airflow.dag_settings import contract, watched_dags
+from oncall.airflow.dag_settings import terms_of, watched_dags
 from oncall.airflow.dag_factory import dag_arguments
 from pipelines.upstream_sensor import UpstreamFreshSensor
 
 for dag_id in watched_dags():
     if dag_id.startswith("bench_"):
-        with DAG(schedule=None, **dag_arguments(contract(dag_id))) as dag:
+        with DAG(schedule=None, **dag_arguments(terms_of(dag_id))) as dag:
             UpstreamFreshSensor(task_id="wait_for_upstream")
         globals()[dag_id] = dag
 '''

@@ -18,9 +18,9 @@ from oncall.usecases.history import IncidentRecord
 from oncall.usecases.ports import Drill
 from sandbox.drill.blind import BlindWatcher
 from sandbox.drill.day import DAG_ID, Warehouse
-from sandbox.drill.drill_store import BY, Book
+from sandbox.drill.drill_store import BY, DrillStore
 from sandbox.drill.inbox import Inbox, Received
-from sandbox.drill.narrator import Telling
+from sandbox.drill.narrator import Narrator
 from sandbox.stack.postgres import SandboxError
 from sandbox.stack.stack import Stack
 
@@ -29,15 +29,15 @@ LOOKS_END_WITHIN_S = 3.0  # a look or a task that began before a drill was ended
 
 
 @dataclass
-class Course:
+class DrillRun:
     """One drill on one stack. `meanwhile` is done at every glance, `good_at` is when all was well again."""
 
     stack: Stack
     config: OncallConfig
     warehouse: Warehouse
-    book: Book
+    drill_store: DrillStore
     inbox: Inbox
-    telling: Telling
+    narrator: Narrator
     day: dt.date
     name: str
     drill: Drill | None = None
@@ -59,7 +59,7 @@ class Course:
         return Links(self.stack.airflow_url)
 
     def say(self, what: str) -> None:
-        self.telling.say("Drill", what)
+        self.narrator.say("Drill", what)
 
     def begin(self, warn_in_s: float, due_in_s: float, *, watched_by_all: bool = True) -> Drill:
         """Promise the report of the day, due in `due_in_s` seconds. The watcher takes it up within 15 s."""
@@ -69,7 +69,7 @@ class Course:
             self.name, DAG_ID, self.day, now + dt.timedelta(seconds=warn_in_s), due, started_by=BY
         )
         if watched_by_all:
-            self.book.start(self.drill)
+            self.drill_store.start(self.drill)
         clock = due.astimezone(self.config.roster.tz)
         self.say(f"the report is promised by {clock:%H:%M:%S} today, for this drill")
         return self.drill
@@ -93,15 +93,15 @@ class Course:
 
     def state(self, task_id: str) -> tuple[str, int]:
         """The state of a task in the newest run ("" before it starts), and how many of its tries have begun."""
-        tasks = [task for task in self.book.tasks(self.runs[-1]) if task.task_id == task_id]
-        return (tasks[-1].state, self.book.tries(self.runs[-1], task_id)) if tasks else ("", 0)
+        tasks = [task for task in self.drill_store.tasks(self.runs[-1]) if task.task_id == task_id]
+        return (tasks[-1].state, self.drill_store.tries(self.runs[-1], task_id)) if tasks else ("", 0)
 
     def glance(self) -> None:
         """Tell what is new."""
         if self.meanwhile:
             self.meanwhile()
-        self.record, self.received = self.book.record(self.key), self.inbox.received(self.key)
-        self.telling.tell(self.record, self.book.tasks(DRILL_RUNS + self.name), self.received)
+        self.record, self.received = self.drill_store.record(self.key), self.inbox.received(self.key)
+        self.narrator.tell(self.record, self.drill_store.tasks(DRILL_RUNS + self.name), self.received)
 
     def wait_for(self, what: str, there: Callable[[], object], seconds: float) -> None:
         """Tell until `there` is true. Raises SandboxError when that takes longer than `seconds`."""
@@ -124,21 +124,23 @@ class Course:
     def give_back(self) -> None:
         """End the runs, close what is open, take the day away: nothing of the drill is left to be judged."""
         self.unblock()
-        clean_up(self.stack, self.book, self.warehouse, self.config)
+        clean_up(self.stack, self.drill_store, self.warehouse, self.config)
 
 
-def clean_up(stack: Stack, book: Book, warehouse: Warehouse, config: OncallConfig) -> list[Incident]:
+def clean_up(
+    stack: Stack, drill_store: DrillStore, warehouse: Warehouse, config: OncallConfig
+) -> list[Incident]:
     """Give back what a drill has borrowed, also one whose process was killed; the incidents that were still open."""
     links = Links(stack.airflow_url)
-    broken_off = book.end(config, links, dt.datetime.now(dt.UTC))
-    day = book.borrowed()
+    broken_off = drill_store.end(config, links, dt.datetime.now(dt.UTC))
+    day = drill_store.borrowed()
     if day is not None:
         _end_runs(stack)
         time.sleep(LOOKS_END_WITHIN_S)
-        broken_off += book.end(config, links, dt.datetime.now(dt.UTC))
+        broken_off += drill_store.end(config, links, dt.datetime.now(dt.UTC))
         warehouse.take_away(day)
-        book.forget_runs()
-        book.give_back()
+        drill_store.forget_runs()
+        drill_store.give_back()
     return broken_off
 
 

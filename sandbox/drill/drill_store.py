@@ -25,7 +25,7 @@ BORROWED = "drill_day"  # the name under which the store keeps the day that a dr
 BY = "make drill"
 
 
-class Book:
+class DrillStore:
     """`oncall_db` in the hands of a drill."""
 
     def __init__(self, dsn: str) -> None:

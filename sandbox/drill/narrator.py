@@ -17,7 +17,7 @@ WIDTH = 150
 Line = tuple[dt.datetime, str, str]
 
 
-class Telling:
+class Narrator:
     """Prints each thing once, with the clock of `zone`."""
 
     def __init__(self, zone: dt.tzinfo, out: Callable[[str], None]) -> None:

@@ -9,10 +9,10 @@ from oncall.config.oncall_config import load
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.usecases.history import WATCHER_SILENT_AFTER
 from sandbox.drill.day import DAG_ID, REPORT, Warehouse
-from sandbox.drill.drill_run import Course, clean_up
-from sandbox.drill.drill_store import Book
+from sandbox.drill.drill_run import DrillRun, clean_up
+from sandbox.drill.drill_store import DrillStore
 from sandbox.drill.inbox import Inbox
-from sandbox.drill.narrator import Telling
+from sandbox.drill.narrator import Narrator
 from sandbox.drill.scenarios import SCENARIOS
 from sandbox.drill.summary import Instants, posted_at, summary
 from sandbox.stack.postgres import SandboxError
@@ -30,17 +30,17 @@ def play(stack: Stack, name: str, out: Callable[[str], None]) -> None:
     if DAG_ID not in config.pipelines:
         raise SandboxError(f"the drill is played on {DAG_ID}, which has no runbook in {stack.include_dir}")
     server = stack.server()
-    book, warehouse = Book(server.uri("oncall")), Warehouse(server.uri("warehouse"))
-    with book.turn():
-        require_watched(book)
-        if clean_up(stack, book, warehouse, config):
+    drill_store, warehouse = DrillStore(server.uri("oncall")), Warehouse(server.uri("warehouse"))
+    with drill_store.turn():
+        require_watched(drill_store)
+        if clean_up(stack, drill_store, warehouse, config):
             out("The last drill was broken off; what it had left open is closed now.")
         now = dt.datetime.now(config.roster.tz)
-        course = Course(
-            stack, config, warehouse, book, Inbox(stack.inbox_url), Telling(config.roster.tz, out),
+        course = DrillRun(
+            stack, config, warehouse, drill_store, Inbox(stack.inbox_url), Narrator(config.roster.tz, out),
             warehouse.free_day(), f"{name}-{now:%m%d-%H%M%S}",
         )  # fmt: skip
-        book.borrow(course.day)
+        drill_store.borrow(course.day)
         try:
             _play(course, name)
         finally:
@@ -61,8 +61,8 @@ def require_running(stack: Stack) -> None:
         )
 
 
-def require_watched(book: Book) -> None:
-    tick = book.ticked_at()
+def require_watched(drill_store: DrillStore) -> None:
+    tick = drill_store.ticked_at()
     if tick is None or dt.datetime.now(dt.UTC) - tick > WATCHER_SILENT_AFTER:
         seen = f"last looked at {tick:%H:%M:%S}Z" if tick else "has never looked"
         raise SandboxError(
@@ -70,7 +70,7 @@ def require_watched(book: Book) -> None:
         )
 
 
-def _play(course: Course, name: str) -> None:
+def _play(course: DrillRun, name: str) -> None:
     scenario = SCENARIOS[name]
     _announce(course, scenario.story)
     scenario.ruin(course)
@@ -85,8 +85,8 @@ def _play(course: Course, name: str) -> None:
     _sum_up(course, drill.due_at)
 
 
-def _announce(course: Course, story: str) -> None:
-    tell, stack = course.telling.plain, course.stack
+def _announce(course: DrillRun, story: str) -> None:
+    tell, stack = course.narrator.plain, course.stack
     pair = who_is_on_call(course.config.roster, dt.datetime.now(dt.UTC))
     tell(f"DRILL: {story}. Nothing is wrong; every message of it is marked DRILL.")
     tell(f"  report        {REPORT} for {course.day}, a day before the warehouse's first")
@@ -96,7 +96,7 @@ def _announce(course: Course, story: str) -> None:
     tell()
 
 
-def _acknowledge(course: Course) -> None:
+def _acknowledge(course: DrillRun) -> None:
     alert = course.received.page
     assert alert is not None
     course.acknowledged_at = dt.datetime.now(dt.UTC)
@@ -109,18 +109,18 @@ def _acknowledge(course: Course) -> None:
     course.wait_for("the acknowledgement to be heard", heard, HEAR_WITHIN_S)
 
 
-def _is_over(course: Course) -> bool:
+def _is_over(course: DrillRun) -> bool:
     resolved = course.record is not None and course.record.incident.resolved_at is not None
     told = posted_at(course.record, "resolved") is not None
     return resolved and told and not any(alert.open for alert in course.received.alerts)
 
 
-def _sum_up(course: Course, due: dt.datetime) -> None:
+def _sum_up(course: DrillRun, due: dt.datetime) -> None:
     good = course.good_at or course.warehouse.published_at(course.day)
     assert course.record is not None
     assert course.acknowledged_at is not None
     assert good is not None
-    course.telling.plain()
+    course.narrator.plain()
     for part, took in summary(course.record, course.received, Instants(due, course.acknowledged_at, good)):
-        course.telling.plain(f"  {part:<14}{took}")
-    course.telling.plain()
+        course.narrator.plain(f"  {part:<14}{took}")
+    course.narrator.plain()

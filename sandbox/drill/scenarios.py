@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from oncall.adapters.postgres.database import connect_to
 from sandbox.drill.blind import BlindWatcher
 from sandbox.drill.day import DAG_ID
-from sandbox.drill.drill_run import Course
+from sandbox.drill.drill_run import DrillRun
 from sandbox.stack.postgres import SandboxError
 
 WARN_IN_S, DUE_IN_S = 30.0, 50.0
@@ -23,28 +23,28 @@ class Scenario:
     """`story` is told first. `ruin` brings it about and begins the drill, `mend` does what the runbook asks for."""
 
     story: str
-    ruin: Callable[[Course], None]
-    mend: Callable[[Course], None]
+    ruin: Callable[[DrillRun], None]
+    mend: Callable[[DrillRun], None]
 
 
-def _deliver(course: Course) -> None:
+def _deliver(course: DrillRun) -> None:
     course.warehouse.deliver_customers(course.day)
     course.warehouse.deliver_sessions(course.day)
 
 
-def _late(course: Course) -> None:
+def _late(course: DrillRun) -> None:
     course.warehouse.deliver_customers(course.day)
     course.say("upstream has delivered master.customers, and not master.sessions")
     course.run_pipeline()
     course.begin(WARN_IN_S, DUE_IN_S)
 
 
-def _arrive(course: Course) -> None:
+def _arrive(course: DrillRun) -> None:
     course.warehouse.deliver_sessions(course.day)
     course.say("upstream has delivered master.sessions at last")
 
 
-def _stuck(course: Course) -> None:
+def _stuck(course: DrillRun) -> None:
     _deliver(course)
     course.block()
     course.say("upstream has delivered everything; something in the warehouse stands in the way of transform")
@@ -52,12 +52,12 @@ def _stuck(course: Course) -> None:
     course.begin(WARN_IN_S, DUE_IN_S)
 
 
-def _unstuck(course: Course) -> None:
+def _unstuck(course: DrillRun) -> None:
     course.unblock()
     course.say("what stood in the way of transform is gone")
 
 
-def _failed(course: Course) -> None:
+def _failed(course: DrillRun) -> None:
     """Airflow tries three times, a minute apart: only the last failure is one for good."""
     _deliver(course)
     holder = course.block()
@@ -70,20 +70,20 @@ def _failed(course: Course) -> None:
     course.begin(WARN_IN_S, 90)
 
 
-def _mend_failed(course: Course) -> None:
+def _mend_failed(course: DrillRun) -> None:
     course.meanwhile = None
     course.unblock()
     course.say("the warehouse holds its connections again")
     course.run_pipeline()
 
 
-def _not_started(course: Course) -> None:
+def _not_started(course: DrillRun) -> None:
     _deliver(course)
     course.say("upstream has delivered everything; nobody starts the pipeline")
     course.begin(WARN_IN_S, 40)
 
 
-def _held(course: Course) -> None:
+def _held(course: DrillRun) -> None:
     _deliver(course)
     course.warehouse.spoil(course.day)
     course.say("upstream has delivered everything; one session is of a customer whom nobody knows")
@@ -92,15 +92,15 @@ def _held(course: Course) -> None:
     course.wait_for("the report to be held", lambda: course.state("transform")[0] == "failed", TASK_WITHIN_S)
 
 
-def _mend_held(course: Course) -> None:
+def _mend_held(course: DrillRun) -> None:
     course.warehouse.deliver_sessions(course.day)
     course.say("upstream has delivered master.sessions again, without the fault")
     course.run_pipeline()
 
 
-def _blind(course: Course) -> None:
+def _blind(course: DrillRun) -> None:
     """See `blind`: the stack's own watcher sees well, the drill's own one does not."""
-    with course.book.store.decision_lock() as decision:
+    with course.drill_store.store.decision_lock() as decision:
         if any(incident.open and incident.dag_id == DAG_ID for incident in decision.incidents()):
             raise SandboxError(f"{DAG_ID} has an open incident; this drill waits until it is over")
     _deliver(course)
@@ -110,7 +110,7 @@ def _blind(course: Course) -> None:
         "the report is published in time; now a watcher of this drill alone loses sight of the warehouse"
     )
     drill = course.begin(5, 25, watched_by_all=False)
-    watcher = BlindWatcher(course.config, course.book.connect, course.links, drill)
+    watcher = BlindWatcher(course.config, course.drill_store.connect, course.links, drill)
     looked = 0.0
 
     def look() -> None:
@@ -124,7 +124,7 @@ def _blind(course: Course) -> None:
     course.watcher = watcher
 
 
-def _see_again(course: Course) -> None:
+def _see_again(course: DrillRun) -> None:
     assert course.watcher is not None
     course.watcher.see_again(connect_to(course.stack.server().uri("warehouse")))
     course.good_at = dt.datetime.now(dt.UTC)
@@ -137,7 +137,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "failed": Scenario(
         "transform fails three times, a minute apart (four minutes in all)", _failed, _mend_failed
     ),
-    "not-started": Scenario("no run is started", _not_started, Course.run_pipeline),
+    "not-started": Scenario("no run is started", _not_started, DrillRun.run_pipeline),
     "held": Scenario("a check withholds the report", _held, _mend_held),
     "blind": Scenario("the report is there, but a watcher cannot read the warehouse", _blind, _see_again),
 }

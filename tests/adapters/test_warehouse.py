@@ -16,7 +16,7 @@ from oncall.adapters.postgres import warehouse as warehouse_module
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
-from oncall.config.quiet_days import Volume
+from oncall.config.load_volume import Volume
 from oncall.core.data.data_contract import DataContracts, TableContract
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import Facts, FailedCheck

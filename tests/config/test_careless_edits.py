@@ -78,10 +78,10 @@ def test_whoever_reads_a_careless_edit_says_the_same(
     assert "Traceback" not in "".join(capsys.readouterr())
     say_configuration(store, Scene(in_force.roster, Links("http://x"), AT), problems)
     assert bool(store.get_note(BROKEN)) is broken
-    dag_settings._contract.cache_clear()
-    contract = dag_settings.contract("sales_etl")
-    assert contract.dag_id == "sales_etl"
-    assert set(contract.problems) <= set(problems)
+    dag_settings._terms_of.cache_clear()
+    terms = dag_settings.terms_of("sales_etl")
+    assert terms.dag_id == "sales_etl"
+    assert set(terms.problems) <= set(problems)
 
 
 def test_a_letter_is_the_same_however_a_keyboard_writes_it(

@@ -13,7 +13,7 @@ import pytest
 
 from oncall.config import oncall_config
 from oncall.config.include_files import read_folder, runbooks, stamp, teams
-from oncall.config.quiet_days import volume_in
+from oncall.config.load_volume import volume_in
 from tests.include_folder import ROSTER, RUNBOOK, write_include
 
 

@@ -80,7 +80,7 @@ def assert_parses(parse: Parse) -> None:
     """Every DAG is there, and Airflow can store it."""
     from airflow.serialization.serialized_objects import DagSerialization
 
-    dag_settings._contract.cache_clear()
+    dag_settings._terms_of.cache_clear()
     dag_settings._roster.cache_clear()
     bag = parse()
     assert bag.import_errors == {}

@@ -11,7 +11,7 @@ import pytest
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
-from oncall.config.quiet_days import volume_in_force
+from oncall.config.load_volume import volume_in_force
 from pipelines import runner
 from pipelines.report_run import Held
 from sandbox.master_data.generator import TABLES

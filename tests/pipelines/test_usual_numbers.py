@@ -14,7 +14,7 @@ import pytest
 from oncall.adapters.postgres.warehouse_rows import compared
 from oncall.cli.main import main
 from oncall.config.data_contracts import REPOSITORY
-from oncall.config.quiet_days import volume_in_force
+from oncall.config.load_volume import volume_in_force
 from oncall.core.errors import OncallError
 from oncall.core.promises.facts import Load
 from pipelines import runner

@@ -20,9 +20,9 @@ from pipelines.stale_days import StalePublications
 from sandbox.drill.blind import BlindWatcher
 from sandbox.drill.day import DAG_ID, REPORT, Warehouse
 from sandbox.drill.drill_run import clean_up
-from sandbox.drill.drill_store import BY, Book
+from sandbox.drill.drill_store import BY, DrillStore
 from sandbox.drill.inbox import Received
-from sandbox.drill.narrator import Telling
+from sandbox.drill.narrator import Narrator
 from sandbox.drill.runner import play, require_watched
 from sandbox.drill.scenarios import SCENARIOS
 from sandbox.drill.summary import Instants, summary
@@ -56,7 +56,7 @@ def warehouse_dsn(fresh_database: str) -> str:
 @pytest.fixture
 def oncall_dsn(postgres: Server) -> Iterator[str]:
     dsn = postgres.ensure_database("drill_oncall")
-    Book(dsn).store.install()
+    DrillStore(dsn).store.install()
     yield dsn
     postgres.drop_database("drill_oncall")
 
@@ -131,15 +131,15 @@ def test_a_drill_makes_no_real_day_stale(warehouse_dsn: str) -> None:
 
 def test_the_watcher_of_a_drill_ends_no_incident_of_others(oncall_dsn: str) -> None:
     """It knows one pipeline; what is open of another is not closed as removed from the configuration."""
-    book, day = Book(oncall_dsn), FIRST - dt.timedelta(days=1)
+    drill_store, day = DrillStore(oncall_dsn), FIRST - dt.timedelta(days=1)
     others = Incident("growth_etl:2026-11-20", "growth_etl", FIRST, NOON, NOON)
     same = Incident(f"{DAG_ID}:2026-11-20", DAG_ID, FIRST, NOON, NOON)
-    with book.store.decision_lock() as decision:
+    with drill_store.store.decision_lock() as decision:
         decision.record(Plan((others, same)), NOON)
     drill = Drill("x", DAG_ID, day, NOON, NOON, started_by=BY)
-    watcher = BlindWatcher(load(REPOSITORY / "include"), book.connect, Links("http://airflow"), drill)
+    watcher = BlindWatcher(load(REPOSITORY / "include"), drill_store.connect, Links("http://airflow"), drill)
     watcher.look(NOON + dt.timedelta(seconds=1))
-    with book.store.decision_lock() as decision:
+    with drill_store.store.decision_lock() as decision:
         still_open = {incident.key for incident in decision.incidents() if incident.open}
     assert still_open >= {others.key, same.key}
 
@@ -182,34 +182,42 @@ def test_only_a_run_of_the_same_date_is_in_the_way(warehouse_dsn: str) -> None:
 
 def test_one_drill_at_a_time(oncall_dsn: str) -> None:
     """The second says so; a drill whose process is gone is in nobody's way."""
-    book = Book(oncall_dsn)
-    with book.turn(), pytest.raises(SandboxError, match="going on already"), Book(oncall_dsn).turn():
+    drill_store = DrillStore(oncall_dsn)
+    with (
+        drill_store.turn(),
+        pytest.raises(SandboxError, match="going on already"),
+        DrillStore(oncall_dsn).turn(),
+    ):
         pass
-    with book.turn():
+    with drill_store.turn():
         pass
 
 
 def test_what_a_broken_off_drill_left_is_cleaned_up(oncall_dsn: str, warehouse_dsn: str) -> None:
     """Its incident is resolved, nobody judges it again, its day and its tasks are gone."""
-    book, warehouse = Book(oncall_dsn), Warehouse(warehouse_dsn)
+    drill_store, warehouse = DrillStore(oncall_dsn), Warehouse(warehouse_dsn)
     before = _counts(warehouse_dsn)
     day = warehouse.free_day()
-    book.borrow(day)
+    drill_store.borrow(day)
     warehouse.deliver_customers(day)
     now = dt.datetime.now(dt.UTC)
-    book.start(Drill("x", DAG_ID, day, now, now, BY))
+    drill_store.start(Drill("x", DAG_ID, day, now, now, BY))
     opened = Incident(KEY, DAG_ID, day, now, due=now, drill="x", paged_at=now)
-    with book.store.decision_lock() as decision:
+    with drill_store.store.decision_lock() as decision:
         decision.record(Plan((opened,)), now)
     config, down = load(REPOSITORY / "include"), Stack(Path("/nowhere"), airflow_port=1)
-    assert [incident.key for incident in clean_up(down, book, warehouse, config)] == [KEY]
-    assert (book.still_open(), list(book.store.evaluation_inputs(now, ()).drills), book.borrowed()) == (
+    assert [incident.key for incident in clean_up(down, drill_store, warehouse, config)] == [KEY]
+    assert (
+        drill_store.still_open(),
+        list(drill_store.store.evaluation_inputs(now, ()).drills),
+        drill_store.borrowed(),
+    ) == (
         [],
         [],
         None,
     )
     assert _counts(warehouse_dsn) == before
-    assert clean_up(down, book, warehouse, config) == []
+    assert clean_up(down, drill_store, warehouse, config) == []
 
 
 def test_a_stack_that_is_not_up_is_said_plainly(tmp_path: Path) -> None:
@@ -221,14 +229,14 @@ def test_a_stack_that_is_not_up_is_said_plainly(tmp_path: Path) -> None:
 
 def test_a_watcher_that_does_not_look_is_said_plainly(oncall_dsn: str) -> None:
     """A drill without a watcher would only time out."""
-    book = Book(oncall_dsn)
+    drill_store = DrillStore(oncall_dsn)
     with pytest.raises(SandboxError, match="has never looked"):
-        require_watched(book)
-    book.store.set_note("tick", NOON.replace(year=2025).isoformat())
+        require_watched(drill_store)
+    drill_store.store.set_note("tick", NOON.replace(year=2025).isoformat())
     with pytest.raises(SandboxError, match="last looked at 12:00:00Z"):
-        require_watched(book)
-    book.store.set_note("tick", dt.datetime.now(dt.UTC).isoformat())
-    require_watched(book)
+        require_watched(drill_store)
+    drill_store.store.set_note("tick", dt.datetime.now(dt.UTC).isoformat())
+    require_watched(drill_store)
 
 
 def _alert(**fields: object) -> Alert:
@@ -246,12 +254,12 @@ def _message(seconds: float, text: str, **fields: object) -> SlackMessage:
 def test_everything_is_told_once_in_the_order_it_happened() -> None:
     """A message that was edited is told as it was said first."""
     said: list[str] = []
-    telling = Telling(dt.timezone(dt.timedelta(hours=7)), said.append)
+    narrator = Narrator(dt.timezone(dt.timedelta(hours=7)), said.append)
     incident = Incident(KEY, DAG_ID, FIRST, NOON)
     record = IncidentRecord(incident, (Event(KEY, NOON, "paged DE-003"),))
     received = Received((_alert(priority="P1"),), (_message(0.2, "now resolved", edits=["it is late"]),))
     for _ in range(2):
-        telling.tell(record, [], received)
+        narrator.tell(record, [], received)
     assert said == [
         "19:00:00  On-call   paged DE-003",
         "19:00:00  Slack     #de-oncall: it is late",
@@ -296,7 +304,7 @@ def test_the_drill_from_warning_to_resolution(stack: Stack) -> None:
             dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3), ["customers", "sessions"]
         )
     before, said = _counts(dsn), list[str]()
-    book = Book(stack.server().uri("oncall"))
+    drill_store = DrillStore(stack.server().uri("oncall"))
     while True:
         try:
             play(stack, "upstream-late", said.append)
@@ -309,7 +317,7 @@ def test_the_drill_from_warning_to_resolution(stack: Stack) -> None:
     for part in ("warned: master.sessions", "P3 to", "P1 to", "acknowledged P1", "Resolved:", "closed P1"):
         assert part in story
     assert _counts(dsn) == before
-    assert (book.still_open(), book.borrowed()) == ([], None)
+    assert (drill_store.still_open(), drill_store.borrowed()) == ([], None)
 
 
 def test_the_makefile_names_every_scenario() -> None:

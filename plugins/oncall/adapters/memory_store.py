@@ -137,14 +137,8 @@ class MemoryStore(Settling):
         if before is not None and not _to_be_owed_again(before.delivery, owed):
             return
         delivery = OutboxEntry(
+            **vars(owed),
             id=before.delivery.id if before else len(self.slots) + 1,
-            key=owed.key,
-            step=owed.step,
-            channel=owed.channel,
-            op=owed.op,
-            alias=owed.alias,
-            user=owed.user,
-            message=owed.message,
             state="owed",
             attempts=0,
             request_id="",
@@ -233,9 +227,7 @@ class MemoryStore(Settling):
         where = delivery.key, delivery.step, delivery.channel
         mine = self.slots.get(where)
         if mine is None:
-            owed = Notification(
-                delivery.key, delivery.step, delivery.channel, delivery.op, delivery.message, delivery.alias
-            )
+            owed = Notification(*where, delivery.op, delivery.message, delivery.alias)
             delivery = replace(
                 delivery, id=len(self.slots) + 1, maybe_taken=delivery.maybe_taken or self.uncertain
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from oncall.airflow.dag_settings import contract
+from oncall.airflow.dag_settings import terms_of
 from oncall.airflow.masking import masked
 from oncall.airflow.report_date import watched_date
 from oncall.core.promises.facts import Task, TaskState
@@ -112,7 +112,7 @@ def write(run: Any, dag_id: str, task: Task, try_number: int = 1) -> None:
     """Note how a task of `run` (Airflow's) stands. Raises."""
     from oncall.airflow.composition import Wiring  # not with every parse of a DAG file
 
-    date = watched_date(run, contract(dag_id).zone)
+    date = watched_date(run, terms_of(dag_id).zone)
     wiring = Wiring()
     wiring.store().install()
     wiring.task_log().write((dag_id, date), task, try_number=try_number)

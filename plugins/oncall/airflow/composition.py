@@ -20,8 +20,8 @@ from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.adapters.slack.chat import Slack
 from oncall.airflow.kept_connection import KeptConnection
 from oncall.airflow.metrics import AirflowMetrics
+from oncall.config.load_volume import volume_in_force
 from oncall.config.oncall_config import OncallConfig
-from oncall.config.quiet_days import volume_in_force
 from oncall.core.errors import Problem
 from oncall.core.incidents.wording import Links
 from oncall.usecases.current_config import config_in_force

@@ -1,4 +1,4 @@
-"""Makes schedules and arguments for DAG files from a pipeline's contract."""
+"""Makes schedules and arguments for DAG files from a pipeline's terms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pendulum
 from airflow.sdk import CronPartitionTimetable
 
 from oncall.airflow.callbacks import CALLBACKS
-from oncall.airflow.dag_settings import Contract, contract, watched_dags, zone
+from oncall.airflow.dag_settings import Terms, terms_of, watched_dags, zone
 from oncall.airflow.deadline import promise_deadline
 from oncall.core.promises.promise import due_at
 
@@ -26,12 +26,12 @@ KINDS = {"investor": "investor report"}  # a report's schema as a tag, where tha
 WINTER_AND_SUMMER = (dt.date(2026, 1, 15), dt.date(2026, 7, 15))
 
 
-def daily(terms: Contract) -> CronPartitionTimetable:
-    """Once a day at the contract's schedule, for the business day before: the report date is the partition key."""
+def daily(terms: Terms) -> CronPartitionTimetable:
+    """Once a day at the terms' schedule, for the business day before: the report date is the partition key."""
     return CronPartitionTimetable(terms.schedule, timezone=terms.zone, run_offset=-1, key_format="%Y-%m-%d")
 
 
-def dag_arguments(terms: Contract) -> dict[str, Any]:
+def dag_arguments(terms: Terms) -> dict[str, Any]:
     """What every pipeline's DAG has in common. Owners are people to ask, not people to page."""
     schema = terms.report.partition(".")[0]
     return {
@@ -62,7 +62,7 @@ def due_crons() -> list[str]:
     A team in another zone is due at one time in winter and at another in summer: both are among them.
     """
     top, found = zone(), set()
-    for terms in map(contract, watched_dags()):
+    for terms in map(terms_of, watched_dags()):
         if terms.promise:
             found |= {
                 _cron(due_at(terms.promise, day, terms.zone).astimezone(top).time())

@@ -1,4 +1,4 @@
-"""A pipeline's contract, as its DAG needs it: reads two small files of `include/` and touches nothing else.
+"""A pipeline's terms, as its DAG needs them: reads two small files of `include/` and touches nothing else.
 
 A DAG file must parse whatever a hand has written into the roster or a runbook: an import error would stop the very
 reports that the pager watches. What cannot be read falls back, and the DAG's documentation tells every problem.
@@ -29,7 +29,7 @@ FALLBACK_ZONE = dt.timezone(dt.timedelta(hours=7))
 
 
 @dataclass(frozen=True)
-class Contract:
+class Terms:
     """What a DAG takes from its runbook and from the roster. `problems`: what could not be read."""
 
     dag_id: str
@@ -45,20 +45,20 @@ class Contract:
     problems: tuple[Problem, ...] = ()
 
 
-def contract(dag_id: str) -> Contract:
-    """The contract of a pipeline, from the include folder in force; read once in a process. Never raises."""
-    return _contract(dag_id, include_dir())
+def terms_of(dag_id: str) -> Terms:
+    """The terms of a pipeline, from the include folder in force; read once in a process. Never raises."""
+    return _terms_of(dag_id, include_dir())
 
 
 @cache
-def _contract(dag_id: str, folder: Path) -> Contract:
+def _terms_of(dag_id: str, folder: Path) -> Terms:
     runbook, unread = _runbook(dag_id, folder)
     team = runbook.pipeline.team if runbook.pipeline else ""
     roster, roster_unread = _roster(team, folder)
     problems = (*unread, *runbook.problems, *roster_unread, *roster.problems)
     owners = (roster.owners or {}).get(dag_id)
     pipeline = runbook.pipeline
-    return Contract(
+    return Terms(
         dag_id=dag_id,
         title=pipeline.title if pipeline else dag_id,
         purpose=pipeline.purpose if pipeline else "",

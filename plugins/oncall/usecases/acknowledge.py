@@ -23,7 +23,7 @@ from oncall.core.incidents.wording import Links, Scene
 from oncall.core.rota.roster import Roster
 from oncall.usecases.channel_ports import AlertState, Pager
 from oncall.usecases.ports import Store
-from oncall.usecases.recorded_case import context_of
+from oncall.usecases.recorded_context import context_of
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

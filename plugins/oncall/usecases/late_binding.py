@@ -15,7 +15,7 @@ from oncall.usecases.channel_ports import Pager
 from oncall.usecases.delivery_round import Clock
 from oncall.usecases.evaluate import Evaluation
 from oncall.usecases.ports import OutboxEntry, Store
-from oncall.usecases.recorded_case import context_of
+from oncall.usecases.recorded_context import context_of
 
 
 @dataclass

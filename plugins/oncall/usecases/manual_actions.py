@@ -22,7 +22,7 @@ from oncall.core.incidents.manual import Hand
 from oncall.core.incidents.page_step import is_by_hand
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.ports import DecisionTransaction, ReportKey, Store
-from oncall.usecases.recorded_case import status_from_row
+from oncall.usecases.recorded_context import status_from_row
 
 AGAIN_AFTER = dt.timedelta(minutes=1)  # a second press within this time is the same press
 

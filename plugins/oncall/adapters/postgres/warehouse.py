@@ -25,7 +25,7 @@ from oncall.adapters.postgres.warehouse_rows import (
     empty_tables,
     loaded,
 )
-from oncall.config.quiet_days import Volume
+from oncall.config.load_volume import Volume
 from oncall.core.data.expectation import WINDOW_DAYS
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import (

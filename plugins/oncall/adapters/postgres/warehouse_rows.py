@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from oncall.adapters.postgres.publication_rows import can_be, instant_of, is_out_of_time
-from oncall.config.quiet_days import Volume
+from oncall.config.load_volume import Volume
 from oncall.core.data.expectation import Expectation, expect
 from oncall.core.promises.facts import (
     FIRST_WEEK_SHARE,

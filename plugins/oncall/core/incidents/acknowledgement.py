@@ -25,15 +25,12 @@ from oncall.core.time_format import span
 
 def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
     """Somebody has it: escalation stops. `heard_of`: the alias on which the pager said so; its others are told."""
-    acked = tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
+    acked = _acked(context, heard_of)
     incident = replace(
         context.incident, acknowledged_at=scene.at, acknowledged_by=by, reminders=0, acked=acked
     )
-    title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
-    # of each round once, and of what came before it
-    of = str(incident.escalation_round) if incident.paged else "warning"
-    message = context.notice(scene, f"acknowledged-{of}", title)
-    owed = (post(message), *_acks(context, message, of, by, acked))
+    message = _message(context, scene, by)
+    owed = (post(message), *_acks(context, message, by, acked))
     return Plan((incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)}"))
 
 
@@ -42,25 +39,32 @@ def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_o
 
     That our own acknowledgement of an alert is seen at the pager is nobody's act. The thread knows who has it.
     """
-    incident = replace(
-        context.incident, acked=tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
-    )
+    incident = replace(context.incident, acked=_acked(context, heard_of))
     if heard_of in context.silenced:
         return Plan((incident,))
     if not incident.paged:  # what was known then had come to nothing, or to another alert since
         incident = replace(incident, acknowledged_at=scene.at, acknowledged_by=by)
-    of = str(incident.escalation_round) if incident.paged else "warning"
+    taken = (*incident.acked, *context.silenced)
+    owed = tuple(_acks(context, _message(context, scene, by), by, taken))
+    said = event(context, scene, f"acknowledged by {name_of(scene, by)} too") if owed else ()
+    return Plan((incident,), owed, said)
+
+
+def _acked(context: IncidentContext, heard_of: str) -> tuple[str, ...]:
+    return tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
+
+
+def _message(context: IncidentContext, scene: Scene, by: str) -> Message:
+    # of each round once, and of what came before it
+    of = str(context.incident.escalation_round) if context.incident.paged else "warning"
     title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
-    message = context.notice(scene, f"acknowledged-{of}", title)
-    owed = tuple(_acks(context, message, of, by, (*incident.acked, *context.silenced)))
-    return Plan(
-        (incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)} too") if owed else ()
-    )
+    return context.notice(scene, f"acknowledged-{of}", title)
 
 
 def _acks(
-    context: IncidentContext, message: Message, of: str, by: str, taken: Collection[str]
+    context: IncidentContext, message: Message, by: str, taken: Collection[str]
 ) -> Iterator[Notification]:
+    of = message.step.removeprefix("acknowledged-")
     for alias in context.aliases:
         if alias not in taken:
             yield Notification(message.key, f"ack-{of}:{alias}", "pager", "acknowledge", message, alias, by)

@@ -18,7 +18,7 @@ from oncall.core.promises.promise import Pipeline
 from oncall.core.rota.roster import Roster
 from oncall.core.runbook import SECTIONS, for_day, led_by
 from oncall.usecases.history import IncidentRecord
-from oncall.usecases.recorded_case import status_from_row
+from oncall.usecases.recorded_context import status_from_row
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.incidents import cause_now

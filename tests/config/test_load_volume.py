@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oncall.config.quiet_days import volume_in
+from oncall.config.load_volume import volume_in
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 NATIONAL_DAY, ORDINARY, COMPANY_DAY = dt.date(2026, 9, 2), dt.date(2026, 9, 9), dt.date(2026, 12, 31)

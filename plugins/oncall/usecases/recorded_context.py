@@ -1,4 +1,4 @@
-"""Makes a case for the rules of an incident's record, by the newest facts or else by its own row."""
+"""Makes the context that the rules want of an incident on record, by the newest facts or else by its own row."""
 
 from __future__ import annotations
 
