@@ -82,7 +82,7 @@ def _on_call(config: OncallConfig, at: dt.datetime) -> str:
     until = next_handoff(config.roster, at)
     seats = (shift.primary, shift.secondary, config.roster.manager)
     people = [named(config.roster, seat) for seat in seats if seat]
-    return f"{', then '.join(people)}; next handoff {until:%A %d %B %H:%M UTC%z}"
+    return f"{', then '.join(people)}; next handoff {until:%A %d %B %H:%M %Z}"
 
 
 def promises(published: Publications, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -180,6 +181,22 @@ def test_only_the_answer_is_on_standard_output(
     said = capsys.readouterr()
     assert json.loads(said.out) == {"good": True}
     assert "Skipping masking" in said.err
+
+
+def test_what_airflow_says_of_its_masker_is_not_said(
+    include: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It warns of each short field of a connection; an error of it is told."""
+    masker = logging.getLogger("airflow.sdk._shared.secrets_masker.secrets_masker")
+    said = logging.StreamHandler()
+    masker.addHandler(said)
+    try:
+        assert main(["check", "--include", str(include)]) == 0
+        masker.warning("Skipping masking for a secret as it's too short")
+        masker.error("boom")
+    finally:
+        masker.removeHandler(said)
+    assert capsys.readouterr().err == "boom\n"
 
 
 def test_check(include: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -430,12 +430,20 @@ def test_what_only_keeps_the_far_side_up_to_date_is_no_row() -> None:
             DeliveryRecord(
                 "pager", "reminder-0-1", "page", "Still not published", ("DE-003",), "owed", 0, at("06:00")
             ),
+            # Said while oncall_db was away, which knows no event of it: the note on the alert is of the same row.
+            DeliveryRecord(
+                "chat", "cause-1", "post", "Now stuck", (), "done", 1, at("07:00"), at("07:00:01")
+            ),
+            DeliveryRecord(
+                "pager", "cause-1:k", "note", "Now stuck", (), "done", 1, at("07:00"), at("07:00:01")
+            ),
         ),
     )
     lines = timeline(morning(), record)
     assert [(line.what, [sent.channel for sent in line.deliveries]) for line in lines] == [
         ("Paged DE-003 (primary)", ["Slack"]),
         ("Still not published", ["Opsgenie", "Slack"]),
+        ("Now stuck", ["Opsgenie", "Slack"]),
     ]
 
 

@@ -23,6 +23,7 @@ from oncall.config import oncall_config
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.data.report_words import publishes_next
 from oncall.core.errors import OncallError, Unreadable
+from oncall.core.wall_time import in_zone
 from pipelines import runner
 from pipelines.held_reports import pipeline_of, release_report, rows_that_break
 
@@ -69,9 +70,8 @@ def _release(args: argparse.Namespace) -> int:
             show_json([{**asdict(one), "at": one.at.isoformat()} for one in released])
             return 0
         for one in released:
-            tell(
-                f"{one.name} {one.amount:,.2f}: released by {one.by} at {one.at:%Y-%m-%d %H:%M %Z}: {one.note}"
-            )
+            at = in_zone(one.at, config.roster.tz)
+            tell(f"{one.name} {one.amount:,.2f}: released by {one.by} at {at:%Y-%m-%d %H:%M %Z}: {one.note}")
         dag_id = pipeline_of(config, args.report).dag_id
         tell(publishes_next(dag_id, args.date))
         return 0

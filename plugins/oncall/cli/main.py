@@ -7,6 +7,7 @@ not as it should be, or a stale day is held; 2: the arguments are wrong, or refu
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -33,6 +34,8 @@ from oncall.config import oncall_config
 from oncall.core.errors import ConfigError, OncallError
 
 INTERRUPTED = 130  # as a shell tells it
+# Airflow's: it warns of each short field of a connection, which nobody who reads an answer can do anything about.
+_MASKER = logging.getLogger("airflow.sdk._shared.secrets_masker.secrets_masker")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         parser.print_help(sys.stderr)
         return 2
+    _MASKER.addFilter(_is_an_error)
     with only_answers_on_stdout():
         return _run(args)
 
@@ -71,6 +75,10 @@ def _run(args: argparse.Namespace) -> int:
         warn("")
         return INTERRUPTED
     return code
+
+
+def _is_an_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _parser() -> argparse.ArgumentParser:

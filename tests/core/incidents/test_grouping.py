@@ -76,10 +76,12 @@ NO_WORKER = {"run": a_task(RUN, "running", "02:00")}
         (NOT_SCHEDULED, NOT_SCHEDULED, True),  # the scheduler may be what they share
         (NO_WORKER, NO_WORKER, True),  # nor has anybody taken a task of either
         (NO_WORKER, NOT_SCHEDULED, False),
+        ({"tasks": (WAITED,)}, {"tasks": (WAITED,)}, True),  # no slot for the next task of either
         ({"dag": a_dag(paused=True)}, {"dag": a_dag(paused=True)}, False),  # each was paused by itself
+        ({"dag": a_dag(import_error="x")}, {"dag": a_dag(import_error="x")}, True),  # a deploy broke what both import
+        ({"dag": a_dag(import_error="x")}, {"dag": a_dag(import_error="y")}, False),
         ({"tasks": (WAITED, FAILED)}, {"tasks": (WAITED, FAILED)}, False),
         ({"failed_checks": (CHECK,)}, {"failed_checks": (CHECK,)}, False),
-        ({"tasks": (WAITED,)}, {"tasks": (WAITED,)}, False),
     ],
 )
 def test_one_cause_that_hits_several_is_said_once(

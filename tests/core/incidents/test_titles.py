@@ -82,6 +82,14 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
         ("stuck", "no task has started since its run began at 02:00", (), "stuck, no task started since 02:00"),
         ("stuck", "nothing has started since check ended at 03:12", (), "stuck since 03:12, nothing follows check"),
         (
+            "running", "its run began at 02:00, the first task is to start", (),
+            "running since 02:00, first task to start",
+        ),
+        (
+            "running", "check ended at 03:12, the next task is to start", (),
+            "running, check ended at 03:12, next task to start",
+        ),
+        (
             "stuck", "retrying transform since 04:20, usually 12 min (OperationalError: deadlock detected)", (),
             "stuck retrying transform since 04:20: deadlock detected",
         ),

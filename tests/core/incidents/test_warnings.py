@@ -208,6 +208,12 @@ def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
     assert events(plan) == ["at risk: stuck: in transform since 03:12, usually 6 min"]
 
 
+def test_what_a_run_usually_takes_is_said_only_where_it_is_known() -> None:
+    """A new installation has seen no run: then it is what is configured."""
+    page = the_page(last_chance(a_case(a_report("04:40", tasks=(TRANSFORMS,))), a_scene("04:40")))
+    assert page.text == "Its usual time is not known yet: counted as 30 min."
+
+
 @pytest.mark.parametrize(
     ("clock", "said", "facts", "paged"),
     [

@@ -11,6 +11,7 @@ from oncall.core.incidents.wording import Composer, Links, because, subject
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.facts import RUN
 from oncall.core.promises.promise import Team
 from oncall.core.time_format import day, span
 from tests.core.rosters import team
@@ -200,6 +201,8 @@ def test_links_lead_to_the_run_the_runbook_and_the_page(tasks: tuple[Any, ...], 
         ("Run", run),
     )
     assert LINKS.runbook("growth_etl") == "http://airflow.test/oncall/runbooks/growth_etl"
+    began = a_report("05:00", run=a_task(RUN, "running", "02:00"))  # and no task of it has started
+    assert LINKS.run(began) == "http://airflow.test/dags/growth_etl/runs/night"
 
 
 def test_several_reports_have_each_their_links() -> None:

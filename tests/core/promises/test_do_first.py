@@ -6,6 +6,7 @@ import pytest
 
 from oncall.core.data.report_words import if_true
 from oncall.core.promises.do_first import do_first
+from oncall.core.promises.facts import IF_TRUE
 from tests.core.scenes import DAY, a_pipeline
 
 BREACH = (
@@ -38,6 +39,9 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
         ("held", USUAL, "ask the owners whether that is true.\nIt is: release it with a note"),
         ("held", TWICE, "ask the owners whether that is true.\nIt is: release it with a note"),
         ("held", f"{USUAL}; and 1 more check", ""),
+        ("held", USUAL.replace(IF_TRUE, f"; and 1 more check{IF_TRUE}"), "ask the owners whether that is true."),
+        ("running", "its run began at 02:00, the first task is to start", "look in Airflow whether a task of it"),
+        ("running", "check ended at 02:00, the next task is to start", "look in Airflow whether a task of it"),
         ("held", "check adds_up: expected 0, found 3", ""),
         ("running", BREACH, ""),
         ("upstream_late", "master.sessions has not arrived", ""),

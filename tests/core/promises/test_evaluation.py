@@ -9,7 +9,7 @@ import pytest
 
 from oncall.core.promises.cause import Why, late_words
 from oncall.core.promises.evaluation import DueTimes, current_task, evaluate_promise
-from oncall.core.promises.facts import Facts, Task
+from oncall.core.promises.facts import IF_TRUE, Facts, FailedCheck, Task
 from tests.core.scenes import (
     CHECK,
     DAY,
@@ -219,6 +219,7 @@ def test_without_a_promise_there_is_no_last_chance() -> None:
 
 # Why it is not there: the earliest obstacle.
 
+UNUSUAL = FailedCheck("cost_is_usual", "9 to 11", f"90{IF_TRUE}release it")
 SKIPPED = a_task("publish", "skipped", "02:20", "02:20")
 CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     (BLIND, "unknown", "warehouse unreachable (gone)", ("warehouse: gone",)),
@@ -265,6 +266,16 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         {"failed_checks": (CHECK, CHECK)}, "held", "check identity: expected 0, found 3; and 1 more check",
         ("identity", "identity"),
     ),
+    (
+        {"failed_checks": (UNUSUAL, UNUSUAL)}, "held",  # one release is the word for both
+        "check cost_is_usual: expected 9 to 11, found 90; and 1 more check; if it is true: release it",
+        ("cost_is_usual", "cost_is_usual"),
+    ),
+    (
+        {"failed_checks": (UNUSUAL, CHECK)}, "held",
+        "check cost_is_usual: expected 9 to 11, found 90; if it is true: release it; and 1 more check",
+        ("cost_is_usual", "identity"),
+    ),
     ({"tasks": (WAITED, FAILED)}, "failed", "task transform failed at 02:40: ValueError: boom", ("transform",)),
     ({"tasks": (a_task("transform", "failed"),)}, "failed", "task transform failed at an unknown time", ("transform",)),
     (
@@ -294,7 +305,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     (
         {"tasks": (WAITED,)},
-        "stuck", "nothing has started since wait_for_upstream ended at 02:10", ("wait_for_upstream",),
+        "stuck", "nothing has started since wait_for_upstream ended at 02:10", ("workers",),
     ),
     (
         {"run": BEGAN, "dag": a_dag()},
@@ -322,7 +333,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     (
         {"dag": a_dag(import_error="SyntaxError: x")},
-        "not_started", "the DAG file has an import error: SyntaxError: x (as of 04:00)", (),
+        "not_started", "the DAG file has an import error: SyntaxError: x (as of 04:00)", ("SyntaxError: x",),
     ),
     ({"dag": a_dag(paused=True)}, "not_started", "the DAG is paused (as of 04:00)", ()),
     (

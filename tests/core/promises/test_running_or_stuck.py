@@ -100,7 +100,7 @@ def test_what_is_about_to_start_has_ten_minutes(
         assert report.why is not None
         assert (report.why.cause, report.why.detail) == found
     else:
-        assert report.why == (None if found[0] == "running" else Why("stuck", found[1], (tasks[-1].task_id,)))
+        assert report.why == (None if found[0] == "running" else Why("stuck", found[1], ("workers",)))
 
 
 def test_a_wait_is_measured_from_when_its_tables_came() -> None:

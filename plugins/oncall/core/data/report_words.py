@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 
+from oncall.core.promises.facts import IF_TRUE
 from oncall.core.time_format import span, weekday
 
 MOST_KEYS = 10  # of the rows that break a contract
@@ -13,7 +14,6 @@ KEYS_LISTED = 1000  # how many are asked for
 MOST_PARTS = 5  # of those of a day that are not as usual
 
 
-IF_TRUE = "; if it is true: "  # what follows of a check's finding is a command that releases it
 _ODD = re.compile(r"^(\w+?)_(?:come_once|are_not_those_of_the_day_before|are_in_one_unit|stay)$")
 
 

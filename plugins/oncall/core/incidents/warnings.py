@@ -182,9 +182,11 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     usual, reason = span((lead.due - lead.last_chance).total_seconds()), short(lead.why)
     title = titled(context.missing, lambda about: f"At risk: {about}{due_words(lead, scene)}: {reason}")
     task = open_task(lead.facts)
-    lines = [f"From {task.task_id} on it usually takes {usual}." if task else f"A run usually takes {usual}."]
+    line = f"From {task.task_id} on it usually takes {usual}." if task else f"A run usually takes {usual}."
+    if not lead.facts.usual.remaining:
+        line = f"Its usual time is not known yet: counted as {usual}."
     to = () if in_hand(context, scene) else on_call(scene, "primary")
-    return context.alert(scene, "last-chance", title, lines, priority="P2", to=to)
+    return context.alert(scene, "last-chance", title, [line], priority="P2", to=to)
 
 
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:

@@ -29,7 +29,7 @@ class Links:
     base_url: str
 
     def run(self, status: PromiseStatus) -> str:
-        task = current_task(status.facts)
+        task = current_task(status.facts) or status.facts.run
         dag = f"{self.base_url}/dags/{quote(status.pipeline.dag_id)}"
         return f"{dag}/runs/{quote(task.run_id, safe='')}" if task and task.run_id else dag
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from oncall.core.promises.facts import RUN, Facts, Load, Task
+from oncall.core.promises.facts import IF_TRUE, RUN, Facts, Load, Task
 from oncall.core.promises.promise import Pipeline
 from oncall.core.redaction import redacted
 
@@ -157,7 +157,8 @@ def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
     if dag.missing:
         return Why("not_started", f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken{seen}")
     if dag.import_error:
-        return Why("not_started", f"the DAG file has an import error: {dag.import_error}{seen}")
+        error = dag.import_error  # a deploy that broke what several files import is one cause
+        return Why("not_started", f"the DAG file has an import error: {error}{seen}", (error,))
     return Why("not_started", f"the DAG is paused{seen}") if dag.paused else None
 
 
@@ -175,10 +176,14 @@ def comes_up(facts: Facts, at: dt.datetime) -> bool:
 
 
 def held(facts: Facts) -> Why:
-    """By the first of the checks that failed, and how many more."""
+    """By the first of the checks that failed, and how many more. What releases all of them stands at the end."""
     first, *others = checks = facts.held_by
     more = f"; and {len(others)} more check{'s' * (len(others) != 1)}" if others else ""
-    detail = f"check {first.name}: expected {first.expected}, found {first.found}{more}"
+    found, release = first.found, ""
+    if all(IF_TRUE in check.found for check in checks):
+        found, _, release = found.partition(IF_TRUE)
+        release = IF_TRUE + release
+    detail = f"check {first.name}: expected {first.expected}, found {found}{more}{release}"
     return Why("held", detail, tuple(check.name for check in checks))
 
 
@@ -242,7 +247,7 @@ def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
         return Why("failed", detail, ("publish",))
     if at < (last.ended_at or last.started_at) + STARTS_WITHIN:
         return Why("running", f"{last.task_id} ended at {ended}, the next task is to start", (last.task_id,))
-    return Why("stuck", f"nothing has started since {last.task_id} ended at {ended}", (last.task_id,))
+    return Why("stuck", f"nothing has started since {last.task_id} ended at {ended}", (WORKERS,))
 
 
 def open_task(facts: Facts) -> Task | None:

@@ -38,6 +38,12 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ),
         ("failed", r" was marked as failed ", "ask the person who did that why.\nNo answer: start the day again."),
         (
+            "running", r", the (?:first|next) task is to start$",
+            "look in Airflow whether a task of it runs by now.\n"
+            "None does: look for a free slot in the pool, then for a live scheduler and worker.\n"
+            "Start no second run beside it.",
+        ),
+        (
             "stuck", r"^nothing has started since ",
             "look for a free slot, then for a live scheduler: no task of it runs.",
         ),

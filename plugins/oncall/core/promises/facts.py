@@ -79,6 +79,9 @@ class Publication:
     rows: int
 
 
+IF_TRUE = "; if it is true: "  # what follows of a check's finding is a command that releases it
+
+
 @dataclass(frozen=True)
 class FailedCheck:
     """A check that withheld the publication: of which run, written down when ("" and None: not known)."""

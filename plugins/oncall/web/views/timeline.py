@@ -25,7 +25,7 @@ def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
     for delivery in (*record.told, *record.others):
         event = _event_of(delivery, record.events)
         if event is None:
-            alone.setdefault((delivery.owed_at, delivery.step), []).append(delivery)
+            alone.setdefault((delivery.owed_at, delivery.title or delivery.step), []).append(delivery)
         else:
             of_event.setdefault(event, []).append(delivery)
     lines = [
