@@ -78,7 +78,11 @@ NO_WORKER = {"run": a_task(RUN, "running", "02:00")}
         (NO_WORKER, NOT_SCHEDULED, False),
         ({"tasks": (WAITED,)}, {"tasks": (WAITED,)}, True),  # no slot for the next task of either
         ({"dag": a_dag(paused=True)}, {"dag": a_dag(paused=True)}, False),  # each was paused by itself
-        ({"dag": a_dag(import_error="x")}, {"dag": a_dag(import_error="x")}, True),  # a deploy broke what both import
+        (
+            {"dag": a_dag(import_error="x")},
+            {"dag": a_dag(import_error="x")},
+            True,
+        ),  # a deploy broke what both import
         ({"dag": a_dag(import_error="x")}, {"dag": a_dag(import_error="y")}, False),
         ({"tasks": (WAITED, FAILED)}, {"tasks": (WAITED, FAILED)}, False),
         ({"failed_checks": (CHECK,)}, {"failed_checks": (CHECK,)}, False),
@@ -138,6 +142,23 @@ def test_before_anybody_was_paged_whoever_no_longer_shares_is_set_free() -> None
     )  # fmt: skip
     assert leaders(plan) == {GROWTH: "", ENGAGEMENT: ""}
     assert titles(plan) == ["Engagement ETL, 22 Nov: transform failed at 02:40: boom"]
+
+
+@pytest.mark.parametrize("runs", [{}, {"tasks": (WAITED, a_task("transform", "running", "04:00"))}])
+def test_what_they_waited_for_is_said_to_have_come_once(runs: dict[str, Any]) -> None:
+    """Each in a thread of its own, it was said as often as there are reports; they end together, too."""
+    came: dict[str, Any] = {"loads": (a_load(came="03:59"),), **runs}
+    warned = ("master.sessions",)
+    plan = look(
+        "04:00", at_four(GROWTH, **came), at_four(ENGAGEMENT, **came),
+        earlier=[replace(G, warned=warned), replace(FOLLOWS, warned=warned)], said={G.key: WARNED},
+    )  # fmt: skip
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
+    both = "2 reports of 22 Nov (Growth ETL, Engagement ETL)"
+    # In the thread, and in the upstream team's channel.
+    assert [title for title in titles(plan, "chat", "post") if "has arrived" in title] == [
+        f"master.sessions has arrived (03:59){mark} {both} can go on" for mark in (";", ":")
+    ]
 
 
 def test_who_was_paged_for_two_is_told_of_both_until_the_end() -> None:

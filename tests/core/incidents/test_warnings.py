@@ -145,7 +145,18 @@ def test_an_arrival_is_said_once(came: str | None, said: list[tuple[str, str]], 
     loads = (a_load(came=came), a_load("master.orders", "04:00"))
     plan = arrived(a_case(a_report("04:21", loads=loads), incident=WARNED, said=said), a_scene("04:21"))
     assert [one.title for one in said_by(plan)] == ([title] if title else [])
-    assert events(plan) == (["master.sessions arrived"] if title else [])
+    assert events(plan) == (["arrived: master.sessions"] if title else [])
+
+
+def test_what_waits_for_another_table_cannot_go_on() -> None:
+    """One of two has come."""
+    loads = (a_load(came="04:20"), a_load("master.customers"))
+    plan = arrived(
+        a_case(a_report("04:21", loads=loads), incident=WARNED, said=[("chat", "warning")]), a_scene("04:21")
+    )
+    assert [one.title for one in said_by(plan)] == [
+        "master.sessions has arrived (04:20); Growth ETL, 22 Nov still waits for master.customers"
+    ]
 
 
 def test_several_arrivals_are_said_each() -> None:
@@ -160,7 +171,7 @@ def test_several_arrivals_are_said_each() -> None:
     assert {one.runbook for one in said_by(plan)} == {
         "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     }
-    assert events(plan) == ["master.sessions arrived", "master.customers arrived"]
+    assert events(plan) == ["arrived: master.sessions", "arrived: master.customers"]
 
 
 def test_a_partial_load_has_not_arrived() -> None:

@@ -339,7 +339,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     (
         {"dag": a_dag(running=2)},
         "not_started",
-        "no task of this report date has started: 2 other runs of the DAG are still open (as of 04:00)", (),
+        "no task of this report date has started: 2 runs of the DAG are still open (as of 04:00)", (),
     ),
     (
         {"dag": a_dag()},

@@ -157,13 +157,15 @@ def _group(
     """Let one incident speak for all that share its cause, and set free those that no longer do.
 
     Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end.
+    Nor are those set free that go on side by side: what they shared has ended for all of them.
     """
     speaking: dict[Shared, Incident] = {}  # by what they may share with others
     result = []
-    by_key = {incident.key: incident for _, incident in live}
+    by_key = {incident.key: (status, incident) for status, incident in live}
     for status, incident in live:
-        leader = by_key.get(incident.leader) if incident.leader else None
-        if leader is not None and (_is_had(leader, said) or status.done) and leader.open:
+        led, leader = by_key.get(incident.leader, (None, None))
+        goes_on = status.done or (led is not None and _goes_on(status) and _goes_on(led))
+        if leader is not None and (goes_on or _is_had(leader, said)) and leader.open:
             result.append((status, incident))
             continue
         free = replace(incident, leader="")
@@ -176,6 +178,10 @@ def _group(
                 speaking.setdefault(shared, free)
         result.append((status, free))
     return result
+
+
+def _goes_on(status: PromiseStatus) -> bool:
+    return status.why is None or status.why.cause == "running"
 
 
 def _is_had(leader: Incident, said: Mapping[str, Said]) -> bool:

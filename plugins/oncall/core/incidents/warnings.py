@@ -95,7 +95,7 @@ def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
         owed.append(
             post(context.notice(scene, f"arrived:{name}", f"{came}; {goes_on_words(context.missing)}"))
         )
-        events += event(context, scene, f"{name} arrived")
+        events += event(context, scene, f"arrived: {name}")
     return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
 
 
@@ -111,7 +111,12 @@ def arrivals(context: IncidentContext, scene: Scene) -> Iterator[tuple[str, str]
 
 
 def goes_on_words(missing: Sequence[PromiseStatus]) -> str:
-    """What an arrival does for the reports that waited: nothing by itself, where a run has given up waiting."""
+    """What an arrival does for the reports that waited: nothing while another table is late, nor by itself where a run
+    has given up waiting."""
+    waiting = [member for member in missing if member.facts.late_loads]
+    if waiting:
+        late = names(list(dict.fromkeys(load.table for m in waiting for load in m.facts.late_loads)))
+        return f"{subject(waiting)} still {'waits' if len(waiting) == 1 else 'wait'} for {late}"
     ended = [member for member in missing if gave_up(member.facts)]
     if not ended:
         return f"{subject(missing)} can go on"

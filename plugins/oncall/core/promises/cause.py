@@ -280,11 +280,8 @@ def _not_started(facts: Facts, tz: dt.tzinfo) -> Why:
         return Why("not_started", f"{nothing}; whether the DAG is paused is not known", (SCHEDULER,))
     if dag.running:
         seen = clock(dag.seen_at, tz)
-        others = (
-            "another run of the DAG is" if dag.running == 1 else f"{dag.running} other runs of the DAG are"
-        )
-        others = f"{others} still open (as of {seen})"
-        return Why("not_started", f"{nothing}: {others}")
+        runs = "a run of the DAG is" if dag.running == 1 else f"{dag.running} runs of the DAG are"
+        return Why("not_started", f"{nothing}: {runs} still open (as of {seen})")
     asked = "though the DAG is not paused: is the scheduler running?"
     return Why("not_started", f"{nothing}, {asked}", (SCHEDULER,))
 

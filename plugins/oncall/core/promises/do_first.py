@@ -31,6 +31,11 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "not_started", r": is the scheduler running\?$",
             "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _THEN_START,
         ),
+        (
+            "not_started", r" still open \(as of ",
+            "look at the open runs of {dag_id}: is one of them this day's?\n"
+            "It is: it waits for the others, or for a slot.\nNone is: start the day by hand.",
+        ),
         ("not_started", r"^its run was deleted ", "start the day again."),
         (
             "failed", r" but the publication is not there\b",
