@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from oncall.airflow.dag_settings import terms_of
 from oncall.airflow.report_date import NoReportDate, report_date
+from oncall.core.errors import Unreadable
 from oncall.core.promises.cause import late_words
 from oncall.core.promises.promise import warn_at
 
@@ -41,12 +42,19 @@ class UpstreamFreshSensor(BaseOperator):
         except NoReportDate as wrong:
             raise AirflowFailException(str(wrong)) from None
         tables = [name for name in terms.upstream if name.startswith("master.")]
-        loads = Warehouse(connect_by("warehouse"), volume_in_force).loads(tables, date)
-        late = [load for load in loads if load.state != "fresh"]
-        if late:
+        warehouse = Warehouse(connect_by("warehouse"), volume_in_force)
+        try:
+            late = [load for load in warehouse.loads(tables, date) if load.state != "fresh"]
+        except (
+            Unreadable
+        ) as error:  # so it may be for an hour: the watcher tells of it, and no retry lasts as long
+            self.log.warning("Waiting also for the warehouse: %s", error)
+        else:
+            if not late:
+                return
             for load in late:
                 self.log.info("Waiting: %s", late_words(load, terms.zone))
-            self._wait(tables, date, self._warns_at(date))
+        self._wait(tables, date, self._warns_at(date))
 
     def _warns_at(self, date: dt.date) -> dt.datetime | None:
         terms = terms_of(self.dag_id)

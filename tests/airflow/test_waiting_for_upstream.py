@@ -6,12 +6,17 @@ import asyncio
 import datetime as dt
 from collections.abc import Callable
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
 import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import TaskDeferred
 
+from oncall.core.errors import Unreadable
 from pipelines import upstream_trigger
+from pipelines.upstream_sensor import UpstreamFreshSensor
 from pipelines.upstream_trigger import UpstreamFresh
 from sandbox.master_data.loading import Loader
 
@@ -35,6 +40,15 @@ async def first_event(trigger: UpstreamFresh) -> dict[str, Any]:
     raise AssertionError("the trigger ended without an event")
 
 
+def start_waiting() -> None:
+    """What a worker does with the sensor."""
+    with DAG("growth_etl", schedule=None):
+        sensor = UpstreamFreshSensor(task_id="wait_for_upstream")
+    now = dt.datetime.now(dt.UTC)
+    run = SimpleNamespace(partition_key=yesterday().isoformat(), conf={}, run_after=now, logical_date=None)
+    sensor.execute({"dag_run": run})
+
+
 def test_it_waits_until_the_last_table_is_there(site: Any) -> None:
     """Sessions are missing: nothing happens; once they are loaded the event says so."""
 
@@ -50,6 +64,22 @@ def test_it_waits_until_the_last_table_is_there(site: Any) -> None:
     event = asyncio.run(wait_and_load())
     assert event["fresh"] is True
     assert upstream_trigger._POLL.waiting == set()
+
+
+def test_a_warehouse_that_does_not_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four minutes of maintenance at the run's start failed it for good, and it missed its promise."""
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", '{"conn_type": "postgres", "host": "127.0.0.1", "port": 1}')
+    with pytest.raises(TaskDeferred) as waits:
+        start_waiting()
+    assert isinstance(waits.value.trigger, UpstreamFresh)
+    assert waits.value.trigger.tables == sorted(TABLES, reverse=True)
+
+
+def test_a_warehouse_that_nobody_defined_fails_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wait mends that."""
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "nonsense")
+    with pytest.raises(Unreadable, match="AIRFLOW_CONN_WAREHOUSE is no connection"):
+        start_waiting()
 
 
 def test_it_wakes_once_at_the_warning_time_and_names_the_table(site: Any) -> None:
