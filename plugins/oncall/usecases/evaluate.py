@@ -132,12 +132,13 @@ def _decide(
     """Decide for each team by its own roster: a cause that two teams share is said to each."""
     known = {incident.key: incident for incident, _ in told}
     said = dict(zip(known, (entries for _, entries in told), strict=True))
-    earlier = by_promise(list(known.values()))
+    named = {incident.key: _under_its_name(config, incident) for incident in known.values()}
+    earlier = by_promise(list(named.values()))
     of_team: defaultdict[str, list[PromiseStatus]] = defaultdict(list)
     for one in statuses:
         if watch.judges(one, earlier.get((one.pipeline.dag_id, one.report_date, one.drill), ())):
             of_team[one.pipeline.team].append(one)
-    plans: list[Plan] = []
+    plans = [Plan(tuple(incident for incident in named.values() if incident != known[incident.key]))]
     cases: list[IncidentContext] = []
     instants: list[dt.datetime] = []
     for team, mine in of_team.items():
@@ -150,7 +151,7 @@ def _decide(
     plans += [
         removed(incident, entries, nowhere)
         for incident, entries in told
-        if watch.settled and _is_orphan(config, incident)
+        if watch.settled and _is_orphan(config, named[incident.key])
     ]
     whole = Plan.of(plans)
     news = tuple(
@@ -191,6 +192,14 @@ def _contained(
             good.append(status)
     plan, cases = decide(good, earlier, said, scene, since)
     return Plan.of([plan, *faults]), cases
+
+
+def _under_its_name(config: OncallConfig, incident: Incident) -> Incident:
+    """The same, by the name that the DAG has now: what is promised is its report."""
+    if not incident.report or not _is_orphan(config, incident):
+        return incident
+    names = (dag_id for dag_id, pipeline in config.pipelines.items() if pipeline.report == incident.report)
+    return replace(incident, dag_id=next(names, incident.dag_id))
 
 
 def _is_orphan(config: OncallConfig, incident: Incident) -> bool:

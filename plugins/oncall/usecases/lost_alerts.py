@@ -73,7 +73,13 @@ def _steps(roster: Roster) -> Iterator[str]:
 def _incident_of(status: PromiseStatus, at: dt.datetime) -> Incident:
     key = key_of(status.pipeline.dag_id, status.report_date)
     incident = Incident(
-        key, status.pipeline.dag_id, status.report_date, at, due=status.due, verdict=status.verdict
+        key,
+        status.pipeline.dag_id,
+        status.report_date,
+        at,
+        due=status.due,
+        verdict=status.verdict,
+        report=status.pipeline.report,
     )
     why = status.why  # its thread has told of that
     return replace(incident, cause=why.cause, detail=why.detail, names=why.names) if why else incident

@@ -32,6 +32,7 @@ alter table oncall.incidents add column if not exists seen_at timestamptz;
 -- For what somebody was paged first, whatever became of it since.
 alter table oncall.incidents add column if not exists first_cause text not null default '';
 alter table oncall.incidents add column if not exists first_detail text not null default '';
+alter table oncall.incidents add column if not exists report text not null default '';
 create index if not exists incidents_open on oncall.incidents (resolved_at, opened_at);
 
 -- The outbox: owed before sent, once per incident, step and channel.

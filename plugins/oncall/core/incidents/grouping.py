@@ -127,6 +127,7 @@ def _new(status: PromiseStatus, at: dt.datetime, again: int = 1) -> Incident:
         due=status.due,
         drill=status.drill,
         verdict=status.verdict,
+        report=status.pipeline.report,
     )
 
 

@@ -27,7 +27,8 @@ class Incident:
     round of the escalation began, with `primary`; `escalation_round` counts the rounds before it (another begins after
     a handoff, or after an acknowledgement that was taken back). `cause`, `detail` and `names` are those of the last
     look, `first_cause` and `first_detail` those for which somebody was paged first: under them the incident is filed.
-    `acked`: the aliases that the pager has shown as acknowledged. `seen_at`: the look that described it last.
+    `acked`: the aliases that the pager has shown as acknowledged. `seen_at`: the look that described it last. `report`:
+    what is promised, whatever the DAG is called by now.
 
     Several copies may live side by side (in `oncall_db`, in a watcher's memory): `merging.merged` makes them one.
     """
@@ -59,6 +60,7 @@ class Incident:
     resolved_at: dt.datetime | None = None
     late_s: float | None = None
     seen_at: dt.datetime | None = None
+    report: str = ""
 
     @property
     def open(self) -> bool:
