@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from oncall.core.promises.facts import Dag, Facts
+from oncall.core.promises.facts import Dag, Facts, Publication
 from oncall.core.promises.promise import starts_at
 from oncall.usecases.promise_statuses import LOOKING
 from oncall.usecases.watch_record import WATCHED_WITHIN
@@ -112,11 +112,23 @@ def test_what_has_begun_or_is_there_is_told_as_ever(scheduled: Night) -> None:
 def test_what_fell_due_while_nobody_looked_is_told_of_though(
     night: Night, days: int, late: list[int]
 ) -> None:
-    """All of Airflow was down for longer than a day: the report of the day before yesterday is missing still."""
+    """All of Airflow was down for longer than a day: the report of the day before yesterday is missing still. One page
+    names each, as nothing ran for one cause; each that comes is told, and the last one ends it."""
     for day in (22, 23, 24):
         night.world.facts["growth_etl", dt.date(2026, 11, day)] = Facts()
     night.look("04:00")
     for clock in ("10:00", "10:00:15"):
         night.look(clock, DAY + dt.timedelta(days=days))
-    paged = sorted(page.key for page in night.pager.paged if page.priority == "P1")
-    assert paged == [f"growth_etl:2026-11-{day}" for day in late]
+    (page,) = (page for page in night.pager.paged if page.priority == "P1")
+    named = ", ".join(f"investor.daily_growth for 2026-11-{day}" for day in late)
+    assert dict(page.facts)["Report"] == named
+    landed = []
+    for minute, day in enumerate(late, 10):
+        made = at(f"10:{minute}", DAY + dt.timedelta(days=days))
+        night.world.facts["growth_etl", dt.date(2026, 11, day)] = Facts(Publication(made, made, "manual", 1))
+        night.look(f"10:{minute}:15", DAY + dt.timedelta(days=days))
+        landed.append([post.step for post, _ in night.chat.posts][-1])
+    assert landed[-1] == "resolved"
+    assert len(set(landed)) == len(late)
+    assert len(night.chat.threads) == 1
+    assert not any(alert.open for alert in night.pager.alerts.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import Any
 
@@ -87,6 +88,8 @@ def test_a_subject_is_one_report_or_several() -> None:
     growth, profit = a_report("05:00", GROWTH), a_report("05:00", PROFIT)
     assert subject([growth]) == "Growth ETL, 22 Nov"
     assert subject([growth, profit]) == "2 reports of 22 Nov (Growth ETL, Profit ETL)"
+    later = replace(growth, report_date=growth.report_date + dt.timedelta(days=2))
+    assert subject([later, growth]) == "2 reports of 22 Nov to 24 Nov (Growth ETL 24 Nov, Growth ETL 22 Nov)"
 
 
 def test_a_cause_is_said_with_its_detail() -> None:

@@ -26,7 +26,7 @@ from oncall.core.incidents.incident_words import had_already
 from oncall.core.incidents.page_step import is_by_hand, round_of, step_of
 from oncall.core.incidents.titles import late_title, titled
 from oncall.core.incidents.warnings import REMIND_AFTER, in_hand
-from oncall.core.incidents.wording import Scene
+from oncall.core.incidents.wording import Scene, first_due
 from oncall.core.message import MOST_TITLE, Recipient
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import EscalationStep
@@ -195,7 +195,7 @@ def _late_in_hand(context: IncidentContext, scene: Scene, had: NotificationStatu
         who_is_on_call(scene.roster, had.owed_at or scene.at),
         name_of(scene, incident.acknowledged_by),
     )
-    title = late_title(broken, scene.clock(broken[0].due), f"{name} has it: ")
+    title = late_title(broken, scene.clock(first_due(broken)), f"{name} has it: ")
     assert incident.acknowledged_at is not None
     again = scene.clock(incident.acknowledged_at + REMIND_AFTER)
     line = had_already(name, scene.clock(incident.acknowledged_at), again)

@@ -9,7 +9,7 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.incidents.page_step import round_and_seat, round_of
 from oncall.core.incidents.titles import late_title
-from oncall.core.incidents.wording import Scene
+from oncall.core.incidents.wording import Scene, first_due
 from oncall.core.message import Message, Recipient
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.shift_words import reason_in_words
@@ -23,7 +23,7 @@ def page_message(context: IncidentContext, scene: Scene, step: str, person: Reci
     if before and not step.startswith("page-1-"):
         lead = _escalated(before[-1], scene)
         before = before if before[-1].unreached else before[:-1]
-    title = late_title(broken, scene.clock(broken[0].due), lead)
+    title = late_title(broken, scene.clock(first_due(broken)), lead)
     lines = [*(_came_of(entry, scene) for entry in before), *_why_now(context, scene, step, person)]
     return context.about(*broken).alert(scene, step, title, lines, priority="P1", to=(person,))
 

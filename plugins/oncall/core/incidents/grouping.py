@@ -21,8 +21,8 @@ BY_TASKS = ("running", "stuck", "failed", "not_started")  # causes that the task
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 PromiseKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
-# … and the due instant, a cause, what it rests on
-Shared = tuple[dt.date, str, dt.datetime | None, Cause, str]
+# A report date and a due instant (None: of whatever is late), a drill's name, a cause, what it rests on
+Shared = tuple[dt.date | None, dt.datetime | None, str, Cause, str]
 
 
 def decide(
@@ -197,7 +197,10 @@ def _shares(status: PromiseStatus) -> tuple[Shared, ...]:
     if status.why.cause not in ("unknown", "upstream_late", "not_started") and status.why.names != (WORKERS,):
         return ()
     names = ("",) if status.why.cause == "unknown" else status.why.names
-    return tuple((status.report_date, status.drill, status.due, status.why.cause, name) for name in names)
+    of = status.report_date, status.due
+    if status.overdue and status.why.cause != "upstream_late":
+        of = None, None  # each day waits for a table's load of its own
+    return tuple((*of, status.drill, status.why.cause, name) for name in names)
 
 
 def _filed(made: Plan, context: IncidentContext) -> Plan:

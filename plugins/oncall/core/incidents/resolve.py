@@ -10,7 +10,7 @@ from oncall.core.incidents.context import IncidentContext, ends_with, event, how
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import short, titled
 from oncall.core.incidents.warnings import arrivals
-from oncall.core.incidents.wording import Scene, subject
+from oncall.core.incidents.wording import Scene, subject, titles
 from oncall.core.message import Message
 from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why, is_hiccup
 from oncall.core.promises.evaluation import PromiseStatus
@@ -69,6 +69,8 @@ def landed(context: IncidentContext, scene: Scene) -> Plan | None:
     owed = []
     for member in context.members:
         step = f"landed:{member.pipeline.dag_id}"
+        if member.report_date != context.incident.report_date:
+            step += f":{member.report_date}"
         if member.done and ("chat", step) not in context.said:
             words = f"{subject([member])}: published, {how_late(member)}; still missing: "
             title = titled(context.missing, str, words)
@@ -85,7 +87,8 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
     done = replace(context.incident, resolved_at=scene.at, verdict=verdict, late_s=late or None)
     if not context.spoken:
         return Plan((done,))
-    said = "; ".join(f"{m.pipeline.title}: {how_late(m)}" for m in context.members)
+    each = zip(titles(context.members), context.members, strict=True)
+    said = "; ".join(f"{name}: {how_late(member)}" for name, member in each)
     how = how_late(context.members[0])
     made = max(m.facts.publication.first_at for m in context.members if m.facts.publication)
     if len(context.members) > 1:

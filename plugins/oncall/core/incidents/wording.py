@@ -68,12 +68,25 @@ def subject(members: Sequence[PromiseStatus]) -> str:
     """Which reports this is about: "Growth ETL, 22 Nov" or "3 reports of 22 Nov (Profit ETL, …)"."""
     if len(members) == 1:
         return f"{members[0].pipeline.title}, {day(members[0].report_date)}"
-    return f"{counted(members)} ({', '.join(member.pipeline.title for member in members)})"
+    return f"{counted(members)} ({', '.join(titles(members))})"
 
 
 def counted(members: Sequence[PromiseStatus]) -> str:
-    """How many: "3 reports of 22 Nov"."""
-    return f"{len(members)} reports of {day(members[0].report_date)}"
+    """How many: "3 reports of 22 Nov", "9 reports of 22 Nov to 24 Nov"."""
+    days = dict.fromkeys(day(date) for date in sorted({member.report_date for member in members}))
+    first, *_, last = (*days, *days)
+    return f"{len(members)} reports of {first}" + (f" to {last}" if first != last else "")
+
+
+def titles(members: Sequence[PromiseStatus]) -> list[str]:
+    """Each report by its title, with its day where they are of several."""
+    several = len({member.report_date for member in members}) > 1
+    return [m.pipeline.title + (f" {day(m.report_date)}" if several else "") for m in members]
+
+
+def first_due(members: Sequence[PromiseStatus]) -> dt.datetime | None:
+    """Since when the first of them is late."""
+    return min((member.due for member in members if member.due), default=None)
 
 
 def because(why: Why | None) -> str:
@@ -101,8 +114,8 @@ class Composer:
         """`section` is the key of the runbook's section to carry."""
         told = [title, *lines]
         summary = told[1:]
-        if any(member.pipeline.title not in "\n".join(told) for member in self.members[1:]):
-            summary.insert(0, f"Reports: {', '.join(member.pipeline.title for member in self.members)}.")
+        if any(name not in "\n".join(told) for name in titles(self.members)[1:]):
+            summary.insert(0, f"Reports: {', '.join(titles(self.members))}.")
         if self.incident.drill and recipients:  # whoever is called; to the others the title says it
             summary.insert(0, "This is a drill. Nothing is wrong.")
         return Message(
@@ -133,16 +146,16 @@ class Composer:
         facts = [
             ("Report", ", ".join(f"{m.pipeline.report} for {m.report_date.isoformat()}" for m in members))
         ]
-        if lead.due:
-            facts.append(("Due", f"{lead.due.astimezone(scene.roster.tz):%Y-%m-%d %H:%M %Z}".strip()))
-        for member in members:
+        if due := first_due(members):
+            facts.append(("Due", f"{due.astimezone(scene.roster.tz):%Y-%m-%d %H:%M %Z}".strip()))
+        for name, member in zip(titles(members), members, strict=True):
             if member.why:
-                label = "Cause" if len(members) == 1 else f"Cause, {member.pipeline.title}"
+                label = "Cause" if len(members) == 1 else f"Cause, {name}"
                 facts.append((label, because(member.why)))
         if len(members) > 1 and len({fact for label, fact in facts if label.startswith("Cause")}) == 1:
             said = next(fact for label, fact in facts if label.startswith("Cause"))
             facts = [*(fact for fact in facts if not fact[0].startswith("Cause")), ("Cause", said)]
-        for member in members:
+        for member in {member.pipeline.dag_id: member for member in members}.values():
             owners = self._in_order(member.pipeline.primary_owner, member.pipeline.secondary_owner)
             facts.append(
                 ("Owners to ask" if len(members) == 1 else f"Owners, {member.pipeline.title}", owners)
@@ -163,8 +176,8 @@ class Composer:
         """The first one is the one to tap: where the incident is acknowledged."""
         to = self.scene.links
         links = [("Incident", to.incident(self.incident.key))]
-        for member in self.members:
-            name = f" {member.pipeline.title}" if len(self.members) > 1 else ""
+        for title, member in zip(titles(self.members), self.members, strict=True):
+            name = f" {title}" if len(self.members) > 1 else ""
             links.append((f"Runbook{name}", to.runbook(member.pipeline.dag_id, section, member.report_date)))
             links.append((f"Run{name}", to.run(member)))
         task = current_task(self.members[0].facts)
@@ -174,7 +187,7 @@ class Composer:
 
     def _tags(self) -> list[str]:
         why = self.members[0].why
-        tags = ["oncall", *(member.pipeline.dag_id for member in self.members)]
+        tags = ["oncall", *dict.fromkeys(member.pipeline.dag_id for member in self.members)]
         if why:
             tags.append(why.cause)
         return [*tags, "DRILL"] if self.incident.drill else tags
