@@ -193,9 +193,10 @@ class Night(RuleBasedStateMachine):
     def tick(self) -> None:
         """One look of the watcher and a round of each of its senders, as its loops do them."""
         self.looker.know(services=self.services())
-        look.config_in_force = lambda *_: (self.config, ())  # type: ignore[attr-defined]
         for _ in range(4):
-            seen = self.looker.look(self.now)
+            with pytest.MonkeyPatch.context() as here:
+                here.setattr(look, "config_in_force", lambda *_: (self.config, ()))
+                seen = self.looker.look(self.now)
             if seen is not None:
                 self.looker.know(seen=seen)
             unreached = [self._round(lane) for lane in (*LANES, "chat")]
