@@ -191,7 +191,9 @@ def test_what_a_lost_database_owed_may_have_been_sent_since(site: Any) -> None:
         "truncate oncall.incidents, oncall.deliveries, oncall.memory",
         "delete from oncall.deliveries where channel = 'pager'",
         "delete from oncall.deliveries where channel = 'chat'",
-        "update oncall.incidents set acknowledged_at = null, acknowledged_by = ''",
+        "update oncall.incidents set paged_at = null",
+        "update oncall.incidents set ladder = 0",
+        "update oncall.incidents set resolved_at = null, verdict = 'broken'",
         "update oncall.deliveries set state = 'owed', done_at = null, ts = ''",
     ],
 )
@@ -199,8 +201,10 @@ def test_what_a_store_has_lost_is_put_back(oncall_database: str, lost: str) -> N
     """One table of it, or one row, or what was done since: nobody is told of anything again."""
     now = dt.datetime.now(dt.UTC)
     key = "growth_etl:2026-11-22"
-    incident = Incident(
-        key, "growth_etl", dt.date(2026, 11, 22), now, acknowledged_at=now, acknowledged_by="A"
+    incident = replace(
+        Incident(key, "growth_etl", dt.date(2026, 11, 22), now, paged_at=now, escalation_round=1),
+        resolved_at=now,
+        verdict="late",
     )
     root, page = page_and_post(Message(key, "page-1-primary", "Late", ""))[::-1]
     reply = post(Message(key, "acknowledged-0", "Acknowledged", ""))
@@ -228,9 +232,10 @@ def test_what_a_store_has_lost_is_put_back(oncall_database: str, lost: str) -> N
 
 
 def test_a_store_that_has_lost_nothing_is_left_alone(oncall_database: str) -> None:
-    """What was in flight at the last look and was certainly not taken since may still be withdrawn."""
+    """What was in flight at the last look and was certainly not taken since may still be withdrawn; and somebody may
+    have given back what they had acknowledged."""
     now = dt.datetime.now(dt.UTC)
-    incident = Incident("a:2026-11-22", "a", now.date(), now, warned=("b", "a"), resolved_at=None)
+    incident = Incident("a:2026-11-22", "a", now.date(), now, acknowledged_at=now, acknowledged_by="A")
     store, looker = OncallDb(connect_to(oncall_database)), look.Looker()
     with store.decision_lock() as decision:
         owed = post(Message(incident.key, "warning", "At risk", ""))
@@ -240,7 +245,10 @@ def test_a_store_that_has_lost_nothing_is_left_alone(oncall_database: str) -> No
     looker.know(snapshot=store.snapshot())
     began = looker.known.began
     store.failed(claimed, "429", dt.timedelta(), uncertain=False)
+    with store.decision_lock() as decision:
+        decision.record(Plan((replace(incident, acknowledged_at=None, acknowledged_by=""),)), now)
     looker.hand_over(store, now)
+    assert store.snapshot().incidents[0].acknowledged_at is None
     (entry,) = store.snapshot().deliveries
     assert (entry.maybe_taken, looker.known.began) == (False, began)
 

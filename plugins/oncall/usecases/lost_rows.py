@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 from oncall.core.incidents.incident import Incident, State, incident_of
-from oncall.core.incidents.merging import merged
 from oncall.usecases.ports import Snapshot
 
 SHOWN = dt.timedelta(days=1)  # after its end; a store shows an incident that is over for two
@@ -29,7 +28,10 @@ def lost_rows(seen: Snapshot, there: Snapshot, at: dt.datetime) -> Snapshot:
 
 
 def _is_older(there: Incident | None, seen: Incident) -> bool:
-    return there is None or merged(there, seen) != merged(there, there)
+    """An acknowledgement may have been taken back; one that was lost is heard of again."""
+    if there is None or there.escalation_round < seen.escalation_round:
+        return True
+    return (seen.paged and not there.paged) or (there.open and not seen.open)
 
 
 def _is_undone(there: State | None, seen: State) -> bool:

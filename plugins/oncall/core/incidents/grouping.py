@@ -197,9 +197,9 @@ def _shares(status: PromiseStatus) -> tuple[Shared, ...]:
     if status.why.cause not in ("unknown", "upstream_late", "not_started") and status.why.names != (WORKERS,):
         return ()
     names = ("",) if status.why.cause == "unknown" else status.why.names
-    of = status.report_date, status.due
-    if status.overdue and status.why.cause != "upstream_late":
-        of = None, None  # each day waits for a table's load of its own
+    # each day waits for a table's load of its own
+    alike = status.overdue and status.why.cause != "upstream_late"
+    of = (None, None) if alike else (status.report_date, status.due)
     return tuple((*of, status.drill, status.why.cause, name) for name in names)
 
 
