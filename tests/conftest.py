@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from sandbox.stack.postgres import Server, start
 from tests.exploring import EXPLORE
+from tests.spare_databases import SpareDatabases
 
 if TYPE_CHECKING:
     from sandbox.stack.stack import Stack
@@ -61,23 +62,20 @@ def fresh_database(postgres: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def installed_database(postgres: Server) -> str:
-    """The name of a database with the schema `oncall` and no rows, to be copied."""
+def oncall_databases(postgres: Server) -> SpareDatabases:
+    """Databases with an empty schema `oncall`."""
     from oncall.adapters.postgres.database import connect_to
     from oncall.adapters.postgres.oncall_db import OncallDb
 
     OncallDb(connect_to(postgres.ensure_database("oncall_installed"))).install()
-    return "oncall_installed"
+    return SpareDatabases(postgres, "oncall_installed")
 
 
 @pytest.fixture
-def oncall_database(postgres: Server, installed_database: str) -> Iterator[str]:
-    """The DSN of a new database with an empty schema `oncall`, dropped after the test."""
-    name = f"test_{uuid.uuid4().hex}"
-    try:
-        yield postgres.ensure_database(name, installed_database)
-    finally:
-        postgres.drop_database(name)
+def oncall_database(oncall_databases: SpareDatabases) -> Iterator[str]:
+    """The DSN of a database with an empty schema `oncall`, as good as new, for this test alone."""
+    with oncall_databases.one() as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")

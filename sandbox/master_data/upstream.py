@@ -20,9 +20,7 @@ from psycopg2.extensions import connection
 
 from sandbox.master_data.business_day import ZONE
 from sandbox.master_data.generator import TABLES
-from sandbox.master_data.loading import Load, Loader, amend, create_schema, usual_load_time
-
-__all__ = ["Load", "Loader", "amend", "create_schema", "main", "usual_load_time"]
+from sandbox.master_data.loading import Loader, amend, create_schema, usual_load_time
 
 
 def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:

@@ -18,6 +18,7 @@ from sandbox.stack.postgres import Server
 from tests.pipelines import master_by_hand as by_hand
 from tests.pipelines.contract_cases import BARE
 from tests.pipelines.model_runs import GENERATED_DAYS, REPORTS, Run, report_run, run_all
+from tests.spare_databases import SpareDatabases
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +31,16 @@ def empty_warehouse(postgres: Server) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def warehouses(postgres: Server, empty_warehouse: str) -> SpareDatabases:
+    return SpareDatabases(postgres, empty_warehouse)
+
+
 @pytest.fixture
-def warehouse(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
-    """A connection to a copy of the empty warehouse."""
-    name = f"test_{uuid.uuid4().hex}"
-    with closing(psycopg2.connect(postgres.ensure_database(name, empty_warehouse))) as connection:
+def warehouse(warehouses: SpareDatabases) -> Iterator[Any]:
+    """A connection to an empty warehouse, as good as new, for this test alone."""
+    with warehouses.one() as dsn, closing(psycopg2.connect(dsn)) as connection:
         yield connection
-    postgres.drop_database(name)
 
 
 @pytest.fixture

@@ -16,8 +16,11 @@ from psycopg2.extensions import connection
 from sandbox.master_data.amendments import AMENDMENTS
 from sandbox.master_data.business_day import ZONE, first_id
 from sandbox.master_data.generator import TABLES, Universe, rows
+from sandbox.master_data.loading import Load, Loader, amend, create_schema, usual_load_time
 from sandbox.master_data.sales import cancelled_after, cancelled_on
-from sandbox.master_data.upstream import Load, Loader, amend, create_schema, main, usual_load_time
+from sandbox.master_data.upstream import main
+from sandbox.stack.postgres import Server
+from tests.spare_databases import SpareDatabases
 
 DAY = dt.date(2026, 11, 20)
 NEXT = DAY + dt.timedelta(days=1)
@@ -25,13 +28,18 @@ SCALE = 0.02
 CONTENT = "select md5(string_agg(t::text, '' order by t::text)) from (select * from master.{} where {}) t"
 
 
+@pytest.fixture(scope="module")
+def warehouses(postgres: Server) -> SpareDatabases:
+    with closing(psycopg2.connect(postgres.ensure_database("master_tables"))) as conn:
+        create_schema(conn)
+    return SpareDatabases(postgres, "master_tables")
+
+
 @pytest.fixture
-def warehouse(fresh_database: str) -> Iterator[connection]:
+def warehouse(warehouses: SpareDatabases) -> Iterator[connection]:
     """A connection to a warehouse with an empty schema `master`."""
-    conn = psycopg2.connect(fresh_database)
-    create_schema(conn)
-    yield conn
-    conn.close()
+    with warehouses.one() as dsn, closing(psycopg2.connect(dsn)) as conn:
+        yield conn
 
 
 def ask(conn: connection, question: str, *values: Any) -> Any:
