@@ -368,6 +368,28 @@ def test_of_several_days_a_runbook_is_about_the_one_of_its_link(viewer: TestClie
         assert 'data-section="stuck"' in viewer.get(page + asked).text
 
 
+def test_a_runbook_says_first_what_its_alert_says_first(viewer: TestClient, example: Example) -> None:
+    """In the section of the cause alone: of another cause, or of another day, it stands as it is written."""
+    pipeline = config().pipelines["growth_etl"]
+    paused = Facts(dag=Dag(at("05:10"), paused=True))
+    status = evaluate_promise(pipeline, DAY, paused, at("05:12"), TZ)
+    others = tuple(one for one in example.seen.statuses if one.pipeline.dag_id != "growth_etl")
+    example.seen = replace(example.seen, statuses=(status, *others))
+    page = "/oncall/runbooks/growth_etl"
+    first, written = "unpause the DAG growth_etl.", "look for an import error, a paused DAG"
+    for asked in ("", "?section=not_started&date=2026-11-22"):
+        text = viewer.get(page + asked).text
+        assert first in text
+        assert written not in text
+        assert text.count("<strong>Do:</strong>") == viewer.get(f"{page}?section=stuck").text.count(
+            "<strong>Do:</strong>"
+        )
+    for asked in ("?section=stuck", "?section=not_started&date=2026-11-20"):
+        text = viewer.get(page + asked).text
+        assert first not in text
+        assert written in text
+
+
 def test_a_runbook_and_an_incidents_steps_ask_about_the_report(viewer: TestClient, example: Example) -> None:
     """Not about yesterday, which of Friday's report on Monday is Sunday; where nothing is wrong as it is written."""
     day = f"{DAY}"

@@ -9,6 +9,7 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from oncall.core.promises.do_first import do_first
 from oncall.core.promises.promise import Pipeline
 from oncall.core.promises.words import steps_are_about
 from oncall.core.runbook import SECTIONS
@@ -170,13 +171,16 @@ def runbook_page(
     more = [one for one in others(seen, links) if one.dag_id == dag_id]
     live = [one for one in (card.today if card else None, *more) if one and one.cause]
     about = _asked_date(request) or (live[0].report_date if live else None)
-    causes = [one.cause for one in sorted(live, key=lambda one: one.report_date != about)]
+    live.sort(key=lambda one: one.report_date != about)
+    causes = [one.cause for one in live]
     asked = [request.query_params.get("section", "").replace("-", "_"), *causes]
     section = next(filter(None, (section_of(pipeline.runbook, one) for one in asked if one)), "")
     due = card.today.due if card and card.today else None
+    told = next((one for one in live if one.report_date == about and one.cause == section), None)
+    first = do_first(pipeline, section, told.detail) if told else ""
     return render(
         request, "runbook.html", tab="", status=_status(refused), seen=seen, pipeline=pipeline,
-        runbook=rendered(pipeline.runbook, about), about=steps_are_about(about) if about else "",
+        runbook=rendered(pipeline.runbook, about, section, first), about=steps_are_about(about) if about else "",
         card=card, others=more,
         section=section.replace("_", "-"), section_title=SECTIONS.get(section, ""),
         due=due, now=now(seen.config.roster, seen.at), banners=banners(seen), links=links,

@@ -15,7 +15,7 @@ from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from oncall.core.runbook import INSTEAD, SECTIONS, Runbook, for_day, may_link
+from oncall.core.runbook import INSTEAD, SECTIONS, Runbook, for_day, led_by, may_link
 
 _ANCHORS = {title: key.replace("_", "-") for key, title in SECTIONS.items()}
 
@@ -28,12 +28,18 @@ class Rendered:
     sections: tuple[tuple[str, str], ...]
 
 
-def rendered(runbook: Runbook, report_date: dt.date | None = None) -> Rendered:
+def rendered(
+    runbook: Runbook, report_date: dt.date | None = None, section: str = "", do: str = ""
+) -> Rendered:
     """Anchors are the keys of SECTIONS with dashes (`#upstream-late`), other headings' own words.
 
-    `report_date`: what the queries and commands are about (None: yesterday, as they are written).
+    `report_date`: what the queries and commands are about (None: yesterday, as they are written). `do`: what is known
+    to come first in this section, as the alert tells it.
     """
-    return _rendered(for_day(runbook.body, report_date) if report_date else runbook.body)
+    steps, body = runbook.section(section) if do else "", runbook.body
+    if steps:
+        body = body.replace(steps, led_by(steps, do), 1)
+    return _rendered(for_day(body, report_date) if report_date else body)
 
 
 def section_of(runbook: Runbook, cause: str) -> str:
