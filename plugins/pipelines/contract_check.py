@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oncall.core.data.data_contract import LOADS, Breach, DataContracts, TableContract
+from oncall.core.promises.facts import ALL_OF_THEM
 from pipelines.contract_rule import Existing, Rule
 from pipelines.contract_sql import Statement, compiled, misfits
 
@@ -104,4 +105,4 @@ def found_words(breach: Breach, day: dt.date) -> str:
     if not breach.count:
         return f"none in {breach.table}"
     listed = f"python -m oncall breaches {day} --check {breach.name}"
-    return f"{breach.count} in {place}, such as {breach.example}; all of them: {listed}"
+    return f"{breach.count} in {place}, such as {breach.example}{ALL_OF_THEM}{listed}"

@@ -108,6 +108,7 @@ def test_a_held_report_shows_expected_found_and_the_rows(admin: TestClient, exam
     ):
         assert words in text
     assert "--note TEXT" not in text
+    assert "all of them: python" not in text
     assert ("broken_rules", "profit_etl", DAY) in example.told.asked
 
 

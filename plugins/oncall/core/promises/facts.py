@@ -79,7 +79,8 @@ class Publication:
     rows: int
 
 
-IF_TRUE = "; if it is true: "  # what follows of a check's finding is a command that releases it
+# What follows of a check's finding is a command: it releases it, or lists the rows.
+IF_TRUE, ALL_OF_THEM = "; if it is true: ", "; all of them: "
 
 
 @dataclass(frozen=True)

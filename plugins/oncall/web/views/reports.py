@@ -15,7 +15,7 @@ from functools import cached_property
 from oncall.core.data import report_words
 from oncall.core.data.usual_range import UsualRange, usual_ranges
 from oncall.core.promises.attainment import Day, days
-from oncall.core.promises.facts import IF_TRUE, FailedCheck
+from oncall.core.promises.facts import ALL_OF_THEM, IF_TRUE, FailedCheck
 from oncall.core.promises.promise import Pipeline, business_day, weekdays_of
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.report_numbers import DAYS_SHOWN, NoteOfRelease, ReportNumbers, ReportRow
@@ -216,7 +216,7 @@ def _is_left_out(read: ReportRead, date: dt.date) -> bool:
 
 def _check(check: FailedCheck) -> CheckView:
     number = check.name.removesuffix("_is_usual") if IF_TRUE in check.found else ""
-    found = check.found.partition(IF_TRUE)[0]
+    found = check.found.partition(IF_TRUE)[0].partition(ALL_OF_THEM)[0]  # a button and a line below say both
     return CheckView(name=check.name, expected=check.expected, found=found, number=number)
 
 
