@@ -175,6 +175,19 @@ def test_colours_that_tell_something_stay_where_the_reader_chose_the_others(
     before = page.evaluate(colours)
     page.emulate_media(forced_colors="active")
     assert page.evaluate(colours) == before
+    lines = "all => all.map(tab => getComputedStyle(tab).borderBottomColor)"
+    here, *others = page.eval_on_selector_all(".top nav a", lines)
+    assert here not in others  # a transparent line would be drawn under each tab
+
+
+def test_on_paper_a_query_has_all_of_its_words(site: Site, open_page: OpenPage) -> None:
+    """Nobody can scroll there."""
+    page = open_page(width=720)
+    site.show(page, "/oncall/runbooks/growth_etl")
+    page.emulate_media(media="print")
+    assert not page.eval_on_selector_all(
+        ".runbook pre", "all => all.filter(it => it.scrollWidth > it.clientWidth).length"
+    )
 
 
 @pytest.mark.parametrize("width", [360, 1440])
