@@ -16,6 +16,7 @@ from oncall.adapters.postgres import warehouse as warehouse_module
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
+from oncall.config.data_contracts import load_data_contracts
 from oncall.config.load_volume import Volume
 from oncall.core.data.data_contract import DataContracts, TableContract
 from oncall.core.errors import Unreadable
@@ -214,3 +215,16 @@ def test_a_table_has_the_share_of_its_contract_and_a_holiday_less(sql: Any, fres
         Volume(DataContracts({"master.sessions": TableContract("master.sessions", (), (), volume=0.25)}))
     )
     assert state(warehouse, "master.sessions") == "fresh"
+
+
+@pytest.mark.parametrize(("table", "expected"), [("orders", "partial"), ("order_lines", "fresh")])
+def test_rows_that_come_in_groups_vary_by_more(
+    sql: Any, fresh_database: str, table: str, expected: str
+) -> None:
+    """A hundred carts have now 200 lines and now 300, with as many carts."""
+    for back in range(1, 64):
+        loaded(sql, table, DAY - dt.timedelta(days=back), 260 + back % 5)
+    loaded(sql, table, DAY, 155)
+    shipped = Volume(load_data_contracts(REPOSITORY / "include"))
+    (load,) = Warehouse(connect_to(fresh_database), lambda: shipped).loads([f"master.{table}"], DAY)
+    assert load.state == expected

@@ -85,6 +85,9 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("readBack, value: 7", "readback, value: 7", "customProperties[1].property: found readback; write readBack"),
         ("property: optional", "property: optionl", "found optionl; write optional"),
         ("property: completeness", "property: Completeness", "found Completeness; write completeness"),
+        ("element: orders}", "element: ordres}", "slaProperties[4].element: found ordres; write orders"),
+        ("element: orders}", "element: payments}", "found payments; write some of customers, products, orders,"),
+        ("percent, element: orders}", "percent}", "slaProperties[4].element: found nothing; write some of customers"),
     ],
 )  # fmt: skip
 def test_a_wrong_contract_is_told_with_file_key_and_what_to_write(
@@ -106,7 +109,7 @@ def test_a_runbook_that_reads_a_table_without_contract_is_told(include: Path) ->
     found = problems(
         include,
         "  - name: touches\n    physicalName: touches",
-        "  - name: touched\n    physicalName: touched",
+        "  - name: touches\n    physicalName: touched",
     )
     assert any("runbooks/profit_etl.md: upstream: found master.touches" in problem for problem in found), (
         found

@@ -209,6 +209,7 @@ def test_costs_and_prices_are_those_of_the_day_before(a_day: Any, fault: str, ch
             "order_lines", "unit_price = round(unit_price * 0.5, 2), discount = round(discount * 0.5, 2)"
         ),
         changed("order_lines", "unit_price = 0, discount = 0", "product_id in (7, 8)"),
+        changed("order_lines", "discount = round(quantity * unit_price * 0.3, 2)"),
     ],
 )
 def test_dearer_goods_a_sale_and_a_gift_are_ordinary(a_day: Any, ordinary: str) -> None:

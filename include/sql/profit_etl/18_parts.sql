@@ -92,18 +92,16 @@ counted as (
         case
             when grouping(lines.category) = 0 then 'lines_by_category'
             when grouping(lines.line_no) = 0 then 'lines_by_line_no'
-            when grouping(lines.several) = 0 then 'lines_by_quantity'
-            else 'lines_by_discount'
+            else 'lines_by_quantity'
         end,
         coalesce(
             lines.category,
             case lines.line_no when 3 then '3 or more' else lines.line_no::text end,
-            case when lines.several then 'more than 1' when not lines.several then '1' end,
-            case when lines.discounted then 'discounted' else 'none' end
+            case when lines.several then 'more than 1' else '1' end
         ),
         count(*)
     from lines
-    group by grouping sets ((lines.category), (lines.line_no), (lines.several), (lines.discounted))
+    group by grouping sets ((lines.category), (lines.line_no), (lines.several))
     union all
     select
         case
@@ -129,10 +127,11 @@ counted as (
     ) as touch
     group by grouping sets ((touch.channel), (touch.hour), (touch.bought), ())
     union all
-    -- Money that is rounded to whole units loses a few percent, and looks ordinary.
-    select 'money_with_cents', money.part, money.rows
+    -- Money that is rounded to whole units loses a few percent, and looks ordinary. (In a sale every line has a discount.)
+    select part.measure, part.part, part.rows
     from (
         select
+            count(*) filter (where lines.discounted) as discounted,
             count(*) filter (where lines.unit_price <> trunc(lines.unit_price)) as prices,
             count(*) filter (where lines.unit_cost <> trunc(lines.unit_cost)) as costs,
             count(*) filter (where lines.discount <> trunc(lines.discount)) as discounts
@@ -141,11 +140,12 @@ counted as (
     cross join given_back
     cross join lateral (
         values
-            ('prices', of_lines.prices),
-            ('costs', of_lines.costs),
-            ('discounts', of_lines.discounts),
-            ('refunds', given_back.with_cents)
-    ) as money (part, rows)
+            ('lines_by_discount', 'discounted', of_lines.discounted),
+            ('money_with_cents', 'prices', of_lines.prices),
+            ('money_with_cents', 'costs', of_lines.costs),
+            ('money_with_cents', 'discounts', of_lines.discounts),
+            ('money_with_cents', 'refunds', given_back.with_cents)
+    ) as part (measure, part, rows)
 ),
 
 measured (measure, part, kind, amount, of_all, rows) as (
@@ -157,7 +157,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
         case
             -- What may be missing altogether is compared with how busy the day was.
             when counted.measure = 'touches' then (select count(*) from ordered)
-            when counted.measure = 'money_with_cents' then (select count(*) from lines)
+            when counted.measure in ('lines_by_discount', 'money_with_cents') then (select count(*) from lines)
             else sum(counted.rows) over (partition by counted.measure)
         end,
         counted.rows

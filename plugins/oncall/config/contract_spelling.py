@@ -31,6 +31,24 @@ def misspelt(found: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
         yield from misspelt(value, place)
 
 
+def of_no_table(found: Any) -> Iterator[tuple[str, str, str]]:
+    """(where, found, what to write) of each entry of `slaProperties` that is checked, and of no table of the file."""
+    tables = [str(table.get("name")) for table in _entries(found, "schema")]
+    for nth, entry in enumerate(_entries(found, "slaProperties")):
+        if entry.get("property") not in ("completeness", "volume"):
+            continue
+        for element in str(entry.get("element") or "").split(","):
+            if element.strip() not in tables:
+                write = _meant(element.strip(), tuple(tables)) or f"some of {', '.join(tables)}"
+                yield f"slaProperties[{nth}].element", element.strip() or "nothing", write
+
+
+def _entries(found: Any, key: str) -> list[Mapping[str, Any]]:
+    """What a list of the document holds; nothing where it is none."""
+    entries = found.get(key) if isinstance(found, Mapping) else None
+    return [one for one in entries if isinstance(one, Mapping)] if isinstance(entries, list) else []
+
+
 def _meant(said: str, known: tuple[str, ...]) -> str:
     by_small = {name.lower(): name for name in known}
     near = get_close_matches(said[:100].lower(), by_small, n=1, cutoff=_ALIKE)

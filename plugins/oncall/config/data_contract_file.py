@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from oncall.config.contract_spelling import misspelt
+from oncall.config.contract_spelling import misspelt, of_no_table
 from oncall.config.contract_table import NAME, ContractFile, TableReader, text_of
 from oncall.config.yaml_fields import UNSPEAKABLE, Source, read_yaml
 from oncall.core.data.data_contract import (
@@ -53,7 +53,7 @@ def _document(file: ContractFile, text: str) -> OpenDataContractStandard | None:
         unspeakable = [key for key, text in _texts(loaded) if UNSPEAKABLE.search(text)]
         for key in unspeakable:
             file.complain(key, "a control character, or one that nobody sees", "plain text")
-        for problem in misspelt(loaded):
+        for problem in (*misspelt(loaded), *of_no_table(loaded)):
             file.complain(*problem)
         return None if unspeakable else OpenDataContractStandard(**loaded)
     except ValidationError as error:

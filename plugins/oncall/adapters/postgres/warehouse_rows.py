@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -154,7 +155,8 @@ def compared(load: Load, day: dt.date, counts: str | None, volume: Volume, empty
         return load
     known = (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)]
     share = min(known, volume.share(load.table, day, empty))
-    return replace(load, median=expected.amount, spread=expected.spread, share=share)
+    chance = 2 * math.sqrt(expected.amount) if volume.contracts.comes_in_groups(load.table) else 0.0
+    return replace(load, median=expected.amount, spread=max(expected.spread, chance), share=share)
 
 
 @lru_cache(maxsize=4096)  # every look asks again, and it changes once a day

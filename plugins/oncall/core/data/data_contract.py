@@ -165,6 +165,12 @@ class DataContracts:
         may_be_empty = contract.empty_with is not None and {table, *contract.empty_with} <= set(empty)
         return 0.0 if may_be_empty else contract.volume
 
+    def comes_in_groups(self, table: str) -> bool:
+        """Whether its rows are of a day through what they belong to, as an order's lines: some at once."""
+        contract = self.tables.get(table)
+        day = contract.by_name.get(contract.business_day or "") if contract else None
+        return day is not None and day.type not in ("date", "timestamp")
+
 
 @dataclass(frozen=True)
 class Breach:
