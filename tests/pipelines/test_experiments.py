@@ -12,6 +12,7 @@ from pipelines.report_run import Held
 from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
 from tests.pipelines.model_runs import GENERATED_DAYS, Run
 from tests.pipelines.plain_calculation import Master, mean, t_quantile, variance, welch
+from tests.pipelines.test_contract import change
 
 LAST = GENERATED_DAYS[-1]
 # Tables of Student's t, p = 0.975.
@@ -197,3 +198,34 @@ def test_held_profit_holds_the_experiments_of_later_days(warehouse: Any, run: Ru
         run("profit_etl", day=held)
     with pytest.raises(Held, match=f"no_day_of_profit_is_held: expected .*; found {held}"):
         run(*PAIR)
+
+
+@pytest.mark.parametrize(
+    ("base", "dag_id"),
+    [("profit_etl", "unit_profit_experiments"), ("growth_etl", "daily_growth_experiments")],
+)
+def test_a_shop_without_an_experiment_publishes_none(
+    warehouse: Any, run: Run, base: str, dag_id: str
+) -> None:
+    """When a load says that nobody was assigned; once there were some, they are asked for."""
+    assign(warehouse, c1="control")
+    add(warehouse, "sessions", {"session_id": 1})
+    buy(warehouse, 1, 1, "5.00")
+    gone = "truncate master.experiment_assignments"
+    change(warehouse, gone)
+    run(base)
+    with pytest.raises(Held, match="not_empty: expected at least 1 assigned customer; found 0, and no load"):
+        run(dag_id)
+    change(
+        warehouse,
+        f"insert into master.loads values ('experiment_assignments', '{DAY}', '{DAY}T20:00Z', 0)",
+    )
+    assert set(run(dag_id).values()) == {0}
+
+    assign_again = {"customer_id": 1, "variant": "control", "assigned_at": at("12:00")}
+    add(warehouse, "experiment_assignments", assign_again)
+    change(warehouse, "update master.loads set row_count = 1")
+    run(dag_id)
+    change(warehouse, f"{gone}; update master.loads set row_count = 0")
+    with pytest.raises(Held, match=r"not_empty: .*; found 0, and there were some"):
+        run(dag_id)

@@ -20,17 +20,10 @@ day_before as (
 )
 
 select
-    'not_empty' as name,
-    'at least 1 assigned customer' as expected,
+    'active_is_accounted_for' as name,
+    '0 variants where active is not new + retained + resurrected' as expected,
     count(*)::text as found,
-    count(*) > 0 as passed
-from assigned
-union all
-select
-    'active_is_accounted_for',
-    '0 variants where active is not new + retained + resurrected',
-    count(*)::text,
-    count(*) = 0
+    count(*) = 0 as passed
 from drafts
 where drafts.active <> drafts.new + drafts.retained + drafts.resurrected
 union all

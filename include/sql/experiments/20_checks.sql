@@ -58,4 +58,23 @@ from (
         values ('experiments.unit_profit', 'base.profit'), ('experiments.daily_growth', 'base.growth')
     ) as reads (report, base)
     where reads.report = %(report)s
-) as needed;
+) as needed
+union all
+-- Before its first experiment a shop has none, and its load says so; that all are gone later is for a person to say.
+select
+    'not_empty',
+    'at least 1 assigned customer',
+    concat(by_rows.assigned, case when by_rows.assigned = 0 then by_rows.said end),
+    by_rows.assigned > 0 or by_rows.said = ', as the load of experiment_assignments says'
+from (
+    select
+        count(*) as assigned,
+        case
+            when exists (select from base.variants_published) then ', and there were some'
+            when base.said_to_be_empty('experiment_assignments', %(report_date)s::date)
+                then ', as the load of experiment_assignments says'
+            else ', and no load says so'
+        end as said
+    from master.experiment_assignments as assignment
+    where assignment.assigned_at < %(day_end)s::timestamptz
+) as by_rows;
