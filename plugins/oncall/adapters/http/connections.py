@@ -159,7 +159,7 @@ class Connected(Generic[T]):
     def _key(self, written: str) -> str:
         if not written:
             raise self._wrong("has no password", "write the API key or token there")
-        if not re.fullmatch(r"[!-~]+", written):
+        if not re.fullmatch(r"[!#-&(-~]+", written):
             raise self._wrong(
                 "has a password with a space or a letter that no key has", "write the key alone"
             )
@@ -187,6 +187,7 @@ class Connected(Generic[T]):
             host = None
         if (
             not host
+            or host in {"http", "https"}  # https//api.opsgenie.com
             or parts.scheme not in {"http", "https"}
             or parts.netloc.endswith(":")
             or _ODD.search(url)
