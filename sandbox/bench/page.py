@@ -64,11 +64,11 @@ class Client:
             raise SandboxError(f"GET {path} was answered {answer.status}")
         return (time.perf_counter() - began) * 1000
 
-    def sample(self, name: str, path: str, times: int = TIMES) -> Sample:
+    def sample(self, name: str, path: str) -> Sample:
         """After three that do not count."""
         for _ in range(3):
             self.took(path)
-        return Sample(name, tuple(self.took(path) for _ in range(times)), "ms")
+        return Sample(name, tuple(self.took(path) for _ in range(TIMES)), "ms")
 
 
 def _views(client: Client, views: dict[str, str]) -> Section:

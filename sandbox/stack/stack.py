@@ -218,9 +218,7 @@ class Stack:
         """Airflow's API as one of the laptop's users."""
         return AirflowApi(self.airflow_url, username, LOGINS[username])
 
-    def wait_until_healthy(
-        self, timeout: float = HEALTHY_WITHIN_S, say: Say = _silently, *, but: tuple[str, ...] = ()
-    ) -> None:
+    def wait_until_healthy(self, say: Say = _silently, *, but: tuple[str, ...] = ()) -> None:
         """Return when all parts of Airflow `but` these say they are healthy. Raises SandboxError, naming the sick."""
 
         def unhealthy() -> str:
@@ -232,10 +230,10 @@ class Stack:
                 return "the api-server to answer"
             return f"Airflow to find healthy: {', '.join(sick)}" if sick else ""
 
-        if left := wait_until(unhealthy, timeout, say, every_s=0.5):
+        if left := wait_until(unhealthy, HEALTHY_WITHIN_S, say, every_s=0.5):
             raise SandboxError(
-                f"after {timeout:.0f} s still waiting for {left}. On a very busy machine, run the same command again: "
-                f"it goes on from here. The logs: {self.run_dir / 'logs'}"
+                f"after {HEALTHY_WITHIN_S} s still waiting for {left}. On a very busy machine, run the same command"
+                f" again: it goes on from here. The logs: {self.run_dir / 'logs'}"
             )
 
     def refuse_ended(self, names: Iterable[str]) -> None:

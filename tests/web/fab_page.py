@@ -33,7 +33,8 @@ ROLES = {
 GROWTH, ENGAGEMENT = "growth_etl:2026-11-22", "engagement_etl:2026-11-22"
 
 
-def main() -> None:
+def make_tables() -> None:
+    """Airflow's own tables, and those of FAB."""
     from airflow import settings
     from airflow.models import import_all_models
     from airflow.models.base import Base
@@ -46,12 +47,10 @@ def main() -> None:
     Base.metadata.create_all(settings.engine)
     Model.metadata.create_all(settings.engine)
 
-    from airflow.api_fastapi.app import get_auth_manager, init_auth_manager
-    from fastapi import FastAPI
-    from fastapi.testclient import TestClient
 
-    from oncall.web.app import create_app
-    from tests.web.example_page import Example, morning
+def signed_in() -> dict[str, str]:
+    """The token of each user, with their roles made."""
+    from airflow.api_fastapi.app import get_auth_manager, init_auth_manager
 
     manager = init_auth_manager()
     from airflow.providers.fab.www.app import create_app as create_flask_app
@@ -69,36 +68,38 @@ def main() -> None:
         found = [security.find_role(role) for role in roles]
         user = security.add_user(name, name, name, f"{name}@example.com", found, "password")
         tokens[name] = get_auth_manager().generate_jwt(user)
-
-    answers: dict[str, object] = {}
-    for name, token in tokens.items():
-        example = Example(morning())
-        outer = FastAPI()
-        outer.mount("/oncall", create_app(example))
-        client = TestClient(outer, base_url="http://airflow.test")
-        client.cookies.set("_token", token)
-        ours = {"sec-fetch-site": "same-origin"}
-        home, pipelines = client.get("/oncall/"), client.get("/oncall/api/pipelines")
-        answers[name] = {
-            "page": home.status_code,
-            "static": client.get("/oncall/static/oncall.css").status_code,
-            "pipelines": sorted(one["dag_id"] for one in pipelines.json()) if pipelines.is_success else None,
-            "names_profit": "Profit ETL" in home.text,
-            "act": {
-                key: client.post(
-                    f"/oncall/incidents/{key}/acknowledge?dag_id=growth_etl",
-                    headers=ours,
-                    follow_redirects=False,
-                ).status_code
-                for key in (GROWTH, ENGAGEMENT)
-            },
-            "link": client.post(
-                "/oncall/links?dag_id=growth_etl",
-                data={"what": "badge:investor.daily_engagement"},
-                headers=ours,
-            ).status_code,
-        }
-    print(json.dumps(answers))
+    return tokens
 
 
-main()
+def answered(token: str) -> dict[str, object]:
+    """What the page answers whoever has this token."""
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    from oncall.web.app import create_app
+    from tests.web.example_page import Example, morning
+
+    outer = FastAPI()
+    outer.mount("/oncall", create_app(Example(morning())))
+    client = TestClient(outer, base_url="http://airflow.test", follow_redirects=False)
+    client.cookies.set("_token", token)
+    ours = {"sec-fetch-site": "same-origin"}
+    home, pipelines = client.get("/oncall/"), client.get("/oncall/api/pipelines")
+    acts = {
+        key: client.post(f"/oncall/incidents/{key}/acknowledge?dag_id=growth_etl", headers=ours)
+        for key in (GROWTH, ENGAGEMENT)
+    }
+    badge = {"what": "badge:investor.daily_engagement"}
+    return {
+        "page": home.status_code,
+        "static": client.get("/oncall/static/oncall.css").status_code,
+        "pipelines": sorted(one["dag_id"] for one in pipelines.json()) if pipelines.is_success else None,
+        "names_profit": "Profit ETL" in home.text,
+        "act": {key: answer.status_code for key, answer in acts.items()},
+        "link": client.post("/oncall/links?dag_id=growth_etl", data=badge, headers=ours).status_code,
+    }
+
+
+if __name__ == "__main__":
+    make_tables()
+    print(json.dumps({name: answered(token) for name, token in signed_in().items()}))

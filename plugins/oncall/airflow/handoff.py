@@ -77,14 +77,14 @@ def _say(wiring: Wiring, services: Services, message: Message, at: dt.datetime) 
     send_once(wiring, services.config)
 
 
-def try_primary(team: str = "", at: dt.datetime | None = None, wait_s: float = TAP_WITHIN_S) -> list[str]:
+def try_primary(team: str = "", wait_s: float = TAP_WITHIN_S) -> list[str]:
     """A test page to a team's new primary, once for each handoff; how it went.
 
     Raises NotReached when the pager did not take it: then it may be tried again.
     """
     wiring = Wiring()
     wiring.store().install()
-    services, now = _outside(wiring, team), at or utc_now()
+    services, now = _outside(wiring, team), utc_now()
     boundary = last_handoff(services, now)
     scene = Scene(services.config.roster, services.links, now)
     message = reach_page(scene, boundary) if boundary else None
