@@ -27,7 +27,7 @@ settings.load_profile("project")
 
 
 @contextmanager
-def _open_folder() -> Iterator[Path]:
+def open_folder() -> Iterator[Path]:
     """A folder for a PostgreSQL, gone afterwards.
 
     Not pytest's own temporary folder: its path grows too long for a socket, and each session of pytest closes it to
@@ -43,7 +43,7 @@ def _open_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """A running PostgreSQL; each xdist worker starts its own (about a second)."""
-    with _open_folder() as folder:
+    with open_folder() as folder:
         server = start(folder / "data")
         try:
             yield server
@@ -83,5 +83,5 @@ def stack() -> Iterator[Stack]:
     """A running stack of real processes on free ports. Whoever kills a component starts it again."""
     from sandbox.stack.scratch import scratch_stack  # only for those who ask: most tests need none of it
 
-    with _open_folder() as folder, scratch_stack(folder / "run") as running:
+    with open_folder() as folder, scratch_stack(folder / "run") as running:
         yield running

@@ -397,11 +397,20 @@ class Ground:
         self.far.clear()
 
     def _forgotten(self) -> bool:
-        """Whether nothing came back by a look after it was forgotten: what the watcher paged from memory does."""
+        """Whether nothing came back by a look after it was forgotten.
+
+        A watcher gives its store back what it saw there, and what it paged from memory: only a new one has forgotten.
+        """
+        there = "select 1 from oncall.incidents union all select 1 from oncall.tasks limit 1"
+        known = bool(self.sql("oncall", there))
+        if known:
+            self.stack.component("triggerer").kill()
         self.sql("oncall", _FORGET, LOCK)
+        if known:
+            self.far.clear()  # what is open there is found again
+            self.airflow(True)
         self.ticks()
-        back = "select 1 from oncall.incidents union all select 1 from oncall.tasks limit 1"
-        return not self.sql("oncall", back)
+        return not self.sql("oncall", there)
 
     def _watched(self) -> bool:
         return self.stack.component("triggerer").running() is not None

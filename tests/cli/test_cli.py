@@ -184,10 +184,13 @@ def test_only_the_answer_is_on_standard_output(
 
 
 def test_what_airflow_says_of_its_masker_is_not_said(
-    include: Path, capsys: pytest.CaptureFixture[str]
+    include: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It warns of each short field of a connection; an error of it is told."""
     masker = logging.getLogger("airflow.sdk._shared.secrets_masker.secrets_masker")
+    # Whatever a test before this one has made of Airflow's logging.
+    monkeypatch.setattr(masker, "propagate", False)
+    monkeypatch.setattr(masker, "disabled", False)
     said = logging.StreamHandler()
     masker.addHandler(said)
     try:

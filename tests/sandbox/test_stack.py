@@ -16,17 +16,18 @@ from sandbox.stack.postgres import SandboxError
 from sandbox.stack.scratch import free_port, scratch_stack
 from sandbox.stack.stack import AIRFLOW_COMPONENTS, Stack
 from sandbox.stack.waiting import wait_until
+from tests.conftest import open_folder
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def elsewhere() -> Iterator[Stack]:
     """A stack of this module's own, with another include folder."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    shutil.copytree(REPOSITORY / "include", folder / "include")
-    with scratch_stack(folder / "run", folder / "include") as running:
-        yield running
+    with open_folder() as folder:
+        shutil.copytree(REPOSITORY / "include", folder / "include")
+        with scratch_stack(folder / "run", folder / "include") as running:
+            yield running
 
 
 def test_every_part_says_that_it_is_healthy(elsewhere: Stack) -> None:
