@@ -13,6 +13,8 @@ from tests.chaos.chaos_ground import Ground, Promised
 from tests.chaos.chaos_outcome import Outcome
 
 OUTAGE_S = {"full": 120}.get(CHOICE, 25)
+# A watcher that has just begun asks before it sends, and each call takes its 8 s: two tries are 18 s apart.
+HANG_S = max(OUTAGE_S, 45)
 BOTH_DOWN_S = 300 if CHOICE == "full" else 60
 # What Slack may have taken is tried again after SETTLES_S, and a call that hangs takes 8 s besides: an outage that is
 # over by then passes without a word.
@@ -85,7 +87,7 @@ LATER: dict[str, Any] = {"status": 429, "retry_after": 5, "count": 1}
 for words, kind, how in (
     ("answers 429, try again in 5 s", "status", LATER),
     (f"answers 500 for {OUTAGE_S} s", "status", {"status": 500} | FOR_A_WHILE),
-    (f"hangs for {OUTAGE_S} s", "hang", FOR_A_WHILE),
+    (f"hangs for {HANG_S} s", "hang", FOR_A_WHILE | {"seconds": HANG_S}),
     (f"refuses connections for {OUTAGE_S} s", "refuse", FOR_A_WHILE),
     (f"refuses the key for {OUTAGE_S} s", "status", {"status": 403} | FOR_A_WHILE),
     ("takes the page, its answer is lost", "lose_answer", ONCE),
