@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow.composition import Wiring
 from oncall.airflow.manual_states import Deaf, ManualStateListener
@@ -18,14 +16,6 @@ from tests.airflow.test_manual_states import a_run, a_task, states
 @pytest.fixture(autouse=True)
 def listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Deaf, "until", 0.0)
-
-
-@pytest.fixture
-def heard(oncall_database: str, monkeypatch: pytest.MonkeyPatch) -> TaskLog:
-    task_log = TaskLog(connect_to(oncall_database))
-    monkeypatch.setattr(Wiring, "task_log", lambda _: task_log)
-    monkeypatch.setattr(Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
-    return task_log
 
 
 def test_an_oncall_db_that_hangs_is_waited_for_once(heard: TaskLog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,9 @@ from airflow.sdk._shared.listeners.listener import ListenerManager
 from airflow.sdk._shared.listeners.spec import taskinstance
 from airflow.sdk.api.datamodels._generated import TaskInstanceState
 
-from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.task_log import MOST_TASKS, TaskLog
 from oncall.airflow.airflow_state import note_import_error
 from oncall.airflow.callbacks import CALLBACKS, TELLS
-from oncall.airflow.composition import Wiring
 from oncall.airflow.manual_states import ManualStateListener
 from oncall.airflow.operator_links import RunbookLink
 from oncall.core.promises.facts import Task
@@ -25,14 +23,6 @@ from oncall.core.promises.facts import Task
 DAY = dt.date(2026, 11, 22)
 RUN_AFTER = dt.datetime(2026, 11, 23, 2, tzinfo=dt.UTC)
 REPORT = ("growth_etl", DAY)
-
-
-@pytest.fixture
-def heard(oncall_database: str, monkeypatch: pytest.MonkeyPatch) -> TaskLog:
-    task_log = TaskLog(connect_to(oncall_database))
-    monkeypatch.setattr(Wiring, "task_log", lambda _: task_log)
-    monkeypatch.setattr(Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
-    return task_log
 
 
 def tasks(heard: TaskLog) -> tuple[Task, ...]:
