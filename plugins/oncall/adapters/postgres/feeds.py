@@ -29,44 +29,33 @@ class Feeds:
         """Implements `Feeds`: keeps the digest of the key alone."""
         key = secrets.token_urlsafe(24)
         value = json.dumps({"what": what, "by": by, "at": at.isoformat()})
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "insert into oncall.memory (name, value) values (%s, %s)", (_LINK + _hash(key), value)
-            )
+        named = _LINK + _hash(key), value
+        self._link.ask("insert into oncall.memory (name, value) values (%s, %s)", named)
         return key
 
     def find(self, key: str, at: dt.datetime) -> str | None:
         """Implements `Feeds`."""
         name = _LINK + _hash(key)
-        with self._link.cursor() as cursor:
-            cursor.execute("select value from oncall.memory where name = %s", (name,))
-            row = cursor.fetchone()
-            link = _feed_link(name, row[0]) if row else None
-            if link is None or link.until <= at:
-                return None
-            if link.used_at is None or at - link.used_at >= _NOTED:
-                used = json.dumps({"used": at.isoformat()})
-                cursor.execute(
-                    "update oncall.memory set value = (value::jsonb || %s::jsonb)::text where name = %s",
-                    (used, name),
-                )
+        found = self._link.ask("select value from oncall.memory where name = %s", (name,))
+        link = _feed_link(name, found[0][0]) if found else None
+        if link is None or link.until <= at:
+            return None
+        if link.used_at is None or at - link.used_at >= _NOTED:
+            used = json.dumps({"used": at.isoformat()})
+            said = "update oncall.memory set value = (value::jsonb || %s::jsonb)::text where name = %s"
+            self._link.ask(said, (used, name))
         return link.what
 
     def all(self) -> Sequence[FeedLink]:
         """Implements `Feeds`."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "select name, value from oncall.memory where name like %s order by changed_at, name",
-                (f"{_LINK}%",),
-            )
-            rows = cursor.fetchall()
+        every = "select name, value from oncall.memory where name like %s order by changed_at, name"
+        rows = self._link.ask(every, (f"{_LINK}%",))
         return [link for name, value in rows if (link := _feed_link(name, value))]
 
     def revoke(self, link_id: str) -> bool:
         """Implements `Feeds`."""
-        with self._link.cursor() as cursor:
-            cursor.execute("delete from oncall.memory where name = %s returning name", (_LINK + link_id,))
-            return cursor.fetchone() is not None
+        gone = "delete from oncall.memory where name = %s returning name"
+        return bool(self._link.ask(gone, (_LINK + link_id,)))
 
     def revise(self, what: str, change: Callable[[str], str]) -> str:
         """`change` is given what was said before ("" at first) and returns what is said now; one at a time."""

@@ -69,9 +69,7 @@ class History:
 
     def system_health(self) -> SystemHealth:
         """Implements `IncidentHistory`, in one query."""
-        with self._link.cursor() as cursor:
-            cursor.execute(_PULSE)
-            ((tick, broken, owed, owed_since),) = cursor.fetchall()
+        ((tick, broken, owed, owed_since),) = self._link.ask(_PULSE)
         looked = noted(TICK, tick, instant, None)
         # Nobody notes that good files are good: once the watcher has looked, what it does not say is in order.
         return SystemHealth(looked, not broken if looked else None, owed, owed_since)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import select
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import structlog
 
@@ -16,7 +18,21 @@ from oncall.core.errors import OncallError, Unreadable
 log = structlog.get_logger(__name__)
 
 
-class Link:
+class Asked(ABC):
+    """What can be asked one question at a time."""
+
+    @abstractmethod
+    def cursor(self) -> AbstractContextManager[Cursor]:
+        """A cursor for statements that stand each alone. Raises Unreadable, whatever goes wrong."""
+
+    def ask(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+        """The rows of one statement; none of one that has none. Raises Unreadable."""
+        with self.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+
+class Link(Asked):
     """One lazily opened connection, opened anew after an error. Use one per thread."""
 
     def __init__(self, connect: Connect, name: str) -> None:
@@ -61,7 +77,7 @@ class Link:
             self._connection = None
 
 
-class ManyLinks:
+class ManyLinks(Asked):
     """The same for any number of threads: a Link for each that asks at the time, of which a few stay open."""
 
     KEPT = 2

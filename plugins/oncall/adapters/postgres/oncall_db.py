@@ -102,9 +102,8 @@ class OncallDb(Settling):
 
     def evaluation_inputs(self, at: dt.datetime, names: Sequence[str]) -> EvaluationInputs:
         """Implements `Store`, in one query."""
-        with self._link.cursor() as cursor:
-            cursor.execute(_REMEMBERED, {"names": list(names), "since": at - KEEP_DRILLS})
-            ((notes, still_open, drills),) = cursor.fetchall()
+        asked = {"names": list(names), "since": at - KEEP_DRILLS}
+        ((notes, still_open, drills),) = self._link.ask(_REMEMBERED, asked)
         return EvaluationInputs(
             notes or {},
             tuple((dag_id, dt.date.fromisoformat(date)) for dag_id, date in still_open or ()),
@@ -120,9 +119,7 @@ class OncallDb(Settling):
 
     def clock(self) -> dt.datetime:
         """The database server's clock, in UTC. Raises Unreadable."""
-        with self._link.cursor() as cursor:
-            cursor.execute("select clock_timestamp()")
-            ((now,),) = cursor.fetchall()
+        ((now,),) = self._link.ask("select clock_timestamp()")
         return self._now() if self._now else now
 
     def file(self, key: str) -> IncidentFile | None:
@@ -156,10 +153,8 @@ class OncallDb(Settling):
 
     def bound(self, delivery: OutboxEntry, message: Message) -> None:
         """Implements `Store`: keeps the message as it is about to be sent."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "update oncall.deliveries set message = %s where id = %s", (dumped(message), delivery.id)
-            )
+        values = dumped(message), delivery.id
+        self._link.ask("update oncall.deliveries set message = %s where id = %s", values)
 
     def _time(self) -> dict[str, Any]:
         return {"now": self._now() if self._now else None}
@@ -169,64 +164,53 @@ class OncallDb(Settling):
         if posted := values.pop("posted", None):
             values |= {"channel_id": posted.channel_id, "ts": posted.ts}
         sets = ", ".join(f"{name} = %({name})s" for name in values)
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                f"update oncall.deliveries set {sets}, next_at = {_IN}, lease_until = null"
-                " where id = %(id)s and state in ('owed', 'accepted')",
-                {**values, "id": delivery.id, "wait": wait, **self._time()},
-            )
+        self._link.ask(
+            f"update oncall.deliveries set {sets}, next_at = {_IN}, lease_until = null"
+            " where id = %(id)s and state in ('owed', 'accepted')",
+            {**values, "id": delivery.id, "wait": wait, **self._time()},
+        )
 
     def waiting(self) -> int:
         """Implements `Store`."""
-        with self._link.cursor() as cursor:
-            cursor.execute("select count(*) from oncall.deliveries where state in ('owed', 'accepted')")
-            row = cursor.fetchone()
-        return int(row[0]) if row else 0
+        counted = "select count(*) from oncall.deliveries where state in ('owed', 'accepted')"
+        return int(self._link.ask(counted)[0][0])
 
     def thread(self, key: str) -> Posted | None:
         """Implements `Store`."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "select channel_id, ts from oncall.deliveries where key = %s and channel = 'chat' and op = 'post'"
-                " and ts <> '' order by done_at, id limit 1",
-                (key,),
-            )
-            row = cursor.fetchone()
-        return Posted(*row) if row else None
+        found = self._link.ask(
+            "select channel_id, ts from oncall.deliveries where key = %s and channel = 'chat' and op = 'post'"
+            " and ts <> '' order by done_at, id limit 1",
+            (key,),
+        )
+        return Posted(*found[0]) if found else None
 
     def said_at(self, key: str, posted: Posted) -> Message | None:
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "select message, step from oncall.deliveries where key = %s and channel = 'chat' and ts = %s limit 1",
-                (key, posted.ts),
-            )
-            row = cursor.fetchone()
-        return message_of(row[0], key, row[1]) if row else None
+        found = self._link.ask(
+            "select message, step from oncall.deliveries where key = %s and channel = 'chat' and ts = %s limit 1",
+            (key, posted.ts),
+        )
+        return message_of(found[0][0], key, found[0][1]) if found else None
 
     def get_note(self, name: str) -> str | None:
         """Implements `Store`."""
-        with self._link.cursor() as cursor:
-            cursor.execute("select value from oncall.memory where name = %s", (name,))
-            row = cursor.fetchone()
-        return row[0] if row else None
+        found = self._link.ask("select value from oncall.memory where name = %s", (name,))
+        return found[0][0] if found else None
 
     def set_note(self, name: str, value: str) -> None:
         """Implements `Store`."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "insert into oncall.memory (name, value) values (%s, %s) on conflict (name) do update"
-                " set value = excluded.value, changed_at = now()",
-                (name, value),
-            )
+        self._link.ask(
+            "insert into oncall.memory (name, value) values (%s, %s) on conflict (name) do update"
+            " set value = excluded.value, changed_at = now()",
+            (name, value),
+        )
 
     def start_drill(self, drill: Drill) -> None:
         """Write a drill down: from the next look on it is judged like a promise."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "insert into oncall.drills (name, dag_id, report_date, warn_at, due_at, started_by)"
-                " values (%s, %s, %s, %s, %s, %s)",
-                dataclasses.astuple(drill),
-            )
+        self._link.ask(
+            "insert into oncall.drills (name, dag_id, report_date, warn_at, due_at, started_by)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            dataclasses.astuple(drill),
+        )
 
     def snapshot(self) -> Snapshot:
         """Implements `Store`: what decisions still need, not the whole past."""

@@ -97,33 +97,32 @@ class TaskLog:
         Whose task somebody marked as failed is ended, and its process may say with its last breath that it is tried
         again: it is not.
         """
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                """
-                insert into oncall.tasks as t
-                    (dag_id, run_id, task_id, report_date, state, try_number, started_at, ended_at, error, log_url)
-                values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s,
-                        %(started_at)s, %(ended_at)s, %(error)s, %(log_url)s)
-                on conflict (dag_id, run_id, task_id) do update set
-                    state = excluded.state, error = excluded.error, log_url = excluded.log_url,
-                    ended_at = excluded.ended_at, report_date = excluded.report_date,
-                    try_number = greatest(t.try_number, excluded.try_number),
-                    started_at = case when excluded.state = 'queued' or excluded.state = 'running'
-                                       and (t.try_number <> excluded.try_number or t.ended_at is not null
-                                            or t.state = 'queued')
-                                      then excluded.started_at else t.started_at end
-                where not (t.state = 'failed' and starts_with(t.error, %(marked)s)
-                           and excluded.state = 'up_for_retry' and excluded.try_number <= t.try_number)
-                """,
-                {
-                    **asdict(task),
-                    "dag_id": report[0],
-                    "report_date": report[1],
-                    "try_number": try_number,
-                    "marked": MARKED,
-                    "error": task.error[:1000],
-                },
-            )
+        self._link.ask(
+            """
+            insert into oncall.tasks as t
+                (dag_id, run_id, task_id, report_date, state, try_number, started_at, ended_at, error, log_url)
+            values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s,
+                    %(started_at)s, %(ended_at)s, %(error)s, %(log_url)s)
+            on conflict (dag_id, run_id, task_id) do update set
+                state = excluded.state, error = excluded.error, log_url = excluded.log_url,
+                ended_at = excluded.ended_at, report_date = excluded.report_date,
+                try_number = greatest(t.try_number, excluded.try_number),
+                started_at = case when excluded.state = 'queued' or excluded.state = 'running'
+                                   and (t.try_number <> excluded.try_number or t.ended_at is not null
+                                        or t.state = 'queued')
+                                  then excluded.started_at else t.started_at end
+            where not (t.state = 'failed' and starts_with(t.error, %(marked)s)
+                       and excluded.state = 'up_for_retry' and excluded.try_number <= t.try_number)
+            """,
+            {
+                **asdict(task),
+                "dag_id": report[0],
+                "report_date": report[1],
+                "try_number": try_number,
+                "marked": MARKED,
+                "error": task.error[:1000],
+            },
+        )
 
     def read(self, wanted: Mapping[ReportKey, dt.datetime | None], failed_since: dt.datetime) -> TaskRuns:
         """An import error counts while the DAG processor keeps telling of it."""
@@ -202,39 +201,34 @@ class TaskLog:
 
     def lately(self, since: dt.datetime) -> list[RunSaid]:
         """What the tasks of each run said that started since then, newest run first."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                f"""
-                select dag_id, run_id, report_date, {_TASK}
-                from oncall.tasks where started_at >= %s and {SANE_DAY} order by started_at desc limit 20000
-                """,
-                (since,),
-            )
-            runs: dict[tuple[str, str], RunSaid] = {}
-            for dag_id, run_id, date, *one in cursor.fetchall():
-                run = runs.setdefault((dag_id, run_id), RunSaid(dag_id, run_id, date, {}))
-                run.said[one[0]] = Task(*one)
-            return list(runs.values())
+        found = self._link.ask(
+            f"select dag_id, run_id, report_date, {_TASK} from oncall.tasks"
+            f" where started_at >= %s and {SANE_DAY} order by started_at desc limit 20000",
+            (since,),
+        )
+        runs: dict[tuple[str, str], RunSaid] = {}
+        for dag_id, run_id, date, *one in found:
+            run = runs.setdefault((dag_id, run_id), RunSaid(dag_id, run_id, date, {}))
+            run.said[one[0]] = Task(*one)
+        return list(runs.values())
 
     def see_dag(self, dag_id: str, dag: Dag) -> None:
         """Note what Airflow says of a DAG."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "insert into oncall.dags (dag_id, seen_at, paused, missing, running) values (%s, %s, %s, %s, %s)"
-                " on conflict (dag_id) do update set seen_at = excluded.seen_at, paused = excluded.paused,"
-                " missing = excluded.missing, running = excluded.running",
-                (dag_id, dag.seen_at, dag.paused, dag.missing, dag.running),
-            )
+        self._link.ask(
+            "insert into oncall.dags (dag_id, seen_at, paused, missing, running) values (%s, %s, %s, %s, %s)"
+            " on conflict (dag_id) do update set seen_at = excluded.seen_at, paused = excluded.paused,"
+            " missing = excluded.missing, running = excluded.running",
+            (dag_id, dag.seen_at, dag.paused, dag.missing, dag.running),
+        )
 
     def note_import_error(self, dag_id: str, error: str, at: dt.datetime) -> None:
         """Note that the DAG's file did not import just now."""
-        with self._link.cursor() as cursor:
-            cursor.execute(
-                "insert into oncall.dags (dag_id, seen_at, import_error, import_error_at) values (%s, %s, %s, %s)"
-                " on conflict (dag_id) do update set import_error = excluded.import_error,"
-                " import_error_at = excluded.import_error_at, seen_at = excluded.seen_at",
-                (dag_id, at, error[:300], at),
-            )
+        self._link.ask(
+            "insert into oncall.dags (dag_id, seen_at, import_error, import_error_at) values (%s, %s, %s, %s)"
+            " on conflict (dag_id) do update set import_error = excluded.import_error,"
+            " import_error_at = excluded.import_error_at, seen_at = excluded.seen_at",
+            (dag_id, at, error[:300], at),
+        )
 
 
 def _tuples(found: Mapping[ReportKey, list[Task]]) -> dict[ReportKey, tuple[Task, ...]]:

@@ -28,10 +28,7 @@ from oncall.adapters.postgres.warehouse_rows import (
 from oncall.config.load_volume import Volume
 from oncall.core.data.expectation import WINDOW_DAYS
 from oncall.core.errors import Unreadable
-from oncall.core.promises.facts import (
-    Facts,
-    Load,
-)
+from oncall.core.promises.facts import Facts, Load
 from oncall.core.promises.promise import Pipeline
 from oncall.usecases.ports import ReportKey
 
@@ -55,9 +52,7 @@ class Warehouse:
 
     def clock(self) -> dt.datetime:
         """What time it is on the warehouse's server, in UTC. Raises Unreadable."""
-        with self._link.cursor() as cursor:
-            cursor.execute("select clock_timestamp()")
-            ((now,),) = cursor.fetchall()
+        ((now,),) = self._link.ask("select clock_timestamp()")
         assert isinstance(now, dt.datetime)
         return now
 
@@ -146,8 +141,7 @@ class Warehouse:
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[Row]:
         try:
-            with self._link.cursor() as cursor:
-                return cursor.execute(query, values).fetchall()
+            return self._link.ask(query, values)
         except Unreadable:
             self._shape = self._types = None  # what cannot be read as it was may have become something else
             raise
