@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import connection_mended, connection_wrong
-from oncall.usecases.notes import mapping, noted
+from oncall.usecases.notes import mapping, noted, say_once
 from oncall.usecases.ports import Store
 
 WRONG = "wrong_connections"  # under which the store keeps them: name → why
@@ -22,17 +22,14 @@ def noted_connections(text: str | None) -> dict[str, str]:
 def note_connections(store: Store, scene: Scene, troubles: Mapping[str, str | None]) -> None:
     """Say once of each connection that it is wrong, and when it is mended. `troubles`: "" of one that works as it is
     written, None of one of which that is not known. Raises Unreadable."""
-    before = noted_connections(store.get_note(WRONG))
-    if not any(troubles.values()) and not any(troubles.get(name) == "" for name in before):
-        return
-    with store.decision_lock() as decision:  # two who notice at once say it once
-        known = noted_connections(store.get_note(WRONG))
-        wrong = {name: reason for name, reason in troubles.items() if reason}
+    wrong = {name: reason for name, reason in troubles.items() if reason}
+
+    def change(text: str) -> tuple[str, Plan]:
+        known = noted_connections(text)
         mended = [name for name in known if troubles.get(name) == ""]
         owed = [connection_wrong(scene, name, reason) for name, reason in wrong.items() if name not in known]
         owed += [connection_mended(scene, name) for name in mended]
-        if owed:
-            decision.record(Plan(owed=tuple(owed)), scene.at)
         kept = {name: reason for name, reason in {**known, **wrong}.items() if name not in mended}
-        if kept != known:
-            store.set_note(WRONG, json.dumps(kept))
+        return text if kept == known else json.dumps(kept), Plan(owed=tuple(owed))
+
+    say_once(store, scene, WRONG, change)

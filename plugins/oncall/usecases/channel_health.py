@@ -20,7 +20,7 @@ from oncall.core.notices.channel_notices import (
 from oncall.core.rota.roster import Roster
 from oncall.usecases import notes
 from oncall.usecases.delivery_round import Sent
-from oncall.usecases.notes import noted
+from oncall.usecases.notes import noted, say_once
 from oncall.usecases.ports import Store
 
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
@@ -75,54 +75,53 @@ def refusals_of(roster: Roster) -> str:
 
 
 def _noted(store: Store, scene: Scene, seen: _Seen) -> bool:
-    if not seen.trouble and not (seen.works and store.get_note(seen.name)):
-        return not store.get_note(seen.name)
-    with store.decision_lock() as decision:  # two who notice at once say it once
-        before = store.get_note(seen.name) or ""
-        known: dict[str, Any] = noted(seen.name, before, notes.state, {})
-        patience = AT_ONCE if seen.stays else BLIP
-        state, since = _followed(known, scene.at, seen.trouble or None, patience)
-        if since and seen.trouble:
-            down = channel_down(scene, seen.channel, since, seen.trouble, outage=seen.outage)
-            decision.record(Plan(owed=(down,)), scene.at)
-        elif since:
-            decision.record(channel_back(scene, seen.channel, since), scene.at)
-        now_noted = json.dumps(state) if state else ""
-        if now_noted != before:
-            store.set_note(seen.name, now_noted)
-    return not state
+    def change(text: str) -> tuple[str, Plan]:
+        if not seen.trouble and not seen.works:
+            return text, Plan()
+        state, since = _followed(
+            seen.name, text, scene.at, seen.trouble or None, AT_ONCE if seen.stays else BLIP
+        )
+        if since is None:
+            return state, Plan()
+        if not seen.trouble:
+            return state, channel_back(scene, seen.channel, since)
+        down = channel_down(scene, seen.channel, since, seen.trouble, outage=seen.outage)
+        return state, Plan(owed=(down,))
+
+    return not say_once(store, scene, seen.name, change)
 
 
 def _followed(
-    known: dict[str, Any], at: dt.datetime, trouble: str | None, patience: dt.timedelta
-) -> tuple[dict[str, Any], dt.datetime | None]:
+    name: str, text: str, at: dt.datetime, trouble: str | None, patience: dt.timedelta
+) -> tuple[str, dt.datetime | None]:
     """What is noted from now on, and since when it fails, or has failed, if that is to be said now.
 
-    `known`: as `notes.state` has it; `trouble`: why it fails (None: it works); `patience`: what is shorter is not said.
+    `text`: what is noted; `trouble`: why it fails (None: it works); `patience`: what is shorter is not said.
     """
+    known: dict[str, Any] = noted(name, text, notes.state, {})
     if trouble is None:
-        return {}, dt.datetime.fromisoformat(known["since"]) if known and known["said"] else None
+        return "", dt.datetime.fromisoformat(known["since"]) if known and known["said"] else None
     state = {"since": at.isoformat(), "said": False, **known, "reason": trouble}
     since = dt.datetime.fromisoformat(state["since"])
     if state["said"] or at - since < patience:
-        return state, None
-    return {**state, "said": True}, since
+        return json.dumps(state), None
+    return json.dumps({**state, "said": True}), since
 
 
 def note_hearing(store: Store, scene: Scene, trouble: OncallError | None) -> None:
     """Say in the chat, once, that acknowledgements are not heard, and when they are again."""
-    if trouble is None and not store.get_note(HEARING):
-        return
-    with store.decision_lock() as decision:
-        known: dict[str, Any] = noted(HEARING, store.get_note(HEARING), notes.state, {})
-        why = None if trouble is None else str(trouble)
-        patience = AT_ONCE if isinstance(trouble, NotAllowed) else UNHEARD_FOR
-        state, since = _followed(known, scene.at, why, patience)
-        if since:
-            said = (
-                acknowledgements_heard(scene, since)
-                if why is None
-                else acknowledgements_unheard(scene, since, why)
-            )
-            decision.record(Plan(owed=(said,)), scene.at)
-        store.set_note(HEARING, json.dumps(state) if state else "")
+    why = None if trouble is None else str(trouble)
+    patience = AT_ONCE if isinstance(trouble, NotAllowed) else UNHEARD_FOR
+
+    def change(text: str) -> tuple[str, Plan]:
+        state, since = _followed(HEARING, text, scene.at, why, patience)
+        if since is None:
+            return state, Plan()
+        said = (
+            acknowledgements_heard(scene, since)
+            if why is None
+            else acknowledgements_unheard(scene, since, why)
+        )
+        return state, Plan(owed=(said,))
+
+    say_once(store, scene, HEARING, change)

@@ -24,7 +24,7 @@ from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import configuration_broken, configuration_mended
 from oncall.usecases import watch_record
-from oncall.usecases.notes import ByHost, by_host, dumped, noted
+from oncall.usecases.notes import ByHost, by_host, dumped, noted, say_once
 from oncall.usecases.ports import Store
 
 log = structlog.get_logger(__name__)
@@ -87,21 +87,19 @@ def say_configuration(store: Store, scene: Scene, problems: Sequence[Problem]) -
     all.
     """
     digest = hashlib.sha256("\n".join(map(str, problems)).encode()).hexdigest()[:12] if problems else ""
-    text = store.get_note(BROKEN) or ""
-    if dumped(_broken_on(text, digest, scene.at)) == text:
-        return
-    with store.decision_lock() as decision:  # two who notice at once say it once
-        text = store.get_note(BROKEN) or ""
+    when = f"{scene.at:%Y%m%d%H%M}"
+
+    def change(text: str) -> tuple[str, Plan]:
         said = {found for found, _ in noted(BROKEN, text, by_host, _NOWHERE).values()}
         broken_on = _broken_on(text, digest, scene.at)
-        when = f"{scene.at:%Y%m%d%H%M}"
+        plan = Plan()
         if digest and digest not in said:
-            owed = (configuration_broken(scene, problems, f"{digest}:{when}"),)
-            decision.record(Plan(owed=owed), scene.at)
+            plan = Plan(owed=(configuration_broken(scene, problems, f"{digest}:{when}"),))
         elif said and not broken_on:
-            owed = (configuration_mended(scene, f"{min(said)}:{when}"),)
-            decision.record(Plan(owed=owed), scene.at)
-        store.set_note(BROKEN, dumped(broken_on))
+            plan = Plan(owed=(configuration_mended(scene, f"{min(said)}:{when}"),))
+        return dumped(broken_on), plan
+
+    say_once(store, scene, BROKEN, change)
 
 
 def _broken_on(text: str, digest: str, at: dt.datetime) -> ByHost:

@@ -13,7 +13,7 @@ from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import heartbeat_back, heartbeat_refused
 from oncall.usecases.channel_ports import Pager
-from oncall.usecases.notes import instant, mapping, noted
+from oncall.usecases.notes import instant, mapping, noted, say_once
 from oncall.usecases.ports import Store
 
 log = structlog.get_logger(__name__)
@@ -61,22 +61,18 @@ def _ping(heartbeat: str, pager: Pager) -> str | None:
 
 
 def _note(heard: Mapping[str, str | None], store: Store, scene: Scene) -> None:
-    before = refused(store.get_note(HEARTBEATS))
-    if _after(heard, before, scene) == before:
-        return
-    with store.decision_lock() as decision:  # two who notice at once say it once
-        before = refused(store.get_note(HEARTBEATS))
+    def change(text: str) -> tuple[str, Plan]:
+        before = refused(text)
         after = _after(heard, before, scene)
+        if after == before:
+            return text, Plan()
         new = [heartbeat_refused(scene, name, *after[name]) for name in after if name not in before]
-        back = [
-            heartbeat_back(scene, name, before[name][0])
-            for name in before
-            if name in heard and name not in after
-        ]
-        if new or back:
-            decision.record(Plan(owed=(*new, *back)), scene.at)
+        gone = [name for name in before if name in heard and name not in after]
+        back = [heartbeat_back(scene, name, before[name][0]) for name in gone]
         kept = {name: [since.isoformat(), reason] for name, (since, reason) in after.items()}
-        store.set_note(HEARTBEATS, json.dumps(kept) if kept else "")
+        return json.dumps(kept) if kept else "", Plan(owed=(*new, *back))
+
+    say_once(store, scene, HEARTBEATS, change)
 
 
 def _after(heard: Mapping[str, str | None], before: Refused, scene: Scene) -> Refused:

@@ -9,6 +9,10 @@ from typing import Any, TypeVar
 
 import structlog
 
+from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.wording import Scene
+from oncall.usecases.ports import Store
+
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
@@ -25,6 +29,23 @@ def noted(name: str, text: str | None, read: Callable[[str], T], otherwise: T) -
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         log.error("oncall.note_unreadable", name=name, reason=f"{type(error).__name__}: {error}")
         return otherwise
+
+
+def say_once(store: Store, scene: Scene, name: str, change: Callable[[str], tuple[str, Plan]]) -> str:
+    """Change a note and say what follows from it; returns it as it is then. Two who notice at once say it once.
+
+    `change`: of what is noted ("" for nothing) what is noted from now on, and what is owed for that. Raises Unreadable.
+    """
+    before = store.get_note(name) or ""
+    if change(before)[0] == before:
+        return before
+    with store.decision_lock() as decision:
+        before = store.get_note(name) or ""
+        after, plan = change(before)
+        decision.record(plan, scene.at)
+        if after != before:
+            store.set_note(name, after)
+    return after
 
 
 def instant(text: str) -> dt.datetime:

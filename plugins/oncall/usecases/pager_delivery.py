@@ -14,7 +14,7 @@ from structlog.contextvars import bind_contextvars
 from oncall.core.errors import DeliveryFailed, NotAllowed, OncallError
 from oncall.core.incidents.incident_words import sent_to_others
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
-from oncall.usecases.channel_ports import Pager, RequestState
+from oncall.usecases.channel_ports import AlertState, Pager, RequestState
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry
 
@@ -88,14 +88,16 @@ class PagerDelivery:
             return ("done" if self.mute else "unknown"), ""
         return state, self._misrouted(delivery) if state == "done" else words
 
-    def _seems_taken(self, alias: str) -> bool:
-        if not self._reads:
-            return False
+    def _alert(self, alias: str) -> AlertState | None:
+        """As the pager shows it; None where there is none, or nothing can be read."""
         try:
-            state = self.pager.alert_state(alias)
+            return self.pager.alert_state(alias) if self._reads else None
         except OncallError as error:
             self._give_up(error)
-            return False
+            return None
+
+    def _seems_taken(self, alias: str) -> bool:
+        state = self._alert(alias)
         return state is not None and (state.acknowledged or not state.open)
 
     def _has(self, delivery: OutboxEntry) -> bool:
@@ -103,13 +105,7 @@ class PagerDelivery:
 
         A closed alert that was made long before is of an earlier life of its alias (the store was lost): it is no page.
         """
-        if not self._reads:
-            return False
-        try:
-            state = self.pager.alert_state(delivery.alias)
-        except OncallError as error:
-            self._give_up(error)
-            return False
+        state = self._alert(delivery.alias)
         if state is None:
             return False
         return state.open or state.created_at is None or state.created_at >= delivery.owed_at - BEFORE
@@ -123,11 +119,7 @@ class PagerDelivery:
         if not self._reads or self.read_back >= MOST_READ_BACK:
             return ""
         self.read_back += 1
-        try:
-            state = self.pager.alert_state(delivery.alias)
-        except OncallError as error:
-            self._give_up(error)
-            return ""
+        state = self._alert(delivery.alias)
         if state is None or state.responders is None:
             return ""
         if person.casefold() in (each.casefold() for each in state.responders):

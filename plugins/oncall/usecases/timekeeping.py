@@ -15,7 +15,7 @@ from oncall.core.errors import OncallError
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import clock_right, clock_wrong
-from oncall.usecases.notes import mapping, noted
+from oncall.usecases.notes import mapping, noted, say_once
 from oncall.usecases.ports import Store
 
 log = structlog.get_logger(__name__)
@@ -69,16 +69,14 @@ def note_clocks(store: Store, scene: Scene, agreed: Agreed, read: Mapping[str, o
     """Say once of each clock that it is wrong, and when it is right again. `read`: the clocks that were asked."""
     mine = {name: (f"host {socket.gethostname()}" if name == OWN else name) for name in (OWN, *read)}
     odd = {mine[name]: round(ahead.total_seconds()) for name, ahead in agreed.odd.items()}
-    known = noted_clocks(store.get_note(ODD_CLOCKS))
-    if not odd and not any(name in known for name in mine.values()):
-        return
-    with store.decision_lock() as decision:
-        known = noted_clocks(store.get_note(ODD_CLOCKS))
+
+    def change(text: str) -> tuple[str, Plan]:
+        known = noted_clocks(text)
         new = {name: ahead for name, ahead in odd.items() if name not in known}
         right = [name for name in mine.values() if name in known and name not in odd]
         owed = [clock_wrong(scene, name, ahead) for name, ahead in new.items()]
         owed += [clock_right(scene, name) for name in right]
-        if owed:
-            decision.record(Plan(owed=tuple(owed)), scene.at)
-            kept = {name: ahead for name, ahead in known.items() if name not in right}
-            store.set_note(ODD_CLOCKS, json.dumps({**kept, **new}))
+        kept = {name: ahead for name, ahead in known.items() if name not in right}
+        return json.dumps({**kept, **new}) if owed else text, Plan(owed=tuple(owed))
+
+    say_once(store, scene, ODD_CLOCKS, change)
