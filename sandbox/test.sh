@@ -23,13 +23,13 @@ if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null; the
 fi
 
 # First what shares nothing, side by side (much of it waits: twice as many as there are processors); then what starts
-# stacks and browsers, one after the other.
+# stacks and browsers: the faults (tests/chaos) on a stack of their own, beside them all others one after the other.
 workers=$(.venv/bin/python -c "import os; print(2 * (os.cpu_count() or 1))")
 "$pytest" -q -n "$workers" --dist loadfile --durations 10 -m "not stack and not browser and not docker" "$@"
 if [ -n "$ONCALL_CHROMIUM" ]; then
-    "$pytest" -v --durations 15 -m "(stack or browser) and not docker" "$@"
+    "$pytest" -v -n 2 --dist loadgroup --durations 15 -m "(stack or browser) and not docker" "$@"
 else
-    "$pytest" -v --durations 15 -m "stack and not browser and not docker" "$@"
+    "$pytest" -v -n 2 --dist loadgroup --durations 15 -m "stack and not browser and not docker" "$@"
     cat >&2 <<'TEXT'
 
 !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!

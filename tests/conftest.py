@@ -26,6 +26,15 @@ settings.register_profile("project", deadline=None, derandomize=EXPLORE == 0)
 settings.load_profile("project")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, as sandbox/test.sh has it, a stack whose parts die is one worker's, and a browser's and
+    the other stacks' tests are another's: each waits most of its time."""
+    for item in items:
+        group = "faults" if item.path.is_relative_to(Path(__file__).with_name("chaos")) else "others"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @contextmanager
 def open_folder() -> Iterator[Path]:
     """A folder for a PostgreSQL, gone afterwards.
