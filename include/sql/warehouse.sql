@@ -354,6 +354,8 @@ create index if not exists publications_report_date on investor.publications (re
 -- What the rows add up to, and when that last became something else: what was made of them before is stale.
 alter table investor.publications add column if not exists digest text;
 alter table investor.publications add column if not exists changed_at timestamptz; -- published_at where it is null
+-- When it was due by the promise as it was then: another promise since does not change what became of the day.
+alter table investor.publications add column if not exists due_at timestamptz; -- null: as is promised now
 
 -- One row for each published number that a re-publication changed. `report` is the published table, `row_key` the
 -- channel, or experiment/variant, where it has a row for each; null: there was no such row, or is none any more.

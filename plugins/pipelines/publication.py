@@ -8,6 +8,8 @@ from typing import Any
 
 from oncall.core.errors import OncallError
 from oncall.core.promises.facts import DRILL_RUNS, FailedCheck
+from oncall.core.promises.promise import due_at
+from oncall.core.wall_time import utc
 from pipelines.held_by_data import held_by_its_data
 from pipelines.report_run import (
     LATE,
@@ -28,6 +30,11 @@ _COUNTED = """
     select (select count(*) from {} where report_date = %(day)s), (select count(*) from {} where report_date = %(day)s)
 """
 
+_HAS_DUE = """
+    select true from pg_attribute where attrelid = 'investor.publications'::regclass and attname = 'due_at'
+"""
+KEPT_DAYS = 120  # the page counts the last 90
+
 
 def publish(connection: Any, run: ReportRun) -> dict[str, int]:
     """Replace the report's rows by the draft and write the publications, all or nothing; rows by published name.
@@ -47,9 +54,23 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
                         f"{run.report} of {run.report_date} was never transformed: run transform first"
                     )
                 published[name] = rows
+            _keep_due(cursor, run)
             for table, draft in _RESTATES.findall(sql_text(file)):
                 _hold_unless_whole(cursor, run, table, draft)
     return published
+
+
+def _keep_due(cursor: Any, run: ReportRun) -> None:
+    """Write down when the day was due, and each earlier one that does not say it: a promise may change afterwards."""
+    promise = run.promise
+    if promise is None or run.run_id.startswith(DRILL_RUNS):
+        return
+    cursor.execute(_HAS_DUE)
+    if not cursor.fetchone():  # a role that may not add it: its days are judged by what is promised now
+        return
+    days = [day for ago in range(KEPT_DAYS) if promise.covers(day := run.report_date - dt.timedelta(ago))]
+    dues = [utc(due_at(promise, day, run.zone)) for day in days]
+    execute(cursor, "due.sql", {"report": run.report, "days": days, "dues": dues})
 
 
 def _hold_unless_whole(cursor: Any, run: ReportRun, table: str, draft: str) -> None:

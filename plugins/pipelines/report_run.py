@@ -24,6 +24,7 @@ from oncall.config.include_files import text_of as text_of_file
 from oncall.config.oncall_config import include_dir
 from oncall.core.errors import OncallError
 from oncall.core.promises.facts import FailedCheck
+from oncall.core.promises.promise import Promise
 
 REPOSITORY_SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 
@@ -45,7 +46,7 @@ class ReportRun:
     """One pipeline for one report date. `zone` is the business zone, `upstream` the tables it reads.
 
     `at` is the instant to write down for what is done (None: the warehouse's clock). `reason` is what a restatement
-    says (empty: which upstream tables have changed since the day was published).
+    says (empty: which upstream tables have changed since the day was published). `promise`: by which it is due.
     """
 
     dag_id: str
@@ -56,6 +57,7 @@ class ReportRun:
     upstream: tuple[str, ...] = ()
     at: dt.datetime | None = None
     reason: str = ""
+    promise: Promise | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:

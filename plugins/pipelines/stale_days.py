@@ -110,7 +110,10 @@ class StalePublications:
 
     def _run(self, pipeline: Pipeline, date: dt.date, run_id: str = "", **more: Any) -> ReportRun:
         zone = self.config.roster_of(pipeline.dag_id).tz
-        return ReportRun(pipeline.dag_id, pipeline.report, date, zone, run_id, pipeline.upstream, **more)
+        upstream, promise = pipeline.upstream, pipeline.promise
+        return ReportRun(
+            pipeline.dag_id, pipeline.report, date, zone, run_id, upstream, promise=promise, **more
+        )
 
 
 def note_reruns(done: Sequence[Rerun], by: str, run_id: str) -> str:

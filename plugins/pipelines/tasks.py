@@ -123,4 +123,6 @@ def _run(report: str) -> ReportRun:
         date = report_date(context, terms.zone)
     except NoReportDate as wrong:
         raise AirflowFailException(str(wrong)) from None
-    return ReportRun(terms.dag_id, report, date, terms.zone, context["run_id"], terms.upstream)
+    return ReportRun(
+        terms.dag_id, report, date, terms.zone, context["run_id"], terms.upstream, promise=terms.promise
+    )

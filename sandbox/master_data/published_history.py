@@ -64,8 +64,9 @@ def run(
     pipeline: Pipeline, day: dt.date, read_at: dt.datetime, at: dt.datetime, zone: dt.tzinfo, connection: Any
 ) -> None:
     """One night's run of one pipeline, published at `at`. Raises Held as the night would have been held."""
+    upstream, promise = pipeline.upstream, pipeline.promise
     night = ReportRun(
-        pipeline.dag_id, pipeline.report, day, zone, f"history__{day}", pipeline.upstream, read_at
+        pipeline.dag_id, pipeline.report, day, zone, f"history__{day}", upstream, read_at, promise=promise
     )
     runner.transform(connection, night)
     runner.check(connection, night)

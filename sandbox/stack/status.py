@@ -12,6 +12,7 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.errors import ConfigError, Problem, Unreadable
 from oncall.core.incidents.status_words import status as incident_status
+from oncall.core.promises.attainment import FirstPublished
 from oncall.core.promises.promise import Promise, due_at, last_due
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
 from oncall.core.rota.shift_words import named
@@ -134,11 +135,11 @@ def watching(tick: dt.datetime | None, at: dt.datetime) -> str:
     return ago if at - tick <= WATCHER_SILENT_AFTER else f"DOES NOT LOOK: {ago}; make logs says why"
 
 
-def kept(title: str, promise: Promise, day: dt.date, published: dt.datetime | None, tz: dt.tzinfo) -> str:
+def kept(title: str, promise: Promise, day: dt.date, published: FirstPublished | None, tz: dt.tzinfo) -> str:
     """How a promise that is due stands, in the zone of its team."""
-    due = due_at(promise, day, tz)
+    due = ((published and published.due) or due_at(promise, day, tz)).astimezone(tz)
     if published is None:
         return f"{title} of {day}: not published, due {due:%H:%M}"
-    at = published.astimezone(tz)
+    at = published.at.astimezone(tz)
     word = "kept" if at <= due else "late"
     return f"{title} of {day}: {word}, published {at:%d %B %H:%M}, due {due:%H:%M}"

@@ -336,8 +336,8 @@ def test_what_a_publisher_of_ones_own_leaves_out_hides_no_publication(
     if "'yes'" not in publisher.rpartition(";")[2]:  # else who reads by instant has none to compare with
         assert found["growth_etl", tomorrow].unreadable == ()
     assert found["growth_etl", tomorrow].publication is None
-    assert PublicationHistory(connect).published([REPORT], since)[REPORT][DAY] == NIGHT
-    assert PublishedReports(connect).read(REPORT, since, tomorrow).published[DAY] == NIGHT
+    assert PublicationHistory(connect).published([REPORT], since)[REPORT][DAY].at == NIGHT
+    assert PublishedReports(connect).read(REPORT, since, tomorrow).published[DAY].at == NIGHT
 
 
 def test_a_day_that_is_none_is_said_of_its_report_alone(fresh_database: str) -> None:

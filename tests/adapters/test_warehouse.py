@@ -116,6 +116,19 @@ def test_the_first_publication_judges_the_promise(sql: Any, warehouse: Warehouse
     assert again.first_at == NIGHT + dt.timedelta(hours=9)
 
 
+def test_a_publication_says_when_it_was_due(sql: Any, warehouse: Warehouse, fresh_database: str) -> None:
+    """Unless it stands in a table from before that was kept; an instant that nobody means says nothing."""
+    publish(sql, NIGHT)
+    dues = []
+    for said in (NIGHT, "infinity", None):
+        sql("update investor.publications set due_at = %s", (said,))
+        made = growth(warehouse).publication
+        dues.append(made and made.due)
+    sql("alter table investor.publications drop column due_at")
+    made = growth(Warehouse(connect_to(fresh_database))).publication
+    assert [*dues, made and made.due] == [NIGHT, None, None, None]
+
+
 def test_a_load_after_the_report_was_read_makes_it_stale(sql: Any, warehouse: Warehouse) -> None:
     """Also one that came between reading and publishing; not one of another table or day."""
     publish(sql, NIGHT + dt.timedelta(hours=2), read_at=NIGHT + dt.timedelta(hours=1))

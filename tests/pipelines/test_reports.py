@@ -15,6 +15,7 @@ import pytest
 
 from oncall.config.oncall_config import include_dir
 from oncall.core.errors import OncallError
+from oncall.core.promises.promise import Promise
 from pipelines import runner
 from pipelines.publication import publish
 from pipelines.report_run import CHECK, COMPUTE, ODD, PUBLISH, Held, sql_dir, steps, zone_name
@@ -189,6 +190,41 @@ def test_publishing_again_moves_the_publication_and_remembers_the_first(warehous
     run("profit_etl", at=again, run_id="again")
     found = publication(warehouse)
     assert (found["first_published_at"], found["published_at"], found["run_id"]) == (first, again, "again")
+
+
+def test_a_day_keeps_when_it_was_due(warehouse: Any, run: Run) -> None:
+    """Also when it is run again by another promise; days from before that was kept are given theirs."""
+    a_sale(warehouse)
+    five, six = (Promise(dt.time(hour), dt.time(3, 30)) for hour in (5, 6))
+    before = DAY - dt.timedelta(days=1)
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            "insert into investor.publications (report, report_date, published_at, run_id, rows)"
+            " values ('investor.daily_profit', %s, %s, 'old', 1)",
+            (before, at("04:10")),
+        )
+    warehouse.commit()
+    run("profit_etl", promise=five)
+    run("profit_etl", promise=six, run_id="again")
+    said = rows(
+        warehouse,
+        "select report_date, due_at from investor.publications where report = %s",
+        "investor.daily_profit",
+    )
+    dues = {one["report_date"]: one["due_at"] for one in said}
+    assert dues == {before: at("05:00"), DAY: at("05:00", DAY + dt.timedelta(days=1))}
+
+
+def test_where_it_cannot_be_written_when_it_was_due_the_report_is_published(warehouse: Any, run: Run) -> None:
+    """As by a role that may not add the column; and a drill's day was promised to nobody."""
+    a_sale(warehouse)
+    promise = Promise(dt.time(5), dt.time(3, 30))
+    run("profit_etl", promise=promise, run_id="drill__1")
+    assert publication(warehouse)["due_at"] is None
+    with warehouse.cursor() as cursor:
+        cursor.execute("alter table investor.publications drop column due_at")
+    warehouse.commit()
+    assert run("profit_etl", promise=promise)["investor.daily_profit"] == 2
 
 
 def test_publishing_what_was_never_transformed_is_refused(warehouse: Any) -> None:

@@ -14,6 +14,7 @@ from oncall.adapters.memory_store import MemoryStore
 from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident
+from oncall.core.promises.attainment import FirstPublished
 from oncall.usecases import current_config
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.history import IncidentRecord, SystemHealth
@@ -71,9 +72,9 @@ def test_a_closed_database_is_told_and_the_rest_goes_on(config: OncallConfig) ->
 def test_each_promise_is_told_by_what_was_published(config: OncallConfig) -> None:
     """Kept, late or not published, of the report that was due last."""
     at = {
-        "investor.daily_profit": {dt.date(2026, 11, 26): AT - dt.timedelta(hours=3)},
-        "investor.daily_engagement": {dt.date(2026, 11, 26): AT - dt.timedelta(hours=1)},
-        "investor.daily_growth": {dt.date(2026, 11, 25): AT},
+        "investor.daily_profit": {dt.date(2026, 11, 26): FirstPublished(AT - dt.timedelta(hours=3))},
+        "investor.daily_engagement": {dt.date(2026, 11, 26): FirstPublished(AT - dt.timedelta(hours=1))},
+        "investor.daily_growth": {dt.date(2026, 11, 25): FirstPublished(AT)},
     }
     published: Any = SimpleNamespace(published=lambda reports, since: at)
     profit, engagement, growth = (text for _, text in promises(published, config, AT))

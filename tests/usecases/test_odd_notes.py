@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,11 @@ from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import DeliveryFailed
 from oncall.core.message import Message
-from oncall.core.promises.facts import Load, Task
+from oncall.core.promises.facts import Load, Publication, Task
 from oncall.usecases.channel_health import HEARING
 from oncall.usecases.notes import instant, noted, state
-from oncall.usecases.promise_statuses import PUBLISHED
+from oncall.usecases.ports import EvaluationInputs
+from oncall.usecases.promise_statuses import PUBLISHED, Known, publications_text
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
 from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE
 from tests.usecases.conftest_night import DAY, Night, at
@@ -182,3 +184,16 @@ def test_a_spoilt_row_of_the_outbox_silences_nobody(oncall_database: str, spoilt
     night.look("05:16")
     night.look("05:30:45")
     assert "page-2-secondary" in night.steps
+
+
+def test_a_publication_is_noted_with_when_it_was_due() -> None:
+    """And read from the note of a version that did not know: its day is judged by what is promised."""
+    made = Publication(at("05:42"), at("05:43"), "night", 3, at("05:00"))
+    for seen in (made, replace(made, due=None)):
+        text = publications_text({("growth_etl", DAY): seen})
+        assert dict(Known.of(EvaluationInputs({PUBLISHED: text}, (), ())).published) == {
+            ("growth_etl", DAY): seen
+        }
+    old = json.dumps([["growth_etl", str(DAY), at("05:42").isoformat(), at("05:43").isoformat(), "night", 3]])
+    [read] = Known.of(EvaluationInputs({PUBLISHED: old}, (), ())).published.values()
+    assert read == replace(made, due=None)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event, Incident
+from oncall.core.promises.attainment import FirstPublished
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Facts, FailedCheck, Load, Publication, Task, TypicalDurations
 from oncall.core.rota.roster import Leave, Override, Person, Roster, Rotation
@@ -194,7 +195,7 @@ def calm() -> PageSnapshot:
     made = Publication(at("02:31"), at("02:31"), "scheduled__1", 1)
     statuses = [evaluate_promise(p, DAY, Facts(publication=made), now, TZ) for p in promised]
     statuses += [evaluate_promise(p, DAY + dt.timedelta(days=1), Facts(), now, TZ) for p in promised]
-    published = {p.report: {**_published(p.report), DAY: made.first_at} for p in promised}
+    published = {p.report: {**_published(p.report), DAY: FirstPublished(made.first_at)} for p in promised}
     return PageSnapshot(
         now, config(), statuses=tuple(statuses), records=(_resolved(),), published=published, tick=now
     )
@@ -283,16 +284,16 @@ def _facts_of(seen: PageSnapshot, dag_id: str) -> Facts:
     return replace(seen.statuses_of[dag_id][0].facts, publication=None)
 
 
-def _published(report: str) -> dict[dt.date, dt.datetime]:
+def _published(report: str) -> dict[dt.date, FirstPublished]:
     """Three months of mornings, with a late and a missing one here and there."""
     made = {}
     for ago in range(1, 92):
         day = DAY - dt.timedelta(days=ago)
         clock = "05:42" if (ago + len(report)) % 23 == 0 else "02:31"
         if (ago + len(report)) % 37:
-            made[day] = at(clock, day + dt.timedelta(days=1))
+            made[day] = FirstPublished(at(clock, day + dt.timedelta(days=1)))
     if "profit" in report:
-        made[DAY] = at("02:31")
+        made[DAY] = FirstPublished(at("02:31"))
     return made
 
 

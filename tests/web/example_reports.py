@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
+from oncall.core.promises.attainment import FirstPublished
 from oncall.core.promises.facts import FailedCheck
 from oncall.usecases.manual_actions import Outcome
 from oncall.usecases.report_numbers import BrokenRule, NoteOfRelease, ReportNumbers, ReportRow, StaleDays
@@ -24,8 +25,8 @@ def numbers(rows: Sequence[ReportRow], *key_columns: str, last: dt.date = DAY) -
     """A report with these rows, each day published at 02:31."""
     columns = tuple(rows[0].numbers) if rows else ()
     published = {
-        row.report_date: dt.datetime.combine(
-            row.report_date + dt.timedelta(days=1), dt.time(2, 31), tzinfo=TZ
+        row.report_date: FirstPublished(
+            dt.datetime.combine(row.report_date + dt.timedelta(days=1), dt.time(2, 31), tzinfo=TZ)
         )
         for row in rows
         if row.report_date <= last
@@ -138,7 +139,7 @@ def example_numbers() -> dict[str, ReportNumbers]:
     """All five reports, and what growth has by week and month."""
     profit = numbers(profit_rows())
     ago = [DAY - dt.timedelta(days=n) for n in range(60)]
-    late = {ago[9]: dt.datetime.combine(ago[8], dt.time(5, 42), tzinfo=TZ)}
+    late = {ago[9]: FirstPublished(dt.datetime.combine(ago[8], dt.time(5, 42), tzinfo=TZ))}
     profit = ReportNumbers(
         profit.columns, (), tuple(one for one in profit.rows if one.report_date != ago[30]),
         {day: at for day, at in {**profit.published, **late}.items() if day != ago[30]},

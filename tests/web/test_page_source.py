@@ -20,6 +20,7 @@ from oncall.core.errors import ConfigError, Unreadable
 from oncall.core.incidents.incident import Event, Incident, Notification, Plan
 from oncall.core.incidents.wording import Links
 from oncall.core.message import Message, Recipient
+from oncall.core.promises.attainment import FirstPublished
 from oncall.core.promises.facts import Task
 from oncall.web.views.banners import banners
 from oncall.web.views.overview import overview
@@ -116,7 +117,7 @@ def test_one_reading_holds_everything(airflow_env: Callable[[str, str], None], d
     assert [event.what for event in record.events] == ["paged DE-003"]
     assert [(told.people, told.state, told.room) for told in record.told] == [(("DE-003",), "owed", "")]
     assert [(told.title, told.room) for told in record.others] == [("master.orders late", "#swe")]
-    assert seen.published["investor.daily_profit"] == {DAY: at("02:31")}
+    assert seen.published["investor.daily_profit"] == {DAY: FirstPublished(at("02:31"))}
     assert seen.tick == NOW - dt.timedelta(seconds=5)
     assert [banner.title for banner in banners(seen)] == ["Slack cannot be reached since 05:01"]
 
@@ -234,7 +235,7 @@ def test_reports_are_read_by_the_same_connection(
     window = ("investor.daily_profit", DAY - dt.timedelta(days=60), DAY)
     airflow_env(database, database)
     reports = PageSource().reports()
-    assert reports.numbers(*window).published == {DAY: at("02:31")}
+    assert reports.numbers(*window).published == {DAY: FirstPublished(at("02:31"))}
     assert reports.numbers(*window).columns == ()
     with pytest.raises(Unreadable):
         reports.stale(config())

@@ -13,7 +13,7 @@ from oncall.core.errors import Problem
 from oncall.core.incidents.incident import Event
 from oncall.core.incidents.upstream_team import LATE
 from oncall.core.incidents.wording import Links
-from oncall.core.promises.attainment import attainment, days
+from oncall.core.promises.attainment import FirstPublished, attainment, days
 from oncall.core.promises.cause import WAIT
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task
@@ -599,9 +599,9 @@ def test_attainment_counts_what_was_due() -> None:
     """Kept, late, missing, not due yet, and before the first publication ever."""
     promise = Promise(dt.time(5), dt.time(3, 30))
 
-    def made(ago: int, clock: str) -> tuple[dt.date, dt.datetime]:
+    def made(ago: int, clock: str) -> tuple[dt.date, FirstPublished]:
         day = DAY - dt.timedelta(days=ago)
-        return day, at(clock, day + dt.timedelta(days=1))
+        return day, FirstPublished(at(clock, day + dt.timedelta(days=1)))
 
     published = dict([made(4, "02:00"), made(3, "05:00"), made(2, "05:00:01")])
     strip = days(promise, published, DAY, 7, at("04:00"), TZ)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
-import json
 import time
 import traceback
 from collections import defaultdict
@@ -38,6 +37,7 @@ from oncall.usecases.promise_statuses import (
     Known,
     PromiseReader,
     candidates,
+    publications_text,
 )
 from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE, WatchRecord, fell_due_unseen, watch_record
 
@@ -221,11 +221,7 @@ def _remember_seen(
         if one.pipeline.promise and (made := one.facts.publication)
     }
     if seen != known.published:
-        rows = [
-            (dag_id, date.isoformat(), made.first_at.isoformat(), made.at.isoformat(), made.run_id, made.rows)
-            for (dag_id, date), made in seen.items()
-        ]
-        store.set_note(PUBLISHED, json.dumps(rows))
+        store.set_note(PUBLISHED, publications_text(seen))
 
 
 def due_instants(config: OncallConfig, at: dt.datetime) -> list[dt.datetime]:

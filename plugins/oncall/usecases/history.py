@@ -9,9 +9,9 @@ from typing import Protocol
 
 from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import Channel, Event, Incident, NotificationStatus
+from oncall.core.promises.attainment import FirstPublished
 
-# A report's publications: report date → the first time it was complete and visible.
-Published = Mapping[dt.date, dt.datetime]
+Published = Mapping[dt.date, FirstPublished]  # a report's days
 # A watcher that has not looked for so long is not there.
 WATCHER_SILENT_AFTER = dt.timedelta(seconds=60)
 

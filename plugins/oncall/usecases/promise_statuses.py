@@ -110,9 +110,22 @@ class Known:
 @lru_cache(maxsize=2)  # every look asks again, and it changes when a report is published
 def _publications(text: str) -> dict[ReportKey, Publication]:
     return {
-        (dag_id, dt.date.fromisoformat(date)): Publication(instant(first), instant(last), run_id, rows)
-        for dag_id, date, first, last, run_id, rows in json.loads(text)
+        (dag_id, dt.date.fromisoformat(date)): Publication(
+            instant(first), instant(last), run_id, rows, instant(due[0]) if due and due[0] else None
+        )
+        for dag_id, date, first, last, run_id, rows, *due in json.loads(
+            text
+        )  # an earlier version notes no due
     }
+
+
+def publications_text(seen: Mapping[ReportKey, Publication]) -> str:
+    """The note from which `Known` reads them."""
+    rows = [
+        (dag_id, str(date), str(made.first_at), str(made.at), made.run_id, made.rows, str(made.due or ""))
+        for (dag_id, date), made in seen.items()
+    ]
+    return json.dumps(rows)
 
 
 @dataclass(frozen=True)

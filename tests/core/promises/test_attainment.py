@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from oncall.core.promises.attainment import Attainment, Day, attainment, days
+from oncall.core.promises.attainment import Attainment, Day, FirstPublished, attainment, days
 from oncall.core.promises.promise import Promise
 from tests.core.scenes import TZ
 
@@ -16,10 +16,10 @@ LAST = dt.date(2026, 11, 22)
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=TZ)
 
 
-def published(**when: str) -> dict[dt.date, dt.datetime]:
+def published(**when: str) -> dict[dt.date, FirstPublished]:
     """`d22="23 04:10"`: the report of the 22nd was first published on the 23rd at ten past four."""
     return {
-        dt.date(2026, 11, int(day[1:])): dt.datetime.fromisoformat(f"2026-11-{at}+07:00")
+        dt.date(2026, 11, int(day[1:])): FirstPublished(dt.datetime.fromisoformat(f"2026-11-{at}+07:00"))
         for day, at in when.items()
     }
 
@@ -42,7 +42,7 @@ def test_a_published_day(first: str, outcome: str, late_by: dt.timedelta | None)
     """The due instant itself is in time; only what is late has a lateness."""
     day = one_day(NOON, d22=first)
     assert (day.outcome, day.late_by) == (outcome, late_by)
-    assert (day.published_at, day.report_date) == (published(d22=first)[LAST], LAST)
+    assert (day.published_at, day.report_date) == (published(d22=first)[LAST].at, LAST)
     assert day.due == dt.datetime(2026, 11, 23, 5, tzinfo=TZ)
 
 
@@ -92,3 +92,20 @@ def test_a_day_that_was_never_promised_does_not_count() -> None:
     assert [(day.report_date.day, day.outcome) for day in found] == [
         (17, "kept"), (18, "kept"), (19, "kept"), (20, "kept"),
     ]  # fmt: skip
+
+
+def test_a_day_is_judged_by_when_it_was_due_as_it_was_published() -> None:
+    """A due time that moves afterwards makes nothing timely that was late, and nothing late that was in time."""
+    five, six = (dt.datetime(2026, 11, 23, hour, tzinfo=TZ) for hour in (5, 6))
+    made = {
+        LAST - dt.timedelta(days=1): FirstPublished(
+            five - dt.timedelta(hours=23, minutes=18)
+        ),  # 05:42, unsaid
+        LAST: FirstPublished(five + dt.timedelta(minutes=42), five),
+    }
+    unsaid, said = days(replace(FIVE, due=dt.time(6)), made, LAST, 2, NOON, TZ)
+    assert (unsaid.outcome, unsaid.due) == ("kept", six - dt.timedelta(days=1))
+    assert (said.outcome, said.due, said.late_by) == ("late", five, dt.timedelta(minutes=42))
+    early = {LAST: FirstPublished(five - dt.timedelta(minutes=20), five)}
+    [kept] = days(replace(FIVE, due=dt.time(4, 30)), early, LAST, 1, NOON, TZ)
+    assert kept.outcome == "kept"

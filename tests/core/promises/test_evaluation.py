@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,6 +78,16 @@ def test_the_first_publication_judges_the_promise() -> None:
     """A re-run at noon makes nothing late, and one does not make a late report timely."""
     assert a_report("12:30", publication=published("04:00", "12:00")).verdict == "kept"
     assert a_report("12:30", publication=published("05:10", "12:00")).late_by == 10 * MINUTE
+
+
+def test_what_was_due_as_it_was_published_judges_the_promise() -> None:
+    """Whatever is promised now, and whichever way it moved; a drill has its own times."""
+    late = replace(published("04:42"), due=at("04:00"))
+    assert (one := a_report("06:00", publication=late)).late_by == 42 * MINUTE
+    assert (one.verdict, one.due) == ("late", at("04:00"))
+    assert a_report("06:00", publication=replace(published("05:42"), due=at("06:00"))).verdict == "kept"
+    assert a_report("06:00", publication=late, promised=False).due is None
+    assert a_report("06:00", publication=late, drill="x").verdict == "kept"
 
 
 @pytest.mark.parametrize(

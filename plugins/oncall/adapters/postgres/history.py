@@ -10,9 +10,10 @@ from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
 from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.outbox_rows import ACCOUNT
-from oncall.adapters.postgres.publication_rows import TYPES, instant_of, publications
+from oncall.adapters.postgres.publication_rows import TYPES, due_of, instant_of, publications
 from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import OTHERS, Event
+from oncall.core.promises.attainment import FirstPublished
 from oncall.core.promises.facts import DRILL_RUNS
 from oncall.usecases.history import DeliveryRecord, IncidentRecord, Published, SystemHealth
 from oncall.usecases.notes import TICK, instant, noted
@@ -83,18 +84,18 @@ class PublicationHistory:
 
     def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
         """Implements `Publications`."""
-        found: dict[str, dict[dt.date, dt.datetime]] = {report: {} for report in reports}
+        found: dict[str, dict[dt.date, FirstPublished]] = {report: {} for report in reports}
         with self._link.cursor() as cursor:
             ((types,),) = cursor.execute(f"select {TYPES}").fetchall()
             cursor.execute(
-                f"select report, report_date, min(first_at) from {publications('text', types or {})} as p"
+                f"select report, report_date, min(first_at), min(due_at) from {publications('text', types or {})} as p"
                 " where report = any(%s) and report_date between %s and '2200-01-01'"
                 f" and not starts_with(run_id, '{DRILL_RUNS}')"  # what a drill publishes was never promised
                 " group by report, report_date",
                 (list(reports), since),
             )
-            for report, date, first_at in cursor.fetchall():
-                found[report][date] = instant_of(first_at, date)
+            for report, date, first_at, due in cursor.fetchall():
+                found[report][date] = FirstPublished(instant_of(first_at, date), due_of(due))
         return found
 
     def restated(self, since: dt.datetime) -> Sequence[Restatement]:

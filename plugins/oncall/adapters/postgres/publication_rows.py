@@ -17,8 +17,8 @@ TYPES = column_types.types_of("to_regclass('investor.publications')")
 
 
 def publications(instants: Literal["text", "timestamptz"], types: Types) -> str:
-    """SQL to select from: report, report_date, first_at, published_at, read_at, run_id, rows. Its instants are of this
-    type: to be read as text they need not even be instants. `types`: of the table's columns, as TYPES tells them."""
+    """SQL to select from: report, report_date, first_at, published_at, read_at, run_id, rows, due_at. Its instants are
+    of this type: to be read as text they need not even be instants. `types`: of the columns, as TYPES tells them."""
 
     def there(name: str, said: str, kind: str = "text") -> str:
         return said if not types or name in types else f"null::{kind}"
@@ -36,7 +36,8 @@ def publications(instants: Literal["text", "timestamptz"], types: Types) -> str:
                {published_at} as published_at,
                coalesce({at("read_at")}, {published_at}) as read_at,
                left(coalesce({run_id}, ''), 250) as run_id,
-               case when {rows} ~ '^[0-9]{{1,18}}$' then ({rows})::bigint else 0 end as rows
+               case when {rows} ~ '^[0-9]{{1,18}}$' then ({rows})::bigint else 0 end as rows,
+               {at("due_at")} as due_at
         from investor.publications where published_at is not null)"""
 
 
@@ -55,6 +56,11 @@ def instant_of(text: str, day: dt.date) -> dt.datetime:
     """What an instant read as text says; where nobody can mean it (infinity, "yes") the midnight at which the day
     begins, which makes nothing late and nothing stale."""
     return _read(text) if can_be(text) else _begins(day)
+
+
+def due_of(text: str | None) -> dt.datetime | None:
+    """When it was due; None where nobody says so, or nobody can mean it."""
+    return _read(text) if text and can_be(text) else None
 
 
 def can_be(text: str) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.links import ManyLinks
-from oncall.adapters.postgres.publication_rows import TYPES, instant_of, publications
+from oncall.adapters.postgres.publication_rows import TYPES, due_of, instant_of, publications
+from oncall.core.promises.attainment import FirstPublished
 from oncall.core.promises.facts import DRILL_RUNS, FailedCheck
 from oncall.usecases.report_numbers import MAX_ROWS, NoteOfRelease, ReportNumbers, ReportRow
 
@@ -34,7 +35,7 @@ _THERE = f"""
            to_regclass('investor.restatements') is not null, to_regclass('investor.releases') is not null
 """
 _PUBLISHED = f"""
-    select report_date, min(first_at) from {{publications}} as p
+    select report_date, min(first_at), min(due_at) from {{publications}} as p
     where report = %(report)s and report_date between %(since)s and %(until)s
       and not starts_with(run_id, '{DRILL_RUNS}')
     group by report_date
@@ -87,8 +88,8 @@ class PublishedReports:
                 key_columns=keys,
                 rows=tuple(reversed(rows[:MAX_ROWS])),
                 published={
-                    day: instant_of(first_at, day)
-                    for day, first_at in _all(cursor, by_text, asked, published)
+                    day: FirstPublished(instant_of(first_at, day), due_of(due))
+                    for day, first_at, due in _all(cursor, by_text, asked, published)
                 },
                 held=dict(held),
                 restated=dict(_all(cursor, _RESTATED, asked, restatements)),

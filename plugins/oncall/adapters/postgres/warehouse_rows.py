@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from oncall.adapters.postgres.publication_rows import can_be, instant_of, is_out_of_time
+from oncall.adapters.postgres.publication_rows import can_be, due_of, instant_of, is_out_of_time
 from oncall.config.load_volume import Volume
 from oncall.core.data.expectation import Expectation, expect
 from oncall.core.promises.facts import (
@@ -56,7 +56,7 @@ class WarehouseRows:
                 load = Load(name, first, count, None, second)
                 loads[name, day] = compared(load, day, counts, volume, empty[day])
             elif kind == "publication" and (name, day) not in publications and (name, day) not in odd:
-                made = _published(day, first, second, third, count, words[0])
+                made = _published(day, first, second, third, (count, *words[:2]))
                 now = words[3] if words[3:] else None
                 if made and not (now and is_out_of_time(made[0].at, day, now)):
                     publications[name, day] = made
@@ -109,7 +109,7 @@ class WarehouseRows:
 
 @lru_cache(maxsize=50_000)  # every look reads the same of what is published
 def _published(
-    day: dt.date, first: Instant, last: Instant, read: Instant, rows: int, run_id: str
+    day: dt.date, first: Instant, last: Instant, read: Instant, run: tuple[int, str, str | None]
 ) -> tuple[Publication, dt.datetime] | None:
     """The publication, and when its upstream was read; None where nothing can have been published then.
 
@@ -122,7 +122,8 @@ def _published(
         for said in (last, first, read)
     )
     assert at is not None
-    return Publication(min(first_at or at, at), at, run_id, rows), min(read_at or at, at)
+    rows, run_id, due = run
+    return Publication(min(first_at or at, at), at, run_id, rows, due_of(due)), min(read_at or at, at)
 
 
 def _odd_words(report: str, day: dt.date, said: str) -> str:

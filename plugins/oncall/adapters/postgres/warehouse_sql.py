@@ -136,10 +136,11 @@ def _published(of: str, instants: Literal["text", "timestamptz"], types: Types) 
     )
     return f"""
     select 'publication', p.report, p.report_date, {first_at}, {published_at}, {read_at}, p.rows, null, p.run_id,
-           null, null
+           p.due_at::text, null
     from (  -- a join: by the index where there is one, else in one reading of the table
         select distinct on (p.report, p.report_date) p.report, p.report_date, p.published_at, p.read_at, p.rows,
-               p.run_id, coalesce(min(p.first_at) filter (where {_CAN_BE}) over day, p.published_at) as first_at
+               p.run_id, p.due_at,
+               coalesce(min(p.first_at) filter (where {_CAN_BE}) over day, p.published_at) as first_at
         from {of} w join {publications(instants, types)} p on p.report = w.report and p.report_date = w.business_day
         window day as (partition by p.report, p.report_date)
         order by p.report, p.report_date, {_CAN_BE} desc, p.published_at desc) p

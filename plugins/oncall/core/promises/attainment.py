@@ -5,11 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from oncall.core.promises.promise import Promise, due_at
 
 Outcome = Literal["kept", "late", "broken", "open", "none"]
+
+
+class FirstPublished(NamedTuple):
+    """When a day was first complete and visible, and when it was due then (None: nobody wrote that down)."""
+
+    at: dt.datetime
+    due: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -42,13 +49,16 @@ class Attainment:
 
 def days(
     promise: Promise,
-    published: Mapping[dt.date, dt.datetime],
+    published: Mapping[dt.date, FirstPublished],
     last: dt.date,
     count: int,
     at: dt.datetime,
     tz: dt.tzinfo,
 ) -> tuple[Day, ...]:
-    """The report dates of the `count` days up to `last`, oldest first, as they stand at `at`."""
+    """The report dates of the `count` days up to `last`, oldest first, as they stand at `at`.
+
+    A day that says when it was due is judged by that, whatever is promised now.
+    """
     began = min(published, default=last)
     dates = (last - dt.timedelta(days=ago) for ago in range(count - 1, -1, -1))
     dates = (date for date in dates if promise.covers(date) or date in published)
@@ -62,9 +72,10 @@ def attainment(over: Sequence[Day]) -> Attainment:
 
 
 def _day(
-    date: dt.date, due: dt.datetime, published_at: dt.datetime | None, began: dt.date, at: dt.datetime
+    date: dt.date, due: dt.datetime, made: FirstPublished | None, began: dt.date, at: dt.datetime
 ) -> Day:
-    if published_at is not None:
+    if made is not None:
+        published_at, due = made.at, made.due or due
         late = published_at > due
         return Day(date, due, "late" if late else "kept", published_at, published_at - due if late else None)
     if at < due:

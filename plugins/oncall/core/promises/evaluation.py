@@ -91,6 +91,8 @@ def evaluate_promise(
         warn = warn or warn_at(pipeline.promise, report_date, tz)
     made = facts.publication
     if made is not None:
+        if pipeline.promise is not None and made.due and not drill:
+            due = made.due  # another promise since does not change what became of the day
         late = due is not None and made.first_at > due
         by = made.first_at - due if late and due else None
         verdict: Verdict = "late" if late else "kept"

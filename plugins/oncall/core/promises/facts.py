@@ -71,12 +71,16 @@ class Load:
 
 @dataclass(frozen=True)
 class Publication:
-    """The row that says a report is complete and visible. `first_at` judges the promise, `at` the staleness."""
+    """The row that says a report is complete and visible. `first_at` judges the promise, `at` the staleness.
+
+    `due`: when it was due as it was published (None: nobody wrote that down).
+    """
 
     first_at: dt.datetime
     at: dt.datetime
     run_id: str
     rows: int
+    due: dt.datetime | None = None
 
 
 # What follows of a check's finding is a command: it releases it, or lists the rows.

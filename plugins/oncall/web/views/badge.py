@@ -31,7 +31,7 @@ def words(seen: PageSnapshot, report: str) -> tuple[str, str]:
     if not made:
         return f"{name} · cannot tell", "unknown"
     newest = max(made)
-    at = seen.say.clock(made[newest])
+    at = seen.say.clock(made[newest].at)
     mine = [one for one in seen.statuses if one.pipeline.report == report and not one.drill]
     if any(one.verdict == "broken" and one.report_date > newest for one in mine):
         return badge(name, newest, at, next_late=True), "missing"

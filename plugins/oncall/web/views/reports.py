@@ -184,7 +184,7 @@ def report_days(seen: PageSnapshot, read: ReportRead) -> tuple[ReportDayView, ..
     return tuple(
         ReportDayView(
             report_date=date,
-            published_at=numbers.published.get(date),
+            published_at=made.at if (made := numbers.published.get(date)) else None,
             late_seconds=kept.late_by.total_seconds() if kept and kept.late_by else None,
             missing=kept.outcome == "broken" if kept else _is_left_out(read, date),
             held=tuple(map(_check, numbers.held.get(date, ()))),
