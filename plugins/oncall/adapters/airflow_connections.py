@@ -35,8 +35,10 @@ def look_up_in_airflow(conn_id: str) -> Any:
     except AirflowNotFoundException:
         if written:  # Airflow says nothing of what it cannot read there, and looks elsewhere
             raise LockedOut(f"{variable} is no connection: {_trouble(written)}") from None
+        _complain_of_backends(conn_id)
         raise NotDefined(
-            f"connection {conn_id!r} is not defined: add it in Admin → Connections, or as {variable}"
+            f"connection {conn_id!r} is not defined, or Airflow cannot read it: add it in Admin → Connections,"
+            f" or as {variable}; if it stands there, write its password anew: the Fernet key may be another"
         ) from None
     except Exception as error:  # whatever Airflow raises here, no message can be sent now
         raise DeliveryFailed(
@@ -52,6 +54,35 @@ def look_up_in_airflow(conn_id: str) -> Any:
                 f"connection {conn_id!r} has a character in its {field} that nobody sees; write it anew"
             )
     return connection
+
+
+def _complain_of_backends(conn_id: str) -> None:
+    """Raise what a secrets backend raises: Airflow keeps that to itself, and says that there is no such connection.
+
+    In a task or trigger Airflow's own database is asked by the API server, which keeps it to itself as well.
+    """
+    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+
+    for backend in ensure_secrets_backend_loaded():
+        found = None
+        try:
+            found = backend.get_connection(conn_id=conn_id)
+            if found:
+                found.get_uri()
+        except Exception as error:
+            if type(error).__name__ == "InvalidToken":
+                raise LockedOut(
+                    f"connection {conn_id!r} was written under another Fernet key: write its password and extra"
+                    " anew, or put that key behind the new one in [core] fernet_key"
+                ) from None
+            if found:
+                raise LockedOut(
+                    f"connection {conn_id!r} has an extra that Airflow cannot read; write a JSON object there"
+                ) from None
+            name = type(backend).__name__
+            raise DeliveryFailed(
+                f"connection {conn_id!r} cannot be read: {name}: {type(error).__name__}: {error}"
+            ) from error
 
 
 def extra_of(connection: Any) -> Mapping[str, Any]:

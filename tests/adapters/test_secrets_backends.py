@@ -1,0 +1,65 @@
+"""What Airflow keeps to itself of a connection that it cannot read: it says only that there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.execution_time import supervisor
+from cryptography.fernet import InvalidToken
+
+from oncall.adapters.airflow_connections import NotDefined, look_up_in_airflow
+from oncall.core.errors import DeliveryFailed, LockedOut
+
+Serve = Callable[[Callable[[], Any]], None]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Lets Airflow have one secrets backend, which does this when it is asked for a connection."""
+
+    def backend(answer: Callable[[], Any]) -> None:
+        asked = SimpleNamespace(get_connection=lambda conn_id: answer())
+        monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [asked])
+
+    return backend
+
+
+def failing(error: Exception) -> Callable[[], Any]:
+    def fail() -> Any:
+        raise error
+
+    return fail
+
+
+def test_a_backend_that_is_away_says_nothing_of_what_is_written(serve: Serve) -> None:
+    """The connection in use goes on, and nobody is sent to add one that stands there."""
+    serve(failing(OSError("the vault is sealed")))
+    with pytest.raises(DeliveryFailed, match=r"'db' cannot be read: .*OSError: the vault is sealed") as told:
+        look_up_in_airflow("db")
+    assert not isinstance(told.value, LockedOut)
+
+
+@pytest.mark.parametrize("part", ["password", "extra"])
+def test_a_connection_of_another_fernet_key(serve: Serve, part: str) -> None:
+    """Airflow reads the password with the connection, and the extra later."""
+    late = SimpleNamespace(get_uri=failing(InvalidToken()))
+    serve(failing(InvalidToken()) if part == "password" else lambda: late)
+    with pytest.raises(LockedOut, match="under another Fernet key: write its password and extra anew"):
+        look_up_in_airflow("db")
+
+
+def test_a_row_with_an_extra_that_is_none(serve: Serve) -> None:
+    """As a script may write it into Airflow's table."""
+    serve(lambda: SimpleNamespace(get_uri=failing(ValueError("no dictionary"))))
+    with pytest.raises(LockedOut, match="has an extra that Airflow cannot read; write a JSON object there"):
+        look_up_in_airflow("db")
+
+
+def test_where_nothing_is_known_both_are_said(serve: Serve) -> None:
+    """In a trigger or task the API server has kept it to itself."""
+    serve(lambda: None)
+    with pytest.raises(NotDefined, match=r"not defined, or Airflow cannot read it: .* the Fernet key may be"):
+        look_up_in_airflow("db")
