@@ -234,6 +234,20 @@ def test_publishing_what_was_never_transformed_is_refused(warehouse: Any) -> Non
     assert rows(warehouse, "select * from investor.publications") == []
 
 
+def test_sql_that_publishes_another_report_is_refused(
+    warehouse: Any, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slip in its last statement would leave the run green and the report missing at its due time."""
+    shutil.copytree(include_dir(), tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
+    file = tmp_path / "sql/profit_etl/30_publish.sql"
+    file.write_text(file.read_text().replace("'investor.daily_profit' as name", "'base.profit' as name"))
+    a_sale(warehouse)
+    with pytest.raises(OncallError, match="profit_etl publishes no investor"):
+        run("profit_etl")
+    assert rows(warehouse, "select * from investor.publications where published_at is not null") == []
+
+
 @pytest.mark.parametrize("dag_id", ["growth", "user_sessions"])
 def test_each_file_runs_once_whatever_the_pipeline_is_called(
     dag_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

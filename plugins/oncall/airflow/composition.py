@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.opsgenie.pager import Opsgenie as PagerAdapter
 from oncall.adapters.postgres.database import Connect
 from oncall.adapters.postgres.feeds import Feeds
 from oncall.adapters.postgres.history import History, PublicationHistory
@@ -17,7 +17,7 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.adapters.postgres.task_log import TaskLog, UsualKept
 from oncall.adapters.postgres.warehouse import Warehouse
-from oncall.adapters.slack.chat import Slack
+from oncall.adapters.slack.chat import Slack as ChatAdapter
 from oncall.airflow.kept_connection import KeptConnection
 from oncall.airflow.metrics import AirflowMetrics
 from oncall.config.load_volume import volume_in_force
@@ -43,8 +43,8 @@ class Services:
     world: Warehouse
     runs: TaskLog
     store: OncallDb
-    pager: Opsgenie
-    chat: Slack
+    pager: PagerAdapter
+    chat: ChatAdapter
     links: Links
 
     @property
@@ -80,8 +80,8 @@ class Wiring:
         self._published_reports: PublishedReports | None = None
         self.links = Links(base_url())
         self.metrics: Metrics = before.metrics if before else AirflowMetrics()
-        self.pager: Opsgenie = before.pager if before else Opsgenie.from_connection()
-        self.chat: Slack = before.chat if before else Slack.from_connection()
+        self.pager: PagerAdapter = before.pager if before else PagerAdapter.from_connection()
+        self.chat: ChatAdapter = before.chat if before else ChatAdapter.from_connection()
 
     def of_one_thread(self) -> Wiring:
         """The same for one thread that looks again and again: what it makes shares one connection to each database."""
