@@ -36,7 +36,7 @@ def find_alert(
 
 def kept_alias(store: Store, alias: str) -> str:
     """An alias as this far side keeps it, and looks for it."""
-    return alias if store.settings.aliases_are == "as given" else alias.strip().lower()
+    return alias.strip().lower() if store.settings.aliases_are == "trimmed and lowercased" else alias
 
 
 def settle(store: Store) -> None:
@@ -66,6 +66,8 @@ def _carry_out(store: Store, request: Request) -> None:
 
 def _create(store: Store, request: Request) -> Alert:
     wish, at = request.payload, request.process_at
+    if store.settings.aliases_are in ("message", "source"):
+        wish = {**wish, "alias": wish.get(store.settings.aliases_are)}
     alias = wish.get("alias") or ""
     double = find_alert(store, request.face, alias, "alias", only_open=True) if alias else None
     if double is not None:

@@ -50,7 +50,7 @@ async def _pieces(fault: Fault) -> AsyncIterator[bytes]:
         text = fault.body if isinstance(fault.body, str) else json.dumps(fault.body)
         yield text.encode()
     elif fault.kind == "garbled":
-        yield BEGINNING + b'\xff\xfe\x80"}'
+        yield BEGINNING + b'\xff\xfe\x80"'
     elif fault.kind == "drip":
         for byte in BEGINNING + b"x" * MEGABYTE:
             yield bytes([byte])

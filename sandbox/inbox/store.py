@@ -44,7 +44,7 @@ class Settings:
     every alert, whoever was named. `unknown_users`: usernames that are nobody's; to name one as a responder is
     `refused` with a 422, or the request is accepted and is `failed`, or the person is `dropped` without a word.
     `pending_users`: what names one of them is accepted and never carried out. `aliases_are`: kept "as given", or
-    "trimmed and lowercased".
+    "trimmed and lowercased", or the alert's "message" or "source" in their place.
     `slack_scopes`: what the bot token may do; None is everything.
     """
 

@@ -79,7 +79,8 @@ def handler(far_side: FarSide) -> type[BaseHTTPRequestHandler]:
                 far_side.over.wait(30)
             if answer.how in {"hang", "drop"}:
                 return
-            raw = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
+            body = answer.body if isinstance(answer.body, str | bytes) else json.dumps(answer.body)
+            raw = body.encode() if isinstance(body, str) else body
             self.send_response(answer.status)
             for name, value in {"Content-Type": "application/json", **answer.headers}.items():
                 self.send_header(name, value)

@@ -19,7 +19,7 @@ from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task, Typi
 from oncall.core.promises.promise import Pipeline, Promise, Team
 from oncall.core.rota.roster import EscalationStep, Person, Roster, Rotation
 from oncall.core.runbook import SECTIONS, Runbook
-from oncall.usecases.channel_ports import AlertState, PagerCapabilities, Posted, RequestState
+from oncall.usecases.channel_ports import AlertState, PagerCapabilities, Posted, RequestOutcome
 from oncall.usecases.delivery_round import Sent
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
@@ -170,8 +170,8 @@ class FakePager:
         self.told.append(("note", alias))
         return "request"
 
-    def request_state(self, request_id: str) -> tuple[RequestState, str]:
-        return "done", ""
+    def request_state(self, request_id: str) -> RequestOutcome:
+        return RequestOutcome("done")
 
     def alert_state(self, alias: str) -> AlertState | None:
         return self.alerts.get(alias)

@@ -188,7 +188,7 @@ def test_an_alert_closed_by_hand_counts_as_acknowledged(night: Night) -> None:
     night.world.missing("growth_etl")
     night.look("05:00")
     alias = night.pager.paged[0].alias
-    night.pager.alerts[alias] = replace(night.pager.alerts[alias], open=False)
+    night.pager.alerts[alias] = replace(night.pager.alerts[alias], open=False, closed_by="de-003@example.com")
     for clock in ("05:10", "05:15", "05:30"):
         night.look(clock)
     assert night.steps == ["page-1-primary"]

@@ -13,7 +13,7 @@ from oncall.core.message import Message
 from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import EscalationStep, Leave, Override
 from oncall.core.time_format import span
-from oncall.usecases.channel_ports import AlertState, RequestState
+from oncall.usecases.channel_ports import AlertState, RequestOutcome
 from tests.usecases.conftest_night import DAY, Night, a_setup, at
 
 KEY = f"growth_etl:{DAY}"
@@ -92,8 +92,8 @@ def test_a_request_that_is_not_carried_out_is_made_anew_and_then_the_next_one_is
         asked.append(message)
         return f"request-{message.recipients[0].name}"
 
-    def state(request_id: str) -> tuple[RequestState, str]:
-        return ("pending" if request_id == "request-DE-003" else "done"), ""
+    def state(request_id: str) -> RequestOutcome:
+        return RequestOutcome("pending" if request_id == "request-DE-003" else "done")
 
     monkeypatch.setattr(broken.pager, "page", page)
     monkeypatch.setattr(broken.pager, "request_state", state)

@@ -37,7 +37,7 @@ from oncall.core.incidents.wording import Links
 from oncall.core.message import Message
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Override
-from oncall.usecases.channel_ports import AlertState, RequestState
+from oncall.usecases.channel_ports import AlertState, RequestOutcome
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import evaluate
 from oncall.usecases.manual_actions import ManualActions
@@ -122,10 +122,10 @@ class Opsgenie(FakePager):
             raise DeliveryFailed("timed out", uncertain=True)
         return f"request-{message.alias}"
 
-    def request_state(self, request_id: str) -> tuple[RequestState, str]:
+    def request_state(self, request_id: str) -> RequestOutcome:
         if self.unreadable:
             raise Unreadable("500")
-        return "done", ""
+        return RequestOutcome("done")
 
     def alert_state(self, alias: str) -> AlertState | None:
         if self.unreadable:

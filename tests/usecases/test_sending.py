@@ -24,7 +24,7 @@ from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.message import Message, Recipient
 from oncall.usecases import delivery_round, page_requests
-from oncall.usecases.channel_ports import AlertState, Posted, RequestState
+from oncall.usecases.channel_ports import AlertState, Posted, RequestOutcome, RequestState
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.delivery_round import Sent
 from oncall.usecases.outbox import Sender
@@ -52,11 +52,11 @@ class Pager(FakePager):
     def acknowledge(self, alias: str, note: str, user: str) -> str:
         return "request"
 
-    def request_state(self, request_id: str) -> tuple[RequestState, str]:
+    def request_state(self, request_id: str) -> RequestOutcome:
         state = self.states.pop(0) if self.states else "done"
         if isinstance(state, BaseException):
             raise state
-        return state, "no such user" if state == "failed" else ""
+        return RequestOutcome(state, "no such user" if state == "failed" else "")
 
 
 class Chat(FakeChat):

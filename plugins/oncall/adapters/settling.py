@@ -31,8 +31,9 @@ class Settling(ABC):
     ) -> None:
         """Implements `Store`."""
         self._settle(
-            delivery, _AT_ONCE, state="done", done_at=at, posted=posted, error="", unreached=unreached
-        )
+            delivery, _AT_ONCE, state="done", done_at=at, posted=posted, error="", unreached=unreached,
+            alias=delivery.alias,
+        )  # fmt: skip
 
     def failed(
         self, delivery: OutboxEntry, reason: str, wait: dt.timedelta, *, uncertain: bool, unreached: str = ""

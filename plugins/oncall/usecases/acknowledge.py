@@ -96,12 +96,16 @@ def _some(asked: Sequence[T], at: dt.datetime) -> Sequence[T]:
 
 
 def _learnt(context: IncidentContext, scene: Scene, alias: str, state: AlertState) -> Plan | None:
-    """What an alert's state says that was not known; None when nothing."""
+    """What an alert's state says that was not known; None when nothing.
+
+    Whoever gives back what we acknowledged for somebody else takes nothing from that person, who still has their own.
+    """
     incident = context.incident
     if alias in incident.acked:
         if not state.open or state.acknowledged:
             return None
-        if incident.acknowledged:
+        theirs = set(incident.acked) - context.silenced
+        if incident.acknowledged and (alias in theirs or not theirs):
             return taken_back(context, scene, alias)
         return Plan((replace(incident, acked=tuple(each for each in incident.acked if each != alias)),))
     by = _whose_act(state, scene.roster)
@@ -116,11 +120,14 @@ def _learnt(context: IncidentContext, scene: Scene, alias: str, state: AlertStat
 
 
 def _whose_act(state: AlertState, roster: Roster) -> str | None:
-    """Who took the alert, by acknowledging or closing it ("" when it is not told who); None when no person did."""
+    """Who took the alert, by acknowledging ("" when it is not told who) or closing it; None when no person did.
+
+    A person's close has a name: one that has none is a policy's.
+    """
     if state.acknowledged and is_person(state.owner, roster):
         return state.owner
-    if not state.open and is_person(state.closed_by, roster):
-        return state.closed_by or state.owner
+    if not state.open and state.closed_by and is_person(state.closed_by, roster):
+        return state.closed_by
     return None
 
 

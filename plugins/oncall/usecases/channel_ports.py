@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from oncall.core.message import Message
 
@@ -24,7 +24,7 @@ class PagerCapabilities:
 
 @dataclass(frozen=True)
 class AlertState:
-    """An alert as the far side shows it. `owner`: who acknowledged it, "" when nobody or not told.
+    """An alert as the far side shows it. `owner`: who acknowledged it or has it, "" when nobody or not told.
 
     `closed_by`: the same of who closed it. Either may be a person's username, or the name of a policy or integration.
     `responders`: the usernames (or "team:…") that it notifies. `created_at`: since when it is there. None when the far
@@ -41,6 +41,15 @@ class AlertState:
 
 
 RequestState = Literal["pending", "done", "failed"]
+
+
+class RequestOutcome(NamedTuple):
+    """How a request stands, in the far side's words too. `alias`: by which the far side knows its alert ("" where that
+    is not told): a policy or an integration may have put another one in the place of ours."""
+
+    state: RequestState
+    words: str = ""
+    alias: str = ""
 
 
 class Pager(Protocol):
@@ -68,8 +77,8 @@ class Pager(Protocol):
         """Write a note on the alert. Returns and raises as `close` does."""
         ...
 
-    def request_state(self, request_id: str) -> tuple[RequestState, str]:
-        """Whether the request was carried out, and the far side's words. NotAllowed when the key may not read."""
+    def request_state(self, request_id: str) -> RequestOutcome:
+        """Whether the request was carried out. NotAllowed when the key may not read."""
         ...
 
     def alert_state(self, alias: str) -> AlertState | None:

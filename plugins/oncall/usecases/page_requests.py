@@ -104,13 +104,13 @@ class PageRequests:
         for delivery, request_id in self.pending:
             self.round.accepted(delivery, request_id, dt.timedelta(seconds=1))
 
-    def _settled(self, delivery: OutboxEntry, state: Outcome, words: str) -> bool:
+    def _settled(self, delivery: OutboxEntry, state: Outcome, words: str, alias: str) -> bool:
         """Write down what became of a request; False while it pends."""
         now = self.round.now()
         since, last = delivery.pending_since or now, delivery.requested_at or now
         with bound_contextvars(**about(delivery)):
             if state == "done":
-                self.round.done(delivery, unreached=words)
+                self.round.done(replace(delivery, alias=alias), unreached=words)
             elif state == "failed" and delivery.op != "page":
                 self.round.done(delivery)  # to close what is closed or gone is as good as done
             elif state == "failed" and delivery.attempts == 1:

@@ -6,13 +6,13 @@ To read is a courtesy: one answer that fails is enough to ask no more in this ro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from structlog.contextvars import bind_contextvars
 
 from oncall.core.errors import DeliveryFailed, NotAllowed, OncallError
-from oncall.core.incidents.incident_words import sent_to_others
+from oncall.core.incidents.incident_words import added_to_another, sent_to_others
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
 from oncall.usecases.channel_ports import AlertState, Pager, RequestState
 from oncall.usecases.chat_delivery import BEFORE
@@ -74,19 +74,21 @@ class PagerDelivery:
     def _reads(self) -> bool:
         return not self.unread and self.pager.capabilities.reads_alerts
 
-    def outcome(self, delivery: OutboxEntry, request_id: str) -> tuple[Outcome, str]:
-        """How a request stands; of one that is done, why its page does not reach its person ("" when it does)."""
+    def outcome(self, delivery: OutboxEntry, request_id: str) -> tuple[Outcome, str, str]:
+        """How a request stands; of one that is done, why its page does not reach its person ("" when it does). Last the
+        alias by which its alert is known."""
         bind_contextvars(**about(delivery))
         if self.mute:
-            return "done", ""  # its receipt is all that can be had
+            return "done", "", delivery.alias  # its receipt is all that can be had
         if self.unread:
-            return "unknown", self.unread
+            return "unknown", self.unread, delivery.alias
         try:
-            state, words = self.pager.request_state(request_id)
+            state, words, alias = self.pager.request_state(request_id)
         except OncallError as error:
             self._give_up(error)
-            return ("done" if self.mute else "unknown"), ""
-        return state, self._misrouted(delivery) if state == "done" else words
+            return ("done" if self.mute else "unknown"), "", delivery.alias
+        known = replace(delivery, alias=alias or delivery.alias)
+        return state, self._misrouted(known) if state == "done" else words, known.alias
 
     def _alert(self, alias: str) -> AlertState | None:
         """As the pager shows it; None where there is none, or nothing can be read."""
@@ -124,6 +126,8 @@ class PagerDelivery:
             return ""
         if person.casefold() in (each.casefold() for each in state.responders):
             return ""
+        if delivery.alias.casefold() != message.alias.casefold():
+            return added_to_another(delivery.alias, state.responders)
         return sent_to_others(state.responders)
 
     def _give_up(self, error: OncallError) -> None:

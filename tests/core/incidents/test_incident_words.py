@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from oncall.core.incidents.incident_words import (
     acknowledged_already,
+    added_to_another,
     delivery_result,
     delivery_words,
     event_sentence,
@@ -54,6 +55,10 @@ def test_what_came_of_an_act_and_of_a_sending() -> None:
     assert not_carried_out(60.0) == "taken, and not carried out within 60 s"
     assert sent_to_others(["a@b", "c@d"]).startswith("the pager sends it to a@b, c@d instead; use the key")
     assert sent_to_others([]).startswith("the pager sends it to nobody instead; ")
+    assert added_to_another("airflow", ["a@b"]) == (
+        "the pager has added it to its alert “airflow”, for a@b; let its integration and policies keep the alias that"
+        " it is sent with"
+    )
 
 
 @pytest.mark.parametrize(

@@ -56,13 +56,12 @@ class Answer:
     @property
     def words(self) -> str:
         """What the far side said of an error, and the fields it complains about; else what the status means."""
-        said = self.data.get("message") or self.data.get("error")
-        if not said:
+        said, errors = self.data.get("message") or self.data.get("error"), self.data.get("errors")
+        if not said and not errors:
             return next(
                 (known.phrase for known in http.HTTPStatus if known == self.status), "no reason given"
             )
-        errors = self.data.get("errors")
-        words = f"{said} {json.dumps(errors)}" if errors else str(said)
+        words = f"{said or ''} {json.dumps(errors) if errors else ''}"
         return " ".join(words[:_WORDS].split())
 
 
@@ -208,7 +207,7 @@ def _read(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
     assert isinstance(response.stream, httpx.SyncByteStream)
     try:
         body = _unpacked(response.headers.get("content-encoding", "").strip().lower(), response.stream)
-        data = json.loads(body)
+        data = _parsed(body)
     except (ValueError, RecursionError) as error:
         return {}, f"the answer is not JSON ({type(error).__name__})"
     except _TooLong:
@@ -216,6 +215,14 @@ def _read(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
     except Exception as error:  # noqa: BLE001 - cut off in the middle, in one of many ways
         return {}, f"the answer broke off: {type(error).__name__}: {error}"
     return (data, "") if isinstance(data, dict) else ({}, "the answer is no JSON object")
+
+
+def _parsed(body: bytes) -> Any:
+    """Whatever its letters are written in: that it was taken is said in plain ones."""
+    try:
+        return json.loads(body)
+    except UnicodeDecodeError:
+        return json.loads(body.decode("latin-1"))
 
 
 def _host_of(redirect: Answer) -> str:

@@ -87,7 +87,7 @@ def schedules_refused(answer: Answer, access: Access, how_to_add: str) -> Reject
 def is_opsgenies(answer: Answer) -> bool:
     """Whether the answer is in Opsgenie's form: one of anybody else (a proxy's, another service's) says nothing of what
     was sent, and of no key."""
-    return "requestId" in answer.data or "message" in answer.data
+    return not answer.data.keys().isdisjoint({"requestId", "message", "errors"})
 
 
 def _is_not_let_in(answer: Answer, reason: str) -> bool:
@@ -107,7 +107,7 @@ def _reason(answer: Answer, access: Access) -> str:
 def _unknown(answer: Answer, people: Sequence[str]) -> list[str]:
     """Whom the far side does not know: those it names, by name or place; all where it only says that it is somebody."""
     errors = answer.data.get("errors")
-    complaints = dict(errors) if isinstance(errors, Mapping) else {}
+    complaints = errors if isinstance(errors, Mapping | list) else []
     text = f"{answer.words} {json.dumps(complaints)}".lower()
     named = [name for name in people if name.lower() in text]
     places = [int(place) for place in re.findall(r"responders\[(\d+)\]", text)]

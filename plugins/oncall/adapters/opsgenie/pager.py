@@ -23,7 +23,7 @@ from oncall.adapters.opsgenie.errors import (
 from oncall.core.errors import DeliveryFailed, OncallError, Rejected, UnknownPerson, Unreadable
 from oncall.core.message import Message
 from oncall.core.wall_time import utc
-from oncall.usecases.channel_ports import AlertState, PagerCapabilities, RequestState
+from oncall.usecases.channel_ports import AlertState, PagerCapabilities, RequestOutcome, RequestState
 
 if TYPE_CHECKING:
     from oncall.adapters.opsgenie.client import SafeOpsgenieHook
@@ -130,18 +130,19 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
         )
 
     @bounded
-    def request_state(self, request_id: str) -> tuple[RequestState, str]:
+    def request_state(self, request_id: str) -> RequestOutcome:
         """Implements `Pager`."""
         answer = self._read(lambda hook: hook.get_conn().get_request_status(request_id))
         if answer is None:  # RequestNotProcessed: taken, and not yet carried out
-            return "pending", ""
+            return RequestOutcome("pending")
         data = record(answer.get("data"))
         words = text(data.get("status"))
         success = data.get("isSuccess", data.get("success"))
         if not isinstance(success, bool):
             raise DeliveryFailed("Opsgenie: the answer does not say what became of the request")
         # A repeated close or acknowledge fails with "… is already closed": all is as it should be.
-        return ("done" if success or " already " in words else "failed"), words
+        state: RequestState = "done" if success or " already " in words else "failed"
+        return RequestOutcome(state, words, text(data.get("alias")))
 
     @bounded
     def alert_state(self, alias: str) -> AlertState | None:
@@ -154,16 +155,16 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
         if answer is None:
             return None
         data = record(answer.get("data"))
-        acknowledged = data.get("acknowledged") or False
+        acknowledged, report = data.get("acknowledged") or False, record(data.get("report"))
         if data.get("status") not in {"open", "closed"} or not isinstance(acknowledged, bool):
             raise DeliveryFailed("Opsgenie: the answer shows no alert")
         return AlertState(
             open=data["status"] == "open",
             acknowledged=acknowledged,
-            owner=text(data.get("owner")),
+            owner=text(report.get("acknowledgedBy")) or text(data.get("owner")),
             alert_id=text(data.get("id")),
             responders=self._responders(data),
-            closed_by=text(record(data.get("report")).get("closedBy")),
+            closed_by=text(report.get("closedBy")),
             created_at=_instant(text(data.get("createdAt"))),
         )
 

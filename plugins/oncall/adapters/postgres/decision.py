@@ -110,11 +110,11 @@ class PostgresDecision:
         self._owe([owed], delivery.owed_at, revive=False)
         posted = delivery.posted or Posted("", "")
         self._cursor.execute(
-            "update oncall.deliveries set state = %s, done_at = %s, channel_id = %s, ts = %s, message = %s,"
+            "update oncall.deliveries set state = %s, alias = %s, done_at = %s, channel_id = %s, ts = %s, message = %s,"
             " unreached = %s, requested_at = %s, pending_since = %s, request_id = %s, maybe_taken = maybe_taken or %s"
             " where key = %s and step = %s and channel = %s"
             " and array_position(%s, state) < array_position(%s, %s::text)",
-            (delivery.state, delivery.done_at, posted.channel_id, posted.ts, dumped(delivery.message),
+            (delivery.state, delivery.alias, delivery.done_at, posted.channel_id, posted.ts, dumped(delivery.message),
              delivery.unreached, delivery.requested_at, delivery.pending_since, delivery.request_id,
              delivery.maybe_taken, delivery.key, delivery.step, delivery.channel, list(STATES), list(STATES),
              delivery.state),

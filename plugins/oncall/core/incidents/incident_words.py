@@ -77,6 +77,14 @@ def sent_to_others(people: Collection[str]) -> str:
     )
 
 
+def added_to_another(alias: str, people: Collection[str]) -> str:
+    """Whom a page wakes whose alias a policy of the far side has replaced."""
+    return (
+        f"the pager has added it to its alert “{alias}”, for {', '.join(people) or 'nobody'}; let its integration and"
+        " policies keep the alias that it is sent with"
+    )
+
+
 def resolves_by_hand(*, due_ahead: bool) -> str:
     unless = ", unless it is missing when it is due" if due_ahead else ""
     return (
