@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
@@ -216,6 +217,19 @@ def test_a_chat_that_is_busy_wakes_nobody(
         night.send(clock)
     assert {page.priority for page in night.pager.paged} == {"P1"}
     assert len(night.chat.threads) == 40
+
+
+@pytest.mark.parametrize(("minutes", "woken"), [(1.75, ["P1"]), (2.25, ["P1", "P2"])])
+def test_a_chat_that_asks_to_wait_is_told_of_when_it_goes_on(
+    night: Night, minutes: float, woken: list[str]
+) -> None:
+    """It takes nothing at all meanwhile, not even the first message."""
+    night.world.missing("growth_etl")
+    night.chat.fail += [DeliveryFailed("429: ratelimited", retry_after=15.0)] * int(minutes * 4 + 1)
+    for quarter in range(16):
+        night.look((at("05:00") + dt.timedelta(seconds=15 * quarter)).time().isoformat())
+    assert [page.priority for page in night.pager.paged] == woken
+    assert "page-1-primary" in [message.step for message in night.chat.threads]
 
 
 def a_team(night: Night, name: str, dag_id: str) -> None:

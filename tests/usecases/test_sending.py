@@ -42,6 +42,7 @@ class Pager(FakePager):
         super().__init__()
         self.states: list[RequestState | OncallError] = []
         self.asked: list[str] = []
+        self.words = "no such user"
 
     def page(self, message: Message) -> str:
         self.asked.append(message.step)
@@ -56,7 +57,7 @@ class Pager(FakePager):
         state = self.states.pop(0) if self.states else "done"
         if isinstance(state, BaseException):
             raise state
-        return RequestOutcome(state, "no such user" if state == "failed" else "")
+        return RequestOutcome(state, self.words if state == "failed" else "")
 
 
 class Chat(FakeChat):
@@ -355,6 +356,17 @@ def test_a_request_that_failed(box: Box, op: str, state: str) -> None:
         box.pager.alerts.clear()
         sent = box.pages()
         assert (sent.refused, sent.unreached, box.waits()) == ("taken, then failed: no such user", True, 60)
+
+
+def test_a_close_that_fails_is_sent_again_but_not_for_ever(box: Box) -> None:
+    """The alert is still open, whatever hindered the pager."""
+    box.owe("close:x", op="close")
+    box.pager.states = ["failed"] * 9
+    box.pager.words = "Internal error"
+    for tries in range(1, 6):
+        box.pages()
+        assert box.entry("close:x").state == ("owed" if tries < 5 else "done")
+        box.now += dt.timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(

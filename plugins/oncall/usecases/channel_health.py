@@ -24,6 +24,7 @@ from oncall.usecases.notes import noted, say_once
 from oncall.usecases.ports import Store
 
 BLIP = dt.timedelta(seconds=10)  # a channel that fails shorter than this is not spoken of
+BUSY = dt.timedelta(minutes=2)  # … nor one that asks to wait, shorter than this
 UNHEARD_FOR = dt.timedelta(minutes=2)
 AT_ONCE = dt.timedelta.min
 HEARING = "acknowledgements"
@@ -34,7 +35,7 @@ UNCHECKED = "history_unread"  # why the chat could not be asked what it has, "" 
 class _Seen:
     """What a round has seen of a channel, noted under this name: why it fails, or that it works (neither: nothing).
 
-    `outage`: for every message; `stays`: until somebody mends it.
+    `outage`: for every message; `patience`: what is shorter is not said.
     """
 
     channel: Channel
@@ -42,7 +43,7 @@ class _Seen:
     trouble: str
     works: bool
     outage: bool = True
-    stays: bool = False
+    patience: dt.timedelta = BLIP
 
 
 def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> bool:
@@ -51,7 +52,8 @@ def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> boo
     What is wrong with one person or one message is no outage.
     """
     outage = "" if sent.taken else sent.outage
-    seen = _Seen(channel, f"channel:{channel}", outage, sent.answered, stays=sent.locked_out)
+    patience = AT_ONCE if sent.locked_out else BUSY if sent.busy else BLIP
+    seen = _Seen(channel, f"channel:{channel}", outage, sent.answered, patience=patience)
     works = _noted(store, scene, seen)
     if (
         channel == "chat"
@@ -78,9 +80,7 @@ def _noted(store: Store, scene: Scene, seen: _Seen) -> bool:
     def change(text: str) -> tuple[str, Plan]:
         if not seen.trouble and not seen.works:
             return text, Plan()
-        state, since = _followed(
-            seen.name, text, scene.at, seen.trouble or None, AT_ONCE if seen.stays else BLIP
-        )
+        state, since = _followed(seen.name, text, scene.at, seen.trouble or None, seen.patience)
         if since is None:
             return state, Plan()
         if not seen.trouble:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from oncall.core.errors import Gone, LockedOut, OncallError, Rejected, Unreadable
+from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable
 from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import OTHERS, Channel
 from oncall.usecases.channel_ports import Posted
@@ -33,16 +33,17 @@ Find = Callable[[OutboxEntry], Posted | None]
 class Sent:
     """How a round of sending went: what the far side has taken, and when, and each try that it did not take.
 
-    `outage`: why it takes nothing at all ("" when it answers); `locked_out`: nor will it before somebody mends the
-    connection. `refused`: why it does not take one message, while it takes others; `refused_in`: the same by the chat's
-    channel. `unreached`: somebody on the
-    escalation is not reached, so the next one has to be called. `unchecked`: why the far side could not be asked
-    whether it had something already. `untold`: what another team's channel refused, and why.
+    `outage`: why it takes nothing at all ("" when it answers); `busy`: it says when it will; `locked_out`: not before
+    somebody mends the connection. `refused`: why it does not take one message, while it takes others; `refused_in`: the
+    same by the chat's channel. `unreached`: somebody on the escalation is not reached, so the next one is called.
+    `unchecked`: why the far side could not be asked whether it had something already. `untold`: what another team's
+    channel refused, and why.
     """
 
     taken: list[tuple[OutboxEntry, dt.datetime]] = field(default_factory=list)
     failed: list[OutboxEntry] = field(default_factory=list)
     outage: str = ""
+    busy: bool = False
     locked_out: bool = False
     refused: str = ""
     refused_in: dict[str, str] = field(default_factory=dict)
@@ -176,6 +177,7 @@ class Round:
             self.sent.refused = self.sent.refused_in[delivery.message.channel] = str(error)
         else:
             self.sent.outage, self.sent.locked_out = str(error), isinstance(error, LockedOut)
+            self.sent.busy = isinstance(error, DeliveryFailed) and error.retry_after is not None
         wait = wait_s(delivery, error, nobody_woken=bool(send and send.nobody_woken))
         self._not_taken(delivery, str(error), wait, uncertain=is_uncertain(error), unreached=unreached)
 

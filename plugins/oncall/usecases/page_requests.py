@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 import traceback
 from collections.abc import Callable
@@ -28,6 +29,8 @@ WIDTH = 8  # calls to the pager side by side
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
 MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
 UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
+GONE = re.compile("not exist|not found|no such", re.IGNORECASE)  # what was to be closed, in the pager's words
+TRIES = 5  # to close, acknowledge or annotate what the pager takes and does not carry out
 
 
 @dataclass
@@ -111,7 +114,11 @@ class PageRequests:
         with bound_contextvars(**about(delivery)):
             if state == "done":
                 self.round.done(replace(delivery, alias=alias), unreached=words)
-            elif state == "failed" and delivery.op != "page":
+            elif (
+                state == "failed"
+                and delivery.op != "page"
+                and (GONE.search(words) or delivery.attempts >= TRIES)
+            ):
                 self.round.done(delivery)  # to close what is closed or gone is as good as done
             elif state == "failed" and delivery.attempts == 1:
                 self.round.again(delivery, f"taken, then failed: {words}")
