@@ -327,15 +327,15 @@ def test_a_held_report_says_which_check(night: Night) -> None:
             "never started: a run of the DAG is still open", "look at the open runs of",
         ),
         (
-            Dag(at("04:55"), paused=False, running=0), "is the scheduler running?",
-            "never started: is the scheduler running?", "look whether the scheduler",
+            Dag(at("04:55"), paused=False, running=0), "its runbook names no schedule: what starts it?",
+            "never started: its runbook names no schedule: what starts it?", "look what starts",
         ),
     ],
 )  # fmt: skip
 def test_a_run_that_never_started_says_why(
     night: Night, dag: Dag, words: str, title: str, first: str
 ) -> None:
-    """Paused, import error, gone, queued behind another run, scheduler; what is known comes first in the steps."""
+    """Paused, import error, gone, queued behind another run, without a schedule; the steps begin with what is known."""
     night.world.missing("growth_etl")
     night.runs.seen["growth_etl"] = dag
     night.look("05:00")
@@ -420,7 +420,7 @@ def test_a_stale_report_is_one_notice_with_the_steps(night: Night) -> None:
     night.look("10:01")
     night.look("10:05")
     (notice,) = night.chat.threads
-    assert "Stale: Profit ETL, 22 Nov was published before master.orders changed" in notice.title
+    assert "Stale: Profit ETL, 22 Nov and what depends on it: master.orders changed since" in notice.title
     assert "python -m oncall stale --rerun" in notice.steps
     assert 'airflow dags trigger profit_etl --conf \'{"report_date": "2026-11-22"}\'' in notice.summary
     assert not night.pager.paged

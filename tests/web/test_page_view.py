@@ -530,6 +530,12 @@ def test_what_comes_next_is_told() -> None:
         "Nobody else is paged: DE-003 has it.",
         "DE-003 is asked again at 06:04, in 52 min, if it is not published by then.",
     )
+    gone = replace(seen, tick=at("05:03"))
+    assert incident_page(gone, growth, LINKS).coming == (
+        "The watcher does not look: this may come late, or never. Do not wait for it, page by hand.",
+        *incident_page(seen, growth, LINKS).coming,
+    )
+    assert incident_page(gone, taken, LINKS).coming == incident_page(seen, taken, LINKS).coming
     pages = tuple(
         replace(growth.told[0], step=step, people=(who,), owed_at=at("05:00"))
         for step, who in (("page-2-secondary", "DE-004"), ("page-3-manager", "DE manager"))
@@ -537,6 +543,7 @@ def test_what_comes_next_is_told() -> None:
     over = incident_page(seen, replace(growth, told=(growth.told[0], *pages)), LINKS)
     assert over.next is None
     assert over.coming == ("Everybody on the escalation has been paged; nobody else will be. Call them.",)
+    assert incident_page(gone, replace(growth, told=(growth.told[0], *pages)), LINKS).coming == over.coming
     warned = replace(growth, incident=replace(growth.incident, paged_at=None, verdict="at_risk"), told=())
     early = incident_page(replace(seen, at=at("04:10")), warned, LINKS)
     assert early.coming == ("If it is not published by 05:00, in 50 min, DE-003 (primary) is paged.",)

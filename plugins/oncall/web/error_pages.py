@@ -42,8 +42,8 @@ async def refused(request: Request, error: Exception) -> Response:
     title, text, href, link = detail, "", f"{root}/oncall/", "To the On-call page"
     if error.status_code == 401 or "JWT" in detail:
         title, text = (
-            "Sign in to see who is on call",
-            "You are not signed in to Airflow, or your session has ended.",
+            "Sign in to open this page",
+            "You are not signed in to Airflow, or your session has ended. Once you are, it opens by itself.",
         )
         href, link = f"{root}/api/v2/auth/login?next={back}", "Sign in to Airflow"
     elif error.status_code == 403:

@@ -351,15 +351,19 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     post = the_post(plan)
     assert (
         post.title
-        == "Stale: Growth ETL, 22 Nov was published before master.sessions, master.customers changed"
+        == "Stale: Growth ETL, 22 Nov and what depends on it: master.sessions, master.customers changed since"
     )
     assert post.text.splitlines() == [
         "master.sessions changed at 06:10",
         "master.customers changed at 06:20",
-        "python -m oncall stale lists each day that is stale. A number that a new run changes is noted as restated.",
+        "Its Reports page marks each day that is stale by this; python -m oncall stale lists those of all reports."
+        " A number that a new run changes is noted as restated.",
         """This day alone: airflow dags trigger growth_etl --conf '{"report_date": "2026-11-22"}'""",
     ]
     assert post.about == "investor.daily_growth for 2026-11-22"
+    assert ("Stale days", "http://airflow.test/oncall/reports/investor.daily_growth") in plan.owed[
+        0
+    ].message.links
     assert events(plan) == [post.title]
     assert plan.incidents == (an_incident(),)
     assert (post.to, post.priority) == ((), "P3")

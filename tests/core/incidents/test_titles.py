@@ -69,6 +69,7 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "not_started", "the DAG file has an import error: SyntaxError: bad syntax (x.py, line 3) (as of 04:00)", (),
             "DAG import error, bad syntax (x.py, line 3)",
         ),
+        ("not_started", f"{NO_TASK}, and no schedule: what does?", (), "never started: no schedule: what does?"),
         ("not_started", f"{NO_TASK}, though the DAG is not paused: is it up?", (), "never started: is it up?"),
         ("not_started", f"{NO_TASK}; it is not known", (), "never started: it is not known"),
         (

@@ -41,8 +41,8 @@ BROKEN = [
     (
         page_words.channel_gone("pager", at("04:58"), GONE, SAY), "Opsgenie cannot be reached since 04:58",
         (
-            GONE,
             "Slack tells each page, and it is sent until Opsgenie takes it. Call the people on call yourself.", CHECK,
+            GONE,
         ),
     ),
     (
@@ -51,44 +51,44 @@ BROKEN = [
     (
         page_words.heartbeat_refused("sla", at("04:58"), GONE, SAY),
         "Opsgenie does not take the heartbeat sla since 04:58",
-        (GONE, f"Pages go out; nobody is paged if all of Airflow is gone. {CHECK}"),
+        (f"Pages go out; nobody is paged if all of Airflow is gone. {CHECK}", GONE),
     ),
     (
         page_words.does_not_work("acknowledgements", at("04:58"), GONE, SAY),
         "Acknowledgements in Opsgenie are not heard since 04:58",
-        (GONE, f"Acknowledge here: only that stops the escalation. {CHECK}"),
+        (f"Acknowledge here: only that stops the escalation. {CHECK}", GONE),
     ),
     (
         page_words.does_not_work("history", None, GONE, SAY), "Slack cannot be asked what it has",
-        (GONE, f"A message whose answer was lost may appear there twice. {CHECK}"),
+        (f"A message whose answer was lost may appear there twice. {CHECK}", GONE),
     ),
     (
         page_words.does_not_work("connection opsgenie_default", None, "no host", SAY),
         "The connection opsgenie_default cannot be used as it is written now",
         (
-            "no host",
             "Until it is mended the watcher goes on with the one before, which a restart forgets. " + CHECK,
+            "no host",
         ),
     ),
     (
         page_words.does_not_work("warehouse", None, page_words.clocks_apart(-60), SAY),
         "The clock of warehouse is wrong",
         (
-            "It is 60 s behind the others.",
             "The others agree, and pages go by them. First: let its host set the clock (NTP).",
+            "It is 60 s behind the others.",
         ),
     ),
     (
         page_words.source_unread("warehouse: refused: no", at("04:58"), SAY), "warehouse cannot be read since 04:58",
-        ("refused: no", WAREHOUSE, CHECK),
+        (WAREHOUSE, CHECK, "refused: no"),
     ),
     (page_words.source_unread("warehouse", None, SAY), "warehouse cannot be read", (WAREHOUSE, CHECK)),
     (
         page_words.source_unread("connection 'oncall_db' is not defined: add it", None, SAY),
         "oncall_db cannot be read",
         (
-            "connection 'oncall_db' is not defined: add it",
             "The watcher pages from its memory. Acknowledge in Opsgenie: here it cannot be noted.", CHECK,
+            "connection 'oncall_db' is not defined: add it",
         ),
     ),
     (

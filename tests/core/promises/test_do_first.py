@@ -33,6 +33,11 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
             "look whether the scheduler and the DAG processor run, and restart what does not.",
         ),
         (
+            "not_started",
+            "no task of this report date has started, and its runbook names no schedule: what starts it?",
+            "look what starts growth_etl, an event or another DAG, and whether that came.",
+        ),
+        (
             "not_started", "no task of this report date has started: a run of the DAG is still open (as of 04:00)",
             "look at the open runs of growth_etl: is one of them this day's?",
         ),

@@ -355,6 +355,11 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     (
         {"dag": a_dag()},
         "not_started",
+        "no task of this report date has started, and its runbook names no schedule: what starts it?", ("scheduler",),
+    ),
+    (
+        {"dag": a_dag(), "schedule": "0 2 * * *"},
+        "not_started",
         "no task of this report date has started, though the DAG is not paused: is the scheduler running?",
         ("scheduler",),
     ),

@@ -16,6 +16,8 @@ NO_STEPS = (
 )
 ALL_PAGED = "Everybody on the escalation has been paged; nobody else will be. Call them."
 
+NOT_LOOKING = "The watcher does not look: this may come late, or never. Do not wait for it, page by hand."
+
 
 def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
     """Whom the escalation wakes when if nothing happens."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
-from oncall.core.incidents.titles import short, titled
+from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.warnings import arrivals
 from oncall.core.incidents.wording import Scene, subject, titles
 from oncall.core.message import Message
@@ -160,11 +160,12 @@ RUN_AGAIN = (
 def stale(context: IncidentContext, scene: Scene) -> Plan:
     """Rows came upstream after the publication: one notice, with the command that runs again what is stale."""
     member = context.members[0]
-    tables = ", ".join(load.table for load in member.facts.changed_since)
-    title = f"Stale: {subject([member])} was published before {tables} changed"
+    tables = names([load.table for load in member.facts.changed_since])
+    title = f"Stale: {subject([member])} and what depends on it: {tables} changed since"
     lines = [
         *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
-        "python -m oncall stale lists each day that is stale. A number that a new run changes is noted as restated.",
+        "Its Reports page marks each day that is stale by this; python -m oncall stale lists those of all reports."
+        " A number that a new run changes is noted as restated.",
         "This day alone: airflow dags trigger"
         f' {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
     ]
@@ -172,5 +173,6 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     message = context.about(member).notice(
         scene, f"stale:{newest.isoformat()}", title, lines, section="after"
     )
-    message = replace(message, steps=led_by(message.steps, RUN_AGAIN))
+    links = (*message.links, ("Stale days", scene.links.report(member.pipeline.report)))
+    message = replace(message, steps=led_by(message.steps, RUN_AGAIN), links=links)
     return Plan((context.incident,), (post(message),), event(context, scene, title))

@@ -47,6 +47,10 @@ class Links:
         """Its page, at the forms that act on it."""
         return f"{self.base_url}/oncall/incidents/{quote(key, safe=':')}#actions"
 
+    def report(self, report: str) -> str:
+        """Its published days: the numbers, and which are held, late, restated or stale."""
+        return f"{self.base_url}/oncall/reports/{quote(report)}"
+
     def oncall(self) -> str:
         return f"{self.base_url}/oncall/"
 

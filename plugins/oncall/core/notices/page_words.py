@@ -1,6 +1,7 @@
 """What the page says of the on-call system itself, and of its links. Pure.
 
-Of what is broken: a title that says what and since when; a sentence a line, with what still works; what to do first.
+Of what is broken: a title that says what and since when; what that means and what still works; what to do first; and
+last what the far side said, in its own words.
 """
 
 from __future__ import annotations
@@ -53,26 +54,26 @@ def watcher_gone(tick: dt.datetime | None, say: TimeFormat) -> Told:
 
 def channel_gone(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
     title = f"{CHANNELS.get(name, name)} cannot be reached{_since(since, say)}"
-    return title, _lines(reason, _WITHOUT.get(name, ""), _CHECK)
+    return title, _lines(_WITHOUT.get(name, ""), _CHECK, reason)
 
 
 def heartbeat_refused(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
     title = f"Opsgenie does not take the heartbeat {name}{_since(since, say)}"
-    return title, _lines(reason, f"Pages go out; nobody is paged if all of Airflow is gone. {_CHECK}")
+    return title, _lines(f"Pages go out; nobody is paged if all of Airflow is gone. {_CHECK}", reason)
 
 
 def does_not_work(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
     """`name`: a part that only warns, "connection …", or whose clock it is."""
     if name.startswith(CONNECTION):
         return f"The {name} cannot be used as it is written now", _lines(
-            reason, f"{CONNECTION_STAYS} {_CHECK}"
+            f"{CONNECTION_STAYS} {_CHECK}", reason
         )
     clock = (
         f"The clock of {name} is wrong",
         "The others agree, and pages go by them. First: let its host set the clock (NTP).",
     )
     title, line = _WARNINGS.get(name, clock)
-    return f"{title}{_since(since, say)}", _lines(reason, line)
+    return f"{title}{_since(since, say)}", _lines(line, reason)
 
 
 def clocks_apart(ahead_s: float) -> str:
@@ -100,7 +101,7 @@ def source_unread(reason: str, since: dt.datetime | None, say: TimeFormat) -> To
     said = reason.partition(":")[0]
     name = next((source for source in _UNREAD if source in said), said)
     why = reason.removeprefix(name).removeprefix(":").strip()
-    return f"{name} cannot be read{_since(since, say)}", _lines(why, _UNREAD.get(name, ""), _CHECK)
+    return f"{name} cannot be read{_since(since, say)}", _lines(_UNREAD.get(name, ""), _CHECK, why)
 
 
 def feed_link(

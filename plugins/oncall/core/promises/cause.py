@@ -31,6 +31,7 @@ _REFUSED = re.compile(
 HICCUP = dt.timedelta(seconds=25)
 
 GAVE_UP = "the run gave up waiting"
+NOT_STARTED = "no task of this report date has started"
 
 CAUSE_WORDS: dict[str, str] = {
     "upstream_late": "waiting on upstream",
@@ -68,7 +69,7 @@ def cause_of(
     late = facts.late_loads if waits else ()
     stopped = _stopped_by_hand(facts, tz) or cannot_come(facts, tz, pipeline)
     if stopped is None and is_overdue(facts, at, starts):
-        stopped = _not_started(facts, tz)
+        stopped = _not_started(facts, tz, pipeline)
     if stopped:
         overdue = [load for load in late if load.expected_at is None or at >= load.expected_at]
         return replace(stopped, detail="; ".join((stopped.detail, *_late(overdue, tz))))
@@ -84,7 +85,7 @@ def cause_of(
         return _unfinished(facts, at, tz, pipeline)
     if facts.unreadable:
         return unseen(facts, tz)
-    return _not_started(facts, tz)
+    return _not_started(facts, tz, pipeline)
 
 
 def is_about_to_show(facts: Facts, at: dt.datetime) -> bool:
@@ -272,18 +273,20 @@ def expected_at(facts: Facts) -> dt.datetime | None:
     return task.started_at + dt.timedelta(seconds=seconds) if task and seconds is not None else None
 
 
-def _not_started(facts: Facts, tz: dt.tzinfo) -> Why:
+def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
     """`names` is (SCHEDULER,) when nothing about this one DAG explains it: then the cause may be shared."""
     dag = facts.dag
-    nothing = "no task of this report date has started"
     if dag is None:
-        return Why("not_started", f"{nothing}; whether the DAG is paused is not known", (SCHEDULER,))
+        return Why("not_started", f"{NOT_STARTED}; whether the DAG is paused is not known", (SCHEDULER,))
     if dag.running:
         seen = clock(dag.seen_at, tz)
         runs = "a run of the DAG is" if dag.running == 1 else f"{dag.running} runs of the DAG are"
-        return Why("not_started", f"{nothing}: {runs} still open (as of {seen})")
-    asked = "though the DAG is not paused: is the scheduler running?"
-    return Why("not_started", f"{nothing}, {asked}", (SCHEDULER,))
+        return Why("not_started", f"{NOT_STARTED}: {runs} still open (as of {seen})")
+    if pipeline.schedule is None:
+        asked = "and its runbook names no schedule: what starts it?"
+    else:
+        asked = "though the DAG is not paused: is the scheduler running?"
+    return Why("not_started", f"{NOT_STARTED}, {asked}", (SCHEDULER,))
 
 
 def _late(loads: Iterable[Load], tz: dt.tzinfo) -> Iterator[str]:

@@ -32,6 +32,10 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _THEN_START,
         ),
         (
+            "not_started", r": what starts it\?$",
+            "look what starts {dag_id}, an event or another DAG, and whether that came.\n" + _THEN_START,
+        ),
+        (
             "not_started", r" still open \(as of ",
             "look at the open runs of {dag_id}: is one of them this day's?\n"
             "It is: it waits for the others, or for a slot.\nNone is: start the day by hand.",

@@ -23,8 +23,7 @@ def banners(seen: PageSnapshot) -> tuple[Banner, ...]:
 
 def _told(seen: PageSnapshot) -> Iterator[tuple[str, page_words.Told]]:
     say = seen.say
-    tick_unread = unread(seen)  # that is said below
-    if not tick_unread and (seen.tick is None or seen.at - seen.tick > WATCHER_SILENT_AFTER):
+    if nobody_looks(seen):
         yield "watcher", page_words.watcher_gone(seen.tick, say)
     for trouble in seen.channels:
         yield "channel", page_words.channel_gone(trouble.name, trouble.since, trouble.reason, say)
@@ -36,6 +35,11 @@ def _told(seen: PageSnapshot) -> Iterator[tuple[str, page_words.Told]]:
         yield "configuration", page_words.files_broken(seen.problems, some_hidden=bool(seen.hidden))
     for reason in dict.fromkeys(seen.unreadable):
         yield "source", page_words.source_unread(reason, _blind_since(seen, reason), say)
+
+
+def nobody_looks(seen: PageSnapshot) -> bool:
+    """Whether the watcher is gone. (That nobody can tell is another banner.)"""
+    return not unread(seen) and (seen.tick is None or seen.at - seen.tick > WATCHER_SILENT_AFTER)
 
 
 def _blind_since(seen: PageSnapshot, reason: str) -> dt.datetime | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.incidents.coming_words import what_comes_next
+from oncall.core.incidents.coming_words import NOT_LOOKING, what_comes_next
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import Call
 from oncall.core.incidents.forecast import next_to_page
@@ -21,6 +21,7 @@ from oncall.usecases.history import IncidentRecord
 from oncall.usecases.recorded_context import status_from_row
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
+from oncall.web.views.banners import nobody_looks
 from oncall.web.views.incidents import cause_now
 from oncall.web.views.on_call import contact, on_call
 from oncall.web.views.rota_models import Contact, OnCall
@@ -59,7 +60,7 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Links) 
     context = _context(config, record) if pipeline else None
     section = section_of(pipeline.runbook, cause_now(seen, incident)[0]) if pipeline else ""
     return IncidentPage(
-        coming=tuple(what_comes_next(context, scene)) if context and incident.open else (),
+        coming=tuple(_coming(seen, context, scene)) if context and incident.open else (),
         next=next_to_page(context, scene) if context and incident.open else None,
         ask=tuple(_ask(pipeline, config.roster)) if pipeline else (),
         then=on_call(config.roster, incident.paged_at or incident.opened_at),
@@ -67,6 +68,12 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Links) 
         section=SECTIONS.get(section, ""),
         run_again=_run_again(seen, record, pipeline) if pipeline and incident.open else None,
     )
+
+
+def _coming(seen: PageSnapshot, context: IncidentContext, scene: Scene) -> list[str]:
+    coming = what_comes_next(context, scene)
+    waited_for = not context.incident.acknowledged and next_to_page(context, scene) and nobody_looks(seen)
+    return [NOT_LOOKING, *coming] if waited_for else coming
 
 
 def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
