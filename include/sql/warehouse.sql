@@ -739,6 +739,25 @@ begin
 end
 $$;
 
+-- Replace the day's rows in `published` by those in `draft`, after writing down what that changes of a published day.
+create or replace function investor.publish_draft(
+    of_report text, published regclass, draft regclass, key_columns text[], of_day date, because text, by_run text,
+    at timestamptz
+) returns void
+language plpgsql as $$
+declare
+    names text;
+begin
+    perform investor.note_restatements(of_report, published, draft, key_columns, of_day, because, by_run, at);
+    select string_agg(quote_ident(attname), ', ' order by attnum) into names
+    from pg_attribute
+    where attrelid = draft and attnum > 0 and not attisdropped and attgenerated = '' and attidentity <> 'a';
+    execute format('delete from %s where report_date = $1', published) using of_day;
+    execute format('insert into %1$s (%2$s) select %2$s from %3$s where report_date = $1', published, names, draft)
+    using of_day;
+end
+$$;
+
 -- Student's t ---------------------------------------------------------------------------------------------------------
 
 -- log Γ(x) for x > 0 by Lanczos' approximation (g = 7, 9 terms), about 1e-14: PostgreSQL has lgamma only since 18.

@@ -24,8 +24,8 @@ from pipelines.report_run import (
     zone_name,
 )
 
-# The tables whose changes a pipeline's SQL writes down, and their drafts: the function's second and third argument.
-_RESTATES = re.compile(r"note_restatements\([^,]+,\s*'([a-z_.]+)',\s*'([a-z_.]+)'")
+# The tables that a pipeline's SQL publishes, and their drafts: the function's second and third argument.
+_RESTATES = re.compile(r"publish_draft\([^,]+,\s*'([a-z_.]+)',\s*'([a-z_.]+)'")
 _COUNTED = """
     select (select count(*) from {} where report_date = %(day)s), (select count(*) from {} where report_date = %(day)s)
 """

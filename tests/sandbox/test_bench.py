@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
 from sandbox.bench.duck import translate
 from sandbox.bench.figures import Figure, Sample, Section, number, timed
+from sandbox.stack.environment import REPOSITORY
 
 
 def test_a_ratio_compares_the_medians() -> None:
@@ -80,6 +82,18 @@ def test_what_a_with_writes_becomes_statements_of_their_own_for_duckdb() -> None
         "insert into base.t (a, b) select * from rows_of_all",
     ]
     assert list(translate("set local work_mem = '64MB'")) == []
+
+
+def test_a_draft_is_published_in_duckdb_by_two_statements() -> None:
+    """As the function of the warehouse does it, with every one of the shipped pipelines' calls."""
+    values = {"report_date": "'2026-11-22'", "report": "'r'", "reason": "''", "run_id": "'x'", "at": "now()"}
+    for file in (REPOSITORY / "include/sql").glob("*/3*.sql"):
+        for call in re.findall(r"select investor\.publish_draft.*?;", file.read_text(), re.S):
+            table, draft = re.findall(r"'((?:investor|experiments|base)\.\w+)'", call)[-2:]
+            assert list(translate(call % values)) == [
+                f"delete from {table} where report_date = '2026-11-22'::date;"
+                f" insert into {table} by name select * from {draft} where report_date = '2026-11-22'::date"
+            ]
 
 
 def test_what_an_experiments_functions_answer_is_asked_of_postgresql_by_duckdb_too() -> None:

@@ -1,32 +1,9 @@
 -- The day's rows, replaced by the draft that the checks have passed. What that changes of a published day is written down.
 
-select investor.note_restatements(
-    %(report)s, 'experiments.daily_growth', 'base.experiment_growth_draft', '{experiment,variant}', %(report_date)s::date, %(reason)s,
-    %(run_id)s, %(at)s::timestamptz
+select investor.publish_draft(
+    %(report)s, 'experiments.daily_growth', 'base.experiment_growth_draft', '{experiment,variant}',
+    %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
 );
-
-delete from experiments.daily_growth where report_date = %(report_date)s::date;
-
-insert into experiments.daily_growth (
-    report_date, experiment, variant, active, new, retained, resurrected, churned, quick_ratio, n, switched,
-    expected_n, sample_ratio_p
-)
-select
-    draft.report_date,
-    draft.experiment,
-    draft.variant,
-    draft.active,
-    draft.new,
-    draft.retained,
-    draft.resurrected,
-    draft.churned,
-    draft.quick_ratio,
-    draft.n,
-    draft.switched,
-    draft.expected_n,
-    draft.sample_ratio_p
-from base.experiment_growth_draft as draft
-where draft.report_date = %(report_date)s::date;
 
 -- Who was in which variant, so that a later change is seen.
 insert into base.variants_published (experiment, customer_id, variant)

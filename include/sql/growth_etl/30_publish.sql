@@ -1,45 +1,14 @@
 -- The day's rows, replaced by the draft that the checks have passed. What that changes of a published day is written down.
 
-select investor.note_restatements(
-    %(report)s, 'investor.daily_growth', 'base.daily_growth_draft', '{}', %(report_date)s::date, %(reason)s, %(run_id)s,
-    %(at)s::timestamptz
-);
-
-select investor.note_restatements(
-    %(report)s, 'investor.daily_growth_by_channel', 'base.daily_growth_by_channel_draft', '{channel}',
+select investor.publish_draft(
+    %(report)s, 'investor.daily_growth', 'base.daily_growth_draft', '{}',
     %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
 );
 
-delete from investor.daily_growth where report_date = %(report_date)s::date;
-
-insert into investor.daily_growth (report_date, active, new, retained, resurrected, churned, quick_ratio)
-select
-    draft.report_date,
-    draft.active,
-    draft.new,
-    draft.retained,
-    draft.resurrected,
-    draft.churned,
-    draft.quick_ratio
-from base.daily_growth_draft as draft
-where draft.report_date = %(report_date)s::date;
-
-delete from investor.daily_growth_by_channel where report_date = %(report_date)s::date;
-
-insert into investor.daily_growth_by_channel (
-    report_date, channel, active, new, retained, resurrected, churned, quick_ratio
-)
-select
-    draft.report_date,
-    draft.channel,
-    draft.active,
-    draft.new,
-    draft.retained,
-    draft.resurrected,
-    draft.churned,
-    draft.quick_ratio
-from base.daily_growth_by_channel_draft as draft
-where draft.report_date = %(report_date)s::date;
+select investor.publish_draft(
+    %(report)s, 'investor.daily_growth_by_channel', 'base.daily_growth_by_channel_draft', '{channel}',
+    %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
+);
 
 -- What is published now, how many rows each has, and what they add up to.
 select 'investor.daily_growth' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest

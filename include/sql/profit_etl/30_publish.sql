@@ -5,50 +5,15 @@ update investor.daily_profit set currency = %(currency)s where currency is null;
 
 update investor.daily_profit_by_channel set currency = %(currency)s where currency is null;
 
-select investor.note_restatements(
-    %(report)s, 'investor.daily_profit', 'base.daily_profit_draft', '{}', %(report_date)s::date, %(reason)s, %(run_id)s,
-    %(at)s::timestamptz
-);
-
-select investor.note_restatements(
-    %(report)s, 'investor.daily_profit_by_channel', 'base.daily_profit_by_channel_draft', '{channel}',
+select investor.publish_draft(
+    %(report)s, 'investor.daily_profit', 'base.daily_profit_draft', '{}',
     %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
 );
 
-delete from investor.daily_profit where report_date = %(report_date)s::date;
-
-insert into investor.daily_profit (
-    report_date, orders, revenue, cost, refunds, marketing, profit, cancelled_orders, currency
-)
-select
-    draft.report_date,
-    draft.orders,
-    draft.revenue,
-    draft.cost,
-    draft.refunds,
-    draft.marketing,
-    draft.profit,
-    draft.cancelled_orders,
-    draft.currency
-from base.daily_profit_draft as draft
-where draft.report_date = %(report_date)s::date;
-
-delete from investor.daily_profit_by_channel where report_date = %(report_date)s::date;
-
-insert into investor.daily_profit_by_channel (
-    report_date, channel, revenue, cost, refunds, marketing, profit, currency
-)
-select
-    draft.report_date,
-    draft.channel,
-    draft.revenue,
-    draft.cost,
-    draft.refunds,
-    draft.marketing,
-    draft.profit,
-    draft.currency
-from base.daily_profit_by_channel_draft as draft
-where draft.report_date = %(report_date)s::date;
+select investor.publish_draft(
+    %(report)s, 'investor.daily_profit_by_channel', 'base.daily_profit_by_channel_draft', '{channel}',
+    %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
+);
 
 -- What is published now, how many rows each has, and what they add up to.
 select 'investor.daily_profit' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest
