@@ -136,6 +136,14 @@ def test_what_is_not_known_is_no_fact() -> None:
     assert "Cause" not in plain
 
 
+def test_a_load_with_few_rows_that_may_be_whole_is_told() -> None:
+    """Once for all the reports that read it, and without holding any."""
+    few = a_load("master.refunds", "02:10", rows=5, median=9.0)
+    told = facts(a_report("05:00", GROWTH, loads=(few,)), a_report("05:00", ENGAGEMENT, loads=(few,)))
+    assert told["Few rows"] == "master.refunds: 5 rows, usually 9, which may be all of them"
+    assert few.state == "fresh"
+
+
 @pytest.mark.parametrize(("what", "named"), [(LATE, True), ({"tasks": (WAITED, FAILED)}, False), ({}, False)])
 def test_the_upstream_team_is_named_when_upstream_is_late(what: dict[str, Any], named: bool) -> None:
     """With its channel."""

@@ -17,6 +17,7 @@ from tests.core.scenes import CHECK, DAY, TZ, a_load, a_report, a_task, at, publ
 
 SAY = TimeFormat(at("05:26"), TZ)
 HALF = a_load(came="02:00", rows=400)
+FEW = Load("master.refunds", at("01:05"), 5, 9.0, None, 2.0)
 RUNS = (a_task("transform", "running", "04:40"),)
 
 
@@ -66,6 +67,11 @@ def test_which_report_it_is(due: dt.datetime | None, line: str) -> None:
     ("load", "state", "line"),
     [
         (a_load(came="01:05"), "fresh", "Arrived 01:05"),
+        (
+            FEW,
+            "fresh",
+            "Arrived 01:05: 5 rows, usually 9 (56%; such a day varies by about 33%), which may be all of them",
+        ),
         (HALF, "partial", "Partial: 400 rows, usually 1,000"),
         (a_load(usually="06:00"), "expected", "Expected 06:00"),
         (a_load(usually=None), "expected", "Expected"),

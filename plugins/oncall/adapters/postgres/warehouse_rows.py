@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,8 +13,6 @@ from oncall.adapters.postgres.publication_rows import can_be, due_of, instant_of
 from oncall.config.load_volume import Volume
 from oncall.core.data.expectation import Expectation, expect
 from oncall.core.promises.facts import (
-    FIRST_WEEK_SHARE,
-    PARTIAL_SHARE,
     Facts,
     FailedCheck,
     Load,
@@ -25,6 +22,7 @@ from oncall.core.promises.promise import Pipeline
 
 # What they say is kept as it was on a published day: a new load of them makes none stale.
 KEPT = frozenset({"master.customers", "master.products"})
+GROUP = 4.0  # lines that come with one order, at the most
 Row = tuple[Any, ...]
 Instant = str | dt.datetime  # as text, where it need not be one
 Pair = tuple[str, dt.date]  # an upstream table or a report, and a business day
@@ -154,10 +152,9 @@ def compared(load: Load, day: dt.date, counts: str | None, volume: Volume, empty
     expected = _expected(counts or "", volume.holidays_before(day))
     if expected is None:
         return load
-    known = (FIRST_WEEK_SHARE, PARTIAL_SHARE, 1.0)[min(expected.weekdays, 2)]
-    share = min(known, volume.share(load.table, day, empty))
-    chance = 2 * math.sqrt(expected.amount) if volume.contracts.comes_in_groups(load.table) else 0.0
-    return replace(load, median=expected.amount, spread=max(expected.spread, chance), share=share)
+    group = GROUP if volume.contracts.comes_in_groups(load.table) else 1.0
+    share = volume.share(load.table, day, empty)
+    return replace(load, median=expected.amount, spread=expected.spread_of_a_load, share=share, group=group)
 
 
 @lru_cache(maxsize=4096)  # every look asks again, and it changes once a day

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from statistics import median
 
 WINDOW_DAYS = (
@@ -17,8 +18,10 @@ _LEAST_FOR_A_LEVEL = 4
 _LEAST_FOR_A_WEEKDAY = 2
 _LEAST_FOR_A_SPREAD = 7
 _NORMAL = 1.4826  # times the median absolute deviation is the standard deviation of a normal distribution
-_LEAST_SPREAD = 0.08  # nobody's days are more alike than this, however alike a few of them were
+_LEAST_SPREAD = 0.07  # nobody's days are more alike than this, however alike a few of them were
 _UNKNOWN_SPREAD = 0.1
+# Of a weekday that was never seen, or once: a quarter, and half, of what the others are may be all there is.
+_OF_A_LOAD = (0.3, 0.16, 0.0)
 _SALE = 1.25  # times what is usual: beside such a day an ordinary one could be taken for a thin one
 _ALIKE = 1.15  # a level that is no more than so many times the one without sales is that of no sale
 _LONGEST_SALE = 28  # days
@@ -40,6 +43,11 @@ class Expectation:
     @property
     def spread(self) -> float:
         return abs(self.amount) * self.share
+
+    @property
+    def spread_of_a_load(self) -> float:
+        """The same for one that nobody looks at before it counts: more, while the weekday is not known."""
+        return max(self.spread, abs(self.amount) * _OF_A_LOAD[min(self.weekdays, _LEAST_FOR_A_WEEKDAY)])
 
     @property
     def knows_weekday(self) -> bool:
@@ -78,20 +86,19 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     else:
         amount, _, most = sorted((lowest, level, median(same) if same else level))
         weekdays = min(len(same), 1)
-    known = Counter(ago % WEEK for ago, _ in stood)
+    # Two of a name differ by the root of two spreads, whatever is usual of them.
     off = [
-        abs(ratio / usual[ago % WEEK] - 1)
-        for ago, ratio in stood
-        if known[ago % WEEK] >= _LEAST_FOR_A_WEEKDAY and usual[ago % WEEK] > 0
+        abs(ratio - other) / usual[weekday] / math.sqrt(2)
+        for weekday, ratios in _ratios(stood).items()
+        for ratio, other in combinations(ratios, 2)
+        if usual[weekday] > 0
     ]
     if len(off) < _LEAST_FOR_A_SPREAD and stood and (middle := median(ratio for _, ratio in stood)) > 0:
         off = [abs(ratio / middle - 1) for _, ratio in stood]  # whatever the weekday: it is not known yet
     share = _NORMAL * median(off) if len(off) >= _LEAST_FOR_A_SPREAD else _UNKNOWN_SPREAD
     if weekdays >= _LEAST_FOR_A_WEEKDAY:
-        # What rests on few of its weekday may itself be off; and they seem to be more alike than they are, since it is
-        # made of them.
-        known_by = math.sqrt(1 + 1 / weekdays)
-        share = max(share / math.sqrt(1 - 1 / weekdays), _LEAST_SPREAD) * known_by
+        # What rests on few of its weekday may itself be off.
+        share = max(share, _LEAST_SPREAD) * math.sqrt(1 + 1 / weekdays)
     return Expectation(amount, max(share, _LEAST_SPREAD), weekdays, most)
 
 
@@ -127,10 +134,14 @@ def _by_weekday(
         before = [earlier for _, earlier in history[place + 1 : place + 1 + WEEK]]
         if len(before) >= _LEAST_FOR_A_LEVEL and (level := median(before)) > 0:
             stood.append((ago, amount / level))
+    return stood, {weekday: _usual_ratio(ratios) for weekday, ratios in _ratios(stood).items()}
+
+
+def _ratios(stood: Sequence[tuple[int, float]]) -> Mapping[int, Sequence[float]]:
     by_weekday: dict[int, list[float]] = defaultdict(list)
     for ago, ratio in stood:
         by_weekday[ago % WEEK].append(ratio)
-    return stood, {weekday: _usual_ratio(ratios) for weekday, ratios in by_weekday.items()}
+    return by_weekday
 
 
 def _usual_ratio(ratios: Sequence[float]) -> float:
@@ -144,7 +155,7 @@ def _usual_ratio(ratios: Sequence[float]) -> float:
 
 # What a report's number must be to be held: this many spreads off, and this many times less or more than expected. A
 # sale makes three times as much of an ordinary day.
-FAR_SPREADS = 6.0
+FAR_SPREADS = 5.0
 FAR_TIMES = 3.0
 FAR_TIMES_MORE = 4.0
 FAR_TIMES_UNKNOWN_WEEKDAY = 5.0

@@ -170,6 +170,8 @@ class Composer:
         if lead.why and lead.why.cause == "upstream_late":
             owner = lead.pipeline.upstream_owner
             facts.append(("Upstream owner", f"{owner.team} ({owner.slack})"))
+        small = {load.table: load for member in members for load in member.facts.loads if load.is_small}
+        facts += [("Few rows", f"{table}: {words.small_words(load)}") for table, load in small.items()]
         facts.append(("Waits for it", ", ".join(dict.fromkeys(m.pipeline.downstream_owner for m in members))))
         return facts
 

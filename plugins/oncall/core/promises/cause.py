@@ -297,8 +297,7 @@ def late_words(load: Load, tz: dt.tzinfo) -> str:
     """Say of one late or partial table what is wrong and since when."""
     if load.state == "partial":
         since = clock(load.loaded_at, tz)
-        counts = f"{load.rows:,} rows, usually {load.median:,.0f}{load.unusual_words}"
-        return f"{load.table} is partial since {since}: {counts}"
+        return f"{load.table} is partial since {since}: {load.counts_words}"
     since = f", usually there by {clock(load.expected_at, tz)}" if load.expected_at else ""
     return f"{load.table} has not arrived{since}"
 

@@ -10,11 +10,9 @@ from typing import Any, Literal
 
 # A load with fewer rows than this share of what is expected is partial where its table's contract says no other one.
 DEFAULT_SHARE = 0.75
-# The same while too few of a weekday are known to tell a quiet day from a thin load; and while there has been none.
-PARTIAL_SHARE = 0.5
-FIRST_WEEK_SHARE = 0.25
-# How many spreads below what is expected it must be, too: of five rows a day one may well be missing.
-UNUSUAL = 3.5
+# So improbable a partial load is, too (a bound of e^-11): of five rows a day, most may well be missing.
+IMPROBABLE = 11.0
+_LEAST_VARIATION = 0.03  # of a day's level, beside what counting makes
 
 # `queued`: it ran before, was cleared, and has not started again. `deleted`: of a run alone.
 TaskState = Literal["running", "success", "up_for_retry", "queued", "failed", "skipped", "deleted"]
@@ -29,7 +27,8 @@ class Load:
 
     `rows` is None when whoever loaded it did not count: then it counts as there. `median` is the row count expected
     on such a weekday (None: no earlier load), give or take `spread`, and `share` the part of it below which the load is
-    partial; `expected_at` is when it usually arrives, on this day.
+    small: partial where that is no chance. `group`: how many rows come at once, at the most, such as an order's lines.
+    `expected_at` is when it usually arrives, on this day.
     """
 
     table: str
@@ -38,35 +37,50 @@ class Load:
     median: float | None = None
     expected_at: dt.datetime | None = None
     spread: float | None = None
-    share: float = PARTIAL_SHARE
+    share: float = DEFAULT_SHARE
+    group: float = 1.0
 
     @property
     def state(self) -> Literal["fresh", "late", "partial"]:
         if self.loaded_at is None:
             return "late"
-        if self.rows is None or self.median is None:
-            return "fresh"
-        thin = self.rows < self.share * self.median and self.spreads_below > UNUSUAL
-        return "partial" if thin else "fresh"
+        return "partial" if self._is_below_its_share and self.rarity > IMPROBABLE else "fresh"
 
     @property
-    def spreads_below(self) -> float:
-        """How unusual its row count is: by how many spreads it is below what is expected (above: negative)."""
-        if self.rows is None or not self.median:
+    def is_small(self) -> bool:
+        """Fewer rows than its share of what is expected, which may be chance: to be said, and not waited for."""
+        return self._is_below_its_share and self.state == "fresh"
+
+    @property
+    def _is_below_its_share(self) -> bool:
+        return self.rows is not None and self.median is not None and self.rows < self.share * self.median
+
+    @property
+    def rarity(self) -> float:
+        """How improbable it is that no more rows are there: minus the logarithm of a bound on it (Chernoff's).
+
+        Rows, or groups of them, are counted (Poisson's distribution), on days whose level varies (a gamma
+        distribution) by what counting alone does not make of the spread.
+        """
+        if self.rows is None or not self.median or self.rows >= self.median:
             return 0.0
-        return (self.median - self.rows) / self._varies_by
+        found, usual = self.rows / self.group, self.median / self.group
+        varies = ((self.spread or 0.0) / self.median) ** 2 - 1 / usual
+        shape = 1 / max(varies, _LEAST_VARIATION**2)
+        counted = found * math.log(found / usual) if found else 0.0
+        return counted - (found + shape) * math.log((found + shape) / (usual + shape))
 
     @property
-    def unusual_words(self) -> str:
-        """How far below what is expected on such a weekday it is; nothing when the usual spread is not known."""
-        if self.spread is None or self.rows is None or not self.median:
+    def counts_words(self) -> str:
+        """Its rows beside those expected, and how far below them such a day may well be: not when that is not known."""
+        if self.rows is None or not self.median:
             return ""
-        return f" ({self.rows / self.median:.0%}; such a day varies by about {self._varies_by / self.median:.0%})"
-
-    @property
-    def _varies_by(self) -> float:
+        counts = f"{self.rows:,} rows, usually {self.median:,.0f}"
+        if self.spread is None:
+            return counts
         # Counting alone spreads a number by its root, however alike the last days were.
-        return max(self.spread or 0.0, math.sqrt(self.median or 0.0))
+        varies_by = max(self.spread, math.sqrt(self.median * self.group)) / self.median
+        return f"{counts} ({self.rows / self.median:.0%}; such a day varies by about {varies_by:.0%})"
 
 
 @dataclass(frozen=True)

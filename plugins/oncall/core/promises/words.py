@@ -84,12 +84,18 @@ def table_words(load: Load, state: str, say: TimeFormat) -> str:
     """How an upstream table stands. `state`: fresh, partial, late, or expected, before it is late."""
     by = say.clock(load.expected_at) if load.expected_at else ""
     if state == "fresh":
-        return f"Arrived {say.clock(load.loaded_at)}"
+        few = f": {small_words(load)}" if load.is_small else ""
+        return f"Arrived {say.clock(load.loaded_at)}{few}"
     if state == "partial":
-        return f"Partial: {load.rows:,} rows, usually {load.median:,.0f}{load.unusual_words}"
+        return f"Partial: {load.counts_words}"
     if state == "expected":
         return f"Expected {by}" if by else "Expected"
     return f"Late, usually there by {by}" if by else "Late"
+
+
+def small_words(load: Load) -> str:
+    """Of a load that may be whole or not: "5 rows, usually 9 (…), which may be all of them"."""
+    return f"{load.counts_words}, which may be all of them"
 
 
 def tables_line(loads: Sequence[Load]) -> str:
