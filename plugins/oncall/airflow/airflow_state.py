@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.airflow.composition import Wiring
 from oncall.airflow.dag_settings import watched_dags
-from oncall.airflow.manual_states import ask, quietly
+from oncall.airflow.manual_states import apart, ask, quietly
 from oncall.airflow.masking import masked
 from oncall.core.promises.facts import Dag
 from oncall.usecases.timekeeping import utc_now
@@ -95,8 +95,8 @@ class ImportErrorListener:
 
     @hookimpl
     def on_new_dag_import_error(self, filename: str, stacktrace: str) -> None:
-        quietly(lambda: note_import_error(filename, stacktrace), "import_error")
+        quietly(lambda: apart(lambda: note_import_error(filename, stacktrace)), "import_error")
 
     @hookimpl
     def on_existing_dag_import_error(self, filename: str, stacktrace: str) -> None:
-        quietly(lambda: note_import_error(filename, stacktrace), "import_error")
+        quietly(lambda: apart(lambda: note_import_error(filename, stacktrace)), "import_error")

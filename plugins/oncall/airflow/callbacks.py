@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -92,7 +93,7 @@ def _write(context: Context, state: TaskState) -> None:
     error = context.get("exception") if state in ("failed", "up_for_retry") else None
     log_url = getattr(ti, "log_url", "") or ""
     task = seen_now(name_of(ti), state, ti.run_id, error=last_line(error), log_url=log_url)
-    write(context["dag_run"], ti.dag_id, task, ti.try_number)
+    write(day_of(context["dag_run"], ti.dag_id), task, ti.try_number)
 
 
 def name_of(ti: Any) -> str:
@@ -108,14 +109,18 @@ def seen_now(task_id: str, state: TaskState, run_id: str, **said: Any) -> Task:
     return Task.as_of(utc_now(), task_id, state, run_id, **said)
 
 
-def write(run: Any, dag_id: str, task: Task, try_number: int = 1) -> None:
-    """Note how a task of `run` (Airflow's) stands. Raises."""
+def day_of(run: Any, dag_id: str) -> tuple[str, dt.date]:
+    """The pipeline's day that a run (Airflow's) is about. Raises."""
+    return dag_id, watched_date(run, terms_of(dag_id).zone)
+
+
+def write(day: tuple[str, dt.date], task: Task, try_number: int = 1) -> None:
+    """Note how a task of that day's run stands. Raises."""
     from oncall.airflow.composition import Wiring  # not with every parse of a DAG file
 
-    date = watched_date(run, terms_of(dag_id).zone)
     wiring = Wiring()
     wiring.store().install()
-    wiring.task_log().write((dag_id, date), task, try_number=try_number)
+    wiring.task_log().write(day, task, try_number=try_number)
 
 
 def innermost(error: BaseException) -> BaseException:

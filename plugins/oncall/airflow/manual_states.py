@@ -10,13 +10,14 @@ import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
 from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from oncall.airflow.callbacks import last_line, name_of, seen_now, tell_for, write
+from oncall.airflow.callbacks import day_of, last_line, name_of, seen_now, tell_for, write
 from oncall.airflow.dag_settings import watched_dags
 from oncall.airflow.masking import masked
 from oncall.core.errors import Unreadable
@@ -96,22 +97,36 @@ def _heard(ti: Any, error: Any = "") -> None:
     by_hand = not error or BY_HAND in str(error)  # only the api-server tells of a success
     said = _marked(state, ti, run.run_id) if by_hand else last_line(error)
     began = ti.start_date or run.start_date or run.run_after
-    task = seen_now(name_of(ti), state, run.run_id, error=said, began=began)
-    write(run, run.dag_id, task, ti.try_number)
+    _note(run, seen_now(name_of(ti), state, run.run_id, error=said, began=began), ti.try_number)
 
 
 def _heard_of_run(run: Any, state: TaskState, msg: str) -> None:
     if msg not in ORDINARY and run.dag_id in watched_dags():
         said = _marked(state, run, run.run_id) if BY_HAND in msg else msg.replace("_", " ")
         began = run.start_date or run.run_after
-        write(run, run.dag_id, seen_now(RUN, state, run.run_id, error=said, began=began))
+        _note(run, seen_now(RUN, state, run.run_id, error=said, began=began))
 
 
 def _run_began(run: Any) -> None:
     """That a run began tells a scheduler that is dead from workers that are. The scheduler waits for each note: a
     backfill's runs, hundreds at once, are waited for by nobody at night."""
     if run.dag_id in watched_dags() and run.run_type != "backfill":
-        write(run, run.dag_id, seen_now(RUN, "running", run.run_id, began=run.start_date))
+        _note(run, seen_now(RUN, "running", run.run_id, began=run.start_date))
+
+
+def _note(run: Any, task: Task, try_number: int = 1) -> None:
+    day = day_of(run, run.dag_id)
+    apart(lambda: write(day, task, try_number))
+
+
+def apart(write_it: Callable[[], None]) -> None:
+    """Do it in a thread of its own, and wait. Raises what it raises.
+
+    Airflow has one session for each thread. Whoever reads a connection out of Airflow's database closes it, and with it
+    the rows that the scheduler or the DAG processor was at work on: the scheduler died when it next looked at one.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(write_it).result()
 
 
 class Deaf:
