@@ -31,13 +31,16 @@ def test_an_ok_without_a_ts_is_taken_for_one(far: FarNight, history: bool) -> No
 
 
 @pytest.mark.parametrize("reads", [True, False], ids=["reads", "may not read"])
-def test_a_receipt_that_names_no_request_is_believed(far: FarNight, reads: bool) -> None:
-    """Where the alert is shown, or nothing is: it is not asked for again and again."""
+@pytest.mark.parametrize("body", [{"result": "ok"}, ""], ids=str)
+def test_a_receipt_that_names_no_request_is_believed(far: FarNight, body: object, reads: bool) -> None:
+    """Where the alert is shown, or nothing is: it is not asked for again and again, and the next one is called."""
     far.inbox.settings(key_may_read=reads)
-    far.inbox.fail("opsgenie", "create", kind="answer", status=202, body={"result": "ok"}, works=True)
+    far.inbox.fail("opsgenie", "create", kind="answer", status=202, body=body, works=True)
     far.every_15_s("05:00", "05:02")
     assert far.woken == [PRIMARY]
     assert len(far.inbox.calls(operation="create")) == 1
+    far.looks("05:15", "05:15:15")
+    assert far.woken == [PRIMARY, SECONDARY]
 
 
 # What nobody knows of any more.

@@ -30,6 +30,10 @@ from oncall.adapters.http.network import name_of, proxy_for, trusted
 from oncall.core.errors import DeliveryFailed, LockedOut
 
 MAX_ANSWER_BYTES = 1_000_000
+TAKEN = (
+    http.HTTPStatus.CREATED,
+    http.HTTPStatus.ACCEPTED,
+)  # no page to sign in on has these, whatever else it says
 _LONGER = f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes"
 _WORDS = 500  # characters of what a far side says
 # OpenSSL's numbers of what no CA can mend: not valid yet, or any more; made for another name or address.
@@ -124,7 +128,7 @@ class Exchange:
         finally:
             with suppress(Exception):  # it may be closed already
                 response.close()
-        if trouble and response.status_code < 300:
+        if trouble and response.status_code < 300 and response.status_code not in TAKEN:
             kind = AnswerTooLong if trouble == _LONGER else DeliveryFailed
             raise kind(f"{self._access.at}: {trouble}; is the address right?", uncertain=True)
         return Answer(response.status_code, attempt.headers, data)

@@ -17,7 +17,7 @@ from airflow.sdk import BaseHook
 from opsgenie_sdk import AlertApi, ApiClient, Configuration, HeartbeatApi
 
 from oncall.adapters.http.connections import Access
-from oncall.adapters.http.exchange import Answer, Exchange
+from oncall.adapters.http.exchange import TAKEN, Answer, Exchange
 from oncall.adapters.opsgenie.errors import OpsgenieRefused
 
 
@@ -49,7 +49,9 @@ class PlainClient(ApiClient):
         return _Response(answer)
 
     def deserialize(self, response: Any, response_type: str) -> Any:
-        return json.loads(response.data)
+        """A receipt is one by its status alone: not each far side says in the same place for what it is."""
+        taken = {"result": "taken"} if response.status in TAKEN else {}
+        return {**taken, **json.loads(response.data)}
 
 
 class _Response:
