@@ -19,7 +19,7 @@ from oncall.core.errors import Rejected, Unreadable
 from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident_words import not_carried_out
 from oncall.usecases.delivery_round import LEASE, Round
-from oncall.usecases.pager_delivery import Outcome, PagerDelivery, SeemsTaken, about
+from oncall.usecases.pager_delivery import PagerDelivery, RequestOutcome, SeemsTaken, about
 from oncall.usecases.ports import OutboxEntry
 
 log = structlog.get_logger(__name__)
@@ -107,7 +107,7 @@ class PageRequests:
         for delivery, request_id in self.pending:
             self.round.accepted(delivery, request_id, dt.timedelta(seconds=1))
 
-    def _settled(self, delivery: OutboxEntry, state: Outcome, words: str, alias: str) -> bool:
+    def _settled(self, delivery: OutboxEntry, state: RequestOutcome, words: str, alias: str) -> bool:
         """Write down what became of a request; False while it pends."""
         now = self.round.now()
         since, last = delivery.pending_since or now, delivery.requested_at or now

@@ -20,7 +20,7 @@ from oncall.usecases.ports import OutboxEntry
 
 MOST_READ_BACK = 20  # alerts whose responders are read in one round
 
-Outcome = RequestState | Literal["unknown"]  # of a request; unknown: it cannot be read
+RequestOutcome = RequestState | Literal["unknown"]  # of a request; unknown: it cannot be read
 
 
 def about(delivery: OutboxEntry) -> dict[str, str]:
@@ -74,7 +74,7 @@ class PagerDelivery:
     def _reads(self) -> bool:
         return not self.unread and self.pager.capabilities.reads_alerts
 
-    def outcome(self, delivery: OutboxEntry, request_id: str) -> tuple[Outcome, str, str]:
+    def outcome(self, delivery: OutboxEntry, request_id: str) -> tuple[RequestOutcome, str, str]:
         """How a request stands; of one that is done, why its page does not reach its person ("" when it does). Last the
         alias by which its alert is known."""
         bind_contextvars(**about(delivery))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from oncall.core.rota.shift_words import seated
 
-CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}
+CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}  # what they are called in every sentence
 NONE_OPEN = "No open incidents."
 NONE_READ = "Open incidents cannot be read now."
 NO_PAST = "None."

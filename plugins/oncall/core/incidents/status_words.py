@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus
+from oncall.core.incidents.incident_words import CHANNELS
 from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.time_format import TimeFormat, span
 
@@ -45,7 +46,7 @@ def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeForm
     if pages:
         return f"Warned {_whom(pages, say)}; nobody was paged yet"
     if any(entry.channel == "chat" and entry.state == "done" for entry in told):
-        return "Said in Slack; nobody was paged yet"
+        return f"Said in {CHANNELS['chat']}; nobody was paged yet"
     return "Nobody was told yet"
 
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 from oncall.core.errors import Problem
 from oncall.core.incidents.context import on_call, page_and_post, post
 from oncall.core.incidents.incident import Channel, Notification, Plan
+from oncall.core.incidents.incident_words import CHANNELS
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.notices.page_words import CONNECTION_STAYS
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.time_format import span
 
-NAMES: dict[Channel, str] = {"pager": "The pager (Opsgenie)", "chat": "Slack"}
+NAMES: dict[Channel, str] = {"pager": f"The pager ({CHANNELS['pager']})", "chat": CHANNELS["chat"]}
 PRIORITIES = {"down": "P2", "back": "P5"}
 MOST_PROBLEMS = 20
 HEARING, STORE = "acknowledgements", "store"

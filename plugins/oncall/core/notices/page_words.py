@@ -14,6 +14,7 @@ from oncall.core.time_format import TimeFormat, span
 
 MOST_PROBLEMS = 20
 Told = tuple[str, tuple[str, ...]]
+_CHAT = CHANNELS["chat"]
 
 _LOOKS = (
     "Meanwhile the DAG sla_watch looks every 5 minutes, unless it is paused."
@@ -21,7 +22,7 @@ _LOOKS = (
 )
 _CHECK = "First: python -m oncall check --connections names what to mend."
 _WITHOUT = {
-    "pager": "Slack tells each page, and it is sent until Opsgenie takes it. Call the people on call yourself.",
+    "pager": f"{_CHAT} tells each page, and it is sent until Opsgenie takes it. Call the people on call yourself.",
     "chat": "Opsgenie still pages.",
 }
 _UNREAD = {
@@ -39,7 +40,7 @@ _WARNINGS = {
         f"Acknowledge here: only that stops the escalation. {_CHECK}",
     ),
     "history": (
-        "Slack cannot be asked what it has",
+        f"{_CHAT} cannot be asked what it has",
         f"A message whose answer was lost may appear there twice. {_CHECK}",
     ),
 }
