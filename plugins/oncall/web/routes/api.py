@@ -17,7 +17,6 @@ from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Roster
 from oncall.web.auth import Reader
 from oncall.web.permissions import InSight, sight, sight_of_incident
-from oncall.web.query_instants import instant
 from oncall.web.rendering import addresses, render
 from oncall.web.response_cache import shared
 from oncall.web.routes import reports
@@ -28,7 +27,7 @@ from oncall.web.views import models, rota_models
 from oncall.web.views.banners import banners
 from oncall.web.views.home import Home, home
 from oncall.web.views.incidents import incident, incidents
-from oncall.web.views.on_call import now, on_call
+from oncall.web.views.on_call import asked_instant, now, on_call
 from oncall.web.views.on_call_load import ledger_view, loads
 from oncall.web.views.pipelines import pipelines
 from oncall.web.views.promises import cards, others, upstream
@@ -209,6 +208,6 @@ def _json(told: Home | Sequence[BaseModel]) -> Response:
 
 def _moment(roster: Roster, text: str) -> dt.datetime:
     try:
-        return instant(roster, text)
+        return asked_instant(roster, text)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None

@@ -15,7 +15,6 @@ from oncall.core.promises.words import steps_are_about
 from oncall.core.runbook import SECTIONS
 from oncall.web.auth import Reader, may_act, may_trigger
 from oncall.web.permissions import InSight, may_take, sight_of, sight_of_incident, together
-from oncall.web.query_instants import instant
 from oncall.web.rendering import addresses, render
 from oncall.web.response_cache import shared
 from oncall.web.snapshot import HIDDEN, PageSnapshot, source
@@ -23,7 +22,7 @@ from oncall.web.teams import OfTeam
 from oncall.web.views.banners import banners
 from oncall.web.views.incident_page import incident_page as more_of
 from oncall.web.views.incidents import incident, listed, none_open, none_past
-from oncall.web.views.on_call import now, on_call
+from oncall.web.views.on_call import asked_instant, now, on_call
 from oncall.web.views.on_call_load import UNFAIR, ledger_view, loads
 from oncall.web.views.overview import overview
 from oncall.web.views.promises import cards, others
@@ -119,7 +118,7 @@ def _rota(request: Request, seen: PageSnapshot, visible: PageSnapshot, at: str) 
     asked, mistake = None, ""
     if at:
         try:
-            asked = on_call(roster, instant(roster, at))
+            asked = on_call(roster, asked_instant(roster, at))
         except ValueError as error:
             mistake = f"{error}."
     return render(

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 
+from oncall.config.time_fields import NO_MOMENT, moment
+from oncall.config.yaml_fields import shortened
 from oncall.core.rota import shift_words
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
 from oncall.core.rota.roster import Roster
 from oncall.core.wall_time import in_zone
 from oncall.web.views.rota_models import Contact, Now, OnCall
+
+FARTHEST = dt.timedelta(days=36_525)
+
+
+def asked_instant(roster: Roster, text: str) -> dt.datetime:
+    """The instant in an address, read as the command line reads it: a date is its handoff hour, a time without offset
+    the roster's. Raises ValueError, in words for whoever asks."""
+    try:
+        at: dt.datetime = moment(text, roster.handoff, roster.tz)
+    except ValueError:
+        raise ValueError(f"{shortened(text)!r} is {NO_MOMENT}") from None
+    if at > dt.datetime.now(dt.UTC) + FARTHEST:
+        # Every week until then would have to be resolved, while others wait.
+        raise ValueError(f"{shortened(text)!r} is more than a hundred years ahead")
+    return at
 
 
 def now(roster: Roster, at: dt.datetime) -> Now:
