@@ -71,6 +71,10 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
         ),
         ("not_started", f"{NO_TASK}, and no schedule: what does?", (), "never started: no schedule: what does?"),
         ("not_started", f"{NO_TASK}, though the DAG is not paused: is it up?", (), "never started: is it up?"),
+        (
+            "not_started", f"{NO_TASK}, though the DAG is not paused and the scheduler ran at 04:55: is it up?", (),
+            "never started: is it up?",
+        ),
         ("not_started", f"{NO_TASK}; it is not known", (), "never started: it is not known"),
         (
             "not_started", "Airflow has no DAG a_etl: its file is gone or broken (as of 04:00)", (),

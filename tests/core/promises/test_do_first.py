@@ -38,6 +38,11 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
             "look what starts growth_etl, an event or another DAG, and whether that came.",
         ),
         (
+            "not_started",
+            "no task of this report date has started, though … ran at 02:10: has it another schedule in Airflow?",
+            "look at growth_etl in Airflow: its schedule, its next run, its file. Another schedule than its",
+        ),
+        (
             "not_started", "no task of this report date has started: a run of the DAG is still open (as of 04:00)",
             "look at the open runs of growth_etl: is one of them this day's?",
         ),

@@ -219,6 +219,22 @@ def test_a_run_that_does_not_come_is_said_before_a_table_that_does_not() -> None
 
 
 @pytest.mark.parametrize(
+    ("seen", "asked"),
+    [
+        ("02:09:59", "though the DAG is not paused: is the scheduler running?"),
+        (
+            "02:10",
+            "though the DAG is not paused and the scheduler ran at 02:10: has it another schedule in Airflow?",
+        ),
+    ],
+)
+def test_a_scheduler_that_has_started_another_run_since_is_not_asked_after(seen: str, asked: str) -> None:
+    """A DAG whose schedule is another one than its runbook's, or that stands in two files, gets no run."""
+    cause, detail = why("05:00", dag=replace(a_dag(), seen_at=at(seen)), schedule="0 2 * * *")
+    assert (cause, detail) == ("not_started", f"no task of this report date has started, {asked}")
+
+
+@pytest.mark.parametrize(
     ("schedule", "clock"),
     [("0 2 * * *", "02:00"), ("30  23 * * *", "23:30"), (None, None), ("0 2 * * 1", None), ("*/5 2 * * *", None),
      ("0 25 * * *", None), ("0 2,3 * * *", None)],

@@ -30,7 +30,8 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"( failed at [^:]*\d\d:\d\d: )[A-Z]\w*: (?=[A-Za-z]|\S* )", r"\1"),
         (r" \(as of [^()]*\)$", ""),
         (
-            r"^no task of this report date has started(?:; |, and |, though the DAG is not paused: |: )",
+            r"^no task of this report date has started"
+            r"(?:; |, and |, though the DAG is not paused(?: and the scheduler ran at [\d:]+)?: |: )",
             "never started: ",
         ),
         (r"^the DAG file has an import error: (?:[A-Z]\w*: (?=\S))?", "DAG import error, "),

@@ -69,7 +69,7 @@ def cause_of(
     late = facts.late_loads if waits else ()
     stopped = _stopped_by_hand(facts, tz) or cannot_come(facts, tz, pipeline)
     if stopped is None and is_overdue(facts, at, starts):
-        stopped = _not_started(facts, tz, pipeline)
+        stopped = _not_started(facts, tz, pipeline, starts)
     if stopped:
         overdue = [load for load in late if load.expected_at is None or at >= load.expected_at]
         return replace(stopped, detail="; ".join((stopped.detail, *_late(overdue, tz))))
@@ -85,7 +85,7 @@ def cause_of(
         return _unfinished(facts, at, tz, pipeline)
     if facts.unreadable:
         return unseen(facts, tz)
-    return _not_started(facts, tz, pipeline)
+    return _not_started(facts, tz, pipeline, starts)
 
 
 def is_about_to_show(facts: Facts, at: dt.datetime) -> bool:
@@ -273,7 +273,7 @@ def expected_at(facts: Facts) -> dt.datetime | None:
     return task.started_at + dt.timedelta(seconds=seconds) if task and seconds is not None else None
 
 
-def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
+def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline, starts: dt.datetime | None) -> Why:
     """`names` is (SCHEDULER,) when nothing about this one DAG explains it: then the cause may be shared."""
     dag = facts.dag
     if dag is None:
@@ -284,6 +284,9 @@ def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
         return Why("not_started", f"{NOT_STARTED}: {runs} still open (as of {seen})")
     if pipeline.schedule is None:
         asked = "and its runbook names no schedule: what starts it?"
+    elif starts is not None and dag.seen_at >= starts + STARTS_WITHIN:  # by a run that the scheduler has started
+        ran = f"and the scheduler ran at {clock(dag.seen_at, tz)}"
+        asked = f"though the DAG is not paused {ran}: has it another schedule in Airflow?"
     else:
         asked = "though the DAG is not paused: is the scheduler running?"
     return Why("not_started", f"{NOT_STARTED}, {asked}", (SCHEDULER,))

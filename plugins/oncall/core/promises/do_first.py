@@ -32,6 +32,11 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _THEN_START,
         ),
         (
+            "not_started", r": has it another schedule in Airflow\?$",
+            "look at {dag_id} in Airflow: its schedule, its next run, its file."
+            " Another schedule than its runbook's, or a second file with its id, is why.\n" + _THEN_START,
+        ),
+        (
             "not_started", r": what starts it\?$",
             "look what starts {dag_id}, an event or another DAG, and whether that came.\n" + _THEN_START,
         ),
