@@ -66,6 +66,26 @@ SHAPES = {
     "ghp_{}": TOKEN,
     "https://hooks.slack.com/services/T000/B000/{}": TOKEN,
     "mysql --password {} shop": PASSWORD,
+    "mysqldump -u root -p{} shop": TOKEN,
+    "curl -u admin:{} https://example.com/x": TOKEN,
+    "create user etl identified by '{}'": PASSWORD,
+    "<password>{}</password>": TOKEN,
+    "password: |\n  {}\nhost: db": PASSWORD,
+    "pw={}": PASSWORD,
+    "Passwort: {}": PASSWORD,
+    "mật khẩu: {}": PASSWORD,
+    "пароль={}": PASSWORD,
+    "Set-Cookie: session={}": TOKEN,
+    '{{"auth": "{}"}}': TOKEN,
+    "client-key-data: {}": TOKEN,
+    "etl:$6$salt${}": TOKEN,
+    "github_pat_{}": TOKEN,
+    "dapi{}": st.text("0123456789abcdef", min_size=32, max_size=32).filter(lambda word: len(set(word)) > 6),
+    "4711008150:AA{}": TOKEN,
+    "gAAAAA{}": TOKEN,
+    "https://discord.com/api/webhooks/4711/{}": TOKEN,
+    "https://shop.webhook.office.com/webhookb2/{}": TOKEN,
+    "https://example.com/api/tokens/{}": TOKEN,
     "Key (token)=({}) already exists.": TOKEN,
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{}": TOKEN,
     "AKIA{}": st.text(string.ascii_uppercase + string.digits, min_size=16, max_size=16),
@@ -151,6 +171,12 @@ ORDINARY = [
     "2026-11-22:page-1-primary, growth_etl:2026-11-22:r2",
     "make it so; bearer of bad news; basic checks, 12 of them; token ring",
     "psql \"$WAREHOUSE\" -c 'select 1' --password",
+    "mysql -u root -p shop; ps -u airflow; docker run -u 1000:0 -p 8080:8080",
+    "each customer is identified by 'customer_id'",
+    "the cookie: it has expired; cookies are off",
+    "rows where a = $1 and b = $2; costs $5",
+    "<token> stands for yours; <password></password>",
+    "/api/v2/tokens/; /webhooks; dapi; the pw of the week",
     'airflow users create --password "$AIRFLOW_ADMIN_PASSWORD"',
     'curl -H "Authorization: Bearer $TOKEN" https://airflow.example.com/api/v2/dags',
     "export SLACK_TOKEN=<your token>; export API_KEY={{ var.value.key }}; export TOKEN=$(cat file)",
@@ -179,7 +205,8 @@ def test_what_we_ship_reads_as_written(path: Path) -> None:
 
 MARKS = re.compile(
     r"(?i)bearer|geniekey|basic|token|apikey|pass|pwd|credential|signature|authorization|secret|key|xox|xapp|gh|glpat"
-    r"|sk|rk|npm|pypi|hvs|sg|ey|akia|asia|abia|acca|aiza|ya29"
+    r"|sk|rk|npm|pypi|hvs|sg|ey|akia|asia|abia|acca|aiza|ya29|pw|hf|dckr|atatt|dp|shp|dapi|gaaaaa|mysql|cookie"
+    r"|kennwort|contrase|senha|парол|mật|密码|パスワード|identified|webhook|[$]"
 )
 
 
@@ -197,7 +224,8 @@ def test_what_has_no_mark_of_a_secret_is_not_touched(said: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["a", "://u:", "password=", "eyJ", "eyJ-", '"password": "', "A1a/", "-----BEGIN PRIVATE KEY-----", "--token",
-     "authorization:", "https://", "@", "&a", "token=,", "Bearer ", "\\'", "pass"],
+     "authorization:", "https://", "@", "&a", "token=,", "Bearer ", "\\'", "pass", "mysql -", "cookie:a", "$1$",
+     "curl -u a:", "<pw>", "pw: |\n ", "1:aa", "gAAAAA-", "/webhooks/1", "пароль"],
 )  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:
     """A message of 100 kB of anything costs less than a look may."""

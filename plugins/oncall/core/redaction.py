@@ -16,8 +16,15 @@ _KEYS = (
     r"[_\- ]?(?:access[_\- ]?)?key"
 )
 # What is named so is a secret, whatever stands before the name (`AIRFLOW__CORE__FERNET_KEY`, `X-Auth-Token`).
-_NAME = rf"(?:pass(?:word|wd|phrase|code)?|pwd|token|secret|credentials?|signature|{_KEYS})[_-]?\d*"
-_NAMES = ("pass", "pwd", "token", "secret", "credential", "signature", "key")
+_OTHERS = r"passwort|kennwort|mo[t] de passe|contrase[nñ]a|senha|пароль|mật khẩu|密码|パスワード"
+_NAME = (
+    rf"(?:pass(?:word|wd|phrase|code)?|pwd|(?<![a-z])pw|token|secret|credentials?|signature|{_OTHERS}|{_KEYS}(?:[_-]data)?)"
+    r"[_-]?\d*"
+)
+_NAMES = (
+    *("pass", "pwd", "pw", "token", "secret", "credential", "signature", "key"),
+    *("kennwort", "contrase", "senha", "парол", "mật kh", "密码", "パスワード"),
+)
 # Words that go on with a sentence ("invalid token: expired"), and what only stands for a value (`$TOKEN`, `<token>`).
 _WORD = (
     r"none|null|nil|true|false|str|string|bytes|int|optional|empty|missing|required|unset|undefined|invalid|expired|wrong"
@@ -56,17 +63,36 @@ _SHAPES = (
      r"\b(Basic|Token|ApiKey)([ \t]+)(?=\S{0,99}(?:\d|[a-z][A-Z]|=))[\w.+/=~-]{8,}", rf"\1\2{HIDDEN}"),
     # "name": "value", 'name' = 'value', \"name\": \"value\"
     (_NAMES, rf"(?i)({_NAME}{_IS}({_QUOTE})){_NO_VALUE}(?:(?!\2)(?:\\.|[^\n]))+", rf"\1{HIDDEN}"),
+    # name: | with the value on lines of its own; <name>value</name>
+    (_NAMES,
+     rf"(?i)({_NAME}[\"']?[ \t]*:[ \t]*[|>][+-]?[ \t]*\n[ \t]+)[^\n]+(?:\n[ \t]+[^\s:]+(?=\n|$))*",
+     rf"\1{HIDDEN}"),
+    (_NAMES, rf"(?i)({_NAME}>){_NO_VALUE}[^<>\s][^<>\n]*(?=</)", rf"\1{HIDDEN}"),
     # name=value, name: value; --name value; password 'value'
     (_NAMES, rf"(?i)({_NAME}(?:{_IS}|%3D)){_NO_VALUE}(?!{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
     (("--",), rf"(?i)(--[\w-]{{0,40}}{_NAME}[ \t]+){_NO_VALUE}(?!-|{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
     (_NAMES,
      rf"(?i)((?:pass(?:word|wd|phrase)|secret|api[_\- ]?key)[ \t]+([\"'])){_NO_VALUE}(?:(?!\2)[^\n])+", rf"\1{HIDDEN}"),
+    (("identified by",),
+     r"(?i)((?<!is )(?<!are )identified by[ \t]+(?:values[ \t]+)?([\"']))(?:(?!\2)[^\n])+", rf"\1{HIDDEN}"),
+    (("curl",), r"(\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[\w.@+-]{1,64}:)[^\s\"']+", rf"\1{HIDDEN}"),
+    (("mysql",), r"(\bmysql\w*\b[^\n]{0,200}?\s-p)[^\s\"']+", rf"\1{HIDDEN}"),
+    (("cookie",), rf"(?i)(cookie{_IS}(?:{_QUOTE})?)[\w.-]+=[^\"'\n]+", rf"\1{HIDDEN}"),
+    (('"auth"',), r'("auth"\s{0,9}:\s{0,9}")[\w+/=-]{8,}', rf"\1{HIDDEN}"),
+    (("$",), r"\$(?:1|2[abxy]|5|6|y|apr1|argon2\w{1,2})\$[\w./$,=+-]{8,}", HIDDEN),  # of a password, hashed
     (("?", "&"), r"(?i)([?&](?:key|sig|auth|code|jwt)=)[^&\s\"'<>]+", rf"\1{HIDDEN}"),
-    # What is known by itself: Slack, GitHub, GitLab, Stripe, npm, PyPI, Vault, SendGrid; AWS, Google; JWTs.
-    (("xox", "xapp-", "gh", "glpat-", "sk-", "k_live_", "k_test_", "npm_", "pypi-", "hvs.", "sg."),
-     r"(?<![A-Za-z0-9])(?:xox[a-z]-|xapp-|gh[oprsu]_|github_pat_|glpat-|sk-|[rs]k_(?:live|test)_|npm_|pypi-|hvs\.|SG\.)"
-     r"[\w.-]{6,}", HIDDEN),
+    # What is known by itself: Slack, GitHub, GitLab, Stripe, npm, PyPI, Vault, SendGrid, Hugging Face, Docker,
+    # Atlassian, Doppler, Shopify; Databricks, Telegram; Fernet; AWS, Google; JWTs.
+    (("xox", "xapp-", "gh", "github_pat_", "glpat-", "sk-", "k_live_", "k_test_", "npm_", "pypi-", "hvs.", "sg.",
+      "hf_", "dckr_pat_", "atatt3x", "dp.", "shp"),
+     r"(?<![A-Za-z0-9])(?:xox[a-z]-|xapp-|gh[oprsu]_|github_pat_|glpat-|sk-|[rs]k_(?:live|test)_|npm_|pypi-|hvs\.|SG\."
+     r"|hf_(?=[A-Za-z]{20})|dckr_pat_|ATATT3x|dp\.\w{2,5}\.(?=\w{20})|shp(?:at|ca|pa|ss)_)[\w.-]{6,}", HIDDEN),
+    (("dapi",), r"(?<![A-Za-z0-9])dapi[0-9a-f]{32}", HIDDEN),
+    ((":aa",), r"(?<!\d)\d{8,10}:AA[\w-]{20,}", HIDDEN),
+    (("gaaaaa",), r"(?<![\w-])gAAAAA[\w-]{20,}={0,2}", HIDDEN),
     (("hooks.slack",), r"(?i)(hooks\.slack(?:-gov)?\.com/\w+/)[^\s\"'<>|]+", rf"\1{HIDDEN}"),
+    (("/webhook",), r"(?i)(/webhook(?:s/\d+|b2)/)[^\s\"'<>|]+", rf"\1{HIDDEN}"),
+    (("/token",), r"(?i)(/tokens?/)[\w-]{16,}", rf"\1{HIDDEN}"),
     (("akia", "asia", "abia", "acca", "aiza", "ya29."),
      r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{10,})", HIDDEN),
     (("eyj",), r"(?<![\w-])eyJ[\w-]{6,}(?:\.[\w-]*){1,4}", HIDDEN),
