@@ -194,6 +194,27 @@ def test_a_file_that_does_not_import_is_told_of_the_dags_in_it(
 
 
 @pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("ImportError: no x\n", "ImportError: no x"),
+        (
+            "airflow.sdk.exceptions.AirflowTaskTimeout: DagBag import timeout for /d.py after 30.0s.\n"
+            "Please take a look at these docs to improve your DAG import time:\n"
+            "* https://airflow.example.com/, PID: 7\n",
+            "AirflowTaskTimeout: DagBag import timeout for /d.py after 30.0s.",
+        ),
+        ("KeyboardInterrupt\n", "KeyboardInterrupt"),
+        ("  nothing that anybody knows\n", "nothing that anybody knows"),
+        ("", "unknown"),
+    ],
+)
+def test_of_an_import_error_the_error_is_told(heard: TaskLog, known_file: str, told: str, kept: str) -> None:
+    """Airflow ends the one of a slow file with advice, and that with addresses."""
+    note_import_error(known_file, f"Traceback …\n  File x\n    raise X\n{told}")
+    assert heard.read({}, RUN_AFTER).dags["growth_etl"].import_error == (kept if told else "raise X")
+
+
+@pytest.mark.parametrize(
     ("dag_id", "link"),
     [("growth_etl", "/growth_etl"), ("somebodys.dag", ""), ("x" * 250, ""), ("д" * 250, "")],
     ids=["ours", "theirs", "long", "long in bytes"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from oncall.usecases.timekeeping import utc_now
 log = structlog.get_logger(__name__)
 
 NO_SUCH_DAG = 404
+_ERROR = re.compile(r"^(?:\w+\.)*([A-Z]\w*(?:: .*)?)$", re.MULTILINE)  # a class, and what it says on its line
 
 
 def see_dags(dag_ids: list[str], ti: Any) -> dict[str, Dag]:
@@ -61,9 +63,12 @@ def _gone(dag: Any, ti: Any) -> bool:
 
 
 def note_import_error(filename: str, stacktrace: str) -> None:
-    """A DAG file does not import: note its last line for the watched DAGs that stand in it."""
-    lines = [line.strip() for line in masked(stacktrace).strip().splitlines() if line.strip()]
-    said = lines[-1] if lines else "unknown"
+    """A DAG file does not import: note the error, without its advice, for the watched DAGs that stand in it."""
+    told = masked(stacktrace)
+    lines = (
+        _ERROR.findall(told) or [line.strip() for line in told.splitlines() if line.strip()] or ["unknown"]
+    )
+    said = lines[-1]
     for dag_id in _dags_in(filename):
         Wiring().task_log().note_import_error(dag_id, said, utc_now())
 

@@ -346,6 +346,10 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         {"dag": a_dag(import_error="SyntaxError: x")},
         "not_started", "the DAG file has an import error: SyntaxError: x (as of 04:00)", ("SyntaxError: x",),
     ),
+    (
+        {"dag": a_dag(missing=True, import_error="SyntaxError: x")},  # a new one, which Airflow has never read
+        "not_started", "the DAG file has an import error: SyntaxError: x (as of 04:00)", ("SyntaxError: x",),
+    ),
     ({"dag": a_dag(paused=True)}, "not_started", "the DAG is paused (as of 04:00)", ()),
     (
         {"dag": a_dag(running=2)},
@@ -358,7 +362,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         "no task of this report date has started, and its runbook names no schedule: what starts it?", ("scheduler",),
     ),
     (
-        {"dag": a_dag(), "schedule": "0 2 * * *"},
+        {"dag": replace(a_dag(), seen_at=at("02:00")), "schedule": "0 2 * * *"},
         "not_started",
         "no task of this report date has started, though the DAG is not paused: is the scheduler running?",
         ("scheduler",),
@@ -458,8 +462,8 @@ def test_a_run_that_begins_its_wait_again_is_waiting() -> None:
 ORDER: list[dict[str, Any]] = [
     {**BLIND},
     {"tasks": (a_task("wait_for_upstream", "failed", "02:00", "03:40", BY_HAND),)},
-    {"dag": a_dag(missing=True)},
     {"dag": a_dag(import_error="x")},
+    {"dag": a_dag(missing=True)},
     {"dag": a_dag(paused=True)},
     {**LATE},
     {"failed_checks": (CHECK,)},
@@ -480,8 +484,8 @@ def test_the_earliest_obstacle_is_the_cause(rank: int) -> None:
         assert why(**{**later, **ORDER[rank]}).cause == why(**ORDER[rank]).cause
     both: dict[str, Any] = {"missing": True, "import_error": "x", "paused": True, "running": 1}
     for field, said in (
-        ("missing", "no DAG"),
         ("import_error", "import error"),
+        ("missing", "no DAG"),
         ("paused", "paused"),
         ("running", "still open"),
     ):

@@ -155,11 +155,10 @@ def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
     if facts.tasks or facts.run or facts.unreadable or dag is None:
         return None
     seen = f" (as of {clock(dag.seen_at, tz)})"
+    if error := dag.import_error:  # a deploy that broke what several files import is one cause
+        return Why("not_started", f"the DAG file has an import error: {error}{seen}", (error,))
     if dag.missing:
         return Why("not_started", f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken{seen}")
-    if dag.import_error:
-        error = dag.import_error  # a deploy that broke what several files import is one cause
-        return Why("not_started", f"the DAG file has an import error: {error}{seen}", (error,))
     return Why("not_started", f"the DAG is paused{seen}") if dag.paused else None
 
 
@@ -284,7 +283,9 @@ def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline, starts: dt.dat
         return Why("not_started", f"{NOT_STARTED}: {runs} still open (as of {seen})")
     if pipeline.schedule is None:
         asked = "and its runbook names no schedule: what starts it?"
-    elif starts is not None and dag.seen_at >= starts + STARTS_WITHIN:  # by a run that the scheduler has started
+    elif (
+        starts is not None and dag.seen_at >= starts + STARTS_WITHIN
+    ):  # by a run that the scheduler has started
         ran = f"and the scheduler ran at {clock(dag.seen_at, tz)}"
         asked = f"though the DAG is not paused {ran}: has it another schedule in Airflow?"
     else:
