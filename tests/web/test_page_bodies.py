@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
-from oncall.web.body_limit import MOST_BYTES
+from oncall.web.body_limit import MOST_BYTES, SmallBodies
 from tests.web.example_page import Example, at
 
 FORMS = (
@@ -61,6 +63,30 @@ def test_a_short_body_in_pieces_is_a_body(admin: TestClient, example: Example) -
     answer = admin.post(path, content=iter([b"no", b"te=", b"known"]), headers=form, follow_redirects=False)
     assert answer.status_code == 303
     assert example.acts[0][3] == "known"
+
+
+def test_half_a_form_does_nothing() -> None:
+    """The line was cut in the middle of a note: the incident was resolved with what had arrived of it."""
+    reached: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope)
+
+    said: list[Message] = [
+        {"type": "http.request", "body": b"note=half a no", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return said.pop(0)
+
+    async def send(_: Message) -> None:
+        return None
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-length", b"400")]}
+    asyncio.run(SmallBodies(app)(scope, receive, send))
+    assert reached == []
+    assert said == []
 
 
 @pytest.mark.parametrize(

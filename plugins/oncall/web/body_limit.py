@@ -11,7 +11,7 @@ TOO_LARGE = f"The On-call page takes at most {MOST_BYTES:,} bytes in one request
 
 
 class SmallBodies:
-    """Answers 413 to a longer body, whatever it says of its length; else hands it on whole.
+    """Answers 413 to a longer body, whatever it says of its length; else hands it on whole, or not at all.
 
     FastAPI reads a body before it asks who sent it: 150 MB, or 300 files, would be in memory by then.
     """
@@ -31,12 +31,12 @@ class SmallBodies:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when it is too long."""
+    """The whole body; None when it is too long, or the line was cut before its end: half a form is nobody's wish."""
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > MOST_BYTES:
+        if len(body) > MOST_BYTES or message["type"] == "http.disconnect":
             return None
         if not message.get("more_body", False):
             return bytes(body)
