@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.promises.cause import Why
+from oncall.core.promises.cause import GAVE_UP, Why
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.promises.facts import Facts
+from oncall.core.promises.facts import RUN, Facts, Publication
 from oncall.core.promises.words import first_line, headline, not_on_record
 from oncall.core.time_format import TimeFormat
 from tests.core.scenes import (
@@ -48,6 +49,8 @@ HEADLINES: list[tuple[str, dict[str, Any], str]] = [
     ("03:00", DEAF, "Not published yet; how far it is cannot be seen"),
     ("03:00", BLIND, "Not due yet; cannot be seen since 04:58"),
     ("03:00", {**BLIND, "blind_since": None}, "Not due yet; cannot be seen"),
+    ("03:00", {**BLIND, "promised": False}, "Cannot see since 04:58 whether it is published"),
+    ("03:00", {"loads": (a_load(),), "run": a_task(RUN, "failed", "02:00", "02:50")}, "At risk"),
     ("04:59", BLIND, "At risk: it cannot be seen since 04:58"),
     ("04:59", DEAF, "At risk"),
     ("04:10", {"loads": (a_load(),)}, "At risk"),
@@ -168,30 +171,61 @@ tasks = st.lists(
 ).map(tuple)
 
 
+BY_HAND = "marked as failed by B"
+marked = tasks.map(lambda some: (*some[:-1], *(replace(t, state="failed", error=BY_HAND) for t in some[-1:])))
+ends = st.sampled_from([("failed", ""), ("failed", BY_HAND), ("success", ""), ("deleted", "")])
+runs = ends.map(lambda end: replace(a_task(RUN, "success", "02:00", "04:50", end[1]), state=end[0]))  # type: ignore[arg-type]
+DAGS: list[dict[str, Any]] = [{}, {"paused": True}, {"import_error": "x"}, {"missing": True}, {"running": 2}]
+HISTORY = usually({"transform": 900.0, "check": 300.0}, {"transform": 600.0}, {"transform": 800.0})
+
+
 @st.composite
-def reports(draw: st.DrawFn, instant: dt.datetime) -> PromiseStatus:
+def publications(draw: st.DrawFn, instant: dt.datetime) -> Publication | None:
+    """None, of this night, published again, or due at another time as it was published."""
     made = draw(st.none() | st.sampled_from(["04:09", "05:00", "05:09"]))
-    sight: dict[str, Any] = draw(st.sampled_from([{}, BLIND, DEAF, {**BLIND, "blind_since": None}]))
+    if made is None or at(made) > instant:
+        return None
+    again = draw(st.sampled_from([None, "06:30"]))
+    due = draw(st.none() | st.sampled_from([at("04:00"), at("05:00"), at("06:00")]))
+    return replace(published(made, again if again and at(again) <= instant else None), due=due)
+
+
+@st.composite
+def reports(draw: st.DrawFn, instant: dt.datetime, *, real: bool = False) -> PromiseStatus:
+    """`real`: promised, and no drill."""
+
+    def one_of(*values: Any) -> Any:
+        return draw(st.sampled_from(values))
+
+    made = draw(publications(instant))
     facts: dict[str, Any] = {
-        "publication": published(made) if made and at(made) <= instant else None,
-        "tasks": draw(tasks),
-        "loads": draw(st.sampled_from([(), (a_load(),), (a_load(came="02:00"),)])),
-        "failed_checks": draw(st.sampled_from([(), (CHECK,), (OLD_CHECK,)])),
-        "failed_before": draw(st.sampled_from([(), (FAILED,)])),
-        "dag": draw(st.sampled_from([None, a_dag(), a_dag(paused=True), a_dag(import_error="x")])),
-        **sight,
+        "publication": made,
+        "tasks": draw(tasks | marked),
+        "run": draw(st.none() | runs),
+        "loads": one_of((), (a_load(),), (a_load(came="02:00"),), (a_load(came="02:00", rows=100),)),
+        "failed_checks": one_of((), (CHECK,), (OLD_CHECK,)),
+        "failed_before": one_of((), (FAILED,)),
+        "dag": one_of(None, *(a_dag(**said) for said in DAGS)),
+        "usual": one_of(usually(), HISTORY),
+        "changed_since": one_of((), (a_load(came="06:10"),)) if made else (),
+        "blocked_by": one_of("", "pid 311 (etl)"),
+        "looking_since": one_of(None, at("01:00"), instant),
+        **one_of({}, BLIND, DEAF, {**BLIND, "blind_since": None}),
     }  # fmt: skip
-    clock = f"{instant:%H:%M}"
-    dag_id = draw(st.sampled_from([PROFIT, ENGAGEMENT, GROWTH]))
-    return a_report(clock, dag_id, schedule=draw(st.sampled_from([None, "0 2 * * *"])), **facts)
+    about: dict[str, Any] = {
+        "promised": real or one_of(True, False),
+        "drill": "" if real else one_of("", "x"),
+    }
+    dag_id, schedule = one_of(PROFIT, ENGAGEMENT, GROWTH), one_of(None, "0 2 * * *")
+    return a_report(f"{instant:%H:%M}", dag_id, schedule=schedule, **about, **facts)
 
 
 @given(st.data(), minutes)
 def test_no_sentence_claims_what_the_facts_do_not_hold(data: st.DataObject, instant: dt.datetime) -> None:
     """Of the card, the cause and the first line."""
-    some = data.draw(st.lists(reports(instant), min_size=1, max_size=3))
+    some = data.draw(st.lists(reports(instant, real=True), min_size=1, max_size=3))
     when = TimeFormat(instant, TZ)
-    for one in some:
+    for one in (*some, data.draw(reports(instant))):
         _holds(one, instant, headline(one, when))
     line, level = first_line(some, when, investors=True)
     blind, missing = any(one.facts.blind for one in some), any(one.verdict == "broken" for one in some)
@@ -214,7 +248,10 @@ def _holds(status: PromiseStatus, instant: dt.datetime, words: str) -> None:
         assert not facts.blind
     if "published in time" in words.lower() or " late, at" in words:
         assert made is not None
-        assert (made.first_at > at("05:00")) is ("late" in words)
+        assert status.due is not None
+        assert (made.first_at > status.due) is ("late" in words)
+    if status.due is None:
+        assert not re.search("time|late|due|On track", words)
     if words == "On track":
         _is_on_track(status, instant)
     if status.why is not None:
@@ -227,15 +264,17 @@ def _is_on_track(one: PromiseStatus, instant: dt.datetime) -> None:
     assert facts.publication is None
     assert not facts.unreadable
     assert not any(task.state == "failed" for task in facts.tasks)
-    assert not (facts.dag and (facts.dag.paused or facts.dag.import_error) and not facts.tasks)
+    assert not facts.over or facts.over.state == "success"
+    comes = one.drill or facts.tasks or facts.run or facts.dag is None
+    assert comes or not (facts.dag and (facts.dag.paused or facts.dag.import_error))
 
 
 def _is_the_cause(why: Why, facts: Facts, instant: dt.datetime) -> None:
     rests_on: dict[str, object] = {
         "held": facts.held_by,
-        "running": facts.tasks,
-        "stuck": facts.tasks,
-        "failed": facts.tasks or facts.failures,
+        "running": facts.tasks or facts.run,
+        "stuck": facts.tasks or facts.run,
+        "failed": facts.tasks or facts.failures or facts.over,
         "upstream_late": facts.late_loads,
         "not_started": facts.gone or not facts.tasks,
         "unknown": facts.unreadable,
@@ -245,6 +284,11 @@ def _is_the_cause(why: Why, facts: Facts, instant: dt.datetime) -> None:
         assert not any(task.state == "failed" for task in facts.tasks)
     if why.cause == "running":
         assert f"expected {instant:%H:%M}" not in why.detail
+    if "is the scheduler running?" in why.detail:
+        assert facts.dag is not None
+        assert not any((facts.tasks, facts.dag.paused, facts.dag.missing, facts.dag.import_error))
+    if GAVE_UP in why.detail:
+        assert facts.over or any(task.state == "failed" for task in facts.tasks)
 
 
 def test_the_law_notices_a_lie() -> None:

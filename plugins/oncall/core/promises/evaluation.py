@@ -16,6 +16,7 @@ from oncall.core.promises.cause import (
     clock,
     comes_up,
     failed,
+    gave_up,
     held,
     is_hiccup,
     is_overdue,
@@ -144,8 +145,9 @@ def _at_risk(status: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.d
     """Not due yet, and already known to be in danger."""
     facts, why = status.facts, status.why
     assert why is not None
-    gave_up = any(task.state == "failed" for task in facts.tasks)  # also a wait for what is late
-    if why.cause in ("failed", "held") or facts.gone or gave_up:
+    # Also a wait for what is late, and a run that was ended as a whole while it waited.
+    ended = gave_up(facts) or any(task.state == "failed" for task in facts.tasks)
+    if why.cause in ("failed", "held") or facts.gone or ended:
         return True
     if status.due is None:
         return False

@@ -32,8 +32,10 @@ def headline(status: PromiseStatus, say: TimeFormat) -> str:
         return f"Not published, {span(late)} late" if late >= 1 else "Not published, due now"
     if status.verdict == "at_risk":
         return f"At risk: it cannot be seen{_since(status, say)}" if status.facts.blind else "At risk"
-    if status.facts.blind:
+    if status.facts.blind and status.due:
         return f"Not due yet; cannot be seen{_since(status, say)}"
+    if status.facts.blind:
+        return f"Cannot see{_since(status, say)} whether it is published"
     if status.facts.unreadable:
         return "Not published yet; how far it is cannot be seen"
     return "On track" if status.due else "Not published yet"
