@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -232,11 +233,17 @@ def test_the_load_of_all_people_is_all_the_time() -> None:
 
 
 def test_the_load_is_compared_with_a_fair_share_seat_by_seat() -> None:
-    """Twenty weeks among four are five each, as primary and as secondary; a drill is no night."""
+    """Twenty weeks among four are five each, as primary and as secondary; a drill is no night, nor is a warning."""
     found = loads(config().roster, morning().records, at("05:12"), 8, 12)
     assert {(one.fair_primary_weeks, one.fair_secondary_weeks) for one in found} == {(5.0, 5.0)}
     drills = [replace(one, incident=replace(one.incident, drill="x")) for one in morning().records]
     assert not any(one.nights_paged for one in loads(config().roster, drills, at("05:12"), 8, 12))
+    milder: list[dict[str, Any]] = [{"step": "warning-1"}, {"state": "accepted"}, {"unreached": "unknown"}]
+    for mild in milder:
+        told = [
+            replace(one, told=tuple(replace(page, **mild) for page in one.told)) for one in morning().records
+        ]
+        assert not any(one.nights_paged for one in loads(config().roster, told, at("05:12"), 8, 12))
 
 
 def test_three_primary_weeks_running_are_one_warning() -> None:

@@ -15,6 +15,7 @@ from oncall.core.data.restatement import republications
 from oncall.core.errors import DeliveryFailed, Rejected, Unreadable
 from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Plan
+from oncall.core.incidents.status_words import woke
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.notices.handoff_note import Paged, PastWeek, group_trouble, last_week, note, reach_page
@@ -182,8 +183,8 @@ def _promises(
 
 
 def _pages(records: Sequence[IncidentRecord], began: dt.datetime, boundary: dt.datetime) -> Iterator[Paged]:
-    """Alerts that the pager took in the week, oldest first."""
-    told = [one for record in records for one in record.told if one.op == "page" and one.done_at]
-    for one in sorted(told, key=lambda each: each.done_at or each.owed_at):
-        if one.state == "done" and one.done_at and began <= one.done_at < boundary:
-            yield Paged(one.done_at, one.people)
+    """Alerts that woke somebody in the week, oldest first."""
+    woken = [told for record in records for told in record.told if woke(told.as_status)]
+    for told in sorted(woken, key=lambda each: each.done_at or each.owed_at):
+        if told.done_at and began <= told.done_at < boundary:
+            yield Paged(told.done_at, told.people)

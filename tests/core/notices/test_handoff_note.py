@@ -113,6 +113,8 @@ def test_open_incidents_with_their_state() -> None:
     assert fact(team(), "Open incidents", PastWeek((one, taken), titles={"growth_etl": "Growth ETL"})) == (
         "Growth ETL, 4 Jan, since 05:00, nobody has it; profit_etl, 4 Jan, since 05:00, stuck, A has it"
     )
+    paged_since = replace(taken, paged_at=BOUNDARY + dt.timedelta(minutes=1))
+    assert fact(team(), "Open incidents", PastWeek((paged_since,))).endswith("nobody has it")
 
 
 def test_last_weeks_promises_by_report() -> None:
@@ -129,6 +131,8 @@ def test_last_weeks_promises_by_report() -> None:
     assert fact(team(), "Last week's promises", PastWeek(promises=promises)) == (
         "Growth: 1 kept, 2 late (by 42 min at most), 1 broken; Profit: 1 kept, 1 late (by 7 min)"
     )
+    nobody = Day(dt.date(2026, 1, 1), due, "none")
+    assert fact(team(), "Last week's promises", PastWeek(promises={"New": [nobody]})) == "New: none was due"
     assert fact(team(), "Last week's promises") == "cannot be read now"
 
 

@@ -258,14 +258,14 @@ def _holds(status: PromiseStatus, instant: dt.datetime, words: str) -> None:
         _is_the_cause(status.why, facts, instant)
 
 
-def _is_on_track(one: PromiseStatus, instant: dt.datetime) -> None:
-    facts = one.facts
+def _is_on_track(status: PromiseStatus, instant: dt.datetime) -> None:
+    facts = status.facts
     assert instant < at("05:00")
     assert facts.publication is None
     assert not facts.unreadable
     assert not any(task.state == "failed" for task in facts.tasks)
     assert not facts.over or facts.over.state == "success"
-    comes = one.drill or facts.tasks or facts.run or facts.dag is None
+    comes = status.drill or facts.tasks or facts.run or facts.dag is None
     assert comes or not (facts.dag and (facts.dag.paused or facts.dag.import_error))
 
 

@@ -34,9 +34,8 @@ def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeForm
     if incident.acknowledged and incident.acknowledged_at is not None:
         by = incident.acknowledged_by or "somebody"
         return f"Acknowledged by {by} at {say.clock(incident.acknowledged_at)}"
-    pages = [entry for entry in told if entry.op == "page" and entry.state == "done" and not entry.unreached]
-    woken = [entry for entry in pages if priority(entry.step) != "P3"]
-    if woken:
+    pages = [entry for entry in told if _reached(entry)]
+    if woken := [entry for entry in pages if woke(entry)]:
         return f"Paged {_whom(woken, say)}; nobody has acknowledged"
     under_way = [entry for entry in told if entry.op == "page" and entry.state in ("owed", "accepted")]
     if under_way:
@@ -48,6 +47,15 @@ def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeForm
     if any(entry.channel == "chat" and entry.state == "done" for entry in told):
         return f"Said in {CHANNELS['chat']}; nobody was paged yet"
     return "Nobody was told yet"
+
+
+def woke(entry: NotificationStatus) -> bool:
+    """Whether it is an alert that the pager took and was to wake somebody: a warning (P3) is no page."""
+    return _reached(entry) and priority(entry.step) != "P3"
+
+
+def _reached(entry: NotificationStatus) -> bool:
+    return entry.op == "page" and entry.state == "done" and not entry.unreached
 
 
 def cause_then_and_now(filed: str, now: str) -> str:

@@ -164,9 +164,7 @@ def _coming_on(roster: Roster, shift: Shift) -> str:
 def _incident(scene: Scene, incident: Incident, titles: Mapping[str, str]) -> str:
     why = f", {CAUSE_WORDS[incident.cause]}" if incident.cause in CAUSE_WORDS else ""
     who = (
-        f", {name_of(scene, incident.acknowledged_by)} has it"
-        if incident.acknowledged_at
-        else ", nobody has it"
+        f", {name_of(scene, incident.acknowledged_by)} has it" if incident.acknowledged else ", nobody has it"
     )
     title = titles.get(incident.dag_id, incident.dag_id)
     return f"{title}, {day(incident.report_date)}, since {scene.clock(incident.opened_at)}{why}{who}"
@@ -181,6 +179,8 @@ def _promises(promises: Mapping[str, Sequence[Day]] | None) -> str:
 def _kept(days: Sequence[Day]) -> str:
     count = Counter(each.outcome for each in days)
     late = [each.late_by.total_seconds() for each in days if each.late_by]
+    if not any(count[outcome] for outcome in ("kept", "late", "broken")):
+        return "none was due"
     said = [f"{count['kept']} kept"]
     if late:
         said.append(f"{len(late)} late (by {span(max(late))}{' at most' if len(late) > 1 else ''})")

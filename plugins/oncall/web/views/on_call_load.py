@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 
+from oncall.core.incidents.status_words import woke
 from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import Shift, rota
 from oncall.core.rota.roster import Roster
@@ -76,12 +77,12 @@ def _add(sums: Seconds, roster: Roster, shift: Shift) -> None:
 
 
 def _nights_paged(roster: Roster, records: Sequence[IncidentRecord]) -> dict[str, set[dt.date]]:
-    """The nights in which somebody was woken for something real: pages that the far side took, without drills."""
+    """The nights in which somebody was woken for something real: without drills, and without mere warnings."""
     named = {person.name: person.id for person in roster.people.values()}
     found: dict[str, set[dt.date]] = defaultdict(set)
     for record in records:
         for told in () if record.incident.drill else record.told:
-            if told.op != "page" or told.done_at is None:
+            if told.done_at is None or not woke(told.as_status):
                 continue
             there = told.done_at.astimezone(roster.tz)
             if there.hour >= _NIGHT[0] or there.hour < _NIGHT[1]:
