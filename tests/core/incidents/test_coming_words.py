@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oncall.core.incidents.coming_words import ALL_PAGED, NO_STEPS, nobody_left, what_comes_next
 from oncall.core.incidents.context import IncidentContext
@@ -35,6 +37,10 @@ def paged(*people: str, **known: Any) -> tuple[Any, ...]:
         (PAGED, paged("C", "D", "M"), "05:31", [ALL_PAGED]),
         (PAGED, paged("C"), "05:09",
          ["D (secondary) is paged at 05:15, in 6 min.", "M (manager) is paged at 05:30, in 21 min."]),
+        (PAGED, paged("C", state="owed", done_at=None), "05:01",
+         ["C is being paged; the pager has not confirmed it yet.", "After that D (secondary) is next."]),
+        (PAGED, (*paged("C", "D"), *paged("M", state="accepted", done_at=None)), "05:31",
+         ["M is being paged; the pager has not confirmed it yet."]),
         (WARNED, (), "04:30", ["If it is not published by 05:00, in 30 min, C (primary) is paged."]),
         (replace(PAGED, leader="other"), (), "05:09", []),
         (replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="Zoe, who has left"), paged("C"), "05:09",
@@ -45,6 +51,20 @@ def paged(*people: str, **known: Any) -> tuple[Any, ...]:
 def test_what_comes_next(incident: Any, entries: Any, clock: str, lines: list[str]) -> None:
     """Each step with whom and when; nothing where somebody has it or another incident speaks."""
     assert what_comes_next(IncidentContext(incident, (a_report(clock),), entries), a_scene(clock)) == lines
+
+
+@given(st.lists(st.sampled_from(["done", "owed", "accepted"]), max_size=3), st.integers(0, 59))
+def test_nobody_is_called_paged_whose_page_the_pager_has_not_taken(states: list[str], minute: int) -> None:
+    """Whatever the pager has taken of the escalation so far: everybody was paged when everybody was."""
+    entries = [
+        entry
+        for name, state in zip("CDM", states, strict=False)
+        for entry in paged(name, state=state, done_at=at("05:00") if state == "done" else None)
+    ]
+    clock = f"05:{minute:02}"
+    said = what_comes_next(IncidentContext(PAGED, (a_report(clock),), tuple(entries)), a_scene(clock))
+    assert (said == [ALL_PAGED]) is (states == ["done"] * 3)
+    assert said
 
 
 @pytest.mark.parametrize("incident", [PAGED, WARNED])

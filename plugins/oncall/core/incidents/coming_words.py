@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oncall.core.incidents.context import IncidentContext, name_of, seat_holder
-from oncall.core.incidents.escalation import standing
+from oncall.core.incidents.escalation import is_of_round, standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.warnings import REMIND_AFTER
 from oncall.core.incidents.wording import Scene
@@ -50,7 +50,19 @@ def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
         + (f"at {say.clock(page.at)}, {say.away(page.at)}." if page.at > scene.at else "now.")
         for page in coming_pages(context, scene)
     ]
-    return coming or [nobody_left(context, scene)]
+    return coming or _under_way(context, scene) or [nobody_left(context, scene)]
+
+
+def _under_way(context: IncidentContext, scene: Scene) -> list[str]:
+    """While the pager has a page still to take or to confirm, nobody further is called."""
+    pages = (e for e in context.entries if e.op == "page" and is_of_round(e, context.incident))
+    waits = [page.person for page in pages if page.state in ("owed", "accepted") and not page.unreached]
+    if not waits:
+        return []
+    people = " and ".join(dict.fromkeys(person or "the person on call" for person in waits))
+    now = f"{people} is being paged; the pager has not confirmed it yet."
+    after = next_to_page(context, scene)
+    return [now, f"After that {seated(after.person.name, after.seat)} is next."] if after else [now]
 
 
 def nobody_left(context: IncidentContext, scene: Scene) -> str:

@@ -79,7 +79,7 @@ def _view(
         leader=incident.leader,
         paged_at=incident.paged_at,
         acknowledged_at=incident.acknowledged_at if incident.acknowledged else None,
-        acknowledged_by=incident.acknowledged_by,
+        acknowledged_by=incident.acknowledged_by if incident.acknowledged else "",
         resolved_at=incident.resolved_at,
         late_seconds=incident.late_s,
         links=LinksView(
