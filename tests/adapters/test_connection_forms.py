@@ -203,7 +203,9 @@ JSON = {"conn_type": "opsgenie", "password": "s3cret1"}
     ("written", "words"),
     [
         ("s3cret1", "neither JSON nor a URI"),
-        ('"s3cret1"', "neither JSON nor a URI"),
+        ('"s3cret1"', """it begins with '"'; write it without"""),
+        (f"'{json.dumps(JSON)}'", '''it begins with "'"; write it without, as JSON'''),  # docker's --env-file
+        (f"\ufeff{json.dumps(JSON)}", r"it begins with '\ufeff'"),
         ('["s3cret1"]', "neither JSON nor a URI"),
         ("jdbc:postgresql:///run?password=s3cret1", "neither JSON nor a URI"),
         ('{"password": "s3cret1"', "its JSON cannot be read (line 1, column 23)"),

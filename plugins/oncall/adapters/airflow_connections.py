@@ -113,6 +113,8 @@ def _trouble(written: str) -> str:
             "a URI that Airflow cannot read; in user, password and extra write every / : @ # ? and % as a code "
             f"(%2F %3A %40 %23 %3F %25), the port as a number, or all of it as JSON: {_JSON}"
         )
+    if written[0] in "\"'`\ufeff":  # as a shell takes off, and nobody else
+        return f"it begins with {written[0]!a}; write it without, as JSON ({_JSON}) or as a URI"
     if not written.startswith("{"):
         return f"neither JSON nor a URI; write {_JSON}"
     try:
