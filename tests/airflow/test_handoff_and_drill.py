@@ -186,10 +186,13 @@ def test_the_new_primary_is_tried_once(site: Site, wiring: Wiring, boundary: dt.
     assert len(site.inbox.alerts()) == 1
 
 
-def test_a_drill_pages_the_chosen_person_and_reports(site: Site, wiring: Wiring) -> None:
-    """Through the whole chain; no incident is left, the alert is closed, the thread has both words."""
+@pytest.mark.parametrize("alias", ["as given", "message"])
+def test_a_drill_pages_the_chosen_person_and_reports(site: Site, wiring: Wiring, alias: str) -> None:
+    """Through the whole chain; no incident is left, the alert is closed, the thread has both words. A policy of the far
+    side may have given the alert an alias of its own."""
     from oncall.airflow.drill_page import run_drill
 
+    site.inbox.settings(aliases_are=alias)
     lines = run_drill(PARAMS)
     roster = wiring.services().config.roster
     secondary = who_is_on_call(roster, dt.datetime.now(dt.UTC)).secondary

@@ -102,7 +102,7 @@ def _as_seen(took: TestPageTimes, said: Sequence[OutboxEntry], owed_at: dt.datet
         if pages and (done or entry.state == "accepted") and took.accepted is None:
             took = replace(took, accepted=after)
         if done and pages and not entry.unreached and took.processed is None:
-            took = replace(took, processed=after)
+            took = replace(took, processed=after, alias=entry.alias)
     errors = (one.error for one in said if one.error and one.state != "done")
     return replace(took, trouble="; ".join((*errors, *filter(None, (one.unreached for one in said)))))
 
@@ -114,7 +114,7 @@ def _tapped(
     until = time.monotonic() + wait_s
     while time.monotonic() < until:
         try:
-            state = services.pager.alert_state(message.alias)
+            state = services.pager.alert_state(took.alias or message.alias)
         except OncallError as error:
             state, took = None, replace(took, trouble=str(error))
         if state is not None and (state.acknowledged or not state.open):

@@ -7,17 +7,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.context import IncidentContext, ends_with, event
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
+from oncall.core.incidents.titles import titled
 from oncall.core.incidents.upstream_team import who_tells
 from oncall.core.incidents.warnings import wakes_early, wakes_for_failure
-from oncall.core.incidents.wording import Scene
+from oncall.core.incidents.wording import Scene, subject
 from oncall.core.promises.cause import WORKERS, Cause, Why
 from oncall.core.promises.evaluation import PromiseStatus
 
 BY_TASKS = ("running", "stuck", "failed", "not_started")  # causes that the tasks tell, not the warehouse
+JOINED = "joined"
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 PromiseKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
@@ -67,6 +69,8 @@ def decide(
         if any(owed.op == "page" and owed.step.startswith("failed-") for owed in made.owed):
             woken.setdefault(incident.dag_id, incident.key)
         plans += [made, Plan(tuple(_follow(i, j, leader) for j, i in followers))]
+        joining = (IncidentContext(i, (j,), tuple(said.get(i.key, ()))) for j, i in followers)
+        plans += [_joined(each, status, scene) for each in joining]
         if leader.open:
             cases.append(replace(context, incident=leader))
     plans += [
@@ -157,7 +161,8 @@ def _group(
 ) -> list[tuple[PromiseStatus, Incident]]:
     """Let one incident speak for all that share its cause, and set free those that no longer do.
 
-    Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end.
+    Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end. One
+    that was warned of by itself joins the others when it is late.
     Nor are those set free that go on side by side: what they shared has ended for all of them.
     """
     speaking: dict[Shared, Incident] = {}  # by what they may share with others
@@ -170,9 +175,10 @@ def _group(
             result.append((status, incident))
             continue
         free = replace(incident, leader="")
-        if not incident.paged and not any(entry.alive for entry in said.get(incident.key, ())):
+        spoken = any(entry.alive for entry in said.get(incident.key, ()))
+        if not incident.paged and (not spoken or (status.overdue and incident.acknowledged_at is None)):
             speaker = next((speaking[shared] for shared in _shares(status) if shared in speaking), None)
-            if speaker is not None:
+            if speaker is not None and not (spoken and speaker.acknowledged_at):
                 free = replace(free, leader=speaker.key)
         if not free.leader and not free.paged:
             for shared in _shares(status):
@@ -237,6 +243,15 @@ def _follow(incident: Incident, status: PromiseStatus, leader: Incident) -> Inci
         resolved_at=leader.resolved_at,
         late_s=late,
     )
+
+
+def _joined(context: IncidentContext, speaker: PromiseStatus, scene: Scene) -> Plan:
+    """It was warned of by itself, and another one speaks for it now: its alerts are closed, and its thread says so."""
+    if not context.spoken or ("chat", JOINED) in context.said:
+        return Plan()
+    title = titled(context.members, lambda about: f"{about}: told with {subject([speaker])} from here on")
+    message = context.notice(scene, JOINED, title)
+    return Plan(owed=ends_with(message, context.aliases), events=event(context, scene, title))
 
 
 def _stale_notice(

@@ -25,7 +25,7 @@ class TestPageTimes:
     """Seconds since a test page was owed; None for what has not happened. `trouble`: what a far side said against it.
 
     `accepted`: the pager gave a receipt; `processed`: it truly has the alert; `posted`: the chat shows it;
-    `acknowledged`: `by` has it, when somebody waited for that.
+    `acknowledged`: `by` has it, when somebody waited for that. `alias`: by which the pager knows it.
     """
 
     accepted: float | None = None
@@ -34,6 +34,7 @@ class TestPageTimes:
     acknowledged: float | None = None
     by: str = ""
     trouble: str = ""
+    alias: str = ""
 
 
 def drill_page(
@@ -65,11 +66,11 @@ def drill_page(
 
 def over(message: Message, took: TestPageTimes, waited_s: float) -> Plan:
     """Close the alert, and tell in the thread how long each part took. A page that has not gone out stays unsent."""
-    lines = tuple(report(message, took, waited_s))
+    lines, alias = tuple(report(message, took, waited_s)), took.alias or message.alias
     said = Message(message.key, "test-over", f"[DRILL] Test page over: {lines[0]}", "\n".join(lines[1:]))
     return Plan(
         owed=(
-            Notification(message.key, f"close:{message.alias}", "pager", "close", said, message.alias),
+            Notification(message.key, f"close:{alias}", "pager", "close", said, alias),
             post(said),
         ),
         cancelled=(message.key,),
