@@ -36,6 +36,18 @@ def test_only_readable_pipelines_are_shown(viewer: TestClient, manager: PerDag) 
     assert viewer.get("/oncall/runbooks/growth_etl").status_code == 200
 
 
+def test_what_a_reader_sees_is_not_said_of_all_there_is(viewer: TestClient, manager: PerDag) -> None:
+    """Two reports are missing and have open incidents, of which who may read profit alone is told nothing."""
+    assert "2 of 2 reports are missing" in viewer.get("/oncall/").text
+    manager.read = {"profit_etl"}
+    text = viewer.get("/oncall/").text
+    assert "The report is there, in time" in text
+    assert "Investors have" not in text
+    assert "No open incidents of the pipelines that you may read." in text
+    manager.read = {"daily_growth_experiments"}
+    assert "None of the pipelines that you may read." in viewer.get("/oncall/incidents").text
+
+
 def test_who_is_on_call_is_everybodys(viewer: TestClient, manager: PerDag) -> None:
     """Without a single readable pipeline the rota and the people stand as ever."""
     manager.read = set()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from oncall.core.incidents.status_words import WAS, cause_then_and_now, status
+from oncall.core.incidents.incident import NotificationStatus
+from oncall.core.incidents.status_words import WAS, cause_then_and_now, status, woke
 from oncall.core.promises.cause import Cause
 from oncall.core.time_format import TimeFormat
 from tests.core.scenes import KEY, TZ, an_entry, an_incident, at
@@ -62,6 +65,51 @@ IN_CHAT = an_entry(KEY, "chat", "warning")
 def test_how_an_incident_stands(known: dict[str, Any], entries: tuple[Any, ...], words: str) -> None:
     """Never "nobody was paged" of somebody whose phone has rung."""
     assert status(an_incident(**known), entries, SAY) == words
+
+
+STEPS = ("warning", "last-chance", "failed-1", "page-1-primary", "page-2-secondary", "page-now-3-manager")
+
+
+@st.composite
+def sent(draw: st.DrawFn) -> NotificationStatus:
+    channel, state = (
+        draw(st.sampled_from(["pager", "chat"])),
+        draw(st.sampled_from(["done", "owed", "accepted", "cancelled"])),
+    )
+    known = {"state": state, "unreached": draw(st.sampled_from(["", "unknown"]))}
+    clock = at(draw(st.sampled_from(["04:41", "05:00", "05:15"])))
+    done_at = clock if state == "done" else None
+    person = draw(st.sampled_from("CD"))
+    return an_entry(
+        KEY, channel, draw(st.sampled_from(STEPS)), person, owed_at=clock, done_at=done_at, **known
+    )
+
+
+@given(
+    st.lists(sent(), max_size=4),
+    st.sampled_from([None, at("05:00")]), st.sampled_from([None, at("04:50"), at("05:03")]),
+    st.sampled_from(["", "other"]), st.sampled_from(["", "x"]),
+)  # fmt: skip
+def test_no_sentence_claims_what_was_not_sent(
+    entries: list[NotificationStatus], paged_at: Any, acknowledged_at: Any, leader: str, drill: str
+) -> None:
+    """Paged whom a page has reached, and acknowledged what was acknowledged since; of nobody the contrary."""
+    known = {"paged_at": paged_at, "acknowledged_at": acknowledged_at, "leader": leader, "drill": drill}
+    incident = an_incident(**known)
+    words, woken = status(incident, entries, SAY), {entry.person for entry in entries if woke(entry)}
+    if leader:
+        assert words == "Another incident speaks for it"
+        return
+    assert words.startswith("Acknowledged") is incident.acknowledged
+    if "nobody has acknowledged" in words:
+        assert woken or paged_at
+    if "nobody was paged" in words or "Nobody was told" in words:
+        assert not woken
+        assert paged_at is None
+    if "Nobody was told" in words:
+        assert not any(entry.state == "done" and not entry.unreached for entry in entries)
+    if words.startswith("Paged ") and woken:
+        assert all(person in words for person in woken)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from oncall.core.rota.shift_words import seated
 
 CHANNELS = {"pager": "Opsgenie", "chat": "Slack"}  # what they are called in every sentence
 NONE_OPEN = "No open incidents."
+NONE_OPEN_IN_SIGHT = "No open incidents of the pipelines that you may read."
 NONE_READ = "Open incidents cannot be read now."
 NO_PAST = "None."
+NO_PAST_IN_SIGHT = "None of the pipelines that you may read."
 NO_PAST_READ = "Earlier incidents cannot be read now."
 NONE_ACKNOWLEDGED = (
     "nothing is acknowledged: no incident can be read now. Acknowledge the alert in Opsgenie: that holds"

@@ -7,7 +7,14 @@ from urllib.parse import quote
 
 from oncall.core.incidents.context import name_of
 from oncall.core.incidents.incident import Incident
-from oncall.core.incidents.incident_words import NO_PAST, NO_PAST_READ, NONE_OPEN, NONE_READ
+from oncall.core.incidents.incident_words import (
+    NO_PAST,
+    NO_PAST_IN_SIGHT,
+    NO_PAST_READ,
+    NONE_OPEN,
+    NONE_OPEN_IN_SIGHT,
+    NONE_READ,
+)
 from oncall.core.incidents.status_words import cause_then_and_now, status
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.promises.evaluation import PromiseStatus
@@ -37,12 +44,12 @@ def open_incidents(seen: PageSnapshot, addresses: Links) -> tuple[IncidentView, 
 
 def none_open(seen: PageSnapshot) -> str:
     """What stands in the place of the open incidents where there is none to show."""
-    return NONE_READ if unread(seen) else NONE_OPEN
+    return NONE_READ if unread(seen) else NONE_OPEN_IN_SIGHT if seen.hidden else NONE_OPEN
 
 
 def none_past(seen: PageSnapshot) -> str:
     """The same of those that are over."""
-    return NO_PAST_READ if unread(seen) else NO_PAST
+    return NO_PAST_READ if unread(seen) else NO_PAST_IN_SIGHT if seen.hidden else NO_PAST
 
 
 def unread(seen: PageSnapshot) -> bool:

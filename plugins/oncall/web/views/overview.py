@@ -65,8 +65,8 @@ def _verdict(seen: PageSnapshot) -> tuple[str, str]:
     """Whether the reports due today are there, in one line, and how bad that is (ok, warn, bad, none)."""
     today = tuple(due_today(seen))
     if today:
-        say = seen.say
-        return first_line(today, say, investors=not seen.config.roster.team)
+        # Of a report that the reader may not see nothing is said, and so not what investors have.
+        return first_line(today, seen.say, investors=not seen.config.roster.team and not seen.hidden)
     if seen.hidden:
         return "Who is on call; the reports are not yours to see", "none"
     if not any(pipeline.promise for pipeline in seen.config.pipelines.values()):
