@@ -54,7 +54,6 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
                         f"{run.report} of {run.report_date} was never transformed: run transform first"
                     )
                 published[name] = rows
-            _keep_due(cursor, run)
             for table, draft in _RESTATES.findall(sql_text(file)):
                 _hold_unless_whole(cursor, run, table, draft)
         if run.report not in published:  # else the run would be green, and the report count as missing
@@ -62,6 +61,7 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
                 f"the SQL of {run.dag_id} publishes no {run.report}; end its 30_publish.sql with: select"
                 f" '{run.report}' as name, count(*) as rows, sum(…) as digest"
             )
+        _keep_due(cursor, run)
     return published
 
 

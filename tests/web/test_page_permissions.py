@@ -45,6 +45,7 @@ def test_what_a_reader_sees_is_not_said_of_all_there_is(viewer: TestClient, mana
     assert "Investors have" not in text
     assert "No open incidents of the pipelines that you may read." in text
     manager.read = {"daily_growth_experiments"}
+    assert "Nothing can be said" not in viewer.get("/oncall/").text
     assert "None of the pipelines that you may read." in viewer.get("/oncall/incidents").text
 
 

@@ -151,6 +151,19 @@ def test_what_is_hidden(count: int, line: str) -> None:
     assert words.hidden_pipelines(count) == line
 
 
+@pytest.mark.parametrize(
+    ("promised", "hidden", "line"),
+    [
+        (True, 0, "Nothing can be said of them now."),
+        (True, 2, "Nothing can be said of them now."),
+        (False, 0, "None yet."),
+        (False, 2, "None of the pipelines that you may read."),
+    ],
+)
+def test_in_the_place_of_the_cards(promised: bool, hidden: int, line: str) -> None:
+    assert words.no_card(promised=promised, hidden=hidden) == line
+
+
 def test_a_runbooks_line_a_badge_and_what_has_no_runbook() -> None:
     """Whom to ask; of which day the newest report is."""
     assert words.runbook_line("Growth for investors", "C", "D", "A, then B") == (

@@ -148,6 +148,13 @@ def not_on_record(report_date: dt.date, first: dt.date) -> str:
     return f"nothing is on record of {weekday(report_date)}: the reports looked at begin on {weekday(first)}"
 
 
+def no_card(*, promised: bool, hidden: int) -> str:
+    """In the place of the cards of promises. `promised`: there is one, of which nothing is known."""
+    if promised:
+        return "Nothing can be said of them now."
+    return "None of the pipelines that you may read." if hidden else "None yet."
+
+
 def hidden_pipelines(count: int) -> str:
     return f"Shows the pipelines that you may read; {count} more {'is' if count == 1 else 'are'} hidden."
 

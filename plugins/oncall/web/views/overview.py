@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oncall.core.incidents.wording import Links
-from oncall.core.promises.words import first_line
+from oncall.core.promises.words import first_line, no_card
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.banners import banners
 from oncall.web.views.incidents import none_open, open_incidents
@@ -24,7 +24,7 @@ WEEKS_AHEAD = 8
 class Overview:
     """What stands on the first page. `verdict`: its first line and how bad that is (ok, warn, bad, none).
 
-    `none_open` stands where the open incidents would.
+    `none_open` stands where the open incidents would, `no_card` where the promises would.
     """
 
     banners: tuple[Banner, ...]
@@ -40,6 +40,7 @@ class Overview:
     team: str = ""
     verdict: tuple[str, str] = ("", "none")
     none_open: str = ""
+    no_card: str = ""
 
 
 def overview(seen: PageSnapshot, addresses: Links) -> Overview:
@@ -58,7 +59,12 @@ def overview(seen: PageSnapshot, addresses: Links) -> Overview:
         team=roster.team,
         verdict=_verdict(seen),
         none_open=none_open(seen),
+        no_card=no_card(promised=_promises(seen), hidden=seen.hidden),
     )
+
+
+def _promises(seen: PageSnapshot) -> bool:
+    return any(pipeline.promise for pipeline in seen.config.pipelines.values())
 
 
 def _verdict(seen: PageSnapshot) -> tuple[str, str]:
@@ -69,7 +75,7 @@ def _verdict(seen: PageSnapshot) -> tuple[str, str]:
         return first_line(today, seen.say, investors=not seen.config.roster.team and not seen.hidden)
     if seen.hidden:
         return "Who is on call; the reports are not yours to see", "none"
-    if not any(pipeline.promise for pipeline in seen.config.pipelines.values()):
+    if not _promises(seen):
         return "Who is on call; no promises yet", "none"
     if seen.statuses:
         return "No report is due today", "none"
