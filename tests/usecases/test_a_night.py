@@ -328,7 +328,7 @@ def test_a_held_report_says_which_check(night: Night) -> None:
         ),
         (
             Dag(at("04:55"), paused=False, running=0), "its runbook names no schedule: what starts it?",
-            "never started: its runbook names no schedule: what starts it?", "look what starts",
+            "never started: no schedule: what starts it?", "look what starts",
         ),
     ],
 )  # fmt: skip

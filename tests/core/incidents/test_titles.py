@@ -69,6 +69,28 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "not_started", "the DAG file has an import error: SyntaxError: bad syntax (x.py, line 3) (as of 04:00)", (),
             "DAG import error, bad syntax (x.py, line 3)",
         ),
+        (
+            "not_started",
+            "the DAG is paused (as of 04:00); master.sessions has not arrived, usually there by 02:00;"
+            " master.orders is partial since 02:00: 100 rows, usually 1,000", (),
+            "DAG paused; waiting on master.sessions, master.orders (partial)",
+        ),
+        (
+            "failed", "transform failed at 02:40: a; b; master.x has not arrived", (),
+            "transform failed at 02:40: a; b; waiting on master.x",
+        ),
+        (
+            "failed", "the run ended as a success at 04:50 but the publication is not there", (),
+            "run green at 04:50, nothing published",
+        ),
+        (
+            "failed", "the run was marked as success by B at 04:50 but the publication is not there", (),
+            "run marked as success by B at 04:50, nothing published",
+        ),
+        (
+            "stuck", "transform was cleared and has not started again since 04:40", (),
+            "stuck, transform cleared, no start since 04:40",
+        ),
         ("not_started", f"{NO_TASK}, and no schedule: what does?", (), "never started: no schedule: what does?"),
         ("not_started", f"{NO_TASK}, though the DAG is not paused: is it up?", (), "never started: is it up?"),
         (

@@ -46,6 +46,12 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
             "not_started", "no task of this report date has started: a run of the DAG is still open (as of 04:00)",
             "look at the open runs of growth_etl: is one of them this day's?",
         ),
+        (
+            "not_started",
+            "no task of this report date has started, though the DAG is not paused: is the scheduler running?"
+            "; master.sessions has not arrived",
+            "look whether the scheduler and the DAG processor run, and restart what does not.",
+        ),
         ("failed", "task transform was marked as failed by B at 02:40", "ask the person who did that why."),
         ("failed", "task transform failed at 02:40: boom", ""),
         ("held", BREACH, ASK),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from oncall.core.incidents.wording import DRILL_MARK, counted, subject
 from oncall.core.message import MOST_TITLE, one_line
@@ -34,6 +35,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"(?:; |, and |, though the DAG is not paused(?: and the scheduler ran at [\d:]+)?: |: )",
             "never started: ",
         ),
+        (r"^(never started: )its runbook names (no schedule)\b", r"\1\2"),
         (r"^the DAG file has an import error: (?:[A-Z]\w*: (?=\S))?", "DAG import error, "),
         (r"^the DAG is paused$", "DAG paused"),
         (r"^Airflow has no (DAG \S+): its file is gone or broken$", r"no \1 in Airflow"),
@@ -45,6 +47,18 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"^the run finished green at .*?(\d\d:\d\d)(?: \([^()]*\))? but the publication is not there$",
             r"run green at \1, nothing published",
         ),
+        (
+            r"^the run ended as a success at (\S+) but the publication is not there$",
+            r"run green at \1, nothing published",
+        ),
+        (
+            r"^the run was (marked as success by .*) but the publication is not there$",
+            r"run \1, nothing published",
+        ),
+        (
+            r"^(\S+) was cleared and has not started again since (\S+)$",
+            r"stuck, \1 cleared, no start since \2",
+        ),
         (r"^no task has started since its run began at (.*)$", r"stuck, no task started since \1"),
         (r"^nothing has started since (\S+) ended at (.*)$", r"stuck since \2, nothing follows \1"),
         (r"^its run began at (.*), the first task is to start$", r"running since \1, first task to start"),
@@ -54,10 +68,15 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
+# What is late beside a run that never came, or that somebody ended: its tables, and in part or not.
+_ALSO_LATE = re.compile(r"; (\S+) (?:has not arrived|is (partial) since [\d:]+: )[^;]*")
+
+
 # Where there is no room for all of a title, what says least goes first, and whole: the facts below have it.
 SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
+        (r"; waiting on [^;]*$", ""),
         (r", usually \d+ (?:min|s)\b", ""),
         (r" \([^()]*\)$", ""),
         (r"\brunning in \S+ since [^,]*, expected ", "running, expected "),
@@ -101,6 +120,9 @@ def short(why: Why | None) -> str:
     """The cause in the fewest words that tell it, the error without its class: "transform failed at 02:40: boom"."""
     if why is None:
         return "the cause is not known"
+    if why.cause in ("not_started", "failed") and (late := _ALSO_LATE.findall(why.detail)):
+        tables = names([f"{table} ({part})" if part else table for table, part in late])
+        return f"{short(replace(why, detail=_ALSO_LATE.sub('', why.detail)))}; waiting on {tables}"
     detail, word = why.detail, CAUSE_WORDS.get(why.cause, why.cause)
     for pattern, instead in SHORTENED:
         detail = pattern.sub(instead, detail)

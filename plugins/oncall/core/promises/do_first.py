@@ -28,16 +28,16 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "mend the DAG's file, or revert the last deploy.\n" + _THEN_START,
         ),
         (
-            "not_started", r": is the scheduler running\?$",
+            "not_started", r": is the scheduler running\?(?:; |$)",
             "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _THEN_START,
         ),
         (
-            "not_started", r": has it another schedule in Airflow\?$",
+            "not_started", r": has it another schedule in Airflow\?(?:; |$)",
             "look at {dag_id} in Airflow: its schedule, its next run, its file."
             " Another schedule than its runbook's, or a second file with its id, is why.\n" + _THEN_START,
         ),
         (
-            "not_started", r": what starts it\?$",
+            "not_started", r": what starts it\?(?:; |$)",
             "look what starts {dag_id}, an event or another DAG, and whether that came.\n" + _THEN_START,
         ),
         (
