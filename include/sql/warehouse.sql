@@ -513,6 +513,54 @@ begin
 end
 $$;
 
+-- Of the last published days of a report those of which upstream has fewer rows now than the day was counted with: some
+-- were deleted, or are of another day: since all of these days were read. Not when all older ones are short too: then upstream
+-- has put old rows away.
+create or replace function base.shrunk_days(of_report text, zone text)
+returns table (table_name text, day date, changed_at timestamptz)
+language plpgsql stable as $$
+declare
+    known record;
+    found bigint;
+    whole text; -- a table of which an older day has all its rows
+begin
+    for known in
+        select source.name, source.at, part.report_date, sum(part.rows) as rows, max(lately.read_last) as read_last
+        from (
+            select
+                publication.report_date,
+                max(coalesce(publication.read_at, publication.published_at)) over () as read_last
+            from investor.publications as publication
+            where publication.report = of_report and publication.report_date <= current_date + 1
+            order by publication.report_date desc
+            limit 8
+        ) as lately
+        inner join base.day_parts as part on part.report = of_report and part.report_date = lately.report_date
+        inner join (
+            values
+                ('orders_by_status', 'orders', 'ordered_at'),
+                ('refunds', 'refunds', 'refunded_at'),
+                ('touches', 'touches', 'touched_at'),
+                ('sessions_by_hour', 'sessions', 'started_at')
+        ) as source (measure, name, at) on source.measure = part.measure
+        group by source.name, source.at, part.report_date
+        order by source.name, part.report_date
+    loop
+        execute format('select count(*) from master.%I where %I >= $1 and %2$I < $2', known.name, known.at)
+        into found
+        using known.report_date::timestamp at time zone zone, (known.report_date + 1)::timestamp at time zone zone;
+        if found >= known.rows then
+            whole := known.name;
+        elsif whole = known.name then
+            table_name := known.name;
+            day := known.report_date;
+            changed_at := known.read_last + interval '1 microsecond';
+            return next;
+        end if;
+    end loop;
+end
+$$;
+
 -- Base models --------------------------------------------------------------------------------------------------------
 
 -- Per order line. A line sold on `report_date` carries revenue and cost; a line refunded on it carries the refund,

@@ -8,6 +8,9 @@ with written as (
         session.updated_at > (select base.late_since(%(report)s, %(since)s::timestamptz))
         and session.updated_at <= clock_timestamp()
     group by 1
+    union all
+    select gone.day, gone.changed_at
+    from base.shrunk_days(%(report)s, %(zone)s) as gone
 )
 
 select %(report)s, publication.report_date, 'master.sessions', max(written.updated_at)

@@ -25,6 +25,9 @@ changed as (
         and load.loaded_at <= clock_timestamp()
         and load.business_day < date '9999-01-01'
     group by load.business_day
+    union all
+    select gone.day, gone.changed_at
+    from base.shrunk_days(%(report)s, %(zone)s) as gone
 ),
 
 touched (report_date, changed_at, table_name) as (

@@ -1,0 +1,100 @@
+"""Rows that upstream deletes after a day is published: it is stale, and so is what has read it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oncall.config.oncall_config import load
+from pipelines.stale_days import StalePublications
+from tests.pipelines.conftest import Undone
+from tests.pipelines.master_by_hand import row
+from tests.pipelines.model_runs import GENERATED_DAYS, report_run, run_all
+
+CONFIG = load(Path(__file__).resolve().parents[2] / "include")
+LAST = GENERATED_DAYS[-1]
+THEN = LAST - dt.timedelta(days=2)  # the day that loses rows
+
+
+@pytest.fixture
+def published(generated: Any) -> Iterator[Any]:
+    """Ten published days, all of whose changes are undone."""
+    undone = Undone(generated)
+    assert stale(undone) == {}
+    yield undone
+    generated.rollback()
+
+
+def stale(warehouse: Any) -> dict[str, list[dt.date]]:
+    found: dict[str, list[dt.date]] = {}
+    for day in StalePublications(warehouse, CONFIG).find():
+        found.setdefault(day.pipeline.dag_id, []).append(day.report_date)
+    return found
+
+
+def delete(
+    warehouse: Any, table: str, at: str, part: str, since: dt.date = THEN, until: dt.date = THEN
+) -> None:
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            f"delete from master.{table} where ({at} at time zone '<+07:00>-07:00')::date between %s and %s and {part}",
+            (since, until),
+        )
+        assert cursor.rowcount > 0
+        cursor.execute("delete from master.loads")  # else it would say that they are missing
+    warehouse.commit()
+
+
+@pytest.mark.parametrize(
+    ("table", "at", "part", "dag_id", "days"),
+    [
+        ("touches", "touched_at", "mod(touch_id, 3) = 0", "profit_etl", 3),  # credited for seven days
+        ("refunds", "refunded_at", "true", "profit_etl", 1),
+        ("sessions", "started_at", "mod(session_id, 3) = 0", "engagement_etl", 3),
+        ("sessions", "started_at", "mod(session_id, 3) = 0", "growth_etl", 2),
+    ],
+)
+def test_what_has_read_deleted_rows_is_stale(
+    published: Any, table: str, at: str, part: str, dag_id: str, days: int
+) -> None:
+    """The day, and each later one that counts it too; run again, it is not."""
+    delete(published, table, at, part)
+    found = stale(published)[dag_id]
+    assert found[:days] == [THEN + dt.timedelta(days=n) for n in range(days)]
+    StalePublications(published, CONFIG).rerun("again")
+    assert stale(published) == {}
+
+
+def test_a_deleted_order_is_taken_out_of_its_day(published: Any) -> None:
+    """With its lines: the day's orders are those that there are."""
+    of_day = f"(ordered_at at time zone '<+07:00>-07:00')::date = '{THEN}'"
+    kept = f"select count(*) as n from master.orders where status <> 'cancelled' and {of_day}"
+    with published.cursor() as cursor:
+        cursor.execute(
+            f"create temp table gone as select order_id from master.orders o where status <> 'cancelled' and {of_day}"
+            " and not exists (select from master.refunds r where r.order_id = o.order_id) limit 3"
+        )
+        cursor.execute("delete from master.order_lines where order_id in (select order_id from gone)")
+    delete(published, "orders", "ordered_at", "order_id in (select order_id from gone)")
+    assert THEN in stale(published)["profit_etl"]
+    run_all(published, report_run("profit_etl", THEN))
+    told = row(published, "select orders from investor.daily_profit where report_date = %s", THEN)
+    assert told["orders"] == row(published, kept)["n"]
+
+
+def test_old_rows_that_upstream_puts_away_make_nothing_stale(published: Any) -> None:
+    """The oldest first, and at the edge a part of a day: what was published of them stands."""
+    delete(published, "sessions", "started_at", "true", GENERATED_DAYS[0], LAST - dt.timedelta(days=3))
+    delete(
+        published,
+        "sessions",
+        "started_at",
+        "mod(session_id, 2) = 0",
+        LAST - dt.timedelta(days=2),
+        LAST - dt.timedelta(days=2),
+    )
+    assert stale(published) == {}
