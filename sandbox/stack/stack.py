@@ -38,6 +38,7 @@ AIRFLOW_COMPONENTS = ("scheduler", "dag-processor", "triggerer", "api-server")
 COMPONENTS = ("inbox", "nightly", *AIRFLOW_COMPONENTS)
 HEALTHY_WITHIN_S = 300
 REMEMBERED = ("include_dir", "airflow_port", "inbox_port")
+PORTS = {"airflow_port": "api-server", "inbox_port": "inbox"}
 
 
 def _silently(_: str) -> None:
@@ -113,9 +114,20 @@ class Stack:
         )
 
     def remember(self) -> None:
-        """Write the choices down for `chosen`, so that later commands need not repeat them."""
+        """Write the choices down for `chosen`, so that later commands need not repeat them.
+
+        Raises SandboxError for one port twice, and for another port than that of what runs.
+        """
+        if self.airflow_port == self.inbox_port:
+            raise SandboxError(f"port {self.airflow_port} is asked for twice; give the inbox one of its own")
         self.run_dir.mkdir(parents=True, exist_ok=True)
         choices = {name: str(getattr(self, name)) for name in REMEMBERED}
+        before = _remembered(self.run_dir) or choices
+        for name, component in PORTS.items():
+            if choices[name] != before[name] and self.component(component).running():
+                raise SandboxError(
+                    f"the {component} runs with ONCALL_{name.upper()}={before[name]}; to change that, `make down` first"
+                )
         (self.run_dir / "stack.json").write_text(json.dumps(choices), encoding="utf-8")
 
     def server(self) -> Server:
@@ -257,8 +269,11 @@ class Stack:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
+                why, other = "is taken by another program", port + 1
+                if isinstance(error, PermissionError):
+                    why, other = "is for root alone", port + 8000
                 raise SandboxError(
-                    f"port {port} of the {name} is taken by another program; choose one: {variable}={port + 1} make up"
+                    f"port {port} of the {name} {why}; choose one: {variable}={other} make up"
                 ) from error
 
     def _command(self, kind: str) -> tuple[str, ...]:

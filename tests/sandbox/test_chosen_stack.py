@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import SandboxError
+from sandbox.stack.processes import Background
+from sandbox.stack.stack import PORTS, Stack
 
 
 def sandbox(command: str, run_dir: Path, **variables: str) -> tuple[int, str]:
@@ -49,3 +54,49 @@ def test_a_folder_that_takes_no_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     code, said = sandbox("env", tmp_path / "file")
     assert (code, str(tmp_path / "file") in said) == (1, True)
+
+
+@pytest.mark.parametrize(("port", "component"), PORTS.items())
+def test_another_port_than_that_of_what_runs_is_refused(tmp_path: Path, port: str, component: str) -> None:
+    """It was waited for at the new one for five minutes, and every later command asked there."""
+    stack = Stack(tmp_path)
+    stack.remember()
+    first, second = (replace(stack, **{port: number}) for number in (9090, 9091))  # type: ignore[arg-type]
+    first.remember()  # nothing runs
+    process = Background(component, ("sleep", "60"), tmp_path / "log", tmp_path / "pids" / component)
+    process.start(os.environ, tmp_path)
+    try:
+        with pytest.raises(
+            SandboxError, match=rf"runs with ONCALL_{port.upper()}=9090; .* `make down` first"
+        ):
+            second.remember()
+        first.remember()
+    finally:
+        process.kill()
+
+
+def test_one_port_for_two_is_refused(tmp_path: Path) -> None:
+    """Each would be found taken by the other."""
+    with pytest.raises(SandboxError, match="port 9090 is asked for twice"):
+        Stack(tmp_path, airflow_port=9090, inbox_port=9090).remember()
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "other"),
+    [
+        (PermissionError(13, "Permission denied"), "is for root alone", 8080),
+        (OSError(98, "Address already in use"), "is taken by another program", 81),
+    ],
+)
+def test_a_port_that_cannot_be_had_is_named_with_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, why: str, other: int
+) -> None:
+    """The api-server would end without an answer, and be waited for."""
+
+    class Refusing(socket.socket):
+        def bind(self, _: object) -> None:
+            raise error
+
+    monkeypatch.setattr(socket, "socket", Refusing)
+    with pytest.raises(SandboxError, match=rf"port 80 of the api-server {why}; .*PORT={other} make up"):
+        Stack(tmp_path, airflow_port=80)._refuse_taken_port("api-server")
