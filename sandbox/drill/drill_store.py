@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -51,7 +52,11 @@ class DrillStore:
 
     def start(self, drill: Drill) -> None:
         """From now on every look judges it."""
-        self.store.start_drill(drill)
+        self._write(
+            "insert into oncall.drills (name, dag_id, report_date, warn_at, due_at, started_by)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            *dataclasses.astuple(drill),
+        )
 
     def record(self, key: str) -> IncidentRecord | None:
         return self._history.record(key)
@@ -98,13 +103,13 @@ class DrillStore:
         by_hand = ManualActions(config, self.store, links, BY, at)
         for incident in broken_off:
             by_hand.resolve(incident.key, "The drill was broken off.")
-        self._forget("delete from oncall.drills where started_by = %s", BY)
+        self._write("delete from oncall.drills where started_by = %s", BY)
         return broken_off
 
     def forget_runs(self) -> None:
         """What the drills' runs said of their tasks."""
-        self._forget("delete from oncall.tasks where starts_with(run_id, %s)", DRILL_RUNS)
+        self._write("delete from oncall.tasks where starts_with(run_id, %s)", DRILL_RUNS)
 
-    def _forget(self, statement: str, which: str) -> None:
+    def _write(self, statement: str, *values: object) -> None:
         with closing(psycopg2.connect(self._dsn)) as conn, conn, conn.cursor() as cursor:
-            cursor.execute(statement, (which,))
+            cursor.execute(statement, values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 import time
@@ -202,14 +201,6 @@ class OncallDb(Settling):
             "insert into oncall.memory (name, value) values (%s, %s) on conflict (name) do update"
             " set value = excluded.value, changed_at = now()",
             (name, value),
-        )
-
-    def start_drill(self, drill: Drill) -> None:
-        """Write a drill down: from the next look on it is judged like a promise."""
-        self._link.ask(
-            "insert into oncall.drills (name, dag_id, report_date, warn_at, due_at, started_by)"
-            " values (%s, %s, %s, %s, %s, %s)",
-            dataclasses.astuple(drill),
         )
 
     def snapshot(self) -> Snapshot:
