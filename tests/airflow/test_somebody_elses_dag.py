@@ -198,10 +198,10 @@ def test_a_file_that_does_not_import_is_told_of_the_dags_in_it(
     [
         ("ImportError: no x\n", "ImportError: no x"),
         (
-            "airflow.sdk.exceptions.AirflowTaskTimeout: DagBag import timeout for /d.py after 30.0s.\n"
+            "airflow.sdk.exceptions.AirflowTaskTimeout: DagBag import timeout for /d.py: 30.0s.\n"
             "Please take a look at these docs to improve your DAG import time:\n"
             "* https://airflow.example.com/, PID: 7\n",
-            "AirflowTaskTimeout: DagBag import timeout for /d.py after 30.0s.",
+            "AirflowTaskTimeout: DagBag import timeout for /d.py: 30.0s.",
         ),
         ("KeyboardInterrupt\n", "KeyboardInterrupt"),
         ("  nothing that anybody knows\n", "nothing that anybody knows"),
