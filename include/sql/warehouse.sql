@@ -513,50 +513,65 @@ begin
 end
 $$;
 
--- Of the last published days of a report those of which upstream has fewer rows now than the day was counted with: some
--- were deleted, or are of another day: since all of these days were read. Not when all older ones are short too: then upstream
--- has put old rows away.
-create or replace function base.shrunk_days(of_report text, zone text)
+-- Of the last published days of a report those of which upstream has fewer rows in one of these tables now than the day was
+-- counted with: some were deleted, or are of another day, since all of these days were read. Not when all older ones are
+-- short too: then upstream has put old rows away. Each table is read once.
+create or replace function base.shrunk_days(of_report text, zone text, tables text[])
 returns table (table_name text, day date, changed_at timestamptz)
 language plpgsql stable as $$
 declare
-    known record;
-    found bigint;
-    whole text; -- a table of which an older day has all its rows
+    source record;
 begin
-    for known in
-        select source.name, source.at, part.report_date, sum(part.rows) as rows, max(lately.read_last) as read_last
+    for source in
+        select known.*, min(part.report_date) as first_day, max(part.report_date) as last_day
         from (
-            select
-                publication.report_date,
-                max(coalesce(publication.read_at, publication.published_at)) over () as read_last
+            values
+                ('orders', 'ordered_at', 'orders_by_status'),
+                ('refunds', 'refunded_at', 'refunds'),
+                ('touches', 'touched_at', 'touches'),
+                ('sessions', 'started_at', 'sessions_by_hour')
+        ) as known (name, at, measure)
+        inner join base.day_parts as part on part.report = of_report and part.measure = known.measure
+        inner join (
+            select publication.report_date
             from investor.publications as publication
             where publication.report = of_report and publication.report_date <= current_date + 1
             order by publication.report_date desc
             limit 8
-        ) as lately
-        inner join base.day_parts as part on part.report = of_report and part.report_date = lately.report_date
-        inner join (
-            values
-                ('orders_by_status', 'orders', 'ordered_at'),
-                ('refunds', 'refunds', 'refunded_at'),
-                ('touches', 'touches', 'touched_at'),
-                ('sessions_by_hour', 'sessions', 'started_at')
-        ) as source (measure, name, at) on source.measure = part.measure
-        group by source.name, source.at, part.report_date
-        order by source.name, part.report_date
+        ) as lately on lately.report_date = part.report_date
+        where known.name = any(tables)
+        group by known.name, known.at, known.measure
     loop
-        execute format('select count(*) from master.%I where %I >= $1 and %2$I < $2', known.name, known.at)
-        into found
-        using known.report_date::timestamp at time zone zone, (known.report_date + 1)::timestamp at time zone zone;
-        if found >= known.rows then
-            whole := known.name;
-        elsif whole = known.name then
-            table_name := known.name;
-            day := known.report_date;
-            changed_at := known.read_last + interval '1 microsecond';
-            return next;
-        end if;
+        return query execute format($query$
+            with counted as (
+                select part.report_date, sum(part.rows) as rows
+                from base.day_parts as part
+                where part.report = $1 and part.measure = $2 and part.report_date between $3 and $4
+                group by part.report_date
+            ),
+
+            found as (
+                select there.day, count(*) as rows
+                from (select (%2$I at time zone $5)::date as day from master.%1$I
+                      where %2$I >= $3::timestamp at time zone $5 and %2$I < ($4 + 1)::timestamp at time zone $5) as there
+                group by there.day
+            ),
+
+            beside as (
+                select
+                    counted.report_date,
+                    coalesce(found.rows, 0) < counted.rows as short,
+                    bool_or(coalesce(found.rows, 0) >= counted.rows) over (order by counted.report_date) as whole_before,
+                    max(coalesce(publication.read_at, publication.published_at)) over () as read_last
+                from counted
+                inner join investor.publications as publication
+                    on publication.report = $1 and publication.report_date = counted.report_date
+                left join found on found.day = counted.report_date
+            )
+
+            select %1$L::text, report_date, read_last + interval '1 microsecond' from beside where short and whole_before
+        $query$, source.name, source.at)
+        using of_report, source.measure, source.first_day, source.last_day, zone;
     end loop;
 end
 $$;
