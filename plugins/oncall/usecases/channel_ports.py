@@ -40,7 +40,8 @@ class AlertState:
     created_at: dt.datetime | None = None
 
 
-RequestState = Literal["pending", "done", "failed"]
+# Unknown: it cannot be read; a `Pager` raises instead.
+RequestState = Literal["pending", "done", "failed", "unknown"]
 
 
 class RequestOutcome(NamedTuple):

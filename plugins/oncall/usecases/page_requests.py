@@ -18,8 +18,9 @@ from structlog.contextvars import bound_contextvars
 from oncall.core.errors import Rejected, Unreadable
 from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident_words import not_carried_out
+from oncall.usecases.channel_ports import RequestOutcome
 from oncall.usecases.delivery_round import LEASE, Round
-from oncall.usecases.pager_delivery import PagerDelivery, RequestOutcome, SeemsTaken, about
+from oncall.usecases.pager_delivery import PagerDelivery, SeemsTaken, about
 from oncall.usecases.ports import OutboxEntry
 
 log = structlog.get_logger(__name__)
@@ -97,7 +98,7 @@ class PageRequests:
         while self.pending:
             states = [(request, self._run(self.calls.outcome, *request)) for request in self.pending]
             self.pending = [
-                request for request, future in states if not self._settled(request[0], *future.result())
+                request for request, future in states if not self._settled(request[0], future.result())
             ]
             if time.monotonic() > until:
                 break
@@ -107,8 +108,9 @@ class PageRequests:
         for delivery, request_id in self.pending:
             self.round.accepted(delivery, request_id, dt.timedelta(seconds=1))
 
-    def _settled(self, delivery: OutboxEntry, state: RequestOutcome, words: str, alias: str) -> bool:
+    def _settled(self, delivery: OutboxEntry, outcome: RequestOutcome) -> bool:
         """Write down what became of a request; False while it pends."""
+        state, words, alias = outcome
         now = self.round.now()
         since, last = delivery.pending_since or now, delivery.requested_at or now
         with bound_contextvars(**about(delivery)):

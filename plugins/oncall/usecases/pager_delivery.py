@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from structlog.contextvars import bind_contextvars
 
 from oncall.core.errors import DeliveryFailed, NotAllowed, OncallError
 from oncall.core.incidents.incident_words import added_to_another, sent_to_others
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
-from oncall.usecases.channel_ports import AlertState, Pager, RequestState
+from oncall.usecases.channel_ports import AlertState, Pager, RequestOutcome
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry
 
 MOST_READ_BACK = 20  # alerts whose responders are read in one round
-
-RequestOutcome = RequestState | Literal["unknown"]  # of a request; unknown: it cannot be read
 
 
 def about(delivery: OutboxEntry) -> dict[str, str]:
@@ -74,21 +71,21 @@ class PagerDelivery:
     def _reads(self) -> bool:
         return not self.unread and self.pager.capabilities.reads_alerts
 
-    def outcome(self, delivery: OutboxEntry, request_id: str) -> tuple[RequestOutcome, str, str]:
-        """How a request stands; of one that is done, why its page does not reach its person ("" when it does). Last the
-        alias by which its alert is known."""
+    def outcome(self, delivery: OutboxEntry, request_id: str) -> RequestOutcome:
+        """How a request stands. The words of one that is done: why its page does not reach its person ("" when it
+        does)."""
         bind_contextvars(**about(delivery))
         if self.mute:
-            return "done", "", delivery.alias  # its receipt is all that can be had
+            return RequestOutcome("done", "", delivery.alias)  # its receipt is all that can be had
         if self.unread:
-            return "unknown", self.unread, delivery.alias
+            return RequestOutcome("unknown", self.unread, delivery.alias)
         try:
             state, words, alias = self.pager.request_state(request_id)
         except OncallError as error:
             self._give_up(error)
-            return ("done" if self.mute else "unknown"), "", delivery.alias
+            return RequestOutcome("done" if self.mute else "unknown", "", delivery.alias)
         known = replace(delivery, alias=alias or delivery.alias)
-        return state, self._misrouted(known) if state == "done" else words, known.alias
+        return RequestOutcome(state, self._misrouted(known) if state == "done" else words, known.alias)
 
     def _alert(self, alias: str) -> AlertState | None:
         """As the pager shows it; None where there is none, or nothing can be read."""

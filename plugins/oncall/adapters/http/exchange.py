@@ -30,10 +30,8 @@ from oncall.adapters.http.network import name_of, proxy_for, trusted
 from oncall.core.errors import DeliveryFailed, LockedOut
 
 MAX_ANSWER_BYTES = 1_000_000
-TAKEN = (
-    http.HTTPStatus.CREATED,
-    http.HTTPStatus.ACCEPTED,
-)  # no page to sign in on has these, whatever else it says
+# No page to sign in on has these, whatever else it says.
+TAKEN = (http.HTTPStatus.CREATED, http.HTTPStatus.ACCEPTED)
 _LONGER = f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes"
 _WORDS = 500  # characters of what a far side says
 # OpenSSL's numbers of what no CA can mend: not valid yet, or any more; made for another name or address.
