@@ -1,5 +1,5 @@
--- When the report's days were due, of those that do not say it yet: this run's, and those from before the column was
--- there. A day that another run is publishing is left to that run.
+-- When the report's days were due, of those that do not say it yet: this run's, and those from before it was promised. A
+-- day that another run is publishing is left to that run.
 with unsaid as (
     select
         publication.report,

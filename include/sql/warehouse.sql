@@ -26,6 +26,8 @@ $$;
 
 -- Reports -----------------------------------------------------------------------------------------------------------
 
+-- `orders` are those sold on the day; `cancelled_orders` were sold on an earlier day and cancelled on this one.
+-- `currency`: what the row's money is in.
 create table if not exists investor.daily_profit (
     report_date date primary key,
     orders bigint not null,
@@ -33,10 +35,10 @@ create table if not exists investor.daily_profit (
     cost numeric(18, 2) not null,
     refunds numeric(18, 2) not null,
     marketing numeric(18, 2) not null,
-    profit numeric(18, 2) not null
+    profit numeric(18, 2) not null,
+    cancelled_orders bigint not null default 0,
+    currency text
 );
--- `orders` are those sold on the day; `cancelled_orders` were sold on an earlier day and cancelled on this one.
-alter table investor.daily_profit add column if not exists cancelled_orders bigint not null default 0;
 
 create table if not exists investor.daily_profit_by_channel (
     report_date date not null,
@@ -46,12 +48,9 @@ create table if not exists investor.daily_profit_by_channel (
     refunds numeric(18, 2) not null,
     marketing numeric(18, 2) not null,
     profit numeric(18, 2) not null,
+    currency text,
     primary key (report_date, channel)
 );
-
--- What the row's money is in. Null on days published before it was said: the next run fills it in.
-alter table investor.daily_profit add column if not exists currency text;
-alter table investor.daily_profit_by_channel add column if not exists currency text;
 
 -- Ratios have 10 decimals, and are null where there is nothing to divide by.
 create table if not exists investor.daily_engagement (
@@ -127,16 +126,32 @@ create table if not exists investor.signup_cohorts (
     primary key (report_date, cohort)
 );
 
+-- `switched`: those whose variant has changed since a day was published with it, left out of every other number. What is
+-- `adjusted` takes into account what the customers earned before (CUPED); a `cs` holds however often one looks. Nobody is in
+-- a variant that has no mean.
 create table if not exists experiments.unit_profit (
     report_date date not null,
     experiment text not null,
     variant text not null,
     n bigint not null,
-    mean_profit numeric not null,
+    mean_profit numeric,
     variance numeric,
     diff_from_control numeric,
     ci_low numeric,
     ci_high numeric,
+    switched bigint not null default 0,
+    expected_n numeric,
+    sample_ratio_p numeric,
+    cs_low numeric,
+    cs_high numeric,
+    adjusted_mean numeric,
+    adjusted_variance numeric,
+    adjusted_diff numeric,
+    adjusted_ci_low numeric,
+    adjusted_ci_high numeric,
+    adjusted_cs_low numeric,
+    adjusted_cs_high numeric,
+    currency text, -- as in investor.daily_profit
     primary key (report_date, experiment, variant)
 );
 
@@ -150,32 +165,12 @@ create table if not exists experiments.daily_growth (
     resurrected bigint not null,
     churned bigint not null,
     quick_ratio numeric(18, 10),
+    n bigint,
+    switched bigint not null default 0,
+    expected_n numeric,
+    sample_ratio_p numeric,
     primary key (report_date, experiment, variant)
 );
-
--- `switched`: those whose variant has changed since a day was published with it, left out of every other number. What is
--- `adjusted` takes into account what the customers earned before (CUPED); a `cs` holds however often one looks. Nobody is in
--- a variant that has no mean.
-alter table experiments.unit_profit
-add column if not exists switched bigint not null default 0,
-add column if not exists expected_n numeric,
-add column if not exists sample_ratio_p numeric,
-add column if not exists cs_low numeric,
-add column if not exists cs_high numeric,
-add column if not exists adjusted_mean numeric,
-add column if not exists adjusted_variance numeric,
-add column if not exists adjusted_diff numeric,
-add column if not exists adjusted_ci_low numeric,
-add column if not exists adjusted_ci_high numeric,
-add column if not exists adjusted_cs_low numeric,
-add column if not exists adjusted_cs_high numeric,
-add column if not exists currency text, -- as in investor.daily_profit
-alter column mean_profit drop not null;
-alter table experiments.daily_growth
-add column if not exists n bigint,
-add column if not exists switched bigint not null default 0,
-add column if not exists expected_n numeric,
-add column if not exists sample_ratio_p numeric;
 
 -- The lines of a profit statement, made of the published numbers alone: a restated day is restated here by itself.
 -- Ratios are null on a day without net revenue to divide by.
@@ -339,6 +334,8 @@ $$;
 -- A re-run moves `published_at` (what is stale is judged by it) and keeps `first_published_at` (whether the promise
 -- was kept is judged by that one). `upstream`: for each upstream table the load that was there when it was read,
 -- `{"master.orders": {"loaded_at": "…", "row_count": 5012}}`, nulls when there was none; `read_at` is that instant.
+-- `digest` is what the rows add up to, `changed_at` when that last became something else: what was made of them before is
+-- stale. `due_at`: by the promise as it was then, since another one does not change what became of the day.
 create table if not exists investor.publications (
     report text not null,
     report_date date not null,
@@ -348,14 +345,12 @@ create table if not exists investor.publications (
     upstream jsonb not null default '{}',
     first_published_at timestamptz, -- judges the promise; published_at where it is null
     read_at timestamptz, -- what came upstream after this makes the report stale
+    digest text,
+    changed_at timestamptz, -- published_at where it is null
+    due_at timestamptz, -- null: as is promised now
     primary key (report, report_date)
 );
 create index if not exists publications_report_date on investor.publications (report_date);
--- What the rows add up to, and when that last became something else: what was made of them before is stale.
-alter table investor.publications add column if not exists digest text;
-alter table investor.publications add column if not exists changed_at timestamptz; -- published_at where it is null
--- When it was due by the promise as it was then: another promise since does not change what became of the day.
-alter table investor.publications add column if not exists due_at timestamptz; -- null: as is promised now
 
 -- One row for each published number that a re-publication changed. `report` is the published table, `row_key` the
 -- channel, or experiment/variant, where it has a row for each; null: there was no such row, or is none any more.
@@ -368,10 +363,9 @@ create table if not exists investor.restatements (
     reason text not null,
     run_id text not null,
     restated_at timestamptz not null,
-    row_key text not null default ''
+    row_key text not null default '',
+    currency text -- what the row's money is in; null where the report has none
 );
--- What the row's money is in; null where the report has none.
-alter table investor.restatements add column if not exists currency text;
 create index if not exists restatements_restated_at on investor.restatements (restated_at);
 
 -- Rows of upstream that were written after a published day had read them: the day is stale while `changed_at` is
@@ -579,7 +573,9 @@ $$;
 -- Base models --------------------------------------------------------------------------------------------------------
 
 -- Per order line. A line sold on `report_date` carries revenue and cost; a line refunded on it carries the refund,
--- also when it was sold earlier (`sold` is false then).
+-- also when it was sold earlier (`sold` is false then). `cancelled`: the line was sold on an earlier day and its order
+-- cancelled on this one; revenue and cost are negative. `acquisition_channel`: as it was on the day of the order, where no
+-- touch takes the order's credit.
 create table if not exists base.profit (
     report_date date not null,
     order_id bigint not null,
@@ -590,15 +586,13 @@ create table if not exists base.profit (
     cost numeric,
     refunds numeric,
     marketing numeric,
-    profit numeric
+    profit numeric,
+    cancelled boolean not null default false,
+    acquisition_channel text
 );
 create index if not exists profit_report_date on base.profit (report_date, order_id, line_no);
 create index if not exists profit_customer on base.profit (customer_id, report_date);
 create index if not exists profit_order on base.profit (order_id);
--- `cancelled`: the line was sold on an earlier day and its order cancelled on this one; revenue and cost are negative.
--- `acquisition_channel`: as it was on the day of the order, where no touch takes the order's credit.
-alter table base.profit add column if not exists cancelled boolean not null default false;
-alter table base.profit add column if not exists acquisition_channel text;
 
 -- The refunds that a day's lines carry.
 create table if not exists base.refunds_read (
@@ -639,9 +633,9 @@ create index if not exists cancellations_cancelled_on on base.cancellations (can
 create table if not exists base.product_costs (
     report_date date not null,
     product_id bigint not null,
-    unit_cost numeric not null
+    unit_cost numeric not null,
+    unit_price numeric -- the average, gifts aside
 );
-alter table base.product_costs add column if not exists unit_price numeric; -- the average, gifts aside
 create index if not exists product_costs_product on base.product_costs (product_id, report_date);
 create index if not exists product_costs_report_date on base.product_costs (report_date);
 
@@ -677,20 +671,19 @@ create index if not exists growth_customer on base.growth (report_date, customer
 -- A session that comes late: on which later day its customer was new, and is not any more.
 create index if not exists growth_new on base.growth (customer_id, report_date) where status = 'new';
 
--- Per assigned customer: profit from the day of assignment to the report date, both included.
+-- Per assigned customer: profit from the day of assignment to the report date, both included. `pre_profit`: of the 28 days
+-- before the assignment. `days`: how many since it, that day and the report date included.
 create table if not exists base.unit_profit (
     report_date date not null,
     experiment text not null,
     variant text not null,
     customer_id bigint not null,
-    profit numeric not null
+    profit numeric not null,
+    pre_profit numeric not null default 0,
+    days integer not null default 0,
+    switched boolean not null default false
 );
 create index if not exists unit_profit_customer on base.unit_profit (report_date, customer_id);
--- `pre_profit`: of the 28 days before the assignment. `days`: how many since it, that day and the report date included.
-alter table base.unit_profit
-add column if not exists pre_profit numeric not null default 0,
-add column if not exists days integer not null default 0,
-add column if not exists switched boolean not null default false;
 
 -- Per assigned customer: the status of base.growth, or inactive.
 create table if not exists base.experiment_growth (
@@ -698,10 +691,10 @@ create table if not exists base.experiment_growth (
     experiment text not null,
     variant text not null,
     customer_id bigint not null,
-    status text not null
+    status text not null,
+    switched boolean not null default false
 );
 create index if not exists experiment_growth_customer on base.experiment_growth (report_date, customer_id);
-alter table base.experiment_growth add column if not exists switched boolean not null default false;
 
 -- In which variants of an experiment a customer was when a day was published: of those in more than one nothing counts.
 create table if not exists base.variants_published (
@@ -713,10 +706,7 @@ create table if not exists base.variants_published (
 
 -- Drafts: what the checks look at is, byte for byte, what will be published.
 create table if not exists base.daily_profit_draft (like investor.daily_profit including all);
-alter table base.daily_profit_draft add column if not exists cancelled_orders bigint not null default 0;
-alter table base.daily_profit_draft add column if not exists currency text;
 create table if not exists base.daily_profit_by_channel_draft (like investor.daily_profit_by_channel including all);
-alter table base.daily_profit_by_channel_draft add column if not exists currency text;
 create table if not exists base.daily_engagement_draft (like investor.daily_engagement including all);
 create table if not exists base.daily_engagement_by_channel_draft (
     like investor.daily_engagement_by_channel including all
@@ -727,27 +717,7 @@ create table if not exists base.weekly_growth_draft (like investor.weekly_growth
 create table if not exists base.monthly_growth_draft (like investor.monthly_growth including all);
 create table if not exists base.signup_cohorts_draft (like investor.signup_cohorts including all);
 create table if not exists base.unit_profit_draft (like experiments.unit_profit including all);
-alter table base.unit_profit_draft
-add column if not exists switched bigint not null default 0,
-add column if not exists expected_n numeric,
-add column if not exists sample_ratio_p numeric,
-add column if not exists cs_low numeric,
-add column if not exists cs_high numeric,
-add column if not exists adjusted_mean numeric,
-add column if not exists adjusted_variance numeric,
-add column if not exists adjusted_diff numeric,
-add column if not exists adjusted_ci_low numeric,
-add column if not exists adjusted_ci_high numeric,
-add column if not exists adjusted_cs_low numeric,
-add column if not exists adjusted_cs_high numeric,
-add column if not exists currency text,
-alter column mean_profit drop not null;
 create table if not exists base.experiment_growth_draft (like experiments.daily_growth including all);
-alter table base.experiment_growth_draft
-add column if not exists n bigint,
-add column if not exists switched bigint not null default 0,
-add column if not exists expected_n numeric,
-add column if not exists sample_ratio_p numeric;
 
 -- Restatements ---------------------------------------------------------------------------------------------------------
 

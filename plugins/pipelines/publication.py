@@ -30,9 +30,6 @@ _COUNTED = """
     select (select count(*) from {} where report_date = %(day)s), (select count(*) from {} where report_date = %(day)s)
 """
 
-_HAS_DUE = """
-    select true from pg_attribute where attrelid = 'investor.publications'::regclass and attname = 'due_at'
-"""
 KEPT_DAYS = 120  # the page counts the last 90
 
 
@@ -69,9 +66,6 @@ def _keep_due(cursor: Any, run: ReportRun) -> None:
     """Write down when the day was due, and each earlier one that does not say it: a promise may change afterwards."""
     promise = run.promise
     if promise is None or run.run_id.startswith(DRILL_RUNS):
-        return
-    cursor.execute(_HAS_DUE)
-    if not cursor.fetchone():  # a role that may not add it: its days are judged by what is promised now
         return
     days = [day for ago in range(KEPT_DAYS) if promise.covers(day := run.report_date - dt.timedelta(ago))]
     dues = [utc(due_at(promise, day, run.zone)) for day in days]

@@ -115,7 +115,7 @@ def test_the_first_publication_judges_the_promise(sql: Any, warehouse: Warehouse
 
 
 def test_a_publication_says_when_it_was_due(sql: Any, warehouse: Warehouse, fresh_database: str) -> None:
-    """Unless it stands in a table from before that was kept; an instant that nobody means says nothing."""
+    """Unless its publisher keeps a table without that column; an instant that nobody means says nothing."""
     publish(sql, NIGHT)
     dues = []
     for said in (NIGHT, "infinity", None):

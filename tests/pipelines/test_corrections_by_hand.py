@@ -12,11 +12,11 @@ import pytest
 
 from oncall.cli.main import main
 from oncall.config.oncall_config import load
-from pipelines import publication, runner
+from pipelines import publication
 from pipelines.report_run import Held
 from pipelines.stale_days import StalePublications
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
-from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
+from tests.pipelines.model_runs import Run, report_run, run_all
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 SETUP = load(INCLUDE)
@@ -627,31 +627,3 @@ def test_the_command_lists_and_runs_again(
     assert main(["stale", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
     assert main(["stale", "--reason", "for nothing"]) == 2
-
-
-def test_a_warehouse_of_before_is_brought_up(warehouse: Any, run: Run) -> None:
-    """Its columns and tables come with the next run; a day published then is restated, not forgotten."""
-    add(warehouse, "customers", {"customer_id": 1})
-    add(warehouse, "products", {"product_id": 1, "unit_cost": "4.00"})
-    sell_too(warehouse)
-    run("profit_etl")
-    change(
-        warehouse,
-        "drop table investor.restatements, investor.late_rows, base.cancellations, base.product_costs,"
-        " base.late_rows_sought;"
-        " alter table investor.daily_profit drop column cancelled_orders;"
-        " alter table base.daily_profit_draft drop column cancelled_orders;"
-        " alter table base.profit drop column cancelled, drop column acquisition_channel;"
-        " alter table investor.publications drop column digest, drop column changed_at;"
-        " comment on table investor.publications is 'of before'",
-    )
-    runner.install(warehouse)
-    change(
-        warehouse, "update master.order_lines set unit_price = 8; update master.products set unit_cost = 400"
-    )
-    runner.run_day(warehouse, report_run("profit_etl"))
-    assert (profit(warehouse)["revenue"], profit(warehouse)["cost"]) == (Decimal("8.00"), Decimal("4.00"))
-    assert ("revenue", "7.00", "8.00") in [
-        (r["column_name"], r["old_value"], r["new_value"]) for r in restatements(warehouse)
-    ]
-    assert set(REPORTS) == set(SETUP.pipelines)

@@ -182,8 +182,6 @@ def test_the_page_and_restatements_say_the_currency(shop: Any) -> None:
         ("refunds", "USD"),
         ("profit", "USD"),
     }
-    change(shop, "alter table investor.restatements drop column currency")
-    assert PublicationHistory(connect).restated(dt.datetime(2000, 1, 1, tzinfo=dt.UTC))[0].currency is None
 
 
 CODES = some.sampled_from(("USD",) * 12 + ("EUR", "usd", None))

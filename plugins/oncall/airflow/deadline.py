@@ -58,10 +58,8 @@ class PromiseDue(BaseDeadlineReference):
 
     @classmethod
     def deserialize_reference(cls, reference_data: dict[str, Any]) -> PromiseDue:
-        days = tuple(reference_data.get("weekdays", range(7)))  # one of an older version names none
-        return cls(
-            str(reference_data["due"]), str(reference_data["zone"]), int(reference_data["offset_s"]), days
-        )
+        due, zone, offset_s = (reference_data[name] for name in ("due", "zone", "offset_s"))
+        return cls(str(due), str(zone), int(offset_s), tuple(reference_data["weekdays"]))
 
     def _evaluate_with(self, *, session: Any, dag_id: str, run_id: str) -> dt.datetime | None:
         """Airflow's question, asked in the scheduler or the api-server. To raise would cost the deadline silently."""

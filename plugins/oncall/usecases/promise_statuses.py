@@ -112,9 +112,9 @@ def _publications(text: str) -> dict[ReportKey, Publication]:
     noted = json.loads(text)
     return {
         (dag_id, dt.date.fromisoformat(date)): Publication(
-            instant(first), instant(last), run_id, rows, instant(due[0]) if due and due[0] else None
+            instant(first), instant(last), run_id, rows, instant(due) if due else None
         )
-        for dag_id, date, first, last, run_id, rows, *due in noted  # an earlier version notes no due
+        for dag_id, date, first, last, run_id, rows, due in noted
     }
 
 

@@ -105,10 +105,8 @@ class PublicationHistory:
             if cursor.fetchone() != (True,):  # a warehouse that no run has brought up yet
                 return ()
             cursor.execute(
-                # An older warehouse says no currency.
                 "select report, report_date, column_name, old_value, new_value, reason, run_id, restated_at, row_key,"
-                " to_jsonb(restated) ->> 'currency' from investor.restatements as restated"
-                " where restated_at >= %s order by restated_at desc limit 1000",
+                " currency from investor.restatements where restated_at >= %s order by restated_at desc limit 1000",
                 (since,),
             )
             return [Restatement(*row) for row in cursor.fetchall()]

@@ -2,6 +2,7 @@
 -- table that is there: `alter table … add column if not exists … default …` after the statement that creates it.
 create schema if not exists oncall;
 
+-- `first_cause`, `first_detail`: for what somebody was paged first, whatever became of it since.
 create table if not exists oncall.incidents (
     key             text primary key,
     dag_id          text not null,
@@ -25,44 +26,43 @@ create table if not exists oncall.incidents (
     acknowledged_by text not null default '',
     reminders       int not null default 0,
     resolved_at     timestamptz,
-    late_s          double precision
+    late_s          double precision,
+    acked           text[] not null default '{}',
+    seen_at         timestamptz,
+    first_cause     text not null default '',
+    first_detail    text not null default '',
+    report          text not null default ''
 );
-alter table oncall.incidents add column if not exists acked text[] not null default '{}';
-alter table oncall.incidents add column if not exists seen_at timestamptz;
--- For what somebody was paged first, whatever became of it since.
-alter table oncall.incidents add column if not exists first_cause text not null default '';
-alter table oncall.incidents add column if not exists first_detail text not null default '';
-alter table oncall.incidents add column if not exists report text not null default '';
 create index if not exists incidents_open on oncall.incidents (resolved_at, opened_at);
 
--- The outbox: owed before sent, once per incident, step and channel.
+-- The outbox: owed before sent, once per incident, step and channel. `maybe_taken`: an earlier try may have reached the far
+-- side; `unreached`: why the person is not woken by it all the same.
 create table if not exists oncall.deliveries (
-    id          bigint generated always as identity primary key,
-    key         text not null,
-    step        text not null,
-    channel     text not null check (channel in ('pager', 'chat')),
-    op          text not null,
-    alias       text not null default '',
-    "user"      text not null default '',
-    message     jsonb not null,
-    urgency     int not null default 9,
-    state       text not null default 'owed' check (state in ('owed', 'accepted', 'done', 'cancelled')),
-    attempts    int not null default 0,
-    request_id  text not null default '',
-    owed_at     timestamptz not null,
-    next_at     timestamptz not null,
-    lease_until timestamptz,
-    done_at     timestamptz,
-    channel_id  text not null default '',
-    ts          text not null default '',
-    error       text not null default '',
+    id            bigint generated always as identity primary key,
+    key           text not null,
+    step          text not null,
+    channel       text not null check (channel in ('pager', 'chat')),
+    op            text not null,
+    alias         text not null default '',
+    "user"        text not null default '',
+    message       jsonb not null,
+    urgency       int not null default 9,
+    state         text not null default 'owed' check (state in ('owed', 'accepted', 'done', 'cancelled')),
+    attempts      int not null default 0,
+    request_id    text not null default '',
+    owed_at       timestamptz not null,
+    next_at       timestamptz not null,
+    lease_until   timestamptz,
+    done_at       timestamptz,
+    channel_id    text not null default '',
+    ts            text not null default '',
+    error         text not null default '',
+    maybe_taken   boolean not null default false,
+    unreached     text not null default '',
+    requested_at  timestamptz,
+    pending_since timestamptz,
     unique (key, step, channel)
 );
--- maybe_taken: an earlier try may have reached the far side; unreached: why the person is not woken by it all the same.
-alter table oncall.deliveries add column if not exists maybe_taken boolean not null default false;
-alter table oncall.deliveries add column if not exists unreached text not null default '';
-alter table oncall.deliveries add column if not exists requested_at timestamptz;
-alter table oncall.deliveries add column if not exists pending_since timestamptz;
 -- Of an incident with what other people's channels were told of it: their keys are its own, "@" and the channel.
 create index if not exists deliveries_incident on oncall.deliveries (split_part(key, '@', 1));
 create index if not exists deliveries_open on oncall.deliveries (channel, next_at) where state in ('owed', 'accepted');

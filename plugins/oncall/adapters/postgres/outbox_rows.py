@@ -18,7 +18,7 @@ from oncall.usecases.ports import OutboxEntry
 
 log = structlog.get_logger(__name__)
 
-# Whom a delivery was for; of one from before there were drills and versions, whom its message names first.
+# Whom a delivery was for: whom its message names first.
 _PERSON = "coalesce(message->'recipients'->0->>'name', '')"
 ACCOUNT = "coalesce(message->'recipients'->0->>'opsgenie', '')"
 _OWED_AT, _DONE_AT = (  # infinity is no instant in Python

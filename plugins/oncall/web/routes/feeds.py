@@ -1,7 +1,7 @@
 """Calendars and badges for who cannot sign in: a calendar program, the Investor Dashboard. A key opens one of them.
 
 The keys are made and revoked on a page behind Airflow's auth; these routes alone stand before it. A key is the
-parameter `token`, which Airflow masks in its access log; `key`, as it was called before, opens the links of that time.
+parameter `token`, which Airflow masks in its access log.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
@@ -20,20 +20,13 @@ from oncall.web.views import badge, calendar_feed
 router = APIRouter()
 
 
-def _told(
-    token: Annotated[str, Query(max_length=200)] = "",
-    key: Annotated[str, Query(max_length=200, deprecated=True)] = "",
-) -> str:
-    return token or key
-
-
-Key = Annotated[str, Depends(_told)]
+Key = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/calendar.ics")
-def calendar(request: Request, key: Key) -> Response:
+def calendar(request: Request, token: Key = "") -> Response:
     """The shifts of one person or of the team, to subscribe to."""
-    source, name = _opened(request, key, "calendar")
+    source, name = _opened(request, token, "calendar")
     seen = source.read()
     team = team_of(seen.config, f"calendar:{name}")
     roster, who = seen.config.teams.get(team, seen.config.roster), name.removeprefix(f"{team}/")
@@ -53,9 +46,9 @@ def calendar(request: Request, key: Key) -> Response:
 
 
 @router.get("/badge/{report}.svg")
-def image(request: Request, report: str, key: Key) -> Response:
+def image(request: Request, report: str, token: Key = "") -> Response:
     """Of which day the newest report is, and when it was refreshed."""
-    source, allowed = _opened(request, key, "badge")
+    source, allowed = _opened(request, token, "badge")
     if allowed != report:
         raise HTTPException(404, "This key opens something else")
     seen = source.read()
