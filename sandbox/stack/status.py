@@ -18,7 +18,7 @@ from oncall.core.rota.on_call import next_handoff, who_is_on_call
 from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat, span
 from oncall.usecases.current_config import config_in_force
-from oncall.usecases.history import WATCHER_SILENT_AFTER, IncidentHistory, Publications
+from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.usecases.ports import Store
 from sandbox.stack.environment import LOGINS
 from sandbox.stack.stack import Stack
@@ -86,7 +86,9 @@ def _on_call(config: OncallConfig, at: dt.datetime) -> str:
     return f"{', then '.join(people)}; next handoff {until:%A %d %B %H:%M %Z}"
 
 
-def promises(published: Publications, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:
+def promises(
+    published: PublicationHistory, config: OncallConfig, at: dt.datetime
+) -> Iterator[tuple[str, str]]:
     """How each promise that was due last stands; that it cannot be told where the warehouse cannot be read."""
     promised = [pipeline for pipeline in config.pipelines.values() if pipeline.promise]
     since = at.date() - dt.timedelta(days=3)
@@ -103,7 +105,7 @@ def promises(published: Publications, config: OncallConfig, at: dt.datetime) -> 
         yield "Promise", kept(pipeline.title, pipeline.promise, day, made, tz)
 
 
-def incidents(history: IncidentHistory, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:
+def incidents(history: History, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:
     """Whether the watcher looks, and which incidents are open; that it cannot be told where nobody knows."""
     try:
         tick = history.system_health().tick

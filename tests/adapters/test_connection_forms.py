@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from oncall.adapters.airflow_connections import look_up_in_airflow
 from oncall.adapters.http.calls import CALL_S
 from oncall.adapters.http.connections import Access
 from oncall.adapters.http.exchange import Answer as Refusal
-from oncall.adapters.http.plain_connection import look_up
 from oncall.adapters.opsgenie.errors import refusal
 from oncall.adapters.opsgenie.errors import unreadable as unreadable_answer
 from oncall.adapters.opsgenie.pager import Opsgenie
@@ -241,7 +241,7 @@ def test_a_connection_is_asked_for_as_the_watcher_asks(monkeypatch: pytest.Monke
     """What the check finds good, the watcher takes: a field too many made Airflow take none of it."""
     monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps({**JSON, "username": "x"}))
     with pytest.raises(LockedOut, match="it has the field username"):
-        look_up("odd")
+        look_up_in_airflow("odd")
 
 
 def test_without_a_host_a_refused_key_may_be_one_of_the_eu() -> None:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from oncall.adapters.postgres.history import History
 from oncall.airflow.composition import Wiring
 from oncall.core.errors import Unreadable
 from oncall.usecases.current_config import current_problems
-from oncall.usecases.history import IncidentHistory, SystemHealth
+from oncall.usecases.history import SystemHealth
 from oncall.usecases.metrics import TICK_AGE
 from oncall.usecases.timekeeping import utc_now
 
@@ -31,7 +32,7 @@ class SharedHealth:
         self._asking = threading.Lock()
         self._last: SystemHealth | Unreadable | None = None
         self._until = 0.0
-        self._wired: tuple[Wiring, IncidentHistory, float] | None = None
+        self._wired: tuple[Wiring, History, float] | None = None
 
     def read(self) -> SystemHealth:
         """Raises Unreadable."""
@@ -61,7 +62,7 @@ class SharedHealth:
         if system_health.tick:
             wiring.metrics.tell([TICK_AGE.of((utc_now() - system_health.tick).total_seconds())])
 
-    def _wiring(self) -> tuple[Wiring, IncidentHistory]:
+    def _wiring(self) -> tuple[Wiring, History]:
         if self._wired is None or self._clock() > self._wired[2]:
             wiring = Wiring(self._wired[0] if self._wired else None)
             self._wired = (wiring, wiring.history(), self._clock() + WIRING_S)

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
+from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.data.report_words import not_released
 from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.manual_actions import Outcome
-from oncall.usecases.report_numbers import BrokenRule, PublishedReports, ReportDesk, ReportNumbers, StaleDays
+from oncall.usecases.report_numbers import BrokenRule, ReportDesk, ReportNumbers, StaleDays
 
 SHARED_S = 15.0  # a report changes once a day
 MOST_KEPT = 200

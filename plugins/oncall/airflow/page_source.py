@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
+from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.airflow.composition import Wiring
 from oncall.airflow.health import SharedHealth
 from oncall.airflow.page_reading import PageReading
@@ -18,7 +19,7 @@ from oncall.core.errors import Unreadable
 from oncall.core.notices.page_words import nothing_done
 from oncall.usecases.history import Feeds, SystemHealth
 from oncall.usecases.manual_actions import ManualActions, Outcome, note_run
-from oncall.usecases.report_numbers import PublishedReports, ReportDesk, Reports
+from oncall.usecases.report_numbers import ReportDesk, Reports
 from oncall.usecases.timekeeping import utc_now
 from oncall.web.snapshot import PageSnapshot
 

@@ -49,7 +49,6 @@ def _check(args: argparse.Namespace) -> int:
 def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     """Ask all four connections. Never raises for what they answer."""
     # Only here: the other commands need neither databases nor HTTP.
-    from oncall.adapters.http.plain_connection import look_up
     from oncall.adapters.opsgenie.check import OpsgenieCheck
     from oncall.adapters.postgres.check import LOADS, Database, made_by
     from oncall.adapters.postgres.database import connect_by
@@ -67,10 +66,10 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
         {LOADS, *(name for name in upstream if name.startswith("master."))},
         _may_lack(contracts),
     )
-    OpsgenieCheck(look_up, checked).ask(
+    OpsgenieCheck(checked).ask(
         config.heartbeats, sorted({person.opsgenie for person in people if person.opsgenie})
     )
-    SlackCheck(look_up, checked).ask(
+    SlackCheck(checked).ask(
         [channel for channel in config.channels if channel],
         sorted({roster.slack_usergroup for roster in config.rosters if roster.slack_usergroup}),
         sorted({person.slack for person in people if person.slack}),

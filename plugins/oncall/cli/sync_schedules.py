@@ -43,12 +43,11 @@ def _weeks(text: str) -> int:
 
 def _sync(args: argparse.Namespace) -> int:
     # Only here: the other commands need neither HTTP nor connections.
-    from oncall.adapters.http.plain_connection import look_up
     from oncall.adapters.opsgenie.schedules import OpsgenieSchedules
 
     roster = roster_of(args)
     at = now(roster)
-    schedules = OpsgenieSchedules.from_connection(look_up)
+    schedules = OpsgenieSchedules.from_connection()
     if not args.dry_run:
         confirm(args, "Change Opsgenie's schedules (--dry-run shows how)?", "nothing is changed")
     done = (plan if args.dry_run else sync)(roster, schedules, at, args.weeks)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import Channel, Event, Incident, NotificationStatus
 from oncall.core.promises.attainment import FirstPublished
 
@@ -72,34 +71,6 @@ class SystemHealth:
     files_valid: bool | None = None
     owed: int = 0
     owed_since: dt.datetime | None = None
-
-
-class IncidentHistory(Protocol):
-    """The reading side of the store. Raises Unreadable."""
-
-    def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
-        """Every open incident, and those opened since, newest first."""
-        ...
-
-    def record(self, key: str) -> IncidentRecord | None:
-        """The incident of this key with all that happened to it; None for what is no incident."""
-        ...
-
-    def system_health(self) -> SystemHealth:
-        """Whether the watcher looks, and what is owed."""
-        ...
-
-
-class Publications(Protocol):
-    """When reports were published. Raises Unreadable."""
-
-    def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
-        """Of each report the days since then that were published, and when first."""
-        ...
-
-    def restated(self, since: dt.datetime) -> Sequence[Restatement]:
-        """The published numbers that were changed since, the newest first, 1,000 at most."""
-        ...
 
 
 @dataclass(frozen=True)

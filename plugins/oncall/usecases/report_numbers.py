@@ -77,14 +77,6 @@ class BrokenRule:
 StaleDays = Mapping[tuple[str, dt.date], str]
 
 
-class PublishedReports(Protocol):
-    """Reads published reports. Raises Unreadable."""
-
-    def read(self, report: str, since: dt.date, until: dt.date) -> ReportNumbers:
-        """The report's days from `since` to `until`, both included."""
-        ...
-
-
 class ReportDesk(Protocol):
     """What the pipelines know of their reports, and the release of a held one. Raises OncallError."""
 

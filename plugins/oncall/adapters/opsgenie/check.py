@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any
 from urllib.parse import quote
 
 from oncall.adapters.airflow_connections import NotDefined
@@ -25,12 +24,11 @@ class OpsgenieCheck:
 
     far_side = "Opsgenie"
 
-    def __init__(self, look_up: Callable[[str], Any], checked: CheckResult) -> None:
+    def __init__(self, checked: CheckResult) -> None:
         self.checked = checked
         build = partial(Exchange, far_side=self.far_side)
         self._pager, self._account = (
-            Connected(conn_id, build, address="host", default_url=DEFAULT_URL, look_up=look_up)
-            for conn_id in (PAGER, ACCOUNT)
+            Connected(conn_id, build, address="host", default_url=DEFAULT_URL) for conn_id in (PAGER, ACCOUNT)
         )
 
     def ask(self, heartbeats: Collection[str], usernames: Collection[str]) -> None:

@@ -51,18 +51,16 @@ class OpsgenieSchedules:
         self._sleep = sleep
 
     @classmethod
-    def from_connection(
-        cls, look_up: Callable[[str], Any] = look_up_in_airflow, sleep: Callable[[float], None] = time.sleep
-    ) -> OpsgenieSchedules:
+    def from_connection(cls, sleep: Callable[[float], None] = time.sleep) -> OpsgenieSchedules:
         """The schedules behind the connection `opsgenie_api`."""
 
-        def look(conn_id: str) -> Any:
+        def look_up(conn_id: str) -> Any:
             try:
-                return look_up(conn_id)
+                return look_up_in_airflow(conn_id)
             except Rejected as error:
                 raise NoSchedules(f"{error}. {_HOW_TO_ADD}") from None
 
-        connected = Connected(CONN_ID, _build, address="host", default_url=DEFAULT_URL, look_up=look)
+        connected = Connected(CONN_ID, _build, address="host", default_url=DEFAULT_URL, look_up=look_up)
         return cls(connected, sleep)
 
     @bounded

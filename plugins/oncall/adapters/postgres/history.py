@@ -32,7 +32,7 @@ _TOLD = f"""key, channel, step, op, coalesce(left(message->>'title', 500), ''),
 
 
 class History:
-    """Implements `IncidentHistory`. Not for use by two threads at once.
+    """What became of incidents. Not for use by two threads at once.
 
     Remembers the incidents that are over: they do not change any more.
     """
@@ -43,7 +43,7 @@ class History:
         self._over: dict[str, tuple[str, IncidentRecord]] = {}
 
     def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
-        """Implements `IncidentHistory`: asks only for what has changed since it asked last."""
+        """Every open incident, and those opened since, newest first; asks only for what has changed since last time."""
         with self._link.cursor() as cursor:
             cursor.execute(
                 "select key, xmin::text, resolved_at < now() - %s from oncall.incidents"
@@ -64,12 +64,12 @@ class History:
         return [known[key] for key, _, _ in rows if key in known]
 
     def record(self, key: str) -> IncidentRecord | None:
-        """Implements `IncidentHistory`."""
+        """The incident of this key with all that happened to it; None for what is no incident."""
         with self._link.cursor() as cursor:
             return _records(cursor, [key]).get(key)
 
     def system_health(self) -> SystemHealth:
-        """Implements `IncidentHistory`, in one query."""
+        """Whether the watcher looks, and what is owed; in one query."""
         ((tick, broken, owed, owed_since),) = self._link.ask(_PULSE)
         looked = noted(TICK, tick, instant, None)
         # Nobody notes that good files are good: once the watcher has looked, what it does not say is in order.
@@ -77,13 +77,13 @@ class History:
 
 
 class PublicationHistory:
-    """Implements `Publications`. Not for use by two threads at once."""
+    """When reports were published. Not for use by two threads at once."""
 
     def __init__(self, connect: Connect) -> None:
         self._link = Link(connect, "warehouse")
 
     def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
-        """Implements `Publications`."""
+        """Of each report the days since then that were published, and when first."""
         found: dict[str, dict[dt.date, FirstPublished]] = {report: {} for report in reports}
         with self._link.cursor() as cursor:
             ((types,),) = cursor.execute(f"select {TYPES}").fetchall()
@@ -99,7 +99,7 @@ class PublicationHistory:
         return found
 
     def restated(self, since: dt.datetime) -> Sequence[Restatement]:
-        """Implements `Publications`."""
+        """The published numbers that were changed since, the newest first, 1,000 at most."""
         with self._link.cursor() as cursor:
             cursor.execute("select to_regclass('investor.restatements') is not null")
             if cursor.fetchone() != (True,):  # a warehouse that no run has brought up yet

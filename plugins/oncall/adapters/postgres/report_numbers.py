@@ -68,12 +68,13 @@ _RELEASED = f"""
 
 
 class PublishedReports:
-    """Implements `PublishedReports`; any number of threads may read at once."""
+    """Reads published reports; any number of threads may read at once."""
 
     def __init__(self, connect: Connect) -> None:
         self._links = ManyLinks(connect, "warehouse")
 
     def read(self, report: str, since: dt.date, until: dt.date) -> ReportNumbers:
+        """The report's days from `since` to `until`, both included. Raises Unreadable."""
         asked = {"report": report, "since": since, "until": until}
         with self._links.cursor() as cursor:
             columns, keys, rows = _rows(cursor, asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -31,12 +31,10 @@ class SlackCheck:
 
     far_side = "Slack"
 
-    def __init__(self, look_up: Callable[[str], Any], checked: CheckResult) -> None:
+    def __init__(self, checked: CheckResult) -> None:
         self.checked = checked
         build = partial(Exchange, far_side=self.far_side)
-        self._connected = Connected(
-            "slack_api_default", build, address="base_url", default_url=DEFAULT_URL, look_up=look_up
-        )
+        self._connected = Connected("slack_api_default", build, address="base_url", default_url=DEFAULT_URL)
 
     def ask(self, channels: Collection[str], groups: Collection[str], members: Collection[str]) -> None:
         """Ask for the token, its scopes, channels, user groups and members; what was found is in the result."""
