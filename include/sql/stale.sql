@@ -95,8 +95,8 @@ depends (report, report_date, base, base_date) as (
             when 'experiments.daily_growth' then moved.report_date = reader.report_date
             else
                 moved.report_date <= reader.report_date
-                and moved.report_date >= (
-                    select base.day_of(min(assigned.assigned_at), %(zone)s) - 28
+                and least(moved.report_date + 28, reader.report_date) >= (
+                    select base.day_of(min(assigned.assigned_at), %(zone)s)
                     from master.experiment_assignments as assigned
                 )
         end

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from oncall.config.oncall_config import load
 from pipelines.report_run import Held
+from pipelines.stale_days import StalePublications
 from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
 from tests.pipelines.model_runs import GENERATED_DAYS, Run
 from tests.pipelines.plain_calculation import Master, mean, t_quantile, variance, welch
@@ -27,6 +30,7 @@ KNOWN = {
     1_000_000: 1.959966357,
 }
 PAIR = ("profit_etl", "unit_profit_experiments")
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
 
 
 def test_unit_profit_equals_the_plain_calculation(generated: Any) -> None:
@@ -229,3 +233,23 @@ def test_a_shop_without_an_experiment_publishes_none(
     change(warehouse, f"{gone}; update master.loads set row_count = 0")
     with pytest.raises(Held, match=r"not_empty: .*; found 0, and there were some"):
         run(dag_id)
+
+
+def test_a_day_before_the_first_experiment_is_run_again_without_one(warehouse: Any, run: Run) -> None:
+    """As it was published, though somebody is assigned by now. What depends on experiments alone is not stale there."""
+    before = DAY - dt.timedelta(days=2)
+    assign(warehouse, c1="control")
+    change(
+        warehouse,
+        "insert into master.loads select 'experiment_assignments', day, day + interval '20 hours', n"
+        f" from (values (date '{before}', 0), ('{DAY}', 0)) as loaded (day, n)",
+    )
+    for day in (before, DAY):
+        add(warehouse, "sessions", {"session_id": day.day, "started_at": at("10:00", day)})
+        buy(warehouse, day.day, 1, "5.00", at("10:00", day))
+        run(*PAIR, day=day)
+    buy(warehouse, 1, 1, "7.00", at("11:00", before))
+    run("profit_etl", day=before)
+    stale = StalePublications(warehouse, load(INCLUDE)).find()
+    assert [(day.pipeline.dag_id, day.report_date) for day in stale] == [("unit_profit_experiments", DAY)]
+    assert set(run("unit_profit_experiments", day=before).values()) == {0}

@@ -60,7 +60,8 @@ from (
     where reads.report = %(report)s
 ) as needed
 union all
--- Before its first experiment a shop has none, and its load says so; that all are gone later is for a person to say.
+-- Before its first experiment a shop has none, also when that day is run again later, and its load says so; that all are
+-- gone is for a person to say.
 select
     'not_empty',
     'at least 1 assigned customer',
@@ -70,7 +71,10 @@ from (
     select
         count(*) as assigned,
         case
-            when exists (select from base.variants_published) then ', and there were some'
+            when
+                exists (select from base.variants_published)
+                and not exists (select from master.experiment_assignments)
+                then ', and there were some'
             when base.said_to_be_empty('experiment_assignments', %(report_date)s::date)
                 then ', as the load of experiment_assignments says'
             else ', and no load says so'
