@@ -109,6 +109,16 @@ def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str]]:
         ]
 
 
+def is_published(connection: Any, run: ReportRun) -> bool:
+    """Whether the report of this day is out, by whichever run."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "select true from investor.publications where report = %s and report_date = %s",
+            (run.report, run.report_date),
+        )
+        return cursor.fetchone() is not None
+
+
 def restated(connection: Any, run: ReportRun) -> int:
     """How many published numbers of the report date this run has changed, in all tables that its SQL publishes."""
     sql = "\n".join(map(sql_text, steps(run.dag_id, PUBLISH)))

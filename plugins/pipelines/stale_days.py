@@ -6,21 +6,25 @@ What is stale is decided by the SQL of the pipelines (`40_…`) and by `stale.sq
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.config.runbooks_together import base_of
-from oncall.core.errors import OncallError
+from oncall.core.data.report_words import restated
 from oncall.core.promises.promise import Pipeline
 from pipelines import publication, runner
 from pipelines.report_run import Held, ReportRun
 
+log = logging.getLogger(__name__)
+
 ANY_DAY = dt.date(2000, 1, 1)  # a search is about no day
 MOST_TRIES = 3  # of one day in one go, while upstream goes on writing
+Outcome = tuple[tuple[str, dt.date], str]  # the DAG and report date that were run again, what came of it
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,11 @@ class Rerun:
     @property
     def came_of_it(self) -> str:
         """What changed by it, or what stands against it."""
-        if self.held:
-            return f"held: {self.held}"
-        return f"{self.restated} number{'s' * (self.restated != 1)} restated"
+        return f"held: {self.held}" if self.held else restated(self.restated)
+
+    @property
+    def outcome(self) -> Outcome:
+        return (self.day.pipeline.dag_id, self.day.report_date), self.came_of_it
 
     def __str__(self) -> str:
         return f"{self.day.report_date} {self.day.pipeline.dag_id} ({self.day.because}): {self.came_of_it}"
@@ -116,7 +122,18 @@ class StalePublications:
         )
 
 
-def note_reruns(done: Sequence[Rerun], by: str, run_id: str) -> str:
+def publish_and_tell(connection: Any, run: ReportRun, by: str | None) -> dict[str, int]:
+    """Publish the day's draft; where the day was out before, its incident hears what that changed, as of `rerun`."""
+    again, before = publication.is_published(connection, run), publication.restated(connection, run)
+    published = publication.publish(connection, run)
+    if again:
+        came_of_it = restated(publication.restated(connection, run) - before)
+        if reason := note_reruns([((run.dag_id, run.report_date), came_of_it)], by or "Airflow", run.run_id):
+            log.warning("%s", reason)
+    return published
+
+
+def note_reruns(done: Iterable[Outcome], by: str, run_id: str) -> str:
     """Tell each day's incident of it; why that cannot be written, else "": the days were run all the same."""
     from oncall.airflow.composition import Wiring  # only here: nothing else needs `oncall_db`
     from oncall.usecases.manual_actions import note_run
@@ -124,10 +141,9 @@ def note_reruns(done: Sequence[Rerun], by: str, run_id: str) -> str:
 
     try:
         store = Wiring().store()
-        for rerun in done:
-            report = rerun.day.pipeline.dag_id, rerun.day.report_date
-            note_run(store, report, by, f"run {run_id}", utc_now(), rerun.came_of_it)
-    except OncallError as error:
+        for report, came_of_it in done:
+            note_run(store, report, by, f"run {run_id}", utc_now(), came_of_it)
+    except Exception as error:  # noqa: BLE001 - the days were run all the same
         return f"the incidents' timelines do not say so: {error}"
     return ""
 

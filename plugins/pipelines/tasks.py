@@ -16,7 +16,7 @@ from oncall.config import oncall_config
 from oncall.core.promises.cause import WAIT
 from pipelines import publication, runner
 from pipelines.report_run import Held, ReportRun
-from pipelines.stale_days import Rerun, StalePublications, note_reruns
+from pipelines.stale_days import Rerun, StalePublications, note_reruns, publish_and_tell
 from pipelines.upstream_sensor import UpstreamFreshSensor
 
 WAREHOUSE = "warehouse"
@@ -60,12 +60,11 @@ def check(report: str) -> None:
 @task
 def publish(report: str) -> None:
     """Replace the report's rows of the day and write its publication; then start whoever waits for the base model."""
-    run = _run(report)
+    run, context = _run(report), get_current_context()
     with _warehouse() as connection, _held_for_good():
-        for name, rows in publication.publish(connection, run).items():
+        for name, rows in publish_and_tell(connection, run, context["dag_run"].triggering_user_name).items():
             log.info("published %s of %s: %d rows", name, run.report_date, rows)
         _note_late_rows(connection, run)
-    context = get_current_context()
     for outlet in context["task"].outlets:
         # Said on every run: a manual one has no partition key that Airflow could pass on.
         context["outlet_events"][outlet].add_partitions(run.report_date.isoformat())
@@ -77,7 +76,7 @@ def rerun_stale(run_id: str, reason: str = "") -> list[str]:
         runner.install(connection)
         stale = StalePublications(connection, oncall_config.load(oncall_config.include_dir()))
         done = stale.rerun(run_id, reason=reason, tell=_tell)
-    if reason := note_reruns(done, "oncall_rerun_stale", run_id):
+    if reason := note_reruns([rerun.outcome for rerun in done], "oncall_rerun_stale", run_id):
         log.warning("%s", reason)
     if any(rerun.held for rerun in done):
         raise AirflowFailException("\n".join(rerun.held for rerun in done if rerun.held))

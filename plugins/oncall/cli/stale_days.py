@@ -57,7 +57,7 @@ def _stale(args: argparse.Namespace) -> int:
         run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
         say = (lambda _: None) if args.json else tell
         done = stale.rerun(run_id, reason=args.reason, since=since, tell=say)
-    if reason := note_reruns(done, getpass.getuser(), run_id):
+    if reason := note_reruns([rerun.outcome for rerun in done], getpass.getuser(), run_id):
         warn(f"oncall stale: {reason}")
     return _done(args, done)
 
