@@ -452,6 +452,29 @@ def test_many_publications_without_an_index_are_read_in_time(fresh_database: str
     assert {reason for facts in found.values() for reason in facts.unreadable} == set()
 
 
+@pytest.mark.parametrize(
+    ("kind", "last"), [("timestamptz", 999_999), ("timestamp", 999_999), ("text", 249_999)]
+)
+def test_a_report_of_which_a_day_has_a_million_rows_is_known_to_be_published(
+    fresh_database: str, kind: str, last: int
+) -> None:
+    """A publisher that writes one each moment into a table without an index, and an instant that cannot be."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute("drop table investor.publications cascade; set timezone = 'UTC'")
+        connection.execute(f"{OWN}); alter table investor.publications alter published_at type {kind}")
+        connection.execute(f"{ROW}) values ('{REPORT}', '{DAY}', 'infinity')")
+        connection.execute(
+            f"{ROW}) select '{REPORT}', '{DAY}', timestamptz '{NIGHT}' + n * interval '10 ms'"
+            f" from generate_series(0, {last}) n"
+        )
+    found = Warehouse(connect_to(fresh_database)).read([(GROWTH, DAY)], [GROWTH], DAY - dt.timedelta(days=28))
+    made = found["growth_etl", DAY].publication
+    assert made
+    assert (made.first_at, made.at) == (NIGHT, NIGHT + dt.timedelta(milliseconds=10 * last))
+
+
 def test_a_null_in_an_incident_stops_no_look(dsn: str) -> None:
     """It reads as nothing: the incident is judged by what is left of it, and the others as ever."""
     store = OncallDb(connect_to(dsn))

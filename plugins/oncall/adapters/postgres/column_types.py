@@ -42,6 +42,11 @@ def is_number(types: Types, name: str) -> bool:
     return types.get(name) in _NUMBERS
 
 
+def is_instant(types: Types, name: str) -> bool:
+    """Whether the column holds instants or days, as the server knows them."""
+    return types.get(name) in (_DATE, *_INSTANTS)
+
+
 def day(types: Types, name: str) -> str:
     """SQL for the day. Of an instant with a zone the day whose midnight, somewhere, is the nearest."""
     written = types.get(name, _DATE)

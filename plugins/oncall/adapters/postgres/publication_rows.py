@@ -41,6 +41,12 @@ def publications(instants: Literal["text", "timestamptz"], types: Types) -> str:
         from investor.publications where published_at is not null)"""
 
 
+def are_instants(types: Types) -> bool:
+    """Whether the columns of its instants hold nothing else: they can be compared without reading any as text."""
+    names = {"published_at", "first_published_at", "read_at", "due_at"} & {*types}
+    return bool(names) and all(column_types.is_instant(types, name) for name in names)
+
+
 def without_a_day(types: Types) -> str:
     """SQL for the reports of the last two days, and what they have in the place of their day, which is none."""
     if column_types.has_days(types, "report_date"):

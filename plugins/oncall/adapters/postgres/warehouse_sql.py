@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oncall.adapters.postgres.column_types import Types, day, instant, number, types_of, word
-from oncall.adapters.postgres.publication_rows import publications, without_a_day
+from oncall.adapters.postgres.publication_rows import are_instants, publications, without_a_day
 from oncall.adapters.postgres.sql_values import rows_of, sane
 
 # Of each name and day asked for the latest load, in two ways: a small table, or one without an index, is read from
@@ -121,29 +121,42 @@ def waited_for(shape: Shape) -> str:
 _WANTED = f"select report, business_day::date from {rows_of('wanted', 'report', 'business_day')}"
 
 
-# Whether a publication's instant, here as text, can be one of its day: the rest of a good one's rows tells nothing.
-_CAN_BE = r"""(
-        p.published_at::text ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])[ T]([01]\d|2[0-3])(:[0-5]\d){1,2}'
-            '([.]\d{1,6})?(Z|[+-][\d:]{2,8})?$'
-        and p.published_at::text collate "C"
+# Whether a publication's instant can be one of its day: the rest of a good one's rows tells nothing.
+_CAN_BE = "p.published_at between p.report_date - 1 and greatest(current_date, p.report_date + 2) + 8"
+_TEXT_CAN_BE = r"""(
+        p.published_at ~ '^\d{4}-(?:0[1-9]|1[0-2])-(?:[0-2]\d|3[01])[ T](?:[01]\d|2[0-3]):[0-5]\d'
+            '(?::[0-5]\d(?:[.]\d+)?)?(?:Z|[+-][\d:]+)?$'
+        and p.published_at collate "C"
             between (p.report_date - 1)::text and (greatest(current_date, p.report_date + 2) + 8)::text)"""
 
 
-def _published(of: str, instants: Literal["text", "timestamptz"], types: Types) -> str:
+def _published(of: str, told: Literal["text", "timestamptz"], types: Types) -> str:
+    """The newest publication of each day that can be one of it, or else the newest, with its instants as `told`.
+
+    A join: by the index where there is one, else in two readings of the table, which costs each row one comparison.
+    """
+    kind: Literal["text", "timestamptz"] = "timestamptz" if are_instants(types) else told
+    rows = publications(kind, types)
     first_at, published_at, read_at = (
-        f"p.{name}" if instants == "text" else sane(f"p.{name}", "p.report_date")
+        f"p.{name}::text" if told == "text" else sane(f"p.{name}", "p.report_date")
         for name in ("first_at", "published_at", "read_at")
     )
     return f"""
     select 'publication', p.report, p.report_date, {first_at}, {published_at}, {read_at}, p.rows, null, p.run_id,
            p.due_at::text, null
-    from (  -- a join: by the index where there is one, else in one reading of the table
+    from (
         select distinct on (p.report, p.report_date) p.report, p.report_date, p.published_at, p.read_at, p.rows,
-               p.run_id, p.due_at,
-               coalesce(min(p.first_at) filter (where {_CAN_BE}) over day, p.published_at) as first_at
-        from {of} w join {publications(instants, types)} p on p.report = w.report and p.report_date = w.business_day
-        window day as (partition by p.report, p.report_date)
-        order by p.report, p.report_date, {_CAN_BE} desc, p.published_at desc) p
+               p.run_id, p.due_at, coalesce(case when day.can_be then day.first_at end, p.published_at) as first_at
+        from (
+            select distinct on (report, report_date) * from (
+                select p.report, p.report_date, {_TEXT_CAN_BE if kind == "text" else _CAN_BE} as can_be,
+                       max(p.published_at) as published_at,
+                       min(p.first_at) filter (where p.first_at > '2000-01-01') as first_at
+                from {of} w join {rows} p on p.report = w.report and p.report_date = w.business_day
+                group by 1, 2, 3) as either
+            order by report, report_date, can_be desc) as day
+        join {rows} p using (report, report_date, published_at)
+        order by p.report, p.report_date) p
     """
 
 
