@@ -7,7 +7,7 @@ done together: one incident of a pipeline that this person may not change stops 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from oncall.config.oncall_config import OncallConfig
@@ -16,9 +16,8 @@ from oncall.core.incidents.acknowledgement import acknowledge, acknowledge_rest
 from oncall.core.incidents.coming_words import nobody_left
 from oncall.core.incidents.context import IncidentContext, name_of, post
 from oncall.core.incidents.forecast import next_to_page
-from oncall.core.incidents.incident import Event, Plan
+from oncall.core.incidents.incident import Event, Incident, Plan
 from oncall.core.incidents.incident_words import acknowledged_already, not_next, ran_again
-from oncall.core.incidents.manual import Hand
 from oncall.core.incidents.page_step import is_by_hand
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.ports import DecisionTransaction, ReportKey, Store
@@ -40,7 +39,7 @@ class Outcome:
     run_id: str = ""
 
 
-Decide = Callable[[Hand, IncidentContext, Scene], Plan | Outcome]
+Decide = Callable[[IncidentContext, Scene, Sequence[Incident]], Plan | Outcome]
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,11 @@ class ManualActions:
     def acknowledge(self, key: str) -> Outcome:
         """Acknowledge it: escalation stops, and every alert of it that rings."""
 
-        def decide(hand: Hand, context: IncidentContext, scene: Scene) -> Plan | Outcome:
-            if not hand.incident.acknowledged:
+        def decide(context: IncidentContext, scene: Scene, _: Sequence[Incident]) -> Plan | Outcome:
+            if not context.incident.acknowledged:
                 return acknowledge(context, scene, self.by)
             rest = acknowledge_rest(context, scene, self.by)
-            name = name_of(scene, hand.incident.acknowledged_by)
+            name = name_of(scene, context.incident.acknowledged_by)
             return rest if rest.owed else Outcome(False, acknowledged_already(name))
 
         return self._act(key, decide, "Acknowledged: escalation stops.")
@@ -75,7 +74,9 @@ class ManualActions:
             return Outcome(False, "Write in a few words why it is over: the team will read it.")
         return self._act(
             key,
-            lambda hand, _, scene: manual.resolve(hand, scene, note.strip()),
+            lambda context, scene, followers: manual.resolve(
+                context, followers, scene, self.by, note.strip()
+            ),
             "Resolved: alerts are being closed.",
         )
 
@@ -85,7 +86,7 @@ class ManualActions:
         `person`: whom the button was said to page when it was pressed; somebody else is not paged in their place.
         """
 
-        def decide(hand: Hand, context: IncidentContext, scene: Scene) -> Plan | Outcome:
+        def decide(context: IncidentContext, scene: Scene, _: Sequence[Incident]) -> Plan | Outcome:
             pressed = [entry for entry in context.entries if is_by_hand(entry)]
             call = next_to_page(context, scene)
             if any(entry.owed_at and self.at - entry.owed_at < AGAIN_AFTER for entry in pressed):
@@ -94,7 +95,7 @@ class ManualActions:
                 return Outcome(False, nobody_left(context, scene))
             if person and person != call.person.name:
                 return Outcome(False, not_next(person, call.person.name))
-            return manual.page(hand, scene, call.person, call.seat, len(pressed) + 1)
+            return manual.page(context, scene, self.by, call, len(pressed) + 1)
 
         return self._act(key, decide, "{} is being paged.")
 
@@ -104,16 +105,17 @@ class ManualActions:
         A {} in `words` stands for the person whom this pages.
         """
         with self.store.decision_lock() as decision:
-            hand = _hand(self.config, decision, key, self.by)
-            if hand is None:
+            together = _told_together(self.config, decision, key)
+            if not together:
                 return Outcome(False, "This incident is not open any more.")
-            dag_ids = {incident.dag_id for incident in (hand.incident, *hand.followers)}
-            if self.dag_ids is not None and not dag_ids.issubset(self.dag_ids):
+            if self.dag_ids is not None and not {one.dag_id for one in together}.issubset(self.dag_ids):
                 return Outcome(False, NOT_ALL_YOURS)
-            scene = Scene(self.config.roster_of(hand.incident.dag_id), self.links, self.at)
-            said = decision.said([hand.incident.key])[hand.incident.key]
-            context = IncidentContext(hand.incident, hand.members, tuple(entry.entry for entry in said))
-            made = decide(hand, context, scene)
+            incident, *followers = together
+            members = tuple(status_from_row(self.config, one) for one in together)
+            said = decision.said([incident.key])[incident.key]
+            context = IncidentContext(incident, members, tuple(entry.entry for entry in said))
+            scene = Scene(self.config.roster_of(incident.dag_id), self.links, self.at)
+            made = decide(context, scene, followers)
             if isinstance(made, Outcome):
                 return made
             decision.record(made, self.at)
@@ -157,18 +159,11 @@ def note_run(store: Store, report: ReportKey, by: str, how: str, at: dt.datetime
             decision.record(Plan((newest,), tuple(owed), (event,)), at)
 
 
-def _hand(config: OncallConfig, decision: DecisionTransaction, key: str, by: str) -> Hand | None:
-    """The open incident of this key, or the one that speaks for it, with all it speaks for."""
+def _told_together(config: OncallConfig, decision: DecisionTransaction, key: str) -> list[Incident]:
+    """The open incident of this key, or the one that speaks for it, then all it speaks for; [] if none is open."""
     open_ones = {i.key: i for i in decision.incidents() if i.open and i.dag_id in config.pipelines}
     incident = open_ones.get(key)
     if incident is None:
-        return None
-    incident = open_ones.get(incident.leader, incident)
-    followers = tuple(one for one in open_ones.values() if one.leader == incident.key)
-    aliases = tuple(
-        one.alias
-        for one in decision.said([incident.key])[incident.key]
-        if (one.entry.alive and one.op == "page") or one.entry.alerting
-    )
-    members = tuple(status_from_row(config, one) for one in (incident, *followers))
-    return Hand(by, incident, members, followers, aliases)
+        return []
+    leader = open_ones.get(incident.leader, incident)
+    return [leader, *(one for one in open_ones.values() if one.leader == leader.key)]

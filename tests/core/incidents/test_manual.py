@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 
-from oncall.core.incidents.incident import RESOLVED_BY_HAND
-from oncall.core.incidents.manual import Hand, page, resolve
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import Call
+from oncall.core.incidents.incident import RESOLVED_BY_HAND, Plan
+from oncall.core.incidents.manual import page, resolve
 from oncall.core.incidents.page_step import BY_HAND
 from oncall.core.message import Recipient
 from tests.core.scenes import (
     ENGAGEMENT,
     KEY,
+    SECONDARY,
     TRANSFORMS,
     WAITED,
+    a_page,
     a_report,
     a_scene,
     an_incident,
@@ -25,19 +29,23 @@ from tests.core.scenes import (
     the_page,
 )
 
-ALIASES = (f"{KEY}:page-1-primary", f"{KEY}:page-2-secondary")
 PAGED = an_incident(paged_at=at("05:00"), verdict="broken", cause="stuck")
+PAGES = (a_page(), a_page("page-2-secondary", SECONDARY))
 BEA = Recipient("B", "B@example.com", "UB")
 
 
-def a_hand(clock: str = "05:20", **other: Any) -> Hand:
+def a_case(clock: str = "05:20", **other: Any) -> IncidentContext:
     report = a_report(clock, tasks=(WAITED, TRANSFORMS))
-    return Hand(**{"by": "anna", "incident": PAGED, "members": (report,), "aliases": ALIASES, **other})
+    return IncidentContext(**{"incident": PAGED, "members": (report,), "entries": PAGES, **other})
+
+
+def ask(case: IncidentContext, clock: str = "05:20", seat: str = "secondary", number: int = 1) -> Plan:
+    return page(case, a_scene(clock), "anna", Call(2, seat, BEA, "page-2-secondary"), number)
 
 
 def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:
     """In the thread and on its headline; nobody is woken for it."""
-    plan = resolve(a_hand(), a_scene("05:20"), "known, see INC-7")
+    plan = resolve(a_case(), (), a_scene("05:20"), "anna", "known, see INC-7")
     said = said_by(plan)
     assert [one.where for one in said] == [
         ("chat", "post"), ("chat", "update"), ("pager", "close"), ("pager", "close"),
@@ -47,7 +55,7 @@ def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:
     assert said[0].text.splitlines() == [
         "Note: known, see INC-7", "The report is not published. Nobody is paged for it any more.",
     ]  # fmt: skip
-    assert [one.alias for one in said if one.op == "close"] == list(ALIASES)
+    assert [one.alias for one in said if one.op == "close"] == [f"{KEY}:{one.step}" for one in PAGES]
     assert len({(one.channel, one.step) for one in said}) == 4
     assert {(one.to, one.priority, one.steps) for one in said} == {((), "P3", "")}
     assert events(plan) == ["resolved by anna: known, see INC-7"]
@@ -66,7 +74,7 @@ def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:
 def test_whoever_ends_a_warning_does_not_end_the_promise(clock: str, promised: bool, rest: str) -> None:
     """It is said what happens if the report is missing at due."""
     early = a_report(clock, promised=promised)
-    plan = resolve(a_hand(members=(early,)), a_scene(clock), "x")
+    plan = resolve(a_case(members=(early,)), (), a_scene(clock), "anna", "x")
     assert said_by(plan)[0].text.splitlines()[1] == f"The report is not published. {rest}"
 
 
@@ -74,7 +82,7 @@ def test_followers_end_with_their_leader() -> None:
     """Each in its own timeline; the alerts are the leader's."""
     follower = an_incident(ENGAGEMENT, leader=KEY)
     both = (a_report("05:20"), a_report("05:20", ENGAGEMENT))
-    plan = resolve(a_hand(followers=(follower,), members=both), a_scene("05:20"), "x")
+    plan = resolve(a_case(members=both), (follower,), a_scene("05:20"), "anna", "x")
     assert [(one.dag_id, one.resolved_at, one.verdict) for one in plan.incidents] == [
         (dag_id, at("05:20"), RESOLVED_BY_HAND) for dag_id in ("growth_etl", ENGAGEMENT)
     ]
@@ -85,7 +93,7 @@ def test_followers_end_with_their_leader() -> None:
 
 def test_a_page_by_hand_says_who_asks_and_why() -> None:
     """P1 to that person at once, with the cause's steps; the thread says the same."""
-    plan = page(a_hand(), a_scene("05:20"), BEA, "secondary", 1)
+    plan = ask(a_case())
     message = the_page(plan)
     assert message.title == "anna asks for you now: Growth ETL, 22 Nov, stuck in transform since 03:12"
     assert message.text == "anna pages the secondary by hand."
@@ -98,7 +106,7 @@ def test_a_page_by_hand_says_who_asks_and_why() -> None:
 
 def test_a_page_by_hand_of_a_report_on_track_names_no_cause() -> None:
     """Somebody wants help all the same."""
-    message = the_page(page(a_hand(members=(a_report("03:00"),)), a_scene("03:00"), BEA, "manager", 1))
+    message = the_page(ask(a_case(members=(a_report("03:00"),)), "03:00", "manager"))
     assert message.title == "anna asks for you now: Growth ETL, 22 Nov"
     assert (message.text, message.steps) == ("anna pages the manager by hand.", "")
     assert message.runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
@@ -107,7 +115,7 @@ def test_a_page_by_hand_of_a_report_on_track_names_no_cause() -> None:
 def test_each_page_by_hand_is_one_of_its_own() -> None:
     """The same seat asked twice rings twice; two seats are told apart."""
     steps = {
-        the_page(page(a_hand(), a_scene("05:20"), BEA, seat, number)).step
+        the_page(ask(a_case(), seat=seat, number=number)).step
         for seat, number in (("secondary", 1), ("secondary", 2), ("manager", 1))
     }
     assert len(steps) == 3
@@ -116,6 +124,6 @@ def test_each_page_by_hand_is_one_of_its_own() -> None:
 def test_a_drill_is_marked_by_hand_too() -> None:
     """Whatever a person does to it."""
     drill = replace(PAGED, drill="x", key=f"drill-x:{KEY}")
-    one = the_page(page(a_hand(incident=drill), a_scene("05:20"), BEA, "secondary", 1))
+    one = the_page(ask(a_case(incident=drill)))
     assert one.title.startswith("[DRILL] ")
     assert one.text.startswith("This is a drill. Nothing is wrong.\n")
