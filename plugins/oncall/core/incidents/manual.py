@@ -29,8 +29,7 @@ def resolve(
     lines = [f"Note: {note}", f"The report is not published. {rest}"]
     message = context.notice(scene, "resolved-by-hand", title, lines)
     done = tuple(
-        replace(one, resolved_at=scene.at, verdict=RESOLVED_BY_HAND)
-        for one in (context.incident, *followers)
+        replace(one, resolved_at=scene.at, verdict=RESOLVED_BY_HAND) for one in (context.incident, *followers)
     )
     said = tuple(Event(one.key, scene.at, f"resolved by {by}: {note}") for one in done)
     return Plan(done, ends_with(message, context.aliases), said)
