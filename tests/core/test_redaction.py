@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import random
 import re
 import string
 import time
@@ -26,6 +28,15 @@ PASSWORD = st.text(ALNUM + "!#$%^*_+-~.=|", min_size=8, max_size=40).filter(
     lambda word: len(set(word)) > 4 and word[0] in ALNUM and word[-1] in ALNUM and any(map(str.isdigit, word))
 )
 TOKEN = st.text(ALNUM, min_size=24, max_size=60).filter(lambda word: any(map(str.isdigit, word)))
+ODD = st.text(ALNUM + "!#$%^*_+~|", min_size=8, max_size=40).filter(
+    lambda word: (
+        any(map(str.isdigit, word)) and any(map(str.isalpha, word)) and {word[0], word[-1]} <= {*ALNUM}
+    )
+)
+DIGITS = st.text(string.digits, min_size=6, max_size=8)
+WORDS = st.lists(st.text(string.ascii_lowercase, min_size=6, max_size=8), min_size=6, max_size=24).map(
+    " ".join
+)
 UUID = st.uuids().map(str)
 IN_AN_ADDRESS = st.text(ALNUM + "!#$%^&*_+-~.=|/:@?,;", min_size=8, max_size=40).filter(
     lambda word: len(set(word)) > 4 and not word[0].isdigit() and word[-1] in ALNUM and "***" not in word
@@ -93,6 +104,60 @@ SHAPES = {
         lambda key: all(any(c in kind for c in key) for kind in (string.ascii_uppercase, string.ascii_lowercase,
                                                                  string.digits)) and key.count("/") < 4
     ),
+    "the password is {}": ODD,
+    "the password for user etl was {}": ODD,
+    "Password (etl): {}": ODD,
+    "password：{}": ODD,
+    "password -> {}": ODD,
+    "the new password, {}, works": ODD,
+    "Password:\n  {}": ODD,
+    "The API key {} is invalid": ODD,
+    "invalid token {}": ODD,
+    "token '{}' is unknown": ODD,
+    "client secret {} has expired": ODD,
+    "your OTP is {}": DIGITS,
+    "PIN: {}": DIGITS,
+    "pin_code={}": DIGITS,
+    "one-time code {}": DIGITS,
+    "MFA code: {}": DIGITS,
+    "seed phrase: {}": WORDS,
+    "mnemonic={}": WORDS,
+    "passphrase: {}": WORDS,
+    "Cookie: {}": ODD,
+    "cookies={{'session': '{}'}}": TOKEN,
+    "{{'sessionid': '{}'}}": ODD,
+    '{{"a": "{{\\"b\\": \\"{{\\\\\\"token\\\\\\": \\\\\\"{}\\\\\\"}}\\"}}"}}': TOKEN,
+    "&quot;password&quot;:&quot;{}&quot;": TOKEN,
+    "\\u0022password\\u0022:\\u0022{}\\u0022": TOKEN,
+    "password%3A%20{}": TOKEN,
+    "[('X-Token', '{}')]": ODD,
+    "['--password', '{}']": ODD,
+    '{{"name":"DB_PASSWORD","value":"{}"}}': ODD,
+    "- name: DB_PASSWORD\n  value: {}": ODD,
+    "auth=('etl', '{}')": PASSWORD,
+    '{{"auth": ["etl", "{}"]}}': PASSWORD,
+    "HTTPBasicAuth('etl', '{}')": PASSWORD,
+    "insert into users (name, password) values ('etl', '{}')": PASSWORD,
+    "[SQL: INSERT INTO u (a, token) VALUES (%s, %s)]\n[parameters: ('etl', '{}')]": PASSWORD,
+    "password='it''s {}'": TOKEN,
+    "…\n{}\n…": st.integers().map(lambda seed: base64.b64encode(random.Random(seed).randbytes(72)).decode()),
+    "base64 {}": PASSWORD.map(lambda word: base64.b64encode(f"etl:{word}".encode()).decode()),
+    "creds: {}": PASSWORD.map(lambda word: base64.b64encode(f'{{"password": "{word}"}}'.encode()).decode()),
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\n{}": TOKEN,
+    "…{}\nA1b2\n-----END PRIVATE KEY-----": TOKEN,
+    "etl/{}@db.example.com:1521/shop": ODD,
+    "jdbc:oracle:thin:etl/{}@//db:1521/shop": ODD,
+    "etl:{}@localhost": ODD,
+    "redis-cli -h cache -a {} ping": TOKEN,
+    "REDISCLI_AUTH={}": TOKEN,
+    "requirepass {}": ODD,
+    "AUTH default {}": ODD,
+    "mongodb+srv://app:{}@c0.example.net/?w=1": IN_AN_ADDRESS,
+    "rediss://:{}@cache:6380/0": IN_AN_ADDRESS,
+    "snowflake://etl:{}@acme/db": IN_AN_ADDRESS,
+    "Driver={{ODBC Driver 18}};Server=db;Uid=etl;Pwd={};Encrypt=yes": PASSWORD,
+    "sshpass -p {} ssh etl@host": TOKEN,
+    "etl: SCRAM-SHA-256$4096:c2FsdA==${}": TOKEN,
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----": TOKEN,
 }  # fmt: skip
 AROUND = st.sampled_from(
@@ -182,6 +247,17 @@ ORDINARY = [
     "export SLACK_TOKEN=<your token>; export API_KEY={{ var.value.key }}; export TOKEN=$(cat file)",
     "password = os.environ['PGPASSWORD']",
     "/opt/airflow/plugins/Oncall2/adapters/warehouse_reader_2.py",
+    "the password is wrong; the password is too short; the token is not set; your password was reset",
+    "password authentication failed for user etl2026 at 10.0.0.5",
+    "table sessions has a column token of type uuid; see secrets/readme2.md",
+    "the pin 3.3.2 of Airflow; exit code 137; SQLSTATE 40001; verification of 48 rows",
+    "scheduled__2026-11-22T19_00_00_0000, manual__2026-11-23T02_00_00_123456_0000_Abc1",
+    "https://github.com/dpgaspar/Flask-AppBuilder/blob/c6fecdc551629e15467fde5d06b4437379d90592/a/decorators.py#L134",
+    "AirflowTaskTerminatedException2InWorker: PostgresHookForTheWarehouse2",
+    "cookies are off: the browser of 2026 asks each time",
+    "mailto:john1987@example.com, org/app2@example.com, actions/checkout@v4",
+    "insert into sessions (session_id, customer_id) values (4711, 12)",
+    "example: session_id 7f3a-22, quantity 3, expected 12 rows (7:10 of 12:30)",
     "🙂 Tổng doanh thu: 12.40 ≠ 12.41",
 ]
 
@@ -206,7 +282,7 @@ def test_what_we_ship_reads_as_written(path: Path) -> None:
 MARKS = re.compile(
     r"(?i)bearer|geniekey|basic|token|apikey|pass|pwd|credential|signature|authorization|secret|key|xox|xapp|gh|glpat"
     r"|sk|rk|npm|pypi|hvs|sg|ey|akia|asia|abia|acca|aiza|ya29|pw|hf|dckr|atatt|dp|shp|dapi|gaaaaa|mysql|cookie"
-    r"|kennwort|contrase|senha|парол|mật|密码|パスワード|identified|webhook|[$]"
+    r"|pin|otp|2fa|mfa|code|auth|sess|mnemonic|phrase|kennwort|contrase|senha|парол|mật|密码|パスワード|identified|webhook|[$]"
 )
 
 
@@ -225,7 +301,9 @@ def test_what_has_no_mark_of_a_secret_is_not_touched(said: str) -> None:
     "text",
     ["a", "://u:", "password=", "eyJ", "eyJ-", '"password": "', "A1a/", "-----BEGIN PRIVATE KEY-----", "--token",
      "authorization:", "https://", "@", "&a", "token=,", "Bearer ", "\\'", "pass", "mysql -", "cookie:a", "$1$",
-     "curl -u a:", "<pw>", "pw: |\n ", "1:aa", "gAAAAA-", "/webhooks/1", "пароль"],
+     "curl -u a:", "<pw>", "pw: |\n ", "1:aa", "gAAAAA-", "/webhooks/1", "пароль",
+     "token ", "password is ", "pin ", "cookie:{", "(token)=(", "(password", "A1b2\nprivate key-----", "ab1/", "a1:b",
+     "http -a", "auth('a','", "seed phrase: ab1 ", "Ab1", "aA1+"],
 )  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:
     """A message of 100 kB of anything costs less than a look may."""

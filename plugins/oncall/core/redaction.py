@@ -6,6 +6,7 @@ net behind it, for what a driver, a far side or a person repeats: an address wit
 
 from __future__ import annotations
 
+import base64
 import re
 from functools import lru_cache
 
@@ -17,13 +18,19 @@ _KEYS = (
 )
 # What is named so is a secret, whatever stands before the name (`AIRFLOW__CORE__FERNET_KEY`, `X-Auth-Token`).
 _OTHERS = r"passwort|kennwort|mo[t] de passe|contrase[nñ]a|senha|пароль|mật khẩu|密码|パスワード"
+_SAID = rf"pass(?:word|wd|phrase|code)|pwd|(?<![a-z])pw|token|secret|credentials?|creds|{_OTHERS}|{_KEYS}(?:[_-]data)?"
 _NAME = (
-    rf"(?:pass(?:word|wd|phrase|code)?|pwd|(?<![a-z])pw|token|secret|credentials?|signature|{_OTHERS}|{_KEYS}(?:[_-]data)?)"
-    r"[_-]?\d*"
+    rf"(?:{_SAID}|pass|signature|sessionid|phpsessid|connect\.sid|licen[cs]e[_ -]key"
+    r"|(?<=_)auth(?==))[_-]?\d*"
 )
 _NAMES = (
-    *("pass", "pwd", "pw", "token", "secret", "credential", "signature", "key"),
+    *("pass", "pwd", "pw", "token", "secret", "cred", "signature", "key", "sess", ".sid", "_auth"),
     *("kennwort", "contrase", "senha", "парол", "mật kh", "密码", "パスワード"),
+)
+# What a phone says, or a person of a phone: digits that are no count of anything.
+_CODE = (
+    r"(?<![a-z])(?:t?otp|pin|2fa|mfa|passcode|(?:one[- ]time|verification|security|recovery|backup|pin|2fa|mfa|auth\w*)"
+    r"[ _-](?:pass)?(?:code|password)s?)(?![a-z])[ _-]?(?:code)?"
 )
 # Words that go on with a sentence ("invalid token: expired"), and what only stands for a value (`$TOKEN`, `<token>`).
 _WORD = (
@@ -37,22 +44,40 @@ _NO_VALUE = (
 )
 # A value without quotes ends at a blank, before what ends a sentence, and where the next setting begins.
 _BARE = r"(?:(?![&,;:)\]}>\"'.\\]+(?=\s|$)|[&,;][\w.%-]+=)\S)+"
-_QUOTE = r"b?\\*[\"']"
-_IS = rf"(?:{_QUOTE}|[)\]])*[ \t]*(?:=>|:=|[=:])[ \t]*"
+# What looks like a password among the words of a sentence: letters with a digit, no date, no path and no address.
+_ODD = (
+    r"(?=[^\s\"',;]{0,60}\d)(?=[^\s\"',;]{0,60}[A-Za-z])"
+    r"(?!\d{4}-\d\d|\w+://|[\w.-]*\*\*\*|[\w.-]+(?:/|\(|=)|[\w/.-]+[.][a-z]{2,4}\b)[^\s\"',;<>()&{}\[\]]{7,}(?<![.:])"
+)
+_QUOTE = r"(?:b?\\*[\"']|&quot;|&#3[49];|\\+u0022|%22)"
+_IS = rf"(?:{_QUOTE}|[)\]])*[ \t]*(?:=>|:=|[=:：＝→]|&#61;|&equals;|%3[DA])[ \t]*+(?:%20)*+"
+# Between the name and what looks like it: "the password for etl is", "('token', '", "name: token, value: ".
+_GAP = (
+    r"[\"'\])]{0,3}(?:[ \t]+[(\[]\w{1,40}[)\]]|[ \t]+(?:for|of)(?:[ \t]+[^\s:,]{1,40}){1,2}?)?[\s,:;>–→-]{1,9}"
+    r"(?:(?:is|was|now|set|reset|changed|to|as)[\s:]{1,3}|[\"']?value[\"']?[ \t]?[:=]\s?){0,3}b?[\"'`]{0,2}"
+)
 _SCHEME = r"Bearer|GenieKey"
 
 # What a text must have in it (one of these, in small letters) for a shape to be looked for; the shape; what it becomes.
 # Every repetition is bounded or cannot begin in two places: a text of any kind costs time in proportion to its length.
 _SHAPES = (
     # A private key, whole or cut off.
+    (("private key",),
+     r"(?is)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+     HIDDEN),
     (("private key-----",),
-     r"(?is)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", HIDDEN),
+     r"(?<![\w/+=])(?:[A-Za-z0-9/+=]{4,80}(?:\s|\\n){1,4}){1,80}-----END [A-Z0-9 ]*PRIVATE KEY-----", HIDDEN),
     # scheme://user:password@host, whatever the password is made of; a port is no password.
     (("@",),
      r"(?i)([a-z][a-z0-9+.\-]{0,30}://[^\s:/?#@\[\"'<>]{0,200}:)(?!\d{1,5}(?:[/?#,;.)\"'\s]|$)|\*\*\*@)"
      r"(?:(?:[^\s\"'<>@]{0,200}@)++|(?:[^\s@]{0,200}@)++)", rf"\1{HIDDEN}@"),
     # user:password@host:5432, user:password@host/name; an e-mail address is followed by neither.
     (("@",), r"([\w.+-]{1,64}:)[^\s:@/\"'<>]{3,200}(?=@[\w.-]{1,200}(?::\d{2,5}\b|/\w))", rf"\1{HIDDEN}"),
+    # user:password@host where the password looks like one; user/password@host:1521/name, as Oracle has it.
+    (("@",), r"([\w.+-]{1,64}:)(?=[^\s@]{0,60}\d)(?=[^\s@]{0,60}[A-Za-z])[^\s:/@\"'<>]{7,64}"
+     r"(?=@[\w-]{1,99}+(?![.]\w))", rf"\1{HIDDEN}"),
+    (("@",), r"((?<![\w/.-])\w{1,64}/)(?=[^\s@]{0,60}\d)[^\s:@/\"'<>]{3,200}"
+     r"(?=@(?://\w|[A-Z][A-Z0-9_]+\b|[\w.-]{1,200}(?::\d{2,5}\b|/\w)))", rf"\1{HIDDEN}"),
     # https://token@host: a name as long as that is nobody's.
     (("@",), r"(?i)(https?://)[^\s:/?#@\"'<>]{16,200}@", rf"\1{HIDDEN}@"),
     (("authorization",),
@@ -62,14 +87,19 @@ _SHAPES = (
     (("basic ", "token ", "apikey "),
      r"\b(Basic|Token|ApiKey)([ \t]+)(?=\S{0,99}(?:\d|[a-z][A-Z]|=))[\w.+/=~-]{8,}", rf"\1\2{HIDDEN}"),
     # "name": "value", 'name' = 'value', \"name\": \"value\"
-    (_NAMES, rf"(?i)({_NAME}{_IS}({_QUOTE})){_NO_VALUE}(?:(?!\2)(?:\\.|[^\n]))+", rf"\1{HIDDEN}"),
+    (_NAMES, rf"(?i)({_NAME}{_IS}({_QUOTE})){_NO_VALUE}(?:\2\2|(?!\2)(?:\\.|[^\n]))+", rf"\1{HIDDEN}"),
+    # (user, password) values ('…', '…'), with its parameters on the next line
+    (_NAMES, rf"(?i)(\([^()\n]{{0,200}}{_NAME}[^()\n]{{0,200}}\)\s*(?:values|=)\s*\()[^\n]+(?:\n\[param[^\n]+)?",
+     rf"\1{HIDDEN}"),
     # name: | with the value on lines of its own; <name>value</name>
     (_NAMES,
      rf"(?i)({_NAME}[\"']?[ \t]*:[ \t]*[|>][+-]?[ \t]*\n[ \t]+)[^\n]+(?:\n[ \t]+[^\s:]+(?=\n|$))*",
      rf"\1{HIDDEN}"),
     (_NAMES, rf"(?i)({_NAME}>){_NO_VALUE}[^<>\s][^<>\n]*(?=</)", rf"\1{HIDDEN}"),
+    (("passphrase",), rf"(?i)(passphrase{_IS}){_NO_VALUE}(?!{_QUOTE}|\s)[^\n,;.\"'*]+", rf"\1{HIDDEN}"),
     # name=value, name: value; --name value; password 'value'
-    (_NAMES, rf"(?i)({_NAME}(?:{_IS}|%3D)){_NO_VALUE}(?!{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
+    (_NAMES, rf"(?i)({_NAME}(?:{_IS}|%3D)){_NO_VALUE}(?!{_QUOTE}){_BARE}(?:[ \t]/[ \t]\S+)?",
+     rf"\1{HIDDEN}"),
     (("--",), rf"(?i)(--[\w-]{{0,40}}{_NAME}[ \t]+){_NO_VALUE}(?!-|{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
     (_NAMES,
      rf"(?i)((?:pass(?:word|wd|phrase)|secret|api[_\- ]?key)[ \t]+([\"'])){_NO_VALUE}(?:(?!\2)[^\n])+", rf"\1{HIDDEN}"),
@@ -77,15 +107,34 @@ _SHAPES = (
      r"(?i)((?<!is )(?<!are )identified by[ \t]+(?:values[ \t]+)?([\"']))(?:(?!\2)[^\n])+", rf"\1{HIDDEN}"),
     (("curl",), r"(\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[\w.@+-]{1,64}:)[^\s\"']+", rf"\1{HIDDEN}"),
     (("mysql",), r"(\bmysql\w*\b[^\n]{0,200}?\s-p)[^\s\"']+", rf"\1{HIDDEN}"),
-    (("cookie",), rf"(?i)(cookie{_IS}(?:{_QUOTE})?)[\w.-]+=[^\"'\n]+", rf"\1{HIDDEN}"),
+    (("redis-cli", "mongo", "docker login", "sshpass", "snowsql", "ldap", "unzip", " -a", "--auth"),
+     r"(\b(?:redis-cli\b[^\n]{0,99}?\s-a|(?:mongo|sshpass|snowsql|docker login)\b[^\n]{0,99}?\s-p"
+     r"|https?\b[^\n]{0,99}?\s(?:-a|--auth)|unzip\b[^\n]{0,99}?\s-P|ldap\w+\b[^\n]{0,99}?\s-w) ?)[^\s\"']+",
+     rf"\1{HIDDEN}"),
+    (("requirepass", "masterauth", "bindpw", "auth "),
+     rf"(\b(?:requirepass|masterauth|bindpw|AUTH)[ \t]+(?:\w{{1,40}}[ \t]+)?){_ODD}", rf"\1{HIDDEN}"),
+    (("cookie",),
+     rf"(?i)(cookies?{_IS}(?:{_QUOTE})?)(?:[\w.-]+=[^\"'\n]+|{{[^{{}}\n]+|{_ODD})", rf"\1{HIDDEN}"),
     (('"auth"',), r'("auth"\s{0,9}:\s{0,9}")[\w+/=-]{8,}', rf"\1{HIDDEN}"),
+    # auth=("user", "password"), HTTPBasicAuth('user', 'password')
+    (("auth",), r"(?i)(auth[\"']?\s{0,3}[=:(]\s{0,3}[(\[]?[\"'][^\"'\n]{1,64}[\"'],\s{0,9}[\"'])[^\"'\n]+",
+     rf"\1{HIDDEN}"),
+    (_NAMES, rf"(?i)((?:{_SAID})[_-]?\d*{_GAP}){_NO_VALUE}{_ODD}", rf"\1{HIDDEN}"),
+    (("otp", "pin", "2fa", "mfa", "code", "password"),
+     rf"(?i)({_CODE}(?:{_QUOTE})?[\s:=>-]{{0,4}}(?:(?:is|was)[\s:]{{1,3}})?(?:{_QUOTE})?)"
+     r"(?=[A-Za-z-]{0,9}\d)(?!\d+[.:/-]\d)[A-Za-z0-9-]{4,14}(?!\w|[.]\d)", rf"\1{HIDDEN}"),
+    (("mnemonic", "phrase", "codes"),
+     rf"(?i)((?:mnemonic|(?:seed|recovery|secret|backup)[ _-](?:phrase|words|codes))(?:{_IS}(?:{_QUOTE})?|\s+is\s+))"
+     r"(?:[\w-]{3,12}[ ,]{1,2}){1,24}[\w-]{3,12}", rf"\1{HIDDEN}"),
     (("$",), r"\$(?:1|2[abxy]|5|6|y|apr1|argon2\w{1,2})\$[\w./$,=+-]{8,}", HIDDEN),  # of a password, hashed
+    (("scram-sha-", "md5"), r"(?:(?<=SCRAM-SHA-256)\$[\w$:+/=]{20,}|(?<![A-Za-z0-9])md5[0-9a-f]{32})", HIDDEN),
     (("?", "&"), r"(?i)([?&](?:key|sig|auth|code|jwt)=)[^&\s\"'<>]+", rf"\1{HIDDEN}"),
     # What is known by itself: Slack, GitHub, GitLab, Stripe, npm, PyPI, Vault, SendGrid, Hugging Face, Docker,
     # Atlassian, Doppler, Shopify; Databricks, Telegram; Fernet; AWS, Google; JWTs.
-    (("xox", "xapp-", "gh", "github_pat_", "glpat-", "sk-", "k_live_", "k_test_", "npm_", "pypi-", "hvs.", "sg.",
-      "hf_", "dckr_pat_", "atatt3x", "dp.", "shp"),
-     r"(?<![A-Za-z0-9])(?:xox[a-z]-|xapp-|gh[oprsu]_|github_pat_|glpat-|sk-|[rs]k_(?:live|test)_|npm_|pypi-|hvs\.|SG\."
+    (("xox", "xapp-", "gh", "github_pat_", "gl", "sk-", "k_live_", "k_test_", "npm_", "pypi-", "hvs.", "sg.",
+      "hvb.", "whsec_", "sntrys_", "dop_v1_", "nrak-", "pmak-", "gocspx-", "hf_", "dckr_pat_", "atatt3x", "dp.", "shp"),
+     r"(?<![A-Za-z0-9])(?:xox[a-z]-|xapp-|gh[oprsu]_|github_pat_|gl\w{1,4}t-|gl(?:sa|ffct)_|hv[bs]\.|whsec_|sntrys_"
+     r"|dop_v1_|NRAK-|PMAK-|GOCSPX-|sk-|[rs]k_(?:live|test)_|npm_|pypi-|SG\."
      r"|hf_(?=[A-Za-z]{20})|dckr_pat_|ATATT3x|dp\.\w{2,5}\.(?=\w{20})|shp(?:at|ca|pa|ss)_)[\w.-]{6,}", HIDDEN),
     (("dapi",), r"(?<![A-Za-z0-9])dapi[0-9a-f]{32}", HIDDEN),
     ((":aa",), r"(?<!\d)\d{8,10}:AA[\w-]{20,}", HIDDEN),
@@ -102,15 +151,41 @@ _SHAPES = (
      r"[A-Za-z0-9/+]{40}(?![\w/+=-]|\.\w)", HIDDEN),
 )  # fmt: skip
 _COMPILED = [(hints, re.compile(pattern), by) for hints, pattern, by in _SHAPES]
+_LONG_WORD = re.compile(r"(?<![\w+/=-])[\w+/-]{12,}={0,2}(?![\w+/-])", re.ASCII)
+_TURNS = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
 
 
 @lru_cache(maxsize=16384)
 def redacted(text: str) -> str:
     """The text with `***` in the place of each secret that can be told by its shape or by the name before it."""
-    if len(text) < 8:
-        return text
+    return text if len(text) < 8 else _LONG_WORD.sub(_unless_drawn, _without_shapes(text))
+
+
+def _without_shapes(text: str) -> str:
     lower = text.lower()
     for hints, pattern, by in _COMPILED:
         if any(hint in lower for hint in hints):
             text = pattern.sub(by, text)
     return text
+
+
+def _unless_drawn(word: re.Match[str]) -> str:
+    """The word; `***` in the place of one that dice have written, or that hides a name and a password (base64).
+
+    Dice turn from small letters to capitals and digits at every other letter; somebody who writes names, seldom.
+    """
+    said = word[0]
+    kinds = (str.islower, str.isupper, str.isdigit)
+    drawn = "".join(
+        part for part in said.split("/") if len(part) >= 12 and all(any(map(kind, part)) for kind in kinds)
+    )
+    turns = len(_TURNS.findall(drawn))
+    if turns > max(11, 0.4 * len(drawn)) or (len(drawn) >= 48 and not {*"_-"} & {*drawn}):
+        return HIDDEN
+    bare = said.rstrip("=")
+    try:
+        told = base64.b64decode(f"{bare}{'=' * (-len(bare) % 4)}", b"-_", validate=True).decode("ascii")
+    except ValueError:
+        return said
+    pair = re.fullmatch(r"[\w.@+-]{1,64}:\S{4,}", told) or _without_shapes(told) != told
+    return HIDDEN if pair and told.isprintable() else said
