@@ -1,12 +1,14 @@
 """Learns from the pager who has acknowledged an incident, by any of its alerts, and who has taken it back.
 
-Only a person's act counts. What a policy or an integration of the far side does by itself stops nobody's call.
+Only a person's act counts, also of one whom the roster does not know. What a policy or an integration of the far side
+does by itself stops nobody's call.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import random
+import re
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -17,10 +19,9 @@ import structlog
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import NotAllowed, OncallError
 from oncall.core.incidents.acknowledgement import acknowledge, acknowledge_rest, taken_back
-from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.context import IncidentContext, person_named
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
-from oncall.core.rota.roster import Roster
 from oncall.usecases.channel_ports import AlertState, Pager
 from oncall.usecases.ports import Store
 from oncall.usecases.recorded_context import context_of
@@ -28,6 +29,12 @@ from oncall.usecases.recorded_context import context_of
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+# In the names of what acts by itself: "System", "Alert API", "Airflow - Slack integration", "Policy: take", "Datadog".
+_MACHINE = re.compile(
+    r"api\b|\b(system|integration|polic(y|ies)|automation|rule|workflow|webhook|bot|opsgenie|jira|slack|airflow|aws|azure"
+    r"|cloudwatch|datadog|dynatrace|grafana|icinga|nagios|new relic|pagerduty|prometheus|servicenow|splunk|zabbix)\b",
+    re.IGNORECASE,
+)
 MAX_ALERTS_ASKED = 20  # of the pager at a time, every 5 s
 UNHEARD_S = 2.0  # a pager that fails after so long does not answer: no more is asked of it in this round
 
@@ -108,7 +115,7 @@ def _learnt(context: IncidentContext, scene: Scene, alias: str, state: AlertStat
         if incident.acknowledged and (alias in theirs or not theirs):
             return taken_back(context, scene, alias)
         return Plan((replace(incident, acked=tuple(each for each in incident.acked if each != alias)),))
-    by = _whose_act(state, scene.roster)
+    by = _whose_act(state, scene)
     if by is None:
         return None
     in_their_name = by.casefold() == incident.acknowledged_by.casefold()
@@ -119,19 +126,19 @@ def _learnt(context: IncidentContext, scene: Scene, alias: str, state: AlertStat
     return acknowledge(context, scene, by, heard_of=alias)
 
 
-def _whose_act(state: AlertState, roster: Roster) -> str | None:
+def _whose_act(state: AlertState, scene: Scene) -> str | None:
     """Who took the alert, by acknowledging ("" when it is not told who) or closing it; None when no person did.
 
     A person's close has a name: one that has none is a policy's.
     """
-    if state.acknowledged and is_person(state.owner, roster):
+    if state.acknowledged and is_person(state.owner, scene):
         return state.owner
-    if not state.open and state.closed_by and is_person(state.closed_by, roster):
+    if not state.open and state.closed_by and is_person(state.closed_by, scene):
         return state.closed_by
     return None
 
 
-def is_person(name: str, roster: Roster) -> bool:
-    """Opsgenie's users are e-mail addresses; policies and integrations have other names. Without a name: a person's."""
-    known = {each for person in roster.people.values() for each in (person.id, person.name, person.opsgenie)}
-    return not name or "@" in name or name in known
+def is_person(name: str, scene: Scene) -> bool:
+    """Opsgenie's users are e-mail addresses; whoever acknowledges through its API goes by any display name. Nobody's
+    name is a person's."""
+    return "@" in name or bool(person_named(scene, name)) or not _MACHINE.search(name)

@@ -116,6 +116,24 @@ def test_an_alert_that_shows_it_already_is_not_told() -> None:
     assert events(plan) == ["acknowledged by somebody"]
 
 
+@pytest.mark.parametrize(
+    ("by", "heard_of", "doubted"),
+    [
+        ("Mai Tran", f"{KEY}:{PRIMARY}", True),
+        ("Mai Tran", "", False),  # on our own page, where they have signed in
+        ("mai.tran@example.com", f"{KEY}:{PRIMARY}", False),
+        ("c", f"{KEY}:{PRIMARY}", False),
+        ("", f"{KEY}:{PRIMARY}", False),
+    ],
+)
+def test_a_name_that_the_roster_does_not_know_is_said_as_such(by: str, heard_of: str, doubted: bool) -> None:
+    """In the thread and on the incident's page: it stops the calls, and may be a machine's."""
+    plan = acknowledge(a_stuck_case("05:20", a_page()), a_scene("05:20"), by, heard_of=heard_of)
+    post, _ = said_of(plan)
+    for told in (post.text, *events(plan)):
+        assert ("The roster knows nobody named “Mai Tran”" in told) is doubted
+
+
 def test_a_warning_and_each_round_are_acknowledged_each_by_itself() -> None:
     """Their words stand apart in the thread."""
     steps = [

@@ -22,6 +22,7 @@ from oncall.core.incidents.incident_words import (
     ran_again,
     resolves_by_hand,
     sent_to_others,
+    stranger_has_it,
     told_together,
 )
 
@@ -47,6 +48,10 @@ def test_what_came_of_an_act_and_of_a_sending() -> None:
     assert acknowledged_already("DE-004") == "DE-004 has acknowledged it already."
     assert had_already("DE-003", "03:12", "06:00") == (
         "DE-003 acknowledged it at 03:12, before it was due: nobody is paged again. Asked again at 06:00."
+    )
+    assert stranger_has_it("Mai Tran") == (
+        "The roster knows nobody named “Mai Tran”: the acknowledgement counts as a person's. If it is a policy's or an"
+        " integration's, take it back in Opsgenie: the escalation starts again."
     )
     assert not_next("DE-001", "DE-002") == "DE-001 is not next any more: the next one is DE-002."
     assert ran_again("anna", "run x") == "anna ran the day again (run x)"

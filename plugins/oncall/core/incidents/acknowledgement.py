@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import (
@@ -16,6 +16,7 @@ from oncall.core.incidents.context import (
 )
 from oncall.core.incidents.escalation import begin_anew
 from oncall.core.incidents.incident import Notification, Plan
+from oncall.core.incidents.incident_words import stranger_has_it
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.warnings import REMIND_AFTER
 from oncall.core.incidents.wording import Scene
@@ -29,9 +30,11 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
     incident = replace(
         context.incident, acknowledged_at=scene.at, acknowledged_by=by, reminders=0, acked=acked
     )
-    message = _message(context, scene, by)
+    stranger = bool(heard_of) and "@" not in by and by and not person_named(scene, by)
+    message = _message(context, scene, by, [stranger_has_it(by)] if stranger else [])
     owed = (post(message), *_acks(context, message, by, acked))
-    return Plan((incident,), owed, event(context, scene, f"acknowledged by {name_of(scene, by)}"))
+    told = f"acknowledged by {name_of(scene, by)}" + (f". {stranger_has_it(by)}" if stranger else "")
+    return Plan((incident,), owed, event(context, scene, told))
 
 
 def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
@@ -54,11 +57,11 @@ def _acked(context: IncidentContext, heard_of: str) -> tuple[str, ...]:
     return tuple(sorted({*context.incident.acked, *filter(None, [heard_of])}))
 
 
-def _message(context: IncidentContext, scene: Scene, by: str) -> Message:
+def _message(context: IncidentContext, scene: Scene, by: str, lines: Sequence[str] = ()) -> Message:
     # of each round once, and of what came before it
     of = str(context.incident.escalation_round) if context.incident.paged else "warning"
     title = f"Acknowledged by {name_of(scene, by)}, {scene.clock(scene.at)}"
-    return context.notice(scene, f"acknowledged-{of}", title)
+    return context.notice(scene, f"acknowledged-{of}", title, lines)
 
 
 def _acks(

@@ -50,6 +50,14 @@ def acknowledged_already(name: str) -> str:
     return f"{name} has acknowledged it already."
 
 
+def stranger_has_it(name: str) -> str:
+    """Who acknowledged at the pager, by a name that tells neither an account nor anybody of the team."""
+    return (
+        f"The roster knows nobody named “{name}”: the acknowledgement counts as a person's. If it is a policy's or an"
+        f" integration's, take it back in {CHANNELS['pager']}: the escalation starts again."
+    )
+
+
 def not_next(person: str, now: str) -> str:
     """Whoever pressed saw an older page."""
     return f"{person} is not next any more: the next one is {now}."
