@@ -70,7 +70,7 @@ def test_a_key_that_may_not_read_still_pages(broken: Night, monkeypatch: pytest.
 
 def test_after_an_outage_the_primary_is_first_and_the_others_have_their_waits(broken: Night) -> None:
     """Opsgenie takes nothing from 05:00 to 05:20."""
-    broken.pager.fail = [OUT] * 200
+    broken.pager.fail = [OUT] * 1000
     every_15_s(broken, "05:00", "05:19:45")
     broken.pager.fail = []
     every_15_s(broken, "05:20", "05:34:45")

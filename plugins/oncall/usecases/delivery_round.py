@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable
-from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
+from oncall.core.incidents.binding import SOON, Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import OTHERS, Channel
+from oncall.core.incidents.incident_words import not_taken
 from oncall.usecases.channel_ports import Posted
 from oncall.usecases.chat_delivery import THREAD
 from oncall.usecases.pager_delivery import about
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # Longer than all calls of one delivery may take: to look for it, to send it, and to send it in a plainer form.
 LEASE = {"pager": dt.timedelta(seconds=25), "chat": dt.timedelta(seconds=75)}
+
+UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
 
 Clock = Callable[[], dt.datetime]
 Bind = Callable[[OutboxEntry], Bound]
@@ -110,8 +113,13 @@ class Round:
         if isinstance(bound, Withdraw):
             self._withdraw(delivery, bound.why, find)
         elif isinstance(bound, Later):
-            self.store.failed(delivery, delivery.error, bound.wait, uncertain=False)
+            self.later(delivery, bound.wait)
         return None
+
+    def later(self, delivery: OutboxEntry, wait: dt.timedelta = SOON) -> None:
+        """It is not its turn: what was tried before does not count against it."""
+        anew = replace(delivery, pending_since=None)
+        self._write(anew, lambda: self.store.failed(anew, anew.error, wait, uncertain=False))
 
     def _bound(self, delivery: OutboxEntry) -> Bound:
         """Bind it; where our own code fails, it goes as it was written."""
@@ -168,17 +176,27 @@ class Round:
         if isinstance(error, Gone) and delivery.op != "page" and delivery.op != "post":
             self.done(delivery)  # there is nothing left to do it to
             return
-        refused = is_refused(error)
-        unreached = str(error) if refused and delivery.op == "page" else ""
+        refused, nobody_woken = is_refused(error), bool(send and send.nobody_woken)
+        delivery = replace(delivery, pending_since=delivery.pending_since or self.now())
+        overdue = not refused and self.now() - (delivery.pending_since or self.now()) >= UNPROCESSED
+        unreached = (
+            ""
+            if delivery.op != "page"
+            else str(error)
+            if refused
+            else not_taken(str(error))
+            if overdue
+            else ""
+        )
         self.sent.unreached |= bool(unreached)
         if OTHERS in delivery.key:  # nothing is wrong with a channel of our own
             self.sent.untold = (delivery, str(error)) if refused else self.sent.untold
         elif refused:
             self.sent.refused = self.sent.refused_in[delivery.message.channel] = str(error)
-        else:
+        elif not unreached or nobody_woken:  # else it may be this person's alone
             self.sent.outage, self.sent.locked_out = str(error), isinstance(error, LockedOut)
             self.sent.busy = isinstance(error, DeliveryFailed) and error.retry_after is not None
-        wait = wait_s(delivery, error, nobody_woken=bool(send and send.nobody_woken))
+        wait = wait_s(delivery, error, nobody_woken=nobody_woken)
         self._not_taken(delivery, str(error), wait, uncertain=is_uncertain(error), unreached=unreached)
 
     def _not_taken(

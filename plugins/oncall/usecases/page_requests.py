@@ -19,8 +19,8 @@ from oncall.core.errors import Rejected, Unreadable
 from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident_words import not_carried_out
 from oncall.usecases.channel_ports import RequestOutcome
-from oncall.usecases.delivery_round import LEASE, Round
-from oncall.usecases.pager_delivery import PagerDelivery, SeemsTaken, about
+from oncall.usecases.delivery_round import LEASE, UNPROCESSED, Round
+from oncall.usecases.pager_delivery import NotItsTurn, PagerDelivery, SeemsTaken, about
 from oncall.usecases.ports import OutboxEntry
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,6 @@ T = TypeVar("T")
 WIDTH = 8  # calls to the pager side by side
 PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
 MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
-UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
 GONE = re.compile("not exist|not found|no such", re.IGNORECASE)  # what was to be closed, in the pager's words
 TRIES = 5  # to close, acknowledge or annotate what the pager takes and does not carry out
 
@@ -50,7 +49,7 @@ class PageRequests:
 
     def ask(self, delivery: OutboxEntry, send: Send, *, check: bool) -> None:
         """Begin one. `check`: look first whether the pager has it already."""
-        self.flying[self._run(self.calls.ask, delivery, check, send.ask_first)] = (delivery, send)
+        self.flying[self._run(self.calls.ask, delivery, check, send)] = (delivery, send)
 
     def take_answers(self) -> None:
         """Wait for the next answers and note them."""
@@ -64,6 +63,9 @@ class PageRequests:
             request_id = future.result()
         except SeemsTaken:
             self._bind_again(delivery)
+            return
+        except NotItsTurn:
+            self.round.later(delivery)
             return
         except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
             self.round.failed(delivery, error, send)

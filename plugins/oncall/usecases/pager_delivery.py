@@ -5,18 +5,21 @@ To read is a courtesy: one answer that fails is enough to ask no more in this ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass, replace
 
 from structlog.contextvars import bind_contextvars
 
 from oncall.core.errors import DeliveryFailed, NotAllowed, OncallError
+from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident_words import added_to_another, sent_to_others
+from oncall.core.message import Message
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
 from oncall.usecases.channel_ports import AlertState, Pager, RequestOutcome
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry
 
+PATIENCE_S = 2.0  # for a request of whoever was called first
 MOST_READ_BACK = 20  # alerts whose responders are read in one round
 
 
@@ -27,6 +30,10 @@ def about(delivery: OutboxEntry) -> dict[str, str]:
 
 class SeemsTaken(Exception):
     """An alert of the incident is acknowledged or closed: was it a person's act, nobody else is to be woken."""
+
+
+class NotItsTurn(Exception):
+    """Whoever was called first is reached now, or was called in the meantime."""
 
 
 @dataclass
@@ -41,18 +48,23 @@ class PagerDelivery:
     mute: bool = False
     read_back: int = 0
 
-    def ask(self, delivery: OutboxEntry, check: bool, ask_first: Sequence[str]) -> str:
+    def ask(self, delivery: OutboxEntry, check: bool, send: Send) -> str:
         """Ask for one action; returns its request, "" when it turns out to be done already (`check`: look first).
 
-        Raises SeemsTaken when one of the alerts that are asked about first is acknowledged or closed.
+        Raises SeemsTaken when one of the alerts that are asked about first is acknowledged or closed, NotItsTurn when
+        somebody else is called first.
         """
         bind_contextvars(**about(delivery))
         if delivery.request_id:
             return delivery.request_id
         if delivery.op == "page":
-            if any(map(self._seems_taken, ask_first)):
+            if any(map(self._seems_taken, send.ask_first)):
                 raise SeemsTaken
-            return "" if check and self._has(delivery) else self._page(delivery)
+            if check and self._has(delivery):
+                return ""
+            if send.only_look or (send.before and self._reaches(delivery, send.before)):
+                raise NotItsTurn
+            return self._page(delivery)
         words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
         if delivery.op == "close":
             return self.pager.close(delivery.alias, words)
@@ -66,6 +78,21 @@ class PagerDelivery:
         if not request_id and not self._has(delivery) and self._reads:
             raise DeliveryFailed("the answer names no request, and the alert is not there", uncertain=True)
         return request_id
+
+    def _reaches(self, delivery: OutboxEntry, before: Message) -> bool:
+        """Whether one more try reaches whoever was called first; their own row hears of it at its next one."""
+        earlier = replace(delivery, step=before.step, alias=before.alias, message=before)
+        try:
+            request_id = self._page(earlier)
+        except OncallError:
+            return False
+        until = time.monotonic() + PATIENCE_S
+        while request_id and time.monotonic() < until:
+            outcome = self.outcome(earlier, request_id)
+            if outcome.state != "pending":
+                return outcome.state != "failed" and not outcome.words
+            time.sleep(0.2)
+        return not request_id
 
     @property
     def _reads(self) -> bool:

@@ -31,5 +31,6 @@ def wait_s(delivery: OutboxEntry, error: OncallError, *, nobody_woken: bool) -> 
     wait: float = waits[min(delivery.attempts, len(waits)) - 1]
     asked_for = error.retry_after if isinstance(error, DeliveryFailed) else None
     if asked_for is not None:
-        wait = max(1.0, min(asked_for, UNTAKEN_S if nobody_woken else ASKED_TO_WAIT_S))
+        wait = max(1.0, min(asked_for, ASKED_TO_WAIT_S))
+    wait = min(wait, UNTAKEN_S) if nobody_woken else wait
     return max(wait, SETTLES_S) if unsure else wait

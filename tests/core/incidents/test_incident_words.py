@@ -15,9 +15,11 @@ from oncall.core.incidents.incident_words import (
     delivery_words,
     event_sentence,
     had_already,
+    is_not_taken,
     may_only_look,
     not_carried_out,
     not_next,
+    not_taken,
     pages_now,
     ran_again,
     resolves_by_hand,
@@ -57,6 +59,8 @@ def test_what_came_of_an_act_and_of_a_sending() -> None:
     assert ran_again("anna", "run x") == "anna ran the day again (run x)"
     assert ran_again("anna", came_of="4 numbers restated") == "anna ran the day again: 4 numbers restated"
     assert ran_again("anna", "run x", "held") == "anna ran the day again (run x): held"
+    assert not_taken("403") == "not taken for 45 s: 403"
+    assert (is_not_taken(not_taken("403")), is_not_taken("403")) == (True, False)
     assert not_carried_out(60.0) == "taken, and not carried out within 60 s"
     assert sent_to_others(["a@b", "c@d"]).startswith("the pager sends it to a@b, c@d instead; use the key")
     assert sent_to_others([]).startswith("the pager sends it to nobody instead; ")

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
-from oncall.core.incidents.escalation import is_of_round, standing
+from oncall.core.incidents.escalation import is_call_of, is_of_round, standing
 from oncall.core.incidents.escalation_words import page_message
 from oncall.core.incidents.incident import NotificationStatus
+from oncall.core.incidents.incident_words import is_not_taken
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.upstream_team import ARRIVED, late_message
 from oncall.core.incidents.warnings import last_chance_message, warning_message
@@ -32,11 +33,15 @@ class Send:
     """`nobody_woken`: this is a page, and no earlier one has woken anybody.
 
     `ask_first`: the incident's other alerts. Somebody may have taken one a moment ago: then nobody else is to be woken.
+    `before`: the page of whoever was called first and is not reached. Should it be taken now, it is their turn.
+    `only_look`: it is not its turn, but it may have been taken.
     """
 
     message: Message
     nobody_woken: bool = False
     ask_first: tuple[str, ...] = ()
+    before: Message | None = None
+    only_look: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,14 +152,20 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
     rest = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
     now = standing(rest, scene)
     mine = (each for each in rest.entries if is_of_round(each, context.incident))
-    if any(each.calls(person) and each.alive for each in mine):
+    if any(is_call_of(each, person, scene) and each.alive for each in mine):
         return Withdraw(f"{person.name} was called already")
-    if entry.maybe_taken or any(call.person == person and call.seat == seat for call in now.calls):
+    wanted = any(call.person == person and call.seat == seat for call in now.calls)
+    if entry.maybe_taken or wanted:
+        earlier = (
+            page_message(context, scene, c.step, c.person) for c, why in now.unreached if is_not_taken(why)
+        )
         message = page_message(context, scene, entry.step, person)
         return Send(
             _with_links_of(stored, message, context),
             nobody_woken=not now.woken,
             ask_first=() if entry.step.startswith("page-1-") else tuple(_open_alerts(context)),
+            before=next(earlier, None),
+            only_look=not wanted,
         )
     return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
 
@@ -183,6 +194,8 @@ def _page_in_chat(
     )
     if page is not None and not page.alive:
         return Withdraw("its page was not sent")
+    if page is not None and page.state == "owed" and any(is_not_taken(e.unreached) for e in context.entries):
+        return Withdraw("its page is not taken yet: in an outage nobody is called in another one's place")
     person = seat_holder(scene, seat)
     if page is not None and page.alerting and page.person:
         person = next(

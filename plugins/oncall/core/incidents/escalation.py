@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from oncall.core.incidents.context import (
     IncidentContext,
@@ -22,8 +23,8 @@ from oncall.core.incidents.context import (
 )
 from oncall.core.incidents.escalation_words import page_message
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
-from oncall.core.incidents.incident_words import had_already
-from oncall.core.incidents.page_step import is_by_hand, round_of, step_of
+from oncall.core.incidents.incident_words import had_already, is_not_taken
+from oncall.core.incidents.page_step import is_by_hand, round_and_seat, round_of, step_of
 from oncall.core.incidents.titles import late_title, titled
 from oncall.core.incidents.warnings import REMIND_AFTER, in_hand
 from oncall.core.incidents.wording import Scene, first_due
@@ -74,24 +75,18 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     for number, step in enumerate(steps, 1):
         person = seat_holder(scene, step.page)
         plain = step_of(number, step, incident.escalation_round)
-        entry = next((each for each in called if person and _is_call_of(each, person, plain)), None)
+        entry = next((each for each in called if person and is_call_of(each, person, scene)), None)
         trouble = _beyond_reach(person, entry)
+        if (entry is None or trouble) and (under_way or scene.at < ready):
+            return Standing(tuple(calls), tuple(unreached), _woken(pages), ready)
         if trouble or person is None:
             if person is not None:
                 name = entry.step if entry else plain
                 unreached.append((Call(number, step.page, person, name), trouble))
             continue
         if entry is None:
-            if under_way or scene.at < ready:
-                return Standing(tuple(calls), tuple(unreached), _woken(pages), ready)
-            calls.append(
-                Call(
-                    number,
-                    step.page,
-                    person,
-                    _free_step(pages, number, step, incident.escalation_round, person),
-                )
-            )
+            free = _free_step(pages, number, step, incident.escalation_round, person)
+            calls.append(Call(number, step.page, person, free))
         under_way = under_way or entry is None or entry.state != "done"
         first = _first_woken(_woken([*pages, *by_hand]), number, step.page, person)
         wait = _gap(steps, number)
@@ -99,6 +94,13 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
             ready = first
         ready += wait
     return Standing(tuple(calls), tuple(unreached), _woken(pages))
+
+
+def _may_be_all(call: Call, context: IncidentContext) -> bool:
+    """Whether it may be an outage: nobody who was called after them is woken."""
+    after = (e.step for e in context.entries[::-1] if round_of(e) is not None)
+    woken = {entry.step for entry in _woken(context.entries)}
+    return not any(step in woken for step in takewhile(lambda step: step != call.step, after))
 
 
 def is_of_round(entry: NotificationStatus, incident: Incident) -> bool:
@@ -109,9 +111,13 @@ def is_of_round(entry: NotificationStatus, incident: Incident) -> bool:
     return began is None or entry.owed_at is None or entry.owed_at >= began
 
 
-def _is_call_of(entry: NotificationStatus, person: Recipient, plain: str) -> bool:
-    """Where a spoilt row does not tell whom it was for, it was for whoever its step is for now."""
-    return entry.calls(person) if entry.person else entry.step == plain
+def is_call_of(entry: NotificationStatus, person: Recipient, scene: Scene) -> bool:
+    """Whether it calls this person. What nobody has taken yet is for whoever holds its seat by now, and so is what a
+    spoilt row tells nothing of."""
+    found, open_to_all = round_and_seat(entry.step), not entry.unreached or is_not_taken(entry.unreached)
+    if found and (not entry.person or (not entry.alerting and open_to_all)):
+        return seat_holder(scene, found[1]) == person
+    return entry.calls(person)
 
 
 def _first_woken(
@@ -172,7 +178,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     events: list[Event] = []
     for call, trouble in now.unreached:
         step = f"unreached:{call.step}:{call.person.opsgenie or call.person.name}"
-        if ("chat", step) not in context.said:
+        if ("chat", step) not in context.said and not (is_not_taken(trouble) and _may_be_all(call, context)):
             title = f"{seated(call.person.name, call.seat)} could not be paged: {trouble}"
             whole = [] if len(title) <= MOST_TITLE else [trouble]  # it says what to mend: that is not cut
             owed.append(post(context.notice(scene, step, title, whole)))
@@ -182,6 +188,12 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
         if context.is_news(page):
             owed += (page, said)
             events += event(context, scene, f"paged {seated(call.person.name, call.seat)}")
+    # of a page that was taken only after its words had been withdrawn
+    unsaid = {entry.step for entry in context.entries if entry.channel == "chat" and not entry.alive}
+    late = (e for e in context.entries if e.step in unsaid and e.alerting and e.state != "owed")
+    owed += [
+        post(context.notice(scene, e.step, "")) for e in late if round_of(e) == incident.escalation_round
+    ]
     return Plan((incident,), tuple(owed), tuple(events))
 
 

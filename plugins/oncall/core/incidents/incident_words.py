@@ -18,6 +18,7 @@ NONE_ACKNOWLEDGED = (
     "nothing is acknowledged: no incident can be read now. Acknowledge the alert in Opsgenie: that holds"
 )
 
+_NOT_TAKEN = "not taken for 45 s: "
 _OPS = {
     "page": "Page",
     "close": "Close the alert",
@@ -72,6 +73,16 @@ def ran_again(by: str, how: str = "", came_of: str = "") -> str:
 def not_carried_out(seconds: float) -> str:
     """Of what the pager has taken, and nobody has felt."""
     return f"taken, and not carried out within {seconds:.0f} s"
+
+
+def not_taken(reason: str) -> str:
+    """Of what the pager has refused to take for so long that the next one is called."""
+    return f"{_NOT_TAKEN}{reason}"
+
+
+def is_not_taken(words: str) -> bool:
+    """Whether that is why somebody is not reached: it may be their own trouble, or an outage."""
+    return words.startswith(_NOT_TAKEN)
 
 
 def had_already(name: str, since: str, again: str) -> str:

@@ -1,0 +1,138 @@
+"""A far side that does not take the page of one person, and takes those of the others; and one that takes nobody's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from oncall.core.errors import DeliveryFailed, LockedOut, UnknownPerson
+from oncall.core.message import Message
+from oncall.core.rota.roster import Override
+from oncall.usecases import page_requests
+from oncall.usecases.channel_ports import RequestOutcome
+from tests.usecases.conftest_night import DAY, Night, at
+
+KEY = f"growth_etl:{DAY}"
+ANSWER_500 = DeliveryFailed("500", uncertain=True)
+NOT_TAKEN = [ANSWER_500, LockedOut("403"), DeliveryFailed("429", retry_after=5), DeliveryFailed("no answer")]
+
+
+@pytest.fixture
+def broken(night: Night) -> Night:
+    night.world.missing("growth_etl")
+    return night
+
+
+def not_taken(
+    night: Night, of: Callable[[Message], bool], error: DeliveryFailed, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[dt.datetime, str]]:
+    """Pages that are `of` this kind are not taken. Returns who is woken when."""
+    page, woken = night.pager.page, list[tuple[dt.datetime, str]]()
+
+    def take(message: Message) -> str:
+        if of(message):
+            raise error
+        before = len(night.pager.paged)
+        request = page(message)
+        woken.extend((night.now, made.recipients[0].name) for made in night.pager.paged[before:])
+        return request
+
+    monkeypatch.setattr(night.pager, "page", take)
+    return woken
+
+
+def every_5_s(night: Night, start: str, end: str) -> None:
+    now = at(start)
+    while now <= at(end):
+        night.look(now.time().isoformat())
+        now += dt.timedelta(seconds=5)
+
+
+def said(night: Night, words: str) -> list[str]:
+    return [message.title for message, _ in night.chat.posts if words in message.title]
+
+
+@pytest.mark.parametrize("error", NOT_TAKEN, ids=str)
+def test_who_cannot_be_paged_while_others_can_costs_less_than_a_minute(
+    broken: Night, error: DeliveryFailed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one is called, and the thread says why; the one after that has the wait of the roster; and the first is
+    woken as soon as it works again."""
+    woken = not_taken(
+        broken, lambda m: m.recipients[0].name == "DE-003" and broken.now < at("05:10"), error, monkeypatch
+    )
+    every_5_s(broken, "05:00", "05:09:55")
+    [(when, name)] = woken
+    assert (name, when <= at("05:01")) == ("DE-004", True)
+    (thread_says,) = said(broken, "DE-003 (primary) could not be paged")
+    assert str(error) in thread_says
+    assert len(said(broken, "ESCALATED, DE-003 not reached")) == 1
+    every_5_s(broken, "05:10", "05:16:30")
+    assert [name for _, name in woken] == ["DE-004", "DE-003", "DE-MANAGER"]
+    assert len(said(broken, "cannot be reached since")) <= 1, (
+        "one person's trouble is no outage that comes and goes"
+    )
+    broken.world.publish("growth_etl", at("05:17"))
+    every_5_s(broken, "05:17", "05:17:30")
+    assert broken.store.waiting() == 0
+
+
+@pytest.mark.parametrize("error", NOT_TAKEN, ids=str)
+@pytest.mark.parametrize("until", ["05:00:40", "05:01:03", "05:02:12", "05:09:58"])
+def test_after_an_outage_the_order_holds(
+    broken: Night, error: DeliveryFailed, until: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long: nobody but the primary is woken or named in the thread, and the others have their waits."""
+    woken = not_taken(broken, lambda _: broken.now < at(until), error, monkeypatch)
+    every_5_s(broken, "05:00", "05:11")
+    [(first, name)] = woken
+    assert (name, first - at(until) <= dt.timedelta(seconds=20)) == ("DE-003", True)
+    assert said(broken, "ESCALATED") == said(broken, "could not be paged") == []
+    every_5_s(broken, "05:11:05", "05:41:30")
+    assert [name for _, name in woken] == ["DE-003", "DE-004", "DE-MANAGER"]
+    waits = [(later - first).total_seconds() for later, _ in woken[1:]]
+    assert waits == pytest.approx([15 * 60, 30 * 60], abs=60)
+    assert len(said(broken, "ESCALATED")) == 2
+
+
+def test_a_page_that_everybody_is_refused_is_tried_again_every_15_s(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the far side does not like of it, somebody has to be woken once it is mended."""
+    woken = not_taken(broken, lambda _: broken.now < at("05:20"), UnknownPerson("422"), monkeypatch)
+    every_5_s(broken, "05:00", "05:20:30")
+    assert woken[0] <= (at("05:20:15"), "DE-003")
+
+
+def test_a_far_side_that_takes_all_and_makes_nothing_of_it_calls_everybody(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the page of who was called first each time: that reaches nobody."""
+    tried: list[str] = []
+
+    def take(message: Message) -> str:
+        tried.append(message.recipients[0].name)
+        return "request"
+
+    monkeypatch.setattr(page_requests, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(broken.pager, "page", take)
+    monkeypatch.setattr(broken.pager, "request_state", lambda _: RequestOutcome("pending"))
+    every_5_s(broken, "05:00", "05:02:30")
+    assert set(tried) == {"DE-003", "DE-004", "DE-MANAGER"}
+
+
+def test_who_was_to_be_called_for_another_seat_and_was_not_is_called_for_theirs(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secondary's page waits in an outage; they become primary: it is for whoever is secondary now."""
+    down = DeliveryFailed("connection refused")
+    woken = not_taken(broken, lambda _: at("05:15") <= broken.now < at("05:20"), down, monkeypatch)
+    every_5_s(broken, "05:00", "05:16")
+    roster = broken.config.roster
+    over = (Override(at("05:16"), at("09:00"), primary="DE-004", secondary="DE-001"),)
+    broken.config = replace(broken.config, roster=replace(roster, overrides=over))
+    every_5_s(broken, "05:16:05", "05:21")
+    assert [name for _, name in woken] == ["DE-003", "DE-004", "DE-001"]
