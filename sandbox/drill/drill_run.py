@@ -18,7 +18,7 @@ from oncall.usecases.history import IncidentRecord
 from oncall.usecases.ports import Drill
 from sandbox.drill.blind import BlindWatcher
 from sandbox.drill.day import DAG_ID, Warehouse
-from sandbox.drill.drill_store import BY, DrillStore
+from sandbox.drill.drill_store import DrillStore
 from sandbox.drill.inbox import Inbox, Received
 from sandbox.drill.narrator import Narrator
 from sandbox.stack.postgres import SandboxError
@@ -65,9 +65,7 @@ class DrillRun:
         """Promise the report of the day, due in `due_in_s` seconds. The watcher takes it up within 15 s."""
         now = dt.datetime.now(dt.UTC)
         due = now + dt.timedelta(seconds=due_in_s)
-        self.drill = Drill(
-            self.name, DAG_ID, self.day, now + dt.timedelta(seconds=warn_in_s), due, started_by=BY
-        )
+        self.drill = Drill(self.name, DAG_ID, self.day, now + dt.timedelta(seconds=warn_in_s), due)
         if watched_by_all:
             self.drill_store.start(self.drill)
         clock = due.astimezone(self.config.roster.tz)

@@ -56,6 +56,7 @@ class DrillStore:
             "insert into oncall.drills (name, dag_id, report_date, warn_at, due_at, started_by)"
             " values (%s, %s, %s, %s, %s, %s)",
             *dataclasses.astuple(drill),
+            BY,
         )
 
     def record(self, key: str) -> IncidentRecord | None:

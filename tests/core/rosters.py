@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 
-from oncall.core.rota.on_call import Shift, rota
+from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Handoff, Leave, Override, Person, Roster, Rotation
+from oncall.core.rota.rota_week import Shift
 from oncall.core.wall_time import at_wall
 
 PLUS_SEVEN = dt.timezone(dt.timedelta(hours=7))

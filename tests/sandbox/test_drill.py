@@ -20,7 +20,7 @@ from pipelines.stale_days import StalePublications
 from sandbox.drill.blind import BlindWatcher
 from sandbox.drill.day import DAG_ID, REPORT, Warehouse
 from sandbox.drill.drill_run import clean_up
-from sandbox.drill.drill_store import BY, DrillStore
+from sandbox.drill.drill_store import DrillStore
 from sandbox.drill.inbox import Received
 from sandbox.drill.narrator import Narrator
 from sandbox.drill.runner import play, require_watched
@@ -136,7 +136,7 @@ def test_the_watcher_of_a_drill_ends_no_incident_of_others(oncall_dsn: str) -> N
     same = Incident(f"{DAG_ID}:2026-11-20", DAG_ID, FIRST, NOON, NOON)
     with drill_store.store.decision_lock() as decision:
         decision.record(Plan((others, same)), NOON)
-    drill = Drill("x", DAG_ID, day, NOON, NOON, started_by=BY)
+    drill = Drill("x", DAG_ID, day, NOON, NOON)
     watcher = BlindWatcher(load(REPOSITORY / "include"), drill_store.connect, Links("http://airflow"), drill)
     watcher.look(NOON + dt.timedelta(seconds=1))
     with drill_store.store.decision_lock() as decision:
@@ -201,7 +201,7 @@ def test_what_a_broken_off_drill_left_is_cleaned_up(oncall_dsn: str, warehouse_d
     drill_store.borrow(day)
     warehouse.deliver_customers(day)
     now = dt.datetime.now(dt.UTC)
-    drill_store.start(Drill("x", DAG_ID, day, now, now, BY))
+    drill_store.start(Drill("x", DAG_ID, day, now, now))
     opened = Incident(KEY, DAG_ID, day, now, due=now, drill="x", paged_at=now)
     with drill_store.store.decision_lock() as decision:
         decision.record(Plan((opened,)), now)

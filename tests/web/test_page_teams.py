@@ -156,7 +156,7 @@ def test_each_team_sees_its_own_links(admin: TestClient, example: Example) -> No
     assert admin.get("/oncall/links?team=growth").text.count("Revoke it") == 2
     wrong = admin.post("/oncall/links", data={"what": "calendar:growth/DE-001"}, headers=OURS)
     assert wrong.status_code == 404
-    drawn = admin.get(f"/oncall/badge/investor.daily_growth.svg?key={badge}").text
+    drawn = admin.get(f"/oncall/badge/investor.daily_growth.svg?token={badge}").text
     assert "refreshed Sat 21 Nov 20:31" in drawn  # as its people read a clock
     answer = admin.post(f"/oncall/links/id-{key}/revoke?team=growth", headers=OURS, follow_redirects=False)
     assert answer.headers["location"] == "/oncall/links?team=growth"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import asdict
 
 from oncall.cli.command import show_json, show_problems, tell
@@ -25,12 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def or_else(static: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """The command `check`: with --connections it asks them; otherwise it reads the files alone."""
-    return lambda args: _check(args) if args.connections else static(args)
-
-
-def _check(args: argparse.Namespace) -> int:
+def check(args: argparse.Namespace) -> int:
     config = oncall_config.load(args.include)
     contracts, _ = read(contracts_dir(args.include))
     checked = ask(config, contracts)

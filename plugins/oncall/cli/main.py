@@ -104,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(args: argparse.Namespace) -> int:
+    if args.connections:
+        return check_connections.check(args)
     problems = oncall_config.check(args.include)
     if args.json:
         show_json([asdict(problem) for problem in problems])
@@ -119,7 +121,7 @@ COMMANDS = (
         "check",
         "Every problem of roster, runbooks and SQL; with --connections of whatever they lead to.",
         check_connections.arguments,
-        check_connections.or_else(_check),
+        _check,
     ),
     *ROSTER_COMMANDS,
     SYNC_COMMAND,

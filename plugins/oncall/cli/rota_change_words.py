@@ -9,9 +9,9 @@ from typing import Any
 from oncall.cli.command import show_table, tell
 from oncall.core.rota import change_words
 from oncall.core.rota.change import Altered, RotaChange
-from oncall.core.rota.on_call import Shift
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json, seats_json
+from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.shift_words import reason_in_words
 
 

@@ -27,3 +27,10 @@ def utc(at: dt.datetime) -> dt.datetime:
     if type(at) is not dt.datetime:
         at = dt.datetime.combine(dt.datetime.date(at), dt.datetime.timetz(at))
     return at.astimezone(dt.UTC)
+
+
+def night_of(at: dt.datetime) -> dt.date | None:
+    """The evening of the night, from 22 until 7 o'clock, that `at` (wall clock) is in; None by day."""
+    if 7 <= at.hour < 22:
+        return None
+    return (at - dt.timedelta(hours=12)).date()

@@ -117,7 +117,6 @@ class Drill:
     report_date: dt.date
     warn_at: dt.datetime
     due_at: dt.datetime
-    started_by: str = ""
 
 
 @dataclass(frozen=True)

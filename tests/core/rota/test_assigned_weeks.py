@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from oncall.core.rota.assigned_weeks import MOST_KEPT, assigned_weeks
 from oncall.core.rota.credit_ledger import ledger
-from oncall.core.rota.on_call import Shift, fold, rota, who_is_on_call
+from oncall.core.rota.on_call import fold, rota, who_is_on_call
 from oncall.core.rota.roster import Leave, Roster
+from oncall.core.rota.rota_week import Shift
 from oncall.core.wall_time import utc
 from tests.core.rosters import instant, team
 from tests.core.rota.test_rota_laws import WEEKS, quick, rosters

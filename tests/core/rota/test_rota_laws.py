@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oncall.core.rota.credit_ledger import ledger
-from oncall.core.rota.on_call import Shift, fold, next_handoff, rota, who_is_on_call
+from oncall.core.rota.on_call import fold, next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Handoff, Leave, Override, Person, Roster, Rotation
+from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.rotation import on_call_day, week_beginning
 from oncall.core.wall_time import at_wall, utc
 

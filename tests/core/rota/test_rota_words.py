@@ -11,8 +11,9 @@ import pytest
 from oncall.core.rota import change_words, shift_words, week_words
 from oncall.core.rota.change import Altered
 from oncall.core.rota.credit_ledger import CreditDays, InLieu, ledger
-from oncall.core.rota.on_call import CompWeek, fold, next_handoff, rota, who_is_on_call
+from oncall.core.rota.on_call import fold, next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import CompWeek
 from oncall.core.time_format import TimeFormat
 from tests.core.rosters import PLUS_SEVEN, instant, team
 

@@ -47,8 +47,8 @@ _REMEMBERED = f"""
             where name = any(%(names)s) and octet_length(value) < 4000000),
            (select jsonb_agg(jsonb_build_array(dag_id, report_date)) from oncall.incidents
             where resolved_at is null and drill = '' and {SANE_DAY}),
-           (select jsonb_agg(jsonb_build_array(left(name, 250), dag_id, report_date, warn_at, due_at,
-                                               left(started_by, 250)) order by started_at)
+           (select jsonb_agg(jsonb_build_array(left(name, 250), dag_id, report_date, warn_at, due_at)
+                              order by started_at)
             from oncall.drills where started_at > %(since)s and {SANE_DAY}
             and warn_at between '2000-01-01' and '2200-01-01' and due_at between '2000-01-01' and '2200-01-01')
 """
@@ -217,6 +217,6 @@ class OncallDb(Settling):
 
 
 def _drill(row: Sequence[str]) -> Drill:
-    name, dag_id, date, warn_at, due_at, started_by = row
+    name, dag_id, date, warn_at, due_at = row
     instants = dt.datetime.fromisoformat(warn_at), dt.datetime.fromisoformat(due_at)
-    return Drill(name, dag_id, dt.date.fromisoformat(date), *instants, started_by)
+    return Drill(name, dag_id, dt.date.fromisoformat(date), *instants)

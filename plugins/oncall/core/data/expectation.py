@@ -210,16 +210,16 @@ class Number:
             return "nothing yet to compare with"
         spread = max(expected.spread, self.noise)
         weekday = f" on a {day:%A}" if expected.knows_weekday else ""
-        return f"about {_amount(expected.amount)}{weekday}, give or take {_amount(spread)}"
+        return f"about {amount_words(expected.amount)}{weekday}, give or take {amount_words(spread)}"
 
     def found_words(self) -> str:
         """The number itself, and how many times the usual one it is."""
         expected = self.expected
         if expected is None or expected.amount <= 0:
-            return _amount(self.amount)
+            return amount_words(self.amount)
         times = self.amount / expected.amount
-        return f"{_amount(self.amount)}, {times:.1f} times the usual"
+        return f"{amount_words(self.amount)}, {times:.1f} times the usual"
 
 
-def _amount(value: float) -> str:
+def amount_words(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.2f}"

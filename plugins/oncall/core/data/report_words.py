@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 
+from oncall.core.data.expectation import amount_words
 from oncall.core.promises.facts import IF_TRUE
 from oncall.core.time_format import span, weekday
 
@@ -23,22 +24,18 @@ def number_name(column: str) -> str:
 
 def parts_usual(measure: str, parts: Sequence[tuple[str, float, bool]]) -> str:
     """What is usual of parts: (part, bound, whether it is the lower one)."""
-    said = [f"{part} at {'least' if low else 'most'} {_number(bound)}" for part, bound, low in parts]
+    said = [f"{part} at {'least' if low else 'most'} {amount_words(bound)}" for part, bound, low in parts]
     return f"{number_name(measure)} as on the days before{': ' * bool(said)}{_some(said)}"
 
 
 def parts_found(parts: Sequence[tuple[str, float]]) -> str:
     """What was found of parts: (part, how much)."""
-    return _some([f"{part} {_number(found)}" for part, found in parts]) or "the same parts"
+    return _some([f"{part} {amount_words(found)}" for part, found in parts]) or "the same parts"
 
 
 def _some(said: Sequence[str]) -> str:
     more = f" and {len(said) - MOST_PARTS} more" if len(said) > MOST_PARTS else ""
     return ", ".join(said[:MOST_PARTS]) + more
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.2f}"
 
 
 def if_true(report: str, report_date: dt.date) -> str:

@@ -15,14 +15,14 @@ from oncall.core.notices.drill_page import NOTHING, PAGE, TAP
 from oncall.core.promises.attainment import Day
 from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.rota.credit_ledger import ledger
-from oncall.core.rota.on_call import Shift, rota, who_is_on_call
+from oncall.core.rota.on_call import rota, who_is_on_call
 from oncall.core.rota.outlook import look_out
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.shift_words import named, reason_in_words
 from oncall.core.time_format import day, span
-from oncall.core.wall_time import in_zone, utc
+from oncall.core.wall_time import in_zone, night_of, utc
 
-NIGHT_BEGINS, NIGHT_ENDS = dt.time(22), dt.time(7)
 LEAVE_AHEAD = dt.timedelta(weeks=2)
 MOST_RESTATED = 5  # days told one by one: the page has them all
 
@@ -199,17 +199,10 @@ def _pages(roster: Roster, pages: Sequence[Paged]) -> str:
     if not pages:
         return "none"
     whose = Counter(person for page in pages for person in page.people)
-    nights = sorted({night for page in pages if (night := _night(in_zone(page.at, roster.tz)))})
+    nights = sorted({night for page in pages if (night := night_of(in_zone(page.at, roster.tz)))})
     disturbed = f"{len(nights)} ({', '.join(day(night) for night in nights)})" if nights else "none"
     by_person = ", ".join(f"{person} {count}" for person, count in whose.most_common())
     return f"{len(pages)} ({by_person}); nights disturbed: {disturbed}"
-
-
-def _night(at: dt.datetime) -> dt.date | None:
-    """The evening of the night that `at` (wall clock) is in; None by day."""
-    if at.time() >= NIGHT_BEGINS:
-        return at.date()
-    return at.date() - dt.timedelta(days=1) if at.time() < NIGHT_ENDS else None
 
 
 def _earned(roster: Roster, boundary: dt.datetime, week: Sequence[Shift]) -> Iterator[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from oncall.core.rota.credit_ledger import CreditDays, InLieu, ledger
-from oncall.core.rota.on_call import CompWeek, Shift, rota
+from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Leave, Override, Roster
+from oncall.core.rota.rota_week import CompWeek, Shift
 from oncall.core.wall_time import utc
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oncall.core.rota.change import Altered
 from oncall.core.rota.credit_ledger import CreditDays, InLieu
-from oncall.core.rota.on_call import CompWeek
+from oncall.core.rota.rota_week import CompWeek
 
 
 def away(person: str, start: str, end: str) -> str:

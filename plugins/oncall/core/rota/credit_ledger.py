@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from oncall.core.rota.assigned_weeks import assigned_weeks
-from oncall.core.rota.on_call import CompWeek, RotaWeek, fold
+from oncall.core.rota.on_call import fold
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import CompWeek, RotaWeek
 from oncall.core.rota.rotation import WEEK, on_call_day, starts_utc, week_beginning
 
 WEEKS_TO_LOOK_AHEAD = 52

@@ -14,11 +14,9 @@ from itertools import count, takewhile
 
 from oncall.core.rota.assigned_weeks import assigned_weeks
 from oncall.core.rota.roster import Roster
-from oncall.core.rota.rota_week import CompWeek, Credit, RotaWeek, Shift
+from oncall.core.rota.rota_week import RotaWeek, Shift
 from oncall.core.rota.rotation import WEEK, first_starts, week_beginning
 from oncall.core.wall_time import in_zone, utc
-
-__all__ = ["CompWeek", "Credit", "RotaWeek", "Shift", "fold", "next_handoff", "rota", "who_is_on_call"]
 
 
 def fold(roster: Roster) -> Iterator[RotaWeek]:

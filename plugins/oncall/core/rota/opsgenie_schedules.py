@@ -11,8 +11,9 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from oncall.core.rota.on_call import Shift, rota, who_is_on_call
+from oncall.core.rota.on_call import rota, who_is_on_call
 from oncall.core.rota.roster import Roster, Seat
+from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.rotation import week_beginning
 from oncall.core.wall_time import in_zone, utc
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from oncall.core.rota import week_words
-from oncall.core.rota.on_call import Shift, rota
+from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.shift_words import named
 from oncall.core.time_format import day
 from oncall.core.wall_time import utc

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from oncall.core.rota.credit_ledger import CreditDays, InLieu, Ledger
-from oncall.core.rota.on_call import CompWeek, Shift
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import CompWeek, Shift
 
 
 def shift_json(shift: Shift) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from oncall.core.rota.credit_ledger import InLieu
-from oncall.core.rota.on_call import CompWeek, RotaWeek, Shift
 from oncall.core.rota.roster import Leave, Roster
+from oncall.core.rota.rota_week import CompWeek, RotaWeek, Shift
 from oncall.core.rota.shift_words import named, reason_in_words
 from oncall.core.time_format import TimeFormat, day, days, weekday
 from oncall.core.wall_time import in_zone

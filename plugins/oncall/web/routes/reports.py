@@ -35,7 +35,6 @@ from oncall.web.views.report_periods import LOOK_BACK_DAYS, cohorts, period_figu
 from oncall.web.views.reports import (
     ReportRead,
     as_csv,
-    held_days,
     last_day,
     listed,
     marks,
@@ -128,7 +127,7 @@ def _page(
     seen, pipeline = _found(request, user, report)
     read, say = _read(request, seen, pipeline), seen.say
     known = report_days(seen, read)
-    held = list(held_days(known))
+    held = [day for day in reversed(known) if day.held]
     drawn, not_all = figures(say, read, known)
     beside, unread = _read_beside(request, seen, pipeline)
     return render(

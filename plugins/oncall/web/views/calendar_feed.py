@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, replace
 
 from icalendar import Calendar, Event
 
-from oncall.core.rota.on_call import Shift, rota
+from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.rotation import week_beginning
 from oncall.core.rota.shift_words import named, why
 from oncall.core.wall_time import utc

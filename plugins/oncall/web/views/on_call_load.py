@@ -8,18 +8,18 @@ from collections.abc import Sequence
 
 from oncall.core.incidents.status_words import woke
 from oncall.core.rota.credit_ledger import ledger
-from oncall.core.rota.on_call import Shift, rota
+from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_json import comp_week_json, credit_json, in_lieu_json
+from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.rotation import on_call_day, starts_utc, week_beginning
-from oncall.core.wall_time import utc
+from oncall.core.wall_time import night_of, utc
 from oncall.usecases.history import IncidentRecord
 from oncall.web.views.rota_models import CompWeekView, CreditView, InLieuView, LedgerView, LoadView
 
 UNFAIR = 1.25  # of a fair share: from then on it is pointed out
 WEEK_S = 7 * 86400
 _SATURDAY = 5
-_NIGHT = (22, 7)
 
 # By person, and by what they count as: primary, secondary, weekend, holidays.
 Seconds = defaultdict[str, defaultdict[str, float]]
@@ -84,10 +84,9 @@ def _nights_paged(roster: Roster, records: Sequence[IncidentRecord]) -> dict[str
         for told in () if record.incident.drill else record.told:
             if told.done_at is None or not woke(told.as_status):
                 continue
-            there = told.done_at.astimezone(roster.tz)
-            if there.hour >= _NIGHT[0] or there.hour < _NIGHT[1]:
+            if night := night_of(told.done_at.astimezone(roster.tz)):
                 for name in told.people:
-                    found[named.get(name, name)].add((there - dt.timedelta(hours=12)).date())
+                    found[named.get(name, name)].add(night)
     return found
 
 

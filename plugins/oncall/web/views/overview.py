@@ -37,7 +37,6 @@ class Overview:
     pipelines: tuple[PipelineView, ...]
     restated: tuple[RestatementView, ...] = ()
     hidden: int = 0
-    team: str = ""
     verdict: tuple[str, str] = ("", "none")
     none_open: str = ""
     no_card: str = ""
@@ -56,7 +55,6 @@ def overview(seen: PageSnapshot, addresses: Links) -> Overview:
         pipelines=pipelines(seen.config, addresses),
         restated=tuple(restatements(seen)),
         hidden=seen.hidden,
-        team=roster.team,
         verdict=_verdict(seen),
         none_open=none_open(seen),
         no_card=no_card(promised=_promises(seen), hidden=seen.hidden),

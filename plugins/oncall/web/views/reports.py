@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -288,8 +288,3 @@ def _release(one: NoteOfRelease) -> ReleaseView:
 def _harmless(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def held_days(days_shown: Sequence[ReportDayView]) -> Iterator[ReportDayView]:
-    """Those that a check holds, the newest first."""
-    return (day for day in reversed(days_shown) if day.held)

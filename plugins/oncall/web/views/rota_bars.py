@@ -9,8 +9,9 @@ from functools import cached_property
 
 from oncall.core.rota import week_words
 from oncall.core.rota.credit_ledger import InLieu, ledger
-from oncall.core.rota.on_call import CompWeek, Shift, fold, rota
+from oncall.core.rota.on_call import fold, rota
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import CompWeek, Shift
 from oncall.core.rota.rotation import week_beginning
 from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat, day

@@ -8,8 +8,9 @@ from itertools import takewhile
 
 from oncall.core.rota import outlook, week_words
 from oncall.core.rota.credit_ledger import InLieu, ledger
-from oncall.core.rota.on_call import RotaWeek, Shift, fold
+from oncall.core.rota.on_call import fold
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import RotaWeek, Shift
 from oncall.core.rota.rotation import week_beginning
 from oncall.core.wall_time import in_zone, utc
 from oncall.web.views.rota_models import ShiftView, WeekView
