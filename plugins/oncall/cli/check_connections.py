@@ -59,6 +59,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
         made_by(sql_text("warehouse.sql")),
         {LOADS, *(name for name in upstream if name.startswith("master."))},
         _may_lack(contracts),
+        sorted({pipeline.report for pipeline in config.pipelines.values() if pipeline.promise}),
     )
     OpsgenieCheck(checked).ask(
         config.heartbeats, sorted({person.opsgenie for person in people if person.opsgenie})

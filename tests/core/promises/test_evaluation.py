@@ -417,6 +417,14 @@ HANDS: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         "failed", "the run ended as a success at 03:40 but the publication is not there", (RUN,),
     ),
     (
+        {"tasks": (WAITED, SKIPPED), "run": a_task(RUN, "success", "02:00", "03:40"), "unreadable": ("a row is odd",)},
+        "failed", "the run ended as a success at 03:40 but the publication is not there; a row is odd", (RUN,),
+    ),
+    (
+        {"tasks": (WAITED, a_task("publish", ended="02:20")), "unreadable": ("a row is odd",)},
+        "failed", "the run finished green at 02:20 but the publication is not there; a row is odd", ("publish",),
+    ),
+    (
         {"run": a_task(RUN, "failed", "02:00", "03:40", "timed out")},
         "failed", "the run failed at 03:40: timed out", (RUN,),
     ),

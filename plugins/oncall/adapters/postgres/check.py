@@ -10,16 +10,21 @@ from typing import Any
 from oncall.adapters.postgres.column_types import types_of
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.warehouse_rows import bare, meant
 from oncall.core.check_result import CheckResult
 from oncall.core.errors import Unreadable
 
 WRITES = ("select", "insert", "update", "delete")
 READS = ("select",)
 LOADS = "master.loads"
+PUBLICATIONS = "investor.publications"
 _COLUMNS_OF_LOADS = ("table_name", "business_day", "loaded_at", "row_count")
 _TYPES_OF_LOADS = {"business_day": "date", "loaded_at": "timestamp with time zone"}
-_NAMES_OF_LOADS = f"select distinct table_name::text from {LOADS} where business_day > current_date - 60"
-_LETTERS = re.compile(r"[^a-z0-9_.]")  # all others: what somebody writes around a name, or does not see
+_NAMES = {
+    LOADS: f"select distinct table_name::text from {LOADS} where business_day > current_date - 60",
+    PUBLICATIONS: f"select distinct report::text from {PUBLICATIONS}"
+    ' where published_at::text collate "C" > (current_date - 2)::text',
+}
 _ASKED = f"""
     select named.name, n.oid is not null, coalesce(has_schema_privilege(n.oid, 'usage'), false),
            coalesce(has_schema_privilege(n.oid, 'create'), false), c.oid is not null,
@@ -59,10 +64,11 @@ class Database:
         ours: Collection[str],
         upstreams: Collection[str] = (),
         optional: Mapping[str, Mapping[str, str]] | None = None,
+        reports: Collection[str] = (),
     ) -> None:
         """`ours`: the tables that we make and write; `upstreams`: those that another team makes, and we read.
 
-        `optional`: by table and column what it means that an upstream table lacks it.
+        `optional`: by table and column what it means that an upstream table lacks it. `reports`: those promised.
         """
         try:
             with Link(self.connect(), self.conn_id).cursor() as cursor:
@@ -76,7 +82,9 @@ class Database:
                 found = _tables(cursor, upstreams, READS)
                 self._say_upstreams(found, role, optional or {})
                 if not any(problem.file == self.place for problem in self.checked.problems):
-                    self._say_names({table.name for table in found} - {LOADS}, cursor)
+                    self._say_names({table.name for table in found} - {LOADS}, LOADS, "table_name", cursor)
+                    made = f"{self.place}: table {PUBLICATIONS}" in self.checked.good
+                    self._say_names(reports if made else (), PUBLICATIONS, "report", cursor)
         except (Unreadable, ModuleNotFoundError) as error:
             self.checked.wrong(self.place, "connect", str(error), "what its server asks for, and ask again")
 
@@ -135,17 +143,15 @@ class Database:
                 ]
                 self.checked.good.append("; ".join([f"{self.place}: upstream table {table.name}", *lacking]))
 
-    def _say_names(self, tables: Collection[str], cursor: Cursor) -> None:
-        """A table that loads call by almost its name never comes: the watcher goes by the letter."""
-        if not tables:
-            return
-        known = [str(name) for (name,) in cursor.execute(_NAMES_OF_LOADS).fetchall()]
-        for table in sorted(tables):
-            bare = table.removeprefix("master.")
-            alike = [name for name in known if _LETTERS.sub("", name.casefold()) in (bare, table)]
-            if alike and not {bare, table} & {*known}:
-                write = f"{bare} or {table}, or the name that loads have into the runbook (`upstream`)"
-                self._missing(table, f"the table_name {alike[0]!r} in {LOADS}, which is another one", write)
+    def _say_names(self, names: Collection[str], table: str, column: str, cursor: Cursor) -> None:
+        """What rows call by almost its name never comes: the watcher goes by the letter."""
+        known = [str(name) for (name,) in cursor.execute(_NAMES[table])] if names else []
+        for name in sorted(names):
+            alike = [called for called in known if meant(called) in (meant(name), meant(bare(name)))]
+            right = {bare(name), name} if table == LOADS else {name}
+            if alike and not right & {*known}:
+                write = f"{' or '.join(sorted(right))}, or the name that its rows have into the runbook"
+                self._missing(name, f"the {column} {alike[0]!r} in {table}, which is another one", write)
 
     def _lacking(self, table: _Table, role: str) -> None:
         lacking = ", ".join(table.lacking)

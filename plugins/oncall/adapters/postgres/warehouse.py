@@ -80,7 +80,9 @@ class Warehouse:
             list(pipelines.values()), list(pairs), {each.report for each in published}, since
         )
         found = WarehouseRows.of([*made, *more], self._volumes())
-        blocked = self._blocked([pair for pair in pairs if pair not in found.publications])
+        missing = [pair for pair in pairs if pair not in found.publications]
+        found = found.with_misnamed(self._unknown_names(missing, pipelines.values()), missing)
+        blocked = self._blocked(missing)
         reports = pairs | dict.fromkeys(found.publications)
         return {
             (pipeline.dag_id, date): found.facts(pipeline, date, troubles, blocked.get((report, date), ""))
@@ -89,17 +91,34 @@ class Warehouse:
         }
 
     def _blocked(self, wanted: Sequence[Pair]) -> Mapping[Pair, str]:
-        """Whose lock the run of each waits for. A courtesy: where it cannot be told, nothing else suffers."""
+        """Whose lock the run of each waits for."""
         if not wanted:
             return {}
-        try:
-            rows = self._ask(sql.BLOCKED, {"wanted": _pairs(wanted), "blocked_for": BLOCKED_FOR})
-        except Unreadable as error:
-            log.info("oncall.locks_not_seen", reason=str(error))
-            return {}
+        rows = self._ask_kindly(lambda: sql.BLOCKED, {"wanted": _pairs(wanted), "blocked_for": BLOCKED_FOR})
         return {
             (report, day): f"pid {pid}{f' ({user})' if user else ''}" for report, day, pid, user in rows[::-1]
         }
+
+    def _unknown_names(self, missing: Sequence[Pair], pipelines: Collection[Pipeline]) -> list[Row]:
+        """What rows of the days of what is missing call a report or a table that nobody knows."""
+        if not missing:
+            return []
+        tables = {table for pipeline in pipelines for table in pipeline.upstream}
+        known = (
+            tables | {table.removeprefix("master.") for table in tables} | {each.report for each in pipelines}
+        )
+        return self._ask_kindly(
+            lambda: sql.unknown_names(self._as_it_is(), self._of_publications()),
+            {"days": sorted({day for _, day in missing}), "known": sorted(known)},
+        )
+
+    def _ask_kindly(self, query: Callable[[], str], values: Mapping[str, Any]) -> list[Row]:
+        """The rows of a courtesy: where it cannot be told, nothing else suffers."""
+        try:
+            return self._ask(query(), values)
+        except Unreadable as error:
+            log.info("oncall.courtesy_not_told", reason=str(error))
+            return []
 
     def _besides(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,21 @@ class WarehouseRows:
                 check, expected, found = words
                 checks[name, day].append(FailedCheck(check, expected, found, counts or "", first))
         return cls(loads, publications, checks, late, odd)
+
+    def with_misnamed(self, unknown: Iterable[Row], missing: Iterable[Pair]) -> WarehouseRows:
+        """The same, with what of the `unknown` (kind, name, day) is almost the name of what is missing."""
+        odd, loads = dict(self.odd), dict(self.loads)
+        called = {(kind, meant(name), day): name for kind, name, day in unknown}
+        for name, day in missing if called else ():
+            if said := called.get(("report", meant(name), day)) or called.get(
+                ("report", meant(bare(name)), day)
+            ):
+                odd[name, day] = (*odd.get((name, day), ()), _misnamed_words(name, day, said))
+        for (name, day), load in self.loads.items() if called else ():
+            said = called.get(("load", meant(name), day)) or called.get(("load", meant(bare(name)), day))
+            if said and load.loaded_at is None:
+                loads[name, day] = replace(load, misnamed=said[:60])
+        return replace(self, odd=odd, loads=loads)
 
     def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...], blocked_by: str) -> Facts:
         """`troubles`: what could not be read; of a published report nothing else need be known."""
@@ -136,6 +152,24 @@ def _no_day_words(report: str, said: str) -> str:
         f"investor.publications has a row of {report} whose report_date is {said!r}, which is no day; write it as"
         " 2026-11-22, or delete the row"
     )
+
+
+def _misnamed_words(report: str, day: dt.date, called: str) -> str:
+    return (
+        f"investor.publications has a row of {day} whose report is {called[:60]!r}, which is no report here;"
+        f" write it as {report}, or delete the row"
+    )
+
+
+@lru_cache(maxsize=50_000)
+def meant(name: str) -> str:
+    """A name as somebody means it: whatever capitals, blanks and other signs stand in it."""
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def bare(name: str) -> str:
+    """A name without its schema."""
+    return name.partition(".")[2] or name
 
 
 def empty_tables(loads: Iterable[tuple[str, dt.date, int | None]]) -> defaultdict[dt.date, set[str]]:

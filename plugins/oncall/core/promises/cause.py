@@ -80,7 +80,7 @@ def cause_of(
     if facts.failure and any(task.state == "failed" for task in facts.tasks):
         return failed(facts.failure, tz)
     if facts.over:
-        return _ended(facts.over, tz)
+        return _ended(facts.over, facts, tz)
     if facts.tasks or facts.run:
         return _unfinished(facts, at, tz, pipeline)
     if facts.unreadable:
@@ -146,7 +146,7 @@ def _stopped_by_hand(facts: Facts, tz: dt.tzinfo) -> Why | None:
     marked = [task for task in facts.tasks if task.state == "failed" and task.marked]
     if marked:
         return failed(marked[-1], tz)
-    return _ended(over, tz) if over and over.marked else None
+    return _ended(over, facts, tz) if over and over.marked else None
 
 
 def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
@@ -197,13 +197,18 @@ def failed(task: Task, tz: dt.tzinfo) -> Why:
     return Why("failed", f"{subject} failed at {ended}{error}", (task.task_id,))
 
 
-def _ended(over: Task, tz: dt.tzinfo) -> Why:
+def _ended(over: Task, facts: Facts, tz: dt.tzinfo) -> Why:
     """The run as a whole is over, and there is no publication."""
     if over.state == "failed":
         return failed(over, tz)
     how = f"was {over.error}" if over.marked else "ended as a success"
-    detail = f"the run {how} at {clock(over.ended_at, tz)} but the publication is not there"
-    return Why("failed", detail, (RUN,))
+    return Why("failed", _not_there(f"the run {how} at {clock(over.ended_at, tz)}", facts, tz), (RUN,))
+
+
+def _not_there(ended: str, facts: Facts, tz: dt.tzinfo) -> str:
+    """Say so, and what stands in the place of its publication."""
+    odd = (_unreadable(reason, facts, tz) for reason in facts.unreadable)
+    return "; ".join((f"{ended} but the publication is not there", *odd))
 
 
 def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
@@ -243,8 +248,7 @@ def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
     ended = clock(last.ended_at, tz)
     if last.task_id == "publish":
         how = f" ({last.error})" if last.marked else ""
-        detail = f"the run finished green at {ended}{how} but the publication is not there"
-        return Why("failed", detail, ("publish",))
+        return Why("failed", _not_there(f"the run finished green at {ended}{how}", facts, tz), ("publish",))
     if at < (last.ended_at or last.started_at) + STARTS_WITHIN:
         return Why("running", f"{last.task_id} ended at {ended}, the next task is to start", (last.task_id,))
     return Why("stuck", f"nothing has started since {last.task_id} ended at {ended}", (WORKERS,))
@@ -303,7 +307,8 @@ def late_words(load: Load, tz: dt.tzinfo) -> str:
         since = clock(load.loaded_at, tz)
         return f"{load.table} is partial since {since}: {load.counts_words}"
     since = f", usually there by {clock(load.expected_at, tz)}" if load.expected_at else ""
-    return f"{load.table} has not arrived{since}"
+    called = f" (a row of master.loads calls it {load.misnamed!r}: correct it)" if load.misnamed else ""
+    return f"{load.table} has not arrived{since}{called}"
 
 
 def clock(at: dt.datetime | None, tz: dt.tzinfo) -> str:

@@ -28,7 +28,7 @@ class Load:
     `rows` is None when whoever loaded it did not count: then it counts as there. `median` is the row count expected
     on such a weekday (None: no earlier load), give or take `spread`, and `share` the part of it below which the load is
     small: partial where that is no chance. `group`: how many rows come at once, at the most, such as an order's lines.
-    `expected_at` is when it usually arrives, on this day.
+    `expected_at` is when it usually arrives, on this day. `misnamed`: how a row calls it that is not its own.
     """
 
     table: str
@@ -39,6 +39,7 @@ class Load:
     spread: float | None = None
     share: float = DEFAULT_SHARE
     group: float = 1.0
+    misnamed: str = ""
 
     @property
     def state(self) -> Literal["fresh", "late", "partial"]:

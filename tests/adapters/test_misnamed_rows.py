@@ -1,0 +1,73 @@
+"""Rows that call a report or a table by almost its name are named, to whoever waits for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from oncall.adapters.postgres.check import Database
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.warehouse import Warehouse
+from oncall.core.check_result import CheckResult
+from oncall.core.promises.cause import late_words
+from tests.adapters.test_odd_rows import DAY, GROWTH, REPORT, dsn, emptied, put_in_order
+
+assert dsn  # a fixture
+
+
+CALLED = [
+    f" {REPORT} ",
+    REPORT.upper(),
+    f"{REPORT}\u00a0",
+    "daily_growth",
+    "Investor Daily-Growth",
+    "\ufeff" + REPORT,
+]
+
+
+@pytest.mark.parametrize("called", CALLED)
+def test_a_row_that_calls_a_report_by_almost_its_name_is_named(dsn: str, called: str) -> None:
+    """Whether the report is there nobody can tell: on its own day, and on no other; `check` names it too."""
+    today = dt.datetime.now(dt.UTC)
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        put_in_order(connection, dsn)
+        connection.execute("update investor.publications set report = %s, published_at = %s", (called, today))
+        connection.execute("insert into investor.publications (report, report_date, published_at) values"
+                           " ('investor.daily_growth_by_channel', %s, now())", (DAY,))  # fmt: skip
+    before = DAY - dt.timedelta(days=1)
+    found = Warehouse(connect_to(dsn)).read([(GROWTH, DAY), (GROWTH, before)], [GROWTH], before)
+    (said,) = found["growth_etl", DAY].unreadable
+    assert said.startswith(
+        f"investor.publications has a row of {DAY} whose report is {called!r}, which is no report"
+    )
+    assert found["growth_etl", before].unreadable == ()
+    checked = CheckResult()
+    reports = (REPORT, "investor.daily_growth_by_channel")
+    Database("warehouse", lambda: connect_to(dsn), checked).ask(("investor.publications",), (), None, reports)
+    (problem,) = checked.problems
+    assert problem.key == REPORT
+    assert repr(called) in problem.found
+
+
+@pytest.mark.parametrize("called", [" sessions", "MASTER.SESSIONS", "Sessions\u200b", "master_sessions"])
+def test_a_load_that_calls_a_table_by_almost_its_name_is_named_where_the_table_is_missing(
+    dsn: str, called: str
+) -> None:
+    """The pipelines wait for the table by its letters: so it has not arrived, and the row to correct is told."""
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        put_in_order(connection, dsn)
+        connection.execute("delete from investor.publications")
+        connection.execute(
+            "update master.loads set table_name = %s where table_name like '%%sessions'", (called,)
+        )
+    facts = Warehouse(connect_to(dsn)).read([(GROWTH, DAY)])["growth_etl", DAY]
+    (late,) = facts.late_loads
+    assert late_words(late, dt.UTC) == (
+        f"master.sessions has not arrived (a row of master.loads calls it {called!r}: correct it)"
+    )
+    assert facts.unreadable == ()
