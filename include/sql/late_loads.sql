@@ -15,19 +15,6 @@ group by publication.report_date, upstream.name
 on conflict (report, report_date, table_name) do update
 set changed_at = greatest(known.changed_at, excluded.changed_at);
 
--- Of which some rows are gone (of sessions the reports that read them look for themselves).
-insert into investor.late_rows as known (report, report_date, table_name, changed_at)
-select %(report)s, publication.report_date, 'master.' || gone.table_name, max(gone.changed_at)
-from base.shrunk_days(%(report)s, %(zone)s, '{orders,refunds,touches}') as gone
-inner join investor.publications as publication
-    on
-        publication.report = %(report)s
-        and publication.report_date >= gone.day
-        and publication.report_date <= gone.day + case gone.table_name when 'touches' then 7 else 0 end
-group by publication.report_date, gone.table_name
-on conflict (report, report_date, table_name) do update
-set changed_at = greatest(known.changed_at, excluded.changed_at);
-
 -- Up to here they were looked for.
 insert into base.late_rows_sought as known (report, sought_at)
 values (%(report)s, clock_timestamp())

@@ -507,10 +507,10 @@ begin
 end
 $$;
 
--- Of the last published days of a report those of which upstream has fewer rows in one of these tables now than the day was
--- counted with: some were deleted, or are of another day, since all of these days were read. Not when all older ones are
--- short too: then upstream has put old rows away. Each table is read once.
-create or replace function base.shrunk_days(of_report text, zone text, tables text[])
+-- Of the last published days of a report, and of all since the day before an instant, those of which upstream has fewer
+-- rows in one of these tables now than the day was counted with: some were deleted, or are of another day, since all of
+-- these days were read. Not when all older ones are short too: then upstream has put old rows away. Each table is read once.
+create or replace function base.shrunk_days(of_report text, zone text, tables text[], since timestamptz)
 returns table (table_name text, day date, changed_at timestamptz)
 language plpgsql stable as $$
 declare
@@ -520,21 +520,28 @@ begin
         select known.*, min(part.report_date) as first_day, max(part.report_date) as last_day
         from (
             values
-                ('orders', 'ordered_at', 'orders_by_status'),
-                ('refunds', 'refunded_at', 'refunds'),
-                ('touches', 'touched_at', 'touches'),
-                ('sessions', 'started_at', 'sessions_by_hour')
-        ) as known (name, at, measure)
+                ('orders', 'orders as row', 'row.ordered_at', 'orders_by_status'),
+                (
+                    'order_lines',
+                    'orders as row inner join master.order_lines using (order_id)',
+                    'row.ordered_at',
+                    'lines_by_line_no'
+                ),
+                ('refunds', 'refunds as row', 'row.refunded_at', 'refunds'),
+                ('marketing_spend', 'marketing_spend as row', 'row.day::timestamp at time zone $5', 'spend_by_channel'),
+                ('touches', 'touches as row', 'row.touched_at', 'touches'),
+                ('sessions', 'sessions as row', 'row.started_at', 'sessions_by_hour')
+        ) as known (name, there, at, measure)
         inner join base.day_parts as part on part.report = of_report and part.measure = known.measure
         inner join (
-            select publication.report_date
+            select
+                publication.report_date,
+                row_number() over (order by publication.report_date desc) as nth
             from investor.publications as publication
             where publication.report = of_report and publication.report_date <= current_date + 1
-            order by publication.report_date desc
-            limit 8
         ) as lately on lately.report_date = part.report_date
-        where known.name = any(tables)
-        group by known.name, known.at, known.measure
+        where known.name = any(tables) and (lately.nth <= 8 or lately.report_date >= base.day_of(since, zone) - 1)
+        group by known.name, known.there, known.at, known.measure
     loop
         return query execute format($query$
             with counted as (
@@ -546,8 +553,8 @@ begin
 
             found as (
                 select there.day, count(*) as rows
-                from (select (%2$I at time zone $5)::date as day from master.%1$I
-                      where %2$I >= $3::timestamp at time zone $5 and %2$I < ($4 + 1)::timestamp at time zone $5) as there
+                from (select (%3$s at time zone $5)::date as day from master.%2$s
+                      where %3$s >= $3::timestamp at time zone $5 and %3$s < ($4 + 1)::timestamp at time zone $5) as there
                 group by there.day
             ),
 
@@ -564,7 +571,7 @@ begin
             )
 
             select %1$L::text, report_date, read_last + interval '1 microsecond' from beside where short and whole_before
-        $query$, source.name, source.at)
+        $query$, source.name, source.there, source.at)
         using of_report, source.measure, source.first_day, source.last_day, zone;
     end loop;
 end
@@ -594,11 +601,12 @@ create index if not exists profit_report_date on base.profit (report_date, order
 create index if not exists profit_customer on base.profit (customer_id, report_date);
 create index if not exists profit_order on base.profit (order_id);
 
--- The refunds that a day's lines carry.
+-- The refunds that a day's lines carry, and of which order they were.
 create table if not exists base.refunds_read (
     report_date date not null,
     refund_id bigint not null
 );
+alter table base.refunds_read add column if not exists order_id bigint;
 create index if not exists refunds_read_report_date on base.refunds_read (report_date);
 create index if not exists refunds_read_refund on base.refunds_read (refund_id);
 

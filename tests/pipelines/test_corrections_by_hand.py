@@ -128,6 +128,43 @@ def test_what_was_refunded_is_not_given_back_twice(a_sale: Any, run: Run) -> Non
     assert found == {"kept": 0, "cost": 0}
 
 
+def test_a_refund_after_the_cancellation_makes_nothing_stale(a_sale: Any, run: Run) -> None:
+    """The money of a cancelled order is often paid back days later, and counts on no day."""
+    cancel(a_sale, at("09:00"))
+    sell_too(a_sale)
+    run("profit_etl")
+    late = {"refund_id": 1, "order_id": 1, "refunded_at": at("08:00", NEXT), "updated_at": now()}
+    add(a_sale, "refunds", {**late, "amount": "10.00"})
+    assert stale(a_sale) == []
+
+
+@pytest.mark.parametrize(
+    "becomes",
+    [
+        "update master.refunds set refunded_at = refunded_at + interval '2 days', updated_at = now()",
+        "update master.refunds set order_id = 9, updated_at = now()",
+        "delete from master.refunds",
+    ],
+)
+def test_what_a_cancellation_takes_back_follows_the_refunds_before_it(
+    a_sale: Any, run: Run, becomes: str
+) -> None:
+    """One that was of a later day, of another order, or none at all, was not given back before the cancellation."""
+    add(a_sale, "refunds", {"refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("20:00")})
+    sell_too(a_sale)
+    run("profit_etl")
+    cancel(a_sale, at("09:00", NEXT))
+    sell_too(a_sale, 8, NEXT)
+    run("profit_etl", day=NEXT)
+    assert profit(a_sale, NEXT)["revenue"] == 7 - 4
+    change(a_sale, becomes)
+    assert stale(a_sale) == [("profit_etl", DAY), ("profit_etl", NEXT)]
+    for day in (DAY, NEXT):
+        run("profit_etl", day=day)
+    assert profit(a_sale, NEXT)["revenue"] == 7 - 10
+    assert stale(a_sale) == []
+
+
 @pytest.mark.parametrize(
     ("written", "days"),
     [

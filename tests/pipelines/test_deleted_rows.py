@@ -12,12 +12,16 @@ import pytest
 from oncall.config.oncall_config import load
 from pipelines.stale_days import StalePublications
 from tests.pipelines.conftest import Undone
-from tests.pipelines.master_by_hand import row
+from tests.pipelines.master_by_hand import at, row
 from tests.pipelines.model_runs import GENERATED_DAYS, report_run, run_all
 
 CONFIG = load(Path(__file__).resolve().parents[2] / "include")
 LAST = GENERATED_DAYS[-1]
 THEN = LAST - dt.timedelta(days=2)  # the day that loses rows
+NOT_REFUNDED = (
+    "line_no > 1 and order_id not in (select order_id from master.refunds) and mod(order_id, 3) = 0"
+)
+DAY_OF_LINE = "(select ordered_at from master.orders as o where o.order_id = order_lines.order_id)"
 
 
 @pytest.fixture
@@ -54,6 +58,14 @@ def delete(
     [
         ("touches", "touched_at", "mod(touch_id, 3) = 0", "profit_etl", 3),  # credited for seven days
         ("refunds", "refunded_at", "true", "profit_etl", 1),
+        ("order_lines", DAY_OF_LINE, NOT_REFUNDED, "profit_etl", 1),
+        (
+            "marketing_spend",
+            "day::timestamp at time zone '<+07:00>-07:00'",
+            "channel = 'email'",
+            "profit_etl",
+            1,
+        ),
         ("sessions", "started_at", "mod(session_id, 3) = 0", "engagement_etl", 3),
         ("sessions", "started_at", "mod(session_id, 3) = 0", "growth_etl", 2),
     ],
@@ -84,6 +96,37 @@ def test_a_deleted_order_is_taken_out_of_its_day(published: Any) -> None:
     run_all(published, report_run("profit_etl", THEN))
     told = row(published, "select orders from investor.daily_profit where report_date = %s", THEN)
     assert told["orders"] == row(published, kept)["n"]
+
+
+def test_what_came_back_of_a_deleted_order_is_taken_out_too(published: Any) -> None:
+    """It is not taken back on the day of its cancellation, either."""
+    found = row(
+        published,
+        "select order_id, ordered_on, cancelled_on from base.cancellations where report_date = cancelled_on"
+        " and ordered_on between %s and cancelled_on - 1 order by 1 limit 1",
+        THEN - dt.timedelta(days=4),
+    )
+    order, sold, cancelled = found.values()
+    with published.cursor() as cursor:
+        for table in ("refunds", "order_lines", "orders"):
+            cursor.execute(f"delete from master.{table} where order_id = %s", (order,))
+        cursor.execute("delete from master.loads")
+    published.commit()
+    assert {sold, cancelled} <= {*stale(published)["profit_etl"]}
+    StalePublications(published, CONFIG).rerun("again")
+    assert stale(published) == {}
+    left = row(published, "select count(*) as lines from base.profit where order_id = %s", order)
+    assert left == {"lines": 0}
+
+
+def test_older_days_are_counted_anew_when_somebody_asks(published: Any) -> None:
+    """Each search counts the last eight; one that looks further back, all since then."""
+    old = GENERATED_DAYS[1]
+    assert old < LAST - dt.timedelta(days=7)
+    delete(published, "touches", "touched_at", "mod(touch_id, 3) = 0", old, old)
+    assert stale(published) == {}
+    found = StalePublications(published, CONFIG).find(at("00:00", old))
+    assert ("profit_etl", old) in [(day.pipeline.dag_id, day.report_date) for day in found]
 
 
 def test_old_rows_that_upstream_puts_away_make_nothing_stale(published: Any) -> None:

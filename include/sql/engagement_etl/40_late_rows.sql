@@ -10,7 +10,7 @@ with written as (
     group by 1
     union all
     select gone.day, gone.changed_at
-    from base.shrunk_days(%(report)s, %(zone)s, '{sessions}') as gone
+    from base.shrunk_days(%(report)s, %(zone)s, '{sessions}', %(since)s::timestamptz) as gone
 )
 
 select %(report)s, publication.report_date, 'master.sessions', max(written.updated_at)

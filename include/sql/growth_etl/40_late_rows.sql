@@ -27,7 +27,7 @@ changed as (
     group by load.business_day
     union all
     select gone.day, gone.changed_at
-    from base.shrunk_days(%(report)s, %(zone)s, '{sessions}') as gone
+    from base.shrunk_days(%(report)s, %(zone)s, '{sessions}', %(since)s::timestamptz) as gone
 ),
 
 touched (report_date, changed_at, table_name) as (

@@ -485,10 +485,10 @@ left join (
 where spend.day = %(report_date)s::date
 group by spend.channel;
 
--- Which refunds the day has counted, so that one is found that moves to another day, whatever else of it changes.
+-- Which refunds the day has counted, so that one is found that moves to another day or order, or is gone.
 delete from base.refunds_read where report_date = %(report_date)s::date;
 
-insert into base.refunds_read (report_date, refund_id)
-select distinct %(report_date)s::date, refund.refund_id
+insert into base.refunds_read (report_date, refund_id, order_id)
+select distinct %(report_date)s::date, refund.refund_id, refund.order_id
 from master.refunds as refund
 where refund.refunded_at >= %(day_start)s::timestamptz and refund.refunded_at < %(day_end)s::timestamptz;

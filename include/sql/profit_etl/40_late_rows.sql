@@ -48,7 +48,36 @@ unheard as (
         )
 ),
 
+-- Days of which some rows are gone.
+gone as materialized (
+    select shrunk.table_name, shrunk.day, shrunk.changed_at
+    from base.shrunk_days(
+        %(report)s, %(zone)s, '{orders,order_lines,refunds,marketing_spend,touches}', %(since)s::timestamptz
+    ) as shrunk
+),
+
 written (table_name, report_date, updated_at) as (
+    select 'master.' || gone.table_name, gone.day + later.days, gone.changed_at
+    from gone
+    inner join generate_series(0, 7) as later (days) on later.days = 0 or gone.table_name = 'touches'
+    union all
+    -- An order that is gone was also refunded, or cancelled; and what was refunded of one, its cancellation did not take back.
+    select 'master.orders', later.report_date, gone.changed_at
+    from gone
+    inner join base.profit as line on line.report_date = gone.day and line.sold
+    inner join base.profit as later on later.order_id = line.order_id and later.report_date > gone.day
+    where
+        gone.table_name = 'orders'
+        and not exists (select from master.orders as ordered where ordered.order_id = line.order_id)
+    union all
+    select 'master.refunds', known.cancelled_on, gone.changed_at
+    from gone
+    inner join base.refunds_read as read on read.report_date = gone.day
+    inner join base.cancellations as known on known.order_id = read.order_id and known.cancelled_on >= gone.day
+    where
+        gone.table_name = 'refunds'
+        and not exists (select from master.refunds as refund where refund.refund_id = read.refund_id)
+    union all
     -- It is of one of these days: which, the loads of orders say.
     select 'master.orders', booked.report_date, clock_timestamp()
     from unheard
@@ -106,21 +135,18 @@ written (table_name, report_date, updated_at) as (
     ) as booked (report_date)
     where line.updated_at > (select recent.since from recent)
     union all
+    -- A refund is of its day, and of the day that has taken back what was not refunded until then: also of those that it
+    -- was of before.
     select 'master.refunds', booked.report_date, refund.updated_at
     from master.refunds as refund
-    left join base.cancellations as known on known.order_id = refund.order_id
+    left join base.refunds_read as read on read.refund_id = refund.refund_id
     cross join lateral (
-        values (base.day_of(refund.refunded_at, %(zone)s)), (known.cancelled_on)
+        values (refund.order_id, base.day_of(refund.refunded_at, %(zone)s)), (read.order_id, read.report_date)
+    ) as given_back (order_id, day)
+    left join base.cancellations as known on known.order_id = given_back.order_id and known.cancelled_on >= given_back.day
+    cross join lateral (
+        values (given_back.day), (known.cancelled_on)
     ) as booked (report_date)
-    where refund.updated_at > (select recent.since from recent)
-    union all
-    -- Refunded on another day than it says now.
-    select 'master.refunds', known.report_date, refund.updated_at
-    from master.refunds as refund
-    inner join base.refunds_read as known
-        on
-            known.refund_id = refund.refund_id
-            and known.report_date is distinct from base.day_of(refund.refunded_at, %(zone)s)
     where refund.updated_at > (select recent.since from recent)
     union all
     select 'master.marketing_spend', spend.day, spend.updated_at

@@ -35,7 +35,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--since",
         default="",
         metavar="ISO",
-        help="look through what upstream has written since then (default: since the last search)",
+        help="look through what upstream has written or deleted since then (default: since the last search)",
     )
     yes_argument(parser)
 
