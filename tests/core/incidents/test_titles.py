@@ -121,6 +121,14 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "stuck retrying transform since 04:20: deadlock detected",
         ),
         (
+            "stuck", "retrying transform since 04:20, usually 12 min, blocked by pid 7 (etl)", (),
+            "stuck retrying transform since 04:20, usually 12 min, blocked by pid 7 (etl)",
+        ),
+        (
+            "stuck", "retrying transform since 04:20, blocked by pid 7 (etl) (OperationalError: deadlock detected)", (),
+            "stuck retrying transform since 04:20, blocked by pid 7 (etl) (OperationalError: deadlock detected)",
+        ),
+        (
             "running", "retrying transform since 04:20 (OperationalError: deadlock detected)", (),
             "retrying transform since 04:20: deadlock detected",
         ),
