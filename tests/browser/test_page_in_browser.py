@@ -104,6 +104,19 @@ def test_without_a_choice_the_system_decides(site: Site, open_page: OpenPage) ->
     assert page.frame_locator("iframe").locator("html").get_attribute("data-theme") == "dark"
 
 
+def test_without_a_script_the_system_decides(site: Site, open_page: OpenPage) -> None:
+    """As of a page that is refused: whoever is not signed in is not handed the script."""
+    for scheme, bright in (("dark", False), ("light", True)):
+        page = open_page(scheme=scheme, script=False)
+        site.show(page)
+        background = page.evaluate(
+            "(() => { const c = document.createElement('canvas').getContext('2d');"
+            " c.fillStyle = getComputedStyle(document.body).backgroundColor; c.fillRect(0, 0, 1, 1);"
+            " return c.getImageData(0, 0, 1, 1).data[0]; })()"
+        )
+        assert (background > 128) is bright
+
+
 def test_airflow_links_go_through_airflows_router(site: Site, open_page: OpenPage) -> None:
     """The frame may not navigate its parent: the parent's address changes, and its router is told."""
     page = open_page()
