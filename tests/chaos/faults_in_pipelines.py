@@ -80,7 +80,7 @@ def older_run(ground: Ground) -> Outcome:
     ground.run(older, until=("transform", "running"))
     ground.run(date)
     ground.look_at_dags()
-    return ground.paged(ground.promise(), "of the DAG are still open")
+    return ground.paged(ground.promise(), "of the DAG were open at")
 
 
 @fault("run green but nothing published", group="pipelines")

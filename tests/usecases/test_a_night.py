@@ -323,8 +323,8 @@ def test_a_held_report_says_which_check(night: Night) -> None:
             "no DAG growth_etl in Airflow", "bring the DAG's file back",
         ),
         (
-            Dag(at("04:55"), paused=False, running=1), "a run of the DAG is still open",
-            "never started: a run of the DAG is still open", "look at the open runs of",
+            Dag(at("04:55"), paused=False, running=1), "a run of the DAG was open at 04:55",
+            "never started: a run of the DAG was open at 04:55", "look at the open runs of",
         ),
         (
             Dag(at("04:55"), paused=False, running=0), "its runbook names no schedule: what starts it?",

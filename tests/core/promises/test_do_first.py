@@ -43,7 +43,7 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
             "look at growth_etl in Airflow: its schedule, its next run, its file. Another schedule than its",
         ),
         (
-            "not_started", "no task of this report date has started: a run of the DAG is still open (as of 04:00)",
+            "not_started", "no task of this report date has started: a run of the DAG was open at 04:00",
             "look at the open runs of growth_etl: is one of them this day's?",
         ),
         (

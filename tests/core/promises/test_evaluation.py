@@ -221,6 +221,17 @@ def test_without_history_a_run_takes_as_long_as_is_configured(tasks: tuple[Task,
     assert evaluate_promise(longer, DAY, Facts(), at("00:30"), TZ).last_chance == at("03:00")
 
 
+def test_a_run_that_is_not_to_start_yet_is_not_late_however_long_it_takes() -> None:
+    """Ten minutes from its schedule on it counts as never started; an hour is usual, and half an hour is left."""
+    times = DueTimes(at("05:00"), starts=at("04:30"))
+    pipeline, facts = a_pipeline(), Facts(usual=usually({"transform": 3600.0}), dag=a_dag())
+    verdicts = {
+        clock: evaluate_promise(pipeline, DAY, facts, at(clock), TZ, times).verdict
+        for clock in ("04:00", "04:29", "04:39", "04:40")
+    }
+    assert verdicts == {"04:00": "waiting", "04:29": "waiting", "04:39": "waiting", "04:40": "at_risk"}
+
+
 def test_without_a_promise_there_is_no_last_chance() -> None:
     """And what is published needs none."""
     assert a_report("04:59", promised=False, usual=usually(REMAINING)).last_chance is None
@@ -354,7 +365,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     (
         {"dag": a_dag(running=2)},
         "not_started",
-        "no task of this report date has started: 2 runs of the DAG are still open (as of 04:00)", (),
+        "no task of this report date has started: 2 runs of the DAG were open at 04:00", (),
     ),
     (
         {"dag": a_dag()},
@@ -495,7 +506,7 @@ def test_the_earliest_obstacle_is_the_cause(rank: int) -> None:
         ("import_error", "import error"),
         ("missing", "no DAG"),
         ("paused", "paused"),
-        ("running", "still open"),
+        ("running", "open at"),
     ):
         assert said in why(dag=a_dag(**both)).detail
         both.pop(field)

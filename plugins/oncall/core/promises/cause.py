@@ -283,8 +283,8 @@ def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline, starts: dt.dat
         return Why("not_started", f"{NOT_STARTED}; whether the DAG is paused is not known", (SCHEDULER,))
     if dag.running:
         seen = clock(dag.seen_at, tz)
-        runs = "a run of the DAG is" if dag.running == 1 else f"{dag.running} runs of the DAG are"
-        return Why("not_started", f"{NOT_STARTED}: {runs} still open (as of {seen})")
+        runs = "a run of the DAG was" if dag.running == 1 else f"{dag.running} runs of the DAG were"
+        return Why("not_started", f"{NOT_STARTED}: {runs} open at {seen}")
     if pipeline.schedule is None:
         asked = "and its runbook names no schedule: what starts it?"
     elif (

@@ -41,7 +41,7 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "look what starts {dag_id}, an event or another DAG, and whether that came.\n" + _THEN_START,
         ),
         (
-            "not_started", r" still open \(as of ",
+            "not_started", r" of the DAG (?:was|were) open at ",
             "look at the open runs of {dag_id}: is one of them this day's?\n"
             "It is: it waits for the others, or for a slot.\nNone is: start the day by hand.",
         ),

@@ -9,6 +9,7 @@ from typing import Literal
 
 from oncall.core.promises.cause import (
     OPEN,
+    STARTS_WITHIN,
     WAIT,
     Why,
     cannot_come,
@@ -102,6 +103,8 @@ def evaluate_promise(
     # Nobody schedules a drill, and what has started is not overdue.
     starts = None if drill or facts.tasks else times.starts or starts_at(pipeline.schedule, report_date, tz)
     last = _last_chance(pipeline, facts, due, drill)
+    if last and starts:  # before its time nobody expects a run, however long it takes
+        last = max(last, starts + STARTS_WITHIN)
     if _is_early(facts, at, (due and due - KNOWN_EARLY, warn, last, starts)):
         return PromiseStatus(pipeline, report_date, "waiting", None, due, warn, facts, None, last, drill)
     why = cause_of(facts, at, tz, pipeline, starts)
