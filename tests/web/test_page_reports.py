@@ -600,3 +600,18 @@ def test_a_weekend_is_not_missing_from_a_report_of_working_days(
     missing = {day["report_date"] for day in days if day["missing"]}
     assert "2026-11-05" in missing
     assert not [date for date in missing if dt.date.fromisoformat(date).weekday() > 4]
+
+
+def test_a_day_that_was_found_stale_is_said_to_be_so_and_leads_to_its_numbers(
+    viewer: TestClient, example: Example
+) -> None:
+    """Nothing was resolved when it was told."""
+    seen = example.seen
+    records = [
+        replace(one, incident=replace(one.incident, verdict="stale", late_s=None)) for one in seen.records
+    ]
+    example.seen = replace(seen, records=tuple(records))
+    text = viewer.get("/oncall/incidents/profit_etl:2026-11-16").text
+    assert "Found stale Tue 17 Nov 05:42" in text
+    assert "Resolved" not in text
+    assert 'href="/oncall/reports/profit_etl"' in text

@@ -356,19 +356,18 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     assert post.text.splitlines() == [
         "master.sessions changed at 06:10",
         "master.customers changed at 06:20",
-        "Its Reports page marks each day that is stale by this; python -m oncall stale lists those of all reports."
-        " A number that a new run changes is noted as restated.",
+        "python -m oncall stale lists each day to run again; a number that this changes is noted as restated.",
         """This day alone: airflow dags trigger growth_etl --conf '{"report_date": "2026-11-22"}'""",
     ]
     assert post.about == "investor.daily_growth for 2026-11-22"
-    assert ("Stale days", "http://airflow.test/oncall/reports/investor.daily_growth") in plan.owed[
+    assert ("Its numbers", "http://airflow.test/oncall/reports/investor.daily_growth") in plan.owed[
         0
     ].message.links
     assert events(plan) == [post.title]
     assert plan.incidents == (an_incident(),)
     assert (post.to, post.priority) == ((), "P3")
     assert post.steps == (
-        "**Do:** run it again with each later day that depends on it, oldest first: python -m oncall stale --rerun,"
+        "**Do:** run it and each later day that depends on it again, oldest first: python -m oncall stale --rerun,"
         " or trigger the DAG oncall_rerun_stale.\n\nsteps for after"
     )
 

@@ -60,6 +60,7 @@ IN_CHAT = an_entry(KEY, "chat", "warning")
         ({"resolved_at": at("05:20"), "late_s": 1200.0}, (PAGED,), "Resolved 05:20, 20 min late"),
         ({"resolved_at": at("05:20"), "verdict": "resolved_by_hand"}, (PAGED,), "Resolved by hand 05:20, unpublished"),
         ({"resolved_at": at("05:20"), "verdict": "moved"}, (PAGED,), "Due at another time since 05:20"),
+        ({"resolved_at": at("05:20"), "verdict": "stale"}, (), "Found stale 05:20"),
     ],
 )  # fmt: skip
 def test_how_an_incident_stands(known: dict[str, Any], entries: tuple[Any, ...], words: str) -> None:

@@ -92,7 +92,7 @@ def test_how_a_table_stands(load: Load, state: str, line: str) -> None:
         ((a_load(came="01:05"), a_load("master.orders", "01:05")), "Upstream: both tables are there."),
         (
             (a_load(came="01:05"), a_load("master.orders")),
-            "Upstream: 1 of 2 tables is there; missing: master.orders.",
+            "Upstream: 1 of 2 tables is there; not yet: master.orders.",
         ),
         (
             (a_load(came="01:05"), a_load("master.orders", "01:05"), HALF),
@@ -100,7 +100,7 @@ def test_how_a_table_stands(load: Load, state: str, line: str) -> None:
         ),
         (
             (a_load(), a_load("master.orders", "02:00", rows=400)),
-            "Upstream: 0 of 2 tables are there; missing: master.sessions; in part: master.orders.",
+            "Upstream: 0 of 2 tables are there; not yet: master.sessions; in part: master.orders.",
         ),
     ],
 )
@@ -222,10 +222,10 @@ loads = st.builds(
 
 @given(st.lists(loads, min_size=1, max_size=4))
 def test_no_line_says_of_a_table_what_its_load_does_not_hold(some: list[Load]) -> None:
-    """What is called missing never came, what is called there has come whole, and the count is right."""
+    """What is called not there yet never came, what is called there has come whole, and the count is right."""
     line = words.tables_line(some)
     fresh = [load for load in some if load.state == "fresh"]
-    named = {part.strip(". ") for part in line.partition("missing: ")[2].partition(";")[0].split(",")} - {""}
+    named = {part.strip(". ") for part in line.partition("not yet: ")[2].partition(";")[0].split(",")} - {""}
     assert named <= {load.table for load in some if load.loaded_at is None}
     assert ("all" in line or "both" in line or "the table is there" in line) is (len(fresh) == len(some))
     if " of " in line:

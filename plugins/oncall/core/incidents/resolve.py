@@ -152,7 +152,7 @@ def _ended(context: IncidentContext, scene: Scene, message: Message, verdict: st
 
 
 RUN_AGAIN = (
-    "run it again with each later day that depends on it, oldest first: python -m oncall stale --rerun, or trigger the"
+    "run it and each later day that depends on it again, oldest first: python -m oncall stale --rerun, or trigger the"
     " DAG oncall_rerun_stale."
 )
 
@@ -164,8 +164,7 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     title = f"Stale: {subject([member])} and what depends on it: {tables} changed since"
     lines = [
         *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
-        "Its Reports page marks each day that is stale by this; python -m oncall stale lists those of all reports."
-        " A number that a new run changes is noted as restated.",
+        "python -m oncall stale lists each day to run again; a number that this changes is noted as restated.",
         "This day alone: airflow dags trigger"
         f' {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
     ]
@@ -173,6 +172,6 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     message = context.about(member).notice(
         scene, f"stale:{newest.isoformat()}", title, lines, section="after"
     )
-    links = (*message.links, ("Stale days", scene.links.report(member.pipeline.report)))
+    links = (*message.links, ("Its numbers", scene.links.report(member.pipeline.report)))
     message = replace(message, steps=led_by(message.steps, RUN_AGAIN), links=links)
     return Plan((context.incident,), (post(message),), event(context, scene, title))

@@ -9,8 +9,12 @@ from oncall.core.incidents.incident_words import CHANNELS
 from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.time_format import TimeFormat, span
 
-# How an incident ended for which no report came: by the configuration.
-ENDED = {"moved": "Due at another time since", "removed": "Not watched any more since"}
+# How an incident ended that no report ended: by the configuration, or as it began, with a notice.
+ENDED = {
+    "moved": "Due at another time since",
+    "removed": "Not watched any more since",
+    "stale": "Found stale",
+}
 # What an incident was opened for, once it is something else.
 WAS = {
     "upstream_late": "was waiting on upstream",

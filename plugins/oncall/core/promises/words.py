@@ -112,7 +112,7 @@ def tables_line(loads: Sequence[Load]) -> str:
         return f"Upstream: {said or 'the table is there'}."
     if there == len(loads):
         return f"Upstream: {'both' if there == 2 else f'all {there}'} tables are there."
-    lists = (("missing", missing), ("in part", partial))
+    lists = (("not yet", missing), ("in part", partial))
     rest = "".join(f"; {how}: {', '.join(tables)}" for how, tables in lists if tables)
     return f"Upstream: {there} of {len(loads)} tables {'is' if there == 1 else 'are'} there{rest}."
 
