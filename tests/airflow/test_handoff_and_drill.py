@@ -52,7 +52,15 @@ def test_the_handoff_is_said_once_and_sets_the_group(
     open_one = Incident("growth_etl:2026-11-22", "growth_etl", boundary.date(), boundary, due=boundary)
     drill = Incident("drill-x:growth_etl:2026-11-22", "growth_etl", boundary.date(), boundary, drill="x")
     with wiring.store().decision_lock() as decision:
-        decision.record(Plan((open_one, drill)), boundary)
+        told_with_it = Incident(
+            "profit_etl:2026-11-22",
+            "profit_etl",
+            boundary.date(),
+            boundary,
+            due=boundary,
+            leader=open_one.key,
+        )
+        decision.record(Plan((open_one, told_with_it, drill)), boundary)
     restated = f"'second', '{(boundary - dt.timedelta(days=1)).isoformat()}'"
     site.query(
         "insert into investor.restatements values ('investor.daily_profit', '2026-11-20', 'refunds', '0.00', '6.00',"
@@ -66,7 +74,8 @@ def test_the_handoff_is_said_once_and_sets_the_group(
     assert note.metadata["event_payload"]["key"] == key_of_handoff(roster, boundary)
     said = str(note.blocks)
     assert "Growth ETL, " in said
-    assert said.count("nobody has it") == 1
+    assert "Profit ETL, " in said, "it is missing too, though another one speaks for it"
+    assert said.count("nobody has it") == 2
     assert "Profit ETL: 0 kept" in said
     assert "Profit ETL of 20 Nov: refunds 0.00 → 6.00 (a late refund)" in said
     members = [roster.recipient(person).slack for person in (now.primary, now.secondary) if person]

@@ -549,7 +549,9 @@ def test_what_comes_next_is_told() -> None:
     )
     over = incident_page(seen, replace(growth, told=(growth.told[0], *pages)), LINKS)
     assert over.next is None
-    assert over.coming == ("Everybody on the escalation has been paged; nobody else will be. Call them.",)
+    assert over.coming == (
+        "Everybody on the escalation has been paged; nobody else is before the shift ends, 09:00. Call them.",
+    )
     assert incident_page(gone, replace(growth, told=(growth.told[0], *pages)), LINKS).coming == over.coming
     warned = replace(growth, incident=replace(growth.incident, paged_at=None, verdict="at_risk"), told=())
     early = incident_page(replace(seen, at=at("04:10")), warned, LINKS)

@@ -148,7 +148,7 @@ def _past_week(wiring: Wiring, services: Services, boundary: dt.datetime) -> Pas
     except Unreadable as error:
         trouble = (str(error),)
     return PastWeek(
-        incidents=tuple(r.incident for r in real if r.incident.open and not r.incident.leader),
+        incidents=tuple(r.incident for r in real if r.incident.open),
         promises=promises,
         pages=tuple(_pages(real, began, boundary)),
         restated=restated,

@@ -9,13 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.incidents.coming_words import ALL_PAGED, NO_STEPS, nobody_left, what_comes_next
+from oncall.core.incidents.coming_words import NO_STEPS, nobody_left, what_comes_next
 from oncall.core.incidents.context import IncidentContext
 from tests.core.scenes import KEY, a_report, a_scene, an_entry, an_incident, at
 
 PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken", due=at("05:00"))
 WARNED = an_incident(due=at("05:00"))
 DIGITS = {"C": "page-1-primary", "D": "page-2-secondary", "M": "page-3-manager"}
+
+
+ALL_PAGED = (
+    "Everybody on the escalation has been paged; nobody else is before the shift ends, 09:00. Call them."
+)
 
 
 def paged(*people: str, **known: Any) -> tuple[Any, ...]:

@@ -60,7 +60,7 @@ def published_late(late_s: float) -> str:
 
 
 def restated(count: int) -> str:
-    return f"{count} number{'s' * (count != 1)} restated"
+    return f"{count or 'no'} number{'s' * (count > 1)} restated"
 
 
 def stale(why: str) -> str:

@@ -7,6 +7,7 @@ from oncall.core.incidents.escalation import is_of_round, standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.warnings import REMIND_AFTER
 from oncall.core.incidents.wording import Scene
+from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.shift_words import seated
 from oncall.core.time_format import TimeFormat
 
@@ -14,8 +15,6 @@ NO_STEPS = (
     "Nobody is configured to be paged: the roster's escalation is empty. Write under `escalation:`"
     " [{after: 0m, page: primary}, {after: 15m, page: secondary}]."
 )
-ALL_PAGED = "Everybody on the escalation has been paged; nobody else will be. Call them."
-
 NOT_LOOKING = "The watcher does not look: this may come late, or never. Do not wait for it, page by hand."
 
 
@@ -73,7 +72,8 @@ def nobody_left(context: IncidentContext, scene: Scene) -> str:
         return "Nobody holds a seat of the escalation: name somebody to be on call in roster.yaml."
     unreached = {call.person.name: trouble for call, trouble in standing(context, scene).unreached}
     if not unreached:
-        return ALL_PAGED
+        until = scene.clock(who_is_on_call(scene.roster, scene.at).end)
+        return f"Everybody on the escalation has been paged; nobody else is before the shift ends, {until}. Call them."
     paged = any(entry.op == "page" and entry.alive and not entry.unreached for entry in context.entries)
     others = "Everybody else on the escalation has been paged. " if paged else ""
     cannot = "; ".join(f"{name} cannot be paged: {trouble}" for name, trouble in unreached.items())

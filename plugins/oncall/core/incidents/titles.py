@@ -64,7 +64,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^its run began at (.*), the first task is to start$", r"running since \1, first task to start"),
         (r"^(\S+ ended at .*), the next task is to start$", r"running, \1, next task to start"),
         (
-            r"^(retrying \S+ since [\d:]+)(?:, (?:usually|expected) [^(),]*)* \((?:[A-Z]\w*: (?=[A-Za-z]|\S* ))?(.*)\)$",
+            r"^(retrying \S+ since [\d:]+)(?:, (?!blocked)[^(),]*)* \((?:[A-Z]\w*: (?=[A-Za-z]|\S* ))?(.*)\)$",
             r"\1: \2",
         ),
     )
