@@ -246,6 +246,23 @@ def test_the_load_is_compared_with_a_fair_share_seat_by_seat() -> None:
         assert not any(one.nights_paged for one in loads(config().roster, told, at("05:12"), 8, 12))
 
 
+def test_whoever_takes_no_turns_has_no_share_to_fall_short_of(viewer: TestClient, example: Example) -> None:
+    """The manager was paged in a night: that is counted, and is not five weeks too few."""
+    example.seen = seen = morning()
+    paged = [
+        replace(one, told=tuple(replace(page, people=("DE manager",)) for page in one.told))
+        for one in seen.records
+    ]
+    found = {one.person: one for one in loads(config().roster, paged, at("05:12"), 8, 12)}
+    assert found["DE-MANAGER"].nights_paged == 2
+    assert (found["DE-MANAGER"].fair_primary_weeks, found["DE-MANAGER"].fair_secondary_weeks) == (0, 0)
+    assert found["DE-001"].fair_primary_weeks == 5
+    example.seen = replace(seen, records=tuple(paged))
+    text = viewer.get("/oncall/rota").text
+    assert "DE manager" in text
+    assert "−5" not in text
+
+
 def test_three_primary_weeks_running_are_one_warning() -> None:
     """DE-001 is away for a week of October: DE-002 rests in the week after that of DE-001, who repays it."""
     roster = config().roster

@@ -46,8 +46,8 @@ def loads(
         LoadView(
             person=person,
             primary_weeks=round(sums[person]["primary"] / WEEK_S, 1),
-            fair_primary_weeks=fair_primary,
-            fair_secondary_weeks=fair_secondary,
+            fair_primary_weeks=fair_primary if person in roster.turns else 0.0,
+            fair_secondary_weeks=fair_secondary if person in roster.turns else 0.0,
             secondary_weeks=round(sums[person]["secondary"] / WEEK_S, 1),
             share=round(100 * (sums[person]["primary"] + sums[person]["secondary"]) / total, 1),
             weekend_days=round(sums[person]["weekend"] / 86400, 1),
