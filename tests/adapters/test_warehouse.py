@@ -181,20 +181,22 @@ def test_only_the_newest_runs_failed_checks_hold_a_report(sql: Any, warehouse: W
 def test_a_lock_before_which_a_run_stands_is_seen(
     sql: Any, warehouse: Warehouse, fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whose it is, of this report and day alone; and not before it has stood there for a while."""
+    """Whose it is, of this report and day alone, not who stands there too; not before it has stood there a while."""
     lock = "select pg_advisory_lock(hashtext('investor.daily_growth'), date '2026-11-22' - date '2000-01-01')"
     with (
+        closing(psycopg.connect(fresh_database, autocommit=True)) as ahead,
         closing(psycopg.connect(fresh_database, autocommit=True)) as holds,
         closing(psycopg.connect(fresh_database, autocommit=True)) as waits,
     ):
         holder = holds.info.backend_pid
         holds.execute(lock)
         assert growth(warehouse).blocked_by == ""
-        running = threading.Thread(target=lambda: waits.execute(lock), daemon=True)
-        running.start()
         waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
-        while sql(waiting).fetchone() != (1,):
-            pass
+        both = [threading.Thread(target=each.execute, args=[lock], daemon=True) for each in (ahead, waits)]
+        for number, each in enumerate(both, 1):
+            each.start()
+            while sql(waiting).fetchone() != (number,):
+                pass
         assert growth(warehouse).blocked_by == ""
         monkeypatch.setattr(warehouse_module, "BLOCKED_FOR", dt.timedelta())
         assert growth(warehouse).blocked_by == f"pid {holder} (postgres)"
@@ -202,7 +204,9 @@ def test_a_lock_before_which_a_run_stands_is_seen(
             "growth_etl", DAY - dt.timedelta(days=1)
         ].blocked_by == ""  # fmt: skip
         holds.execute("select pg_advisory_unlock_all()")
-        running.join(10)
+        both[0].join(10)
+        ahead.execute("select pg_advisory_unlock_all()")
+        both[1].join(10)
         assert growth(warehouse).blocked_by == ""
 
 

@@ -236,7 +236,8 @@ BLOCKED = f"""
         and waits.waitstart < clock_timestamp() - %(blocked_for)s
     cross join lateral unnest(pg_blocking_pids(l.pid)) as blocker (pid)
     left join pg_stat_activity a on a.pid = blocker.pid
-    order by 1, 2, 3 limit 1000
+    -- First whoever waits for nobody: the others stand in the same queue.
+    order by 1, 2, exists (select from pg_locks b where b.pid = blocker.pid and not b.granted), 3 limit 1000
 """
 
 
