@@ -123,12 +123,16 @@ class StalePublications:
 
 
 def publish_and_tell(connection: Any, run: ReportRun, by: str | None) -> dict[str, int]:
-    """Publish the day's draft; where the day was out before, its incident hears what that changed, as of `rerun`."""
+    """Publish the day's draft; where the day was out before, its incident hears what that changed, as of `rerun`.
+
+    `by`: who started the run; of one that nobody did and that changed nothing there is nothing to tell.
+    """
     again, before = publication.is_published(connection, run), publication.restated(connection, run)
     published = publication.publish(connection, run)
-    if again:
-        came_of_it = restated(publication.restated(connection, run) - before)
-        if reason := note_reruns([((run.dag_id, run.report_date), came_of_it)], by or "Airflow", run.run_id):
+    changed = publication.restated(connection, run) - before
+    if again and (by or changed):
+        done = ((run.dag_id, run.report_date), restated(changed))
+        if reason := note_reruns([done], by or "Airflow", run.run_id):
             log.warning("%s", reason)
     return published
 
