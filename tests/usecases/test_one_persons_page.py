@@ -98,6 +98,17 @@ def test_after_an_outage_the_order_holds(
     assert len(said(broken, "ESCALATED")) == 2
 
 
+def test_what_the_thread_says_of_the_first_page_does_not_wait_for_the_pager(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack is back before Opsgenie: it hears of the page, and of nobody who would be called after it."""
+    not_taken(broken, lambda _: broken.now < at("05:10"), ANSWER_500, monkeypatch)
+    broken.chat.fail = [DeliveryFailed("503")] * 20
+    every_5_s(broken, "05:00", "05:09")
+    assert broken.chat.fail == []
+    assert [m.step for m, _ in broken.chat.posts if m.key == KEY] == ["page-1-primary"]
+
+
 def test_a_page_that_everybody_is_refused_is_tried_again_every_15_s(
     broken: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
 from oncall.core.incidents.escalation import is_call_of, is_of_round, standing
@@ -194,7 +195,8 @@ def _page_in_chat(
     )
     if page is not None and not page.alive:
         return Withdraw("its page was not sent")
-    if page is not None and page.state == "owed" and any(is_not_taken(e.unreached) for e in context.entries):
+    earlier = takewhile(lambda each: each.step != entry.step, context.entries)
+    if page is not None and page.state == "owed" and any(is_not_taken(each.unreached) for each in earlier):
         return Withdraw("its page is not taken yet: in an outage nobody is called in another one's place")
     person = seat_holder(scene, seat)
     if page is not None and page.alerting and page.person:
