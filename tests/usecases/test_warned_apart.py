@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
+import pytest
+
 from oncall.core.promises.facts import Load
+from oncall.core.promises.promise import Promise
 from tests.usecases.conftest_night import Night, at
 
 CLOSED = "connection refused"
@@ -41,6 +45,35 @@ def test_one_closed_warehouse_wakes_somebody_once(night: Night) -> None:
     night.look("05:10:30")
     assert not any(state.open for state in night.pager.alerts.values())
     assert len([message for message, _ in night.chat.posts if message.step == "resolved"]) == 1
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_what_is_due_later_is_no_other_page_while_the_warehouse_is_closed(
+    night: Night, acknowledged: bool
+) -> None:
+    """Growth is due at five, Profit at six: whoever was paged because nothing can be seen has both."""
+    pipelines = night.config.pipelines
+    later = replace(pipelines["profit_etl"], promise=Promise(dt.time(6), dt.time(5, 30)))
+    night.config = replace(night.config, pipelines={**pipelines, "profit_etl": later})
+    night.world.down = CLOSED
+    for clock in ("04:30", "05:00", "05:00:15"):
+        night.look(clock)
+    first = night.pager.paged[-1]
+    if acknowledged:
+        night.acknowledge(first.alias, "de-003@example.com")
+    for clock in ("05:01", "05:15", "05:30", "05:59", "06:00", "06:00:15"):
+        night.look(clock)
+    assert {page.key for page in night.pager.paged if page.priority == "P1"} == {first.key}
+    night.world.down = ""
+    for dag_id in ("engagement_etl", "growth_etl"):
+        night.world.publish(dag_id, at("04:40"))
+    night.world.missing("profit_etl")
+    night.look("06:01")
+    assert any("still missing: Profit ETL" in message.title for message, _ in night.chat.posts)
+    night.world.publish("profit_etl", at("06:10"))
+    for clock in ("06:10:15", "06:10:30"):
+        night.look(clock)
+    assert not any(state.open for state in night.pager.alerts.values())
 
 
 def test_a_report_that_somebody_has_does_not_keep_the_other_from_being_told(night: Night) -> None:

@@ -165,7 +165,9 @@ def _group(
     that was warned of by itself joins the others when it is late.
     Nor are those set free that go on side by side: what they shared has ended for all of them.
     """
-    speaking: dict[Shared, Incident] = {}  # by what they may share with others
+    blind = ((s, i) for s, i in live if i.paged and not i.leader and s.why and s.why.cause == "unknown")
+    # by what they may share with others: whoever was paged because nothing can be seen has what is due later too
+    speaking: dict[Shared, Incident] = {shared: i for s, i in blind for shared in _shares(s)}
     result = []
     by_key = {incident.key: (status, incident) for status, incident in live}
     for status, incident in live:
@@ -178,7 +180,7 @@ def _group(
         spoken = any(entry.alive for entry in said.get(incident.key, ()))
         if not incident.paged and (not spoken or (status.overdue and incident.acknowledged_at is None)):
             speaker = next((speaking[shared] for shared in _shares(status) if shared in speaking), None)
-            if speaker is not None and not (spoken and speaker.acknowledged_at):
+            if speaker is not None and (speaker.paged or not (spoken and speaker.acknowledged_at)):
                 free = replace(free, leader=speaker.key)
         if not free.leader and not free.paged:
             for shared in _shares(status):
