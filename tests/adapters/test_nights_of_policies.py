@@ -145,6 +145,23 @@ def test_responders_that_were_replaced_are_seen(far: FarNight, responders: Any, 
     assert far.woken[:2] == [PRIMARY] + [SECONDARY] * next_one
 
 
+@pytest.mark.parametrize(("priority", "next_one"), [("P1", False), ("P2", False), ("P3", True), ("P5", True)])
+def test_a_page_whose_priority_is_lowered_to_a_warning_calls_the_next_one(
+    far: FarNight, priority: str, next_one: bool
+) -> None:
+    """A policy has done it: what is to wake nobody has woken nobody, and the thread says which priority it has."""
+    responders = [{"type": "user", "id": "u-1", "username": PRIMARY}]
+    shown(far, priority=priority, responders=responders)
+    far.looks("05:00")
+    far.inbox.heal()
+    far.looks("05:00:15")
+    assert (SECONDARY in far.woken) is next_one
+    assert (
+        len(far.said(f"DE-003 (primary) could not be paged: the pager has made {priority} of its P1"))
+        == next_one
+    )
+
+
 def test_an_alias_that_the_far_side_replaces_is_the_alerts_own_from_then_on(far: FarNight) -> None:
     """Its integration makes the alias of the message: the acknowledgement is heard, and all is closed in the end."""
     far.inbox.settings(aliases_are="message")

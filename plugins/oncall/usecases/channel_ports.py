@@ -28,7 +28,7 @@ class AlertState:
 
     `closed_by`: the same of who closed it. Either may be a person's username, or the name of a policy or integration.
     `responders`: the usernames (or "team:…") that it notifies. `created_at`: since when it is there. None when the far
-    side does not tell.
+    side does not tell. `priority`: P1 to P5, "" where it is not told.
     """
 
     open: bool
@@ -38,6 +38,7 @@ class AlertState:
     responders: tuple[str, ...] | None = None
     closed_by: str = ""
     created_at: dt.datetime | None = None
+    priority: str = ""
 
 
 # Unknown: it cannot be read; a `Pager` raises instead.

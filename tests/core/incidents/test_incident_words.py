@@ -16,6 +16,7 @@ from oncall.core.incidents.incident_words import (
     event_sentence,
     had_already,
     is_not_taken,
+    made_less_urgent,
     may_only_look,
     not_carried_out,
     not_next,
@@ -64,6 +65,9 @@ def test_what_came_of_an_act_and_of_a_sending() -> None:
     assert not_carried_out(60.0) == "taken, and not carried out within 60 s"
     assert sent_to_others(["a@b", "c@d"]).startswith("the pager sends it to a@b, c@d instead; use the key")
     assert sent_to_others([]).startswith("the pager sends it to nobody instead; ")
+    assert made_less_urgent("P4") == (
+        "the pager has made P4 of its P1, which is to wake nobody; let its policies keep the priority"
+    )
     assert added_to_another("airflow", ["a@b"]) == (
         "the pager has added it to its alert “airflow”, for a@b; let its integration and policies keep the alias that"
         " it is sent with"

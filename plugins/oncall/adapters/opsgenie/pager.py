@@ -166,6 +166,7 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
             responders=self._responders(data),
             closed_by=text(report.get("closedBy")),
             created_at=_instant(text(data.get("createdAt"))),
+            priority=text(data.get("priority")),
         )
 
     def _responders(self, data: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -98,6 +98,11 @@ def sent_to_others(people: Collection[str]) -> str:
     )
 
 
+def made_less_urgent(priority: str) -> str:
+    """Of a page whose priority a policy of the far side has lowered to that of a warning."""
+    return f"the pager has made {priority} of its P1, which is to wake nobody; let its policies keep the priority"
+
+
 def added_to_another(alias: str, people: Collection[str]) -> str:
     """Whom a page wakes whose alias a policy of the far side has replaced."""
     return (
