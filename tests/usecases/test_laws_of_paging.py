@@ -98,6 +98,7 @@ class Opsgenie(FakePager):
     holder: Any = None
     fault: str = ""
     unknown: str = ""
+    failing: str = ""
     unreadable: bool = False
     pending: set[str] = field(default_factory=set)
     mute: bool = False
@@ -108,6 +109,8 @@ class Opsgenie(FakePager):
             raise DeliveryFailed("connection refused") if fault == "down" else Killed
         if self.unknown and message.recipients and message.recipients[0].name == self.unknown:
             raise UnknownPerson(f"422: {self.unknown} is unknown")
+        if self.failing and message.recipients and message.recipients[0].name == self.failing:
+            raise DeliveryFailed(f"500 for {self.failing} alone", uncertain=True)
         known = self.alerts.get(message.alias)
         if known is None or not known.open:
             self.alerts[message.alias] = AlertState(open=True, acknowledged=False)
@@ -303,14 +306,12 @@ class Night(RuleBasedStateMachine):
     # What people do.
 
     @precondition(lambda self: self.pager.paged)
-    @rule()
-    def primary_taps(self) -> None:
-        """In Opsgenie, on the newest alert."""
+    @rule(name=st.sampled_from(["de-003@example.com", "DE-004", "Mai Tran"]))
+    def somebody_taps(self, name: str) -> None:
+        """In Opsgenie, on the newest alert; by the account, or under a name that the roster does or does not know."""
         alias = self.pager.paged[-1].alias
         if self.pager.alerts[alias].open:
-            self.pager.alerts[alias] = replace(
-                self.pager.alerts[alias], acknowledged=True, owner="de-003@example.com"
-            )
+            self.pager.alerts[alias] = replace(self.pager.alerts[alias], acknowledged=True, owner=name)
 
     @precondition(lambda self: self.pager.paged)
     @rule()
@@ -332,6 +333,11 @@ class Night(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["", "DE-003", "DE-004"]))
     def opsgenie_does_not_know(self, name: str) -> None:
         self.pager.unknown = name
+
+    @rule(name=st.sampled_from(["", "DE-003", "DE-004", "DE-MANAGER"]))
+    def opsgenie_does_not_take_the_pages_of(self, name: str) -> None:
+        """A 500 for this person's alone, as long as it lasts."""
+        self.pager.failing = name
 
     @rule()
     def somebody_acknowledges_on_the_page(self) -> None:
@@ -398,7 +404,7 @@ class Night(RuleBasedStateMachine):
             return
         self.database.down, self.database.breaks_in = False, 0
         self.pager.fault = self.chat.fault = ""
-        self.pager.unreadable, self.pager.unknown = False, ""
+        self.pager.unreadable, self.pager.unknown, self.pager.failing = False, "", ""
         self.now = max(self.now, at("05:00"))
         for _ in range(60):
             self.hear()
