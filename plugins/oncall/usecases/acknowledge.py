@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 # In the names of what acts by itself: "System", "Alert API", "Airflow - Slack integration", "Policy: take", "Datadog".
 _MACHINE = re.compile(
-    r"api\b|\b(system|integration|polic(y|ies)|automation|rule|workflow|webhook|bot|opsgenie|jira|slack|airflow|aws|azure"
+    r"api\b|\b(system|integration|polic(y|ies)|automation|rule|workflow|webhook|bot|opsgenie|jira|slack(bot)?|airflow|aws|azure"
     r"|cloudwatch|datadog|dynatrace|grafana|icinga|nagios|new relic|pagerduty|prometheus|servicenow|splunk|zabbix)\b",
     re.IGNORECASE,
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable
-from oncall.core.incidents.binding import SOON, Bound, Later, Send, Withdraw
+from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import OTHERS, Channel
 from oncall.core.incidents.incident_words import not_taken
 from oncall.usecases.channel_ports import Posted
@@ -116,7 +116,7 @@ class Round:
             self.later(delivery, bound.wait)
         return None
 
-    def later(self, delivery: OutboxEntry, wait: dt.timedelta = SOON) -> None:
+    def later(self, delivery: OutboxEntry, wait: dt.timedelta) -> None:
         """It is not its turn: what was tried before does not count against it."""
         anew = replace(delivery, pending_since=None)
         self._write(anew, lambda: self.store.failed(anew, anew.error, wait, uncertain=False))

@@ -12,7 +12,8 @@ from dataclasses import replace
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.incidents.incident import Incident, key_of
+from oncall.core.incidents.grouping import new_incident
+from oncall.core.incidents.incident import Incident
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
@@ -71,17 +72,7 @@ def _steps(roster: Roster) -> Iterator[str]:
 
 
 def _incident_of(status: PromiseStatus, at: dt.datetime) -> Incident:
-    key = key_of(status.pipeline.dag_id, status.report_date)
-    incident = Incident(
-        key,
-        status.pipeline.dag_id,
-        status.report_date,
-        at,
-        due=status.due,
-        verdict=status.verdict,
-        report=status.pipeline.report,
-    )
-    why = status.why  # its thread has told of that
+    incident, why = new_incident(status, at), status.why  # its thread has told of that
     return replace(incident, cause=why.cause, detail=why.detail, names=why.names) if why else incident
 
 

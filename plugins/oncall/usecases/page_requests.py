@@ -65,7 +65,7 @@ class PageRequests:
             self._bind_again(delivery)
             return
         except NotItsTurn:
-            self.round.later(delivery)
+            self.round.later(delivery, MADE_ANEW)
             return
         except Exception as error:  # noqa: BLE001 - a fault with one message must not stop the others
             self.round.failed(delivery, error, send)

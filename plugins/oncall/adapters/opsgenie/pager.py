@@ -104,30 +104,22 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
     @bounded
     def close(self, alias: str, note: str) -> str:
         """Implements `Pager`."""
-        body = _action(note)
-        return self._request(
-            lambda hook: hook.get_conn().close_alert(
-                fitting_alias(alias), identifier_type="alias", close_alert_payload=body
-            )
-        )
+        return self._act("close_alert", alias, close_alert_payload=_action(note))
 
     @bounded
     def acknowledge(self, alias: str, note: str, user: str) -> str:
         """Implements `Pager`."""
-        body = _action(note, user)
-        return self._request(
-            lambda hook: hook.get_conn().acknowledge_alert(
-                fitting_alias(alias), identifier_type="alias", acknowledge_alert_payload=body
-            )
-        )
+        return self._act("acknowledge_alert", alias, acknowledge_alert_payload=_action(note, user))
 
     @bounded
     def note(self, alias: str, note: str) -> str:
         """Implements `Pager`."""
-        body = _action(note)
-        return self._request(
-            lambda hook: hook.get_conn().add_note(fitting_alias(alias), body, identifier_type="alias")
-        )
+        return self._act("add_note", alias, add_note_to_alert_payload=_action(note))
+
+    def _act(self, action: str, alias: str, **payload: Mapping[str, str]) -> str:
+        """Do to the alert of this alias what the SDK calls so."""
+        where = {"identifier": fitting_alias(alias), "identifier_type": "alias"}
+        return self._request(lambda hook: getattr(hook.get_conn(), action)(**where, **payload))
 
     @bounded
     def request_state(self, request_id: str) -> RequestOutcome:

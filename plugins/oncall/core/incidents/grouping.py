@@ -119,10 +119,11 @@ def _incident_for(
         return replace(still_open, due=still_open.due if ends else status.due, verdict=status.verdict)
     if not _needs_incident(status, watching_since) or _is_over(status, same):
         return None
-    return _new(status, at, len(same) + 1)
+    return new_incident(status, at, len(same) + 1)
 
 
-def _new(status: PromiseStatus, at: dt.datetime, again: int = 1) -> Incident:
+def new_incident(status: PromiseStatus, at: dt.datetime, again: int = 1) -> Incident:
+    """Of this promise, the first or, `again`, a further one."""
     return Incident(
         key=key_of(status.pipeline.dag_id, status.report_date, status.drill, again),
         dag_id=status.pipeline.dag_id,
@@ -272,7 +273,7 @@ def _stale_notice(
     ]
     if status.facts.publication is None or not newer:
         return Plan()
-    over = replace(_new(status, scene.at), verdict="stale", resolved_at=scene.at)
+    over = replace(new_incident(status, scene.at), verdict="stale", resolved_at=scene.at)
     incident = same[-1] if same else over
     context = IncidentContext(incident, (status,), tuple(said.get(incident.key, ())))
     made = stale(context, scene)
