@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
+from contextlib import suppress
 from typing import Any
 
+import pytest
+
+from oncall.airflow import watcher
 from oncall.airflow.run_once import evaluate_once
+from oncall.core.errors import DeliveryFailed
 from tests.airflow.watching import ZONE, pages, soon, threads, watch
 
 
@@ -64,3 +69,36 @@ def test_looks_from_many_sides_page_once(site: Any) -> None:
     assert pages(site)[0].count == 1
     assert len([m for m in site.inbox.messages() if "late since" in m.text]) == 1
     assert len(threads(site)) == 1
+
+
+def test_alerts_that_nobody_knows_of_are_asked_for_until_the_pager_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It fails twice just as a watcher begins; once it has answered it is not asked again."""
+    monkeypatch.setattr(watcher, "HEAR_S", 0.01)
+    rounds: list[int] = []
+    asked: list[int] = []
+
+    class Asking:
+        seen = "a look"
+
+        def lost_alerts(self) -> None:
+            asked.append(len(rounds))
+            if len(asked) < 3:
+                raise DeliveryFailed("500")
+
+    class Beginning(watcher.Watch):
+        def _dispatch(self, *_: Any) -> Any:
+            rounds.append(len(asked))
+            return Asking()
+
+    async def until_ten_rounds() -> None:
+        hearing = asyncio.create_task(Beginning(15.0).hear())
+        while len(rounds) < 10 and not hearing.done():
+            await asyncio.sleep(0.01)
+        hearing.cancel()
+        with suppress(asyncio.CancelledError):
+            await hearing
+
+    asyncio.run(asyncio.wait_for(until_ten_rounds(), 20))
+    assert asked == [1, 2, 3]

@@ -31,7 +31,7 @@ from oncall.airflow import look
 from oncall.airflow.composition import Services
 from oncall.airflow.watcher import NEW_S
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.errors import DeliveryFailed, UnknownPerson, Unreadable
+from oncall.core.errors import DeliveryFailed, OncallError, UnknownPerson, Unreadable
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.wording import Links
 from oncall.core.message import Message
@@ -183,6 +183,7 @@ class Night(RuleBasedStateMachine):
         self.looker = look.Looker()
         self.looker.clock = lambda: self.now  # type: ignore[assignment]
         self.looker.know(wiring=Wired(self), services=self.services())
+        self.asked_for_lost = 0.0  # since when it has no more to ask for
         self.journals: Mapping[Any, list[OutboxEntry]] = {lane: [] for lane in (*LANES, "chat")}
 
     def services(self) -> Services:
@@ -229,10 +230,15 @@ class Night(RuleBasedStateMachine):
         return self.now - self.began[1] < dt.timedelta(seconds=NEW_S)
 
     def hear(self) -> None:
-        store = self.looker.known.memory or self.database
+        store, known = self.looker.known.memory or self.database, self.looker.known
+        wiring: Any = known.wiring
+        dispatch = wiring.dispatch(self.config, store, self.looker.clock, known.seen)
+        if known.seen is not None and self.asked_for_lost != known.began:
+            with suppress(OncallError):
+                dispatch.lost_alerts()
+                self.asked_for_lost = known.began
         with suppress(Unreadable):
-            wiring: Any = self.looker.known.wiring
-            wiring.dispatch(self.config, store, self.looker.clock).acknowledgements()
+            dispatch.acknowledgements()
 
     @rule()
     def watcher_looks(self) -> None:
@@ -406,6 +412,7 @@ class Night(RuleBasedStateMachine):
         self.pager.fault = self.chat.fault = ""
         self.pager.unreadable, self.pager.unknown, self.pager.failing = False, "", ""
         self.now = max(self.now, at("05:00"))
+        self.tick()  # a new watcher asks for lost alerts within seconds of its first look
         for _ in range(60):
             self.hear()
             self.tick()

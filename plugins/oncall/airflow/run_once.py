@@ -145,8 +145,11 @@ def _once_readable(act: Callable[[], T], until: float) -> T:
             time.sleep(1)
 
 
-def quietly(act: Callable[[], object]) -> None:
+def quietly(act: Callable[[], object]) -> bool:
+    """Whether it went well; what did not is logged."""
     try:
         act()
     except OncallError as error:
         log.warning("oncall.trouble", reason=str(error))
+        return False
+    return True

@@ -136,14 +136,16 @@ class Watch:
             await self._send(store, journal, act)
 
     async def hear(self) -> None:
-        """Ask who has acknowledged, while there is something to acknowledge; first for alerts that nobody knows of."""
+        """Ask who has acknowledged, while there is something to acknowledge; first for alerts that nobody knows of,
+        until that is answered."""
         store, began = PerLoop[Store](Wiring.store), 0.0
         while True:
             await asyncio.sleep(HEAR_S)
             dispatch = self._dispatch(store, [])
             if dispatch is not None and dispatch.seen is not None and began != self.looker.known.began:
-                began = self.looker.known.began
-                await self._blocking(lambda d=dispatch: quietly(d.lost_alerts))  # type: ignore[misc]
+                since = self.looker.known.began
+                if await self._blocking(lambda d=dispatch: quietly(d.lost_alerts)):  # type: ignore[misc]
+                    began = since
             if dispatch is not None and self._is_busy():
                 await self._blocking(lambda d=dispatch: quietly(d.acknowledgements))  # type: ignore[misc]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import NotAllowed
 from oncall.core.incidents.incident import Channel, Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import others_untold
@@ -67,7 +69,8 @@ class Dispatch:
     def lost_alerts(self) -> None:
         """For a process that has just begun. Raises what the pager and the store raise."""
         if self.seen is not None:
-            find_lost_alerts(self.config, self.pager, self.store, self.seen.statuses, self.now())
+            with suppress(NotAllowed):  # a key that may not read is not asked again
+                find_lost_alerts(self.config, self.pager, self.store, self.seen.statuses, self.now())
 
     def can_check(self) -> bool:
         """Whether the channels' history can be asked: their ids are known from earlier posts."""
