@@ -18,6 +18,7 @@ from tests.exploring import EXPLORE
 from tests.spare_databases import SpareDatabases
 
 if TYPE_CHECKING:
+    from sandbox.inbox.testing import RunningInbox
     from sandbox.stack.stack import Stack
 
 # How long an example takes says how busy the machine is, not whether a law holds. A red build is to tell of a change:
@@ -85,6 +86,22 @@ def oncall_database(oncall_databases: SpareDatabases) -> Iterator[str]:
     """The DSN of a database with an empty schema `oncall`, as good as new, for this test alone."""
     with oncall_databases.one() as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def one_inbox() -> Iterator[RunningInbox]:
+    from sandbox.inbox.testing import running_inbox
+
+    with running_inbox() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+def inbox(one_inbox: RunningInbox) -> RunningInbox:
+    """The far sides' stand-in: empty, and it processes at once."""
+    one_inbox.clear()
+    one_inbox.settings(processing_delay=0)
+    return one_inbox
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.adapters.conftest_far import far as far
-from tests.adapters.conftest_far import served as served
 from tests.adapters.scripted import KEY, FarSide, handler
 
 # Airflow writes its configuration on import: not into the home of whoever runs the tests.

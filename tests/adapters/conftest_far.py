@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -14,18 +13,12 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.slack.chat import Slack
 from oncall.usecases import page_requests
 from sandbox.inbox.records import Alert
-from sandbox.inbox.testing import RunningInbox, running_inbox
+from sandbox.inbox.testing import RunningInbox
 from tests.adapters.scripted import Connect
 from tests.usecases.conftest_night import DAY, Night, at
 
 KEY = f"growth_etl:{DAY}"
 PRIMARY, SECONDARY, MANAGER = "de-003@example.com", "de-004@example.com", "de-manager@example.com"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[RunningInbox]:
-    with running_inbox() as inbox:
-        yield inbox
 
 
 @dataclass
@@ -67,19 +60,16 @@ class FarNight:
 
 @pytest.fixture
 def far(
-    served: RunningInbox, connect: Connect, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+    inbox: RunningInbox, connect: Connect, oncall_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> FarNight:
     monkeypatch.setattr(page_requests, "PATIENCE_S", 0.3)
-    served.clear()
-    served.settings(processing_delay=0)
-    store = OncallDb(connect_to(fresh_database), now=lambda: night.now)
-    store.install()
-    extra = {"base_url": served.slack_base_url}
+    store = OncallDb(connect_to(oncall_database), now=lambda: night.now)
+    extra = {"base_url": inbox.slack_base_url}
     night = Night(store=store)
     night.pager = Opsgenie.from_connection(  # type: ignore[assignment]
-        connect("ops", host=served.opsgenie_host, password=served.opsgenie_key)
+        connect("ops", host=inbox.opsgenie_host, password=inbox.opsgenie_key)
     )
-    night.chat = Slack.from_connection(connect("chat", password=served.slack_token, extra=extra))  # type: ignore[assignment]
+    night.chat = Slack.from_connection(connect("chat", password=inbox.slack_token, extra=extra))  # type: ignore[assignment]
     store.set_note("watching_since", at("01:00").isoformat())
     night.world.missing("growth_etl")
-    return FarNight(night, served)
+    return FarNight(night, inbox)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,7 @@ from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, NotAllowed, Rejected
 from oncall.core.message import Message, Recipient
 from oncall.usecases.channel_ports import Posted
-from sandbox.inbox.testing import RunningInbox, running_inbox
+from sandbox.inbox.testing import RunningInbox
 from tests.adapters.scripted import Connect
 
 MESSAGE = Message(
@@ -30,19 +29,6 @@ MESSAGE = Message(
 )
 REPLY = replace(MESSAGE, step="escalated:secondary", steps="")
 LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[RunningInbox]:
-    with running_inbox() as inbox:
-        yield inbox
-
-
-@pytest.fixture
-def inbox(served: RunningInbox) -> RunningInbox:
-    served.clear()
-    served.settings(processing_delay=0)
-    return served
 
 
 @pytest.fixture

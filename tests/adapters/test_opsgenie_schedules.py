@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,22 +17,10 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Override, Roster
 from oncall.usecases.sync_schedules import drift, plan, sync
-from sandbox.inbox.testing import RunningInbox, running_inbox
+from sandbox.inbox.testing import RunningInbox
 from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 
 PRIMARY, SECONDARY = "data-engineering-primary", "data-engineering-secondary"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[RunningInbox]:
-    with running_inbox() as inbox:
-        yield inbox
-
-
-@pytest.fixture
-def inbox(served: RunningInbox) -> RunningInbox:
-    served.clear()
-    return served
 
 
 @pytest.fixture

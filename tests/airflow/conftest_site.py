@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psycopg2
@@ -45,13 +46,11 @@ class Site:
             cursor.execute(sql)
 
 
-@pytest.fixture
-def site(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Connections by environment; a warehouse with tables and three small days, the last without sessions."""
-    names = {name: f"{name}_{tmp_path.name}".replace("-", "_")[:60] for name in ("warehouse", "oncall")}
-    uris = {name: postgres.ensure_database(database) for name, database in names.items()}
-    day = dt.datetime.now(ZONE).date() - dt.timedelta(days=1)
-    with closing(psycopg2.connect(uris["warehouse"])) as connection:
+@cache
+def loaded_warehouse(postgres: Server, day: dt.date) -> str:
+    """The name of a database to be copied: tables and three small days, the last of them without sessions."""
+    name = f"loaded_{day:%Y%m%d}"
+    with closing(psycopg2.connect(postgres.ensure_database(name))) as connection:
         create_schema(connection)
         with connection.cursor() as cursor:
             cursor.execute((REPOSITORY / "include/sql/warehouse.sql").read_text())
@@ -59,6 +58,16 @@ def site(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         for back in (2, 1):
             Loader(connection, 0.01).load(day - dt.timedelta(days=back))
         Loader(connection, 0.01).load(day, ["customers", "products", "orders", "order_lines"])
+    return name
+
+
+@pytest.fixture
+def site(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Connections by environment; the loaded warehouse until yesterday."""
+    names = {name: f"{name}_{tmp_path.name}".replace("-", "_")[:60] for name in ("warehouse", "oncall")}
+    yesterday = dt.datetime.now(ZONE).date() - dt.timedelta(days=1)
+    warehouse = postgres.ensure_database(names["warehouse"], loaded_warehouse(postgres, yesterday))
+    postgres.ensure_database(names["oncall"])
     include = tmp_path / "include"
     shutil.copytree(REPOSITORY / "include", include)
     with running_inbox() as inbox:
@@ -81,6 +90,6 @@ def site(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         for name, value in connections.items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(value))
         monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(include))
-        yield Site(inbox, include, uris["warehouse"])
+        yield Site(inbox, include, warehouse)
     for database in names.values():
         postgres.drop_database(database)

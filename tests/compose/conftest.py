@@ -1,19 +1,11 @@
-"""An inbox of one's own, and Slack's client for it."""
+"""Slack's client for the inbox."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 from slack_sdk import WebClient
 
-from sandbox.inbox.testing import RunningInbox, running_inbox
-
-
-@pytest.fixture
-def inbox() -> Iterator[RunningInbox]:
-    with running_inbox() as inbox:
-        yield inbox
+from sandbox.inbox.testing import RunningInbox
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -10,21 +10,7 @@ import opsgenie_sdk
 import pytest
 from slack_sdk import WebClient
 
-from sandbox.inbox.testing import RunningInbox, running_inbox
-
-
-@pytest.fixture(scope="session")
-def one_inbox() -> Iterator[RunningInbox]:
-    with running_inbox() as inbox:
-        yield inbox
-
-
-@pytest.fixture
-def inbox(one_inbox: RunningInbox) -> RunningInbox:
-    """An empty inbox that processes at once."""
-    one_inbox.clear()
-    one_inbox.settings(processing_delay=0)
-    return one_inbox
+from sandbox.inbox.testing import RunningInbox
 
 
 @pytest.fixture

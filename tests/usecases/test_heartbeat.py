@@ -14,7 +14,7 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.wording import Scene
 from oncall.usecases.channel_ports import PagerCapabilities
 from oncall.usecases.heartbeat import HEARTBEATS, ping_all, refused
-from sandbox.inbox.testing import running_inbox
+from sandbox.inbox.testing import RunningInbox
 from tests.usecases.conftest_night import FakePager, Night, at
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
@@ -99,23 +99,24 @@ def test_a_note_that_cannot_be_read_is_no_note(noted: str) -> None:
     assert refused(noted) == {}
 
 
-def test_opsgenies_own_ways_of_not_taking_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opsgenies_own_ways_of_not_taking_a_heartbeat(
+    inbox: RunningInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """PONG for one that does not exist, one that is switched off, a key that may not ping, one that may not ask."""
-    with running_inbox() as inbox:
-        written = {"conn_type": "opsgenie", "host": inbox.opsgenie_host, "password": inbox.opsgenie_key}
-        monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(written))
-        opsgenie = Opsgenie.from_connection("ops")
-        with pytest.raises(Rejected, match=r"'unknown'.*404.*add it in Opsgenie"):
-            opsgenie.ping("unknown")
-        inbox.settings(key_may_read=False)
+    written = {"conn_type": "opsgenie", "host": inbox.opsgenie_host, "password": inbox.opsgenie_key}
+    monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(written))
+    opsgenie = Opsgenie.from_connection("ops")
+    with pytest.raises(Rejected, match=r"'unknown'.*404.*add it in Opsgenie"):
         opsgenie.ping("unknown")
-        inbox.settings(key_may_read=True)
-        inbox.tell("heartbeats", name=NAME, enabled=False)
-        with pytest.raises(Rejected, match="switched off"):
-            opsgenie.ping(NAME)
-        inbox.tell("heartbeats", name=NAME, enabled=True)
+    inbox.settings(key_may_read=False)
+    opsgenie.ping("unknown")
+    inbox.settings(key_may_read=True)
+    inbox.tell("heartbeats", name=NAME, enabled=False)
+    with pytest.raises(Rejected, match="switched off"):
         opsgenie.ping(NAME)
-        assert inbox.state()["heartbeats"][0]["last_ping_at"]
-        inbox.settings(key_may_ping=False)
-        with pytest.raises(Rejected, match=rf"'{NAME}'.*403"):
-            opsgenie.ping(NAME)
+    inbox.tell("heartbeats", name=NAME, enabled=True)
+    opsgenie.ping(NAME)
+    assert inbox.state()["heartbeats"][0]["last_ping_at"]
+    inbox.settings(key_may_ping=False)
+    with pytest.raises(Rejected, match=rf"'{NAME}'.*403"):
+        opsgenie.ping(NAME)

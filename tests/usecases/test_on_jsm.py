@@ -13,7 +13,7 @@ import pytest
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.core.errors import Rejected, Unreadable
 from sandbox.inbox.records import Alert
-from sandbox.inbox.testing import RunningInbox, running_inbox
+from sandbox.inbox.testing import RunningInbox
 from tests.usecases.conftest_night import DAY, Night, at
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
@@ -22,19 +22,11 @@ KEY = f"growth_etl:{DAY}"
 ESCALATION = ["page-1-primary", "page-2-secondary", "page-3-manager"]
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[RunningInbox]:
-    with running_inbox() as inbox:
-        yield inbox
-
-
-@pytest.fixture
-def inbox(served: RunningInbox) -> Iterator[RunningInbox]:
-    """Processes at once; whatever the face does not have was never asked for."""
-    served.clear()
-    served.settings(processing_delay=0)
-    yield served
-    assert not [call for call in served.calls() if call.unexpected]
+@pytest.fixture(autouse=True)
+def known_calls(inbox: RunningInbox) -> Iterator[None]:
+    """Whatever the face does not have was never asked for."""
+    yield
+    assert not [call for call in inbox.calls() if call.unexpected]
 
 
 @pytest.fixture

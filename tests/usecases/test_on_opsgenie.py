@@ -5,31 +5,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from oncall.adapters.opsgenie.pager import Opsgenie
-from sandbox.inbox.testing import RunningInbox, running_inbox
+from sandbox.inbox.testing import RunningInbox
 from tests.usecases.conftest_night import DAY, Night
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 
 KEY = f"growth_etl:{DAY}"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[RunningInbox]:
-    with running_inbox() as inbox:
-        yield inbox
-
-
-@pytest.fixture
-def inbox(served: RunningInbox) -> RunningInbox:
-    served.clear()
-    served.settings(processing_delay=0)
-    return served
 
 
 @pytest.fixture

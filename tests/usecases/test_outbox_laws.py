@@ -153,10 +153,9 @@ def test_the_law_holds_in_memory() -> None:
     )
 
 
-def test_the_law_holds_in_postgresql(fresh_database: str) -> None:
+def test_the_law_holds_in_postgresql(oncall_database: str) -> None:
     """The same law on the real outbox."""
-    OncallDb(connect_to(fresh_database)).install()
-    connect = connect_to(fresh_database)
+    connect = connect_to(oncall_database)
 
     class InPostgres(Outbox):
         def new_store(self) -> Store:
@@ -177,11 +176,10 @@ def test_the_law_holds_in_postgresql(fresh_database: str) -> None:
 
 
 @pytest.mark.parametrize("channel", ["pager", "chat"])
-def test_two_senders_at_once_claim_different_deliveries(fresh_database: str, channel: Any) -> None:
+def test_two_senders_at_once_claim_different_deliveries(oncall_database: str, channel: Any) -> None:
     """What one holds, the other does not get, and gets once the lease has ended."""
     now = [START]
-    first, second = (OncallDb(connect_to(fresh_database), now=lambda: now[0]) for _ in range(2))
-    first.install()
+    first, second = (OncallDb(connect_to(oncall_database), now=lambda: now[0]) for _ in range(2))
     for number in range(2):
         message = Message(f"growth_etl:{number}", "page-1", "x")
         with first.decision_lock() as decision:

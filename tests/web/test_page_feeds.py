@@ -13,7 +13,6 @@ from fastapi.testclient import TestClient
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.feeds import Feeds
 from oncall.adapters.postgres.links import Link
-from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.rota.roster import Leave, Roster
 from oncall.web.routes import feeds as feeds_of_the_page
 from oncall.web.views import badge, calendar_feed
@@ -205,10 +204,9 @@ def test_a_badge_says_of_which_day_and_since_when(report: str, words: tuple[str,
     assert badge.words(morning(), report) == words
 
 
-def test_keys_are_kept_as_hashes_and_can_be_revoked(fresh_database: str) -> None:
+def test_keys_are_kept_as_hashes_and_can_be_revoked(oncall_database: str) -> None:
     """On the real database: what is stored opens nothing, and each revision sees the one before."""
-    connect = connect_to(fresh_database)
-    OncallDb(connect).install()
+    connect = connect_to(oncall_database)
     feeds = Feeds(connect)
     key = feeds.make("calendar:team", "anna", at("05:00"))
     (link,) = feeds.all()
@@ -240,10 +238,9 @@ SPOILT = [
 
 
 @pytest.mark.parametrize("spoilt", SPOILT)
-def test_a_note_that_another_version_wrote_closes_no_feed(spoilt: str, fresh_database: str) -> None:
+def test_a_note_that_another_version_wrote_closes_no_feed(spoilt: str, oncall_database: str) -> None:
     """A link that nobody can read is none, and the others are listed and open; a calendar is told anew."""
-    connect = connect_to(fresh_database)
-    OncallDb(connect).install()
+    connect = connect_to(oncall_database)
     feeds = Feeds(connect)
     key, other = (feeds.make("calendar:team", "anna", at("05:00")) for _ in range(2))
     gone = feeds.all()[0].id

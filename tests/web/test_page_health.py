@@ -98,13 +98,12 @@ def test_the_pulse_is_read_in_one_query(fresh_database: str) -> None:
 
 
 @pytest.fixture
-def oncall_db(postgres: Server, fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> OncallDb:
+def oncall_db(postgres: Server, oncall_database: str, monkeypatch: pytest.MonkeyPatch) -> OncallDb:
     """A database of its own as Airflow's connection; the other three lead nowhere."""
-    name = fresh_database.partition("?")[0].rpartition("/")[2]
+    name = oncall_database.partition("?")[0].rpartition("/")[2]
     said = {"conn_type": "postgres", "host": str(postgres.socket_dir), "login": "postgres", "schema": name}
     monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", json.dumps(said))
-    store = OncallDb(connect_to(fresh_database))
-    store.install()
+    store = OncallDb(connect_to(oncall_database))
     store.set_note("tick", ago(5).isoformat())
     return store
 

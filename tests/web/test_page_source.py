@@ -60,12 +60,11 @@ def airflow_env(
 
 
 @pytest.fixture
-def database(fresh_database: str) -> str:
+def database(oncall_database: str) -> str:
     """The name of a database with both schemas, a publication, a run and an incident."""
-    name = fresh_database.partition("?")[0].rpartition("/")[2]
-    connect = connect_to(fresh_database)
+    name = oncall_database.partition("?")[0].rpartition("/")[2]
+    connect = connect_to(oncall_database)
     store = OncallDb(connect)
-    store.install()
     with connect() as connection, connection.cursor() as cursor:
         cursor.execute("create schema master; create schema investor")
         cursor.execute(
@@ -201,18 +200,17 @@ def test_the_example_is_the_shipped_folder() -> None:
     assert replace(config().roster, leave=(), overrides=()).people
 
 
-def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(fresh_database: str) -> None:
+def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(oncall_database: str) -> None:
     """A day after its end an incident is read no more, and one that changed after all is; connections may break."""
-    connect = OneConnection(connect_to(fresh_database))
+    connect = OneConnection(connect_to(oncall_database))
     store, history = OncallDb(connect), History(connect)
-    store.install()
     over = Incident(
         KEY, "growth_etl", DAY, at("05:00"), resolved_at=at("05:42", DAY - dt.timedelta(days=300))
     )
     with store.decision_lock() as decision:
         decision.record(Plan((over,), events=(Event(KEY, at("05:00"), "paged DE-003"),)), at("05:00"))
     first = history.records(at("00:00"), 10)
-    with connect_to(fresh_database)() as other:
+    with connect_to(oncall_database)() as other:
         other.execute("truncate oncall.events")
         others = (
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database()"
