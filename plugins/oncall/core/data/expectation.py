@@ -154,11 +154,10 @@ def _usual_ratio(ratios: Sequence[float]) -> float:
 
 
 # What a report's number must be to be held: this many spreads off, and this many times less or more than expected. A
-# sale makes three times as much of an ordinary day.
+# Black Friday makes four times as much of an ordinary day.
 FAR_SPREADS = 5.0
-FAR_TIMES = 3.0
-FAR_TIMES_MORE = 4.0
-FAR_TIMES_UNKNOWN_WEEKDAY = 5.0
+FAR_TIMES_LESS = 3.0
+FAR_TIMES = 5.0  # more; and less, too, while the weekday is not known
 _LEAST_TO_COMPARE = 7  # earlier days: in its first week nobody can say what is usual
 
 
@@ -197,11 +196,9 @@ class Number:
         expected = self.expected
         if expected is None or abs(expected.unusual(self.amount, self.noise)) <= FAR_SPREADS:
             return False
-        less, more = FAR_TIMES, FAR_TIMES_MORE
-        if not expected.knows_weekday:
-            less = more = FAR_TIMES_UNKNOWN_WEEKDAY
+        less = FAR_TIMES_LESS if expected.knows_weekday else FAR_TIMES
         low = self.amount < expected.amount / less and not may_be_quiet
-        return low or self.amount > expected.amount * more
+        return low or self.amount > expected.amount * FAR_TIMES
 
     def usual_words(self, day: dt.date) -> str:
         """What is usual on such a day, for people."""
