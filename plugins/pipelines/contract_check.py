@@ -10,7 +10,7 @@ from typing import Any
 from oncall.core.data.data_contract import LOADS, Breach, DataContracts, TableContract
 from oncall.core.promises.facts import ALL_OF_THEM
 from pipelines.contract_rule import Existing, Rule
-from pipelines.contract_sql import Statement, compiled, misfits
+from pipelines.contract_sql import Statement, compiled, in_sight, misfits
 
 _STANDING = """
     select n.nspname || '.' || c.relname, a.attname, coalesce(b.typname, t.typname), a.attnotnull,
@@ -19,7 +19,13 @@ _STANDING = """
                 from unnest(i.indkey) with ordinality as part (attnum, nth)
                 join pg_attribute k on k.attrelid = i.indrelid and k.attnum = part.attnum), ' ')
             from pg_index i
-            where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indexprs is null)
+            where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indexprs is null),
+           case when row_security_active(c.oid) then
+               array(select concat('policy ', p.polname, ', ', pg_get_expr(p.polqual, p.polrelid)) from pg_policy p
+                     where p.polrelid = c.oid and p.polcmd in ('r', '*') and exists (
+                         select from unnest(p.polroles) as meant (role)
+                         where case when meant.role = 0 then true else pg_has_role(meant.role, 'usage') end)
+                     order by p.polname) end
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -37,7 +43,7 @@ def breaches(
     `day` binds `report_date`, `day_start` and `day_end`. One statement a table, and one that asks how they stand.
     Nothing is told of a table that has no contract.
     """
-    statements, lacking = _statements(cursor, contracts, tables)
+    statements, lacking, hidden = _statements(cursor, contracts, tables)
     found = list(lacking)
     for statement in statements:
         cursor.execute(statement.count, day)
@@ -45,14 +51,14 @@ def breaches(
             _breach(statement.contract, statement.rules[number], count, example)
             for number, count, example in cursor.fetchall()
         )
-    return found
+    return found + list(hidden if found else ())
 
 
 def offenders(
     cursor: Any, contracts: DataContracts, tables: Iterable[str], day: Mapping[str, Any]
 ) -> dict[Breach, list[str]]:
     """The same with the keys of the rows that break each rule, LISTED of each at most."""
-    statements, lacking = _statements(cursor, contracts, tables)
+    statements, lacking, hidden = _statements(cursor, contracts, tables)
     found: dict[Breach, list[str]] = {one: [] for one in lacking}
     for statement in statements:
         cursor.execute(statement.list, day)
@@ -62,13 +68,16 @@ def offenders(
         for number, listed in keys.items():
             breach = _breach(statement.contract, statement.rules[number], len(listed), listed[0])
             found[breach] = listed
-    return found
+    return {**found, **(hidden if found else {})}
 
 
 def _statements(
     cursor: Any, contracts: DataContracts, tables: Iterable[str]
-) -> tuple[list[Statement], list[Breach]]:
-    """The statements to ask; none, and what is lacking instead, while the tables cannot be asked."""
+) -> tuple[list[Statement], list[Breach], dict[Breach, list[str]]]:
+    """The statements to ask; none, and what is lacking instead, while the tables cannot be asked.
+
+    And what may be why, where rows are missing: policies that hide some from our role.
+    """
     asked = {table: contracts.tables[table] for table in sorted(set(tables)) if table in contracts.tables}
     existing = _existing(cursor, [*asked, LOADS.table])
     for table in asked.keys() & existing.keys():
@@ -78,18 +87,25 @@ def _statements(
         for table, contract in (*asked.items(), (LOADS.table, LOADS))
         for rule in misfits(contract, existing.get(table))
     ]
-    return [] if lacking else [compiled(contract, asked, existing) for contract in asked.values()], lacking
+    statements = [] if lacking else [compiled(contract, asked, existing) for contract in asked.values()]
+    hidden = {
+        _breach(contract, in_sight(contract), len(policies), policies[0]): policies
+        for table, contract in asked.items()
+        if table in existing and (policies := list(existing[table].policies or ()))
+    }
+    return statements, lacking, hidden
 
 
 def _existing(cursor: Any, tables: list[str]) -> dict[str, Existing]:
     cursor.execute(_STANDING, {"tables": tables})
     columns: dict[str, dict[str, tuple[str, bool]]] = defaultdict(dict)
     indexes: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
-    for table, column, kind, not_null, listed in cursor.fetchall():
+    policies: dict[str, list[str] | None] = {}
+    for table, column, kind, not_null, listed, policies[table] in cursor.fetchall():
         columns[table][column] = (str(kind), bool(not_null))
         parts = (one.split(":") for one in (listed or "").split())
         indexes[table] = [(tuple(names.split(",")), unique == "true") for unique, names in parts]
-    return {table: Existing(found, indexes[table]) for table, found in columns.items()}
+    return {table: Existing(found, indexes[table], policies[table]) for table, found in columns.items()}
 
 
 def _breach(contract: TableContract, rule: Rule, count: int, example: str) -> Breach:

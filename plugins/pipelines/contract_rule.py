@@ -12,11 +12,13 @@ from oncall.core.data.data_contract import TableContract
 class Existing:
     """A table as it stands in the warehouse: (type, is not null) by column, and its indexes.
 
-    An index is the columns it is of, in order, and whether it is unique.
+    An index is the columns it is of, in order, and whether it is unique. `policies` are those of row-level security,
+    where it holds for our role (None: it does not); without one it shows no row.
     """
 
     columns: Mapping[str, tuple[str, bool]]
     indexes: Sequence[tuple[tuple[str, ...], bool]] = ()
+    policies: Sequence[str] | None = None
 
     def sees_to(self, columns: Sequence[str]) -> bool:
         """Whether the warehouse itself lets nothing come twice in these columns."""

@@ -78,11 +78,17 @@ class Statement:
         )
 
 
+def in_sight(contract: TableContract) -> Rule:
+    """That row-level security hides no row from our role, or all of them."""
+    expected = "no row that row-level security hides from our role: a policy that shows it all, or bypassrls"
+    return Rule(f"{contract.short}_are_in_sight", (), expected)
+
+
 def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
     """What a table lacks of what its contract needs to be asked at all: itself, columns, types."""
     if table is None:
         return [Rule(f"{contract.short}_exist", (), f"a table {contract.table}")]
-    found = []
+    found = [] if table.policies is None or table.policies else [in_sight(contract)]
     for column in contract.columns:
         stands = table.columns.get(column.name)
         if stands is None:

@@ -211,7 +211,7 @@ def test_a_warehouse_that_enforces_keys_is_not_asked_for_them(warehouse: Any) ->
 
     contracts = load_data_contracts(REPOSITORY.parent)
     with warehouse.cursor() as cursor:
-        statements, lacking = _statements(cursor, contracts, contracts.tables)
+        statements, lacking, _ = _statements(cursor, contracts, contracts.tables)
     warehouse.rollback()
     assert not lacking
     for statement in statements:
