@@ -924,18 +924,17 @@ language sql immutable as $$
     from (
         select
             mean - control_mean as diff,
-            sqrt(error.own + error.other) as error,
-            case
-                when error.own + error.other = 0 then 0
-                -- Welch–Satterthwaite
-                else experiments.student_t_quantile(0.975, (
-                    (error.own + error.other) ^ 2 / (error.own ^ 2 / (n - 1) + error.other ^ 2 / (control_n - 1))
-                )::double precision)::numeric
-            end as fixed,
+            -- Customers who all brought the same say nothing of the next one: no interval.
+            sqrt(nullif(error.own + error.other, 0)) as error,
+            -- Welch–Satterthwaite
+            experiments.student_t_quantile(0.975, (
+                (error.own + error.other) ^ 2
+                / nullif(error.own ^ 2 / (n - 1) + error.other ^ 2 / (control_n - 1), 0)
+            )::double precision)::numeric as fixed,
             experiments.anytime_z(customer_days) as anytime
         -- Squared standard errors of the means.
         from (
-            select variance / nullif(n, 0) as own, control_variance / nullif(control_n, 0) as other
+            select round(variance, 10) / nullif(n, 0) as own, round(control_variance, 10) / nullif(control_n, 0) as other
         ) as error
     ) as found
 $$;

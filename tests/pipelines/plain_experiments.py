@@ -56,10 +56,10 @@ def compared(
     diff = float(own.mean() - other.mean())
     if min(len(own), len(other)) < 2:
         return diff, None, None
-    errors = [float(x.var(ddof=1)) / len(x) for x in (own, other)]
+    errors = [round(float(x.var(ddof=1)), 10) / len(x) for x in (own, other)]
     error = math.sqrt(sum(errors))
     if error == 0:
-        return diff, 0.0, 0.0
+        return diff, None, None
     df = sum(errors) ** 2 / (errors[0] ** 2 / (len(own) - 1) + errors[1] ** 2 / (len(other) - 1))
     fixed = t_quantile(df)
     return diff, fixed * error, max(fixed, anytime_z(customer_days)) * error

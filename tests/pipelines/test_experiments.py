@@ -154,7 +154,7 @@ def test_days_of_profit_that_never_ran_are_made_first(warehouse: Any, run: Run) 
 
 
 def test_samples_too_small_or_without_spread_have_nulls_and_no_error(warehouse: Any, run: Run) -> None:
-    """One customer has no variance and no interval; no spread at all is an interval of one point."""
+    """One customer has no variance and no interval; nor has no spread at all, which is no certainty."""
     assign(warehouse, c1="control", c2="control", c3="alone", c4="flat", c5="flat")
     buy(warehouse, 1, 3, "9.00")
     buy(warehouse, 2, 4, "5.00")
@@ -163,7 +163,11 @@ def test_samples_too_small_or_without_spread_have_nulls_and_no_error(warehouse: 
     found = unit_profit(warehouse)
     alone, flat = found["alone"], found["flat"]
     assert (alone["n"], alone["variance"], alone["diff_from_control"], alone["ci_low"]) == (1, None, 9, None)
-    assert (flat["variance"], flat["diff_from_control"], flat["ci_low"], flat["ci_high"]) == (0, 5, 5, 5)
+    assert (flat["variance"], flat["diff_from_control"]) == (0, 5)
+    intervals = {
+        f"{kind}{of}_{end}" for kind in ("", "adjusted_") for of in ("ci", "cs") for end in ("low", "high")
+    }
+    assert {flat[name] for name in intervals} == {None}
 
 
 def test_who_is_assigned_after_the_day_is_left_out(warehouse: Any, run: Run) -> None:
