@@ -210,6 +210,36 @@ class Shop:
         )
         self.load_again("sessions", "started_at")
 
+    def delete(self, table: str, number: int) -> None:
+        """A row that should never have been, and an order's lines and refunds with it.
+
+        Not of the first day: without an older one that has all its rows, these were put away.
+        """
+        key, when = {"orders": ("order_id", "ordered_at"), "refunds": ("refund_id", "refunded_at")}.get(
+            table,
+            (
+                f"{table[:-1].replace('touche', 'touch')}_id",
+                "started_at" if table == "sessions" else "touched_at",
+            ),
+        )
+        (found,) = rows(self.connection, f"select {when} as at from master.{table} where {key} = %s", number)
+        day = day_of(found["at"])
+        if day == FIRST:
+            return
+        if table == "orders":
+            refunds = rows(
+                self.connection, "select refund_id from master.refunds where order_id = %s", number
+            )
+            for refund in refunds:
+                self.delete("refunds", refund["refund_id"])
+            self.change("delete from master.order_lines where %s is not null and order_id = %s", number)
+        self.change(f"delete from master.{table} where %s is not null and {key} = %s", number)
+        getattr(self, table).remove(number)
+        if table == "orders":
+            self._say_what_is_left(day)
+        elif table in self.loaded_again or ("investor.daily_engagement", day) not in self.published:
+            self.load_again(table, when)
+
     def touch(self, customer: int, days_ago: int, channel: str) -> None:
         self.touches.append(self.next_id())
         self.write(

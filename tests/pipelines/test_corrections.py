@@ -97,6 +97,10 @@ HAPPENS: dict[str, tuple[Callable[..., Any], tuple[str, ...], tuple[some.SearchS
     "move touch": (Shop.move_touch, ("touches",), (CUSTOMER, AGO)),
     "move line": (Shop.move_line, ("orders", "orders"), ()),
     "merge": (Shop.merge, (), (CUSTOMER, CUSTOMER)),
+    **{
+        f"delete of {table}": (lambda shop, number, of=table: shop.delete(of, number), (table,), ())
+        for table in ("orders", "refunds", "sessions", "touches")
+    },
     "assign": (Shop.assign, (), (some.sampled_from(CUSTOMERS[1:]), AGO)),  # somebody is always in it
     "night": (night_passes, (), ()),
     "run": (run_some_day, (), (some.sampled_from(tuple(REPORTS)), NTH)),
