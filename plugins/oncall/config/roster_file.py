@@ -115,11 +115,15 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
 
 
 def read_channel(field: Field, write: str) -> str | None:
-    """A Slack channel: its name or its id."""
+    """A Slack channel: its name, as Slack lets them be, or its id."""
     channel = field.text(write)
-    if channel and (not re.fullmatch(r"#?[^\s#@<>,:]{1,80}", channel) or JOINING.search(channel)):
-        field.complain(write, ascii(channel) if JOINING.search(channel) else None)
-        return None
+    if channel and not re.fullmatch(r"[CG][A-Z0-9]{6,20}", channel, re.ASCII):
+        if not re.fullmatch(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}", channel) or JOINING.search(channel):
+            field.complain(write, ascii(channel) if JOINING.search(channel) else None)
+            return None
+        if channel != channel.lower():
+            field.complain(f"{channel.lower()}: no channel of Slack has capitals")
+            return None
     return channel
 
 

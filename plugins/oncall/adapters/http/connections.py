@@ -167,7 +167,7 @@ class Connected(Generic[T]):
 
     def _url(self, written: str, port: int | None, allow_http: bool) -> str:
         url = (written if "://" in written else f"https://{written}").rstrip("/")
-        url = re.sub(r"/v2(/alerts)?$", "", url) if self._address == "host" else url
+        url = re.sub(r"(?i)/v2(/alerts)?$", "", url) if self._address == "host" else url
         example = f"write for example {self._default_url}"
         # Not repeated: it may be a password or a key in the wrong field.
         if "@" in written:
@@ -178,28 +178,28 @@ class Connected(Generic[T]):
             )
         try:
             parts = urlsplit(url)
-            host = parts.hostname
-            (host or "").encode("idna")  # no label of a name is empty or too long
+            parts = parts._replace(netloc=re.sub(r"[.](?=:\d+$|$)", "", parts.netloc.lower()))
+            host = parts.hostname or ""
             if parts.port is None and port:
                 parts = parts._replace(netloc=f"{parts.netloc}:{port}")
-                _ = parts.port  # raises for what is none
+            alone = "://" in written or parts.port is not None  # raises for what is none
         except ValueError:
-            host = None
+            host, alone = "", False
         if (
-            not host
-            or host in {"http", "https"}  # https//api.opsgenie.com
+            not _is_host(host, alone=alone)
             or parts.scheme not in {"http", "https"}
             or parts.netloc.endswith(":")
             or _ODD.search(url)
             or UNSPEAKABLE.search(url)
         ):
-            raise self._wrong(f"has the {self._address} {written[:_SHOWN]!r}, which is no address", example)
+            shown = f"{written[:_SHOWN]!a}{f' and the port {port!r}' if port else ''}"
+            raise self._wrong(f"has the {self._address} {shown}, which is no address", example)
         if parts.scheme == "http" and not allow_http and not is_loopback(host):
             raise self._wrong(
                 f"has {written[:_SHOWN]!r}, which would send the key unencrypted",
                 'write https://, or the extra {"allow_http": true} inside a closed network',
             )
-        return parts._replace(netloc=parts.netloc.lower()).geturl()
+        return parts.geturl()
 
     def _extra_text(self, extra: Mapping[str, Any], name: str) -> str:
         written = extra.get(name)
@@ -263,6 +263,20 @@ def _text(written: object) -> str:
     """What a field says; "" for the ways in which a form says nothing."""
     text = written.strip() if isinstance(written, str) else ""
     return "" if text.lower() in _NOTHING else text
+
+
+def _is_host(name: str, *, alone: bool) -> bool:
+    """Whether it is an address, or a name in plain letters: one that only looks like it belongs to somebody else.
+
+    `alone`: also without a dot ("eu" is none, "https://inbox" may be one of a closed network).
+    """
+    labels = name.split(".")
+    is_name = len(name) < 254 and all(re.fullmatch(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", label) for label in labels)
+    if is_name and not re.fullmatch(r"\d+|0x[0-9a-f]+|https?", labels[-1]):  # https//api.opsgenie.com
+        return alone or len(labels) > 1 or is_loopback(name)
+    with suppress(ValueError):
+        return bool(ipaddress.ip_address(name))
+    return False
 
 
 def is_loopback(host: str) -> bool:

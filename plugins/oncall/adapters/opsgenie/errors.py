@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from oncall.adapters.http.exchange import Answer
 
 _MEND_KEY = "write the key of an API integration that no team owns into the connection's password"
-_MEND_HOST = (
-    "is the connection's host right? Opsgenie's is https://api.opsgenie.com or https://api.eu.opsgenie.com, Jira "
-    "Service Management's https://api.atlassian.com/jsm/ops/integration. Does a proxy refuse what is sent there?"
+_APIS = (
+    "https://api.opsgenie.com or https://api.eu.opsgenie.com, Jira Service Management's"
+    " https://api.atlassian.com/jsm/ops/integration"
 )
+WRITE_HOST = f"write as host Opsgenie's {_APIS}"
+_MEND_HOST = f"is the connection's host right? Opsgenie's is {_APIS}. Does a proxy refuse what is sent there?"
 _IN_EUROPE = "; an account in the EU has the host https://api.eu.opsgenie.com"
 _NOT_LET_IN = {401, 402, 403}  # 402: an account that has ended
 _ABOUT_PEOPLE = re.compile(r"responder|recipient|user", re.IGNORECASE)

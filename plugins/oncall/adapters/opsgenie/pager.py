@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -14,13 +15,14 @@ from oncall.adapters.http.connections import Access, Connected, FarSide
 from oncall.adapters.markdown import cut
 from oncall.adapters.opsgenie.alert import SOURCE, alert, fitting_alias
 from oncall.adapters.opsgenie.errors import (
+    WRITE_HOST,
     OpsgenieRefused,
     heartbeat_refused,
     is_opsgenies,
     refusal,
     unreadable,
 )
-from oncall.core.errors import DeliveryFailed, OncallError, Rejected, UnknownPerson, Unreadable
+from oncall.core.errors import DeliveryFailed, LockedOut, OncallError, Rejected, UnknownPerson, Unreadable
 from oncall.core.message import Message
 from oncall.core.wall_time import utc
 from oncall.usecases.channel_ports import AlertState, PagerCapabilities, RequestOutcome, RequestState
@@ -40,6 +42,10 @@ _WEB = {
     "https://api.eu.opsgenie.com": "https://app.eu.opsgenie.com",
 }
 _SEARCH = "/alert/list?query=alias%3A%22{alias}%22"
+
+# Where the vendors' pages are, and where their APIs are.
+_VENDORS = re.compile(r"https://([\w-]+\.)*(opsgenie\.com|atlassian\.(com|net))(?![\w.])")
+_API = re.compile(r"https://(api(\.\w+)?\.opsgenie\.com|[\w.-]+/(\w+/)*jsm/ops/integration)(:443)?")
 
 _NOTE, _NAME = 25_000, 100  # characters
 ASK_AGAIN_S = 60.0  # for a name that was not told
@@ -249,6 +255,10 @@ def is_jsm(url: str) -> bool:
 def _build(access: Access) -> SafeOpsgenieHook:
     from oncall.adapters.opsgenie.client import SafeOpsgenieHook
 
+    if _VENDORS.match(access.url) and not _API.fullmatch(access.url):
+        raise LockedOut(
+            f"connection {access.conn_id!r} has {access.url}, where no alert can be made; {WRITE_HOST}"
+        )
     return SafeOpsgenieHook(access)
 
 
