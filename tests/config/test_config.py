@@ -353,10 +353,24 @@ def test_the_include_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
         ),
         (("#alerts", "#on call"), "roster.yaml:20: slack.channel: found '#on call'; write the Slack channel"),
         (("#alerts", "@ann"), "roster.yaml:20: slack.channel: found '@ann'; write the Slack channel"),
+        (
+            ("ann@example.com", "ann@example.com's"),
+            """opsgenie: found "ann@example.com's"; write the Opsgenie username""",
+        ),
+        (
+            ("name: Ann", "name: “Ann”"),
+            "found '“Ann”'; write the person's name, without the quotes of a word processor",
+        ),
         (("#alerts", "#alerts/"), "slack.channel: found '#alerts/'; write the Slack channel"),
         (("#alerts", "<#C0123|alerts>"), "slack.channel: found '<#C0123|alerts>'; write the Slack channel"),
-        (("#alerts", "archives/C0123ABC"), "slack.channel: found 'archives/C0123ABC'; write the Slack channel"),
-        (("#alerts", "#Alerts"), "slack.channel: found '#Alerts'; write #alerts: no channel of Slack has capitals"),
+        (
+            ("#alerts", "archives/C0123ABC"),
+            "slack.channel: found 'archives/C0123ABC'; write the Slack channel",
+        ),
+        (
+            ("#alerts", "#Alerts"),
+            "slack.channel: found '#Alerts'; write #alerts: no channel of Slack has capitals",
+        ),
         (
             ("usergroup: S0GROUP", 'usergroup: "@oncall"'),
             "slack.usergroup: found '@oncall'; write the id of the on-call",

@@ -88,6 +88,14 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("element: orders}", "element: ordres}", "slaProperties[4].element: found ordres; write orders"),
         ("element: orders}", "element: payments}", "found payments; write some of customers, products, orders,"),
         ("percent, element: orders}", "percent}", "slaProperties[4].element: found nothing; write some of customers"),
+        ("primaryKey: true", "priamryKey: true", "priamryKey: found an unknown key; write primaryKey: …"),
+        ("logicalTypeOptions: {min", "logicalTypOptions: {min", "found an unknown key; write logicalTypeOptions: …"),
+        ("required: true", "required:true", "required:true: found an unknown key; write required: … where that"),
+        ("{property: completeness", "{property:completeness", "found an unknown key; write property: …"),
+        ('minimum: "1990-01-01T00:00:00Z"', 'minimum: "1990-01-01T00:0000Z"', "write a bound for a timestamp"),
+        ("readWhenChanged, value: true", "readWhenChanged, value: yes", "found 'yes'; write true or false"),
+        ("optional, value: true", 'optional, value: "true"', "optional: found 'true'; write true or false"),
+        ("logicalType: string", 'logicalType: ""', "logicalType: found nothing; write one of string"),
     ],
 )  # fmt: skip
 def test_a_wrong_contract_is_told_with_file_key_and_what_to_write(

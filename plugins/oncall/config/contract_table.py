@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ class TableReader:
             key=tuple(str(one.name) for one in sorted(key, key=lambda one: one.primaryKeyPosition or 1)),
             business_day=self._business_day(names),
             read_back=self._read_back(),
-            read_when_changed=self._property("readWhenChanged") is True,
+            read_when_changed=self._flag(f"{self.place}.readWhenChanged", self._property("readWhenChanged")),
             read_along=str(self._property("readAlong", "true")),
             references=tuple(self._references(names)),
             unique=tuple(self._unique(names)),
@@ -103,6 +104,11 @@ class TableReader:
         """The value of a property that is ours."""
         found = (one.value for one in self.source.customProperties or [] if one.property == name)
         return next(found, otherwise)
+
+    def _flag(self, key: str, written: Any) -> bool:
+        if written not in (None, True, False):
+            self.file.complain(key, repr(written), "true or false")
+        return written is True
 
     def _empty_with(self) -> tuple[str, ...] | None:
         names = self._property("emptyWith")
@@ -150,7 +156,8 @@ class TableReader:
             pattern=pattern,
             accepted=self._accepted(key, described),
             optional=any(
-                one.property == "optional" and one.value is True for one in described.customProperties or []
+                one.property == "optional" and self._flag(f"{key}.optional", one.value)
+                for one in described.customProperties or []
             ),
         )
 
@@ -270,4 +277,7 @@ def _compiles(pattern: object) -> bool:
 
 
 def _is_instant(value: object) -> bool:
-    return bool(re.match(r"\d{4}-\d{2}-\d{2}", str(value)))
+    try:
+        return bool(dt.datetime.fromisoformat(str(value)))
+    except ValueError:
+        return False

@@ -37,7 +37,7 @@ def _read_person(person_id: str, field: Field) -> Person:
     name = fields["name"].optional_text("the person's name")
     opsgenie = fields["opsgenie"].optional_text("the Opsgenie username (an e-mail address)")
     slack = fields["slack"].optional_text("the Slack member id, such as U0DE001")
-    if opsgenie and not re.fullmatch(r"[^\s@<>,;:]+@[^\s@<>,;:]+", opsgenie):
+    if opsgenie and not re.fullmatch(r"[^\s@<>,;:]+@[^\W_][\w-]*([.][\w-]+)+", opsgenie):
         fields["opsgenie"].complain("the Opsgenie username (an e-mail address)")
     elif opsgenie and not opsgenie.isascii():  # one that looks like an e-mail address is nobody's
         fields["opsgenie"].complain("the Opsgenie username in plain letters, a to z", ascii(opsgenie))

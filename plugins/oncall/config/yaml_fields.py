@@ -42,6 +42,7 @@ _UNSPEAKABLE = re.compile(f"[\t\n{_UNSEEN}]")
 JOINING = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
 
 
+_CURLY = "“”„‟«»‘’"
 _CONFLICT = re.compile(r"^(?:<{7}|[|]{7}|>{7})(?: |$)", re.MULTILINE)
 _QUOTE = 'YAML that parses: "…" around what holds a : # @ % * { or a quote, and in one column what stands side by side'
 
@@ -142,6 +143,8 @@ class Field:
             self.complain(f"{write}, in at most {LONGEST_TEXT} characters", f"{len(text)} characters")
         elif _UNSPEAKABLE.search(text):
             self.complain(f"{write}, without control characters and those that nobody sees")
+        elif text[0] in _CURLY and text[-1] in _CURLY:
+            self.complain(f"{write}, without the quotes of a word processor")
         elif redacted(text) != text:  # not repeated: these files are read by many
             looks = "what looks like a password or a key"
             self.complain(f"{write}, and the secret into a connection of Airflow", looks)

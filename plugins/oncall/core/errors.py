@@ -42,7 +42,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         for name in ("key", "found", "write"):
-            object.__setattr__(self, name, redacted(getattr(self, name)))
+            object.__setattr__(self, name, redacted(getattr(self, name)) or "nothing")
 
     def __str__(self) -> str:
         return f"{self.file}: {self.key}: found {self.found}; write {self.write}"
