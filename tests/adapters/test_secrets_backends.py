@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,9 @@ from airflow.sdk.execution_time import supervisor
 from cryptography.fernet import InvalidToken
 
 from oncall.adapters.airflow_connections import NotDefined, look_up_in_airflow
+from oncall.adapters.http.connections import LOOK_UP_S, Connected
 from oncall.core.errors import DeliveryFailed, LockedOut
+from tests.adapters.scripted import KEY
 
 Serve = Callable[[Callable[[], Any]], None]
 
@@ -63,3 +67,34 @@ def test_where_nothing_is_known_both_are_said(serve: Serve) -> None:
     serve(lambda: None)
     with pytest.raises(NotDefined, match=r"not defined, or Airflow cannot read it: .* the Fernet key may be"):
         look_up_in_airflow("db")
+
+
+def test_a_backend_that_hangs_holds_up_no_message() -> None:
+    """The connection in use goes on, and is not asked about twice at once."""
+    let_go, asked = threading.Event(), list[str]()
+    written = SimpleNamespace(host="", port=None, password=KEY, extra="", extra_dejson={})
+
+    def look_up(conn_id: str) -> Any:
+        asked.append(conn_id)
+        if len(asked) == 2:
+            let_go.wait(30)
+        return written
+
+    connected = Connected(
+        "ops",
+        lambda access: access,
+        address="host",
+        default_url="https://x.example",
+        look_again_s=0,
+        look_up=look_up,
+    )
+    first = connected.use()
+    began = time.monotonic()
+    assert [connected.use() for _ in range(5)] == [first] * 5
+    assert time.monotonic() - began < LOOK_UP_S + 1
+    assert len(asked) == 2
+    written.password = f"{KEY}-2"
+    let_go.set()
+    while (now := connected.use()) == first:
+        assert time.monotonic() - began < 10
+    assert now[0].key == f"{KEY}-2"

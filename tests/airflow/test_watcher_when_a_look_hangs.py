@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from airflow.sdk import BaseHook
 
 from oncall.adapters.postgres.links import Link
 from oncall.adapters.postgres.oncall_db import LOCK, OncallDb
@@ -53,6 +54,31 @@ def test_what_hangs_beside_a_look_does_not_stop_the_page(
         let_go.set()
     (page,) = pages(site)
     assert 0 <= page.created_at - due.timestamp() < 5
+
+
+def test_a_secrets_backend_that_hangs_does_not_stop_the_page(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections are read again now and then: what is in use goes on, and the report is judged by what is read."""
+    let_go, from_backend = threading.Event(), BaseHook.get_connection
+    hangs_from = time.monotonic() + 4
+
+    def slow(conn_id: str) -> Any:
+        if time.monotonic() > hangs_from:
+            let_go.wait(60)
+        return from_backend(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", slow)
+    monkeypatch.setattr(look, "RENEW_S", 1.0)
+    due = soon(12)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+    try:
+        asyncio.run(watch(lambda: bool(pages(site)), 27))
+    finally:
+        let_go.set()
+    (page,) = pages(site)
+    assert 0 <= page.created_at - due.timestamp() < 5
+    assert "annot" not in page.message
 
 
 def test_a_slow_clock_and_a_look_share_no_connection(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,13 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
+from oncall.adapters.http.calls import Lanes
 from oncall.adapters.memory_store import MemoryStore
 from oncall.airflow.composition import PerLoop, Services, Wiring, clocks_of
 from oncall.airflow.run_once import quietly
@@ -40,6 +42,7 @@ LOOK_S = 15.0  # a look that takes longer hangs: the next ones go by what was la
 NO_ANSWER = f"warehouse or oncall_db: no answer within {LOOK_S:.0f} s"
 HANGS_S = 2.0  # a database that fails after so long does not answer: it is not asked again in the same look
 RENEW_S = 120.0  # how long connections are used before they are read again
+RENEWAL_S = 3.0  # how long a look waits for them to be read
 STAYS_AWAY = dt.timedelta(minutes=5)  # longer than a restart or a failover takes
 
 
@@ -67,6 +70,7 @@ class Looker:
         self.clock = SteadyClock(utc_now())
         self.known = WatcherState()
         self.renewed = time.monotonic()
+        self._lane = Lanes("Airflow", 1)
         self._knowing = threading.Lock()
         self._clock_links = PerLoop(lambda wiring: (wiring.store(), wiring.world()))
 
@@ -203,17 +207,26 @@ class Looker:
         """What is outside, with connections read anew now and then, and the configuration at every look."""
         known, stale = self.known, time.monotonic() - self.renewed > RENEW_S
         wiring, services = known.wiring, known.services
-        if wiring is None or services is None or stale:
-            wiring = Wiring(wiring)
-            self.renewed = time.monotonic()
-            # before the first call that can hang: who goes on without this look needs it
-            self.know(wiring=wiring)
-            quietly(wiring.store().install)
-            services = wiring.services()
-            for channel in (wiring.pager, wiring.chat):
-                quietly(channel.prepare)
+        if wiring is None or services is None:
+            services = self._renew()
+        elif stale:
+            # What is in use goes on where a secrets backend is slow.
+            with suppress(OncallError, TimeoutError):
+                services = self._lane.start(self._renew, 0).result(RENEWAL_S)
         config, problems = config_in_force(self.known.memory or services.store)
         services = replace(services, config=config, problems=problems)
+        self.know(services=services)
+        return services
+
+    def _renew(self) -> Services:
+        wiring = Wiring(self.known.wiring)
+        self.renewed = time.monotonic()
+        # before the first call that can hang: who goes on without this look needs it
+        self.know(wiring=wiring)
+        quietly(wiring.store().install)
+        services = wiring.services()
+        for channel in (wiring.pager, wiring.chat):
+            quietly(channel.prepare)
         self.know(services=services)
         return services
 

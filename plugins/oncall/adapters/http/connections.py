@@ -8,13 +8,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from oncall.adapters.airflow_connections import extra_of, look_up_in_airflow
-from oncall.adapters.http.calls import CALL_S
+from oncall.adapters.http.calls import CALL_S, Lanes
 from oncall.config.yaml_fields import UNSPEAKABLE
 from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
 from oncall.core.redaction import redacted
@@ -25,6 +24,7 @@ T = TypeVar("T")
 _NOTHING = {"", "null", "none"}
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 _SHORTEST_S = 1.0
+LOOK_UP_S = 2.0  # how long a message waits for a connection to be looked up again
 _SHOWN = 200  # characters of what was written
 # What stands in no address; and what a key of Opsgenie or a token of Slack looks like.
 _ODD = re.compile(r"""[\s\x00-\x1f\x7f?#"'<>\\^`{|}]""")
@@ -68,7 +68,8 @@ class Connected(Generic[T]):
     """A client built from an Airflow connection on first use, and again when the connection has changed.
 
     The connection is looked up at most once in `look_again_s` seconds. When it cannot be looked up (Airflow's
-    database is down), or not be used as it is written now, the last one stays in use: a page must not wait for it.
+    database is down, a secrets backend hangs), or not be used as it is written now, the last one stays in use: a page
+    must not wait for it.
 
     `trouble`: why it cannot be used as it is written now; "" when it can, None when none ever could.
     """
@@ -94,6 +95,7 @@ class Connected(Generic[T]):
         self._default_url = default_url
         self._look_again_s = look_again_s
         self._held: tuple[Access, T] | None = None
+        self._lane = Lanes("Airflow", 1)
         self._looked_at = 0.0
 
     def probed_by(self, probe: Callable[[Access, T], object]) -> Connected[T]:
@@ -105,8 +107,14 @@ class Connected(Generic[T]):
         """The access and its client. Raises LockedOut when the connection is missing or wrongly written, and none
         was in use before."""
         held = self._held
-        if held and time.monotonic() - self._looked_at < self._look_again_s:
-            return held
+        if held is None:
+            return self._look_again(None)
+        if time.monotonic() - self._looked_at >= self._look_again_s:
+            with suppress(DeliveryFailed, TimeoutError):
+                self._lane.start(lambda: self._look_again(held), 0).result(LOOK_UP_S)
+        return self._held or held
+
+    def _look_again(self, held: tuple[Access, T] | None) -> tuple[Access, T]:
         try:
             held, self.trouble = self._made_anew(held), ""
         except OncallError as error:
@@ -131,7 +139,7 @@ class Connected(Generic[T]):
             ) from None
         if held and self._probe:
             try:
-                Context().run(self._probe, access, client)  # what it takes is not taken from the call's time
+                self._probe(access, client)
             except OncallError as error:
                 # A far side that is out of order says nothing of what is written; at another address there may be none.
                 if access.url == held[0].url and not isinstance(error, LockedOut):
