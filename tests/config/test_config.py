@@ -231,6 +231,8 @@ def test_the_include_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert oncall_config.include_dir() == Path(oncall_config.__file__).parents[3] / "include"
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
     assert oncall_config.include_dir() == tmp_path
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", " ~/include\n")  # as an env file has it
+    assert oncall_config.include_dir() == Path.home() / "include"
 
 
 # Bad rosters

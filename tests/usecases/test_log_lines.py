@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -11,6 +13,8 @@ from structlog.testing import capture_logs
 from oncall.core.errors import DeliveryFailed, Unreadable
 from oncall.usecases.evaluate import evaluate
 from tests.usecases.conftest_night import Night, at
+
+PACKAGE = Path(__file__).resolve().parents[2] / "plugins" / "oncall"
 
 
 def test_every_line_of_a_sending_names_incident_and_step(night: Night) -> None:
@@ -43,6 +47,26 @@ def test_a_round_leaves_nothing_behind(night: Night, monkeypatch: pytest.MonkeyP
     with pytest.raises(Unreadable):
         night.send("05:00")
     assert "incident" not in get_contextvars()
+
+
+def test_no_secret_of_an_error_that_nobody_foresaw_stands_in_the_log(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a driver repeats of an address comes with its traceback, whoever logs it."""
+
+    def refuses(*_: object) -> NoReturn:
+        raise RuntimeError("no route to postgresql://etl:hunter2hunter2@db/x")
+
+    night.world.missing("growth_etl")
+    monkeypatch.setattr(night.pager, "page", refuses)
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        night.look("05:00")
+        night.send("05:00:05")
+    assert "no route to postgresql://etl:***@db/x" in str(lines)
+    assert "Traceback" in str(lines)
+    assert "hunter2" not in str(lines)
+    told = re.compile(r"log[.]exception|format_exc[(]|exc_info")
+    assert not [str(path) for path in PACKAGE.rglob("*.py") if told.search(path.read_text())]
 
 
 def test_how_long_a_delivery_took_is_on_its_line(night: Night) -> None:

@@ -13,6 +13,7 @@ from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAler
 from asgiref.sync import sync_to_async
 
 from oncall.airflow.report_date import report_date
+from oncall.core.errors import trace
 from oncall.core.promises.facts import DRILL_RUNS
 from oncall.core.promises.promise import Promise, due_at
 
@@ -69,8 +70,8 @@ class PromiseDue(BaseDeadlineReference):
 
             run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
             return self.due_of(run, dt.datetime.now(dt.UTC)) if run is not None else None
-        except Exception:
-            log.exception("oncall.deadline_not_made", dag_id=dag_id, run_id=run_id)
+        except Exception as error:  # noqa: BLE001 - a run without a deadline is one all the same
+            log.error("oncall.deadline_not_made", dag_id=dag_id, run_id=run_id, traceback=trace(error))
             return None
 
     def due_of(self, run: Any, at: dt.datetime) -> dt.datetime | None:

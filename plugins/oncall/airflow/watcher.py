@@ -22,6 +22,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from oncall.airflow.composition import PerLoop, Wiring
 from oncall.airflow.look import LOOK_S, Looker
 from oncall.airflow.run_once import quietly
+from oncall.core.errors import trace
 from oncall.core.incidents.wording import Scene
 from oncall.usecases.delivery_round import Sent
 from oncall.usecases.dispatch import Dispatch
@@ -209,8 +210,8 @@ class Watch:
     async def _result(future: asyncio.Future[T]) -> T | None:
         try:
             return await future
-        except Exception:
-            log.exception("oncall.watcher")
+        except Exception as error:  # noqa: BLE001 - the loop goes on
+            log.error("oncall.watcher", traceback=trace(error))
             return None
 
 

@@ -116,8 +116,8 @@ def include_dir() -> Path:
 
     Links stay links: where a release is put in force by turning one, it is found without a restart.
     """
-    named = os.environ.get("ONCALL_INCLUDE_DIR")
-    return Path(named) if named else Path(__file__).absolute().parents[3] / "include"
+    named = os.environ.get("ONCALL_INCLUDE_DIR", "").strip()
+    return Path(named).expanduser() if named else Path(__file__).absolute().parents[3] / "include"
 
 
 def load(folder: Path) -> OncallConfig:

@@ -13,6 +13,7 @@ OncallError
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,11 @@ from oncall.core.redaction import redacted
 def kept(text: str) -> str:
     """The text as a database keeps it: without NUL, and without halves of letters that no encoding has."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def trace(error: BaseException) -> str:
+    """Where it came from, as plain text for the log: structlog's own way shows every local variable."""
+    return redacted(kept("".join(traceback.format_exception(error))))
 
 
 class OncallError(Exception):

@@ -19,7 +19,7 @@ import structlog
 from oncall.config import include_files, oncall_config
 from oncall.config.oncall_config import InForce, OncallConfig, Texts
 from oncall.config.yaml_fields import failure
-from oncall.core.errors import ConfigError, OncallError, Problem
+from oncall.core.errors import ConfigError, OncallError, Problem, trace
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import configuration_broken, configuration_mended
@@ -123,8 +123,8 @@ def _read(folder: Path, known: _Known) -> InForce:
             return found
     try:
         found = oncall_config.in_force(include_files.read_folder(folder), known.good, at)
-    except Exception as error:  # whatever it is, what was in force stays
-        log.exception("oncall.configuration_not_read")
+    except Exception as error:  # noqa: BLE001 - whatever it is, what was in force stays
+        log.error("oncall.configuration_not_read", traceback=trace(error))
         problem = Problem("include/", "(folder)", failure(error), "it as it was before")
         found = InForce(known.read[1].config if known.read else None, (problem,), known.good)
     known.read, known.good = (stamp, found), found.good

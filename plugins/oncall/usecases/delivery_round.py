@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
 
-from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable
+from oncall.core.errors import DeliveryFailed, Gone, LockedOut, OncallError, Rejected, Unreadable, trace
 from oncall.core.incidents.binding import Bound, Later, Send, Withdraw
 from oncall.core.incidents.incident import OTHERS, Channel
 from oncall.core.incidents.incident_words import not_taken
@@ -127,8 +126,8 @@ class Round:
             return self.bind(delivery)
         except Unreadable:
             raise
-        except Exception:  # noqa: BLE001 - whatever it is, a page must go out
-            log.error("oncall.not_bound", traceback=traceback.format_exc(), **about(delivery))
+        except Exception as error:  # noqa: BLE001 - whatever it is, a page must go out
+            log.error("oncall.not_bound", traceback=trace(error), **about(delivery))
             return Send(delivery.message)
 
     def _withdraw(self, delivery: OutboxEntry, why: str, find: Find) -> None:
@@ -225,5 +224,5 @@ def _as_ours(error: Exception) -> OncallError:
     """An unforeseen error, as a failure of this one message that may have happened after it was sent."""
     if isinstance(error, OncallError):
         return error
-    log.error("oncall.unforeseen", traceback="".join(traceback.format_exception(error)))
+    log.error("oncall.unforeseen", traceback=trace(error))
     return Rejected(f"{type(error).__name__}: {error}", uncertain=True)

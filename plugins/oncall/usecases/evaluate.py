@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from itertools import chain
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
+from oncall.core.errors import trace
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.grouping import Said, as_last_known, by_promise, decide
 from oncall.core.incidents.incident import Incident, Plan
@@ -178,9 +178,8 @@ def _contained(
     """What a team's promises need. One that the rules fail on stops no other, and somebody is told of it."""
     try:
         return decide(mine, earlier, said, scene, since)
-    except Exception:  # noqa: BLE001 - whose fault it is is found below
-        # As plain text: structlog's own way shows every local variable, which takes seconds, within the lock.
-        log.error("oncall.not_decided", team=scene.roster.team, traceback=traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - whose fault it is is found below
+        log.error("oncall.not_decided", team=scene.roster.team, traceback=trace(error))
     good: list[PromiseStatus] = []
     faults: list[Plan] = []
     for status in mine:

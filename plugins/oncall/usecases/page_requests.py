@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
@@ -15,7 +14,7 @@ from typing import TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from oncall.core.errors import Rejected, Unreadable
+from oncall.core.errors import Rejected, Unreadable, trace
 from oncall.core.incidents.binding import Send
 from oncall.core.incidents.incident_words import not_carried_out
 from oncall.usecases.channel_ports import RequestOutcome
@@ -87,8 +86,8 @@ class PageRequests:
         except Unreadable as error:
             self.round.sent.lost = error
             return
-        except Exception:  # noqa: BLE001 - whatever it is, a page must go out
-            log.error("oncall.not_heard", traceback=traceback.format_exc(), **about(delivery))
+        except Exception as error:  # noqa: BLE001 - whatever it is, a page must go out
+            log.error("oncall.not_heard", traceback=trace(error), **about(delivery))
             send = Send(delivery.message)
         if send is not None:
             again = replace(delivery, message=send.message)

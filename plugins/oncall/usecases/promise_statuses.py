@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.errors import Unreadable
+from oncall.core.errors import Unreadable, trace
 from oncall.core.promises.cause import SHOWN_WITHIN, Why
 from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
@@ -198,9 +197,7 @@ class PromiseReader:
             return status_of(candidate)
         except Exception as error:  # noqa: BLE001 - told of this one alone
             dag_id, date = candidate.report
-            # As plain text: structlog's own way shows every local variable, which takes seconds.
-            why = traceback.format_exc()
-            log.error("oncall.cannot_judge", pipeline=dag_id, report_date=str(date), traceback=why)
+            log.error("oncall.cannot_judge", pipeline=dag_id, report_date=str(date), traceback=trace(error))
             return status_unknown(candidate, error, self.config.roster_of(dag_id).tz, self.at)
 
     def _lagging(self, report: ReportKey, read: Facts | None) -> Facts | None:
@@ -289,5 +286,5 @@ def read_or(source: str, read: Callable[[], T], otherwise: T) -> tuple[T, tuple[
     except Unreadable as error:
         return otherwise, (str(error),)
     except Exception as error:  # noqa: BLE001 - a fault of our own pages like any other blindness
-        log.error("oncall.cannot_read", source=source, traceback=traceback.format_exc())
+        log.error("oncall.cannot_read", source=source, traceback=trace(error))
         return otherwise, (f"{source}: {type(error).__name__}: {error}",)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,7 +12,7 @@ import structlog
 
 from oncall.adapters.postgres.database import Connect, Connection, Cursor
 from oncall.adapters.postgres.refusals import first_line
-from oncall.core.errors import OncallError, Unreadable
+from oncall.core.errors import OncallError, Unreadable, trace
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +65,7 @@ class Link(Asked):
         except Exception as error:
             self.close()
             if not _is_of_psycopg(error):
-                # As plain text: structlog's own way shows every local variable, which takes seconds.
-                log.error("oncall.cannot_read", source=self._name, traceback=traceback.format_exc())
+                log.error("oncall.cannot_read", source=self._name, traceback=trace(error))
             raise Unreadable(f"{self._name}: {first_line(error)}") from error
 
     def close(self) -> None:
