@@ -340,7 +340,7 @@ def test_an_experiment_says_whether_its_customers_are_as_planned(
     example.told.known = {report: known}
     text = viewer.get(f"/oncall/reports/{report}").text
     assert "as planned</span></h2>" in text
-    assert "On Sun 22 Nov: p 1 against the planned shares" in text
+    assert "Sun 22 Nov: the split fits the planned shares (p 1, valid however often one looks)." in text
     last = replace(known.rows[-1], numbers={**known.rows[-1].numbers, **ratio})
     others = [
         replace(one, numbers={**one.numbers, "sample_ratio_p": ratio["sample_ratio_p"]})
@@ -349,9 +349,9 @@ def test_an_experiment_says_whether_its_customers_are_as_planned(
     example.told.known = {report: replace(known, rows=(*others, last))}
     text = viewer.get(f"/oncall/reports/{report}").text
     assert "not as planned" in text
-    assert "p 0.00012 against" in text
+    assert "the split does not fit the planned shares (p 0.00012, " in text
     assert '<td class="number" data-label="Customers">612</td>' in text
-    assert "the difference means nothing until somebody knows why" in text
+    assert "The difference means nothing until somebody knows why" in text
 
 
 def test_a_name_that_a_spreadsheet_would_compute_is_harmless(viewer: TestClient, example: Example) -> None:

@@ -155,7 +155,7 @@ def test_every_trouble_has_its_banner() -> None:
         "Slack cannot be reached since 13:40",
         "Opsgenie does not take the heartbeat investor-sla-watch since 13:41",
         "The on-call files have 1 problem; the last good ones stay in force",
-        "warehouse cannot be read",
+        "The warehouse cannot be read",
     ]
 
 

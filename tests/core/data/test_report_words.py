@@ -62,7 +62,7 @@ LINES = [
     ),
     (
         words.sample_ratio(DAY, "0.4", planned=True),
-        "On Sun 22 Nov: p 0.4 against the planned shares, however often one looks.",
+        "Sun 22 Nov: the split fits the planned shares (p 0.4, valid however often one looks).",
     ),
     (
         words.no_table("investor.x", "etl"),
@@ -103,6 +103,7 @@ def test_a_line_about_a_report(said: str, line: str) -> None:
 
 
 def test_shares_that_chance_does_not_make() -> None:
-    assert words.sample_ratio(dt.date(2026, 11, 22), "< 0.001", planned=False).endswith(
-        "Chance does not make that: the difference means nothing until somebody knows why."
+    assert words.sample_ratio(dt.date(2026, 11, 22), "< 0.001", planned=False) == (
+        "Sun 22 Nov: the split does not fit the planned shares (p < 0.001, valid however often one looks)."
+        " The difference means nothing until somebody knows why."
     )

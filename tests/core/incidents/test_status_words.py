@@ -47,7 +47,7 @@ IN_CHAT = an_entry(KEY, "chat", "warning")
             {"paged_at": at("05:00")}, (told("page-1-primary", "C", "05:00", unreached="unknown"), SECOND),
             "Paged D 05:15 (P1); nobody has acknowledged",
         ),
-        ({"paged_at": at("05:00")}, (), "Paged at 05:00, nobody has acknowledged"),
+        ({"paged_at": at("05:00")}, (), "Paged at 05:00; nobody has acknowledged"),
         (
             {"paged_at": at("05:00"), "acknowledged_at": at("05:03"), "acknowledged_by": "D"}, (PAGED,),
             "Acknowledged by D at 05:03",

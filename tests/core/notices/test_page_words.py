@@ -79,10 +79,11 @@ BROKEN = [
         ),
     ),
     (
-        page_words.source_unread("warehouse: refused: no", at("04:58"), SAY), "warehouse cannot be read since 04:58",
+        page_words.source_unread("warehouse: refused: no", at("04:58"), SAY),
+        "The warehouse cannot be read since 04:58",
         (WAREHOUSE, CHECK, "refused: no"),
     ),
-    (page_words.source_unread("warehouse", None, SAY), "warehouse cannot be read", (WAREHOUSE, CHECK)),
+    (page_words.source_unread("warehouse", None, SAY), "The warehouse cannot be read", (WAREHOUSE, CHECK)),
     (
         page_words.source_unread("connection 'oncall_db' is not defined: add it", None, SAY),
         "oncall_db cannot be read",

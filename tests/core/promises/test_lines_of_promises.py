@@ -154,8 +154,8 @@ def test_what_is_hidden(count: int, line: str) -> None:
 @pytest.mark.parametrize(
     ("promised", "hidden", "line"),
     [
-        (True, 0, "Nothing can be said of them now."),
-        (True, 2, "Nothing can be said of them now."),
+        (True, 0, "They cannot be seen now."),
+        (True, 2, "They cannot be seen now."),
         (False, 0, "None yet."),
         (False, 2, "None of the pipelines that you may read."),
     ],

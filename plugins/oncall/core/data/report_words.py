@@ -106,10 +106,11 @@ def older_held(count: int) -> str:
 
 
 def sample_ratio(report_date: dt.date, p: str, *, planned: bool) -> str:
-    said = f"On {weekday(report_date)}: p {p} against the planned shares, however often one looks."
-    if planned:
-        return said
-    return f"{said} Chance does not make that: the difference means nothing until somebody knows why."
+    fits = "fits" if planned else "does not fit"
+    said = (
+        f"{weekday(report_date)}: the split {fits} the planned shares (p {p}, valid however often one looks)."
+    )
+    return said if planned else f"{said} The difference means nothing until somebody knows why."
 
 
 def no_table(report: str, dag_id: str) -> str:

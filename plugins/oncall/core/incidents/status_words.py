@@ -45,7 +45,7 @@ def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeForm
     if under_way:
         return f"Paging {_people(under_way)} now; not confirmed yet"
     if incident.paged_at is not None:
-        return f"Paged at {say.clock(incident.paged_at)}, nobody has acknowledged"
+        return f"Paged at {say.clock(incident.paged_at)}; nobody has acknowledged"
     if pages:
         return f"Warned {_whom(pages, say)}; nobody was paged yet"
     if any(entry.channel == "chat" and entry.state == "done" for entry in told):

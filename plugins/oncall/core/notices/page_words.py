@@ -102,7 +102,8 @@ def source_unread(reason: str, since: dt.datetime | None, say: TimeFormat) -> To
     said = reason.partition(":")[0]
     name = next((source for source in _UNREAD if source in said), said)
     why = reason.removeprefix(name).removeprefix(":").strip()
-    return f"{name} cannot be read{_since(since, say)}", _lines(_UNREAD.get(name, ""), _CHECK, why)
+    the = "The " if name == "warehouse" else ""
+    return f"{the}{name} cannot be read{_since(since, say)}", _lines(_UNREAD.get(name, ""), _CHECK, why)
 
 
 def feed_link(

@@ -151,7 +151,7 @@ def not_on_record(report_date: dt.date, first: dt.date) -> str:
 def no_card(*, promised: bool, hidden: int) -> str:
     """In the place of the cards of promises. `promised`: there is one, of which nothing is known."""
     if promised:
-        return "Nothing can be said of them now."
+        return "They cannot be seen now."
     return "None of the pipelines that you may read." if hidden else "None yet."
 
 

@@ -84,7 +84,7 @@
     h(Box, { title: "Promises to investors" },
       promises.length
         ? h("ul", { style: LIST }, promises.map((card) => h(Promised, { key: card.today.report, card, at })))
-        : h("p", null, "How they stand cannot be told now."),
+        : h("p", null, "They cannot be seen now."),
       more ? h("p", { style: MUTED }, `and ${more} more, none of them worse`) : null);
 
   const Incidents = ({ open_incidents: open }) =>

@@ -77,4 +77,4 @@ def _verdict(seen: PageSnapshot) -> tuple[str, str]:
         return "Who is on call; no promises yet", "none"
     if seen.statuses:
         return "No report is due today", "none"
-    return "Whether the reports are there cannot be told", "warn"
+    return "Cannot see whether the reports are published", "warn"
