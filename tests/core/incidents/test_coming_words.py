@@ -102,3 +102,29 @@ def test_who_cannot_be_paged_was_not_paged() -> None:
         "Everybody else on the escalation has been paged. M cannot be paged: Opsgenie does not know m@example.com."
         " Call them."
     ]
+
+
+@pytest.mark.parametrize(
+    ("by", "lines"),
+    [
+        (
+            "C",
+            [
+                "C has it.",
+                "D (primary) is paged when the shift ends, at 09:00, in 20 min, if it is not published by then.",
+            ],
+        ),
+        (
+            "D",
+            [
+                "Nobody else is paged: D has it.",
+                "D is asked again at 09:35, in 55 min, if it is not published by then.",
+            ],
+        ),
+    ],
+)
+def test_a_handoff_pages_sooner_than_whoever_has_it_is_asked_again(by: str, lines: list[str]) -> None:
+    """The new primary, unless one of the new pair has it: then that one is asked."""
+    taken = replace(PAGED, acknowledged_at=at("08:35"), acknowledged_by=by)
+    context = IncidentContext(taken, (a_report("08:40"),), paged("C"))
+    assert what_comes_next(context, a_scene("08:40")) == lines

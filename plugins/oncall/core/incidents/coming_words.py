@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
+
 from oncall.core.incidents.context import IncidentContext, name_of, seat_holder
-from oncall.core.incidents.escalation import is_of_round, standing
+from oncall.core.incidents.escalation import handoff, is_of_round, standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.warnings import REMIND_AFTER
 from oncall.core.incidents.wording import Scene
@@ -30,26 +33,43 @@ def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
             else "The person who acknowledged"
         )
         again = incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1)
-        asked = (
-            f"{who} is asked again at {say.clock(again)}, {say.away(again)}, if it is not published by then."
-        )
-        return [f"Nobody else is paged: {who} has it.", asked] if incident.paged else [f"{who} has it."]
+        if not incident.paged:
+            return [f"{who} has it."]
+        if handed := _paged_at_handoff(context, scene, again):
+            return [f"{who} has it.", handed]
+        asked = f"{who} is asked again at {_when(say, again)}, if it is not published by then."
+        return [f"Nobody else is paged: {who} has it.", asked]
     if not scene.roster.escalation:
         return [NO_STEPS]
     if incident.paged_at is None:
         first = next_to_page(IncidentContext(incident, context.members), scene)
         if incident.due is None or incident.due <= scene.at:
             return []
-        due = f"{say.clock(incident.due)}, {say.away(incident.due)}"
+        due = _when(say, incident.due)
         if first is None:
             return [f"If it is not published by {due}, nobody can be paged: {nobody_left(context, scene)}"]
         return [f"If it is not published by {due}, {seated(first.person.name, first.seat)} is paged."]
     coming = [
         f"{seated(page.call.person.name, page.call.seat)} is paged "
-        + (f"at {say.clock(page.at)}, {say.away(page.at)}." if page.at > scene.at else "now.")
+        + (f"at {_when(say, page.at)}." if page.at > scene.at else "now.")
         for page in coming_pages(context, scene)
     ]
     return coming or _under_way(context, scene) or [nobody_left(context, scene)]
+
+
+def _paged_at_handoff(context: IncidentContext, scene: Scene, until: dt.datetime) -> str:
+    """Who is paged because the shift ends, where that comes first; "" where nobody is."""
+    end = who_is_on_call(scene.roster, scene.at).end
+    then = replace(scene, at=end)
+    taker = seat_holder(then, "primary")
+    if end > until or taker is None or handoff(context, then) is None:
+        return ""
+    ends = f"the shift ends, at {_when(TimeFormat(scene.at, scene.roster.tz), end)}"
+    return f"{seated(taker.name, 'primary')} is paged when {ends}, if it is not published by then."
+
+
+def _when(say: TimeFormat, at: dt.datetime) -> str:
+    return f"{say.clock(at)}, {say.away(at)}"
 
 
 def _under_way(context: IncidentContext, scene: Scene) -> list[str]:
