@@ -38,6 +38,10 @@ IN_CHAT = an_entry(KEY, "chat", "warning")
         ({}, (told("failed-1", "D", "02:41"),), "Paged D 02:41 (P2); nobody has acknowledged"),
         ({"paged_at": at("05:00")}, (WARNED, PAGED), "Paged C 05:00 (P1); nobody has acknowledged"),
         ({"paged_at": at("05:00")}, (PAGED, SECOND), "Paged C 05:00 (P1), D 05:15 (P1); nobody has acknowledged"),
+        (
+            {"paged_at": at("09:00")}, (PAGED, SECOND, told("page-1-primary-1", "C", "09:00")),
+            "Paged D 05:15 (P1), C 09:00 (P1); nobody has acknowledged",
+        ),
         ({"paged_at": at("05:00")}, (CHANCE, PAGED), "Paged C 05:00 (P1); nobody has acknowledged"),
         (
             {"paged_at": at("05:00")}, (told("page-1-primary", "C", "05:00", state="owed"),),

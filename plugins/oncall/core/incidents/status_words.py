@@ -83,8 +83,11 @@ def _ended(incident: Incident, at: str) -> str:
 
 
 def _whom(pages: Sequence[NotificationStatus], say: TimeFormat) -> str:
-    """Each person once, with the last and loudest alert: "DE-003 05:00 (P1), DE-004 05:15 (P1)"."""
-    last = {entry.person or "somebody": entry for entry in pages}
+    """Each person once, with the last alert and in its order: "DE-003 05:00 (P1), DE-004 05:15 (P1)"."""
+    last: dict[str, NotificationStatus] = {}
+    for entry in pages:
+        last.pop(entry.person or "somebody", None)
+        last[entry.person or "somebody"] = entry
     return ", ".join(
         f"{person} {say.clock(entry.done_at or entry.owed_at)} ({priority(entry.step)})"
         for person, entry in last.items()
