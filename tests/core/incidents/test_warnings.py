@@ -296,6 +296,21 @@ def test_a_failure_wakes_somebody_at_once() -> None:
             {"tasks": (WAITED, a_task("check", "failed", "02:40", "02:41")), "failed_checks": (CHECK,)},
             "held: identity found 3, expected 0", "steps for held",
         ),
+        (  # what there is no room for goes as a whole: nothing is cut in its middle
+            {
+                "tasks": (WAITED, a_task("check", "failed", "02:40", "02:41")),
+                "failed_checks": (
+                    replace(
+                        CHECK, name="sessions_have_customers", found="1 in master.sessions.customer_id, such as 7",
+                        expected="0 sessions of unknown customers",
+                    ),
+                ),
+            },
+            "held: sessions_have_customers found 1 in master.sessions",
+            "**Do:** tell the Software Engineer Team in #swe-master-data which check failed and what it found.\n"
+            "When they have loaded the table again, run the day again.\n"
+            "Late is better than wrong: never publish by hand, never switch a check off.\n\nsteps for held",
+        ),
         (
             {"tasks": (a_task("transform", "failed", "02:10", "02:40", "marked as failed by B"),)},
             "transform was marked as failed by B at 02:40",

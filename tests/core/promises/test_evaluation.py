@@ -230,6 +230,7 @@ def test_a_run_that_is_not_to_start_yet_is_not_late_however_long_it_takes() -> N
         for clock in ("04:00", "04:29", "04:39", "04:40")
     }
     assert verdicts == {"04:00": "waiting", "04:29": "waiting", "04:39": "waiting", "04:40": "at_risk"}
+    assert evaluate_promise(pipeline, DAY, facts, at("04:40"), TZ, times).last_chance == at("04:00")
 
 
 def test_without_a_promise_there_is_no_last_chance() -> None:

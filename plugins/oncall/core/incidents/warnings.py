@@ -215,7 +215,8 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
 
 def _failure_message(context: IncidentContext, scene: Scene, lead: PromiseStatus, step: str) -> Message:
     assert lead.why is not None
-    title = f"{subject([lead])}: {short(lead.why)}"
+    reason = short(lead.why)
+    title = titled([lead], lambda about: f"{about}: {reason}")
     lines = []
     if lead.facts.publication:
         lines.append(f"The report published at {scene.clock(lead.facts.publication.at)} still stands.")

@@ -103,8 +103,6 @@ def evaluate_promise(
     # Nobody schedules a drill, and what has started is not overdue.
     starts = None if drill or facts.tasks else times.starts or starts_at(pipeline.schedule, report_date, tz)
     last = _last_chance(pipeline, facts, due, drill)
-    if last and starts:  # before its time nobody expects a run, however long it takes
-        last = max(last, starts + STARTS_WITHIN)
     if _is_early(facts, at, (due and due - KNOWN_EARLY, warn, last, starts)):
         return PromiseStatus(pipeline, report_date, "waiting", None, due, warn, facts, None, last, drill)
     why = cause_of(facts, at, tz, pipeline, starts)
@@ -154,7 +152,9 @@ def _at_risk(status: PromiseStatus, at: dt.datetime, tz: dt.tzinfo, starts: dt.d
         return True
     if status.due is None:
         return False
-    if status.last_chance is not None and at >= status.last_chance:
+    # Before its time nobody expects a run, however long it takes.
+    to_come = starts is not None and not facts.run and at < starts + STARTS_WITHIN
+    if status.last_chance is not None and at >= status.last_chance and not to_come:
         return True
     if why.cause == "stuck" or is_overdue(facts, at, starts):
         return True
