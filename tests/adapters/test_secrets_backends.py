@@ -9,12 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseHook
 from airflow.sdk.execution_time import supervisor
 from cryptography.fernet import InvalidToken
 
 from oncall.adapters.airflow_connections import NotDefined, look_up_in_airflow
 from oncall.adapters.http.connections import LOOK_UP_S, Connected
-from oncall.core.errors import DeliveryFailed, LockedOut
+from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.adapters.postgres.database import connect_by
+from oncall.adapters.slack.chat import Slack
+from oncall.core.errors import DeliveryFailed, LockedOut, Unreadable
 from tests.adapters.scripted import KEY
 
 Serve = Callable[[Callable[[], Any]], None]
@@ -67,6 +71,38 @@ def test_where_nothing_is_known_both_are_said(serve: Serve) -> None:
     serve(lambda: None)
     with pytest.raises(NotDefined, match=r"not defined, or Airflow cannot read it: .* the Fernet key may be"):
         look_up_in_airflow("db")
+
+
+@pytest.mark.parametrize(
+    "given", ["postgresql://etl:s3cret1@db/x", {"password": "s3cret1"}, ["s3cret1"], b"s3cret1", 7]
+)
+def test_a_backend_that_gives_no_connection(serve: Serve, given: Any) -> None:
+    """As one that somebody wrote by hand may: a URI's text, or the secret's JSON."""
+    serve(lambda: given)
+    with pytest.raises(
+        LockedOut, match=f"'db' is a {type(given).__name__} in the secrets backend Simple"
+    ) as told:
+        look_up_in_airflow("db")
+    assert "s3cret1" not in str(told.value)
+
+
+@pytest.mark.parametrize("field", ["host", "login", "password", "schema"])
+@pytest.mark.parametrize("odd", [5, True, ["s3cret1"], {"s3cret1": 1}, b"s3cret1"])
+def test_a_field_that_is_no_text(monkeypatch: pytest.MonkeyPatch, field: str, odd: Any) -> None:
+    """Its type is told, for every kind of connection; its value is not."""
+    fields = {"host": "db", "login": "etl", "password": "x", "schema": "y", "port": None, "extra": ""}
+    connection = SimpleNamespace(**{**fields, field: odd})
+    monkeypatch.setattr(BaseHook, "get_connection", lambda conn_id: connection)
+    kind = type(odd).__name__
+    told = []
+    for use in (Opsgenie.from_connection("odd").prepare, Slack.from_connection("odd").prepare):
+        with pytest.raises(LockedOut) as refused:
+            use()
+        told.append(str(refused.value))
+    with pytest.raises(Unreadable) as unreadable:
+        connect_by("odd")
+    told.append(str(unreadable.value))
+    assert told == [f"connection 'odd' has a {kind} in its {field}; write a text there, in quotes"] * 3
 
 
 def test_a_backend_that_hangs_holds_up_no_message() -> None:

@@ -48,8 +48,14 @@ def look_up_in_airflow(conn_id: str) -> Any:
     named = connection.host or connection.login or connection.password
     if written and not (named or written.startswith("{") or _is_uri(written)):
         raise LockedOut(f"{variable} is no connection: {_trouble(written)}")
-    for field in ("host", "login", "schema"):  # as a page or a chat gives it to the clipboard
-        if UNSPEAKABLE.search((getattr(connection, field, None) or "").strip()):
+    for field in ("host", "login", "schema", "password"):
+        said = getattr(connection, field, None)
+        if not isinstance(said, str | None):
+            raise LockedOut(
+                f"connection {conn_id!r} has a {type(said).__name__} in its {field}; write a text there, in quotes"
+            )
+        # as a page or a chat gives it to the clipboard
+        if field != "password" and UNSPEAKABLE.search((said or "").strip()):
             raise LockedOut(
                 f"connection {conn_id!r} has a character in its {field} that nobody sees; write it anew"
             )
@@ -75,11 +81,16 @@ def _complain_of_backends(conn_id: str) -> None:
                     f"connection {conn_id!r} was written under another Fernet key: write its password and extra"
                     " anew, or put that key behind the new one in [core] fernet_key"
                 ) from None
+            name = type(backend).__name__
+            if found and not hasattr(found, "get_uri"):
+                raise LockedOut(
+                    f"connection {conn_id!r} is a {type(found).__name__} in the secrets backend {name}; let it give"
+                    " a Connection, or write it there as the backend's handbook says"
+                ) from None
             if found:
                 raise LockedOut(
                     f"connection {conn_id!r} has an extra that Airflow cannot read; write a JSON object there"
                 ) from None
-            name = type(backend).__name__
             raise DeliveryFailed(
                 f"connection {conn_id!r} cannot be read: {name}: {type(error).__name__}: {error}"
             ) from error
