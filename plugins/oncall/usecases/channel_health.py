@@ -40,24 +40,26 @@ def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> boo
     if channel == "chat" and seen is not None and (store.get_note(UNCHECKED) or "") != sent.unchecked:
         store.set_note(UNCHECKED, sent.unchecked)
     patience = AT_ONCE if sent.locked_out else BUSY if sent.busy else BLIP
-
-    def say(since: dt.datetime) -> Plan:
-        down = outage and Plan(owed=(channel_down(scene, channel, since, outage, outage=True),))
-        return down or channel_back(scene, channel, since)
-
-    return _noted(store, scene, f"channel:{channel}", seen, say, patience)
+    return _noted(
+        store, scene, f"channel:{channel}", seen, _words(scene, channel, outage, outage=True), patience
+    )
 
 
 def note_refusals(store: Store, scene: Scene, sent: Sent, names: Collection[str]) -> bool:
     """The same of one team's channel in the chat (by these names), told to that team: what it refuses nobody reads."""
     trouble = next((sent.refused_in[name] for name in names if name in sent.refused_in), "")
     works = any(entry.message.channel in names for entry, _ in sent.taken)
+    seen = trouble or ("" if works else None)
+    return _noted(store, scene, refusals_of(scene.roster), seen, _words(scene, "chat", trouble, outage=False))
 
+
+def _words(scene: Scene, channel: Channel, trouble: str, *, outage: bool) -> Callable[[dt.datetime], Plan]:
     def say(since: dt.datetime) -> Plan:
-        down = trouble and Plan(owed=(channel_down(scene, "chat", since, trouble, outage=False),))
-        return down or channel_back(scene, "chat", since)
+        if not trouble:
+            return channel_back(scene, channel, since)
+        return Plan(owed=(channel_down(scene, channel, since, trouble, outage=outage),))
 
-    return _noted(store, scene, refusals_of(scene.roster), trouble or ("" if works else None), say)
+    return say
 
 
 def refusals_of(roster: Roster) -> str:

@@ -70,9 +70,8 @@ def mapping(text: str) -> dict[str, Any]:
     return found
 
 
-ByHost = Mapping[
-    str, tuple[str, dt.datetime]
-]  # what each host goes by, as a digest, and when it said so last
+# What each host goes by, as a digest, and when it said so last.
+ByHost = Mapping[str, tuple[str, dt.datetime]]
 
 
 def by_host(text: str) -> ByHost:

@@ -114,14 +114,11 @@ class PageRequests:
         state, words, alias = outcome
         now = self.round.now()
         since, last = delivery.pending_since or now, delivery.requested_at or now
+        over = GONE.search(words) or delivery.attempts >= TRIES
         with bound_contextvars(**about(delivery)):
             if state == "done":
                 self.round.done(replace(delivery, alias=alias), unreached=words)
-            elif (
-                state == "failed"
-                and delivery.op != "page"
-                and (GONE.search(words) or delivery.attempts >= TRIES)
-            ):
+            elif state == "failed" and delivery.op != "page" and over:
                 self.round.done(delivery)  # to close what is closed or gone is as good as done
             elif state == "failed" and delivery.attempts == 1:
                 self.round.again(delivery, f"taken, then failed: {words}")

@@ -7,7 +7,6 @@ what is true and who is on call is asked again at each try, never remembered fro
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -164,18 +163,17 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
         return Send(
             _with_links_of(stored, message, context),
             nobody_woken=not now.woken,
-            ask_first=() if entry.step.startswith("page-1-") else tuple(_open_alerts(context)),
+            ask_first=() if entry.step.startswith("page-1-") else _open_alerts(context),
             before=next(earlier, None),
             only_look=not wanted,
         )
     return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
 
 
-def _open_alerts(context: IncidentContext) -> Iterator[str]:
+def _open_alerts(context: IncidentContext) -> tuple[str, ...]:
     """Those that were taken by the far side, and that nobody has acknowledged as far as is known."""
-    for entry in context.entries:
-        if entry.op == "page" and entry.state == "done" and entry.alias not in context.incident.acked:
-            yield entry.alias
+    taken = (each.alias for each in context.entries if each.op == "page" and each.state == "done")
+    return tuple(alias for alias in taken if alias not in context.incident.acked)
 
 
 def _with_links_of(stored: Message, message: Message, context: IncidentContext) -> Message:

@@ -100,7 +100,7 @@ def _may_be_all(call: Call, context: IncidentContext) -> bool:
     """Whether it may be an outage: nobody who was called after them is woken."""
     after = (e.step for e in context.entries[::-1] if round_of(e) is not None)
     woken = {entry.step for entry in _woken(context.entries)}
-    return not any(step in woken for step in takewhile(lambda step: step != call.step, after))
+    return woken.isdisjoint(takewhile(lambda step: step != call.step, after))
 
 
 def is_of_round(entry: NotificationStatus, incident: Incident) -> bool:

@@ -50,13 +50,8 @@ def next_to_page(context: IncidentContext, scene: Scene) -> Call | None:
     Before the first page whoever was woken by a warning counts as paged. None: everybody was, or cannot be.
     """
     since = context.incident.paged_at
-    called = [
-        entry
-        for entry in context.entries
-        if entry.op == "page"
-        and entry.alive
-        and (since is None or not entry.owed_at or entry.owed_at >= since)
-    ]
+    pages = (entry for entry in context.entries if entry.op == "page" and entry.alive)
+    called = [entry for entry in pages if since is None or not entry.owed_at or entry.owed_at >= since]
     for number, step in enumerate(scene.roster.escalation, 1):
         person = seat_holder(scene, step.page)
         if person and person.opsgenie and not any(entry.calls(person) for entry in called):

@@ -100,12 +100,8 @@ def who_tells(
 
 def _waits_for(member: PromiseStatus, team: Team, scene: Scene) -> bool:
     late = member.why is not None and member.why.cause == "upstream_late" and bool(member.facts.late_loads)
-    return (
-        late
-        and member.pipeline.upstream_owner == team
-        and member.warn is not None
-        and scene.at >= member.warn
-    )
+    warned_of = member.warn is not None and scene.at >= member.warn
+    return late and warned_of and member.pipeline.upstream_owner == team
 
 
 def _arrivals(context: IncidentContext, scene: Scene, team: Team) -> Iterator[Message]:
