@@ -126,7 +126,7 @@ def upstream_amended(ground: Ground) -> Outcome:
     ground.ticks()  # what changed before anybody watched is not told of
     with ground.warehouse() as connection:
         loading.amend(connection, date, "sessions", dt.datetime.now(dt.UTC))
-    title = "what depends on it: master.sessions changed since"
+    title = ": master.sessions changed since"
     said = ground.wait_for("a notice", lambda: [m for m in ground.far.messages() if title in m.text], 60)
     assert not ground.far.alerts(), "a notice wakes nobody"
     return Outcome(said[0].text)

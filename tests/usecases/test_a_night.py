@@ -420,7 +420,7 @@ def test_a_stale_report_is_one_notice_with_the_steps(night: Night) -> None:
     night.look("10:01")
     night.look("10:05")
     (notice,) = night.chat.threads
-    assert "Stale: Profit ETL, 22 Nov and what depends on it: master.orders changed since" in notice.title
+    assert "Stale: Profit ETL, 22 Nov: master.orders changed since" in notice.title
     assert "python -m oncall stale --rerun" in notice.steps
     assert 'airflow dags trigger profit_etl --conf \'{"report_date": "2026-11-22"}\'' in notice.summary
     assert not night.pager.paged

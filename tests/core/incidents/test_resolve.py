@@ -349,10 +349,7 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     one = a_report("06:30", publication=published("04:00"), changed_since=loads)
     plan = stale(a_case(one, a_report("06:30", ENGAGEMENT)), a_scene("06:30"))
     post = the_post(plan)
-    assert (
-        post.title
-        == "Stale: Growth ETL, 22 Nov and what depends on it: master.sessions, master.customers changed since"
-    )
+    assert post.title == "Stale: Growth ETL, 22 Nov: master.sessions, master.customers changed since"
     assert post.text.splitlines() == [
         "master.sessions changed at 06:10",
         "master.customers changed at 06:20",
@@ -369,6 +366,16 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     assert post.steps == (
         "**Do:** run it and each later day that depends on it again, oldest first: python -m oncall stale --rerun,"
         " or trigger the DAG oncall_rerun_stale.\n\nsteps for after"
+    )
+
+
+def test_the_longest_title_of_a_stale_report_is_not_cut() -> None:
+    """Tables of the longest names, and more of them."""
+    tables = ("marketing_spend", "order_lines", "orders", "refunds", "touches")
+    loads = tuple(a_load(f"master.{table}", "06:10") for table in tables)
+    one = a_report("06:30", PROFIT, publication=published("04:00"), changed_since=loads)
+    assert the_post(stale(a_case(one), a_scene("06:30"))).title == (
+        "Stale: Profit ETL, 22 Nov: master.marketing_spend, master.order_lines and 3 more changed since"
     )
 
 

@@ -161,7 +161,7 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     """Rows came upstream after the publication: one notice, with the command that runs again what is stale."""
     member = context.members[0]
     tables = names([load.table for load in member.facts.changed_since])
-    title = f"Stale: {subject([member])} and what depends on it: {tables} changed since"
+    title = f"Stale: {subject([member])}: {tables} changed since"
     lines = [
         *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
         "python -m oncall stale lists each day to run again; a number that this changes is noted as restated.",
