@@ -81,7 +81,8 @@ class Warehouse:
         )
         found = WarehouseRows.of([*made, *more], self._volumes())
         missing = [pair for pair in pairs if pair not in found.publications]
-        found = found.with_misnamed(self._unknown_names(missing, pipelines.values()), missing)
+        if not troubles:  # what hangs is waited for once
+            found = found.with_misnamed(self._unknown_names(missing, pipelines.values()), missing)
         blocked = self._blocked(missing)
         reports = pairs | dict.fromkeys(found.publications)
         return {
