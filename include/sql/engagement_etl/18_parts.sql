@@ -1,25 +1,38 @@
 -- How long a session lasts as a rule (the geometric mean: a long one alone changes little), to be compared with the days
 -- before, for each feature and channel.
 insert into base.day_parts (report, report_date, measure, part, kind, amount, of_all, rows)
-select
-    %(report)s,
-    %(report_date)s::date,
-    case when grouping(session.feature) = 0 then 'seconds_by_feature' else 'seconds_by_channel' end,
-    coalesce(session.feature, built.channel),
-    'typical',
-    exp(avg(ln(1 + greatest(coalesce(session.duration_s, 0), 0)::float8))),
-    1,
-    count(*)
-from master.sessions as session
-cross join lateral (
-    -- Looked up one by one: of a day that is new the planner expects no row, and would look through all for each.
-    select kept.channel
-    from base.engagement as kept
-    where kept.report_date = %(report_date)s::date and kept.customer_id = session.customer_id
-    order by kept.channel
-    limit 1
-) as built
-where
-    session.started_at >= %(day_start)s::timestamptz
-    and session.started_at < %(day_end)s::timestamptz
-group by grouping sets ((session.feature), (built.channel));
+with used as materialized (
+    select
+        session.customer_id,
+        session.feature,
+        ln(1 + greatest(coalesce(session.duration_s, 0), 0)::float8) as seconds
+    from master.sessions as session
+    where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+),
+
+-- With the channel of each: put under one another, not joined. Of a day that is new the planner expects no row, and would
+-- look through all for each.
+by_customer as (
+    select min(given.channel) as channel, sum(given.seconds) as seconds, count(given.seconds) as rows
+    from (
+        select used.customer_id, null as channel, used.seconds
+        from used
+        union all
+        select built.customer_id, built.channel, null
+        from base.engagement as built
+        where built.report_date = %(report_date)s::date
+    ) as given
+    group by given.customer_id
+)
+
+select %(report)s, %(report_date)s::date, typical.measure, typical.part, 'typical', typical.amount, 1, typical.rows
+from (
+    select 'seconds_by_feature' as measure, used.feature as part, exp(avg(used.seconds)) as amount, count(*) as rows
+    from used
+    group by used.feature
+    union all
+    select 'seconds_by_channel', by_customer.channel, exp(sum(by_customer.seconds) / sum(by_customer.rows)), sum(by_customer.rows)
+    from by_customer
+    where by_customer.rows > 0
+    group by by_customer.channel
+) as typical;
