@@ -18,7 +18,10 @@ _KEYS = (
 )
 # What is named so is a secret, whatever stands before the name (`AIRFLOW__CORE__FERNET_KEY`, `X-Auth-Token`).
 _OTHERS = r"passwort|kennwort|mo[t] de passe|contrase[nñ]a|senha|пароль|mật khẩu|密码|パスワード"
-_SAID = rf"pass(?:word|wd|phrase|code)|pwd|(?<![a-z])pw|token|secret|credentials?|creds|{_OTHERS}|{_KEYS}(?:[_-]data)?"
+_SAID = (
+    rf"pass(?:word|wd|phrase|code)|(?<=_)pass|pwd|(?<![a-z])pw|token|secret|credentials?|creds|{_OTHERS}"
+    rf"|{_KEYS}(?:[_-]data)?"
+)
 _NAME = (
     rf"(?:{_SAID}|pass|signature|sessionid|phpsessid|connect\.sid|licen[cs]e[_ -]key"
     r"|(?<=_)auth(?==))[_-]?\d*"
@@ -53,7 +56,7 @@ _QUOTE = r"(?:b?\\*[\"']|&quot;|&#3[49];|\\+u0022|%22)"
 _IS = rf"(?:{_QUOTE}|[)\]])*[ \t]*(?:=>|:=|[=:：＝→]|&#61;|&equals;|%3[DA])[ \t]*+(?:%20)*+"
 # Between the name and what looks like it: "the password for etl is", "('token', '", "name: token, value: ".
 _GAP = (
-    r"[\"'\])]{0,3}(?:[ \t]+[(\[]\w{1,40}[)\]]|[ \t]+(?:for|of)(?:[ \t]+[^\s:,]{1,40}){1,2}?)?[\s,:;>–→-]{1,9}"
+    r"[\"'\])*`]{0,3}(?:[ \t]+[(\[]\w{1,40}[)\]]|[ \t]+(?:for|of)(?:[ \t]+[^\s:,]{1,40}){1,2}?)?[\s,:;>|*–→-]{1,9}"
     r"(?:(?:is|was|now|set|reset|changed|to|as)[\s:]{1,3}|[\"']?value[\"']?[ \t]?[:=]\s?){0,3}b?[\"'`]{0,2}"
 )
 _SCHEME = r"Bearer|GenieKey"
@@ -118,6 +121,8 @@ _SHAPES = (
     (('"auth"',), r'("auth"\s{0,9}:\s{0,9}")[\w+/=-]{8,}', rf"\1{HIDDEN}"),
     # auth=("user", "password"), HTTPBasicAuth('user', 'password')
     (("auth",), r"(?i)(auth[\"']?\s{0,3}[=:(]\s{0,3}[(\[]?[\"'][^\"'\n]{1,64}[\"'],\s{0,9}[\"'])[^\"'\n]+",
+     rf"\1{HIDDEN}"),
+    (("input_value",), rf"(?i)({_NAME}[^\n]{{0,60}}\n[^\n]{{0,200}}?input_value=([\"']))(?:(?!\2)[^\n])+",
      rf"\1{HIDDEN}"),
     (_NAMES, rf"(?i)((?:{_SAID})[_-]?\d*{_GAP}){_NO_VALUE}{_ODD}", rf"\1{HIDDEN}"),
     (("otp", "pin", "2fa", "mfa", "code", "password"),
