@@ -138,19 +138,9 @@ def note_run(store: Store, report: ReportKey, by: str, how: str, at: dt.datetime
         if theirs:
             newest = max(theirs, key=lambda incident: incident.opened_at)
             posts = [one.message for one in decision.said([newest.key])[newest.key] if one.op == "post"]
-            title = ran_again(by, came_of=came_of)
+            step, title = f"ran-again:{at.isoformat()}", ran_again(by, came_of=came_of)
             owed = [
-                post(
-                    replace(
-                        last,
-                        step=f"ran-again:{at.isoformat()}",
-                        title=title,
-                        summary="",
-                        facts=(),
-                        steps="",
-                        recipients=(),
-                    )
-                )
+                post(replace(last, step=step, title=title, summary="", facts=(), steps="", recipients=()))
                 for last in posts[-1:]
                 if came_of
             ]
