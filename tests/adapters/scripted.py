@@ -11,6 +11,10 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
+import pytest
+
+from oncall.core.errors import DeliveryFailed
+
 Connect = Callable[..., str]
 KEY = "s3cret-key-of-the-tests"
 
@@ -100,3 +104,9 @@ def handler(far_side: FarSide) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def failing(call: Any, *arguments: Any) -> DeliveryFailed:
+    with pytest.raises(DeliveryFailed) as caught:
+        call(*arguments)
+    return caught.value

@@ -28,7 +28,7 @@ from oncall.core.errors import (
     Unreadable,
 )
 from oncall.core.message import Message, Recipient
-from tests.adapters.scripted import KEY, Answer, Connect, FarSide
+from tests.adapters.scripted import KEY, Answer, Connect, FarSide, failing
 
 TAKEN = Answer({"result": "Request will be processed", "took": 0.1, "requestId": "r-1"}, status=202)
 MESSAGE = Message(
@@ -50,12 +50,6 @@ MESSAGE = Message(
 
 def pager(far_side: FarSide, connect: Connect, path: str = "", **extra: Any) -> Opsgenie:
     return Opsgenie.from_connection(connect(host=far_side.url + path, extra=extra))
-
-
-def failing(call: Any, *arguments: Any) -> DeliveryFailed:
-    with pytest.raises(DeliveryFailed) as caught:
-        call(*arguments)
-    return caught.value
 
 
 def test_a_page_is_one_create_request_under_the_hosts_path(far_side: FarSide, connect: Connect) -> None:

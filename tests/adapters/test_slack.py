@@ -20,7 +20,7 @@ from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message, Recipient
 from oncall.usecases.channel_ports import Posted
-from tests.adapters.scripted import KEY, Answer, Connect, FarSide
+from tests.adapters.scripted import KEY, Answer, Connect, FarSide, failing
 
 POSTED = Answer({"ok": True, "channel": "C0ONCALL", "ts": "1767567600.000100"})
 OLDEST = dt.datetime(2026, 1, 5, 5, 0, tzinfo=dt.timezone(dt.timedelta(hours=7)))
@@ -48,12 +48,6 @@ def chat(far_side: FarSide, connect: Connect, **extra: Any) -> Slack:
 
 def refused(error: str, **further: Any) -> Answer:
     return Answer({"ok": False, "error": error, **further})
-
-
-def failing(call: Any, *arguments: Any) -> DeliveryFailed:
-    with pytest.raises(DeliveryFailed) as caught:
-        call(*arguments)
-    return caught.value
 
 
 def size(blocks: list[dict[str, Any]]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from oncall.config.oncall_config import include_dir
 
 # Importing Airflow writes its configuration there.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
@@ -41,3 +44,19 @@ def parse(monkeypatch: pytest.MonkeyPatch) -> Parse:
     monkeypatch.setattr(Variable, "get", refuse)
     monkeypatch.setattr(BaseHook, "get_connection", refuse)
     return lambda: DagBag(DAGS, collect_dags=True)
+
+
+@pytest.fixture
+def dags(parse: Parse) -> dict[str, DAG]:
+    bag = parse()
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+@pytest.fixture
+def another_include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of include/ in force, to be spoilt."""
+    folder = tmp_path / "include"
+    shutil.copytree(include_dir(), folder)
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(folder))
+    return folder

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oncall.airflow import dag_settings
-from oncall.config.oncall_config import include_dir
 
 if TYPE_CHECKING:
     from tests.dags.conftest import Parse
@@ -66,14 +65,6 @@ JUNK = [
         "---",
     ),
 ]
-
-
-@pytest.fixture
-def another_include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "include"
-    shutil.copytree(include_dir(), folder)
-    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(folder))
-    return folder
 
 
 def assert_parses(parse: Parse) -> None:

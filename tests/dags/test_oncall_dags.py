@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from tests.dags.conftest import Parse
 
 
-@pytest.fixture
-def dags(parse: Parse) -> dict[str, DAG]:
-    bag = parse()
-    assert bag.import_errors == {}
-    return dict(bag.dags)
-
-
 def test_the_drill_has_a_form_and_no_schedule(dags: dict[str, DAG]) -> None:
     """Every pipeline and every cause can be chosen; what is filled in at first can be sent as it is."""
     dag = dags["oncall_drill"]
@@ -58,14 +51,12 @@ def test_the_handoff_runs_at_the_rosters_handoff(dags: dict[str, DAG]) -> None:
     ],
 )
 def test_another_roster_has_another_handoff(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parse: Parse, handoff: str, starts: str, cron: str
+    another_include: Path, parse: Parse, handoff: str, starts: str, cron: str
 ) -> None:
     """The schedule follows the file."""
-    shutil.copytree(include_dir(), tmp_path / "include")
-    roster = tmp_path / "include/roster.yaml"
+    roster = another_include / "roster.yaml"
     text = roster.read_text().replace('{day: monday, at: "09:00"}', handoff)
     roster.write_text(text.replace("starts: 2025-12-29", f"starts: {starts}"))
-    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path / "include"))
     assert timetable_of(parse().dags["oncall_handoff"]).expression == cron
 
 

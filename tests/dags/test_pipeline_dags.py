@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,22 +28,6 @@ EXPERIMENTS = {
     "daily_growth_experiments": ("experiments.daily_growth", "base.growth"),
 }
 PIPELINES = [*INVESTOR, *EXPERIMENTS]
-
-
-@pytest.fixture
-def dags(parse: Parse) -> dict[str, DAG]:
-    bag = parse()
-    assert bag.import_errors == {}
-    return dict(bag.dags)
-
-
-@pytest.fixture
-def another_include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of include/ in force, to be spoilt."""
-    folder = tmp_path / "include"
-    shutil.copytree(include_dir(), folder)
-    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(folder))
-    return folder
 
 
 def test_every_pipeline_of_the_roster_has_a_dag(dags: dict[str, DAG]) -> None:
