@@ -25,6 +25,7 @@ from tests.core.scenes import (
     an_incident,
     at,
     events,
+    published,
     said_by,
     the_page,
 )
@@ -53,7 +54,7 @@ def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:
     assert [one.step for one in said[:2]] == ["resolved-by-hand", "headline:resolved"]
     assert {one.title for one in said} == {"Resolved by anna: Growth ETL, 22 Nov"}
     assert said[0].text.splitlines() == [
-        "Note: known, see INC-7", "The report is not published. Nobody is paged for it any more.",
+        "Note: known, see INC-7", "It is not published. Nobody is paged for this any more.",
     ]  # fmt: skip
     assert [one.alias for one in said if one.op == "close"] == [f"{KEY}:{one.step}" for one in PAGES]
     assert len({(one.channel, one.step) for one in said}) == 4
@@ -63,19 +64,28 @@ def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:
     assert (done.resolved_at, done.verdict) == (at("05:20"), RESOLVED_BY_HAND)
 
 
+def test_whoever_ends_the_incident_of_a_published_day_is_not_told_that_it_is_missing() -> None:
+    """A later run of it failed: the report stands."""
+    incident = an_incident(verdict="kept", cause="failed")
+    report = a_report("06:20", publication=published("04:00"))
+    plan = resolve(a_case(incident=incident, members=(report,)), (), a_scene("06:20"), "anna", "known")
+    text = "Note: known\nThe published report stands. Nobody is paged for this any more."
+    assert said_by(plan)[0].text == text
+
+
 @pytest.mark.parametrize(
     ("clock", "promised", "rest"),
     [
         ("04:59:59", True, "It is not due yet: should it be missing then, that pages all the same."),
-        ("05:00:00", True, "Nobody is paged for it any more."),
-        ("04:00:00", False, "Nobody is paged for it any more."),
+        ("05:00:00", True, "Nobody is paged for this any more."),
+        ("04:00:00", False, "Nobody is paged for this any more."),
     ],
 )
 def test_whoever_ends_a_warning_does_not_end_the_promise(clock: str, promised: bool, rest: str) -> None:
     """It is said what happens if the report is missing at due."""
     early = a_report(clock, promised=promised)
     plan = resolve(a_case(members=(early,)), (), a_scene(clock), "anna", "x")
-    assert said_by(plan)[0].text.splitlines()[1] == f"The report is not published. {rest}"
+    assert said_by(plan)[0].text.splitlines()[1] == f"It is not published. {rest}"
 
 
 def test_followers_end_with_their_leader() -> None:

@@ -62,7 +62,11 @@ IN_CHAT = an_entry(KEY, "chat", "warning")
         ),
         ({"leader": "other"}, (), "Another incident speaks for it"),
         ({"resolved_at": at("05:20"), "late_s": 1200.0}, (PAGED,), "Resolved 05:20, 20 min late"),
-        ({"resolved_at": at("05:20"), "verdict": "resolved_by_hand"}, (PAGED,), "Resolved by hand 05:20, unpublished"),
+        (
+            {"paged_at": at("05:00"), "resolved_at": at("05:20"), "verdict": "resolved_by_hand"}, (PAGED,),
+            "Resolved by hand 05:20, unpublished",
+        ),
+        ({"resolved_at": at("06:20"), "verdict": "resolved_by_hand"}, (CHANCE,), "Resolved by hand 06:20"),
         ({"resolved_at": at("05:20"), "verdict": "moved"}, (PAGED,), "Due at another time since 05:20"),
         ({"resolved_at": at("05:20"), "verdict": "stale"}, (), "Found stale 05:20"),
     ],

@@ -159,6 +159,16 @@ def test_what_waits_for_another_table_cannot_go_on() -> None:
     ]
 
 
+def test_an_arrival_that_many_waited_for_is_not_cut() -> None:
+    """Their number stands for their names: what they still wait for is at the end."""
+    loads = (a_load(came="04:20"), a_load("master.customers"))
+    members = [a_report("04:21", dag_id, loads=loads) for dag_id in (GROWTH, ENGAGEMENT, PROFIT)]
+    plan = arrived(a_case(*members, incident=WARNED, said=[("chat", "warning")]), a_scene("04:21"))
+    assert [one.title for one in said_by(plan)] == [
+        "master.sessions has arrived (04:20); 3 reports of 22 Nov still wait for master.customers"
+    ]
+
+
 def test_several_arrivals_are_said_each() -> None:
     """Of one look."""
     loads = (a_load(came="04:20"), a_load("master.customers", "04:19"))

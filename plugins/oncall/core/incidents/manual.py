@@ -10,7 +10,7 @@ from oncall.core.incidents.escalation import Call
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Event, Incident, Plan
 from oncall.core.incidents.page_step import BY_HAND
 from oncall.core.incidents.titles import short, titled
-from oncall.core.incidents.wording import Scene, subject
+from oncall.core.incidents.wording import Scene
 from oncall.core.rota.shift_words import seated
 
 
@@ -22,11 +22,13 @@ def resolve(
     It stays over until the report is published; only a promise that breaks after this pages all the same.
     `followers`: the incidents that this one speaks for.
     """
-    title = f"Resolved by {by}: {subject(context.members)}"
-    rest = "Nobody is paged for it any more."
+    title = titled(context.members, str, f"Resolved by {by}: ")
+    rest = "Nobody is paged for this any more."
     if any(one.due and one.due > scene.at for one in context.members):
         rest = "It is not due yet: should it be missing then, that pages all the same."
-    lines = [f"Note: {note}", f"The report is not published. {rest}"]
+    published = context.incident.verdict in ("kept", "late")  # it was opened for a run after that
+    state = "The published report stands." if published else "It is not published."
+    lines = [f"Note: {note}", f"{state} {rest}"]
     message = context.notice(scene, "resolved-by-hand", title, lines)
     done = tuple(
         replace(one, resolved_at=scene.at, verdict=RESOLVED_BY_HAND) for one in (context.incident, *followers)

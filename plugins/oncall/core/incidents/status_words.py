@@ -76,7 +76,7 @@ def priority(step: str) -> str:
 
 def _ended(incident: Incident, at: str) -> str:
     if incident.verdict == RESOLVED_BY_HAND:
-        return f"Resolved by hand {at}, unpublished"
+        return f"Resolved by hand {at}{', unpublished' if incident.paged else ''}"
     if incident.verdict in ENDED:
         return f"{ENDED[incident.verdict]} {at}"
     return f"Resolved {at}, {span(incident.late_s)} late" if incident.late_s else f"Resolved {at}"

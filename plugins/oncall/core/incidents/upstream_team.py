@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from oncall.core.incidents.context import IncidentContext, post
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, Plan
 from oncall.core.incidents.titles import names, titled
-from oncall.core.incidents.warnings import due_words, goes_on_words, late_or_partial
+from oncall.core.incidents.warnings import arrival_title, due_words, late_or_partial
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.promises.cause import late_words
@@ -111,8 +111,8 @@ def _arrivals(context: IncidentContext, scene: Scene, team: Team) -> Iterator[Me
     for table in context.incident.warned:
         load = loads.get(table)
         if load is not None and load.state == "fresh":
-            goes_on = f": {goes_on_words(context.missing)}" if context.missing else ""
-            title = f"{table} has arrived ({scene.clock(load.loaded_at)}){goes_on}"
+            came = f"{table} has arrived ({scene.clock(load.loaded_at)})"
+            title = arrival_title(f"{came}: ", context.missing) if context.missing else came
             yield _message(context, team, f"{ARRIVED}{table}", title, ())
 
 

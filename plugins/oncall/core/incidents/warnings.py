@@ -9,7 +9,7 @@ from dataclasses import replace
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
 from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import names, short, titled
-from oncall.core.incidents.wording import Scene, because, subject
+from oncall.core.incidents.wording import Scene, because
 from oncall.core.message import Message
 from oncall.core.promises.cause import Why, gave_up, open_task
 from oncall.core.promises.evaluation import PromiseStatus
@@ -92,9 +92,8 @@ def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
     owed: list[Notification] = []
     events: list[Event] = []
     for name, came in arrivals(context, scene):
-        owed.append(
-            post(context.notice(scene, f"arrived:{name}", f"{came}; {goes_on_words(context.missing)}"))
-        )
+        title = arrival_title(f"{came}; ", context.missing)
+        owed.append(post(context.notice(scene, f"arrived:{name}", title)))
         events += event(context, scene, f"arrived: {name}")
     return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
 
@@ -110,17 +109,19 @@ def arrivals(context: IncidentContext, scene: Scene) -> Iterator[tuple[str, str]
             yield name, f"{name} has arrived ({scene.clock(load.loaded_at)})"
 
 
-def goes_on_words(missing: Sequence[PromiseStatus]) -> str:
+def arrival_title(came: str, missing: Sequence[PromiseStatus]) -> str:
     """What an arrival does for the reports that waited: nothing while another table is late, nor by itself where a run
-    has given up waiting."""
+    has given up waiting. `came`: that it has come."""
     waiting = [member for member in missing if member.facts.late_loads]
     if waiting:
         late = names(list(dict.fromkeys(load.table for m in waiting for load in m.facts.late_loads)))
-        return f"{subject(waiting)} still {'waits' if len(waiting) == 1 else 'wait'} for {late}"
+        wait = "waits" if len(waiting) == 1 else "wait"
+        return titled(waiting, lambda about: f"{about} still {wait} for {late}", came)
     ended = [member for member in missing if gave_up(member.facts)]
     if not ended:
-        return f"{subject(missing)} can go on"
-    return f"{subject(ended)} {'has' if len(ended) == 1 else 'have'} to be started again"
+        return titled(missing, lambda about: f"{about} can go on", came)
+    have = "has" if len(ended) == 1 else "have"
+    return titled(ended, lambda about: f"{about} {have} to be started again", came)
 
 
 def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
