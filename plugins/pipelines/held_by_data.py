@@ -1,4 +1,4 @@
-"""Data that no contract is against and the database cannot work with: it holds the report, as a check does."""
+"""Holds a report, as a check does, for data that breaks no contract and that the database cannot compute with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's NOTIFY in an asyncio loop: sooner to hear of something than to ask for it again."""
+"""Hears PostgreSQL's NOTIFY in an asyncio loop: sooner than the next poll would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables as an SQL file says that may be run again and again: it is, whenever its text is another one than last time.
+"""Applies an SQL file that may be run again and again, whenever its text is another one than the last time.
 
 So a file changes a table that is there by a statement such as `alter table … add column if not exists … default …`,
 after the one that creates it. While one version replaces another both run: a new column has a default, an old one stays

@@ -1,4 +1,4 @@
-"""SQL for many values in one parameter, and for days and instants that somebody can mean."""
+"""SQL for many values in one parameter, and for days and instants that are within reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody has it: what is silenced, said and asked again, and what begins anew when it is given back."""
+"""What follows when somebody acknowledges an incident or gives it back: what is silenced, said and asked again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fold: the weeks of one roster, resolved and remembered. Knows no instant that nobody asked for.
+"""The weeks of one roster, resolved one after another and remembered. Knows no instant that nobody asked for.
 
 A week is resolved with the comp weeks that earlier weeks earned. Only a week that somebody's leave is in can earn
 one, so the fold goes from leave to leave and leaves out all the weeks between.
