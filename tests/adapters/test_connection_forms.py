@@ -16,10 +16,10 @@ from oncall.adapters.http.exchange import Answer as Refusal
 from oncall.adapters.opsgenie.errors import refusal
 from oncall.adapters.opsgenie.errors import unreadable as unreadable_answer
 from oncall.adapters.opsgenie.pager import Opsgenie
-from oncall.adapters.postgres.database import connect_by
 from oncall.adapters.slack.chat import THREAD_URL, Slack
-from oncall.core.errors import DeliveryFailed, LockedOut, Unreadable
+from oncall.core.errors import DeliveryFailed, LockedOut
 from oncall.core.message import Message
+from tests.adapters.locked_out import locked_out_words
 from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 
 MESSAGE = Message("growth_etl:2026-01-05", "page-1-primary", "Late")
@@ -253,14 +253,7 @@ def test_a_variable_that_airflow_cannot_read_is_not_said_to_be_missing(
 ) -> None:
     """Airflow says nothing of it and looks elsewhere; for every kind of connection it is told what to write."""
     monkeypatch.setenv("AIRFLOW_CONN_ODD", written)
-    told = []
-    for use in (Opsgenie.from_connection("odd").prepare, Slack.from_connection("odd").prepare):
-        with pytest.raises(LockedOut) as refused:
-            use()
-        told.append(str(refused.value))
-    with pytest.raises(Unreadable) as unreadable:
-        connect_by("odd")
-    for said in [*told, str(unreadable.value)]:
+    for said in locked_out_words("odd"):
         assert said.startswith("AIRFLOW_CONN_ODD is no connection: ")
         assert words in said
         assert "s3cret1" not in said

@@ -9,7 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +283,16 @@ ROW = "insert into investor.publications (report, report_date, published_at"
 GOOD = f"values ('{REPORT}', '{DAY}', '{NIGHT}'"
 
 
+@contextmanager
+def _without_publications(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A warehouse for a table of publications of one's own."""
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute("drop table investor.publications cascade; set timezone = 'UTC'")
+        yield connection
+
+
 @pytest.mark.parametrize(
     "publisher",
     [
@@ -320,11 +330,7 @@ def test_what_a_publisher_of_ones_own_leaves_out_hides_no_publication(
     fresh_database: str, publisher: str
 ) -> None:
     """Report, day and instant say that it is published, on the look and on the page; the rest may lack or be odd."""
-    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
-        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
-            connection.execute((REPOSITORY / name).read_text())
-        connection.execute("drop table investor.publications cascade")
-        connection.execute("set timezone = 'UTC'")
+    with _without_publications(fresh_database) as connection:
         connection.execute(publisher)
     tomorrow = DAY + dt.timedelta(days=1)
     since = DAY - dt.timedelta(days=28)
@@ -343,10 +349,7 @@ def test_what_a_publisher_of_ones_own_leaves_out_hides_no_publication(
 
 def test_a_day_that_is_none_is_said_of_its_report_alone(fresh_database: str) -> None:
     """Whoever publishes meant a day: it is not said that the report is missing. Of last year's rows nothing is said."""
-    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
-        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
-            connection.execute((REPOSITORY / name).read_text())
-        connection.execute("drop table investor.publications cascade")
+    with _without_publications(fresh_database) as connection:
         connection.execute(f"{OWN}); alter table investor.publications alter report_date type text")
         connection.execute(
             f"{ROW}) values ('{REPORT}', '22.11.2026', now()), ('{PROFIT.report}', '1.1.25', '2025-01-02')"
@@ -437,10 +440,7 @@ def test_a_dag_that_is_there_already_publishes_as_the_handbook_says(fresh_databa
 
 def test_many_publications_without_an_index_are_read_in_time(fresh_database: str) -> None:
     """A table of one's own may have none: it is read once, not once for each day that is asked about."""
-    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
-        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
-            connection.execute((REPOSITORY / name).read_text())
-        connection.execute("drop table investor.publications cascade")
+    with _without_publications(fresh_database) as connection:
         connection.execute(f"{OWN})")
         connection.execute(
             "insert into investor.publications select 'investor.r' || r, date '2026-11-22' - d, now()"
@@ -460,10 +460,7 @@ def test_a_report_of_which_a_day_has_a_million_rows_is_known_to_be_published(
     fresh_database: str, kind: str, last: int
 ) -> None:
     """A publisher that writes one each moment into a table without an index, and an instant that cannot be."""
-    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
-        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
-            connection.execute((REPOSITORY / name).read_text())
-        connection.execute("drop table investor.publications cascade; set timezone = 'UTC'")
+    with _without_publications(fresh_database) as connection:
         connection.execute(f"{OWN}); alter table investor.publications alter published_at type {kind}")
         connection.execute(f"{ROW}) values ('{REPORT}', '{DAY}', 'infinity')")
         connection.execute(
@@ -620,10 +617,7 @@ def test_a_good_publication_is_known_whatever_stands_beside_it(
     fresh_database: str, kind: str, published_at: str
 ) -> None:
     """Later or earlier than it, an instant or none: of what cannot be nothing is taken, the first time neither."""
-    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
-        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
-            connection.execute((REPOSITORY / name).read_text())
-        connection.execute("drop table investor.publications cascade; set timezone = 'UTC'")
+    with _without_publications(fresh_database) as connection:
         connection.execute(f"{OWN}); alter table investor.publications alter published_at type {kind}")
         connection.execute(f"{ROW}) {GOOD})")
         with suppress(psycopg.DataError):  # what is no instant does not stand in such a column
