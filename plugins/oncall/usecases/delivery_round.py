@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
 
 # Longer than all calls of one delivery may take: to look for it, to send it, and to send it in a plainer form.
 LEASE = {"pager": dt.timedelta(seconds=25), "chat": dt.timedelta(seconds=75)}
-
 UNPROCESSED = dt.timedelta(seconds=45)  # after so long its person counts as not reached
 
 Clock = Callable[[], dt.datetime]
@@ -176,17 +175,10 @@ class Round:
             self.done(delivery)  # there is nothing left to do it to
             return
         refused, nobody_woken = is_refused(error), bool(send and send.nobody_woken)
-        delivery = replace(delivery, pending_since=delivery.pending_since or self.now())
-        overdue = not refused and self.now() - (delivery.pending_since or self.now()) >= UNPROCESSED
-        unreached = (
-            ""
-            if delivery.op != "page"
-            else str(error)
-            if refused
-            else not_taken(str(error))
-            if overdue
-            else ""
-        )
+        now = self.now()
+        since = delivery.pending_since or now
+        delivery = replace(delivery, pending_since=since)
+        unreached = _unreached(error, now - since) if delivery.op == "page" else ""
         self.sent.unreached |= bool(unreached)
         if OTHERS in delivery.key:  # nothing is wrong with a channel of our own
             self.sent.untold = (delivery, str(error)) if refused else self.sent.untold
@@ -218,6 +210,13 @@ class Round:
             self.sent.lost = error
             if delivery.state == "done":
                 self.journal.append(delivery)
+
+
+def _unreached(error: OncallError, tried_for: dt.timedelta) -> str:
+    """Why a page does not reach its person: it is refused, or not taken for too long; "" while it still may."""
+    if is_refused(error):
+        return str(error)
+    return not_taken(str(error)) if tried_for >= UNPROCESSED else ""
 
 
 def _as_ours(error: Exception) -> OncallError:

@@ -95,30 +95,30 @@ class Warehouse:
         """Whose lock the run of each waits for."""
         if not wanted:
             return {}
-        rows = self._ask_kindly(lambda: sql.BLOCKED, {"wanted": _pairs(wanted), "blocked_for": BLOCKED_FOR})
+        rows = self._rows_or_none(lambda: sql.BLOCKED, {"wanted": _pairs(wanted), "blocked_for": BLOCKED_FOR})
         return {
             (report, day): f"pid {pid}{f' ({user})' if user else ''}" for report, day, pid, user in rows[::-1]
         }
 
     def _unknown_names(self, missing: Sequence[Pair], pipelines: Collection[Pipeline]) -> list[Row]:
-        """What rows of the days of what is missing call a report or a table that nobody knows."""
+        """(kind, name, day) of the rows of these days whose report or table nobody knows."""
         if not missing:
             return []
         tables = {table for pipeline in pipelines for table in pipeline.upstream}
         known = (
             tables | {table.removeprefix("master.") for table in tables} | {each.report for each in pipelines}
         )
-        return self._ask_kindly(
+        return self._rows_or_none(
             lambda: sql.unknown_names(self._as_it_is(), self._of_publications()),
             {"days": sorted({day for _, day in missing}), "known": sorted(known)},
         )
 
-    def _ask_kindly(self, query: Callable[[], str], values: Mapping[str, Any]) -> list[Row]:
-        """The rows of a courtesy: where it cannot be told, nothing else suffers."""
+    def _rows_or_none(self, query: Callable[[], str], values: Mapping[str, Any]) -> list[Row]:
+        """The rows of what only helps; [] where they cannot be read: nothing else suffers."""
         try:
             return self._ask(query(), values)
         except Unreadable as error:
-            log.info("oncall.courtesy_not_told", reason=str(error))
+            log.info("oncall.not_seen", reason=str(error))
             return []
 
     def _besides(

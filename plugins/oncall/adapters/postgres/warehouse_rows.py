@@ -70,18 +70,21 @@ class WarehouseRows:
                 checks[name, day].append(FailedCheck(check, expected, found, counts or "", first))
         return cls(loads, publications, checks, late, odd)
 
-    def with_misnamed(self, unknown: Iterable[Row], missing: Iterable[Pair]) -> WarehouseRows:
-        """The same, with what of the `unknown` (kind, name, day) is almost the name of what is missing."""
-        odd, loads = dict(self.odd), dict(self.loads)
+    def with_misnamed(self, unknown: Sequence[Row], missing: Iterable[Pair]) -> WarehouseRows:
+        """The same, with the `unknown` (kind, name, day) whose name is almost that of what is missing."""
+        if not unknown:
+            return self
         called = {(kind, meant(name), day): name for kind, name, day in unknown}
-        for name, day in missing if called else ():
-            if said := called.get(("report", meant(name), day)) or called.get(
-                ("report", meant(bare(name)), day)
-            ):
+
+        def almost(kind: str, name: str, day: dt.date) -> str | None:
+            return called.get((kind, meant(name), day)) or called.get((kind, meant(bare(name)), day))
+
+        odd, loads = dict(self.odd), dict(self.loads)
+        for name, day in missing:
+            if said := almost("report", name, day):
                 odd[name, day] = (*odd.get((name, day), ()), _misnamed_words(name, day, said))
-        for (name, day), load in self.loads.items() if called else ():
-            said = called.get(("load", meant(name), day)) or called.get(("load", meant(bare(name)), day))
-            if said and load.loaded_at is None:
+        for (name, day), load in self.loads.items():
+            if load.loaded_at is None and (said := almost("load", name, day)):
                 loads[name, day] = replace(load, misnamed=said[:60])
         return replace(self, odd=odd, loads=loads)
 
@@ -163,7 +166,7 @@ def _misnamed_words(report: str, day: dt.date, called: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def meant(name: str) -> str:
-    """A name as somebody means it: whatever capitals, blanks and other signs stand in it."""
+    """A name by its letters and digits alone, whatever capitals, blanks and other signs it is written with."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 

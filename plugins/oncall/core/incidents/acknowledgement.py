@@ -30,10 +30,11 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
     incident = replace(
         context.incident, acknowledged_at=scene.at, acknowledged_by=by, reminders=0, acked=acked
     )
-    stranger = bool(heard_of) and "@" not in by and by and not person_named(scene, by)
-    message = _message(context, scene, by, [stranger_has_it(by)] if stranger else [])
+    is_stranger = heard_of and by and "@" not in by and not person_named(scene, by)
+    doubt = [stranger_has_it(by)] if is_stranger else []
+    message = _message(context, scene, by, doubt)
     owed = (post(message), *_acks(context, message, by, acked))
-    told = f"acknowledged by {name_of(scene, by)}" + (f". {stranger_has_it(by)}" if stranger else "")
+    told = ". ".join([f"acknowledged by {name_of(scene, by)}", *doubt])
     return Plan((incident,), owed, event(context, scene, told))
 
 
