@@ -74,10 +74,7 @@ def offenders(
 def _statements(
     cursor: Any, contracts: DataContracts, tables: Iterable[str]
 ) -> tuple[list[Statement], list[Breach], dict[Breach, list[str]]]:
-    """The statements to ask; none, and what is lacking instead, while the tables cannot be asked.
-
-    And what may be why, where rows are missing: policies that hide some from our role.
-    """
+    """What to ask, what the tables lack to be asked (then there is no statement), and policies that may hide rows."""
     asked = {table: contracts.tables[table] for table in sorted(set(tables)) if table in contracts.tables}
     existing = _existing(cursor, [*asked, LOADS.table])
     for table in asked.keys() & existing.keys():

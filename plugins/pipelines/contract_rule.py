@@ -12,8 +12,8 @@ from oncall.core.data.data_contract import TableContract
 class Existing:
     """A table as it stands in the warehouse: (type, is not null) by column, and its indexes.
 
-    An index is the columns it is of, in order, and whether it is unique. `policies` are those of row-level security,
-    where it holds for our role (None: it does not); without one it shows no row.
+    An index is the columns it is of, in order, and whether it is unique. `policies`: those of row-level security for
+    our role; None where it does not hold for it. Where it holds and there is none, it hides every row.
     """
 
     columns: Mapping[str, tuple[str, bool]]

@@ -79,7 +79,7 @@ class Statement:
 
 
 def in_sight(contract: TableContract) -> Rule:
-    """That row-level security hides no row from our role, or all of them."""
+    """The rule that row-level security hides no row of the table from our role."""
     expected = "no row that row-level security hides from our role: a policy that shows it all, or bypassrls"
     return Rule(f"{contract.short}_are_in_sight", (), expected)
 

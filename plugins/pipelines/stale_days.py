@@ -123,9 +123,9 @@ class StalePublications:
 
 
 def publish_and_tell(connection: Any, run: ReportRun, by: str | None) -> dict[str, int]:
-    """Publish the day's draft; where the day was out before, its incident hears what that changed, as of `rerun`.
+    """Publish the day's draft; of a day that was published before, tell its incident what that changed.
 
-    `by`: who started the run; of one that nobody did and that changed nothing there is nothing to tell.
+    `by`: the person who started the run. One that nobody started, and that changed nothing, is not told.
     """
     again, before = publication.is_published(connection, run), publication.restated(connection, run)
     published = publication.publish(connection, run)

@@ -53,6 +53,16 @@ def test_a_row_that_calls_a_report_by_almost_its_name_is_named(dsn: str, called:
     assert repr(called) in problem.found
 
 
+def test_a_warehouse_whose_tables_are_still_to_be_made_is_in_order(fresh_database: str) -> None:
+    """The first run makes them: until then no row can call a report anything."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        connection.execute("create schema investor")
+    checked = CheckResult()
+    database = Database("warehouse", lambda: connect_to(fresh_database), checked)
+    database.ask(("investor.publications",), (), None, (REPORT,))
+    assert checked.problems == []
+
+
 @pytest.mark.parametrize("called", [" sessions", "MASTER.SESSIONS", "Sessions\u200b", "master_sessions"])
 def test_a_load_that_calls_a_table_by_almost_its_name_is_named_where_the_table_is_missing(
     dsn: str, called: str

@@ -61,7 +61,7 @@ written (table_name, report_date, updated_at) as (
     from gone
     inner join generate_series(0, 7) as later (days) on later.days = 0 or gone.table_name = 'touches'
     union all
-    -- An order that is gone was also refunded, or cancelled; and what was refunded of one, its cancellation did not take back.
+    -- Where an order that is gone was refunded or cancelled; and the cancellation that left out a refund that is gone.
     select 'master.orders', later.report_date, gone.changed_at
     from gone
     inner join base.profit as line on line.report_date = gone.day and line.sold
@@ -135,8 +135,8 @@ written (table_name, report_date, updated_at) as (
     ) as booked (report_date)
     where line.updated_at > (select recent.since from recent)
     union all
-    -- A refund is of its day, and of the day that has taken back what was not refunded until then: also of those that it
-    -- was of before.
+    -- A refund counts on its day, and on the day of its order's cancellation; so do the day and the order that it had when
+    -- it was counted.
     select 'master.refunds', booked.report_date, refund.updated_at
     from master.refunds as refund
     left join base.refunds_read as read on read.refund_id = refund.refund_id

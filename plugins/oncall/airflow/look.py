@@ -205,20 +205,20 @@ class Looker:
 
     def _renewed(self) -> Services:
         """What is outside, with connections read anew now and then, and the configuration at every look."""
-        known, stale = self.known, time.monotonic() - self.renewed > RENEW_S
-        wiring, services = known.wiring, known.services
-        if wiring is None or services is None:
-            services = self._renew()
-        elif stale:
+        services = self.known.services
+        if services is None:
+            services = self._connect()
+        elif time.monotonic() - self.renewed > RENEW_S:
             # What is in use goes on where a secrets backend is slow.
             with suppress(OncallError, TimeoutError):
-                services = self._lane.start(self._renew, 0).result(RENEWAL_S)
+                services = self._lane.start(self._connect, 0).result(RENEWAL_S)
         config, problems = config_in_force(self.known.memory or services.store)
         services = replace(services, config=config, problems=problems)
         self.know(services=services)
         return services
 
-    def _renew(self) -> Services:
+    def _connect(self) -> Services:
+        """Read the connections, and make the tables where they are missing."""
         wiring = Wiring(self.known.wiring)
         self.renewed = time.monotonic()
         # before the first call that can hang: who goes on without this look needs it

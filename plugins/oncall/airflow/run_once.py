@@ -146,7 +146,7 @@ def _once_readable(act: Callable[[], T], until: float) -> T:
 
 
 def quietly(act: Callable[[], object]) -> bool:
-    """Whether it went well; what did not is logged."""
+    """Act, and log what goes wrong instead of raising it. Returns whether it went well."""
     try:
         act()
     except OncallError as error:

@@ -20,7 +20,7 @@ _READ = {
     ),
     "slaProperties": ("completeness", "timeOfAvailability", "volume"),
 }
-_FREE = {"value", "arguments", "logicalTypeOptions"}  # below them names are anybody's, or are told elsewhere
+_FREE = {"value", "arguments", "logicalTypeOptions"}  # not the standard's names, or checked elsewhere
 # Every key of the standard, at whatever place.
 _KEYS = frozenset(
     field.alias or name
@@ -35,7 +35,7 @@ def misspelt(found: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
     for name, value in found.items() if isinstance(found, Mapping) else ():
         place = f"{key}.{name}".lstrip(".")
         before = str(name).partition(":")[0]  # "required:true" has no blank after its colon
-        if name not in _KEYS and (meant := before if before in _KEYS else _meant(str(name), _KEYS)):
+        if name not in _KEYS and (meant := _meant(before, _KEYS)):
             yield place, "an unknown key", f"{meant}: … where that is meant, or another name"
         if name in _FREE:
             continue

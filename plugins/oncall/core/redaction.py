@@ -16,7 +16,8 @@ _KEYS = (
     r"(?:api|access|secret|private|account|shared|fernet|signing|encryption|auth|service|client|integration|genie|jwt|ssh)"
     r"[_\- ]?(?:access[_\- ]?)?key"
 )
-# What is named so is a secret, whatever stands before the name (`AIRFLOW__CORE__FERNET_KEY`, `X-Auth-Token`).
+# What is named so is a secret, whatever stands before the name (`AIRFLOW__CORE__FERNET_KEY`, `X-Auth-Token`); `_SAID`
+# also within a sentence.
 _OTHERS = r"passwort|kennwort|mo[t] de passe|contrase[nñ]a|senha|пароль|mật khẩu|密码|パスワード"
 _SAID = (
     rf"pass(?:word|wd|phrase|code)|(?<=_)pass|pwd|(?<![a-z])pw|token|secret|credentials?|creds|{_OTHERS}"
@@ -163,7 +164,7 @@ _TURNS = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
 @lru_cache(maxsize=16384)
 def redacted(text: str) -> str:
     """The text with `***` in the place of each secret that can be told by its shape or by the name before it."""
-    return text if len(text) < 8 else _LONG_WORD.sub(_unless_drawn, _without_shapes(text))
+    return text if len(text) < 8 else _LONG_WORD.sub(_unless_random, _without_shapes(text))
 
 
 def _without_shapes(text: str) -> str:
@@ -174,18 +175,18 @@ def _without_shapes(text: str) -> str:
     return text
 
 
-def _unless_drawn(word: re.Match[str]) -> str:
-    """The word; `***` in the place of one that dice have written, or that hides a name and a password (base64).
+def _unless_random(word: re.Match[str]) -> str:
+    """The word; `***` for one of random letters, or for a name and a password in base64.
 
-    Dice turn from small letters to capitals and digits at every other letter; somebody who writes names, seldom.
+    Random letters change between small ones, capitals and digits at every other place; names that people choose do not.
     """
     said = word[0]
     kinds = (str.islower, str.isupper, str.isdigit)
-    drawn = "".join(
+    mixed = "".join(
         part for part in said.split("/") if len(part) >= 12 and all(any(map(kind, part)) for kind in kinds)
     )
-    turns = len(_TURNS.findall(drawn))
-    if turns > max(11, 0.4 * len(drawn)) or (len(drawn) >= 48 and not {*"_-"} & {*drawn}):
+    turns = len(_TURNS.findall(mixed))
+    if turns > max(11, 0.4 * len(mixed)) or (len(mixed) >= 48 and not {*"_-"} & {*mixed}):
         return HIDDEN
     bare = said.rstrip("=")
     try:

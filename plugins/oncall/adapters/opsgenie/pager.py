@@ -123,7 +123,7 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
         return self._act("add_note", alias, add_note_to_alert_payload=_action(note))
 
     def _act(self, action: str, alias: str, **payload: Mapping[str, str]) -> str:
-        """Do to the alert of this alias what the SDK calls so."""
+        """Request this action, a method of the SDK, on the alert of this alias."""
         where = {"identifier": fitting_alias(alias), "identifier_type": "alias"}
         return self._request(lambda hook: getattr(hook.get_conn(), action)(**where, **payload))
 

@@ -78,13 +78,13 @@ class Database:
                 )
                 ((role, database, may_create, standby),) = cursor.fetchall()
                 self._say_reached(role, database, standby)
-                self._say_ours(_tables(cursor, ours, WRITES), role, database, may_create)
-                found = _tables(cursor, upstreams, READS)
+                made, found = _tables(cursor, ours, WRITES), _tables(cursor, upstreams, READS)
+                self._say_ours(made, role, database, may_create)
                 self._say_upstreams(found, role, optional or {})
                 if not any(problem.file == self.place for problem in self.checked.problems):
                     self._say_names({table.name for table in found} - {LOADS}, LOADS, "table_name", cursor)
-                    made = f"{self.place}: table {PUBLICATIONS}" in self.checked.good
-                    self._say_names(reports if made else (), PUBLICATIONS, "report", cursor)
+                    if any(table.name == PUBLICATIONS and table.is_there for table in made):
+                        self._say_names(reports, PUBLICATIONS, "report", cursor)
         except (Unreadable, ModuleNotFoundError) as error:
             self.checked.wrong(self.place, "connect", str(error), "what its server asks for, and ask again")
 
@@ -144,7 +144,7 @@ class Database:
                 self.checked.good.append("; ".join([f"{self.place}: upstream table {table.name}", *lacking]))
 
     def _say_names(self, names: Collection[str], table: str, column: str, cursor: Cursor) -> None:
-        """What rows call by almost its name never comes: the watcher goes by the letter."""
+        """Name the rows that call one of these by almost its name: the watcher goes by the letter, and waits on."""
         known = [str(name) for (name,) in cursor.execute(_NAMES[table])] if names else []
         for name in sorted(names):
             alike = [called for called in known if meant(called) in (meant(name), meant(bare(name)))]

@@ -101,7 +101,7 @@ class Warehouse:
         }
 
     def _unknown_names(self, missing: Sequence[Pair], pipelines: Collection[Pipeline]) -> list[Row]:
-        """(kind, name, day) of the rows of these days whose report or table nobody knows."""
+        """(kind, name, day) of each row of the missing days whose report or table nobody knows."""
         if not missing:
             return []
         tables = {table for pipeline in pipelines for table in pipeline.upstream}

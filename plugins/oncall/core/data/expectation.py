@@ -219,4 +219,5 @@ class Number:
 
 
 def amount_words(value: float) -> str:
+    """A number for people: without decimals where it is large or has none."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.2f}"

@@ -121,13 +121,9 @@ class LoadView(Model):
 
     person: str = Field(description="The person's id")
     primary_weeks: float = Field(description="Weeks as primary")
-    fair_primary_weeks: float = Field(
-        description="Weeks as primary if all who take turns had the same; else 0"
-    )
+    fair_primary_weeks: float = Field(description="The same of each who takes turns; 0 for the others")
     secondary_weeks: float = Field(description="Weeks as secondary")
-    fair_secondary_weeks: float = Field(
-        description="Weeks as secondary if all who take turns had the same; else 0"
-    )
+    fair_secondary_weeks: float = Field(description="The same of each who takes turns; 0 for the others")
     share: float = Field(description="Share of all time on call in either seat, in percent")
     weekend_days: float = Field(description="Saturdays and Sundays as primary")
     holidays: float = Field(description="Public holidays as primary")
