@@ -34,6 +34,12 @@ PUBLISHED = {
     "experiments.daily_growth": ("experiment", "variant"),
 }
 CUSTOMERS, PRODUCTS, CHANNELS = (1, 2, 3), (1, 2), ("email", "social")
+KEY_AND_INSTANT = {
+    "orders": ("order_id", "ordered_at"),
+    "refunds": ("refund_id", "refunded_at"),
+    "sessions": ("session_id", "started_at"),
+    "touches": ("touch_id", "touched_at"),
+}
 WHEN_ORDERED = "(select ordered_at from master.orders where order_id = t.order_id)"
 
 Cells = dict[tuple[str, dt.date, str, str], str | None]
@@ -53,9 +59,8 @@ class Shop:
         self.serial = 0
         self.seen: Cells = {}
         self.published: set[tuple[str, dt.date]] = set()
-        self.simple = (
-            True  # no order's status was written twice, so that the day of a cancellation is plain to see
-        )
+        # No order's status was written twice, so that the day of a cancellation is plain to see.
+        self.simple = True
         before = FIRST - dt.timedelta(days=40)
         for number in CUSTOMERS:
             by_hand.add(connection, "customers", {"customer_id": number, "updated_at": LONG_AGO})
@@ -215,13 +220,7 @@ class Shop:
 
         Not of the first day: without an older one that has all its rows, these were put away.
         """
-        key, when = {"orders": ("order_id", "ordered_at"), "refunds": ("refund_id", "refunded_at")}.get(
-            table,
-            (
-                f"{table[:-1].replace('touche', 'touch')}_id",
-                "started_at" if table == "sessions" else "touched_at",
-            ),
-        )
+        key, when = KEY_AND_INSTANT[table]
         (found,) = rows(self.connection, f"select {when} as at from master.{table} where {key} = %s", number)
         day = day_of(found["at"])
         if day == FIRST:

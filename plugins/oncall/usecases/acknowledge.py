@@ -139,6 +139,8 @@ def _whose_act(state: AlertState, scene: Scene) -> str | None:
 
 
 def is_person(name: str, scene: Scene) -> bool:
-    """Opsgenie's users are e-mail addresses; whoever acknowledges through its API goes by any display name. Nobody's
-    name is a person's."""
+    """Whether the pager names a person: by an e-mail address, as the roster does, or by a name that is no machine's.
+
+    Through Opsgenie's API somebody may acknowledge under any display name, or under none.
+    """
     return "@" in name or bool(person_named(scene, name)) or not _MACHINE.search(name)

@@ -16,7 +16,7 @@ from oncall.core.incidents.acknowledgement import acknowledge, acknowledge_rest
 from oncall.core.incidents.coming_words import nobody_left
 from oncall.core.incidents.context import IncidentContext, name_of, post
 from oncall.core.incidents.forecast import next_to_page
-from oncall.core.incidents.incident import Event, Incident, Plan
+from oncall.core.incidents.incident import Event, Incident, Notification, Plan
 from oncall.core.incidents.incident_words import acknowledged_already, not_next, ran_again
 from oncall.core.incidents.page_step import is_by_hand
 from oncall.core.incidents.wording import Links, Scene
@@ -135,18 +135,18 @@ def note_run(store: Store, report: ReportKey, by: str, how: str, at: dt.datetime
             for incident in decision.incidents({report})
             if (incident.dag_id, incident.report_date) == report and not incident.drill
         ]
-        if theirs:
-            newest = max(theirs, key=lambda incident: incident.opened_at)
-            posts = [one.message for one in decision.said([newest.key])[newest.key] if one.op == "post"]
+        if not theirs:
+            return
+        newest = max(theirs, key=lambda incident: incident.opened_at)
+        owed: tuple[Notification, ...] = ()
+        posts = [one.message for one in decision.said([newest.key])[newest.key] if one.op == "post"]
+        if came_of and posts:
             step, title = f"ran-again:{at.isoformat()}", ran_again(by, came_of=came_of)
-            owed = [
-                post(replace(last, step=step, title=title, summary="", facts=(), steps="", recipients=()))
-                for last in posts[-1:]
-                if came_of
-            ]
-            # With its row written anew, for whoever has kept what was over.
-            event = Event(newest.key, at, ran_again(by, how, came_of))
-            decision.record(Plan((newest,), tuple(owed), (event,)), at)
+            bare = replace(posts[-1], summary="", facts=(), steps="", recipients=())
+            owed = (post(replace(bare, step=step, title=title)),)
+        # With its row written anew, for whoever has kept what was over.
+        event = Event(newest.key, at, ran_again(by, how, came_of))
+        decision.record(Plan((newest,), owed, (event,)), at)
 
 
 def _told_together(config: OncallConfig, decision: DecisionTransaction, key: str) -> list[Incident]:

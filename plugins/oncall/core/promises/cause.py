@@ -206,7 +206,7 @@ def _ended(over: Task, facts: Facts, tz: dt.tzinfo) -> Why:
 
 
 def _not_there(ended: str, facts: Facts, tz: dt.tzinfo) -> str:
-    """Say so, and what stands in the place of its publication."""
+    """That the publication is not there although the run ended so, and what stands in its place."""
     odd = (_unreadable(reason, facts, tz) for reason in facts.unreadable)
     return "; ".join((f"{ended} but the publication is not there", *odd))
 
