@@ -51,7 +51,7 @@ def breaches(
             _breach(statement.contract, statement.rules[number], count, example)
             for number, count, example in cursor.fetchall()
         )
-    return found + list(hidden if found else ())
+    return [*found, *hidden] if found else []
 
 
 def offenders(
@@ -68,7 +68,7 @@ def offenders(
         for number, listed in keys.items():
             breach = _breach(statement.contract, statement.rules[number], len(listed), listed[0])
             found[breach] = listed
-    return {**found, **(hidden if found else {})}
+    return found | hidden if found else {}
 
 
 def _statements(

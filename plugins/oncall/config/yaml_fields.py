@@ -40,9 +40,7 @@ UNSPEAKABLE = re.compile(f"[{_UNSEEN}]")
 _UNSPEAKABLE = re.compile(f"[\t\n{_UNSEEN}]")
 # What joins letters, or chooses how one looks: a name may have it, what is written to be compared may not.
 JOINING = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
-
-
-_CURLY = "“”„‟«»‘’"
+_CURLY = "“”„‟«»‘’"  # the quotes of a word processor
 _CONFLICT = re.compile(r"^(?:<{7}|[|]{7}|>{7})(?: |$)", re.MULTILINE)
 _QUOTE = 'YAML that parses: "…" around what holds a : # @ % * { or a quote, and in one column what stands side by side'
 

@@ -82,13 +82,15 @@ def _noted(
     store: Store, scene: Scene, name: str, trouble: str | None, say: Callable[[dt.datetime], Plan],
     patience: dt.timedelta = BLIP,
 ) -> bool:  # fmt: skip
-    """Note under this name why something fails ("": it works, None: nothing was seen of it). `say` it, with since when,
-    once it has failed for longer than `patience`, and when it works again. Returns whether it works, as far as seen."""
+    """Note why something fails, and `say` so once: when that lasts longer than `patience`, and when it works again.
+
+    `trouble`: why it fails; "" when it works, None when nothing was seen of it. Returns whether it works, as seen.
+    """
 
     def change(text: str) -> tuple[str, Plan]:
-        known: dict[str, Any] = noted(name, text, notes.state, {})
         if trouble is None:
             return text, Plan()
+        known: dict[str, Any] = noted(name, text, notes.state, {})
         since = dt.datetime.fromisoformat(known["since"]) if known else scene.at
         if not trouble:
             return "", say(since) if known and known["said"] else Plan()

@@ -190,11 +190,11 @@ class Connected(Generic[T]):
             host = parts.hostname or ""
             if parts.port is None and port:
                 parts = parts._replace(netloc=f"{parts.netloc}:{port}")
-            alone = "://" in written or parts.port is not None  # raises for what is none
+            may_lack_dot = "://" in written or parts.port is not None  # raises for what is no port
         except ValueError:
-            host, alone = "", False
+            host, may_lack_dot = "", False
         if (
-            not _is_host(host, alone=alone)
+            not _is_host(host, may_lack_dot=may_lack_dot)
             or parts.scheme not in {"http", "https"}
             or parts.netloc.endswith(":")
             or _ODD.search(url)
@@ -273,15 +273,15 @@ def _text(written: object) -> str:
     return "" if text.lower() in _NOTHING else text
 
 
-def _is_host(name: str, *, alone: bool) -> bool:
-    """Whether it is an address, or a name in plain letters: one that only looks like it belongs to somebody else.
+def _is_host(name: str, *, may_lack_dot: bool) -> bool:
+    """Whether it is an address, or a name in plain letters: one with letters that only look like them is another's.
 
-    `alone`: also without a dot ("eu" is none, "https://inbox" may be one of a closed network).
+    `may_lack_dot`: "eu" is no host, "https://inbox" may be one of a closed network.
     """
     labels = name.split(".")
     is_name = len(name) < 254 and all(re.fullmatch(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", label) for label in labels)
     if is_name and not re.fullmatch(r"\d+|0x[0-9a-f]+|https?", labels[-1]):  # https//api.opsgenie.com
-        return alone or len(labels) > 1 or is_loopback(name)
+        return may_lack_dot or len(labels) > 1 or is_loopback(name)
     with suppress(ValueError):
         return bool(ipaddress.ip_address(name))
     return False

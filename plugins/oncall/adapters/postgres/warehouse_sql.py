@@ -241,15 +241,18 @@ BLOCKED = f"""
 """
 
 
+_IS_SMALL = "coalesce((select pg_relation_size(to_regclass('{}')) < 16 * 1024 * 1024), false)"
+
+
 def unknown_names(shape: Shape, types: Types) -> str:
     """What the rows of these days call a report or a table that nobody here knows. A large table is not searched."""
     return f"""
     select distinct 'report', left(report, 200), report_date from {publications("text", types)} p
-    where coalesce((select pg_relation_size(to_regclass('investor.publications')) < 16777216), false)
+    where {_IS_SMALL.format("investor.publications")}
       and report_date = any(%(days)s::date[]) and not report = any(%(known)s::text[])
     union all
     select distinct 'load', left(table_name, 200), business_day from {shape.master} l
-    where coalesce((select pg_relation_size(to_regclass('master.loads')) < 16777216), false)
+    where {_IS_SMALL.format("master.loads")}
       and business_day = any(%(days)s::date[]) and not table_name = any(%(known)s::text[])
     limit 10000
     """

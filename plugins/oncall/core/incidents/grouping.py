@@ -167,7 +167,7 @@ def _group(
     Nor are those set free that go on side by side: what they shared has ended for all of them.
     """
     blind = ((s, i) for s, i in live if i.paged and not i.leader and s.why and s.why.cause == "unknown")
-    # by what they may share with others: whoever was paged because nothing can be seen has what is due later too
+    # Who speaks for what may be shared. A person who was paged because nothing can be seen has what is due later too.
     speaking: dict[Shared, Incident] = {shared: i for s, i in blind for shared in _shares(s)}
     result = []
     by_key = {incident.key: (status, incident) for status, incident in live}
