@@ -67,7 +67,8 @@ def not_next(person: str, now: str) -> str:
 def ran_again(by: str, how: str = "", came_of: str = "") -> str:
     """`how`: the run, or from where; `came_of`: what is known of its end."""
     run = f" ({how})" if how else ""
-    return f"{by} ran the day again{run}{came_of and ': '}{came_of}"
+    end = f": {came_of}" if came_of else ""
+    return f"{by} ran the day again{run}{end}"
 
 
 def not_carried_out(seconds: float) -> str:
