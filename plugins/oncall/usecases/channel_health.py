@@ -41,7 +41,7 @@ def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> boo
         store.set_note(UNCHECKED, sent.unchecked)
     patience = AT_ONCE if sent.locked_out else BUSY if sent.busy else BLIP
     return _noted(
-        store, scene, f"channel:{channel}", seen, _words(scene, channel, outage, outage=True), patience
+        store, scene, f"channel:{channel}", seen, _notice(scene, channel, outage, outage=True), patience
     )
 
 
@@ -50,10 +50,14 @@ def note_refusals(store: Store, scene: Scene, sent: Sent, names: Collection[str]
     trouble = next((sent.refused_in[name] for name in names if name in sent.refused_in), "")
     works = any(entry.message.channel in names for entry, _ in sent.taken)
     seen = trouble or ("" if works else None)
-    return _noted(store, scene, refusals_of(scene.roster), seen, _words(scene, "chat", trouble, outage=False))
+    return _noted(
+        store, scene, refusals_of(scene.roster), seen, _notice(scene, "chat", trouble, outage=False)
+    )
 
 
-def _words(scene: Scene, channel: Channel, trouble: str, *, outage: bool) -> Callable[[dt.datetime], Plan]:
+def _notice(scene: Scene, channel: Channel, trouble: str, *, outage: bool) -> Callable[[dt.datetime], Plan]:
+    """What the other channel is told, given since when this one fails, or has failed."""
+
     def say(since: dt.datetime) -> Plan:
         if not trouble:
             return channel_back(scene, channel, since)
