@@ -211,3 +211,33 @@ def test_an_override_wakes_nobody_for_what_the_secondary_has(broken: Night) -> N
     broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
     every_15_s(broken, "05:15:45", "05:45")
     assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("step", "by", "called"),
+    [("page-1-primary", "DE-003", "de-004"), ("page-2-secondary", "DE-004", "de-003")],
+    ids=["primary", "secondary"],
+)
+def test_who_has_it_and_cannot_be_asked_again_is_not_waited_for(
+    broken: Night, step: str, by: str, called: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their account is gone within the hour: the escalation begins anew, and the thread says why."""
+    every_15_s(broken, "05:00", "05:15:15")
+    broken.acknowledge(f"{KEY}:{step}", f"{by.lower()}@example.com")
+    broken.look("05:16")
+    refuse(broken, f"{by.lower()}@example.com", monkeypatch)
+    every_15_s(broken, "06:16", "06:17")
+    assert accounts(broken)[2:] == [f"{called}@example.com"]
+    (said,) = (m for m, _ in broken.chat.posts if "cannot be asked again" in m.title)
+    assert said.title == f"{by} has it and cannot be asked again: the escalation starts again"
+    assert "is unknown" in said.summary
+
+
+def test_who_has_it_and_has_no_account_is_not_asked_in_vain(broken: Night) -> None:
+    """The primary is asked in their place."""
+    broken.look("05:00")
+    changed(broken, "DE-001", opsgenie="")
+    assert broken.by_hand("DE-001", at("05:03")).acknowledge(KEY).done
+    every_15_s(broken, "05:03", "05:03:30")
+    broken.look("06:03:15")
+    assert accounts(broken) == ["de-003@example.com"] * 2

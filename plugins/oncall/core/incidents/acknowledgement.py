@@ -16,7 +16,7 @@ from oncall.core.incidents.context import (
 )
 from oncall.core.incidents.escalation import begin_anew
 from oncall.core.incidents.incident import Notification, Plan
-from oncall.core.incidents.incident_words import stranger_has_it
+from oncall.core.incidents.incident_words import is_not_taken, stranger_has_it
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.warnings import REMIND_AFTER
 from oncall.core.incidents.wording import Scene
@@ -92,16 +92,25 @@ def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
 
 
 def remind(context: IncidentContext, scene: Scene) -> Plan | None:
-    """Somebody acknowledged long ago and the promise is still broken: ask the same person again."""
+    """Somebody acknowledged long ago and the promise is still broken: ask the same person again.
+
+    Where they cannot be asked the escalation begins anew. What is only not taken yet may wait for an outage.
+    """
     incident = context.incident
     if not incident.acknowledged or incident.acknowledged_at is None or not context.broken:
         return None
+    name = name_of(scene, incident.acknowledged_by)
+    asked = (e for e in context.entries if e.step.startswith(f"reminder-{incident.escalation_round}-"))
+    trouble = next((e.unreached for e in asked if e.unreached and not is_not_taken(e.unreached)), "")
+    if trouble:
+        title = f"{name} has it and cannot be asked again: the escalation starts again"
+        return begin_anew(context, scene, "unreached:reminder", title, [trouble])
     number = int((scene.at - incident.acknowledged_at) / REMIND_AFTER)
     if number <= incident.reminders:
         return None
-    person = person_named(scene, incident.acknowledged_by) or on_call(scene, "primary")
+    theirs = tuple(each for each in person_named(scene, incident.acknowledged_by) if each.opsgenie)
+    person = theirs or on_call(scene, "primary")
     ago = span((scene.at - incident.acknowledged_at).total_seconds())
-    name = name_of(scene, incident.acknowledged_by)
     title = titled(
         context.missing, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -241,8 +241,10 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     return begin_anew(context, scene, "handover", title)
 
 
-def begin_anew(context: IncidentContext, scene: Scene, step: str, title: str) -> Plan:
+def begin_anew(
+    context: IncidentContext, scene: Scene, step: str, title: str, lines: Iterable[str] = ()
+) -> Plan:
     count = context.incident.escalation_round + 1
-    message = context.notice(scene, f"{step}-{count}", title)
+    message = context.notice(scene, f"{step}-{count}", title, lines)
     anew = replace(context.incident, paged_at=scene.at, escalation_round=count)
     return Plan((anew,), (post(message),), event(context, scene, title))
