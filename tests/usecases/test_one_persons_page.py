@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from oncall.core.errors import DeliveryFailed, LockedOut, UnknownPerson
+from oncall.core.errors import DeliveryFailed, LockedOut, UnknownPerson, Unreadable
 from oncall.core.message import Message
 from oncall.core.rota.roster import Override
 from oncall.usecases import page_requests
@@ -42,6 +42,10 @@ def not_taken(
 
     monkeypatch.setattr(night.pager, "page", take)
     return woken
+
+
+def unreadable(_: str) -> None:
+    raise Unreadable("500")
 
 
 def every_5_s(night: Night, start: str, end: str) -> None:
@@ -133,6 +137,25 @@ def test_a_far_side_that_takes_all_and_makes_nothing_of_it_calls_everybody(
     monkeypatch.setattr(broken.pager, "request_state", lambda _: RequestOutcome("pending"))
     every_5_s(broken, "05:00", "05:02:30")
     assert set(tried) == {"DE-003", "DE-004", "DE-MANAGER"}
+
+
+@pytest.mark.parametrize("how", ["cannot be read", "is slow", "takes it without an answer"])
+def test_whoever_is_called_first_is_left_the_time_to_answer(
+    broken: Night, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their page is taken as it is tried once more: that suffices, for now, to wake nobody else."""
+    not_taken(broken, lambda _: broken.now < at("05:02:10"), ANSWER_500, monkeypatch)
+    every_5_s(broken, "05:00", "05:02:05")
+    if how == "cannot be read":
+        monkeypatch.setattr(broken.pager, "alert_state", unreadable)
+        monkeypatch.setattr(broken.pager, "request_state", unreadable)
+    elif how == "is slow":
+        monkeypatch.setattr(page_requests, "PATIENCE_S", 0.01)
+        monkeypatch.setattr(broken.pager, "request_state", lambda _: RequestOutcome("pending"))
+    else:
+        broken.pager.fail = [ANSWER_500]
+    broken.look("05:02:10")
+    assert [page.recipients[0].name for page in broken.pager.paged] == ["DE-003"]
 
 
 def test_who_was_to_be_called_for_another_seat_and_was_not_is_called_for_theirs(

@@ -5,7 +5,6 @@ To read is a courtesy: one answer that fails is enough to ask no more in this ro
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 from structlog.contextvars import bind_contextvars
@@ -19,7 +18,6 @@ from oncall.usecases.channel_ports import AlertState, Pager, RequestOutcome
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry
 
-PATIENCE_S = 2.0  # for a request of whoever was called first
 MOST_READ_BACK = 20  # alerts whose responders are read in one round
 
 
@@ -33,7 +31,7 @@ class SeemsTaken(Exception):
 
 
 class NotItsTurn(Exception):
-    """Whoever was called first is reached now, or was called in the meantime."""
+    """The page of whoever was called first is taken now, or they were called in the meantime."""
 
 
 @dataclass
@@ -62,7 +60,7 @@ class PagerDelivery:
                 raise SeemsTaken
             if check and self._has(delivery):
                 return ""
-            if send.only_look or (send.before and self._reaches(delivery, send.before)):
+            if send.only_look or (send.before and self._takes(delivery, send.before)):
                 raise NotItsTurn
             return self._page(delivery)
         words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
@@ -79,20 +77,15 @@ class PagerDelivery:
             raise DeliveryFailed("the answer names no request, and the alert is not there", uncertain=True)
         return request_id
 
-    def _reaches(self, delivery: OutboxEntry, before: Message) -> bool:
-        """Whether one more try reaches whoever was called first; their own row hears of it at its next one."""
+    def _takes(self, delivery: OutboxEntry, before: Message) -> bool:
+        """Whether one more try is taken of the page of whoever was called first; their own row hears of it at its next
+        one, also whether it reaches them."""
         earlier = replace(delivery, step=before.step, alias=before.alias, message=before)
         try:
-            request_id = self._page(earlier)
+            self._page(earlier)
         except OncallError:
-            return False
-        until = time.monotonic() + PATIENCE_S
-        while request_id and time.monotonic() < until:
-            outcome = self.outcome(earlier, request_id)
-            if outcome.state != "pending":
-                return outcome.state != "failed" and not outcome.words
-            time.sleep(0.2)
-        return not request_id
+            return self._has(earlier)
+        return True
 
     @property
     def _reads(self) -> bool:

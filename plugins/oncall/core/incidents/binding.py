@@ -33,7 +33,7 @@ class Send:
     """`nobody_woken`: this is a page, and no earlier one has woken anybody.
 
     `ask_first`: the incident's other alerts. Somebody may have taken one a moment ago: then nobody else is to be woken.
-    `before`: the page of whoever was called first and is not reached. Should it be taken now, it is their turn.
+    `before`: the page of whoever was called first and is not taken. Should it be taken now, it is their turn.
     `only_look`: it is not its turn, but it may have been taken.
     """
 
