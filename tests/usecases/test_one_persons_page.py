@@ -113,6 +113,31 @@ def test_what_the_thread_says_of_the_first_page_does_not_wait_for_the_pager(
     assert [m.step for m, _ in broken.chat.posts if m.key == KEY] == ["page-1-primary"]
 
 
+def test_nobody_is_said_to_be_beyond_reach_whose_page_was_not_tried(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The primary's page is not taken; somebody else is primary by its next try."""
+    down = DeliveryFailed("connection refused")
+    woken = not_taken(broken, lambda m: m.recipients[0].name == "DE-003", down, monkeypatch)
+    every_5_s(broken, "05:00", "05:01:55")
+    over = (Override(at("05:02"), at("09:00"), primary="DE-001"),)
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
+    every_5_s(broken, "05:02", "05:03")
+    assert [name for _, name in woken] == ["DE-004", "DE-001"]
+    assert [title.split(" could")[0] for title in said(broken, "could not be paged")] == ["DE-003 (primary)"]
+
+
+def test_whoever_is_paged_by_hand_in_an_outage_is_not_said_to_be_beyond_reach(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's page is taken, whatever the thread has heard of them."""
+    not_taken(broken, lambda _: True, ANSWER_500, monkeypatch)
+    every_5_s(broken, "05:00", "05:00:25")
+    assert broken.by_hand("anna", broken.now).page(KEY).done
+    every_5_s(broken, "05:00:30", "05:02:30")
+    assert said(broken, "could not be paged") == []
+
+
 def test_a_page_that_everybody_is_refused_is_tried_again_every_15_s(
     broken: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,9 +98,8 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
 
 def _may_be_all(call: Call, context: IncidentContext) -> bool:
     """Whether it may be an outage: nobody who was called after them is woken."""
-    after = (e.step for e in context.entries[::-1] if round_of(e) is not None)
-    woken = {entry.step for entry in _woken(context.entries)}
-    return woken.isdisjoint(takewhile(lambda step: step != call.step, after))
+    pages = (entry for entry in context.entries[::-1] if round_of(entry) is not None)
+    return not _woken(tuple(takewhile(lambda entry: entry.step != call.step, pages)))
 
 
 def is_of_round(entry: NotificationStatus, incident: Incident) -> bool:
@@ -139,8 +138,8 @@ def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...
 def _beyond_reach(person: Recipient | None, entry: NotificationStatus | None) -> str:
     if person is None:
         return "nobody holds the seat"
-    if entry is not None and entry.unreached:
-        return entry.unreached
+    if entry is not None and entry.unreached and (not entry.person or entry.calls(person)):
+        return entry.unreached  # what was tried for somebody else is still to be tried for them
     return "" if person.opsgenie or entry is not None else "the roster gives no Opsgenie username"
 
 
