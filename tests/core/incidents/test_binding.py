@@ -320,6 +320,13 @@ def test_a_reminder_of_what_was_taken_back_is_withdrawn() -> None:
     assert sent(bound(owed("reminder-0-1"), "06:10", incident=TAKEN)) == STORED
 
 
+def test_after_an_outage_whoever_has_it_is_asked_once() -> None:
+    """What was not sent for an hour says what is not true any more."""
+    asked = replace(TAKEN, reminders=2)
+    assert why(bound(owed("reminder-0-1"), "07:10", incident=asked)) == "they are asked again by now"
+    assert sent(bound(owed("reminder-0-2"), "07:10", incident=asked)) == STORED
+
+
 # About an alert.
 
 

@@ -13,7 +13,7 @@ from itertools import takewhile
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
 from oncall.core.incidents.escalation import is_call_of, is_of_round, standing
 from oncall.core.incidents.escalation_words import page_message
-from oncall.core.incidents.incident import NotificationStatus
+from oncall.core.incidents.incident import Incident, NotificationStatus
 from oncall.core.incidents.incident_words import is_not_taken
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.upstream_team import ARRIVED, late_message
@@ -78,8 +78,8 @@ def bind(entry: NotificationStatus, stored: Message, context: IncidentContext | 
         return _early(entry, stored, context, scene)
     if round_and_seat(entry.step):
         return _page(entry, stored, context, scene)
-    if entry.step.startswith("reminder-") and not context.incident.acknowledged:
-        return Withdraw("the acknowledgement was taken back")
+    if entry.step.startswith("reminder-"):
+        return _reminder(entry, stored, context.incident)
     if entry.step.startswith("failed-"):
         return _failure(entry, stored, context, scene)
     return Send(stored)
@@ -130,6 +130,16 @@ def _failure(entry: NotificationStatus, stored: Message, context: IncidentContex
     if context.incident.acknowledged and taken and entry.owed_at and taken >= entry.owed_at:
         return Withdraw("somebody has acknowledged the incident")
     return Send(replace(stored, recipients=on_call(scene, "primary") or stored.recipients))
+
+
+def _reminder(entry: NotificationStatus, stored: Message, incident: Incident) -> Bound:
+    """Who has it is asked in the words of the newest hour alone."""
+    if not incident.acknowledged:
+        return Withdraw("the acknowledgement was taken back")
+    this_round, number = entry.step.split("-")[1:]
+    if (int(this_round), int(number)) < (incident.escalation_round, incident.reminders):
+        return Withdraw("they are asked again by now")
+    return Send(stored)
 
 
 def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene) -> Bound:
