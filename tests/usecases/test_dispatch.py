@@ -6,12 +6,12 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.core.errors import DeliveryFailed, LockedOut, NotAllowed, Rejected, Unreadable
 from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.message import Message
-from oncall.usecases import delivery_round
 from oncall.usecases.channel_ports import AlertState, Posted
 from oncall.usecases.chat_delivery import CHANNEL_ID
 from oncall.usecases.ports import FURTHER_STEPS, OTHERS_CHANNELS, OUR_CHANNELS, PRIMARIES, OutboxEntry
@@ -95,18 +95,17 @@ def test_what_another_teams_channel_refuses_is_told_in_ours(late: Night) -> None
     assert [message.title for message, _ in late.chat.elsewhere] == ["Orders are late"]
 
 
-def test_what_is_sent_is_bound_to_what_is_true_now(late: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_sent_is_bound_to_what_is_true_now(late: Night) -> None:
     """By the incident as the store has it: published meanwhile, nobody is woken. Nothing of that goes wrong."""
-    faults: list[str] = []
-    monkeypatch.setattr(delivery_round.log, "error", lambda event, **_: faults.append(event), raising=False)
-    late.dispatch().posts()
-    (first,) = late.chat.threads
-    assert any(address.startswith("http://airflow.test/") for _, address in first.links)
-    late.world.publish("growth_etl", at("04:59"))
-    late.now = at("05:00:05")
-    late.only_look()
-    assert (late.dispatch().pages().taken, late.pager.paged) == ([], [])
-    assert faults == []
+    with capture_logs() as lines:
+        late.dispatch().posts()
+        (first,) = late.chat.threads
+        assert any(address.startswith("http://airflow.test/") for _, address in first.links)
+        late.world.publish("growth_etl", at("04:59"))
+        late.now = at("05:00:05")
+        late.only_look()
+        assert (late.dispatch().pages().taken, late.pager.paged) == ([], [])
+    assert [line for line in lines if line["log_level"] == "error"] == []
 
 
 def test_what_was_taken_is_handed_on_to_the_next_sender(late: Night, monkeypatch: pytest.MonkeyPatch) -> None:
