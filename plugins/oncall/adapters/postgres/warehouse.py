@@ -40,6 +40,12 @@ log = structlog.get_logger(__name__)
 BLOCKED_FOR = dt.timedelta(seconds=15)  # two runs of a day may well wait for each other for a moment
 ASK_AGAIN_S = 60.0
 
+BEHIND = dt.timedelta(minutes=1)  # for less a copy is waited for (a run that has just published, a hiccup)
+_BEHIND = (
+    "the warehouse is read from a standby that lags behind its primary (nothing new for more than"
+    f" {BEHIND.seconds // 60} min); let it catch up, or write the primary's host into the connection"
+)
+
 
 class Warehouse:
     """Implements `WarehouseReader`. Not for use by two threads at once."""
@@ -131,6 +137,9 @@ class Warehouse:
         """Loads and failed checks, and what of them cannot be read."""
         rows: list[Row] = []
         try:
+            # What it does not show may be there: neither "not published" nor "not loaded" can be told.
+            if self._as_it_is().standby and self._rows_or_none(lambda: sql.BEHIND, {"may_be": BEHIND}):
+                return [], (_BEHIND,)
             query = sql.upstream(self._as_it_is(), self._of_publications())
             rows += self._ask(query, _asked(pipelines, wanted, published, since))
             self._seen("master.loads", [row for row in rows if row[0] == "load" and row[3] is not None])
@@ -182,8 +191,8 @@ class Warehouse:
     def _as_it_is(self) -> sql.Shape:
         """How the warehouse is to be asked. Found out once a minute: tables grow slowly."""
         if self._shape is None or time.monotonic() - self._shape[0] > ASK_AGAIN_S:
-            ((indexed, late_rows, loads),) = self._ask(sql.SHAPE, {})
-            self._shape = time.monotonic(), sql.Shape(indexed, late_rows, loads or {})
+            ((indexed, late_rows, standby, loads),) = self._ask(sql.SHAPE, {})
+            self._shape = time.monotonic(), sql.Shape(indexed, late_rows, standby, loads or {})
         return self._shape[1]
 
     def _of_publications(self) -> Types:

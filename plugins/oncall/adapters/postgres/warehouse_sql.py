@@ -21,16 +21,21 @@ SHAPE = f"""
         and array[pg_get_indexdef(indexrelid, 1, true), pg_get_indexdef(indexrelid, 2, true)]
             @> array['table_name', 'business_day']),
         to_regclass('investor.late_rows') is not null,  -- else no run has brought this warehouse up yet
+        pg_is_in_recovery(),
         {types_of("to_regclass('master.loads')")}
 """
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How a warehouse is to be asked for loads; `loads`: the types of their columns, {} where nobody knows."""
+    """How a warehouse is to be asked for loads; `loads`: the types of their columns, {} where nobody knows.
+
+    `standby`: it is a copy, which shows what is written some time later.
+    """
 
     indexed: bool
     late_rows: bool
+    standby: bool
     loads: Types
 
     @property
@@ -220,6 +225,15 @@ def upstream(shape: Shape, types: Types) -> str:
     union all {_published("reloaded", "timestamptz", types)}
     {_WHICH_LATE_ROWS if shape.late_rows else ""}
     """
+
+
+# Whether a standby has more to show than it shows, or is cut off from where it got that, and has shown nothing new for
+# so long. Of one that never was connected to its primary (it reads an archive) that cannot be told.
+BEHIND = """
+    select true from pg_last_wal_receive_lsn() as received (lsn)
+    where clock_timestamp() - pg_last_xact_replay_timestamp() > %(may_be)s and received.lsn is not null
+      and (received.lsn <> pg_last_wal_replay_lsn() or not exists (select from pg_stat_wal_receiver))
+"""
 
 
 # Before which lock the runs of these reports and days have stood for a while, and whose it is. A run holds, or waits
