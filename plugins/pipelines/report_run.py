@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -168,7 +168,9 @@ def transaction(connection: Any) -> Iterator[Any]:
         yield cursor
         connection.commit()
     except BaseException:
-        connection.rollback()
+        # A lost connection has nothing to roll back; why it was lost is what counts.
+        with suppress(Exception):
+            connection.rollback()
         raise
     finally:
         cursor.close()

@@ -18,7 +18,7 @@ from oncall.core.errors import OncallError
 from oncall.core.promises.promise import Promise
 from pipelines import runner
 from pipelines.publication import publish
-from pipelines.report_run import CHECK, COMPUTE, ODD, PUBLISH, Held, sql_dir, steps, zone_name
+from pipelines.report_run import CHECK, COMPUTE, ODD, PUBLISH, Held, sql_dir, steps, transaction, zone_name
 from sandbox.master_data.loading import Loader
 from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
@@ -102,6 +102,17 @@ def test_a_crash_while_publishing_leaves_the_old_rows(warehouse: Any, run: Run) 
         t: r for t, r in before.items() if t.startswith("investor")
     }
     assert publication(warehouse) == published
+
+
+@pytest.mark.parametrize("driver", [psycopg, psycopg2])
+def test_a_lost_connection_says_why_it_was_lost(warehouse: Any, driver: Any) -> None:
+    """What the server said last is what the thread says of the failed task, not that nothing could be rolled back."""
+    with (
+        closing(driver.connect(warehouse.dsn)) as dying,
+        pytest.raises(driver.OperationalError, match="terminat"),
+        transaction(dying) as cursor,
+    ):
+        cursor.execute("select pg_terminate_backend(pg_backend_pid())")
 
 
 def test_a_failed_check_withholds_the_report_and_is_written_down(warehouse: Any, run: Run) -> None:
