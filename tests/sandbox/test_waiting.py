@@ -12,6 +12,7 @@ from threading import Event, Thread
 import httpx
 import pytest
 
+from sandbox.stack import waiting
 from sandbox.stack.airflow_api import TRIES, AirflowApi, ask
 from sandbox.stack.environment import environment
 from sandbox.stack.postgres import Server
@@ -48,6 +49,24 @@ def test_what_is_waited_for_is_said_when_it_changes_and_again_after_a_while() ->
     assert said[:2] == [(0, "waiting for a, b"), (5, "waiting for b")]
     assert len(said) == 3
     assert said[2][0] - said[1][0] <= SAY_AGAIN_S + 1
+
+
+def test_a_question_that_is_not_answered_for_a_while_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the first question took two minutes, and the terminal looked dead."""
+    monkeypatch.setattr(waiting, "SAY_AGAIN_S", 0.02)
+    said, twice = list[str](), Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        if len(said) == 2:
+            twice.set()
+
+    def missing() -> str:
+        assert twice.wait(10)
+        return ""
+
+    assert wait_until(missing, 30, say) == ""
+    assert set(said) == {"waiting for an answer: what is asked answers slowly"}
 
 
 def test_a_wait_in_vain_ends_with_what_is_missing() -> None:
