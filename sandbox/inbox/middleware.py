@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sandbox.inbox.alerts import settle
 from sandbox.inbox.faults import ODD, WORKING, Fault, Faults
 from sandbox.inbox.heartbeats import lapse
-from sandbox.inbox.odd_answers import cut_off, send_oddly
+from sandbox.inbox.odd_answers import cut_off, gone, send_oddly
 from sandbox.inbox.records import Call
 from sandbox.inbox.store import Store
 
@@ -118,7 +118,7 @@ class FrontDoor:
     async def _hang(self, fault: Fault, receive: Receive) -> None:
         """Until the fault is cleared or has passed, or the caller has gone."""
         left = None if fault.until is None else max(0.0, fault.until - self.store.now())
-        waits = {asyncio.ensure_future(fault.cleared.wait()), asyncio.ensure_future(_gone(receive))}
+        waits = {asyncio.ensure_future(fault.cleared.wait()), asyncio.ensure_future(gone(receive))}
         _, still = await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         for wait in still:
             wait.cancel()
@@ -172,16 +172,10 @@ def _readable(body: bytes, content_type: str) -> Any:
         return text
 
 
-async def _gone(receive: Receive) -> None:
-    """Waits until the caller's connection is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 async def _drop(receive: Receive, send: Send) -> None:
     """Close the connection without an answer."""
     cut_off(send)
-    await _gone(receive)
+    await gone(receive)
 
 
 def _failure(fault: Fault, face: str) -> Response:

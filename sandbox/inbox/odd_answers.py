@@ -32,17 +32,17 @@ async def send_oddly(fault: Fault, receive: Receive, send: Send) -> None:
         headers["content-length"] = str(MEGABYTE)
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": fault.status, "headers": raw})
-    gone = asyncio.ensure_future(_gone(receive))
+    left = asyncio.ensure_future(gone(receive))
     try:
         async for piece in _pieces(fault):
-            if gone.done() or fault.cleared.is_set():
+            if left.done() or fault.cleared.is_set():
                 return cut_off(send)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         if fault.kind == "cut":
             return cut_off(send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
-        gone.cancel()
+        left.cancel()
 
 
 async def _pieces(fault: Fault) -> AsyncIterator[bytes]:
@@ -69,6 +69,7 @@ async def _pieces(fault: Fault) -> AsyncIterator[bytes]:
         yield BEGINNING
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
+    """Waits until the caller's connection is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

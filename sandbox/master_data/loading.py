@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from psycopg2.extensions import connection, cursor
 
-from sandbox.master_data.amendments import AMENDMENTS
 from sandbox.master_data.business_day import ZONE, day_of_id, first_id, randomness
 from sandbox.master_data.generator import TABLES, Rows, Universe, rows
 from sandbox.master_data.population import WINDOW
@@ -125,15 +124,6 @@ def _cancel(db: cursor, day: dt.date, universe: Universe, at: dt.datetime) -> No
         " where order_id = any(%s) and status is distinct from 'cancelled'",
         (at, [*own.tolist(), *earlier.tolist()]),
     )
-
-
-def amend(conn: connection, day: dt.date, table: str, at: dt.datetime) -> Load:
-    """Change or add some rows of `day` at the instant `at`, and record it as one more load of that table-day."""
-    with conn, conn.cursor() as db:
-        db.execute(AMENDMENTS[table].format(of_day=_OF_DAY[table]), {**_bounds(day), "at": at})
-        db.execute(f"select count(*) from master.{table} where {_OF_DAY[table]}", _bounds(day))
-        (count,) = db.fetchone() or (0,)
-        return _record(db, Load(table, day, at, count))
 
 
 def _bounds(day: dt.date) -> dict[str, Any]:

@@ -257,13 +257,10 @@ class Stack:
                 )
 
     def _refuse_taken_port(self, name: str) -> None:
-        ports = {
-            "api-server": (self.airflow_port, "ONCALL_AIRFLOW_PORT"),
-            "inbox": (self.inbox_port, "ONCALL_INBOX_PORT"),
-        }
-        if name not in ports:
+        choice = next((choice for choice, component in PORTS.items() if component == name), None)
+        if choice is None:
             return
-        port, variable = ports[name]
+        port = getattr(self, choice)
         with closing(socket.socket()) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -273,7 +270,7 @@ class Stack:
                 if isinstance(error, PermissionError):
                     why, other = "is for root alone", port + 8000
                 raise SandboxError(
-                    f"port {port} of the {name} {why}; choose one: {variable}={other} make up"
+                    f"port {port} of the {name} {why}; choose one: ONCALL_{choice.upper()}={other} make up"
                 ) from error
 
     def _command(self, kind: str) -> tuple[str, ...]:

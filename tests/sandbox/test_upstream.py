@@ -1,4 +1,4 @@
-"""Upstream's loads in a real PostgreSQL: in time, late, thin, again, amended, withheld."""
+"""Upstream's loads in a real PostgreSQL: in time, late, thin, again, withheld."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
-from sandbox.master_data.amendments import AMENDMENTS
 from sandbox.master_data.business_day import ZONE, first_id
 from sandbox.master_data.generator import TABLES, Universe, rows
-from sandbox.master_data.loading import Load, Loader, amend, create_schema, usual_load_time
+from sandbox.master_data.loading import Load, Loader, create_schema, usual_load_time
 from sandbox.master_data.sales import cancelled_after, cancelled_on
-from sandbox.master_data.upstream import main
 from sandbox.stack.postgres import Server
 from tests.spare_databases import SpareDatabases
 
@@ -74,7 +72,7 @@ def test_the_schema_is_the_one_that_was_agreed(warehouse: connection) -> None:
 
 
 def test_loaders_that_start_at_once_do_not_trip_over_each_other(fresh_database: str) -> None:
-    """The nightly one and somebody's `python -m sandbox.master_data.upstream`."""
+    """The nightly one and one that a person started with `--once`."""
 
     def start(_: int) -> None:
         with closing(psycopg2.connect(fresh_database)) as conn:
@@ -144,14 +142,13 @@ def three_days(warehouse: connection) -> connection:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_loading_again_replaces_the_day(warehouse: connection, table: str) -> None:
-    """The same load twice leaves the same rows and two load rows; also after a thin one and an amendment."""
+    """The same load twice leaves the same rows and two load rows; also after a thin one."""
     Loader(warehouse, SCALE).load(DAY)
     before = ask(warehouse, CONTENT.format(table, "true"))
     Loader(warehouse, SCALE).load(DAY, [table], partial=0.3)
-    amend(warehouse, DAY, table, usual_load_time(table, DAY))
     Loader(warehouse, SCALE).load(DAY, [table])
     assert ask(warehouse, CONTENT.format(table, "true")) == before
-    assert ask(warehouse, "select count(*) from master.loads where table_name = %s", table) == 4
+    assert ask(warehouse, "select count(*) from master.loads where table_name = %s", table) == 3
 
 
 def test_a_late_load_says_when_it_came(warehouse: connection) -> None:
@@ -215,30 +212,6 @@ def test_a_load_of_orders_brings_the_cancellations_of_earlier_ones(warehouse: co
     assert ask(warehouse, still, cancelled_on(NEXT, 7, 0.5, DAY).tolist()) == own == found
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_an_amendment_changes_some_rows_of_its_day_and_says_when(warehouse: connection, table: str) -> None:
-    """Rows of the day get the later `updated_at`, other days stay, and a further load row is there."""
-    scale = 0.1  # so that the second day has refunds
-    for day in (DAY, NEXT):
-        Loader(warehouse, scale).load(day)
-    at = dt.datetime(2026, 11, 23, 9, 30, tzinfo=ZONE)
-    load = amend(warehouse, NEXT, table, at)
-    changed = ask(warehouse, f"select count(*) from master.{table} where updated_at = %s", at)
-    assert 0 < changed <= load.row_count
-    assert ask(warehouse, "select loaded_at from master.loads order by loaded_at desc limit 1") == at
-    if table in {"sessions", "touches"}:  # the amendment adds rows
-        assert load.row_count == len(rows(table, NEXT, Universe(7, scale))) + changed
-    if table not in {"products", "customers"}:  # products have no day; customers came with the older ones
-        untouched = f"select count(*) from master.{table} where updated_at = %s"
-        of_first_day = len(rows(table, DAY, Universe(7, scale, since=DAY)))
-        assert ask(warehouse, untouched, usual_load_time(table, DAY)) == of_first_day
-
-
-def test_every_table_can_be_amended() -> None:
-    """There is a correction for each table, and for nothing else."""
-    assert set(AMENDMENTS) == set(TABLES)
-
-
 @pytest.mark.parametrize(
     ("table", "condition"),
     [
@@ -262,72 +235,3 @@ def test_reading_a_day_can_be_an_index_range(warehouse: connection, table: str, 
         db.execute(f"explain select * from master.{table} where {condition}")
         plan = "\n".join(line for (line,) in db.fetchall())
     assert "Index Cond" in plan
-
-
-def test_the_command_line_loads_days_and_amends(
-    fresh_database: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """From an empty database: both days included, some tables late, then a correction."""
-    dsn = ["--dsn", fresh_database]
-    main([*dsn, "load", "--from", "2026-11-20", "--until", "2026-11-21", "--scale", "0.02"])
-    main(
-        [
-            *dsn,
-            "load",
-            "--from",
-            "2026-11-21",
-            "--tables",
-            "refunds,orders",
-            "--late-by",
-            "90",
-            "--scale",
-            "0.02",
-        ]
-    )
-    main(
-        [
-            *dsn,
-            "load",
-            "--from",
-            "2026-11-21",
-            "--tables",
-            "touches",
-            "--at",
-            "2026-11-22T05:42",
-            "--scale",
-            "0.02",
-        ]
-    )
-    main([*dsn, "amend", "--day", "2026-11-21", "--table", "orders", "--at", "2026-11-22T06:00+07:00"])
-    said = capsys.readouterr().out.splitlines()
-    assert said[1].endswith("rows of orders, refunds")
-    assert said[-1] == "amended orders of 2026-11-21 at 2026-11-22T06:00:00+07:00"
-    conn = psycopg2.connect(fresh_database)
-    try:
-        loads = "select count(*) from master.loads where business_day = %s"
-        assert ask(conn, loads, DAY) == len(TABLES)
-        assert ask(conn, loads, NEXT) == len(TABLES) + 4
-        late = "select count(*) from master.loads where table_name = 'refunds' and loaded_at = %s"
-        assert ask(conn, late, usual_load_time("refunds", NEXT) + dt.timedelta(minutes=90)) == 1
-        at = "select max(loaded_at) from master.loads where table_name = 'touches'"
-        assert ask(conn, at) == dt.datetime(2026, 11, 22, 5, 42, tzinfo=ZONE)
-    finally:
-        conn.close()
-
-
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        (["load", "--from", "2026-11-20", "--tables", "order"], "write some of customers"),
-        (["load", "--from", "2026-11-20", "--partial", "30"], "write a share from 0 to 1"),
-        (["load", "--from", "20.11.2026"], "--from"),
-        (["load", "--from", "2026-11-20", "--at", "2026-11-21T05:42", "--late-by", "3"], "not allowed with"),
-    ],
-)
-def test_a_wrong_word_on_the_command_line_says_what_to_write(
-    wrong: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nothing is connected to, and the message names the option."""
-    with pytest.raises(SystemExit):
-        main(["--dsn", "postgresql://nowhere", *wrong])
-    assert said in capsys.readouterr().err
