@@ -20,7 +20,7 @@ from pipelines.held_reports import release_report, rows_that_break
 from pipelines.stale_days import StalePublications
 
 WAREHOUSE = "warehouse"
-PATIENCE_S = 8.0
+ANSWER_WITHIN_S = 8.0
 
 
 class WarehouseDesk:
@@ -48,12 +48,12 @@ class WarehouseDesk:
 
 @contextmanager
 def _asking() -> Iterator[Any]:
-    """A connection for work that is given up after PATIENCE_S. Raises OncallError, whatever goes wrong with it."""
+    """A connection for work that is given up after ANSWER_WITHIN_S. Raises OncallError, whatever goes wrong with it."""
     with closing(work_by(WAREHOUSE)) as connection:
-        connection.left_s = PATIENCE_S
+        connection.left_s = ANSWER_WITHIN_S
         try:
             if not connection.pooled:  # behind a pooler the setting would be another client's
-                connection.execute(f"set statement_timeout = {PATIENCE_S * 1000:.0f}")
+                connection.execute(f"set statement_timeout = {ANSWER_WITHIN_S * 1000:.0f}")
                 connection.commit()
             yield connection
         except OncallError:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE_S = 20.0  # what is asked to end may take so long
+END_WITHIN_S = 20.0  # what is asked to end may take so long
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Background:
         self.pid_file.unlink(missing_ok=True)
 
 
-def stop_all(processes: Sequence[Background], timeout: float = PATIENCE_S) -> list[str]:
+def stop_all(processes: Sequence[Background], timeout: float = END_WITHIN_S) -> list[str]:
     """SIGTERM to each, then SIGKILL to what is left after `timeout` seconds; the names that ran."""
     running = [process for process in processes if process.members()]
     members = [member for process in running for member in process.members()]

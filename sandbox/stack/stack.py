@@ -29,7 +29,7 @@ from sandbox.stack import postgres
 from sandbox.stack.airflow_api import AirflowApi
 from sandbox.stack.environment import DATABASES, LOGINS, REPOSITORY, environment
 from sandbox.stack.postgres import SandboxError, Server
-from sandbox.stack.processes import PATIENCE_S, Background, stop_all
+from sandbox.stack.processes import END_WITHIN_S, Background, stop_all
 from sandbox.stack.waiting import SAY_AGAIN_S, Say, wait_until
 
 AIRFLOW = (sys.executable, "-m", "airflow")
@@ -197,7 +197,7 @@ class Stack:
         stop_all([self.component(name)])
         self.start(name)
 
-    def stop(self, patience_s: float = PATIENCE_S) -> list[str]:
+    def stop(self, patience_s: float = END_WITHIN_S) -> list[str]:
         """Stop everything, PostgreSQL last, and kill what has not ended after so long; the names of what ran."""
         stopped = stop_all(list(reversed(self.components())), patience_s)
         data = self.run_dir / "postgres"

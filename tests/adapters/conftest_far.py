@@ -62,7 +62,7 @@ class FarNight:
 def far(
     inbox: RunningInbox, connect: Connect, oncall_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> FarNight:
-    monkeypatch.setattr(page_requests, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(page_requests, "CARRIED_OUT_WITHIN_S", 0.3)
     store = OncallDb(connect_to(oncall_database), now=lambda: night.now)
     extra = {"base_url": inbox.slack_base_url}
     night = Night(store=store)

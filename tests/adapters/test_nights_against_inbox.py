@@ -141,7 +141,7 @@ def test_a_thread_that_is_stored_without_its_channels_id_goes_on(
     """An answer that told no id, and a restart: one thread, whose first message says at last how it ended."""
     far.looks("05:00", "05:00:15")
     assert isinstance(far.night.store, OncallDb)
-    with far.night.store._link.cursor() as cursor:
+    with far.night.store._db.cursor() as cursor:
         cursor.execute("update oncall.deliveries set channel_id = %s where ts <> ''", (stored,))
         cursor.execute("delete from oncall.memory where name like %s", ("channel_id:%",))
     extra = {"base_url": far.inbox.slack_base_url}

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from oncall.adapters.postgres.check import Database
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History, PublicationHistory
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.publication_rows import is_out_of_time
 from oncall.adapters.postgres.report_numbers import PublishedReports
@@ -556,7 +556,7 @@ def test_a_note_that_is_no_instant_is_no_news(dsn: str, tick: str) -> None:
         )
     assert History(connect_to(dsn)).system_health().tick is None
     assert OncallDb(connect_to(dsn)).evaluation_inputs(AT, ["x", "tick"]).notes == {"tick": tick}
-    with Link(connect_to(dsn), "x").cursor() as cursor:
+    with LastingConnection(connect_to(dsn), "x").cursor() as cursor:
         assert cursor.execute("select 1").fetchall() == [(1,)]
 
 

@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 
 from oncall.adapters.postgres.database import connect_by, connect_to, work_by
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan
@@ -52,7 +52,7 @@ def written(postgres: Server, database: str, connect: Write) -> Write:
 
 
 def asked(conn_id: str, query: str) -> list[Any]:
-    with Link(connect_by(conn_id), "warehouse").cursor() as cursor:
+    with LastingConnection(connect_by(conn_id), "warehouse").cursor() as cursor:
         return cursor.execute(query).fetchall()
 
 
@@ -277,7 +277,7 @@ def test_whatever_reading_raises_is_unreadable(
     fresh_database: str, query: str, values: tuple[Any, ...]
 ) -> None:
     """Also what is no error of psycopg's; and the next question is answered."""
-    link = Link(connect_to(fresh_database), "warehouse")
+    link = LastingConnection(connect_to(fresh_database), "warehouse")
     with pytest.raises(Unreadable, match=r"^warehouse: "), link.cursor() as cursor:
         cursor.execute(query, values)
     with pytest.raises(Unreadable), link.transaction() as cursor:
@@ -289,7 +289,7 @@ def test_whatever_reading_raises_is_unreadable(
 
 def test_of_a_text_is_kept_what_can_be_kept(fresh_database: str) -> None:
     """Whoever wrote it, and wherever it stands: one odd letter must not lose what is told with it."""
-    link = Link(connect_to(fresh_database), "oncall_db")
+    link = LastingConnection(connect_to(fresh_database), "oncall_db")
     with link.cursor() as cursor:
         cursor.execute("create temp table texts (a text, b varchar, c text[])")
         cursor.execute("insert into texts values (%s, %s, %s)", ("a\x00b", "\ud800c", ["\x00", "d\udfff"]))
@@ -303,7 +303,7 @@ def test_an_instant_beyond_all_reckoning_is_the_nearest_that_can_be_reckoned_wit
     fresh_database: str, value: str
 ) -> None:
     """In another zone, too, and with days added or taken."""
-    with Link(connect_to(fresh_database), "warehouse").cursor() as cursor:
+    with LastingConnection(connect_to(fresh_database), "warehouse").cursor() as cursor:
         ((instant, date, instants),) = cursor.execute(
             f"select '{value}'::timestamptz, '{value}'::date, array['{value}'::timestamptz]"
         ).fetchall()
@@ -315,7 +315,7 @@ def test_an_instant_beyond_all_reckoning_is_the_nearest_that_can_be_reckoned_wit
 
 def test_asking_takes_no_time_when_nothing_is_wrong(fresh_database: str) -> None:
     """A connection is opened in a moment; a question on an open one is a round trip."""
-    link = Link(connect_to(fresh_database), "warehouse")
+    link = LastingConnection(connect_to(fresh_database), "warehouse")
     began = time.monotonic()
     for _ in range(200):
         with link.cursor() as cursor:

@@ -17,7 +17,7 @@ import pytest
 
 from oncall.adapters.postgres import session, task_log
 from oncall.adapters.postgres.database import connect_by, connect_to
-from oncall.adapters.postgres.links import Link, ManyLinks, OneConnection
+from oncall.adapters.postgres.lasting_connections import ConnectionPool, LastingConnection, SharedConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable
@@ -53,9 +53,9 @@ def test_a_frozen_backend_is_left_and_another_one_asked(fresh_database: str, kin
     """Over a socket file, where no setting of TCP helps; statements and transactions alike."""
     connect = connect_to(fresh_database)
     link: Any = {
-        "one": lambda: Link(connect, "warehouse"),
-        "many": lambda: ManyLinks(connect, "warehouse"),
-        "shared": lambda: Link(OneConnection(connect), "warehouse"),
+        "one": lambda: LastingConnection(connect, "warehouse"),
+        "many": lambda: ConnectionPool(connect, "warehouse"),
+        "shared": lambda: LastingConnection(SharedConnection(connect), "warehouse"),
     }[kind]()
     refused = pytest.raises(Unreadable, match="no answer in time")
     with frozen(pid_of(link)), at_most(ANSWERED_S), refused, link.cursor() as cursor:
@@ -66,7 +66,7 @@ def test_a_frozen_backend_is_left_and_another_one_asked(fresh_database: str, kin
 
 def test_a_backend_that_freezes_within_a_transaction_holds_nobody_up_twice(fresh_database: str) -> None:
     """The way out (rollback) asks nothing more of it; all waits of one operation together are bounded."""
-    link = Link(connect_to(fresh_database), "oncall_db")
+    link = LastingConnection(connect_to(fresh_database), "oncall_db")
     with at_most(ANSWERED_S), pytest.raises(Unreadable), link.transaction() as cursor:
         pid = cursor.execute("select pg_backend_pid()").fetchall()[0][0]
         cursor.execute("select pg_sleep(2)")
@@ -76,7 +76,7 @@ def test_a_backend_that_freezes_within_a_transaction_holds_nobody_up_twice(fresh
 
 def test_tables_are_not_waited_for_either(fresh_database: str) -> None:
     """Making tables may take its time, finding out whether to make them may not."""
-    link = OneConnection(connect_to(fresh_database))
+    link = SharedConnection(connect_to(fresh_database))
     store = OncallDb(link)
     store.install()
     with frozen(link().info.backend_pid), at_most(ANSWERED_S), pytest.raises(Unreadable):
@@ -97,15 +97,15 @@ def test_a_server_that_takes_connections_and_never_speaks(monkeypatch: pytest.Mo
             connect_to(f"host=127.0.0.1,127.0.0.1,127.0.0.1 port={port} dbname=d"),
         ):
             with at_most(CONNECTED_S), pytest.raises(Unreadable):
-                pid_of(Link(connect, "warehouse"))
+                pid_of(LastingConnection(connect, "warehouse"))
 
 
 def test_a_frozen_postmaster(postgres: Server, fresh_database: str) -> None:
     """The kernel takes the connection for it."""
     postmaster = int((postgres.data_dir / "postmaster.pid").read_text().splitlines()[0])
     with frozen(postmaster), at_most(CONNECTED_S), pytest.raises(Unreadable):
-        pid_of(Link(connect_to(fresh_database), "warehouse"))
-    assert pid_of(Link(connect_to(fresh_database), "warehouse"))
+        pid_of(LastingConnection(connect_to(fresh_database), "warehouse"))
+    assert pid_of(LastingConnection(connect_to(fresh_database), "warehouse"))
 
 
 def test_a_provider_that_hangs_is_not_waited_for(
@@ -127,14 +127,14 @@ def test_a_provider_that_hangs_is_not_waited_for(
 
     monkeypatch.setattr(session.Session, "connect", late)
     with at_most(CONNECTED_S), pytest.raises(Unreadable, match="no connection within 3 s"):
-        pid_of(Link(connect_to(fresh_database), "warehouse"))
+        pid_of(LastingConnection(connect_to(fresh_database), "warehouse"))
     let_go.set()
     assert closed.wait(5)
 
 
 def test_a_server_that_drips(fresh_database: str) -> None:
     """A little now and then is no answer either."""
-    link = Link(connect_to(fresh_database), "warehouse")
+    link = LastingConnection(connect_to(fresh_database), "warehouse")
     with at_most(ANSWERED_S), pytest.raises(Unreadable), link.cursor() as cursor:
         for _ in range(20):
             cursor.execute("select pg_sleep(0.9)")

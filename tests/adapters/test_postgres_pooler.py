@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from oncall.adapters.postgres.database import Connect, connect_by, connect_to, work_by
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.listen import Notifications
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.session import WORKING
@@ -84,7 +84,7 @@ def test_the_time_outs_hold_in_every_transaction_and_only_there(
     connect: Connect, fresh_database: str
 ) -> None:
     """Whoever gets the same server connection next has none of ours."""
-    link = Link(connect, "behind")
+    link = LastingConnection(connect, "behind")
     asked = (
         "select current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')"
     )

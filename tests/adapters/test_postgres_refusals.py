@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from oncall.adapters.postgres.database import connect_by
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.core.errors import Unreadable
 from tests.adapters.company_network import sign
 
@@ -59,7 +59,10 @@ def told(connect: Callable[..., str], port: int, **extra: Any) -> str:
     """Why the warehouse cannot be read."""
     written = {"conn_type": "postgres", "host": "127.0.0.1", "port": port, "login": "reader", "schema": "db"}
     connect("db", **written, extra=extra)
-    with pytest.raises(Unreadable) as refused, Link(connect_by("db"), "warehouse").cursor() as cursor:
+    with (
+        pytest.raises(Unreadable) as refused,
+        LastingConnection(connect_by("db"), "warehouse").cursor() as cursor,
+    ):
         cursor.execute("select 1")
     assert "\n" not in str(refused.value)
     return str(refused.value)
@@ -113,7 +116,7 @@ def test_a_connection_without_its_password_says_so(connect: Callable[..., str]) 
     with refusing("never asked") as port:
         connect("db", conn_type="postgres", host="127.0.0.1", port=port, login="reader", password=None)
         with pytest.raises(Unreadable, match=r"; write the role's password into the connection$"):
-            Link(connect_by("db"), "warehouse").cursor().__enter__()
+            LastingConnection(connect_by("db"), "warehouse").cursor().__enter__()
 
 
 @pytest.mark.parametrize("greeting", [b"\x4a\0\0\0\x0a8.0.33\0", b"HTTP/1.1 400 Bad Request\r\n\r\n"])

@@ -13,7 +13,7 @@ import pytest
 
 from oncall.adapters.memory_store import MemoryStore
 from oncall.adapters.postgres.database import connect_by, connect_to
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.airflow import look
 from oncall.airflow.composition import Wiring
@@ -70,7 +70,7 @@ def test_a_store_that_somebody_changed_by_hand_silences_nobody(site: Any, change
     Wiring().store().install()
     due = soon(-5)
     site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
-    store = Link(connect_by("oncall_db"), "oncall_db")
+    store = LastingConnection(connect_by("oncall_db"), "oncall_db")
     with store.cursor() as cursor:
         since = (due - dt.timedelta(hours=5)).isoformat()
         cursor.execute("insert into oncall.memory (name, value) values (%s, %s)", (SINCE, since))
@@ -87,7 +87,7 @@ def test_a_right_that_was_taken_away_silences_nobody(
 ) -> None:
     """Somebody tidied up the roles: the page goes out from memory, once."""
     Wiring().store().install()
-    with Link(connect_by("oncall_db"), "oncall_db").cursor() as cursor:
+    with LastingConnection(connect_by("oncall_db"), "oncall_db").cursor() as cursor:
         cursor.execute(
             "do $$ begin create role oncall_app login; exception when duplicate_object then null; end $$;"
             " grant usage on schema oncall to oncall_app; grant all on all tables in schema oncall to oncall_app;"
@@ -108,7 +108,7 @@ def test_that_oncall_db_stays_away_is_said_and_that_it_is_back(
     """Not of a restart; once, with the reason, and what to do until then."""
     monkeypatch.setattr(look, "STAYS_AWAY", dt.timedelta(seconds=3))
     Wiring().store().install()
-    tables = Link(connect_by("oncall_db"), "oncall_db")
+    tables = LastingConnection(connect_by("oncall_db"), "oncall_db")
 
     def said(words: str) -> list[SlackMessage]:
         return [message for message in site.inbox.messages() if words in message.text]
@@ -208,7 +208,10 @@ def test_what_a_store_has_lost_is_put_back(oncall_database: str, lost: str) -> N
     )
     root, page = page_and_post(Message(key, "page-1-primary", "Late", ""))[::-1]
     reply = post(Message(key, "acknowledged-0", "Acknowledged", ""))
-    store, tables = OncallDb(connect_to(oncall_database)), Link(connect_to(oncall_database), "oncall_db")
+    store, tables = (
+        OncallDb(connect_to(oncall_database)),
+        LastingConnection(connect_to(oncall_database), "oncall_db"),
+    )
     with store.decision_lock() as decision:
         decision.record(Plan((incident,), (root, page, reply)), now)
     for number in range(3):

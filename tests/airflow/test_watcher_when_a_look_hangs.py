@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 from airflow.sdk import BaseHook
 
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.oncall_db import LOCK, OncallDb
 from oncall.airflow import look, watcher
 from oncall.airflow.run_once import evaluate_once
@@ -84,10 +84,10 @@ def test_a_secrets_backend_that_hangs_does_not_stop_the_page(
 def test_a_slow_clock_and_a_look_share_no_connection(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads on one connection would end each other's transactions: the look would lose what it has decided."""
     at_work, shared, slow = dict[int, int](), list[str](), threading.Event()
-    connected = Link._connected
+    connected = LastingConnection._connected
 
     @contextmanager
-    def alone(link: Link) -> Iterator[Any]:
+    def alone(link: LastingConnection) -> Iterator[Any]:
         thread = threading.get_ident()
         if at_work.setdefault(id(link), thread) != thread:
             shared.append(link._name)
@@ -106,7 +106,7 @@ def test_a_slow_clock_and_a_look_share_no_connection(site: Any, monkeypatch: pyt
         finally:
             threading.current_thread().name = "oncall"
 
-    monkeypatch.setattr(Link, "_connected", alone)
+    monkeypatch.setattr(LastingConnection, "_connected", alone)
     monkeypatch.setattr(look, "read_clocks", reads)
     due = soon(8)
     site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())

@@ -26,14 +26,14 @@ import json
 from airflow.sdk import BaseHook
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.postgres.database import connect_by
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.slack.chat import Slack
 from oncall.core.message import Message, Recipient
 
 message = Message("by-form:1", "page", "Made in the form", recipients=(Recipient("DE-001", "de-001@example.com"),))
 told = {"page": Opsgenie.from_connection("opsgenie_by_form").page(message)}
 told["post"] = Slack.from_connection("slack_by_form").post(message, "#de-oncall").ts
-with Link(connect_by("warehouse_by_form"), "warehouse").cursor() as cursor:
+with LastingConnection(connect_by("warehouse_by_form"), "warehouse").cursor() as cursor:
     told["rows"] = cursor.execute("select 1").fetchall()
 names = ("opsgenie_by_form", "slack_by_form", "warehouse_by_form")
 print(json.dumps(told | {name: BaseHook.get_connection(name).extra for name in names}))

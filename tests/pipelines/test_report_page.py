@@ -332,7 +332,7 @@ def test_a_lock_on_a_table_is_not_waited_for_without_end(
     """Whoever is asked answers, though somebody has locked what is to be read."""
     import psycopg2
 
-    monkeypatch.setattr("pipelines.report_desk.PATIENCE_S", 0.5)
+    monkeypatch.setattr("pipelines.report_desk.ANSWER_WITHIN_S", 0.5)
     with closing(psycopg2.connect(warehouse.dsn)) as other, other.cursor() as cursor:
         cursor.execute("lock table investor.publications in access exclusive mode")
         with pytest.raises(OncallError, match="warehouse: "):

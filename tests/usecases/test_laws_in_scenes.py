@@ -97,7 +97,7 @@ def test_a_request_that_is_not_carried_out_is_made_anew_and_then_the_next_one_is
 
     monkeypatch.setattr(broken.pager, "page", page)
     monkeypatch.setattr(broken.pager, "request_state", state)
-    monkeypatch.setattr("oncall.usecases.page_requests.PATIENCE_S", 0.0)
+    monkeypatch.setattr("oncall.usecases.page_requests.CARRIED_OUT_WITHIN_S", 0.0)
     every_15_s(broken, "05:00", "05:00:40", 5)
     assert {message.alias for message in asked} == {f"{KEY}:page-1-primary"}
     assert len(asked) >= 3

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oncall.adapters.postgres.database import connect_to
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import DeliveryFailed
 from oncall.core.message import Message
@@ -171,13 +171,13 @@ def test_a_spoilt_row_of_the_outbox_silences_nobody(oncall_database: str, spoilt
     night = on_postgres(oncall_database)
     night.pager.fail = [DeliveryFailed("connection refused")]
     night.look("05:00")
-    with Link(connect_to(oncall_database), "oncall_db").cursor() as cursor:
+    with LastingConnection(connect_to(oncall_database), "oncall_db").cursor() as cursor:
         cursor.execute(f"update oncall.deliveries set {spoilt}")
     night.look("05:00:15")
     night.look("05:00:30")
     assert night.steps == ["page-1-primary"]
     assert "late since 05:00" in night.pager.paged[0].title
-    with Link(connect_to(oncall_database), "oncall_db").cursor() as cursor:
+    with LastingConnection(connect_to(oncall_database), "oncall_db").cursor() as cursor:
         cursor.execute(f"update oncall.deliveries set {spoilt}")
     night.store.snapshot()
     night.look("05:16")

@@ -157,7 +157,7 @@ def test_a_far_side_that_takes_all_and_makes_nothing_of_it_calls_everybody(
         tried.append(message.recipients[0].name)
         return "request"
 
-    monkeypatch.setattr(page_requests, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(page_requests, "CARRIED_OUT_WITHIN_S", 0.01)
     monkeypatch.setattr(broken.pager, "page", take)
     monkeypatch.setattr(broken.pager, "request_state", lambda _: RequestOutcome("pending"))
     every_5_s(broken, "05:00", "05:02:30")
@@ -175,7 +175,7 @@ def test_whoever_is_called_first_is_left_the_time_to_answer(
         monkeypatch.setattr(broken.pager, "alert_state", unreadable)
         monkeypatch.setattr(broken.pager, "request_state", unreadable)
     elif how == "is slow":
-        monkeypatch.setattr(page_requests, "PATIENCE_S", 0.01)
+        monkeypatch.setattr(page_requests, "CARRIED_OUT_WITHIN_S", 0.01)
         monkeypatch.setattr(broken.pager, "request_state", lambda _: RequestOutcome("pending"))
     else:
         broken.pager.fail = [ANSWER_500]

@@ -160,7 +160,7 @@ def test_the_law_holds_in_postgresql(oncall_database: str) -> None:
     class InPostgres(Outbox):
         def new_store(self) -> Store:
             store = OncallDb(connect, now=lambda: self.now)
-            with store._link.cursor() as cursor:
+            with store._db.cursor() as cursor:
                 cursor.execute("truncate oncall.deliveries, oncall.incidents, oncall.events, oncall.memory")
             return store
 

@@ -167,7 +167,7 @@ class Box:
 @pytest.fixture
 def box(monkeypatch: pytest.MonkeyPatch) -> Box:
     """Nobody waits for a request: one look at it, and the round is over."""
-    monkeypatch.setattr(page_requests, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(page_requests, "CARRIED_OUT_WITHIN_S", 0.0)
     return Box()
 
 
@@ -458,7 +458,7 @@ class Wall:
 def test_a_round_waits_4_s_for_what_pends(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking soon, and then less and less often."""
     wall = Wall()
-    monkeypatch.setattr(page_requests, "PATIENCE_S", 4.0)
+    monkeypatch.setattr(page_requests, "CARRIED_OUT_WITHIN_S", 4.0)
     monkeypatch.setattr(page_requests, "time", wall)
     box.owe()
     box.pager.states = ["pending"] * 99

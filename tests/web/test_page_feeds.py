@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.feeds import Feeds
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.core.rota.roster import Leave, Roster
 from oncall.web.routes import feeds as feeds_of_the_page
 from oncall.web.views import badge, calendar_feed
@@ -244,7 +244,7 @@ def test_a_note_that_another_version_wrote_closes_no_feed(spoilt: str, oncall_da
     feeds = Feeds(connect)
     key, other = (feeds.make("calendar:team", "anna", at("05:00")) for _ in range(2))
     gone = feeds.all()[0].id
-    with Link(connect, "oncall_db").cursor() as cursor:
+    with LastingConnection(connect, "oncall_db").cursor() as cursor:
         cursor.execute("update oncall.memory set value = %s where name = %s", (spoilt, f"link:{gone}"))
     assert len(feeds.all()) == 1
     assert sorted(map(str, (feeds.find(key, at("06:00")), feeds.find(other, at("06:00"))))) == [

@@ -13,7 +13,7 @@ import pytest
 
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import History
-from oncall.adapters.postgres.links import OneConnection
+from oncall.adapters.postgres.lasting_connections import SharedConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import ConfigError, Unreadable
@@ -202,7 +202,7 @@ def test_the_example_is_the_shipped_folder() -> None:
 
 def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(oncall_database: str) -> None:
     """A day after its end an incident is read no more, and one that changed after all is; connections may break."""
-    connect = OneConnection(connect_to(oncall_database))
+    connect = SharedConnection(connect_to(oncall_database))
     store, history = OncallDb(connect), History(connect)
     over = Incident(
         KEY, "growth_etl", DAY, at("05:00"), resolved_at=at("05:42", DAY - dt.timedelta(days=300))

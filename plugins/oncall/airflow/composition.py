@@ -12,7 +12,7 @@ from oncall.adapters.opsgenie.pager import Opsgenie as PagerAdapter
 from oncall.adapters.postgres.database import Connect
 from oncall.adapters.postgres.feeds import Feeds
 from oncall.adapters.postgres.history import History, PublicationHistory
-from oncall.adapters.postgres.links import OneConnection
+from oncall.adapters.postgres.lasting_connections import SharedConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.adapters.postgres.task_log import TaskLog, UsualKept
@@ -86,13 +86,16 @@ class Wiring:
     def of_one_thread(self) -> Wiring:
         """The same for one thread that looks again and again: what it makes shares one connection to each database."""
         mine = copy(self)
-        mine._warehouse, mine._oncall_db = OneConnection(self._warehouse), OneConnection(self._oncall_db)
+        mine._warehouse, mine._oncall_db = (
+            SharedConnection(self._warehouse),
+            SharedConnection(self._oncall_db),
+        )
         return mine
 
     def renew(self, newer: Wiring) -> None:
         """Of one thread: what was made already connects as the newer wiring does from now on."""
         for mine, new in ((self._warehouse, newer._warehouse), (self._oncall_db, newer._oncall_db)):
-            if isinstance(mine, OneConnection):
+            if isinstance(mine, SharedConnection):
                 mine.renew(new)
 
     @property

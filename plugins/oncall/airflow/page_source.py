@@ -26,7 +26,9 @@ from oncall.web.snapshot import PageSnapshot
 SHARED_S = 2.0  # readers within this time are shown the same
 SHARED_IN_TROUBLE_S = 10.0  # a database that does not answer takes seconds to say so: not asked again at once
 WIRING_S = 60.0  # how long Airflow's connections are taken to be what they were
-PATIENCE_S = 5.0  # how long a person waits for both channels; the watcher sends what is not sent by then
+CHANNELS_WITHIN_S = (
+    5.0  # how long a person waits for both channels; the watcher sends what is not sent by then
+)
 
 
 class PageSource:
@@ -107,7 +109,7 @@ class PageSource:
         except Unreadable as error:
             return Outcome(False, nothing_done(error))
         if outcome.done:
-            send_once(wiring, services.config, patience_s=PATIENCE_S)
+            send_once(wiring, services.config, patience_s=CHANNELS_WITHIN_S)
         with self._lock:
             self._seen = None
         return outcome

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 WIDTH = 8  # calls to the pager side by side
-PATIENCE_S = 4.0  # how long to wait at once for the pager to carry out a request
+CARRIED_OUT_WITHIN_S = 4.0  # how long to wait at once for the pager to carry out a request
 MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
 GONE = re.compile("not exist|not found|no such", re.IGNORECASE)  # what was to be closed, in the pager's words
 TRIES = 5  # to close, acknowledge or annotate what the pager takes and does not carry out
@@ -95,7 +95,7 @@ class PageRequests:
 
     def settle(self) -> None:
         """Wait a little for what pends; what still does is asked for again at a later round."""
-        until, pause = time.monotonic() + PATIENCE_S, 0.1
+        until, pause = time.monotonic() + CARRIED_OUT_WITHIN_S, 0.1
         while self.pending:
             states = [(request, self._run(self.calls.outcome, *request)) for request in self.pending]
             self.pending = [

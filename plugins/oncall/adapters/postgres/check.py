@@ -9,7 +9,7 @@ from typing import Any
 
 from oncall.adapters.postgres.column_types import types_of
 from oncall.adapters.postgres.database import Connect, Cursor
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.warehouse_rows import bare, meant
 from oncall.core.check_result import CheckResult
 from oncall.core.errors import Unreadable
@@ -71,7 +71,7 @@ class Database:
         `optional`: by table and column what it means that an upstream table lacks it. `reports`: those promised.
         """
         try:
-            with Link(self.connect(), self.conn_id).cursor() as cursor:
+            with LastingConnection(self.connect(), self.conn_id).cursor() as cursor:
                 cursor.execute(
                     "select current_user, current_database(), has_database_privilege(current_database(), 'create'),"
                     " pg_is_in_recovery()"

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from oncall.adapters.postgres.database import Connect
-from oncall.adapters.postgres.links import ManyLinks
+from oncall.adapters.postgres.lasting_connections import ConnectionPool
 from oncall.usecases.history import FeedLink
 from oncall.usecases.notes import instant, mapping, noted
 
@@ -23,43 +23,43 @@ class Feeds:
     """Implements `Feeds` of the page. Any number of threads may use it."""
 
     def __init__(self, connect: Connect) -> None:
-        self._link = ManyLinks(connect, "oncall_db")
+        self._db = ConnectionPool(connect, "oncall_db")
 
     def make(self, what: str, by: str, at: dt.datetime) -> str:
         """Implements `Feeds`: keeps the digest of the key alone."""
         key = secrets.token_urlsafe(24)
         value = json.dumps({"what": what, "by": by, "at": at.isoformat()})
         named = _LINK + _hash(key), value
-        self._link.ask("insert into oncall.memory (name, value) values (%s, %s)", named)
+        self._db.ask("insert into oncall.memory (name, value) values (%s, %s)", named)
         return key
 
     def find(self, key: str, at: dt.datetime) -> str | None:
         """Implements `Feeds`."""
         name = _LINK + _hash(key)
-        found = self._link.ask("select value from oncall.memory where name = %s", (name,))
+        found = self._db.ask("select value from oncall.memory where name = %s", (name,))
         link = _feed_link(name, found[0][0]) if found else None
         if link is None or link.until <= at:
             return None
         if link.used_at is None or at - link.used_at >= _NOTED:
             used = json.dumps({"used": at.isoformat()})
             said = "update oncall.memory set value = (value::jsonb || %s::jsonb)::text where name = %s"
-            self._link.ask(said, (used, name))
+            self._db.ask(said, (used, name))
         return link.what
 
     def all(self) -> Sequence[FeedLink]:
         """Implements `Feeds`."""
         every = "select name, value from oncall.memory where name like %s order by changed_at, name"
-        rows = self._link.ask(every, (f"{_LINK}%",))
+        rows = self._db.ask(every, (f"{_LINK}%",))
         return [link for name, value in rows if (link := _feed_link(name, value))]
 
     def revoke(self, link_id: str) -> bool:
         """Implements `Feeds`."""
         gone = "delete from oncall.memory where name = %s returning name"
-        return bool(self._link.ask(gone, (_LINK + link_id,)))
+        return bool(self._db.ask(gone, (_LINK + link_id,)))
 
     def revise(self, what: str, change: Callable[[str], str]) -> str:
         """`change` is given what was said before ("" at first) and returns what is said now; one at a time."""
-        with self._link.transaction() as cursor:
+        with self._db.transaction() as cursor:
             cursor.execute(
                 "insert into oncall.memory (name, value) values (%s, '') on conflict do nothing",
                 (_SAID + what,),

@@ -8,7 +8,7 @@ from typing import Any
 
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.outbox_rows import ACCOUNT
 from oncall.adapters.postgres.publication_rows import TYPES, due_of, instant_of, publications
 from oncall.core.data.restatement import Restatement
@@ -38,13 +38,13 @@ class History:
     """
 
     def __init__(self, connect: Connect) -> None:
-        self._link = Link(connect, "oncall_db")
+        self._db = LastingConnection(connect, "oncall_db")
         # with the version of the incident's row that it was made of
         self._over: dict[str, tuple[str, IncidentRecord]] = {}
 
     def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
         """Every open incident, and those opened since, newest first; asks only for what has changed since last time."""
-        with self._link.cursor() as cursor:
+        with self._db.cursor() as cursor:
             cursor.execute(
                 "select key, xmin::text, resolved_at < now() - %s from oncall.incidents"
                 " where resolved_at is null or opened_at >= %s"
@@ -65,12 +65,12 @@ class History:
 
     def record(self, key: str) -> IncidentRecord | None:
         """The incident of this key with all that happened to it; None for what is no incident."""
-        with self._link.cursor() as cursor:
+        with self._db.cursor() as cursor:
             return _records(cursor, [key]).get(key)
 
     def system_health(self) -> SystemHealth:
         """Whether the watcher looks, and what is owed; in one query."""
-        ((tick, broken, owed, owed_since),) = self._link.ask(_PULSE)
+        ((tick, broken, owed, owed_since),) = self._db.ask(_PULSE)
         looked = noted(TICK, tick, instant, None)
         # Nobody notes that good files are good: once the watcher has looked, what it does not say is in order.
         return SystemHealth(looked, not broken if looked else None, owed, owed_since)
@@ -80,12 +80,12 @@ class PublicationHistory:
     """When reports were published. Not for use by two threads at once."""
 
     def __init__(self, connect: Connect) -> None:
-        self._link = Link(connect, "warehouse")
+        self._db = LastingConnection(connect, "warehouse")
 
     def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
         """Of each report the days since then that were published, and when first."""
         found: dict[str, dict[dt.date, FirstPublished]] = {report: {} for report in reports}
-        with self._link.cursor() as cursor:
+        with self._db.cursor() as cursor:
             ((types,),) = cursor.execute(f"select {TYPES}").fetchall()
             cursor.execute(
                 f"select report, report_date, min(first_at), min(due_at) from {publications('text', types or {})} as p"
@@ -100,7 +100,7 @@ class PublicationHistory:
 
     def restated(self, since: dt.datetime) -> Sequence[Restatement]:
         """The published numbers that were changed since, the newest first, 1,000 at most."""
-        with self._link.cursor() as cursor:
+        with self._db.cursor() as cursor:
             cursor.execute("select to_regclass('investor.restatements') is not null")
             if cursor.fetchone() != (True,):  # a warehouse that no run has brought up yet
                 return ()

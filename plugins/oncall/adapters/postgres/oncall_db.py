@@ -14,7 +14,7 @@ import structlog
 
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.decision import SWALLOWED, PostgresDecision, read_file
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
 from oncall.adapters.postgres.sql_values import SANE_DAY
@@ -91,18 +91,18 @@ class OncallDb(Settling):
 
     def __init__(self, connect: Connect, now: Callable[[], dt.datetime] | None = None) -> None:
         """`now`: another clock than the server's, for tests."""
-        self._link = Link(connect, "oncall_db")
+        self._db = LastingConnection(connect, "oncall_db")
         self._now = now
 
     def install(self) -> None:
         """Make the tables as this version needs them, keeping what is in them."""
-        with self._link.transaction() as cursor:
+        with self._db.transaction() as cursor:
             bring_up(cursor, "oncall.memory", SCHEMA.read_text(encoding="utf-8"))
 
     def evaluation_inputs(self, at: dt.datetime, names: Sequence[str]) -> EvaluationInputs:
         """Implements `Store`, in one query."""
         asked = {"names": list(names), "since": at - KEEP_DRILLS}
-        ((notes, still_open, drills),) = self._link.ask(_REMEMBERED, asked)
+        ((notes, still_open, drills),) = self._db.ask(_REMEMBERED, asked)
         return EvaluationInputs(
             notes or {},
             tuple((dag_id, dt.date.fromisoformat(date)) for dag_id, date in still_open or ()),
@@ -112,22 +112,22 @@ class OncallDb(Settling):
     @contextmanager
     def decision_lock(self) -> Iterator[PostgresDecision]:
         """Implements `Store`: an advisory lock of the transaction."""
-        with self._link.transaction() as cursor:
+        with self._db.transaction() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             yield PostgresDecision(cursor, self._time())
 
     def clock(self) -> dt.datetime:
         """The database server's clock, in UTC. Raises Unreadable."""
-        ((now,),) = self._link.ask("select clock_timestamp()")
+        ((now,),) = self._db.ask("select clock_timestamp()")
         return self._now() if self._now else now
 
     def file(self, key: str) -> IncidentFile | None:
-        with self._link.cursor() as cursor:
+        with self._db.cursor() as cursor:
             return read_file(cursor, key)
 
     def claim(self, channel: Channel, lane: Lane, lease: dt.timedelta) -> OutboxEntry | None:
         """Implements `Store`: `for update skip locked`, with a lease by the server's clock."""
-        with self._link.cursor() as cursor:
+        with self._db.cursor() as cursor:
             if lane == NOTHING_AT_ALL:
                 self._refuse_locked(cursor, channel)
             cursor.execute(_CLAIM, {"channel": channel, "lease": lease, **lane._asdict(), **self._time()})
@@ -153,7 +153,7 @@ class OncallDb(Settling):
     def bound(self, delivery: OutboxEntry, message: Message) -> None:
         """Implements `Store`: keeps the message as it is about to be sent."""
         values = dumped(message), delivery.id
-        self._link.ask("update oncall.deliveries set message = %s where id = %s", values)
+        self._db.ask("update oncall.deliveries set message = %s where id = %s", values)
 
     def _time(self) -> dict[str, Any]:
         return {"now": self._now() if self._now else None}
@@ -163,7 +163,7 @@ class OncallDb(Settling):
         if posted := values.pop("posted", None):
             values |= {"channel_id": posted.channel_id, "ts": posted.ts}
         sets = ", ".join(f"{name} = %({name})s" for name in values)
-        self._link.ask(
+        self._db.ask(
             f"update oncall.deliveries set {sets}, next_at = {_IN}, lease_until = null"
             " where id = %(id)s and state in ('owed', 'accepted')",
             {**values, "id": delivery.id, "wait": wait, **self._time()},
@@ -172,11 +172,11 @@ class OncallDb(Settling):
     def waiting(self) -> int:
         """Implements `Store`."""
         counted = "select count(*) from oncall.deliveries where state in ('owed', 'accepted')"
-        return int(self._link.ask(counted)[0][0])
+        return int(self._db.ask(counted)[0][0])
 
     def thread(self, key: str) -> Posted | None:
         """Implements `Store`."""
-        found = self._link.ask(
+        found = self._db.ask(
             "select channel_id, ts from oncall.deliveries where key = %s and channel = 'chat' and op = 'post'"
             " and ts <> '' order by done_at, id limit 1",
             (key,),
@@ -184,7 +184,7 @@ class OncallDb(Settling):
         return Posted(*found[0]) if found else None
 
     def said_at(self, key: str, posted: Posted) -> Message | None:
-        found = self._link.ask(
+        found = self._db.ask(
             "select message, step from oncall.deliveries where key = %s and channel = 'chat' and ts = %s limit 1",
             (key, posted.ts),
         )
@@ -192,12 +192,12 @@ class OncallDb(Settling):
 
     def get_note(self, name: str) -> str | None:
         """Implements `Store`."""
-        found = self._link.ask("select value from oncall.memory where name = %s", (name,))
+        found = self._db.ask("select value from oncall.memory where name = %s", (name,))
         return found[0][0] if found else None
 
     def set_note(self, name: str, value: str) -> None:
         """Implements `Store`."""
-        self._link.ask(
+        self._db.ask(
             "insert into oncall.memory (name, value) values (%s, %s) on conflict (name) do update"
             " set value = excluded.value, changed_at = now()",
             (name, value),

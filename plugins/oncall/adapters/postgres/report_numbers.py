@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from oncall.adapters.postgres.database import Connect, Cursor
-from oncall.adapters.postgres.links import ManyLinks
+from oncall.adapters.postgres.lasting_connections import ConnectionPool
 from oncall.adapters.postgres.publication_rows import TYPES, due_of, instant_of, publications
 from oncall.core.promises.attainment import FirstPublished
 from oncall.core.promises.facts import DRILL_RUNS, FailedCheck
@@ -71,12 +71,12 @@ class PublishedReports:
     """Reads published reports; any number of threads may read at once."""
 
     def __init__(self, connect: Connect) -> None:
-        self._links = ManyLinks(connect, "warehouse")
+        self._db = ConnectionPool(connect, "warehouse")
 
     def read(self, report: str, since: dt.date, until: dt.date) -> ReportNumbers:
         """The report's days from `since` to `until`, both included. Raises Unreadable."""
         asked = {"report": report, "since": since, "until": until}
-        with self._links.cursor() as cursor:
+        with self._db.cursor() as cursor:
             columns, keys, rows = _rows(cursor, asked)
             published, checks, restatements, releases = _one(cursor, _THERE, asked)
             held: defaultdict[dt.date, list[FailedCheck]] = defaultdict(list)

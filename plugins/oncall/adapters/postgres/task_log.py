@@ -11,7 +11,7 @@ from dataclasses import asdict
 import structlog
 
 from oncall.adapters.postgres.database import Connect
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.sql_values import SANE_DAY, columns, rows_of, sane
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import DRILL_RUNS, MARKED, RUN, Dag, Task, TypicalDurations
@@ -88,7 +88,7 @@ class TaskLog:
     """Implements `TaskRunReader`, and the writing side. Not for use by two threads at once."""
 
     def __init__(self, connect: Connect, usual: UsualKept | None = None) -> None:
-        self._link = Link(connect, "oncall_db")
+        self._db = LastingConnection(connect, "oncall_db")
         self._usual = usual or UsualKept()
 
     def write(self, report: ReportKey, task: Task, *, try_number: int = 1) -> None:
@@ -97,7 +97,7 @@ class TaskLog:
         Whose task somebody marked as failed is ended, and its process may say with its last breath that it is tried
         again: it is not.
         """
-        self._link.ask(
+        self._db.ask(
             """
             insert into oncall.tasks as t
                 (dag_id, run_id, task_id, report_date, state, try_number, started_at, ended_at, error, log_url)
@@ -136,7 +136,7 @@ class TaskLog:
         before: defaultdict[ReportKey, list[Task]] = defaultdict(list)
         runs: dict[ReportKey, Task] = {}
         dags: dict[str, Dag] = {}
-        with self._link.cursor() as cursor:
+        with self._db.cursor() as cursor:
             cursor.execute(_READ, values)
             for dag_id, date, *one in cursor.fetchall():
                 report, task, (newest, paused, missing, running) = (dag_id, date), Task(*one[:7]), one[7:]
@@ -171,7 +171,7 @@ class TaskLog:
         return kept.durations
 
     def _read_usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
-        with self._link.cursor() as cursor:
+        with self._db.cursor() as cursor:
             cursor.execute(
                 f"""
                 with done as (
@@ -201,7 +201,7 @@ class TaskLog:
 
     def lately(self, since: dt.datetime) -> list[RunSaid]:
         """What the tasks of each run said that started since then, newest run first."""
-        found = self._link.ask(
+        found = self._db.ask(
             f"select dag_id, run_id, report_date, {_TASK} from oncall.tasks"
             f" where started_at >= %s and {SANE_DAY} order by started_at desc limit 20000",
             (since,),
@@ -214,7 +214,7 @@ class TaskLog:
 
     def see_dag(self, dag_id: str, dag: Dag) -> None:
         """Note what Airflow says of a DAG."""
-        self._link.ask(
+        self._db.ask(
             "insert into oncall.dags (dag_id, seen_at, paused, missing, running) values (%s, %s, %s, %s, %s)"
             " on conflict (dag_id) do update set seen_at = excluded.seen_at, paused = excluded.paused,"
             " missing = excluded.missing, running = excluded.running",
@@ -223,7 +223,7 @@ class TaskLog:
 
     def note_import_error(self, dag_id: str, error: str, at: dt.datetime) -> None:
         """Note that the DAG's file did not import just now."""
-        self._link.ask(
+        self._db.ask(
             "insert into oncall.dags (dag_id, seen_at, import_error, import_error_at) values (%s, %s, %s, %s)"
             " on conflict (dag_id) do update set import_error = excluded.import_error,"
             " import_error_at = excluded.import_error_at, seen_at = excluded.seen_at",

@@ -13,7 +13,7 @@ import structlog
 from oncall.adapters.postgres import warehouse_sql as sql
 from oncall.adapters.postgres.column_types import Types
 from oncall.adapters.postgres.database import Connect
-from oncall.adapters.postgres.links import Link
+from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.publication_rows import TYPES
 from oncall.adapters.postgres.sql_values import columns
 from oncall.adapters.postgres.warehouse_rows import (
@@ -51,14 +51,14 @@ class Warehouse:
     """Implements `WarehouseReader`. Not for use by two threads at once."""
 
     def __init__(self, connect: Connect, volumes: Callable[[], Volume] = Volume) -> None:
-        self._link = Link(connect, "warehouse")
+        self._db = LastingConnection(connect, "warehouse")
         self._volumes = volumes
         self._shape: tuple[float, sql.Shape] | None = None
         self._types: tuple[float, Types] | None = None
 
     def clock(self) -> dt.datetime:
         """What time it is on the warehouse's server, in UTC. Raises Unreadable."""
-        ((now,),) = self._link.ask("select clock_timestamp()")
+        ((now,),) = self._db.ask("select clock_timestamp()")
         assert isinstance(now, dt.datetime)
         return now
 
@@ -170,7 +170,7 @@ class Warehouse:
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[Row]:
         try:
-            return self._link.ask(query, values)
+            return self._db.ask(query, values)
         except Unreadable:
             self._shape = self._types = None  # what cannot be read as it was may have become something else
             raise

@@ -31,7 +31,7 @@ class Asked(ABC):
             return cursor.fetchall() if cursor.description else []
 
 
-class Link(Asked):
+class LastingConnection(Asked):
     """One lazily opened connection, opened anew after an error. Use one per thread."""
 
     def __init__(self, connect: Connect, name: str) -> None:
@@ -75,48 +75,48 @@ class Link(Asked):
             self._connection = None
 
 
-class ManyLinks(Asked):
-    """The same for any number of threads: a Link for each that asks at the time, of which a few stay open."""
+class ConnectionPool(Asked):
+    """The same for any number of threads: a connection for each that asks at the time, of which a few stay open."""
 
     KEPT = 2
 
     def __init__(self, connect: Connect, name: str) -> None:
         self._connect, self._name = connect, name
-        self._idle: list[Link] = []
+        self._idle: list[LastingConnection] = []
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
-        """As `Link.cursor`."""
-        with self._link() as link, link.cursor() as cursor:
+        """As `LastingConnection.cursor`."""
+        with self._taken() as taken, taken.cursor() as cursor:
             yield cursor
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
-        """As `Link.transaction`."""
-        with self._link() as link, link.transaction() as cursor:
+        """As `LastingConnection.transaction`."""
+        with self._taken() as taken, taken.transaction() as cursor:
             yield cursor
 
     @contextmanager
-    def _link(self) -> Iterator[Link]:
+    def _taken(self) -> Iterator[LastingConnection]:
         try:
-            link = self._idle.pop()
+            taken = self._idle.pop()
         except IndexError:
-            link = Link(self._connect, self._name)
+            taken = LastingConnection(self._connect, self._name)
         try:
-            yield link
+            yield taken
         finally:
             if len(self._idle) < self.KEPT:
-                self._idle.append(link)
+                self._idle.append(taken)
             else:
-                link.close()
+                taken.close()
 
     def __del__(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
 
-class OneConnection:
-    """A `Connect` that gives several Links of one thread the same connection, as long as that is open."""
+class SharedConnection:
+    """A `Connect` that gives all LastingConnections of one thread the same connection, as long as that is open."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
