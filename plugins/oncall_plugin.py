@@ -8,7 +8,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from oncall.airflow.airflow_state import ImportErrorListener
 from oncall.airflow.deadline import PromiseDue
-from oncall.airflow.manual_states import ManualStateListener
+from oncall.airflow.manual_state_listener import ManualStateListener
 from oncall.airflow.operator_links import RunbookLink
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, replace
 
 import pytest
@@ -41,10 +40,7 @@ class FarNight:
         self.night.dispatch().lost_alerts()
 
     def every_15_s(self, start: str, end: str) -> None:
-        now = at(start)
-        while now <= at(end):
-            self.night.look(now.time().isoformat())
-            now += dt.timedelta(seconds=15)
+        self.night.looks(start, end)
 
     @property
     def woken(self) -> list[str]:

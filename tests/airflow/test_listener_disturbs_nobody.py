@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from airflow.models import import_all_models
 from airflow.models.base import Base
 from airflow.models.connection import Connection
 from sqlalchemy import create_engine, select
@@ -17,9 +18,9 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow.airflow_state import ImportErrorListener
 from oncall.airflow.composition import Wiring
-from oncall.airflow.manual_states import Deaf, ManualStateListener
+from oncall.airflow.manual_state_listener import Deaf, ManualStateListener
 from oncall.core.errors import Unreadable
-from tests.airflow.test_manual_states import a_run, a_task, states
+from tests.airflow.test_manual_state_listener import a_run, a_task, states
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,7 @@ class Detached:
 def airflows_session(oncall_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     """The session of this thread, as the scheduler has it; `oncall_db` is a connection made in Airflow's form."""
     engine = create_engine(f"sqlite:///{tmp_path}/airflow.db")
+    import_all_models()  # of some of its tables another test may have read in a part, which refers to the others
     Base.metadata.create_all(engine)
     of_a_thread = scoped_session(sessionmaker(engine))
     monkeypatch.setattr("airflow.settings.Session", of_a_thread)

@@ -16,7 +16,7 @@ from airflow.sdk.api.datamodels._generated import TaskInstanceState
 from oncall.adapters.postgres.task_log import MOST_TASKS, TaskLog
 from oncall.airflow.airflow_state import note_import_error
 from oncall.airflow.callbacks import CALLBACKS, TELLS
-from oncall.airflow.manual_states import ManualStateListener
+from oncall.airflow.manual_state_listener import ManualStateListener
 from oncall.airflow.operator_links import RunbookLink
 from oncall.core.promises.facts import Task
 

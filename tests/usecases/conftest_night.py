@@ -264,6 +264,13 @@ class Night:
         self.send(clock, day)
         return seen
 
+    def looks(self, start: str, end: str, seconds: int = 15) -> None:
+        """Look every so many seconds, from the one wall-clock time to the other."""
+        now = at(start)
+        while now <= at(end):
+            self.look(now.time().isoformat())
+            now += dt.timedelta(seconds=seconds)
+
     def only_look(self) -> Evaluation:
         self.seen = evaluate(self.config, self.world, self.runs, self.store, self.links, self.now)
         return self.seen

@@ -32,13 +32,6 @@ def woken(night: Night) -> list[tuple[str, str]]:
     return [(page.step, page.recipients[0].name) for page in night.pager.paged if page.priority == "P1"]
 
 
-def every_15_s(night: Night, start: str, end: str, seconds: int = 15) -> None:
-    now = at(start)
-    while now <= at(end):
-        night.look(now.time().isoformat())
-        now += dt.timedelta(seconds=seconds)
-
-
 def said(night: Night, words: str) -> list[str]:
     return [message.title for message, _ in night.chat.posts if words in message.title]
 
@@ -71,11 +64,11 @@ def test_a_key_that_may_not_read_still_pages(broken: Night, monkeypatch: pytest.
 def test_after_an_outage_the_primary_is_first_and_the_others_have_their_waits(broken: Night) -> None:
     """Opsgenie takes nothing from 05:00 to 05:20."""
     broken.pager.fail = [OUT] * 1000
-    every_15_s(broken, "05:00", "05:19:45")
+    broken.looks("05:00", "05:19:45")
     broken.pager.fail = []
-    every_15_s(broken, "05:20", "05:34:45")
+    broken.looks("05:20", "05:34:45")
     assert woken(broken) == [("page-1-primary", "DE-003")]
-    every_15_s(broken, "05:35", "05:49:45")
+    broken.looks("05:35", "05:49:45")
     assert woken(broken)[1:] == [("page-2-secondary", "DE-004")]
     assert broken.pager.paged[-1].title.startswith(f"ESCALATED, DE-003 silent {span(15 * 60)}: ")
     broken.look("05:50:15")
@@ -98,10 +91,10 @@ def test_a_request_that_is_not_carried_out_is_made_anew_and_then_the_next_one_is
     monkeypatch.setattr(broken.pager, "page", page)
     monkeypatch.setattr(broken.pager, "request_state", state)
     monkeypatch.setattr("oncall.usecases.page_requests.CARRIED_OUT_WITHIN_S", 0.0)
-    every_15_s(broken, "05:00", "05:00:40", 5)
+    broken.looks("05:00", "05:00:40", 5)
     assert {message.alias for message in asked} == {f"{KEY}:page-1-primary"}
     assert len(asked) >= 3
-    every_15_s(broken, "05:01", "05:01:15")
+    broken.looks("05:01", "05:01:15")
     assert asked[-1].alias == f"{KEY}:page-2-secondary" or f"{KEY}:page-2-secondary" in {
         m.alias for m in asked
     }
@@ -148,11 +141,11 @@ def test_a_far_side_that_asks_to_wait_does_not_make_a_first_page_wait(broken: Ni
 def test_a_report_that_comes_during_an_outage_wakes_nobody(broken: Night) -> None:
     """Published at 05:00:30, Opsgenie is back at 05:01: no page, and nothing is left open."""
     broken.pager.fail = [OUT] * 20
-    every_15_s(broken, "05:00", "05:00:30")
+    broken.looks("05:00", "05:00:30")
     broken.world.publish("growth_etl", at("05:00:30"))
     broken.look("05:00:45")
     broken.pager.fail = []
-    every_15_s(broken, "05:01", "05:02")
+    broken.looks("05:01", "05:02")
     assert woken(broken) == []
     assert broken.store.waiting() == 0
     assert said(broken, "Resolved: Growth ETL")
@@ -162,10 +155,10 @@ def test_an_acknowledgement_on_the_page_during_an_outage_wakes_nobody_else(broke
     """The secondary's page waits for Opsgenie; somebody takes it on the On-call page: it is never sent."""
     broken.look("05:00")
     broken.pager.fail = [OUT] * 50
-    every_15_s(broken, "05:15", "05:16")
+    broken.looks("05:15", "05:16")
     assert broken.by_hand("DE-003", at("05:16:05")).acknowledge(KEY).done
     broken.pager.fail = []
-    every_15_s(broken, "05:16:15", "05:45")
+    broken.looks("05:16:15", "05:45")
     assert woken(broken) == [("page-1-primary", "DE-003")]
 
 
@@ -182,16 +175,16 @@ def test_after_a_handoff_during_an_outage_only_the_new_pair_is_woken(broken: Nig
     )
     night.world.missing("growth_etl")
     night.pager.fail = [OUT] * 60
-    every_15_s(night, "08:59", "09:04:45")
+    night.looks("08:59", "09:04:45")
     night.pager.fail = []
-    every_15_s(night, "09:05", "09:06")
+    night.looks("09:05", "09:06")
     assert woken(night) == [("page-1-primary", "DE-004")]
 
 
 def test_what_waited_says_what_is_true_now(broken: Night) -> None:
     """Late since five when Opsgenie is back: the page says so."""
     broken.pager.fail = [OUT] * 200
-    every_15_s(broken, "05:00", "05:19:45")
+    broken.looks("05:00", "05:19:45")
     broken.pager.fail = []
     broken.look("05:20:15")
     assert "late since 05:00" in broken.pager.paged[0].title
@@ -215,12 +208,12 @@ def test_a_new_primary_is_paged_once_and_the_thread_says_why(broken: Night, chan
         weeks = tuple((a, "DE-001" if b == "DE-003" else b) for a, b in weeks)
         roster = replace(roster, people=people, rotation=(replace(roster.rotation[0], weeks=weeks),))
     broken.config = replace(broken.config, roster=roster)
-    every_15_s(broken, "05:05", "05:06")
+    broken.looks("05:05", "05:06")
     new = woken(broken)[1][1]
     assert new != "DE-003"
     assert len(woken(broken)) == 2
     assert f"{new} is on call now" in broken.pager.paged[-1].summary
-    every_15_s(broken, "05:06:15", "05:40")
+    broken.looks("05:06:15", "05:40")
     called = [person for _, person in woken(broken)]
     assert len(called) == len(set(called)), "nobody twice"
     assert called[-1] == "DE-MANAGER"
@@ -240,18 +233,18 @@ def test_a_page_that_is_taken_just_after_the_handoff_wakes_the_new_pair_too(
     broken.config = replace(broken.config, pipelines={"growth_etl": late})
     monkeypatch.setattr(broken.pager, "page", slow)
     broken.look("08:59:59")
-    every_15_s(broken, "09:00:05", "09:10")
+    broken.looks("09:00:05", "09:10")
     assert [person for _, person in woken(broken)] == ["DE-003", "DE-004"]
     assert "DE-004 is on call now" in broken.pager.paged[-1].summary
 
 
 def test_a_step_put_in_between_wakes_nobody_again(broken: Night) -> None:
     """At 05:20 the roster gets a step for the manager after 5 minutes: only the manager is called."""
-    every_15_s(broken, "05:00", "05:20")
+    broken.looks("05:00", "05:20")
     minutes = ((0, "primary"), (5, "manager"), (15, "secondary"), (30, "manager"))
     steps = tuple(EscalationStep(dt.timedelta(minutes=m), seat) for m, seat in minutes)  # type: ignore[arg-type]
     broken.config = replace(broken.config, roster=replace(broken.config.roster, escalation=steps))
-    every_15_s(broken, "05:20:15", "05:50")
+    broken.looks("05:20:15", "05:50")
     assert [person for _, person in woken(broken)] == ["DE-003", "DE-004", "DE-MANAGER"]
 
 
@@ -259,7 +252,7 @@ def test_a_manager_who_is_also_secondary_is_paged_once(broken: Night) -> None:
     """One person is left: they are primary, and the manager is secondary."""
     away = tuple(Leave(name, at("09:00", DAY), at("09:00")) for name in ("DE-004", "DE-001", "DE-002"))
     broken.config = replace(broken.config, roster=replace(broken.config.roster, leave=away))
-    every_15_s(broken, "05:00", "05:45")
+    broken.looks("05:00", "05:45")
     assert [person for _, person in woken(broken)] == ["DE-003", "DE-MANAGER"]
 
 
@@ -281,7 +274,7 @@ def test_an_acknowledgement_taken_back_starts_the_escalation_again(broken: Night
     broken.acknowledge(alias, "de-003@example.com")
     broken.look("05:05")
     broken.pager.alerts[alias] = replace(broken.pager.alerts[alias], acknowledged=False, owner="")
-    every_15_s(broken, "05:10", "05:24:45")
+    broken.looks("05:10", "05:24:45")
     assert woken(broken) == [("page-1-primary", "DE-003"), ("page-1-primary-1", "DE-003")]
     assert said(broken, "Acknowledgement of DE-003 taken back")
     broken.look("05:25:15")
@@ -298,14 +291,14 @@ def test_what_a_policy_does_by_itself_stops_nobodys_call(broken: Night, how: str
     broken.pager.alerts[alias] = (
         closed if how == "closed" else replace(state, acknowledged=True, owner="Alert API")
     )
-    every_15_s(broken, "05:05", "05:15")
+    broken.looks("05:05", "05:15")
     assert woken(broken)[1:] == [("page-2-secondary", "DE-004")]
     assert not said(broken, "Acknowledged by")
 
 
 def test_one_acknowledged_alert_acknowledges_the_others_of_its_incident(broken: Night) -> None:
     """The secondary takes it: the primary's alert does not go on ringing."""
-    every_15_s(broken, "05:00", "05:15")
+    broken.looks("05:00", "05:15")
     broken.acknowledge(f"{KEY}:page-2-secondary", "de-004@example.com")
     broken.look("05:16")
     assert ("acknowledge", f"{KEY}:page-1-primary") in broken.pager.told
@@ -367,7 +360,7 @@ def test_a_due_time_moved_later_ends_the_incident_until_then(broken: Night) -> N
     growth = broken.config.pipelines["growth_etl"]
     moved = replace(growth, promise=Promise(dt.time(7), dt.time(3, 30)))
     broken.config = replace(broken.config, pipelines={**broken.config.pipelines, "growth_etl": moved})
-    every_15_s(broken, "05:10", "05:31")
+    broken.looks("05:10", "05:31")
     assert [person for _, person in woken(broken)] == ["DE-003"]
     assert said(broken, "Not late any more: Growth ETL, 22 Nov is due at 07:00 now")
     assert not broken.pager.alerts[f"{KEY}:page-1-primary"].open

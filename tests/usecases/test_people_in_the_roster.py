@@ -32,13 +32,6 @@ def changed(night: Night, person_id: str, **fields: Any) -> None:
     night.config = replace(night.config, roster=replace(night.config.roster, people=people))
 
 
-def every_15_s(night: Night, start: str, end: str) -> None:
-    now = at(start)
-    while now <= at(end):
-        night.look(now.time().isoformat())
-        now += dt.timedelta(seconds=15)
-
-
 def accounts(night: Night) -> list[str | None]:
     return [page.recipients[0].opsgenie for page in night.pager.paged if page.priority == "P1"]
 
@@ -95,13 +88,13 @@ def test_an_account_that_was_refused_is_mended_and_tried_at_the_next_look(
 ) -> None:
     """Not only when the refused one would have been tried again; nobody else is woken for it."""
     tried = refuse(broken, "de-003@example.com", monkeypatch)
-    every_15_s(broken, "05:00", "05:02")
-    every_15_s(broken, "05:04", "05:05")
+    broken.looks("05:00", "05:02")
+    broken.looks("05:04", "05:05")
     assert accounts(broken) == ["de-004@example.com"]
     changed(broken, "DE-003", opsgenie=MENDED)
     broken.look("05:05:15")
     assert accounts(broken) == ["de-004@example.com", MENDED]
-    every_15_s(broken, "05:05:30", "05:06:30")
+    broken.looks("05:05:30", "05:06:30")
     assert tried.count(MENDED) == 1
     assert len(accounts(broken)) == 2
 
@@ -113,10 +106,10 @@ def test_a_warning_that_was_refused_goes_to_the_mended_account_at_the_next_look(
     tried = refuse(broken, "de-003@example.com", monkeypatch)
     failed = Task("transform", "failed", at("03:00"), at("03:10"), "scheduled", "no space left")
     broken.runs.of["growth_etl", DAY] = (failed,)
-    every_15_s(broken, "03:10", "03:14")
+    broken.looks("03:10", "03:14")
     assert broken.pager.paged == []
     changed(broken, "DE-003", opsgenie=MENDED)
-    every_15_s(broken, "03:14:15", "03:16")
+    broken.looks("03:14:15", "03:16")
     assert tried.count(MENDED) == 1
     [page] = broken.pager.paged
     assert (page.step, page.recipients[0].opsgenie) == ("failed-1", MENDED)
@@ -130,12 +123,12 @@ def test_a_mended_account_that_is_refused_too_is_said_and_waits(
     broken.look("04:59:45")
     tried = refuse(broken, MENDED, monkeypatch)
     changed(broken, "DE-003", opsgenie=MENDED)
-    every_15_s(broken, "05:00", "05:04")
+    broken.looks("05:00", "05:04")
     assert tried.count(MENDED) < 5
     changed(broken, "DE-003", opsgenie="other@example.com")
     monkeypatch.undo()
     tried = refuse(broken, "other@example.com", monkeypatch)
-    every_15_s(broken, "05:10:15", "05:13")
+    broken.looks("05:10:15", "05:13")
     assert 0 < tried.count("other@example.com") < 5
     said = [post.title for post, _ in broken.chat.posts if post.step.startswith("unreached:")]
     assert [account in title for title, account in zip(said, (MENDED, "other@"), strict=True)] == [True] * 2
@@ -146,8 +139,8 @@ def test_an_override_because_the_account_was_refused_is_paged_at_the_next_look(
 ) -> None:
     """However long the refused page would have waited."""
     refuse(broken, "de-003@example.com", monkeypatch)
-    every_15_s(broken, "05:00", "05:01")
-    every_15_s(broken, "05:03", "05:03:45")
+    broken.looks("05:00", "05:01")
+    broken.looks("05:03", "05:03:45")
     broken.look("05:08")
     over = (Override(at("05:08:05"), at("09:00"), primary="DE-001"),)
     broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
@@ -169,10 +162,10 @@ def test_an_account_whose_page_went_to_others_is_mended(
         return replace(alert, responders=to) if alert else None
 
     monkeypatch.setattr(broken.pager, "alert_state", shown)
-    every_15_s(broken, "05:00", "05:00:30")
+    broken.looks("05:00", "05:00:30")
     assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
     changed(broken, "DE-003", opsgenie=MENDED)
-    every_15_s(broken, "05:02:15", "05:02:45")
+    broken.looks("05:02:15", "05:02:45")
     assert accounts(broken)[2:] == [MENDED]
     assert "another Opsgenie account of DE-003" in broken.pager.paged[-1].summary
 
@@ -196,20 +189,20 @@ def test_who_has_it_is_not_paged_when_their_shift_begins(broken: Night, known_as
     """The secondary took it at 08:46 and is primary from 09:00 on: there is nothing to hand over."""
     late = replace(broken.config.pipelines["growth_etl"], promise=Promise(dt.time(8, 30), dt.time(8)))
     broken.config = replace(broken.config, pipelines={"growth_etl": late})
-    every_15_s(broken, "08:30", "08:45:30")
+    broken.looks("08:30", "08:45:30")
     broken.pager.alerts[f"{KEY}:page-2-secondary"] = AlertState(True, True, known_as)
-    every_15_s(broken, "08:46", "09:20")
+    broken.looks("08:46", "09:20")
     assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
     assert not [post for post, _ in broken.chat.posts if "Handed over" in post.title]
 
 
 def test_an_override_wakes_nobody_for_what_the_secondary_has(broken: Night) -> None:
     """DE-004 took it and is on call still: another primary from six on is told of it by the thread alone."""
-    every_15_s(broken, "05:00", "05:15:30")
+    broken.looks("05:00", "05:15:30")
     broken.acknowledge(f"{KEY}:page-2-secondary", "de-004@example.com")
     over = (Override(at("05:30"), at("09:00"), primary="DE-001"),)
     broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
-    every_15_s(broken, "05:15:45", "05:45")
+    broken.looks("05:15:45", "05:45")
     assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
 
 
@@ -222,11 +215,11 @@ def test_who_has_it_and_cannot_be_asked_again_is_not_waited_for(
     broken: Night, step: str, by: str, called: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their account is gone within the hour: the escalation begins anew, and the thread says why."""
-    every_15_s(broken, "05:00", "05:15:15")
+    broken.looks("05:00", "05:15:15")
     broken.acknowledge(f"{KEY}:{step}", f"{by.lower()}@example.com")
     broken.look("05:16")
     refuse(broken, f"{by.lower()}@example.com", monkeypatch)
-    every_15_s(broken, "06:16", "06:17")
+    broken.looks("06:16", "06:17")
     assert accounts(broken)[2:] == [f"{called}@example.com"]
     (said,) = (m for m, _ in broken.chat.posts if "cannot be asked again" in m.title)
     assert said.title == f"{by} has it and cannot be asked again: the escalation starts again"
@@ -238,6 +231,6 @@ def test_who_has_it_and_has_no_account_is_not_asked_in_vain(broken: Night) -> No
     broken.look("05:00")
     changed(broken, "DE-001", opsgenie="")
     assert broken.by_hand("DE-001", at("05:03")).acknowledge(KEY).done
-    every_15_s(broken, "05:03", "05:03:30")
+    broken.looks("05:03", "05:03:30")
     broken.look("06:03:15")
     assert accounts(broken) == ["de-003@example.com"] * 2

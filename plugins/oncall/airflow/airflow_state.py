@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.airflow.composition import Wiring
 from oncall.airflow.dag_settings import watched_dags
-from oncall.airflow.manual_states import apart, ask, quietly
+from oncall.airflow.manual_state_listener import apart, ask, quietly
 from oncall.airflow.masking import masked
 from oncall.core.promises.facts import Dag
 from oncall.usecases.timekeeping import utc_now

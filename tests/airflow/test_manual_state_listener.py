@@ -11,7 +11,7 @@ import pytest
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow.composition import Wiring
-from oncall.airflow.manual_states import ManualStateListener, ask
+from oncall.airflow.manual_state_listener import ManualStateListener, ask
 from oncall.core.promises.facts import RUN, Facts, Task, TaskState
 
 DAY = dt.date(2026, 11, 22)
