@@ -32,12 +32,11 @@ OUTCOMES = {0: "survived", 1: "killed", 3: "killed", 33: "no test", 24: "killed"
 def stage(module: str, tests: Sequence[str], pyproject: str) -> Path:
     """A copy of the project in which only this module is mutated, and only these tests are run."""
     work = FOLDER / module.removesuffix(".py").replace("/", "-")
+    shutil.rmtree(work, ignore_errors=True)  # what an earlier run found is not what these tests find
     keep = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(
-        REPOSITORY / "plugins" / "oncall", work / "src" / "oncall", ignore=keep, dirs_exist_ok=True
-    )
+    shutil.copytree(REPOSITORY / "plugins" / "oncall", work / "src" / "oncall", ignore=keep)
     for name in COPIED:
-        shutil.copytree(REPOSITORY / name, work / name, ignore=keep, dirs_exist_ok=True)
+        shutil.copytree(REPOSITORY / name, work / name, ignore=keep)
     chosen = (
         f'only_mutate = ["src/oncall/{module}"]\npytest_add_cli_args_test_selection = {json.dumps(tests)}'
     )
@@ -103,6 +102,10 @@ def main(only: Sequence[str]) -> int:
         with open(work / "mutmut.log", "wb") as log:
             subprocess.run(command, cwd=work, env=env, stdout=log, stderr=log, check=False)
         found = outcomes(work)
+        if found["not tried"] == found.total():
+            print(f"{module}: nothing was tried, see {work / 'mutmut.log'}", flush=True)
+            survived += 1
+            continue
         survived += found["survived"] + found["no test"]
         write({module: row(module, modules[module], found)})
         print(row(module, modules[module], found), flush=True)
