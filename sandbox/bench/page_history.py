@@ -46,9 +46,9 @@ _WAREHOUSE = (
 # Each second night is a bad one for each promise: a warning, a page on both channels, an escalation, the end.
 _ONCALL = (
     f"""insert into oncall.incidents (key, dag_id, report_date, opened_at, due, verdict, cause, detail, paged_at,
-            "primary", acknowledged_at, acknowledged_by, resolved_at, late_s)
+            acknowledged_at, acknowledged_by, resolved_at, late_s)
         select dag_id || ':' || day::date, dag_id, day::date, {_AT.format("27 hours 30 min")}, due, 'broken', 'stuck',
-            'in transform since 03:12, usually 12 min', due, 'DE-001', due + interval '7 min', 'DE-001',
+            'in transform since 03:12, usually 12 min', due, due + interval '7 min', 'DE-001',
             case when day < %(last)s::date then due + interval '42 min' end, 2520
         from unnest(%(promised)s::text[]) as dag_id, {_DAYS},
             lateral (select {_AT.format("29 hours")} as due) as promise

@@ -177,7 +177,7 @@ def a_case(
     return IncidentContext(mine, members, tuple(an_entry(mine.key, *each) for each in where))
 
 
-PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
+PAGED = an_incident(paged_at=at("05:00"), verdict="broken")
 PRIMARY, SECONDARY = "page-1-primary", "page-2-secondary"
 STUCK: dict[str, Any] = {"tasks": (WAITED, TRANSFORMS)}
 

@@ -301,7 +301,7 @@ def _broken() -> IncidentRecord:
     incident = Incident(
         key="growth_etl:2026-11-22", dag_id="growth_etl", report_date=DAY, opened_at=at("03:30"), due=at("05:00"),
         verdict="broken", cause="stuck", detail="in transform since 03:12, usually 12 min", names=("transform",),
-        paged_at=at("05:00"), primary="DE-003",
+        paged_at=at("05:00"),
     )  # fmt: skip
     title = "Growth ETL, 22 Nov: late since 05:00, stuck in transform since 03:12"
     return IncidentRecord(
@@ -320,7 +320,7 @@ def _followed() -> IncidentRecord:
         key="engagement_etl:2026-11-22", dag_id="engagement_etl", report_date=DAY, opened_at=at("03:30"),
         due=at("05:00"), verdict="broken", cause="upstream_late",
         detail="master.sessions has not arrived, usually there by 01:20", names=("master.sessions",),
-        paged_at=at("05:00"), primary="DE-003", acknowledged_at=at("05:04"), acknowledged_by="DE-003",
+        paged_at=at("05:00"), acknowledged_at=at("05:04"), acknowledged_by="DE-003",
     )  # fmt: skip
     return IncidentRecord(incident, (Event(incident.key, at("05:04"), "acknowledged by DE-003"),), ())
 
@@ -330,7 +330,7 @@ def _resolved() -> IncidentRecord:
     due = at("05:00", day + dt.timedelta(days=1))
     incident = Incident(
         key=f"profit_etl:{day}", dag_id="profit_etl", report_date=day, opened_at=due, due=due, verdict="late",
-        cause="failed", detail="task transform failed at 02:12: division by zero", paged_at=due, primary="DE-002",
+        cause="failed", detail="task transform failed at 02:12: division by zero", paged_at=due,
         acknowledged_at=due + dt.timedelta(minutes=3), acknowledged_by="DE-002",
         resolved_at=due + dt.timedelta(minutes=42), late_s=2520.0,
     )  # fmt: skip

@@ -98,5 +98,4 @@ def _begun(incident: Incident, found: Iterable[OutboxEntry]) -> Incident:
     first = min(pages, key=lambda entry: entry.owed_at, default=None)
     if first is None or incident.escalation_round:
         return incident
-    woken = next((to.id for to in first.message.recipients), "")
-    return replace(incident, paged_at=first.owed_at, primary=incident.primary or woken)
+    return replace(incident, paged_at=first.owed_at)

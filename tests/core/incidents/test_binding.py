@@ -28,7 +28,7 @@ from tests.core.scenes import (
     usually,
 )
 
-PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
+PAGED = an_incident(paged_at=at("05:00"), verdict="broken")
 TAKEN = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
 OVER = replace(PAGED, resolved_at=at("05:10"), verdict="late")
 STORED = Message(KEY, "step", "as it was owed", recipients=(Recipient("X"),))

@@ -13,7 +13,7 @@ from oncall.core.incidents.coming_words import NO_STEPS, nobody_left, what_comes
 from oncall.core.incidents.context import IncidentContext
 from tests.core.scenes import KEY, a_report, a_scene, an_entry, an_incident, at
 
-PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken", due=at("05:00"))
+PAGED = an_incident(paged_at=at("05:00"), verdict="broken", due=at("05:00"))
 WARNED = an_incident(due=at("05:00"))
 DIGITS = {"C": "page-1-primary", "D": "page-2-secondary", "M": "page-3-manager"}
 

@@ -17,7 +17,7 @@ from oncall.core.rota.roster import EscalationStep, Seat
 from tests.core.rosters import team
 from tests.core.scenes import KEY, a_report, a_scene, an_entry, an_incident, at
 
-PAGED = an_incident(paged_at=at("05:00"), primary="C", verdict="broken")
+PAGED = an_incident(paged_at=at("05:00"), verdict="broken")
 
 
 def a_page(step: str, person: str, taken: str) -> NotificationStatus:

@@ -188,7 +188,7 @@ def test_an_incident_that_has_spoken_follows_nobody() -> None:
 def test_a_follower_lives_its_leaders_life() -> None:
     """Paged and acknowledged with it; what is warned of and why is its own."""
     leader = replace(
-        G, paged_at=at("05:00"), acknowledged_at=at("05:03"), acknowledged_by="C@example.com", primary="C",
+        G, paged_at=at("05:00"), acknowledged_at=at("05:03"), acknowledged_by="C@example.com",
         escalation_round=1, warned=("master.sessions", "master.customers"),
     )  # fmt: skip
     plan = look(
@@ -196,7 +196,7 @@ def test_a_follower_lives_its_leaders_life() -> None:
         earlier=[leader, FOLLOWS], said={G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]},
     )  # fmt: skip
     [mine] = [one for one in plan.incidents if one.dag_id == ENGAGEMENT]
-    assert (mine.paged_at, mine.acknowledged_by, mine.primary) == (at("05:00"), "C@example.com", "C")
+    assert (mine.paged_at, mine.acknowledged_by) == (at("05:00"), "C@example.com")
     assert (mine.verdict, mine.cause, mine.names) == ("broken", "upstream_late", ("master.sessions",))
     assert mine.detail.startswith("master.sessions has not arrived")
     assert mine.warned == ("master.sessions",)

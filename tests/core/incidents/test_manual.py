@@ -41,7 +41,7 @@ def a_case(clock: str = "05:20", **other: Any) -> IncidentContext:
 
 
 def ask(case: IncidentContext, clock: str = "05:20", seat: str = "secondary", number: int = 1) -> Plan:
-    return page(case, a_scene(clock), "anna", Call(2, seat, BEA, "page-2-secondary"), number)
+    return page(case, a_scene(clock), "anna", Call(seat, BEA, "page-2-secondary"), number)
 
 
 def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:

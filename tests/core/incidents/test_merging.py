@@ -33,7 +33,6 @@ def copies(draw: st.DrawFn) -> Incident:
         changes=draw(st.integers(0, 3)),
         escalation_round=draw(st.integers(0, 2)) if paged_at else 0,
         paged_at=paged_at,
-        primary=draw(names) if paged_at else "",
         acknowledged_at=acknowledged_at,
         acknowledged_by=draw(names) if acknowledged_at else "",
         acked=draw(some),
@@ -68,7 +67,7 @@ def test_nothing_resolved_is_ever_open_again_and_no_page_is_unsaid(first: Incide
 
 def test_an_acknowledgement_written_behind_a_watchers_back_stays() -> None:
     """The watcher looked last, from its memory; the page wrote the acknowledgement into `oncall_db` meanwhile."""
-    paged = Incident("k", "growth_etl", DUE.date(), DUE, paged_at=DUE, primary="DE-001", seen_at=DUE)
+    paged = Incident("k", "growth_etl", DUE.date(), DUE, paged_at=DUE, seen_at=DUE)
     in_database = replace(paged, acknowledged_at=DUE + dt.timedelta(seconds=5), acknowledged_by="DE-001")
     in_memory = replace(paged, seen_at=DUE + dt.timedelta(seconds=15), detail="newer")
     both = merged(in_database, in_memory)

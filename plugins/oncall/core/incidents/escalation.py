@@ -41,7 +41,6 @@ ON_TIME = dt.timedelta(seconds=60)
 class Call:
     """A person to be paged now, for a step of the escalation."""
 
-    number: int
     seat: str
     person: Recipient
     step: str
@@ -76,17 +75,17 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
         person = seat_holder(scene, step.page)
         plain = step_of(number, step, incident.escalation_round)
         entry = next((each for each in called if person and is_call_of(each, person, scene)), None)
-        trouble = _beyond_reach(person, entry)
+        trouble = _beyond_reach(person, entry) if person else ""
         if (entry is None or trouble) and (under_way or scene.at < ready):
             return Standing(tuple(calls), tuple(unreached), _woken(pages), ready)
-        if trouble or person is None:
-            if person is not None:
-                name = entry.step if entry else plain
-                unreached.append((Call(number, step.page, person, name), trouble))
+        if person is None:
+            continue
+        if trouble:
+            unreached.append((Call(step.page, person, entry.step if entry else plain), trouble))
             continue
         if entry is None:
             free = _free_step(pages, number, step, incident.escalation_round, person)
-            calls.append(Call(number, step.page, person, free))
+            calls.append(Call(step.page, person, free))
         under_way = under_way or entry is None or entry.state != "done"
         first = _first_woken(_woken([*pages, *by_hand]), number, step.page, person)
         wait = _gap(steps, number)
@@ -135,9 +134,7 @@ def _woken(pages: Sequence[NotificationStatus]) -> tuple[NotificationStatus, ...
     return tuple(entry for entry in pages if entry.state == "done" and not entry.unreached)
 
 
-def _beyond_reach(person: Recipient | None, entry: NotificationStatus | None) -> str:
-    if person is None:
-        return "nobody holds the seat"
+def _beyond_reach(person: Recipient, entry: NotificationStatus | None) -> str:
     if entry is not None and entry.unreached and (not entry.person or entry.calls(person)):
         return entry.unreached  # what was tried for somebody else is still to be tried for them
     return "" if person.opsgenie or entry is not None else "the roster gives no Opsgenie username"
@@ -157,8 +154,8 @@ def _free_step(
     """
     plain = step_of(number, step, this_round)
     taken = {entry.step for entry in pages if entry.alerting and entry.person and not entry.calls(person)}
-    steps = (plain, f"{plain}:{person.name}", f"{plain}:{person.opsgenie}")
-    return next((each for each in steps if each not in taken), steps[-1])
+    steps = (plain, f"{plain}:{person.name}")
+    return next((each for each in steps if each not in taken), f"{plain}:{person.opsgenie}")
 
 
 def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -169,9 +166,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     if had is not None:
         return _late_in_hand(context, scene, had)
     if not incident.paged:
-        shift = who_is_on_call(scene.roster, scene.at)
-        incident = replace(incident, paged_at=scene.at, primary=shift.primary or "")
-    context = replace(context, incident=incident)
+        incident = replace(incident, paged_at=scene.at)
     now = standing(context, scene)
     owed: list[Notification] = []
     events: list[Event] = []
@@ -202,18 +197,16 @@ def _late_in_hand(context: IncidentContext, scene: Scene, had: NotificationStatu
     Their page has begun this round; it goes on when they give it back, or the shift ends.
     """
     incident, broken = context.incident, context.broken
-    shift, name = (
-        who_is_on_call(scene.roster, had.owed_at or scene.at),
-        name_of(scene, incident.acknowledged_by),
-    )
-    title = late_title(broken, scene.clock(first_due(broken)), f"{name} has it: ")
     assert incident.acknowledged_at is not None
+    name = name_of(scene, incident.acknowledged_by)
+    title = late_title(broken, scene.clock(first_due(broken)), f"{name} has it: ")
     again = scene.clock(incident.acknowledged_at + REMIND_AFTER)
     line = had_already(name, scene.clock(incident.acknowledged_at), again)
     message = context.about(*broken).notice(scene, "late", title, [line])
     notes = [Notification(incident.key, f"late:{a}", "pager", "note", message, a) for a in context.aliases]
-    begun = replace(incident, paged_at=had.owed_at, primary=shift.primary or "")
-    return Plan((begun,), (post(message), *notes), event(context, scene, title))
+    return Plan(
+        (replace(incident, paged_at=had.owed_at),), (post(message), *notes), event(context, scene, title)
+    )
 
 
 def handoff(context: IncidentContext, scene: Scene) -> Plan | None:

@@ -55,5 +55,5 @@ def next_to_page(context: IncidentContext, scene: Scene) -> Call | None:
     for number, step in enumerate(scene.roster.escalation, 1):
         person = seat_holder(scene, step.page)
         if person and person.opsgenie and not any(entry.calls(person) for entry in called):
-            return Call(number, step.page, person, f"page-{number}-{step.page}")
+            return Call(step.page, person, f"page-{number}-{step.page}")
     return None

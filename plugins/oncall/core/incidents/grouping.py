@@ -239,7 +239,6 @@ def _follow(incident: Incident, status: PromiseStatus, leader: Incident) -> Inci
         names=why.names if why else incident.names,
         warned=tuple(name for name in leader.warned if why and name in why.names),
         paged_at=leader.paged_at,
-        primary=leader.primary,
         escalation_round=leader.escalation_round,
         acknowledged_at=leader.acknowledged_at,
         acknowledged_by=leader.acknowledged_by,

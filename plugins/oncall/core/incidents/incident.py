@@ -24,7 +24,7 @@ class Incident:
 
     `key` is `<pipeline>:<report date>` (with `drill-…:` before and `:r2` … after it where they apply). `leader` is
     the key of the incident that speaks for this one ("" when it speaks for itself). `paged_at` is when this
-    round of the escalation began, with `primary`; `escalation_round` counts the rounds before it (another begins after
+    round of the escalation began; `escalation_round` counts the rounds before it (another begins after
     a handoff, or after an acknowledgement that was taken back). `cause`, `detail` and `names` are those of the last
     look, `first_cause` and `first_detail` those for which somebody was paged first: under them the incident is filed.
     `acked`: the aliases that the pager has shown as acknowledged. `seen_at`: the look that described it last. `report`:
@@ -52,7 +52,6 @@ class Incident:
     changes: int = 0
     paged_at: dt.datetime | None = None
     escalation_round: int = 0
-    primary: str = ""
     acknowledged_at: dt.datetime | None = None
     acknowledged_by: str = ""
     acked: tuple[str, ...] = ()

@@ -22,11 +22,6 @@ def merged(left: Incident, right: Incident) -> Incident:
     newest = max(copies, key=_version)
     latest_round = max(left.escalation_round, right.escalation_round)
     latest = [each for each in copies if each.escalation_round == latest_round]
-    began = min(
-        (each for each in latest if each.paged_at),
-        key=lambda each: (each.paged_at, each.primary),
-        default=None,
-    )
     firsts = [(each.first_cause, each.first_detail) for each in copies if each.first_cause]
     first = min(firsts, default=("", ""))
     acknowledged = max(copies, key=lambda each: (each.acknowledged_at or LONG_AGO, each.acknowledged_by))
@@ -40,8 +35,7 @@ def merged(left: Incident, right: Incident) -> Incident:
         changes=max(left.changes, right.changes),
         reminders=max(left.reminders, right.reminders),
         escalation_round=latest_round,
-        paged_at=began.paged_at if began else None,
-        primary=began.primary if began else "",
+        paged_at=min((each.paged_at for each in latest if each.paged_at), default=None),
         acknowledged_at=acknowledged.acknowledged_at,
         acknowledged_by=acknowledged.acknowledged_by,
         acked=tuple(sorted({alias for each in latest for alias in each.acked})),
