@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from oncall.core.incidents.acknowledgement import acknowledge, remind, taken_back
+from oncall.core.incidents.acknowledgement import acknowledge, acknowledge_rest, remind, taken_back
 from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.incident import Incident, NotificationStatus, Plan
+from oncall.core.incidents.incident_words import not_taken
 from tests.core.scenes import (
     KEY,
     PAGED,
@@ -18,6 +20,7 @@ from tests.core.scenes import (
     a_page,
     a_scene,
     a_stuck_case,
+    an_entry,
     an_incident,
     at,
     events,
@@ -83,6 +86,34 @@ def test_nobody_is_reminded_without_need(case: IncidentContext) -> None:
     assert remind(case, a_scene("07:00")) is None
 
 
+REMINDER = "reminder-0-1"
+
+
+@pytest.mark.parametrize(
+    ("step", "trouble", "again"),
+    [
+        (REMINDER, "Opsgenie does not know C@example.com", True),
+        (REMINDER, not_taken("the far side answered 500"), False),  # it may be an outage
+        (REMINDER, "", False),
+        ("reminder-1-1", "Opsgenie does not know C@example.com", False),  # of another round
+        (PRIMARY, "Opsgenie does not know C@example.com", False),  # they have it all the same
+    ],
+)
+def test_who_has_it_and_cannot_be_asked_again_does_not_keep_it(step: str, trouble: str, again: bool) -> None:
+    """The escalation begins anew, and the thread says why; what is only not taken yet is waited for."""
+    asked = a_page(step, taken=None, unreached=trouble)
+    incident = replace(TAKEN, reminders=1)
+    plan = remind(a_stuck_case("06:04", a_page(SECONDARY, "D"), asked, incident=incident), a_scene("06:04"))
+    assert (plan is not None) is again
+    if plan:
+        post = the_post(plan)
+        assert post.title == "C has it and cannot be asked again: the escalation starts again"
+        assert (post.text, post.step) == (trouble, "unreached:reminder-1")
+        [anew] = plan.incidents
+        assert (anew.paged_at, anew.escalation_round, anew.acknowledged) == (at("06:04"), 1, False)
+        assert events(plan) == [post.title]
+
+
 def said_of(plan: Any) -> tuple[Said, list[Said]]:
     post, *acks = said_by(plan)
     assert {one.where for one in acks} <= {("pager", "acknowledge")}
@@ -143,6 +174,59 @@ def test_a_warning_and_each_round_are_acknowledged_each_by_itself() -> None:
         for incident in (an_incident(), PAGED, replace(PAGED, escalation_round=1))
     ]
     assert steps == ["acknowledged-warning", "acknowledged-0", "acknowledged-1"]
+
+
+THIRD = "page-3-manager"
+RING = [a_page(), a_page(SECONDARY, "D", "05:15"), a_page(THIRD, "M", "05:30")]
+
+
+def takes_too(*entries: NotificationStatus, incident: Incident, step: str = SECONDARY) -> Plan:
+    """C has it, and D takes this alert as well."""
+    case = a_stuck_case("05:40", *entries, incident=replace(incident, acked=(f"{KEY}:{PRIMARY}",)))
+    return acknowledge_rest(case, a_scene("05:40"), "D@example.com", heard_of=f"{KEY}:{step}")
+
+
+def test_who_takes_another_alert_stops_whatever_else_rings() -> None:
+    """The thread knows who has it: it stays with the first."""
+    plan = takes_too(*RING, incident=TAKEN)
+    [ack] = said_by(plan)
+    assert (ack.where, ack.alias, ack.step) == (
+        ("pager", "acknowledge"), f"{KEY}:{THIRD}", f"ack-0:{KEY}:{THIRD}",
+    )  # fmt: skip
+    assert {owed.user for owed in plan.owed} == {"D@example.com"}
+    [mine] = plan.incidents
+    assert (mine.acknowledged_by, mine.acknowledged_at) == ("C@example.com", at("05:03"))
+    assert mine.acked == (f"{KEY}:{PRIMARY}", f"{KEY}:{SECONDARY}")
+    assert events(plan) == ["acknowledged by D too"]
+
+
+def test_where_nothing_else_rings_nothing_is_said() -> None:
+    """What we silenced already is not silenced again."""
+    assert said_by(takes_too(*RING[:2], incident=TAKEN)) == []
+    assert events(takes_too(*RING[:2], incident=TAKEN)) == []
+    ours = an_entry(KEY, "pager", "ack-0:x", op="acknowledge", alias=f"{KEY}:{THIRD}")
+    assert said_by(takes_too(*RING, ours, incident=TAKEN)) == []
+
+
+def test_our_own_acknowledgement_at_the_pager_is_nobodys_act() -> None:
+    """Also before the promise is broken: it is known, and that is all."""
+    ours = an_entry(KEY, "pager", "ack-0:x", op="acknowledge", alias=f"{KEY}:{SECONDARY}")
+    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
+    for incident in (TAKEN, warned):
+        plan = takes_too(*RING, ours, incident=incident)
+        assert (said_by(plan), events(plan)) == ([], [])
+        [mine] = plan.incidents
+        assert mine.acknowledged_by == "C@example.com"
+        assert mine.acked == (f"{KEY}:{PRIMARY}", f"{KEY}:{SECONDARY}")
+
+
+def test_before_it_is_broken_who_takes_the_newest_alert_has_it() -> None:
+    """What was known when the warning was taken had come to another alert since."""
+    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
+    plan = takes_too(a_page("warning"), a_page("last-chance"), incident=warned, step="last-chance")
+    [mine] = plan.incidents
+    assert (mine.acknowledged_by, mine.acknowledged_at) == ("D@example.com", at("05:40"))
+    assert [one.step for one in said_by(plan)] == [f"ack-warning:{KEY}:warning"]
 
 
 def test_what_is_taken_back_starts_the_escalation_again() -> None:

@@ -13,8 +13,9 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import escalate, handoff, standing
 from oncall.core.incidents.escalation_words import page_message
 from oncall.core.incidents.incident import Incident, NotificationStatus
+from oncall.core.incidents.incident_words import not_taken
 from oncall.core.incidents.page_step import round_and_seat
-from oncall.core.message import Recipient
+from oncall.core.message import MOST_TITLE, Recipient
 from oncall.core.rota.roster import EscalationStep, Roster
 from oncall.core.time_format import span
 from tests.core.rosters import team
@@ -55,7 +56,7 @@ def test_at_the_due_instant_the_primary_is_paged() -> None:
         page.runbook == "http://airflow.test/oncall/runbooks/growth_etl?section=stuck&date=2026-11-22#stuck"
     )
     assert plan is not None
-    assert (plan.incidents[0].paged_at, plan.incidents[0].primary) == (at("05:00"), "C")
+    assert plan.incidents[0].paged_at == at("05:00")
     assert events(plan) == ["paged C (primary)"]
 
 
@@ -328,6 +329,163 @@ def test_what_is_not_due_yet_is_no_part_of_the_page() -> None:
     assert page.title.startswith("Engagement ETL, 22 Nov: late since 06:00")
 
 
+@pytest.mark.parametrize(
+    ("owed_at", "called"),
+    [
+        ("08:59:59.999999", [("page-1-primary-1", ("D",))]),  # what came before this round is not of it
+        ("09:00", []),
+        ("09:05", []),
+        (None, []),  # a spoilt row
+    ],
+)
+def test_a_page_by_hand_is_of_the_round_it_fell_into(owed_at: str | None, called: list[Any]) -> None:
+    """Whoever was called by hand since the handoff is not called again for the same."""
+    anew = replace(PAGED, paged_at=at("09:00"), escalation_round=1)
+    hand = a_page("page-by-hand-1-primary", "D", owed_at=at(owed_at) if owed_at else None)
+    assert paged(a_stuck_case("09:06", a_page(), hand, incident=anew), "09:06") == called
+
+
+NOT_TAKEN = not_taken("the far side answered 500")
+
+
+@pytest.mark.parametrize(
+    ("page", "called"),
+    [
+        ({}, []),  # the same page is for whoever holds the seat when it is sent
+        ({"unreached": NOT_TAKEN}, []),
+        ({"unreached": "Opsgenie does not know C@example.com"}, [(PRIMARY, ("B",))]),
+        ({"maybe_taken": True}, [(f"{PRIMARY}:B", ("B",))]),  # C may be awake by it
+        ({"state": "cancelled"}, [(PRIMARY, ("B",))]),
+    ],
+)
+def test_a_page_that_nobody_has_taken_is_for_whoever_takes_the_seat(
+    page: dict[str, Any], called: list[Any]
+) -> None:
+    """Only what was C's own trouble, or may have reached C, is C's."""
+    swapped = team(overrides=[("2026-11-23 05:10", "2026-11-23 09:00", "B", None)])
+    assert paged(a_stuck_case("05:11", a_page(taken=None, **page)), "05:11", swapped) == called
+
+
+def test_the_alias_of_a_page_that_may_have_been_taken_is_used_again_for_the_same_person() -> None:
+    """The far side drops a double by its alias."""
+    lost = a_page(taken=None, state="cancelled", maybe_taken=True)
+    assert paged(a_stuck_case("05:11", lost), "05:11") == [(PRIMARY, ("C",))]
+
+
+def test_each_further_account_of_a_person_has_an_alert_of_its_own() -> None:
+    """C took the seat from B, could not be reached, and the roster names another account of C."""
+    entries = [a_page(person="B", account="B@example.com")]
+    entries.append(
+        a_page(f"{PRIMARY}:C", account="old@example.com", unreached="C is not among its responders")
+    )
+    assert paged(a_stuck_case("05:11", *entries), "05:11") == [(f"{PRIMARY}:C@example.com", ("C",))]
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        ([], False),
+        ([a_page(SECONDARY, "D", None)], False),
+        ([a_page(SECONDARY, "D", "05:01", unreached="unknown")], False),
+        ([a_page(SECONDARY, "D", "05:01")], True),  # it is no outage
+    ],
+)
+@pytest.mark.parametrize("before", [[], [a_page("page-1-primary", "B", "05:00")]])
+def test_in_an_outage_nobody_is_said_to_be_beyond_reach(
+    before: list[NotificationStatus], after: list[NotificationStatus], told: bool
+) -> None:
+    """Their page is not taken: that is theirs alone once somebody who was called later is woken."""
+    entries = [*before, a_page(f"{PRIMARY}:C", taken=None, unreached=NOT_TAKEN), *after]
+    said = said_by(escalate(a_stuck_case("05:02", *entries), a_scene("05:02")))
+    of_c = [one.title for one in said if one.title.startswith("C ")]
+    assert of_c == ([f"C (primary) could not be paged: {NOT_TAKEN}"] if told else [])
+
+
+def test_of_two_pages_to_one_person_the_newest_counts() -> None:
+    """Whoever was reached at last is not beyond reach: by hand, or at an account that the roster names no more."""
+    lost, reached = {"unreached": "C is not among its responders"}, {"account": "other@example.com"}
+    by_hand = [a_page("page-by-hand-1-primary", **lost), a_page("page-by-hand-2-primary")]
+    accounts = [a_page(account="C@example.com", **lost), a_page(f"{PRIMARY}:C", **reached)]
+    for pages in (by_hand, accounts):
+        now = standing(a_stuck_case("05:05", *pages), a_scene("05:05"))
+        assert (now.calls, now.unreached) == ((), ())
+        assert standing(a_stuck_case("05:05", *pages[::-1]), a_scene("05:05")).unreached != ()
+
+
+def test_what_is_to_be_mended_is_never_cut() -> None:
+    """A reason too long for the title stands below it, whole."""
+    for letters, whole in ((MOST_TITLE, True), (MOST_TITLE + 1, False)):
+        trouble = "x" * (letters - len("C (primary) could not be paged: "))
+        said = said_by(escalate(a_stuck_case("05:01", a_page(unreached=trouble)), a_scene("05:01")))
+        [told] = [one for one in said if one.step.startswith("unreached:")]
+        assert told.text == ("" if whole else trouble)
+
+
+@pytest.mark.parametrize(
+    ("page", "post", "said_anew"),
+    [
+        ({}, "cancelled", True),
+        ({"taken": None, "state": "accepted"}, "cancelled", True),
+        ({}, "done", False),
+        ({}, "owed", False),
+        ({"taken": None, "maybe_taken": True}, "cancelled", False),  # it is sent again, with its words
+        ({"step": "page-1-primary-1"}, "cancelled", False),  # of a round that is over
+    ],
+)
+def test_a_page_that_is_taken_after_its_words_were_withdrawn_is_told_in_the_thread(
+    page: dict[str, Any], post: str, said_anew: bool
+) -> None:
+    """Somebody was woken: whoever reads the thread has to know whom."""
+    entry = a_page(**page)
+    words = an_entry(KEY, "chat", entry.step, state=post)
+    now = [a_page()] if entry.step != PRIMARY else []
+    said = said_by(escalate(a_stuck_case("05:05", entry, words, *now), a_scene("05:05")))
+    chat = [(one.where, one.step, one.title, one.to) for one in said if one.channel == "chat"]
+    assert chat == ([(("chat", "post"), entry.step, "", ())] if said_anew else [])
+
+
+# Somebody was woken before it was due, and has it.
+
+
+def has_it(clock: str = "05:00", **facts: Any) -> IncidentContext:
+    """A failure at ten past four, which C acknowledged two minutes later."""
+    woken = an_entry(KEY, "pager", "failed-1", "C", owed_at=at("04:10"), done_at=at("04:10"))
+    mine = an_incident(acknowledged_at=at("04:12"), acknowledged_by="C@example.com", failures=1)
+    return IncidentContext(mine, (a_report(clock, **{"tasks": (FAILED,), **facts}),), (woken,))
+
+
+def test_who_has_it_when_it_gets_late_is_not_paged() -> None:
+    """The thread and the alert say that it is late, who has it and when they are asked again."""
+    plan = escalate(has_it(), a_scene("05:00"))
+    post, note = said_by(plan)
+    title = "C has it: Growth ETL, 22 Nov: late since 05:00, transform failed: boom"
+    words = "C acknowledged it at 04:12, before it was due: nobody is paged again. Asked again at 05:12."
+    assert (post.step, post.where, post.title, post.text) == ("late", ("chat", "post"), title, words)
+    assert (note.step, note.where) == (f"late:{KEY}:failed-1", ("pager", "note"))
+    assert (note.title, note.text, note.alias) == (title, words, f"{KEY}:failed-1")
+    assert post.to == note.to == ()
+    assert events(plan) == [title]
+
+
+def test_the_page_of_who_has_it_began_the_round() -> None:
+    """What follows (the handoff, taken back) is as if it had been the first page; said once."""
+    plan = escalate(has_it(), a_scene("05:00"))
+    assert plan is not None
+    [mine] = plan.incidents
+    assert (mine.paged_at, mine.acknowledged) == (at("04:10"), True)
+    later = replace(has_it("05:20"), incident=mine)
+    assert said_by(escalate(later, a_scene("05:20"))) == []
+
+
+def test_what_is_not_due_yet_is_no_part_of_what_somebody_has() -> None:
+    """It is late by itself, later."""
+    case = has_it()
+    later = replace(a_report("05:00", ENGAGEMENT, tasks=(FAILED,)), verdict="at_risk", due=at("06:00"))
+    post, _ = said_by(escalate(replace(case, members=(*case.members, later)), a_scene("05:00")))
+    assert post.title.startswith("C has it: Growth ETL, 22 Nov: late since 05:00")
+    assert post.about == "investor.daily_growth for 2026-11-22"
+
+
 # Handoff.
 
 
@@ -387,3 +545,18 @@ def test_what_the_old_pair_had_acknowledged_is_handed_over_too() -> None:
     """Also where no page of this round is on record."""
     taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
     assert handoff(IncidentContext(taken, (a_report("09:00", **STUCK),), ()), a_scene("09:00")) is not None
+
+
+@pytest.mark.parametrize(
+    ("taken", "passes"),
+    [
+        ({"taken": "08:59:59.999999"}, True),
+        ({"taken": "09:00"}, False),  # whoever was woken by it is of the new pair
+        ({"taken": None, "state": "accepted"}, True),  # the far side has it: by when it was owed
+        ({"taken": None, "state": "accepted", "owed_at": at("09:00")}, False),
+    ],
+)
+def test_what_woke_nobody_before_the_handoff_is_not_handed_over(taken: dict[str, Any], passes: bool) -> None:
+    """A page on the stroke of nine is the new shift's."""
+    case = IncidentContext(PAGED, (a_report("09:01", **STUCK),), (a_page(**taken),))
+    assert (handoff(case, a_scene("09:01")) is not None) is passes
