@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from oncall.core.incidents.binding import SOON, Later, Send, Withdraw, bind
+from oncall.core.incidents.binding import SOON, Later, Send, Withdraw, bind, bind_for_others
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import Incident, NotificationStatus
+from oncall.core.incidents.incident_words import not_taken
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
-from tests.core.rosters import team
+from tests.core.rosters import team, turns
 from tests.core.scenes import (
     KEY,
     TRANSFORMS,
@@ -222,7 +223,108 @@ def test_a_page_of_which_the_answer_was_lost_is_sent_again() -> None:
     )
 
 
+NOT_TAKEN = not_taken("the far side answered 500")
+
+
+def as_sent(found: Any) -> Send:
+    assert isinstance(found, Send), found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("step", "clock", "acked", "asked"),
+    [
+        (SECONDARY, "05:15", (), (PRIMARY,)),
+        (SECONDARY, "05:15", (PRIMARY,), ()),  # that it was taken is known
+        (PRIMARY, "05:15", (), ()),  # nobody waits for an answer before the first page
+    ],
+)
+def test_before_somebody_further_is_woken_the_open_alerts_are_asked(
+    step: str, clock: str, acked: tuple[str, ...], asked: tuple[str, ...]
+) -> None:
+    """Somebody may have taken one a moment ago: those that the far side has, and no others."""
+    others = [done(SECONDARY if step == PRIMARY else PRIMARY, "D" if step == PRIMARY else "C")]
+    others += [done("page-3-manager", "M", state="accepted"), owed("page-1-primary", "chat")]
+    incident = replace(PAGED, acked=tuple(f"{KEY}:{each}" for each in acked))
+    found = as_sent(bound(owed(step), clock, *others, incident=incident))
+    assert found.ask_first == tuple(f"{KEY}:{each}" for each in asked)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "before"), [(NOT_TAKEN, PRIMARY), ("Opsgenie does not know C@example.com", None)]
+)
+def test_who_was_called_first_and_is_not_taken_is_tried_once_more(trouble: str, before: str | None) -> None:
+    """In their own words, before the next one's page goes out: the outage may be over."""
+    first = owed(PRIMARY, person="C", unreached=trouble)
+    found = as_sent(bound(owed(SECONDARY), "05:01", first))
+    assert [person.name for person in found.message.recipients] == ["D"]
+    assert (found.before.step if found.before else None) == before
+    if found.before:
+        assert [person.name for person in found.before.recipients] == ["C"]
+
+
+def test_what_may_have_been_taken_too_early_is_only_looked_for() -> None:
+    """It is not its turn: it is not sent again before that."""
+    lost = owed(SECONDARY, person="D", maybe_taken=True)
+    assert as_sent(bound(lost, "05:14:59", done())).only_look
+    assert not as_sent(bound(lost, "05:15", done())).only_look
+    assert not as_sent(bound(owed(SECONDARY), "05:15", done())).only_look
+
+
+@pytest.mark.parametrize("state", ["cancelled", "done"])
+def test_only_what_was_or_may_be_taken_is_a_call(state: str) -> None:
+    """By hand, in this round."""
+    hand = done("page-by-hand-1-primary", state=state)
+    found = bound(owed(PRIMARY), "05:05", hand)
+    if state == "done":
+        assert why(found) == "C was called already"
+    else:
+        assert [person.name for person in sent(found).recipients] == ["C"]
+    anew = replace(PAGED, paged_at=at("05:10"), escalation_round=1)  # that was before it was given back
+    again = bound(owed("page-1-primary-1"), "05:10", done("page-by-hand-1-primary"), incident=anew)
+    assert [person.name for person in sent(again).recipients] == ["C"]
+
+
 # The thread tells of it.
+
+
+@pytest.mark.parametrize(
+    ("first", "page", "silent"),
+    [
+        ({"unreached": NOT_TAKEN}, {"state": "owed"}, True),
+        ({"unreached": NOT_TAKEN}, {"state": "accepted"}, False),  # the far side has it: no outage
+        ({"unreached": NOT_TAKEN}, {"state": "done"}, False),
+        ({"unreached": "Opsgenie does not know C@example.com"}, {"state": "owed"}, False),
+        ({}, {"state": "owed"}, False),
+    ],
+)
+def test_in_an_outage_the_thread_names_nobody_in_another_ones_place(
+    first: dict[str, Any], page: dict[str, Any], silent: bool
+) -> None:
+    """Nor that anybody is escalated to, while no page is taken at all."""
+    primary = owed(PRIMARY, person="C", **first)
+    secondary = done(SECONDARY, "D", **page)
+    case = IncidentContext(
+        PAGED, (a_report("05:02", **STUCK),), (primary, secondary, owed(SECONDARY, "chat"))
+    )
+    found = bind(owed(SECONDARY, "chat"), STORED, case, a_scene("05:02"))
+    assert isinstance(found, Withdraw) is silent
+    if silent:
+        words = "its page is not taken yet: in an outage nobody is called in another one's place"
+        assert why(found) == words
+    after = replace(case, entries=(secondary, owed(SECONDARY, "chat"), primary))  # it was called later
+    assert isinstance(bind(owed(SECONDARY, "chat"), STORED, after, a_scene("05:02")), Send)
+
+
+def test_who_was_paged_is_named_as_the_roster_names_them_now() -> None:
+    """By the account that the page went to."""
+    roster = team()
+    named = {**roster.people, "B": replace(roster.people["B"], name="Bea")}
+    page = done(PRIMARY, "B", account="b@example.com")
+    scene = a_scene("05:05", roster=replace(roster, people=named))
+    assert [p.name for p in sent(bound(owed(PRIMARY, "chat"), "05:05", page, scene=scene)).recipients] == [
+        "Bea"
+    ]
 
 
 def test_the_thread_names_whom_the_page_went_to() -> None:
@@ -325,6 +427,66 @@ def test_after_an_outage_whoever_has_it_is_asked_once() -> None:
     asked = replace(TAKEN, reminders=2)
     assert why(bound(owed("reminder-0-1"), "07:10", incident=asked)) == "they are asked again by now"
     assert sent(bound(owed("reminder-0-2"), "07:10", incident=asked)) == STORED
+
+
+def test_a_reminder_of_an_earlier_round_is_withdrawn() -> None:
+    """However often they were asked then."""
+    asked = replace(TAKEN, paged_at=at("05:02"), escalation_round=1, reminders=1)
+    assert why(bound(owed("reminder-0-4"), "07:10", incident=asked)) == "they are asked again by now"
+    assert sent(bound(owed("reminder-1-1"), "07:10", incident=asked)) == STORED
+
+
+def test_what_was_for_nobody_stays_so_while_nothing_can_be_seen() -> None:
+    """Somebody had it when the last chance was said: it rings at nobody."""
+    quiet = replace(STORED, recipients=())
+    case = IncidentContext(an_incident(), (a_report("04:40", **SLOW),), (owed("last-chance"),), False)
+    assert sent(bind(owed("last-chance"), quiet, case, a_scene("04:40"))) == quiet
+
+
+@pytest.mark.parametrize("step", ["warning", "failed-1"])
+def test_where_nobody_is_on_call_an_early_word_goes_to_whom_it_was_for(step: str) -> None:
+    """Before the rota begins."""
+    scene = a_scene("04:40", roster=team([turns("2027-01-04", "AB BA")]))
+    case = IncidentContext(an_incident(), (a_report("04:40", **LATE),), (owed(step),), False)
+    assert [person.name for person in sent(bind(owed(step), STORED, case, scene)).recipients] == ["X"]
+
+
+# What another team hears.
+
+THEIRS = replace(STORED, channel="#swe-master-data")
+
+
+def for_others(
+    step: str = "upstream-late", clock: str = "04:20", *, told: bool = True, incident: Incident | None = None,
+    evaluated: bool = True, **facts: Any,
+) -> Send | Later | Withdraw:  # fmt: skip
+    member = a_report(clock, **(facts or LATE))
+    case = IncidentContext(incident or an_incident(), (member,), (), evaluated)
+    return bind_for_others(owed(step, "chat"), THEIRS, case, a_scene(clock), told=told)
+
+
+def test_the_team_that_loads_the_tables_hears_what_is_true_now() -> None:
+    """In the words of this minute; as it was owed while nothing can be seen."""
+    assert sent(for_others()).title.endswith("holds back Growth ETL, 22 Nov, due 05:00 in 40 min")
+    assert sent(for_others(evaluated=False)) == THEIRS
+    assert why(for_others(tasks=(WAITED, TRANSFORMS))) == "it is not late any more"
+    assert why(for_others(incident=OVER)) == "the incident is over"
+
+
+def test_another_teams_channel_is_told_by_its_own_team_alone() -> None:
+    """The words of one team are never sent into the channel of another."""
+    elsewhere = replace(THEIRS, channel="#other-team")
+    case = IncidentContext(an_incident(), (a_report("04:20", **LATE),))
+    found = bind_for_others(owed("upstream-late", "chat"), elsewhere, case, a_scene("04:20"), told=True)
+    assert why(found) == "it is not late any more"
+
+
+def test_that_a_table_came_is_told_to_whoever_was_told_that_it_was_late() -> None:
+    """Also once the incident is over."""
+    step = "upstream-arrived:master.sessions"
+    for incident in (an_incident(), OVER):
+        assert sent(for_others(step, incident=incident)) == THEIRS
+        assert why(for_others(step, incident=incident, told=False)) == "they were not told that it was late"
 
 
 # About an alert.

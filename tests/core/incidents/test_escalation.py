@@ -20,6 +20,7 @@ from oncall.core.rota.roster import EscalationStep, Roster
 from oncall.core.time_format import span
 from tests.core.rosters import team
 from tests.core.scenes import (
+    CHECK,
     ENGAGEMENT,
     FAILED,
     GROWTH,
@@ -29,10 +30,13 @@ from tests.core.scenes import (
     SECONDARY,
     STEPS,
     STUCK,
+    WAITED,
+    a_load,
     a_page,
     a_report,
     a_scene,
     a_stuck_case,
+    a_task,
     an_entry,
     an_incident,
     at,
@@ -156,6 +160,8 @@ def test_an_acknowledgement_stops_the_escalation() -> None:
     """Only what was acknowledged since it began: whoever had the warning may be asleep again."""
     taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
     assert paged(a_stuck_case("05:20", a_page(), incident=taken), "05:20") == []
+    at_once = replace(taken, acknowledged_at=at("05:00"))
+    assert paged(a_stuck_case("05:20", a_page(), incident=at_once), "05:20") == []
     warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
     assert paged(a_stuck_case("05:00", incident=warned), "05:00") == [(PRIMARY, ("C",))]
 
@@ -465,6 +471,53 @@ def test_who_has_it_when_it_gets_late_is_not_paged() -> None:
     assert (note.title, note.text, note.alias) == (title, words, f"{KEY}:failed-1")
     assert post.to == note.to == ()
     assert events(plan) == [title]
+
+
+@pytest.mark.parametrize(
+    ("woken", "taken", "has"),
+    [
+        ("03:50", "04:00", False),  # an hour ago: they may be asleep again
+        ("03:50", "04:00:00.000001", True),
+        ("04:10", "04:10", True),
+        ("04:10", "04:09:59.999999", False),  # what woke them came after it
+    ],
+)
+def test_who_took_what_woke_them_in_the_last_hour_has_it(woken: str, taken: str, has: bool) -> None:
+    """An acknowledgement holds for an hour."""
+    case = has_it()
+    entries = tuple(replace(entry, owed_at=at(woken)) for entry in case.entries)
+    incident = replace(case.incident, acknowledged_at=at(taken))
+    called = paged(replace(case, incident=incident, entries=entries), "05:00")
+    assert called == ([] if has else [(PRIMARY, ("C",))])
+
+
+@pytest.mark.parametrize(
+    ("step", "facts", "has"),
+    [
+        ("failed-1", {"tasks": (FAILED,)}, True),
+        ("failed-1", {"failed_checks": (CHECK,)}, True),  # withheld: somebody has to mend it too
+        ("failed-1", {"tasks": (WAITED, a_task("transform", "running", "04:50"))}, True),  # run again
+        ("failed-1", STUCK, False),  # another trouble has come since
+        ("failed-1", {"loads": (a_load(),), "tasks": ()}, False),
+        ("last-chance", STUCK, True),
+        ("last-chance", {"loads": (a_load(),), "tasks": ()}, True),
+        ("warning", STUCK, False),  # which is to wake nobody
+    ],
+)
+def test_another_trouble_wakes_whoever_has_a_failure(step: str, facts: dict[str, Any], has: bool) -> None:
+    """Whoever has the last chance has whatever makes it late."""
+    case = has_it(**{"tasks": (), **facts})
+    entries = tuple(replace(entry, step=step) for entry in case.entries)
+    called = paged(replace(case, entries=entries), "05:00")
+    assert called == ([] if has else [(PRIMARY, ("C",))])
+
+
+def test_who_takes_the_shift_over_is_paged_for_what_another_has() -> None:
+    """An override between the acknowledgement and the due instant."""
+    over = team(overrides=[("2026-11-23 04:30", "2026-11-23 09:00", "B", None)])
+    assert paged(has_it(), "05:00", over) == [(PRIMARY, ("B",))]
+    before = team(overrides=[("2026-11-23 04:00", "2026-11-23 09:00", "C", None)])
+    assert paged(has_it(), "05:00", before) == []
 
 
 def test_the_page_of_who_has_it_began_the_round() -> None:

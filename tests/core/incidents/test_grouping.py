@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from oncall.core.incidents.grouping import by_promise, decide
+from oncall.core.incidents.grouping import as_last_known, by_promise, decide
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Plan
+from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import RUN
 from tests.core.scenes import (
@@ -27,6 +28,7 @@ from tests.core.scenes import (
     a_report,
     a_scene,
     a_task,
+    an_entry,
     an_incident,
     at,
     evaluation_inputs,
@@ -409,3 +411,191 @@ def test_who_was_paged_already_speaks_for_nobody_new() -> None:
     assert leaders(look("05:20", *reports[:2], earlier=[paged], said=said)) == {GROWTH: "", ENGAGEMENT: ""}
     both = look("05:20", *reports, earlier=[paged, replace(FOLLOWS, paged_at=at("05:00"))], said=said)
     assert leaders(both) == {GROWTH: "", ENGAGEMENT: GROWTH, PROFIT: ""}
+
+
+# Of several days, and what was told apart before.
+
+YESTERDAY = dt.date(2026, 11, 21)
+TASKS_UNREAD: dict[str, Any] = {"unreadable": ("airflow: gone",)}
+
+
+def of_yesterday(status: PromiseStatus) -> PromiseStatus:
+    return replace(status, report_date=YESTERDAY)
+
+
+@pytest.mark.parametrize(
+    ("clock", "facts", "together"),
+    [
+        ("05:00", NOT_SCHEDULED, True),  # after an outage one page names all that never started
+        ("05:00", BLIND, True),
+        ("05:00", SESSIONS, False),  # each day waits for a load of its own
+        ("04:00", BLIND, False),  # not late yet: each has its own due time
+    ],
+)
+def test_what_is_late_of_several_days_for_one_reason_is_one_page(
+    clock: str, facts: dict[str, Any], together: bool
+) -> None:
+    """Whenever each of them was due."""
+    older = replace(of_yesterday(a_report(clock, **facts)), due=at(clock, days=-1))
+    plan = look(clock, older, a_report(clock, **facts))
+    assert [one.leader for one in plan.incidents] == ["", f"{GROWTH}:{YESTERDAY}" if together else ""]
+
+
+def test_who_was_paged_because_nothing_can_be_seen_has_what_is_due_later_too() -> None:
+    """One trouble, one person; what is late for a reason that is known has a page of its own."""
+    paged = replace(G, paged_at=at("05:00"))
+    said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+    later = replace(a_report("05:10", PROFIT, **BLIND), due=at("05:10"))
+    plan = look("05:10", a_report("05:10", GROWTH, **BLIND), later, earlier=[paged], said=said)
+    assert leaders(plan) == {GROWTH: "", PROFIT: GROWTH}
+    assert titles(plan) == []
+    known = replace(a_report("05:10", PROFIT, **ORDERS), due=at("05:10"))
+    apart = look("05:10", a_report("05:10", GROWTH, **BLIND), known, earlier=[paged], said=said)
+    assert leaders(apart) == {GROWTH: "", PROFIT: ""}
+    assert len(titles(apart)) == 1
+
+
+TAKEN = {"acknowledged_at": at("04:05"), "acknowledged_by": "C@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("growth", "engagement", "together"),
+    [
+        ({}, {}, True),
+        (TAKEN, {}, False),  # whoever has the one does not know of the other
+        ({}, TAKEN, False),
+    ],
+)
+def test_what_was_warned_of_apart_is_one_page_once_it_is_late(
+    growth: dict[str, Any], engagement: dict[str, Any], together: bool
+) -> None:
+    """Its own alerts are closed, and its thread says who tells of it from here on; once."""
+    reports = [a_report("05:00", dag_id, **SESSIONS) for dag_id in (GROWTH, ENGAGEMENT)]
+    earlier = [replace(G, **growth), replace(E, **engagement)]
+    said = {G.key: WARNED, E.key: WARNED}
+    plan = look("05:00", *reports, earlier=earlier, said=said)
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH if together else ""}
+    assert len(titles(plan)) == (1 if together else 2)
+    told = [Said.of(owed) for owed in plan.owed if owed.key == E.key and owed.step == "joined"]
+    assert [one.title for one in told] == (
+        ["Engagement ETL, 22 Nov: told with Growth ETL, 22 Nov from here on"] if together else []
+    )
+    closed = [Said.of(owed).alias for owed in plan.owed if owed.op == "close"]
+    assert closed == ([f"{E.key}:warning"] if together else [])
+    assert (told[0].title in [event.what for event in plan.events]) if together else True
+    again = look("05:00", *reports, earlier=earlier, said={**said, E.key: [*WARNED, ("chat", "joined")]})
+    assert [owed for owed in again.owed if owed.step in ("joined", f"close:{E.key}:warning")] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "taken", "stays"),
+    [
+        ("last-chance", TAKEN, True),
+        ("failed-1", TAKEN, True),
+        ("warning", TAKEN, False),  # whoever has a warning may be asleep
+        ("last-chance", {}, False),
+    ],
+)
+def test_who_has_several_before_they_are_late_has_them_until_the_end(
+    step: str, taken: dict[str, Any], stays: bool
+) -> None:
+    """Whatever the cause of each becomes."""
+    plan = look(
+        "04:50", a_report("04:50", GROWTH, **SESSIONS), a_report("04:50", ENGAGEMENT, tasks=(WAITED, FAILED)),
+        earlier=[replace(G, **taken), FOLLOWS], said={G.key: [("chat", step), ("pager", step)]},
+    )  # fmt: skip
+    assert leaders(plan)[ENGAGEMENT] == (GROWTH if stays else "")
+
+
+# A failure of several days.
+
+AGAIN: dict[str, Any] = {
+    "publication": published("02:00"),
+    "tasks": (a_task("transform", "failed", "11:00", "11:10", "boom"),),
+}
+
+
+def woken_by(plan: Plan) -> list[str]:
+    return [owed.key for owed in plan.owed if owed.op == "page"]
+
+
+def test_of_days_that_fail_together_only_the_first_wakes_somebody() -> None:
+    """The others are told in their threads; another pipeline wakes by itself."""
+    reports = [of_yesterday(a_report("11:10", **AGAIN)), a_report("11:10", **AGAIN)]
+    plan = look("11:10", *reports, a_report("11:10", ENGAGEMENT, **AGAIN))
+    assert woken_by(plan) == [f"{GROWTH}:{YESTERDAY}", f"{ENGAGEMENT}:{G.report_date}"]
+    posts = [owed for owed in plan.owed if owed.op == "post"]
+    assert len(posts) == 3
+    assert [owed.message.recipients for owed in posts if owed.key == G.key] == [()]
+
+
+@pytest.mark.parametrize(
+    ("page", "wakes"),
+    [
+        ({"owed_at": at("10:55:00.000001")}, False),
+        ({"owed_at": at("10:55")}, True),  # a quarter of an hour ago
+        ({"owed_at": at("11:09"), "state": "cancelled"}, True),
+        ({"owed_at": at("11:09"), "unreached": "unknown"}, True),
+        ({"owed_at": at("11:09"), "step": "warning"}, True),
+        ({"owed_at": at("11:09"), "op": "post"}, True),
+    ],
+)
+def test_who_was_woken_for_a_failure_lately_is_not_woken_for_the_next_day(
+    page: dict[str, Any], wakes: bool
+) -> None:
+    """Only where that page reached somebody, and for a quarter of an hour."""
+    older = an_incident(report_date=YESTERDAY, key=f"{GROWTH}:{YESTERDAY}", failure="night/transform@x")
+    entry = an_entry(older.key, "pager", **{"step": "failed-1", **page})
+    reports = [of_yesterday(a_report("11:10", **AGAIN)), a_report("11:10", **AGAIN)]
+    known = replace(older, failure=f"night/transform@{at('11:10')}")
+    plan, _ = decide(reports, by_promise([known]), {known.key: (entry,)}, a_scene("11:10"), LONG_AGO)
+    assert woken_by(plan) == ([G.key] if wakes else [])
+
+
+# For what it is filed, and what is known while the tasks cannot be read.
+
+
+def test_what_somebody_is_woken_for_first_is_the_incidents_cause_for_good() -> None:
+    """Of each that it speaks for; a warning files nothing."""
+    early = look("03:30", a_report("03:30", **SESSIONS))
+    [warned] = early.incidents
+    assert (warned.first_cause, warned.filed_as[0]) == ("", "upstream_late")
+    late = look("05:00", a_report("05:00", GROWTH, **SESSIONS), a_report("05:00", ENGAGEMENT, **SESSIONS))
+    words = "master.sessions has not arrived, usually there by 02:00"
+    assert {(one.first_cause, one.first_detail) for one in late.incidents} == {("upstream_late", words)}
+    said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+    reports = [a_report("05:30", dag_id, tasks=(WAITED, FAILED)) for dag_id in (GROWTH, ENGAGEMENT)]
+    after = look("05:30", *reports, earlier=late.incidents, said=said)
+    assert {(one.first_cause, one.cause) for one in after.incidents} == {("upstream_late", "failed")}
+
+
+@pytest.mark.parametrize(
+    ("status", "known", "cause"),
+    [
+        (a_report("05:20", **TASKS_UNREAD), {}, "stuck"),
+        (a_report("05:20", **TASKS_UNREAD), {"resolved_at": at("05:10")}, "unknown"),
+        (a_report("05:20", **TASKS_UNREAD), {"cause": "upstream_late"}, "unknown"),  # the warehouse tells
+        (a_report("05:20", **TASKS_UNREAD), {"dag_id": PROFIT}, "unknown"),
+        (a_report("05:20", **TASKS_UNREAD, blind=True), {}, "unknown"),
+        (a_report("05:20", tasks=(WAITED, FAILED)), {}, "failed"),
+        (a_report("05:20", publication=published("05:10")), {}, None),
+    ],
+)
+def test_while_the_tasks_cannot_be_read_the_cause_stands_that_was_told(
+    status: PromiseStatus, known: dict[str, Any], cause: str | None
+) -> None:
+    """Nothing new is known of it: the thread does not go from stuck to cannot tell and back."""
+    words = {"cause": "stuck", "detail": "in transform since 03:12", "names": ("transform",)}
+    [found] = as_last_known([status], [replace(G, **{**words, **known})])
+    assert (found.why.cause if found.why else None) == cause
+    if cause == "stuck":
+        assert found.why == Why("stuck", "in transform since 03:12", ("transform",))
+        assert replace(found, why=status.why) == status
+
+
+def test_of_two_open_incidents_of_one_report_the_newer_one_tells() -> None:
+    """Its key is the later one."""
+    first = replace(G, cause="stuck", detail="in transform since 03:12")
+    second = replace(first, key=f"{G.key}:r2", cause="failed", detail="transform failed")
+    [found] = as_last_known([a_report("05:20", **TASKS_UNREAD)], [first, second])
+    assert found.why == Why("failed", "transform failed")
