@@ -9,7 +9,7 @@ import pytest
 
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.plan import plan
-from oncall.core.incidents.warnings import arrived, failure, last_chance, warn
+from oncall.core.incidents.warnings import arrived, failure, last_chance, mended, warn
 from oncall.core.time_format import span
 from tests.core.scenes import (
     CHECK,
@@ -257,6 +257,97 @@ def test_when_the_last_chance_is_called(
     """Once, from due minus what usually remains until due."""
     case = a_case(a_report(clock, **facts), alerts=said)
     assert bool(said_by(last_chance(case, a_scene(clock)))) is paged
+
+
+@pytest.mark.parametrize(
+    ("clock", "began", "called"),
+    [
+        ("04:59:30", "04:59:20", True),
+        ("04:59:30.000001", "04:59:20", False),  # in a moment it is said that it is late
+        ("04:59:45", "03:12", True),  # it hangs: that it is late says less
+    ],
+)
+def test_a_run_that_begins_at_the_last_moment_wakes_nobody_before_it_is_late(
+    clock: str, began: str, called: bool
+) -> None:
+    """Two alerts of one run within half a minute are one too many."""
+    facts = {**SLOW, "tasks": (WAITED, a_task("transform", "running", began))}
+    assert bool(said_by(last_chance(a_case(a_report(clock, **facts)), a_scene(clock)))) is called
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ((), True),
+        ((("chat", "last-chance"),), False),
+        ((("pager", "last-chance"),), True),  # of the thread it is not known
+    ],
+)
+def test_who_has_a_failure_is_not_woken_by_the_last_chance(
+    said: tuple[tuple[str, str], ...], told: bool
+) -> None:
+    """The thread alone tells that it gets late, and rings at nobody; once."""
+    woken = an_entry("growth_etl:2026-11-22", "pager", "failed-1", owed_at=at("04:10"))
+    mine = an_incident(acknowledged_at=at("04:12"), acknowledged_by="C", failure="another run's")
+    goes_on = a_report("04:40", tasks=(WAITED, a_task("transform", "running", "04:38")), usual=SLOW["usual"])
+    alerts = [an_entry("growth_etl:2026-11-22", *each, owed_at=at("04:05")) for each in said]
+    words = said_by(last_chance(IncidentContext(mine, (goes_on,), (*alerts, woken)), a_scene("04:40")))
+    assert [(one.where, one.step, one.to) for one in words] == (
+        [(("chat", "post"), "last-chance", ())] if told else []
+    )
+
+
+# Whom it was for could not be reached.
+
+REFUSED = {
+    "state": "owed",
+    "unreached": "Opsgenie does not know old@example.com",
+    "account": "old@example.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("step", "clock", "facts", "title"),
+    [
+        ("warning", "04:10", LATE, "master.sessions late: delays Growth ETL"),
+        ("last-chance", "04:40", SLOW, "At risk: Growth ETL, 22 Nov"),
+        ("failed-1", "04:10", {"tasks": (WAITED, FAILED)}, "Growth ETL, 22 Nov: transform failed"),
+        ("failed-2", "04:10", {"tasks": (WAITED, FAILED)}, None),  # it is not the newest failure
+        ("warning", "04:10", {"loads": (a_load(came="04:05"),)}, None),  # not true any more
+        ("page-1-primary", "04:10", LATE, None),  # that is the escalation's
+    ],
+)
+def test_who_has_another_account_by_now_is_told_there(
+    step: str, clock: str, facts: dict[str, Any], title: str | None
+) -> None:
+    """At the next look after the roster is mended; the thread has told of it already."""
+    entry = an_entry("growth_etl:2026-11-22", "pager", step, **REFUSED)
+    case = IncidentContext(an_incident(failures=1), (a_report(clock, **facts),), (entry,))
+    said = said_by(mended(case, a_scene(clock)))
+    assert [(one.where, one.step, one.to) for one in said] == (
+        [(("pager", "page"), step, ("C",))] if title else []
+    )
+    assert all(one.title.startswith(title or "") for one in said)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {
+            "account": "C@example.com",
+            "unreached": "Opsgenie does not know C@example.com",
+        },  # nothing is mended
+        {"state": "done"},
+        {"maybe_taken": True},
+        {"unreached": ""},
+        {"channel": "chat"},
+    ],
+)
+def test_only_what_was_refused_for_whom_it_was_for_is_told_anew(known: dict[str, Any]) -> None:
+    """Nobody is woken twice by one warning."""
+    entry = an_entry("growth_etl:2026-11-22", **{"channel": "pager", "step": "warning", **REFUSED, **known})
+    case = IncidentContext(an_incident(), (a_report("04:10", **LATE),), (entry,))
+    assert said_by(mended(case, a_scene("04:10"))) == []
 
 
 # A failure.
