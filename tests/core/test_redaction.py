@@ -38,6 +38,15 @@ WORDS = st.lists(st.text(string.ascii_lowercase, min_size=6, max_size=8), min_si
     " ".join
 )
 UUID = st.uuids().map(str)
+LETTERS = st.text(string.ascii_lowercase, min_size=8, max_size=12).filter(lambda word: len(set(word)) > 4)
+
+
+def hexadecimal(digits: int) -> st.SearchStrategy[str]:
+    return st.text("0123456789abcdef", min_size=digits, max_size=digits).filter(
+        lambda word: len(set(word)) > 6
+    )
+
+
 IN_AN_ADDRESS = st.text(ALNUM + "!#$%^&*_+-~.=|/:@?,;", min_size=8, max_size=40).filter(
     lambda word: len(set(word)) > 4 and not word[0].isdigit() and word[-1] in ALNUM and "***" not in word
 )
@@ -163,6 +172,51 @@ SHAPES = {
     "sshpass -p {} ssh etl@host": TOKEN,
     "etl: SCRAM-SHA-256$4096:c2FsdA==${}": TOKEN,
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----": TOKEN,
+    "machine api.example.com\n  login etl\n  password {}\n": LETTERS,
+    "db.example.com:5432:shop:etl:{}": PASSWORD,
+    "*:*:*:etl:{}": PASSWORD,
+    "my password is {}": LETTERS.map(lambda word: f"{word}x"),
+    "Das Passwort lautet {}": ODD,
+    "mật khẩu là {}": ODD,
+    "password `{}`": LETTERS,
+    "- name: DB_PASSWORD\n  value: \"{}\"": LETTERS,
+    '<w:Password Type="x#PasswordText">{}</w:Password>': LETTERS,
+    "create user etl identified by {} default tablespace x": ODD,
+    "pgp_sym_decrypt(email, '{}')": LETTERS,
+    "smtp.login('etl@example.com', '{}')": LETTERS,
+    "sqlcmd -S h -U sa -P {} -Q": ODD,
+    "az login --service-principal -u x -p {}": ODD,
+    "mongosh -u etl -p {} --host db": LETTERS,
+    "openssl rsa -passin pass:{}": LETTERS,
+    "smbclient //h/s -U etl%{}": LETTERS,
+    "net use /user:etl {}": LETTERS,
+    "scrypt:32768:8:1$abc${}": hexadecimal(64),
+    "pbkdf2_sha256$600000$abc${}": TOKEN,
+    "Authorization: Splunk {}": UUID,
+    "Authorization: HMAC {}": st.text(string.ascii_letters, min_size=24, max_size=24).filter(
+        lambda word: len(set(word)) > 6
+    ),
+    'Authorization: Digest username="etl", realm="x", response="{}"': hexadecimal(32),
+    "Ocp-Apim-Subscription-Key: {}": hexadecimal(32),
+    "X-ClickHouse-Key: {}": ODD,
+    '"routing_key": "{}"': hexadecimal(32),
+    '"secret_id": "{}"': UUID,
+    "https://events.example.com/integration/{}/enqueue": hexadecimal(32),
+    "https://api.example.com/x?appid={}": hexadecimal(32),
+    "SAMLResponse={}": st.integers().map(lambda seed: base64.b64encode(random.Random(seed).randbytes(96)).decode()),
+    "Fernet key {} is wrong": st.integers().map(
+        lambda seed: base64.urlsafe_b64encode(random.Random(seed).randbytes(32)).decode()
+    ),
+    "key-{}": hexadecimal(32),
+    "SK{}": hexadecimal(32),
+    "{}-us12": hexadecimal(32),
+    "{}-0a1b2c3d-4e5f6a7b": hexadecimal(32),
+    "sbp_{}": hexadecimal(40),
+    "pat-na1-{}": UUID,
+    "Client('AC00112233445566778899aabbccddeeff', '{}')": hexadecimal(32),
+    "PAT {} rejected": st.integers().map(
+        lambda seed: "".join(random.Random(seed).choices(string.ascii_lowercase + string.digits, k=52))
+    ),
 }  # fmt: skip
 AROUND = st.sampled_from(
     [
@@ -265,6 +319,14 @@ ORDINARY = [
     "insert into sessions (session_id, customer_id) values (4711, 12)",
     "example: session_id 7f3a-22, quantity 3, expected 12 rows (7:10 of 12:30)",
     "🙂 Tổng doanh thu: 12.40 ≠ 12.41",
+    "the password is wrong; password is expired; the password is too short. The password is case-sensitive",
+    "routing_key='celery', primary_key=order_id, partition_key: 2026-11-22, sort key customer_id",
+    "commit 5f2fa8c1de09a4b7f8d3c6e1a2b3c4d5e6f70819; sha256 0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a6978",
+    "relation tmp_0f1e2d3c4b5a69788796a5b4c3d2e1f0 does not exist; not_null_orders_id.fed79b3a6e",
+    "/docs/latest/integrations/available-integrations/configure-webhook/",
+    "encrypt(x) failed; decryption of 3 rows; crypt('x')",
+    "models/base.sql:1234:56:error: syntax; 10.0.0.5:5432: refused; at 05:00:00:123",
+    "sessions in use /user: none; identified by customer_id; user is identified by 4 letters",
 ]
 
 
@@ -309,13 +371,15 @@ def test_what_has_no_mark_of_a_secret_is_not_touched(said: str) -> None:
      "authorization:", "https://", "@", "&a", "token=,", "Bearer ", "\\'", "pass", "mysql -", "cookie:a", "$1$",
      "curl -u a:", "<pw>", "pw: |\n ", "1:aa", "gAAAAA-", "/webhooks/1", "пароль",
      "token ", "password is ", "pin ", "cookie:{", "(token)=(", "(password", "A1b2\nprivate key-----", "ab1/", "a1:b",
-     "http -a", "auth('a','", "seed phrase: ab1 ", "Ab1", "aA1+"],
+     "http -a", "auth('a','", "seed phrase: ab1 ", "Ab1", "aA1+", "a:1234:b:c:", "password: a b", "openssl -k", "ab12",
+     "password is ab", "crypt(a,'", "login a password ", "digest response=", "password,value: ", "<pw a>",
+     "user identified by "],
 )  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:
     """A message of 100 kB of anything costs less than a look may."""
-    began = time.monotonic()
+    began = time.process_time()  # the machine may have more to do
     redacted(text * (100_000 // len(text)))
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 SECRET = "hunter2hunter2"

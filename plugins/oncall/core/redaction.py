@@ -24,8 +24,9 @@ _SAID = (
     rf"|{_KEYS}(?:[_-]data)?"
 )
 _NAME = (
-    rf"(?:{_SAID}|pass|signature|sessionid|phpsessid|connect\.sid|licen[cs]e[_ -]key"
-    r"|(?<=_)auth(?==))[_-]?\d*"
+    rf"(?:{_SAID}|pass|signature|j?sessionid|phpsessid|connect\.sid"
+    r"|(?:licen[cs]e|subscription|application|x-[\w-]{1,40})[_ -]key|secret[_-]?id|(?<=_)auth(?==)"
+    r"|routing[_ -]key(?=\W{1,6}[0-9a-f]{32}))[_-]?\d*"
 )
 _NAMES = (
     *("pass", "pwd", "pw", "token", "secret", "cred", "signature", "key", "sess", ".sid", "_auth"),
@@ -33,7 +34,8 @@ _NAMES = (
 )
 # What a phone says, or a person of a phone: digits that are no count of anything.
 _CODE = (
-    r"(?<![a-z])(?:t?otp|pin|2fa|mfa|passcode|(?:one[- ]time|verification|security|recovery|backup|pin|2fa|mfa|auth\w*)"
+    r"(?<![a-z0-9])(?:t?otp|pin|2fa|mfa|passcode"
+    r"|(?:one[- ]time|verification|security|recovery|backup|pin|2fa|mfa|auth\w*)"
     r"[ _-](?:pass)?(?:code|password)s?)(?![a-z])[ _-]?(?:code)?"
 )
 # Words that go on with a sentence ("invalid token: expired"), and what only stands for a value (`$TOKEN`, `<token>`).
@@ -51,14 +53,22 @@ _BARE = r"(?:(?![&,;:)\]}>\"'.\\]+(?=\s|$)|[&,;][\w.%-]+=)\S)+"
 # What looks like a password among the words of a sentence: letters with a digit, no date, no path and no address.
 _ODD = (
     r"(?=[^\s\"',;]{0,60}\d)(?=[^\s\"',;]{0,60}[A-Za-z])"
-    r"(?!\d{4}-\d\d|\w+://|[\w.-]*\*\*\*|[\w.-]+(?:/|\(|=)|[\w/.-]+[.][a-z]{2,4}\b)[^\s\"',;<>()&{}\[\]]{7,}(?<![.:])"
+    r"(?!\d{4}-\d\d|\w+://|[\w.-]*\*\*\*|[\w.-]+(?:/|\(|=[^\s=])|[\w/.-]+[.][a-z]{2,4}\b)[^\s\"',;<>()&{}\[\]]{7,}(?<![.:])"
 )
 _QUOTE = r"(?:b?\\*[\"']|&quot;|&#3[49];|\\+u0022|%22)"
 _IS = rf"(?:{_QUOTE}|[)\]])*[ \t]*(?:=>|:=|[=:：＝→]|&#61;|&equals;|%3[DA])[ \t]*+(?:%20)*+"
 # Between the name and what looks like it: "the password for etl is", "('token', '", "name: token, value: ".
 _GAP = (
     r"[\"'\])*`]{0,3}(?:[ \t]+[(\[]\w{1,40}[)\]]|[ \t]+(?:for|of)(?:[ \t]+[^\s:,]{1,40}){1,2}?)?[\s,:;>|*–→-]{1,9}"
-    r"(?:(?:is|was|now|set|reset|changed|to|as)[\s:]{1,3}|[\"']?value[\"']?[ \t]?[:=]\s?){0,3}b?[\"'`]{0,2}"
+    r"(?:(?:is|was|now|set|reset|changed|to|as|ist|lautet|là|est|es)[\s:]{1,3}"
+    r"|[\"']?value[\"']?[ \t]?[:=]\s?){0,3}b?[\"'`]{0,2}"
+)
+# What a password is said to be in a sentence that tells none: "the password is expired".
+_SAID_OF_ONE = (
+    r"\w+(?:ed|ing|able|ible|less|ful|ive|ent|ant|ous)|wrong|short|long|weak|old|new|too|case|on|at|by|blank|stale|bad"
+    r"|good|ok|okay|fine|right|public|plain|text|there|here|gone|kept|read|sent|known|shown|hidden|given|taken|broken"
+    r"|correct|default|unique|random|ready|same|up|down|out|off|only|also|still|already|never|always|what|which|that"
+    r"|this|your|my|our|it|longer|shorter|older|easy|hard|lost|free|valid"
 )
 _SCHEME = r"Bearer|GenieKey"
 
@@ -86,7 +96,8 @@ _SHAPES = (
     (("@",), r"(?i)(https?://)[^\s:/?#@\"'<>]{16,200}@", rf"\1{HIDDEN}@"),
     (("authorization",),
      rf"(?i)(authorization{_IS}(?:{_QUOTE})?(?:(?:Basic|Token|ApiKey|Digest|Negotiate)[ \t]+)?+)"
-     rf"{_NO_VALUE}(?!{_SCHEME})[^\s\"']+(?:[ \t]+(?=\S{{0,99}}\d)[^\s\"']+)?", rf"\1{HIDDEN}"),
+     rf"{_NO_VALUE}(?!{_SCHEME})[^\s\"']+(?:[ \t]+(?=\S{{0,99}}\d|\S{{16}})[^\s\"']+)?", rf"\1{HIDDEN}"),
+    (("digest",), r"(?i)(\bdigest\b[^\n]{0,999}\bresponse=[\"']?)[^\s\"',]+", rf"\1{HIDDEN}"),
     (("bearer", "geniekey"), rf"(?i)\b({_SCHEME})([ \t]+){_NO_VALUE}{_BARE}", rf"\1\2{HIDDEN}"),
     (("basic ", "token ", "apikey "),
      r"\b(Basic|Token|ApiKey)([ \t]+)(?=\S{0,99}(?:\d|[a-z][A-Z]|=))[\w.+/=~-]{8,}", rf"\1\2{HIDDEN}"),
@@ -99,21 +110,37 @@ _SHAPES = (
     (_NAMES,
      rf"(?i)({_NAME}[\"']?[ \t]*:[ \t]*[|>][+-]?[ \t]*\n[ \t]+)[^\n]+(?:\n[ \t]+[^\s:]+(?=\n|$))*",
      rf"\1{HIDDEN}"),
-    (_NAMES, rf"(?i)({_NAME}>){_NO_VALUE}[^<>\s][^<>\n]*(?=</)", rf"\1{HIDDEN}"),
+    (_NAMES, rf"(?i)({_NAME}(?: [^<>\n]{{0,200}})?>){_NO_VALUE}[^<>\s][^<>\n]*(?=</)", rf"\1{HIDDEN}"),
+    # name: DB_PASSWORD, and on the next line its value, as Kubernetes has it.
+    (("value",), rf"(?i)({_NAME}[\"']?,?\s{{1,20}}[\"']?value[\"']?[ \t]*[:=][ \t]*[\"']?){_NO_VALUE}[^\s\"',}}]+",
+     rf"\1{HIDDEN}"),
     (("passphrase",), rf"(?i)(passphrase{_IS}){_NO_VALUE}(?!{_QUOTE}|\s)[^\n,;.\"'*]+", rf"\1{HIDDEN}"),
+    # .netrc; .pgpass, and whatever else has host:port:name:user:password.
+    (("login",), rf"(?i)(\blogin\s+\S+\s+password\s+){_NO_VALUE}\S+", rf"\1{HIDDEN}"),
+    ((":",),
+     r"(?m)((?:^|(?<=[\s'\"]))(?:[\w.-]{1,200}|\*):(?:\d{4,5}|\*):[\w.*-]{1,64}:[\w.@*-]{1,64}:)(?![\s:])[^\s'\"]+",
+     rf"\1{HIDDEN}"),
     # name=value, name: value; --name value; password 'value'
     (_NAMES, rf"(?i)({_NAME}(?:{_IS}|%3D)){_NO_VALUE}(?!{_QUOTE}){_BARE}(?:[ \t]/[ \t]\S+)?",
      rf"\1{HIDDEN}"),
     (("--",), rf"(?i)(--[\w-]{{0,40}}{_NAME}[ \t]+){_NO_VALUE}(?!-|{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
     (_NAMES,
-     rf"(?i)((?:pass(?:word|wd|phrase)|secret|api[_\- ]?key)[ \t]+([\"'])){_NO_VALUE}(?:(?!\2)[^\n])+", rf"\1{HIDDEN}"),
+     rf"(?i)((?:pass(?:word|wd|phrase)|secret|api[_\- ]?key)[ \t]+([\"'`])){_NO_VALUE}(?:(?!\2)[^\n])+",
+     rf"\1{HIDDEN}"),
+    (("identified by",),
+     r"(?i)(\b(?:create|alter|grant)\b[^\n;]{0,99}?\bidentified by[ \t]+)(?!values\b)[^\s\"';]+",
+     rf"\1{HIDDEN}"),
+    (("crypt(", "hmac("), r"(?i)((?:crypt|hmac)\([^'\n]{0,99},\s*')[^'\n]+", rf"\1{HIDDEN}"),
     (("identified by",),
      r"(?i)((?<!is )(?<!are )identified by[ \t]+(?:values[ \t]+)?([\"']))(?:(?!\2)[^\n])+", rf"\1{HIDDEN}"),
     (("curl",), r"(\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[\w.@+-]{1,64}:)[^\s\"']+", rf"\1{HIDDEN}"),
     (("mysql",), r"(\bmysql\w*\b[^\n]{0,200}?\s-p)[^\s\"']+", rf"\1{HIDDEN}"),
-    (("redis-cli", "mongo", "docker login", "sshpass", "snowsql", "ldap", "unzip", " -a", "--auth"),
-     r"(\b(?:redis-cli\b[^\n]{0,99}?\s-a|(?:mongo|sshpass|snowsql|docker login)\b[^\n]{0,99}?\s-p"
-     r"|https?\b[^\n]{0,99}?\s(?:-a|--auth)|unzip\b[^\n]{0,99}?\s-P|ldap\w+\b[^\n]{0,99}?\s-w) ?)[^\s\"']+",
+    (("redis-cli", "mongo", "docker login", "sshpass", "snowsql", "ldap", "unzip", " -a", "--auth", "7z", "az login",
+      "sqlcmd", "bcp", "openssl", "pass:", "smbclient", "lftp", "net use", "htpasswd"),
+     r"(\b(?:redis-cli\b[^\n]{0,99}?\s-a|(?:mongo\w*|sshpass|snowsql|docker login|az login|7z)\b[^\n]{0,99}?\s-p"
+     r"|https?\b[^\n]{0,99}?\s(?:-a|--auth)|(?:unzip|sqlcmd|bcp)\b[^\n]{0,99}?\s-P|ldap\w+\b[^\n]{0,99}?\s-w"
+     r"|openssl\b[^\n]{0,99}?\s(?:-k|-K|-pass(?:in|out)? pass:)|htpasswd\b[^\n]{0,99}?\s-\w*b\w* \S+ \S+"
+     r"|smbclient\b[^\n]{0,99}?-U ?\w+%|lftp\b[^\n]{0,99}?-u ?[\w.@]+,|net use\b[^\n]{0,99}?/user:\S+) ?)[^\s\"']+",
      rf"\1{HIDDEN}"),
     (("requirepass", "masterauth", "bindpw", "auth "),
      rf"(\b(?:requirepass|masterauth|bindpw|AUTH)[ \t]+(?:\w{{1,40}}[ \t]+)?){_ODD}", rf"\1{HIDDEN}"),
@@ -121,20 +148,25 @@ _SHAPES = (
      rf"(?i)(cookies?{_IS}(?:{_QUOTE})?)(?:[\w.-]+=[^\"'\n]+|{{[^{{}}\n]+|{_ODD})", rf"\1{HIDDEN}"),
     (('"auth"',), r'("auth"\s{0,9}:\s{0,9}")[\w+/=-]{8,}', rf"\1{HIDDEN}"),
     # auth=("user", "password"), HTTPBasicAuth('user', 'password')
-    (("auth",), r"(?i)(auth[\"']?\s{0,3}[=:(]\s{0,3}[(\[]?[\"'][^\"'\n]{1,64}[\"'],\s{0,9}[\"'])[^\"'\n]+",
+    (("auth", "log"),
+     r"(?i)((?:auth[\"']?\s{0,3}[=:(]|log[io]n\()\s{0,3}[(\[]?[\"'][^\"'\n]{1,64}[\"'],\s{0,9}[\"'])[^\"'\n]+",
      rf"\1{HIDDEN}"),
     (("input_value",), rf"(?i)({_NAME}[^\n]{{0,60}}\n[^\n]{{0,200}}?input_value=([\"']))(?:(?!\2)[^\n])+",
      rf"\1{HIDDEN}"),
     (_NAMES, rf"(?i)((?:{_SAID})[_-]?\d*{_GAP}){_NO_VALUE}{_ODD}", rf"\1{HIDDEN}"),
+    (("pass", "kennwort", "contrase", "senha", "парол", "mật kh"),
+     rf"(?i)((?:password|passwd|passcode|{_OTHERS}) (?:is|was|ist|lautet|là|est|es):? [\"'`]?){_NO_VALUE}"
+     rf"(?!(?:{_SAID_OF_ONE})\b)[^\s\"'`,;:()]{{4,64}}(?=[\"'`]?(?:[.,;)!]*(?:\s|$)))", rf"\1{HIDDEN}"),
     (("otp", "pin", "2fa", "mfa", "code", "password"),
      rf"(?i)({_CODE}(?:{_QUOTE})?[\s:=>-]{{0,4}}(?:(?:is|was)[\s:]{{1,3}})?(?:{_QUOTE})?)"
      r"(?=[A-Za-z-]{0,9}\d)(?!\d+[.:/-]\d)[A-Za-z0-9-]{4,14}(?!\w|[.]\d)", rf"\1{HIDDEN}"),
     (("mnemonic", "phrase", "codes"),
      rf"(?i)((?:mnemonic|(?:seed|recovery|secret|backup)[ _-](?:phrase|words|codes))(?:{_IS}(?:{_QUOTE})?|\s+is\s+))"
      r"(?:[\w-]{3,12}[ ,]{1,2}){1,24}[\w-]{3,12}", rf"\1{HIDDEN}"),
-    (("$",), r"\$(?:1|2[abxy]|5|6|y|apr1|argon2\w{1,2})\$[\w./$,=+-]{8,}", HIDDEN),  # of a password, hashed
+    (("$",), r"\$(?:1|2[abxy]|5|6|y|apr1|argon2\w{1,2})\$[\w./$,=+-]{8,}"
+     r"|\b(?:scrypt|pbkdf2)[\w:]{0,40}\$[\w./$,=+-]{8,}", HIDDEN),  # of a password, hashed
     (("scram-sha-", "md5"), r"(?:(?<=SCRAM-SHA-256)\$[\w$:+/=]{20,}|(?<![A-Za-z0-9])md5[0-9a-f]{32})", HIDDEN),
-    (("?", "&"), r"(?i)([?&](?:key|sig|auth|code|jwt)=)[^&\s\"'<>]+", rf"\1{HIDDEN}"),
+    (("?", "&"), r"(?i)([?&](?:key|sig|auth|code|jwt|app_?id|hapikey)=)[^&\s\"'<>]+", rf"\1{HIDDEN}"),
     # What is known by itself: Slack, GitHub, GitLab, Stripe, npm, PyPI, Vault, SendGrid, Hugging Face, Docker,
     # Atlassian, Doppler, Shopify; Databricks, Telegram; Fernet; AWS, Google; JWTs.
     (("xox", "xapp-", "gh", "github_pat_", "gl", "sk-", "k_live_", "k_test_", "npm_", "pypi-", "hvs.", "sg.",
@@ -142,12 +174,17 @@ _SHAPES = (
      r"(?<![A-Za-z0-9])(?:xox[a-z]-|xapp-|gh[oprsu]_|github_pat_|gl\w{1,4}t-|gl(?:sa|ffct)_|hv[bs]\.|whsec_|sntrys_"
      r"|dop_v1_|NRAK-|PMAK-|GOCSPX-|sk-|[rs]k_(?:live|test)_|npm_|pypi-|SG\."
      r"|hf_(?=[A-Za-z]{20})|dckr_pat_|ATATT3x|dp\.\w{2,5}\.(?=\w{20})|shp(?:at|ca|pa|ss)_)[\w.-]{6,}", HIDDEN),
-    (("dapi",), r"(?<![A-Za-z0-9])dapi[0-9a-f]{32}", HIDDEN),
+    # Databricks, Mailgun (both kinds), Mailchimp, Twilio (its key; its token behind its account), Supabase, HubSpot,
+    # Airtable, New Relic: hexadecimal, which a commit is too.
+    (("",),
+     r"(?<![A-Za-z0-9])(?:(?:dapi|key-|SK|sbp_)[0-9a-f]{32,40}|[0-9a-f]{32}-(?:us\d{1,2}|[0-9a-f]{8}-[0-9a-f]{8})"
+     r"|pat-\w{2,4}-[0-9a-f-]{36}|pat\w{14}\.[0-9a-f]{64}|NRI[IQ]-[\w-]{20,})(?![A-Za-z0-9])", HIDDEN),
+    (("ac",), r"(?<![A-Za-z0-9])(AC[0-9a-f]{32}\W{1,9})[0-9a-f]{32}(?![A-Za-z0-9])", rf"\1{HIDDEN}"),
     ((":aa",), r"(?<!\d)\d{8,10}:AA[\w-]{20,}", HIDDEN),
     (("gaaaaa",), r"(?<![\w-])gAAAAA[\w-]{20,}={0,2}", HIDDEN),
     (("hooks.slack",), r"(?i)(hooks\.slack(?:-gov)?\.com/\w+/)[^\s\"'<>|]+", rf"\1{HIDDEN}"),
     (("/webhook",), r"(?i)(/webhook(?:s/\d+|b2)/)[^\s\"'<>|]+", rf"\1{HIDDEN}"),
-    (("/token",), r"(?i)(/tokens?/)[\w-]{16,}", rf"\1{HIDDEN}"),
+    (("/token", "/integration"), r"(?i)(/tokens?/|/integrations?/(?=[0-9a-f]{32}))[\w-]{16,}", rf"\1{HIDDEN}"),
     (("akia", "asia", "abia", "acca", "aiza", "ya29."),
      r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{10,})", HIDDEN),
     (("eyj",), r"(?<![\w-])eyJ[\w-]{6,}(?:\.[\w-]*){1,4}", HIDDEN),
@@ -157,7 +194,7 @@ _SHAPES = (
      r"[A-Za-z0-9/+]{40}(?![\w/+=-]|\.\w)", HIDDEN),
 )  # fmt: skip
 _COMPILED = [(hints, re.compile(pattern), by) for hints, pattern, by in _SHAPES]
-_LONG_WORD = re.compile(r"(?<![\w+/=-])[\w+/-]{12,}={0,2}(?![\w+/-])", re.ASCII)
+_LONG_WORD = re.compile(r"(?<![\w+/-])[\w+/-]{12,}={0,2}(?![\w+/-])", re.ASCII)
 _TURNS = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
 
 
@@ -188,6 +225,8 @@ def _unless_random(word: re.Match[str]) -> str:
     turns = len(_TURNS.findall(mixed))
     if turns > max(11, 0.4 * len(mixed)) or (len(mixed) >= 48 and not {*"_-"} & {*mixed}):
         return HIDDEN
+    if any(_is_random(part) for part in re.split("[/_+-]", said)):
+        return HIDDEN
     bare = said.rstrip("=")
     try:
         told = base64.b64decode(f"{bare}{'=' * (-len(bare) % 4)}", b"-_", validate=True).decode("ascii")
@@ -195,3 +234,11 @@ def _unless_random(word: re.Match[str]) -> str:
         return said
     pair = re.fullmatch(r"[\w.@+-]{1,64}:\S{4,}", told) or _without_shapes(told) != told
     return HIDDEN if pair and told.isprintable() else said
+
+
+def _is_random(part: str) -> bool:
+    """Whether letters and digits stand in it as no name has them: a name has its number at one place."""
+    numbers, length = len(re.findall(r"\d+", part)), len(part)
+    if re.fullmatch(r"[a-z0-9]+|[A-Z0-9]+", part):
+        return length >= 32 and numbers > length / 9 and re.search("[G-Zg-z]", part) is not None
+    return length >= 20 and numbers > 2 and len(_TURNS.findall(part)) > 0.4 * length
