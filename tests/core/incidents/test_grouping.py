@@ -38,7 +38,7 @@ from tests.core.scenes import (
 LONG_AGO = at("00:00", days=-30)
 SESSIONS: dict[str, Any] = {"loads": (a_load(),)}
 ORDERS: dict[str, Any] = {"loads": (a_load("master.orders"),)}
-BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
+BLIND: dict[str, Any] = {"unreadable": ("warehouse: gone",), "blind": True}
 
 
 def look(
