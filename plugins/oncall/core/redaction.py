@@ -60,7 +60,7 @@ _IS = rf"(?:{_QUOTE}|[)\]])*[ \t]*(?:=>|:=|[=:：＝→]|&#61;|&equals;|%3[DA])[
 # Between the name and what looks like it: "the password for etl is", "('token', '", "name: token, value: ".
 _GAP = (
     r"[\"'\])*`]{0,3}(?:[ \t]+[(\[]\w{1,40}[)\]]|[ \t]+(?:for|of)(?:[ \t]+[^\s:,]{1,40}){1,2}?)?[\s,:;>|*–→-]{1,9}"
-    r"(?:(?:is|was|now|set|reset|changed|to|as|ist|lautet|là|est|es)[\s:]{1,3}"
+    r"(?:(?:is|was|now|set|reset|changed|to|as|is[t]|lautet|là|est|es)[\s:]{1,3}"
     r"|[\"']?value[\"']?[ \t]?[:=]\s?){0,3}b?[\"'`]{0,2}"
 )
 # What a password is said to be in a sentence that tells none: "the password is expired".
@@ -155,7 +155,7 @@ _SHAPES = (
      rf"\1{HIDDEN}"),
     (_NAMES, rf"(?i)((?:{_SAID})[_-]?\d*{_GAP}){_NO_VALUE}{_ODD}", rf"\1{HIDDEN}"),
     (("pass", "kennwort", "contrase", "senha", "парол", "mật kh"),
-     rf"(?i)((?:password|passwd|passcode|{_OTHERS}) (?:is|was|ist|lautet|là|est|es):? [\"'`]?){_NO_VALUE}"
+     rf"(?i)((?:password|passwd|passcode|{_OTHERS}) (?:is|was|is[t]|lautet|là|est|es):? [\"'`]?){_NO_VALUE}"
      rf"(?!(?:{_SAID_OF_ONE})\b)[^\s\"'`,;:()]{{4,64}}(?=[\"'`]?(?:[.,;)!]*(?:\s|$)))", rf"\1{HIDDEN}"),
     (("otp", "pin", "2fa", "mfa", "code", "password"),
      rf"(?i)({_CODE}(?:{_QUOTE})?[\s:=>-]{{0,4}}(?:(?:is|was)[\s:]{{1,3}})?(?:{_QUOTE})?)"
