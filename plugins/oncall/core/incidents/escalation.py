@@ -60,8 +60,13 @@ def standing(context: IncidentContext, scene: Scene) -> Standing:
     """Walk up the escalation as it stands in the roster now.
 
     Each step waits from when the one before it first woke somebody; a step whose person is beyond reach costs no time.
-    While a page is under way the later steps wait.
+    While a page is under way the later steps wait. Once somebody has acknowledged nobody is called.
     """
+    walked = _walk(context, scene)
+    return replace(walked, calls=(), next_at=None) if context.incident.acknowledged else walked
+
+
+def _walk(context: IncidentContext, scene: Scene) -> Standing:
     incident, steps = context.incident, scene.roster.escalation
     began = incident.paged_at or scene.at
     mine = [entry for entry in context.entries if is_of_round(entry, incident)]
@@ -167,7 +172,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
         return _late_in_hand(context, scene, had)
     if not incident.paged:
         incident = replace(incident, paged_at=scene.at)
-    now = standing(context, scene)
+    now = standing(replace(context, incident=incident), scene)
     owed: list[Notification] = []
     events: list[Event] = []
     for call, trouble in now.unreached:
@@ -177,7 +182,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
             whole = [] if len(title) <= MOST_TITLE else [trouble]  # it says what to mend: that is not cut
             owed.append(post(context.notice(scene, step, title, whole)))
             events += event(context, scene, title)
-    for call in now.calls if not incident.acknowledged else ():
+    for call in now.calls:
         page, said = page_and_post(page_message(context, scene, call.step, call.person))
         if context.is_news(page):
             owed += (page, said)

@@ -26,7 +26,7 @@ def coming_pages(context: IncidentContext, scene: Scene) -> Iterator[ComingPage]
     Each is reckoned as if those before it were taken at their time. Who holds a seat then is asked of the roster then.
     """
     incident = context.incident
-    if not incident.open or incident.paged_at is None or incident.acknowledged:
+    if not incident.open or incident.paged_at is None:
         return
     for _ in range(2 * len(scene.roster.escalation)):  # each step is waited for, then called
         now = standing(context, scene)

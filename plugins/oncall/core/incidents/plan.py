@@ -65,6 +65,6 @@ def next_instant(context: IncidentContext, scene: Scene) -> dt.datetime | None:
     """When this case needs another look at the latest: its next warning, due or escalation instant."""
     incident, lead = context.incident, context.members[0]
     instants = [lead.warn, lead.due, lead.last_chance]
-    if incident.paged and not incident.acknowledged:
+    if incident.paged:
         instants.append(standing(context, scene).next_at)
     return min((each for each in instants if each and each > scene.at), default=None)
