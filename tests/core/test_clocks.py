@@ -34,6 +34,7 @@ def ahead(**seconds: float) -> dict[str, dt.datetime]:
         ({"a": -3600, "b": 0}, 0, {"a": -3600}),
         ({"a": 3600, "b": 3600}, 3600, {"this host": -3600}),  # two against one
         ({"a": 3600, "b": 3610}, 3600, {"this host": -3600}),
+        ({"a": -3600, "b": -3610}, -3610, {"this host": 3610}),  # no host may be before what this one decides
         ({"a": 3600}, 0, {}),  # one against one: nobody can tell
         ({"a": 3600, "b": -3600}, 0, {}),
     ],
