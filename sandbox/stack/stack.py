@@ -45,8 +45,9 @@ def _silently(_: str) -> None:
     """Nobody is told."""
 
 
-def _tail(path: Path, lines: int) -> str:
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+def _tail(path: Path, lines: int, since: int = 0) -> str:
+    """The last lines of a log, of what was written `since` it had so many bytes."""
+    text = path.read_bytes()[since:].decode("utf-8", "replace") if path.exists() else ""
     return "\n".join(text.splitlines()[-lines:])
 
 
@@ -217,14 +218,16 @@ class Stack:
             open(path, "ab") as file,
             subprocess.Popen(command, env=self.env(), cwd=REPOSITORY, stdout=file, stderr=file) as process,
         ):
+            before = file.tell()  # what a command before this one has said
             while True:
                 try:
                     process.wait(SAY_AGAIN_S)
                     break
                 except subprocess.TimeoutExpired:
-                    say(f"{log} is at work: {_tail(path, 1) or 'nothing said yet'}")
+                    say(f"{log} is at work: {_tail(path, 1, before) or 'nothing said yet'}")
         if process.returncode != 0:
-            raise SandboxError(f"`{shlex.join(command)}` failed; the end of {path}:\n{_tail(path, 15)}")
+            end = _tail(path, 15, before)
+            raise SandboxError(f"`{shlex.join(command)}` failed; the end of {path}:\n{end}")
 
     def api(self, username: str = "admin") -> AirflowApi:
         """Airflow's API as one of the laptop's users."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,10 +14,11 @@ from threading import Event, Thread
 import httpx
 import pytest
 
+from sandbox.stack import stack as stack_module
 from sandbox.stack import waiting
 from sandbox.stack.airflow_api import TRIES, AirflowApi, ask
 from sandbox.stack.environment import environment
-from sandbox.stack.postgres import Server
+from sandbox.stack.postgres import SandboxError, Server
 from sandbox.stack.stack import Stack
 from sandbox.stack.waiting import SAY_AGAIN_S, wait_until
 
@@ -153,6 +156,19 @@ def test_the_stacks_processes_use_no_proxy_for_this_machine(
     assert alone["NO_PROXY"] == "intranet,127.0.0.1,localhost"
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_API_DEFAULT", "slack://:token@")
     assert environment(stack, server)["HTTP_PROXY"] == "http://proxy.example.com"
+
+
+def test_a_command_at_work_is_told_by_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by those of one that ended: `published 9 reports` stood there while the next one published the rest."""
+    monkeypatch.setattr(Stack, "env", lambda _: dict(os.environ))
+    monkeypatch.setattr(stack_module, "SAY_AGAIN_S", 0.2)
+    stack, said = Stack(tmp_path), list[str]()
+    stack.run((sys.executable, "-c", "print('published 9 reports')"), log="history")
+    stack.run((sys.executable, "-c", "import time; time.sleep(1)"), log="history", say=said.append)
+    assert set(said) == {"history is at work: nothing said yet"}
+    with pytest.raises(SandboxError) as failed:
+        stack.run((sys.executable, "-c", "exit('no more')"), log="history")
+    assert str(failed.value).endswith("history.log:\nno more")
 
 
 def test_a_run_whose_answer_was_lost_is_the_same_run() -> None:
