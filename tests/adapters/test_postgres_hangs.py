@@ -9,15 +9,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import psycopg
 import pytest
 
-from oncall.adapters.postgres import session, task_log
+from oncall.adapters.postgres import lasting_connections, session, task_log
 from oncall.adapters.postgres.database import connect_by, connect_to
-from oncall.adapters.postgres.lasting_connections import ConnectionPool, LastingConnection, SharedConnection
+from oncall.adapters.postgres.lasting_connections import (
+    MOST_HANGING,
+    ConnectionPool,
+    LastingConnection,
+    SharedConnection,
+)
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.core.errors import Unreadable
@@ -62,6 +67,39 @@ def test_a_frozen_backend_is_left_and_another_one_asked(fresh_database: str, kin
         cursor.execute("select 1")
     with link.cursor() as cursor:
         assert cursor.execute("select 1").fetchall() == [(1,)]
+
+
+def test_a_server_that_breaks_nothing_off_is_not_asked_until_it_has_no_connection_left(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one whose foreign table's server hangs. It is asked anew when it is rid of a question, and after a while."""
+    monkeypatch.setattr(session.Session, "be_patient", lambda one: setattr(one, "left_s", 0.5))
+    link = LastingConnection(connect_to(fresh_database), "warehouse")
+
+    def hang() -> Unreadable:
+        with pytest.raises(Unreadable) as raised, link.cursor() as cursor:
+            cursor.execute("select 1")
+        return raised.value
+
+    with ExitStack() as asked:
+        for _ in range(MOST_HANGING):
+            asked.enter_context(frozen(pid_of(link)))
+            assert "does not break off" not in str(hang())
+        for _ in range(3):
+            assert "the server does not break off what was asked before" in str(hang())
+        with monkeypatch.context() as later:
+            later.setattr(lasting_connections, "ASK_ANEW_S", 0.0)
+            assert pid_of(link)
+        link.close()
+        assert "does not break off" in str(hang())
+    for _ in range(100):  # let go, they end
+        try:
+            assert pid_of(link)
+            break
+        except Unreadable:
+            time.sleep(0.1)
+    else:
+        pytest.fail("nobody asks any more")
 
 
 def test_a_backend_that_freezes_within_a_transaction_holds_nobody_up_twice(fresh_database: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +16,10 @@ from oncall.adapters.postgres.refusals import first_line
 from oncall.core.errors import OncallError, Unreadable, trace
 
 log = structlog.get_logger(__name__)
+
+# A server up to version 15 that waits for the server of a foreign table heeds no time-out and no goodbye. A question
+# every 15 s would soon have taken the last connection from everybody.
+MOST_HANGING, ASK_ANEW_S = 3, 300.0
 
 
 class Asked(ABC):
@@ -37,6 +42,8 @@ class LastingConnection(Asked):
     def __init__(self, connect: Connect, name: str) -> None:
         self._connect, self._name = connect, name
         self._connection: Connection | None = None
+        self._hanging: list[int] = []  # processes of the server that did not answer in time
+        self._hung_at = 0.0
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
@@ -58,15 +65,35 @@ class LastingConnection(Asked):
         try:
             if self._connection is None or _gone(self._connection):
                 self._connection = self._connect()
+                self._refuse_to_hang_more(self._connection)
             self._connection.be_patient()
             yield self._connection
         except OncallError:
             raise
         except Exception as error:
+            if self._connection is not None and self._connection.hung_pid:
+                self._hanging.append(self._connection.hung_pid)
+                self._hung_at = time.monotonic()
             self.close()
             if not _is_of_psycopg(error):
                 log.error("oncall.cannot_read", source=self._name, traceback=trace(error))
             raise Unreadable(f"{self._name}: {first_line(error)}") from error
+
+    def _refuse_to_hang_more(self, connection: Connection) -> None:
+        """Raises psycopg.OperationalError while the server is still at MOST_HANGING questions that were given up."""
+        from psycopg import OperationalError
+
+        if len(self._hanging) < MOST_HANGING or time.monotonic() - self._hung_at > ASK_ANEW_S:
+            return
+        with _cursor(connection, connection.pooled) as cursor:
+            cursor.execute("select pid from pg_stat_activity where pid = any(%s)", (self._hanging,))
+            self._hanging = [pid for (pid,) in cursor.fetchall()]
+        if len(self._hanging) >= MOST_HANGING:
+            pids = ", ".join(map(str, self._hanging))
+            raise OperationalError(
+                f"no answer in time; the server does not break off what was asked before (pid {pids}), so it is asked"
+                f" anew every {ASK_ANEW_S / 60:.0f} min"
+            )
 
     def close(self) -> None:
         """Close the connection; the next use opens another."""

@@ -70,6 +70,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     left_s: float | None = ANSWER_S  # of the present operation; None: without end
     pooled = False
     settings: Mapping[str, str] = {}
+    hung_pid = 0  # of the server's process that was given up
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         if self.left_s is None or timeout is not None:
@@ -80,6 +81,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         except psycopg.OperationalError:
             if time.monotonic() - began < left:
                 raise
+            self.hung_pid = self.info.backend_pid
             self.pgconn.finish()
             raise psycopg.OperationalError("no answer in time: the server or the way to it hangs") from None
         finally:
