@@ -327,6 +327,34 @@ def test_only_a_dag_that_airflow_does_not_know_is_missing(
     assert (found["growth_etl"].missing if found else None) == missing
 
 
+class HalfAnswering(FakeTi):
+    """An api-server that knows each DAG, cannot count the runs of growth, and has a file of profit that no disk has."""
+
+    def get_dag(self, dag_id: str) -> Any:
+        file = "x" * 5000 if dag_id == "profit_etl" else "a.py"
+        return SimpleNamespace(is_paused=True, relative_fileloc=file, bundle_name="b", bundle_version=None)
+
+    def get_dr_count(self, dag_id: str, states: list[str]) -> int:
+        if dag_id == "growth_etl":
+            raise OSError("broken pipe")
+        return 2
+
+    bundle_instance = SimpleNamespace(name="b", version=None, path="/")
+
+
+def test_one_dag_that_cannot_be_seen_stops_no_other(
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was all or nothing: where one DAG's runs could not be counted, no page knew that another one was paused."""
+    from oncall.airflow.airflow_state import see_dags
+
+    monkeypatch.setattr(Wiring, "task_log", lambda _: task_log)
+    found = see_dags(["growth_etl", "profit_etl", "engagement_etl"], HalfAnswering({}))
+    assert {dag_id: (dag.paused, dag.running) for dag_id, dag in found.items()} == {
+        "engagement_etl": (True, 2)
+    }
+
+
 def test_a_copy_of_a_mapped_task_is_asked_for_by_its_own_name(task_log: TaskLog) -> None:
     """Airflow calls it load_3, and its callbacks load[3]; a task whose name ends so by itself keeps it."""
     a_night(task_log, **dict[str, Any]({"load[0]": "running", "load[1]": "running", "step_2": "running"}))

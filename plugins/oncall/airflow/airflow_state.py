@@ -35,17 +35,18 @@ def see_dags(dag_ids: list[str], ti: Any) -> dict[str, Dag]:
 
 
 def _see(dag_id: str, ti: Any) -> Dag | None:
-    """What Airflow says of a DAG; None where it did not answer."""
+    """What Airflow says of a DAG; None where it did not answer, or answered what cannot be read: the others go on."""
     at = utc_now()
     try:
         dag = ti.get_dag(dag_id)
-    except AirflowRuntimeError as error:
-        if (error.error.detail or {}).get("status_code") == NO_SUCH_DAG:
+        running = ti.get_dr_count(dag_id=dag_id, states=["running", "queued"])
+        return Dag(at, paused=dag.is_paused, missing=_gone(dag, ti), running=running)
+    except Exception as error:  # noqa: BLE001 - one DAG that cannot be seen stops no other
+        detail = error.error.detail if isinstance(error, AirflowRuntimeError) else None
+        if (detail or {}).get("status_code") == NO_SUCH_DAG:
             return Dag(at, missing=True)
-        log.warning("oncall.dag_not_seen", dag_id=dag_id, reason=str(error))
+        log.warning("oncall.dag_not_seen", dag_id=dag_id, reason=masked(str(error)))
         return None
-    running = ti.get_dr_count(dag_id=dag_id, states=["running", "queued"])
-    return Dag(at, paused=dag.is_paused, missing=_gone(dag, ti), running=running)
 
 
 def _gone(dag: Any, ti: Any) -> bool:
