@@ -49,6 +49,11 @@ LINE_TWINS = (
     f"insert into master.order_lines ({LINE_COLUMNS}) select order_id, line_no + 10, product_id, quantity, unit_price,"
     " discount, updated_at from master.order_lines where order_id > 100"
 )
+OTHER_ARTICLES = (
+    "insert into master.products select 2, category, unit_cost, updated_at from master.products where product_id = 1;"
+    f" insert into master.order_lines ({LINE_COLUMNS}) select order_id, 2, 2, quantity, unit_price, discount,"
+    " updated_at from master.order_lines where order_id > 5000"
+)
 # A shop of twenty articles, each sold fifteen times over the day for its own price.
 ARTICLES = (
     "insert into master.products (product_id, category, unit_cost, updated_at)"
@@ -153,6 +158,7 @@ def test_what_was_true_once_is_this_shops_way(shop: Any) -> None:
         f"{sessions(19, 3000, 10)}; {sessions(20, 5000)}",
         f"{ARTICLES}; {IN_CENTS.format('* 100', 5001, 5004)}; {IN_CENTS.format('* 0', 5100, 5200)}",
         f"{ARTICLES}; {IN_CENTS.format('* 25', 5001, 5100)}",
+        f"{orders(20, 5000)}; {OTHER_ARTICLES}",
     ],
     ids=[
         "days for instants",
@@ -164,6 +170,7 @@ def test_what_was_true_once_is_this_shops_way(shop: Any) -> None:
         "regulars",
         "postage at any price, and gifts",
         "a sale",
+        "articles of one price",
     ],
 )
 def test_what_only_looks_alike_is_published(good_day: Any, loaded: str) -> None:

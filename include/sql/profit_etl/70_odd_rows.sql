@@ -46,21 +46,22 @@ again as (
     group by sold_orders.ordered_at
 ),
 
+day_lines as materialized (
+    select
+        line.order_id, line.line_no, line.product_id, line.quantity::bigint as quantity, line.unit_price, line.discount
+    from sold_orders
+    inner join master.order_lines as line on line.order_id = sold_orders.order_id
+),
+
 carts as (
     select alike.order_id, bool_or(alike.lines > 1) as twice
     from (
+        -- Of the same article: in a large cart some articles have the same price.
         select line.order_id, count(*) as lines
-        from base.profit as line
-        where line.report_date = %(report_date)s::date and line.sold
-        group by line.order_id, line.revenue, line.cost
+        from day_lines as line
+        group by line.order_id, line.product_id, line.quantity, line.unit_price, line.discount
     ) as alike
     group by alike.order_id
-),
-
-day_lines as materialized (
-    select line.order_id, line.line_no, line.product_id, line.quantity::bigint as quantity, line.unit_price
-    from sold_orders
-    inner join master.order_lines as line on line.order_id = sold_orders.order_id
 ),
 
 products as (
@@ -86,15 +87,17 @@ odd_prices as (
     where line.unit_price > 0 and (line.unit_price > 30 * usual.unit_price or usual.unit_price > 30 * line.unit_price)
 ),
 
--- Of each product that was sold, how much, and what a piece costs, or was sold for, beside the last day before that sold it.
+-- Of each product that was sold, how much, and what a piece costs, or was sold for, beside the last days before that sold
+-- it. Some, such as postage, are sold at any price: those days show it.
 goods as materialized (
     select
         bought.product_id,
         bought.pieces,
         good.is_cost,
         good.now,
-        good.before,
-        good.now > 30 * good.before or good.before > 30 * good.now as apart
+        case when good.now > good.most then good.most else good.least end as before,
+        greatest(good.now - good.most, good.least - good.now, 0) as beyond,
+        good.now > 30 * good.most or good.least > 30 * good.now as apart
     from (
         select day_lines.product_id, sum(day_lines.quantity) as pieces
         from day_lines
@@ -104,21 +107,26 @@ goods as materialized (
     cross join lateral (
         select
             max(lately.unit_cost) filter (where lately.report_date = %(report_date)s::date) as cost,
-            max(lately.unit_cost) filter (where lately.report_date < %(report_date)s::date) as cost_before,
             max(lately.unit_price) filter (where lately.report_date = %(report_date)s::date) as price,
-            max(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as price_before
+            (
+                array_agg(lately.unit_cost order by lately.report_date desc)
+                filter (where lately.report_date < %(report_date)s::date)
+            )[1] as cost_before,
+            min(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as least_price,
+            max(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as most_price
         from (
             select kept.report_date, kept.unit_cost, kept.unit_price
             from base.product_costs as kept
             where kept.product_id = bought.product_id and kept.report_date <= %(report_date)s::date
             order by kept.report_date desc
-            limit 2
+            limit 8
         ) as lately
     ) as piece
     cross join lateral (
-        values (true, piece.cost, piece.cost_before), (false, piece.price, piece.price_before)
-    ) as good (is_cost, now, before)
-    where good.before > 0 and good.now is not null
+        values
+            (true, piece.cost, piece.cost_before, piece.cost_before), (false, piece.price, piece.least_price, piece.most_price)
+    ) as good (is_cost, now, least, most)
+    where good.least > 0 and good.now is not null
 ),
 
 sold as (
@@ -185,7 +193,7 @@ select
 from (
     select
         goods.is_cost,
-        coalesce(sum(goods.pieces * abs(goods.now - goods.before)) filter (where goods.apart), 0)::bigint as money,
+        coalesce(sum(goods.pieces * goods.beyond) filter (where goods.apart), 0)::bigint as money,
         min(concat(goods.product_id, ' (', round(goods.now, 2), ', ', round(goods.before, 2), ' before)'))
         filter (where goods.apart) as example
     from goods

@@ -110,6 +110,46 @@ def test_the_days_after_a_week_of_holidays_are_no_sale() -> None:
     assert [state(rows, history) for rows in (5000, 3000)] == ["fresh", "partial"]
 
 
+def wholesale(day: dt.date) -> float:
+    """60 orders a day, give or take a quarter, none on Saturdays; for ten days over New Year it is closed."""
+    closed = day.isoweekday() == 6 or dt.date(2026, 12, 24) <= day < dt.date(2027, 1, 4)
+    return 0 if closed else round(60 * random.Random(day.toordinal()).gauss(1, 0.25))
+
+
+def test_a_shop_that_opens_again_is_as_busy_as_before() -> None:
+    """Its level of late is nothing, and yet what it had before is no question; ten times of it is one."""
+    for day in (dt.date(2027, 1, 4) + dt.timedelta(days=n) for n in range(7)):
+        history = tuple(days_before(day, wholesale))
+        assert not Number("orders", wholesale(day), history, 1.0).is_far_off()
+        assert Number("orders", 600, history, 1.0).is_far_off()
+
+
+@pytest.mark.parametrize(("orders", "far"), [(0, True), (5, True), (30, False)])
+def test_nothing_is_far_from_usual_however_much_the_days_differ(orders: int, far: bool) -> None:
+    """No day is five spreads off where they are a quarter of it. Of 60 orders none is no chance."""
+    history = tuple(days_before(dt.date(2026, 12, 4), wholesale))
+    assert Number("orders", orders, history, 1.0).is_far_off() is far
+    assert Number(
+        "revenue", orders * 30.0, tuple((ago, 30 * found) for ago, found in history), 30.0
+    ).is_far_off() is (orders == 0)
+    few = tuple((ago, float(round(found / 12))) for ago, found in history)
+    assert not Number("orders", 0, few, 1.0).is_far_off()
+
+
+def test_a_weekday_on_which_a_young_shop_is_closed_is_asked_for_once() -> None:
+    """It opened on a Sunday; every other Sunday it is closed."""
+    opened = MONDAY - dt.timedelta(days=1)
+
+    def shop(day: dt.date) -> float:
+        return 0 if day.isoweekday() == 7 and day > opened else 100 + day.toordinal() % 7
+
+    held = []
+    for sunday in (opened + dt.timedelta(weeks=week) for week in range(1, 6)):
+        history = tuple(days_before(sunday, shop, (sunday - opened).days))
+        held.append(Number("orders", 0, history, 1.0).is_far_off())
+    assert held == [True, False, False, False, False]
+
+
 def test_a_table_of_five_rows_a_day_never_cries() -> None:
     """Of so few rows, some are missing on many a good day."""
     dice = random.Random(1)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 
+from oncall.core.promises.facts import IMPROBABLE, rarity
+
 WINDOW_DAYS = (
     63  # nine weeks: enough for the same weekday to be seen eight times, and for the level before it
 )
@@ -82,9 +84,9 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     same = [earlier for ago, earlier in ordinary if ago % WEEK == 0]
     weekdays = sum(ago % WEEK == 0 for ago, _ in stood)
     if weekdays >= _LEAST_FOR_A_WEEKDAY:
-        amount, most = lowest * usual[0], level * usual[0]
+        amount, most = lowest * usual[0], max(level, _before_a_lull(ordinary)) * usual[0]
     else:
-        amount, _, most = sorted((lowest, level, median(same) if same else level))
+        amount, most = (edge((lowest, level, *same)) for edge in (min, max))
         weekdays = min(len(same), 1)
     # Two of a name differ by the root of two spreads, whatever is usual of them.
     off = [
@@ -100,6 +102,12 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
         # What rests on few of its weekday may itself be off.
         share = max(share, _LEAST_SPREAD) * math.sqrt(1 + 1 / weekdays)
     return Expectation(amount, max(share, _LEAST_SPREAD), weekdays, most)
+
+
+def _before_a_lull(ordinary: Sequence[tuple[int, float]]) -> float:
+    """The highest level of the last four weeks: a shop that was closed for ten days opens again as it was."""
+    lately = [amount for ago, amount in ordinary if ago <= _LONGEST_SALE]
+    return max((median(lately[n : n + WEEK]) for n in range(max(len(lately) - WEEK, 0) + 1)), default=0.0)
 
 
 def _without_sales(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -158,6 +166,7 @@ def _usual_ratio(ratios: Sequence[float]) -> float:
 FAR_SPREADS = 5.0
 FAR_TIMES_LESS = 3.0
 FAR_TIMES = 5.0  # more; and less, too, while the weekday is not known
+_LARGER = 4.0  # a sum of orders, of which some are much larger, varies as one of so many times fewer
 _LEAST_TO_COMPARE = 7  # earlier days: in its first week nobody can say what is usual
 
 
@@ -188,17 +197,31 @@ class Number:
         expected = self.expected
         if not self.unit or expected is None:
             return 0.0
-        chance = math.sqrt(max(expected.amount, self.unit) * self.unit)
-        return chance if self.unit == 1 else 2 * chance
+        larger = 1.0 if self.unit == 1 else _LARGER
+        return math.sqrt(larger * max(expected.amount, self.unit) * self.unit)
 
     def is_far_off(self, *, may_be_quiet: bool = False) -> bool:
         """Whether somebody should look before it is published. `may_be_quiet`: little is ordinary, as on a holiday."""
         expected = self.expected
-        if expected is None or abs(expected.unusual(self.amount, self.noise)) <= FAR_SPREADS:
+        if expected is None:
             return False
+        spreads = expected.unusual(self.amount, self.noise)
         less = FAR_TIMES_LESS if expected.knows_weekday else FAR_TIMES
-        low = self.amount < expected.amount / less and not may_be_quiet
-        return low or self.amount > expected.amount * FAR_TIMES
+        if self.amount >= expected.amount / less:
+            return spreads > FAR_SPREADS and self.amount > expected.amount * FAR_TIMES
+        # Nothing is no five spreads off where these are a quarter: but of a hundred orders none is no chance either.
+        return not may_be_quiet and (spreads < -FAR_SPREADS or self._rarity > IMPROBABLE)
+
+    @property
+    def _rarity(self) -> float:
+        """How improbable it is that there is no more, as of a load; 0 where nothing is counted."""
+        expected = self.expected
+        if not self.unit or expected is None:
+            return 0.0
+        amount, usual, spread = (
+            each / self.unit for each in (self.amount, expected.amount, expected.spread_of_a_load)
+        )
+        return rarity(amount, usual, spread, 1.0 if self.unit == 1 else _LARGER)
 
     def usual_words(self, day: dt.date) -> str:
         """What is usual on such a day, for people."""

@@ -21,6 +21,21 @@ DRILL_RUNS = "drill__"  # how the id of a drill's run begins: no native deadline
 MARKED = "marked as "  # how the error begins of what a person set by hand
 
 
+def rarity(found: float, usual: float, spread: float, group: float = 1.0) -> float:
+    """How improbable it is that no more are there: minus the logarithm of a bound on it (Chernoff's).
+
+    Rows, or groups of them, are counted (Poisson's distribution), on days whose level varies (a gamma distribution) by
+    what counting alone does not make of the spread.
+    """
+    if not 0 <= found < usual:
+        return 0.0
+    varies = (spread / usual) ** 2
+    found, usual = found / group, usual / group
+    shape = 1 / max(varies - 1 / usual, _LEAST_VARIATION**2)
+    counted = found * math.log(found / usual) if found else 0.0
+    return counted - (found + shape) * math.log((found + shape) / (usual + shape))
+
+
 @dataclass(frozen=True)
 class Load:
     """The latest load of one upstream table for one business day; `loaded_at` is None when there is none.
@@ -58,18 +73,10 @@ class Load:
 
     @property
     def rarity(self) -> float:
-        """How improbable it is that no more rows are there: minus the logarithm of a bound on it (Chernoff's).
-
-        Rows, or groups of them, are counted (Poisson's distribution), on days whose level varies (a gamma
-        distribution) by what counting alone does not make of the spread.
-        """
-        if self.rows is None or not self.median or self.rows >= self.median:
+        """How improbable it is that no more rows are there."""
+        if self.rows is None or not self.median:
             return 0.0
-        found, usual = self.rows / self.group, self.median / self.group
-        varies = ((self.spread or 0.0) / self.median) ** 2 - 1 / usual
-        shape = 1 / max(varies, _LEAST_VARIATION**2)
-        counted = found * math.log(found / usual) if found else 0.0
-        return counted - (found + shape) * math.log((found + shape) / (usual + shape))
+        return rarity(self.rows, self.median, self.spread or 0.0, self.group)
 
     @property
     def counts_words(self) -> str:
