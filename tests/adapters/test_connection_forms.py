@@ -21,6 +21,7 @@ from oncall.core.errors import DeliveryFailed, LockedOut
 from oncall.core.message import Message
 from tests.adapters.locked_out import locked_out_words
 from tests.adapters.scripted import KEY, Answer, Connect, FarSide
+from tests.exploring import examples
 
 MESSAGE = Message("growth_etl:2026-01-05", "page-1-primary", "Late")
 US = "https://api.opsgenie.com"
@@ -300,7 +301,9 @@ FIELDS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(extra=FIELDS, host=st.none() | st.text(max_size=20), password=st.none() | st.text(max_size=8))
 def test_no_connection_is_too_odd(extra: Any, host: Any, password: Any, connect: Connect) -> None:
     """Usable, or refused in our words; asking what it can do never raises."""

@@ -24,6 +24,7 @@ from oncall.core.message import Message, Recipient
 from oncall.usecases.channel_ports import Posted
 from sandbox.inbox.testing import RunningInbox, running_inbox
 from tests.adapters.scripted import Answer, Connect, FarSide
+from tests.exploring import examples
 
 MESSAGE = Message(
     "growth_etl:2026-01-05", "page-1-primary", "Late", recipients=(Recipient("DE-003", "de-003@x"),)
@@ -253,7 +254,9 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     question=st.sampled_from(QUESTIONS),
     status=st.sampled_from([200, 200, 200, 202, 400, 403, 404, 422, 429, 500]),

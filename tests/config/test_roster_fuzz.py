@@ -21,6 +21,7 @@ from oncall.core.errors import ConfigError
 from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import next_handoff, rota, who_is_on_call
 from oncall.core.rota.roster import Roster
+from tests.exploring import examples
 from tests.include_folder import HEAD, ROSTER, RUNBOOK, write_include
 
 SHIPPED = Path(__file__).resolve().parents[2] / "include"
@@ -173,7 +174,7 @@ def spoilt(draw: st.DrawFn, texts: list[str]) -> str:
 instants = st.integers(86_400, 253_086_400_000).map(
     lambda at: dt.datetime.fromtimestamp(at, dt.UTC)
 )  # 1970 to 9989
-several = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+several = settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @several

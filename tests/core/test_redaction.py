@@ -21,6 +21,7 @@ from oncall.core.incidents.incident import Event
 from oncall.core.message import Message
 from oncall.core.promises.cause import Why
 from oncall.core.redaction import redacted
+from tests.exploring import examples
 
 ROOT = Path(__file__).resolve().parents[2]
 ALNUM = string.ascii_letters + string.digits
@@ -243,7 +244,7 @@ def leaks(secret: str, said: str, around: str) -> bool:
 def test_a_secret_in_a_text_never_survives(shape: str) -> None:
     """Each shape, with any secret, before and after anything."""
 
-    @settings(max_examples=60)
+    @settings(max_examples=examples(20))
     @given(SHAPES[shape], AROUND, AFTER)
     def law(secret: str, before: str, after: str) -> None:
         said = redacted(before + shape.format(secret) + after)

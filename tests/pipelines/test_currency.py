@@ -14,6 +14,7 @@ from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.history import PublicationHistory
 from oncall.adapters.postgres.report_numbers import PublishedReports
 from pipelines.report_run import Held
+from tests.exploring import examples
 from tests.pipelines.contract_cases import PROFIT
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
 from tests.pipelines.model_runs import report_run, run_all
@@ -188,7 +189,7 @@ CODES = some.sampled_from(("USD",) * 12 + ("EUR", "usd", None))
 
 
 @settings(
-    max_examples=40,
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from pipelines import runner
+from tests.exploring import examples
 from tests.pipelines.master_by_hand import DAY, at, row, rows
 from tests.pipelines.model_runs import report_run
 from tests.pipelines.plain_experiments import RHO2, Unit, anytime_z, sample_ratio_p, unit_profit
@@ -100,7 +101,9 @@ KINDS = (("as is", "mean_profit", "variance"), ("adjusted", "adjusted_mean", "ad
 DAY_BEFORE = DAY - dt.timedelta(days=1)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(experiments())
 @example(([], {}))
 @example(([Unit("button", "control", 1, DAY)], {}))
@@ -123,7 +126,9 @@ def test_every_number_is_that_of_the_plain_calculation(
         assert found[key] == pytest.approx(numbers, rel=1e-6, abs=1e-6), key
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(experiments())
 def test_what_is_adjusted_varies_no_more_over_the_whole_experiment(
     bench: Any, given_rows: tuple[list[Unit], dict[tuple[int, dt.date], float]]
