@@ -118,7 +118,7 @@ _SHAPES = (
     # .netrc; .pgpass, and whatever else has host:port:name:user:password.
     (("login",), rf"(?i)(\blogin\s+\S+\s+password\s+){_NO_VALUE}\S+", rf"\1{HIDDEN}"),
     ((":",),
-     r"(?m)((?:^|(?<=[\s'\"]))(?:[\w.-]{1,200}|\*):(?:\d{4,5}|\*):[\w.*-]{1,64}:[\w.@*-]{1,64}:)(?![\s:])[^\s'\"]+",
+     r"((?<![\w.:*/@-])(?:[\w.-]{1,200}|\*):(?:\d{4,5}|\*):[\w.*-]{1,64}:[\w.@*-]{1,64}:)(?![\s:])[^\s'\"]+",
      rf"\1{HIDDEN}"),
     # name=value, name: value; --name value; password 'value'
     (_NAMES, rf"(?i)({_NAME}(?:{_IS}|%3D)){_NO_VALUE}(?!{_QUOTE}){_BARE}(?:[ \t]/[ \t]\S+)?",
