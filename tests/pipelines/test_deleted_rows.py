@@ -119,6 +119,29 @@ def test_what_came_back_of_a_deleted_order_is_taken_out_too(published: Any) -> N
     assert left == {"lines": 0}
 
 
+@pytest.mark.parametrize("dag_id", ["unit_profit_experiments", "daily_growth_experiments"])
+def test_every_day_that_counted_a_deleted_assignment_is_stale(published: Any, dag_id: str) -> None:
+    """Run again, none is. Not of an experiment that upstream puts away."""
+    gone = "delete from master.experiment_assignments where experiment = 'checkout_bundles'"
+    of_one = (
+        f" and customer_id = (select min(customer_id) from base.unit_profit where report_date = '{THEN}')"
+    )
+    with published.cursor() as cursor:
+        cursor.execute(gone)
+    assert dag_id not in stale(published)
+    published.undo()
+    with published.cursor() as cursor:
+        cursor.execute(gone + of_one)
+        assert cursor.rowcount == 1
+        cursor.execute("delete from master.loads")  # else it would say that one is missing
+    published.commit()
+    found = stale(published)[dag_id]
+    assert found[-3:] == [THEN + dt.timedelta(days=n) for n in range(3)]
+    done = StalePublications(published, CONFIG).rerun("again")
+    assert [str(rerun) for rerun in done if rerun.held] == []
+    assert stale(published) == {}
+
+
 def test_older_days_are_counted_anew_when_somebody_asks(published: Any) -> None:
     """Each search counts the last eight; one that looks further back, all since then."""
     old = GENERATED_DAYS[1]
