@@ -199,6 +199,16 @@ def test_costs_and_prices_are_those_of_the_day_before(a_day: Any, fault: str, ch
     assert found in failed(a_day, PROFIT, DAY)[check]
 
 
+def test_what_is_sold_at_any_price_is_no_question(a_day: Any) -> None:
+    """Such as postage: on the days before it had such a price once."""
+    change(a_day, changed("order_lines", "unit_price = unit_price * 100", "product_id = 7"))
+    change(
+        a_day,
+        "update base.product_costs set unit_price = unit_price * 100 where product_id = 7 and report_date = '2026-11-16'",
+    )
+    assert "product_prices_are_in_one_unit" not in failed(a_day, PROFIT, DAY)
+
+
 @pytest.mark.parametrize(
     "ordinary",
     [
