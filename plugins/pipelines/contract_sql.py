@@ -141,17 +141,18 @@ def _of_column(contract: TableContract, column: Column, table: Existing) -> Iter
     if nan and column.type == "integer":
         minimum = -_MOST_WHOLE if minimum is None else minimum
         maximum = _MOST_WHOLE if maximum is None else maximum
+    under, over = ("before", "after") if column.type in AHEAD else ("below", "above")
     if minimum is not None:
-        bounds.append((f"{asked} < {literal(minimum)}", f"at least {minimum}"))
+        bounds.append((f"{asked} < {literal(minimum)}", f"{under} {minimum}"))
     if maximum is not None:
-        bounds.append((f"{asked} > {literal(maximum)}", f"at most {maximum}"))
+        bounds.append((f"{asked} > {literal(maximum)}", f"{over} {maximum}"))
     services = " or ".join(condition for condition, _ in bounds)
     if nan:
         # NaN is more than any number: what is within both bounds need not be asked for more.
         broken = f"({services}) and {is_nan}" if len(bounds) == 2 else is_nan
         yield Rule(f"{short}_{name}_is_a_number", (name,), f"0 {noun} whose {name} is not a number", broken)
     if bounds:
-        expected = f"0 {noun} whose {name} is not {' and '.join(words for _, words in bounds)}"
+        expected = f"0 {noun} whose {name} is {' or '.join(words for _, words in bounds)}"
         yield Rule(
             f"{short}_{name}_is_in_range",
             (name,),

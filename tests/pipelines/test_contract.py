@@ -219,6 +219,23 @@ def test_a_warehouse_that_enforces_keys_is_not_asked_for_them(warehouse: Any) ->
         assert not [name for name in names if name.endswith(("_are_unique", "_is_there"))], names
 
 
+def test_a_range_is_told_by_what_lies_outside_it(warehouse: Any) -> None:
+    """Instants are before or after, numbers below or above."""
+    from oncall.config.data_contracts import REPOSITORY, load_data_contracts
+    from pipelines.contract_check import _statements
+
+    contracts = load_data_contracts(REPOSITORY.parent)
+    with warehouse.cursor() as cursor:
+        statements, _, _ = _statements(cursor, contracts, contracts.tables)
+    warehouse.rollback()
+    told = {rule.name: rule.expected for statement in statements for rule in statement.rules}
+    assert told["refunds_amount_is_in_range"] == "0 refunds whose amount is below 0 or above 1000000000"
+    assert (
+        told["refunds_refunded_at_is_in_range"]
+        == "0 refunds whose refunded_at is before 1990-01-01T00:00:00Z"
+    )
+
+
 def test_nothing_is_left_of_a_held_run(shop: Any) -> None:
     """The base model is as it was before."""
     run_all(shop, report_run(PROFIT))

@@ -180,6 +180,17 @@ def test_upstream_tables_say_late_partial_and_expected() -> None:
     assert (table.state, table.words) == ("expected", "Expected 01:20")
 
 
+def test_where_no_promise_reads_a_table_it_is_not_said_that_they_cannot_be_seen() -> None:
+    """Only of tables that somebody waits for, and of which nothing is known."""
+    seen = morning()
+    blind = tuple(
+        replace(one, facts=Facts(unreadable=("warehouse: refused",), blind=True)) for one in seen.statuses
+    )
+    assert overview(replace(seen, statuses=blind), LINKS).no_table == "They cannot be seen now."
+    own = {name: replace(one, upstream=()) for name, one in seen.config.pipelines.items()}
+    assert overview(replace(seen, config=replace(seen.config, pipelines=own)), LINKS).no_table == "None yet."
+
+
 def test_the_week_says_why_it_is_as_it_is() -> None:
     """Who stands in for whom, what it earns and when it is repaid."""
     roster = config().roster

@@ -125,6 +125,12 @@ def test_how_a_day_was_kept(outcome: Any, came: str | None, late_min: int | None
     assert words.day_words(Day(DAY, at("05:00"), outcome, at(came) if came else None, late), SAY) == line
 
 
+def test_a_report_that_came_another_day_than_it_was_due_says_which() -> None:
+    late = at("04:09", 1) - at("05:00")
+    line = "Sun 22 Nov: published Tue 24 Nov 04:09, 23 h 09 min late"
+    assert words.day_words(Day(DAY, at("05:00"), "late", at("04:09", 1), late), SAY) == line
+
+
 @pytest.mark.parametrize(
     ("kept", "counted", "line"),
     [

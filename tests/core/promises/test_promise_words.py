@@ -120,7 +120,7 @@ LINES: list[tuple[str, tuple[dict[str, Any], ...], str, str]] = [
     ),
     (
         "05:26", ({**IN_TIME, **BLIND}, BLIND),
-        "Cannot see whether Profit ETL and Engagement ETL are published; last known: Profit ETL 04:09", "bad",
+        "Cannot see whether Profit ETL and Engagement ETL are published; last known: Profit ETL published 04:09", "bad",
     ),
     (
         "05:26", ({}, BLIND, IN_TIME),

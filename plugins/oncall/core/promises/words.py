@@ -118,8 +118,9 @@ def tables_line(loads: Sequence[Load]) -> str:
 
 
 def day_words(outcome: Day, say: TimeFormat) -> str:
-    """How a promise was kept on one day: "Sun 22 Nov: published 05:09, 9 min late"."""
-    at = f"{outcome.published_at.astimezone(say.tz):%H:%M}" if outcome.published_at else ""
+    """How a promise was kept on one day: "Sun 22 Nov: published 05:09, 9 min late". A later day than due is named."""
+    made = outcome.published_at
+    at = TimeFormat(outcome.due, say.tz).clock(made) if made else ""
     late = span(outcome.late_by.total_seconds()) if outcome.late_by else ""
     words = {
         "kept": f"published {at}, in time",
@@ -235,7 +236,9 @@ def _unseen(unseen: Sequence[PromiseStatus], say: TimeFormat) -> str:
         return f"{said}; last known: published {say.clock(max(made.values()))}"
     if len(made) == len(unseen):
         return f"{said}; last known: all published, the last {say.clock(max(made.values()))}"
-    return f"{said}; last known: " + ", ".join(f"{title} {say.clock(at)}" for title, at in made.items())
+    return f"{said}; last known: " + ", ".join(
+        f"{title} published {say.clock(at)}" for title, at in made.items()
+    )
 
 
 def _late(late: Sequence[PromiseStatus], count: int) -> str:

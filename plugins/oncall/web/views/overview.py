@@ -24,7 +24,8 @@ WEEKS_AHEAD = 8
 class Overview:
     """What stands on the first page. `verdict`: its first line and how bad that is (ok, warn, bad, none).
 
-    `none_open` stands where the open incidents would, `no_card` where the promises would.
+    `none_open` stands where the open incidents would, `no_card` where the promises would, `no_table` where their
+    upstream tables would.
     """
 
     banners: tuple[Banner, ...]
@@ -40,6 +41,7 @@ class Overview:
     verdict: tuple[str, str] = ("", "none")
     none_open: str = ""
     no_card: str = ""
+    no_table: str = ""
 
 
 def overview(seen: PageSnapshot, addresses: Links) -> Overview:
@@ -58,11 +60,16 @@ def overview(seen: PageSnapshot, addresses: Links) -> Overview:
         verdict=_verdict(seen),
         none_open=none_open(seen),
         no_card=no_card(promised=_promises(seen), hidden=seen.hidden),
+        no_table=no_card(promised=_reads_tables(seen), hidden=seen.hidden),
     )
 
 
 def _promises(seen: PageSnapshot) -> bool:
     return any(pipeline.promise for pipeline in seen.config.pipelines.values())
+
+
+def _reads_tables(seen: PageSnapshot) -> bool:
+    return any(pipeline.promise and pipeline.upstream for pipeline in seen.config.pipelines.values())
 
 
 def _verdict(seen: PageSnapshot) -> tuple[str, str]:
