@@ -39,7 +39,7 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
     Each published number that this changes is written down in investor.restatements. Raises Held when the report's
     tables do not take the draft.
     """
-    with held_by_its_data(connection, run), transaction(connection) as cursor:
+    with held_by_its_data(connection, run), transaction(connection, run) as cursor:
         one_run_at_a_time(cursor, run)
         published: dict[str, int] = {}
         for file in steps(run.dag_id, PUBLISH):

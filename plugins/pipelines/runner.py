@@ -62,25 +62,24 @@ def transform(connection: Any, run: ReportRun) -> None:
 
 
 def _compute(connection: Any, run: ReportRun) -> None:
-    with transaction(connection) as cursor:
+    with transaction(connection, run) as cursor:
         needs = [need for file in steps(run.dag_id, NEED) for need in execute(cursor, file, run.parameters)]
     for dag_id, day in needs:
         _make_first(connection, run, replace(run, dag_id=dag_id, report_date=day, upstream=()))
-    with transaction(connection) as cursor:
+    with transaction(connection, run) as cursor:
         one_run_at_a_time(cursor, run)
         execute(cursor, "reading.sql", run.parameters | {"upstream": list(run.upstream)})
         for file in steps(run.dag_id, COMPUTE):
             execute(cursor, file, run.parameters | _plans())
-    with transaction(
-        connection
-    ) as cursor:  # on its own: `analyze` keeps its lock to the end of the transaction
+    # on its own: `analyze` keeps its lock to the end of the transaction
+    with transaction(connection, run) as cursor:
         for file in steps(run.dag_id, COUNT):
             execute(cursor, file, run.parameters)
 
 
 def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
     """Raise Held, with what was found written down, when what the run reads breaks its contract."""
-    with held_by_its_data(connection, run), transaction(connection) as cursor:
+    with held_by_its_data(connection, run), transaction(connection, run) as cursor:
         # What an earlier try of this very run found is not what this one finds.
         cursor.execute(
             "delete from investor.checks where report = %(report)s and report_date = %(report_date)s::date"
@@ -96,7 +95,7 @@ def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
 
 def _make_first(connection: Any, run: ReportRun, needed: ReportRun) -> None:
     """Make the base model of another pipeline's day that the run needs. Raises Held when that day is not fit for it."""
-    with transaction(connection) as cursor:
+    with transaction(connection, run) as cursor:
         name = f"no_day_of_{needed.dag_id.removesuffix('_etl')}_is_held"
         failed = [
             FailedCheck(
@@ -145,7 +144,7 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     """Check the draft and write down what was found; the names of the checks. Raises Held when one has failed."""
     failed: list[FailedCheck] = []
     names: list[str] = []
-    with held_by_its_data(connection, run), transaction(connection) as cursor:
+    with held_by_its_data(connection, run), transaction(connection, run) as cursor:
         for file in steps(run.dag_id, CHECK):
             for name, *values, passed in execute(cursor, file, run.parameters | _plans()):
                 expected, found = (redacted(str(value)) for value in values)

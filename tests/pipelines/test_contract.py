@@ -8,14 +8,21 @@ import datetime as dt
 import json
 import os
 import shutil
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import psycopg2
 import pytest
 
+from oncall.adapters.postgres import warehouse as warehouse_module
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.cli.main import main
+from oncall.config import oncall_config
 from oncall.core.errors import OncallError
 from pipelines import runner
 from pipelines.report_run import REPOSITORY_SQL as SQL
@@ -234,6 +241,28 @@ def test_a_range_is_told_by_what_lies_outside_it(warehouse: Any) -> None:
         told["refunds_refunded_at_is_in_range"]
         == "0 refunds whose refunded_at is before 1990-01-01T00:00:00Z"
     )
+
+
+def test_whatever_a_run_waits_for_is_seen_also_while_it_checks_upstreams_rows(
+    warehouse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that has forgotten to let go of one of upstream's tables, and before the run has its own lock."""
+    pipeline = oncall_config.load(oncall_config.include_dir()).pipelines[ENGAGEMENT]
+    seen = Warehouse(connect_to(warehouse.dsn))
+    monkeypatch.setattr(warehouse_module, "BLOCKED_FOR", dt.timedelta())
+    with closing(psycopg2.connect(warehouse.dsn)) as holds:
+        holds.cursor().execute("lock table master.sessions in access exclusive mode")
+        running = threading.Thread(
+            target=runner.transform, args=[warehouse, report_run(ENGAGEMENT)], daemon=True
+        )
+        running.start()
+        found = ""
+        until = time.monotonic() + 30
+        while not found and time.monotonic() < until:
+            found = seen.read([(pipeline, DAY)])[ENGAGEMENT, DAY].blocked_by
+        assert found == f"pid {holds.info.backend_pid} (postgres)"
+        holds.rollback()
+        running.join(30)
 
 
 def test_nothing_is_left_of_a_held_run(shop: Any) -> None:

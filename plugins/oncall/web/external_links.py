@@ -55,7 +55,7 @@ def run_of(status: PromiseStatus, addresses: Links) -> str:
 def log_of(status: PromiseStatus | None) -> str | None:
     """Why its run failed, in the task's own words; None of a run that has not, or whose log nobody knows."""
     task = current_task(status.facts) if status else None
-    return task.log_url or None if task and task.state == "failed" else None
+    return task.failure_log or None if task else None
 
 
 def _speaking(seen: PageSnapshot, record: IncidentRecord) -> IncidentRecord:

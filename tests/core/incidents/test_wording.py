@@ -230,10 +230,15 @@ def test_several_reports_have_each_their_links() -> None:
 
 @pytest.mark.parametrize(
     ("state", "url", "there"),
-    [("failed", "http://log", True), ("running", "http://log", False), ("failed", "", False)],
+    [
+        ("failed", "http://log", True),
+        ("up_for_retry", "http://log", True),
+        ("running", "http://log", False),
+        ("failed", "", False),
+    ],
 )
 def test_the_log_of_a_failed_task_is_one_tap_away(state: Any, url: str, there: bool) -> None:
-    """Where Airflow told its address."""
+    """Where Airflow told its address; also while it is to be tried again."""
     task = replace(a_task("transform", state, ended="02:40"), log_url=url)
     found = dict(a_message(a_report("05:00", tasks=(task,))).links)
     assert found.get("Log") == (url if there else None)

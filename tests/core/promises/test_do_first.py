@@ -63,6 +63,8 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
         ("running", "its run began at 02:00, the first task is to start", "look in Airflow whether a task of it"),
         ("running", "check ended at 02:00, the next task is to start", "look in Airflow whether a task of it"),
         ("held", "check adds_up: expected 0, found 3", ""),
+        ("running", "retrying transform since 05:10 (boom)", "read the error of the try that failed, in its log."),
+        ("running", "in transform since 05:10", ""),
         ("running", BREACH, ""),
         ("upstream_late", "master.sessions has not arrived", ""),
         ("upstream_late", GAVE_UP, "look in #swe-master-data: the Software Engineer Team is told there which"),

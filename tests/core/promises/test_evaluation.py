@@ -255,6 +255,11 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         "unknown", "oncall_db unreachable (refused)",
         ('oncall_db: connection failed: connection to server at "db", port 1 failed: refused',),
     ),
+    (
+        {"unreadable": ('oncall_db: connection failed: connection to server on socket "/s" failed: FATAL:  closed',)},
+        "unknown", "oncall_db unreachable (closed)",
+        ('oncall_db: connection failed: connection to server on socket "/s" failed: FATAL:  closed',),
+    ),
     ({"unreadable": ("oncall_db: gone",)}, "unknown", "oncall_db unreachable (gone)", ("oncall_db: gone",)),
     (
         {"unreadable": ("a: gone", "b: gone")},

@@ -236,15 +236,17 @@ BEHIND = """
 """
 
 
-# Before which lock the runs of these reports and days have stood for a while, and whose it is. A run holds, or waits
-# for, the advisory lock of its report and day (pipelines/report_run.py); what it waits for besides may be any lock.
+# Before which lock the runs of these reports and days have stood for a while, and whose it is. A run marks its
+# transactions by an advisory lock of its report and day, and computes and publishes under another, one run at a time
+# (pipelines/report_run.py); what it waits for besides may be any lock.
 BLOCKED = f"""
     with wanted as ({_WANTED})
     select w.report, w.business_day, blocker.pid, coalesce(left(a.usename, 60), '')
     from wanted w
     join pg_locks l on l.locktype = 'advisory' and l.objsubid = 2
         and l.database = (select oid from pg_database where datname = current_database())
-        and l.classid::bigint = hashtext(w.report)::bigint & 4294967295
+        and l.classid::bigint in (
+            hashtext(w.report)::bigint & 4294967295, hashtext('at work: ' || w.report)::bigint & 4294967295)
         and l.objid::bigint = (w.business_day - date '2000-01-01')::bigint & 4294967295
     join pg_locks waits on waits.pid = l.pid and not waits.granted
         and waits.waitstart < clock_timestamp() - %(blocked_for)s

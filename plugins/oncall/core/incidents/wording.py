@@ -187,8 +187,8 @@ class Composer:
             links.append((f"Runbook{name}", to.runbook(member.pipeline.dag_id, section, member.report_date)))
             links.append((f"Run{name}", to.run(member)))
         task = current_task(self.members[0].facts)
-        if task and task.log_url and task.state == "failed":
-            links.append(("Log", task.log_url))
+        if task and task.failure_log:
+            links.append(("Log", task.failure_log))
         return links
 
     def _tags(self) -> list[str]:

@@ -22,7 +22,9 @@ SHOWN_WITHIN = dt.timedelta(seconds=20)  # how far a copy of the warehouse may l
 # A task of seconds is not stuck because a worker was slow once.
 NEVER_STUCK_WITHIN = dt.timedelta(minutes=1)
 # What libpq says before the reason: to whom it spoke is in the connection.
-_CONNECTING = re.compile(r"^(?:connection failed: )?connection to server .*? failed: (?=\S)", re.DOTALL)
+_CONNECTING = re.compile(
+    r"^(?:connection failed: )?connection to server .*? failed: (?:FATAL: +)?(?=\S)", re.DOTALL
+)
 _REFUSED = re.compile(
     r"permission denied|does not exist|password|invalid input|out of range|[A-Za-z]+Error: "
 )

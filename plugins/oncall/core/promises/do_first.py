@@ -58,6 +58,12 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "Start no second run beside it.",
         ),
         (
+            "running", r"^retrying ",
+            "read the error of the try that failed, in its log. Airflow tries it again by itself.\n"
+            "An error that passes, such as a broken connection: wait for that try.\n"
+            "An error that stays, such as a missing column: do not wait, read *Failed* now.",
+        ),
+        (
             "stuck", r"^nothing has started since ",
             "look for a free slot, then for a live scheduler: no task of it runs.",
         ),

@@ -145,6 +145,11 @@ class Task:
         return cls(task_id, state, began or at, ended, run_id, **words)
 
     @property
+    def failure_log(self) -> str:
+        """Where its last try tells why that failed; "" of a task whose last try has not, or whose log nobody knows."""
+        return self.log_url if self.state in ("failed", "up_for_retry") else ""
+
+    @property
     def marked(self) -> bool:
         """A person set its state by hand."""
         return self.error.startswith(MARKED)
