@@ -62,6 +62,13 @@ def test_another_cause_is_said_in_the_thread_and_on_the_alert() -> None:
     assert events(plan) == [post.title]
 
 
+def test_a_task_that_has_failed_since_is_said_to_have_failed_then() -> None:
+    """Not now: its time stands beside it."""
+    failed = a_task("transform", "failed", "05:01", "05:18")
+    [post, _] = said_by(changed(broken(tasks=(WAITED, failed)), a_scene("05:20")))
+    assert post.title == "Growth ETL, 22 Nov: transform failed at 05:18"
+
+
 def test_the_page_of_this_look_has_said_the_cause() -> None:
     """Another post in the same instant would say it twice; what it is now is remembered."""
     plan = changed(broken("05:00", tasks=(WAITED, TRANSFORMS)), a_scene("05:00"))

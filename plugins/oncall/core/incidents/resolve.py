@@ -37,7 +37,8 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     if same or said_now or not context.spoken or not waited_for or incident.changes >= LATEST_CHANGES:
         return Plan((now,))
     step, reason = f"cause-{incident.changes + 1}", short(lead.why)
-    title = titled(context.missing, lambda about: f"{about}: now {reason}")
+    now_said = reason if lead.why.cause == "failed" else f"now {reason}"  # "transform failed at 05:01: …"
+    title = titled(context.missing, lambda about: f"{about}: {now_said}")
     message = context.notice(scene, step, title)
     owed = [post(message)]
     owed += [Notification(incident.key, f"{step}:{a}", "pager", "note", message, a) for a in context.aliases]
