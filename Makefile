@@ -27,8 +27,9 @@ help: ## list the commands
 
 install: $(READY) ## create .venv with the locked packages (the other commands do this by themselves)
 
+# What it tells goes beside the answers: `eval "$(make -s env)"` would run it.
 $(READY): requirements-dev.lock
-	@sandbox/install.sh $(PYTHON) $(VENV) requirements-dev.lock
+	@sandbox/install.sh $(PYTHON) $(VENV) requirements-dev.lock >&2
 
 up: $(READY) ## start everything on this machine and say where to look; safe to run again
 	@$(BIN)/python -m sandbox up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,26 @@ def test_what_is_installed_is_what_was_locked() -> None:
         installing = [line for line in lines if re.search(r"pip (install|sync)", line) and "lock" in line]
         assert installing
         assert [line for line in installing if "--require-hashes" not in line] == []
+
+
+def test_what_the_installation_tells_is_no_part_of_an_answer(tmp_path: Path) -> None:
+    """A shell runs what `make -s env` answers, and the first command after a new lock installs."""
+    (tmp_path / "sandbox").mkdir()
+    for name, text in (
+        ("Makefile", (ROOT / "Makefile").read_text(encoding="utf-8")),
+        ("requirements-dev.lock", ""),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    install = tmp_path / "sandbox/install.sh"
+    install.write_text(
+        "#!/bin/sh\necho '  7s  installed'\nmkdir -p .venv/bin\ntouch .venv/installed.lock\n"
+        "printf '#!/bin/sh\\necho export A=1\\n' > .venv/bin/python\nchmod +x .venv/bin/python\n",
+        encoding="utf-8",
+    )
+    install.chmod(0o755)
+    done = subprocess.run(["make", "-s", "env"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "export A=1\n"
+    assert "installed" in done.stderr
 
 
 def test_images_and_actions_are_named_exactly() -> None:
