@@ -376,6 +376,18 @@ def test_an_incident_open_over_the_handoff_passes_to_the_new_pair(night: Night) 
     assert len(night.pager.paged) == before + 1
 
 
+def test_whoever_takes_it_as_their_shift_ends_has_it_no_longer(night: Night) -> None:
+    """Heard at the instant of the handoff: the new primary is paged all the same."""
+    night.world.missing("growth_etl")
+    night.look("05:00")
+    night.look("08:59:59")
+    before = len(night.pager.paged)
+    night.acknowledge(night.pager.paged[0].alias, "de-003@example.com")
+    night.look("09:00")
+    night.look("09:15")
+    assert [page.recipients[0].name for page in night.pager.paged[before:]] == ["DE-004", "DE-001"]
+
+
 def test_a_person_without_a_contact_falls_through_at_once(night: Night) -> None:
     """The primary cannot be paged: the secondary is, at 05:00 and not at 05:15."""
     people = dict(night.config.roster.people)

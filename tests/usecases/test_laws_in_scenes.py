@@ -183,7 +183,7 @@ def test_after_a_handoff_during_an_outage_only_the_new_pair_is_woken(broken: Nig
 
 def test_what_waited_says_what_is_true_now(broken: Night) -> None:
     """Late since five when Opsgenie is back: the page says so."""
-    broken.pager.fail = [OUT] * 200
+    broken.pager.fail = [OUT] * 2000
     broken.looks("05:00", "05:19:45")
     broken.pager.fail = []
     broken.look("05:20:15")

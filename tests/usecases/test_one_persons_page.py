@@ -12,7 +12,7 @@ from oncall.core.errors import DeliveryFailed, LockedOut, UnknownPerson, Unreada
 from oncall.core.message import Message
 from oncall.core.rota.roster import Override
 from oncall.usecases import page_requests
-from oncall.usecases.channel_ports import RequestOutcome
+from oncall.usecases.channel_ports import AlertState, RequestOutcome
 from tests.usecases.conftest_night import DAY, Night, at
 
 KEY = f"growth_etl:{DAY}"
@@ -101,6 +101,42 @@ def test_after_an_outage_the_order_holds(
     waits = [(later - first).total_seconds() for later, _ in woken[1:]]
     assert waits == pytest.approx([15 * 60, 30 * 60], abs=60)
     assert len(said(broken, "ESCALATED")) == 2
+
+
+def test_after_an_outage_that_goes_on_for_one_person_the_next_one_is_called_and_no_further_one(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's page was taken for three minutes; then all are but the primary's: the manager has the roster's wait."""
+    down = DeliveryFailed("connection refused")
+    woken = not_taken(
+        broken, lambda m: broken.now < at("05:03") or m.recipients[0].name == "DE-003", down, monkeypatch
+    )
+    broken.looks("05:00", "05:19:30", 5)
+    assert [name for _, name in woken] == ["DE-004", "DE-MANAGER"]
+    assert woken[1][0] - woken[0][0] >= dt.timedelta(minutes=14)
+
+
+def test_a_page_that_an_earlier_request_has_made_calls_nobody_else(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request is carried out 42 s late, and is made anew before: the alert is there, by the first one."""
+    asked = dict[str, dt.datetime]()
+
+    def take(message: Message) -> str:
+        asked.setdefault(message.alias, broken.now)
+        return "request"
+
+    def shown(alias: str) -> AlertState | None:
+        made = alias in asked and broken.now - asked[alias] >= dt.timedelta(seconds=42)
+        return AlertState(open=True, acknowledged=False) if made else None
+
+    monkeypatch.setattr(page_requests, "CARRIED_OUT_WITHIN_S", 0.01)
+    monkeypatch.setattr(broken.pager, "page", take)
+    monkeypatch.setattr(broken.pager, "request_state", lambda _: RequestOutcome("pending"))
+    monkeypatch.setattr(broken.pager, "alert_state", shown)
+    broken.looks("05:00", "05:02", 5)
+    assert [alias.rpartition(":")[2] for alias in asked] == ["page-1-primary"]
+    assert said(broken, "ESCALATED") == said(broken, "could not be paged") == []
 
 
 def test_what_the_thread_says_of_the_first_page_does_not_wait_for_the_pager(

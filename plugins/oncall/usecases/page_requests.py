@@ -127,9 +127,11 @@ class PageRequests:
             elif state == "unknown" and now - since >= UNPROCESSED:
                 self.round.done(delivery)  # its receipt is all that can be had: reading is a courtesy
             elif now - last >= MADE_ANEW:
-                # Made anew at once; when that has gone on for too long somebody else has to be called.
+                # Made anew at once; when that has gone on for too long, and no earlier request has made the alert,
+                # somebody else has to be called.
                 overdue = delivery.op == "page" and now - since >= UNPROCESSED
-                why = "the pager has taken the page and does not carry it out" if overdue else ""
+                missing = overdue and not self.calls.has(delivery)
+                why = "the pager has taken the page and does not carry it out" if missing else ""
                 anew_s = MADE_ANEW.total_seconds()
                 self.round.again(delivery, not_carried_out(anew_s), why)
             else:

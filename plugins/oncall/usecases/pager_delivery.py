@@ -31,7 +31,7 @@ class SeemsTaken(Exception):
 
 
 class NotItsTurn(Exception):
-    """The page of whoever was called first is taken now, or they were called in the meantime."""
+    """The page of somebody who was called earlier is taken now, or they were called in the meantime."""
 
 
 @dataclass
@@ -58,9 +58,9 @@ class PagerDelivery:
         if delivery.op == "page":
             if any(map(self._seems_taken, send.ask_first)):
                 raise SeemsTaken
-            if check and self._has(delivery):
+            if check and self.has(delivery):
                 return ""
-            if send.only_look or (send.before and self._takes(delivery, send.before)):
+            if send.only_look or any(self._takes(delivery, each) for each in send.before):
                 raise NotItsTurn
             return self._page(delivery)
         words = "\n".join(part for part in (delivery.message.title, delivery.message.summary) if part)
@@ -73,18 +73,18 @@ class PagerDelivery:
     def _page(self, delivery: OutboxEntry) -> str:
         """A receipt that names no request is believed where the alert is shown, or nothing is."""
         request_id = self.pager.page(delivery.message)
-        if not request_id and not self._has(delivery) and self._reads:
+        if not request_id and not self.has(delivery) and self._reads:
             raise DeliveryFailed("the answer names no request, and the alert is not there", uncertain=True)
         return request_id
 
     def _takes(self, delivery: OutboxEntry, before: Message) -> bool:
-        """Whether one more try is taken of the page of whoever was called first; their own row hears of it at its next
-        one, also whether it reaches them."""
+        """Whether one more try is taken of the page of somebody who was called earlier; their own row hears of it at
+        its next one, also whether it reaches them."""
         earlier = replace(delivery, step=before.step, alias=before.alias, message=before)
         try:
             self._page(earlier)
         except OncallError:
-            return self._has(earlier)
+            return self.has(earlier)
         return True
 
     @property
@@ -119,7 +119,7 @@ class PagerDelivery:
         state = self._alert(alias)
         return state is not None and (state.acknowledged or not state.open)
 
-    def _has(self, delivery: OutboxEntry) -> bool:
+    def has(self, delivery: OutboxEntry) -> bool:
         """Whether this page has been made.
 
         A closed alert that was made long before is of an earlier life of its alias (the store was lost): it is no page.

@@ -80,12 +80,7 @@ def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
     title = f"Acknowledgement of {by} taken back: the escalation starts again"
     plan = begin_anew(context, scene, "taken-back", title)
     (anew,) = plan.incidents
-    anew = replace(
-        anew,
-        acknowledged_at=None,
-        acknowledged_by="",
-        acked=tuple(each for each in anew.acked if each != alias),
-    )
+    anew = replace(anew, acknowledged_by="", acked=tuple(each for each in anew.acked if each != alias))
     if not context.incident.paged:  # only warned of: nobody is to be woken yet
         anew = replace(anew, paged_at=None, escalation_round=0)
     return replace(plan, incidents=(anew,))

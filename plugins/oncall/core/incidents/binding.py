@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
-from oncall.core.incidents.escalation import is_call_of, is_of_round, standing
+from oncall.core.incidents.escalation import Standing, is_call_of, is_of_round, standing
 from oncall.core.incidents.escalation_words import page_message
 from oncall.core.incidents.incident import Incident, NotificationStatus
 from oncall.core.incidents.incident_words import is_not_taken
@@ -33,14 +33,15 @@ class Send:
     """`nobody_woken`: this is a page, and no earlier one has woken anybody.
 
     `ask_first`: the incident's other alerts. Somebody may have taken one a moment ago: then nobody else is to be woken.
-    `before`: the page of whoever was called first and is not taken. Should it be taken now, it is their turn.
+    `before`: the pages of whoever was called earlier and that are not taken, in order. Should one be taken now, it is
+    their turn.
     `only_look`: it is not its turn, but it may have been taken.
     """
 
     message: Message
     nobody_woken: bool = False
     ask_first: tuple[str, ...] = ()
-    before: Message | None = None
+    before: tuple[Message, ...] = ()
     only_look: bool = False
 
 
@@ -76,8 +77,8 @@ def bind(entry: NotificationStatus, stored: Message, context: IncidentContext | 
         return Withdraw("the incident is over")
     if entry.step in EARLY:
         return _early(entry, stored, context, scene)
-    if round_and_seat(entry.step):
-        return _page(entry, stored, context, scene)
+    if found := round_and_seat(entry.step):
+        return _page(entry, stored, context, scene, *found)
     if entry.step.startswith("reminder-"):
         return _reminder(entry, stored, context.incident)
     if entry.step.startswith("failed-"):
@@ -142,10 +143,14 @@ def _reminder(entry: NotificationStatus, stored: Message, incident: Incident) ->
     return Send(stored)
 
 
-def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene) -> Bound:
-    found = round_and_seat(entry.step)
-    assert found is not None
-    this_round, seat = found
+def _page(
+    entry: NotificationStatus,
+    stored: Message,
+    context: IncidentContext,
+    scene: Scene,
+    this_round: int,
+    seat: str,
+) -> Bound:
     if this_round != context.incident.escalation_round:
         return Withdraw("the escalation has begun anew")
     if context.incident.acknowledged:
@@ -159,25 +164,29 @@ def _page(entry: NotificationStatus, stored: Message, context: IncidentContext, 
         return Withdraw(f"nobody who can be paged holds the seat of the {seat}")
     if entry.person and not entry.calls(person) and entry.alerting:
         return Withdraw(f"it may have reached {entry.person}, and {person.name} is on call now")
-    rest = replace(context, entries=tuple(each for each in context.entries if each.step != entry.step))
-    now = standing(rest, scene)
-    mine = (each for each in rest.entries if is_of_round(each, context.incident))
-    if any(is_call_of(each, person, scene) and each.alive for each in mine):
+    others = (e for e in context.entries if e.step != entry.step and is_of_round(e, context.incident))
+    if any(is_call_of(each, person, scene) and each.alive for each in others):
         return Withdraw(f"{person.name} was called already")
-    wanted = any(call.person == person and call.seat == seat for call in now.calls)
+    now, wanted = _turn(entry, context, scene, seat)
     if entry.maybe_taken or wanted:
-        earlier = (
-            page_message(context, scene, c.step, c.person) for c, why in now.unreached if is_not_taken(why)
-        )
         message = page_message(context, scene, entry.step, person)
         return Send(
             _with_links_of(stored, message, context),
             nobody_woken=not now.woken,
             ask_first=() if entry.step.startswith("page-1-") else _open_alerts(context),
-            before=next(earlier, None),
+            before=tuple(page_message(context, scene, call.step, call.person) for call in now.not_taken),
             only_look=not wanted,
         )
     return Later(max(SOON, min(now.next_at - scene.at, dt.timedelta(minutes=1))) if now.next_at else SOON)
+
+
+def _turn(
+    entry: NotificationStatus, context: IncidentContext, scene: Scene, seat: str
+) -> tuple[Standing, bool]:
+    """How far the round has come but for this step, and whether it is its turn."""
+    rest = tuple(each for each in context.entries if each.step != entry.step)
+    now = standing(replace(context, entries=rest), scene)
+    return now, any(call.seat == seat for call in now.calls)
 
 
 def _open_alerts(context: IncidentContext) -> tuple[str, ...]:
@@ -198,9 +207,8 @@ def _page_in_chat(
     entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene, seat: str
 ) -> Bound:
     """The thread says whom the page went to, or goes to now."""
-    page = next(
-        (each for each in context.entries if each.channel == "pager" and each.step == entry.step), None
-    )
+    pages = (each for each in context.entries if each.channel == "pager" and each.step == entry.step)
+    page = next(pages, None)
     if page is not None and not page.alive:
         return Withdraw("its page was not sent")
     earlier = takewhile(lambda each: each.step != entry.step, context.entries)
@@ -208,10 +216,8 @@ def _page_in_chat(
         return Withdraw("its page is not taken yet: in an outage nobody is called in another one's place")
     person = seat_holder(scene, seat)
     if page is not None and page.alerting and page.person:
-        person = next(
-            (each for each in map(scene.roster.recipient, scene.roster.people) if page.was_for(each)),
-            person,
-        )
+        people = map(scene.roster.recipient, scene.roster.people)
+        person = next((each for each in people if page.was_for(each)), person)
     if person is None:
         return Withdraw("nobody holds the seat")
     message = page_message(context, scene, entry.step, person)

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import dropwhile
 
 from oncall.core.incidents.context import (
     IncidentContext,
@@ -54,6 +54,11 @@ class Standing:
     unreached: tuple[tuple[Call, str], ...] = ()
     woken: tuple[NotificationStatus, ...] = ()
     next_at: dt.datetime | None = None
+
+    @property
+    def not_taken(self) -> tuple[Call, ...]:
+        """Whose pages the far side does not take: it may be an outage."""
+        return tuple(call for call, trouble in self.unreached if is_not_taken(trouble))
 
 
 def standing(context: IncidentContext, scene: Scene) -> Standing:
@@ -100,10 +105,10 @@ def _walk(context: IncidentContext, scene: Scene) -> Standing:
     return Standing(tuple(calls), tuple(unreached), _woken(pages))
 
 
-def _may_be_all(call: Call, context: IncidentContext) -> bool:
-    """Whether it may be an outage: nobody who was called after them is woken."""
-    pages = (entry for entry in context.entries[::-1] if round_of(entry) is not None)
-    return not _woken(tuple(takewhile(lambda entry: entry.step != call.step, pages)))
+def _is_theirs_alone(call: Call, context: IncidentContext) -> bool:
+    """Whether it is no outage: somebody who was called after them is woken."""
+    pages = [entry for entry in context.entries if round_of(entry) is not None]
+    return bool(_woken([*dropwhile(lambda entry: entry.step != call.step, pages)]))
 
 
 def is_of_round(entry: NotificationStatus, incident: Incident) -> bool:
@@ -177,7 +182,8 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     events: list[Event] = []
     for call, trouble in now.unreached:
         step = f"unreached:{call.step}:{call.person.opsgenie or call.person.name}"
-        if ("chat", step) not in context.said and not (is_not_taken(trouble) and _may_be_all(call, context)):
+        known = not is_not_taken(trouble) or _is_theirs_alone(call, context)
+        if known and ("chat", step) not in context.said:
             title = f"{seated(call.person.name, call.seat)} could not be paged: {trouble}"
             whole = [] if len(title) <= MOST_TITLE else [trouble]  # it says what to mend: that is not cut
             owed.append(post(context.notice(scene, step, title, whole)))
@@ -187,12 +193,10 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
         if context.is_news(page):
             owed += (page, said)
             events += event(context, scene, f"paged {seated(call.person.name, call.seat)}")
-    # of a page that was taken only after its words had been withdrawn
-    unsaid = {entry.step for entry in context.entries if entry.channel == "chat" and not entry.alive}
-    late = (e for e in context.entries if e.step in unsaid and e.alerting and e.state != "owed")
-    owed += [
-        post(context.notice(scene, e.step, "")) for e in late if round_of(e) == incident.escalation_round
-    ]
+    # a page that was taken only after its words had been withdrawn is told of now
+    withdrawn = {entry.step for entry in context.entries if entry.channel == "chat" and not entry.alive}
+    mine = (e for e in context.entries if round_of(e) == incident.escalation_round and e.step in withdrawn)
+    owed += [post(context.notice(scene, e.step, "")) for e in mine if e.alerting and e.state != "owed"]
     return Plan((incident,), tuple(owed), tuple(events))
 
 
@@ -243,5 +247,5 @@ def begin_anew(
 ) -> Plan:
     count = context.incident.escalation_round + 1
     message = context.notice(scene, f"{step}-{count}", title, lines)
-    anew = replace(context.incident, paged_at=scene.at, escalation_round=count)
+    anew = replace(context.incident, paged_at=scene.at, escalation_round=count, acknowledged_at=None)
     return Plan((anew,), (post(message),), event(context, scene, title))

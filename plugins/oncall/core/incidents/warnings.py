@@ -102,10 +102,16 @@ def arrivals(context: IncidentContext, scene: Scene) -> Iterator[tuple[str, str]
     """Each table that was warned about, has come, and nobody has heard so: its name, and that in words."""
     if any(member.facts.blind for member in context.members):
         return
-    loads = {load.table: load for member in context.members for load in member.facts.loads}
-    for name in context.incident.warned:
-        load = loads.get(name)
-        if load and load.state == "fresh" and ("chat", f"arrived:{name}") not in context.said:
+    for name, came in come(context.incident.warned, context.members, scene):
+        if ("chat", f"arrived:{name}") not in context.said:
+            yield name, came
+
+
+def come(warned: Iterable[str], members: Iterable[PromiseStatus], scene: Scene) -> Iterator[tuple[str, str]]:
+    """Of these tables each that has come: its name, and that in words."""
+    loads = {load.table: load for member in members for load in member.facts.loads}
+    for name in warned:
+        if (load := loads.get(name)) and load.state == "fresh":
             yield name, f"{name} has arrived ({scene.clock(load.loaded_at)})"
 
 
