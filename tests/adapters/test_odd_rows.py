@@ -236,7 +236,7 @@ def test_a_flood_of_loads_neither_slow_the_look_nor_hide_a_publication(
     warehouse.read(*asked)
     began = time.process_time(), time.monotonic()
     found = warehouse.read(*asked)["growth_etl", DAY]
-    assert time.process_time() - began[0] < 0.2
+    assert time.process_time() - began[0] < 0.8
     assert time.monotonic() - began[1] < (1.5 if indexed else 4)
     assert found.publication
     assert not found.unreadable

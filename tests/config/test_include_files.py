@@ -61,7 +61,7 @@ def test_an_odd_file_is_a_problem_and_nothing_else(
     replaced(folder / name, lambda path: put(Path(path.name)))
     began = time.process_time()
     (problem,) = oncall_config.check(folder)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 6
     if (name, odd) != ("sql/sales_etl/publish.sql", "a folder"):  # … which is a folder without SQL
         assert problem.file == name
         assert said in problem.found

@@ -161,7 +161,7 @@ def test_nobody_waits_in_line_for_a_database_that_hangs(oncall_db: OncallDb) -> 
             time.sleep(0.01)
         began = time.monotonic()
         assert all(shared.read() is first for _ in range(50))
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2
     waiting.join()
 
 
