@@ -248,3 +248,29 @@ def test_a_weekday_seen_a_few_times_seems_no_more_alike_than_it_is(weeks: int) -
     days = range(1, 7 * weeks + 1)
     spreads = [expect([(ago, 100 * dice.gauss(1, 0.2)) for ago in days]) for _ in range(200)]
     assert 0.195 < sum(one.share for one in spreads if one) / len(spreads) < 0.24
+
+
+def test_bank_holidays_do_not_make_a_weekday_one_on_which_the_shop_is_closed() -> None:
+    """Real revenue before a Monday in June, after three in nine weeks without a sale, and some sales between."""
+    mondays = [-556, 34_570, 39_651, 27_900, 0, 0, 56_026, 22_188, 33_254]
+    others = (0, 15_820, 32_826, 20_511, 22_714, 30_000)  # closed on Saturdays
+    history = [
+        (ago, float(mondays[ago // 7 - 1] if ago % 7 == 0 else others[ago % 7 - 1])) for ago in range(1, 64)
+    ]
+    for monday in (17_789, 22_457):
+        assert not Number("revenue", monday, tuple(history), 400.0).is_far_off()
+    expected = expect(history)
+    assert expected
+    assert expected.amount > 15_000
+    assert state(0, history) == "partial"
+
+
+def test_a_weekday_without_a_sale_most_of_the_time_is_expected_to_have_none() -> None:
+    """Two Mondays on which it was open, before Christmas, change nothing: the next without a sale is ordinary."""
+
+    def shop(day: dt.date) -> float:
+        return 0 if day.isoweekday() == 1 and (MONDAY - day).days not in (14, 21) else 60
+
+    history = days_before(MONDAY, shop)
+    assert state(0, history) == "fresh"
+    assert not Number("orders", 0, tuple(history), 1.0).is_far_off()

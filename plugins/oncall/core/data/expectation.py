@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
@@ -75,8 +75,9 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     """
     if not history:
         return None
-    ordinary = _without_sales(history)
-    stood, usual = _by_weekday(ordinary)
+    closed = _closed(history)
+    ordinary = _without_sales(history, closed)
+    stood, usual = _by_weekday(ordinary, closed)
     level = median(amount for _, amount in history[:WEEK])
     lowest = median(amount for _, amount in ordinary[:WEEK])
     if level <= _ALIKE * lowest:
@@ -110,13 +111,27 @@ def _before_a_lull(ordinary: Sequence[tuple[int, float]]) -> float:
     return max((median(lately[n : n + WEEK]) for n in range(max(len(lately) - WEEK, 0) + 1)), default=0.0)
 
 
-def _without_sales(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+def _closed(history: Sequence[tuple[int, float]]) -> frozenset[int]:
+    """The days ago of nothing at all on a weekday that mostly has something: holidays that nobody foresaw.
+
+    They tell nothing of the weekday: three of them in a row were taken for Mondays on which a shop is always closed.
+    """
+    open_days = Counter(ago % WEEK for ago, amount in history if amount)
+    all_days = Counter(ago % WEEK for ago, _ in history)
+    return frozenset(
+        ago for ago, amount in history if not amount and 2 * open_days[ago % WEEK] > all_days[ago % WEEK]
+    )
+
+
+def _without_sales(
+    history: Sequence[tuple[int, float]], closed: Collection[int] = ()
+) -> list[tuple[int, float]]:
     """The days that were not far above what was usual then; the newest first, as all of them.
 
     Far above the last four weeks too: the days after some quiet ones are no sale. What lasts longer than a sale is the
     new level.
     """
-    _, usual = _by_weekday(history)
+    _, usual = _by_weekday(history, closed)
     ordinary: list[tuple[int, float]] = []
     sale: list[tuple[int, float]] = []
     for ago, amount in reversed(history):
@@ -131,14 +146,16 @@ def _without_sales(history: Sequence[tuple[int, float]]) -> list[tuple[int, floa
 
 
 def _by_weekday(
-    history: Sequence[tuple[int, float]],
+    history: Sequence[tuple[int, float]], closed: Collection[int]
 ) -> tuple[list[tuple[int, float]], Mapping[int, float]]:
     """(days ago, how many times the level of the seven before it) of each day that has enough before it.
 
-    And the usual one of these for each weekday (days ago, modulo a week).
+    And the usual one of these for each weekday (days ago, modulo a week). `closed` days only lower the level.
     """
     stood = []
     for place, (ago, amount) in enumerate(history):
+        if ago in closed:
+            continue
         before = [earlier for _, earlier in history[place + 1 : place + 1 + WEEK]]
         if len(before) >= _LEAST_FOR_A_LEVEL and (level := median(before)) > 0:
             stood.append((ago, amount / level))
