@@ -46,6 +46,9 @@ SETTINGS: Mapping[str, str] = {
     "log_timezone": "UTC",
     "listen_addresses": "",  # the socket only: no port to clash, nothing to reach from outside
 }
+# PostgreSQL's own, the same on each machine. Those of the system differ, and a shell that has come by ssh often names
+# one that is not installed (LC_ALL=en_GB.UTF-8), which initdb refuses.
+LOCALE = " locale_provider builtin builtin_locale 'C.UTF-8'"
 
 
 class SandboxError(Exception):
@@ -64,15 +67,16 @@ class Server:
         scheme = f"postgresql+{driver}" if driver else "postgresql"
         return f"{scheme}://postgres@/{quote(dbname)}?host={quote(str(self.socket_dir))}"
 
-    def ensure_database(self, name: str, template: str = "template1") -> str:
+    def ensure_database(self, name: str, template: str = "template0") -> str:
         """Create the database unless it is there, as a copy of another one; returns its URI."""
+        locale = LOCALE if template == "template0" else ""  # a copy has its template's
         with closing(psycopg2.connect(self.uri())) as connection:
             connection.autocommit = True  # `create database` refuses a transaction
             with connection.cursor() as cursor:
                 cursor.execute("select 1 from pg_database where datname = %s", (name,))
                 if cursor.fetchone() is None:
                     # Copied as files, which takes a tenth of what it takes through the log.
-                    statement = sql.SQL("create database {} template {} strategy file_copy")
+                    statement = sql.SQL("create database {} template {} strategy file_copy" + locale)
                     cursor.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.uri(name)
 
@@ -109,7 +113,8 @@ def start(data_dir: Path | str) -> Server:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(folder):
         binaries = _binaries(folder)
-        binaries.ensure_pgdata_inited()
+        with _locale_that_is_everywhere():
+            binaries.ensure_pgdata_inited()
         server = Server(folder, _socket_dir(folder, binaries.system_user))
         if not server.answers():
             _forget_dead_server(folder)
@@ -198,6 +203,20 @@ def _forget_dead_server(folder: Path) -> None:
         alive = False
     if not alive:
         pid_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locale_that_is_everywhere() -> Iterator[None]:
+    """For a program that is started without a say in its environment."""
+    before = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = "C"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LC_ALL"]
+        else:
+            os.environ["LC_ALL"] = before
 
 
 @contextmanager

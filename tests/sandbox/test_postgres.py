@@ -102,6 +102,19 @@ def test_a_killed_server_is_started_again(short_folder: Path) -> None:
         again.stop()
 
 
+def test_the_locale_of_the_shell_does_not_matter(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that has come by ssh often names one that this machine does not have."""
+    monkeypatch.setenv("LC_ALL", "xx_XX.UTF-8")
+    server = start(short_folder / "data")
+    try:
+        dsn = server.ensure_database("warehouse")
+        assert ask(dsn, "select lower('ÄÖI')") == "äöi"
+        assert ask(dsn, "select 'Z' < 'a'")
+    finally:
+        server.stop()
+    assert os.environ["LC_ALL"] == "xx_XX.UTF-8"
+
+
 def test_it_takes_the_connections_of_a_whole_airflow(postgres: Server) -> None:
     """At least 200 clients may connect at once."""
     assert int(str(ask(postgres.uri(), "show max_connections"))) >= 200
