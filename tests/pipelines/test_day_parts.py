@@ -53,6 +53,28 @@ def changed(table: str, how: str, part: str = "true") -> str:
     return f"update master.{table} set {how} where {OF_THE_DAY[table]} and {part}"
 
 
+def orders_again(days: int, later: str, part: str) -> str:
+    """Orders of so many days before once more under new ids, as of today and so much later."""
+    earlier = OF_THE_DAY["orders"].replace("'2026-11-20", f"'2026-11-{20 - days}")
+    earlier += f" and ordered_at < '2026-11-{21 - days} 00:00+07' and {part}"
+    return (
+        "insert into master.orders (order_id, customer_id, ordered_at, status, updated_at) select order_id + 5000000000,"
+        f" customer_id, ordered_at + interval '{days} days' + interval '{later}', status, updated_at from master.orders"
+        f" where {earlier}; insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount,"
+        " updated_at) select order_id + 5000000000, line_no, product_id, quantity, unit_price, discount, l.updated_at"
+        f" from master.order_lines as l join master.orders using (order_id) where {earlier}"
+    )
+
+
+def sessions_again(days: int, later: str, first: str = "") -> str:
+    earlier = OF_THE_DAY["sessions"].replace("'2026-11-20", f"'2026-11-{20 - days}")
+    return (
+        f"{first} insert into master.sessions select session_id + 5000000000, customer_id, started_at + interval '{days} days'"
+        f" + interval '{later}', duration_s, feature, updated_at from master.sessions where {earlier}"
+        f" and started_at < '2026-11-{21 - days} 00:00+07'"
+    )
+
+
 @pytest.fixture(scope="module")
 def busy_shop(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
     """A shop of 1,600 orders a day, published until the day before; nothing of it is ever changed."""
@@ -101,6 +123,22 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (changed("order_lines", "quantity = 1, discount = 0"), PROFIT, "lines_by_quantity", "more than 1 0"),
         (changed("order_lines", "discount = 0"), PROFIT, "lines_by_discount", "discounted 0"),
         ("update master.customers set acquisition_channel = 'organic'", PROFIT, "orders_by_channel", "affiliate 0"),
+        # what is rare as a rule is many
+        (changed("orders", "status = 'cancelled'", "order_id % 10 < 3"), PROFIT, "rare_orders", "cancelled "),
+        (changed("orders", "customer_id = (select min(customer_id) from master.orders)", "order_id % 4 = 0"), PROFIT, "rare_orders", "of one customer "),
+        (changed("order_lines", "unit_price = 0, discount = 0", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
+        (changed("order_lines", "discount = quantity * unit_price", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
+        ("update master.products set unit_cost = 0 where product_id % 5 = 3", PROFIT, "rare_lines", "without a cost "),
+        ("alter table master.sessions alter duration_s drop not null; " + changed("sessions", "duration_s = null", "session_id % 3 = 0"), ENGAGEMENT, "rare_sessions", "without a duration "),
+        *((changed("sessions", "customer_id = (select min(customer_id) from master.sessions)", "session_id % 4 = 0"), dag_id, "rare_sessions", "of one customer ") for dag_id in (ENGAGEMENT, GROWTH)),
+        # rows that were loaded again: at another instant, or those of an earlier day besides
+        *((orders_again(days, later, part), PROFIT, "orders_again", found) for days, later, part, found in (
+            (0, "1 second", "true", "same customer and goods "), (0, "-20 minutes", "true", "same customer and goods "), (0, "1 second", "order_id % 5 = 0", "same customer and goods "),
+            (1, "0", "true", "same customer and time as a day or a week before "), (7, "0", "true", "same customer and time as a day or a week before "),
+        )),
+        (sessions_again(0, "1 second"), ENGAGEMENT, "sessions_again", "same customer, feature and duration "),
+        *((sessions_again(days, "0", without_todays), dag_id, "sessions_again", "same customer and time as a day or a week before ")
+          for dag_id in (ENGAGEMENT, GROWTH) for days, without_todays in ((1, ""), (7, ""), (7, without("sessions", "true") + ";"))),
         # UTC for local time, days for instants
         (changed("orders", "ordered_at = ordered_at - interval '7 hours'"), PROFIT, "orders_by_hour", "17 0"),
         (changed("touches", "touched_at = touched_at - interval '7 hours'"), PROFIT, "touches_by_hour", "10 "),

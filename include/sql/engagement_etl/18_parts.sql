@@ -35,4 +35,22 @@ from (
     from by_customer
     where by_customer.rows > 0
     group by by_customer.channel
-) as typical;
+) as typical
+union all
+select %(report)s, %(report_date)s::date, part.measure, part.part, part.kind, part.rows, part.of_all, part.rows
+from (
+    select coalesce(sum(alike.sessions), 0) as sessions, coalesce(sum(alike.sessions - 1), 0) as more, coalesce(
+        sum(alike.sessions) filter (where alike.duration_s is null), 0
+    ) as running
+    from (
+        select session.duration_s, count(*) as sessions
+        from master.sessions as session
+        where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+        group by session.customer_id, session.feature, session.duration_s
+    ) as alike
+) as day
+cross join lateral (
+    values
+        ('rare_sessions', 'without a duration', 'rare', day.running, day.sessions),
+        ('sessions_again', 'same customer, feature and duration', 'again', day.more, day.sessions)
+) as part (measure, part, kind, rows, of_all);

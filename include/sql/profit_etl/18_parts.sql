@@ -1,10 +1,12 @@
 -- What the day is made of, to be compared with the days before: of every part of its orders, lines and touches there are
--- some (rows), what something costs or is given back as a rule (typical), and what is spent on each channel (money).
+-- some (rows), of others hardly any (rare; again), what something costs or is given back as a rule (typical), and what is
+-- spent on each channel (money).
 insert into base.day_parts (report, report_date, measure, part, kind, amount, of_all, rows)
 with ordered as materialized (
     select
         given.order_id,
         given.customer_id,
+        given.ordered_at,
         given.status <> 'cancelled' as stands,
         extract(hour from given.ordered_at at time zone %(zone)s)::integer as hour,
         mod(given.order_id::bigint, 16) as sixteenth,
@@ -26,7 +28,11 @@ with ordered as materialized (
 
 lines as materialized (
     select
+        ordered.order_id,
+        ordered.customer_id,
+        ordered.stands,
         ordered.country,
+        line.product_id,
         product.category,
         least(line.line_no, 3) as line_no,
         line.quantity,
@@ -40,6 +46,40 @@ lines as materialized (
     from ordered
     inner join master.order_lines as line on line.order_id = ordered.order_id
     inner join master.products as product on product.product_id = line.product_id
+),
+
+-- By customer how many orders, and of them those that are alike: as many lines, of the same articles for the same money.
+buyers as (
+    select ordered.customer_id, count(*) as orders
+    from ordered
+    where ordered.stands
+    group by ordered.customer_id
+),
+
+alike as (
+    select count(*) as orders
+    from (
+        select
+            lines.customer_id,
+            count(*) as lines,
+            sum(hashint8(lines.product_id::bigint)::bigint * lines.quantity) as articles,
+            sum(lines.listed) as listed,
+            sum(lines.discount) as discount
+        from lines
+        where lines.stands and lines.customer_id in (select buyers.customer_id from buyers where buyers.orders > 1)
+        group by lines.customer_id, lines.order_id
+    ) as bought
+    group by bought.customer_id, bought.lines, bought.articles, bought.listed, bought.discount
+),
+
+-- The day before and a week before, as if they were today.
+earlier as (
+    select given.customer_id, given.ordered_at + moved.by as ordered_at
+    from (values (interval '24 hours'), (interval '168 hours')) as moved (by)
+    inner join master.orders as given
+        on
+            given.ordered_at >= %(day_start)s::timestamptz - moved.by
+            and given.ordered_at < %(day_end)s::timestamptz - moved.by
 ),
 
 given_back as (
@@ -162,6 +202,41 @@ measured (measure, part, kind, amount, of_all, rows) as (
         end,
         counted.rows
     from counted
+    union all
+    select part.measure, part.part, part.kind, part.rows, part.of_all, part.rows
+    from (select count(*) as orders, count(*) filter (where not ordered.stands) as cancelled from ordered) as bought
+    cross join (
+        select
+            count(*) as lines,
+            count(*) filter (where lines.listed <= lines.discount) as for_nothing,
+            count(*) filter (where lines.unit_cost = 0) as without_cost
+        from lines
+    ) as sold
+    cross join lateral (
+        values
+            ('rare_orders', 'cancelled', 'rare', bought.cancelled, bought.orders),
+            (
+                'rare_orders', 'of one customer', 'rare', (select coalesce(max(buyers.orders), 0) from buyers),
+                bought.orders - bought.cancelled
+            ),
+            ('rare_lines', 'for nothing', 'rare', sold.for_nothing, sold.lines),
+            ('rare_lines', 'without a cost', 'rare', sold.without_cost, sold.lines),
+            (
+                'orders_again', 'same customer and goods', 'again',
+                (select coalesce(sum(alike.orders - 1), 0) from alike), bought.orders - bought.cancelled
+            ),
+            (
+                'orders_again', 'same customer and time as a day or a week before', 'again',
+                (
+                    select count(*)
+                    from ordered
+                    where
+                        ordered.stands
+                        and (ordered.customer_id, ordered.ordered_at) in (select earlier.customer_id, earlier.ordered_at from earlier)
+                ),
+                bought.orders - bought.cancelled
+            )
+    ) as part (measure, part, kind, rows, of_all)
     union all
     select 'refunds', 'all', 'rows', given_back.rows, (select count(*) from ordered), given_back.rows
     from given_back

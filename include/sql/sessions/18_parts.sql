@@ -1,10 +1,13 @@
--- What the day's sessions are made of, to be compared with the days before: of every part there are some.
+-- What the day's sessions are made of, to be compared with the days before: of every part there are some (rows), of others
+-- hardly any (rare; again).
 insert into base.day_parts (report, report_date, measure, part, kind, amount, of_all, rows)
 with used as materialized (
     select
         extract(hour from session.started_at at time zone %(zone)s)::integer as hour,
         session.feature,
         mod(session.session_id::bigint, 16) as sixteenth,
+        session.customer_id,
+        session.started_at,
         mod(session.customer_id::bigint, 10) as tenth_customer,
         mod(session.customer_id::bigint, 16) as sixteenth_customer,
         customer.country,
@@ -52,4 +55,41 @@ from (
             (used.hour), (used.feature), (used.country), (used.acquisition_channel), (used.sixteenth), (used.tenth_customer),
             (used.sixteenth_customer)
         )
-) as counted;
+) as counted
+union all
+select
+    %(report)s,
+    %(report_date)s::date,
+    part.measure,
+    part.part,
+    part.kind,
+    part.rows,
+    (select count(*) from used),
+    part.rows
+from (
+    values
+        (
+            'rare_sessions', 'of one customer', 'rare',
+            (
+                select coalesce(max(by_customer.sessions), 0)
+                from (select count(*) as sessions from used group by used.customer_id) as by_customer
+            )
+        ),
+        (
+            'sessions_again', 'same customer and time as a day or a week before', 'again',
+            (
+                select count(*)
+                from used
+                where
+                    (used.customer_id, used.started_at) in (
+                        -- The day before and a week before, as if they were today.
+                        select earlier.customer_id, earlier.started_at + moved.by
+                        from (values (interval '24 hours'), (interval '168 hours')) as moved (by)
+                        inner join master.sessions as earlier
+                            on
+                                earlier.started_at >= %(day_start)s::timestamptz - moved.by
+                                and earlier.started_at < %(day_end)s::timestamptz - moved.by
+                    )
+            )
+        )
+) as part (measure, part, kind, rows);

@@ -30,6 +30,14 @@ def of(kind: Kind, today: Mapping[str, Amount], *before: Mapping[str, Amount], d
     return DayParts("orders_by_country", kind, today, [before[n % len(before)] for n in range(days)])
 
 
+def rare(cancelled: int, orders: int) -> Mapping[str, Amount]:
+    return {"cancelled": Amount(cancelled, orders, cancelled)}
+
+
+def hours(*orders: int) -> Mapping[str, Amount]:
+    return rows(**{str(hour): count for hour, count in enumerate(orders) if count})
+
+
 WEEKDAY, SUNDAY = rows(VN=300, TH=100, SG=30), rows(VN=90, TH=40, SG=20)
 
 
@@ -52,6 +60,11 @@ WEEKDAY, SUNDAY = rows(VN=300, TH=100, SG=30), rows(VN=90, TH=40, SG=20)
         ("money", money(tv=1000), money(tv=1000, email=200), "email"),
         ("money", money(tv=1000, email=20_000), money(tv=1000, email=200), "email"),
         ("money", money(tv=1000, email=500), money(tv=1000, email=5), "email"),
+        ("rare", rare(36, 120), rare(2, 120), "cancelled"),
+        ("rare", rare(36, 120), rare(0, 120), "cancelled"),
+        ("rare", rare(3000, 20_000), rare(900, 20_000), "cancelled"),
+        ("again", rare(13, 136), rare(1, 120), "cancelled"),
+        ("rows", hours(0, 0, 60), hours(*[3] * 20), "all but 2"),
     ],
 )  # fmt: skip
 def test_a_part_that_is_missing_or_in_another_unit_is_named(
@@ -90,12 +103,22 @@ def test_a_part_that_is_missing_or_in_another_unit_is_named(
         ("money", money(tv=1000), [money(tv=1000, email=15)]),
         ("money", money(tv=1000), [money(tv=1000, email=200), money(tv=1000, email=0)]),
         ("money", money(tv=1000, radio=9000), [money(tv=1000)]),
+        ("rare", rare(17, 120), [rare(2, 120)]),
+        ("rare", rare(36, 120), [rare(2, 120), rare(13, 120)]),
+        ("rare", rare(3, 10), [rare(0, 10), rare(1, 12)]),
+        ("rare", rare(60, 120), [rare(60, 120)]),
+        ("rare", rare(0, 0), [rare(0, 0)]),
+        ("again", rare(13, 136), [rare(1, 120), rare(1, 20)]),
+        ("again", rare(5, 136), [rare(0, 120)]),
+        ("rows", hours(0, 0, 60, 3), [hours(*[3] * 20), hours(0, 3, 60)]),
+        ("rows", rows(VN=430), [rows(VN=400)]),
+        ("price", typical(VN=0.5, SG=12), [typical(VN=0.5, SG=0.3), typical(VN=0.5, SG=3)]),
     ],
 )  # fmt: skip
 def test_what_is_only_unusual_is_none_of_them(
     kind: Kind, today: Mapping[str, Amount], before: list[Mapping[str, Amount]]
 ) -> None:
-    """A quiet day, a few rows, a part that comes and goes, grows or is new, a campaign, a price cut."""
+    """A quiet day, a few rows, a part that comes and goes, grows or is new, a campaign, a price cut, some cancelled."""
     assert of(kind, today, *before).off == []
 
 

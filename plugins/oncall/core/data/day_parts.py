@@ -1,4 +1,5 @@
-"""What a day is made of beside the days before: a part that was always there and is missing, or is in another unit.
+"""What a day is made of beside the days before: a part that was always there and is missing, or is in another unit, or
+one that is rare as a rule and is not today.
 
 A total that looks ordinary may lack a whole country, an hour, or a channel; only its parts show it.
 """
@@ -13,8 +14,9 @@ from itertools import accumulate, groupby
 from typing import Any, Literal, NamedTuple
 
 from oncall.core.data.report_words import parts_found, parts_usual
+from oncall.core.promises.facts import IMPROBABLE, rarity
 
-Kind = Literal["rows", "typical", "price", "least", "money"]
+Kind = Literal["rows", "typical", "price", "least", "money", "rare", "again"]
 
 LEAST_DAYS = 7  # before it, of the four weeks that are asked
 # Not a fifth is there of the rows that there were at the least; chance leaves so few once in a hundred million days.
@@ -27,6 +29,11 @@ _TYPICAL = 4.0
 _TOGETHER = 1.6
 # Money spent changes as people please, but not by so many times within a day.
 _MONEY = 20.0
+# What is rare as a rule is now so much of all, and three times what it was at the most: cancelled orders and gifts, as
+# people may decide ("rare"), or what hardly anything but a load that ran again makes many of ("again").
+_NOT_RARE: Mapping[Kind, float] = {"rare": 0.15, "again": 0.05}
+_TIMES_AS_MANY = 3.0
+_FEW = 20  # of fewer rows a share tells little
 _MANY = 200  # of which chance takes no four fifths away
 _LEAST_SHARE = 0.02  # of the money, to be missed
 
@@ -81,7 +88,9 @@ class DayParts:
         if len(self.before) < LEAST_DAYS:
             return []
         if self.kind == "rows":
-            return list(self._missing())
+            return list(self._missing()) or list(self._all_in_one())
+        if self.kind in _NOT_RARE:
+            return list(self._not_rare(_NOT_RARE[self.kind]))
         if self.kind == "money":
             return list(self._other_money())
         return list(self._other_than_typical()) or list(self._all_together())
@@ -101,38 +110,54 @@ class DayParts:
     def _missing(self) -> Iterator[OffPart]:
         of_all = max((amount.of_all for amount in self.today.values()), default=0.0)
         for part in self._on_all_days():
-            days = [day[part] for day in self.before]
-            # Of a quiet day fewer are expected; beside another part that has grown, as many as ever.
-            fewest = min(of_all * min(day.share for day in days), min(day.amount for day in days))
-            found = self.today.get(part, NOTHING).amount
-            if found * _MISSING <= fewest and _chance_of(found, fewest) < _CHANCE:
-                yield OffPart(part, found, fewest)
+            yield from _left_of(
+                part, self.today.get(part, NOTHING).amount, of_all, [day[part] for day in self.before]
+            )
+
+    def _all_in_one(self) -> Iterator[OffPart]:
+        """A part that takes the place of all others, each of which may be too small to be missed."""
+        if any(_whole(day) is None for day in (self.today, *self.before)):
+            return
+        for part, found in sorted(self.today.items()):
+            days = [_others(day, part) for day in self.before]
+            yield from _left_of(f"all but {part}", found.of_all - found.amount, found.of_all, days)
+
+    def _not_rare(self, least: float) -> Iterator[OffPart]:
+        for part, found in sorted(self.today.items()):
+            days = [day[part] for day in self.before if part in day]
+            most = max((day.amount / max(day.of_all, _FEW) for day in days), default=0.0) * found.of_all
+            if (
+                len(days) >= LEAST_DAYS
+                and found.amount >= max(least * found.of_all, _TIMES_AS_MANY * most)
+                and rarity(found.amount, max(most, 1.0), 0.0) > IMPROBABLE
+            ):
+                yield OffPart(part, found.amount, most)
 
     def _other_than_typical(self) -> Iterator[OffPart]:
         for part, found in sorted(self.today.items()):
             days = [day[part] for day in self.before if part in day]
-            yield from self._out_of_range(part, found, days, _TYPICAL, _TYPICAL)
+            yield from self._out_of_range(part, found, days, _TYPICAL, either=self.kind != "least")
 
     def _all_together(self) -> Iterator[OffPart]:
         """What no part shows by itself: everything in another unit, or counted twice."""
+        if self.kind == "least":
+            return
         parts = list(self._on_all_days())
         days = [_together(day, parts) for day in self.before]
-        shares = [day.share for day in days]
-        # Further out of its range than the range is wide.
-        far = max(_TOGETHER, max(shares) / min(shares))
-        more = far if self.kind == "typical" else math.inf
-        less = math.inf if self.kind == "least" else far
-        yield from self._out_of_range("all", _together(self.today, parts), days, less, more)
+        together = _together(self.today, parts)
+        yield from self._out_of_range("all", together, days, _TOGETHER, either=self.kind == "typical")
 
     def _out_of_range(
-        self, part: str, found: Amount, before: Sequence[Amount], less: float, more: float
+        self, part: str, found: Amount, before: Sequence[Amount], times: float, *, either: bool
     ) -> Iterator[OffPart]:
+        """So many times below its range, or `either` below or above; and further out of it than the range is wide."""
         shares = [day.share for day in before if day.rows >= _LEAST_ROWS]
-        if found.rows < _LEAST_ROWS or len(shares) < LEAST_DAYS:
+        if found.rows < _LEAST_ROWS or len(shares) < LEAST_DAYS or min(shares) <= 0:
             return
-        if found.share * less < min(shares):
+        far = max(times, max(shares) / min(shares))
+        if found.share * far < min(shares):
             yield OffPart(part, found.share, min(shares))
-        elif self.kind != "least" and found.share > more * max(shares) > 0:
+        elif either and found.share > far * max(shares):
             yield OffPart(part, found.share, max(shares))
 
     def _other_money(self) -> Iterator[OffPart]:
@@ -146,6 +171,24 @@ class DayParts:
 
     def _on_all_days(self) -> Iterator[str]:
         return (part for part in sorted(self.before[0]) if all(part in day for day in self.before))
+
+
+def _left_of(part: str, found: float, of_all: float, days: Sequence[Amount]) -> Iterator[OffPart]:
+    # Of a quiet day fewer are expected; beside another part that has grown, as many as ever.
+    fewest = min(of_all * min(day.share for day in days), min(day.amount for day in days))
+    if found * _MISSING <= fewest and _chance_of(found, fewest) < _CHANCE:
+        yield OffPart(part, found, fewest)
+
+
+def _whole(day: Mapping[str, Amount]) -> float | None:
+    """How much all parts are together; None where they are not parts of one whole."""
+    whole = sum(amount.amount for amount in day.values())
+    return whole if all(amount.of_all == whole for amount in day.values()) else None
+
+
+def _others(day: Mapping[str, Amount], part: str) -> Amount:
+    whole = _whole(day) or 0.0
+    return Amount(whole - day.get(part, NOTHING).amount, whole, 0)
 
 
 def _together(day: Mapping[str, Amount], parts: Collection[str]) -> Amount:

@@ -22,12 +22,12 @@ MARKED = "marked as "  # how the error begins of what a person set by hand
 
 
 def rarity(found: float, usual: float, spread: float, group: float = 1.0) -> float:
-    """How improbable it is that no more are there: minus the logarithm of a bound on it (Chernoff's).
+    """How improbable it is that so few, or so many, are there: minus the logarithm of a bound on it (Chernoff's).
 
     Rows, or groups of them, are counted (Poisson's distribution), on days whose level varies (a gamma distribution) by
     what counting alone does not make of the spread.
     """
-    if not 0 <= found < usual:
+    if found < 0 or usual <= 0:
         return 0.0
     varies = (spread / usual) ** 2
     found, usual = found / group, usual / group
@@ -74,7 +74,7 @@ class Load:
     @property
     def rarity(self) -> float:
         """How improbable it is that no more rows are there."""
-        if self.rows is None or not self.median:
+        if self.rows is None or not self.median or self.rows >= self.median:
             return 0.0
         return rarity(self.rows, self.median, self.spread or 0.0, self.group)
 
