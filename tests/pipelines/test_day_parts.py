@@ -228,6 +228,8 @@ def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
         ("update master.products set unit_cost = unit_cost * 2", "costs_stay", "200 of 200 in master.products.unit_cost, such as product_id 1 ("),
         ("update master.products set unit_cost = unit_cost / 2", "costs_stay", "200 of 200 in"),
         ("update master.products as p set unit_cost = q.unit_cost from master.products as q where q.product_id = 201 - p.product_id", "costs_stay", " of 200 in"),
+        (changed("order_lines", "product_id = 1 + product_id % 200"), "product_prices_stay", " of 200 in master.order_lines.product_id, such as product_id 1"),
+        (changed("order_lines", "product_id = 1 + (line_no * 77 + order_id) % 200"), "product_prices_stay", " of 200 in master.order_lines.product_id, such as product_id 1"),
         (changed("order_lines", "unit_price = unit_price * 100", "product_id = 7"), "product_prices_are_in_one_unit", " in master.order_lines.unit_price, such as product_id 7 ("),
     ],
 )  # fmt: skip
@@ -255,6 +257,12 @@ def test_what_is_sold_at_any_price_is_no_question(a_day: Any) -> None:
         changed("order_lines", "unit_price = round(unit_price * 1.05, 2)"),
         changed(
             "order_lines", "unit_price = round(unit_price * 0.5, 2), discount = round(discount * 0.5, 2)"
+        ),
+        changed("order_lines", "unit_price = round(unit_price * 0.7, 2), discount = 0", "product_id % 2 = 0"),
+        changed("order_lines", "unit_price = round(unit_price * 1.3, 2)", "product_id % 3 = 0")
+        + "; "
+        + changed(
+            "order_lines", "unit_price = round(unit_price * 0.7, 2), discount = 0", "product_id % 9 = 1"
         ),
         changed("order_lines", "unit_price = 0, discount = 0", "product_id in (7, 8)"),
         changed("order_lines", "discount = round(quantity * unit_price * 0.3, 2)"),

@@ -97,7 +97,9 @@ goods as materialized (
         good.now,
         case when good.now > good.most then good.most else good.least end as before,
         greatest(good.now - good.most, good.least - good.now, 0) as beyond,
-        good.now > 30 * good.most or good.least > 30 * good.now as apart
+        good.now > 30 * good.most or good.least > 30 * good.now as apart,
+        good.now > 1.25 * good.most as above,
+        good.least > 1.25 * good.now as below
     from (
         select day_lines.product_id, sum(day_lines.quantity) as pieces
         from day_lines
@@ -219,4 +221,17 @@ from (
     select goods.*, goods.now > 1.6 * goods.before or goods.before > 1.6 * goods.now as changed
     from goods
     where goods.is_cost
-) as costs;
+) as costs
+union all
+-- In a sale, or after one, all go one way. Some up and as many down are lines that name another product than was sold.
+select
+    'product_prices_stay',
+    'products with a price a quarter above what it was on the last seven days that sold them, and as many as far below it',
+    2 * least(count(*) filter (where prices.above), count(*) filter (where prices.below)),
+    count(*),
+    'in master.order_lines.product_id, such as product_id '
+    || min(concat(prices.product_id, ' (', round(prices.now, 2), ', ', round(prices.before, 2), ' before)'))
+    filter (where prices.above),
+    case when count(*) >= 10 then 30 else 100 end
+from goods as prices
+where not prices.is_cost;
