@@ -14,7 +14,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,12 @@ class ReportRun:
     reason: str = ""
     promise: Promise | None = None
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Any]:
-        """What the SQL may bind: `day_start` ≤ instants of the report date < `day_end`, the contract's currency."""
+        """What the SQL may bind: `day_start` ≤ instants of the report date < `day_end`, the contract's currency.
+
+        The contract is read once: a run has one currency.
+        """
         return {
             "report": self.report,
             "report_date": self.report_date,

@@ -308,13 +308,20 @@ class Night:
         return [message.step for message in self.pager.paged]
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def night(request: pytest.FixtureRequest) -> Night:
-    """A night that has been watched since 01:00, once on each store."""
+@pytest.fixture
+def night_in_memory() -> Night:
+    """A night that has been watched since 01:00."""
     night = Night()
-    if request.param == "memory":
-        night.store = MemoryStore(now=lambda: night.now)
-    else:
-        night.store = OncallDb(connect_to(request.getfixturevalue("oncall_database")), now=lambda: night.now)
+    night.store = MemoryStore(now=lambda: night.now)
     night.store.set_note("watching_since", at("01:00").isoformat())
+    return night
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def night(request: pytest.FixtureRequest, night_in_memory: Night) -> Night:
+    """A night that has been watched since 01:00, once on each store."""
+    night = night_in_memory
+    if request.param == "postgres":
+        night.store = OncallDb(connect_to(request.getfixturevalue("oncall_database")), now=lambda: night.now)
+        night.store.set_note("watching_since", at("01:00").isoformat())
     return night

@@ -21,6 +21,12 @@ NOT_TAKEN = [ANSWER_500, LockedOut("403"), DeliveryFailed("429", retry_after=5),
 
 
 @pytest.fixture
+def night(night_in_memory: Night) -> Night:
+    """Looked at every five seconds. That both stores do the same is proved in shorter nights."""
+    return night_in_memory
+
+
+@pytest.fixture
 def broken(night: Night) -> Night:
     night.world.missing("growth_etl")
     return night

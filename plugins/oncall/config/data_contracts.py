@@ -126,6 +126,7 @@ def check_data_contracts(folder: Path, pipelines: Mapping[str, Pipeline]) -> lis
     return found
 
 
+@lru_cache(maxsize=32)
 def tables_read(sql: str) -> frozenset[str]:
     """The upstream tables that a text of SQL reads."""
     return frozenset(f"master.{name}" for name in re.findall(r"\bmaster\.(\w+)", sql)) - {"master.loads"}
