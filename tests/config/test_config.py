@@ -144,6 +144,20 @@ def test_a_heading_inside_a_code_fence_is_no_section(tmp_path: Path) -> None:
     assert "## Failed" in pipeline.runbook.section("stuck")
 
 
+def test_a_secret_in_a_runbook_is_read_by_nobody(tmp_path: Path) -> None:
+    """Neither in an alert nor on a page nor in Airflow's docs; the steps around it, and every section, stay."""
+    step = (
+        "1. Do what Stuck says: `psql postgresql://etl:hunter2hunter2@db/x`, then `vault login`, password:\n"
+    )
+    runbook = RUNBOOK.replace("1. Do what Stuck says.", step)
+    folder = write_include(tmp_path / "include", runbook=runbook)
+    assert oncall_config.check(folder) == []
+    read = oncall_config.load(folder).pipelines["sales_etl"].runbook
+    assert "hunter2hunter2" not in str(read)
+    assert "Do what Stuck says: `psql postgresql://etl:***@db/x`, then" in read.section("stuck")
+    assert "Do what Failed says." in read.body
+
+
 def test_code_and_a_heading_may_be_written_as_markdown_allows(tmp_path: Path) -> None:
     """Code of three marks in one line begins no block; blanks in a heading are one blank."""
     runbook = RUNBOOK.replace("1. Do what Stuck says.", "```ls``` says more.").replace(

@@ -13,6 +13,7 @@ from oncall.config.time_fields import read_duration
 from oncall.config.yaml_fields import Field, Source, nearest, read_yaml, shortened
 from oncall.core.errors import Problem
 from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team, weekdays_of
+from oncall.core.redaction import redacted
 from oncall.core.runbook import INSTEAD, SECTIONS, Runbook
 
 _KEYS = (
@@ -58,11 +59,17 @@ def _read(dag_id: str, text: str, source: Source) -> Pipeline | None:
         )
     document = None if head is None else read_yaml(head, source)
     source.complain_of_conflict("\n" * (text.count("\n") - body.count("\n") - 1) + body)
+    body = _without_secrets(body)
     sections = _sections(body, source)
     pipeline = _pipeline(document, dag_id) if document else None
     if pipeline is None:
         return None
     return replace(pipeline, runbook=Runbook(dag_id, pipeline.title, body.strip() + "\n", sections))
+
+
+def _without_secrets(body: str) -> str:
+    """The body as alerts, pages and Airflow's DAG docs may show it; each section by itself, so that none is lost."""
+    return "".join(map(redacted, re.split(r"(?m)^(?=## )", body)))
 
 
 def _parts(text: str) -> tuple[str | None, str]:
