@@ -70,6 +70,14 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "DAG import error, bad syntax (x.py, line 3)",
         ),
         (
+            "not_started", "the DAG is paused, and the DAG file has an import error: SyntaxError: bad (as of 04:00)", (),
+            "DAG paused, import error, bad",
+        ),
+        (
+            "not_started", "the DAG is paused, and Airflow has no DAG a_etl: its file is gone or broken (as of 04:00)", (),
+            "DAG paused, its file gone or broken",
+        ),
+        (
             "not_started",
             "the DAG is paused (as of 04:00); master.sessions has not arrived, usually there by 02:00;"
             " master.orders is partial since 02:00: 100 rows, usually 1,000", (),

@@ -28,6 +28,14 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
         ("stuck", "no task has started since its run began at 02:00", "look for a live worker, then for a free slot"),
         ("not_started", "the DAG is paused", "unpause the DAG growth_etl."),
         (
+            "not_started", "the DAG is paused, and the DAG file has an import error: SyntaxError: bad",
+            "mend the DAG's file, or revert the last deploy; then unpause the DAG growth_etl.\nThen start the day",
+        ),
+        (
+            "not_started", "the DAG is paused, and Airflow has no DAG growth_etl: its file is gone or broken",
+            "bring the DAG's file back, or revert the last deploy; then unpause the DAG growth_etl.",
+        ),
+        (
             "not_started",
             "no task of this report date has started, though the DAG is not paused: is the scheduler running?",
             "look whether the scheduler and the DAG processor run, and restart what does not.",

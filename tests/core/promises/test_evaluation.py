@@ -369,6 +369,16 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     ({"dag": a_dag(paused=True)}, "not_started", "the DAG is paused (as of 04:00)", ()),
     (
+        {"dag": a_dag(paused=True, import_error="SyntaxError: x")},
+        "not_started", "the DAG is paused, and the DAG file has an import error: SyntaxError: x (as of 04:00)",
+        ("the DAG is paused, and SyntaxError: x",),
+    ),
+    (
+        {"dag": a_dag(paused=True, missing=True)},
+        "not_started",
+        "the DAG is paused, and Airflow has no DAG growth_etl: its file is gone or broken (as of 04:00)", (),
+    ),
+    (
         {"dag": a_dag(running=2)},
         "not_started",
         "no task of this report date has started: 2 runs of the DAG were open at 04:00", (),

@@ -36,9 +36,11 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "never started: ",
         ),
         (r"^(never started: )its runbook names (no schedule)\b", r"\1\2"),
-        (r"^the DAG file has an import error: (?:[A-Z]\w*: (?=\S))?", "DAG import error, "),
-        (r"^the DAG is paused$", "DAG paused"),
+        (r"\bthe DAG file has an import error: (?:[A-Z]\w*: (?=\S))?", "DAG import error, "),
         (r"^Airflow has no (DAG \S+): its file is gone or broken$", r"no \1 in Airflow"),
+        (r"^(the DAG is paused, and )Airflow has no DAG \S+: (its file) is (gone or broken)$", r"\1\2 \3"),
+        (r"^the DAG is paused, and (?:DAG )?", "DAG paused, "),
+        (r"^the DAG is paused$", "DAG paused"),
         (
             r"^its run was deleted \(seen at ([^()]*)\) and no other one has started$",
             r"its run was deleted (seen at \1)",

@@ -34,6 +34,7 @@ HICCUP = dt.timedelta(seconds=25)
 
 GAVE_UP = "the run gave up waiting"
 NOT_STARTED = "no task of this report date has started"
+PAUSED = "the DAG is paused"
 
 CAUSE_WORDS: dict[str, str] = {
     "upstream_late": "waiting on upstream",
@@ -156,12 +157,16 @@ def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
     dag = facts.dag
     if facts.tasks or facts.run or facts.unreadable or dag is None:
         return None
-    seen = f" (as of {clock(dag.seen_at, tz)})"
-    if error := dag.import_error:  # a deploy that broke what several files import is one cause
-        return Why("not_started", f"the DAG file has an import error: {error}{seen}", (error,))
-    if dag.missing:
-        return Why("not_started", f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken{seen}")
-    return Why("not_started", f"the DAG is paused{seen}") if dag.paused else None
+    obstacles = [PAUSED] if dag.paused else []
+    if dag.import_error:
+        obstacles.append(f"the DAG file has an import error: {dag.import_error}")
+    elif dag.missing:
+        obstacles.append(f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken")
+    if not obstacles:
+        return None
+    # A deploy that broke what several files import is one cause; that one of them is paused too is not.
+    shared = (", and ".join([*obstacles[:-1], dag.import_error]),) if dag.import_error else ()
+    return Why("not_started", f"{', and '.join(obstacles)} (as of {clock(dag.seen_at, tz)})", shared)
 
 
 def is_overdue(facts: Facts, at: dt.datetime, starts: dt.datetime | None) -> bool:

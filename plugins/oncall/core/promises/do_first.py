@@ -16,6 +16,14 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     (cause, re.compile(pattern), do)
     for cause, pattern, do in (
         (
+            "not_started", r"^the DAG is paused, and Airflow has no DAG ",
+            "bring the DAG's file back, or revert the last deploy; then unpause the DAG {dag_id}.\n" + _THEN_START,
+        ),
+        (
+            "not_started", r"^the DAG is paused, and ",
+            "mend the DAG's file, or revert the last deploy; then unpause the DAG {dag_id}.\n" + _THEN_START,
+        ),
+        (
             "not_started", r"^the DAG is paused",
             "unpause the DAG {dag_id}. Ask who paused it, but do not wait for the answer.\n" + _THEN_START,
         ),
