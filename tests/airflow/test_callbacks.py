@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -96,6 +97,22 @@ def test_a_failure_is_noted_whatever_its_error_is_like(
     callbacks._note({"ti": ti, "dag_run": run, "exception": error}, "failed")
     (task,) = task_log.read({("growth_etl", DAY): None}, TWO).tasks["growth_etl", DAY]
     assert (task.state, task.error, task.log_url) == ("failed", said, "http://x/")
+
+
+@pytest.mark.parametrize("tells", [callbacks.will_retry, callbacks.failed])
+def test_of_a_task_whose_process_is_gone_it_is_said_that_it_died(
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch, tells: Callable[[Any], None]
+) -> None:
+    """The DAG processor tells in its place, and knows neither an error nor the log, which may say more."""
+    monkeypatch.setattr(composition.Wiring, "task_log", lambda _: task_log)
+    monkeypatch.setattr(composition.Wiring, "store", lambda _: SimpleNamespace(install=lambda: None))
+    monkeypatch.setattr(callbacks, "_look", lambda: None)
+    run = SimpleNamespace(partition_key="2026-11-22", conf={}, run_after=TWO)
+    ti = {"dag_id": "growth_etl", "run_id": "r", "task_id": "transform", "try_number": 1}
+    callbacks.started({"ti": SimpleNamespace(**ti, log_url="http://x/log"), "dag_run": run})
+    tells({"ti": SimpleNamespace(**ti), "dag_run": run})
+    (task,) = task_log.read({("growth_etl", DAY): None}, TWO).tasks["growth_etl", DAY]
+    assert (task.error, task.failure_log) == ("its process died, or never began", "http://x/log")
 
 
 def test_a_trial_of_a_task_is_no_news(task_log: TaskLog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 Context = Mapping[str, Any]
 
+# Told by the DAG processor in the place of a process that could not: killed, on a worker that is gone, or never begun.
+DIED = "its process died, or never began"
+
 # PostgreSQL ends an error with the line of SQL and a caret below it: the words stand before.
 POINTS_AT_CODE = re.compile(r"\^+$|LINE \d+:|DETAIL:|HINT:|CONTEXT:|QUERY:")
 
@@ -90,9 +93,9 @@ def _look() -> None:
 
 def _write(context: Context, state: TaskState) -> None:
     ti = context["ti"]
-    error = context.get("exception") if state in ("failed", "up_for_retry") else None
+    error = last_line(context.get("exception") or DIED) if state in ("failed", "up_for_retry") else ""
     log_url = getattr(ti, "log_url", "") or ""
-    task = seen_now(name_of(ti), state, ti.run_id, error=last_line(error), log_url=log_url)
+    task = seen_now(name_of(ti), state, ti.run_id, error=error, log_url=log_url)
     write(day_of(context["dag_run"], ti.dag_id), task, ti.try_number)
 
 

@@ -17,7 +17,7 @@ import structlog
 from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from oncall.airflow.callbacks import day_of, last_line, name_of, seen_now, tell_for, write
+from oncall.airflow.callbacks import DIED, day_of, last_line, name_of, seen_now, tell_for, write
 from oncall.airflow.dag_settings import watched_dags
 from oncall.airflow.masking import masked
 from oncall.core.errors import Unreadable
@@ -27,6 +27,7 @@ from oncall.usecases.ports import RunSaid
 log = structlog.get_logger(__name__)
 
 BY_HAND = "manually set"  # Airflow's words, in the error of a task and in the message of a run
+EXECUTORS = "but the task instance's state"  # the scheduler's, of a process that ended without a word
 ORDINARY = ("started", "success", "task_failure")  # messages of runs whose tasks have told everything
 CLICKED_WITHIN = dt.timedelta(seconds=10)  # the audit log is written just before the state is
 LOOK_BACK = dt.timedelta(days=3)
@@ -95,7 +96,8 @@ def _heard(ti: Any, error: Any = "") -> None:
     if state not in (*OVER, "up_for_retry"):
         return
     by_hand = not error or BY_HAND in str(error)  # only the api-server tells of a success
-    said = _marked(state, ti, run.run_id) if by_hand else last_line(error)
+    died = EXECUTORS in str(error)
+    said = _marked(state, ti, run.run_id) if by_hand else DIED if died else last_line(error)
     began = ti.start_date or run.start_date or run.run_after
     _note(run, seen_now(name_of(ti), state, run.run_id, error=said, began=began), ti.try_number)
 

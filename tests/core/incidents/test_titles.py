@@ -125,6 +125,10 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "running, check ended at 03:12, next task to start",
         ),
         (
+            "running", "retrying transform since 04:20, usually 12 min (its process died, or never began)", (),
+            "retrying transform since 04:20: its process died, or never began",
+        ),
+        (
             "stuck", "retrying transform since 04:20, usually 12 min (OperationalError: deadlock detected)", (),
             "stuck retrying transform since 04:20: deadlock detected",
         ),

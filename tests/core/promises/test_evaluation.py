@@ -182,7 +182,7 @@ REMAINING = {"transform": 1800.0, "check": 600.0, "publish": 60.0}
         ),  # it fits: not before it should be there
         ((WAITED, a_task("transform", "running", "04:31")), "04:30"),  # it does not fit
         ((WAITED, a_task("transform"), a_task("check", "running", "04:40")), "04:50"),
-        ((WAITED, a_task("transform"), a_task("check", "up_for_retry", "04:40", "04:41")), "04:50"),
+        ((WAITED, a_task("transform"), a_task("check", "up_for_retry", "04:40", "04:41")), "04:51"),
         ((WAITED, a_task("transform"), a_task("check", "queued", "04:40")), "04:50"),
         ((WAITED, a_task("a_new_task", "running", "04:00")), "04:30"),  # no history of its own: the longest
     ],
@@ -325,7 +325,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     (
         {"tasks": (a_task("transform", "up_for_retry", "03:12", "03:20", "ValueError: x"),)},
-        "stuck", "retrying transform since 03:12 (ValueError: x)", ("transform",),
+        "stuck", "retrying transform since 03:20 (ValueError: x)", ("transform",),
     ),
     (
         {"tasks": (a_task("transform"), a_task("check", "queued", "04:05"))},

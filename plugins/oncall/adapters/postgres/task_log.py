@@ -104,7 +104,8 @@ class TaskLog:
             values (%(dag_id)s, %(run_id)s, %(task_id)s, %(report_date)s, %(state)s, %(try_number)s,
                     %(started_at)s, %(ended_at)s, %(error)s, %(log_url)s)
             on conflict (dag_id, run_id, task_id) do update set
-                state = excluded.state, error = excluded.error, log_url = excluded.log_url,
+                state = excluded.state, error = excluded.error,
+                log_url = coalesce(nullif(excluded.log_url, ''), t.log_url),  -- who tells for a dead process knows none
                 ended_at = excluded.ended_at, report_date = excluded.report_date,
                 try_number = greatest(t.try_number, excluded.try_number),
                 started_at = case when excluded.state = 'queued' or excluded.state = 'running'

@@ -223,11 +223,11 @@ def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline
     if task is None:
         return _between_tasks(facts, at, tz) if facts.tasks else _begun(facts.run, at, tz)
     if task.state == "queued":
-        waits = task.started_at + STARTS_WITHIN <= at
+        waits = task.since + STARTS_WITHIN <= at
         ended = "has not started again" if waits else "is about to start again"
         detail = f"{task.task_id} was cleared and {ended}{' since' if waits else ', since'}"
         cause: Cause = "stuck" if waits else "running"
-        return Why(cause, f"{detail} {clock(task.started_at, tz)}", (task.task_id,))
+        return Why(cause, f"{detail} {clock(task.since, tz)}", (task.task_id,))
     lock = f", blocked by {facts.blocked_by}" if facts.blocked_by else ""
     stuck = bool(lock) or at >= stuck_at(task, facts, pipeline)
     usual = facts.usual.duration.get(task.task_id)
@@ -236,7 +236,7 @@ def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline
     by = f", expected {clock(expected, tz)}" if expected and not stuck and at < expected else ""
     word = "retrying" if task.state == "up_for_retry" else "in"
     said = f" ({task.error})" if task.error else ""
-    detail = f"{word} {task.task_id} since {clock(task.started_at, tz)}{takes}{by}{lock}{said}"
+    detail = f"{word} {task.task_id} since {clock(task.since, tz)}{takes}{by}{lock}{said}"
     return Why("stuck" if stuck else "running", detail, (task.task_id,))
 
 
@@ -270,7 +270,7 @@ def stuck_at(task: Task, facts: Facts, pipeline: Pipeline) -> dt.datetime:
     """From when on a task that is still open does not move: past twice what it takes at most, as a rule."""
     longest = facts.usual.longest.get(task.task_id, facts.usual.duration.get(task.task_id))
     wait = pipeline.usually if longest is None else dt.timedelta(seconds=2 * longest)
-    began = [task.started_at]
+    began = [task.since]
     if task.task_id == WAIT:  # it has something to do only once its tables are there
         began += [load.loaded_at for load in facts.loads if load.loaded_at]
     return max(began) + max(wait, NEVER_STUCK_WITHIN)
@@ -280,7 +280,7 @@ def expected_at(facts: Facts) -> dt.datetime | None:
     """When the run that goes on usually has published; None without enough history."""
     task = open_task(facts)
     seconds = facts.usual.remaining.get(task.task_id) if task else None
-    return task.started_at + dt.timedelta(seconds=seconds) if task and seconds is not None else None
+    return task.since + dt.timedelta(seconds=seconds) if task and seconds is not None else None
 
 
 def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline, starts: dt.datetime | None) -> Why:

@@ -182,7 +182,7 @@ def _last_chance(pipeline: Pipeline, facts: Facts, due: dt.datetime | None, dril
         seconds = pipeline.usually.total_seconds()
     last = due.timestamp() - seconds
     if task is not None and task.task_id != WAIT:
-        over = task.started_at.timestamp() + seconds
+        over = task.since.timestamp() + seconds
         last = max(last, over) if over <= due.timestamp() else last
     return dt.datetime.fromtimestamp(last, due.tzinfo)
 

@@ -145,6 +145,11 @@ class Task:
         return cls(task_id, state, began or at, ended, run_id, **words)
 
     @property
+    def since(self) -> dt.datetime:
+        """Since when it is in this state, if it is open: a task that is tried again waits since it failed."""
+        return self.ended_at or self.started_at if self.state == "up_for_retry" else self.started_at
+
+    @property
     def failure_log(self) -> str:
         """Where its last try tells why that failed; "" of a task whose last try has not, or whose log nobody knows."""
         return self.log_url if self.state in ("failed", "up_for_retry") else ""

@@ -70,7 +70,7 @@ def promise(seen: PageSnapshot, status: PromiseStatus, addresses: Links) -> Prom
         step=Step(
             task=task.task_id,
             state=task.state,
-            since=task.started_at,
+            since=task.since,
             usual_seconds=status.facts.usual.duration.get(task.task_id),
         )
         if task
