@@ -70,11 +70,11 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "DAG import error, bad syntax (x.py, line 3)",
         ),
         (
-            "not_started", "the DAG is paused, and the DAG file has an import error: SyntaxError: bad (as of 04:00)", (),
+            "not_started", "the DAG is paused, and the DAG file has an import error: SyntaxError: bad", (),
             "DAG paused, import error, bad",
         ),
         (
-            "not_started", "the DAG is paused, and Airflow has no DAG a_etl: its file is gone or broken (as of 04:00)", (),
+            "not_started", "the DAG is paused, and Airflow has no DAG a_etl: its file is gone or broken", (),
             "DAG paused, its file gone or broken",
         ),
         (
