@@ -94,7 +94,7 @@ def test_only_a_persons_act_stops_the_next_call(far: FarNight, fields: dict[str,
     far.looks("05:00")
     shown(far, **fields)
     far.looks("05:05", "05:15", "05:15:15")
-    assert far.woken == [PRIMARY] + [SECONDARY] * (not stops)
+    assert far.woken[:2] == [PRIMARY] + [SECONDARY] * (not stops)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,29 @@ def test_a_page_whose_priority_is_lowered_to_a_warning_calls_the_next_one(
         len(far.said(f"DE-003 (primary) could not be paged: the pager has made {priority} of its P1"))
         == next_one
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "how"),
+    [
+        ({"status": "closed", "report": {"closedBy": "Alert policy: quiet hours"}}, "closed"),
+        ({"status": "closed"}, "closed"),
+        ({"snoozed": True}, "snoozed"),
+        ({"snoozed": "no"}, ""),
+        ({"status": "closed", "report": {"closedBy": PRIMARY}}, ""),
+    ],
+    ids=str,
+)
+def test_a_page_that_is_silenced_as_it_is_made_calls_the_next_one(
+    far: FarNight, fields: dict[str, Any], how: str
+) -> None:
+    """A policy has closed or snoozed its alert: it woke nobody. A person who closes it has it."""
+    shown(far, **fields)
+    far.looks("05:00")
+    far.inbox.heal()
+    far.looks("05:00:15")
+    assert far.woken[:2] == [PRIMARY] + [SECONDARY] * bool(how)
+    assert len(far.said(f"DE-003 (primary) could not be paged: the pager has {how} its alert")) == bool(how)
 
 
 def test_an_alias_that_the_far_side_replaces_is_the_alerts_own_from_then_on(far: FarNight) -> None:

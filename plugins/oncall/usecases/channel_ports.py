@@ -28,7 +28,7 @@ class AlertState:
 
     `closed_by`: the same of who closed it. Either may be a person's username, or the name of a policy or integration.
     `responders`: the usernames (or "team:…") that it notifies. `created_at`: since when it is there. None when the far
-    side does not tell. `priority`: P1 to P5, "" where it is not told.
+    side does not tell. `priority`: P1 to P5, "" where it is not told. `snoozed`: it notifies nobody for a while.
     """
 
     open: bool
@@ -39,6 +39,7 @@ class AlertState:
     closed_by: str = ""
     created_at: dt.datetime | None = None
     priority: str = ""
+    snoozed: bool = False
 
 
 # Unknown: it cannot be read; a `Pager` raises instead.

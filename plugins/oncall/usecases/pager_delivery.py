@@ -11,7 +11,12 @@ from structlog.contextvars import bind_contextvars
 
 from oncall.core.errors import DeliveryFailed, NotAllowed, OncallError
 from oncall.core.incidents.binding import Send
-from oncall.core.incidents.incident_words import added_to_another, made_less_urgent, sent_to_others
+from oncall.core.incidents.incident_words import (
+    added_to_another,
+    kept_silent,
+    made_less_urgent,
+    sent_to_others,
+)
 from oncall.core.message import Message
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
 from oncall.usecases.channel_ports import AlertState, Pager, RequestOutcome
@@ -139,9 +144,13 @@ class PagerDelivery:
             return ""
         self.read_back += 1
         state = self._alert(delivery.alias)
-        if state is not None and message.priority == "P1" and state.priority > "P2":
+        if state is None:
+            return ""
+        if state.snoozed or (not state.open and "@" not in state.closed_by):  # else a person has it
+            return kept_silent("closed" if not state.open else "snoozed")
+        if message.priority == "P1" and state.priority > "P2":
             return made_less_urgent(state.priority)
-        if state is None or state.responders is None:
+        if state.responders is None:
             return ""
         if person.casefold() in (each.casefold() for each in state.responders):
             return ""

@@ -16,6 +16,7 @@ from oncall.core.incidents.incident_words import (
     event_sentence,
     had_already,
     is_not_taken,
+    kept_silent,
     made_less_urgent,
     may_only_look,
     not_carried_out,
@@ -67,6 +68,9 @@ def test_what_came_of_an_act_and_of_a_sending() -> None:
     assert sent_to_others([]).startswith("the pager sends it to nobody instead; ")
     assert made_less_urgent("P4") == (
         "the pager has made P4 of its P1, which is to wake nobody; let its policies keep the priority"
+    )
+    assert kept_silent("closed") == (
+        "the pager has closed its alert at once, which wakes nobody; let its policies leave it open"
     )
     assert added_to_another("airflow", ["a@b"]) == (
         "the pager has added it to its alert “airflow”, for a@b; let its integration and policies keep the alias that"

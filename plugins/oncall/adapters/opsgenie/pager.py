@@ -165,6 +165,7 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
             closed_by=text(report.get("closedBy")),
             created_at=_instant(text(data.get("createdAt"))),
             priority=text(data.get("priority")),
+            snoozed=data.get("snoozed") is True,
         )
 
     def _responders(self, data: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -104,6 +104,11 @@ def made_less_urgent(priority: str) -> str:
     return f"the pager has made {priority} of its P1, which is to wake nobody; let its policies keep the priority"
 
 
+def kept_silent(how: str) -> str:
+    """Of a page that a policy of the far side has closed or snoozed before anybody was woken."""
+    return f"the pager has {how} its alert at once, which wakes nobody; let its policies leave it open"
+
+
 def added_to_another(alias: str, people: Collection[str]) -> str:
     """Whom a page wakes whose alias a policy of the far side has replaced."""
     return (
