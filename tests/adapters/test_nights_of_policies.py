@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oncall.core.rota.roster import Override
-from tests.adapters.conftest_far import PRIMARY, SECONDARY, FarNight
+from tests.adapters.conftest_far import MANAGER, PRIMARY, SECONDARY, FarNight
 from tests.usecases.conftest_night import at
 
 
@@ -183,6 +183,24 @@ def test_a_page_that_is_silenced_as_it_is_made_calls_the_next_one(
     far.looks("05:00:15")
     assert far.woken[:2] == [PRIMARY] + [SECONDARY] * bool(how)
     assert len(far.said(f"DE-003 (primary) could not be paged: the pager has {how} its alert")) == bool(how)
+
+
+def test_whom_a_policy_let_nobody_wake_is_called_anew_once_it_is_mended(far: FarNight) -> None:
+    """Every page was made a P4: ten minutes later all begins again, and goes on by its usual waits."""
+    shown(far, priority="P4")
+    far.every_15_s("05:00", "05:01")
+    assert far.woken == [PRIMARY, SECONDARY, MANAGER]
+    far.inbox.heal()
+    far.every_15_s("05:01:15", "05:09")
+    assert far.woken == [PRIMARY, SECONDARY, MANAGER]
+    far.every_15_s("05:09:15", "05:11")
+    assert far.woken[3:] == [PRIMARY]
+    far.looks("05:24", "05:26", "05:26:15")
+    assert far.woken[3:] == [PRIMARY, SECONDARY]
+    assert len(far.said("Nobody could be woken: the escalation starts again")) == 1
+    far.night.world.publish("growth_etl", at("05:27"))
+    far.every_15_s("05:27:15", "05:28")
+    assert not any(alert.open for alert in far.alerts())
 
 
 def test_an_alias_that_the_far_side_replaces_is_the_alerts_own_from_then_on(far: FarNight) -> None:

@@ -90,18 +90,21 @@ REMINDER = "reminder-0-1"
 
 
 @pytest.mark.parametrize(
-    ("step", "trouble", "again"),
+    ("step", "owed", "trouble", "again"),
     [
-        (REMINDER, "Opsgenie does not know C@example.com", True),
-        (REMINDER, not_taken("the far side answered 500"), False),  # it may be an outage
-        (REMINDER, "", False),
-        ("reminder-1-1", "Opsgenie does not know C@example.com", False),  # of another round
-        (PRIMARY, "Opsgenie does not know C@example.com", False),  # they have it all the same
+        (REMINDER, "06:03:30", "Opsgenie does not know C@example.com", True),
+        (REMINDER, "05:54:01", not_taken("the far side answered 500"), False),  # it may be an outage
+        (REMINDER, "05:54", not_taken("the far side answered 500"), True),
+        (REMINDER, "05:00", "", False),
+        ("reminder-1-1", "05:00", "Opsgenie does not know C@example.com", False),  # of another round
+        (PRIMARY, "05:00", "Opsgenie does not know C@example.com", False),  # they have it all the same
     ],
 )
-def test_who_has_it_and_cannot_be_asked_again_does_not_keep_it(step: str, trouble: str, again: bool) -> None:
-    """The escalation begins anew, and the thread says why; what is only not taken yet is waited for."""
-    asked = a_page(step, taken=None, unreached=trouble)
+def test_who_has_it_and_cannot_be_asked_again_does_not_keep_it(
+    step: str, owed: str, trouble: str, again: bool
+) -> None:
+    """The escalation begins anew, and the thread says why; what is only not taken yet is waited for ten minutes."""
+    asked = a_page(step, taken=None, unreached=trouble, owed_at=at(owed))
     incident = replace(TAKEN, reminders=1)
     plan = remind(a_stuck_case("06:04", a_page(SECONDARY, "D"), asked, incident=incident), a_scene("06:04"))
     assert (plan is not None) is again

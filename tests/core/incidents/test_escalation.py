@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import escalate, handoff, standing
+from oncall.core.incidents.escalation import escalate, handoff, nobody_woken, standing
 from oncall.core.incidents.escalation_words import page_message
 from oncall.core.incidents.incident import Incident, NotificationStatus
 from oncall.core.incidents.incident_words import not_taken
@@ -613,3 +613,45 @@ def test_what_woke_nobody_before_the_handoff_is_not_handed_over(taken: dict[str,
     """A page on the stroke of nine is the new shift's."""
     case = IncidentContext(PAGED, (a_report("09:01", **STUCK),), (a_page(**taken),))
     assert (handoff(case, a_scene("09:01")) is not None) is passes
+
+
+# Nobody was woken.
+
+LOWERED = "the pager has made P4 of its P1"
+ALL_LOWERED = (
+    a_page(unreached=LOWERED),
+    a_page(SECONDARY, "D", "05:00:15", unreached=LOWERED),
+    a_page("page-3-manager", "M", "05:00:30", unreached=LOWERED),
+)
+
+
+def test_when_no_page_has_woken_anybody_all_are_called_again() -> None:
+    """Ten minutes after the last one; the thread says so, and what is mended by then wakes the primary."""
+    case = a_stuck_case("05:10:30", *ALL_LOWERED)
+    assert nobody_woken(case, a_scene("05:10:29")) is None
+    plan = nobody_woken(case, a_scene("05:10:30"))
+    assert plan is not None
+    assert the_post(plan).title == "Nobody could be woken: the escalation starts again"
+    again = replace(case, incident=plan.incidents[0])
+    assert paged(again, "05:10:30") == [("page-1-primary-1", ("C",))]
+
+
+@pytest.mark.parametrize(
+    ("entries", "known", "facts"),
+    [
+        ([*ALL_LOWERED[:2], a_page("page-3-manager", "M")], {}, {}),  # the manager is awake
+        ([*ALL_LOWERED, a_page("page-by-hand-1", "A")], {}, {}),
+        ([*ALL_LOWERED[:2], a_page("page-3-manager", "M", None)], {}, {}),  # on its way
+        ([a_page(taken=None, unreached="422")], {}, {}),  # tried again by itself
+        ([a_page(taken=None, unreached=not_taken("500"))], {}, {}),
+        (ALL_LOWERED, {"acknowledged_at": at("05:05"), "acknowledged_by": "C@example.com"}, {}),
+        (ALL_LOWERED, {}, {"publication": published("05:30")}),
+        ([], {}, {}),
+    ],
+)
+def test_nobody_is_called_again_while_somebody_is_woken_or_may_be(
+    entries: Sequence[NotificationStatus], known: dict[str, Any], facts: dict[str, Any]
+) -> None:
+    """Nor when it is over, or somebody has it."""
+    case = a_stuck_case("06:00", *entries, incident=replace(PAGED, **known), **facts)
+    assert nobody_woken(case, a_scene("06:00")) is None

@@ -14,7 +14,7 @@ from oncall.core.incidents.context import (
     person_named,
     post,
 )
-from oncall.core.incidents.escalation import begin_anew
+from oncall.core.incidents.escalation import ANEW_AFTER, begin_anew
 from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.incidents.incident_words import is_not_taken, stranger_has_it
 from oncall.core.incidents.titles import titled
@@ -89,14 +89,18 @@ def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
 def remind(context: IncidentContext, scene: Scene) -> Plan | None:
     """Somebody acknowledged long ago and the promise is still broken: ask the same person again.
 
-    Where they cannot be asked the escalation begins anew. What is only not taken yet may wait for an outage.
+    Where they cannot be asked the escalation begins anew. What is only not taken yet may wait for an outage, but not
+    for long.
     """
     incident = context.incident
     if not incident.acknowledged or incident.acknowledged_at is None or not context.broken:
         return None
     name = name_of(scene, incident.acknowledged_by)
     asked = (e for e in context.entries if e.step.startswith(f"reminder-{incident.escalation_round}-"))
-    trouble = next((e.unreached for e in asked if e.unreached and not is_not_taken(e.unreached)), "")
+    long = [
+        e for e in asked if not is_not_taken(e.unreached) or scene.at - (e.owed_at or scene.at) >= ANEW_AFTER
+    ]
+    trouble = next((e.unreached for e in long if e.unreached), "")
     if trouble:
         title = f"{name} has it and cannot be asked again: the escalation starts again"
         return begin_anew(context, scene, "unreached:reminder", title, [trouble])

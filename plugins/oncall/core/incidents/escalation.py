@@ -35,6 +35,7 @@ from oncall.core.rota.shift_words import named, seated
 
 # A page that is taken later than this after its time, or than a quarter of the next wait, has delayed that step too.
 ON_TIME = dt.timedelta(seconds=60)
+ANEW_AFTER = dt.timedelta(minutes=10)  # what kept every page from waking anybody may be mended by then
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,21 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     before_them, taken = (named(scene.roster, shift.primary) for shift in (began, now))
     title = titled(context.missing, lambda about: f"Handed over from {before_them} to {taken}: {about}")
     return begin_anew(context, scene, "handover", title)
+
+
+def nobody_woken(context: IncidentContext, scene: Scene) -> Plan | None:
+    """Everybody was called, and the far side let no page wake anybody: the escalation begins anew, by other alerts.
+
+    What the far side does not take is tried again by itself.
+    """
+    incident = context.incident
+    pages = [e for e in context.entries if e.op == "page" and e.alive and is_of_round(e, incident)]
+    last = max((e.done_at for e in pages if e.done_at), default=None)
+    if incident.acknowledged or not context.broken or last is None or scene.at - last < ANEW_AFTER:
+        return None
+    if not all(entry.unreached for entry in pages):
+        return None
+    return begin_anew(context, scene, "unreached:all", "Nobody could be woken: the escalation starts again")
 
 
 def begin_anew(

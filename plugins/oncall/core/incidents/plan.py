@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from oncall.core.incidents.acknowledgement import remind
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import escalate, handoff, standing
+from oncall.core.incidents.escalation import escalate, handoff, nobody_woken, standing
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.resolve import changed, landed, moved, resolve
 from oncall.core.incidents.upstream_team import tell_upstream
@@ -27,6 +27,7 @@ RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
     failure,
     mended,
     handoff,
+    nobody_woken,
     escalate,
     remind,
     changed,
