@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from oncall.adapters.memory_store import MemoryStore
@@ -90,6 +92,23 @@ def test_an_older_oncall_db_and_a_new_watcher_close_what_was_acknowledged(far: F
     far.night.world.publish("growth_etl", at("05:46"))
     far.every_15_s("05:46:15", "05:47")
     assert not any(alert.open for alert in far.inbox.alerts())
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 429}, {"kind": "slack_error", "error": "ratelimited"}], ids=str
+)
+def test_a_history_that_fails_holds_no_message_up_that_was_not_tried(
+    far: FarNight, fault: dict[str, Any]
+) -> None:
+    """A new watcher looks first; one answer that fails is enough, and Slack is not said to be out of order."""
+    far.looks("04:45")
+    far.inbox.fail("slack", "read", **fault)
+    far.begin_anew("05:00")
+    assert len(far.said("late since 05:00")) == 1
+    asked = len(far.inbox.calls(operation="conversations.history"))
+    assert asked + len(far.inbox.calls(operation="conversations.replies")) <= 3
+    far.every_15_s("05:00:15", "05:01")
+    assert not [alert for alert in far.inbox.alerts() if "Slack cannot be reached" in alert.message]
 
 
 # What Slack refuses.

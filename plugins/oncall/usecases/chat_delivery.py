@@ -89,7 +89,10 @@ class ChatDelivery:
         return found, thread
 
     def find(self, delivery: OutboxEntry) -> Posted | None:
-        """Where it stands already."""
+        """Where it stands already. One answer that fails is enough for this round, but for what was tried before."""
+        tried = delivery.maybe_taken and delivery.attempts <= READS
+        if self.unchecked and not tried:
+            return None
         channel = delivery.message.channel or self.channel
         thread = self._thread(delivery.key, channel)
         where = thread.channel_id if thread else self.store.get_note(f"{CHANNEL_ID}:{channel}")
@@ -99,15 +102,15 @@ class ChatDelivery:
                 delivery.key, delivery.step, where or channel, delivery.owed_at - BEFORE, root
             )
         except OncallError as error:
-            # else nothing that this store knows of was ever said there
-            likely = delivery.maybe_taken or where
-            if likely and delivery.attempts <= READS and not isinstance(error, Rejected | Unreadable):
+            if tried and not isinstance(error, Rejected | Unreadable):
                 raise
             self.unchecked = str(error)
             return None
 
     def _begun_elsewhere(self, delivery: OutboxEntry, channel: str) -> Posted | None:
         """Where the incident's thread begins although this store knows of none: whoever began it had another one."""
+        if self.unchecked:
+            return None
         where = self.store.get_note(f"{CHANNEL_ID}:{channel}") or channel
         with suppress(OncallError):  # a courtesy
             begun = self.chat.find(delivery.key, "", where, delivery.owed_at - THREADS_GO_BACK)
