@@ -33,6 +33,7 @@ def test_the_upstream_team_is_told_once_what_is_late_and_what_it_holds_back(nigh
         "master.orders has not arrived, usually there by 00:55.",
         "Needed for Profit ETL (investor.daily_profit).",
         "When will it come? Please answer here. On call for the reports: DE-003 (#de-oncall).",
+        "All times are UTC+07:00.",
     ]
     assert (message.recipients, message.steps, message.facts) == ((), "", ())
 
@@ -44,6 +45,7 @@ def test_a_partial_load_is_told_with_its_rows(night: Night) -> None:
     [(message, _)] = night.chat.elsewhere
     assert message.title.startswith("master.orders partial: holds back Profit ETL, 22 Nov")
     assert message.summary.startswith("master.orders is partial since 00:50: 2,000 rows, usually 5,000")
+    assert "When will the rest come?" in message.summary
 
 
 def test_a_table_that_two_reports_wait_for_is_told_once(night: Night) -> None:

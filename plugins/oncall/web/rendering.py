@@ -22,7 +22,7 @@ from oncall.core.notices import page_words
 from oncall.core.promises import words
 from oncall.core.redaction import redacted
 from oncall.core.rota import shift_words, week_words
-from oncall.core.rota.shift_words import named
+from oncall.core.rota.shift_words import named, to_ask
 from oncall.core.time_format import TimeFormat, day, days, span, weekday
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
@@ -65,6 +65,7 @@ def render(
             team=seen.config.roster.team if seen else "",
             kept=kept(seen) if seen else "",
             who=lambda person: named(seen.config.roster, person) if seen else person,
+            to_ask=lambda person: to_ask(seen.config.roster, person, seen.at) if seen else person,
             time=lambda at, shown=None: _time(say, at, shown),
             css=_stamp("oncall.css"),
             inline_css=inline_css,

@@ -177,7 +177,8 @@ def test_a_runbooks_line_a_badge_and_what_has_no_runbook() -> None:
     )
     assert words.badge("growth", DAY, "04:09", next_late=False) == "growth · 22 Nov · refreshed 04:09"
     assert words.badge("growth", DAY, "04:09", next_late=True).endswith(" · next one is late")
-    assert words.no_runbook("etl").startswith("etl is none of the pipelines")
+    assert words.no_runbook("etl", hidden=0).startswith("etl is none of the pipelines")
+    assert words.no_runbook("etl", hidden=1) == "There is no runbook of etl that you may read. These you may:"
 
 
 WARNED: list[tuple[dict[str, Any], bool, list[str]]] = [

@@ -86,6 +86,20 @@ def test_the_reason_of_a_pair_is_one_sentence(roster: Roster, at: str, words: st
     assert shift_words.why(roster, who_is_on_call(roster, instant(at))) == words
 
 
+@pytest.mark.parametrize(
+    ("person", "at", "words"),
+    [
+        ("A", "2025-12-29 08:59", "A"),
+        ("A", "2025-12-29 09:00", "A (on leave)"),
+        ("B", "2025-12-29 09:00", "B"),
+        ("A", "2026-01-05 09:00", "A"),
+    ],
+)
+def test_of_whom_to_ask_it_is_said_that_they_are_on_leave(person: str, at: str, words: str) -> None:
+    """Whoever is woken asks the other one then."""
+    assert shift_words.to_ask(SICK, person, instant(at)) == words
+
+
 def test_a_person_is_named_with_the_id_where_that_is_another_word() -> None:
     """An id that the roster does not know stands for itself."""
     roster = team()

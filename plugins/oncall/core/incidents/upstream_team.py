@@ -20,6 +20,7 @@ from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Team
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.shift_words import named
+from oncall.core.time_format import TimeFormat
 
 LATE, ARRIVED = "upstream-late", "upstream-arrived:"
 
@@ -54,10 +55,14 @@ def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message 
     late = f"{names(tuple(loads))} {late_or_partial(loads.values())}"
     title = titled(waiting, lambda about: f"{late}: holds back {about}{due_words(waiting[0], scene)}")
     primary = named(scene.roster, who_is_on_call(scene.roster, scene.at).primary)
+    comes = "it" if any(load.state == "late" for load in loads.values()) else "the rest"
+    zone = TimeFormat(scene.at, scene.roster.tz).zone
     lines = [
         *(f"{late_words(load, scene.roster.tz)}." for load in loads.values()),
         f"Needed for {', '.join(f'{m.pipeline.title} ({m.pipeline.report})' for m in needed.values())}.",
-        f"When will it come? Please answer here. On call for the reports: {primary} ({scene.roster.slack_channel}).",
+        f"When will {comes} come? Please answer here."
+        f" On call for the reports: {primary} ({scene.roster.slack_channel}).",
+        f"All times are {zone}.",
     ]
     return _message(context, team, LATE, title, lines)
 

@@ -15,7 +15,7 @@ from oncall.core.promises.do_first import do_first
 from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster
-from oncall.core.rota.shift_words import named
+from oncall.core.rota.shift_words import named, to_ask
 from oncall.core.runbook import led_by
 from oncall.core.time_format import TimeFormat, day
 
@@ -160,7 +160,8 @@ class Composer:
             said = next(fact for label, fact in facts if label.startswith("Cause"))
             facts = [*(fact for fact in facts if not fact[0].startswith("Cause")), ("Cause", said)]
         for member in {member.pipeline.dag_id: member for member in members}.values():
-            owners = self._in_order(member.pipeline.primary_owner, member.pipeline.secondary_owner)
+            pair = (member.pipeline.primary_owner, member.pipeline.secondary_owner)
+            owners = ", then ".join(to_ask(scene.roster, owner, scene.at) for owner in pair)
             facts.append(
                 ("Owners to ask" if len(members) == 1 else f"Owners, {member.pipeline.title}", owners)
             )

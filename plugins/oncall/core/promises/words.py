@@ -165,7 +165,10 @@ def runbook_line(purpose: str, owner: str, second_owner: str, pair: str) -> str:
     return f"{purpose}. Ask {owner}, then {second_owner}. On call: {pair}."
 
 
-def no_runbook(dag_id: str) -> str:
+def no_runbook(dag_id: str, *, hidden: int) -> str:
+    """`hidden`: how many pipelines the reader may not see, of which it may be one."""
+    if hidden:
+        return f"There is no runbook of {dag_id} that you may read. These you may:"
     return f"{dag_id} is none of the pipelines that the on-call team answers for. These have a runbook:"
 
 

@@ -15,6 +15,12 @@ def named(roster: Roster, person_id: str | None) -> str:
     return roster.recipient(person_id).name if person_id else "nobody"
 
 
+def to_ask(roster: Roster, person_id: str, at: dt.datetime) -> str:
+    """The name of somebody who may be asked at this instant, and that they are on leave: "DE-004 (on leave)"."""
+    away = any(leave.person == person_id and leave.start <= at < leave.end for leave in roster.leave)
+    return f"{named(roster, person_id)}{' (on leave)' if away else ''}"
+
+
 def named_with_id(roster: Roster, person_id: str) -> str:
     """The person's name, with the id where it is another word."""
     person = roster.people.get(person_id)

@@ -145,7 +145,14 @@ def runbook(
         status = 200 if "embedded" in request.query_params else 404
         known = list(seen.config.pipelines.values())
         return render(
-            request, "no_runbook.html", tab="", status=status, seen=seen, dag_id=dag_id, known=known
+            request,
+            "no_runbook.html",
+            tab="",
+            status=status,
+            seen=seen,
+            dag_id=dag_id,
+            known=known,
+            hidden=seen.hidden,
         )
     may_run = may_trigger(user, dag_id)
 

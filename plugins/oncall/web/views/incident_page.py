@@ -15,7 +15,7 @@ from oncall.core.incidents.upstream_team import LATE
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.promises.do_first import do_first
 from oncall.core.promises.promise import Pipeline
-from oncall.core.rota.roster import Roster
+from oncall.core.rota.shift_words import to_ask
 from oncall.core.runbook import SECTIONS, for_day, led_by
 from oncall.usecases.history import IncidentRecord
 from oncall.usecases.recorded_context import status_from_row
@@ -24,7 +24,7 @@ from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.banners import nobody_looks
 from oncall.web.views.incidents import cause_now
 from oncall.web.views.on_call import contact, on_call
-from oncall.web.views.rota_models import Contact, OnCall
+from oncall.web.views.rota_models import OnCall
 from oncall.web.views.run_again import RunAgain, run_again
 from oncall.web.views.runbooks import section_html, section_of
 
@@ -62,7 +62,7 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Links) 
     return IncidentPage(
         coming=tuple(_coming(seen, context, scene)) if context and incident.open else (),
         next=next_to_page(context, scene) if context and incident.open else None,
-        ask=tuple(_ask(pipeline, config.roster)) if pipeline else (),
+        ask=tuple(_ask(pipeline, scene)) if pipeline else (),
         then=on_call(config.roster, incident.paged_at or incident.opened_at),
         steps=section_html(_steps(seen, record, pipeline, section)) if pipeline and section else Markup(""),
         section=SECTIONS.get(section, ""),
@@ -106,16 +106,19 @@ def _upstream_told(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipelin
     return seen.say.clock(at) if at else ""
 
 
-def _ask(pipeline: Pipeline, roster: Roster) -> list[Ask]:
+def _ask(pipeline: Pipeline, scene: Scene) -> list[Ask]:
     """The pipeline's owners, then the team that loads what it reads."""
     owners = {"Owner": pipeline.primary_owner, "Second owner": pipeline.secondary_owner}
-    people = [_person(role, contact(roster, person)) for role, person in owners.items()]
+    people = [_person(role, person, scene) for role, person in owners.items()]
     team = pipeline.upstream_owner
     return [*people, Ask("Upstream", team.team, external_links.slack(team.slack), team.slack)]
 
 
-def _person(role: str, who: Contact) -> Ask:
-    return Ask(role, who.name, external_links.slack(who.slack), mail=who.opsgenie)
+def _person(role: str, person: str, scene: Scene) -> Ask:
+    who = contact(scene.roster, person)
+    return Ask(
+        role, to_ask(scene.roster, person, scene.at), external_links.slack(who.slack), mail=who.opsgenie
+    )
 
 
 def _run_again(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline) -> RunAgain | None:
