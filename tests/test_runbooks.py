@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 import yaml  # its stubs are not worth one more pin
 
+from oncall.cli.main import _parser
 from oncall.config.runbook_file import read_runbook
 from oncall.core.runbook import SECTIONS
 
@@ -49,6 +50,7 @@ NAMED_SECTION = re.compile(r"(?<!\*)\*([A-Z][^*\n]*)\*(?!\*)")
 STAND_INS = r"""
 airflow() { printf '%s\037' "$@"; printf '\036'; }
 psql() { :; }
+python() { airflow python "$@"; }
 date() { echo 2026-11-22; }
 """
 PARSE = """
@@ -97,6 +99,11 @@ def queries_of(path: Path) -> list[str]:
 
 def airflow_commands_of(path: Path) -> list[list[str]]:
     """The words each `airflow` of the page would get from the shell."""
+    return [words for words in _commands_of(path) if words[0] != "python"]
+
+
+def _commands_of(path: Path) -> list[list[str]]:
+    """The same of each program: those of `python` with its name before them."""
     calls: list[list[str]] = []
     for section in sections_of(path).values():
         # One shell per section: a block may use the DAY that an earlier block of its own section has set.
@@ -296,6 +303,17 @@ def test_every_airflow_command_exists(tmp_path: Path) -> None:
     )
     assert parsed.returncode == 0, parsed.stderr
     assert json.loads(parsed.stdout.splitlines()[-1]) == [], parsed.stderr
+
+
+@runbooks
+def test_whoever_pastes_a_block_has_nothing_to_fill_in(path: Path) -> None:
+    """A name to put in the place of another one is read past at five; and our own commands know their words."""
+    for block in blocks(body_of(path), "sh"):
+        assert not re.search(r"\b[A-Z]+_ID\b|\b(?:NAME|DATE)\b", block), block
+    ours = [words[3:] for words in _commands_of(path) if words[:3] == ["python", "-m", "oncall"]]
+    assert ours.count(["why", path.stem, "--date", "2026-11-22"]) == 3
+    for words in ours:
+        _parser().parse_args(words)
 
 
 @runbooks

@@ -34,6 +34,7 @@ from oncall.core.promises.words import (
     cause_line,
     not_on_record,
     report_line,
+    run_lines,
     stands_at,
     tables_line,
 )
@@ -245,6 +246,8 @@ def _why_words(seen: PageSnapshot, status: PromiseStatus, view: PromiseView) -> 
         yield f"{stands_at(step.task, step.state, step.since, step.usual_seconds, say)}."
     if loads:
         yield tables_line(loads)
+    if status.why or not view.published_at:
+        yield from run_lines(status.facts.tasks, say)
     for incident in _views(seen, ""):
         if (incident.dag_id, incident.report_date, incident.drill) == (
             view.dag_id,

@@ -51,6 +51,24 @@ def test_where_a_run_stands(task: str, state: str, usual_s: float | None, line: 
     assert words.stands_at(task, state, at("03:12"), usual_s, SAY) == line
 
 
+def test_a_run_is_told_task_by_task() -> None:
+    """Each with its state, since when or until when, and what it said of its failure."""
+    tasks = (
+        a_task("wait_for_upstream", "success", "02:00", "03:10"),
+        a_task("load", "up_for_retry", "03:11", "03:12", "ValueError: x"),
+        a_task("transform", "running", "03:12"),
+        a_task("check", "queued", "03:13"),
+    )
+    assert words.run_lines(tasks, SAY) == [
+        f"Run {tasks[0].run_id}:",
+        "  wait_for_upstream: success 02:00 to 03:10",
+        "  load: to be tried again, 03:11 to 03:12 (ValueError: x)",
+        "  transform: running since 03:12",
+        "  check: cleared, not started since 03:13",
+    ]
+    assert words.run_lines((), SAY) == []
+
+
 @pytest.mark.parametrize(
     ("due", "line"),
     [

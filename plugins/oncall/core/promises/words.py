@@ -12,7 +12,7 @@ from typing import Literal
 
 from oncall.core.promises.attainment import Day
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.promises.facts import Load
+from oncall.core.promises.facts import Load, Task
 from oncall.core.promises.promise import EVERY_DAY, Promise
 from oncall.core.time_format import WEEKDAYS, TimeFormat, day, span, weekday
 
@@ -80,6 +80,24 @@ def stands_at(task: str, state: str, since: dt.datetime, usual_s: float | None, 
     """Where a run is: "At step transform (up for retry) since 03:12, usually 6 min"."""
     usual = f", usually {span(usual_s)}" if usual_s else ""
     return f"At step {task} ({state.replace('_', ' ')}) since {say.clock(since)}{usual}"
+
+
+def run_lines(tasks: Sequence[Task], say: TimeFormat) -> list[str]:
+    """The newest run's tasks, as they told of themselves: "  transform: failed 03:12 to 03:20 (ValueError: x)"."""
+    lines = [f"Run {tasks[0].run_id}:"] if tasks else []
+    for task in tasks:
+        ended = f" to {say.clock(task.ended_at)}" if task.ended_at else ""
+        why = f" ({task.error})" if task.error else ""
+        lines.append(f"  {task.task_id}: {_state(task.state)} {say.clock(task.started_at)}{ended}{why}")
+    return lines
+
+
+def _state(state: str) -> str:
+    return {
+        "running": "running since",
+        "queued": "cleared, not started since",
+        "up_for_retry": "to be tried again,",
+    }.get(state, state)
 
 
 def table_words(load: Load, state: str, say: TimeFormat) -> str:
