@@ -615,3 +615,6 @@ def test_a_day_that_was_found_stale_is_said_to_be_so_and_leads_to_its_numbers(
     assert "Found stale Tue 17 Nov 05:42" in text
     assert "Resolved" not in text
     assert 'href="/oncall/reports/profit_etl"' in text
+    assert "Steps: After" in text
+    assert "run it and each later day that depends on it again, oldest first" in text
+    assert 'href="/dags/oncall_rerun_stale" data-airflow' in text

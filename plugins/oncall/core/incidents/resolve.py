@@ -152,9 +152,10 @@ def _ended(context: IncidentContext, scene: Scene, message: Message, verdict: st
     return Plan((done,), owed, event(context, scene, message.title))
 
 
+RERUN_DAG = "oncall_rerun_stale"
 RUN_AGAIN = (
     "run it and each later day that depends on it again, oldest first: python -m oncall stale --rerun, or trigger the"
-    " DAG oncall_rerun_stale."
+    f" DAG {RERUN_DAG}."
 )
 
 
@@ -173,6 +174,10 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     message = context.about(member).notice(
         scene, f"stale:{newest.isoformat()}", title, lines, section="after"
     )
-    links = (*message.links, ("Its numbers", scene.links.report(member.pipeline.report)))
+    links = (
+        *message.links,
+        ("Its numbers", scene.links.report(member.pipeline.report)),
+        ("Run stale days again", scene.links.dag(RERUN_DAG)),
+    )
     message = replace(message, steps=led_by(message.steps, RUN_AGAIN), links=links)
     return Plan((context.incident,), (post(message),), event(context, scene, title))

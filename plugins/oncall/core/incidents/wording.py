@@ -30,7 +30,7 @@ class Links:
 
     def run(self, status: PromiseStatus) -> str:
         task = current_task(status.facts) or status.facts.run
-        dag = f"{self.base_url}/dags/{quote(status.pipeline.dag_id)}"
+        dag = self.dag(status.pipeline.dag_id)
         return f"{dag}/runs/{quote(task.run_id, safe='')}" if task and task.run_id else dag
 
     def runbook(self, dag_id: str, section: str = "", report_date: dt.date | None = None) -> str:
@@ -42,6 +42,10 @@ class Links:
         query = urlencode({name: value for name, value in asked.items() if value})
         there = f"{query and '?'}{query}" + (f"#{section.replace('_', '-')}" if section else "")
         return f"{self.base_url}/oncall/runbooks/{quote(dag_id)}{there}"
+
+    def dag(self, dag_id: str) -> str:
+        """A DAG in Airflow, with the button that triggers it."""
+        return f"{self.base_url}/dags/{quote(dag_id)}"
 
     def incident(self, key: str) -> str:
         """Its page, at the forms that act on it."""

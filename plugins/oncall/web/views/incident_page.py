@@ -11,6 +11,7 @@ from oncall.core.incidents.coming_words import NOT_LOOKING, what_comes_next
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import Call
 from oncall.core.incidents.forecast import next_to_page
+from oncall.core.incidents.resolve import RUN_AGAIN
 from oncall.core.incidents.upstream_team import LATE
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.promises.do_first import do_first
@@ -58,7 +59,8 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Links) 
     pipeline = config.pipelines.get(incident.dag_id)
     scene = Scene(config.roster, addresses, seen.at)
     context = _context(config, record) if pipeline else None
-    section = section_of(pipeline.runbook, cause_now(seen, incident)[0]) if pipeline else ""
+    cause = "after" if incident.verdict == "stale" else cause_now(seen, incident)[0]
+    section = section_of(pipeline.runbook, cause) if pipeline else ""
     return IncidentPage(
         coming=tuple(_coming(seen, context, scene)) if context and incident.open else (),
         next=next_to_page(context, scene) if context and incident.open else None,
@@ -87,6 +89,8 @@ def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, secti
     """As its alert tells them: what comes first is told as it is known now, and the queries are about its report."""
     cause, detail = cause_now(seen, record.incident)
     do = do_first(pipeline, cause, detail, _upstream_told(seen, record, pipeline))
+    if record.incident.verdict == "stale":
+        do = RUN_AGAIN
     return for_day(led_by(pipeline.runbook.section(section), do), record.incident.report_date)
 
 
