@@ -1,7 +1,8 @@
 """Mutation testing of the rules: each module with the tests that are its own. `make mutants [OF=<module>]`.
 
 mutmut wants the package below `src`, so each module is tried in a copy of the project below `.run/mutants`. Which
-modules and which tests stands in pyproject.toml, `[tool.oncall.mutants]`; the scores go into docs/MUTATION.md.
+modules and which tests stands in pyproject.toml, `[tool.oncall.mutants]`; the scores go into docs/MUTATION.md, and
+what each mutant that survived has changed is printed: a row for a test to come, or code that nobody needs.
 """
 
 from __future__ import annotations
@@ -56,13 +57,23 @@ def install() -> Path:
     return tool
 
 
-def outcomes(work: Path) -> Counter[str]:
-    """How many mutants were killed, survived, had no test, or were not tried."""
-    found: Counter[str] = Counter()
+def outcomes(work: Path) -> dict[str, str]:
+    """By mutant: whether it was killed, survived, had no test, or was not tried."""
+    found: dict[str, str] = {}
     for meta in (work / "mutants").rglob("*.py.meta"):
-        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"].values()
-        found.update("not tried" if code is None else OUTCOMES.get(code, "killed") for code in codes)
+        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+        found |= {
+            key: OUTCOMES.get(code, "killed") if code is not None else "not tried"
+            for key, code in codes.items()
+        }
     return found
+
+
+def changed_lines(work: Path, env: dict[str, str], mutant: str) -> str:
+    """What the mutant changes: the lines as they are and as they were tried."""
+    command = [sys.executable, "-m", "mutmut", "show", mutant]
+    shown = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False).stdout
+    return "\n".join(re.findall(r"^(?:-(?!--)|\+(?!\+\+)).*$", shown, re.MULTILINE))
 
 
 def row(module: str, tests: Sequence[str], found: Counter[str]) -> str:
@@ -101,7 +112,8 @@ def main(only: Sequence[str]) -> int:
         command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(os.cpu_count() or 2)]
         with open(work / "mutmut.log", "wb") as log:
             subprocess.run(command, cwd=work, env=env, stdout=log, stderr=log, check=False)
-        found = outcomes(work)
+        came_of = outcomes(work)
+        found = Counter(came_of.values())
         if found["not tried"] == found.total():
             print(f"{module}: nothing was tried, see {work / 'mutmut.log'}", flush=True)
             survived += 1
@@ -109,6 +121,8 @@ def main(only: Sequence[str]) -> int:
         survived += found["survived"] + found["no test"]
         write({module: row(module, modules[module], found)})
         print(row(module, modules[module], found), flush=True)
+        for mutant in (key for key, outcome in came_of.items() if outcome in ("survived", "no test")):
+            print(changed_lines(work, env, mutant), end="\n\n", flush=True)
     return int(survived > 0)
 
 

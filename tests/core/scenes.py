@@ -219,6 +219,7 @@ class Said:
         """Whatever is owed is about one incident and one step, and an alert is found again by both."""
         message = owed.message
         assert owed.key == message.key
+        assert owed.key
         assert owed.step
         assert message.step
         if owed.op in ("page", "post"):

@@ -164,8 +164,11 @@ def test_a_name_that_the_roster_does_not_know_is_said_as_such(by: str, heard_of:
     """In the thread and on the incident's page: it stops the calls, and may be a machine's."""
     plan = acknowledge(a_stuck_case("05:20", a_page()), a_scene("05:20"), by, heard_of=heard_of)
     post, _ = said_of(plan)
-    for told in (post.text, *events(plan)):
-        assert ("The roster knows nobody named “Mai Tran”" in told) is doubted
+    doubt = f"The roster knows nobody named “{by}”: "
+    assert post.text.startswith(doubt) is doubted
+    [told] = events(plan)
+    assert told.startswith(f"acknowledged by {by}. {doubt}") is doubted
+    assert ("The roster knows nobody" in f"{post.text}{told}") is doubted
 
 
 def test_a_warning_and_each_round_are_acknowledged_each_by_itself() -> None:

@@ -16,7 +16,9 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
 from tests.core.rosters import team, turns
 from tests.core.scenes import (
+    GROWTH,
     KEY,
+    PROFIT,
     TRANSFORMS,
     WAITED,
     a_load,
@@ -113,15 +115,16 @@ def test_a_page_says_what_is_true_now_to_whoever_is_on_call_now() -> None:
 
 
 @pytest.mark.parametrize("channel", ["pager", "chat"])
-def test_a_page_made_from_the_incidents_row_leads_to_the_run_that_was_seen(channel: str) -> None:
+@pytest.mark.parametrize("of", ["Run", "Run Growth ETL"])  # of one report, and of several
+def test_a_page_made_from_the_incidents_row_leads_to_the_run_that_was_seen(channel: str, of: str) -> None:
     """The row knows no run; the look that owed the page did. Everything else is as it is now."""
     run, log = "http://airflow/dags/growth_etl/runs/1", "http://airflow/log/1"
-    stored = replace(STORED, links=(("Runbook", "http://old"), ("Run", run), ("Log", log)))
-    row = a_report("05:01")
-    case = IncidentContext(PAGED, (row,), (owed(PRIMARY, channel),), evaluated=False)
+    stored = replace(STORED, links=(("Runbook", "http://old"), (of, run), ("Log", log)))
+    members = tuple(a_report("05:01", dag_id) for dag_id in ((GROWTH,) if of == "Run" else (GROWTH, PROFIT)))
+    case = IncidentContext(PAGED, members, (owed(PRIMARY, channel),), evaluated=False)
     links = dict(sent(bind(owed(PRIMARY, channel), stored, case, a_scene("05:01"))).links)
-    assert (links["Run"], links["Log"]) == (run, log)
-    assert links["Runbook"] != "http://old"
+    assert (links[of], links["Log"]) == (run, log)
+    assert links[of.replace("Run", "Runbook")] != "http://old"
     seen = replace(case, members=(a_report("05:01", **STUCK),), evaluated=True)
     assert dict(sent(bind(owed(PRIMARY, channel), stored, seen, a_scene("05:01"))).links)["Run"] != run
 

@@ -12,19 +12,22 @@ import pytest
 from oncall.core.incidents.grouping import as_last_known, by_promise, decide
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Plan
 from oncall.core.promises.cause import Why
-from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.promises.facts import RUN
+from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
+from oncall.core.promises.facts import RUN, Facts
 from tests.core.scenes import (
     CHECK,
     ENGAGEMENT,
     FAILED,
     GROWTH,
     PROFIT,
+    TRANSFORMS,
+    TZ,
     WAITED,
     Said,
     Steps,
     a_dag,
     a_load,
+    a_pipeline,
     a_report,
     a_scene,
     a_task,
@@ -33,12 +36,17 @@ from tests.core.scenes import (
     at,
     evaluation_inputs,
     published,
+    usually,
 )
 
 LONG_AGO = at("00:00", days=-30)
 SESSIONS: dict[str, Any] = {"loads": (a_load(),)}
 ORDERS: dict[str, Any] = {"loads": (a_load("master.orders"),)}
 BLIND: dict[str, Any] = {"unreadable": ("warehouse: gone",), "blind": True}
+AGAIN: dict[str, Any] = {
+    "publication": published("02:00"),
+    "tasks": (a_task("transform", "failed", "11:00", "11:10", "boom"),),
+}
 
 
 def look(
@@ -129,6 +137,18 @@ def test_reports_of_other_days_due_times_and_drills_are_no_company() -> None:
     assert set(leaders(look("05:00", tonight, drill)).values()) == {""}
 
 
+def test_a_table_that_two_need_who_are_not_told_of_in_one_breath_is_asked_for_once() -> None:
+    """Each has its own due time; the team that loads it reads one message that names both reports."""
+    later = replace(a_report("03:30", ENGAGEMENT, **SESSIONS), due=at("06:00"))
+    plan = look("03:30", a_report("03:30", GROWTH, **SESSIONS), later)
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: ""}
+    [asked] = [owed.message for owed in plan.owed if owed.message.channel == "#swe-master-data"]
+    assert (
+        "Needed for Growth ETL (investor.daily_growth), Engagement ETL (investor.daily_engagement)."
+        in asked.summary.splitlines()
+    )
+
+
 # Later looks.
 
 G, E = an_incident(GROWTH), an_incident(ENGAGEMENT)
@@ -144,6 +164,21 @@ def test_before_anybody_was_paged_whoever_no_longer_shares_is_set_free() -> None
     )  # fmt: skip
     assert leaders(plan) == {GROWTH: "", ENGAGEMENT: ""}
     assert titles(plan) == ["Engagement ETL, 22 Nov: transform failed at 02:40: boom"]
+
+
+def test_what_waited_together_and_runs_now_is_told_of_together() -> None:
+    """Their table came late, and neither has the time that it usually takes."""
+    runs: dict[str, Any] = {
+        "loads": (a_load(came="04:29"),),
+        "tasks": (WAITED, a_task("transform", "running", "04:30")),
+        "usual": usually({"transform": 2400.0}),
+    }
+    plan = look(
+        "04:45", a_report("04:45", GROWTH, **runs), a_report("04:45", ENGAGEMENT, **runs),
+        earlier=[G, FOLLOWS], said={G.key: WARNED},
+    )  # fmt: skip
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
+    assert [title.partition(":")[0] for title in titles(plan)] == ["At risk"]
 
 
 @pytest.mark.parametrize("runs", [{}, {"tasks": (WAITED, a_task("transform", "running", "04:00"))}])
@@ -255,6 +290,7 @@ def test_when_an_incident_opens(clock: str, facts: dict[str, Any], opens: bool) 
     if opens:
         [one] = plan.incidents
         assert (one.opened_at, one.due, one.open) == (at(clock), at("05:00"), True)
+        assert one.report == "investor.daily_growth"  # whatever its DAG is called by then
 
 
 @pytest.mark.parametrize(("since", "opens"), [("05:00", True), ("05:00:00.000001", False), ("04:00", True)])
@@ -280,6 +316,9 @@ def test_an_open_incident_goes_on_and_an_ended_one_has_a_successor() -> None:
 @pytest.mark.parametrize(
     ("ended", "clock", "facts", "pages"),
     [
+        ("11:09:59", "12:00", AGAIN, True),
+        ("11:10", "12:00", AGAIN, False),  # they knew of this failure
+        ("11:30", "12:00", AGAIN, False),
         ("04:10", "04:30", SESSIONS, False),  # whoever ended the warning has heard it
         ("04:10", "04:59:59", SESSIONS, False),
         ("04:10", "05:00", SESSIONS, True),  # the promise was not ended
@@ -356,7 +395,7 @@ def test_what_is_stale(facts: dict[str, Any], since: str, said: bool) -> None:
 
 def test_a_drill_is_never_stale() -> None:
     """It is about nothing."""
-    assert stale_titles(look("06:30", a_report("06:30", drill="x", **RELOADED))) == []
+    assert look("06:30", a_report("06:30", drill="x", **RELOADED)) == Plan()
 
 
 def test_a_stale_notice_stands_in_the_thread_of_the_nights_incident() -> None:
@@ -395,6 +434,46 @@ def test_the_open_cases_are_handed_back() -> None:
     assert (mine.due, mine.verdict) == (at("05:00"), "broken")  # the configuration had moved it
     over = [a_report("05:30", GROWTH, publication=published("05:20"))]
     assert decide(over, earlier, {}, a_scene("05:30"), LONG_AGO)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("clock", "paged", "due", "publication", "knows"),
+    [
+        ("04:40", False, "06:00", None, "06:00"),
+        ("05:20", True, "05:10", None, "05:10"),  # late by the new time too
+        ("05:20", True, "05:10", published("05:15"), "05:10"),
+    ],
+)
+def test_a_due_time_that_was_moved_is_the_incidents_own_at_the_next_look(
+    clock: str, paged: bool, due: str, publication: Any, knows: str
+) -> None:
+    """How late it is is counted from there."""
+    [mine] = moved_to(clock, due, paged=paged, publication=publication).incidents
+    assert mine.due == at(knows)
+
+
+def test_what_was_paged_for_and_is_not_late_any_more_ends() -> None:
+    """The thread says when it is due now."""
+    plan = moved_to("05:20", "06:00", paged=True)
+    assert titles(plan, "chat", "post") == ["Not late any more: Growth ETL, 22 Nov is due at 06:00 now"]
+    assert [(one.open, one.verdict, one.due) for one in plan.incidents] == [(False, "moved", at("06:00"))]
+
+
+def moved_to(clock: str, due: str, *, paged: bool, publication: Any = None) -> Plan:
+    """The look at a report that was due at five when somebody heard of it, and is due at another time now."""
+    facts = Facts(publication=publication, tasks=(WAITED, FAILED))
+    status = evaluate_promise(a_pipeline(GROWTH), G.report_date, facts, at(clock), TZ, DueTimes(due=at(due)))
+    step = "page-1-primary" if paged else "warning"
+    known = replace(G, paged_at=at("05:00") if paged else None)
+    return look(clock, status, earlier=[known], said={G.key: [("chat", step), ("pager", step)]})
+
+
+def test_what_its_row_says_of_an_incident_is_what_this_look_has_seen() -> None:
+    """Also between two tasks, when no other cause is said yet: a restart reads it there."""
+    could_not_see = replace(G, paged_at=at("05:00"), verdict="unknown", cause="unknown")
+    between = a_report("05:20", tasks=(WAITED, a_task("transform", ended="05:19:50")))
+    plan = look("05:20", between, earlier=[could_not_see], said={G.key: [("pager", "page-1-primary")]})
+    assert [(one.verdict, one.cause) for one in plan.incidents] == [("broken", "unknown")]
 
 
 def test_a_drill_has_an_incident_of_its_own() -> None:
@@ -494,6 +573,7 @@ def test_what_was_warned_of_apart_is_one_page_once_it_is_late(
         ("failed-1", TAKEN, True),
         ("warning", TAKEN, False),  # whoever has a warning may be asleep
         ("last-chance", {}, False),
+        ("", TAKEN, False),  # nothing is known of what was said
     ],
 )
 def test_who_has_several_before_they_are_late_has_them_until_the_end(
@@ -502,17 +582,13 @@ def test_who_has_several_before_they_are_late_has_them_until_the_end(
     """Whatever the cause of each becomes."""
     plan = look(
         "04:50", a_report("04:50", GROWTH, **SESSIONS), a_report("04:50", ENGAGEMENT, tasks=(WAITED, FAILED)),
-        earlier=[replace(G, **taken), FOLLOWS], said={G.key: [("chat", step), ("pager", step)]},
+        earlier=[replace(G, **taken), FOLLOWS],
+        said={G.key: [("chat", step), ("pager", step)]} if step else {},
     )  # fmt: skip
     assert leaders(plan)[ENGAGEMENT] == (GROWTH if stays else "")
 
 
 # A failure of several days.
-
-AGAIN: dict[str, Any] = {
-    "publication": published("02:00"),
-    "tasks": (a_task("transform", "failed", "11:00", "11:10", "boom"),),
-}
 
 
 def woken_by(plan: Plan) -> list[str]:
@@ -527,6 +603,26 @@ def test_of_days_that_fail_together_only_the_first_wakes_somebody() -> None:
     posts = [owed for owed in plan.owed if owed.op == "post"]
     assert len(posts) == 3
     assert [owed.message.recipients for owed in posts if owed.key == G.key] == [()]
+    # Nobody was woken for the second day: nothing is filed yet.
+    assert [one.first_cause for one in plan.incidents] == ["failed", "", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("clock", "facts", "step"),
+    [
+        ("05:00", {"tasks": (WAITED, TRANSFORMS)}, "page-1-primary"),
+        ("04:00", {"dag": a_dag(paused=True)}, "warning"),
+    ],
+)
+def test_a_day_that_fails_wakes_whoever_was_woken_for_something_else(
+    clock: str, facts: dict[str, Any], step: str
+) -> None:
+    """In the same look, of another day of the same pipeline."""
+    failed = (a_task("transform", "failed", "03:00", "03:10", "boom"),)
+    older = of_yesterday(a_report(clock, publication=published("02:00"), tasks=failed))
+    plan = look(clock, a_report(clock, **facts), older)
+    pages = [(owed.key, owed.step) for owed in plan.owed if owed.op == "page"]
+    assert pages == [(G.key, step), (f"{GROWTH}:{YESTERDAY}", "failed-1")]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from tests.core.scenes import (
     an_entry,
     an_incident,
     at,
+    events,
     published,
     said_by,
     usually,
@@ -70,8 +71,15 @@ def test_each_rule_sees_what_the_ones_before_it_have_left() -> None:
     [mine] = first.incidents
     assert (mine.paged_at, mine.cause, mine.verdict) == (at("05:00"), "stuck", "broken")
     entries = (a_page(), an_entry(KEY, "chat", PRIMARY))
+    assert events(first) == ["paged C (primary)"]
     again = plan(a_stuck_case("05:00:15", *entries, incident=mine), a_scene("05:00:15"))
     assert (said_by(again), again.events) == ([], ())
+
+
+def test_the_timeline_has_what_each_rule_says() -> None:
+    """At the handoff: that it passes to the new pair, then whom it wakes."""
+    passed = plan(a_stuck_case("09:00", a_page()), a_scene("09:00"))
+    assert events(passed) == ["Handed over from C to D: Growth ETL, 22 Nov", "paged D (primary)"]
 
 
 def test_what_is_over_is_asked_nothing_more() -> None:

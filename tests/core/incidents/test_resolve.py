@@ -12,6 +12,7 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.resolve import LATEST_CHANGES, changed, landed, moved, removed, resolve, stale
 from oncall.core.time_format import span
 from tests.core.scenes import (
+    CHECK,
     ENGAGEMENT,
     FAILED,
     GROWTH,
@@ -19,6 +20,7 @@ from tests.core.scenes import (
     TRANSFORMS,
     WAITED,
     a_case,
+    a_dag,
     a_load,
     a_report,
     a_scene,
@@ -29,6 +31,7 @@ from tests.core.scenes import (
     published,
     said_by,
     the_post,
+    usually,
 )
 
 PAGED = an_incident(
@@ -115,11 +118,10 @@ def test_what_counts_as_another_cause(facts: dict[str, Any], said: bool) -> None
 @pytest.mark.parametrize(
     "case",
     [
-        broken(incident=replace(PAGED, paged_at=None), tasks=(WAITED, TRANSFORMS)),
         broken(incident=replace(PAGED, changes=LATEST_CHANGES), tasks=(WAITED, TRANSFORMS)),
         a_case(a_report("05:20", tasks=(WAITED, TRANSFORMS)), incident=PAGED),
     ],
-    ids=["nobody was paged yet", "it flaps", "nothing was said yet"],
+    ids=["it flaps", "nothing was said yet"],
 )
 def test_a_change_that_nobody_waits_for_is_only_remembered(case: IncidentContext) -> None:
     """The incident knows it all the same."""
@@ -127,6 +129,51 @@ def test_a_change_that_nobody_waits_for_is_only_remembered(case: IncidentContext
     assert said_by(plan) == []
     assert plan is not None
     assert (plan.incidents[0].cause, plan.incidents[0].changes) == ("stuck", case.incident.changes)
+
+
+SLOW = usually({"transform": 2400.0})
+
+
+@pytest.mark.parametrize(
+    ("was", "facts", "said"),
+    [
+        ("upstream_late", {"tasks": (WAITED, TRANSFORMS)}, "stuck in transform since 03:12"),
+        ("upstream_late", {"dag": a_dag(paused=True)}, "DAG paused"),
+        (
+            "upstream_late",
+            {"loads": (a_load("master.customers"),)},
+            "",
+        ),  # the same cause: of an arrival it is said
+        ("upstream_late", {"tasks": (WAITED, FAILED)}, ""),  # a failure wakes somebody, in words of its own
+        ("upstream_late", {"failed_checks": (CHECK,)}, ""),  # so does a check
+        (
+            "upstream_late",
+            {"tasks": (WAITED, a_task("transform", "running", "04:30")), "usual": SLOW},
+            "",
+        ),  # it gets on
+        ("", {"tasks": (WAITED, TRANSFORMS)}, ""),  # nothing was warned of
+    ],
+)
+def test_before_it_is_late_another_cause_than_was_warned_of_is_said(
+    was: str, facts: dict[str, Any], said: str
+) -> None:
+    """In the thread, once; what it is now is remembered in any case."""
+    warned = replace(PAGED, paged_at=None, verdict="at_risk", cause=was, names=("master.sessions",))
+    plan = changed(broken("04:45", warned, **facts), a_scene("04:45"))
+    titles = [one.title for one in said_by(plan) if one.channel == "chat"]
+    assert titles == ([f"Growth ETL, 22 Nov: now {said}"] if said else [])
+    assert plan is not None
+    assert plan.incidents[0].cause == a_report("04:45", **facts).why.cause  # type: ignore[union-attr]
+
+
+def test_that_a_run_gets_on_is_no_other_cause() -> None:
+    """It was late and moving, and is at its next task."""
+    moves = replace(PAGED, cause="running", names=("transform",))
+    on = (WAITED, a_task("transform", ended="05:18"), a_task("check", "running", "05:18"))
+    plan = changed(broken(incident=moves, tasks=on), a_scene("05:20"))
+    assert said_by(plan) == []
+    assert plan is not None
+    assert plan.incidents[0].names == ("check",)
 
 
 def test_a_cause_that_flaps_is_said_twenty_times() -> None:
@@ -154,6 +201,13 @@ def test_a_cause_that_flaps_is_said_twenty_times() -> None:
 def test_a_run_between_two_tasks_is_no_new_cause(tasks: tuple[Any, ...], said: bool) -> None:
     """For a minute it settles."""
     assert bool(said_by(changed(broken(tasks=tasks), a_scene("05:20")))) is said
+
+
+@pytest.mark.parametrize(("since", "said"), [("05:19:35", True), ("05:19:35.000001", False), (None, True)])
+def test_a_hiccup_of_the_warehouse_is_no_new_cause(since: str | None, said: bool) -> None:
+    """Only when it cannot be read for 25 s."""
+    blind = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at(since) if since else None}
+    assert bool(said_by(changed(broken(**blind), a_scene("05:20")))) is said
 
 
 def test_what_waited_for_a_table_that_has_just_come_is_no_new_cause() -> None:
@@ -202,6 +256,10 @@ def test_a_page_leaves_its_cause_on_the_incident_even_between_two_tasks() -> Non
         ),  # marked as a success, and nothing follows
         ((a_task("transform", "success", "03:00", "03:10"),), True),  # before the publication
         ((a_task("publish", "success", "06:20", "06:29"),), True),
+        ((a_task("transform", "success", "06:00", "06:20"),), True),  # ten minutes ago
+        ((a_task("transform", "success", "06:00", "06:20:00.000001"),), False),
+        ((a_task("publish", "running", "04:00"),), True),  # it began before it published, and cleans up
+        ((a_task("publish", "running", "04:00:00.000001"),), False),
         ((), True),
     ],
 )
@@ -234,6 +292,19 @@ def test_one_of_several_reports_lands() -> None:
     assert post.runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     in_time = the_post(landed(several(landed_at="04:59"), a_scene("05:20")))
     assert in_time.title.startswith("Growth ETL, 22 Nov: published, in time;")
+
+
+def test_what_lands_of_another_day_has_a_step_of_its_own() -> None:
+    """Days that never started are told of together, and each is said to have landed."""
+    older = [
+        replace(a_report("05:20", dag_id, publication=published("05:10")), report_date=dt.date(2026, 11, 21))
+        for dag_id in (GROWTH, ENGAGEMENT)
+    ]
+    here = a_report("05:20", GROWTH, publication=published("05:10"))
+    case = a_case(here, *older, a_report("05:20", PROFIT), incident=PAGED, said=[("chat", PAGE)])
+    assert [one.step for one in said_by(landed(case, a_scene("05:20")))] == [
+        f"landed:{GROWTH}", f"landed:{GROWTH}:2026-11-21", f"landed:{ENGAGEMENT}:2026-11-21",
+    ]  # fmt: skip
 
 
 def test_what_has_landed_is_said_once_and_only_where_something_is_missing() -> None:
@@ -310,6 +381,28 @@ def test_several_reports_end_together() -> None:
     )
     assert plan is not None
     assert plan.incidents[0].late_s == 25 * 60.0
+
+
+@pytest.mark.parametrize(
+    ("landed_at", "how"), [("04:50", "in time"), ("05:00", "in time"), ("05:10", f"up to {span(600)} late")]
+)
+def test_how_two_reports_end(landed_at: str, how: str) -> None:
+    """In one sentence for both."""
+    case = a_case(
+        a_report("05:30", GROWTH, publication=published("04:40")),
+        a_report("05:30", ENGAGEMENT, publication=published(landed_at)),
+        incident=an_incident(), said=[("chat", "warning")],
+    )  # fmt: skip
+    title = said_by(resolve(case, a_scene("05:30")))[0].title
+    both = "2 reports of 22 Nov (Growth ETL, Engagement ETL)"
+    assert title == f"Resolved: {both} — {how}, published at {landed_at}"
+
+
+def test_the_resolution_says_when_what_was_warned_of_has_come() -> None:
+    """Where nobody has heard so yet."""
+    warned = replace(PAGED, warned=("master.sessions",))
+    case = broken("05:42", warned, publication=published("05:42"), loads=(a_load(came="05:31"),))
+    assert said_by(resolve(case, a_scene("05:42")))[0].text == "master.sessions has arrived (05:31)"
 
 
 def test_what_nobody_heard_of_ends_in_silence() -> None:
@@ -421,6 +514,7 @@ def test_a_promise_that_was_moved_is_not_late_any_more() -> None:
     assert events(plan) == [said[0].title]
     assert plan is not None
     assert (plan.incidents[0].resolved_at, plan.incidents[0].verdict) == (at("05:20"), "moved")
+    assert plan.incidents[0].due == at("06:00")
     unspoken = moved(a_case(later, incident=PAGED), a_scene("05:20"))
     assert said_by(unspoken) == []
     assert unspoken is not None
@@ -437,7 +531,9 @@ def test_a_promise_that_was_moved_is_not_late_any_more() -> None:
             replace(PAGED, paged_at=None),
             a_report("04:20", tasks=(FAILED,)),
         ),  # nobody was paged: it goes on as it is
+        (replace(PAGED, paged_at=None, due=at("04:00")), a_report("04:20", tasks=(FAILED,))),
         (PAGED, a_report("05:20")),  # it is broken
+        (replace(PAGED, due=at("04:00")), a_report("05:20")),  # by the new time as well
         (PAGED, a_report("05:20", publication=published("05:10"))),  # it is there: that is the resolution
     ],
 )

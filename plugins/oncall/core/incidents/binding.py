@@ -71,8 +71,6 @@ def bind(entry: NotificationStatus, stored: Message, context: IncidentContext | 
         return Send(stored)
     if entry.op in ("close", "acknowledge", "note"):
         return _about_an_alert(entry, stored, context)
-    if entry.op == "update":
-        return Send(stored)
     if not context.incident.open and entry.step.startswith(NEWS):
         return Withdraw("the incident is over")
     if entry.step in EARLY:

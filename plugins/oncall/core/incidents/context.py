@@ -19,7 +19,7 @@ class IncidentContext:
     """One incident that speaks (a leader) with all the promises it speaks for, and what became of all it ever owed.
 
     `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
-    `told_now`: this very look tells the person on call why, by an alert. `needs`: the late tables of which it is this
+    `told_now`: this very look tells why, in a message of its own. `needs`: the late tables of which it is this
     incident that tells the team that loads them, and every promise that needs them (None: those of its members).
     `woken_lately`: somebody has just been woken because another day of this pipeline failed.
     """

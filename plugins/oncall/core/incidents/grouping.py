@@ -63,10 +63,9 @@ def decide(
         entries, needs = tuple(said.get(incident.key, ())), telling.get(incident.key, {})
         lately = woken.get(incident.dag_id, incident.key) != incident.key
         context = IncidentContext(incident, members, entries, needs=needs, woken_lately=lately)
-        made = plan(context, scene) if incident.open else Plan((incident,))
-        made = _filed(made, context)
+        made = _filed(plan(context, scene), context)
         leader = made.incidents[0]
-        if any(owed.op == "page" and owed.step.startswith("failed-") for owed in made.owed):
+        if any(owed.step.startswith("failed-") for owed in made.owed):
             woken.setdefault(incident.dag_id, incident.key)
         plans += [made, Plan(tuple(_follow(i, j, leader) for j, i in followers))]
         joining = (IncidentContext(i, (j,), tuple(said.get(i.key, ()))) for j, i in followers)
@@ -233,7 +232,6 @@ def _follow(incident: Incident, status: PromiseStatus, leader: Incident) -> Inci
         incident,
         first_cause=filed[0],
         first_detail=filed[1],
-        verdict=status.verdict,
         cause=why.cause if why else incident.cause,
         detail=why.detail if why else incident.detail,
         names=why.names if why else incident.names,

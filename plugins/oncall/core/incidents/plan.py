@@ -34,7 +34,7 @@ RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
     resolve,
 )
 
-# Alerts that tell the person on call of a cause before the promise is broken.
+# Steps that tell of a cause before the promise is broken.
 EARLY = ("warning", "last-chance", "failed-")
 
 
@@ -50,14 +50,13 @@ def plan(context: IncidentContext, scene: Scene) -> Plan:
     for rule in RULES:
         if not decided.incidents[0].open:
             break
-        told_now = any(owed.op == "page" and owed.step.startswith(EARLY) for owed in decided.owed)
+        told_now = any(owed.step.startswith(EARLY) for owed in decided.owed)
         step = rule(replace(context, incident=decided.incidents[0], told_now=told_now), scene)
         if step is not None:
             decided = Plan(
                 step.incidents or decided.incidents,
                 decided.owed + tuple(o for o in step.owed if context.is_news(o)),
                 decided.events + step.events,
-                decided.cancelled + step.cancelled,
             )
     return decided
 

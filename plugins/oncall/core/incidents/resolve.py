@@ -33,7 +33,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     )
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
-    waited_for = incident.paged or (lead.verdict == "at_risk" and _warned_otherwise(incident, lead.why))
+    waited_for = incident.paged or _warned_otherwise(incident, lead.why)
     if same or said_now or not context.spoken or not waited_for or incident.changes >= LATEST_CHANGES:
         return Plan((now,))
     step, reason = f"cause-{incident.changes + 1}", short(lead.why)
@@ -83,9 +83,9 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
     """Everything this incident speaks for is published: close the alerts, tell the thread how late."""
     if context.missing or (context.incident.failures and _is_run_again(context, scene)):
         return None
-    late = max((m.late_by.total_seconds() for m in context.members if m.late_by), default=0.0)
+    late = max((m.late_by.total_seconds() for m in context.members if m.late_by), default=None)
     verdict = "late" if late else "kept"
-    done = replace(context.incident, resolved_at=scene.at, verdict=verdict, late_s=late or None)
+    done = replace(context.incident, resolved_at=scene.at, verdict=verdict, late_s=late)
     if not context.spoken:
         return Plan((done,))
     each = zip(titles(context.members), context.members, strict=True)
