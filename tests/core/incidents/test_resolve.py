@@ -206,7 +206,11 @@ def test_a_run_between_two_tasks_is_no_new_cause(tasks: tuple[Any, ...], said: b
 @pytest.mark.parametrize(("since", "said"), [("05:19:35", True), ("05:19:35.000001", False), (None, True)])
 def test_a_hiccup_of_the_warehouse_is_no_new_cause(since: str | None, said: bool) -> None:
     """Only when it cannot be read for 25 s."""
-    blind = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at(since) if since else None}
+    blind: dict[str, Any] = {
+        "unreadable": ("warehouse: gone",),
+        "blind": True,
+        "blind_since": at(since) if since else None,
+    }
     assert bool(said_by(changed(broken(**blind), a_scene("05:20")))) is said
 
 
