@@ -66,6 +66,12 @@ def test_the_handoff_is_said_once_and_sets_the_group(
         "insert into investor.restatements values ('investor.daily_profit', '2026-11-20', 'refunds', '0.00', '6.00',"
         f" 'a late refund', {restated})"
     )
+    later = (boundary - dt.timedelta(hours=12)).isoformat()
+    for number in range(6):  # what nobody is promised leaves no report of the investors out
+        site.query(
+            "insert into investor.restatements values ('experiments.unit_profit', '2026-11-20', 'n', '1', '2',"
+            f" 'a late refund', 'run {number}', '{later}')"
+        )
     now = who_is_on_call(roster, boundary)
     for _ in range(2):
         assert hand_over().startswith(f"Handoff: {now.primary}, then {now.secondary}")

@@ -158,11 +158,12 @@ def _past_week(wiring: Wiring, services: Services, boundary: dt.datetime) -> Pas
 
 
 def _restated(wiring: Wiring, services: Services, began: dt.datetime, boundary: dt.datetime) -> Iterator[str]:
-    """The days that were published again in the week with other numbers, the newest first."""
-    titles = {pipeline.report: pipeline.title for pipeline in services.config.pipelines.values()}
-    for one in republications(wiring.publications().restated(began)):
-        if one.report in titles and one.at < boundary:
-            yield f"{titles[one.report]} of {day(one.report_date)}: {one.words} ({one.reason})"
+    """The days that were published again in the week with other numbers: of what is promised first."""
+    mine = {pipeline.report: pipeline for pipeline in services.config.pipelines.values()}
+    again = [one for one in republications(wiring.publications().restated(began)) if one.report in mine]
+    for one in sorted(again, key=lambda one: mine[one.report].promise is None):
+        if one.at < boundary:
+            yield f"{mine[one.report].title} of {day(one.report_date)}: {one.words} ({one.reason})"
 
 
 def _promises(

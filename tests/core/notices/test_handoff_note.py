@@ -160,6 +160,12 @@ def test_what_was_earned_in_the_ended_week_and_only_then() -> None:
     assert fact(roster, "Earned last week") == (
         "B 7 credit days for A; B a comp week from 2 Mar (week 10); B off on 12 Jan for New Year's Day"
     )
+    named = {who: replace(person, name=f"{who}nna") for who, person in roster.people.items()}
+    people = replace(roster, people=named)
+    assert fact(people, "Earned last week").startswith(
+        "Bnna 7 credit days for Anna; Bnna a comp week from 2 Mar"
+    )
+    assert fact(people, "Earned last week").endswith("; Bnna off on 12 Jan for New Year's Day")
     later = dict(said(roster, boundary=instant("2026-01-19")).facts)
     assert later["Earned last week"] == "nothing beyond the shift"
 
@@ -174,6 +180,8 @@ def test_leave_of_the_next_two_weeks_with_both_days_included() -> None:
         ]
     )
     assert fact(roster, "Leave, next 2 weeks") == "C 1 Jan to 7 Jan; D 18 Jan to 31 Jan"
+    named = replace(roster, people={**roster.people, "D": replace(roster.people["D"], name="Dana")})
+    assert fact(named, "Leave, next 2 weeks") == "C 1 Jan to 7 Jan; Dana 18 Jan to 31 Jan"
 
 
 @pytest.mark.parametrize(

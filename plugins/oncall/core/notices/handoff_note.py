@@ -211,14 +211,15 @@ def _earned(roster: Roster, boundary: dt.datetime, week: Sequence[Shift]) -> Ite
     book, number, begins = ledger(roster, boundary), week[0].week, week[0].start.date()
     for credit in book.credits:
         if credit.week == number:
-            yield f"{credit.person} {credit.days} credit day{'s' * (credit.days != 1)} for {credit.covering_for}"
+            person, away = named(roster, credit.person), named(roster, credit.covering_for)
+            yield f"{person} {credit.days} credit day{'s' * (credit.days != 1)} for {away}"
     for comp in book.comp_weeks:
         if comp.earned_week == number:
-            yield f"{comp.person} a comp week from {day(comp.begins)} (week {comp.week})"
+            yield f"{named(roster, comp.person)} a comp week from {day(comp.begins)} (week {comp.week})"
     for lieu in book.in_lieu:
         if lieu.holiday >= begins:
             when = f"off on {day(lieu.date)}" if lieu.date else "a day off, still to be agreed on"
-            yield f"{lieu.person} {when} for {lieu.name}"
+            yield f"{named(roster, lieu.person)} {when} for {lieu.name}"
 
 
 def _leave(roster: Roster, boundary: dt.datetime) -> Iterator[str]:
@@ -228,4 +229,4 @@ def _leave(roster: Roster, boundary: dt.datetime) -> Iterator[str]:
             handoff = dt.timedelta(hours=roster.handoff.at.hour, minutes=roster.handoff.at.minute)
             # On the wall clock: the last second of the leave still belongs to the on-call day of the day before.
             last = away.end - dt.timedelta(seconds=1) - handoff
-            yield f"{away.person} {day(away.start.date())} to {day(last.date())}"
+            yield f"{named(roster, away.person)} {day(away.start.date())} to {day(last.date())}"
