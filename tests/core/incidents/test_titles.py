@@ -115,6 +115,18 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
             "its run was deleted (seen at 04:00)",
         ),
         ("stuck", "no task has started since its run began at 02:00", (), "stuck, no task started since 02:00"),
+        (
+            "stuck", "no task has started since its run began at 02:00: the DAG is paused (as of 02:05)", (),
+            "stuck, no task started since 02:00, DAG paused",
+        ),
+        (
+            "stuck", "nothing has started since check ended at 03:12: the DAG is paused (as of 03:15)", (),
+            "stuck since 03:12, DAG paused",
+        ),
+        (
+            "stuck", "check was cleared and has not started again since 03:12: the DAG is paused (as of 03:15)", (),
+            "stuck, check cleared, no start since 03:12, DAG paused",
+        ),
         ("stuck", "nothing has started since check ended at 03:12", (), "stuck since 03:12, nothing follows check"),
         (
             "running", "its run began at 02:00, the first task is to start", (),

@@ -28,6 +28,10 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
         ("stuck", "no task has started since its run began at 02:00", "look for a live worker, then for a free slot"),
         ("not_started", "the DAG is paused", "unpause the DAG growth_etl."),
         (
+            "stuck", "nothing has started since transform ended at 03:12: the DAG is paused (as of 03:15)",
+            "unpause the DAG growth_etl: the run goes on by itself then. Start no second one",
+        ),
+        (
             "not_started", "the DAG is paused, and the DAG file has an import error: SyntaxError: bad",
             "mend the DAG's file, or revert the last deploy; then unpause the DAG growth_etl.\nThen start the day",
         ),

@@ -344,6 +344,22 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         "failed", "the run finished green at 02:20 but the publication is not there", ("publish",),
     ),
     (
+        {"tasks": (WAITED,), "dag": a_dag(paused=True)},
+        "stuck", "nothing has started since wait_for_upstream ended at 02:10: the DAG is paused (as of 04:00)", (),
+    ),
+    (
+        {"run": a_task(RUN, "running", "02:00"), "dag": a_dag(paused=True)},
+        "stuck", "no task has started since its run began at 02:00: the DAG is paused (as of 04:00)", (),
+    ),
+    (
+        {"tasks": (WAITED, a_task("transform", "queued", "03:58")), "dag": a_dag(paused=True)},
+        "stuck", "transform was cleared and has not started again since 03:58: the DAG is paused (as of 04:00)", (),
+    ),
+    (  # somebody has unpaused it since: else the run would not have begun
+        {"run": a_task(RUN, "running", "04:05"), "dag": a_dag(paused=True)},
+        "stuck", "no task has started since its run began at 04:05", ("workers",),
+    ),
+    (
         {"tasks": (a_task("publish", ended="02:20", error="marked as success by B"),)},
         "failed",
         "the run finished green at 02:20 (marked as success by B) but the publication is not there",

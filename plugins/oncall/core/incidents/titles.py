@@ -57,6 +57,15 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"^the run was (marked as success by .*) but the publication is not there$",
             r"run \1, nothing published",
         ),
+        (r"^nothing has started since \S+ ended at (\S+): the DAG is paused$", r"stuck since \1, DAG paused"),
+        (
+            r"^no task has started since its run began at (\S+): the DAG is paused$",
+            r"stuck, no task started since \1, DAG paused",
+        ),
+        (
+            r"^(\S+) was cleared and has not started again since (\S+): the DAG is paused$",
+            r"stuck, \1 cleared, no start since \2, DAG paused",
+        ),
         (
             r"^(\S+) was cleared and has not started again since (\S+)$",
             r"stuck, \1 cleared, no start since \2",

@@ -221,8 +221,11 @@ def _not_there(ended: str, facts: Facts, tz: dt.tzinfo) -> str:
 def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
     task = open_task(facts)
     if task is None:
-        return _between_tasks(facts, at, tz) if facts.tasks else _begun(facts.run, at, tz)
+        return _between_tasks(facts, at, tz) if facts.tasks else _begun(facts, at, tz)
     if task.state == "queued":
+        if paused := _paused(facts, task.since, tz):
+            since = clock(task.since, tz)
+            return Why("stuck", f"{task.task_id} was cleared and has not started again since {since}{paused}")
         waits = task.since + STARTS_WITHIN <= at
         ended = "has not started again" if waits else "is about to start again"
         detail = f"{task.task_id} was cleared and {ended}{' since' if waits else ', since'}"
@@ -240,10 +243,20 @@ def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline
     return Why("stuck" if stuck else "running", detail, (task.task_id,))
 
 
-def _begun(run: Task | None, at: dt.datetime, tz: dt.tzinfo) -> Why:
+def _paused(facts: Facts, since: dt.datetime, tz: dt.tzinfo) -> str:
+    """Why a run whose last step was `since` goes no further, where it was seen after that; "" where it was not."""
+    dag = facts.dag
+    is_paused = dag is not None and dag.paused and dag.seen_at >= since
+    return f": {PAUSED} (as of {clock(dag.seen_at, tz)})" if dag and is_paused else ""
+
+
+def _begun(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
     """The scheduler has started the run, and no task of it was heard of."""
+    run = facts.run
     assert run is not None
     began = f"its run began at {clock(run.started_at, tz)}"
+    if paused := _paused(facts, run.started_at, tz):
+        return Why("stuck", f"no task has started since {began}{paused}")
     if at < run.started_at + STARTS_WITHIN:
         return Why("running", f"{began}, the first task is to start", (RUN,))
     return Why("stuck", f"no task has started since {began}", (WORKERS,))
@@ -256,6 +269,8 @@ def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
     if last.task_id == "publish":
         how = f" ({last.error})" if last.marked else ""
         return Why("failed", _not_there(f"the run finished green at {ended}{how}", facts, tz), ("publish",))
+    if paused := _paused(facts, last.ended_at or last.started_at, tz):
+        return Why("stuck", f"nothing has started since {last.task_id} ended at {ended}{paused}")
     if at < (last.ended_at or last.started_at) + STARTS_WITHIN:
         return Why("running", f"{last.task_id} ended at {ended}, the next task is to start", (last.task_id,))
     return Why("stuck", f"nothing has started since {last.task_id} ended at {ended}", (WORKERS,))

@@ -72,6 +72,11 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "An error that stays, such as a missing column: do not wait, read *Failed* now.",
         ),
         (
+            "stuck", r": the DAG is paused \(",
+            "unpause the DAG {dag_id}: the run goes on by itself then. Start no second one beside it.\n"
+            "Ask who paused it, but do not wait for the answer.",
+        ),
+        (
             "stuck", r"^nothing has started since ",
             "look for a free slot, then for a live scheduler: no task of it runs.",
         ),
