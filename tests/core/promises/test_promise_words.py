@@ -35,6 +35,7 @@ from tests.core.scenes import (
 
 BLIND: dict[str, Any] = {"unreadable": ("warehouse: gone",), "blind": True, "blind_since": at("04:58")}
 DEAF = {"unreadable": ("oncall_db: gone",)}
+PARTIAL = {"loads": (a_load(came="02:00", rows=100),)}
 RUNS = {"tasks": (a_task("transform", "running", "04:40"),), "usual": usually({"transform": 900.0})}
 
 
@@ -45,6 +46,9 @@ def say(clock: str) -> TimeFormat:
 HEADLINES: list[tuple[str, dict[str, Any], str]] = [
     ("04:45", RUNS, "On track"),
     ("03:00", {}, "On track"),
+    ("03:00", PARTIAL, "Not due yet; master.sessions is there in part"),
+    ("03:00", {**PARTIAL, "tasks": (WAITED, a_task("transform", "running", "02:59"))}, "On track"),
+    ("03:00", {"loads": (a_load(),)}, "On track"),
     ("03:00", {"promised": False}, "Not published yet"),
     ("03:00", DEAF, "Not published yet; how far it is cannot be seen"),
     ("03:00", BLIND, "Not due yet; cannot be seen since 04:58"),
@@ -129,6 +133,7 @@ LINES: list[tuple[str, tuple[dict[str, Any], ...], str, str]] = [
     ("04:59", (BLIND,), "Cannot see whether Profit ETL is published", "warn"),
     ("03:00", (BLIND,), "Cannot see whether Profit ETL is published", "warn"),
     ("04:10", ({"loads": (a_load(),)}, RUNS | {"tasks": ()}), "Profit ETL is at risk", "warn"),
+    ("03:00", (PARTIAL, {}, {}), "No report is due yet", "none"),
     ("03:00", ({}, {}, IN_TIME), "1 of 3 reports is out, the rest is on track", "none"),
     ("03:00", (DEAF, {}), "No report is due yet", "none"),
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from oncall.core.promises.attainment import Day
+from oncall.core.promises.cause import WAIT
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load, Task
 from oncall.core.promises.promise import EVERY_DAY, Promise
@@ -38,6 +39,8 @@ def headline(status: PromiseStatus, say: TimeFormat) -> str:
         return f"Cannot see{_since(status, say)} whether it is published"
     if status.facts.unreadable:
         return "Not published yet; how far it is cannot be seen"
+    if status.due and (tables := _in_part(status)):
+        return f"Not due yet; {', '.join(tables)} {'is' if len(tables) == 1 else 'are'} there in part"
     return "On track" if status.due else "Not published yet"
 
 
@@ -209,7 +212,8 @@ def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bo
     waiting = [one for one in today if one.verdict == "waiting"]
     late = [one for one in today if one.verdict == "late"]
     if waiting:
-        rest = "not due yet" if any(one.facts.unreadable for one in waiting) else "on track"
+        doubtful = any(one.facts.unreadable or _in_part(one) for one in waiting)
+        rest = "not due yet" if doubtful else "on track"
         said = _waiting(len(today) - len(waiting), len(today), rest)
         return (f"{said}; {_late(late, 0)}", "warn") if late else (said, "none")
     count = f"all {len(today)} reports" if len(today) > 1 else "the report"
@@ -218,6 +222,13 @@ def first_line(today: Sequence[PromiseStatus], say: TimeFormat, *, investors: bo
     if late:
         return f"{said}{', ' if len(late) == len(today) else '; '}{_late(late, len(today))}", "warn"
     return f"{said}, in time", "ok"
+
+
+def _in_part(status: PromiseStatus) -> list[str]:
+    """The upstream tables that came in part, of a report whose run has still to read them."""
+    tasks = status.facts.tasks
+    to_read = not tasks or tasks[-1].task_id == WAIT
+    return [load.table for load in status.facts.loads if to_read and load.state == "partial"]
 
 
 def _published(status: PromiseStatus, say: TimeFormat) -> str:
