@@ -1,4 +1,5 @@
-"""What a person can do about a held report: list the rows that break the contract, and release numbers that are true.
+"""What a person can do about a held report: list the rows that break the contract, and release numbers that are true,
+or a partial load.
 
 For the command line and the page alike. Knows no Airflow.
 """
@@ -8,7 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from oncall.adapters.postgres.database import connect_by
+from oncall.adapters.postgres.warehouse import Warehouse
+from oncall.adapters.postgres.warehouse_rows import loaded
 from oncall.airflow.report_date import AHEAD, EARLIEST
+from oncall.config.load_volume import volume_in_force
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.data.data_contract import Breach
 from oncall.core.errors import OncallError
@@ -34,15 +39,17 @@ def release_report(
 ) -> list[Release]:
     """Somebody says, with a note, that the unusual numbers of a held report are true: its next run publishes them.
 
-    Said again it stays as it was said first. Raises OncallError when no number holds it, or there is no note.
+    Or that the partial loads which it waits for are all there is: its run goes on. Said again it stays as it was said
+    first. Raises OncallError when neither a number nor a load holds it, or there is no note.
     """
     if not note.strip() or not by.strip():
         raise OncallError("a release says who and why: write a note of a few words")
     if len(note) > MAX_NOTE:
         raise OncallError(f"a note of {len(note)} characters; write at most {MAX_NOTE}")
-    return runner.release(
-        connection, _run(config, pipeline_of(config, report), date), by.strip(), note.strip()
-    )
+    run = _run(config, pipeline_of(config, report), date)
+    loads = Warehouse(connect_by("warehouse"), volume_in_force).loads(loaded(run.upstream), date)
+    thin = {load.table: load.rows for load in loads if load.state == "partial" and load.rows is not None}
+    return runner.release(connection, run, by.strip(), note.strip(), thin)
 
 
 def rows_that_break(

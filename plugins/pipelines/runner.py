@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from oncall.adapters.postgres.migrate import bring_up
@@ -163,22 +164,30 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     return tuple(names)
 
 
-def release(connection: Any, run: ReportRun, by: str, note: str) -> list[Release]:
+def release(
+    connection: Any, run: ReportRun, by: str, note: str, thin: Mapping[str, int] = MappingProxyType({})
+) -> list[Release]:
     """Somebody's word, with a note, that the draft's unusual numbers are true: the next run publishes them.
 
-    Said again it stays as it was said first. Raises OncallError when nothing is held by its numbers.
+    And `thin` loads, rows by table: whatever waits for them goes on. Said again it stays as it was said first. Raises
+    OncallError when nothing is held by its numbers, and no load is thin.
     """
     with transaction(connection) as cursor:
         known = releases(cursor, run.parameters)
         far = [number for number in _numbers(cursor, run) if _is_far_off(number, run)]
         new = [number for number in far if not any(one.covers(number) for one in known)]
-        if not far and not known:
+        if not far and not known and not thin:
             raise OncallError(
-                f"no number of {run.report} of {run.report_date} is far from usual: there is nothing to release."
+                f"no number of {run.report} of {run.report_date} is far from usual, and no load of it is partial:"
+                " there is nothing to release."
                 " What breaks a contract cannot be released; it is repaired upstream, or the contract is changed"
             )
-        kept = [one for one in known if one.name not in {number.name for number in new}]
-        return kept + [write_release(cursor, run.parameters, number, by, note) for number in new]
+        said = {number.name: number.amount for number in new} | dict(thin)
+        kept = [one for one in known if one.name not in said]
+        return kept + [
+            write_release(cursor, run.parameters, name, amount, by=by, note=note)
+            for name, amount in said.items()
+        ]
 
 
 def _usual(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:

@@ -45,7 +45,7 @@ _RELEASE = """
 
 @dataclass(frozen=True)
 class Release:
-    """Somebody's word that an unusual number of a report is true."""
+    """Somebody's word that an unusual number of a report is true, or a thin load that it waits for (by its table)."""
 
     name: str
     amount: float
@@ -86,9 +86,11 @@ def released_lately(cursor: Any, report: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(amount) for name, amount in cursor.fetchall()}
 
 
-def release(cursor: Any, report: Mapping[str, Any], number: Releasable, by: str, note: str) -> Release:
-    """Write down that the number is true, over what was said of it before."""
-    cursor.execute(_RELEASE, {**report, "name": number.name, "amount": number.amount, "by": by, "note": note})
+def release(
+    cursor: Any, report: Mapping[str, Any], name: str, amount: float, *, by: str, note: str
+) -> Release:
+    """Write down that a number is true, or a load of so many rows, over what was said of it before."""
+    cursor.execute(_RELEASE, {**report, "name": name, "amount": amount, "by": by, "note": note})
     return _release(cursor.fetchone())
 
 

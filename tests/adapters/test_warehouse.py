@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from oncall.adapters.postgres import warehouse as warehouse_module
+from oncall.adapters.postgres import warehouse_sql
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
@@ -75,6 +76,42 @@ def test_far_below_the_median_is_partial(sql: Any, warehouse: Warehouse, rows: i
         loaded(sql, "sessions", DAY - dt.timedelta(days=back), 1000)
     loaded(sql, "sessions", DAY, rows)
     assert state(warehouse, "master.sessions") == expected
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_thin_load_that_a_person_calls_true_is_fresh(
+    sql: Any, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, indexed: bool
+) -> None:
+    """For every report that reads it, on that day and with about as many rows; a thinner load is asked for anew."""
+    if indexed:
+        sql("create index on master.loads (table_name, business_day)")
+        monkeypatch.setattr(warehouse_sql, "SHAPE", warehouse_sql.SHAPE.replace("> 16777216", ">= 0"))
+    for back in range(1, 15):
+        loaded(sql, "sessions", DAY - dt.timedelta(days=back), 1000)
+    loaded(sql, "sessions", DAY, 400, NIGHT)
+    assert state(warehouse, "master.sessions") == "partial"
+    released = (
+        "insert into investor.releases values ('any report', %s, %s, 400, 'a bank holiday', 'anna', now())"
+    )
+    sql(released, (DAY, "master.orders"))
+    sql(released, (DAY - dt.timedelta(days=1), "master.sessions"))
+    assert state(warehouse, "master.sessions") == "partial"
+    sql(released, (DAY, "master.sessions"))
+    assert state(warehouse, "master.sessions") == "fresh"
+    assert [load.state for load in warehouse.loads(["master.sessions"], DAY)] == ["fresh"]
+    for rows, expected in ((385, "fresh"), (300, "partial"), (1000, "fresh")):
+        sql("delete from master.loads where business_day = %s", (DAY,))
+        loaded(sql, "sessions", DAY, rows, NIGHT)
+        assert state(warehouse, "master.sessions") == expected
+
+
+def test_a_role_that_may_not_read_releases_reads_the_rest(
+    sql: Any, warehouse: Warehouse, fresh_database: str
+) -> None:
+    """As in a warehouse whose grants are older than the table."""
+    loaded(sql, "sessions", DAY, 100)
+    sql("drop table investor.releases")
+    assert state(warehouse, "master.sessions") == "fresh"
 
 
 def test_the_latest_load_of_a_day_counts(sql: Any, warehouse: Warehouse) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.adapters.postgres.warehouse_rows import compared
 from oncall.cli.main import main
 from oncall.config.data_contracts import REPOSITORY
@@ -183,6 +185,41 @@ def test_there_is_nothing_to_release_where_no_number_is_far_off(warehouse: Any) 
     with pytest.raises(OncallError, match="nothing to release"):
         runner.release(warehouse, report_run(PROFIT), "DE-001", "why not")
     assert rows(warehouse, "select * from investor.releases") == []
+
+
+def test_the_command_releases_a_thin_load_and_what_waits_goes_on(
+    warehouse: Any, known_to_airflow: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is computed; said again it stays as it was said first."""
+    with warehouse.cursor() as cursor:
+        for ago in range(15):
+            cursor.execute(
+                "insert into master.loads select name, %s, %s, %s from unnest(array['orders', 'touches']) as name",
+                (
+                    DAY - dt.timedelta(days=ago),
+                    dt.datetime(2026, 11, 20, 18, tzinfo=dt.UTC) - dt.timedelta(days=ago),
+                    1000 if ago else 400,
+                ),
+            )
+    warehouse.commit()
+    given = warehouse.get_dsn_parameters()
+    dsn = f"postgresql://postgres@/{given['dbname']}?host={given['host']}"
+    loads = Warehouse(connect_to(dsn), volume_in_force)
+    asked = ["master.orders", "master.touches"]
+    assert [load.state for load in loads.loads(asked, DAY)] == ["partial", "partial"]
+    command = ["release", "investor.daily_profit", DAY.isoformat(), "--yes", "--by"]
+    assert main([*command, "DE-001", "--note", "a bank holiday"]) == 0
+    said = capsys.readouterr().out
+    assert "master.orders 400.00: released by DE-001 at " in said
+    assert "A run that waits for this load goes on by itself." in said
+    assert [load.state for load in loads.loads(asked, DAY)] == ["fresh", "fresh"]
+    assert main([*command, "DE-002", "--note", "me too"]) == 0
+    found = rows(warehouse, "select name, amount, note, released_by from investor.releases order by name")
+    assert [tuple(one.values()) for one in found] == [
+        (name, 400, "a bank holiday", "DE-001") for name in asked
+    ]
+    assert main(["release", "investor.daily_growth", DAY.isoformat(), "--note", "x", "--yes"]) == 2
+    assert "no load of it is partial" in capsys.readouterr().err
 
 
 def test_the_command_releases_with_a_note_and_says_how_to_go_on(

@@ -140,7 +140,29 @@ def test_an_admin_releases_with_a_note_under_their_own_name(admin: TestClient, e
     assert answer.status_code == 303
     assert example.told.released == [("profit_etl", "2026-11-22", "anna", "a thousand chairs")]
     assert answer.headers["location"] == f"{PAGE}?done=released"
-    assert "Released: the next run publishes it." in admin.get(answer.headers["location"]).text
+    assert (
+        "Released: the run that waits for it goes on, or the next one publishes it."
+        in admin.get(answer.headers["location"]).text
+    )
+
+
+def test_a_partial_load_that_a_report_waits_for_can_be_released(admin: TestClient) -> None:
+    """Beside its numbers. Of a published report no load is asked for."""
+    page = f"/oncall/reports/{ENGAGEMENT}"
+    text = admin.get(page).text
+    assert "Waiting: the report of Sun 22 Nov" in text
+    assert "Partial: 21,000 rows, usually 52,000" in text
+    assert "You say that the load of master.customers is all there is." in text
+    assert f'action="{page}/2026-11-22/release"' in text
+    assert "Waiting" not in admin.get(f"/oncall/reports/{PROFIT}").text
+
+
+def test_a_viewer_sees_the_partial_load_and_does_not_release_it(viewer: TestClient) -> None:
+    """What it needs is said."""
+    text = viewer.get(f"/oncall/reports/{ENGAGEMENT}").text
+    assert "Partial: 21,000 rows, usually 52,000" in text
+    assert "You may look, not release" in text
+    assert "<form" not in text
 
 
 def test_what_cannot_be_released_is_said_at_once(admin: TestClient, example: Example) -> None:

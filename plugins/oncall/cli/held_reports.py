@@ -1,4 +1,4 @@
-"""The subcommands breaches and release: what holds a report, and a person's word that its numbers are true."""
+"""The subcommands breaches and release: what holds a report, and a person's word that its numbers or loads are true."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from oncall.cli.command import (
 )
 from oncall.config import oncall_config
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.data.report_words import publishes_next
+from oncall.core.data.report_words import WAITING_GOES_ON, publishes_next
 from oncall.core.errors import OncallError, Unreadable
 from oncall.core.wall_time import in_zone
 from pipelines import runner
@@ -55,7 +55,7 @@ def _release_arguments(parser: argparse.ArgumentParser) -> None:
         "report", metavar="REPORT", help="the report, such as investor.daily_profit, or its DAG"
     )
     parser.add_argument("date", type=report_date, metavar="DATE", help="the report date")
-    parser.add_argument("--note", required=True, metavar="TEXT", help="why the numbers are true")
+    parser.add_argument("--note", required=True, metavar="TEXT", help="why it is true")
     by_argument(parser)
     yes_argument(parser)
 
@@ -72,6 +72,8 @@ def _release(args: argparse.Namespace) -> int:
         for one in released:
             at = in_zone(one.at, config.roster.tz)
             tell(f"{one.name} {one.amount:,.2f}: released by {one.by} at {at:%Y-%m-%d %H:%M %Z}: {one.note}")
+        if any("." in one.name for one in released):
+            tell(WAITING_GOES_ON)
         dag_id = pipeline_of(config, args.report).dag_id
         tell(publishes_next(dag_id, args.date))
         return 0
@@ -98,6 +100,9 @@ HELD_COMMANDS = (
         "breaches", "The upstream rows of a day that break their contract.", _breaches_arguments, _breaches
     ),
     Command(
-        "release", "Say that the unusual numbers of a held report are true.", _release_arguments, _release
+        "release",
+        "Say that unusual numbers of a held report, or partial loads, are true.",
+        _release_arguments,
+        _release,
     ),
 )

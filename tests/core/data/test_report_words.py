@@ -14,6 +14,21 @@ SAY = TimeFormat(at("05:26"), TZ)
 LINES = [
     (words.number_name("net_profit"), "net profit"),
     (words.number_name("orders_come_once"), "odd orders"),
+    (words.number_name("master.orders"), "the load of master.orders"),
+    (
+        words.released("master.orders", "anna", "bank holiday"),
+        "The load of master.orders was released by anna: bank holiday",
+    ),
+    (
+        words.thin_release_says(["master.orders"]),
+        "You say that the load of master.orders is all there is. Your name and note are kept with it. The run that"
+        " waits goes on, and its numbers are looked at all the same.",
+    ),
+    (
+        words.thin_release_says(["master.customers", "master.orders", "master.touches"]),
+        "You say that the loads of master.customers, master.orders and master.touches are all there is. Your name and"
+        " note are kept with it. The run that waits goes on, and its numbers are looked at all the same.",
+    ),
     (words.number_name("orders_are_not_those_of_the_day_before"), "odd orders"),
     (words.number_name("prices_are_in_one_unit"), "odd prices"),
     (words.number_name("assignments_of_button_stay"), "odd assignments of button"),

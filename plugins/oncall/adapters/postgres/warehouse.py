@@ -191,8 +191,9 @@ class Warehouse:
     def _as_it_is(self) -> sql.Shape:
         """How the warehouse is to be asked. Found out once a minute: tables grow slowly."""
         if self._shape is None or time.monotonic() - self._shape[0] > ASK_AGAIN_S:
-            ((indexed, late_rows, standby, loads),) = self._ask(sql.SHAPE, {})
-            self._shape = time.monotonic(), sql.Shape(indexed, late_rows, standby, loads or {})
+            ((indexed, late_rows, releases, standby, loads),) = self._ask(sql.SHAPE, {})
+            shape = sql.Shape(indexed, late_rows, releases, standby, loads or {})
+            self._shape = time.monotonic(), shape
         return self._shape[1]
 
     def _of_publications(self) -> Types:

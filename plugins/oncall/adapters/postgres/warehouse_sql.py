@@ -21,6 +21,7 @@ SHAPE = f"""
         and array[pg_get_indexdef(indexrelid, 1, true), pg_get_indexdef(indexrelid, 2, true)]
             @> array['table_name', 'business_day']),
         to_regclass('investor.late_rows') is not null,  -- else no run has brought this warehouse up yet
+        coalesce(has_table_privilege(to_regclass('investor.releases'), 'select'), false),
         pg_is_in_recovery(),
         {types_of("to_regclass('master.loads')")}
 """
@@ -35,6 +36,7 @@ class Shape:
 
     indexed: bool
     late_rows: bool
+    releases: bool
     standby: bool
     loads: Types
 
@@ -93,8 +95,10 @@ def _looked_up(shape: Shape) -> str:
 
 
 # Of the tables and days of `needed`: the latest load, when the last seven before it came, and the row counts of all
-# within LOOK_BACK as "days ago:rows", the newest first.
-_LOADS = """
+# within LOOK_BACK as "days ago:rows", the newest first: of a load of which a person has said that it is true, none.
+def _loads(shape: Shape) -> str:
+    counts = f"case when {_IS_RELEASED} then null else u.counts end" if shape.releases else "u.counts"
+    return f"""
     earlier as (
         select n.name, n.business_day, n.business_day - e.business_day as ago, e.row_count,
                e.loaded_at - (e.business_day::timestamp at time zone 'UTC') as took,
@@ -108,9 +112,15 @@ _LOADS = """
         from earlier group by name, business_day),
     loads as (
         select n.name, n.business_day, l.loaded_at, (n.business_day + u.took) at time zone 'UTC' as expected_at,
-               l.row_count, u.counts
+               l.row_count, {counts} as counts
         from needed n left join latest l using (name, business_day) left join usual u using (name, business_day))
-"""
+    """
+
+
+# It may change by 5 percent, as a released number may. Of releases there are few.
+_IS_RELEASED = """exists (
+            select from investor.releases r where r.name = n.name and r.report_date = n.business_day
+            and abs(r.amount - l.row_count) <= 0.05 * r.amount)"""
 
 
 def waited_for(shape: Shape) -> str:
@@ -118,7 +128,7 @@ def waited_for(shape: Shape) -> str:
     return f"""
     with {_latest(shape)},
     needed as (select distinct * from unnest(%(table)s::text[], %(day)s::date[]) as pair (name, business_day)),
-    {_LOADS}
+    {_loads(shape)}
     select name, business_day, loaded_at, row_count, counts, expected_at from loads
     """
 
@@ -218,7 +228,7 @@ def upstream(shape: Shape, types: Types) -> str:
         {_LATE_ROWS if shape.late_rows else ""}),
     wanted as ({_WANTED} union select * from reloaded),
     needed as (select distinct u.name, w.business_day from wanted w join upstream u using (report)),
-    {_LOADS}
+    {_loads(shape)}
     select 'load', name, business_day, loaded_at, expected_at, null::timestamptz, row_count, counts,
            null::text, null::text, null::text
     from loads

@@ -19,6 +19,8 @@ _ODD = re.compile(r"^(\w+?)_(?:come_once|are_not_those_of_the_day_before|are_in_
 
 
 def number_name(column: str) -> str:
+    if "." in column:
+        return f"the load of {column}"
     return _ODD.sub(r"odd_\1", column).replace("_", " ")
 
 
@@ -74,7 +76,8 @@ RUN_STALE_AGAIN = (
 
 def released(column: str, by: str, note: str, when: str = "") -> str:
     """ "Net profit was released by DE-001, Mon 23 Nov 06:10: a real sale". `when`: left out where "" is given."""
-    return f"{number_name(column).capitalize()} was released by {by}{when and ', '}{when}: {note}"
+    name = number_name(column)
+    return f"{name[:1].upper()}{name[1:]} was released by {by}{when and ', '}{when}: {note}"
 
 
 def breaking_rows(table: str, rule: str, keys: Sequence[str]) -> str:
@@ -98,6 +101,16 @@ def release_says(columns: Sequence[str], *, others_too: bool) -> str:
         " It releases no row that breaks a contract, and no sum that does not add up." if others_too else ""
     )
     return f"You say that {names} {are} true. Your name and note are kept with it, and its next run publishes.{rest}"
+
+
+def thin_release_says(tables: Sequence[str]) -> str:
+    """What a person says who releases the partial loads of these tables."""
+    *others, last = tables
+    loads = f"loads of {', '.join(others)} and {last} are" if others else f"load of {last} is"
+    return (
+        f"You say that the {loads} all there is. Your name and note are kept with it. The run that waits goes on,"
+        " and its numbers are looked at all the same."
+    )
 
 
 def older_held(count: int) -> str:
@@ -131,6 +144,9 @@ def chart_for_each(variants: int) -> str:
 def chart_label(title: str, first: str, last: str) -> str:
     """The name of a chart, for people who hear the page read aloud."""
     return f"{title}, {first} to {last}. The table behind it has the same numbers."
+
+
+WAITING_GOES_ON = "A run that waits for this load goes on by itself."
 
 
 def publishes_next(dag_id: str, report_date: dt.date) -> str:

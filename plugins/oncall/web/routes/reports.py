@@ -41,12 +41,13 @@ from oncall.web.views.reports import (
     period_view,
     report_days,
     report_view,
+    thin_loads,
 )
 
 MOST_DRAWN = 12  # reports on the first page; of more the rest are named
 MOST_HELD = 5  # days with all that is known of each
 MOST_EXAMPLED = 2  # of these with the keys of the rows that break a contract
-RELEASED = "Released: the next run publishes it."
+RELEASED = "Released: the run that waits for it goes on, or the next one publishes it."
 
 
 router = APIRouter(dependencies=[Depends(reader), Depends(in_turn("reports_turn"), scope="function")])
@@ -106,7 +107,7 @@ def release(
     date: dt.date,
     note: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
-    """Somebody says, with a note, that the unusual numbers of a held report are true."""
+    """Somebody says, with a note, that the unusual numbers of a held report, or its partial loads, are true."""
     seen, pipeline = _found(request, user, report)
     if not may_act(user, pipeline.dag_id):
         raise HTTPException(403, NOT_YOURS)
@@ -133,7 +134,8 @@ def _page(
     return render(
         request, "report.html", tab="reports", status=status, seen=seen, banners=banners(seen),
         pipeline=pipeline, read=read, days=known, held=held[:MOST_HELD], more_held=len(held[MOST_HELD:]),
-        examples=_examples(request, pipeline, held), figures=drawn, not_all=not_all, matters=_matters(known),
+        thin=thin_loads(seen, pipeline), examples=_examples(request, pipeline, held),
+        figures=drawn, not_all=not_all, matters=_matters(known),
         remarkable=[(day, marks(say, day)) for day in reversed(known) if marks(say, day)],
         may_act=may_act(user, pipeline.dag_id), links=addresses(request),
         beside=beside, unread=unread, periods=period_figures(beside, read.until), cohorts=cohorts(beside),

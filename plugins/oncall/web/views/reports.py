@@ -15,7 +15,7 @@ from functools import cached_property
 from oncall.core.data import report_words
 from oncall.core.data.usual_range import UsualRange, usual_ranges
 from oncall.core.promises.attainment import Day, days
-from oncall.core.promises.facts import ALL_OF_THEM, IF_TRUE, FailedCheck
+from oncall.core.promises.facts import ALL_OF_THEM, IF_TRUE, FailedCheck, Load
 from oncall.core.promises.promise import Pipeline, business_day, weekdays_of
 from oncall.core.time_format import TimeFormat
 from oncall.usecases.report_numbers import DAYS_SHOWN, NoteOfRelease, ReportNumbers, ReportRow
@@ -218,6 +218,16 @@ def _check(check: FailedCheck) -> CheckView:
     number = check.name.removesuffix("_is_usual") if IF_TRUE in check.found else ""
     found = check.found.partition(IF_TRUE)[0].partition(ALL_OF_THEM)[0]  # a button and a line below say both
     return CheckView(name=check.name, expected=check.expected, found=found, number=number)
+
+
+def thin_loads(seen: PageSnapshot, pipeline: Pipeline) -> Mapping[dt.date, Sequence[Load]]:
+    """The partial loads that each day of the report waits for."""
+    found = {}
+    for status in seen.statuses_of.get(pipeline.dag_id, ()):
+        thin = [load for load in status.facts.loads if load.state == "partial"]
+        if thin and not status.drill and status.facts.publication is None:
+            found[status.report_date] = thin
+    return found
 
 
 def marks(say: TimeFormat, day: ReportDayView) -> dict[str, str]:
