@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ some = st.lists(st.sampled_from(["a", "b", "c"]), unique=True).map(lambda found:
 @st.composite
 def copies(draw: st.DrawFn) -> Incident:
     acknowledged_at = draw(st.none() | instants)
+    first_cause = draw(st.sampled_from(["", "upstream_late", "failed"]))
     paged_at, resolved_at = draw(st.none() | instants), draw(st.none() | instants)
     return Incident(
         key="growth_etl:2026-11-22",
@@ -28,8 +30,10 @@ def copies(draw: st.DrawFn) -> Incident:
         opened_at=draw(instants),
         verdict=draw(st.sampled_from(["broken", "late"])),
         cause=draw(st.sampled_from(["stuck", "failed"])),
-        first_cause=draw(st.sampled_from(["", "upstream_late", "failed"])),
+        first_cause=first_cause,
+        first_detail=draw(st.sampled_from(["in transform", "boom"])) if first_cause else "",
         warned=draw(some),
+        failures=draw(st.integers(0, 2)),
         changes=draw(st.integers(0, 3)),
         escalation_round=draw(st.integers(0, 2)) if paged_at else 0,
         paged_at=paged_at,
@@ -72,6 +76,26 @@ def test_an_acknowledgement_written_behind_a_watchers_back_stays() -> None:
     in_memory = replace(paged, seen_at=DUE + dt.timedelta(seconds=15), detail="newer")
     both = merged(in_database, in_memory)
     assert (both.acknowledged, both.acknowledged_by, both.detail) == (True, "DE-001", "newer")
+
+
+@pytest.mark.parametrize("counted", ["failures", "changes", "reminders"])
+def test_what_was_said_before_is_counted_on(counted: str) -> None:
+    """The next failure, cause or reminder is a message of its own, whichever copy looked last."""
+    knows = Incident("k", "growth_etl", DUE.date(), DUE, seen_at=DUE)
+    older = replace(knows, **{counted: 2})
+    newer = replace(knows, **{counted: 1}, seen_at=DUE + dt.timedelta(seconds=15))
+    assert getattr(merged(older, newer), counted) == 2
+    assert getattr(merged(replace(older, seen_at=newer.seen_at), knows), counted) == 2
+
+
+def test_the_cause_that_somebody_was_paged_for_stays_with_its_own_words() -> None:
+    """The copy that looked last has not heard of the page."""
+    paged = Incident(
+        "k", "growth_etl", DUE.date(), DUE, first_cause="failed", first_detail="boom", seen_at=DUE
+    )
+    looked = replace(paged, first_cause="", first_detail="", seen_at=DUE + dt.timedelta(seconds=15))
+    both = merged(paged, looked)
+    assert (both.first_cause, both.first_detail) == ("failed", "boom")
 
 
 def test_an_acknowledged_warning_is_no_acknowledgement_of_the_page_that_follows() -> None:
