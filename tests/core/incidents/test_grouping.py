@@ -104,6 +104,7 @@ def test_one_cause_that_hits_several_is_said_once(
     """Naming all of them; what only looks alike is each said by itself."""
     plan = look("05:00", a_report("05:00", GROWTH, **first), a_report("05:00", ENGAGEMENT, **second))
     assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH if together else ""}
+    assert {one.verdict for one in plan.incidents} <= {"broken", "unknown"}
     pages = titles(plan)
     if together:
         [title] = pages

@@ -295,6 +295,21 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         ("identity", "identity"),
     ),
     (
+        {"failed_checks": (CHECK, CHECK, CHECK)}, "held",
+        "check identity: expected 0, found 3; and 2 more checks", ("identity",) * 3,
+    ),
+    (
+        {"dag": a_dag(running=1)}, "not_started",
+        "no task of this report date has started: a run of the DAG was open at 04:00", (),
+    ),
+    ({"blind": True}, "unknown", "the warehouse cannot be read", ()),
+    (
+        {"tasks": (WAITED, a_task("publish", ended="04:50")), "unreadable": ("airflow: connection refused",)},
+        "failed",
+        "the run finished green at 04:50 but the publication is not there; airflow unreachable (connection refused)",
+        ("publish",),
+    ),
+    (
         {"failed_checks": (UNUSUAL, UNUSUAL)}, "held",  # one release is the word for both
         "check cost_is_usual: expected 9 to 11, found 90; and 1 more check; if it is true: release it",
         ("cost_is_usual", "cost_is_usual"),
@@ -626,6 +641,11 @@ def test_an_older_failure_is_no_news_of_an_unpublished_day() -> None:
     [
         (a_load("master.orders"), "master.orders has not arrived, usually there by 02:00"),
         (a_load("master.orders", usually=None), "master.orders has not arrived"),
+        (
+            replace(a_load("master.orders"), misnamed="Orders"),
+            "master.orders has not arrived, usually there by 02:00"
+            " (a row of master.loads calls it 'Orders': correct it)",
+        ),
         (
             a_load("m.o", "02:30", rows=499, median=1000.6),
             "m.o is partial since 02:30: 499 rows, usually 1,001",

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from oncall.core.promises.cause import Why
+from oncall.core.promises.cause import Why, expected_at, gave_up, is_about_to_show
 from oncall.core.promises.evaluation import evaluate_promise
-from oncall.core.promises.facts import Facts, Task
+from oncall.core.promises.facts import RUN, Facts, Task
 from oncall.core.promises.promise import starts_at
 from tests.core.scenes import (
     CHECK,
@@ -103,6 +103,62 @@ def test_what_is_about_to_start_has_ten_minutes(
         assert report.why == (None if found[0] == "running" else Why("stuck", found[1], ("workers",)))
 
 
+@pytest.mark.parametrize(
+    ("facts", "clock", "found"),
+    [
+        ({"tasks": (a_task("check", ended="04:55"),)}, "05:04:59.999999",
+         Why("running", "check ended at 04:55, the next task is to start", ("check",))),
+        ({"run": a_task(RUN, "running", "04:55")}, "05:04:59.999999",
+         Why("running", "its run began at 04:55, the first task is to start", (RUN,))),
+        ({"run": a_task(RUN, "running", "04:55")}, "05:05",
+         Why("stuck", "no task has started since its run began at 04:55", ("workers",))),
+    ],
+)  # fmt: skip
+def test_what_is_late_and_about_to_start_runs(facts: dict[str, Any], clock: str, found: Why) -> None:
+    """It names what it stands at; after ten minutes it is the workers, which several may share."""
+    assert a_report(clock, **facts).why == found
+
+
+def test_a_run_between_two_tasks_is_expected_at_no_time() -> None:
+    """Nobody knows when the next one starts."""
+    assert expected_at(Facts(tasks=(WAITED,), usual=SIX_MINUTES)) is None
+
+
+PUBLISHES = a_task("publish", "success", "04:59", "04:59:50")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "facts", "shows"),
+    [
+        ((WAITED, PUBLISHES), {}, True),
+        ((replace(PUBLISHES, ended_at=at("04:59:40.000001")),), {}, True),
+        ((replace(PUBLISHES, ended_at=at("04:59:40")),), {}, False),  # a copy lags by less than 20 s
+        ((replace(PUBLISHES, ended_at=at("05:00:05")),), {}, True),  # another host's clock is ahead
+        ((replace(PUBLISHES, ended_at=None, state="running"),), {}, False),
+        ((replace(PUBLISHES, state="failed"),), {}, False),
+        ((replace(PUBLISHES, error="marked as success by anna"),), {}, False),  # that writes no publication
+        ((replace(PUBLISHES, task_id="check"),), {}, False),
+        ((PUBLISHES, a_task("transform", "running", "04:59:55")), {}, False),  # it runs again
+        ((), {}, False),
+        ((PUBLISHES,), {"blind": True}, False),
+        ((PUBLISHES,), {"publication": published("04:59:50")}, False),  # it shows
+    ],
+)
+def test_what_a_run_has_just_published_is_about_to_show(
+    tasks: tuple[Task, ...], facts: dict[str, Any], shows: bool
+) -> None:
+    """A warehouse that is read from a copy shows it some seconds later."""
+    assert is_about_to_show(Facts(tasks=tasks, **facts), at("05:00")) is shows
+
+
+def test_a_run_that_has_ended_well_has_not_given_up() -> None:
+    """Nor has one that was deleted."""
+    over = a_task(RUN, "failed", "02:00", "03:00")
+    assert gave_up(Facts(run=over)) == over
+    assert gave_up(Facts(run=replace(over, state="success"))) is None
+    assert gave_up(Facts(run=replace(over, state="deleted"))) is None
+
+
 def test_a_wait_is_measured_from_when_its_tables_came() -> None:
     """Until then it had nothing to do but wait."""
     waits = (a_task("wait_for_upstream", "running", "02:00"),)
@@ -169,6 +225,15 @@ def test_a_report_that_cannot_be_seen_is_not_called_missing() -> None:
     assert (known.verdict, known.late_by, known.done) == ("late", dt.timedelta(minutes=9), True)
 
 
+@pytest.mark.parametrize(
+    ("since", "warned"), [("04:09:35", True), ("04:09:35.000001", False), ("04:09:59", False), (None, True)]
+)
+def test_a_hiccup_of_the_warehouse_is_not_warned_of(since: str | None, warned: bool) -> None:
+    """Only what cannot be read for 25 s, or for nobody knows how long."""
+    one = a_report("04:10", **{**BLIND, "blind_since": at(since) if since else None})
+    assert one.verdict == ("at_risk" if warned else "waiting")
+
+
 def test_a_report_that_is_known_to_be_missing_is_broken_whatever_else_is_unknown() -> None:
     """The warehouse was read; only why it is missing cannot be told."""
     one = a_report("05:26", unreadable=("oncall_db: gone",))
@@ -203,6 +268,23 @@ def test_a_run_that_does_not_come_is_at_risk_hours_before_due(
     started = a_report(clock, days=days, dag=dag, schedule="0 2 * * *", tasks=(a_task(
         "wait_for_upstream", "running", "01:55"),))  # fmt: skip
     assert started.verdict == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("looking_since", "clock", "verdict"),
+    [
+        ("02:05", "02:14:59.999999", "waiting"),
+        ("02:05", "02:15", "at_risk"),
+        ("01:00", "02:10", "at_risk"),
+        ("01:00", "02:09:59.999999", "waiting"),
+    ],
+)
+def test_a_scheduler_that_comes_up_has_ten_minutes_to_start_the_run(
+    looking_since: str, clock: str, verdict: str
+) -> None:
+    """Counted from when somebody began to look, or from the run's own time: the later one."""
+    one = a_report(clock, dag=a_dag(), schedule="0 2 * * *", looking_since=at(looking_since))
+    assert one.verdict == verdict
 
 
 def test_a_run_that_does_not_come_is_said_before_a_table_that_does_not() -> None:

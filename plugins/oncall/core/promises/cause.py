@@ -283,7 +283,7 @@ def open_task(facts: Facts) -> Task | None:
 
 def stuck_at(task: Task, facts: Facts, pipeline: Pipeline) -> dt.datetime:
     """From when on a task that is still open does not move: past twice what it takes at most, as a rule."""
-    longest = facts.usual.longest.get(task.task_id, facts.usual.duration.get(task.task_id))
+    longest = facts.usual.longest.get(task.task_id)
     wait = pipeline.usually if longest is None else dt.timedelta(seconds=2 * longest)
     began = [task.since]
     if task.task_id == WAIT:  # it has something to do only once its tables are there
