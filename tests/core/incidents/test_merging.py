@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -82,8 +83,9 @@ def test_an_acknowledgement_written_behind_a_watchers_back_stays() -> None:
 def test_what_was_said_before_is_counted_on(counted: str) -> None:
     """The next failure, cause or reminder is a message of its own, whichever copy looked last."""
     knows = Incident("k", "growth_etl", DUE.date(), DUE, seen_at=DUE)
-    older = replace(knows, **{counted: 2})
-    newer = replace(knows, **{counted: 1}, seen_at=DUE + dt.timedelta(seconds=15))
+    twice: dict[str, Any] = {counted: 2}
+    once: dict[str, Any] = {counted: 1, "seen_at": DUE + dt.timedelta(seconds=15)}
+    older, newer = replace(knows, **twice), replace(knows, **once)
     assert getattr(merged(older, newer), counted) == 2
     assert getattr(merged(replace(older, seen_at=newer.seen_at), knows), counted) == 2
 

@@ -9,7 +9,16 @@ import pytest
 
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.plan import plan
-from oncall.core.incidents.warnings import arrived, failure, last_chance, mended, warn
+from oncall.core.incidents.warnings import (
+    arrived,
+    due_words,
+    failure,
+    in_hand,
+    last_chance,
+    mended,
+    warn,
+)
+from oncall.core.promises.facts import Load
 from oncall.core.time_format import span
 from tests.core.scenes import (
     CHECK,
@@ -36,6 +45,7 @@ from tests.core.scenes import (
 )
 
 LATE: dict[str, Any] = {"loads": (a_load(), a_load("master.customers", "02:10"))}
+GAVE_UP = a_task("wait_for_upstream", "failed", "02:00", "03:00", "AirflowSensorTimeout: 3600 s")
 BLIND: dict[str, Any] = {"unreadable": ("warehouse: connection refused",), "blind": True}
 
 
@@ -67,6 +77,18 @@ def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
         ("04:30", LATE, False),  # the last chance says it, louder
         ("05:00", LATE, False),  # it is broken now: that is another word
         ("03:30", BLIND, True),
+        ("03:10", {**LATE, "tasks": (GAVE_UP,)}, False),  # it has time until it is warned of
+        ("03:30", {**LATE, "tasks": (GAVE_UP,)}, True),
+        ("03:41:59", {"tasks": (WAITED, TRANSFORMS)}, False),
+        ("03:42", {"tasks": (WAITED, TRANSFORMS)}, True),  # it hangs
+        ("04:30", {"tasks": (WAITED, TRANSFORMS)}, False),
+        ("03:00", {"dag": a_dag(paused=True)}, True),  # it will not come by itself
+        ("04:30", {"dag": a_dag(paused=True)}, False),
+        (
+            "03:00",
+            {"tasks": (WAITED,), "run": a_task("(run)", "deleted", "02:00", "02:40")},
+            False,
+        ),  # a failure
         ("03:30", {"loads": (a_load(came="03:00"),), "tasks": (TRANSFORMS,)}, False),  # on track
         ("03:30", {"tasks": (WAITED, FAILED)}, False),  # a failure has its own word
         ("03:30", {"publication": published("03:00"), **LATE}, False),
@@ -80,6 +102,51 @@ def test_the_warning_names_the_table_the_report_and_the_time_left() -> None:
 def test_when_upstream_is_warned_of(clock: str, facts: dict[str, Any], warned: bool) -> None:
     """From the warning's instant to the due instant, of a late table or of a warehouse that cannot be read."""
     assert bool(said_by(warn(a_case(a_report(clock, **facts)), a_scene(clock)))) is warned
+
+
+def test_what_hangs_is_said_to_hang_in_the_timeline() -> None:
+    """The detail alone does not say so."""
+    plan = warn(a_case(a_report("03:42", tasks=(WAITED, TRANSFORMS))), a_scene("03:42"))
+    assert events(plan) == ["warned: stuck: in transform since 03:12"]
+
+
+def test_without_a_promise_nobody_is_warned() -> None:
+    """Nothing is late for it."""
+    waits = a_report("04:10", promised=False, tasks=(GAVE_UP,), **LATE)
+    assert waits.verdict == "at_risk"
+    assert warn(a_case(waits), a_scene("04:10")) is None
+
+
+PARTIAL = a_load("master.customers", "02:10", rows=10)
+
+
+@pytest.mark.parametrize(
+    ("loads", "words"),
+    [
+        ((a_load(),), "master.sessions late"),
+        ((PARTIAL,), "master.customers partial"),
+        ((PARTIAL, a_load()), "master.customers, master.sessions late or partial"),
+    ],
+)
+def test_a_warning_says_whether_a_table_is_late_or_partial(loads: tuple[Load, ...], words: str) -> None:
+    """A partial one is there: whoever loads it has to load it again."""
+    page = the_page(warn(a_case(a_report("04:10", loads=loads)), a_scene("04:10")))
+    assert page.title == f"{words}: delays Growth ETL, 22 Nov, due 05:00 in 50 min"
+
+
+@pytest.mark.parametrize(
+    ("clock", "promised", "words"),
+    [
+        ("04:10", True, ", due 05:00 in 50 min"),
+        ("04:59:59", True, ", due 05:00 in 1 s"),
+        ("05:00", True, ", due 05:00"),
+        ("05:20", True, ", due 05:00"),
+        ("04:10", False, ""),
+    ],
+)
+def test_when_it_is_due_in_words(clock: str, promised: bool, words: str) -> None:
+    """How long is left, while anything is."""
+    assert due_words(a_report(clock, promised=promised, **LATE), a_scene(clock)) == words
 
 
 def test_early_risk_of_another_kind_is_no_early_warning() -> None:
@@ -227,6 +294,8 @@ def test_the_last_chance_wakes_somebody_while_it_can_be_saved() -> None:
     assert (page.priority, page.to, page.steps) == ("P2", ("C",), "steps for stuck")
     assert page.step == "last-chance"
     assert events(plan) == ["at risk: stuck: in transform since 03:12, usually 6 min"]
+    assert plan is not None
+    assert plan.incidents[0].warned == ()  # no table is waited for
 
 
 def test_what_a_run_usually_takes_is_said_only_where_it_is_known() -> None:
@@ -297,6 +366,20 @@ def test_who_has_a_failure_is_not_woken_by_the_last_chance(
     )
 
 
+def test_who_had_a_failure_does_not_have_what_was_told_after_they_took_it() -> None:
+    """The newest alert counts, wherever it stands among the others."""
+    mine = an_incident(acknowledged_at=at("04:12"), acknowledged_by="C")
+    early = [
+        an_entry("growth_etl:2026-11-22", "pager", step, owed_at=at(clock))
+        for step, clock in (("failed-1", "04:10"), ("last-chance", "04:30"))
+    ]
+    goes_on = a_report("04:40", tasks=(WAITED, a_task("transform", "running", "04:38")), usual=SLOW["usual"])
+    for entries in (early, early[::-1]):
+        assert in_hand(IncidentContext(mine, (goes_on,), tuple(entries)), a_scene("04:40")) is None
+    [failed, _] = early
+    assert in_hand(IncidentContext(mine, (goes_on,), (failed,)), a_scene("04:40")) == failed
+
+
 # Whom it was for could not be reached.
 
 REFUSED = {
@@ -330,6 +413,14 @@ def test_who_has_another_account_by_now_is_told_there(
     assert all(one.title.startswith(title or "") for one in said)
 
 
+def test_a_failure_is_told_anew_of_the_report_that_failed() -> None:
+    """Not of the first that is missing."""
+    entry = an_entry("growth_etl:2026-11-22", "pager", "failed-1", **REFUSED)
+    members = (a_report("04:10", ENGAGEMENT, **LATE), a_report("04:10", tasks=(WAITED, FAILED)))
+    [said] = said_by(mended(IncidentContext(an_incident(failures=1), members, (entry,)), a_scene("04:10")))
+    assert said.title.startswith("Growth ETL, 22 Nov: transform failed")
+
+
 @pytest.mark.parametrize(
     "known",
     [
@@ -361,9 +452,12 @@ def test_the_last_chance_rings_again_for_an_old_failure_and_not_beside_a_new_one
 ) -> None:
     """Nothing is told twice in one breath."""
     report = a_report("04:40", tasks=(WAITED, FAILED), usual=SLOW["usual"])
-    entry = an_entry("growth_etl:2026-11-22", "pager", "failed-1", owed_at=at(told))
+    entries = [
+        an_entry("growth_etl:2026-11-22", "pager", step, owed_at=at(clock))
+        for step, clock in (("failed-1", told), ("warning", "04:39"))
+    ]
     known = an_incident(failure=f"night/transform@{FAILED.ended_at}")
-    case = IncidentContext(known, (report,), (entry,))
+    case = IncidentContext(known, (report,), tuple(entries))
     assert bool(said_by(last_chance(case, a_scene("04:40")))) is paged
 
 
@@ -479,6 +573,43 @@ def test_a_failure_of_a_published_day_says_that_the_report_stands() -> None:
     assert said_by(again) == []
 
 
+TRIED = replace(CHECK, run_id="night", checked_at=at("02:40"))
+BY_CHECK = (WAITED, a_task("check", "failed", "02:39", "02:40:30"))
+
+
+@pytest.mark.parametrize(
+    ("then", "steps"),
+    [
+        ({"failed_checks": (TRIED,), "tasks": BY_CHECK}, []),  # its task has failed some seconds later
+        ({"failed_checks": (replace(TRIED, checked_at=at("02:55")),)}, ["failed-2"]),
+        ({"failed_checks": (replace(TRIED, run_id="second"),)}, ["failed-2"]),
+    ],
+)
+def test_a_check_that_fails_is_told_once(then: dict[str, Any], steps: list[str]) -> None:
+    """Told apart by run, check and instant; each new try of it is news."""
+    assert after({"failed_checks": (TRIED,)}, then) == steps
+
+
+@pytest.mark.parametrize(
+    ("lately", "facts", "wakes"),
+    [
+        (True, {"publication": published("01:00")}, False),
+        (True, {"promised": False}, False),
+        (True, {}, True),  # its promise is in danger, whatever becomes of the other days
+        (False, {"publication": published("01:00")}, True),
+    ],
+)
+def test_of_days_that_fail_together_only_the_first_wakes_somebody(
+    lately: bool, facts: dict[str, Any], wakes: bool
+) -> None:
+    """The others are told in their threads, which ring at nobody."""
+    case = a_case(a_report("02:41", tasks=(WAITED, FAILED), **facts))
+    said = said_by(failure(replace(case, woken_lately=lately), a_scene("02:41")))
+    assert [(one.channel, one.to) for one in said] == (
+        [("pager", ("C",)), ("chat", ("C",))] if wakes else [("chat", ())]
+    )
+
+
 def test_a_held_report_is_told_apart_by_its_numbers() -> None:
     """Without a failed task on record the check's words tell whether it is the same."""
     held = {"failed_checks": (CHECK,)}
@@ -517,9 +648,6 @@ def test_the_person_is_whoever_is_on_call_now() -> None:
     assert the_page(failure(a_case(one), a_scene("08:59"))).to == ("C",)
 
 
-GAVE_UP = a_task("wait_for_upstream", "failed", "02:00", "03:00", "AirflowSensorTimeout: 3600 s")
-
-
 def test_a_run_that_gave_up_waiting_is_started_by_no_arrival() -> None:
     """Nobody is told to start nothing, nor that the report can go on."""
     page = the_page(warn(a_case(a_report("03:30", tasks=(GAVE_UP,), **LATE)), a_scene("03:30")))
@@ -530,6 +658,12 @@ def test_a_run_that_gave_up_waiting_is_started_by_no_arrival() -> None:
     assert plan is not None
     assert [owed.message.title for owed in plan.owed] == [
         "master.sessions has arrived (04:20); Growth ETL, 22 Nov has to be started again"
+    ]
+    two = a_case(
+        came, a_report("04:20", ENGAGEMENT, tasks=(GAVE_UP,), loads=came.facts.loads), incident=known
+    )
+    assert [one.title.partition("; ")[2] for one in said_by(arrived(two, a_scene("04:20")))] == [
+        "2 reports of 22 Nov have to be started again"
     ]
 
 

@@ -65,7 +65,7 @@ def warning_message(context: IncidentContext, scene: Scene) -> Message | None:
 def late_or_partial(loads: Iterable[Load]) -> str:
     """ "late", "partial" or "late or partial", as these loads are."""
     states = {load.state for load in loads}
-    return " or ".join(state for state in ("late", "partial") if state in states) or "late"
+    return " or ".join(state for state in ("late", "partial") if state in states)
 
 
 def due_words(lead: PromiseStatus, scene: Scene) -> str:
@@ -81,8 +81,7 @@ def _is_warned_of(lead: PromiseStatus, scene: Scene) -> bool:
     assert lead.why is not None
     if lead.why.cause in ("upstream_late", "unknown"):
         return lead.warn is not None and scene.at >= lead.warn
-    late = lead.last_chance is not None and scene.at >= lead.last_chance  # that is said louder
-    return lead.why.cause in ("not_started", "stuck") and not lead.facts.gone and not late
+    return lead.why.cause in ("not_started", "stuck") and not lead.facts.gone
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
