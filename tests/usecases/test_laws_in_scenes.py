@@ -333,6 +333,29 @@ def test_a_database_that_comes_back_empty_hears_of_what_is_still_broken(broken: 
     assert not broken.pager.alerts[f"{KEY}:page-1-primary"].open
 
 
+def test_how_long_a_page_was_tried_from_memory_is_known_to_the_database(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pager takes none of the primary's, and the database comes back in between: the next one is called in time."""
+    page = broken.pager.page
+
+    def take(message: Message) -> str:
+        if message.recipients[0].name == "DE-003":
+            raise DeliveryFailed("500", uncertain=True)
+        return page(message)
+
+    monkeypatch.setattr(broken.pager, "page", take)
+    database, memory = broken.store, MemoryStore(uncertain=True, now=lambda: broken.now)
+    memory.merge(database.snapshot())
+    memory.set_note("watching_since", at("01:00").isoformat())
+    broken.store = memory
+    broken.looks("05:00", "05:00:40", 5)
+    broken.store = database
+    database.merge(memory.snapshot())
+    broken.looks("05:00:45", "05:01", 5)
+    assert [person for _, person in woken(broken)] == ["DE-004"]
+
+
 # 8. A change of configuration during an incident has an end.
 
 

@@ -83,6 +83,17 @@ def test_who_cannot_be_paged_while_others_can_costs_less_than_a_minute(
     assert broken.store.waiting() == 0
 
 
+def test_a_further_step_that_is_asked_to_wait_calls_the_next_one_within_a_minute(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pager asks two minutes for the secondary's page; whether it takes it is asked once more before that."""
+    busy = DeliveryFailed("429", retry_after=120)
+    woken = not_taken(broken, lambda m: m.recipients[0].name == "DE-004", busy, monkeypatch)
+    broken.looks("05:00", "05:01", 5)
+    broken.looks("05:15", "05:16", 5)
+    assert [name for _, name in woken] == ["DE-003", "DE-MANAGER"]
+
+
 @pytest.mark.parametrize(
     ("until", "error"),
     [
@@ -222,7 +233,7 @@ def test_whoever_is_called_first_is_left_the_time_to_answer(
         monkeypatch.setattr(broken.pager, "request_state", lambda _: RequestOutcome("pending"))
     else:
         broken.pager.fail = [ANSWER_500]
-    broken.look("05:02:10")
+    broken.looks("05:02:10", "05:02:20", 5)
     assert [page.recipients[0].name for page in broken.pager.paged] == ["DE-003"]
 
 

@@ -234,6 +234,8 @@ class MemoryStore(Settling):
             self.slots[where] = _Slot(delivery, urgency(owed), self.now())
         elif RANK[delivery.state] > RANK[mine.delivery.state]:
             mine.delivery = replace(delivery, id=mine.delivery.id)
-        elif delivery.maybe_taken and mine.waiting:
-            # known to neither, and perhaps being sent from there just now
-            mine.delivery = replace(mine.delivery, maybe_taken=True)
+        elif mine.waiting:
+            # known to neither, and perhaps being sent from there just now; and tried there for long already
+            pends = [each.pending_since for each in (mine.delivery, delivery) if each.pending_since]
+            maybe = mine.delivery.maybe_taken or delivery.maybe_taken
+            mine.delivery = replace(mine.delivery, maybe_taken=maybe, pending_since=min(pends, default=None))

@@ -188,6 +188,8 @@ class Round:
             self.sent.outage, self.sent.locked_out = str(error), isinstance(error, LockedOut)
             self.sent.busy = isinstance(error, DeliveryFailed) and error.retry_after is not None
         wait = wait_s(delivery, error, nobody_woken=nobody_woken)
+        if delivery.op == "page" and delivery.message.priority == "P1" and not unreached:
+            wait = min(wait, (since + UNPROCESSED - now).total_seconds())  # then the next one is called
         self._not_taken(delivery, str(error), wait, uncertain=is_uncertain(error), unreached=unreached)
 
     def _not_taken(

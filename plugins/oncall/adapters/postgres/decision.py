@@ -119,11 +119,13 @@ class PostgresDecision:
              delivery.maybe_taken, delivery.key, delivery.step, delivery.channel, list(STATES), list(STATES),
              delivery.state),
         )  # fmt: skip
-        if delivery.maybe_taken:  # known to neither, and perhaps being sent from there just now
+        if delivery.maybe_taken or delivery.pending_since:
+            # known to neither, and perhaps being sent from there just now; tried there for long, perhaps
             self._cursor.execute(
-                "update oncall.deliveries set maybe_taken = true where key = %s and step = %s and channel = %s"
-                " and state in ('owed', 'accepted')",
-                (delivery.key, delivery.step, delivery.channel),
+                "update oncall.deliveries set maybe_taken = maybe_taken or %s,"
+                " pending_since = least(pending_since, %s::timestamptz)"
+                " where key = %s and step = %s and channel = %s and state in ('owed', 'accepted')",
+                (delivery.maybe_taken, delivery.pending_since, delivery.key, delivery.step, delivery.channel),
             )
 
     def _save(self, incidents: Sequence[Incident]) -> None:
