@@ -100,6 +100,8 @@ def test_the_next_call_is_known() -> None:
     assert standing(a_stuck_case("05:05", a_page()), a_scene("05:05")).next_at == at("05:15")
     late = standing(a_stuck_case("05:05", a_page(taken="05:04")), a_scene("05:05"))
     assert late.next_at == at("05:19")
+    taken = replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C@example.com")
+    assert standing(a_stuck_case("05:05", a_page(), incident=taken), a_scene("05:05")).next_at is None
     assert [entry.person for entry in late.woken] == ["C"]
     everybody = [a_page(), a_page(SECONDARY, "D", "05:15"), a_page("page-3-manager", "M", "05:30")]
     all_called = standing(a_stuck_case("05:40", *everybody), a_scene("05:40"))
@@ -224,6 +226,13 @@ def test_a_seat_that_nobody_holds_costs_no_time() -> None:
     alone = team(leave=[(person, "2026-11-16", "2026-11-30") for person in "ABCD"])
     assert paged(a_stuck_case("05:00", incident=an_incident()), "05:00", alone) == [(PRIMARY, ("M",))]
     assert paged(a_stuck_case("05:40", a_page(person="M")), "05:40", alone) == []
+    turned = (
+        EscalationStep(dt.timedelta(), "secondary"),
+        EscalationStep(dt.timedelta(minutes=15), "primary"),
+    )
+    scene = a_scene("05:00", roster=alone)
+    scene = replace(scene, roster=replace(scene.roster, escalation=turned))
+    assert the_page(escalate(a_stuck_case("05:00"), scene)).to == ("M",)
 
 
 def test_a_roster_without_an_escalation_wakes_nobody() -> None:
@@ -287,6 +296,16 @@ def test_however_often_the_seats_change_the_waits_go_on() -> None:
             pages.append(a_page(step, person, clock, owed_at=at(clock)))
             called.append((clock, person))
     assert called == [("05:05", "D"), ("05:13", "A"), ("05:29", "B"), ("05:30", "M")]
+
+
+def test_whoever_was_called_by_hand_is_not_called_again() -> None:
+    """Each of them, in whatever order."""
+    hand = [
+        a_page(f"page-by-hand-{number}-{seat}", person, "05:02", owed_at=at("05:02"))
+        for number, (seat, person) in enumerate((("secondary", "D"), ("manager", "M")), 1)
+    ]
+    for pages in (hand, hand[::-1]):
+        assert paged(a_stuck_case("05:40", a_page(), *pages), "05:40") == []
 
 
 def test_who_is_called_by_hand_again_makes_the_manager_wait_no_longer() -> None:

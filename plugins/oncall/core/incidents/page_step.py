@@ -17,8 +17,8 @@ def step_of(number: int, step: EscalationStep, this_round: int) -> str:
 
 def round_of(entry: NotificationStatus) -> int | None:
     """Of which round this is a page; None for what is none."""
-    found = STEP.fullmatch(entry.step) if entry.channel == "pager" and entry.op == "page" else None
-    return int(found["round"] or 0) if found else None
+    found = round_and_seat(entry.step) if entry.op == "page" else None
+    return found[0] if found else None
 
 
 def round_and_seat(step: str) -> tuple[int, str] | None:
