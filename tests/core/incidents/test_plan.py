@@ -98,6 +98,34 @@ def test_an_alert_of_this_look_says_the_cause_and_nothing_else_does() -> None:
     assert steps == ["last-chance", "last-chance"]
 
 
+REFUSED: dict[str, Any] = {
+    "taken": None,
+    "unreached": "Opsgenie does not know it",
+    "account": "old@example.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("entry", "news"),
+    [
+        (None, True),
+        (a_page(), False),
+        (
+            a_page(person="B"),
+            False,
+        ),  # it has reached somebody: who holds the seat now has a step of their own
+        (a_page(**REFUSED), True),  # the roster names another account by now
+        (a_page(**{**REFUSED, "account": "C@example.com"}), False),  # nothing is mended
+        (a_page(state="cancelled"), True),
+    ],
+)
+def test_a_page_is_written_down_once_or_when_it_was_refused_for_somebody_else(entry: Any, news: bool) -> None:
+    """Whatever else the incident owes."""
+    case = a_stuck_case("05:00", *[entry] if entry else [])
+    page = next(one for one in plan(a_stuck_case("05:00"), a_scene("05:00")).owed if one.op == "page")
+    assert case.is_news(page) is news
+
+
 LATE: dict[str, Any] = {"loads": (a_load(),)}
 UNKNOWN = {"state": "owed", "unreached": "Opsgenie does not know it", "account": "old@example.com"}
 OTHER_DUE = replace(a_report("05:20"), due=at("06:00"), verdict="waiting")
