@@ -444,6 +444,18 @@ def test_what_pends_since_when_is_not_forgotten_when_it_is_made_anew(box: Box) -
     assert not box.pager.states[15:]
 
 
+def test_whether_a_request_pends_too_long_is_asked_when_its_45_s_are_over(box: Box) -> None:
+    """Also where it was made anew a moment before."""
+    box.owe()
+    box.pager.states = ["pending"] * 20
+    box.pager.alert_state = lambda _: None  # type: ignore[method-assign, assignment]
+    unreached = []
+    for _ in range(9):
+        unreached.append(box.pages().unreached)
+        box.later(8)
+    assert unreached.index(True) * 8 == 48
+
+
 class Wall:
     """Time that passes only while somebody sleeps."""
 

@@ -126,7 +126,9 @@ class PageRequests:
                 self.round.failed(delivery, Rejected(f"taken, then failed: {words}"))
             elif state == "unknown" and now - since >= UNPROCESSED:
                 self.round.done(delivery)  # its receipt is all that can be had: reading is a courtesy
-            elif now - last >= MADE_ANEW:
+            elif now - last >= MADE_ANEW or (
+                delivery.op == "page" and not delivery.unreached and now - since >= UNPROCESSED
+            ):
                 # Made anew at once; when that has gone on for too long, and no earlier request has made the alert,
                 # somebody else has to be called.
                 overdue = delivery.op == "page" and now - since >= UNPROCESSED
