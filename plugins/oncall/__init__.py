@@ -1,3 +1,3 @@
 """The on-call system: who is on call, which promises are broken, and how people get to know."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
