@@ -107,7 +107,11 @@ class PageRequests:
                 time.sleep(pause)
                 pause = min(pause * 1.5, 0.5)
         for delivery, request_id in self.pending:
-            self.round.accepted(delivery, request_id, dt.timedelta(seconds=1))
+            with bound_contextvars(**about(delivery)):
+                if not delivery.unreached and (why := self._not_made(delivery)):
+                    self._make_anew(delivery, why)
+                else:
+                    self.round.accepted(delivery, request_id, dt.timedelta(seconds=1))
 
     def _settled(self, delivery: OutboxEntry, outcome: RequestOutcome) -> bool:
         """Write down what became of a request; False while it pends."""
@@ -126,19 +130,22 @@ class PageRequests:
                 self.round.failed(delivery, Rejected(f"taken, then failed: {words}"))
             elif state == "unknown" and now - since >= UNPROCESSED:
                 self.round.done(delivery)  # its receipt is all that can be had: reading is a courtesy
-            elif now - last >= MADE_ANEW or (
-                delivery.op == "page" and not delivery.unreached and now - since >= UNPROCESSED
-            ):
-                # Made anew at once; when that has gone on for too long, and no earlier request has made the alert,
-                # somebody else has to be called.
-                overdue = delivery.op == "page" and now - since >= UNPROCESSED
-                missing = overdue and not self.calls.has(delivery)
-                why = "the pager has taken the page and does not carry it out" if missing else ""
-                anew_s = MADE_ANEW.total_seconds()
-                self.round.again(delivery, not_carried_out(anew_s), why)
+            elif now - last >= MADE_ANEW:
+                self._make_anew(delivery, self._not_made(delivery))
             else:
                 return False
         return True
+
+    def _not_made(self, delivery: OutboxEntry) -> str:
+        """Why somebody else has to be called: it pends for too long, and there is no alert. "" otherwise."""
+        since = delivery.pending_since
+        pends_long = since is not None and self.round.now() - since >= UNPROCESSED
+        if delivery.op != "page" or not pends_long or self.calls.has(delivery):
+            return ""
+        return "the pager has taken the page and does not carry it out"
+
+    def _make_anew(self, delivery: OutboxEntry, unreached: str) -> None:
+        self.round.again(delivery, not_carried_out(MADE_ANEW.total_seconds()), unreached)
 
     def _run(self, act: Callable[..., T], *args: object) -> Future[T]:
         """Call it in the pool; what is bound to the log here is bound there too."""
