@@ -370,6 +370,18 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         {"tasks": (WAITED, a_task("transform", "queued", "03:58")), "dag": a_dag(paused=True)},
         "stuck", "transform was cleared and has not started again since 03:58: the DAG is paused (as of 04:00)", (),
     ),
+    (
+        {"tasks": (a_task("wait_for_upstream", ended="04:00"),), "dag": a_dag(paused=True)},
+        "stuck", "nothing has started since wait_for_upstream ended at 04:00: the DAG is paused (as of 04:00)", (),
+    ),
+    (  # seen before it ended: it may have been unpaused since
+        {"tasks": (a_task("wait_for_upstream", ended="04:10"),), "dag": a_dag(paused=True)},
+        "stuck", "nothing has started since wait_for_upstream ended at 04:10", ("workers",),
+    ),
+    (
+        {"run": BEGAN, "dag": a_dag(), "schedule": "0 2 * * *"},
+        "stuck", "no task has started since its run began at 02:00", ("workers",),
+    ),
     (  # somebody has unpaused it since: else the run would not have begun
         {"run": a_task(RUN, "running", "04:05"), "dag": a_dag(paused=True)},
         "stuck", "no task has started since its run began at 04:05", ("workers",),
@@ -436,6 +448,11 @@ def test_the_cause_in_words(facts: dict[str, Any], cause: str, detail: str, name
 
 BY_HAND = "marked as failed by B"
 HANDS: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
+    (  # a table is late from its usual time on
+        {"run": a_task(RUN, "failed", "02:00", "03:40", BY_HAND), "loads": (a_load(usually="05:00"),)},
+        "failed",
+        "the run was marked as failed by B at 03:40; master.sessions has not arrived, usually there by 05:00", (RUN,),
+    ),
     (
         {"tasks": (WAITED, a_task("transform", "failed", "03:12", "03:40", BY_HAND))},
         "failed", "task transform was marked as failed by B at 03:40", ("transform",),
