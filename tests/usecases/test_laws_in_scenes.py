@@ -333,8 +333,9 @@ def test_a_database_that_comes_back_empty_hears_of_what_is_still_broken(broken: 
     assert not broken.pager.alerts[f"{KEY}:page-1-primary"].open
 
 
+@pytest.mark.parametrize("owed_before", [False, True])
 def test_how_long_a_page_was_tried_from_memory_is_known_to_the_database(
-    broken: Night, monkeypatch: pytest.MonkeyPatch
+    broken: Night, monkeypatch: pytest.MonkeyPatch, owed_before: bool
 ) -> None:
     """The pager takes none of the primary's, and the database comes back in between: the next one is called in time."""
     page = broken.pager.page
@@ -345,6 +346,9 @@ def test_how_long_a_page_was_tried_from_memory_is_known_to_the_database(
         return page(message)
 
     monkeypatch.setattr(broken.pager, "page", take)
+    if owed_before:
+        broken.now = at("05:00")
+        broken.only_look()
     database, memory = broken.store, MemoryStore(uncertain=True, now=lambda: broken.now)
     memory.merge(database.snapshot())
     memory.set_note("watching_since", at("01:00").isoformat())
