@@ -51,7 +51,8 @@ def play(stack: Stack, name: str, out: Callable[[str], None]) -> None:
 
 def require_running(stack: Stack) -> None:
     """Raises SandboxError, saying what to do, unless Airflow and the inbox are up."""
-    health = stack.api().health()
+    # On a busy machine the first answer may take longer than is waited for.
+    health = stack.api().health() or stack.api().health()
     sick = [part for part, state in health.items() if state != "healthy"]
     if not health or stack.component("inbox").running() is None:
         raise SandboxError("the stack is not up; start it with `make up`, then try again")
