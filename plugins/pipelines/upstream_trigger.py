@@ -14,7 +14,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from oncall.adapters.postgres.database import connect_by
-from oncall.adapters.postgres.listen import Notifications
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.adapters.postgres.warehouse_rows import Pair
 from oncall.config.load_volume import volume_in_force
@@ -24,8 +23,6 @@ from oncall.core.promises.facts import Load
 from oncall.usecases.timekeeping import utc_now
 
 log = structlog.get_logger(__name__)
-
-SAID_WHEN_LOADED = "master_loads"
 
 
 class UpstreamFresh(BaseTrigger):
@@ -66,8 +63,7 @@ class _Waiting:
 class _Poll:
     """One query per poll for all the triggers of this triggerer, whatever they wait for.
 
-    Nobody who waits does anything meanwhile: one task asks, and wakes those whose tables are all there. An upstream
-    that says `notify master_loads` when it has loaded is heard at once.
+    Nobody who waits does anything meanwhile: one task asks, and wakes those whose tables are all there.
     """
 
     def __init__(self) -> None:
@@ -75,7 +71,6 @@ class _Poll:
         self._task: asyncio.Task[None] | None = None
         self._loads: dict[Pair, Load] = {}
         self._warehouse: Warehouse | None = None
-        self._notified: Notifications | None = None
 
     async def fresh(
         self, tables: Sequence[str], day: dt.date, until: dt.datetime | None, poke_s: float
@@ -106,13 +101,11 @@ class _Poll:
                 pokes = [each.poke_s for each in self.waiting if not each.told.done()]
                 if not pokes:
                     return
-                await (self._notified.wait(min(pokes)) if self._notified else asyncio.sleep(min(pokes)))
+                await asyncio.sleep(min(pokes))
         except Exception as error:  # noqa: BLE001 - a fault of our own: every task that waits shall fail with it
             for each in self.waiting:
                 if not each.told.done():
                     each.told.set_exception(error)
-        finally:
-            self._listen_no_more()
 
     async def _ask(self) -> None:
         try:
@@ -120,23 +113,16 @@ class _Poll:
         except Unreadable as error:
             log.warning("oncall.upstream_unreadable", reason=str(error))
             self._loads, self._warehouse = {}, None
-            self._listen_no_more()
         for each in self.waiting:
             if not each.told.done() and all(self._is_fresh(pair) for pair in each.pairs):
                 each.told.set_result(None)
-
-    def _listen_no_more(self) -> None:
-        if self._notified:
-            self._notified.close()
 
     def _is_fresh(self, pair: Pair) -> bool:
         return pair in self._loads and self._loads[pair].state == "fresh"
 
     def _read(self) -> dict[Pair, Load]:
         if self._warehouse is None:
-            connect = connect_by("warehouse")
-            self._warehouse = Warehouse(connect, volume_in_force)
-            self._notified = Notifications(connect, SAID_WHEN_LOADED)
+            self._warehouse = Warehouse(connect_by("warehouse"), volume_in_force)
         wanted = {pair for each in tuple(self.waiting) for pair in each.pairs}
         return self._warehouse.loads_of(sorted(wanted))
 

@@ -119,9 +119,3 @@ create table if not exists master.loads (
     row_count bigint not null
 );
 create index if not exists loads_table_day on master.loads (table_name, business_day, loaded_at);
-
--- Whoever waits for a load may listen, and need not ask again and again.
-create or replace function master.say_loaded() returns trigger language plpgsql as
-$$ begin notify master_loads; return null; end $$;
-create or replace trigger say_loaded after insert or update on master.loads
-for each statement execute function master.say_loaded();

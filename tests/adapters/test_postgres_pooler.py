@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
 import tempfile
@@ -11,14 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from oncall.adapters.postgres.database import Connect, connect_by, connect_to, work_by
+from oncall.adapters.postgres.database import Connect, connect_by, work_by
 from oncall.adapters.postgres.lasting_connections import LastingConnection
-from oncall.adapters.postgres.listen import Notifications
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.session import WORKING
 from oncall.adapters.postgres.task_log import TaskLog
@@ -160,27 +157,6 @@ def test_a_pipeline_works_in_transactions_of_its_own(connect: Connect) -> None:
                 for each in (first, second):
                     assert each.execute("select %s::date, %s::int", (DAY, turn)).fetchall() == [(DAY, turn)]
                     each.commit()
-
-
-def test_nobody_listens_where_nobody_is_heard(connect: Connect, fresh_database: str) -> None:
-    """Whoever waits asks instead; on a direct way it hears."""
-
-    async def wait(connect: Connect, seconds: float) -> float:
-        notifications, began = Notifications(connect, "said"), time.monotonic()
-        waiting = asyncio.create_task(notifications.wait(seconds))
-        while notifications._connection is None and not waiting.done():
-            await asyncio.sleep(0.01)
-        with closing(psycopg.connect(fresh_database, autocommit=True)) as sayer:
-            sayer.execute("notify said")
-        await waiting
-        notifications.close()
-        return time.monotonic() - began
-
-    assert asyncio.run(wait(connect, 0.5)) >= 0.5
-    assert asyncio.run(wait(connect_to(fresh_database), 20)) < 10
-    with closing(psycopg.connect(fresh_database)) as admin:
-        listening: Any = admin.execute("select count(*) from pg_stat_activity where query like 'listen%'")
-        assert listening.fetchone() == (0,)
 
 
 def test_a_pooler_of_single_statements_is_told_what_to_change(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
-from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -130,59 +128,6 @@ def test_a_thousand_are_released_together(site: Any) -> None:
 
     assert asyncio.run(thousand()) < 5
     assert upstream_trigger._POLL.waiting == set()
-
-
-def test_a_load_that_is_notified_is_heard_at_once(site: Any) -> None:
-    """Not at the next poll, which is a minute away; and the next day's wait listens again."""
-
-    async def wait_and_load() -> None:
-        for day in (yesterday(), yesterday() - dt.timedelta(days=1)):
-            with (
-                closing(psycopg2.connect(site.warehouse)) as connection,
-                connection,
-                connection.cursor() as cursor,
-            ):
-                cursor.execute(
-                    "delete from master.loads where table_name = 'sessions' and business_day = %s", (day,)
-                )
-            waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, day.isoformat(), None, 60.0)))
-            await until(lambda: listeners(site) == 1)
-            with closing(psycopg2.connect(site.warehouse)) as connection:
-                await asyncio.to_thread(Loader(connection, 0.01).load, day, ["sessions"])
-            event = await asyncio.wait_for(waiting, 10)
-            assert event["fresh"] is True
-            await until(lambda: listeners(site) == 0)
-
-    asyncio.run(wait_and_load())
-
-
-def test_who_cannot_listen_any_more_asks(site: Any) -> None:
-    """The listening connection is cut off: the load is seen by the next poll."""
-
-    async def wait_and_load() -> dict[str, Any]:
-        waiting = asyncio.create_task(first_event(UpstreamFresh(TABLES, yesterday().isoformat(), None, 0.5)))
-        await until(lambda: listeners(site) == 1)
-        cut = "select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen master_loads'"
-        with closing(psycopg2.connect(site.warehouse)) as connection, connection.cursor() as cursor:
-            cursor.execute(cut)
-            await until(lambda: listeners(site) == 0)
-            await asyncio.to_thread(Loader(connection, 0.01).load, yesterday(), ["sessions"])
-        return await asyncio.wait_for(waiting, 10)
-
-    assert asyncio.run(wait_and_load())["fresh"] is True
-
-
-def listeners(site: Any) -> int:
-    with closing(psycopg2.connect(site.warehouse)) as connection, connection.cursor() as cursor:
-        cursor.execute("select count(*) from pg_stat_activity where query = 'listen master_loads'")
-        ((count,),) = cursor.fetchall()
-        return int(count)
-
-
-async def until(there: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not await asyncio.to_thread(there):
-            await asyncio.sleep(0.05)
 
 
 def test_a_fault_of_our_own_fails_the_tasks_that_wait() -> None:

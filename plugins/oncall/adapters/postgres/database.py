@@ -29,7 +29,7 @@ OURS: Mapping[str, Any] = {
     "client_encoding": "UTF8",
     "prepare_threshold": None,  # behind a pooler a prepared statement is another client's
 }
-# A machine that is gone says no goodbye: also who only listens must notice. (Over a socket file they mean nothing.)
+# A machine that is gone says no goodbye. (Over a socket file they mean nothing.)
 NOTICE_GONE: Mapping[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
