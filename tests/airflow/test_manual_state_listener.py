@@ -141,7 +141,8 @@ def test_an_older_run_speaks_again_when_the_newest_was_deleted(task_log: TaskLog
         ("skipped", "success", "success"),
         ("upstream_failed", "failed", "failed"),
         ("removed", "success", "success"),
-        ("success", "success", None),
+        ("success", "success", "success"),  # an EmptyOperator, which says nothing
+        ("success", "running", None),
         (None, "running", None),
     ],
 )
@@ -158,6 +159,34 @@ def test_a_run_that_ends_without_publishing_is_known_to_be_over(
     )
     ended = seen(task_log).over
     assert (ended.state if ended else None) == over
+
+
+def test_a_run_that_said_that_it_published_is_not_asked_for_its_end(task_log: TaskLog) -> None:
+    """Of every night that goes well."""
+    a_night(task_log, transform="success", publish="success")
+    ask(
+        task_log,
+        ["growth_etl"],
+        FakeTi({NIGHT: dict.fromkeys(("transform", "publish"), "success")}, "failed"),
+        THREE,
+    )
+    assert seen(task_log).over is None
+
+
+def test_a_run_that_a_dead_task_ended_is_one_failure(task_log: TaskLog) -> None:
+    """Killed a moment ago: the end of the run was told first, and a minute later what ended it woke anew."""
+    a_night(task_log, transform="running")
+    for seconds in (20, 100):
+        at = TWO + dt.timedelta(seconds=seconds)
+        ask(
+            task_log,
+            ["growth_etl"],
+            FakeTi({NIGHT: {"transform": "failed", "check": "upstream_failed"}}, "failed"),
+            at,
+        )
+        failed = seen(task_log).failure
+        assert failed is not None
+        assert (failed.task_id, failed.ended_at) == ("transform", TWO + dt.timedelta(seconds=20))
 
 
 def test_a_failure_stands_whatever_a_later_run_does(task_log: TaskLog) -> None:

@@ -207,24 +207,33 @@ def _untold(
         if run.over is None or run.over.state != "deleted":
             yield RUN, "deleted", ""
         return
+    ended = _ended(run, states, ti)
+    # Of a run that is over Airflow's answer is the last word: its end is not told without what ended it.
+    newest = at if ended else at - SETTLES
     mapped = {task_id.partition("[")[0] for task_id in run.said if task_id.endswith("]")}
     for airflows_name, airflows in states.items():
         name, _, number = airflows_name.rpartition("_")  # Airflow calls a mapped task's fourth copy load_3
         task_id = f"{name}[{number}]" if name in mapped and number.isdigit() else airflows_name
         now = STATES.get(airflows)
-        if now and _differs(run.said.get(task_id), now, at):
+        if now and _differs(run.said.get(task_id), now, newest):
             yield task_id, now, UNTOLD if now == "failed" else ""
-    published = states.get("publish") == "success"
+    if ended:
+        yield RUN, ended, ""
+
+
+def _ended(run: RunSaid, states: Mapping[str, str | None], ti: Any) -> TaskState | None:
+    """How a run ended that did not say so. (A task without work, an EmptyOperator, says nothing, `publish` neither.)"""
+    said = run.said.get("publish")
     over = all(state == "upstream_failed" or STATES.get(state) in OVER for state in states.values())
-    if not published and run.over is None and over:
-        ended = ti.get_dagrun_state(run.dag_id, run.run_id)
-        if ended in ("success", "failed"):
-            yield RUN, ended, ""
+    if not over or run.over is not None or (said and said.state == "success"):
+        return None
+    ended = STATES.get(ti.get_dagrun_state(run.dag_id, run.run_id))
+    return ended if ended in OVER else None
 
 
-def _differs(said: Task | None, now: TaskState, at: dt.datetime) -> bool:
+def _differs(said: Task | None, now: TaskState, newest: dt.datetime) -> bool:
     if said is None:
         return now == "failed"  # what never started has nothing else to say
-    if said.state == now or (said.ended_at or said.started_at) > at - SETTLES:
+    if said.state == now or (said.ended_at or said.started_at) > newest:
         return False
     return now != "queued" or said.state in OVER  # a retry and a wait that resumes are queued too
