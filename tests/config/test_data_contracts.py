@@ -124,6 +124,33 @@ def test_a_runbook_that_reads_a_table_without_contract_is_told(include: Path) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("runbook", "was", "now", "found"),
+    [
+        ("profit_etl", "master.refunds, ", "", "master.refunds, which sql/profit_etl/10_base.sql reads"),
+        ("profit_etl", "master.refunds, ", "base.growth, ", "master.refunds, which sql/profit_etl/10_base.sql"),
+        ("unit_profit_experiments", "base.profit", "base.growth", "base.profit, which sql/unit_profit_experiments/10"),
+        ("daily_growth_experiments", "master.experiment_assignments, ", "", "master.experiment_assignments, which"),
+        ("growth_etl", "master.customers", "base.engagement", ""),  # which waits for it in its turn
+    ],
+)  # fmt: skip
+def test_what_the_sql_reads_has_to_be_waited_for(
+    include: Path, runbook: str, was: str, now: str, found: str
+) -> None:
+    """What came late was left out of the numbers, and they were published."""
+    path = include / "runbooks" / f"{runbook}.md"
+    path.write_text(path.read_text(encoding="utf-8").replace(was, now, 1), encoding="utf-8")
+    problems = [str(problem) for problem in oncall_config.check(include)]
+    told = f"runbooks/{runbook}.md: upstream: found no {found}"
+    assert len(problems) == bool(found)
+    assert all(problem.startswith(told) and "so that a run waits for it" in problem for problem in problems)
+
+
+def test_what_a_comment_of_the_sql_names_is_not_read(include: Path) -> None:
+    (include / "sql/growth_etl/10_base.sql").open("a", encoding="utf-8").write("-- unlike master.orders\n")
+    assert oncall_config.check(include) == []
+
+
 def test_all_money_is_in_the_contracts_currency(include: Path) -> None:
     """Another one than the shipped one is one word in the file; two files cannot name two."""
     text = (include / FILE).read_text(encoding="utf-8")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from oncall.config import include_files
+from oncall.config.runbooks_together import base_of
 from oncall.core.data.data_contract import DEFAULT_CURRENCY, DataContracts, TableContract
 from oncall.core.errors import ConfigError, Problem
 from oncall.core.promises.promise import Pipeline
@@ -124,6 +126,44 @@ def check_data_contracts(folder: Path, pipelines: Mapping[str, Pipeline]) -> lis
                 found.append(Problem(place, "upstream_owner", f"{ours.team}, {ours.slack}", write))
                 break
     return found
+
+
+def check_sql(folder: Path, pipelines: Mapping[str, Pipeline]) -> Iterator[Problem]:
+    """Upstream tables and base models that a pipeline's SQL computes from and no run waits for: what comes late would
+    be left out, and the report published without it."""
+    by_base = {base_of(dag_id): pipeline for dag_id, pipeline in pipelines.items()}
+    for dag_id, pipeline in pipelines.items():
+        waits = _waited_for(pipeline, by_base)
+        for file in _computing(folder, dag_id):
+            with suppress(include_files.Unusable):  # told elsewhere
+                text = re.sub(r"(?m)--.*", "", include_files.text_of(folder, file))
+                models = {f"base.{name}" for name in re.findall(r"\bbase\.(\w+)", text)} & {*by_base}
+                for table in sorted((tables_read(text) | models) - waits):
+                    write = f"{table} too, so that a run waits for it"
+                    yield Problem(
+                        f"runbooks/{dag_id}.md", "upstream", f"no {table}, which {file} reads", write
+                    )
+                    waits.add(table)
+
+
+def _computing(folder: Path, dag_id: str) -> Iterator[str]:
+    """The SQL that computes its report: its own and its kind's, as `pipelines/report_run.py` has it."""
+    for own in dict.fromkeys((dag_id, dag_id.rpartition("_")[2])):
+        for path in include_files.inside(folder / include_files.SQL / own):
+            if re.fullmatch(r"1[0-8]_.*\.sql", path.name):
+                yield f"{include_files.SQL}/{own}/{path.name}"
+
+
+def _waited_for(pipeline: Pipeline, by_base: Mapping[str, Pipeline]) -> set[str]:
+    """Its upstream, its own base model, and what the base models that it starts after have waited for."""
+    waits = {base_of(pipeline.dag_id)}
+    left = [*pipeline.upstream]
+    while left:
+        table = left.pop()
+        if table not in waits and table in by_base:
+            left += by_base[table].upstream
+        waits.add(table)
+    return waits
 
 
 @lru_cache(maxsize=32)

@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
 from oncall.config import include_files, roster_file, runbook_file
-from oncall.config.data_contracts import check_data_contracts
+from oncall.config.data_contracts import check_data_contracts, check_sql
 from oncall.config.include_files import IncludeFiles, Unusable, read_folder, text_of
 from oncall.config.roster_file import Owners, RosterFile, file_of
 from oncall.config.runbook_file import RunbookFile
@@ -137,6 +137,7 @@ def check(folder: Path) -> list[Problem]:
         *found.problems,
         *(contracts.contain(lambda: check_data_contracts(folder, pipelines)) or ()),
         *contracts.problems,
+        *check_sql(folder, pipelines),
     ]
     return list(capped(problems))
 
