@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from oncall.core.redaction import redacted
@@ -72,4 +73,5 @@ def one_line(title: str, most: int = MOST_TITLE) -> str:
         return title
     head = title[: most - 1]
     word = head.rfind(" ", most // 2)
-    return (head[:word] if word > 0 and title[most - 1] != " " else head).rstrip(" ,;:—(…") + "…"
+    head = head[:word] if word > 0 and title[most - 1] != " " else head
+    return re.sub(r" and(?: \d+)?$", "", head).rstrip(" ,;:—(…") + "…"  # not "a, b and 6…" of "6 more"

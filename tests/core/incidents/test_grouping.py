@@ -13,13 +13,14 @@ from oncall.core.incidents.grouping import as_last_known, by_promise, decide
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Plan
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
-from oncall.core.promises.facts import RUN, Facts
+from oncall.core.promises.facts import MARKED, RUN, Facts, FailedCheck
 from tests.core.scenes import (
     CHECK,
     ENGAGEMENT,
     FAILED,
     GROWTH,
     PROFIT,
+    STUCK,
     TRANSFORMS,
     TZ,
     WAITED,
@@ -72,6 +73,16 @@ def at_four(dag_id: str, **facts: Any) -> PromiseStatus:
 
 NOT_SCHEDULED = {"dag": a_dag()}
 NO_WORKER = {"run": a_task(RUN, "running", "02:00")}
+JUST_BEGUN: dict[str, Any] = {"run": a_task(RUN, "running", "04:57")}
+JUST_WAITED: dict[str, Any] = {"tasks": (a_task("wait_for_upstream", "success", "04:50", "04:58"),)}
+RUNS: dict[str, Any] = {"tasks": (WAITED, a_task("transform", "running", "04:58"))}
+BLOCKED: dict[str, Any] = {**STUCK, "blocked_by": "pid 7 (etl, idle)"}
+RETRIES: dict[str, Any] = {"tasks": (a_task("transform", "up_for_retry", "04:50", "04:58", "disk full"),)}
+BAD_ROWS = FailedCheck("sessions", "0", "3 in master.sessions.customer_id, such as session_id 7")
+
+
+def failed_by(error: str, at: str = "02:40", *, task: str = "transform", **more: Any) -> dict[str, Any]:
+    return {"tasks": (WAITED, a_task(task, "failed", "02:10", at, error)), **more}
 
 
 @pytest.mark.parametrize(
@@ -85,17 +96,34 @@ NO_WORKER = {"run": a_task(RUN, "running", "02:00")}
         (SESSIONS, BLIND, False),
         (NOT_SCHEDULED, NOT_SCHEDULED, True),  # the scheduler may be what they share
         (NO_WORKER, NO_WORKER, True),  # nor has anybody taken a task of either
-        (NO_WORKER, NOT_SCHEDULED, False),
+        (NO_WORKER, NOT_SCHEDULED, True),  # nothing starts, whatever is the next to start
         ({"tasks": (WAITED,)}, {"tasks": (WAITED,)}, True),  # no slot for the next task of either
-        ({"dag": a_dag(paused=True)}, {"dag": a_dag(paused=True)}, False),  # each was paused by itself
+        (JUST_WAITED, JUST_BEGUN, True),  # nor since a minute ago: a pool of no slots, a full executor
+        (
+            JUST_WAITED,
+            STUCK,
+            True,
+        ),  # Airflow's own database is gone: what ran hangs, what follows does not start
+        (STUCK, STUCK, True),
+        (RUNS, RUNS, True),  # all began late
+        (BLOCKED, BLOCKED, True),  # one lock
+        (BLOCKED, STUCK, False),
+        ({"dag": a_dag(paused=True)}, {"dag": a_dag(paused=True)}, True),  # all were, by one command
+        ({"dag": a_dag(paused=True)}, NOT_SCHEDULED, False),
+        ({"dag": a_dag(missing=True)}, {"dag": a_dag(missing=True)}, True),  # a deploy lost their files
         (
             {"dag": a_dag(import_error="x")},
             {"dag": a_dag(import_error="x")},
             True,
         ),  # a deploy broke what both import
         ({"dag": a_dag(import_error="x")}, {"dag": a_dag(import_error="y")}, False),
-        ({"tasks": (WAITED, FAILED)}, {"tasks": (WAITED, FAILED)}, False),
+        (failed_by("disk full, block 7"), failed_by("disk full, block 12", task="check"), True),
+        (failed_by("disk full"), failed_by("boom"), False),
+        (failed_by(""), failed_by(""), False),  # nobody knows why
+        (failed_by(f"{MARKED} failed by A"), failed_by(f"{MARKED} failed by A"), False),
+        (RETRIES, failed_by("disk full"), True),  # one of them has a try left
         ({"failed_checks": (CHECK,)}, {"failed_checks": (CHECK,)}, False),
+        ({"failed_checks": (BAD_ROWS,)}, {"failed_checks": (BAD_ROWS,)}, True),  # both read that table
     ],
 )
 def test_one_cause_that_hits_several_is_said_once(
@@ -535,7 +563,7 @@ def test_who_was_paged_because_nothing_can_be_seen_has_what_is_due_later_too() -
     assert len(titles(apart)) == 1
 
 
-TAKEN = {"acknowledged_at": at("04:05"), "acknowledged_by": "C@example.com"}
+TAKEN: dict[str, Any] = {"acknowledged_at": at("04:05"), "acknowledged_by": "C@example.com"}
 
 
 @pytest.mark.parametrize(
@@ -589,6 +617,89 @@ def test_who_has_several_before_they_are_late_has_them_until_the_end(
     assert leaders(plan)[ENGAGEMENT] == (GROWTH if stays else "")
 
 
+# A failure of several reports.
+
+P2 = [("pager", "failed-1"), ("chat", "failed-1")]
+BOOM_AT_0240 = f"night/transform@{at('02:40')}"
+
+
+def test_what_fails_in_one_look_for_one_reason_is_one_page() -> None:
+    """Which names all of them; how each has failed stands below."""
+    plan = look(
+        "02:41", a_report("02:41", GROWTH, **failed_by("disk full")),
+        a_report("02:41", ENGAGEMENT, **failed_by("disk full", "02:39")),
+    )  # fmt: skip
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
+    both = "2 reports of 22 Nov (Growth ETL, Engagement ETL)"
+    assert titles(plan) == [f"{both}: Growth ETL transform failed at 02:40: disk full"]
+    [page] = [owed.message for owed in plan.owed if owed.op == "page"]
+    assert dict(page.facts)["Cause, Engagement ETL"] == "failed: task transform failed at 02:39: disk full"
+
+
+@pytest.mark.parametrize(("fails", "wakes"), [("02:54", False), ("02:56", True)])
+def test_what_fails_a_little_later_for_the_same_reason_wakes_nobody_again(fails: str, wakes: bool) -> None:
+    """The thread of the first tells; a quarter of an hour later somebody is woken: the first may long be mended."""
+    first = replace(G, failure=BOOM_AT_0240, failures=1)
+    reports = [
+        a_report("02:57", GROWTH, **failed_by("boom")),
+        a_report("02:57", ENGAGEMENT, **failed_by("boom", fails)),
+    ]
+    plan = look("02:57", *reports, earlier=[first], said={G.key: P2})
+    told = f"Engagement ETL, 22 Nov{'' if wakes else ' too'}: transform failed at {fails}: boom"
+    assert titles(plan) == ([told] if wakes else [])
+    assert titles(plan, "chat", "post") == [told]
+    later = look("02:58", *reports, earlier=plan.incidents, said={G.key: P2, E.key: P2 if wakes else []})
+    assert later.owed == ()
+
+
+def test_whoever_has_spoken_of_it_speaks_on() -> None:
+    """Also where another one stands before it in the roster: their thread is there."""
+    first = replace(E, failure=BOOM_AT_0240, failures=1)
+    plan = look(
+        "02:42", a_report("02:42", GROWTH, **failed_by("boom", "02:41")),
+        a_report("02:42", ENGAGEMENT, **failed_by("boom")), earlier=[first], said={E.key: P2},
+    )  # fmt: skip
+    assert leaders(plan) == {GROWTH: ENGAGEMENT, ENGAGEMENT: ""}
+    assert titles(plan) == []
+
+
+def test_what_somebody_was_told_of_with_another_one_is_no_news_once_that_is_mended() -> None:
+    """Nor is anybody woken before its next run has failed too."""
+    told = f"{BOOM_AT_0240} night/transform@{at('02:41')}"
+    earlier = [replace(G, failure=told, failures=1), FOLLOWS]
+    mended = a_report("03:00", GROWTH, publication=published("02:59"))
+    stands = a_report("03:00", ENGAGEMENT, **failed_by("boom", "02:41"))
+    assert titles(look("03:00", mended, stands, earlier=earlier, said={G.key: P2})) == []
+    anew = a_report("03:10", ENGAGEMENT, **failed_by("boom", "03:09"))
+    plan = look("03:10", mended, anew, earlier=earlier, said={G.key: P2})
+    assert titles(plan) == ["Engagement ETL, 22 Nov: transform failed at 03:09: boom"]
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
+
+
+def test_whoever_has_one_failure_in_hand_is_woken_for_another_report() -> None:
+    """They do not know of it."""
+    first = replace(G, failure=BOOM_AT_0240, failures=1, **TAKEN)
+    reports = [
+        a_report("04:10", GROWTH, **failed_by("boom")),
+        a_report("04:10", ENGAGEMENT, **failed_by("boom")),
+    ]
+    plan = look("04:10", *reports, earlier=[first], said={G.key: P2})
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: ""}
+    assert len(titles(plan)) == 1
+
+
+def test_what_gets_on_by_itself_is_not_what_a_page_speaks_of_first() -> None:
+    """Nothing is to be left alone while another report hangs."""
+    plan = look("05:00", a_report("05:00", GROWTH, **RUNS), a_report("05:00", ENGAGEMENT, **STUCK))
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
+    [page] = [owed.message for owed in plan.owed if owed.op == "page"]
+    assert (
+        page.title == "2 reports of 22 Nov: late since 05:00, Engagement ETL stuck in transform since 03:12"
+    )
+    assert "steps for stuck" in page.steps
+    assert [incident.first_cause for incident in plan.incidents] == ["running", "stuck"]
+
+
 # A failure of several days.
 
 
@@ -597,9 +708,10 @@ def woken_by(plan: Plan) -> list[str]:
 
 
 def test_of_days_that_fail_together_only_the_first_wakes_somebody() -> None:
-    """The others are told in their threads; another pipeline wakes by itself."""
+    """The others are told in their threads; another pipeline's error wakes by itself."""
     reports = [of_yesterday(a_report("11:10", **AGAIN)), a_report("11:10", **AGAIN)]
-    plan = look("11:10", *reports, a_report("11:10", ENGAGEMENT, **AGAIN))
+    other = {**AGAIN, "tasks": (a_task("transform", "failed", "11:00", "11:10", "no disk"),)}
+    plan = look("11:10", *reports, a_report("11:10", ENGAGEMENT, **other))
     assert woken_by(plan) == [f"{GROWTH}:{YESTERDAY}", f"{ENGAGEMENT}:{G.report_date}"]
     posts = [owed for owed in plan.owed if owed.op == "post"]
     assert len(posts) == 3

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.incidents.titles import late_title, names, short, titled
+from oncall.core.incidents.titles import late_title, names, reason_of, short, titled
 from oncall.core.incidents.wording import DRILL_MARK, Composer
 from oncall.core.message import MOST_TITLE, Message, one_line
 from oncall.core.promises.cause import Cause, Why
@@ -280,6 +280,49 @@ def test_what_says_least_makes_room_whole(cause: Any, detail: str, told: str) ->
     title = late_title(of(GROWTH, why=Why(cause, detail)), "05:00", "ESCALATED, DE-003 silent 15 min: ")
     assert title == f"ESCALATED, DE-003 silent 15 min: Growth ETL, 22 Nov: {told}"
     assert one_line(title) == title
+
+
+LATE = ("master.marketing_spend", "master.order_lines", *(f"master.t{n}" for n in range(6)))
+
+
+@pytest.mark.parametrize(
+    ("lead", "told"),
+    [
+        ("", "late since 05:00, waiting on master.marketing_spend and 7 more"),
+        ("DE-003 has it: ", "late, waiting on master.marketing_spend and 7 more"),
+        ("ESCALATED, DE-003 silent 15 min: ", "late, waiting on 8 tables"),
+        ("ESCALATED, DE-MANAGER not reached so far: ", "late, waiting on 8 tables"),
+    ],
+)
+def test_where_many_tables_leave_no_room_fewer_are_named_and_all_are_counted(lead: str, told: str) -> None:
+    """A number is never cut off what it counts."""
+    why = Why("upstream_late", "they have not arrived", LATE)
+    title = late_title(of(GROWTH, ENGAGEMENT, PROFIT, why=why), "05:00", lead)
+    assert title == f"{lead}3 reports of 22 Nov: {told}"
+    assert one_line(title) == title
+
+
+def test_a_title_that_is_too_long_all_the_same_ends_before_a_number_that_it_would_cut_off() -> None:
+    """Not in "a, b and 6…"."""
+    assert one_line(f"{'x' * 83} a, b and 61 more tables") == f"{'x' * 83} a, b…"
+    assert one_line(f"{'x' * 88} a, b and more tables") == f"{'x' * 88} a, b…"
+
+
+def test_of_several_reports_a_title_tells_the_reason_that_all_have() -> None:
+    """All tables that any of them waits for; else that of the first, with its name."""
+    orders, both = ("master.orders",), ("master.sessions", "master.orders")
+    waits = [
+        of(dag_id, why=Why("upstream_late", "late", names))[0]
+        for dag_id, names in ((PROFIT, orders), (GROWTH, both))
+    ]
+    assert reason_of(waits) == "waiting on master.orders, master.sessions"
+    [stuck] = of(ENGAGEMENT, why=Why("stuck", "in transform since 03:12"))
+    assert (
+        reason_of([stuck, replace(stuck, report_date=stuck.report_date)]) == "stuck in transform since 03:12"
+    )
+    assert reason_of([stuck, *waits]) == "Engagement ETL stuck in transform since 03:12"
+    assert reason_of([stuck, *of(PROFIT)]) == "stuck in transform since 03:12"  # of which nothing is known
+    assert reason_of(of(PROFIT)) == "the cause is not known"
 
 
 def test_what_cannot_be_seen_is_told_whole_in_little_room() -> None:

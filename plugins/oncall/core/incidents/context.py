@@ -21,7 +21,8 @@ class IncidentContext:
     `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
     `told_now`: this very look tells why, in a message of its own. `needs`: the late tables of which it is this
     incident that tells the team that loads them, and every promise that needs them (None: those of its members).
-    `woken_lately`: somebody has just been woken because another day of this pipeline failed.
+    `woken_lately`: somebody has just been woken because another day of this pipeline failed. `joining`: those that it
+    speaks for from this look on.
     """
 
     incident: Incident
@@ -31,6 +32,7 @@ class IncidentContext:
     told_now: bool = False
     needs: Mapping[str, Sequence[PromiseStatus]] | None = None
     woken_lately: bool = False
+    joining: tuple[PromiseStatus, ...] = ()
 
     @cached_property
     def said(self) -> frozenset[tuple[str, str]]:
@@ -57,7 +59,9 @@ class IncidentContext:
 
     @property
     def missing(self) -> tuple[PromiseStatus, ...]:
-        return tuple(member for member in self.members if not member.done)
+        """What gets on by itself comes last: the first one is spoken of."""
+        missing = [member for member in self.members if not member.done]
+        return tuple(sorted(missing, key=lambda member: member.why is None or member.why.cause == "running"))
 
     @property
     def broken(self) -> tuple[PromiseStatus, ...]:

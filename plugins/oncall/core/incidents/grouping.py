@@ -11,11 +11,12 @@ from oncall.core.incidents.context import IncidentContext, ends_with, event
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
+from oncall.core.incidents.same_cause import Shared, shares, struck_together
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.upstream_team import who_tells
 from oncall.core.incidents.warnings import wakes_early, wakes_for_failure
 from oncall.core.incidents.wording import Scene, subject
-from oncall.core.promises.cause import WORKERS, Cause, Why
+from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
 
 BY_TASKS = ("running", "stuck", "failed", "not_started")  # causes that the tasks tell, not the warehouse
@@ -23,8 +24,6 @@ JOINED = "joined"
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 PromiseKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
-# A report date and a due instant (None: of whatever is late), a drill's name, a cause, what it rests on
-Shared = tuple[dt.date | None, dt.datetime | None, str, Cause, str]
 
 
 def decide(
@@ -45,7 +44,9 @@ def decide(
         if _needs_incident(one, watching_since) or one.facts.changed_since or _which(one) in earlier
     ]
     paired = [(one, _incident_for(one, same, scene.at, watching_since)) for one, same in before]
-    live = _group([(one, incident) for one, incident in paired if incident is not None], said)
+    apart = [(one, incident) for one, incident in paired if incident is not None]
+    led_before = {incident.key: incident.leader for _, incident in apart}
+    live = _group(apart, said)
     following: defaultdict[str, list[tuple[PromiseStatus, Incident]]] = defaultdict(list)
     for status, incident in live:
         if incident.leader:
@@ -62,14 +63,17 @@ def decide(
         members = (status, *(j for j, _ in followers))
         entries, needs = tuple(said.get(incident.key, ())), telling.get(incident.key, {})
         lately = woken.get(incident.dag_id, incident.key) != incident.key
-        context = IncidentContext(incident, members, entries, needs=needs, woken_lately=lately)
+        joining = tuple(j for j, i in followers if led_before[i.key] != incident.key)
+        context = IncidentContext(
+            incident, members, entries, needs=needs, woken_lately=lately, joining=joining
+        )
         made = _filed(plan(context, scene), context)
         leader = made.incidents[0]
         if any(owed.step.startswith("failed-") for owed in made.owed):
             woken.setdefault(incident.dag_id, incident.key)
         plans += [made, Plan(tuple(_follow(i, j, leader) for j, i in followers))]
-        joining = (IncidentContext(i, (j,), tuple(said.get(i.key, ()))) for j, i in followers)
-        plans += [_joined(each, status, scene) for each in joining]
+        threads = (IncidentContext(i, (j,), tuple(said.get(i.key, ()))) for j, i in followers)
+        plans += [_joined(each, status, scene) for each in threads]
         if leader.open:
             cases.append(replace(context, incident=leader))
     plans += [
@@ -163,30 +167,34 @@ def _group(
 
     Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end. One
     that was warned of by itself joins the others when it is late.
-    Nor are those set free that go on side by side: what they shared has ended for all of them.
+    Nor are those set free that go on side by side, or whose first is published: what they shared has ended.
     """
-    blind = ((s, i) for s, i in live if i.paged and not i.leader and s.why and s.why.cause == "unknown")
+    blind = [(s, i) for s, i in live if i.paged and not i.leader and s.why and s.why.cause == "unknown"]
     # Who speaks for what may be shared. A person who was paged because nothing can be seen has what is due later too.
-    speaking: dict[Shared, Incident] = {shared: i for s, i in blind for shared in _shares(s)}
-    result = []
+    speaking: dict[Shared, tuple[PromiseStatus, Incident]] = {
+        shared: (s, i) for s, i in blind for shared in shares(s)
+    }
+    grouped: dict[str, tuple[PromiseStatus, Incident]] = {}
     by_key = {incident.key: (status, incident) for status, incident in live}
-    for status, incident in live:
+    has_spoken = {i.key: any(entry.alive for entry in said.get(i.key, ())) for _, i in live}
+    # Whoever has spoken of it speaks on: a thread is there.
+    for status, incident in sorted(live, key=lambda each: not has_spoken[each[1].key]):
         led, leader = by_key.get(incident.leader, (None, None))
-        goes_on = status.done or (led is not None and _goes_on(status) and _goes_on(led))
+        goes_on = status.done or (led is not None and _goes_on(led) and (led.done or _goes_on(status)))
         if leader is not None and (goes_on or _is_had(leader, said)) and leader.open:
-            result.append((status, incident))
+            grouped[incident.key] = status, incident
             continue
-        free = replace(incident, leader="")
-        spoken = any(entry.alive for entry in said.get(incident.key, ()))
+        free, spoken = replace(incident, leader=""), has_spoken[incident.key]
         if not incident.paged and (not spoken or (status.overdue and incident.acknowledged_at is None)):
-            speaker = next((speaking[shared] for shared in _shares(status) if shared in speaking), None)
-            if speaker is not None and (speaker.paged or not (spoken and speaker.acknowledged_at)):
-                free = replace(free, leader=speaker.key)
+            known = (speaking[shared] for shared in shares(status) if shared in speaking)
+            alike = (i for s, i in known if struck_together(status, s))
+            speaker = next((i for i in alike if i.paged or not _is_taken(i, said, spoken=spoken)), None)
+            free = replace(free, leader=speaker.key if speaker else "")
         if not free.leader and not free.paged:
-            for shared in _shares(status):
-                speaking.setdefault(shared, free)
-        result.append((status, free))
-    return result
+            for shared in shares(status):
+                speaking.setdefault(shared, (status, free))
+        grouped[incident.key] = status, free
+    return [grouped[incident.key] for _, incident in live]
 
 
 def _goes_on(status: PromiseStatus) -> bool:
@@ -198,24 +206,17 @@ def _is_had(leader: Incident, said: Mapping[str, Said]) -> bool:
     return leader.paged or (leader.acknowledged and any(map(wakes_early, said.get(leader.key, ()))))
 
 
-def _shares(status: PromiseStatus) -> tuple[Shared, ...]:
-    """What another promise has to have too, one of them at least, to be told of in one breath with this one."""
-    if status.why is None:
-        return ()
-    if status.why.cause not in ("unknown", "upstream_late", "not_started") and status.why.names != (WORKERS,):
-        return ()
-    names = ("",) if status.why.cause == "unknown" else status.why.names
-    # each day waits for a table's load of its own
-    alike = status.overdue and status.why.cause != "upstream_late"
-    of = (None, None) if alike else (status.report_date, status.due)
-    return tuple((*of, status.drill, status.why.cause, name) for name in names)
+def _is_taken(speaker: Incident, said: Mapping[str, Said], *, spoken: bool) -> bool:
+    """Whether somebody has it who does not know of another report. `spoken`: that one has a thread of its own."""
+    return _is_had(speaker, said) or (spoken and speaker.acknowledged_at is not None)
 
 
 def _filed(made: Plan, context: IncidentContext) -> Plan:
     """What somebody is paged for first is the incident's cause for good; what comes after it is its course."""
     leader, *others = made.incidents
     pages = [owed for owed in made.owed if owed.op == "page" and owed.message.priority in PAGES]
-    why = context.lead.why if context.lead else None
+    own = next((member for member in context.members[:1] if not member.done), context.lead)
+    why = own.why if own else None
     if leader.first_cause or not pages or why is None:
         return made
     return replace(made, incidents=(replace(leader, first_cause=why.cause, first_detail=why.detail), *others))

@@ -12,7 +12,7 @@ from oncall.core.incidents.escalation import escalate, handoff, nobody_woken, st
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.resolve import changed, landed, moved, resolve
 from oncall.core.incidents.upstream_team import tell_upstream
-from oncall.core.incidents.warnings import arrived, failure, last_chance, mended, warn
+from oncall.core.incidents.warnings import arrived, failure, join, last_chance, mended, warn
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.cause import is_about_to_show
 
@@ -20,6 +20,7 @@ from oncall.core.promises.cause import is_about_to_show
 RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
     moved,
     landed,
+    join,
     warn,
     arrived,
     last_chance,

@@ -100,6 +100,20 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(unreachable|cannot be read) since [^,;]*$", r"\1"),
     )
 )
+# "master.orders, master.refunds (partial) and 3 more": then the first and how many more, then how many.
+_TABLES = re.compile(
+    r"(\w+\.\w+(?: \(partial\))?)(?:, \w+\.\w+(?: \(partial\))?)?(?: and (\d+) more)?(?![\w.])"
+)
+
+
+def _how_many(found: re.Match[str]) -> int:
+    return 1 + ("," in found[0]) + int(found[2] or 0)
+
+
+_FEWER_TABLES: tuple[Callable[[re.Match[str]], str], ...] = (
+    lambda found: f"{found[1]} and {more} more" if (more := _how_many(found) - 1) else found[0],
+    lambda found: f"{count} tables" if (count := _how_many(found)) > 1 else found[0],
+)
 _SINCE = re.compile(r": late since [^,]*, "), ": late, "
 _BLOCKED_BY = re.compile(r"\bin (\S+), blocked by (?=pid \d)"), r"in \1 by "
 
@@ -115,6 +129,9 @@ def titled(members: Sequence[PromiseStatus], words: Callable[[str], str], lead: 
     for pattern, instead in spared:
         if len(title) > room:
             title = pattern.sub(instead, title)
+    for fewer in _FEWER_TABLES:
+        if len(title) > room:
+            title = _TABLES.sub(fewer, title)
     return title
 
 
@@ -126,8 +143,20 @@ def late_title(members: Sequence[PromiseStatus], due: str, lead: str = "") -> st
         return titled(
             members, lambda about: f"Cannot see if {about} {are} published (due {due}): {why.detail}", lead
         )
-    reason = re.sub(r" failed at [^:]*\d\d:\d\d: ", " failed: ", short(why))
+    reason = re.sub(r" failed at [^:]*\d\d:\d\d: ", " failed: ", reason_of(members))
     return titled(members, lambda about: f"{about}: late since {due}, {reason}", lead)
+
+
+def reason_of(members: Sequence[PromiseStatus]) -> str:
+    """Why, as it is true of all of them; of several reasons, that of the first with its name."""
+    whys = [member.why for member in members if member.why]
+    first, *others = dict.fromkeys([short(why) for why in whys] or [short(None)])
+    if not others:
+        return first
+    if all(why.cause == "upstream_late" for why in whys):
+        tables = tuple(dict.fromkeys(table for why in whys for table in why.names))
+        return short(replace(whys[0], detail="; ".join(why.detail for why in whys), names=tables))
+    return f"{members[0].pipeline.title} {first}"
 
 
 def short(why: Why | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
 from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
-from oncall.core.incidents.titles import names, short, titled
+from oncall.core.incidents.titles import names, reason_of, short, titled
 from oncall.core.incidents.wording import Scene, because
 from oncall.core.message import Message
 from oncall.core.promises.cause import Why, gave_up, open_task
@@ -52,7 +52,7 @@ def warning_message(context: IncidentContext, scene: Scene) -> Message | None:
         return None
     if lead.last_chance is not None and scene.at >= lead.last_chance:
         return None  # that is said instead, and louder
-    reason = short(lead.why)
+    reason = reason_of(context.missing)
     if lead.why.cause == "upstream_late":
         loads = (load for member in context.missing for load in member.facts.late_loads)
         late = f"{names(_warned_of(context))} {late_or_partial(loads)}"
@@ -82,6 +82,33 @@ def _is_warned_of(lead: PromiseStatus, scene: Scene) -> bool:
     if lead.why.cause in ("upstream_late", "unknown"):
         return lead.warn is not None and scene.at >= lead.warn
     return lead.why.cause in ("not_started", "stuck") and not lead.facts.gone
+
+
+def join(context: IncidentContext, scene: Scene) -> Plan | None:
+    """Another report is hit by what somebody was told of before: their thread hears of it, and nobody is woken again.
+
+    Where all of it is late by now, a page or who has it is about to name each.
+    """
+    if not context.spoken or not context.joining:
+        return None
+    missing = [member for member in context.joining if not member.done]
+    known = [_which_failure(member, member.why) for member in missing if member.why and _has_failed(member)]
+    incident = replace(context.incident, failure=" ".join(filter(None, [context.incident.failure, *known])))
+    if context.broken and not incident.paged:
+        return Plan((incident,))
+    owed: list[Notification] = []
+    events: list[Event] = []
+    for member in missing:
+        title = _too(member)
+        failed = f"@{member.facts.failure.ended_at}" if member.facts.failure else ""
+        step = f"join:{member.pipeline.dag_id}:{member.report_date}{failed}"
+        owed.append(post(context.about(member).notice(scene, step, title)))
+        events += event(context, scene, title)
+    return Plan((incident,), tuple(owed), tuple(events))
+
+
+def _too(member: PromiseStatus) -> str:
+    return titled([member], lambda about: f"{about} too: {short(member.why)}")
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -173,7 +200,7 @@ def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
     lead = context.lead
     if lead is None or lead.why is None or not _has_failed(lead):
         return False
-    if _which_failure(lead, lead.why) != context.incident.failure:
+    if _which_failure(lead, lead.why) not in context.incident.failure:
         return True
     told = [
         e.owed_at for e in context.entries if e.op == "page" and e.step.startswith("failed-") and e.owed_at
@@ -183,14 +210,13 @@ def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
 
 def last_chance_message(context: IncidentContext, scene: Scene) -> Message | None:
     """The same as it is true now; None when it is not."""
-    lead = context.lead
-    if lead is None or lead.verdict != "at_risk" or lead.last_chance is None or scene.at < lead.last_chance:
-        return None
-    if not lead.due or not lead.why:
+    at_risk = (one for one in context.missing if one.verdict == "at_risk")
+    lead = next((one for one in at_risk if one.last_chance and scene.at >= one.last_chance), None)
+    if lead is None or not lead.due or not lead.last_chance or not lead.why:
         return None
     if lead.why.cause == "running" and lead.due - scene.at < TOO_LATE:
         return None  # a run that begins now: in a moment it is said that it is late
-    usual, reason = span((lead.due - lead.last_chance).total_seconds()), short(lead.why)
+    usual, reason = span((lead.due - lead.last_chance).total_seconds()), reason_of(context.missing)
     title = titled(context.missing, lambda about: f"At risk: {about}{due_words(lead, scene)}: {reason}")
     task = open_task(lead.facts)
     line = f"From {task.task_id} on it usually takes {usual}." if task else f"A run usually takes {usual}."
@@ -205,30 +231,31 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
 
     Days that are run again together fail together: only the first wakes somebody.
     """
-    lead = next(filter(_has_failed, context.missing), None)
-    if lead is None or lead.why is None or lead.overdue:
-        return None
-    failure = _which_failure(lead, lead.why)
-    if failure == context.incident.failure:
+    failed = [member for member in context.missing if _has_failed(member)]
+    new = [m for m in failed if m.why and _which_failure(m, m.why) not in context.incident.failure]
+    if not new or new[0].overdue:
         return None
     count = context.incident.failures + 1
-    message = _failure_message(context, scene, lead, f"failed-{count}")
-    incident = replace(context.incident, failure=failure, failures=count)
-    known = context.woken_lately and (lead.due is None or lead.facts.publication is not None)
+    message = _failure_message(context, scene, new, f"failed-{count}")
+    which = " ".join(_which_failure(member, member.why) for member in failed if member.why)
+    incident = replace(context.incident, failure=which, failures=count)
+    known = context.woken_lately and (new[0].due is None or new[0].facts.publication is not None)
     owed = (post(replace(message, recipients=())),) if known else page_and_post(message)
-    return Plan((incident,), owed, event(context, scene, because(lead.why)))
+    return Plan((incident,), owed, event(context, scene, because(new[0].why)))
 
 
-def _failure_message(context: IncidentContext, scene: Scene, lead: PromiseStatus, step: str) -> Message:
-    assert lead.why is not None
-    reason = short(lead.why)
-    title = titled([lead], lambda about: f"{about}: {reason}")
+def _failure_message(
+    context: IncidentContext, scene: Scene, failed: Sequence[PromiseStatus], step: str
+) -> Message:
+    lead = failed[0]
+    title = titled(failed, lambda about: f"{about}: {reason_of(failed)}")
     lines = []
     if lead.facts.publication:
         lines.append(f"The report published at {scene.clock(lead.facts.publication.at)} still stands.")
     elif lead.due:
         lines.append(f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}.")
-    return context.about(lead).alert(scene, step, title, lines, priority="P2", to=on_call(scene, "primary"))
+    to = on_call(scene, "primary")
+    return context.about(*failed).alert(scene, step, title, lines, priority="P2", to=to)
 
 
 def mended(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -248,10 +275,10 @@ def _early_message(context: IncidentContext, scene: Scene, step: str) -> Message
         return warning_message(context, scene)
     if step == "last-chance":
         return last_chance_message(context, scene)
-    lead = next(filter(_has_failed, context.missing), None)
-    if lead is None or step != f"failed-{context.incident.failures}":
+    failed = [member for member in context.missing if _has_failed(member)]
+    if not failed or step != f"failed-{context.incident.failures}":
         return None
-    return _failure_message(context, scene, lead, step)
+    return _failure_message(context, scene, failed, step)
 
 
 def _has_failed(member: PromiseStatus) -> bool:
