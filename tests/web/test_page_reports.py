@@ -14,6 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from oncall.core.data import report_words
+from oncall.core.incidents.incident import Event
+from oncall.core.incidents.incident_words import ran_again
 from oncall.core.promises.facts import FailedCheck
 from oncall.usecases.report_numbers import DAYS_SHOWN, ReportNumbers, ReportRow
 from oncall.web.views.reports import amount_words
@@ -640,3 +642,26 @@ def test_a_day_that_was_found_stale_is_said_to_be_so_and_leads_to_its_numbers(
     assert "Steps: After" in text
     assert "run it and each later day that depends on it again, oldest first" in text
     assert 'href="/dags/oncall_rerun_stale" data-airflow' in text
+    assert '<span class="badge stale">stale</span>' in text
+
+
+def test_a_stale_day_that_was_run_again_is_called_stale_no_more(viewer: TestClient, example: Example) -> None:
+    """Nor are there steps to do."""
+    at = dt.datetime(2026, 11, 17, 5, 50, tzinfo=dt.UTC)
+    told = (
+        "Stale: Profit ETL, 16 Nov: master.orders changed since",
+        ran_again("Ada", "", "3 numbers restated"),
+    )
+    records = [
+        replace(
+            one,
+            incident=replace(one.incident, verdict="stale", late_s=None),
+            events=tuple(Event(one.incident.key, at, what) for what in told),
+        )
+        for one in example.seen.records
+    ]
+    example.seen = replace(example.seen, records=tuple(records))
+    text = viewer.get("/oncall/incidents/profit_etl:2026-11-16").text
+    assert '<span class="badge run_again">run again</span>' in text
+    assert "Steps: After" not in text
+    assert 'href="/oncall/reports/profit_etl"' in text

@@ -16,6 +16,7 @@ from oncall.core.incidents.incident_words import (
     event_sentence,
     had_already,
     is_not_taken,
+    is_run_again,
     kept_silent,
     made_less_urgent,
     may_only_look,
@@ -123,6 +124,27 @@ def test_what_became_of_it(
 ) -> None:
     took = None if took_s is None else dt.timedelta(seconds=took_s)
     assert delivery_result(state, took, attempts, error) == told
+
+
+STALE_DAY = "Stale: Growth ETL, 22 Nov: master.orders changed since"
+
+
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        ([STALE_DAY], False),
+        ([STALE_DAY, ran_again("Airflow", "run stale__2026-11-23T10:00:00+07:00__ada", "3 numbers restated")], True),
+        ([STALE_DAY, ran_again("Ada", "run x", "no number restated")], True),
+        ([STALE_DAY, ran_again("Ada", "run x", "held: identity")], False),
+        ([STALE_DAY, ran_again("Ada", "from the page: run x")], False),  # what came of it is not known
+        ([STALE_DAY, ran_again("Ada", "", "3 numbers restated"), STALE_DAY], False),  # and upstream has changed again
+        ([ran_again("Ada", "run x", "3 numbers restated"), STALE_DAY], False),
+        ([], False),
+    ],
+)  # fmt: skip
+def test_when_a_stale_day_is_run_again(said: list[str], again: bool) -> None:
+    """By its timeline: a run of it has published since."""
+    assert is_run_again(said) is again
 
 
 @given(

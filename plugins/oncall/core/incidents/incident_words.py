@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Sequence
 
 from oncall.core.rota.shift_words import seated
@@ -18,6 +19,7 @@ NONE_ACKNOWLEDGED = (
     "nothing is acknowledged: no incident can be read now. Acknowledge the alert in Opsgenie: that holds"
 )
 
+STALE, _RAN_AGAIN = "Stale: ", " ran the day again"
 _NOT_TAKEN = "not taken for 45 s: "
 _OPS = {
     "page": "Page",
@@ -68,7 +70,13 @@ def ran_again(by: str, how: str = "", came_of: str = "") -> str:
     """`how`: the run, or from where; `came_of`: what is known of its end."""
     run = f" ({how})" if how else ""
     end = f": {came_of}" if came_of else ""
-    return f"{by} ran the day again{run}{end}"
+    return f"{by}{_RAN_AGAIN}{run}{end}"
+
+
+def is_run_again(said: Sequence[str]) -> bool:
+    """Whether a day that was found stale is so no more, by its timeline: a run has published it since."""
+    last = next((what for what in reversed(said) if what.startswith(STALE) or _RAN_AGAIN in what), "")
+    return bool(re.search(rf"{_RAN_AGAIN}(?: \(.*?\))?: (?!held: )", last))
 
 
 def not_carried_out(seconds: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
+from oncall.core.incidents.incident_words import STALE
 from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.warnings import arrivals
 from oncall.core.incidents.wording import Scene, subject, titles
@@ -163,7 +164,7 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     """Rows came upstream after the publication: one notice, with the command that runs again what is stale."""
     member = context.members[0]
     tables = names([load.table for load in member.facts.changed_since])
-    title = f"Stale: {subject([member])}: {tables} changed since"
+    title = f"{STALE}{subject([member])}: {tables} changed since"
     lines = [
         *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
         "python -m oncall stale lists each day to run again; a number that this changes is noted as restated.",

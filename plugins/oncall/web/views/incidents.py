@@ -14,6 +14,7 @@ from oncall.core.incidents.incident_words import (
     NONE_OPEN,
     NONE_OPEN_IN_SIGHT,
     NONE_READ,
+    is_run_again,
 )
 from oncall.core.incidents.status_words import cause_then_and_now, status
 from oncall.core.incidents.wording import Links, Scene
@@ -68,6 +69,8 @@ def _view(
     incident = _with_the_name(seen, record.incident, addresses)
     judged = judged_now(seen, incident) if incident.open else None
     verdict = judged.verdict if judged else incident.verdict
+    if verdict == "stale" and is_run_again([event.what for event in record.events]):
+        verdict = "run_again"
     cause, detail = cause_now(seen, incident)
     pipeline = seen.config.pipelines.get(incident.dag_id)
     return IncidentView(
