@@ -9,7 +9,7 @@ import pytest
 
 from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, UnknownPerson
 from oncall.core.message import Message
-from oncall.core.promises.facts import Load, Task
+from oncall.core.promises.facts import MARKED, Load, Task
 from oncall.usecases.channel_ports import Posted
 from oncall.usecases.evaluate import evaluate
 from tests.usecases.conftest_night import DAY, OURS, Night, at
@@ -201,7 +201,8 @@ def test_a_chat_that_is_busy_wakes_nobody(
     )
     for name in names:
         night.world.missing(name)
-        night.runs.of[name, DAY] = (Task("load", "failed", at("04:59:30"), at("04:59:50"), "run", name),)
+        error = f"{MARKED} failed by {name}"  # each has a cause of its own
+        night.runs.of[name, DAY] = (Task("load", "failed", at("04:59:30"), at("04:59:50"), "run", error),)
     post, taken_at = night.chat.post, [at("04:59")]
 
     def busy(message: Message, channel: str, thread_ts: str | None = None) -> Posted:

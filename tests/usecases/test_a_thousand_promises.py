@@ -48,7 +48,7 @@ SHARED = "master.sessions"
 class Fate:
     """What becomes of one promise: its due instant, when it is published (None: never), why it is not.
 
-    It is stuck, or waits for a table: `waits_for`, or one of its own.
+    It is stuck, before a lock of its own, or waits for a table: `waits_for`, or one of its own.
     """
 
     team: int
@@ -174,9 +174,9 @@ class Worlds:
             return Facts(publication=Publication(early, early, "scheduled", 1))
         if date == DAY and fate.published and fate.published <= self.now:
             return Facts(publication=Publication(fate.published, fate.published, "scheduled", 1))
-        return Facts(
-            loads=() if fate.stuck else (Load(fate.waits_for or f"master.of_{dag}", None, None, None, None),)
-        )
+        if fate.stuck:
+            return Facts(blocked_by=f"the lock of {dag}")
+        return Facts(loads=(Load(fate.waits_for or f"master.of_{dag}", None, None, None, None),))
 
 
 class TaskRunReader(FakeRuns):

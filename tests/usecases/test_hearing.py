@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from oncall.core.errors import DeliveryFailed
-from oncall.core.promises.facts import Task
+from oncall.core.promises.facts import MARKED, Task
 from oncall.usecases.acknowledge import MAX_ALERTS_ASKED
 from oncall.usecases.channel_ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, a_pipeline, at
@@ -19,12 +19,13 @@ MANY = 60
 
 @pytest.fixture
 def bad_night(night: Night) -> Night:
-    """Sixty pipelines hang, each on its own, and somebody is paged for each."""
+    """Sixty pipelines were ended by hand, each on its own, and somebody is paged for each."""
     pipelines = {f"p{number}": a_pipeline(f"p{number}", ()) for number in range(MANY)}
     night.config = replace(night.config, pipelines=pipelines)
     for dag_id in pipelines:
         night.world.missing(dag_id)
-        night.runs.of[dag_id, DAY] = (Task("transform", "running", at("03:12"), run_id=f"of {dag_id}"),)
+        error = f"{MARKED} failed by {dag_id}"
+        night.runs.of[dag_id, DAY] = (Task("load", "failed", at("04:59"), at("04:59:50"), dag_id, error),)
     night.look("05:00")
     assert len(night.pager.paged) == MANY
     return night
@@ -199,7 +200,8 @@ def test_before_the_next_step_it_is_asked_side_by_side_who_has_acknowledged(
     )
     for name in names:
         night.world.missing(name)
-        night.runs.of[name, DAY] = (Task("load", "failed", at("04:59:30"), at("04:59:50"), "run", name),)
+        error = f"{MARKED} failed by {name}"  # each has a cause of its own
+        night.runs.of[name, DAY] = (Task("load", "failed", at("04:59:30"), at("04:59:50"), "run", error),)
     night.look("05:00")
     night.acknowledge(f"p03:{DAY}:page-1-primary", "de-003@example.com")
     night.now = at("05:15")
