@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from oncall.core.data import report_words
 from oncall.core.incidents.incident import Event
 from oncall.core.incidents.incident_words import ran_again
 from oncall.core.promises.facts import FailedCheck
+from oncall.usecases.history import IncidentRecord
 from oncall.usecases.report_numbers import DAYS_SHOWN, ReportNumbers, ReportRow
 from oncall.web.views.reports import amount_words
 from tests.web.example_page import Example, two_teams
@@ -645,6 +647,11 @@ def test_a_day_that_was_found_stale_is_said_to_be_so_and_leads_to_its_numbers(
     assert '<span class="badge stale">stale</span>' in text
 
 
+def _stale(record: IncidentRecord, at: dt.datetime, told: Sequence[str]) -> IncidentRecord:
+    incident = replace(record.incident, verdict="stale", late_s=None)
+    return replace(record, incident=incident, events=tuple(Event(incident.key, at, what) for what in told))
+
+
 def test_a_stale_day_that_was_run_again_is_called_stale_no_more(viewer: TestClient, example: Example) -> None:
     """Nor are there steps to do."""
     at = dt.datetime(2026, 11, 17, 5, 50, tzinfo=dt.UTC)
@@ -652,14 +659,7 @@ def test_a_stale_day_that_was_run_again_is_called_stale_no_more(viewer: TestClie
         "Stale: Profit ETL, 16 Nov: master.orders changed since",
         ran_again("Ada", "", "3 numbers restated"),
     )
-    records = [
-        replace(
-            one,
-            incident=replace(one.incident, verdict="stale", late_s=None),
-            events=tuple(Event(one.incident.key, at, what) for what in told),
-        )
-        for one in example.seen.records
-    ]
+    records = [_stale(record, at, told) for record in example.seen.records]
     example.seen = replace(example.seen, records=tuple(records))
     text = viewer.get("/oncall/incidents/profit_etl:2026-11-16").text
     assert '<span class="badge run_again">run again</span>' in text
