@@ -16,6 +16,7 @@ USUAL = (
     f"check active_is_usual: expected 9,000 to 11,000, found 20,100{if_true('investor.daily_growth', DAY)}"
 )
 TWICE = USUAL.replace("active_is_usual", "sessions_come_once")
+NO_RUN_YET = "no run has started yet"
 GAVE_UP = "master.sessions has not arrived; the run gave up waiting at 04:50"
 ASK = "tell the Software Engineer Team in #swe-master-data which check failed and what it found.\n"
 
@@ -94,6 +95,10 @@ def test_what_is_done_first_is_as_much_as_is_known(cause: str, detail: str, firs
     [
         ("master.sessions has not arrived", "Start nothing: the run goes on by itself"),
         (GAVE_UP, "The run has given up"),
+        (
+            f"master.sessions has not arrived; {NO_RUN_YET}",
+            "No run waits for it yet: look in Airflow for one",
+        ),
     ],
 )
 def test_nobody_is_asked_to_tell_a_team_that_was_told(detail: str, then: str) -> None:

@@ -332,3 +332,22 @@ def test_a_task_that_hangs_is_at_risk_hours_before_due() -> None:
     assert a_report("02:29:59", **hangs).verdict == "waiting"
     assert a_report("02:30", **hangs).verdict == "at_risk"
     assert a_report("02:30", promised=False, **hangs).verdict == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({}, True),
+        ({"schedule": "30 5 * * *"}, False),  # it is to start later
+        ({"schedule": None}, False),  # nobody knows when
+        ({"tasks": (a_task("wait_for_upstream", "running", "05:00"),)}, False),
+        ({"run": a_task(RUN, "running", "05:00")}, False),
+        ({"unreadable": ("oncall_db: gone",)}, False),  # whether there is one cannot be seen
+    ],
+)
+def test_a_table_is_late_and_no_run_waits_for_it_yet(facts: dict[str, Any], told: bool) -> None:
+    """As after an outage: nobody is told that the run goes on by itself."""
+    known: dict[str, Any] = {"schedule": "0 2 * * *", "looking_since": at("05:00"), **facts}
+    cause, detail = why("05:05", dag=a_dag(), loads=(a_load(),), **known)
+    assert cause == "upstream_late"
+    assert detail.endswith("; no run has started yet") is told

@@ -33,6 +33,7 @@ _REFUSED = re.compile(
 HICCUP = dt.timedelta(seconds=25)
 
 GAVE_UP = "the run gave up waiting"
+NO_RUN_YET = "no run has started yet"
 NOT_STARTED = "no task of this report date has started"
 PAUSED = "the DAG is paused"
 
@@ -77,7 +78,9 @@ def cause_of(
         overdue = [load for load in late if load.expected_at is None or at >= load.expected_at]
         return replace(stopped, detail="; ".join((stopped.detail, *_late(overdue, tz))))
     if late:
-        return _waiting(facts, late, tz)
+        why = _waiting(facts, late, tz)
+        runs = facts.tasks or facts.run or facts.unreadable or starts is None or at < starts
+        return why if runs else replace(why, detail=f"{why.detail}; {NO_RUN_YET}")
     if facts.held_by:
         return held(facts)
     if facts.failure and any(task.state == "failed" for task in facts.tasks):

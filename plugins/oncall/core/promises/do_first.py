@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from oncall.core.promises.cause import GAVE_UP
+from oncall.core.promises.cause import GAVE_UP, NO_RUN_YET
 from oncall.core.promises.promise import Pipeline
 
 _THEN_START = "Then start the day by hand."
@@ -101,6 +101,12 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "upstream_late", rf"; {GAVE_UP} at ",
             "{ask}\n"
             "The run has given up waiting: when the table is there, start the day again.\n"
+            "Never publish without the table.",
+        ),
+        (
+            "upstream_late", rf"; {NO_RUN_YET}",
+            "{ask}\n"
+            "No run waits for it yet: look in Airflow for one of {dag_id}. None in ten minutes: read *Never started*.\n"
             "Never publish without the table.",
         ),
     )
