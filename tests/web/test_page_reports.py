@@ -665,3 +665,16 @@ def test_a_stale_day_that_was_run_again_is_called_stale_no_more(viewer: TestClie
     assert '<span class="badge run_again">run again</span>' in text
     assert "Steps: After" not in text
     assert 'href="/oncall/reports/profit_etl"' in text
+
+
+def test_how_many_days_are_to_be_run_again_is_counted_over_all_reports(
+    viewer: TestClient, example: Example
+) -> None:
+    """What depends on a stale day is stale too, whichever report it is of."""
+    day = next(date for _, date in example.told.is_stale)
+    assert "1 day is to be run again, oldest first: python -m oncall stale --rerun" in viewer.get(PAGE).text
+    example.told.is_stale = {
+        **example.told.is_stale,
+        (UNIT_PROFIT, day): "depends on base.profit of 2026-11-11",
+    }
+    assert "2 days of all reports are to be run again, oldest first" in viewer.get(PAGE).text

@@ -21,7 +21,7 @@ from oncall.cli.command import (
     yes_argument,
 )
 from oncall.config import oncall_config
-from oncall.core.data.report_words import RUN_STALE_AGAIN
+from oncall.core.data.report_words import run_stale_again
 from pipelines import runner
 from pipelines.stale_days import Rerun, StaleDay, StalePublications, note_reruns
 
@@ -70,7 +70,7 @@ def _list(args: argparse.Namespace, days: Sequence[StaleDay]) -> int:
     else:
         rows: list[list[Any]] = [[day.report_date, day.pipeline.dag_id, day.because] for day in days]
         show_table(rows, ("report date", "pipeline", "because"))
-        tell(f"\n{RUN_STALE_AGAIN}")
+        tell(f"\n{run_stale_again(len(days))}")
     return 0
 
 

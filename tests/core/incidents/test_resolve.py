@@ -457,7 +457,8 @@ def test_a_stale_report_is_told_with_the_command_that_runs_it_again() -> None:
     assert post.text.splitlines() == [
         "master.sessions changed at 06:10",
         "master.customers changed at 06:20",
-        "python -m oncall stale lists each day to run again; a number that this changes is noted as restated.",
+        "How many days depend on it stands under Its numbers; python -m oncall stale lists each. A number that a run"
+        " changes is noted as restated.",
         """This day alone: airflow dags trigger growth_etl --conf '{"report_date": "2026-11-22"}'""",
     ]
     assert post.about == "investor.daily_growth for 2026-11-22"

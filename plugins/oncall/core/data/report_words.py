@@ -69,9 +69,10 @@ def stale(why: str) -> str:
     return f"stale: {why}"
 
 
-RUN_STALE_AGAIN = (
-    "Run stale days again, oldest first: python -m oncall stale --rerun, or the DAG oncall_rerun_stale."
-)
+def run_stale_again(days: int) -> str:
+    """`days`: of all reports together, each by its day."""
+    count = "1 day is" if days == 1 else f"{days} days of all reports are"
+    return f"{count} to be run again, oldest first: python -m oncall stale --rerun, or the DAG oncall_rerun_stale."
 
 
 def released(column: str, by: str, note: str, when: str = "") -> str:

@@ -167,7 +167,8 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     title = f"{STALE}{subject([member])}: {tables} changed since"
     lines = [
         *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
-        "python -m oncall stale lists each day to run again; a number that this changes is noted as restated.",
+        "How many days depend on it stands under Its numbers; python -m oncall stale lists each."
+        " A number that a run changes is noted as restated.",
         "This day alone: airflow dags trigger"
         f' {member.pipeline.dag_id} --conf \'{{"report_date": "{member.report_date}"}}\'',
     ]

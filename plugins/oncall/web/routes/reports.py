@@ -19,7 +19,7 @@ from oncall.core.data import report_words
 from oncall.core.data.expectation import WINDOW_DAYS
 from oncall.core.errors import Unreadable
 from oncall.core.promises.promise import Pipeline
-from oncall.usecases.report_numbers import DAYS_SHOWN, BrokenRule, ReportNumbers
+from oncall.usecases.report_numbers import DAYS_SHOWN, BrokenRule, ReportNumbers, StaleDays
 from oncall.web.auth import FromThisPage, Reader, may_act, reader
 from oncall.web.permissions import InSight, sight_of, without_hidden_names
 from oncall.web.rendering import addresses, render
@@ -161,18 +161,19 @@ def _read(request: Request, seen: PageSnapshot, pipeline: Pipeline) -> ReportRea
     """What can be read of the report; what cannot is said, and is no reason to show nothing."""
     reports, until = source(request).reports(), last_day(seen, pipeline)
     unread: list[str] = []
-    numbers, stale, readable = ReportNumbers(), {}, True
+    numbers, readable = ReportNumbers(), True
+    everything: StaleDays = {}
     try:
         since = until - dt.timedelta(days=DAYS_SHOWN + WINDOW_DAYS)
         numbers = reports.numbers(pipeline.report, since, until)
         everything = reports.stale(source(request).read().config)
-        stale = {date: why for (name, date), why in everything.items() if name == pipeline.report}
     except Unreadable as error:
         readable = bool(numbers.columns)
         what = "Which days are stale" if readable else "The report"
         unread.append(report_words.cannot_be_read(what, error))
     shown, holidays = _without_hidden_names(seen, numbers), seen.config.roster.public_holidays
-    return ReportRead(pipeline, shown, until, stale, tuple(unread), readable, holidays)
+    stale = {date: why for (name, date), why in everything.items() if name == pipeline.report}
+    return ReportRead(pipeline, shown, until, stale, tuple(unread), readable, holidays, len(everything))
 
 
 def _read_beside(

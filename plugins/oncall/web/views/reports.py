@@ -37,7 +37,8 @@ from oncall.web.views.report_models import (
 class ReportRead:
     """All that was read for one report. `stale`: why, by report date; `unread`: what could not be read, and why.
 
-    `readable`: the numbers could. `holidays`: days that say nothing of what is usual after them.
+    `readable`: the numbers could. `holidays`: days that say nothing of what is usual after them. `stale_days`: of all
+    reports, what is stale itself and what depends on it.
     """
 
     pipeline: Pipeline
@@ -47,6 +48,7 @@ class ReportRead:
     unread: tuple[str, ...] = ()
     readable: bool = True
     holidays: Collection[dt.date] = ()
+    stale_days: int = 0
 
     @cached_property
     def dates(self) -> tuple[dt.date, ...]:
