@@ -194,7 +194,7 @@ def test_only_the_web_and_mail_become_links(form: str, address: str) -> None:
     """Whatever else stands in a link rings nobody in Slack and runs nothing on the page; its words stay."""
     markdown = form.replace("{}", address)
     assert "<" not in mrkdwn(markdown)
-    html = str(rendered(Runbook("x", "X", markdown)).html)
+    html = str(rendered(Runbook(markdown)).html)
     links = re.findall(r"<[^>]*(?:href|src)=\"([^\"]*)", html)
     assert [link for link in links if not link.startswith("#")] == []
 
@@ -205,8 +205,8 @@ def test_only_the_web_and_mail_become_links(form: str, address: str) -> None:
 def test_the_web_and_mail_do_become_links(address: str) -> None:
     """In both places; and on the page a section of the same runbook."""
     assert f"<{address}|x>" in mrkdwn(f"[x]({address})")
-    assert f'href="{address}"' in str(rendered(Runbook("x", "X", f"[x]({address}) ![y]({address})")).html)
-    assert 'href="#failed"' in str(rendered(Runbook("x", "X", "[x](#failed)")).html)
+    assert f'href="{address}"' in str(rendered(Runbook(f"[x]({address}) ![y]({address})")).html)
+    assert 'href="#failed"' in str(rendered(Runbook("[x](#failed)")).html)
 
 
 @given(st.text(alphabet="[]()<>!@#|:/ \n`*&;channelhrjvscpt%0A\x00\u200b", max_size=80))

@@ -38,7 +38,7 @@ class FakeSchedules:
     def find(self, name: str) -> Schedule | None:
         if self.down:
             raise DeliveryFailed(self.down)
-        return Schedule(name, True, tuple(self.kept[name].values())) if name in self.kept else None
+        return Schedule(True, tuple(self.kept[name].values())) if name in self.kept else None
 
     def create(self, name: str, description: str, beneath: str, starts: dt.datetime) -> None:
         assert beneath == "de-manager@example.com"

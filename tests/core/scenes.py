@@ -65,7 +65,7 @@ def a_pipeline(dag_id: str = GROWTH, *, promised: bool = True, **other: Any) -> 
         "primary_owner": "C",
         "secondary_owner": "D",
         "promise": Promise(dt.time(5), dt.time(3, 30)) if promised else None,
-        "runbook": Runbook(dag_id, name, "", {key: f"steps for {key}" for key in SECTIONS}),
+        "runbook": Runbook("", {key: f"steps for {key}" for key in SECTIONS}),
     }
     return Pipeline(**{**known, **other})
 

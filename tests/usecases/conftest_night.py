@@ -50,7 +50,7 @@ def a_pipeline(dag_id: str, upstream: Sequence[str], *, promised: bool = True) -
         primary_owner="DE-001",
         secondary_owner="DE-002",
         promise=Promise(dt.time(5), dt.time(3, 30)) if promised else None,
-        runbook=Runbook(dag_id, name, "", {key: f"steps for {key} of {dag_id}" for key in SECTIONS}),
+        runbook=Runbook("", {key: f"steps for {key} of {dag_id}" for key in SECTIONS}),
     )
 
 

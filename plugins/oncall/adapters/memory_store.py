@@ -78,9 +78,6 @@ class MemoryStore(Settling):
     begun: list[Drill] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
 
-    def clock(self) -> dt.datetime:
-        return self.now()
-
     def evaluation_inputs(self, at: dt.datetime, names: Sequence[str]) -> EvaluationInputs:
         """Implements `Store`."""
         still_open = [i for i in self.incidents() if i.open and not i.drill]

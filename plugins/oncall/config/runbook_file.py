@@ -64,7 +64,7 @@ def _read(dag_id: str, text: str, source: Source) -> Pipeline | None:
     pipeline = _pipeline(document, dag_id) if document else None
     if pipeline is None:
         return None
-    return replace(pipeline, runbook=Runbook(dag_id, pipeline.title, body.strip() + "\n", sections))
+    return replace(pipeline, runbook=Runbook(body.strip() + "\n", sections))
 
 
 def _without_secrets(body: str) -> str:
@@ -103,7 +103,7 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
         primary_owner="",
         secondary_owner="",
         promise=replace(promise, weekdays=weekdays_of(schedule)) if promise else None,
-        runbook=Runbook(dag_id, dag_id, ""),
+        runbook=Runbook(""),
         team=_read_folder(fields["team"]),
         usually=_read_usually(fields["usually"]),
     )

@@ -65,8 +65,6 @@ def for_day(markdown: str, report_date: dt.date) -> str:
 class Runbook:
     """`body` is the whole markdown without the head; `sections` maps a key of SECTIONS to its markdown."""
 
-    dag_id: str
-    title: str
     body: str
     sections: Mapping[str, str] = field(default_factory=dict)
 

@@ -34,7 +34,6 @@ class AlertState:
     open: bool
     acknowledged: bool
     owner: str = ""
-    alert_id: str = ""
     responders: tuple[str, ...] | None = None
     closed_by: str = ""
     created_at: dt.datetime | None = None

@@ -211,10 +211,6 @@ class Store(Protocol):
         """It is not wanted any more (and was not sent by this try)."""
         ...
 
-    def clock(self) -> dt.datetime:
-        """What time it is there, in UTC."""
-        ...
-
     def waiting(self) -> int:
         """How many deliveries are not done."""
         ...

@@ -18,7 +18,7 @@ from tests.core.rosters import instant, team
 SCENE = Scene(team(), Links("http://airflow.test"), instant("2025-12-30 12:00"))
 PIPELINE = Pipeline(
     "growth_etl", "Growth ETL", "", "investor.daily_growth", None, (), Team("SWE", "#swe"), "Investors", "C", "D",
-    None, Runbook("growth_etl", "Growth ETL", "", {key: f"steps for {key}" for key in SECTIONS}),
+    None, Runbook("", {key: f"steps for {key}" for key in SECTIONS}),
 )  # fmt: skip
 BEA = Recipient("B", "B@example.com", "UB")
 

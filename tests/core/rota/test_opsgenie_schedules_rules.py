@@ -24,7 +24,7 @@ def lines(overrides: tuple[ScheduleOverride, ...]) -> list[str]:
 
 
 def found(overrides: tuple[ScheduleOverride, ...], *more: ScheduleOverride, enabled: bool = True) -> Schedule:
-    return Schedule("data-primary", enabled, (*overrides, *more))
+    return Schedule(enabled, (*overrides, *more))
 
 
 def test_each_seat_is_written_from_the_present_shift_on() -> None:

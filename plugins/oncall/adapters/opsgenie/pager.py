@@ -160,7 +160,6 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
             open=data["status"] == "open",
             acknowledged=acknowledged,
             owner=text(report.get("acknowledgedBy")) or text(data.get("owner")),
-            alert_id=text(data.get("id")),
             responders=self._responders(data),
             closed_by=text(report.get("closedBy")),
             created_at=_instant(text(data.get("createdAt"))),

@@ -70,7 +70,7 @@ class OpsgenieSchedules:
         if shown is None:
             return None
         listed = records(self._call("GET", _path(name, "overrides"), _BY_NAME))
-        return Schedule(name, bool(record(shown).get("enabled")), tuple(map(_override, listed)))
+        return Schedule(bool(record(shown).get("enabled")), tuple(map(_override, listed)))
 
     def create(self, name: str, description: str, beneath: str, starts: dt.datetime) -> None:
         """A schedule whose only rotation is one user, from `starts` on."""

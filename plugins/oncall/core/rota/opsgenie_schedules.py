@@ -36,7 +36,6 @@ class ScheduleOverride:
 class Schedule:
     """A schedule as it is found."""
 
-    name: str
     enabled: bool
     overrides: tuple[ScheduleOverride, ...] = ()
 

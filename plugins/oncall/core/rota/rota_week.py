@@ -50,11 +50,10 @@ class Shift:
 
 @dataclass(frozen=True)
 class Credit:
-    """`person` stood in as primary for `covering_for` on the on-call day `day`."""
+    """`person` stood in as primary for the head of the week's order on the on-call day `day`."""
 
     person: str
     day: dt.date
-    covering_for: str
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class RotaWeek:
         for day, (start, end) in zip(days, pairwise(starts), strict=False):
             for span in self.spans:
                 if span.earner and span.start < end and start < span.end:
-                    earned[Credit(span.earner, day, head)] = None
+                    earned[Credit(span.earner, day)] = None
         return tuple(earned)
 
     @cached_property
