@@ -23,24 +23,23 @@ FOREIGN = {"RuntimeTaskInstance", "get_user", "Origin", "pgserver", "os", "NaN",
 
 
 @cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text())))
 
 
-def docstrings(path: Path) -> Iterator[str]:
-    for node in ast.walk(tree(path)):
-        if isinstance(node, DOCUMENTED) and (text := ast.get_docstring(node, clean=False)):
-            yield text
+@cache
+def docstrings(path: Path) -> tuple[str, ...]:
+    documented = (node for node in nodes(path) if isinstance(node, DOCUMENTED))
+    return tuple(text for node in documented if (text := ast.get_docstring(node, clean=False)))
 
 
 def words_of_the_code(path: Path) -> Iterator[str]:
     """Its names, its strings, and what looks like a name within a string. No docstring, no comment."""
-    prose = set(docstrings(path))
-    for node in ast.walk(tree(path)):
-        for _, value in ast.iter_fields(node):
-            if isinstance(value, str) and value not in prose:
-                yield value
-                yield from (word for word in re.findall(r"[\w.]+", value) if "_" in word)
+    values = {value for node in nodes(path) for _, value in ast.iter_fields(node) if isinstance(value, str)}
+    for value in values.difference(docstrings(path)):
+        yield value
+        if "_" in value:
+            yield from (word for word in re.findall(r"[\w.]+", value) if "_" in word)
 
 
 def endings(paths: list[tuple[str, ...]]) -> set[str]:

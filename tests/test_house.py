@@ -95,8 +95,9 @@ def test_a_name_that_says_nothing_lives_three_lines(name: str) -> None:
 
 def lives(scope: ast.AST, name: str) -> Iterator[tuple[int, int]]:
     """For each binding of this name in the scope the lines of its first and last use, up to the next binding."""
-    lines = sorted(node.lineno for node in mentions(scope, name))
-    bound = sorted(node.lineno for node in mentions(scope, name) if binds(node))
+    mentioned = mentions(scope, name)
+    lines = sorted(node.lineno for node in mentioned)
+    bound = sorted(node.lineno for node in mentioned if binds(node))
     if bound and not isinstance(scope, FUNCTIONS):  # a comprehension is read from its middle
         yield lines[0], lines[-1]
         return
@@ -104,16 +105,19 @@ def lives(scope: ast.AST, name: str) -> Iterator[tuple[int, int]]:
         yield first, max((line for line in lines if first <= line < following), default=first)
 
 
-def mentions(scope: ast.AST, name: str) -> Iterator[ast.Name | ast.arg]:
+@cache
+def mentions(scope: ast.AST, name: str) -> tuple[ast.Name | ast.arg, ...]:
     """Without those of an inner scope that binds the name for itself."""
+    found: list[ast.Name | ast.arg] = []
     for node in ast.iter_child_nodes(scope):
-        if isinstance(node, SCOPES) and any(map(binds, mentions(node, name))):
-            continue
         if (isinstance(node, ast.Name) and node.id == name) or (
             isinstance(node, ast.arg) and node.arg == name
         ):
-            yield node
-        yield from mentions(node, name)
+            found.append(node)
+        within = mentions(node, name)
+        if not isinstance(node, SCOPES) or not any(map(binds, within)):
+            found.extend(within)
+    return tuple(found)
 
 
 def binds(node: ast.Name | ast.arg) -> bool:
