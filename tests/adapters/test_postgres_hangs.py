@@ -29,7 +29,15 @@ from oncall.core.errors import Unreadable
 from sandbox.stack.postgres import Server
 
 CONNECTED_S, ANSWERED_S = 3.5, 6.5
+HASTY_S = 3.0
 DAY = dt.date(2026, 11, 22)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seconds for the answers of an operation instead of six: two tests below wait for all of them."""
+    monkeypatch.setattr(session.Session, "left_s", 2.0)
+    monkeypatch.setattr(session.Session.be_patient, "__defaults__", (2.0,))
 
 
 @contextmanager
@@ -53,6 +61,7 @@ def pid_of(link: Any) -> int:
         return int(cursor.execute("select pg_backend_pid()").fetchall()[0][0])
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("kind", ["one", "many", "shared"])
 def test_a_frozen_backend_is_left_and_another_one_asked(fresh_database: str, kind: str) -> None:
     """Over a socket file, where no setting of TCP helps; statements and transactions alike."""
@@ -63,7 +72,7 @@ def test_a_frozen_backend_is_left_and_another_one_asked(fresh_database: str, kin
         "shared": lambda: LastingConnection(SharedConnection(connect), "warehouse"),
     }[kind]()
     refused = pytest.raises(Unreadable, match="no answer in time")
-    with frozen(pid_of(link)), at_most(ANSWERED_S), refused, link.cursor() as cursor:
+    with frozen(pid_of(link)), at_most(HASTY_S), refused, link.cursor() as cursor:
         cursor.execute("select 1")
     with link.cursor() as cursor:
         assert cursor.execute("select 1").fetchall() == [(1,)]
@@ -112,12 +121,13 @@ def test_a_backend_that_freezes_within_a_transaction_holds_nobody_up_twice(fresh
             cursor.execute("select 1")
 
 
+@pytest.mark.usefixtures("hasty")
 def test_tables_are_not_waited_for_either(fresh_database: str) -> None:
     """Making tables may take its time, finding out whether to make them may not."""
     link = SharedConnection(connect_to(fresh_database))
     store = OncallDb(link)
     store.install()
-    with frozen(link().info.backend_pid), at_most(ANSWERED_S), pytest.raises(Unreadable):
+    with frozen(link().info.backend_pid), at_most(HASTY_S), pytest.raises(Unreadable):
         store.install()
 
 
@@ -170,10 +180,11 @@ def test_a_provider_that_hangs_is_not_waited_for(
     assert closed.wait(5)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_server_that_drips(fresh_database: str) -> None:
     """A little now and then is no answer either."""
     link = LastingConnection(connect_to(fresh_database), "warehouse")
-    with at_most(ANSWERED_S), pytest.raises(Unreadable), link.cursor() as cursor:
+    with at_most(HASTY_S), pytest.raises(Unreadable), link.cursor() as cursor:
         for _ in range(20):
             cursor.execute("select pg_sleep(0.9)")
 

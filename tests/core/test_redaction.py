@@ -35,9 +35,11 @@ ODD = st.text(ALNUM + "!#$%^*_+~|", min_size=8, max_size=40).filter(
     )
 )
 DIGITS = st.text(string.digits, min_size=6, max_size=8)
-WORDS = st.lists(st.text(string.ascii_lowercase, min_size=6, max_size=8), min_size=6, max_size=24).map(
-    " ".join
+# Without the words that announce a secret themselves.
+WORD = st.text(string.ascii_lowercase, min_size=6, max_size=8).filter(
+    lambda word: word not in ("bearer", "geniekey")
 )
+WORDS = st.lists(WORD, min_size=6, max_size=24).map(" ".join)
 UUID = st.uuids().map(str)
 LETTERS = st.text(string.ascii_lowercase, min_size=8, max_size=12).filter(lambda word: len(set(word)) > 4)
 

@@ -1,4 +1,4 @@
-"""Nothing in the rules is about three: hundreds of promises of many teams, a thousand with EXPLORE=3, go through a
+"""Nothing in the rules is about three: hundreds of promises of many teams, a thousand with EXPLORE=5, go through a
 night, with faults."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.include_folder import BODY
 from tests.usecases.conftest_night import FakeChat, FakeMetrics, FakePager, FakeRuns
 
 pytestmark = pytest.mark.timeout(600)  # an evening of a thousand takes a minute, more beside others
-TEAMS, EACH = min(50, examples(20)), 20
+TEAMS, EACH = min(50, examples(10)), 20
 MONDAY = dt.date(2026, 11, 23)  # the hand over is at 09:00: dues before it and after it
 DAY = MONDAY - dt.timedelta(days=1)
 ZONES = ("Asia/Bangkok", "Europe/Berlin", "America/New_York")
