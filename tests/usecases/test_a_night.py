@@ -324,7 +324,7 @@ def test_a_held_report_says_which_check(night: Night) -> None:
         ),
         (
             Dag(at("04:55"), paused=False, running=1), "a run of the DAG was open at 04:55",
-            "never started: a run of the DAG was open at 04:55", "look at the open runs of",
+            "never started: a run was open at 04:55", "look at the open runs of",
         ),
         (
             Dag(at("04:55"), paused=False, running=0), "its runbook names no schedule: what starts it?",

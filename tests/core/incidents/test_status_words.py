@@ -60,7 +60,7 @@ IN_CHAT = an_entry(KEY, "chat", "warning")
             {"paged_at": at("05:00"), "acknowledged_at": at("04:50"), "acknowledged_by": "D"}, (PAGED,),
             "Paged C 05:00 (P1); nobody has acknowledged",
         ),
-        ({"leader": "other"}, (), "Another incident speaks for it"),
+        ({"leader": "profit_etl:2026-11-22"}, (), "Told and paged together with profit_etl:2026-11-22"),
         ({"resolved_at": at("05:20"), "late_s": 1200.0}, (PAGED,), "Resolved 05:20, 20 min late"),
         (
             {"paged_at": at("05:00"), "resolved_at": at("05:20"), "verdict": "resolved_by_hand"}, (PAGED,),
@@ -107,7 +107,7 @@ def test_no_sentence_claims_what_was_not_sent(
     incident = an_incident(**known)
     words, woken = status(incident, entries, SAY), {entry.person for entry in entries if woke(entry)}
     if leader:
-        assert words == "Another incident speaks for it"
+        assert words == f"Told and paged together with {incident.leader}"
         return
     assert words.startswith("Acknowledged") is incident.acknowledged
     if "nobody has acknowledged" in words:

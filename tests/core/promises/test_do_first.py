@@ -26,7 +26,7 @@ ASK = "tell the Software Engineer Team in #swe-master-data which check failed an
     [
         ("stuck", "in transform since 05:10, blocked by pid 311", "end what blocks it. Is it a load"),
         ("stuck", "in transform since 05:10", ""),
-        ("stuck", "no task has started since its run began at 02:00", "look for a live worker, then for a free slot"),
+        ("stuck", "no task has started since its run began at 02:00", "look for a free slot in the pool, then for a"),
         ("not_started", "the DAG is paused", "unpause the DAG growth_etl."),
         (
             "stuck", "nothing has started since transform ended at 03:12: the DAG is paused (as of 03:15)",

@@ -43,12 +43,16 @@ class History:
         self._over: dict[str, tuple[str, IncidentRecord]] = {}
 
     def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
-        """Every open incident, and those opened since, newest first; asks only for what has changed since last time."""
+        """Every open incident, and those opened since, newest first; of the open ones those that others are told with.
+
+        Asks only for what has changed since last time.
+        """
         with self._db.cursor() as cursor:
             cursor.execute(
                 "select key, xmin::text, resolved_at < now() - %s from oncall.incidents"
                 " where resolved_at is null or opened_at >= %s"
-                " order by resolved_at is not null, opened_at desc, key limit %s",
+                " order by resolved_at is not null, resolved_at is null and coalesce(leader, '') <> '',"
+                " opened_at desc, key limit %s",
                 (OVER_AFTER, since, limit),
             )
             rows = cursor.fetchall()

@@ -34,7 +34,7 @@ def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeForm
     if incident.resolved_at is not None:
         return _ended(incident, say.clock(incident.resolved_at))
     if incident.leader:
-        return "Another incident speaks for it"
+        return f"Told and paged together with {incident.leader}"
     if incident.acknowledged and incident.acknowledged_at is not None:
         by = incident.acknowledged_by or "somebody"
         return f"Acknowledged by {by} at {say.clock(incident.acknowledged_at)}"

@@ -35,6 +35,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"(?:; |, and |, though the DAG is not paused(?: and the scheduler ran at [\d:]+)?: |: )",
             "never started: ",
         ),
+        (r"^(never started: \S+ runs?) of the DAG", r"\1"),
         (r"^(never started: )its runbook names (no schedule)\b", r"\1\2"),
         (r"\bthe DAG file has an import error: (?:[A-Z]\w*: (?=\S))?", "DAG import error, "),
         (r"^Airflow has no (DAG \S+): its file is gone or broken$", r"no \1 in Airflow"),
@@ -92,6 +93,7 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, instead in (
         (r"; waiting on [^;]*$", ""),
         (r", usually \d+ (?:min|s)\b", ""),
+        (r"(\bruns? (?:was|were) open) at [\d:]+", r"\1"),
         (r" \([^()]*\)$", ""),
         (r"\brunning in \S+ since [^,]*, expected ", "running, expected "),
         (r"\bin (\S+) since [^,]*, blocked by ", r"in \1, blocked by "),

@@ -10,6 +10,7 @@ import re
 from oncall.core.promises.cause import GAVE_UP, NO_RUN_YET
 from oncall.core.promises.promise import Pipeline
 
+_LOOK_FOR = "look for a free slot in the pool, then for a live scheduler and worker"
 _THEN_START = "Then start the day by hand."
 # By cause and detail; a sentence a line.
 _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
@@ -62,7 +63,7 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         (
             "running", r", the (?:first|next) task is to start$",
             "look in Airflow whether a task of it runs by now.\n"
-            "None does: look for a free slot in the pool, then for a live scheduler and worker.\n"
+            f"None does: {_LOOK_FOR} (*Stuck* has the commands).\n"
             "Start no second run beside it.",
         ),
         (
@@ -78,11 +79,11 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ),
         (
             "stuck", r"^nothing has started since ",
-            "look for a free slot, then for a live scheduler: no task of it runs.",
+            f"{_LOOK_FOR}: no task of it runs.",
         ),
         (
             "stuck", r"^no task has started since its run began ",
-            "look for a live worker, then for a free slot in the pool: the run waits for both.",
+            f"{_LOOK_FOR}: the run waits for all of them.",
         ),
         ("stuck", r", blocked by ", "end what blocks it. Is it a load of the {team}? Ask them to."),
         (
