@@ -224,6 +224,17 @@ def test_what_is_over_is_remembered_and_a_restarted_database_is_found_again(onca
     assert (changed.incident.detail, changed.events) == ("after all", ())
 
 
+def test_the_incident_that_others_are_told_with_stands_before_them(oncall_database: str) -> None:
+    """Whichever was opened last: there is nothing to press on the others."""
+    store, history = OncallDb(connect_to(oncall_database)), History(connect_to(oncall_database))
+    keys = [f"{dag_id}:{DAY}" for dag_id in ("engagement_etl", "growth_etl", "profit_etl")]
+    opened = [Incident(key, key.partition(":")[0], DAY, at(f"05:0{n}")) for n, key in enumerate(keys[::-1])]
+    made = [replace(incident, leader=keys[2] if incident.key != keys[2] else "") for incident in opened]
+    with store.decision_lock() as decision:
+        decision.record(Plan(tuple(made)), at("05:05"))
+    assert [record.incident.key for record in history.records(at("00:00"), 10)] == [keys[2], keys[0], keys[1]]
+
+
 def test_reports_are_read_by_the_same_connection(
     airflow_env: Callable[[str, str], None], database: str
 ) -> None:

@@ -700,6 +700,16 @@ def test_what_gets_on_by_itself_is_not_what_a_page_speaks_of_first() -> None:
     assert [incident.first_cause for incident in plan.incidents] == ["running", "stuck"]
 
 
+def test_what_is_done_for_each_of_several_names_each() -> None:
+    """Somebody has paused two DAGs: whoever unpauses one of them has only done half."""
+    paused: dict[str, Any] = {"dag": a_dag(paused=True)}
+    both = look("05:00", a_report("05:00", GROWTH, **paused), a_report("05:00", ENGAGEMENT, **paused))
+    [page] = [owed.message for owed in both.owed if owed.op == "page"]
+    assert "unpause the DAGs growth_etl, engagement_etl. Ask who paused" in page.steps
+    [page] = [owed.message for owed in look("05:00", a_report("05:00", **paused)).owed if owed.op == "page"]
+    assert "unpause the DAG growth_etl. Ask who paused" in page.steps
+
+
 # A failure of several days.
 
 

@@ -146,7 +146,11 @@ class Composer:
             return ""
         lead = self.members[0]
         why = lead.why if lead.why and lead.why.cause == section else None
-        do = do_first(lead.pipeline, why.cause, why.detail) if why else ""
+        if why is None:
+            return led_by(lead.pipeline.runbook.section(section), "")
+        whys = [(member.pipeline.dag_id, member.why) for member in self.members]
+        alike = [dag_id for dag_id, its in whys if its and (its.cause, its.names) == (why.cause, why.names)]
+        do = do_first(lead.pipeline, why.cause, why.detail, alike=list(dict.fromkeys(alike)))
         return led_by(lead.pipeline.runbook.section(section), do)
 
     def _facts(self) -> list[tuple[str, str]]:

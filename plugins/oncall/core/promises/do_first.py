@@ -6,6 +6,7 @@ It follows from the cause in words, as an incident keeps it: whoever sends a pag
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from oncall.core.promises.cause import GAVE_UP, NO_RUN_YET
 from oncall.core.promises.promise import Pipeline
@@ -18,15 +19,15 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     for cause, pattern, do in (
         (
             "not_started", r"^the DAG is paused, and Airflow has no DAG ",
-            "bring the DAG's file back, or revert the last deploy; then unpause the DAG {dag_id}.\n" + _THEN_START,
+            "bring the DAG's file back, or revert the last deploy; then unpause the {dags}.\n" + _THEN_START,
         ),
         (
             "not_started", r"^the DAG is paused, and ",
-            "mend the DAG's file, or revert the last deploy; then unpause the DAG {dag_id}.\n" + _THEN_START,
+            "mend the DAG's file, or revert the last deploy; then unpause the {dags}.\n" + _THEN_START,
         ),
         (
             "not_started", r"^the DAG is paused",
-            "unpause the DAG {dag_id}. Ask who paused it, but do not wait for the answer.\n" + _THEN_START,
+            "unpause the {dags}. Ask who paused it, but do not wait for the answer.\n" + _THEN_START,
         ),
         (
             "not_started", r"^Airflow has no DAG ",
@@ -74,7 +75,7 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ),
         (
             "stuck", r": the DAG is paused \(",
-            "unpause the DAG {dag_id}: the run goes on by itself then. Start no second one beside it.\n"
+            "unpause the {dags}: the run goes on by itself then. Start no second one beside it.\n"
             "Ask who paused it, but do not wait for the answer.",
         ),
         (
@@ -122,13 +123,15 @@ _WAITING = (
 )
 
 
-def do_first(pipeline: Pipeline, cause: str, detail: str, told: str = "") -> str:
+def do_first(pipeline: Pipeline, cause: str, detail: str, told: str = "", alike: Sequence[str] = ()) -> str:
     """A sentence a line; "" where the runbook knows as much.
 
-    `told`: when the upstream team was told of the late table ("": not known).
+    `told`: when the upstream team was told of the late table ("": not known). `alike`: the DAGs that the same is to be
+    done for (none: that of the pipeline).
     """
     owner = pipeline.upstream_owner
     known = (do for of, pattern, do in _KNOWN if of == cause and pattern.search(detail))
     do = next(known, _WAITING if cause == "upstream_late" and told else "")
     ask = (_TOLD if told else _ASK).format(team=owner.team, slack=owner.slack, told=told)
-    return do.format(dag_id=pipeline.dag_id, team=owner.team, slack=owner.slack, ask=ask)
+    dags = f"DAGs {', '.join(alike)}" if len(alike) > 1 else f"DAG {pipeline.dag_id}"
+    return do.format(dag_id=pipeline.dag_id, dags=dags, team=owner.team, slack=owner.slack, ask=ask)
