@@ -25,6 +25,7 @@ from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.publication_rows import is_out_of_time
 from oncall.adapters.postgres.report_numbers import PublishedReports
+from oncall.adapters.postgres.sql_values import MOST_DAYS
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
@@ -665,3 +666,25 @@ def test_a_report_is_published_after_its_day_and_not_next_month() -> None:
     assert [out(late + dt.timedelta(days=days), late) for days in (0, 1, 6, 8)] == [False, False, False, True]
     assert not out(early, early)
     assert not out(begins + dt.timedelta(days=8), early)
+
+
+def test_of_ten_thousand_days_the_newest_are_looked_at(oncall_database: str) -> None:
+    """Open, or failed in one backfill of years: to decide on them all took longer than the server waits, at each look,
+    and what was due tonight was in no look of the store."""
+    with closing(psycopg.connect(oncall_database, autocommit=True)) as connection:
+        connection.execute(
+            "insert into oncall.incidents (key, dag_id, report_date, opened_at)"
+            " select 'profit_etl:' || day, 'profit_etl', %(day)s::date - day, %(at)s from generate_series(0, 9999) day",
+            {"day": DAY, "at": AT},
+        )
+        connection.execute(
+            "insert into oncall.tasks (dag_id, run_id, task_id, report_date, state, started_at, ended_at)"
+            " select 'profit_etl', 'x' || n, 'load', %(day)s::date - n / 2, 'failed', %(at)s, %(at)s"
+            " from generate_series(0, 19999) n",
+            {"day": DAY, "at": AT},
+        )
+    inputs = OncallDb(connect_to(oncall_database)).evaluation_inputs(AT, [])
+    ran = TaskLog(connect_to(oncall_database)).read({}, AT - dt.timedelta(hours=1))
+    newest = {("profit_etl", DAY - dt.timedelta(days=ago)) for ago in range(MOST_DAYS)}
+    assert {*inputs.open} == newest
+    assert {*ran.tasks} == newest

@@ -17,7 +17,7 @@ from oncall.adapters.postgres.decision import SWALLOWED, PostgresDecision, read_
 from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.migrate import bring_up
 from oncall.adapters.postgres.outbox_rows import DELIVERY, delivery_of, dumped, message_of
-from oncall.adapters.postgres.sql_values import SANE_DAY
+from oncall.adapters.postgres.sql_values import MOST_DAYS, SANE_DAY
 from oncall.adapters.settling import Settling
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Channel
@@ -45,8 +45,10 @@ KEEP_DRILLS = dt.timedelta(days=1)
 _REMEMBERED = f"""
     select (select jsonb_object_agg(name, value) from oncall.memory
             where name = any(%(names)s) and octet_length(value) < 4000000),
-           (select jsonb_agg(jsonb_build_array(dag_id, report_date)) from oncall.incidents
-            where resolved_at is null and drill = '' and {SANE_DAY}),
+           (select jsonb_agg(jsonb_build_array(dag_id, report_date)) from (
+                select dag_id, report_date from oncall.incidents
+                where resolved_at is null and drill = '' and {SANE_DAY}
+                order by report_date desc, opened_at desc limit {MOST_DAYS}) as newest),
            (select jsonb_agg(jsonb_build_array(left(name, 250), dag_id, report_date, warn_at, due_at)
                               order by started_at)
             from oncall.drills where started_at > %(since)s and {SANE_DAY}

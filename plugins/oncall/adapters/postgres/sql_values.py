@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 
+# Open incidents, and days that failed, the newest: a look of ten thousand takes longer than a transaction may idle.
+MOST_DAYS = 3_000
 SANE_DAY = "report_date between '2000-01-01' and '2200-01-01'"  # one that somebody can mean
 
 

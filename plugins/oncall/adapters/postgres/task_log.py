@@ -12,7 +12,7 @@ import structlog
 
 from oncall.adapters.postgres.database import Connect
 from oncall.adapters.postgres.lasting_connections import LastingConnection
-from oncall.adapters.postgres.sql_values import SANE_DAY, columns, rows_of, sane
+from oncall.adapters.postgres.sql_values import MOST_DAYS, SANE_DAY, columns, rows_of, sane
 from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import DRILL_RUNS, MARKED, RUN, Dag, Task, TypicalDurations
 from oncall.usecases.ports import ReportKey, RunSaid, TaskRuns
@@ -45,12 +45,13 @@ _READ = f"""
             and (t.task_id <> '{RUN}' and (t.ended_at is null or t.started_at > one.published_at::timestamptz)
                  or t.ended_at > one.published_at::timestamptz and t.state = 'failed'))
         union
-        select t.dag_id, t.report_date from oncall.tasks t
-        where t.state = 'failed' and t.ended_at between %(since)s and %(since)s + interval '2 days' and t.{SANE_DAY}
-          and not starts_with(t.run_id, '{DRILL_RUNS}')
-          and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
-                          and n.report_date = t.report_date and n.started_at > t.ended_at
-                          and n.task_id = t.task_id and n.state <> 'failed'))
+        (select distinct t.dag_id, t.report_date from oncall.tasks t
+         where t.state = 'failed' and t.ended_at between %(since)s and %(since)s + interval '2 days' and t.{SANE_DAY}
+           and not starts_with(t.run_id, '{DRILL_RUNS}')
+           and not exists (select 1 from oncall.tasks n where n.dag_id = t.dag_id
+                           and n.report_date = t.report_date and n.started_at > t.ended_at
+                           and n.task_id = t.task_id and n.state <> 'failed')
+         order by t.report_date desc limit {MOST_DAYS}))
     select t.dag_id, t.report_date, t.task_id, t.state, t.started_at, t.ended_at, t.run_id, t.error, t.log_url,
            t.run_id = t.newest, null::boolean, null::boolean, null::int
     from wanted w
