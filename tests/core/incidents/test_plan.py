@@ -138,7 +138,7 @@ OTHER_DUE = replace(a_report("05:20"), due=at("06:00"), verdict="waiting")
         (
             "05:20", PAGED,
             [a_report("05:20", publication=published("05:10")), a_report("05:20", ENGAGEMENT, **STUCK)],
-            [a_page()], "landed:growth_etl",
+            [a_page()], "landed:1",
         ),
         ("03:30", an_incident(), [a_report("03:30", **LATE)], [], "warning"),
         (

@@ -292,28 +292,34 @@ def test_one_of_several_reports_lands() -> None:
         f"Growth ETL, 22 Nov: published, {span(600)} late; still missing: Engagement ETL, 22 Nov"
     )
     assert post.about == "investor.daily_growth for 2026-11-22"
-    assert (post.step, post.steps) == (f"landed:{GROWTH}", "")
+    assert (post.step, post.steps) == ("landed:1", "")
     assert post.runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     in_time = the_post(landed(several(landed_at="04:59"), a_scene("05:20")))
     assert in_time.title.startswith("Growth ETL, 22 Nov: published, in time;")
 
 
-def test_what_lands_of_another_day_has_a_step_of_its_own() -> None:
-    """Days that never started are told of together, and each is said to have landed."""
+def test_what_lands_together_is_said_once() -> None:
+    """Of several days too: how late each is, and what is still missing."""
     older = [
         replace(a_report("05:20", dag_id, publication=published("05:10")), report_date=dt.date(2026, 11, 21))
         for dag_id in (GROWTH, ENGAGEMENT)
     ]
     here = a_report("05:20", GROWTH, publication=published("05:10"))
     case = a_case(here, *older, a_report("05:20", PROFIT), incident=PAGED, said=[("chat", PAGE)])
-    assert [one.step for one in said_by(landed(case, a_scene("05:20")))] == [
-        f"landed:{GROWTH}", f"landed:{GROWTH}:2026-11-21", f"landed:{ENGAGEMENT}:2026-11-21",
-    ]  # fmt: skip
+    post = the_post(landed(case, a_scene("05:20")))
+    assert post.step == "landed:3"
+    assert post.title == "3 of 4 reports published; still missing: Profit ETL, 22 Nov"
+    late = f"published, {span(600)} late"
+    assert post.text.splitlines()[-1] == (
+        f"Growth ETL 22 Nov: {late}; Growth ETL 21 Nov: {late}; Engagement ETL 21 Nov: {late}"
+    )
+    again = a_case(*case.members, incident=PAGED, said=[("chat", PAGE), ("chat", "landed:2")])
+    assert the_post(landed(again, a_scene("05:20"))).step == "landed:3"
 
 
 def test_what_has_landed_is_said_once_and_only_where_something_is_missing() -> None:
     """The last one is the resolution."""
-    assert landed(several(said=[("chat", f"landed:{GROWTH}")]), a_scene("05:20")) is None
+    assert landed(several(said=[("chat", "landed:1")]), a_scene("05:20")) is None
     assert landed(several(landed_at=None), a_scene("05:20")) is None
     all_there = a_case(
         a_report("05:20", publication=published("05:10")), incident=PAGED, said=[("chat", PAGE)]

@@ -19,6 +19,7 @@ from oncall.core.runbook import led_by
 from oncall.core.time_format import span
 
 SETTLES_WITHIN = dt.timedelta(minutes=1)
+LANDED = "landed:"  # and how many have
 LATEST_CHANGES = 20  # causes that flap are said this often, then the thread stays quiet
 
 
@@ -65,19 +66,18 @@ def _settling(context: IncidentContext, lead: PromiseStatus, scene: Scene) -> bo
 
 
 def landed(context: IncidentContext, scene: Scene) -> Plan | None:
-    """One of several reports is there, others are still missing."""
-    if not context.missing or not context.spoken:
+    """Some of several reports are there, others are still missing: said once, however many came since the last look."""
+    done = [member for member in context.members if member.done]
+    told = (step.rpartition(":")[2] for channel, step in context.said if step.startswith(LANDED))
+    if not done or not context.missing or not context.spoken or str(len(done)) in told:
         return None
-    owed = []
-    for member in context.members:
-        step = f"landed:{member.pipeline.dag_id}"
-        if member.report_date != context.incident.report_date:
-            step += f":{member.report_date}"
-        if member.done and ("chat", step) not in context.said:
-            words = f"{subject([member])}: published, {how_late(member)}; still missing: "
-            title = titled(context.missing, str, words)
-            owed.append(post(context.about(member).notice(scene, step, title)))
-    return Plan(owed=tuple(owed)) if owed else None
+    each = [f"{name}: published, {how_late(m)}" for name, m in zip(titles(done), done, strict=True)]
+    what, lines = f"{subject(done)}: published, {how_late(done[0])}", []
+    if len(done) > 1:
+        what, lines = f"{len(done)} of {len(context.members)} reports published", ["; ".join(each)]
+    title = titled(context.missing, str, f"{what}; still missing: ")
+    message = context.about(*done).notice(scene, f"{LANDED}{len(done)}", title, lines)
+    return Plan(owed=(post(message),))
 
 
 def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
