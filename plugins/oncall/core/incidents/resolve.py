@@ -71,10 +71,10 @@ def landed(context: IncidentContext, scene: Scene) -> Plan | None:
     told = (step.rpartition(":")[2] for channel, step in context.said if step.startswith(LANDED))
     if not done or not context.missing or not context.spoken or str(len(done)) in told:
         return None
-    each = [f"{name}: published, {how_late(m)}" for name, m in zip(titles(done), done, strict=True)]
+    ways = [f"{name}: published, {how_late(m)}" for name, m in zip(titles(done), done, strict=True)]
     what, lines = f"{subject(done)}: published, {how_late(done[0])}", []
     if len(done) > 1:
-        what, lines = f"{len(done)} of {len(context.members)} reports published", ["; ".join(each)]
+        what, lines = f"{len(done)} of {len(context.members)} reports published", ["; ".join(ways)]
     title = titled(context.missing, str, f"{what}; still missing: ")
     message = context.about(*done).notice(scene, f"{LANDED}{len(done)}", title, lines)
     return Plan(owed=(post(message),))
