@@ -53,8 +53,8 @@ def without_a_day(types: Types) -> str:
         return "select null::text, null::text where false"
     return f"""
         select report::text, left(report_date::text, 60) from investor.publications
-        where {column_types.day(types, "report_date")} is null
-          and published_at::text collate "C" >= (current_date - 2)::text
+        where published_at::text collate "C" >= (current_date - 2)::text
+          and {column_types.day(types, "report_date")} is null
         limit 1000"""
 
 
