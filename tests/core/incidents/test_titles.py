@@ -273,6 +273,7 @@ def test_whoever_writes_a_message_its_title_fits() -> None:
         ),
         ("held", f"check sessions_have_customers: {UNKNOWN}", "late, held: sessions_have_customers found 1"),
         ("not_started", "the DAG is paused (as of 04:00)", "late since 05:00, DAG paused"),
+        ("not_started", f"{NO_TASK}; whether the DAG is paused is not known", "late since 05:00, never started"),
         (
             "not_started", f"{NO_TASK}: 2 runs of the DAG were open at 01:51",
             "late, never started: 2 runs were open",

@@ -93,6 +93,7 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, instead in (
         (r"; waiting on [^;]*$", ""),
         (r", usually \d+ (?:min|s)\b", ""),
+        (r"(?<=\bnever started): whether the DAG is paused is not known$", ""),
         (r"(\bruns? (?:was|were) open) at [\d:]+", r"\1"),
         (r" \([^()]*\)$", ""),
         (r"\brunning in \S+ since [^,]*, expected ", "running, expected "),

@@ -214,8 +214,8 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     lead = next((one for one in at_risk if one.last_chance and scene.at >= one.last_chance), None)
     if lead is None or not lead.due or not lead.last_chance or not lead.why:
         return None
-    if lead.why.cause == "running" and lead.due - scene.at < TOO_LATE:
-        return None  # a run that begins now: in a moment it is said that it is late
+    if lead.due - scene.at < TOO_LATE:
+        return None  # in a moment it is said that it is late
     usual, reason = span((lead.due - lead.last_chance).total_seconds()), reason_of(context.missing)
     title = titled(context.missing, lambda about: f"At risk: {about}{due_words(lead, scene)}: {reason}")
     task = open_task(lead.facts)
