@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from oncall.airflow.dag_settings import FALLBACK_SCHEDULE, terms_of
 from oncall.config import oncall_config
 from oncall.config.include_files import read_folder
 from oncall.core.errors import ConfigError
@@ -247,6 +249,20 @@ def test_the_include_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert oncall_config.include_dir() == tmp_path
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", " ~/include\n")  # as an env file has it
     assert oncall_config.include_dir() == Path.home() / "include"
+
+
+def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user is a mere number: no DAG file parsed, and no look was made."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 1_000_660_000)
+    for named in ("~/include", "~nobody-at-all/include"):
+        monkeypatch.setenv("ONCALL_INCLUDE_DIR", named)
+        problems = [str(problem) for problem in oncall_config.check(oncall_config.include_dir())]
+        assert problems[0].startswith(
+            "roster.yaml: (file): found No such file or directory; write the file /"
+        )
+        assert problems[0].endswith(f"/{named}/roster.yaml")
+    assert terms_of("growth_etl").schedule == FALLBACK_SCHEDULE
 
 
 # Bad rosters

@@ -114,10 +114,11 @@ class InForce:
 def include_dir() -> Path:
     """`ONCALL_INCLUDE_DIR`, or the folder `include` beside `plugins`.
 
-    Links stay links: where a release is put in force by turning one, it is found without a restart.
+    Links stay links: where a release is put in force by turning one, it is found without a restart. Never raises: in a
+    container whose user has no home `~` stays as it is, and that there is no such folder is told.
     """
     named = os.environ.get("ONCALL_INCLUDE_DIR", "").strip()
-    return Path(named).expanduser() if named else Path(__file__).absolute().parents[3] / "include"
+    return Path(os.path.expanduser(named)) if named else Path(__file__).absolute().parents[3] / "include"
 
 
 def load(folder: Path) -> OncallConfig:
