@@ -10,6 +10,7 @@ import datetime as dt
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, groupby
 from typing import Any, Literal, NamedTuple
 
@@ -82,7 +83,7 @@ class DayParts:
     def amount(self) -> float:
         return sum(abs(off.bound - off.found) for off in self.off)
 
-    @property
+    @cached_property
     def off(self) -> list[OffPart]:
         """The parts that are out of their range; none while too few days are known."""
         if len(self.before) < LEAST_DAYS:
@@ -116,10 +117,14 @@ class DayParts:
 
     def _all_in_one(self) -> Iterator[OffPart]:
         """A part that takes the place of all others, each of which may be too small to be missed."""
-        if any(_whole(day) is None for day in (self.today, *self.before)):
+        wholes = [whole for day in self.before if (whole := _whole(day)) is not None]
+        if len(wholes) < len(self.before) or _whole(self.today) is None:
             return
         for part, found in sorted(self.today.items()):
-            days = [_others(day, part) for day in self.before]
+            days = [
+                Amount(whole - day.get(part, NOTHING).amount, whole, 0)
+                for day, whole in zip(self.before, wholes, strict=True)
+            ]
             yield from _left_of(f"all but {part}", found.of_all - found.amount, found.of_all, days)
 
     def _not_rare(self, least: float) -> Iterator[OffPart]:
@@ -184,11 +189,6 @@ def _whole(day: Mapping[str, Amount]) -> float | None:
     """How much all parts are together; None where they are not parts of one whole."""
     whole = sum(amount.amount for amount in day.values())
     return whole if all(amount.of_all == whole for amount in day.values()) else None
-
-
-def _others(day: Mapping[str, Amount], part: str) -> Amount:
-    whole = _whole(day) or 0.0
-    return Amount(whole - day.get(part, NOTHING).amount, whole, 0)
 
 
 def _together(day: Mapping[str, Amount], parts: Collection[str]) -> Amount:

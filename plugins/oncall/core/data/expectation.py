@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from statistics import median
 
@@ -203,7 +204,7 @@ class Number:
     def check(self) -> str:
         return f"{self.name}_is_usual"
 
-    @property
+    @cached_property
     def expected(self) -> Expectation | None:
         expected = expect(self.history) if len(self.history) >= _LEAST_TO_COMPARE else None
         return expected.nearest(self.amount) if expected else None
