@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,7 +30,7 @@ def held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
     try:
         yield
     except Held as held:  # what was written of it may be undone by now
-        _write_down(connection, run, *held.failed)
+        _write_down(connection, run, held.failed)
         raise
     except Exception as error:
         # psycopg 3, psycopg 2
@@ -40,17 +40,17 @@ def held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
             raise
         said = " ".join([*str(error).split(), *getattr(error, "__notes__", ())])
         failed = FailedCheck("data_can_be_computed", expected, redacted(said))
-        _write_down(connection, run, failed)
+        _write_down(connection, run, [failed])
         raise Held(run, [failed]) from error
 
 
-def _write_down(connection: Any, run: ReportRun, *failed: FailedCheck) -> None:
+def _write_down(connection: Any, run: ReportRun, failed: Sequence[FailedCheck]) -> None:
     with transaction(connection) as cursor:
-        for check in failed:
-            record(cursor, run, check, passed=False)
+        record(cursor, run, failed)
 
 
-def record(cursor: Any, run: ReportRun, check: FailedCheck, *, passed: bool) -> None:
-    """Write down what one check expected and found."""
-    result = {"name": check.name, "expected": check.expected, "found": check.found, "passed": passed}
-    execute(cursor, "checks.sql", run.parameters | result)
+def record(cursor: Any, run: ReportRun, checks: Sequence[FailedCheck], *, passed: bool = False) -> None:
+    """Write down what each check expected and found."""
+    for check in checks:
+        result = {"name": check.name, "expected": check.expected, "found": check.found, "passed": passed}
+        execute(cursor, "checks.sql", run.parameters | result)

@@ -88,8 +88,7 @@ def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
             run.parameters,
         )
         failed = _breaches(cursor, run)
-        for check in failed:
-            record(cursor, run, check, passed=False)
+        record(cursor, run, failed)
     if failed:
         raise Held(run, failed)
 
@@ -106,8 +105,7 @@ def _make_first(connection: Any, run: ReportRun, needed: ReportRun) -> None:
             )
             for check in _breaches(cursor, needed)[:1]
         ]
-        for check in failed:
-            record(cursor, run, check, passed=False)
+        record(cursor, run, failed)
         if not failed:
             execute(cursor, steps(needed.dag_id, COMPUTE)[0], needed.parameters)
     if failed:
@@ -143,25 +141,21 @@ def _breaches(cursor: Any, run: ReportRun) -> list[FailedCheck]:
 
 def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
     """Check the draft and write down what was found; the names of the checks. Raises Held when one has failed."""
-    failed: list[FailedCheck] = []
-    names: list[str] = []
     with held_by_its_data(connection, run), transaction(connection, run) as cursor:
-        for file in steps(run.dag_id, CHECK):
-            for name, *values, passed in execute(cursor, file, run.parameters | _plans()):
-                expected, found = (redacted(str(value)) for value in values)
-                names.append(name)
-                result = FailedCheck(name, expected, found)
-                record(cursor, run, result, passed=bool(passed))
-                if not passed:
-                    failed.append(result)
-        for result, passed in _usual(cursor, run):
-            names.append(result.name)
-            record(cursor, run, result, passed=passed)
-            if not passed:
-                failed.append(result)
+        results = [*_as_the_sql_says(cursor, run), *_usual(cursor, run)]
+        failed = [check for check, passed in results if not passed]
+        record(cursor, run, [check for check, passed in results if passed], passed=True)
+        record(cursor, run, failed)
     if failed:
         raise Held(run, failed)
-    return tuple(names)
+    return tuple(check.name for check, _ in results)
+
+
+def _as_the_sql_says(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:
+    """What the report's own SQL checks, and whether it holds."""
+    for file in steps(run.dag_id, CHECK):
+        for name, expected, found, passed in execute(cursor, file, run.parameters | _plans()):
+            yield FailedCheck(name, redacted(str(expected)), redacted(str(found))), bool(passed)
 
 
 def release(
