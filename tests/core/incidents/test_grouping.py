@@ -631,7 +631,7 @@ def test_what_fails_in_one_look_for_one_reason_is_one_page() -> None:
     )  # fmt: skip
     assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
     both = "2 reports of 22 Nov (Growth ETL, Engagement ETL)"
-    assert titles(plan) == [f"{both}: Growth ETL transform failed at 02:40: disk full"]
+    assert titles(plan) == [f"{both}: failed: disk full"]
     [page] = [owed.message for owed in plan.owed if owed.op == "page"]
     assert dict(page.facts)["Cause, Engagement ETL"] == "failed: task transform failed at 02:39: disk full"
 

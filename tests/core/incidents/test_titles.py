@@ -325,6 +325,17 @@ def test_of_several_reports_a_title_tells_the_reason_that_all_have() -> None:
     assert (
         reason_of([stuck, replace(stuck, report_date=stuck.report_date)]) == "stuck in transform since 03:12"
     )
+    full = 'could not extend file "base/{}/18592": No space left on device'
+    tries = [
+        of(dag_id, why=Why("running", f"retrying transform since 05:0{n} (DiskFull: {full.format(n)})"))[0]
+        for n, dag_id in enumerate((PROFIT, GROWTH))
+    ]
+    [failed] = of(ENGAGEMENT, why=Why("failed", f"task check failed at 05:02: DiskFull: {full}"))
+    assert reason_of(tries) == "retrying: No space left on device"
+    assert reason_of([*tries, failed]) == "failed: No space left on device"
+    assert (
+        reason_of([tries[0], stuck]) == "Profit ETL retrying transform since 05:00: No space left on device"
+    )
     assert reason_of([stuck, *waits]) == "Engagement ETL stuck in transform since 03:12"
     assert reason_of([stuck, *of(PROFIT)]) == "stuck in transform since 03:12"  # of which nothing is known
     assert reason_of(of(PROFIT)) == "the cause is not known"

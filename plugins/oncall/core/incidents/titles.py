@@ -30,6 +30,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         # Not where they are one quoted name, as of a KeyError.
         (r"( failed at [^:]*\d\d:\d\d: )[A-Z]\w*: (?=[A-Za-z]|\S* )", r"\1"),
         (r" \(as of [^()]*\)$", ""),
+        (r'\bcould not \w+ file "[^"]*": (?=No space left)', ""),
         (
             r"^no task of this report date has started"
             r"(?:; |, and |, though the DAG is not paused(?: and the scheduler ran at [\d:]+)?: |: )",
@@ -96,6 +97,7 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=\bnever started): whether the DAG is paused is not known$", ""),
         (r"(\bruns? (?:was|were) open) at [\d:]+", r"\1"),
         (r" \([^()]*\)$", ""),
+        (r"\b(retrying \S+) since [\d:]+: ", r"\1: "),
         (r"\brunning in \S+ since [^,]*, expected ", "running, expected "),
         (r"\bin (\S+) since [^,]*, blocked by ", r"in \1, blocked by "),
         (r"(\bheld: \S+ found .*), expected .*$", r"\1"),
@@ -117,6 +119,8 @@ _FEWER_TABLES: tuple[Callable[[re.Match[str]], str], ...] = (
     lambda found: f"{found[1]} and {more} more" if (more := _how_many(found) - 1) else found[0],
     lambda found: f"{count} tables" if (count := _how_many(found)) > 1 else found[0],
 )
+# A try of a task, and its error.
+_TRY = re.compile(r"(retrying )?\S+ (?:since|failed at) [^:]*\d\d:\d\d: (.*)")
 _SINCE = re.compile(r": late since [^,]*, "), ": late, "
 _BLOCKED_BY = re.compile(r"\bin (\S+), blocked by (?=pid \d)"), r"in \1 by "
 
@@ -159,6 +163,10 @@ def reason_of(members: Sequence[PromiseStatus]) -> str:
     if all(why.cause == "upstream_late" for why in whys):
         tables = tuple(dict.fromkeys(table for why in whys for table in why.names))
         return short(replace(whys[0], detail="; ".join(why.detail for why in whys), names=tables))
+    tries = [_TRY.fullmatch(told) for told in (first, *others)]
+    errors = {re.sub(r"\d+", "#", a_try[2]) for a_try in tries if a_try}
+    if all(tries) and len(errors) == 1 and tries[0]:
+        return f"{'retrying' if all(a_try and a_try[1] for a_try in tries) else 'failed'}: {tries[0][2]}"
     return f"{members[0].pipeline.title} {first}"
 
 

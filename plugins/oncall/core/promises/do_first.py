@@ -71,7 +71,7 @@ _KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
             "running", r"^retrying ",
             "read the error of the try that failed, in its log. Airflow tries it again by itself.\n"
             "An error that passes, such as a broken connection: wait for that try.\n"
-            "An error that stays, such as a missing column: do not wait, read *Failed* now.",
+            "An error that stays, such as a missing column or a full disk: do not wait, read *Failed* now.",
         ),
         (
             "stuck", r": the DAG is paused \(",
