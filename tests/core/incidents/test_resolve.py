@@ -276,6 +276,20 @@ def test_a_start_resolves_nothing(tasks: tuple[Any, ...], over: bool) -> None:
     assert resolve(replace(case, incident=replace(failed, failures=0)), a_scene("06:30")) is not None
 
 
+def test_what_has_become_of_one_of_several_is_said_of_that_one() -> None:
+    """The other one runs: it has not failed."""
+    known = replace(PAGED, cause="running", names=("transform",))
+    case = a_case(
+        a_report("05:20", tasks=(WAITED, a_task("transform", "running", "04:58"))),
+        a_report("05:20", ENGAGEMENT, tasks=(WAITED, FAILED)),
+        incident=known, said=[("chat", PAGE)], alerts=[PAGE],
+    )  # fmt: skip
+    [post, _] = said_by(changed(case, a_scene("05:20")))
+    assert post.title == (
+        "2 reports of 22 Nov (Engagement ETL, Growth ETL): Engagement ETL transform failed at 02:40: boom"
+    )
+
+
 # One of several lands.
 
 

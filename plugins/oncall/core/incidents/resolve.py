@@ -9,7 +9,7 @@ from dataclasses import replace
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
 from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import STALE
-from oncall.core.incidents.titles import names, short, titled
+from oncall.core.incidents.titles import names, reason_of, titled
 from oncall.core.incidents.warnings import arrivals
 from oncall.core.incidents.wording import Scene, subject, titles
 from oncall.core.message import Message
@@ -38,7 +38,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     waited_for = incident.paged or _warned_otherwise(incident, lead.why)
     if same or said_now or not context.spoken or not waited_for or incident.changes >= LATEST_CHANGES:
         return Plan((now,))
-    step, reason = f"cause-{incident.changes + 1}", short(lead.why)
+    step, reason = f"cause-{incident.changes + 1}", reason_of(context.missing)
     now_said = reason if lead.why.cause == "failed" else f"now {reason}"  # "transform failed at 05:01: …"
     title = titled(context.missing, lambda about: f"{about}: {now_said}")
     message = context.notice(scene, step, title)
