@@ -9,7 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from oncall.adapters.http.connections import say_where_links_lead
+from oncall.airflow.composition import base_url
 from oncall.cli.main import main
+from oncall.core.check_result import CheckResult
 from sandbox.inbox.testing import RunningInbox
 from tests.airflow.conftest_site import Site
 
@@ -216,3 +219,31 @@ def test_connections_that_lead_nowhere_are_named_without_secrets(
         f"connection {name}" for name in ("oncall_db", "warehouse", "opsgenie_default", "slack_api_default")
     } == places
     assert "s3cr3t" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    ("written", "list_of", "said"),
+    [
+        ("https://airflow.example.com/", "good", "links of alerts begin with https://airflow.example.com"),
+        ("http://localhost:8080", "unasked", "http://localhost:8080, and so a link of an alert leads to its reader"),
+        ("http://[::1]:8080", "unasked", "its reader's own machine"),
+        ("airflow.example.com", "problems", "'airflow.example.com'"),
+        ("", "problems", "''"),
+        ("/airflow", "problems", "'/airflow'"),
+        ('"https://airflow.example.com"', "problems", "https://airflow.example.com"),
+        ("https://airflow.example.com\n", "problems", "https://airflow.example.com"),
+        ("https://me:s3cret@airflow.example.com", "problems", "https://"),
+        ("https://[::1", "problems", "'https://[::1'"),
+    ],
+)  # fmt: skip
+def test_where_the_links_of_alerts_lead_is_told(
+    monkeypatch: pytest.MonkeyPatch, written: str, list_of: str, said: str
+) -> None:
+    """They led a phone at five in the morning to itself: the address was never set, or not wholly written."""
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", written)
+    checked = CheckResult()
+    say_where_links_lead(checked, base_url())
+    (told,) = [*checked.good, *checked.unasked, *map(str, checked.problems)]
+    assert getattr(checked, list_of)
+    assert said in told
+    assert "s3cret" not in told

@@ -43,11 +43,13 @@ def check(args: argparse.Namespace) -> int:
 def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     """Ask all four connections. Never raises for what they answer."""
     # Only here: the other commands need neither databases nor HTTP.
+    from oncall.adapters.http.connections import say_where_links_lead
     from oncall.adapters.opsgenie.check import OpsgenieCheck
     from oncall.adapters.postgres.check import LOADS, Database, made_by
     from oncall.adapters.postgres.database import connect_by
     from oncall.adapters.postgres.oncall_db import SCHEMA
     from oncall.adapters.slack.check import SlackCheck
+    from oncall.airflow.composition import base_url
 
     checked = CheckResult()
     people = {person.id: person for roster in config.rosters for person in roster.people.values()}.values()
@@ -69,6 +71,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
         sorted({roster.slack_usergroup for roster in config.rosters if roster.slack_usergroup}),
         sorted({person.slack for person in people if person.slack}),
     )
+    say_where_links_lead(checked, base_url())
     return checked
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from oncall.adapters.airflow_connections import extra_of, look_up_in_airflow
 from oncall.adapters.http.calls import CALL_S, Lanes
 from oncall.config.yaml_fields import UNSPEAKABLE
+from oncall.core.check_result import CheckResult
 from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
 from oncall.core.redaction import redacted
 
@@ -293,3 +294,23 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def say_where_links_lead(checked: CheckResult, written: str) -> None:
+    """Whether the links of alerts, which begin with Airflow's address as it is written, lead a phone anywhere."""
+    key = "[api] base_url"
+    try:
+        parts = urlsplit(written)
+        host = parts.hostname if parts.scheme in ("http", "https") else None
+    except ValueError:
+        host = None
+    if not host or "@" in written or re.search(r"\s", written):
+        write = "the address of Airflow's page, such as https://airflow.example.com: all links of alerts begin with it"
+        checked.wrong("airflow.cfg or AIRFLOW__API__BASE_URL", key, repr(redacted(written)), write)
+    elif is_loopback(host):
+        checked.unasked.append(
+            f"{key}: {written}, and so a link of an alert leads to its reader's own machine; on a server write the"
+            " address of Airflow's page there"
+        )
+    else:
+        checked.good.append(f"{key}: the links of alerts begin with {written}")
