@@ -47,6 +47,7 @@ EDITS = [
     (RUNBOOK, "promise: {", "promise:\n\tdue: {", "sales_etl.md:10: (file): found a tab before the first word"),
     (RUNBOOK, 'due: "05:00"', "due: 300", "promise.due: found '300'; write a time of day"),
     (RUNBOOK, '"0 2 * * *"', "* 2 * * *", QUOTES),
+    (RUNBOOK, "investor.daily_sales", "master.orders", "report: found 'master.orders'; write the table that this"),
     (SQL, "select 1", MERGE.format("select 1", "select 2"), "sql/sales_etl/publish.sql:1: (file): found a merge"),
 ]  # fmt: skip
 

@@ -95,7 +95,7 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
         dag_id=dag_id,
         title=fields["title"].text("the pipeline's title") or dag_id,
         purpose=fields["purpose"].text("what the report is for") or "",
-        report=_read_table(fields["report"]) or "",
+        report=_read_report(fields["report"]),
         schedule=schedule,
         upstream=_read_upstream(fields["upstream"]),
         upstream_owner=_read_team(fields["upstream_owner"]),
@@ -116,6 +116,14 @@ def _read_table(field: Field, example: str = "investor.daily_profit") -> str | N
         field.complain(write)
         return None
     return text
+
+
+def _read_report(field: Field) -> str:
+    """The table that the pipeline publishes: of one of upstream's nobody would ever say that it is published."""
+    report = _read_table(field) or ""
+    if report.startswith("master."):
+        field.complain("the table that this pipeline publishes, such as investor.daily_profit")
+    return report
 
 
 def _read_usually(field: Field) -> dt.timedelta:
