@@ -95,7 +95,7 @@ def upstream_late(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.unload(date, "sessions")
     ground.run(date)
-    promised = ground.promise(25, warn_s=5)
+    promised = ground.promise(50, warn_s=5)  # in the last half minute nobody is warned: the page says it
     seen = ground.paged(promised, "waiting on upstream: master.sessions has not arrived")
     # So shortly before due it may be the last chance already: then the warning is part of that.
     warning = ground.far.page(promised.key, "warning") or ground.far.page(promised.key, "last-chance")
