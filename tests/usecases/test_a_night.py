@@ -33,6 +33,20 @@ def test_late_orders_are_warned_of_once_at_the_warning_time(night: Night) -> Non
     assert [(m.step, m.priority) for m in night.pager.paged] == [("warning", "P3")]
 
 
+@pytest.mark.parametrize("first_look", ["04:59:45", "05:00", "05:10"])
+def test_a_table_that_only_the_page_told_of_is_told_when_it_comes(night: Night, first_look: str) -> None:
+    """Nothing was looked at before, or too late to warn: whoever was paged for the table hears of it, and once."""
+    night.world.missing("profit_etl", ORDERS)
+    for clock in (first_look, "05:11", "05:12"):
+        night.look(clock)
+    night.world.missing("profit_etl", replace(ORDERS, loaded_at=at("05:15"), rows=5000))
+    for clock in ("05:16", "05:17"):
+        night.look(clock)
+    assert night.steps[0] == "page-1-primary"
+    said = [m.title for m, _ in night.chat.posts if m.step.startswith("arrived")]
+    assert len([title for title in said if title.startswith("master.orders has arrived (05:15); ")]) == 1
+
+
 def test_a_broken_promise_pages_up_the_escalation_until_acknowledged(night: Night) -> None:
     """05:00 the primary, 05:15 the secondary, 05:30 the manager; the Monday 05:00 belongs to the outgoing pair."""
     night.world.missing("growth_etl")

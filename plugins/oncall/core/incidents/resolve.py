@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
@@ -33,6 +33,8 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     now = replace(
         incident, verdict=lead.verdict, cause=lead.why.cause, detail=lead.why.detail, names=lead.why.names
     )
+    if incident.paged:  # a page tells of late tables too, and that they have come is told in turn
+        now = replace(now, warned=tuple(dict.fromkeys((*incident.warned, *_late_tables(context)))))
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
     waited_for = incident.paged or _warned_otherwise(incident, lead.why)
@@ -45,6 +47,11 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     owed = [post(message)]
     owed += [Notification(incident.key, f"{step}:{a}", "pager", "note", message, a) for a in context.aliases]
     return Plan((replace(now, changes=incident.changes + 1),), tuple(owed), event(context, scene, title))
+
+
+def _late_tables(context: IncidentContext) -> Iterator[str]:
+    waiting = (member.why for member in context.missing if member.why)
+    return (name for why in waiting if why.cause == "upstream_late" for name in why.names)
 
 
 def _warned_otherwise(incident: Incident, why: Why) -> bool:
