@@ -95,10 +95,7 @@ depends (report, report_date, base, base_date) as (
             when 'experiments.daily_growth' then moved.report_date = reader.report_date
             else
                 moved.report_date <= reader.report_date
-                and least(moved.report_date + 28, reader.report_date) >= (
-                    select base.day_of(min(assigned.assigned_at), %(zone)s)
-                    from master.experiment_assignments as assigned
-                )
+                and least(moved.report_date + 28, reader.report_date) >= (select base.first_assigned(%(zone)s))
         end
     union
     select reader.report, reader.report_date, moved.report, moved.report_date

@@ -466,6 +466,17 @@ language sql stable as $$
     )
 $$;
 
+-- The day of the first assignment to any experiment; null where it cannot be read: then its reports are held, and what is
+-- stale of the others is known all the same.
+create or replace function base.first_assigned(zone text) returns date
+language plpgsql stable as $$
+begin
+    return (select base.day_of(min(assigned.assigned_at), zone) from master.experiment_assignments as assigned);
+exception
+    when others then return null;
+end
+$$;
+
 -- Whether upstream says that a table has no row of the day: its last load is there and is empty. Null: no load is there.
 create or replace function base.said_to_be_empty(of_table text, of_day date) returns boolean
 language plpgsql stable as $$

@@ -13,7 +13,7 @@ from pipelines.contract_rule import Existing, Rule
 from pipelines.contract_sql import Statement, compiled, in_sight, misfits
 
 _STANDING = """
-    select n.nspname || '.' || c.relname, a.attname, coalesce(b.typname, t.typname), a.attnotnull,
+    select n.nspname || '.' || c.relname, a.attname, t.typname, a.attnotnull,
            (select string_agg(i.indisunique || ':' || (
                 select string_agg(k.attname, ',' order by part.nth)
                 from unnest(i.indkey) with ordinality as part (attnum, nth)
@@ -25,12 +25,21 @@ _STANDING = """
                      where p.polrelid = c.oid and p.polcmd in ('r', '*') and exists (
                          select from unnest(p.polroles) as meant (role)
                          where case when meant.role = 0 then true else pg_has_role(meant.role, 'usage') end)
-                     order by p.polname) end
+                     order by p.polname) end,
+           case when not has_schema_privilege(n.oid, 'usage')
+               then format('grant usage on schema %%I to %%I', n.nspname, current_user)
+               when not has_column_privilege(c.oid, a.attnum, 'select')
+               then format('grant select on %%I.%%I to %%I', n.nspname, c.relname, current_user) end
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    join pg_type t on t.oid = a.atttypid
-    left join pg_type b on b.oid = t.typbasetype
+    cross join lateral (
+        -- A domain may be one of another.
+        with recursive made_of (oid, typname, typbasetype) as (
+            select oid, typname, typbasetype from pg_type where oid = a.atttypid
+            union all
+            select b.oid, b.typname, b.typbasetype from made_of join pg_type b on b.oid = made_of.typbasetype)
+        select typname from made_of where typbasetype = 0) t
     where n.nspname || '.' || c.relname = any(%(tables)s) and c.relkind in ('r', 'p', 'v', 'm', 'f')
 """
 
@@ -98,11 +107,17 @@ def _existing(cursor: Any, tables: list[str]) -> dict[str, Existing]:
     columns: dict[str, dict[str, tuple[str, bool]]] = defaultdict(dict)
     indexes: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
     policies: dict[str, list[str] | None] = {}
-    for table, column, kind, not_null, listed, policies[table] in cursor.fetchall():
+    grants: dict[str, dict[str, str]] = defaultdict(dict)
+    for table, column, kind, not_null, listed, policies[table], grant in cursor.fetchall():
         columns[table][column] = (str(kind), bool(not_null))
+        if grant:
+            grants[table][column] = grant
         parts = (one.split(":") for one in (listed or "").split())
         indexes[table] = [(tuple(names.split(",")), unique == "true") for unique, names in parts]
-    return {table: Existing(found, indexes[table], policies[table]) for table, found in columns.items()}
+    return {
+        table: Existing(found, indexes[table], policies[table], grants[table])
+        for table, found in columns.items()
+    }
 
 
 def _breach(contract: TableContract, rule: Rule, count: int, example: str) -> Breach:

@@ -27,7 +27,7 @@ class ContractDay:
     existing: Mapping[str, Existing]
 
     def text(self) -> str:
-        columns = ", ".join(f"t.{quoted(column.name)}" for column in self.contract.columns)
+        columns = names_of([column.name for column in self.contract.columns], "t")
         table = f"select {columns} from {table_of(self.contract.table)} as t"
         day = self._column
         if day is None:
@@ -51,6 +51,7 @@ class ContractDay:
         (`filter` has the day's rows read by their time: without it the planner walks through all keys, from an end.)
         """
         parts = []
+        columns = names_of([column.name for column in self.contract.columns], "t")
         for nth, (key, others) in enumerate(self._naming().items()):
             keys = " union all ".join(
                 f"select {names_of(one.columns, 'd')} from {table_of(other.table)} as d where {part}"
@@ -63,8 +64,8 @@ class ContractDay:
             one_by_one = " offset 0" if self._table.finds_by(key) else ""
             parts.append(
                 f"named_{nth} as materialized (select * from (select distinct * from ({keys}) as every) as k ({names})"
-                f" left join lateral (select t.* from {table_of(self.contract.table)} as t where {found}{one_by_one})"
-                " as t on true)"
+                f" left join lateral (select {columns} from {table_of(self.contract.table)} as t where {found}"
+                f"{one_by_one}) as t on true)"
             )
         day = self._column
         parent = self._parent(day) if day and day.type not in AHEAD else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from oncall.core.data.data_contract import TableContract
 
@@ -13,12 +13,14 @@ class Existing:
     """A table as it stands in the warehouse: (type, is not null) by column, and its indexes.
 
     An index is the columns it is of, in order, and whether it is unique. `policies`: those of row-level security for
-    our role; None where it does not hold for it. Where it holds and there is none, it hides every row.
+    our role; None where it does not hold for it. Where it holds and there is none, it hides every row. `grants`: what
+    our role needs for each column that it may not read.
     """
 
     columns: Mapping[str, tuple[str, bool]]
     indexes: Sequence[tuple[tuple[str, ...], bool]] = ()
     policies: Sequence[str] | None = None
+    grants: Mapping[str, str] = field(default_factory=dict)
 
     def sees_to(self, columns: Sequence[str]) -> bool:
         """Whether the warehouse itself lets nothing come twice in these columns."""

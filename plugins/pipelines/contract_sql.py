@@ -24,7 +24,8 @@ _FIT = {
     "timestamp": ("timestamptz",),  # without a zone nobody knows to which day it belongs
     "boolean": ("bool",),
 }
-_WORDS = {"timestamp": "timestamp with time zone"}  # where the standard's name says too little
+# Where PostgreSQL calls it otherwise than the standard.
+_WORDS = {"string": "text", "number": "numeric", "timestamp": "timestamp with time zone"}
 _HAS_NAN = ("numeric", "float4", "float8")
 _MOST_WHOLE = 2**63 - 1  # keys are kept as bigint
 
@@ -85,7 +86,7 @@ def in_sight(contract: TableContract) -> Rule:
 
 
 def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
-    """What a table lacks of what its contract needs to be asked at all: itself, columns, types."""
+    """What a table lacks of what its contract needs to be asked at all: itself, columns, types, our right."""
     if table is None:
         return [Rule(f"{contract.short}_exist", (), f"a table {contract.table}")]
     found = [] if table.policies is None or table.policies else [in_sight(contract)]
@@ -98,6 +99,9 @@ def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
             kind = _WORDS.get(column.type, column.type)
             expected = f"a column {column.name} of type {kind}, not {stands[0]}"
             found.append(Rule(f"{contract.short}_{column.name}_has_its_type", (column.name,), expected))
+    if unread := [column.name for column in contract.columns if column.name in table.grants]:
+        expected = f"the right to read {', '.join(unread)}: {table.grants[unread[0]]}"
+        found.append(Rule(f"{contract.short}_may_be_read", tuple(unread), expected))
     return found
 
 

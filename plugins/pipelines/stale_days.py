@@ -9,10 +9,11 @@ import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from oncall.adapters.postgres.refusals import first_line
 from oncall.config.oncall_config import OncallConfig
 from oncall.config.runbooks_together import base_of
 from oncall.core.data.report_words import restated
@@ -63,15 +64,29 @@ class StalePublications:
 
     connection: Any
     config: OncallConfig
+    # By DAG: why the last search could not look for rows that came late.
+    unsearched: dict[str, str] = field(default_factory=dict)
 
     def find(self, since: dt.datetime | None = None) -> list[StaleDay]:
         """What is stale now, in the order in which to run it again: oldest first, base models before their readers.
 
-        Upstream's rows are looked through from `since` on (None: from where the last search stopped).
+        Upstream's rows are looked through from `since` on (None: from where the last search stopped). Where a table
+        cannot be read, `unsearched` says so, and the other pipelines are searched all the same.
         """
+        self.unsearched.clear()
         for pipeline in self._pipelines:
-            publication.note_late_rows(self.connection, self._run(pipeline, ANY_DAY), since)
+            try:
+                publication.note_late_rows(self.connection, self._run(pipeline, ANY_DAY), since)
+            except Exception as error:
+                if self.connection.closed:  # then nothing can be read
+                    raise
+                self.unsearched[pipeline.dag_id] = first_line(error)
         return self.known()
+
+    @property
+    def unsearched_words(self) -> list[str]:
+        """Whose rows that came late nobody has looked for, and why: a line each."""
+        return [f"{dag_id} was not searched for late rows: {why}" for dag_id, why in self.unsearched.items()]
 
     def known(self) -> list[StaleDay]:
         """What is stale by what the last search found, in the same order; writes nothing."""
@@ -158,6 +173,10 @@ def _again(connection: Any, day: StaleDay, run: ReportRun) -> Rerun:
         runner.run_day(connection, run)
     except Held as held:
         return Rerun(day, held=str(held))
+    except Exception as error:  # one that cannot be computed stands in no other's way
+        if connection.closed:
+            raise
+        return Rerun(day, held=first_line(error))
     return Rerun(day, publication.restated(connection, run) - before)
 
 

@@ -71,15 +71,18 @@ def publish(report: str) -> None:
 
 
 def rerun_stale(run_id: str, reason: str = "") -> list[str]:
-    """Run every stale day again, oldest first; how each went, in words. A day that is held fails the task."""
+    """Run every stale day again, oldest first; how each went, in words.
+
+    A day that is held fails the task, and so does a pipeline that cannot be searched: after all the others.
+    """
     with _warehouse() as connection:
         runner.install(connection)
         stale = StalePublications(connection, oncall_config.load(oncall_config.include_dir()))
         done = stale.rerun(run_id, reason=reason, tell=_tell)
     if reason := note_reruns([rerun.outcome for rerun in done], "oncall_rerun_stale", run_id):
         log.warning("%s", reason)
-    if any(rerun.held for rerun in done):
-        raise AirflowFailException("\n".join(rerun.held for rerun in done if rerun.held))
+    if wrong := [*stale.unsearched_words, *(rerun.held for rerun in done if rerun.held)]:
+        raise AirflowFailException("\n".join(wrong))
     return [str(rerun) for rerun in done]
 
 

@@ -117,7 +117,7 @@ def test_a_currency_that_is_no_text_is_said(shop: Any) -> None:
         "alter table master.orders alter column currency type int using 840",
     )
     found = held(shop)["orders_currency_has_its_type"]
-    assert found == ("a column currency of type string, not int4", "none in master.orders")
+    assert found == ("a column currency of type text, not int4", "none in master.orders")
 
 
 def test_a_day_published_before_its_currency_was_said_has_the_same(shop: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ ALL_VIEWS = """
         " create table master.some_orders partition of master.orders default;"
         " insert into master.orders select * from master.kept",
         "alter table master.order_lines add total numeric generated always as (quantity * unit_price) stored",
-        "create domain money_of_ours as numeric(12, 2);"
+        "create domain money_of_all as numeric; create domain money_of_ours as money_of_all;"
         " alter table master.order_lines alter unit_price type money_of_ours",
     ],
     ids=["views", "materialized view", "partitions", "generated column", "domain"],
@@ -75,6 +77,15 @@ def test_whatever_upstream_calls_a_table_is_read_as_one(shop: Any, kind: str) ->
 )
 def test_rows_that_row_level_security_hides_hold_the_report(shop: Any, policy: str, found: str) -> None:
     """Named as such: half the orders, whose lines are of orders that nobody sees, or all of them."""
+    with as_reader(shop) as reader:
+        change(shop, f"alter table master.orders enable row level security; {policy}")
+        with pytest.raises(Held, match=found) if found else nullcontext():
+            run_all(reader, report_run("profit_etl", DAY))
+
+
+@contextmanager
+def as_reader(shop: Any) -> Iterator[Any]:
+    """A connection of a role that owns nothing and may read all of upstream's tables."""
     said = shop.get_dsn_parameters()
     role = f"reader_of_{said['dbname']}"
     change(shop, f"create role {role} login")
@@ -83,10 +94,93 @@ def test_rows_that_row_level_security_hides_hold_the_report(shop: Any, policy: s
             shop,
             f"grant usage, create on schema {schema} to {role}; grant all on all tables in schema {schema} to {role}",
         )
-    change(shop, f"alter table master.orders enable row level security; {policy}")
-    with (
-        closing(psycopg2.connect(host=said["host"], dbname=said["dbname"], user=role)) as reader,
-        pytest.raises(Held, match=found) if found else nullcontext(),
-    ):
-        run_all(reader, report_run("profit_etl", DAY))
+    with closing(psycopg2.connect(host=said["host"], dbname=said["dbname"], user=role)) as reader:
+        yield reader
+        reader.rollback()
     change(shop, f"drop owned by {role}; drop role {role}")
+
+
+RIGHTS = "revoke all on master.orders from ROLE; grant select ({}) on master.orders to ROLE"
+
+
+@pytest.mark.parametrize(
+    ("taken", "found"),
+    [
+        (RIGHTS.format("order_id, customer_id, ordered_at, status, currency, updated_at"), {}),
+        (
+            RIGHTS.format("order_id, customer_id, ordered_at, currency"),
+            {
+                "orders_may_be_read": "the right to read status, updated_at: grant select on master.orders to ROLE"
+            },
+        ),
+        (
+            "revoke all on master.refunds from ROLE",
+            {
+                "refunds_may_be_read": "the right to read refund_id, order_id, line_no, amount, refunded_at,"
+                " currency, updated_at: grant select on master.refunds to ROLE"
+            },
+        ),
+        (
+            "revoke all on master.loads from ROLE",
+            {
+                "loads_may_be_read": "the right to read table_name, business_day, loaded_at, row_count:"
+                " grant select on master.loads to ROLE"
+            },
+        ),
+    ],
+    ids=["each column", "some columns", "a table", "the loads"],
+)
+def test_what_our_role_may_not_read_holds_the_report(shop: Any, taken: str, found: dict[str, str]) -> None:
+    """With the columns, and the grant that is missing; a right to each column of the contract is enough."""
+    with as_reader(shop) as reader:
+        role = reader.get_dsn_parameters()["user"]
+        change(shop, "alter table master.orders add note text")
+        change(shop, taken.replace("ROLE", role))
+        with pytest.raises(Held) if found else nullcontext() as held:
+            run_all(reader, report_run("profit_etl", DAY))
+    said = {check.name: check.expected.replace(role, "ROLE") for check in held.value.failed} if held else {}
+    assert said == found
+
+
+@pytest.mark.parametrize(
+    ("taken", "why"),
+    [
+        ("drop table master.refunds cascade", "profit_etl .*relation "),
+        (
+            AWAY + "create materialized view master.orders as table master.kept with no data",
+            "profit_etl .*has not been",
+        ),
+        ("drop table master.experiment_assignments", ".*_experiments .*relation "),
+    ],
+    ids=["gone", "never filled", "gone, of experiments"],
+)
+def test_a_table_that_cannot_be_read_hides_no_stale_day_of_another(shop: Any, taken: str, why: str) -> None:
+    """The others are searched and run again; whose rows nobody could look for is said, with the database's words."""
+    for dag_id in REPORTS:
+        run_all(shop, report_run(dag_id, DAY))
+    change(
+        shop, "update master.sessions set duration_s = 7, updated_at = clock_timestamp() where session_id = 1"
+    )
+    change(shop, taken)
+    found = StalePublications(shop, CONFIG)
+    assert {day.pipeline.dag_id for day in found.find()} >= {"engagement_etl", "growth_etl"}
+    assert any(
+        re.match(why, line.replace(" was not searched for late rows:", "")) for line in found.unsearched_words
+    )
+    done = {rerun.day.pipeline.dag_id: rerun.held for rerun in found.rerun("again")}
+    assert done["engagement_etl"] == done["growth_etl"] == ""
+
+
+def test_a_stale_day_that_cannot_be_computed_stands_in_no_others_way(shop: Any) -> None:
+    """Profit's orders are refused by the database in words that say nothing of data; engagement is run again."""
+    for dag_id in REPORTS:
+        run_all(shop, report_run(dag_id, DAY))
+    late = "updated_at = clock_timestamp() where"
+    change(shop, f"update master.order_lines set discount = 2, {late} order_id = 101")
+    change(shop, f"update master.sessions set duration_s = 7, {late} session_id = 1")
+    found = StalePublications(shop, CONFIG)
+    assert {"profit_etl", "engagement_etl"} <= {day.pipeline.dag_id for day in found.find()}
+    change(shop, AWAY + "create materialized view master.orders as table master.kept with no data")
+    done = {rerun.day.pipeline.dag_id: rerun.held for rerun in found.rerun("again")}
+    assert "has not been populated" in done["profit_etl"]
+    assert done["engagement_etl"] == ""

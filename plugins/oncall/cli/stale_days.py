@@ -52,14 +52,20 @@ def _stale(args: argparse.Namespace) -> int:
         runner.install(connection)
         stale = StalePublications(connection, config)
         if not args.rerun:
-            return _list(args, stale.find(since))
+            return max(_list(args, stale.find(since)), _unsearched(stale))
         confirm(args, "Run every stale day again, oldest first?", "nothing was run")
         run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
         say = (lambda _: None) if args.json else tell
         done = stale.rerun(run_id, reason=args.reason, since=since, tell=say)
     if reason := note_reruns([rerun.outcome for rerun in done], getpass.getuser(), run_id):
         warn(f"oncall stale: {reason}")
-    return _done(args, done)
+    return max(_done(args, done), _unsearched(stale))
+
+
+def _unsearched(stale: StalePublications) -> int:
+    for line in stale.unsearched_words:
+        warn(f"oncall stale: {line}")
+    return int(bool(stale.unsearched))
 
 
 def _list(args: argparse.Namespace, days: Sequence[StaleDay]) -> int:
