@@ -51,6 +51,25 @@ def paged(*people: str, **known: Any) -> tuple[Any, ...]:
         (replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="Zoe, who has left"), paged("C"), "05:09",
          ["Nobody else is paged: Zoe, who has left has it.",
           "Zoe, who has left is asked again at 06:03, in 54 min, if it is not published by then."]),
+        (replace(PAGED, acknowledged_at=at("05:03"), acknowledged_by="C", reminders=2), paged("C"), "07:09",
+         ["Nobody else is paged: C has it.", "C is asked again at 08:03, in 54 min, if it is not published by then."]),
+        (replace(PAGED, acknowledged_at=at("05:03")), paged("C"), "05:09",
+         ["Nobody else is paged: The person who acknowledged has it.",
+          "The person who acknowledged is asked again at 06:03, in 54 min, if it is not published by then."]),
+        # Before the first page: at the due instant it is on its way, without one nobody knows of a time.
+        (WARNED, (), "05:00", []),
+        (replace(WARNED, due=None), (), "04:30", []),
+        (WARNED, paged("C", owed_at=at("04:00"), done_at=at("04:00")), "04:30",
+         ["If it is not published by 05:00, in 30 min, C (primary) is paged."]),
+        (PAGED, paged("C"), "05:15",
+         ["D (secondary) is paged now.", "M (manager) is paged at 05:30, in 15 min."]),
+        # Several at once; whose page is bound to nobody yet; what is only told counts not.
+        (PAGED, (*paged("C"), *paged("D", "M", state="accepted", done_at=None)), "05:31",
+         ["D and M are being paged; the pager has not confirmed it yet."]),
+        (PAGED, (*paged("C", "D"), replace(*paged("M", state="owed", done_at=None), person="")), "05:31",
+         ["The person on call is being paged; the pager has not confirmed it yet.", "After that M (manager) is next."]),
+        (PAGED, (*paged("C", "D", "M"), an_entry(KEY, "chat", "page-3-manager", "M", state="owed")), "05:31",
+         [ALL_PAGED]),
     ],
 )  # fmt: skip
 def test_what_comes_next(incident: Any, entries: Any, clock: str, lines: list[str]) -> None:
@@ -102,6 +121,34 @@ def test_who_cannot_be_paged_was_not_paged() -> None:
         "Everybody else on the escalation has been paged. M cannot be paged: Opsgenie does not know m@example.com."
         " Call them."
     ]
+
+
+def test_an_earlier_warning_was_no_page_of_the_escalation() -> None:
+    """Only somebody of the escalation whose page was taken was "paged"; a page that is closed is none."""
+    scene = a_scene("05:31")
+    people = {name: replace(person, opsgenie=None) for name, person in scene.roster.people.items()}
+    unreachable = replace(scene, roster=replace(scene.roster, people=people))
+    alone = "; ".join(f"{name} cannot be paged: the roster gives no Opsgenie username" for name in "CDM")
+    told = (
+        an_entry(KEY, "chat", "page-1-primary", "C"),
+        *paged("D", unreached="Opsgenie does not know d@example.com"),
+        replace(*paged("M"), state="cancelled"),
+    )
+    for entry in told:
+        context = IncidentContext(PAGED, (a_report("05:31"),), (entry,))
+        assert not nobody_left(context, unreachable).startswith("Everybody else"), entry
+    assert (
+        nobody_left(IncidentContext(PAGED, (a_report("05:31"),), told[:1]), unreachable)
+        == f"{alone}. Call them."
+    )
+
+
+def test_a_seat_that_nobody_holds_is_to_be_filled() -> None:
+    """Before the first rota nobody but the manager has one: said as such, with where to write it."""
+    scene = a_scene("04:30", days=-400)
+    pair = replace(scene, roster=replace(scene.roster, escalation=scene.roster.escalation[:2]))
+    said = nobody_left(IncidentContext(WARNED, (a_report("04:30"),)), pair)
+    assert said == "Nobody holds a seat of the escalation: name somebody to be on call in roster.yaml."
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,9 @@ def _under_way(context: IncidentContext, scene: Scene) -> list[str]:
     waits = [page.person for page in pages if page.state in ("owed", "accepted") and not page.unreached]
     if not waits:
         return []
-    people = " and ".join(dict.fromkeys(person or "the person on call" for person in waits))
-    now = f"{people} is being paged; the pager has not confirmed it yet."
+    people = dict.fromkeys(filter(None, waits))
+    are = "are" if len(people) > 1 else "is"
+    now = f"{' and '.join(people) or 'The person on call'} {are} being paged; the pager has not confirmed it yet."
     after = next_to_page(context, scene)
     return [now, f"After that {seated(after.person.name, after.seat)} is next."] if after else [now]
 
