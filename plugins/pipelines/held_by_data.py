@@ -8,7 +8,7 @@ from typing import Any
 
 from oncall.core.promises.facts import FailedCheck
 from oncall.core.redaction import redacted
-from pipelines.report_run import Held, ReportRun, execute, transaction
+from pipelines.report_run import Held, ReportRun, transaction
 
 _FITS = "numbers and dates that fit their columns"
 _IS_THERE = "tables and columns as the SQL reads them"
@@ -53,4 +53,4 @@ def record(cursor: Any, run: ReportRun, checks: Sequence[FailedCheck], *, passed
     """Write down what each check expected and found."""
     for check in checks:
         result = {"name": check.name, "expected": check.expected, "found": check.found, "passed": passed}
-        execute(cursor, "checks.sql", run.parameters | result)
+        run.execute(cursor, "checks.sql", **result)

@@ -11,18 +11,8 @@ from oncall.core.promises.facts import DRILL_RUNS, FailedCheck
 from oncall.core.promises.promise import due_at
 from oncall.core.wall_time import utc
 from pipelines.held_by_data import held_by_its_data
-from pipelines.report_run import (
-    LATE,
-    PUBLISH,
-    Held,
-    ReportRun,
-    execute,
-    one_run_at_a_time,
-    sql_text,
-    steps,
-    transaction,
-    zone_name,
-)
+from pipelines.report_run import Held, ReportRun, one_run_at_a_time, transaction, zone_name
+from pipelines.sql_files import LATE, PUBLISH, SqlFiles
 
 # The tables that a pipeline's SQL publishes, and their drafts: the function's second and third argument.
 _RESTATES = re.compile(r"publish_draft\([^,]+,\s*'([a-z_.]+)',\s*'([a-z_.]+)'")
@@ -42,16 +32,15 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
     with held_by_its_data(connection, run), transaction(connection, run) as cursor:
         one_run_at_a_time(cursor, run)
         published: dict[str, int] = {}
-        for file in steps(run.dag_id, PUBLISH):
-            for name, rows, digest in execute(cursor, file, run.parameters):
-                found = {"name": name, "rows": rows, "digest": str(digest or 0)}
-                execute(cursor, "publication.sql", run.parameters | found)
+        for file in run.steps(PUBLISH):
+            for name, rows, digest in run.execute(cursor, file):
+                run.execute(cursor, "publication.sql", name=name, rows=rows, digest=str(digest or 0))
                 if cursor.rowcount != 1:
                     raise OncallError(
                         f"{run.report} of {run.report_date} was never transformed: run transform first"
                     )
                 published[name] = rows
-            for table, draft in _RESTATES.findall(sql_text(file)):
+            for table, draft in _RESTATES.findall(run.sql.text(file)):
                 _hold_unless_whole(cursor, run, table, draft)
         if run.report not in published:  # else the run would be green, and the report count as missing
             raise OncallError(
@@ -69,7 +58,7 @@ def _keep_due(cursor: Any, run: ReportRun) -> None:
         return
     days = [day for ago in range(KEPT_DAYS) if promise.covers(day := run.report_date - dt.timedelta(ago))]
     dues = [utc(due_at(promise, day, run.zone)) for day in days]
-    execute(cursor, "due.sql", {"report": run.report, "days": days, "dues": dues})
+    run.execute(cursor, "due.sql", days=days, dues=dues)
 
 
 def _hold_unless_whole(cursor: Any, run: ReportRun, table: str, draft: str) -> None:
@@ -96,17 +85,15 @@ def note_late_rows(connection: Any, run: ReportRun, since: dt.datetime | None = 
     if run.run_id.startswith(DRILL_RUNS):
         return
     with transaction(connection) as cursor:
-        for file in (*steps(run.dag_id, LATE), "late_loads.sql"):
-            execute(cursor, file, run.parameters | {"upstream": list(run.upstream), "since": since})
+        for file in (*run.steps(LATE), "late_loads.sql"):
+            run.execute(cursor, file, upstream=list(run.upstream), since=since)
 
 
 def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str]]:
     """Report, report date and reason of each published day whose inputs have changed since, in order of dates."""
     with transaction(connection) as cursor:
-        return [
-            (report, day, because)
-            for report, day, because in execute(cursor, "stale.sql", {"zone": zone_name(zone)})
-        ]
+        found = SqlFiles().execute(cursor, "stale.sql", {"zone": zone_name(zone)})
+        return [(report, day, because) for report, day, because in found]
 
 
 def is_published(connection: Any, run: ReportRun) -> bool:
@@ -121,7 +108,7 @@ def is_published(connection: Any, run: ReportRun) -> bool:
 
 def restated(connection: Any, run: ReportRun) -> int:
     """How many published numbers of the report date this run has changed, in all tables that its SQL publishes."""
-    sql = "\n".join(map(sql_text, steps(run.dag_id, PUBLISH)))
+    sql = "\n".join(map(run.sql.text, run.steps(PUBLISH)))
     tables = [table for table, _ in _RESTATES.findall(sql)]
     with transaction(connection) as cursor:
         cursor.execute(

@@ -10,9 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from oncall.adapters.postgres.migrate import bring_up
-from oncall.config.data_contracts import load_data_contracts, tables_read
-from oncall.config.load_volume import public_holidays
-from oncall.config.oncall_config import include_dir
+from oncall.config.data_contracts import tables_read
 from oncall.core.data.data_contract import Breach
 from oncall.core.data.day_parts import day_parts_of
 from oncall.core.data.odd_rows import odd_rows_of
@@ -24,23 +22,8 @@ from oncall.core.redaction import redacted
 from pipelines.contract_check import breaches, found_words, offenders
 from pipelines.held_by_data import held_by_its_data, record
 from pipelines.publication import publish
-from pipelines.report_run import (
-    CHECK,
-    COMPUTE,
-    COUNT,
-    NEED,
-    ODD,
-    RATIO,
-    USUAL,
-    Held,
-    ReportRun,
-    execute,
-    one_run_at_a_time,
-    sql_text,
-    steps,
-    text_of,
-    transaction,
-)
+from pipelines.report_run import Held, ReportRun, one_run_at_a_time, transaction
+from pipelines.sql_files import CHECK, COMPUTE, COUNT, NEED, ODD, RATIO, USUAL, SqlFiles
 from pipelines.usual_numbers import Releasable, Release, numbers_of, released_lately, releases
 from pipelines.usual_numbers import release as write_release
 
@@ -48,7 +31,7 @@ from pipelines.usual_numbers import release as write_release
 def install(connection: Any) -> None:
     """Make the warehouse's own schemas and tables as `warehouse.sql` says, keeping what is in them."""
     with transaction(connection) as cursor:
-        bring_up(cursor, "investor.publications", sql_text("warehouse.sql"))
+        bring_up(cursor, "investor.publications", SqlFiles().text("warehouse.sql"))
 
 
 def transform(connection: Any, run: ReportRun) -> None:
@@ -64,18 +47,18 @@ def transform(connection: Any, run: ReportRun) -> None:
 
 def _compute(connection: Any, run: ReportRun) -> None:
     with transaction(connection, run) as cursor:
-        needs = [need for file in steps(run.dag_id, NEED) for need in execute(cursor, file, run.parameters)]
+        needs = [need for file in run.steps(NEED) for need in run.execute(cursor, file)]
     for dag_id, day in needs:
         _make_first(connection, run, replace(run, dag_id=dag_id, report_date=day, upstream=()))
     with transaction(connection, run) as cursor:
         one_run_at_a_time(cursor, run)
-        execute(cursor, "reading.sql", run.parameters | {"upstream": list(run.upstream)})
-        for file in steps(run.dag_id, COMPUTE):
-            execute(cursor, file, run.parameters | _plans())
+        run.execute(cursor, "reading.sql", upstream=list(run.upstream))
+        for file in run.steps(COMPUTE):
+            run.execute(cursor, file, **_plans(run))
     # on its own: `analyze` keeps its lock to the end of the transaction
     with transaction(connection, run) as cursor:
-        for file in steps(run.dag_id, COUNT):
-            execute(cursor, file, run.parameters)
+        for file in run.steps(COUNT):
+            run.execute(cursor, file)
 
 
 def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
@@ -107,7 +90,7 @@ def _make_first(connection: Any, run: ReportRun, needed: ReportRun) -> None:
         ]
         record(cursor, run, failed)
         if not failed:
-            execute(cursor, steps(needed.dag_id, COMPUTE)[0], needed.parameters)
+            needed.execute(cursor, needed.steps(COMPUTE)[0])
     if failed:
         raise Held(run, failed)
 
@@ -115,16 +98,16 @@ def _make_first(connection: Any, run: ReportRun, needed: ReportRun) -> None:
 def offending_rows(connection: Any, run: ReportRun) -> dict[Breach, list[str]]:
     """What of the upstream rows that the run reads breaks their contracts, with the keys of the rows."""
     with transaction(connection) as cursor:
-        return offenders(cursor, load_data_contracts(include_dir()), _tables(run), run.parameters)
+        return offenders(cursor, run.contracts, _tables(run), run.parameters)
 
 
 def _tables(run: ReportRun) -> set[str]:
-    return {*tables_read(text_of(run.dag_id)), *run.upstream}
+    return {*tables_read(run.sql.of_report(run.dag_id)), *run.upstream}
 
 
-def _plans() -> dict[str, str]:
+def _plans(run: ReportRun) -> dict[str, str]:
     """What the contract plans of experiments, as the SQL binds it: the default control, and the variants as JSON."""
-    plans = load_data_contracts(include_dir()).plans
+    plans = run.contracts.plans
     variants = [
         {"experiment": one.name, "control": one.control, "variant": variant, "share": share}
         for one in plans.experiments
@@ -135,7 +118,7 @@ def _plans() -> dict[str, str]:
 
 def _breaches(cursor: Any, run: ReportRun) -> list[FailedCheck]:
     """What of the upstream rows that the run reads breaks their contracts."""
-    found = breaches(cursor, load_data_contracts(include_dir()), _tables(run), run.parameters)
+    found = breaches(cursor, run.contracts, _tables(run), run.parameters)
     return [FailedCheck(one.name, one.expected, redacted(found_words(one, run.report_date))) for one in found]
 
 
@@ -153,8 +136,8 @@ def check(connection: Any, run: ReportRun) -> tuple[str, ...]:
 
 def _as_the_sql_says(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:
     """What the report's own SQL checks, and whether it holds."""
-    for file in steps(run.dag_id, CHECK):
-        for name, expected, found, passed in execute(cursor, file, run.parameters | _plans()):
+    for file in run.steps(CHECK):
+        for name, expected, found, passed in run.execute(cursor, file, **_plans(run)):
             yield FailedCheck(name, redacted(str(expected)), redacted(str(found))), bool(passed)
 
 
@@ -204,22 +187,21 @@ def _numbers(cursor: Any, run: ReportRun) -> list[Releasable]:
     """What of the draft is compared with what is usual, or was planned, and what together looks wrong."""
 
     def rows(numbers: str) -> list[tuple[Any, ...]]:
-        return [row for file in steps(run.dag_id, numbers) for row in execute(cursor, file, run.parameters)]
+        return [row for file in run.steps(numbers) for row in run.execute(cursor, file)]
 
     # What was usual in a week of holidays is not so in the week after it.
-    holidays = public_holidays(include_dir())
     ordinary = [
         row
         for row in rows(USUAL)
-        if not row[1] or run.report_date - dt.timedelta(days=row[1]) not in holidays
+        if not row[1] or run.report_date - dt.timedelta(days=row[1]) not in run.holidays
     ]
     odd = odd_rows_of(rows(ODD), released_lately(cursor, run.parameters))
-    parts = day_parts_of(execute(cursor, "parts.sql", run.parameters))
+    parts = day_parts_of(run.execute(cursor, "parts.sql"))
     return [*numbers_of(ordinary), *sample_ratios_of(rows(RATIO)), *odd, *parts]
 
 
 def _is_far_off(number: Releasable, run: ReportRun) -> bool:
-    return number.is_far_off(may_be_quiet=run.report_date in public_holidays(include_dir()))
+    return number.is_far_off(may_be_quiet=run.report_date in run.holidays)
 
 
 def run_day(connection: Any, run: ReportRun) -> dict[str, int]:

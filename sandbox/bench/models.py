@@ -16,7 +16,8 @@ import psycopg2
 
 from oncall.config.oncall_config import OncallConfig, load
 from pipelines import publication, runner
-from pipelines.report_run import ReportRun, sql_dir
+from pipelines.report_run import ReportRun
+from pipelines.sql_files import sql_dir
 from sandbox.bench.duck import Duck
 from sandbox.bench.figures import Figure, Sample, Section, seconds
 from sandbox.master_data.generator import TABLES

@@ -21,7 +21,7 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Plan
 from pipelines import runner
-from pipelines.report_run import REPOSITORY_SQL
+from pipelines.sql_files import REPOSITORY_SQL
 
 FIRST = "create schema if not exists notes; create table if not exists notes.kept (name text)"
 SECOND = f"{FIRST}; alter table notes.kept add column if not exists said text not null default 'nothing'"

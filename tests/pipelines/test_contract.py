@@ -25,8 +25,8 @@ from oncall.cli.main import main
 from oncall.config import oncall_config
 from oncall.core.errors import OncallError
 from pipelines import runner
-from pipelines.report_run import REPOSITORY_SQL as SQL
 from pipelines.report_run import Held
+from pipelines.sql_files import REPOSITORY_SQL as SQL
 from tests.pipelines.contract_cases import BROKEN, COPY, ENGAGEMENT, GROWTH, ORDINARY, PROFIT, UNIT_PROFIT
 from tests.pipelines.master_by_hand import DAY, add, at, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all

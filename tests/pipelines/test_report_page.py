@@ -19,7 +19,8 @@ from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.report_numbers import ReportNumbers
 from pipelines import publication
 from pipelines.report_desk import WarehouseDesk
-from pipelines.report_run import REPOSITORY_SQL, Held
+from pipelines.report_run import Held
+from pipelines.sql_files import REPOSITORY_SQL
 from tests.pipelines.master_by_hand import DAY, rows
 from tests.pipelines.model_runs import GENERATED_DAYS, REPORTS, Run, report_run
 from tests.pipelines.test_usual_numbers import draft, past, unusual
@@ -321,7 +322,7 @@ def test_a_missing_file_is_said(
 ) -> None:
     """An include folder with other SQL than ours."""
     (tmp_path / "sql").mkdir()
-    monkeypatch.setattr("pipelines.report_run.include_dir", lambda: tmp_path)
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
     with pytest.raises(OncallError):
         WarehouseDesk().stale(CONFIG)
 

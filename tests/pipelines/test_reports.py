@@ -18,7 +18,8 @@ from oncall.core.errors import OncallError
 from oncall.core.promises.promise import Promise
 from pipelines import runner
 from pipelines.publication import publish
-from pipelines.report_run import CHECK, COMPUTE, ODD, PUBLISH, Held, sql_dir, steps, transaction, zone_name
+from pipelines.report_run import Held, transaction, zone_name
+from pipelines.sql_files import CHECK, COMPUTE, ODD, PUBLISH, SqlFiles, sql_dir
 from sandbox.master_data.loading import Loader
 from tests.pipelines.master_by_hand import DAY, STARTS, add, at, row, rows
 from tests.pipelines.model_runs import REPORTS, Run, report_run, run_all
@@ -263,9 +264,23 @@ def test_each_file_runs_once_whatever_the_pipeline_is_called(
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
     (tmp_path / "sql/growth_etl").rename(tmp_path / "sql" / dag_id)
     for numbers in (COMPUTE, CHECK, PUBLISH, ODD):
-        files = steps(dag_id, numbers)
+        files = SqlFiles().steps(dag_id, numbers)
         assert files
         assert len(files) == len(set(files))
+
+
+def test_a_run_keeps_to_the_files_it_has_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release that is put in force in the middle is the next run's: this one checks what it has computed."""
+    shutil.copytree(include_dir(), tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
+    run, model = report_run("growth_etl"), "growth_etl/10_base.sql"
+    before, steps = run.sql.text(model), run.steps(COMPUTE)
+    (tmp_path / "sql" / model).write_text("select 'of the next release'", encoding="utf-8")
+    (tmp_path / "sql/growth_etl/11_more.sql").write_text("select 1", encoding="utf-8")
+    assert (run.sql.text(model), run.steps(COMPUTE)) == (before, steps)
+    other = report_run("growth_etl")
+    assert other.sql.text(model) == "select 'of the next release'"
+    assert "growth_etl/11_more.sql" in other.steps(COMPUTE)
 
 
 def test_installing_twice_is_harmless(warehouse: Any) -> None:

@@ -12,7 +12,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.check_result import CheckResult
 from oncall.core.data.data_contract import CURRENCY, DataContracts
 from oncall.core.data.report_words import currency_taken
-from pipelines.report_run import sql_text
+from pipelines.sql_files import SqlFiles
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     )
     upstream = {name for pipeline in config.pipelines.values() for name in pipeline.upstream}
     Database("warehouse", lambda: connect_by("warehouse"), checked).ask(
-        made_by(sql_text("warehouse.sql")),
+        made_by(SqlFiles().text("warehouse.sql")),
         {LOADS, *(name for name in upstream if name.startswith("master."))},
         _may_lack(contracts),
         sorted({pipeline.report for pipeline in config.pipelines.values() if pipeline.promise}),

@@ -147,7 +147,7 @@ def check_sql(folder: Path, pipelines: Mapping[str, Pipeline]) -> Iterator[Probl
 
 
 def _computing(folder: Path, dag_id: str) -> Iterator[str]:
-    """The SQL that computes its report: its own and its kind's, as `pipelines/report_run.py` has it."""
+    """The SQL that computes its report: its own and its kind's, as `pipelines/sql_files.py` has it."""
     for own in dict.fromkeys((dag_id, dag_id.rpartition("_")[2])):
         for path in include_files.inside(folder / include_files.SQL / own):
             if re.fullmatch(r"1[0-8]_.*\.sql", path.name):
