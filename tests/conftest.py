@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # How long an example takes says how busy the machine is, not whether a law holds. A red build is to tell of a change:
 # the examples are the same each time, unless somebody goes looking for new ones (EXPLORE=1).
 settings.register_profile("project", deadline=None, derandomize=EXPLORE == 0)
+settings.register_profile("few", settings.get_profile("project"), max_examples=10)  # for `make coverage`
 settings.load_profile("project")
 
 MEMORY = Path("/dev/shm")  # Linux's file system in memory

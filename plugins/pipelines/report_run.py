@@ -62,7 +62,7 @@ class ReportRun:
             "day_end": self._midnight(1),
         }
 
-    # What the include folder says is read once: a run computes, checks and publishes by one version of it.
+    # Each file of the include folder is read once: what changes meanwhile is the next run's.
 
     @cached_property
     def sql(self) -> SqlFiles:

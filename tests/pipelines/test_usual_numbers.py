@@ -147,7 +147,7 @@ def test_a_young_shop_and_a_growing_one_are_not_held(warehouse: Any) -> None:
 def test_a_public_holiday_may_be_quiet(warehouse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Little is ordinary then; far too much is not."""
     past(warehouse)
-    monkeypatch.setattr(runner, "public_holidays", lambda _: {DAY: "a holiday"})
+    monkeypatch.setattr("pipelines.report_run.public_holidays", lambda _: {DAY: "a holiday"})
     draft(warehouse, orders=8, revenue=280, cost=140)
     assert unusual(warehouse) == {}
     draft(warehouse, revenue=32603)
