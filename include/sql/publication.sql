@@ -16,7 +16,11 @@ select
     publication.instant
 from base.readings as reading
 cross join (select coalesce(%(at)s::timestamptz, clock_timestamp()) as instant) as publication
-where reading.report = %(report)s and reading.report_date = %(report_date)s::date
+where
+    reading.report = %(report)s
+    and reading.report_date = %(report_date)s::date
+    -- Another run may have made the draft anew since this one has checked it.
+    and coalesce(reading.passed, true)
 on conflict (report, report_date) do update
 set
     published_at = excluded.published_at,

@@ -1,8 +1,9 @@
 -- Which upstream loads (or published base models) stand now, just before they are read.
-insert into base.readings (report, report_date, read_at, upstream)
+insert into base.readings (report, report_date, passed, read_at, upstream)
 select
     %(report)s,
     %(report_date)s::date,
+    false,
     coalesce(%(at)s::timestamptz, clock_timestamp()),
     coalesce(
         jsonb_object_agg(
@@ -26,7 +27,7 @@ left join lateral (
     limit 1
 ) as source on true
 on conflict (report, report_date) do update
-set read_at = excluded.read_at, upstream = excluded.upstream;
+set passed = excluded.passed, read_at = excluded.read_at, upstream = excluded.upstream;
 
 -- What an earlier run of the day has counted is not what this one counts.
 delete from base.day_parts where report = %(report)s and report_date = %(report_date)s::date;

@@ -397,7 +397,8 @@ create table if not exists investor.checks (
     primary key (report, report_date, run_id, name)
 );
 
--- The upstream loads a transform found: they become `publications.upstream` when the report is published.
+-- The upstream loads a transform found: they become `publications.upstream` when the report is published. `passed`: the
+-- checks have passed the draft that was made of them (unknown of drafts that are older than this column).
 create table if not exists base.readings (
     report text not null,
     report_date date not null,
@@ -405,6 +406,7 @@ create table if not exists base.readings (
     upstream jsonb not null,
     primary key (report, report_date)
 );
+alter table base.readings add column if not exists passed boolean;
 
 -- What a day was made of: of its orders those of each hour, country and so on, which are all there on any day. `kind`:
 -- 'rows' (amount rows of all), 'typical', 'price' and 'least' (amount ÷ of_all is what one of so many rows is, as a rule),

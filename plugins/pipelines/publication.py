@@ -37,7 +37,8 @@ def publish(connection: Any, run: ReportRun) -> dict[str, int]:
                 run.execute(cursor, "publication.sql", name=name, rows=rows, digest=str(digest or 0))
                 if cursor.rowcount != 1:
                     raise OncallError(
-                        f"{run.report} of {run.report_date} was never transformed: run transform first"
+                        f"{run.report} of {run.report_date} has no draft that its checks have passed:"
+                        " it was never transformed, or another run has done so since and will publish it"
                     )
                 published[name] = rows
             for table, draft in _RESTATES.findall(run.sql.text(file)):

@@ -234,6 +234,27 @@ def test_a_drills_day_was_promised_to_nobody(warehouse: Any, run: Run) -> None:
     assert publication(warehouse)["due_at"] is None
 
 
+def test_a_draft_that_another_run_has_made_since_is_not_published_unchecked(warehouse: Any, run: Run) -> None:
+    """Between the check and the publication of one run: by neither, until the checks have passed the newer draft too."""
+    a_sale(warehouse)
+    run("profit_etl")
+    before = rows(warehouse, "select * from investor.daily_profit")
+    first, second = report_run("profit_etl", run_id="first"), report_run("profit_etl", run_id="second")
+    runner.transform(warehouse, first)
+    runner.check(warehouse, first)
+    with warehouse.cursor() as cursor:
+        cursor.execute("update master.order_lines set unit_price = 99")
+    warehouse.commit()
+    runner.transform(warehouse, second)
+    with pytest.raises(OncallError, match="another run has done so since and will publish it"):
+        publish(warehouse, first)
+    assert rows(warehouse, "select * from investor.daily_profit") == before
+    runner.check(warehouse, second)
+    publish(warehouse, second)
+    publish(warehouse, first)
+    assert rows(warehouse, "select * from investor.daily_profit") != before
+
+
 def test_publishing_what_was_never_transformed_is_refused(warehouse: Any) -> None:
     """No reading, no publication, no rows."""
     with pytest.raises(OncallError, match="was never transformed"):
