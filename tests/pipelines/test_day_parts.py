@@ -136,6 +136,8 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
             (0, "1 second", "true", "same customer and goods "), (0, "-20 minutes", "true", "same customer and goods "), (0, "1 second", "order_id % 5 = 0", "same customer and goods "),
             (1, "0", "true", "same customer and time as a day or a week before "), (7, "0", "true", "same customer and time as a day or a week before "),
         )),
+        ("insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount, updated_at) select order_id, line_no + 500, product_id, quantity, unit_price, discount, updated_at"
+         f" from master.order_lines where {OF_THE_DAY['order_lines']} and order_id % 10 = 3", PROFIT, "lines_again", "same article and money in one order "),
         (sessions_again(0, "1 second"), ENGAGEMENT, "sessions_again", "same customer, feature and duration "),
         *((sessions_again(days, "0", without_todays), dag_id, "sessions_again", "same customer and time as a day or a week before ")
           for dag_id in (ENGAGEMENT, GROWTH) for days, without_todays in ((1, ""), (7, ""), (7, without("sessions", "true") + ";"))),

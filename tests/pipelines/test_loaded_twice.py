@@ -54,6 +54,12 @@ OTHER_ARTICLES = (
     f" insert into master.order_lines ({LINE_COLUMNS}) select order_id, 2, 2, quantity, unit_price, discount,"
     " updated_at from master.order_lines where order_id > 5000"
 )
+# Carts of ten articles, of which each has one on two lines.
+LARGE_CARTS = (
+    f"insert into master.order_lines ({LINE_COLUMNS}) select order_id, 1 + n, 1, 10 + n, 10, 0, updated_at"
+    " from master.order_lines, generate_series(1, 9) n where order_id > 5000; insert into master.order_lines"
+    f" ({LINE_COLUMNS}) select order_id, 11, 1, 19, 10, 0, updated_at from master.order_lines where line_no = 10"
+)
 # A shop of twenty articles, each sold fifteen times over the day for its own price.
 ARTICLES = (
     "insert into master.products (product_id, category, unit_cost, updated_at)"
@@ -83,7 +89,7 @@ NOT_AGAIN = "sessions_are_not_those_of_the_day_before"
             "sessions_come_once",
             "7 of 14 in master.sessions",
         ),
-        (f"{orders(20, 5000)}; {LINE_TWINS}", PROFIT, "lines_come_once", "32 of 32 in master.order_lines"),
+        (f"{orders(20, 5000)}; {LINE_TWINS}", PROFIT, "lines_come_once", "33 of 66 in master.order_lines"),
         (
             f"{ARTICLES}; {IN_CENTS.format('* 100', 5001, 5005)}",
             PROFIT,
@@ -159,6 +165,7 @@ def test_what_was_true_once_is_this_shops_way(shop: Any) -> None:
         f"{ARTICLES}; {IN_CENTS.format('* 100', 5001, 5004)}; {IN_CENTS.format('* 0', 5100, 5200)}",
         f"{ARTICLES}; {IN_CENTS.format('* 25', 5001, 5100)}",
         f"{orders(20, 5000)}; {OTHER_ARTICLES}",
+        f"{orders(20, 5000)}; {LARGE_CARTS}",
     ],
     ids=[
         "days for instants",
@@ -171,6 +178,7 @@ def test_what_was_true_once_is_this_shops_way(shop: Any) -> None:
         "postage at any price, and gifts",
         "a sale",
         "articles of one price",
+        "large carts",
     ],
 )
 def test_what_only_looks_alike_is_published(good_day: Any, loaded: str) -> None:

@@ -222,6 +222,18 @@ measured (measure, part, kind, amount, of_all, rows) as (
             ('rare_lines', 'for nothing', 'rare', sold.for_nothing, sold.lines),
             ('rare_lines', 'without a cost', 'rare', sold.without_cost, sold.lines),
             (
+                'lines_again', 'same article and money in one order', 'again',
+                (
+                    select coalesce(sum(twice.lines - 1), 0)
+                    from (
+                        select count(*) as lines
+                        from lines
+                        group by lines.order_id, lines.product_id, lines.quantity, lines.unit_price, lines.discount
+                    ) as twice
+                ),
+                sold.lines
+            ),
+            (
                 'orders_again', 'same customer and goods', 'again',
                 (select coalesce(sum(alike.orders - 1), 0) from alike), bought.orders - bought.cancelled
             ),
