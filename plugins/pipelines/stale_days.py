@@ -17,10 +17,9 @@ from oncall.adapters.postgres.refusals import first_line
 from oncall.config.oncall_config import OncallConfig
 from oncall.config.runbooks_together import base_of
 from oncall.core.data.report_words import restated
-from oncall.core.errors import OncallError
 from oncall.core.promises.promise import Pipeline
 from pipelines import publication, runner
-from pipelines.report_run import ReportRun
+from pipelines.report_run import Held, ReportRun
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +171,7 @@ def _again(connection: Any, day: StaleDay, run: ReportRun) -> Rerun:
     before = publication.restated(connection, run)
     try:
         runner.run_day(connection, run)
-    except OncallError as held:  # by a check, or because another run has just begun it
+    except Held as held:
         return Rerun(day, held=str(held))
     except Exception as error:  # one that cannot be computed stands in no other's way
         if connection.closed:
