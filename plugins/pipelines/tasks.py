@@ -45,7 +45,6 @@ def report_steps(report: Asset, base: Asset | None = None) -> None:
 def transform(report: str) -> None:
     """Compute the base model and the draft of the report, unless upstream's rows break their contract."""
     with _warehouse() as connection, _held_for_good():
-        runner.install(connection)
         runner.transform(connection, _run(report))
 
 
@@ -76,7 +75,6 @@ def rerun_stale(run_id: str, reason: str = "") -> list[str]:
     A day that is held fails the task, and so does a pipeline that cannot be searched: after all the others.
     """
     with _warehouse() as connection:
-        runner.install(connection)
         stale = StalePublications(connection, oncall_config.load(oncall_config.include_dir()))
         done = stale.rerun(run_id, reason=reason, tell=_tell)
     if reason := note_reruns([rerun.outcome for rerun in done], "oncall_rerun_stale", run_id):
@@ -114,6 +112,8 @@ def _warehouse() -> Iterator[Any]:
     from oncall.adapters.postgres.database import work_by  # not with every parse of a DAG file
 
     with closing(work_by(WAREHOUSE)) as connection:
+        # Each task: a release may come between two tasks of a run.
+        runner.install(connection)
         yield connection
 
 

@@ -16,7 +16,7 @@ import pytest
 from oncall.config.oncall_config import include_dir
 from oncall.core.errors import OncallError
 from oncall.core.promises.promise import Promise
-from pipelines import runner
+from pipelines import runner, tasks
 from pipelines.publication import publish
 from pipelines.report_run import Held, transaction, zone_name
 from pipelines.sql_files import CHECK, COMPUTE, ODD, PUBLISH, SqlFiles, sql_dir
@@ -307,6 +307,22 @@ def test_installing_twice_is_harmless(warehouse: Any) -> None:
     with warehouse.cursor() as cursor:
         cursor.execute((sql_dir() / "warehouse.sql").read_text(encoding="utf-8"))
     warehouse.commit()
+
+
+def test_a_release_between_two_tasks_of_a_run_holds_nothing(
+    warehouse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each task finds the tables as its own code reads them, not the first one of a run alone."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            "alter table base.readings drop column passed; comment on table investor.publications is null"
+        )
+    warehouse.commit()
+    monkeypatch.setattr(
+        "oncall.adapters.postgres.database.work_by", lambda _: psycopg2.connect(warehouse.dsn)
+    )
+    with tasks._warehouse() as connection:
+        assert rows(connection, "select passed from base.readings") == []
 
 
 @pytest.mark.parametrize(
