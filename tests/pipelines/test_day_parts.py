@@ -38,6 +38,7 @@ WITH_ITS_ORDER = (
     " and not exists (select from master.order_lines as l where l.order_id = o.order_id)"
 )
 THAI = "customer_id in (select customer_id from master.customers where country = 'TH')"
+NEW = "customer_id not in (select customer_id from master.sessions where started_at < '2026-11-20 00:00+07')"
 REACHED = "customer_id in (select customer_id from master.customers where acquisition_channel = 'referral')"
 
 
@@ -130,6 +131,11 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (changed("order_lines", "discount = quantity * unit_price", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
         ("update master.products set unit_cost = 0 where product_id % 5 = 3", PROFIT, "rare_lines", "without a cost "),
         ("alter table master.sessions alter duration_s drop not null; " + changed("sessions", "duration_s = null", "session_id % 3 = 0"), ENGAGEMENT, "rare_sessions", "without a duration "),
+        (changed("sessions", "duration_s = 300"), ENGAGEMENT, "rare_sessions", "of one duration "),
+        (changed("sessions", "duration_s = 0", "session_id % 3 = 0"), ENGAGEMENT, "rare_sessions", "of one duration "),
+        # new customers who are not there, or are all of one channel
+        (f"update master.customers set acquisition_channel = 'organic' where {NEW}", GROWTH, "new_customers_by_channel", "paid_search 0"),
+        (without("sessions", NEW), GROWTH, "new_customers", "all 0"),
         *((changed("sessions", "customer_id = (select min(customer_id) from master.sessions)", "session_id % 4 = 0"), dag_id, "rare_sessions", "of one customer ") for dag_id in (ENGAGEMENT, GROWTH)),
         # rows that were loaded again: at another instant, or those of an earlier day besides
         *((orders_again(days, later, part), PROFIT, "orders_again", found) for days, later, part, found in (
@@ -138,6 +144,9 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         )),
         ("insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount, updated_at) select order_id, line_no + 500, product_id, quantity, unit_price, discount, updated_at"
          f" from master.order_lines where {OF_THE_DAY['order_lines']} and order_id % 10 = 3", PROFIT, "lines_again", "same article and money in one order "),
+        # … by another loader, that has rounded the instants and says money and duration in its own way
+        (orders_again(0, "1 second", "true").replace("quantity, unit_price, discount, l.", "quantity, round(unit_price / 1.1, 2), 0, l."), PROFIT, "orders_again", "same customer within ten seconds "),
+        (sessions_again(0, "1 second").replace("duration_s, ", "duration_s + 1, "), ENGAGEMENT, "sessions_again", "same customer within ten seconds "),
         (sessions_again(0, "1 second"), ENGAGEMENT, "sessions_again", "same customer, feature and duration "),
         *((sessions_again(days, "0", without_todays), dag_id, "sessions_again", "same customer and time as a day or a week before ")
           for dag_id in (ENGAGEMENT, GROWTH) for days, without_todays in ((1, ""), (7, ""), (7, without("sessions", "true") + ";"))),

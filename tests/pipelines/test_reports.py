@@ -235,7 +235,7 @@ def test_a_drills_day_was_promised_to_nobody(warehouse: Any, run: Run) -> None:
 
 
 def test_a_draft_that_another_run_has_made_since_is_not_published_unchecked(warehouse: Any, run: Run) -> None:
-    """Between the check and the publication of one run: by neither, until the checks have passed the newer draft too."""
+    """Between the check and the publication of one run: by neither, until the checks have passed the newer one too."""
     a_sale(warehouse)
     run("profit_etl")
     before = rows(warehouse, "select * from investor.daily_profit")

@@ -49,8 +49,29 @@ from (
         group by session.customer_id, session.feature, session.duration_s
     ) as alike
 ) as day
+cross join (
+    select coalesce(max(timed.sessions), 0) as sessions
+    from (
+        select count(*) as sessions
+        from master.sessions as session
+        where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+        group by session.duration_s
+        having session.duration_s is not null
+    ) as timed
+) as alike_long
+cross join (
+    select coalesce(sum(begun.sessions - 1), 0) as sessions
+    from (
+        select count(*) as sessions
+        from master.sessions as session
+        where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+        group by session.customer_id, floor(extract(epoch from session.started_at) / 10)
+    ) as begun
+) as begun_together
 cross join lateral (
     values
         ('rare_sessions', 'without a duration', 'rare', day.running, day.sessions),
+        ('rare_sessions', 'of one duration', 'rare', alike_long.sessions, day.sessions),
+        ('sessions_again', 'same customer within ten seconds', 'again', begun_together.sessions, day.sessions),
         ('sessions_again', 'same customer, feature and duration', 'again', day.more, day.sessions)
 ) as part (measure, part, kind, rows, of_all);

@@ -238,6 +238,19 @@ measured (measure, part, kind, amount, of_all, rows) as (
                 (select coalesce(sum(alike.orders - 1), 0) from alike), bought.orders - bought.cancelled
             ),
             (
+                'orders_again', 'same customer within ten seconds', 'again',
+                (
+                    select coalesce(sum(begun.orders - 1), 0)
+                    from (
+                        select count(*) as orders
+                        from ordered
+                        where ordered.stands
+                        group by ordered.customer_id, floor(extract(epoch from ordered.ordered_at) / 10)
+                    ) as begun
+                ),
+                bought.orders - bought.cancelled
+            ),
+            (
                 'orders_again', 'same customer and time as a day or a week before', 'again',
                 (
                     select count(*)
