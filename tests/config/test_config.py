@@ -411,6 +411,17 @@ def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(monkeypatch: pytes
             ("ann@example.com", "ann @example.com"),
             "people.ANN.opsgenie: found 'ann @example.com'; write the Opsgenie",
         ),
+        (
+            ("name: Ben", "name: ann"),
+            "people.BEN.name: found 'ann'; write a name that is nobody else's: it is the id of ANN",
+        ),
+        (
+            (
+                "name: Ann, opsgenie: ann@example.com, slack: U0ANN, specialties: [profit]}\n  BEN: {name: Ben",
+                "name: Kim Lee, opsgenie: ann@example.com, slack: U0ANN}\n  BEN: {name: kim  lee",
+            ),
+            "people.BEN.name: found 'kim  lee'; write a name that is nobody else's: it is the name of ANN",
+        ),
         (("+07:00", "Asia"), "roster.yaml:1: timezone: found 'Asia'; write a fixed offset such as"),
         (
             ("+07:00", "Etc/GMT+7"),

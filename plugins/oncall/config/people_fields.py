@@ -25,9 +25,17 @@ def read_people(field: Field) -> tuple[dict[str, Person], Fields]:
         known = written.setdefault(person_id.casefold(), person_id)
         if known != person_id:
             entry.complain("an id that differs by more than capitals", found=f"{known} once more")
-    return {
-        person_id: _read_person(person_id, entry) for person_id, entry in entries.by_name.items()
-    }, entries
+    people = {person_id: _read_person(person_id, entry) for person_id, entry in entries.by_name.items()}
+    for person_id, person in people.items():
+        # Alerts, threads and the page know people by their names: of two who share one they name the wrong one.
+        name = " ".join(person.name.casefold().split())
+        whose = written.setdefault(name, person_id)
+        if whose.casefold() != person_id.casefold():
+            entry, is_id = entries.by_name[person_id], whose.casefold() == name
+            place = Field(entry.source, f"{entry.key}.name", entry.line, None)
+            write = f"a name that is nobody else's: it is the {'id' if is_id else 'name'} of {whose}"
+            place.complain(write, repr(shortened(person.name)))
+    return people, entries
 
 
 def _read_person(person_id: str, field: Field) -> Person:
