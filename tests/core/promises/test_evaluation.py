@@ -137,7 +137,9 @@ def test_a_drill_brings_its_own_instants() -> None:
 
 BEGAN = a_task(RUN, "running", "02:00")
 LATE: dict[str, Any] = {"loads": (a_load(),)}
-BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
+BLIND: dict[str, Any] = {"unreadable": ("warehouse: gone",), "blind": True}
+ENDED = a_task(RUN, "failed", "00:05", "00:20")
+WAIT_FAILED = a_task("wait_for_upstream", "failed", "00:10", "00:20")
 
 
 @pytest.mark.parametrize(
@@ -157,13 +159,65 @@ BLIND = {"unreadable": ("warehouse: gone",), "blind": True}
         ("00:30", {"failed_checks": (CHECK,), "tasks": (WAITED, TRANSFORMS)}, "at_risk"),
         ("00:30", {"run": a_task(RUN, "deleted", "02:00", "02:30")}, "at_risk"),
         ("00:30", {"tasks": (WAITED,), "run": a_task(RUN, "failed", "02:00", "02:30")}, "at_risk"),
+        # A wait that failed, or whose run was ended, waits for nothing, though upstream is what is late.
+        ("00:30", {"tasks": (a_task("wait_for_upstream", "running", "00:06"),), "run": ENDED, **LATE}, "at_risk"),
+        ("00:30", {"tasks": (WAIT_FAILED, a_task("transform", "skipped")), **LATE}, "at_risk"),
+        ("00:30", {"failed_checks": (CHECK,)}, "at_risk"),
+        ("00:30", {"tasks": (a_task("publish", ended="00:10"),)}, "at_risk"),  # green, and nothing is there
+        # By its own schedule it should have started ten minutes ago. Nobody schedules a drill.
+        ("02:09:59.999999", {"dag": a_dag(), "schedule": "0 2 * * *"}, "waiting"),
+        ("02:10", {"dag": a_dag(), "schedule": "0 2 * * *"}, "at_risk"),
+        ("02:10", {"dag": a_dag(), "schedule": "0 2 * * *", "drill": "x"}, "waiting"),
+        # What has begun before its time is not to come.
+        ("04:31", {"tasks": (WAITED, a_task("transform", "running", "04:25")), "schedule": "25 4 * * *",
+                   "usual": usually({"transform": 3600.0}, longest={"transform": 7200.0})}, "at_risk"),
+        # Not for two looks yet: a hiccup.
+        ("03:30:24.999999", {**BLIND, "blind_since": at("03:30")}, "waiting"),
+        ("03:30:25", {**BLIND, "blind_since": at("03:30")}, "at_risk"),
     ],
-)
+)  # fmt: skip
 def test_at_risk_before_due(clock: str, facts: dict[str, Any], verdict: str) -> None:
     """Upstream late or nothing to be seen, from the warning on; whatever has failed, at once."""
     one = a_report(clock, **facts)
     assert one.verdict == verdict
     assert (one.why is not None) == (verdict == "at_risk")
+
+
+@pytest.mark.parametrize(
+    ("clock", "days", "facts", "verdict"),
+    [
+        ("16:59:59.999999", -1, {"dag": a_dag(paused=True)}, "waiting"),
+        ("17:00", -1, {"dag": a_dag(paused=True)}, "at_risk"),
+        ("17:00", -1, {"dag": a_dag(import_error="x")}, "at_risk"),
+        ("17:00", -1, {"dag": a_dag(paused=True), "drill": "x"}, "waiting"),
+        # Where nobody looked until now, a scheduler that comes up has ten minutes to read its DAGs.
+        ("03:09:59.999999", 0, {"dag": a_dag(missing=True), "looking_since": at("03:00")}, "waiting"),
+        ("03:10", 0, {"dag": a_dag(missing=True), "looking_since": at("03:00")}, "at_risk"),
+        ("03:01", 0, {"dag": a_dag(paused=True), "looking_since": at("03:00")}, "at_risk"),
+    ],
+)
+def test_a_run_that_cannot_come_is_told_half_a_day_before(
+    clock: str, days: int, facts: dict[str, Any], verdict: str
+) -> None:
+    """Paused, gone or broken: whoever mends a DAG at noon is not disturbed."""
+    assert a_report(clock, days=days, **facts).verdict == verdict
+
+
+def test_past_due_and_not_to_be_seen_is_unknown() -> None:
+    """It pages like a broken one, and is not called so."""
+    one = a_report("05:00", **BLIND)
+    assert (one.verdict, one.overdue, one.late_by) == ("unknown", True, None)
+
+
+def test_a_report_that_waits_says_what_it_is_about() -> None:
+    """Long before, with nothing to judge, and on its way; a drill says which."""
+    on_its_way: dict[str, Any] = {"tasks": (WAITED, a_task("transform", "running", "02:59"))}
+    for clock, days, facts in (("12:00", -1, {}), ("03:00", 0, on_its_way)):
+        report = a_report(clock, days=days, **facts)
+        assert (report.verdict, report.pipeline.dag_id, report.report_date) == ("waiting", "growth_etl", DAY)
+        assert (report.due, report.warn, report.last_chance) == (at("05:00"), at("03:30"), at("04:30"))
+        assert (report.facts, report.drill) == (Facts(**facts), "")
+        assert a_report(clock, days=days, drill="x", **facts).drill == "x"
 
 
 MOVING = {"transform": 36000.0, "check": 36000.0, "a_new_task": 36000.0}
@@ -633,6 +687,7 @@ def test_a_failure_stands_while_another_run_has_only_started() -> None:
     told = "task transform failed at 06:00; another run goes on since 06:10"
     assert again == Why("failed", told, ("transform",))
     assert rerun(*goes_on) is None
+    assert rerun(failed_before=(failed,)) == Why("failed", "task transform failed at 06:00", ("transform",))
     assert rerun(*goes_on, failed_before=(failed,), first="06:00") is None
     newer = a_task("check", "failed", "06:20", "06:30", run="third")
     newest = rerun(newer, failed_before=(failed,), failed_checks=(CHECK,))
