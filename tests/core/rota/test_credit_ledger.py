@@ -100,6 +100,14 @@ def test_a_comp_week_names_who_rests_who_repays_and_both_weeks() -> None:
     assert (comp.begins, comp.earned_on) == (dt.date(2026, 3, 2), dt.date(2026, 1, 1))
 
 
+def test_the_ledger_keeps_what_earlier_weeks_have_earned() -> None:
+    """B covers week 1, D week 3; each entry says when its week began."""
+    roster = team(leave=[("A", *WEEK_1), ("C", "2026-01-12", "2026-01-19")])
+    found = ledger(roster, instant("2026-06-01"))
+    assert [(comp.person, comp.earned_week) for comp in found.comp_weeks] == [("B", 1), ("D", 3)]
+    assert [entry.begins for entry in found.credits] == [dt.date(2025, 12, 29), dt.date(2026, 1, 12)]
+
+
 @pytest.mark.parametrize(("until", "count"), [("2026-01-01", 0), ("2026-01-02", 1)])
 def test_a_comp_week_is_earned_with_the_fourth_day(until: str, count: int) -> None:
     """On Friday 09:00 four days are over."""
@@ -120,6 +128,12 @@ def test_a_comp_week_is_earned_with_the_fourth_day(until: str, count: int) -> No
         ({"overrides": [("2026-01-01", "2026-01-01 20:00", "M", None)]}, "A 2026-01-05 for 2026-01-01"),
         ({"overrides": [("2026-01-01", "2026-01-01 21:00", "M", None)]}, "A 2026-01-05 for 2026-01-01"),
         ({"overrides": [("2026-01-01", "2026-01-01 21:01", "M", None)]}, "M 2026-01-05 for 2026-01-01"),
+        # A holds it for 7 and for 8 hours, M for 9 in between.
+        ({"overrides": [("2026-01-01 16:00", "2026-01-02 01:00", "M", None)]}, "A 2026-01-05 for 2026-01-01"),
+        # A day is free up to the instant at which the next one's leave or seat begins, and from the end of the last.
+        ({"leave": [("A", "2026-01-06", "2026-01-07")]}, "A 2026-01-05 for 2026-01-01"),
+        ({"overrides": [("2026-01-06", "2026-01-07", None, "A")]}, "A 2026-01-05 for 2026-01-01"),
+        ({"overrides": [("2026-01-05", "2026-01-06", None, "A")]}, "A 2026-01-06 for 2026-01-01"),
         ({"leave": [("A", *WEEK_1)]}, "B 2026-01-12 for 2026-01-01"),
     ],
 )
@@ -129,6 +143,14 @@ def test_the_primary_of_a_public_holiday_gets_the_first_free_working_day(
     """1 January 2026 is a Thursday of week 1; B and C hold seats in week 2, C and D in week 3."""
     roster = team(holidays={"2026-01-01": "New Year"}, **changes)  # type: ignore[arg-type]
     assert in_lieu(roster) == [expected]
+    assert ledger(roster, instant("2026-06-01")).in_lieu[0].name == "New Year"
+
+
+def test_a_holiday_counts_when_its_on_call_day_is_over() -> None:
+    """At its handoff hour it has only begun; a later one of the week is not looked at."""
+    roster = team(holidays={"2026-01-01": "New Year", "2026-01-02": "another"})
+    assert in_lieu(roster, "2026-01-01") == []
+    assert in_lieu(roster, "2026-01-02") == ["A 2026-01-05 for 2026-01-01"]
 
 
 def test_days_in_lieu_avoid_holidays_weekends_and_each_other() -> None:
@@ -153,6 +175,10 @@ def test_the_monday_after_a_shift_that_ends_on_thursday() -> None:
     handoff = Handoff(3, dt.time(9))
     roster = team([turns("2026-01-01", "AB BC CD DA")], handoff=handoff, holidays={"2026-01-02": "feast"})
     assert in_lieu(roster) == ["A 2026-01-12 for 2026-01-02"]
+    roster = team([turns("2025-12-31", "AB BC CD DA")], handoff=Handoff(2), holidays={"2026-01-02": "feast"})
+    assert in_lieu(roster) == [
+        "A 2026-01-12 for 2026-01-02"
+    ]  # not the Friday after a shift that ends on Wednesday
 
 
 def test_in_lieu_never_moves_the_rota() -> None:

@@ -45,6 +45,7 @@ def test_before_the_first_start_there_is_no_rota_and_the_answer_says_so() -> Non
     before = instant("2025-12-29 08:59:59")
     shift = who_is_on_call(team(), before)
     assert (shift.start, shift.end, shift.week, shift.primary) == (before, instant("2025-12-29"), None, None)
+    assert shift.end.isoformat() == "2025-12-29T09:00:00+07:00"
     assert shift.reason == "no rota before 2025-12-29T09:00:00+07:00"
     assert [part.primary for part in rota(team(), instant("2025-12-28"), instant("2025-12-30"))] == [
         None,
@@ -64,11 +65,19 @@ def test_the_rota_is_cut_to_what_was_asked_and_an_empty_stretch_is_empty() -> No
         "01-03 12:00 AB rotation",
         "01-05 09:00 BC rotation",
     ]
+    begins, ends = instant("2026-01-03 12:00"), dt.datetime(2026, 1, 5, 17, tzinfo=dt.UTC)
+    parts = rota(team(), begins, ends)
+    assert [(part.start, part.end) for part in parts] == [
+        (begins, instant("2026-01-05")),
+        (instant("2026-01-05"), ends),
+    ]
+    assert {part.end.isoformat()[-6:] for part in parts} == {"+07:00"}  # as the roster's clock shows it
     assert rota(team(), instant("2026-01-06"), instant("2026-01-06")) == []
 
 
 def test_next_handoff_is_strictly_after() -> None:
-    """At the handoff itself the next one is a week away."""
+    """At the handoff itself the next one is a week away, at the first of all too."""
+    assert next_handoff(team(), instant("2025-12-29")) == instant("2026-01-05")
     assert next_handoff(team(), instant("2026-01-05")) == instant("2026-01-12")
     assert next_handoff(team(), instant("2026-01-05 08:59")) == instant("2026-01-05")
 
