@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from oncall.core.errors import DeliveryFailed
 from oncall.core.promises.facts import Load, Task
 from oncall.core.rota.roster import Override
 from tests.usecases.conftest_night import DAY, Night, at
@@ -179,3 +180,19 @@ def test_who_has_several_reports_has_those_that_are_left(night: Night) -> None:
     looks(night, "04:55:15", "05:00", "05:00:15", "05:15")
     assert [page[0] for page in rung(night)] == ["P3", "P2"]
     assert "landed:1" in [message.step for message, _ in night.chat.posts]
+
+
+def test_who_takes_the_warning_while_a_failure_is_under_way_is_woken_for_that(night: Night) -> None:
+    """The pager had only the warning when they tapped: they have the failure once they take that, or are paged at due."""
+    night.world.missing("growth_etl", Load("master.sessions", None))
+    night.look("03:30")
+    night.world.missing("growth_etl")
+    fails(night, "04:10")
+    night.pager.fail = [DeliveryFailed("unreachable")]
+    night.look("04:10")
+    night.acknowledge(f"{KEY}:warning", "de-003@example.com")
+    looks(night, "04:10:15", "04:29")
+    assert rung(night) == [("P3", "warning", "DE-003"), FIRST]
+    assert not night.pager.alerts[f"{KEY}:failed-1"].acknowledged
+    looks(night, "05:00")
+    assert rung(night)[-1] == ("P1", "page-1-primary", "DE-003")

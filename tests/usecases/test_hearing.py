@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from oncall.core.errors import DeliveryFailed
-from oncall.core.promises.facts import MARKED, Task
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.promises.facts import MARKED, Facts, Publication, Task
+from oncall.usecases import acknowledge
 from oncall.usecases.acknowledge import MAX_ALERTS_ASKED
 from oncall.usecases.channel_ports import AlertState
 from tests.usecases.conftest_night import DAY, Night, a_pipeline, at
@@ -218,3 +221,37 @@ def test_before_the_next_step_it_is_asked_side_by_side_who_has_acknowledged(
     night.dispatch().pages()
     woken = [page.key for page in night.pager.paged if page.step == "page-2-secondary"]
     assert sorted(woken) == [f"{name}:{DAY}" for name in names if name != "p03"]
+
+
+def test_who_takes_the_failures_of_published_reports_is_heard(night: Night) -> None:
+    """Two days that were run again have failed by one error: one alert, and nothing of it is missing."""
+    for dag_id in ("growth_etl", "engagement_etl"):
+        made = Publication(at("02:30"), at("02:30"), "scheduled", 1)
+        night.world.facts[dag_id, DAY] = Facts(publication=made)
+        night.runs.of[dag_id, DAY] = (Task("transform", "failed", at("10:00"), at("10:05"), "again", "disk full"),)
+    night.look("10:05:10")
+    [page] = night.pager.paged
+    assert "2 reports of 22 Nov" in page.title
+    night.acknowledge(page.alias, "de-003@example.com")
+    night.look("10:06")
+    assert night.chat.posts[-1][0].title == "Acknowledged by DE-003, 10:06"
+
+
+def test_an_acknowledgement_that_the_rules_fail_on_keeps_no_other_from_being_heard(
+    bad_night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is odd about an incident is its own trouble."""
+    learnt = acknowledge._learnt
+
+    def odd(context: IncidentContext, *others: Any) -> Any:
+        if context.incident.dag_id == "p0":
+            raise IndexError
+        return learnt(context, *others)
+
+    monkeypatch.setattr(acknowledge, "_learnt", odd)
+    monkeypatch.setattr(acknowledge, "MAX_ALERTS_ASKED", MANY)
+    for alias in bad_night.pager.alerts:
+        bad_night.acknowledge(alias, "de-003@example.com")
+    bad_night.dispatch().acknowledgements()
+    with bad_night.store.decision_lock() as decision:
+        assert [one.dag_id for one in decision.incidents() if not one.acknowledged] == ["p0"]

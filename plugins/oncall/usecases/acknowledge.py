@@ -17,7 +17,7 @@ from typing import TypeVar
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.errors import NotAllowed, OncallError
+from oncall.core.errors import NotAllowed, OncallError, trace
 from oncall.core.incidents.acknowledgement import acknowledge, acknowledge_rest, taken_back
 from oncall.core.incidents.context import IncidentContext, person_named
 from oncall.core.incidents.incident import Plan
@@ -81,7 +81,11 @@ def sync_acknowledgements(
             if file is None or not file.incident.open:
                 continue
             scene = Scene(config.roster_of(file.incident.dag_id), links, at)
-            plan = _learnt(context_of(config, file), scene, alias, state)
+            try:
+                plan = _learnt(context_of(config, file), scene, alias, state)
+            except Exception as error:  # noqa: BLE001 - whoever took another one is heard
+                log.error("oncall.acknowledgement_not_learnt", incident=key, traceback=trace(error))
+                continue
             if plan is not None:
                 decision.record(plan, at)
                 log.info("oncall.acknowledgement", incident=key, alias=alias, acknowledged=state.acknowledged)

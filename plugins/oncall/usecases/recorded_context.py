@@ -22,7 +22,9 @@ def context_of(config: OncallConfig, file: IncidentFile, seen: Evaluation | None
         statuses = [seen.by_promise.get((one.dag_id, one.report_date, one.drill)) for one in mine]
         if all(statuses):
             return IncidentContext(incident, tuple(each for each in statuses if each), file.entries)
-    members = tuple(status_from_row(config, one) for one in mine if one.verdict not in OVER or len(mine) == 1)
+    # Of several that are published the runs after that have failed: each of them is what it is about.
+    missing = [one for one in mine if one.verdict not in OVER] or mine
+    members = tuple(status_from_row(config, one) for one in missing)
     return IncidentContext(incident, members, file.entries, evaluated=False)
 
 

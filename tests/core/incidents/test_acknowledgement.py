@@ -232,7 +232,46 @@ def test_before_it_is_broken_who_takes_the_newest_alert_has_it() -> None:
     plan = takes_too(a_page("warning"), a_page("last-chance"), incident=warned, step="last-chance")
     [mine] = plan.incidents
     assert (mine.acknowledged_by, mine.acknowledged_at) == ("D@example.com", at("05:40"))
-    assert [one.step for one in said_by(plan)] == [f"ack-warning:{KEY}:warning"]
+    assert [one.step for one in said_by(plan)] == [
+        "acknowledged-last-chance", f"ack-last-chance:{KEY}:warning",
+    ]  # fmt: skip
+
+
+def test_a_page_that_the_pager_does_not_have_yet_is_not_taken_with_a_warning() -> None:
+    """It failed while the warning was tapped: they are told of that, and have it when they take that one."""
+    owed = a_page("failed-1", "", None, owed_at=at("04:10"))
+    before = an_incident(acknowledged_at=at("03:31"), acknowledged_by="C@example.com")
+    for incident, takes in ((an_incident(), acknowledge), (before, acknowledge_rest)):
+        case = a_stuck_case("04:10", a_page("warning"), owed, incident=incident)
+        plan = takes(case, a_scene("04:11"), "C@example.com", heard_of=f"{KEY}:warning")
+        [mine] = plan.incidents
+        assert mine.acknowledged_at is not None
+        assert mine.acknowledged_at < at("04:10")
+        assert not [owed for owed in plan.owed if owed.op == "acknowledge"]
+        [by_hand] = takes(case, a_scene("04:11"), "C").incidents  # our page tells of it
+        assert by_hand.acknowledged_at == at("04:11")
+    sent = a_stuck_case("04:10", a_page("warning"), a_page("failed-1"))
+    [mine] = acknowledge(sent, a_scene("04:11"), "C@example.com", heard_of=f"{KEY}:warning").incidents
+    assert mine.acknowledged_at == at("04:11")
+
+
+def test_the_thread_hears_who_has_each_alert_before_it_is_late() -> None:
+    """Once each, and anew when it was given back: whoever reads of a failure has to see that somebody has it."""
+    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
+    said = an_entry(KEY, "chat", "acknowledged-warning")
+    known = an_entry(KEY, "chat", "acknowledged-failed-1")
+    back = an_entry(KEY, "chat", "given-back-1")
+    for entries, step in (
+        ((a_page("warning"), said, a_page("failed-1")), "acknowledged-failed-1"),
+        ((a_page("warning"), said, a_page("failed-1"), known), None),
+        ((a_page("warning"), said, a_page("failed-1"), known, back), "acknowledged-failed-1-1"),
+    ):
+        case = a_stuck_case("04:20", *entries, incident=warned)
+        plan = acknowledge_rest(case, a_scene("04:20"), "D@example.com", heard_of=f"{KEY}:failed-1")
+        posts = [one for one in said_by(plan) if one.channel == "chat"]
+        assert [(one.step, one.title) for one in posts] == (
+            [(step, "Acknowledged by D, 04:20")] if step else []
+        )
 
 
 def test_what_is_taken_back_starts_the_escalation_again() -> None:
@@ -253,7 +292,14 @@ def test_what_is_taken_back_starts_the_escalation_again() -> None:
 
 
 def test_a_warning_that_is_taken_back_wakes_nobody() -> None:
-    """It was only a warning."""
-    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com")
-    [anew] = taken_back(a_stuck_case("04:20", incident=warned), a_scene("04:20"), "x").incidents
+    """It was only a warning: no escalation starts. Each time it is given back that is said."""
+    warned = an_incident(acknowledged_at=at("04:03"), acknowledged_by="C@example.com", acked=("x", "y"))
+    plan = taken_back(a_stuck_case("04:20", incident=warned), a_scene("04:20"), "x")
+    post = the_post(plan)
+    assert (post.step, post.title) == ("given-back-1", "Acknowledgement of C taken back: nobody has it now")
+    assert events(plan) == [post.title]
+    [anew] = plan.incidents
     assert (anew.paged_at, anew.escalation_round, anew.acknowledged_at) == (None, 0, None)
+    assert (anew.acknowledged_by, anew.acked) == ("", ("y",))
+    again = a_stuck_case("04:25", an_entry(KEY, "chat", "given-back-1"), incident=warned)
+    assert the_post(taken_back(again, a_scene("04:25"), "x")).step == "given-back-2"
