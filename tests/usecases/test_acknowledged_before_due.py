@@ -183,7 +183,7 @@ def test_who_has_several_reports_has_those_that_are_left(night: Night) -> None:
 
 
 def test_who_takes_the_warning_while_a_failure_is_under_way_is_woken_for_that(night: Night) -> None:
-    """The pager had only the warning when they tapped: they have the failure once they take that, or are paged at due."""
+    """The pager had only the warning when they tapped: they have the failure once they take that."""
     night.world.missing("growth_etl", Load("master.sessions", None))
     night.look("03:30")
     night.world.missing("growth_etl")

@@ -228,7 +228,9 @@ def test_who_takes_the_failures_of_published_reports_is_heard(night: Night) -> N
     for dag_id in ("growth_etl", "engagement_etl"):
         made = Publication(at("02:30"), at("02:30"), "scheduled", 1)
         night.world.facts[dag_id, DAY] = Facts(publication=made)
-        night.runs.of[dag_id, DAY] = (Task("transform", "failed", at("10:00"), at("10:05"), "again", "disk full"),)
+        night.runs.of[dag_id, DAY] = (
+            Task("transform", "failed", at("10:00"), at("10:05"), "again", "disk full"),
+        )
     night.look("10:05:10")
     [page] = night.pager.paged
     assert "2 reports of 22 Nov" in page.title

@@ -12,14 +12,17 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import Incident, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import not_taken
 from tests.core.scenes import (
+    ENGAGEMENT,
     KEY,
     PAGED,
     PRIMARY,
     SECONDARY,
     Said,
     a_page,
+    a_report,
     a_scene,
     a_stuck_case,
+    a_task,
     an_entry,
     an_incident,
     at,
@@ -59,6 +62,11 @@ def test_a_reminder_says_who_acknowledged_when() -> None:
     )
     assert nobody.title.startswith("STILL LATE, somebody acknowledged 1 h 00 min ago: ")
     assert nobody.to == ("C",)
+    again = a_task("transform", "failed", "05:30", "05:40", "boom", run="again")
+    stands = a_report("06:03", ENGAGEMENT, publication=published("04:00"), tasks=(again,))
+    late = a_stuck_case("06:03", incident=TAKEN)
+    both = the_page(remind(replace(late, members=(stands, *late.members)), a_scene("06:03")))
+    assert both.title == page.title  # that one is published
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,19 @@ def test_each_that_speaks_for_itself_is_told_of_after_the_followers() -> None:
     assert len(titles(plan)) == 2
 
 
+def test_who_speaks_for_a_late_report_and_came_in_time_was_in_time() -> None:
+    """On its record; the thread tells how late the last one was."""
+    plan = look(
+        "05:30", a_report("05:30", GROWTH, publication=published("04:50")),
+        a_report("05:30", ENGAGEMENT, publication=published("05:10")),
+        earlier=[replace(G, paged_at=at("05:00")), FOLLOWS], said={G.key: [("pager", "page-1-primary")]},
+    )  # fmt: skip
+    assert {one.dag_id: (one.verdict, one.late_s) for one in plan.incidents} == {
+        GROWTH: ("kept", None), ENGAGEMENT: ("late", 10 * 60.0),
+    }  # fmt: skip
+    assert "up to 10 min late" in titles(plan, "chat", "post")[0]
+
+
 def test_a_leader_and_its_followers_end_together() -> None:
     """Each as late as it was itself."""
     paged = replace(G, paged_at=at("05:00"))
@@ -566,21 +579,26 @@ def test_who_was_paged_because_nothing_can_be_seen_has_what_is_due_later_too() -
 TAKEN: dict[str, Any] = {"acknowledged_at": at("04:05"), "acknowledged_by": "C@example.com"}
 
 
+LAST_CHANCE = [("chat", "last-chance"), ("pager", "last-chance")]
+
+
 @pytest.mark.parametrize(
-    ("growth", "engagement", "together"),
+    ("growth", "engagement", "early", "together"),
     [
-        ({}, {}, True),
-        (TAKEN, {}, False),  # whoever has the one does not know of the other
-        ({}, TAKEN, False),
+        ({}, {}, [], True),
+        (TAKEN, {}, [], True),  # of a warning: a page follows for both
+        ({}, TAKEN, [], True),
+        (TAKEN, {}, LAST_CHANCE, False),  # whoever has the one does not know of the other
+        ({}, TAKEN, LAST_CHANCE, False),
     ],
 )
 def test_what_was_warned_of_apart_is_one_page_once_it_is_late(
-    growth: dict[str, Any], engagement: dict[str, Any], together: bool
+    growth: dict[str, Any], engagement: dict[str, Any], early: list[tuple[str, str]], together: bool
 ) -> None:
     """Its own alerts are closed, and its thread says who tells of it from here on; once."""
     reports = [a_report("05:00", dag_id, **SESSIONS) for dag_id in (GROWTH, ENGAGEMENT)]
     earlier = [replace(G, **growth), replace(E, **engagement)]
-    said = {G.key: WARNED, E.key: WARNED}
+    said = {one.key: WARNED + early * (one.acknowledged_at is not None) for one in earlier}
     plan = look("05:00", *reports, earlier=earlier, said=said)
     assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH if together else ""}
     assert len(titles(plan)) == (1 if together else 2)
@@ -591,7 +609,7 @@ def test_what_was_warned_of_apart_is_one_page_once_it_is_late(
     closed = [Said.of(owed).alias for owed in plan.owed if owed.op == "close"]
     assert closed == ([f"{E.key}:warning"] if together else [])
     assert (told[0].title in [event.what for event in plan.events]) if together else True
-    again = look("05:00", *reports, earlier=earlier, said={**said, E.key: [*WARNED, ("chat", "joined")]})
+    again = look("05:00", *reports, earlier=earlier, said={**said, E.key: [*said[E.key], ("chat", "joined")]})
     assert [owed for owed in again.owed if owed.step in ("joined", f"close:{E.key}:warning")] == []
 
 
@@ -688,6 +706,92 @@ def test_whoever_has_one_failure_in_hand_is_woken_for_another_report() -> None:
     assert len(titles(plan)) == 1
 
 
+def test_what_had_a_try_left_is_told_where_the_error_was_told() -> None:
+    """It waits for its next try while the other one fails by the same error: nobody is woken again minutes later."""
+    reports = [
+        a_report("02:41", GROWTH, **failed_by("disk full")),
+        a_report(
+            "02:41", ENGAGEMENT, tasks=(a_task("transform", "up_for_retry", "02:10", "02:40", "disk full"),)
+        ),
+    ]
+    first = look("02:41", *reports)
+    assert titles(first) == ["Growth ETL, 22 Nov: transform failed at 02:40: disk full"]
+    then = [reports[0], a_report("02:45", ENGAGEMENT, **failed_by("disk full", "02:44"))]
+    plan = look("02:45", *then, earlier=first.incidents, said={G.key: P2})
+    assert titles(plan) == []
+    assert titles(plan, "chat", "post") == [
+        "Engagement ETL, 22 Nov too: transform failed at 02:44: disk full"
+    ]
+    assert look("02:46", *then, earlier=plan.incidents, said={G.key: P2}).owed == ()
+    has_it = [
+        replace(one, acknowledged_at=at("05:02"), acknowledged_by="C@example.com") for one in first.incidents
+    ]
+    told = [an_entry(G.key, *each, owed_at=at("02:41")) for each in P2]
+    taken = [replace(one, acknowledged_at=at("02:43")) for one in has_it]
+    plan, _ = decide(then, by_promise(taken), {G.key: tuple(told)}, a_scene("02:45"), LONG_AGO)
+    assert titles(plan) == ["Engagement ETL, 22 Nov: transform failed at 02:44: disk full"]
+    other = [reports[0], a_report("02:45", ENGAGEMENT, **failed_by("boom", "02:44"))]
+    assert len(titles(look("02:45", *other, earlier=first.incidents, said={G.key: P2}))) == 1
+
+
+def test_what_waits_for_one_table_is_told_together_whenever_earlier_runs_have_failed() -> None:
+    """That the run of one gave up half an hour before that of the other makes no second alert of it."""
+    gave_up = [
+        a_task("wait_for_upstream", "failed", "02:00", ended, "AirflowSensorTimeout")
+        for ended in ("03:00", "03:40")
+    ]
+    reports = [
+        a_report("04:40", dag_id, **SESSIONS, tasks=(task,))
+        for dag_id, task in zip((GROWTH, ENGAGEMENT), gave_up, strict=True)
+    ]
+    assert leaders(look("04:40", *reports)) == {GROWTH: "", ENGAGEMENT: GROWTH}
+
+
+def test_whoever_knows_of_a_report_that_still_stands_is_woken_for_one_that_is_missing() -> None:
+    """By the same error, minutes later or in the same look."""
+    stands = a_report("04:10", GROWTH, publication=published("03:00"), **failed_by("disk full", "04:05"))
+    missing = a_report("04:10", ENGAGEMENT, **failed_by("disk full", "04:09"))
+    known = replace(G, failure=f"night/transform@{at('04:05')}", failures=1)
+    plan = look("04:10", stands, missing, earlier=[known], said={G.key: P2})
+    assert titles(plan) == ["Engagement ETL, 22 Nov: transform failed at 04:09: disk full"]
+    plan = look("04:10", stands, missing)
+    assert leaders(plan) == {ENGAGEMENT: "", GROWTH: ENGAGEMENT}
+    assert titles(plan) == ["2 reports of 22 Nov (Engagement ETL, Growth ETL): failed: disk full"]
+
+
+def test_a_failure_of_what_stands_is_told_beside_one_that_is_late() -> None:
+    """The page has told of the late one; the other was run again, and fails."""
+    late = a_report("05:12", GROWTH, **failed_by("boom", "05:10"))
+    again = a_report("05:12", ENGAGEMENT, publication=published("04:40"), **failed_by("no disk", "05:11"))
+    had = [replace(G, paged_at=at("05:00")), replace(FOLLOWS, paged_at=at("05:00"))]
+    said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+    plan = look("05:12", late, again, earlier=had, said=said)
+    assert titles(plan) == ["Engagement ETL, 22 Nov: transform failed at 05:11: no disk"]
+
+
+def test_each_report_that_fails_once_it_is_late_is_told_of() -> None:
+    """The one that is spoken of has failed before; the other one goes on when somebody is paged, and fails then."""
+    first = [
+        a_report("05:00", GROWTH, **failed_by("boom", "04:59")),
+        a_report("05:00", ENGAGEMENT, **RUNS),
+    ]
+    follows = replace(FOLLOWS, paged_at=at("05:00"))
+    paged = [replace(G, paged_at=at("05:00"), cause="failed", names=("transform",)), follows]
+    said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+    plan = look("05:00", *first, earlier=paged, said=said)
+    assert titles(plan, "chat", "post") == []
+    then = [
+        a_report("05:12", GROWTH, **failed_by("boom", "04:59")),
+        a_report("05:12", ENGAGEMENT, **failed_by("no disk", "05:11")),
+    ]
+    plan = look("05:12", *then, earlier=plan.incidents, said=said)
+    told = "Engagement ETL, 22 Nov: transform failed at 05:11: no disk"
+    assert titles(plan, "chat", "post") == [told]
+    assert titles(plan, "pager", "note") == [told]
+    assert titles(plan) == []
+    assert look("05:13", *then, earlier=plan.incidents, said=said).owed == ()
+
+
 def test_what_gets_on_by_itself_is_not_what_a_page_speaks_of_first() -> None:
     """Nothing is to be left alone while another report hangs."""
     plan = look("05:00", a_report("05:00", GROWTH, **RUNS), a_report("05:00", ENGAGEMENT, **STUCK))
@@ -728,6 +832,24 @@ def test_of_days_that_fail_together_only_the_first_wakes_somebody() -> None:
     assert [owed.message.recipients for owed in posts if owed.key == G.key] == [()]
     # Nobody was woken for the second day: nothing is filed yet.
     assert [one.first_cause for one in plan.incidents] == ["failed", "", "failed"]
+
+
+def test_an_older_day_that_fails_by_the_error_of_today_wakes_nobody_again() -> None:
+    """Its report still stands. The other way round today's does not come: that wakes."""
+    older = of_yesterday(
+        a_report("04:10", ENGAGEMENT, publication=published("02:00"), **failed_by("disk full", "04:09"))
+    )
+    today = a_report("04:10", GROWTH, **failed_by("disk full", "04:08"))
+    key = f"{ENGAGEMENT}:{YESTERDAY}"
+    assert woken_by(look("04:10", today, older)) == [G.key]
+    known = replace(G, failure=f"night/transform@{at('04:08')}", failures=1)
+    told = tuple(an_entry(G.key, *each, owed_at=at("04:08")) for each in P2)
+    plan, _ = decide([today, older], by_promise([known]), {G.key: told}, a_scene("04:10"), LONG_AGO)
+    assert woken_by(plan) == []
+    assert [owed.key for owed in plan.owed if owed.op == "post"] == [key]
+    assert woken_by(look("04:10", older, today)) == [key, G.key]
+    other = a_report("04:10", GROWTH, **failed_by("boom", "04:08"))
+    assert woken_by(look("04:10", other, older)) == [G.key, key]
 
 
 @pytest.mark.parametrize(

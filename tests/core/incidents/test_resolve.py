@@ -312,6 +312,15 @@ def test_one_of_several_reports_lands() -> None:
     assert in_time.title.startswith("Growth ETL, 22 Nov: published, in time;")
 
 
+def test_what_was_published_and_fails_when_it_is_run_again_is_not_said_to_be_missing() -> None:
+    """It is what is left of the incident."""
+    again = a_task("transform", "failed", "05:12", "05:15", "boom", run="again")
+    stands = a_report("05:20", ENGAGEMENT, publication=published("04:40"), tasks=(again,))
+    here = a_report("05:20", GROWTH, publication=published("05:10"))
+    post = the_post(landed(a_case(here, stands, incident=PAGED, said=[("chat", PAGE)]), a_scene("05:20")))
+    assert post.title.endswith("late; run again and failed: Engagement ETL, 22 Nov")
+
+
 def test_what_lands_together_is_said_once() -> None:
     """Of several days too: how late each is, and what is still missing."""
     older = [

@@ -275,6 +275,16 @@ def test_whoever_writes_a_message_its_title_fits() -> None:
         ("not_started", "the DAG is paused (as of 04:00)", "late since 05:00, DAG paused"),
         ("not_started", f"{NO_TASK}; whether the DAG is paused is not known", "late since 05:00, never started"),
         (
+            "not_started", f"{NO_TASK}, though the DAG is not paused: is the scheduler running?",
+            "late, never started: is the scheduler running?",
+        ),
+        (
+            "not_started",
+            f"{NO_TASK}, though the DAG is not paused and the scheduler ran at 04:00:"
+            " has it another schedule in Airflow?",
+            "late, never started",
+        ),
+        (
             "not_started", f"{NO_TASK}: 2 runs of the DAG were open at 01:51",
             "late, never started: 2 runs were open",
         ),

@@ -14,6 +14,7 @@ from oncall.core.incidents.warnings import (
     due_words,
     failure,
     in_hand,
+    join,
     last_chance,
     mended,
     warn,
@@ -608,6 +609,42 @@ def test_of_days_that_fail_together_only_the_first_wakes_somebody(
     assert [(one.channel, one.to) for one in said] == (
         [("pager", ("C",)), ("chat", ("C",))] if wakes else [("chat", ())]
     )
+
+
+def test_of_a_day_that_stands_and_a_report_that_is_missing_the_missing_one_wakes() -> None:
+    """Also where somebody was just woken for another day of the first; it is told of first, with the time left."""
+    stands = a_report("02:41", publication=published("02:00"), tasks=(FAILED,))
+    missing = a_report("02:41", ENGAGEMENT, tasks=(WAITED, replace(FAILED, error="no disk")))
+    case = replace(a_case(stands, missing), woken_lately=True)
+    page = the_page(failure(case, a_scene("02:41")))
+    assert page.title.endswith("Engagement ETL transform failed at 02:40: no disk")
+    assert page.text == "2 h 19 min left until 05:00."
+
+
+def test_of_several_days_that_stand_it_is_said_that_they_do() -> None:
+    """None of them was published at the time of another."""
+    stand = [
+        a_report("02:41", dag_id, publication=published(when), tasks=(FAILED,))
+        for dag_id, when in ((GROWTH, "02:00"), (ENGAGEMENT, "02:05"))
+    ]
+    page = the_page(failure(a_case(*stand), a_scene("02:41")))
+    assert page.text == "The reports that were published still stand."
+
+
+def test_that_a_table_has_come_is_told_also_of_one_that_a_later_report_waits_for() -> None:
+    """Its thread was told that the report waits for it."""
+    waits = a_report("03:40", ENGAGEMENT, loads=(a_load("master.customers"), a_load()))
+    warned = an_incident(warned=("master.sessions",))
+    case = replace(
+        a_case(a_report("03:40", **LATE), waits, incident=warned, said=[("chat", "warning")]),
+        joining=(waits,),
+    )
+    joined = join(case, a_scene("03:40"))
+    assert [one.title for one in said_by(joined)] == [
+        "Engagement ETL, 22 Nov too: waiting on master.customers, master.sessions"
+    ]
+    assert joined is not None
+    assert joined.incidents[0].warned == ("master.sessions", "master.customers")
 
 
 def test_a_held_report_is_told_apart_by_its_numbers() -> None:

@@ -26,6 +26,7 @@ from oncall.core.time_format import span
 
 GIVEN_BACK = "given-back-"
 
+
 def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
     """Somebody has it: escalation stops. `heard_of`: the alias on which the pager said so; its others are told."""
     acked = _acked(context, heard_of)
@@ -43,8 +44,8 @@ def acknowledge(context: IncidentContext, scene: Scene, by: str, *, heard_of: st
 def acknowledge_rest(context: IncidentContext, scene: Scene, by: str, *, heard_of: str = "") -> Plan:
     """Somebody takes one more alert of an incident that is acknowledged: whatever else of it rings stops too.
 
-    That our own acknowledgement of an alert is seen at the pager is nobody's act. Of a page the thread knows who has it;
-    before that the alert may tell of something else than the one before.
+    That our own acknowledgement of an alert is seen at the pager is nobody's act. Of a page the thread knows who has
+    it; before that the alert may tell of something else than the one before.
     """
     incident = replace(context.incident, acked=_acked(context, heard_of))
     if heard_of in context.silenced:
@@ -148,9 +149,9 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
     person = theirs or on_call(scene, "primary")
     ago = span((scene.at - incident.acknowledged_at).total_seconds())
     title = titled(
-        context.missing, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
+        context.broken, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
     )
-    message = context.alert(
+    message = context.about(*context.broken).alert(
         scene, f"reminder-{incident.escalation_round}-{number}", title, [], priority="P1", to=person
     )
     return Plan(

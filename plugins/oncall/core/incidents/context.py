@@ -21,8 +21,8 @@ class IncidentContext:
     `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
     `told_now`: this very look tells why, in a message of its own. `needs`: the late tables of which it is this
     incident that tells the team that loads them, and every promise that needs them (None: those of its members).
-    `woken_lately`: somebody has just been woken because another day of this pipeline failed. `joining`: those that it
-    speaks for from this look on.
+    `woken_lately`: somebody has just been woken for another day of this pipeline, or for another report by this
+    error. `joining`: those that it speaks for from this look on.
     """
 
     incident: Incident

@@ -11,7 +11,7 @@ from oncall.core.incidents.context import IncidentContext, ends_with, event
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
-from oncall.core.incidents.same_cause import Shared, shares, struck_together
+from oncall.core.incidents.same_cause import Shared, rests_on, shares, struck_together
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.upstream_team import who_tells
 from oncall.core.incidents.warnings import wakes_early, wakes_for_failure
@@ -52,8 +52,12 @@ def decide(
         if incident.leader:
             following[incident.leader].append((status, incident))
     telling = who_tells(live, statuses, scene)
-    woken = {  # for a failure, lately: the pipelines and for which incident
-        i.dag_id: i.key for _, i in live for e in said.get(i.key, ()) if wakes_for_failure(e, scene.at)
+    woken = {  # for a failure, lately: of which pipeline and by which error, and for which incident
+        what: i.key
+        for s, i in live
+        for e in said.get(i.key, ())
+        if wakes_for_failure(e, scene.at)
+        for what in _of_failure(s)
     }
     plans, cases = [], []
     for status, incident in live:
@@ -62,7 +66,7 @@ def decide(
         followers = following[incident.key]
         members = (status, *(j for j, _ in followers))
         entries, needs = tuple(said.get(incident.key, ())), telling.get(incident.key, {})
-        lately = woken.get(incident.dag_id, incident.key) != incident.key
+        lately = any(woken.get(what, incident.key) != incident.key for what in _of_failure(status))
         joining = tuple(j for j, i in followers if led_before[i.key] != incident.key)
         context = IncidentContext(
             incident, members, entries, needs=needs, woken_lately=lately, joining=joining
@@ -70,7 +74,8 @@ def decide(
         made = _filed(plan(context, scene), context)
         leader = made.incidents[0]
         if any(owed.step.startswith("failed-") for owed in made.owed):
-            woken.setdefault(incident.dag_id, incident.key)
+            for what in _of_failure(status):
+                woken.setdefault(what, incident.key)
         plans += [made, Plan(tuple(_follow(i, j, leader) for j, i in followers))]
         threads = (IncidentContext(i, (j,), tuple(said.get(i.key, ()))) for j, i in followers)
         plans += [_joined(each, status, scene) for each in threads]
@@ -177,24 +182,33 @@ def _group(
     grouped: dict[str, tuple[PromiseStatus, Incident]] = {}
     by_key = {incident.key: (status, incident) for status, incident in live}
     has_spoken = {i.key: any(entry.alive for entry in said.get(i.key, ())) for _, i in live}
-    # Whoever has spoken of it speaks on: a thread is there.
-    for status, incident in sorted(live, key=lambda each: not has_spoken[each[1].key]):
+
+    def turn(each: tuple[PromiseStatus, Incident]) -> tuple[bool, bool]:
+        """Whoever has spoken of it speaks on: a thread is there. What is missing goes before what still stands."""
+        return not has_spoken[each[1].key], each[0].facts.publication is not None
+
+    for status, incident in sorted(live, key=turn):
         led, leader = by_key.get(incident.leader, (None, None))
         goes_on = status.done or (led is not None and _goes_on(led) and (led.done or _goes_on(status)))
         if leader is not None and (goes_on or _is_had(leader, said)) and leader.open:
             grouped[incident.key] = status, incident
             continue
         free, spoken = replace(incident, leader=""), has_spoken[incident.key]
-        if not incident.paged and (not spoken or (status.overdue and incident.acknowledged_at is None)):
+        if not incident.paged and (not spoken or (status.overdue and not _is_had(incident, said))):
             known = (speaking[shared] for shared in shares(status) if shared in speaking)
             alike = (i for s, i in known if struck_together(status, s))
-            speaker = next((i for i in alike if i.paged or not _is_taken(i, said, spoken=spoken)), None)
+            speaker = next((i for i in alike if i.paged or not _is_had(i, said)), None)
             free = replace(free, leader=speaker.key if speaker else "")
         if not free.leader and not free.paged:
             for shared in shares(status):
                 speaking.setdefault(shared, (status, free))
         grouped[incident.key] = status, free
     return [grouped[incident.key] for _, incident in live]
+
+
+def _of_failure(status: PromiseStatus) -> tuple[str, ...]:
+    """By what two failures of several days may be one: the pipeline, or the error."""
+    return status.pipeline.dag_id, *(rests_on(status.why) if status.why else ())
 
 
 def _goes_on(status: PromiseStatus) -> bool:
@@ -204,11 +218,6 @@ def _goes_on(status: PromiseStatus) -> bool:
 def _is_had(leader: Incident, said: Mapping[str, Said]) -> bool:
     """Whether somebody was paged for it, or has acknowledged what woke them before."""
     return leader.paged or (leader.acknowledged and any(map(wakes_early, said.get(leader.key, ()))))
-
-
-def _is_taken(speaker: Incident, said: Mapping[str, Said], *, spoken: bool) -> bool:
-    """Whether somebody has it who does not know of another report. `spoken`: that one has a thread of its own."""
-    return _is_had(speaker, said) or (spoken and speaker.acknowledged_at is not None)
 
 
 def _filed(made: Plan, context: IncidentContext) -> Plan:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
-from oncall.core.incidents.incident import Incident, Notification, NotificationStatus, Plan
+from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import STALE
 from oncall.core.incidents.titles import names, reason_of, titled
-from oncall.core.incidents.warnings import arrivals
+from oncall.core.incidents.warnings import arrivals, has_failed, is_told_failure, with_failures
 from oncall.core.incidents.wording import Scene, subject, titles
 from oncall.core.message import Message
 from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why, is_hiccup
@@ -33,20 +33,40 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     now = replace(
         incident, verdict=lead.verdict, cause=lead.why.cause, detail=lead.why.detail, names=lead.why.names
     )
+    news: list[PromiseStatus] = []
     if incident.paged:  # a page tells of late tables too, and that they have come is told in turn
         now = replace(now, warned=tuple(dict.fromkeys((*incident.warned, *_late_tables(context)))))
+        news = [] if said_now else [m for m in context.broken[1:] if _has_failed_anew(m, incident)]
+        now = with_failures(now, context.broken)
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
     waited_for = incident.paged or _warned_otherwise(incident, lead.why)
-    if same or said_now or not context.spoken or not waited_for or incident.changes >= LATEST_CHANGES:
-        return Plan((now,))
-    step, reason = f"cause-{incident.changes + 1}", reason_of(context.missing)
-    now_said = reason if lead.why.cause == "failed" else f"now {reason}"  # "transform failed at 05:01: …"
-    title = titled(context.missing, lambda about: f"{about}: {now_said}")
-    message = context.notice(scene, step, title)
-    owed = [post(message)]
-    owed += [Notification(incident.key, f"{step}:{a}", "pager", "note", message, a) for a in context.aliases]
-    return Plan((replace(now, changes=incident.changes + 1),), tuple(owed), event(context, scene, title))
+    turned = [] if same or said_now or not waited_for else [context]
+    turned += [context.about(member) for member in news]
+    owed: list[Notification] = []
+    events: list[Event] = []
+    for about in turned if context.spoken else ():
+        if now.changes >= LATEST_CHANGES:
+            break
+        now = replace(now, changes=now.changes + 1)
+        message = _new_cause(about, scene, f"cause-{now.changes}")
+        owed.append(post(message))
+        owed += [
+            Notification(incident.key, f"{message.step}:{a}", "pager", "note", message, a)
+            for a in context.aliases
+        ]
+        events += event(context, scene, message.title)
+    return Plan((now,), tuple(owed), tuple(events))
+
+
+def _has_failed_anew(member: PromiseStatus, incident: Incident) -> bool:
+    return has_failed(member) and not is_told_failure(member, incident)
+
+
+def _new_cause(context: IncidentContext, scene: Scene, step: str) -> Message:
+    reason, why = reason_of(context.missing), context.missing[0].why
+    now_said = reason if why and why.cause == "failed" else f"now {reason}"  # "transform failed at 05:01: …"
+    return context.notice(scene, step, titled(context.missing, lambda about: f"{about}: {now_said}"))
 
 
 def _late_tables(context: IncidentContext) -> Iterator[str]:
@@ -82,18 +102,24 @@ def landed(context: IncidentContext, scene: Scene) -> Plan | None:
     what, lines = f"{subject(done)}: published, {how_late(done[0])}", []
     if len(done) > 1:
         what, lines = f"{len(done)} of {len(context.members)} reports published", ["; ".join(ways)]
-    title = titled(context.missing, str, f"{what}; still missing: ")
+    missing = [member for member in context.missing if member.facts.publication is None]
+    still = "still missing" if missing else "run again and failed"
+    title = titled(missing or context.missing, str, f"{what}; {still}: ")
     message = context.about(*done).notice(scene, f"{LANDED}{len(done)}", title, lines)
     return Plan(owed=(post(message),))
 
 
 def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
-    """Everything this incident speaks for is published: close the alerts, tell the thread how late."""
+    """Everything this incident speaks for is published: close the alerts, tell the thread how late.
+
+    Its own record is that of its own report, however late those were that were told with it.
+    """
     if context.missing or (context.incident.failures and _is_run_again(context, scene)):
         return None
     late = max((m.late_by.total_seconds() for m in context.members if m.late_by), default=None)
-    verdict = "late" if late else "kept"
-    done = replace(context.incident, resolved_at=scene.at, verdict=verdict, late_s=late)
+    own = context.members[0]
+    its_late_s = own.late_by.total_seconds() if own.late_by else None
+    done = replace(context.incident, resolved_at=scene.at, verdict=own.verdict, late_s=its_late_s)
     if not context.spoken:
         return Plan((done,))
     each = zip(titles(context.members), context.members, strict=True)

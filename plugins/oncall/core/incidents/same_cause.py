@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from oncall.core.incidents.warnings import TOLD_LATELY
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
 
@@ -34,6 +33,7 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _ITS_OWN = ("failed", "held")
 _DELETED = "its run was deleted "
 AIRFLOW, UNSEEN = "Airflow", "unseen"
+TOLD_LATELY = dt.timedelta(minutes=15)
 
 
 def rests_on(why: Why) -> tuple[str, ...]:
@@ -65,7 +65,14 @@ def shares(status: PromiseStatus) -> tuple[Shared, ...]:
 
 
 def struck_together(left: PromiseStatus, right: PromiseStatus) -> bool:
-    """Whether whoever is woken for one has the other in hand: of two failures, when a short while lies between."""
-    failures = (left.facts.failure, right.facts.failure)
-    ends = [failed.ended_at for failed in failures if failed and failed.ended_at]
+    """Whether whoever is woken for the `right` one has the `left` one in hand.
+
+    Of two failures, when a short while lies between; and not where all that they know of is a report that still stands.
+    """
+    if right.facts.publication is not None and left.facts.publication is None:
+        return False
+    both = [each for each in (left, right) if each.why and each.why.cause in _ITS_OWN]
+    ends = [
+        each.facts.failure.ended_at for each in both if each.facts.failure and each.facts.failure.ended_at
+    ]
     return left.overdue or len(ends) < 2 or abs(ends[0] - ends[1]) < TOLD_LATELY

@@ -122,6 +122,7 @@ _FEWER_TABLES: tuple[Callable[[re.Match[str]], str], ...] = (
 # A try of a task, and its error.
 _TRY = re.compile(r"(retrying )?\S+ (?:since|failed at) [^:]*\d\d:\d\d: (.*)")
 _SINCE = re.compile(r": late since [^,]*, "), ": late, "
+_ASKED = re.compile(r"(?<=\bnever started): [^:]*\?$"), ""
 _BLOCKED_BY = re.compile(r"\bin (\S+), blocked by (?=pid \d)"), r"in \1 by "
 
 
@@ -132,7 +133,7 @@ def titled(members: Sequence[PromiseStatus], words: Callable[[str], str], lead: 
     if len(members) > 1 and len(title) > room:
         title = lead + words(counted(members))
     # Whoever is called next has to read why before since when.
-    spared = [*SPARED, *([_SINCE] if lead else []), _BLOCKED_BY]
+    spared = [*SPARED, *([_SINCE] if lead else []), _BLOCKED_BY, _ASKED]
     for pattern, instead in spared:
         if len(title) > room:
             title = pattern.sub(instead, title)

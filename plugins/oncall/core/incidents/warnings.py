@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
-from oncall.core.incidents.incident import Event, Notification, NotificationStatus, Plan
+from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
+from oncall.core.incidents.same_cause import TOLD_LATELY, rests_on, struck_together
 from oncall.core.incidents.titles import names, reason_of, short, titled
 from oncall.core.incidents.wording import Scene, because
 from oncall.core.message import Message
@@ -19,7 +20,6 @@ from oncall.core.time_format import span
 
 # An acknowledgement holds so long; whoever gave it on what is late by then is asked again.
 REMIND_AFTER = dt.timedelta(minutes=60)
-TOLD_LATELY = dt.timedelta(minutes=15)
 TOO_LATE = dt.timedelta(seconds=30)  # to wake somebody who is woken at the due instant anyhow
 
 
@@ -92,23 +92,24 @@ def join(context: IncidentContext, scene: Scene) -> Plan | None:
     if not context.spoken or not context.joining:
         return None
     missing = [member for member in context.joining if not member.done]
-    known = [_which_failure(member, member.why) for member in missing if member.why and _has_failed(member)]
-    incident = replace(context.incident, failure=" ".join(filter(None, [context.incident.failure, *known])))
+    incident = with_failures(context.incident, missing)
+    tables = [name for m in missing if m.why and m.why.cause == "upstream_late" for name in m.why.names]
+    incident = replace(incident, warned=tuple(dict.fromkeys((*incident.warned, *tables))))
     if context.broken and not incident.paged:
         return Plan((incident,))
+    return _told_too(replace(context, incident=incident), scene, missing)
+
+
+def _told_too(context: IncidentContext, scene: Scene, hit: Sequence[PromiseStatus]) -> Plan:
     owed: list[Notification] = []
     events: list[Event] = []
-    for member in missing:
-        title = _too(member)
+    for member in hit:
+        title = titled([member], lambda about, why=member.why: f"{about} too: {short(why)}")  # type: ignore[misc]
         failed = f"@{member.facts.failure.ended_at}" if member.facts.failure else ""
         step = f"join:{member.pipeline.dag_id}:{member.report_date}{failed}"
         owed.append(post(context.about(member).notice(scene, step, title)))
         events += event(context, scene, title)
-    return Plan((incident,), tuple(owed), tuple(events))
-
-
-def _too(member: PromiseStatus) -> str:
-    return titled([member], lambda about: f"{about} too: {short(member.why)}")
+    return Plan((context.incident,), tuple(owed), tuple(events))
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -198,9 +199,9 @@ def wakes_early(entry: NotificationStatus) -> bool:
 def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
     """It failed a moment ago: that is told by itself, to the same person and as loud."""
     lead = context.lead
-    if lead is None or lead.why is None or not _has_failed(lead):
+    if lead is None or lead.why is None or not has_failed(lead):
         return False
-    if _which_failure(lead, lead.why) not in context.incident.failure:
+    if not is_told_failure(lead, context.incident):
         return True
     told = [
         e.owed_at for e in context.entries if e.op == "page" and e.step.startswith("failed-") and e.owed_at
@@ -229,19 +230,30 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     """A task failed for good or a check withheld the report, before the promise is broken (or without a promise).
 
-    Days that are run again together fail together: only the first wakes somebody.
+    Days that are run again together fail together: only the first wakes somebody. So do reports by one error: the
+    thread tells of those that had a try left.
     """
-    failed = [member for member in context.missing if _has_failed(member)]
-    new = [m for m in failed if m.why and _which_failure(m, m.why) not in context.incident.failure]
-    if not new or new[0].overdue:
+    failed = [member for member in context.missing if has_failed(member)]
+    new = [m for m in failed if not m.overdue and not is_told_failure(m, context.incident)]
+    if not new:
         return None
+    new.sort(key=lambda member: member.facts.publication is not None)
+    incident = with_failures(replace(context.incident, failure=""), failed)
+    told = [member for member in failed if is_told_failure(member, context.incident)]
+    if in_hand(context, scene) is None and all(any(_is_alike(m, t) for t in told) for m in new):
+        return _told_too(replace(context, incident=incident), scene, new)
     count = context.incident.failures + 1
     message = _failure_message(context, scene, new, f"failed-{count}")
-    which = " ".join(_which_failure(member, member.why) for member in failed if member.why)
-    incident = replace(context.incident, failure=which, failures=count)
-    known = context.woken_lately and (new[0].due is None or new[0].facts.publication is not None)
+    incident = replace(incident, failures=count)
+    known = context.woken_lately and all(m.due is None or m.facts.publication is not None for m in new)
     owed = (post(replace(message, recipients=())),) if known else page_and_post(message)
     return Plan((incident,), owed, event(context, scene, because(new[0].why)))
+
+
+def _is_alike(left: PromiseStatus, right: PromiseStatus) -> bool:
+    """Whether one thing lets both fail, in a short while."""
+    on = [set(rests_on(each.why)) for each in (left, right) if each.why]
+    return bool(set.intersection(*on)) and struck_together(left, right)
 
 
 def _failure_message(
@@ -250,7 +262,9 @@ def _failure_message(
     lead = failed[0]
     title = titled(failed, lambda about: f"{about}: {reason_of(failed)}")
     lines = []
-    if lead.facts.publication:
+    if lead.facts.publication and len(failed) > 1:
+        lines.append("The reports that were published still stand.")
+    elif lead.facts.publication:
         lines.append(f"The report published at {scene.clock(lead.facts.publication.at)} still stands.")
     elif lead.due:
         lines.append(f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}.")
@@ -275,13 +289,13 @@ def _early_message(context: IncidentContext, scene: Scene, step: str) -> Message
         return warning_message(context, scene)
     if step == "last-chance":
         return last_chance_message(context, scene)
-    failed = [member for member in context.missing if _has_failed(member)]
+    failed = [member for member in context.missing if has_failed(member)]
     if not failed or step != f"failed-{context.incident.failures}":
         return None
     return _failure_message(context, scene, failed, step)
 
 
-def _has_failed(member: PromiseStatus) -> bool:
+def has_failed(member: PromiseStatus) -> bool:
     return member.why is not None and (member.why.cause in ("failed", "held") or member.facts.gone)
 
 
@@ -295,6 +309,18 @@ def wakes_for_failure(entry: NotificationStatus, at: dt.datetime) -> bool:
         and entry.alive
         and not entry.unreached
     )
+
+
+def with_failures(incident: Incident, missing: Iterable[PromiseStatus]) -> Incident:
+    """The same, of which it is known that these have failed."""
+    failed = (_which_failure(member, member.why) for member in missing if member.why and has_failed(member))
+    known = [each for each in failed if each not in incident.failure]
+    return replace(incident, failure=" ".join(filter(None, [incident.failure, *dict.fromkeys(known)])))
+
+
+def is_told_failure(member: PromiseStatus, incident: Incident) -> bool:
+    """Whether somebody was told how it has failed."""
+    return member.why is not None and _which_failure(member, member.why) in incident.failure
 
 
 def _which_failure(lead: PromiseStatus, why: Why) -> str:
