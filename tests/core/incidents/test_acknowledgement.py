@@ -67,6 +67,8 @@ def test_a_reminder_says_who_acknowledged_when() -> None:
     late = a_stuck_case("06:03", incident=TAKEN)
     both = the_page(remind(replace(late, members=(stands, *late.members)), a_scene("06:03")))
     assert both.title == page.title  # that one is published
+    two = replace(late, members=(a_report("06:03", ENGAGEMENT), *late.members))
+    assert the_page(remind(two, a_scene("06:03"))).title.endswith(": 2 reports of 22 Nov are not published")
 
 
 @pytest.mark.parametrize(

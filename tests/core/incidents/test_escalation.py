@@ -579,6 +579,22 @@ def test_an_open_incident_passes_to_the_new_pair(clock: str, days: int, passes: 
         assert events(plan) == [post.title]
 
 
+@pytest.mark.parametrize(
+    ("by", "handed", "words"),
+    [
+        ("C@example.com", True, "C acknowledged it before the shift ended: ask what is known."),
+        ("", True, ""),
+        ("C@example.com", False, ""),
+    ],
+)
+def test_whoever_takes_an_incident_over_is_told_whom_to_ask(by: str, handed: bool, words: str) -> None:
+    """The one who had it knows what was tried; at nine they are awake."""
+    anew = replace(PAGED, paged_at=at("09:00"), escalation_round=1, acknowledged_by=by)
+    entries = [a_page(), *([an_entry(KEY, "chat", "handover-1")] if handed else [])]
+    page = the_page(escalate(a_stuck_case("09:00", *entries, incident=anew), a_scene("09:00")))
+    assert (page.to, page.text) == (("D",), words)
+
+
 def test_the_new_round_has_pages_of_its_own() -> None:
     """Whoever was secondary before is primary now, and is called as such."""
     anew = replace(PAGED, paged_at=at("09:00"), escalation_round=1)

@@ -21,7 +21,7 @@ from oncall.core.incidents.incident_words import is_not_taken, stranger_has_it
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early
 from oncall.core.incidents.wording import Scene
-from oncall.core.message import Message
+from oncall.core.message import Message, Recipient
 from oncall.core.time_format import span
 
 GIVEN_BACK = "given-back-"
@@ -124,6 +124,13 @@ def taken_back(context: IncidentContext, scene: Scene, alias: str) -> Plan:
     return replace(plan, incidents=(anew,))
 
 
+def asked_again(scene: Scene, by: str) -> tuple[Recipient, ...]:
+    """Who is asked when an hour has passed: the same person, or whoever is on call where the roster has no account of
+    theirs."""
+    theirs = tuple(each for each in person_named(scene, by) if each.opsgenie)
+    return theirs or on_call(scene, "primary")
+
+
 def remind(context: IncidentContext, scene: Scene) -> Plan | None:
     """Somebody acknowledged long ago and the promise is still broken: ask the same person again.
 
@@ -145,11 +152,12 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
     number = int((scene.at - incident.acknowledged_at) / REMIND_AFTER)
     if number <= incident.reminders:
         return None
-    theirs = tuple(each for each in person_named(scene, incident.acknowledged_by) if each.opsgenie)
-    person = theirs or on_call(scene, "primary")
+    person = asked_again(scene, incident.acknowledged_by)
+    are = "is" if len(context.broken) == 1 else "are"
     ago = span((scene.at - incident.acknowledged_at).total_seconds())
     title = titled(
-        context.broken, lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} is not published"
+        context.broken,
+        lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} {are} not published",
     )
     message = context.about(*context.broken).alert(
         scene, f"reminder-{incident.escalation_round}-{number}", title, [], priority="P1", to=person

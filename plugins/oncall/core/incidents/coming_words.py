@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+from oncall.core.incidents.acknowledgement import asked_again
 from oncall.core.incidents.context import IncidentContext, name_of, seat_holder
 from oncall.core.incidents.escalation import handoff, is_of_round, standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
@@ -37,8 +38,11 @@ def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
             return [f"{who} has it."]
         if handed := _paged_at_handoff(context, scene, again):
             return [f"{who} has it.", handed]
-        asked = f"{who} is asked again at {_when(say, again)}, if it is not published by then."
-        return [f"Nobody else is paged: {who} has it.", asked]
+        asked, when = _asked(scene, incident.acknowledged_by, who), _when(say, again)
+        return [
+            f"Nobody else is paged: {who} has it.",
+            f"{asked} at {when}, if it is not published by then.",
+        ]
     if not scene.roster.escalation:
         return [NO_STEPS]
     if incident.paged_at is None:
@@ -55,6 +59,14 @@ def what_comes_next(context: IncidentContext, scene: Scene) -> list[str]:
         for page in coming_pages(context, scene)
     ]
     return coming or _under_way(context, scene) or [nobody_left(context, scene)]
+
+
+def _asked(scene: Scene, by: str, who: str) -> str:
+    """The primary, where the roster has no account of theirs."""
+    asked = [each.name for each in asked_again(scene, by)]
+    if asked and asked != [name_of(scene, by)]:
+        return f"{seated(asked[0], 'primary')} is asked"
+    return f"{who} is asked again"
 
 
 def _paged_at_handoff(context: IncidentContext, scene: Scene, until: dt.datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import takewhile
 
-from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.context import IncidentContext, name_of
 from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.incidents.page_step import round_and_seat, round_of
 from oncall.core.incidents.titles import late_title
@@ -26,6 +26,14 @@ def page_message(context: IncidentContext, scene: Scene, step: str, person: Reci
     title = late_title(broken, scene.clock(first_due(broken)), lead)
     lines = [*(_came_of(entry, scene) for entry in before), *_why_now(context, scene, step, person)]
     return context.about(*broken).alert(scene, step, title, lines, priority="P1", to=(person,))
+
+
+def _is_handed_over(context: IncidentContext, step: str) -> bool:
+    """Whether it is the first call of a round that began because the shift ended."""
+    found = round_and_seat(step)
+    return (
+        found is not None and step.startswith("page-1-") and ("chat", f"handover-{found[0]}") in context.said
+    )
 
 
 def _called_before(context: IncidentContext, step: str) -> list[NotificationStatus]:
@@ -54,6 +62,9 @@ def _came_of(entry: NotificationStatus, scene: Scene) -> str:
 def _why_now(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Iterator[str]:
     if any(entry.was_for(person) and not entry.calls(person) for entry in _called_before(context, step)):
         yield f"The roster names another Opsgenie account of {person.name} since: this goes to that one."
+    elif _is_handed_over(context, step) and context.incident.acknowledged_by:
+        name = name_of(scene, context.incident.acknowledged_by)
+        yield f"{name} acknowledged it before the shift ended: ask what is known."
     elif ":" in step:
         shift = who_is_on_call(scene.roster, scene.at)
         yield f"{person.name} is on call now ({reason_in_words(shift)})."

@@ -96,7 +96,7 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r", usually \d+ (?:min|s)\b", ""),
         (r"(?<=\bnever started): whether the DAG is paused is not known$", ""),
         (r"(\bruns? (?:was|were) open) at [\d:]+", r"\1"),
-        (r" \([^()]*\)$", ""),
+        (r" \((?:[^()]|\([^()]*\))*\)$", ""),
         (r"\b(retrying \S+) since [\d:]+: ", r"\1: "),
         (r"\brunning in \S+ since [^,]*, expected ", "running, expected "),
         (r"\bin (\S+) since [^,]*, blocked by ", r"in \1, blocked by "),
