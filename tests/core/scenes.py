@@ -161,8 +161,15 @@ def an_entry(key: str, channel: str, step: str, person: str = "C", **known: Any)
 
 
 def evaluation_inputs(said: Steps) -> dict[str, tuple[NotificationStatus, ...]]:
-    """What `decide` is told was said before."""
-    return {key: tuple(an_entry(key, *step) for step in steps) for key, steps in said.items()}
+    """What `decide` is told was said before; at four, what was said before it was late."""
+
+    def when(step: str) -> dict[str, Any]:
+        return {} if step.startswith("page-") else {"owed_at": at("04:00"), "done_at": at("04:00")}
+
+    return {
+        key: tuple(an_entry(key, channel, step, **when(step)) for channel, step in steps)
+        for key, steps in said.items()
+    }
 
 
 def a_case(

@@ -579,6 +579,7 @@ def test_who_was_paged_because_nothing_can_be_seen_has_what_is_due_later_too() -
 TAKEN: dict[str, Any] = {"acknowledged_at": at("04:05"), "acknowledged_by": "C@example.com"}
 
 
+TAKEN_BEFORE = {**TAKEN, "acknowledged_at": at("03:59")}
 LAST_CHANCE = [("chat", "last-chance"), ("pager", "last-chance")]
 
 
@@ -590,6 +591,8 @@ LAST_CHANCE = [("chat", "last-chance"), ("pager", "last-chance")]
         ({}, TAKEN, [], True),
         (TAKEN, {}, LAST_CHANCE, False),  # whoever has the one does not know of the other
         ({}, TAKEN, LAST_CHANCE, False),
+        (TAKEN_BEFORE, {}, LAST_CHANCE, True),  # they had the warning, and may be asleep
+        ({}, TAKEN_BEFORE, LAST_CHANCE, True),
     ],
 )
 def test_what_was_warned_of_apart_is_one_page_once_it_is_late(
@@ -601,13 +604,14 @@ def test_what_was_warned_of_apart_is_one_page_once_it_is_late(
     said = {one.key: WARNED + early * (one.acknowledged_at is not None) for one in earlier}
     plan = look("05:00", *reports, earlier=earlier, said=said)
     assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH if together else ""}
-    assert len(titles(plan)) == (1 if together else 2)
+    assert len(titles(plan)) == 1  # the one that somebody has wakes nobody
     told = [Said.of(owed) for owed in plan.owed if owed.key == E.key and owed.step == "joined"]
     assert [one.title for one in told] == (
         ["Engagement ETL, 22 Nov: told with Growth ETL, 22 Nov from here on"] if together else []
     )
     closed = [Said.of(owed).alias for owed in plan.owed if owed.op == "close"]
-    assert closed == ([f"{E.key}:warning"] if together else [])
+    rang = [f"{E.key}:{step}" for channel, step in said[E.key] if channel == "pager"]
+    assert closed == (rang if together else [])
     assert (told[0].title in [event.what for event in plan.events]) if together else True
     again = look("05:00", *reports, earlier=earlier, said={**said, E.key: [*said[E.key], ("chat", "joined")]})
     assert [owed for owed in again.owed if owed.step in ("joined", f"close:{E.key}:warning")] == []
@@ -790,6 +794,10 @@ def test_each_report_that_fails_once_it_is_late_is_told_of() -> None:
     assert titles(plan, "pager", "note") == [told]
     assert titles(plan) == []
     assert look("05:13", *then, earlier=plan.incidents, said=said).owed == ()
+    again = [a_report("05:14", GROWTH, **failed_by("boom", "05:13")), then[1]]
+    plan = look("05:14", *again, earlier=plan.incidents, said=said)
+    told = "Growth ETL, 22 Nov: transform failed at 05:13: boom"
+    assert titles(plan, "chat", "post") == [told]  # by the same error, of another run
 
 
 def test_what_gets_on_by_itself_is_not_what_a_page_speaks_of_first() -> None:

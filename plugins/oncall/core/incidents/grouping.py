@@ -216,8 +216,10 @@ def _goes_on(status: PromiseStatus) -> bool:
 
 
 def _is_had(leader: Incident, said: Mapping[str, Said]) -> bool:
-    """Whether somebody was paged for it, or has acknowledged what woke them before."""
-    return leader.paged or (leader.acknowledged and any(map(wakes_early, said.get(leader.key, ()))))
+    """Whether somebody was paged for it, or has acknowledged all that woke them before."""
+    woke = [entry.owed_at for entry in said.get(leader.key, ()) if wakes_early(entry) and entry.owed_at]
+    taken = leader.acknowledged_at
+    return leader.paged or (taken is not None and bool(woke) and max(woke) <= taken)
 
 
 def _filed(made: Plan, context: IncidentContext) -> Plan:

@@ -36,13 +36,13 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     news: list[PromiseStatus] = []
     if incident.paged:  # a page tells of late tables too, and that they have come is told in turn
         now = replace(now, warned=tuple(dict.fromkeys((*incident.warned, *_late_tables(context)))))
-        news = [] if said_now else [m for m in context.broken[1:] if _has_failed_anew(m, incident)]
+        news = [] if said_now else [m for m in context.broken if _has_failed_anew(m, incident)]
         now = with_failures(now, context.broken)
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
     waited_for = incident.paged or _warned_otherwise(incident, lead.why)
     turned = [] if same or said_now or not waited_for else [context]
-    turned += [context.about(member) for member in news]
+    turned += [context.about(member) for member in news if not (turned and member is lead)]
     owed: list[Notification] = []
     events: list[Event] = []
     for about in turned if context.spoken else ():
