@@ -126,6 +126,7 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         ("update master.customers set acquisition_channel = 'organic'", PROFIT, "orders_by_channel", "affiliate 0"),
         # what is rare as a rule is many
         (changed("orders", "status = 'cancelled'", "order_id % 10 < 3"), PROFIT, "rare_orders", "cancelled "),
+        ("update master.orders set status = 'cancelled', updated_at = '2026-11-20 20:00+07' where ordered_at >= '2026-11-13 00:00+07' and ordered_at < '2026-11-20 00:00+07' and order_id % 25 = 3", PROFIT, "rare_orders", "cancelled, of earlier days "),
         (changed("orders", "customer_id = (select min(customer_id) from master.orders)", "order_id % 4 = 0"), PROFIT, "rare_orders", "of one customer "),
         (changed("order_lines", "unit_price = 0, discount = 0", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
         (changed("order_lines", "discount = quantity * unit_price", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
@@ -144,6 +145,8 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         )),
         ("insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount, updated_at) select order_id, line_no + 500, product_id, quantity, unit_price, discount, updated_at"
          f" from master.order_lines where {OF_THE_DAY['order_lines']} and order_id % 10 = 3", PROFIT, "lines_again", "same article and money in one order "),
+        (f'{without("orders", "true")}; {orders_again(3, "0", "true")}', PROFIT, "orders_again", "same customer and time as two to six days before, at noon "),
+        *((sessions_again(3, "0", without("sessions", "true") + ";"), dag_id, "sessions_again", "same customer and time as two to six days before, at noon ") for dag_id in (ENGAGEMENT, GROWTH)),
         # … by another loader, that has rounded the instants and says money and duration in its own way
         (orders_again(0, "1 second", "true").replace("quantity, unit_price, discount, l.", "quantity, round(unit_price / 1.1, 2), 0, l."), PROFIT, "orders_again", "same customer within ten seconds "),
         (sessions_again(0, "1 second").replace("duration_s, ", "duration_s + 1, "), ENGAGEMENT, "sessions_again", "same customer within ten seconds "),

@@ -82,6 +82,27 @@ earlier as (
             and given.ordered_at < %(day_end)s::timestamptz - moved.by
 ),
 
+-- Of the days between two hours are enough: a file that comes again comes whole.
+at_noon as (
+    select ordered.customer_id, ordered.ordered_at
+    from ordered
+    where
+        ordered.stands
+        and ordered.ordered_at >= %(day_start)s::timestamptz + interval '12 hours'
+        and ordered.ordered_at < %(day_start)s::timestamptz + interval '14 hours'
+),
+
+earlier_at_noon as (
+    select given.customer_id, given.ordered_at + moved.by as ordered_at
+    from (
+        values (interval '48 hours'), (interval '72 hours'), (interval '96 hours'), (interval '120 hours'), (interval '144 hours')
+    ) as moved (by)
+    inner join master.orders as given
+        on
+            given.ordered_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.by
+            and given.ordered_at < %(day_start)s::timestamptz + interval '14 hours' - moved.by
+),
+
 given_back as (
     select
         count(*) as rows,
@@ -219,6 +240,25 @@ measured (measure, part, kind, amount, of_all, rows) as (
                 'rare_orders', 'of one customer', 'rare', (select coalesce(max(buyers.orders), 0) from buyers),
                 bought.orders - bought.cancelled
             ),
+            -- Beside the days before, too: on a day on which the shop is closed orders are cancelled all the same.
+            (
+                'rare_orders', 'cancelled, of earlier days', 'rare',
+                (
+                    select coalesce(max(draft.cancelled_orders), 0)
+                    from base.daily_profit_draft as draft
+                    where draft.report_date = %(report_date)s::date
+                ),
+                greatest(
+                    bought.orders,
+                    (
+                        select max(published.orders)
+                        from investor.daily_profit as published
+                        where
+                            published.report_date >= %(report_date)s::date - 7
+                            and published.report_date < %(report_date)s::date
+                    )
+                )
+            ),
             ('rare_lines', 'for nothing', 'rare', sold.for_nothing, sold.lines),
             ('rare_lines', 'without a cost', 'rare', sold.without_cost, sold.lines),
             (
@@ -260,6 +300,17 @@ measured (measure, part, kind, amount, of_all, rows) as (
                         and (ordered.customer_id, ordered.ordered_at) in (select earlier.customer_id, earlier.ordered_at from earlier)
                 ),
                 bought.orders - bought.cancelled
+            ),
+            (
+                'orders_again', 'same customer and time as two to six days before, at noon', 'again',
+                (
+                    select count(*)
+                    from at_noon
+                    where (at_noon.customer_id, at_noon.ordered_at) in (
+                        select earlier.customer_id, earlier.ordered_at from earlier_at_noon as earlier
+                    )
+                ),
+                (select count(*) from at_noon)
             )
     ) as part (measure, part, kind, rows, of_all)
     union all

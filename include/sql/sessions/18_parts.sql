@@ -22,6 +22,15 @@ with used as materialized (
         where known.customer_id = session.customer_id
     ) as customer on true
     where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+),
+
+-- Of the days between yesterday and a week ago two hours are enough: a file that comes again comes whole.
+at_noon as (
+    select used.customer_id, used.started_at
+    from used
+    where
+        used.started_at >= %(day_start)s::timestamptz + interval '12 hours'
+        and used.started_at < %(day_start)s::timestamptz + interval '14 hours'
 )
 
 select
@@ -64,16 +73,18 @@ select
     part.part,
     part.kind,
     part.rows,
-    (select count(*) from used),
+    part.of_all,
     part.rows
-from (
+from (select count(*) as sessions from used) as day
+cross join lateral (
     values
         (
             'rare_sessions', 'of one customer', 'rare',
             (
                 select coalesce(max(by_customer.sessions), 0)
                 from (select count(*) as sessions from used group by used.customer_id) as by_customer
-            )
+            ),
+            day.sessions
         ),
         (
             'sessions_again', 'same customer and time as a day or a week before', 'again',
@@ -90,6 +101,28 @@ from (
                                 earlier.started_at >= %(day_start)s::timestamptz - moved.by
                                 and earlier.started_at < %(day_end)s::timestamptz - moved.by
                     )
-            )
+            ),
+            day.sessions
+        ),
+        (
+            'sessions_again', 'same customer and time as two to six days before, at noon', 'again',
+            (
+                select count(*)
+                from at_noon
+                where
+                    (at_noon.customer_id, at_noon.started_at) in (
+                        select earlier.customer_id, earlier.started_at + moved.by
+                        from (
+                            values
+                                (interval '48 hours'), (interval '72 hours'), (interval '96 hours'),
+                                (interval '120 hours'), (interval '144 hours')
+                        ) as moved (by)
+                        inner join master.sessions as earlier
+                            on
+                                earlier.started_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.by
+                                and earlier.started_at < %(day_start)s::timestamptz + interval '14 hours' - moved.by
+                    )
+            ),
+            (select count(*) from at_noon)
         )
-) as part (measure, part, kind, rows);
+) as part (measure, part, kind, rows, of_all);
