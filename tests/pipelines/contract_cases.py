@@ -107,6 +107,8 @@ BROKEN = [
     ("update master.experiment_assignments set variant = 'control ' where customer_id = 1", EXPERIMENTS, "assignments_variant_is_well_written", "('control ')"),
     ("update master.experiment_assignments set variant = 'Control' where customer_id = 1", EXPERIMENTS, "variants_are_spelt_one_way", "1 in master.experiment_assignments, such as experiment button, customer_id 1"),
     ("update master.experiment_assignments set experiment = '' where customer_id = 1", EXPERIMENTS, "assignments_experiment_is_well_written", "1 in master.experiment_assignments.experiment"),
+    ("update master.marketing_spend set channel = 'e-mail' where channel = 'tv'", PROFIT, "spend_channels_are_spelt_one_way", "2 in master.marketing_spend, such as day 2026-11-20, channel e-mail"),
+    ("insert into master.touches select 2, customer_id, touched_at - interval '3 days', 'e-mail', updated_at from master.touches", PROFIT, "touch_channels_are_spelt_one_way", "2 in master.touches, such as touch_id 1"),
     # twice
     (COPY.format("orders", "order_id = 101"), PROFIT, "orders_are_unique", "1 in master.orders.order_id, such as order_id 101 (2 times)"),
     (COPY.format("order_lines", "order_id = 101"), PROFIT, "lines_are_unique", "1 in master.order_lines (order_id, line_no), such as order_id 101, line_no 1 (2 times)"),
