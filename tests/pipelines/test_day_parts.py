@@ -147,6 +147,8 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
          f" from master.order_lines where {OF_THE_DAY['order_lines']} and order_id % 10 = 3", PROFIT, "lines_again", "same article and money in one order "),
         (f'{without("orders", "true")}; {orders_again(3, "0", "true")}', PROFIT, "orders_again", "same customer and time as two to six days before, at noon "),
         *((sessions_again(3, "0", without("sessions", "true") + ";"), dag_id, "sessions_again", "same customer and time as two to six days before, at noon ") for dag_id in (ENGAGEMENT, GROWTH)),
+        *((f"{without('touches', 'true')}; insert into master.touches select touch_id + 5000000000, customer_id, touched_at + interval '{days} days', channel, updated_at from master.touches"
+           f" where touched_at >= '2026-11-{20 - days} 00:00+07' and touched_at < '2026-11-{21 - days} 00:00+07'", PROFIT, "touches_again", "same customer and time as a day or a week before ") for days in (1, 7)),
         # … by another loader, that has rounded the instants and says money and duration in its own way
         (orders_again(0, "1 second", "true").replace("quantity, unit_price, discount, l.", "quantity, round(unit_price / 1.1, 2), 0, l."), PROFIT, "orders_again", "same customer within ten seconds "),
         (sessions_again(0, "1 second").replace("duration_s, ", "duration_s + 1, "), ENGAGEMENT, "sessions_again", "same customer within ten seconds "),

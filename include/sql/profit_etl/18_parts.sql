@@ -311,6 +311,31 @@ measured (measure, part, kind, amount, of_all, rows) as (
                     )
                 ),
                 (select count(*) from at_noon)
+            ),
+            (
+                'touches_again', 'same customer and time as a day or a week before', 'again',
+                (
+                    select count(*)
+                    from master.touches as touch
+                    where
+                        touch.touched_at >= %(day_start)s::timestamptz
+                        and touch.touched_at < %(day_end)s::timestamptz
+                        and (touch.customer_id, touch.touched_at) in (
+                            select given.customer_id, given.touched_at + moved.by
+                            from (values (interval '24 hours'), (interval '168 hours')) as moved (by)
+                            inner join master.touches as given
+                                on
+                                    given.touched_at >= %(day_start)s::timestamptz - moved.by
+                                    and given.touched_at < %(day_end)s::timestamptz - moved.by
+                        )
+                ),
+                (
+                    select count(*)
+                    from master.touches as touch
+                    where
+                        touch.touched_at >= %(day_start)s::timestamptz
+                        and touch.touched_at < %(day_end)s::timestamptz
+                )
             )
     ) as part (measure, part, kind, rows, of_all)
     union all
