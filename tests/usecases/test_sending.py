@@ -444,6 +444,35 @@ def test_what_pends_since_when_is_not_forgotten_when_it_is_made_anew(box: Box) -
     assert not box.pager.states[15:]
 
 
+@pytest.mark.parametrize(("takes", "reached"), [(14, True), (20, True), (29, True), (44, True), (61, False)])
+def test_a_far_side_that_carries_each_request_out_slowly_calls_nobody_else(
+    box: Box, takes: float, reached: bool
+) -> None:
+    """It shows no alerts: each request that may still be carried out is asked for, up to 45 s."""
+    made: dict[str, dt.datetime] = {}
+    sound = box.pager.page
+
+    def page(message: Message) -> str:
+        sound(message)
+        made[f"request {len(made)}"] = box.now
+        return f"request {len(made) - 1}"
+
+    def state(request_id: str) -> RequestOutcome:
+        return RequestOutcome(
+            "done" if box.now - made[request_id] >= dt.timedelta(seconds=takes) else "pending"
+        )
+
+    box.owe()
+    box.pager.reads, box.pager.page, box.pager.request_state = False, page, state  # type: ignore[method-assign]
+    unreached = []
+    for _ in range(20):
+        unreached.append(box.pages().unreached)
+        box.later(5)
+    assert (box.entry().state, any(unreached)) == ("done", not reached)
+    if reached:
+        assert len(made) <= 1 + takes // 15
+
+
 def test_whether_a_request_pends_too_long_is_asked_when_its_45_s_are_over(box: Box) -> None:
     """Also where it was made anew a moment before."""
     box.owe()

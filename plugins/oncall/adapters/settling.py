@@ -40,8 +40,9 @@ class Settling(ABC):
     ) -> None:
         """Implements `Store`."""
         self._settle(
-            delivery, wait, state="owed", request_id="", error=reason[:_KEPT], unreached=unreached[:_KEPT],
-            maybe_taken=uncertain or delivery.maybe_taken, pending_since=delivery.pending_since,
+            delivery, wait, state="owed", request_id=delivery.request_id, error=reason[:_KEPT],
+            unreached=unreached[:_KEPT], maybe_taken=uncertain or delivery.maybe_taken,
+            pending_since=delivery.pending_since,
         )  # fmt: skip
 
     def withdraw(self, delivery: OutboxEntry, why: str) -> None:

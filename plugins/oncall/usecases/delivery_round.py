@@ -103,7 +103,7 @@ class Round:
 
         That is written down.
         """
-        bound = Send(delivery.message) if delivery.request_id else self._bound(delivery)
+        bound = Send(delivery.message) if delivery.pends else self._bound(delivery)
         if isinstance(bound, Send):
             if bound.message != delivery.message:
                 self.store.bound(delivery, bound.message)

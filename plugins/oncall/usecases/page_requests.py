@@ -28,6 +28,7 @@ T = TypeVar("T")
 WIDTH = 8  # calls to the pager side by side
 CARRIED_OUT_WITHIN_S = 4.0  # how long to wait at once for the pager to carry out a request
 MADE_ANEW = dt.timedelta(seconds=15)  # a request that pends for so long is made again, under the same alias
+MOST_REQUESTS = 5  # of one delivery that are asked for: a far side that needs longer has none
 GONE = re.compile("not exist|not found|no such", re.IGNORECASE)  # what was to be closed, in the pager's words
 TRIES = 5  # to close, acknowledge or annotate what the pager takes and does not carry out
 
@@ -72,8 +73,11 @@ class PageRequests:
         if not request_id:
             self.round.done(delivery)
             return
-        if not delivery.request_id:
+        if not delivery.pends:
             now = self.round.now()
+            request_id = "\n".join(
+                [request_id, *filter(None, delivery.request_id.split("\n"))][:MOST_REQUESTS]
+            )
             delivery = replace(delivery, requested_at=now, pending_since=delivery.pending_since or now)
         self.round.accepted(delivery, request_id, LEASE["pager"])
         self.pending.append((delivery, request_id))
@@ -119,6 +123,8 @@ class PageRequests:
         now = self.round.now()
         since, last = delivery.pending_since or now, delivery.requested_at or now
         over = GONE.search(words) or delivery.attempts >= TRIES
+        if state == "failed":
+            delivery = replace(delivery, request_id="")  # nothing more will come of it
         with bound_contextvars(**about(delivery)):
             if state == "done":
                 self.round.done(replace(delivery, alias=alias), unreached=words)

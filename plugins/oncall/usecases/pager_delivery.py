@@ -58,7 +58,7 @@ class PagerDelivery:
         somebody else is called first.
         """
         bind_contextvars(**about(delivery))
-        if delivery.request_id:
+        if delivery.pends:
             return delivery.request_id
         if delivery.op == "page":
             if any(map(self._seems_taken, send.ask_first)):
@@ -104,8 +104,13 @@ class PagerDelivery:
             return RequestOutcome("done", "", delivery.alias)  # its receipt is all that can be had
         if self.unread:
             return RequestOutcome("unknown", self.unread, delivery.alias)
+        newest, *earlier = request_id.split("\n")
         try:
-            state, words, alias = self.pager.request_state(request_id)
+            state, words, alias = self.pager.request_state(newest)
+            # A slow far side carries out the request that was made anew long after the one before it.
+            for request in earlier if state != "done" else ():
+                if (before := self.pager.request_state(request)).state == "done":
+                    state, words, alias = before
         except OncallError as error:
             self._give_up(error)
             return RequestOutcome("done" if self.mute else "unknown", "", delivery.alias)

@@ -44,7 +44,8 @@ class OutboxEntry:
     """One thing owed to one channel, with the words of its last try. `attempts` counts the claims.
 
     `maybe_taken`: an earlier try may have reached the far side. `requested_at`: when the far side was last asked,
-    `pending_since`: since when it has a request that it has not carried out. `posted` is where a chat message stands.
+    `pending_since`: since when it has a request that it has not carried out. `request_id`: its last requests, a line
+    each, the newest first; any of them may still be carried out. `posted` is where a chat message stands.
     `unreached`: see `NotificationStatus`.
     """
 
@@ -67,6 +68,11 @@ class OutboxEntry:
     unreached: str = ""
     requested_at: dt.datetime | None = None
     pending_since: dt.datetime | None = None
+
+    @property
+    def pends(self) -> bool:
+        """Whether the far side has a request of it, and what came of that is to be asked."""
+        return self.state == "accepted"
 
     @property
     def person(self) -> str:
