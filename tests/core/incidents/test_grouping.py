@@ -712,30 +712,29 @@ def test_whoever_has_one_failure_in_hand_is_woken_for_another_report() -> None:
 
 def test_what_had_a_try_left_is_told_where_the_error_was_told() -> None:
     """It waits for its next try while the other one fails by the same error: nobody is woken again minutes later."""
+    retries = a_task("transform", "up_for_retry", "04:10", "04:44", "disk full")
     reports = [
-        a_report("02:41", GROWTH, **failed_by("disk full")),
-        a_report(
-            "02:41", ENGAGEMENT, tasks=(a_task("transform", "up_for_retry", "02:10", "02:40", "disk full"),)
-        ),
+        a_report("04:45", GROWTH, **failed_by("disk full", "04:44")),
+        a_report("04:45", ENGAGEMENT, tasks=(WAITED, retries)),
     ]
-    first = look("02:41", *reports)
-    assert titles(first) == ["Growth ETL, 22 Nov: transform failed at 02:40: disk full"]
-    then = [reports[0], a_report("02:45", ENGAGEMENT, **failed_by("disk full", "02:44"))]
-    plan = look("02:45", *then, earlier=first.incidents, said={G.key: P2})
+    first = look("04:45", *reports)
+    assert leaders(first) == {GROWTH: "", ENGAGEMENT: GROWTH}
+    assert titles(first) == ["Growth ETL, 22 Nov: transform failed at 04:44: disk full"]
+    told = {G.key: tuple(an_entry(G.key, *each, owed_at=at("04:45")) for each in P2)}
+
+    def then(error: str, earlier: Sequence[Incident]) -> Plan:
+        both = (reports[0], a_report("04:48", ENGAGEMENT, **failed_by(error, "04:47")))
+        return decide(both, by_promise(earlier), told, a_scene("04:48"), LONG_AGO)[0]
+
+    plan = then("disk full", first.incidents)
     assert titles(plan) == []
     assert titles(plan, "chat", "post") == [
-        "Engagement ETL, 22 Nov too: transform failed at 02:44: disk full"
+        "Engagement ETL, 22 Nov too: transform failed at 04:47: disk full"
     ]
-    assert look("02:46", *then, earlier=plan.incidents, said={G.key: P2}).owed == ()
-    has_it = [
-        replace(one, acknowledged_at=at("05:02"), acknowledged_by="C@example.com") for one in first.incidents
-    ]
-    told = [an_entry(G.key, *each, owed_at=at("02:41")) for each in P2]
-    taken = [replace(one, acknowledged_at=at("02:43")) for one in has_it]
-    plan, _ = decide(then, by_promise(taken), {G.key: tuple(told)}, a_scene("02:45"), LONG_AGO)
-    assert titles(plan) == ["Engagement ETL, 22 Nov: transform failed at 02:44: disk full"]
-    other = [reports[0], a_report("02:45", ENGAGEMENT, **failed_by("boom", "02:44"))]
-    assert len(titles(look("02:45", *other, earlier=first.incidents, said={G.key: P2}))) == 1
+    assert titles(then("disk full", plan.incidents), "chat", "post") == []
+    taken = [replace(one, acknowledged_at=at("04:46")) for one in first.incidents]
+    for other in (then("disk full", taken), then("boom", first.incidents)):
+        assert len(titles(other)) == 1
 
 
 def test_what_waits_for_one_table_is_told_together_whenever_earlier_runs_have_failed() -> None:
