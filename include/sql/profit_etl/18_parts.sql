@@ -62,7 +62,7 @@ alike as (
         select
             lines.customer_id,
             count(*) as lines,
-            sum(hashint8(lines.product_id::bigint)::bigint * lines.quantity) as articles,
+            sum(mod(lines.product_id::bigint, 1000003) * mod(lines.product_id::bigint, 1000003) * lines.quantity) as articles,
             sum(lines.listed) as listed,
             sum(lines.discount) as discount
         from lines
@@ -74,12 +74,12 @@ alike as (
 
 -- The day before and a week before, as if they were today.
 earlier as (
-    select given.customer_id, given.ordered_at + moved.by as ordered_at
-    from (values (interval '24 hours'), (interval '168 hours')) as moved (by)
+    select given.customer_id, given.ordered_at + moved.back as ordered_at
+    from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
     inner join master.orders as given
         on
-            given.ordered_at >= %(day_start)s::timestamptz - moved.by
-            and given.ordered_at < %(day_end)s::timestamptz - moved.by
+            given.ordered_at >= %(day_start)s::timestamptz - moved.back
+            and given.ordered_at < %(day_end)s::timestamptz - moved.back
 ),
 
 -- Of the days between two hours are enough: a file that comes again comes whole.
@@ -93,14 +93,14 @@ at_noon as (
 ),
 
 earlier_at_noon as (
-    select given.customer_id, given.ordered_at + moved.by as ordered_at
+    select given.customer_id, given.ordered_at + moved.back as ordered_at
     from (
         values (interval '48 hours'), (interval '72 hours'), (interval '96 hours'), (interval '120 hours'), (interval '144 hours')
-    ) as moved (by)
+    ) as moved (back)
     inner join master.orders as given
         on
-            given.ordered_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.by
-            and given.ordered_at < %(day_start)s::timestamptz + interval '14 hours' - moved.by
+            given.ordered_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.back
+            and given.ordered_at < %(day_start)s::timestamptz + interval '14 hours' - moved.back
 ),
 
 given_back as (
@@ -321,12 +321,12 @@ measured (measure, part, kind, amount, of_all, rows) as (
                         touch.touched_at >= %(day_start)s::timestamptz
                         and touch.touched_at < %(day_end)s::timestamptz
                         and (touch.customer_id, touch.touched_at) in (
-                            select given.customer_id, given.touched_at + moved.by
-                            from (values (interval '24 hours'), (interval '168 hours')) as moved (by)
+                            select given.customer_id, given.touched_at + moved.back
+                            from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
                             inner join master.touches as given
                                 on
-                                    given.touched_at >= %(day_start)s::timestamptz - moved.by
-                                    and given.touched_at < %(day_end)s::timestamptz - moved.by
+                                    given.touched_at >= %(day_start)s::timestamptz - moved.back
+                                    and given.touched_at < %(day_end)s::timestamptz - moved.back
                         )
                 ),
                 (

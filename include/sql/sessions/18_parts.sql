@@ -94,12 +94,12 @@ cross join lateral (
                 where
                     (used.customer_id, used.started_at) in (
                         -- The day before and a week before, as if they were today.
-                        select earlier.customer_id, earlier.started_at + moved.by
-                        from (values (interval '24 hours'), (interval '168 hours')) as moved (by)
+                        select earlier.customer_id, earlier.started_at + moved.back
+                        from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
                         inner join master.sessions as earlier
                             on
-                                earlier.started_at >= %(day_start)s::timestamptz - moved.by
-                                and earlier.started_at < %(day_end)s::timestamptz - moved.by
+                                earlier.started_at >= %(day_start)s::timestamptz - moved.back
+                                and earlier.started_at < %(day_end)s::timestamptz - moved.back
                     )
             ),
             day.sessions
@@ -111,16 +111,16 @@ cross join lateral (
                 from at_noon
                 where
                     (at_noon.customer_id, at_noon.started_at) in (
-                        select earlier.customer_id, earlier.started_at + moved.by
+                        select earlier.customer_id, earlier.started_at + moved.back
                         from (
                             values
                                 (interval '48 hours'), (interval '72 hours'), (interval '96 hours'),
                                 (interval '120 hours'), (interval '144 hours')
-                        ) as moved (by)
+                        ) as moved (back)
                         inner join master.sessions as earlier
                             on
-                                earlier.started_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.by
-                                and earlier.started_at < %(day_start)s::timestamptz + interval '14 hours' - moved.by
+                                earlier.started_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.back
+                                and earlier.started_at < %(day_start)s::timestamptz + interval '14 hours' - moved.back
                     )
             ),
             (select count(*) from at_noon)
