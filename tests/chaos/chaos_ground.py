@@ -164,8 +164,10 @@ class Ground:
         warn = due - dt.timedelta(seconds=warn_s)
         promised = Promised(dag_id, due.date() - dt.timedelta(days=1), due)
         self.sql(
-            "warehouse", "delete from investor.publications where report_date = %s", promised.report_date
-        )
+            "warehouse",
+            "delete from investor.publications where report = %s and report_date = %s",
+            self.include.setup.pipelines[dag_id].report, promised.report_date,
+        )  # fmt: skip
         self.include.promise(dag_id, due.time(), warn.time())
         assert self.include.setup.pipelines[dag_id].promise  # the folder can be read
         if parse:

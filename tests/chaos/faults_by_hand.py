@@ -53,7 +53,7 @@ def run_marked_success(ground: Ground) -> Outcome:
     date = ground.last_date()
     ground.hold(date)
     run_id = ground.run(date, until=("transform", "running"))
-    return early_then_due(ground, run_id, "", "the run was marked as success by")
+    return early_then_due(ground, run_id, "", "run marked as success by")
 
 
 @fault("run deleted by hand", group="people")

@@ -19,6 +19,8 @@ BOTH_DOWN_S = 300 if CHOICE == "full" else 60
 # What Slack may have taken is tried again after SETTLES_S, and a call that hangs takes 8 s besides: an outage that is
 # over by then passes without a word.
 SLACK_OUTAGE_S = {"full": 120}.get(CHOICE, round(SETTLES_S * 2))
+# Its second try, too, asks before it sends, and each call takes its 8 s.
+SLACK_HANG_S = max(SLACK_OUTAGE_S, 75)
 SPOKEN_OF_S = 20  # a shorter outage may pass without a word
 SIDE_BY_SIDE_S = 10  # the channel that works is not held up by the one that does not
 AGAIN_S = SETTLES_S + 15  # the longest wait between two tries, and a look
@@ -108,7 +110,7 @@ for words, kind, how in (
         "slack_error",
         {"error": "invalid_auth"} | SLACK_FOR_A_WHILE,
     ),
-    (f"hangs for {SLACK_OUTAGE_S} s", "hang", SLACK_FOR_A_WHILE),
+    (f"hangs for {SLACK_HANG_S} s", "hang", SLACK_FOR_A_WHILE | {"seconds": SLACK_HANG_S}),
     ("takes the message, its answer is lost", "lose_answer", ONCE),
 ):
     act = failing("slack", "chat.postMessage" if "count" in how else "*", kind, **how)
