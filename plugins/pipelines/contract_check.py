@@ -45,14 +45,19 @@ _STANDING = """
 
 
 def breaches(
-    cursor: Any, contracts: DataContracts, tables: Iterable[str], day: Mapping[str, Any]
+    cursor: Any,
+    contracts: DataContracts,
+    tables: Iterable[str],
+    day: Mapping[str, Any],
+    beside: Iterable[str] = (),
 ) -> list[Breach]:
     """What of the day's rows of these tables breaks their contracts, and the key of one row for each rule.
 
     `day` binds `report_date`, `day_start` and `day_end`. One statement a table, and one that asks how they stand.
-    Nothing is told of a table that has no contract.
+    Nothing is told of a table that has no contract. Of the tables `beside`, no rows are asked: they only have to be
+    there as their contracts say, with our right to read them.
     """
-    statements, lacking, hidden = _statements(cursor, contracts, tables)
+    statements, lacking, hidden = _statements(cursor, contracts, tables, beside)
     found = list(lacking)
     for statement in statements:
         cursor.execute(statement.count, day)
@@ -81,22 +86,26 @@ def offenders(
 
 
 def _statements(
-    cursor: Any, contracts: DataContracts, tables: Iterable[str]
+    cursor: Any, contracts: DataContracts, tables: Iterable[str], beside: Iterable[str] = ()
 ) -> tuple[list[Statement], list[Breach], dict[Breach, list[str]]]:
     """What to ask, what the tables lack to be asked (then there is no statement), and policies that may hide rows."""
-    asked = {table: contracts.tables[table] for table in sorted(set(tables)) if table in contracts.tables}
-    existing = _existing(cursor, [*asked, LOADS.table])
-    for table in asked.keys() & existing.keys():
-        asked[table] = asked[table].of_a_table_with(existing[table].columns)
+    asked = set(tables)
+    there = {
+        table: contracts.tables[table] for table in sorted({*asked, *beside}) if table in contracts.tables
+    }
+    existing = _existing(cursor, [*there, LOADS.table])
+    for table in there.keys() & existing.keys():
+        there[table] = there[table].of_a_table_with(existing[table].columns)
     lacking = [
         _breach(contract, rule, 0, "")
-        for table, contract in (*asked.items(), (LOADS.table, LOADS))
+        for table, contract in (*there.items(), (LOADS.table, LOADS))
         for rule in misfits(contract, existing.get(table))
     ]
-    statements = [] if lacking else [compiled(contract, asked, existing) for contract in asked.values()]
+    of_rows = {table: contract for table, contract in there.items() if table in asked}
+    statements = [] if lacking else [compiled(contract, of_rows, existing) for contract in of_rows.values()]
     hidden = {
         _breach(contract, in_sight(contract), len(policies), policies[0]): policies
-        for table, contract in asked.items()
+        for table, contract in there.items()
         if table in existing and (policies := list(existing[table].policies or ()))
     }
     return statements, lacking, hidden

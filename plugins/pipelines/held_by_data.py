@@ -17,6 +17,8 @@ _EXPECTED = {
     "22": _FITS,  # a number or a date out of range
     "23": _FITS,  # nothing, or twice, where it must not be
     "P0": "no objection from a trigger",
+    "42501": "our role's right to read and write what the SQL names, also behind a view",
+    "55000": "materialized views that have been filled",
     "42P01": _IS_THERE,
     "42703": _IS_THERE,
     "42804": _IS_THERE,

@@ -123,7 +123,8 @@ def _plans(run: ReportRun) -> dict[str, str]:
 
 def _breaches(cursor: Any, run: ReportRun) -> list[FailedCheck]:
     """What of the upstream rows that the run reads breaks their contracts."""
-    found = breaches(cursor, run.contracts, _tables(run), run.parameters)
+    needs = tables_read("\n".join(run.sql.text(file) for file in run.steps(NEED)))
+    found = breaches(cursor, run.contracts, _tables(run), run.parameters, beside=needs)
     return [FailedCheck(one.name, one.expected, redacted(found_words(one, run.report_date))) for one in found]
 
 

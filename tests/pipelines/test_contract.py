@@ -116,7 +116,7 @@ def test_what_cannot_be_computed_is_held_in_words(
 @pytest.mark.parametrize(
     ("dag_id", "changed", "expected", "found"),
     [
-        (UNIT_PROFIT, 'alter table master.orders rename column status to "Status"', "tables and columns as the SQL reads them", "unit_profit_experiments/05_needs.sql"),
+        (UNIT_PROFIT, 'alter table base.profit rename column report_date to "Day"', "tables and columns as the SQL reads them", "unit_profit_experiments/05_needs.sql"),
         (PROFIT, "alter table investor.daily_profit add column boss text not null", "numbers and dates that fit their columns", "profit_etl/30_publish.sql"),
         (PROFIT, "alter table investor.daily_profit add check (profit > 1000000)", "numbers and dates that fit their columns", "profit_etl/30_publish.sql"),
         (GROWTH, "alter table investor.daily_growth drop column churned cascade", "tables and columns as the SQL reads them", 'column "churned"'),

@@ -143,6 +143,59 @@ def test_what_our_role_may_not_read_holds_the_report(shop: Any, taken: str, foun
 
 
 @pytest.mark.parametrize(
+    ("table", "read_by"),
+    [
+        ("refunds", {"profit_etl", "unit_profit_experiments"}),
+        ("customers", {*REPORTS}),
+        ("loads", {*REPORTS}),
+        ("sessions", {"engagement_etl", "growth_etl"}),
+        ("experiment_assignments", {"unit_profit_experiments", "daily_growth_experiments"}),
+    ],
+)
+def test_whatever_a_report_reads_and_may_not_holds_it_with_the_grant(
+    shop: Any, table: str, read_by: set[str]
+) -> None:
+    """Also a table that it only asks for days which nobody has made yet; one that reads none of it is published."""
+    with as_reader(shop) as reader:
+        for dag_id in REPORTS:
+            run_all(shop, report_run(dag_id, DAY))
+        role = reader.get_dsn_parameters()["user"]
+        change(shop, f"revoke all on master.{table} from {role}")
+        for dag_id in REPORTS:
+            grant = f"grant select on master.{table} to {role}"
+            with pytest.raises(Held, match=grant) if dag_id in read_by else nullcontext():
+                run_all(reader, report_run(dag_id, DAY))
+
+
+@pytest.mark.parametrize(
+    ("view", "found"),
+    [
+        (
+            "create view master.orders as select * from master.kept; grant select on master.orders to public;"
+            " create role OWNER; grant create, usage on schema master to OWNER;"
+            " alter view master.orders owner to OWNER",
+            "also behind a view; found permission denied for table kept",
+        ),
+        (
+            "create materialized view master.orders as table master.kept with no data;"
+            " grant select on master.orders to public",
+            "that have been filled; found materialized view .orders. has not been populated",
+        ),
+    ],
+    ids=["of an owner without rights", "never filled"],
+)
+def test_a_view_that_cannot_be_read_holds_the_report(shop: Any, view: str, found: str) -> None:
+    """In the database's words."""
+    owner = f"owner_of_{shop.get_dsn_parameters()['dbname']}"
+    with as_reader(shop) as reader:
+        change(shop, AWAY + view.replace("OWNER", owner))
+        with pytest.raises(Held, match=found):
+            run_all(reader, report_run("profit_etl", DAY))
+    if "OWNER" in view:
+        change(shop, f"drop owned by {owner} cascade; drop role {owner}")
+
+
+@pytest.mark.parametrize(
     ("taken", "why"),
     [
         ("drop table master.refunds cascade", "profit_etl .*relation "),
