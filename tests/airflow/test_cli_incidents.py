@@ -8,13 +8,21 @@ from typing import Any
 
 import pytest
 
+from oncall.airflow.composition import Wiring
 from oncall.airflow.run_once import evaluate_once
 from oncall.cli.main import main
 from oncall.core.incidents.incident_words import NONE_ACKNOWLEDGED
+from oncall.usecases.notes import TICK
 from tests.airflow.conftest_site import ZONE, Site
 
+PAST = "2026-01-05"
 DAY = (dt.datetime.now(ZONE) - dt.timedelta(minutes=1)).date() - dt.timedelta(days=1)
 KEY = f"growth_etl:{DAY}"
+
+
+def watcher_looked(ago_s: float = 0.0) -> None:
+    """As the watcher in a triggerer notes it."""
+    Wiring().store().set_note(TICK, (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ago_s)).isoformat())
 
 
 @pytest.fixture
@@ -25,6 +33,7 @@ def broken(site: Site) -> Site:
     # A store that never saw a look watches from its first one on: that was yesterday.
     evaluate_once(dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
     evaluate_once()
+    watcher_looked()
     return site
 
 
@@ -88,9 +97,30 @@ def test_a_name_that_is_none_is_told(
 def test_a_day_of_the_past_is_explained(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """One that the page shows no more; without a promise too."""
     evaluate_once()
+    watcher_looked()
     for pipeline in ("profit_etl", "unit_profit_experiments"):
-        why = answer(site, capsys, "why", pipeline, "--date", "2026-01-05")
-        assert (why["dag_id"], why["report_date"]) == (pipeline, "2026-01-05")
+        why = answer(site, capsys, "why", pipeline, "--date", PAST)
+        assert (why["dag_id"], why["report_date"]) == (pipeline, PAST)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["words", "JSON"])
+@pytest.mark.parametrize("args", [("incidents",), ("why", "growth_etl", "--date", PAST)], ids=lambda a: a[0])
+def test_an_answer_says_that_the_watcher_does_not_look(
+    site: Site, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], form: tuple[str, ...]
+) -> None:
+    """In the words of the page, beside the answer and by the exit code: nobody may read that all is well."""
+    evaluate_once()
+    asked = [*args, "--include", str(site.include), *form]
+    for told in ("The watcher has never looked", "The watcher has not looked since"):
+        assert main(asked) == 1
+        said = capsys.readouterr()
+        assert f"oncall {args[0]}: {told}" in said.err
+        assert "First: is sla_watch unpaused, and does a triggerer run?" in said.err
+        assert said.out
+        watcher_looked(ago_s=90)
+    watcher_looked()
+    assert main(asked) == 0
+    assert "watcher" not in capsys.readouterr().err
 
 
 def test_databases_that_are_away_are_told_and_nothing_is_claimed(

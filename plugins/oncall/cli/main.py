@@ -1,7 +1,7 @@
 """`python -m oncall`: questions to the roster and the incidents, and changes of both.
 
 Exit code 0: answered or done; 1: a file of the include folder is wrong, a database or a far side does not answer or is
-not as it should be, or a stale day is held; 2: the arguments are wrong, or refused.
+not as it should be, the watcher does not look, or a stale day is held; 2: the arguments are wrong, or refused.
 """
 
 from __future__ import annotations

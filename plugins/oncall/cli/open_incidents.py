@@ -28,6 +28,7 @@ from oncall.cli.command import (
 from oncall.config.yaml_fields import suggestion
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident_words import NONE_ACKNOWLEDGED
+from oncall.core.notices.page_words import watcher_gone
 from oncall.core.promises.promise import Pipeline, business_day
 from oncall.core.promises.words import (
     NAMES_THE_STEP,
@@ -65,11 +66,23 @@ def _page(args: argparse.Namespace) -> Iterator[PageSource]:
 
 
 def _seen(page: PageSource, args: argparse.Namespace) -> PageSnapshot:
-    """Read everything once; warn of what cannot be read or does not work."""
+    """Read everything once; warn of what cannot be read, and that the watcher does not look."""
+    from oncall.web.views.banners import nobody_looks
+
     seen = page.read()
     for reason in seen.unreadable:
         warn(f"oncall {args.command}: cannot be read now: {reason}")
+    if nobody_looks(seen):
+        title, lines = watcher_gone(seen.tick, seen.say)
+        warn(f"oncall {args.command}: {'. '.join([title, *lines])}")
     return seen
+
+
+def _answered(seen: PageSnapshot) -> int:
+    """The exit code of an answer: 0 where all of it could be read, and the watcher keeps it true."""
+    from oncall.web.views.banners import nobody_looks
+
+    return 1 if seen.unreadable or nobody_looks(seen) else 0
 
 
 def _views(seen: PageSnapshot, team: str) -> tuple[IncidentView, ...]:
@@ -112,7 +125,7 @@ def _incidents(args: argparse.Namespace) -> int:
             tell("\nTake one over: python -m oncall ack KEY")
     else:
         tell("No incident is open." if not args.all else "There was no incident in the last 90 days.")
-    return 1 if seen.unreadable else 0
+    return _answered(seen)
 
 
 def _ack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -190,7 +203,7 @@ def _why(args: argparse.Namespace) -> int:
     else:
         for line in _why_words(seen, status, view):
             tell(line)
-    return 1 if seen.unreadable else 0
+    return _answered(seen)
 
 
 def _pipeline(seen: PageSnapshot, name: str) -> Pipeline:
