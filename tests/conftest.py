@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import shutil
 import tempfile
 import uuid
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 settings.register_profile("project", deadline=None, derandomize=EXPLORE == 0)
 settings.register_profile("few", settings.get_profile("project"), max_examples=10)  # for `make coverage`
 settings.load_profile("project")
+
+# Importing Airflow writes its configuration: not into the home of whoever runs the tests, nor where another does.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="oncall-airflow-")
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 MEMORY = Path("/dev/shm")  # Linux's file system in memory
 ROOMY = 4 * 2**30  # bytes; four workers' servers together took 1.2 GB at most

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
@@ -14,9 +12,6 @@ import pytest
 
 from tests.adapters.conftest_far import far as far
 from tests.adapters.scripted import KEY, FarSide, handler
-
-# Airflow writes its configuration on import: not into the home of whoever runs the tests.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 
 
 @pytest.fixture

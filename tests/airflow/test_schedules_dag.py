@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +18,6 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.wording import Links
 from oncall.core.rota.opsgenie_schedules import Schedule, ScheduleOverride
 from sandbox.inbox.testing import RunningInbox, running_inbox
-
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 
 LINKS = Links("http://airflow.test")
 NAMES = {"data-engineering-primary", "data-engineering-secondary"}

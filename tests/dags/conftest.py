@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from oncall.config.oncall_config import include_dir
-
-# Importing Airflow writes its configuration there.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag

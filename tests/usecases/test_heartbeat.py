@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,8 +14,6 @@ from oncall.usecases.channel_ports import PagerCapabilities
 from oncall.usecases.heartbeat import HEARTBEATS, ping_all, refused
 from sandbox.inbox.testing import RunningInbox
 from tests.usecases.conftest_night import FakePager, Night, at
-
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 
 NAME = "investor-sla-watch"
 

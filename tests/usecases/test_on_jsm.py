@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +13,6 @@ from oncall.core.errors import Rejected, Unreadable
 from sandbox.inbox.records import Alert
 from sandbox.inbox.testing import RunningInbox
 from tests.usecases.conftest_night import DAY, Night, at
-
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 
 KEY = f"growth_etl:{DAY}"
 ESCALATION = ["page-1-primary", "page-2-secondary", "page-3-manager"]

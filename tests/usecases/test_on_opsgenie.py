@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from typing import Any
 
 import pytest
@@ -12,8 +10,6 @@ import pytest
 from oncall.adapters.opsgenie.pager import Opsgenie
 from sandbox.inbox.testing import RunningInbox
 from tests.usecases.conftest_night import DAY, Night
-
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="oncall-airflow-"))
 
 KEY = f"growth_etl:{DAY}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,6 @@ def airflow_auth(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> 
     postgres.ensure_database("airflow_auth")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
-            "AIRFLOW_HOME": os.environ.get("AIRFLOW_HOME", str(folder)),
             "AIRFLOW__CORE__AUTH_MANAGER": SIMPLE,
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "anna:admin,vera:viewer",
