@@ -278,7 +278,7 @@ def test_a_failed_rerun_of_a_published_report_is_said(night: Night) -> None:
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_days_that_are_run_again_together_and_fail_wake_somebody_once(night: Night, at_once: bool) -> None:
-    """Each has its thread. A report that nobody can read yet wakes somebody all the same."""
+    """They have one thread. A report that nobody can read yet wakes somebody all the same, and has its own."""
     for back in (3, 2, 1):
         failed = Task("check", "failed", at("03:00"), at(f"03:0{4 - back}"), "manual", "no")
         night.runs.of["growth_etl", DAY - dt.timedelta(back)] = (failed,)
@@ -290,14 +290,16 @@ def test_days_that_are_run_again_together_and_fail_wake_somebody_once(night: Nig
     night.look("03:05:05")
     first = DAY - dt.timedelta(3)
     assert [page.key for page in night.pager.paged] == [f"growth_etl:{first}", f"growth_etl:{DAY}"]
-    assert len(night.chat.threads) == 4
+    assert len(night.chat.threads) == 2
     night.look("03:25")
     again = DAY - dt.timedelta(4)
     night.runs.of["growth_etl", again] = (
         Task("check", "failed", at("03:24"), at("03:24:30"), "manual", "no"),
     )
     night.look("03:25:05")
-    assert night.pager.paged[-1].key == f"growth_etl:{again}"
+    page = night.pager.paged[-1]
+    assert (page.key, page.step) == (f"growth_etl:{first}", "failed-2")
+    assert page.title == "Growth ETL, 18 Nov: check failed at 03:24: no"
 
 
 def test_a_report_that_fails_again_days_later_is_said_again(night: Night) -> None:

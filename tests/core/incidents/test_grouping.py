@@ -10,10 +10,16 @@ from typing import Any
 import pytest
 
 from oncall.core.incidents.grouping import as_last_known, by_promise, decide
-from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Plan
+from oncall.core.incidents.incident import (
+    RESOLVED_BY_HAND,
+    Incident,
+    Notification,
+    NotificationStatus,
+    Plan,
+)
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
-from oncall.core.promises.facts import MARKED, RUN, Facts, FailedCheck
+from oncall.core.promises.facts import MARKED, RUN, Facts, FailedCheck, Task
 from tests.core.scenes import (
     CHECK,
     ENGAGEMENT,
@@ -41,6 +47,7 @@ from tests.core.scenes import (
 )
 
 LONG_AGO = at("00:00", days=-30)
+OLD = dt.date(2026, 1, 5)
 SESSIONS: dict[str, Any] = {"loads": (a_load(),)}
 ORDERS: dict[str, Any] = {"loads": (a_load("master.orders"),)}
 BLIND: dict[str, Any] = {"unreadable": ("warehouse: gone",), "blind": True}
@@ -829,16 +836,17 @@ def woken_by(plan: Plan) -> list[str]:
 
 
 def test_of_days_that_fail_together_only_the_first_wakes_somebody() -> None:
-    """The others are told in their threads; another pipeline's error wakes by itself."""
+    """The others are told with it, in one breath; another pipeline's error wakes by itself."""
     reports = [of_yesterday(a_report("11:10", **AGAIN)), a_report("11:10", **AGAIN)]
     other = {**AGAIN, "tasks": (a_task("transform", "failed", "11:00", "11:10", "no disk"),)}
     plan = look("11:10", *reports, a_report("11:10", ENGAGEMENT, **other))
     assert woken_by(plan) == [f"{GROWTH}:{YESTERDAY}", f"{ENGAGEMENT}:{G.report_date}"]
-    posts = [owed for owed in plan.owed if owed.op == "post"]
-    assert len(posts) == 3
-    assert [owed.message.recipients for owed in posts if owed.key == G.key] == [()]
-    # Nobody was woken for the second day: nothing is filed yet.
-    assert [one.first_cause for one in plan.incidents] == ["failed", "", "failed"]
+    told = [
+        "2 reports of 21 Nov to 22 Nov: transform failed at 11:10: boom",
+        "Engagement ETL, 22 Nov: transform failed at 11:10: no disk",
+    ]
+    assert titles(plan) == titles(plan, "chat", "post") == told
+    assert [one.leader for one in plan.incidents] == ["", f"{GROWTH}:{YESTERDAY}", ""]
 
 
 def test_an_older_day_that_fails_by_the_error_of_today_wakes_nobody_again() -> None:
@@ -881,7 +889,7 @@ def test_a_day_that_fails_wakes_whoever_was_woken_for_something_else(
     ("page", "wakes"),
     [
         ({"owed_at": at("10:55:00.000001")}, False),
-        ({"owed_at": at("10:55")}, True),  # a quarter of an hour ago
+        ({"owed_at": at("10:55")}, False),  # they have gone on failing since
         ({"owed_at": at("11:09"), "state": "cancelled"}, True),
         ({"owed_at": at("11:09"), "unreached": "unknown"}, True),
         ({"owed_at": at("11:09"), "step": "warning"}, True),
@@ -891,13 +899,63 @@ def test_a_day_that_fails_wakes_whoever_was_woken_for_something_else(
 def test_who_was_woken_for_a_failure_lately_is_not_woken_for_the_next_day(
     page: dict[str, Any], wakes: bool
 ) -> None:
-    """Only where that page reached somebody, and for a quarter of an hour."""
+    """Only where that page reached somebody, and as long as they fail one after the other."""
     older = an_incident(report_date=YESTERDAY, key=f"{GROWTH}:{YESTERDAY}", failure="night/transform@x")
     entry = an_entry(older.key, "pager", **{"step": "failed-1", **page})
-    reports = [of_yesterday(a_report("11:10", **AGAIN)), a_report("11:10", **AGAIN)]
-    known = replace(older, failure=f"night/transform@{at('11:10')}")
+    second = {**AGAIN, "tasks": (a_task("transform", "failed", "11:00", "11:10", "boom", "second"),)}
+    reports = [of_yesterday(a_report("11:10", **AGAIN)), a_report("11:10", **second)]
+    known = replace(older, failure=f"night/transform@{at('11:10')}", failures=1)
     plan, _ = decide(reports, by_promise([known]), {known.key: (entry,)}, a_scene("11:10"), LONG_AGO)
-    assert woken_by(plan) == ([G.key] if wakes else [])
+    assert woken_by(plan) == ([older.key] if wakes else [])
+
+
+def test_a_backfill_that_fails_is_one_thread_and_wakes_once() -> None:
+    """Sixty days, a day a minute, by two errors in turn; taken after half an hour, and run again to the end."""
+    first, days = f"{GROWTH}:{OLD}", [OLD + dt.timedelta(n) for n in range(60)]
+    noon = at("12:00")
+    known: dict[str, Incident] = {}
+    said: dict[str, list[NotificationStatus]] = {}
+    owed: list[Notification] = []
+
+    def look_at(minute: int, reports: Sequence[PromiseStatus]) -> None:
+        scene = replace(a_scene("12:00"), at=noon + dt.timedelta(minutes=minute))
+        plan, _ = decide(reports, by_promise(list(known.values())), said, scene, LONG_AGO)
+        known.update({one.key: one for one in plan.incidents})
+        owed.extend(plan.owed)
+        for one in plan.owed:
+            entry = an_entry(one.key, one.channel, one.step, op=one.op, owed_at=scene.at)
+            said.setdefault(one.key, []).append(entry)
+
+    def failing(nth: int) -> PromiseStatus:
+        ended = noon + dt.timedelta(minutes=nth)
+        task = Task("transform", "failed", noon, ended, f"run of {nth}", "no disk" if nth % 2 else "boom")
+        facts: Any = {"publication": published("02:00"), "tasks": (task,)}
+        return replace(a_report("12:00", **facts), report_date=days[nth])
+
+    for minute in range(60):
+        look_at(minute, [failing(nth) for nth in range(minute + 1)])
+        if minute == 30:
+            known[first] = replace(
+                known[first], acknowledged_at=noon + dt.timedelta(minutes=30), acknowledged_by="C"
+            )
+    assert [one.step for one in owed if one.op == "page"] == ["failed-1"]
+    assert {one.key for one in owed} == {first}
+    for minute in range(60, 120):
+        mended = replace(failing(0), why=None)
+        done = [replace(mended, report_date=day) for day in days[: minute - 59]]
+        look_at(minute, [*done, *(failing(nth) for nth in range(minute - 59, 60))])
+    assert [one.step for one in owed if one.channel == "chat"][60:] == ["resolved", "headline:resolved"]
+    assert not any(one.open for one in known.values())
+
+
+def test_a_message_names_twenty_reports_and_counts_the_rest() -> None:
+    """However many days of a backfill have failed by one look."""
+    days = [replace(a_report("11:10", **AGAIN), report_date=OLD + dt.timedelta(n)) for n in range(700)]
+    message = next(one for one in look("11:10", *days).owed if one.op == "page").message
+    assert message.title.startswith("700 reports of ")
+    assert message.summary.splitlines()[0].endswith("Growth ETL 24 Jan and 680 more.")
+    assert dict(message.facts)["Report"].endswith("for 2026-01-24 and 680 more")
+    assert len(message.links) == 1 + 2 * 20
 
 
 # For what it is filed, and what is known while the tasks cannot be read.

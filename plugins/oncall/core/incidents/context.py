@@ -13,6 +13,8 @@ from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span
 
+MOST_TOLD = 20  # reports that one message names: a backfill may fail on each day of some years
+
 
 @dataclass(frozen=True)
 class IncidentContext:
@@ -103,7 +105,8 @@ class IncidentContext:
         return composer.message(step, title, lines, priority=priority, recipients=to, section=cause)
 
     def _composer(self, scene: Scene) -> Composer:
-        return Composer(scene, self.incident, self.missing or self.members)
+        members = self.missing or self.members
+        return Composer(scene, self.incident, members[:MOST_TOLD], len(members[MOST_TOLD:]))
 
 
 def seat_holder(scene: Scene, seat: str) -> Recipient | None:

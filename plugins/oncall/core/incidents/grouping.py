@@ -11,7 +11,7 @@ from oncall.core.incidents.context import IncidentContext, ends_with, event
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
-from oncall.core.incidents.same_cause import Shared, rests_on, shares, struck_together
+from oncall.core.incidents.same_cause import Shared, is_run_again, of_failure, shares, struck_together
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.upstream_team import who_tells
 from oncall.core.incidents.warnings import wakes_early, wakes_for_failure
@@ -57,7 +57,7 @@ def decide(
         for s, i in live
         for e in said.get(i.key, ())
         if wakes_for_failure(e, scene.at)
-        for what in _of_failure(s)
+        for what in of_failure(s)
     }
     plans, cases = [], []
     for status, incident in live:
@@ -66,7 +66,7 @@ def decide(
         followers = following[incident.key]
         members = (status, *(j for j, _ in followers))
         entries, needs = tuple(said.get(incident.key, ())), telling.get(incident.key, {})
-        lately = any(woken.get(what, incident.key) != incident.key for what in _of_failure(status))
+        lately = any(woken.get(what, incident.key) != incident.key for what in of_failure(status))
         joining = tuple(j for j, i in followers if led_before[i.key] != incident.key)
         context = IncidentContext(
             incident, members, entries, needs=needs, woken_lately=lately, joining=joining
@@ -74,7 +74,7 @@ def decide(
         made = _filed(plan(context, scene), context)
         leader = made.incidents[0]
         if any(owed.step.startswith("failed-") for owed in made.owed):
-            for what in _of_failure(status):
+            for what in of_failure(status):
                 woken.setdefault(what, incident.key)
         plans += [made, Plan(tuple(_follow(i, j, leader) for j, i in followers))]
         threads = (IncidentContext(i, (j,), tuple(said.get(i.key, ()))) for j, i in followers)
@@ -171,7 +171,7 @@ def _group(
     """Let one incident speak for all that share its cause, and set free those that no longer do.
 
     Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end. One
-    that was warned of by itself joins the others when it is late.
+    that was warned of by itself joins the others when it is late, and a day that is run again joins its pipeline's.
     Nor are those set free that go on side by side, or whose first is published: what they shared has ended.
     """
     blind = [(s, i) for s, i in live if i.paged and not i.leader and s.why and s.why.cause == "unknown"]
@@ -187,28 +187,28 @@ def _group(
         """Whoever has spoken of it speaks on: a thread is there. What is missing goes before what still stands."""
         return not has_spoken[each[1].key], each[0].facts.publication is not None
 
+    def joins(status: PromiseStatus, of: PromiseStatus, incident: Incident) -> bool:
+        again = is_run_again(status) and is_run_again(of)
+        if again and status.pipeline.dag_id == of.pipeline.dag_id:
+            return True
+        return (again or struck_together(status, of)) and (incident.paged or not _is_had(incident, said))
+
     for status, incident in sorted(live, key=turn):
         led, leader = by_key.get(incident.leader, (None, None))
         goes_on = status.done or (led is not None and _goes_on(led) and (led.done or _goes_on(status)))
         if leader is not None and (goes_on or _is_had(leader, said)) and leader.open:
-            grouped[incident.key] = status, incident
-            continue
-        free, spoken = replace(incident, leader=""), has_spoken[incident.key]
-        if not incident.paged and (not spoken or (status.overdue and not _is_had(incident, said))):
-            known = (speaking[shared] for shared in shares(status) if shared in speaking)
-            alike = (i for s, i in known if struck_together(status, s))
-            speaker = next((i for i in alike if i.paged or not _is_had(i, said)), None)
-            free = replace(free, leader=speaker.key if speaker else "")
-        if not free.leader and not free.paged:
+            free, speaker = incident, leader
+        else:
+            free, spoken, speaker = replace(incident, leader=""), has_spoken[incident.key], None
+            if not incident.paged and (not spoken or (status.overdue and not _is_had(incident, said))):
+                known = (speaking[shared] for shared in shares(status) if shared in speaking)
+                speaker = next((i for s, i in known if joins(status, s, i)), None)
+                free = replace(free, leader=speaker.key if speaker else "")
+        if is_run_again(status) or not (free.leader or free.paged):
             for shared in shares(status):
-                speaking.setdefault(shared, (status, free))
+                speaking.setdefault(shared, (status, speaker or free))
         grouped[incident.key] = status, free
     return [grouped[incident.key] for _, incident in live]
-
-
-def _of_failure(status: PromiseStatus) -> tuple[str, ...]:
-    """By what two failures of several days may be one: the pipeline, or the error."""
-    return status.pipeline.dag_id, *(rests_on(status.why) if status.why else ())
 
 
 def _goes_on(status: PromiseStatus) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import STALE
+from oncall.core.incidents.same_cause import is_run_again
 from oncall.core.incidents.titles import names, reason_of, titled
 from oncall.core.incidents.warnings import arrivals, has_failed, is_told_failure, with_failures
 from oncall.core.incidents.wording import Scene, subject, titles
@@ -98,6 +99,8 @@ def landed(context: IncidentContext, scene: Scene) -> Plan | None:
     told = (step.rpartition(":")[2] for channel, step in context.said if step.startswith(LANDED))
     if not done or not context.missing or not context.spoken or str(len(done)) in told:
         return None
+    if not context.incident.paged and all(map(is_run_again, context.missing)):
+        return None  # nobody waits for the days that are run again: their end tells of all
     ways = [f"{name}: published, {how_late(m)}" for name, m in zip(titles(done), done, strict=True)]
     what, lines = f"{subject(done)}: published, {how_late(done[0])}", []
     if len(done) > 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
@@ -36,6 +37,7 @@ AIRFLOW, UNSEEN = "Airflow", "unseen"
 TOLD_LATELY = dt.timedelta(minutes=15)
 
 
+@lru_cache(maxsize=4096)  # each look asks again, of each day of a backfill that has failed
 def rests_on(why: Why) -> tuple[str, ...]:
     """What others may rest on too; nothing for a cause that is this report's own.
 
@@ -55,13 +57,29 @@ def rests_on(why: Why) -> tuple[str, ...]:
 def shares(status: PromiseStatus) -> tuple[Shared, ...]:
     """What another promise has to have too, one of them at least, to be told of in one breath with this one.
 
-    What is late is so whenever it was due; but each day waits for a table's load of its own.
+    What is late is so whenever it was due; but each day waits for a table's load of its own. The failures of days that
+    are run again, whichever these are, are one where they are one pipeline's, or by one error.
     """
     if status.why is None:
         return ()
     alike = status.overdue and status.why.cause != "upstream_late"
     of = (None, None) if alike else (status.report_date, status.due)
-    return tuple((*of, status.drill, name) for name in rests_on(status.why))
+    again = of_failure(status) if is_run_again(status) else ()
+    return (
+        *((None, None, status.drill, f"run again: {name}") for name in again),
+        *((*of, status.drill, name) for name in rests_on(status.why)),
+    )
+
+
+def is_run_again(status: PromiseStatus) -> bool:
+    """Whether nothing is late: a run of a published report has failed, or of one that nobody has promised."""
+    failed = status.why is not None and status.why.cause in _ITS_OWN
+    return failed and (status.facts.publication is not None or status.due is None)
+
+
+def of_failure(status: PromiseStatus) -> tuple[str, ...]:
+    """By what two failures of several days may be one: the pipeline, or the error."""
+    return status.pipeline.dag_id, *(rests_on(status.why) if status.why else ())
 
 
 def struck_together(left: PromiseStatus, right: PromiseStatus) -> bool:

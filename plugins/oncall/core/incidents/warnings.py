@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
-from oncall.core.incidents.same_cause import TOLD_LATELY, rests_on, struck_together
-from oncall.core.incidents.titles import names, reason_of, short, titled
+from oncall.core.incidents.same_cause import TOLD_LATELY, is_run_again, rests_on, struck_together
+from oncall.core.incidents.titles import names, reason_of, titled
 from oncall.core.incidents.wording import Scene, because
 from oncall.core.message import Message
 from oncall.core.promises.cause import Why, gave_up, open_task
@@ -92,6 +92,10 @@ def join(context: IncidentContext, scene: Scene) -> Plan | None:
     if not context.spoken or not context.joining:
         return None
     missing = [member for member in context.joining if not member.done]
+    if not context.incident.paged:  # of what nobody waits for, `failure` tells
+        missing = [member for member in missing if not is_run_again(member)]
+    if not missing:
+        return None
     incident = with_failures(context.incident, missing)
     tables = [name for m in missing if m.why and m.why.cause == "upstream_late" for name in m.why.names]
     incident = replace(incident, warned=tuple(dict.fromkeys((*incident.warned, *tables))))
@@ -101,15 +105,12 @@ def join(context: IncidentContext, scene: Scene) -> Plan | None:
 
 
 def _told_too(context: IncidentContext, scene: Scene, hit: Sequence[PromiseStatus]) -> Plan:
-    owed: list[Notification] = []
-    events: list[Event] = []
-    for member in hit:
-        title = titled([member], lambda about, why=member.why: f"{about} too: {short(why)}")  # type: ignore[misc]
-        failed = f"@{member.facts.failure.ended_at}" if member.facts.failure else ""
-        step = f"join:{member.pipeline.dag_id}:{member.report_date}{failed}"
-        owed.append(post(context.about(member).notice(scene, step, title)))
-        events += event(context, scene, title)
-    return Plan((context.incident,), tuple(owed), tuple(events))
+    first = hit[0]
+    title = titled(hit, lambda about: f"{about} too: {reason_of(hit)}")
+    failed = f"@{first.facts.failure.ended_at}" if first.facts.failure else ""
+    step = f"join:{first.pipeline.dag_id}:{first.report_date}{failed}"
+    message = context.about(*hit).notice(scene, step, title)
+    return Plan((context.incident,), (post(message),), event(context, scene, title))
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -230,8 +231,8 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     """A task failed for good or a check withheld the report, before the promise is broken (or without a promise).
 
-    Days that are run again together fail together: only the first wakes somebody. So do reports by one error: the
-    thread tells of those that had a try left.
+    Days that are run again together fail together, one after the other: only the first wakes somebody, also once
+    somebody has it. So do reports by one error: the thread tells of those that had a try left.
     """
     failed = [member for member in context.missing if has_failed(member)]
     new = [m for m in failed if not m.overdue and not is_told_failure(m, context.incident)]
@@ -240,7 +241,9 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     new.sort(key=lambda member: member.facts.publication is not None)
     incident = with_failures(replace(context.incident, failure=""), failed)
     told = [member for member in failed if is_told_failure(member, context.incident)]
-    if in_hand(context, scene) is None and all(any(_is_alike(m, t) for t in told) for m in new):
+    has_it = in_hand(context, scene) is not None
+    alike = all(any(_are_days(m, t) or (not has_it and _is_alike(m, t)) for t in told) for m in new)
+    if alike and any(map(woke_for_failure, context.entries)):
         return _told_too(replace(context, incident=incident), scene, new)
     count = context.incident.failures + 1
     message = _failure_message(context, scene, new, f"failed-{count}")
@@ -254,6 +257,12 @@ def _is_alike(left: PromiseStatus, right: PromiseStatus) -> bool:
     """Whether one thing lets both fail, in a short while."""
     on = [set(rests_on(each.why)) for each in (left, right) if each.why]
     return bool(set.intersection(*on)) and struck_together(left, right)
+
+
+def _are_days(left: PromiseStatus, right: PromiseStatus) -> bool:
+    """Whether they are days of one pipeline that are run again, and fail in a short while."""
+    alike = left.pipeline.dag_id == right.pipeline.dag_id and all(map(is_run_again, (left, right)))
+    return alike and struck_together(left, right)
 
 
 def _failure_message(
@@ -302,13 +311,12 @@ def has_failed(member: PromiseStatus) -> bool:
 def wakes_for_failure(entry: NotificationStatus, at: dt.datetime) -> bool:
     """It has just woken somebody because a run failed, or is about to."""
     lately = entry.owed_at is not None and at - entry.owed_at < TOLD_LATELY
-    return (
-        lately
-        and entry.op == "page"
-        and entry.step.startswith("failed-")
-        and entry.alive
-        and not entry.unreached
-    )
+    return lately and woke_for_failure(entry)
+
+
+def woke_for_failure(entry: NotificationStatus) -> bool:
+    """The same, however long ago."""
+    return entry.op == "page" and entry.step.startswith("failed-") and entry.alive and not entry.unreached
 
 
 def with_failures(incident: Incident, missing: Iterable[PromiseStatus]) -> Incident:

@@ -103,11 +103,12 @@ def because(why: Why | None) -> str:
 
 @dataclass(frozen=True)
 class Composer:
-    """Writes the messages of one incident, about these members: the first one leads."""
+    """Writes the messages of one incident, about these members, and so many more: the first one leads."""
 
     scene: Scene
     incident: Incident
     members: Sequence[PromiseStatus]
+    more: int = 0
 
     def message(
         self,
@@ -123,7 +124,7 @@ class Composer:
         told = [title, *lines]
         summary = told[1:]
         if any(name not in "\n".join(told) for name in titles(self.members)[1:]):
-            summary.insert(0, f"Reports: {', '.join(titles(self.members))}.")
+            summary.insert(0, f"Reports: {', '.join(titles(self.members))}{self._and_more()}.")
         if self.incident.drill and recipients:  # whoever is called; to the others the title says it
             summary.insert(0, "This is a drill. Nothing is wrong.")
         return Message(
@@ -155,9 +156,8 @@ class Composer:
 
     def _facts(self) -> list[tuple[str, str]]:
         scene, members, lead = self.scene, self.members, self.members[0]
-        facts = [
-            ("Report", ", ".join(f"{m.pipeline.report} for {m.report_date.isoformat()}" for m in members))
-        ]
+        reports = ", ".join(f"{m.pipeline.report} for {m.report_date.isoformat()}" for m in members)
+        facts = [("Report", reports + self._and_more())]
         if due := first_due(members):
             facts.append(("Due", f"{due.astimezone(scene.roster.tz):%Y-%m-%d %H:%M %Z}".strip()))
         for name, member in zip(titles(members), members, strict=True):
@@ -183,6 +183,9 @@ class Composer:
         facts += [("Few rows", f"{table}: {words.small_words(load)}") for table, load in small.items()]
         facts.append(("Waits for it", ", ".join(dict.fromkeys(m.pipeline.downstream_owner for m in members))))
         return facts
+
+    def _and_more(self) -> str:
+        return f" and {self.more} more" if self.more else ""
 
     def _in_order(self, *people: str | None) -> str:
         return ", then ".join(named(self.scene.roster, person) for person in people)
