@@ -47,6 +47,41 @@ def test_one_closed_warehouse_wakes_somebody_once(night: Night) -> None:
     assert len([message for message, _ in night.chat.posts if message.step == "resolved"]) == 1
 
 
+def test_what_is_about_to_wake_somebody_for_one_cause_wakes_them_once(night: Night) -> None:
+    """The last chance of both is told in one alert and one post; so is that both are late."""
+    warned_apart(night)
+    early = [page for page in night.pager.paged if page.priority == "P2"]
+    assert ["2 reports of 22 Nov" in page.title for page in early] == [True]
+    told = [message.title for message, _ in night.chat.posts if message.key == early[0].key]
+    assert sum("Growth" in title and "cannot tell" in title for title in told if " too" in title) == 0
+    night.look("05:00")
+    assert p1s(night) == [early[0].key.partition(":")[0]]
+
+
+def test_what_is_late_a_little_later_for_one_cause_wakes_nobody_again(night: Night) -> None:
+    """Growth is due at five, Profit at five past, and both wait for one table."""
+    pipelines = night.config.pipelines
+    later = replace(pipelines["profit_etl"], promise=Promise(dt.time(5, 5), dt.time(3, 30)))
+    night.config = replace(night.config, pipelines={**pipelines, "profit_etl": later})
+    for dag_id in ("growth_etl", "profit_etl"):
+        night.world.missing(dag_id, Load("master.sessions", None))
+    for clock in ("03:30", "05:00", "05:01", "05:05", "05:05:15", "05:15", "05:30", "05:45"):
+        night.look(clock)
+    pages = [page for page in night.pager.paged if page.priority == "P1"]
+    assert [page.recipients[0].name for page in pages] == ["DE-003", "DE-004", "DE-MANAGER"]
+    assert p1s(night) == ["growth_etl"] * 3
+    assert "2 reports of 22 Nov" in night.pager.paged[-1].title
+    assert any(
+        message.title == "Profit ETL, 22 Nov too, late since 05:05: waiting on master.sessions"
+        for message, _ in night.chat.posts
+    )
+    for dag_id in ("growth_etl", "profit_etl"):
+        night.world.publish(dag_id, at("06:00"))
+    for clock in ("06:00:15", "06:00:30"):
+        night.look(clock)
+    assert not any(state.open for state in night.pager.alerts.values())
+
+
 @pytest.mark.parametrize("acknowledged", [True, False])
 def test_what_is_due_later_is_no_other_page_while_the_warehouse_is_closed(
     night: Night, acknowledged: bool
@@ -78,13 +113,15 @@ def test_what_is_due_later_is_no_other_page_while_the_warehouse_is_closed(
 
 def test_a_report_that_somebody_has_does_not_keep_the_other_from_being_told(night: Night) -> None:
     """The last chance of one was acknowledged: that one wakes nobody, and does not speak for the other."""
-    warned_apart(night)
-    alias = next(
-        page.alias for page in night.pager.paged if page.step == "last-chance" and "profit" in page.key
-    )
-    night.pager.alerts[alias] = replace(
-        night.pager.alerts[alias], acknowledged=True, owner="de-003@example.com"
-    )
-    for clock in ("04:31", "05:00", "05:00:15"):
+    for dag_id, table in (("growth_etl", "master.sessions"), ("profit_etl", "master.orders")):
+        night.world.missing(dag_id, Load(table, None))
+    for clock in ("03:30", "04:30"):
         night.look(clock)
-    assert p1s(night) == ["growth_etl"]
+    assert night.steps == ["warning", "warning", "last-chance", "last-chance"]
+    night.acknowledge(night.pager.paged[-1].alias, "de-003@example.com")
+    night.world.down = CLOSED
+    for clock in ("04:31", "04:32", "05:00", "05:00:15"):
+        night.look(clock)
+    (taken,) = {page.key for page in night.pager.paged if night.pager.alerts[page.alias].acknowledged}
+    (paged,) = p1s(night)
+    assert not taken.startswith(paged)

@@ -164,13 +164,13 @@ def test_three_may_share_two_tables_pairwise() -> None:
 
 def test_reports_of_other_days_due_times_and_drills_are_no_company() -> None:
     """Though they wait for the same table."""
-    tonight = a_report("05:00", GROWTH, **SESSIONS)
-    yesterday = replace(a_report("05:00", ENGAGEMENT, **SESSIONS), report_date=dt.date(2026, 11, 21))
-    at_four_due = replace(a_report("05:00", PROFIT, **SESSIONS), due=at("04:00"))
-    plan = look("05:00", tonight, yesterday, at_four_due)
+    tonight = a_report("04:30", GROWTH, **SESSIONS)
+    yesterday = replace(a_report("04:30", ENGAGEMENT, **SESSIONS), report_date=dt.date(2026, 11, 21))
+    due_later = replace(a_report("04:30", PROFIT, **SESSIONS), due=at("05:10"))
+    plan = look("04:30", tonight, yesterday, due_later)
     assert set(leaders(plan).values()) == {""}
-    drill = a_report("05:00", ENGAGEMENT, drill="x", **SESSIONS)
-    assert set(leaders(look("05:00", tonight, drill)).values()) == {""}
+    drill = a_report("04:30", ENGAGEMENT, drill="x", **SESSIONS)
+    assert set(leaders(look("04:30", tonight, drill)).values()) == {""}
 
 
 def test_a_table_that_two_need_who_are_not_told_of_in_one_breath_is_asked_for_once() -> None:
@@ -569,6 +569,47 @@ def test_what_is_late_of_several_days_for_one_reason_is_one_page(
     assert [one.leader for one in plan.incidents] == ["", f"{GROWTH}:{YESTERDAY}" if together else ""]
 
 
+@pytest.mark.parametrize(
+    ("paged", "taken", "facts", "wakes"),
+    [
+        ("05:00", "", SESSIONS, False),
+        (
+            "04:55",
+            "",
+            SESSIONS,
+            True,
+        ),  # they may have done nothing about it: everybody on the escalation was called
+        ("04:30", "04:32", SESSIONS, False),  # it is theirs for an hour
+        ("04:00", "04:10", SESSIONS, True),
+        ("05:00", "04:50", SESSIONS, False),  # what they had taken before is another thing
+        ("05:00", "", ORDERS, True),  # another cause
+        ("05:00", "", {**SESSIONS, "loads": (a_load("master.orders"), a_load())}, False),
+        ("05:00", "", {"dag": a_dag(paused=True)}, True),
+    ],
+)
+def test_what_is_due_a_little_later_for_the_same_cause_is_told_in_the_thread(
+    paged: str, taken: str, facts: dict[str, Any], wakes: bool
+) -> None:
+    """Growth was due at five, Profit is at ten past: the thread says that it is late too, and since when."""
+    had: dict[str, Any] = {"acknowledged_at": at(taken), "acknowledged_by": "C@example.com"} if taken else {}
+    growth = replace(G, paged_at=at(paged), **had)
+    said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+    later = replace(a_report("05:10", PROFIT, **facts), due=at("05:10"))
+    now = a_report("05:10", GROWTH, **SESSIONS)
+    plan = look("05:10", now, later, earlier=[growth], said=said)
+    assert leaders(plan) == {GROWTH: "", PROFIT: "" if wakes else GROWTH}
+    woken = [
+        one for one in map(Said.of, plan.owed) if one.where == ("pager", "page") and "Profit" in one.title
+    ]
+    assert len(woken) == wakes
+    told = [
+        title
+        for title in titles(plan, "chat", "post")
+        if title.startswith("Profit ETL, 22 Nov too, late since")
+    ]
+    assert len(told) == (not wakes)
+
+
 def test_who_was_paged_because_nothing_can_be_seen_has_what_is_due_later_too() -> None:
     """One trouble, one person; what is late for a reason that is known has a page of its own."""
     paged = replace(G, paged_at=at("05:00"))
@@ -610,18 +651,21 @@ def test_what_was_warned_of_apart_is_one_page_once_it_is_late(
     earlier = [replace(G, **growth), replace(E, **engagement)]
     said = {one.key: WARNED + early * (one.acknowledged_at is not None) for one in earlier}
     plan = look("05:00", *reports, earlier=earlier, said=said)
-    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH if together else ""}
+    first, second = (E, G) if together and len(said[E.key]) > len(said[G.key]) else (G, E)  # it rang
+    assert leaders(plan) == {first.dag_id: "", second.dag_id: first.dag_id if together else ""}
     assert len(titles(plan)) == 1  # the one that somebody has wakes nobody
-    told = [Said.of(owed) for owed in plan.owed if owed.key == E.key and owed.step == "joined"]
+    told = [Said.of(owed) for owed in plan.owed if owed.key == second.key and owed.step == "joined"]
+    name, speaker = (one.dag_id.removesuffix("_etl").title() for one in (second, first))
     assert [one.title for one in told] == (
-        ["Engagement ETL, 22 Nov: told with Growth ETL, 22 Nov from here on"] if together else []
+        [f"{name} ETL, 22 Nov: told with {speaker} ETL, 22 Nov from here on"] if together else []
     )
     closed = [Said.of(owed).alias for owed in plan.owed if owed.op == "close"]
-    rang = [f"{E.key}:{step}" for channel, step in said[E.key] if channel == "pager"]
+    rang = [f"{second.key}:{step}" for channel, step in said[second.key] if channel == "pager"]
     assert closed == (rang if together else [])
     assert (told[0].title in [event.what for event in plan.events]) if together else True
-    again = look("05:00", *reports, earlier=earlier, said={**said, E.key: [*said[E.key], ("chat", "joined")]})
-    assert [owed for owed in again.owed if owed.step in ("joined", f"close:{E.key}:warning")] == []
+    said[second.key] = [*said[second.key], ("chat", "joined")]
+    again = look("05:00", *reports, earlier=earlier, said=said)
+    assert [owed for owed in again.owed if owed.step in ("joined", f"close:{second.key}:warning")] == []
 
 
 @pytest.mark.parametrize(

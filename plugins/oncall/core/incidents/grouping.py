@@ -11,10 +11,17 @@ from oncall.core.incidents.context import IncidentContext, ends_with, event
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
-from oncall.core.incidents.same_cause import Shared, is_run_again, of_failure, shares, struck_together
+from oncall.core.incidents.same_cause import (
+    TOLD_LATELY,
+    Shared,
+    is_run_again,
+    of_failure,
+    shares,
+    struck_together,
+)
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.upstream_team import who_tells
-from oncall.core.incidents.warnings import wakes_early, wakes_for_failure
+from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early, wakes_for_failure
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
@@ -46,7 +53,7 @@ def decide(
     paired = [(one, _incident_for(one, same, scene.at, watching_since)) for one, same in before]
     apart = [(one, incident) for one, incident in paired if incident is not None]
     led_before = {incident.key: incident.leader for _, incident in apart}
-    live = _group(apart, said)
+    live = _group(apart, said, scene.at)
     following: defaultdict[str, list[tuple[PromiseStatus, Incident]]] = defaultdict(list)
     for status, incident in live:
         if incident.leader:
@@ -166,26 +173,29 @@ def _needs_incident(status: PromiseStatus, watching_since: dt.datetime) -> bool:
 
 
 def _group(
-    live: Sequence[tuple[PromiseStatus, Incident]], said: Mapping[str, Said]
+    live: Sequence[tuple[PromiseStatus, Incident]], said: Mapping[str, Said], at: dt.datetime
 ) -> list[tuple[PromiseStatus, Incident]]:
     """Let one incident speak for all that share its cause, and set free those that no longer do.
 
     Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end. One
-    that was warned of by itself joins the others when it is late, and a day that is run again joins its pipeline's.
+    that was warned of by itself joins the others when it is late, or is about to wake somebody; and a day that is run
+    again joins its pipeline's.
     Nor are those set free that go on side by side, or whose first is published: what they shared has ended.
     """
-    blind = [(s, i) for s, i in live if i.paged and not i.leader and s.why and s.why.cause == "unknown"]
-    # Who speaks for what may be shared. A person who was paged because nothing can be seen has what is due later too.
+    # Who speaks for what may be shared: whoever was paged a moment ago has what is due a little later too.
     speaking: dict[Shared, tuple[PromiseStatus, Incident]] = {
-        shared: (s, i) for s, i in blind for shared in shares(s)
+        shared: (s, i) for s, i in live if not i.leader and _is_in_mind(s, i, at) for shared in shares(s)
     }
     grouped: dict[str, tuple[PromiseStatus, Incident]] = {}
     by_key = {incident.key: (status, incident) for status, incident in live}
     has_spoken = {i.key: any(entry.alive for entry in said.get(i.key, ())) for _, i in live}
+    has_woken = {i.key: any(map(wakes_early, said.get(i.key, ()))) for _, i in live}
 
-    def turn(each: tuple[PromiseStatus, Incident]) -> tuple[bool, bool]:
+    def turn(each: tuple[PromiseStatus, Incident]) -> tuple[bool, bool, bool]:
         """Whoever has spoken of it speaks on: a thread is there. What is missing goes before what still stands."""
-        return not has_spoken[each[1].key], each[0].facts.publication is not None
+        status, incident = each
+        spoken, woken = has_spoken[incident.key], has_woken[incident.key]
+        return not spoken, not woken, status.facts.publication is not None
 
     def joins(status: PromiseStatus, of: PromiseStatus, incident: Incident) -> bool:
         again = is_run_again(status) and is_run_again(of)
@@ -200,7 +210,8 @@ def _group(
             free, speaker = incident, leader
         else:
             free, spoken, speaker = replace(incident, leader=""), has_spoken[incident.key], None
-            if not incident.paged and (not spoken or (status.overdue and not _is_had(incident, said))):
+            wakes = status.overdue or (_is_last_chance(status, at) and not has_woken[incident.key])
+            if not incident.paged and (not spoken or (wakes and not _is_had(incident, said))):
                 known = (speaking[shared] for shared in shares(status) if shared in speaking)
                 speaker = next((i for s, i in known if joins(status, s, i)), None)
                 free = replace(free, leader=speaker.key if speaker else "")
@@ -213,6 +224,20 @@ def _group(
 
 def _goes_on(status: PromiseStatus) -> bool:
     return status.why is None or status.why.cause == "running"
+
+
+def _is_in_mind(status: PromiseStatus, incident: Incident, at: dt.datetime) -> bool:
+    """Whether somebody was paged for it who has its cause in mind: for a short while, for the hour of their
+    acknowledgement, or as long as nothing can be seen."""
+    if incident.paged_at is None or status.why is None:
+        return False
+    taken = incident.acknowledged_at if incident.acknowledged else None
+    lately = at - incident.paged_at < TOLD_LATELY or (taken is not None and at - taken < REMIND_AFTER)
+    return lately or status.why.cause == "unknown"
+
+
+def _is_last_chance(status: PromiseStatus, at: dt.datetime) -> bool:
+    return status.verdict == "at_risk" and status.last_chance is not None and at >= status.last_chance
 
 
 def _is_had(leader: Incident, said: Mapping[str, Said]) -> bool:

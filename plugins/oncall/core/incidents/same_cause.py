@@ -62,12 +62,12 @@ def shares(status: PromiseStatus) -> tuple[Shared, ...]:
     """
     if status.why is None:
         return ()
-    alike = status.overdue and status.why.cause != "upstream_late"
-    of = (None, None) if alike else (status.report_date, status.due)
+    due = None if status.overdue else status.due
+    day = None if status.overdue and status.why.cause != "upstream_late" else status.report_date
     again = of_failure(status) if is_run_again(status) else ()
     return (
         *((None, None, status.drill, f"run again: {name}") for name in again),
-        *((*of, status.drill, name) for name in rests_on(status.why)),
+        *((day, due, status.drill, name) for name in rests_on(status.why)),
     )
 
 

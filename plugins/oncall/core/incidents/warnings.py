@@ -10,7 +10,7 @@ from oncall.core.incidents.context import IncidentContext, event, on_call, page_
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.same_cause import TOLD_LATELY, is_run_again, rests_on, struck_together
 from oncall.core.incidents.titles import names, reason_of, titled
-from oncall.core.incidents.wording import Scene, because
+from oncall.core.incidents.wording import Scene, because, first_due
 from oncall.core.message import Message
 from oncall.core.promises.cause import Why, gave_up, open_task
 from oncall.core.promises.evaluation import PromiseStatus
@@ -87,7 +87,7 @@ def _is_warned_of(lead: PromiseStatus, scene: Scene) -> bool:
 def join(context: IncidentContext, scene: Scene) -> Plan | None:
     """Another report is hit by what somebody was told of before: their thread hears of it, and nobody is woken again.
 
-    Where all of it is late by now, a page or who has it is about to name each.
+    Where all of it is late by now, or about to be, a page or who has it is about to name each.
     """
     if not context.spoken or not context.joining:
         return None
@@ -99,14 +99,15 @@ def join(context: IncidentContext, scene: Scene) -> Plan | None:
     incident = with_failures(context.incident, missing)
     tables = [name for m in missing if m.why and m.why.cause == "upstream_late" for name in m.why.names]
     incident = replace(incident, warned=tuple(dict.fromkeys((*incident.warned, *tables))))
-    if context.broken and not incident.paged:
+    if (context.broken and not incident.paged) or last_chance(context, scene) is not None:
         return Plan((incident,))
     return _told_too(replace(context, incident=incident), scene, missing)
 
 
 def _told_too(context: IncidentContext, scene: Scene, hit: Sequence[PromiseStatus]) -> Plan:
     first = hit[0]
-    title = titled(hit, lambda about: f"{about} too: {reason_of(hit)}")
+    late = f", late since {scene.clock(first_due(hit))}" if all(member.overdue for member in hit) else ""
+    title = titled(hit, lambda about: f"{about} too{late}: {reason_of(hit)}")
     failed = f"@{first.facts.failure.ended_at}" if first.facts.failure else ""
     step = f"join:{first.pipeline.dag_id}:{first.report_date}{failed}"
     message = context.about(*hit).notice(scene, step, title)
