@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, Connection
 from airflow.sdk.execution_time import supervisor
+from airflow.secrets import BaseSecretsBackend
 from cryptography.fernet import InvalidToken
 
 from oncall.adapters.airflow_connections import NotDefined, look_up_in_airflow
@@ -48,6 +50,29 @@ def test_a_backend_that_is_away_says_nothing_of_what_is_written(serve: Serve) ->
     assert not isinstance(told.value, LockedOut)
 
 
+def test_a_backend_that_exits_ends_no_process(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
+    """As one that calls a program may, where Airflow asks it and where we ask again."""
+    serve(failing(SystemExit("vault: not logged in")))
+    with pytest.raises(DeliveryFailed, match=r"'db' cannot be read: .*SystemExit: vault: not logged in"):
+        look_up_in_airflow("db")
+    monkeypatch.setattr(BaseHook, "get_connection", lambda conn_id: failing(SystemExit("vault"))())
+    with pytest.raises(DeliveryFailed, match="'db' cannot be read: SystemExit: vault"):
+        look_up_in_airflow("db")
+
+
+@pytest.mark.parametrize(
+    "written", ['["a"]', "\x00\x01", "[" * 50_000, "5", '"postgresql://etl:s3cret1@db/x"']
+)
+def test_a_text_that_is_no_connection(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    """Airflow makes a connection of it with nothing in it, which would lead to a server of this host's own."""
+    made = BaseSecretsBackend().deserialize_connection("odd", written)
+    monkeypatch.setattr(BaseHook, "get_connection", lambda conn_id: made)
+    told = (
+        "'odd' has no type, host, login and password, as where a secrets backend holds neither JSON nor a URI"
+    )
+    assert all(told in said and "s3cret1" not in said for said in locked_out_words("odd"))
+
+
 @pytest.mark.parametrize("part", ["password", "extra"])
 def test_a_connection_of_another_fernet_key(serve: Serve, part: str) -> None:
     """Airflow reads the password with the connection, and the extra later."""
@@ -82,6 +107,18 @@ def test_a_backend_that_gives_no_connection(serve: Serve, given: Any) -> None:
     ) as told:
         look_up_in_airflow("db")
     assert "s3cret1" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["extra", "__extra__"])
+def test_an_extra_within_the_extra_is_not_forgotten(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A proxy in it would be."""
+    made = Connection(conn_id="odd", host="h.example", password=KEY, extra=json.dumps({name: {"timeout": 5}}))
+    monkeypatch.setattr(BaseHook, "get_connection", lambda conn_id: made)
+    for said in locked_out_words("odd"):
+        assert (
+            f"connection 'odd' has the extra {name!r} within its extra; write what is in it one level up"
+            in said
+        )
 
 
 @pytest.mark.parametrize("field", ["host", "login", "password", "schema"])

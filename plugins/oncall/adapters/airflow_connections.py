@@ -40,7 +40,8 @@ def look_up_in_airflow(conn_id: str) -> Any:
             f"connection {conn_id!r} is not defined, or Airflow cannot read it: add it in Admin → Connections,"
             f" or as {variable}; if it stands there, write its password anew: the Fernet key may be another"
         ) from None
-    except Exception as error:  # whatever Airflow raises here, no message can be sent now
+    # Whatever Airflow raises here, no message can be sent now; a backend that calls a program may exit.
+    except (Exception, SystemExit) as error:
         raise DeliveryFailed(
             f"connection {conn_id!r} cannot be read: {type(error).__name__}: {error}"
         ) from error
@@ -48,6 +49,11 @@ def look_up_in_airflow(conn_id: str) -> Any:
     named = connection.host or connection.login or connection.password
     if written and not (named or written.startswith("{") or _is_uri(written)):
         raise LockedOut(f"{variable} is no connection: {_trouble(written)}")
+    if not (written or named or getattr(connection, "conn_type", "")):
+        raise LockedOut(
+            f"connection {conn_id!r} has no type, host, login and password, as where a secrets backend holds neither"
+            f" JSON nor a URI; write {_JSON}"
+        )
     for field in ("host", "login", "schema", "password"):
         said = getattr(connection, field, None)
         if not isinstance(said, str | None):
@@ -75,7 +81,7 @@ def _complain_of_backends(conn_id: str) -> None:
             found = backend.get_connection(conn_id=conn_id)
             if found:
                 found.get_uri()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if type(error).__name__ == "InvalidToken":
                 raise LockedOut(
                     f"connection {conn_id!r} was written under another Fernet key: write its password and extra"
@@ -110,6 +116,8 @@ def extra_of(connection: Any) -> Mapping[str, Any]:
     extra = connection.extra_dejson or {}  # "null" is nothing as well
     if not isinstance(extra, Mapping):
         raise ValueError("has an extra that is no JSON object")
+    if nested := {"extra", "__extra__"} & {*extra}:
+        raise ValueError(f"has the extra {nested.pop()!r} within its extra; write what is in it one level up")
     return extra
 
 
