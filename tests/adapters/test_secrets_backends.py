@@ -35,7 +35,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
     return backend
 
 
-def failing(error: Exception) -> Callable[[], Any]:
+def failing(error: BaseException) -> Callable[[], Any]:
     def fail() -> Any:
         raise error
 

@@ -27,6 +27,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SETUP = oncall_config.load(REPOSITORY / "include")
 GROWTH = SETUP.pipelines["growth_etl"]
 DAY = dt.date(2026, 11, 22)
+PUBLISHED = (
+    "insert into investor.publications (report, report_date, published_at, read_at, first_published_at, run_id, rows)"
+    " values (%s, %s, %s, %s, %s, 'scheduled', 1)"
+)
 NIGHT = dt.datetime(2026, 11, 22, 18, tzinfo=dt.UTC)  # 01:00 +07 on the 23rd
 
 
@@ -137,6 +141,29 @@ def publish(
         " read_at) values ('investor.daily_growth', %s, %s, 'r', 1, %s, %s)",
         (DAY, at, first, read_at),
     )
+
+
+@pytest.mark.parametrize(
+    ("times", "code", "known"),
+    [(2, "40001", True), (3, "40001", False), (1, "57P01", True), (1, "22012", False)],
+)
+def test_a_question_that_a_standby_breaks_off_is_asked_again(
+    sql: Any, warehouse: Warehouse, times: int, code: str, known: bool
+) -> None:
+    """For a conflict with its copying, or to be switched over: at the due instant that must not be blindness."""
+    sql(PUBLISHED, (GROWTH.report, DAY, NIGHT, NIGHT, NIGHT))
+    sql("alter table investor.publications rename to kept; create sequence base.tries")
+    sql(
+        "create function base.breaks_off() returns boolean language plpgsql as $$ begin"
+        f" if nextval('base.tries') <= {times} then raise exception 'conflict with recovery' using errcode = '{code}';"
+        " end if; return true; end $$; create view investor.publications as"
+        " select * from investor.kept where base.breaks_off()"
+    )
+    if known:
+        assert growth(warehouse).publication
+    else:
+        with pytest.raises(Unreadable, match="conflict with recovery"):
+            growth(warehouse)
 
 
 def test_the_first_publication_judges_the_promise(sql: Any, warehouse: Warehouse) -> None:

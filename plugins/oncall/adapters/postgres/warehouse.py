@@ -39,6 +39,9 @@ log = structlog.get_logger(__name__)
 
 BLOCKED_FOR = dt.timedelta(seconds=15)  # two runs of a day may well wait for each other for a moment
 ASK_AGAIN_S = 60.0
+# A standby breaks a question off that is in the way of its copying; a server that is switched over, its connections.
+BROKEN_OFF = ("40001", "57P01")
+MOST_TRIES = 3
 
 BEHIND = dt.timedelta(minutes=1)  # for less a copy is waited for (a run that has just published, a hiccup)
 _BEHIND = (
@@ -168,10 +171,14 @@ class Warehouse:
             for name, day, at, count, counts, expected_at in rows
         }
 
-    def _ask(self, query: str, values: Mapping[str, Any]) -> list[Row]:
+    def _ask(self, query: str, values: Mapping[str, Any], tries: int = MOST_TRIES) -> list[Row]:
         try:
             return self._db.ask(query, values)
-        except Unreadable:
+        except Unreadable as error:
+            if (
+                tries > 1 and getattr(error.__cause__, "sqlstate", "") in BROKEN_OFF
+            ):  # at once, not for being slow
+                return self._ask(query, values, tries - 1)
             self._shape = self._types = None  # what cannot be read as it was may have become something else
             raise
 
