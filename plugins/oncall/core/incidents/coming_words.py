@@ -11,7 +11,6 @@ from oncall.core.incidents.escalation import handoff, is_of_round, standing
 from oncall.core.incidents.forecast import coming_pages, next_to_page
 from oncall.core.incidents.warnings import REMIND_AFTER
 from oncall.core.incidents.wording import Scene
-from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.shift_words import seated
 from oncall.core.time_format import TimeFormat
 
@@ -71,7 +70,7 @@ def _asked(scene: Scene, by: str, who: str) -> str:
 
 def _paged_at_handoff(context: IncidentContext, scene: Scene, until: dt.datetime) -> str:
     """Who is paged because the shift ends, where that comes first; "" where nobody is."""
-    end = who_is_on_call(scene.roster, scene.at).end
+    end = scene.shift.end
     then = replace(scene, at=end)
     taker = seat_holder(then, "primary")
     if end > until or taker is None or handoff(context, then) is None:
@@ -105,7 +104,7 @@ def nobody_left(context: IncidentContext, scene: Scene) -> str:
         return "Nobody holds a seat of the escalation: name somebody to be on call in roster.yaml."
     unreached = {call.person.name: trouble for call, trouble in standing(context, scene).unreached}
     if not unreached:
-        until = scene.clock(who_is_on_call(scene.roster, scene.at).end)
+        until = scene.clock(scene.shift.end)
         return f"Everybody on the escalation has been paged; nobody else is before the shift ends, {until}. Call them."
     paged = any(entry.op == "page" and entry.alive and not entry.unreached for entry in context.entries)
     others = "Everybody else on the escalation has been paged. " if paged else ""

@@ -10,7 +10,6 @@ from oncall.core.incidents.incident import Channel, Event, Incident, Notificatio
 from oncall.core.incidents.wording import Composer, Scene
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import span
 
 MOST_TOLD = 20  # reports that one message names: a backfill may fail on each day of some years
@@ -47,25 +46,25 @@ class IncidentContext:
         known, to = next(entries, None), owed.message.recipients
         return known is None or bool(known.refused and to and not known.calls(to[0]))
 
-    @property
+    @cached_property
     def aliases(self) -> tuple[str, ...]:
         """The alerts that are, or may become, open at the far side."""
         return tuple(
             entry.alias for entry in self.entries if entry.op == "page" and (entry.alive or entry.alerting)
         )
 
-    @property
+    @cached_property
     def silenced(self) -> frozenset[str]:
         """The alerts that we acknowledge at the far side ourselves: for what somebody did elsewhere."""
         return frozenset(entry.alias for entry in self.entries if entry.op == "acknowledge" and entry.alive)
 
-    @property
+    @cached_property
     def missing(self) -> tuple[PromiseStatus, ...]:
         """What gets on by itself comes last: the first one is spoken of."""
         missing = [member for member in self.members if not member.done]
         return tuple(sorted(missing, key=lambda member: member.why is None or member.why.cause == "running"))
 
-    @property
+    @cached_property
     def broken(self) -> tuple[PromiseStatus, ...]:
         return tuple(member for member in self.missing if member.overdue)
 
@@ -115,7 +114,7 @@ def seat_holder(scene: Scene, seat: str) -> Recipient | None:
 
 
 def on_call(scene: Scene, seat: str) -> tuple[Recipient, ...]:
-    shift = who_is_on_call(scene.roster, scene.at)
+    shift = scene.shift
     person = {"primary": shift.primary, "secondary": shift.secondary, "manager": scene.roster.manager}[seat]
     return scene.roster.recipients(person)
 

@@ -228,7 +228,7 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     incident = context.incident
     if not context.missing or incident.paged_at is None:
         return None
-    began, now = who_is_on_call(scene.roster, incident.paged_at), who_is_on_call(scene.roster, scene.at)
+    began, now = who_is_on_call(scene.roster, incident.paged_at), scene.shift
     if began.primary == now.primary or began.end > scene.at:
         return None
     pages = (e for e in context.entries if round_of(e) == incident.escalation_round and e.alerting)

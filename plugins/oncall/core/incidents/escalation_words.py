@@ -11,7 +11,6 @@ from oncall.core.incidents.page_step import round_and_seat, round_of
 from oncall.core.incidents.titles import late_title
 from oncall.core.incidents.wording import Scene, first_due
 from oncall.core.message import Message, Recipient
-from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.shift_words import reason_in_words
 from oncall.core.time_format import span
 
@@ -66,5 +65,4 @@ def _why_now(context: IncidentContext, scene: Scene, step: str, person: Recipien
         name = name_of(scene, context.incident.acknowledged_by)
         yield f"{name} acknowledged it before the shift ended: ask what is known."
     elif ":" in step:
-        shift = who_is_on_call(scene.roster, scene.at)
-        yield f"{person.name} is on call now ({reason_in_words(shift)})."
+        yield f"{person.name} is on call now ({reason_in_words(scene.shift)})."

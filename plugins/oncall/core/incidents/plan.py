@@ -41,7 +41,7 @@ EARLY = ("warning", "last-chance", "failed-")
 
 def plan(context: IncidentContext, scene: Scene) -> Plan:
     """Everything this case needs at this instant that was not owed before."""
-    decided = Plan((context.incident,))
+    decided, seen = Plan((context.incident,)), context
     if (
         not context.spoken
         and context.missing
@@ -49,16 +49,17 @@ def plan(context: IncidentContext, scene: Scene) -> Plan:
     ):
         return decided
     for rule in RULES:
-        if not decided.incidents[0].open:
+        if not seen.incident.open:
             break
-        told_now = any(owed.step.startswith(EARLY) for owed in decided.owed)
-        step = rule(replace(context, incident=decided.incidents[0], told_now=told_now), scene)
+        step = rule(seen, scene)
         if step is not None:
             decided = Plan(
                 step.incidents or decided.incidents,
                 decided.owed + tuple(o for o in step.owed if context.is_news(o)),
                 decided.events + step.events,
             )
+            told_now = any(owed.step.startswith(EARLY) for owed in decided.owed)
+            seen = replace(seen, incident=decided.incidents[0], told_now=told_now)
     return decided
 
 

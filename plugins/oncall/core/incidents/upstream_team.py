@@ -18,7 +18,6 @@ from oncall.core.message import Message
 from oncall.core.promises.cause import late_words
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Team
-from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat
 
@@ -54,7 +53,7 @@ def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message 
         return None
     late = f"{names(tuple(loads))} {late_or_partial(loads.values())}"
     title = titled(waiting, lambda about: f"{late}: holds back {about}{due_words(waiting[0], scene)}")
-    primary = named(scene.roster, who_is_on_call(scene.roster, scene.at).primary)
+    primary = named(scene.roster, scene.shift.primary)
     comes = "it" if any(load.state == "late" for load in loads.values()) else "the rest"
     zone = TimeFormat(scene.at, scene.roster.tz).zone
     lines = [

@@ -183,10 +183,10 @@ def in_hand(context: IncidentContext, scene: Scene) -> NotificationStatus | None
     newest = max(early, key=lambda entry: entry.owed_at or scene.at, default=None)
     if newest is None or newest.owed_at is None or incident.acknowledged_at is None or incident.paged:
         return None
-    then, now = (who_is_on_call(scene.roster, when) for when in (incident.acknowledged_at, scene.at))
+    then = who_is_on_call(scene.roster, incident.acknowledged_at)
     if scene.at - incident.acknowledged_at >= REMIND_AFTER:
         return None
-    if incident.acknowledged_at < newest.owed_at or then.primary != now.primary:
+    if incident.acknowledged_at < newest.owed_at or then.primary != scene.shift.primary:
         return None
     failed = newest.step.startswith("failed-")
     known = all(m.why and m.why.cause in ("failed", "held", "running") for m in context.missing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import quote, urlencode
 
 from oncall.core.incidents.incident import Incident
@@ -15,6 +16,7 @@ from oncall.core.promises.do_first import do_first
 from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster
+from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.shift_words import named, to_ask
 from oncall.core.runbook import led_by
 from oncall.core.time_format import TimeFormat, day
@@ -66,6 +68,10 @@ class Scene:
     roster: Roster
     links: Links
     at: dt.datetime
+
+    @cached_property
+    def shift(self) -> Shift:
+        return who_is_on_call(self.roster, self.at)
 
     def clock(self, at: dt.datetime | None) -> str:
         """Wall clock in the roster's zone, with the day when it is another one."""
@@ -173,8 +179,7 @@ class Composer:
             facts.append(
                 ("Owners to ask" if len(members) == 1 else f"Owners, {member.pipeline.title}", owners)
             )
-        shift = who_is_on_call(scene.roster, scene.at)
-        seats = (shift.primary, shift.secondary, scene.roster.manager)
+        seats = (scene.shift.primary, scene.shift.secondary, scene.roster.manager)
         facts.append(("On call", self._in_order(*seats)))
         if lead.why and lead.why.cause == "upstream_late":
             owner = lead.pipeline.upstream_owner

@@ -97,7 +97,7 @@ def note(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Message:
 def group_trouble(scene: Scene, boundary: dt.datetime, reason: str) -> Message:
     """Below the note: the Slack user group still has its old members, and what a person does then."""
     roster = scene.roster
-    now = who_is_on_call(roster, scene.at)
+    now = scene.shift
     return Message(
         key=key_of_handoff(roster, boundary),
         step="group",
