@@ -56,6 +56,35 @@ def test_a_date_that_is_none_is_refused_with_the_way_to_write_it(wrong: Any) -> 
         report_date(context(conf={"report_date": wrong}), ZONE)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "reportDate",
+        "report-date",
+        "REPORT_DATE",
+        "report_date ",
+        "date",
+        "ds",
+        "business_day",
+        "logical_date",
+    ],
+)
+def test_a_day_under_another_name_is_refused(key: str) -> None:
+    """Passed over, it would have yesterday replaced, and its own day not."""
+    with pytest.raises(
+        NoReportDate, match=f"'{key}' in its conf, which names no report date; start it with conf"
+    ):
+        report_date(context(conf={key: "2026-11-15"}), ZONE)
+    both = context(conf={key: "2026-11-15", "report_date": "2026-11-19"})
+    assert report_date(both, ZONE) == dt.date(2026, 11, 19)
+
+
+def test_what_else_a_conf_says_is_its_own_affair() -> None:
+    """A note, a flag: no report date."""
+    said = {"note": "again", "update": True, "birthday": "2026-11-15", 7: "days"}
+    assert report_date(context(conf=said), ZONE) == dt.date(2026, 11, 22)
+
+
 def test_a_partition_that_is_no_date_is_refused() -> None:
     """It is said that the partition key was wrong."""
     with pytest.raises(NoReportDate, match="'2026-11-20T00:00:00' as its partition key"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import reprlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,10 @@ from oncall.core.errors import OncallError
 from oncall.core.promises.promise import business_day
 
 CONF_KEY = "report_date"
+# The key otherwise spelt, and other words for it, in their letters alone: passed over, they have yesterday replaced.
+MEANT = {"reportdate", "reportday", "reportingdate", "date", "day", "ds", "partitionkey"} | {
+    f"{of}{what}" for of in ("business", "logical", "execution", "run") for what in ("date", "day")
+}
 # A run may be for no other day: a row of the year 9999 would be looked at for ever.
 EARLIEST = dt.date(2000, 1, 1)
 AHEAD = dt.timedelta(days=366)  # of the day on which the run starts
@@ -34,14 +39,20 @@ def report_date(context: Mapping[str, Any], zone: dt.tzinfo) -> dt.date:
 
     Raises NoReportDate when 1 or 2 is there and is no date such as 2026-11-20 or one that no report can be about
     (before 2000, more than 366 days ahead), and when 3 would have to guess: somebody
-    started the run with the logical date of another day, and would see yesterday replaced.
+    started the run with the logical date of another day, or a day under another name, and would see yesterday replaced.
     """
     run = context["dag_run"]
     today = business_day(run.run_after, zone)
     if run.partition_key:
         return _date(run.partition_key, "its partition key", today + AHEAD)
-    if CONF_KEY in (run.conf or {}):
-        return _date(run.conf[CONF_KEY], f"{CONF_KEY!r} in its conf", today + AHEAD)
+    conf = run.conf or {}
+    if CONF_KEY in conf:
+        return _date(conf[CONF_KEY], f"{CONF_KEY!r} in its conf", today + AHEAD)
+    if misspelt := next((key for key in conf if re.sub("[^a-z]", "", str(key).lower()) in MEANT), None):
+        raise NoReportDate(
+            f"the run has {reprlib.repr(misspelt)} in its conf, which names no report date; start it with conf"
+            f' {{"{CONF_KEY}": "{today - dt.timedelta(days=1)}"}}'
+        )
     if run.logical_date and run.run_type not in TIMED and business_day(run.logical_date, zone) != today:
         named = business_day(run.logical_date, zone)
         raise NoReportDate(
