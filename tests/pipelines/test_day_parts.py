@@ -39,6 +39,8 @@ WITH_ITS_ORDER = (
 )
 THAI = "customer_id in (select customer_id from master.customers where country = 'TH')"
 NEW = "customer_id not in (select customer_id from master.sessions where started_at < '2026-11-20 00:00+07')"
+OTHERS = "insert into master.customers select customer_id + 5000000000, signed_up_at, country, acquisition_channel, updated_at from master.customers"
+RETAINED = "customer_id in (select customer_id from master.sessions where started_at >= '2026-11-19 00:00+07' and started_at < '2026-11-20 00:00+07')"
 REACHED = "customer_id in (select customer_id from master.customers where acquisition_channel = 'referral')"
 
 
@@ -136,7 +138,8 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (changed("sessions", "duration_s = 0", "session_id % 3 = 0"), ENGAGEMENT, "rare_sessions", "of one duration "),
         # new customers who are not there, or are all of one channel
         (f"update master.customers set acquisition_channel = 'organic' where {NEW}", GROWTH, "new_customers_by_channel", "paid_search 0"),
-        (without("sessions", NEW), GROWTH, "new_customers", "all 0"),
+        (without("sessions", NEW), GROWTH, "active_customers", "new 0"),
+        (without("sessions", RETAINED), GROWTH, "active_customers", "retained 0"),
         *((changed("sessions", "customer_id = (select min(customer_id) from master.sessions)", "session_id % 4 = 0"), dag_id, "rare_sessions", "of one customer ") for dag_id in (ENGAGEMENT, GROWTH)),
         # rows that were loaded again: at another instant, or those of an earlier day besides
         *((orders_again(days, later, part), PROFIT, "orders_again", found) for days, later, part, found in (
@@ -149,14 +152,26 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         *((sessions_again(3, "0", without("sessions", "true") + ";"), dag_id, "sessions_again", "same customer and time as two to six days before, at noon ") for dag_id in (ENGAGEMENT, GROWTH)),
         *((f"{without('touches', 'true')}; insert into master.touches select touch_id + 5000000000, customer_id, touched_at + interval '{days} days', channel, updated_at from master.touches"
            f" where touched_at >= '2026-11-{20 - days} 00:00+07' and touched_at < '2026-11-{21 - days} 00:00+07'", PROFIT, "touches_again", "same customer and time as a day or a week before ") for days in (1, 7)),
+        # … an hour later, or under other customers
+        (orders_again(1, "1 hour", "true"), PROFIT, "orders_again", "same customer and time as a day or a week before "),
+        *((sessions_again(7, "7 hours"), dag_id, "sessions_again", "same customer and time as a day or a week before ") for dag_id in (ENGAGEMENT, GROWTH)),
+        (f"{OTHERS}; {orders_again(0, '0', 'true').replace(' customer_id, ordered_at +', ' customer_id + 5000000000, ordered_at +')}", PROFIT, "orders_again", "same instant and goods "),
+        *((f"{OTHERS}; {sessions_again(0, '0').replace(' customer_id, started_at +', ' customer_id + 5000000000, started_at +', 1)}", dag_id, "sessions_again", "same instant, feature and duration ") for dag_id in (ENGAGEMENT, GROWTH)),
         # … by another loader, that has rounded the instants and says money and duration in its own way
         (orders_again(0, "1 second", "true").replace("quantity, unit_price, discount, l.", "quantity, round(unit_price / 1.1, 2), 0, l."), PROFIT, "orders_again", "same customer within ten seconds "),
         (sessions_again(0, "1 second").replace("duration_s, ", "duration_s + 1, "), ENGAGEMENT, "sessions_again", "same customer within ten seconds "),
         (sessions_again(0, "1 second"), ENGAGEMENT, "sessions_again", "same customer, feature and duration "),
         *((sessions_again(days, "0", without_todays), dag_id, "sessions_again", "same customer and time as a day or a week before ")
           for dag_id in (ENGAGEMENT, GROWTH) for days, without_todays in ((1, ""), (7, ""), (7, without("sessions", "true") + ";"))),
+        # once more for each of something: lines of an order, orders and sessions of a customer, each time with other keys and money
+        ("insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount, updated_at) select order_id, line_no + 500, product_id, quantity, unit_price + 0.01, 0, updated_at"
+         f" from master.order_lines where {OF_THE_DAY['order_lines']}", PROFIT, "lines_per_order", "all "),
+        (orders_again(0, "11 minutes", "true").replace("unit_price, discount, l.", "unit_price + 0.01, 0, l."), PROFIT, "orders_per_customer", "all 2"),
+        *((sessions_again(0, "11 minutes").replace("duration_s, ", "duration_s + 1, "), dag_id, "sessions_per_customer", "all ") for dag_id in (ENGAGEMENT, GROWTH)),
         # UTC for local time, days for instants
         (changed("orders", "ordered_at = ordered_at - interval '7 hours'"), PROFIT, "orders_by_hour", "17 0"),
+        (changed("orders", "ordered_at = ordered_at - interval '7 hours'"), PROFIT, "orders_by_six_hours", "18 to 24 0"),
+        *((changed("sessions", "started_at = started_at - interval '12 hours'", hour("started_at", ">= 12")), dag_id, "sessions_by_six_hours", "12 to 18 0, 18 to 24 0") for dag_id in (ENGAGEMENT, GROWTH)),
         (changed("touches", "touched_at = touched_at - interval '7 hours'"), PROFIT, "touches_by_hour", "10 "),
         (changed("sessions", "started_at = '2026-11-20 07:00+07'"), ENGAGEMENT, "sessions_by_hour", "10 0"),
         (changed("refunds", "refunded_at = refunded_at - interval '1 day'"), PROFIT, "refunds", "all 0"),

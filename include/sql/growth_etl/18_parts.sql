@@ -1,10 +1,12 @@
--- Who was new, to be compared with the days before: of all who were active they are few, and may be missing, or all be of
--- one channel, while the whole looks as ever. Missing altogether they are compared with how busy the day was.
+-- Who was new and who came back, to be compared with the days before: of all who were active they are few, and may be
+-- missing, or all be of one channel, while the whole looks as ever.
 insert into base.day_parts (report, report_date, measure, part, kind, amount, of_all, rows)
 with by_channel as (
     select
         found.channel,
         count(*) filter (where found.status = 'new') as new,
+        count(*) filter (where found.status = 'retained') as retained,
+        count(*) filter (where found.status = 'resurrected') as resurrected,
         count(*) filter (where found.status <> 'churned') as active
     from base.growth as found
     where found.report_date = %(report_date)s::date
@@ -20,6 +22,16 @@ from (
         sum(by_channel.new) over () as of_all
     from by_channel
     union all
-    select 'new_customers', 'all', coalesce(sum(by_channel.new), 0), coalesce(sum(by_channel.active), 0)
-    from by_channel
+    select 'active_customers', status.name, status.rows, day.active
+    from (
+        select
+            coalesce(sum(by_channel.new), 0) as new,
+            coalesce(sum(by_channel.retained), 0) as retained,
+            coalesce(sum(by_channel.resurrected), 0) as resurrected,
+            coalesce(sum(by_channel.active), 0) as active
+        from by_channel
+    ) as day
+    cross join lateral (
+        values ('new', day.new), ('retained', day.retained), ('resurrected', day.resurrected)
+    ) as status (name, rows)
 ) as part;

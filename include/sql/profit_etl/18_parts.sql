@@ -30,6 +30,7 @@ lines as materialized (
     select
         ordered.order_id,
         ordered.customer_id,
+        ordered.ordered_at,
         ordered.stands,
         ordered.country,
         line.product_id,
@@ -49,6 +50,7 @@ lines as materialized (
 ),
 
 -- By customer how many orders, and of them those that are alike: as many lines, of the same articles for the same money.
+-- The same for those of one instant, whoever is said to have bought them.
 buyers as (
     select ordered.customer_id, count(*) as orders
     from ordered
@@ -56,25 +58,41 @@ buyers as (
     group by ordered.customer_id
 ),
 
+bought as materialized (
+    select
+        lines.customer_id,
+        lines.ordered_at,
+        count(*) as lines,
+        sum(mod(lines.product_id::bigint, 1000003) * mod(lines.product_id::bigint, 1000003) * lines.quantity) as articles,
+        sum(lines.listed) as listed,
+        sum(lines.discount) as discount
+    from lines
+    where
+        lines.stands
+        and (
+            lines.customer_id in (select buyers.customer_id from buyers where buyers.orders > 1)
+            or lines.ordered_at in (
+                select ordered.ordered_at from ordered where ordered.stands group by ordered.ordered_at having count(*) > 1
+            )
+        )
+    group by lines.customer_id, lines.ordered_at, lines.order_id
+),
+
 alike as (
     select count(*) as orders
-    from (
-        select
-            lines.customer_id,
-            count(*) as lines,
-            sum(mod(lines.product_id::bigint, 1000003) * mod(lines.product_id::bigint, 1000003) * lines.quantity) as articles,
-            sum(lines.listed) as listed,
-            sum(lines.discount) as discount
-        from lines
-        where lines.stands and lines.customer_id in (select buyers.customer_id from buyers where buyers.orders > 1)
-        group by lines.customer_id, lines.order_id
-    ) as bought
+    from bought
     group by bought.customer_id, bought.lines, bought.articles, bought.listed, bought.discount
 ),
 
--- The day before and a week before, as if they were today.
+alike_at_once as (
+    select count(*) as orders
+    from bought
+    group by bought.ordered_at, bought.lines, bought.articles, bought.listed, bought.discount
+),
+
+-- When in their hour customers ordered the day before and a week before: another time zone is no other time.
 earlier as (
-    select given.customer_id, given.ordered_at + moved.back as ordered_at
+    select given.customer_id, given.ordered_at - date_trunc('hour', given.ordered_at) as in_hour
     from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
     inner join master.orders as given
         on
@@ -118,6 +136,7 @@ counted as (
     select
         case
             when grouping(ordered.hour) = 0 then 'orders_by_hour'
+            when grouping(ordered.six_hours) = 0 then 'orders_by_six_hours'
             when grouping(ordered.country) = 0 then 'orders_by_country'
             when grouping(ordered.acquisition_channel) = 0 then 'orders_by_channel'
             when grouping(ordered.sixteenth) = 0 then 'orders_by_order_id_modulo_16'
@@ -125,16 +144,19 @@ counted as (
             else 'orders_by_customer_id_modulo_16'
         end as measure,
         coalesce(
-            ordered.country, ordered.acquisition_channel, ordered.hour::text, ordered.sixteenth::text,
+            ordered.country, ordered.acquisition_channel, ordered.hour::text, ordered.six_hours, ordered.sixteenth::text,
             ordered.tenth_customer::text, ordered.sixteenth_customer::text, 'none'
         ) as part,
         count(*) as rows
-    from ordered
-    where ordered.stands
+    from (
+        select given.*, concat(given.hour - mod(given.hour, 6), ' to ', given.hour - mod(given.hour, 6) + 6) as six_hours
+        from ordered as given
+        where given.stands
+    ) as ordered
     group by
         grouping sets (
-            (ordered.hour), (ordered.country), (ordered.acquisition_channel), (ordered.sixteenth), (ordered.tenth_customer),
-            (ordered.sixteenth_customer)
+            (ordered.hour), (ordered.six_hours), (ordered.country), (ordered.acquisition_channel), (ordered.sixteenth),
+            (ordered.tenth_customer), (ordered.sixteenth_customer)
         )
     union all
     select 'orders_by_status', case when ordered.stands then 'sold' else 'cancelled' end, count(*)
@@ -225,7 +247,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
     from counted
     union all
     select part.measure, part.part, part.kind, part.rows, part.of_all, part.rows
-    from (select count(*) as orders, count(*) filter (where not ordered.stands) as cancelled from ordered) as bought
+    from (select count(*) as orders, count(*) filter (where not ordered.stands) as cancelled from ordered) as day
     cross join (
         select
             count(*) as lines,
@@ -235,10 +257,10 @@ measured (measure, part, kind, amount, of_all, rows) as (
     ) as sold
     cross join lateral (
         values
-            ('rare_orders', 'cancelled', 'rare', bought.cancelled, bought.orders),
+            ('rare_orders', 'cancelled', 'rare', day.cancelled, day.orders),
             (
                 'rare_orders', 'of one customer', 'rare', (select coalesce(max(buyers.orders), 0) from buyers),
-                bought.orders - bought.cancelled
+                day.orders - day.cancelled
             ),
             -- Beside the days before, too: on a day on which the shop is closed orders are cancelled all the same.
             (
@@ -249,7 +271,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
                     where draft.report_date = %(report_date)s::date
                 ),
                 greatest(
-                    bought.orders,
+                    day.orders,
                     (
                         select max(published.orders)
                         from investor.daily_profit as published
@@ -275,7 +297,11 @@ measured (measure, part, kind, amount, of_all, rows) as (
             ),
             (
                 'orders_again', 'same customer and goods', 'again',
-                (select coalesce(sum(alike.orders - 1), 0) from alike), bought.orders - bought.cancelled
+                (select coalesce(sum(alike.orders - 1), 0) from alike), day.orders - day.cancelled
+            ),
+            (
+                'orders_again', 'same instant and goods', 'again',
+                (select coalesce(sum(alike.orders - 1), 0) from alike_at_once as alike), day.orders - day.cancelled
             ),
             (
                 'orders_again', 'same customer within ten seconds', 'again',
@@ -288,7 +314,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
                         group by ordered.customer_id, floor(extract(epoch from ordered.ordered_at) / 10)
                     ) as begun
                 ),
-                bought.orders - bought.cancelled
+                day.orders - day.cancelled
             ),
             (
                 'orders_again', 'same customer and time as a day or a week before', 'again',
@@ -297,9 +323,11 @@ measured (measure, part, kind, amount, of_all, rows) as (
                     from ordered
                     where
                         ordered.stands
-                        and (ordered.customer_id, ordered.ordered_at) in (select earlier.customer_id, earlier.ordered_at from earlier)
+                        and (ordered.customer_id, ordered.ordered_at - date_trunc('hour', ordered.ordered_at)) in (
+                            select earlier.customer_id, earlier.in_hour from earlier
+                        )
                 ),
-                bought.orders - bought.cancelled
+                day.orders - day.cancelled
             ),
             (
                 'orders_again', 'same customer and time as two to six days before, at noon', 'again',
@@ -320,8 +348,8 @@ measured (measure, part, kind, amount, of_all, rows) as (
                     where
                         touch.touched_at >= %(day_start)s::timestamptz
                         and touch.touched_at < %(day_end)s::timestamptz
-                        and (touch.customer_id, touch.touched_at) in (
-                            select given.customer_id, given.touched_at + moved.back
+                        and (touch.customer_id, touch.touched_at - date_trunc('hour', touch.touched_at)) in (
+                            select given.customer_id, given.touched_at - date_trunc('hour', given.touched_at)
                             from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
                             inner join master.touches as given
                                 on
@@ -355,6 +383,15 @@ measured (measure, part, kind, amount, of_all, rows) as (
         count(*)
     from lines
     group by grouping sets ((lines.country), (lines.category))
+    union all
+    -- Lines that are joined to each order of a customer, orders that are there once for each of their payments.
+    select 'lines_per_order', 'all', 'typical', exp(avg(ln(cart.lines::float8)))::numeric, 1, count(*)
+    from (select count(*) as lines from lines where lines.stands group by lines.order_id) as cart
+    having count(*) > 0
+    union all
+    select 'orders_per_customer', 'all', 'typical', exp(avg(ln(buyers.orders::float8)))::numeric, 1, count(*)
+    from buyers
+    having count(*) > 0
     union all
     select 'pieces_by_category', lines.category, 'typical', exp(avg(ln(lines.quantity::float8)))::numeric, 1, count(*)
     from lines

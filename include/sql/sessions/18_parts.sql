@@ -8,6 +8,7 @@ with used as materialized (
         mod(session.session_id::bigint, 16) as sixteenth,
         session.customer_id,
         session.started_at,
+        session.duration_s,
         mod(session.customer_id::bigint, 10) as tenth_customer,
         mod(session.customer_id::bigint, 16) as sixteenth_customer,
         customer.country,
@@ -22,6 +23,10 @@ with used as materialized (
         where known.customer_id = session.customer_id
     ) as customer on true
     where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+),
+
+by_customer as (
+    select count(*) as sessions from used group by used.customer_id
 ),
 
 -- Of the days between yesterday and a week ago two hours are enough: a file that comes again comes whole.
@@ -46,6 +51,7 @@ from (
     select
         case
             when grouping(used.hour) = 0 then 'sessions_by_hour'
+            when grouping(used.six_hours) = 0 then 'sessions_by_six_hours'
             when grouping(used.feature) = 0 then 'sessions_by_feature'
             when grouping(used.country) = 0 then 'sessions_by_country'
             when grouping(used.acquisition_channel) = 0 then 'sessions_by_channel'
@@ -54,15 +60,18 @@ from (
             else 'sessions_by_customer_id_modulo_16'
         end as measure,
         coalesce(
-            used.feature, used.country, used.acquisition_channel, used.hour::text, used.sixteenth::text,
+            used.feature, used.country, used.acquisition_channel, used.hour::text, used.six_hours, used.sixteenth::text,
             used.tenth_customer::text, used.sixteenth_customer::text, 'none'
         ) as part,
         count(*) as rows
-    from used
+    from (
+        select given.*, concat(given.hour - mod(given.hour, 6), ' to ', given.hour - mod(given.hour, 6) + 6) as six_hours
+        from used as given
+    ) as used
     group by
         grouping sets (
-            (used.hour), (used.feature), (used.country), (used.acquisition_channel), (used.sixteenth), (used.tenth_customer),
-            (used.sixteenth_customer)
+            (used.hour), (used.six_hours), (used.feature), (used.country), (used.acquisition_channel), (used.sixteenth),
+            (used.tenth_customer), (used.sixteenth_customer)
         )
 ) as counted
 union all
@@ -78,11 +87,12 @@ select
 from (select count(*) as sessions from used) as day
 cross join lateral (
     values
+        ('rare_sessions', 'of one customer', 'rare', (select coalesce(max(by_customer.sessions), 0) from by_customer), day.sessions),
         (
-            'rare_sessions', 'of one customer', 'rare',
+            'sessions_again', 'same instant, feature and duration', 'again',
             (
-                select coalesce(max(by_customer.sessions), 0)
-                from (select count(*) as sessions from used group by used.customer_id) as by_customer
+                select coalesce(sum(alike.sessions - 1), 0)
+                from (select count(*) as sessions from used group by used.started_at, used.feature, used.duration_s) as alike
             ),
             day.sessions
         ),
@@ -92,9 +102,9 @@ cross join lateral (
                 select count(*)
                 from used
                 where
-                    (used.customer_id, used.started_at) in (
-                        -- The day before and a week before, as if they were today.
-                        select earlier.customer_id, earlier.started_at + moved.back
+                    (used.customer_id, used.started_at - date_trunc('hour', used.started_at)) in (
+                        -- The day before and a week before, when in their hour: another time zone is no other time.
+                        select earlier.customer_id, earlier.started_at - date_trunc('hour', earlier.started_at)
                         from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
                         inner join master.sessions as earlier
                             on
@@ -125,4 +135,16 @@ cross join lateral (
             ),
             (select count(*) from at_noon)
         )
-) as part (measure, part, kind, rows, of_all);
+) as part (measure, part, kind, rows, of_all)
+union all
+select
+    %(report)s,
+    %(report_date)s::date,
+    'sessions_per_customer',
+    'all',
+    'typical',
+    exp(avg(ln(by_customer.sessions::float8)))::numeric,
+    1,
+    count(*)
+from by_customer
+having count(*) > 0;
