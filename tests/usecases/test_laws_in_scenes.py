@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from oncall.core.message import Message
 from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import EscalationStep, Leave, Override
 from oncall.core.time_format import span
+from oncall.usecases import pager_delivery
 from oncall.usecases.channel_ports import AlertState, RequestOutcome
 from tests.usecases.conftest_night import DAY, Night, a_setup, at
 
@@ -265,6 +267,27 @@ def test_an_acknowledgement_a_second_before_a_step_stops_it(broken: Night) -> No
     broken.send("05:15:01")
     assert woken(broken) == [("page-1-primary", "DE-003")]
     assert said(broken, "Acknowledged by DE-003, ")
+
+
+def test_a_pager_that_needs_long_to_say_who_has_it_delays_no_further_step(
+    broken: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest alert is asked about first; when that took too long, the next one is called without more questions."""
+    broken.looks("05:00", "05:29:45")
+    asked, alert_state = [], broken.pager.alert_state
+
+    def slow(alias: str) -> AlertState | None:
+        asked.append(alias.removeprefix(f"{KEY}:"))
+        time.sleep(0.02)
+        return alert_state(alias)
+
+    monkeypatch.setattr(pager_delivery, "MOST_ASKED_S", 0.01)
+    monkeypatch.setattr(broken.pager, "alert_state", slow)
+    broken.now = at("05:30")
+    broken.only_look()
+    broken.send("05:30:01")
+    assert woken(broken)[-1] == ("page-3-manager", "DE-MANAGER")
+    assert asked[:2] == ["page-2-secondary", "page-3-manager"]  # the latter to see whom it reached
 
 
 def test_an_acknowledgement_taken_back_starts_the_escalation_again(broken: Night) -> None:

@@ -5,6 +5,8 @@ To read is a courtesy: one answer that fails is enough to ask no more in this ro
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from structlog.contextvars import bind_contextvars
@@ -24,6 +26,7 @@ from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry
 
 MOST_READ_BACK = 20  # alerts whose responders are read in one round
+MOST_ASKED_S = 10.0  # how long it is asked, before a further step, who has taken an earlier alert
 
 
 def about(delivery: OutboxEntry) -> dict[str, str]:
@@ -61,7 +64,7 @@ class PagerDelivery:
         if delivery.pends:
             return delivery.request_id
         if delivery.op == "page":
-            if any(map(self._seems_taken, send.ask_first)):
+            if self._is_any_taken(send.ask_first):
                 raise SeemsTaken
             if check and self.has(delivery):
                 return ""
@@ -124,6 +127,12 @@ class PagerDelivery:
         except OncallError as error:
             self._give_up(error)
             return None
+
+    def _is_any_taken(self, aliases: Sequence[str]) -> bool:
+        """The newest first. A far side that needs long for each answer is not asked of all: whoever is next has to be
+        woken within their minute."""
+        until = time.monotonic() + MOST_ASKED_S
+        return any(time.monotonic() < until and self._seems_taken(alias) for alias in reversed(aliases))
 
     def _seems_taken(self, alias: str) -> bool:
         state = self._alert(alias)

@@ -850,6 +850,60 @@ def test_each_report_that_fails_once_it_is_late_is_told_of() -> None:
     assert titles(plan, "chat", "post") == [told]  # by the same error, of another run
 
 
+@pytest.mark.parametrize(
+    ("stops", "told"),
+    [
+        (STUCK, "Engagement ETL, 22 Nov: now stuck in transform since 03:12"),
+        (BLOCKED, "Engagement ETL, 22 Nov: now stuck in transform since 03:12, blocked by pid 7"),
+        ({"dag": a_dag(paused=True)}, "Engagement ETL, 22 Nov: now DAG paused"),
+    ],
+)
+def test_each_report_that_stops_once_it_is_late_is_told_of_once(stops: dict[str, Any], told: str) -> None:
+    """The one that is spoken of has failed before; the other one ran, and now hangs or does not start."""
+    first = [
+        a_report("05:00", GROWTH, **failed_by("boom", "04:59")),
+        a_report("05:00", ENGAGEMENT, **RUNS),
+    ]
+    follows = replace(FOLLOWS, paged_at=at("05:00"))
+    paged = [replace(G, paged_at=at("05:00"), cause="failed", names=("transform",)), follows]
+    said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+    plan = look("05:00", *first, earlier=paged, said=said)
+    then = [
+        a_report("05:12", GROWTH, **failed_by("boom", "04:59")),
+        a_report("05:12", ENGAGEMENT, **stops),
+    ]
+    plan = look("05:12", *then, earlier=plan.incidents, said=said)
+    assert [title[: len(told)] for title in titles(plan, "chat", "post")] == [told]
+    assert titles(plan) == []
+    assert look("05:13", *then, earlier=plan.incidents, said=said).owed == ()
+    if "dag" not in stops:  # by whom it is blocked, or that it is, is no other trouble
+        then[1] = a_report("05:14", ENGAGEMENT, **{**STUCK, "blocked_by": "pid 9 (etl, idle)"})
+        assert look("05:14", *then, earlier=plan.incidents, said=said).owed == ()
+
+
+def test_what_stops_for_one_reason_is_told_once() -> None:
+    """Of all that are late, or of those that were not told of."""
+    follows = [replace(FOLLOWS, paged_at=at("05:00"))]
+    follows.append(replace(follows[0], dag_id=PROFIT, key=f"{PROFIT}:2026-11-22"))
+    for first, told in (
+        (RUNS, "3 reports of 22 Nov (Growth ETL, Engagement ETL, Profit ETL): now stuck in transform"),
+        (
+            failed_by("boom", "04:59"),
+            "2 reports of 22 Nov (Engagement ETL, Profit ETL): now stuck in transform",
+        ),
+    ):
+        paged = replace(
+            G, paged_at=at("05:00"), cause="running" if first is RUNS else "failed", names=("transform",)
+        )
+        said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+        rest = [a_report("05:00", dag_id, **RUNS) for dag_id in (ENGAGEMENT, PROFIT)]
+        plan = look("05:00", a_report("05:00", GROWTH, **first), *rest, earlier=[paged, *follows], said=said)
+        then = [a_report("05:12", dag_id, **STUCK) for dag_id in (ENGAGEMENT, PROFIT)]
+        lead = a_report("05:12", GROWTH, **(STUCK if first is RUNS else first))
+        plan = look("05:12", lead, *then, earlier=plan.incidents, said=said)
+        assert [title[: len(told)] for title in titles(plan, "chat", "post")] == [told]
+
+
 def test_what_gets_on_by_itself_is_not_what_a_page_speaks_of_first() -> None:
     """Nothing is to be left alone while another report hangs."""
     plan = look("05:00", a_report("05:00", GROWTH, **RUNS), a_report("05:00", ENGAGEMENT, **STUCK))

@@ -10,8 +10,8 @@ from oncall.core.incidents.context import IncidentContext, ends_with, event, how
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import STALE
 from oncall.core.incidents.same_cause import is_run_again
-from oncall.core.incidents.titles import names, reason_of, titled
-from oncall.core.incidents.warnings import arrivals, has_failed, is_told_failure, with_failures
+from oncall.core.incidents.titles import names, reason_of, short, titled
+from oncall.core.incidents.warnings import arrivals, has_failed, has_stopped, is_told_failure, with_failures
 from oncall.core.incidents.wording import Scene, subject, titles
 from oncall.core.message import Message
 from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why, is_hiccup
@@ -37,13 +37,16 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     news: list[PromiseStatus] = []
     if incident.paged:  # a page tells of late tables too, and that they have come is told in turn
         now = replace(now, warned=tuple(dict.fromkeys((*incident.warned, *_late_tables(context)))))
-        news = [] if said_now else [m for m in context.broken if _has_failed_anew(m, incident)]
+        news = [] if said_now else [m for m in context.broken if _is_news(m, incident, first=m is lead)]
         now = with_failures(now, context.broken)
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
     waited_for = incident.paged or _warned_otherwise(incident, lead.why)
     turned = [] if same or said_now or not waited_for else [context]
-    turned += [context.about(member) for member in news if not (turned and member is lead)]
+    one = len({short(member.why) for member in context.missing}) == 1  # then it is said of all
+    apart = [m for m in news if not (turned and (one or m is lead))]
+    alike = [[m for m in apart if short(m.why) == why] for why in dict.fromkeys(short(m.why) for m in apart)]
+    turned += [context.about(*members) for members in alike]
     owed: list[Notification] = []
     events: list[Event] = []
     for about in turned if context.spoken else ():
@@ -60,8 +63,10 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     return Plan((now,), tuple(owed), tuple(events))
 
 
-def _has_failed_anew(member: PromiseStatus, incident: Incident) -> bool:
-    return has_failed(member) and not is_told_failure(member, incident)
+def _is_news(member: PromiseStatus, incident: Incident, *, first: bool) -> bool:
+    """Whether a late report has failed or stopped, and nobody was told. That the `first` one, which is spoken of, has
+    stopped is another cause."""
+    return (has_failed(member) if first else has_stopped(member)) and not is_told_failure(member, incident)
 
 
 def _new_cause(context: IncidentContext, scene: Scene, step: str) -> Message:

@@ -309,6 +309,11 @@ def has_failed(member: PromiseStatus) -> bool:
     return member.why is not None and (member.why.cause in ("failed", "held") or member.facts.gone)
 
 
+def has_stopped(member: PromiseStatus) -> bool:
+    """Nothing of it goes on until somebody does something: it has failed, hangs, or does not start."""
+    return has_failed(member) or (member.why is not None and member.why.cause in ("stuck", "not_started"))
+
+
 def wakes_for_failure(entry: NotificationStatus, at: dt.datetime) -> bool:
     """It has just woken somebody because a run failed, or is about to."""
     lately = entry.owed_at is not None and at - entry.owed_at < TOLD_LATELY
@@ -321,19 +326,25 @@ def woke_for_failure(entry: NotificationStatus) -> bool:
 
 
 def with_failures(incident: Incident, missing: Iterable[PromiseStatus]) -> Incident:
-    """The same, of which it is known that these have failed."""
-    failed = (_which_failure(member, member.why) for member in missing if member.why and has_failed(member))
+    """The same, of which it is known how these have failed, or stand still."""
+    failed = (_which_failure(member, member.why) for member in missing if member.why and has_stopped(member))
     known = [each for each in failed if each not in incident.failure]
     return replace(incident, failure=" ".join(filter(None, [incident.failure, *dict.fromkeys(known)])))
 
 
 def is_told_failure(member: PromiseStatus, incident: Incident) -> bool:
-    """Whether somebody was told how it has failed."""
+    """Whether somebody was told how it has failed, or stands still."""
     return member.why is not None and _which_failure(member, member.why) in incident.failure
 
 
 def _which_failure(lead: PromiseStatus, why: Why) -> str:
-    """What tells it from the one before. A check is written down some seconds before its task has failed."""
+    """What tells it from the one before. A check is written down some seconds before its task has failed.
+
+    What stands still is the same trouble at the same task, whatever more is known of it by now.
+    """
+    if why.cause in ("stuck", "not_started") and not lead.facts.gone:
+        task = open_task(lead.facts)
+        return f"{lead.pipeline.dag_id}/{task.task_id if task else ''}@{lead.report_date}:{why.cause}"
     if why.cause == "held" and lead.facts.held_by[0].checked_at:
         check = lead.facts.held_by[0]
         return f"{check.run_id}/{check.name}@{check.checked_at}"
