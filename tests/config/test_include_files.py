@@ -37,7 +37,7 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pipe": (os.mkfifo, "something that is no file"),
     "a socket": (lambda path: socket.socket(socket.AF_UNIX).bind(str(path)), "No such device"),
     "a link to nothing": (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
-    "a link in a circle": (lambda path: path.symlink_to(path.name), "ymlink loop"),
+    "a link in a circle": (lambda path: path.symlink_to(path.name), "a link that leads in a circle"),
     "a link to a device": (lambda path: path.symlink_to("/dev/zero"), "a link that leads out of the include folder"),
     "a link to a secret": (lambda path: path.symlink_to("/etc/passwd"), "a link that leads out of the include folder"),
     "ten megabytes": (lambda path: path.write_bytes(b"# " + b"x" * 10_000_000), "more than 1000 kB"),

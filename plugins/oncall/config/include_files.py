@@ -6,6 +6,7 @@ at most a megabyte of a file.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -66,8 +67,12 @@ def text_of(folder: Path, name: str, most: int = MOST_BYTES) -> str:
         if not path.resolve().is_relative_to(_resolved(folder)):
             raise Unusable("a link that leads out of the include folder", "the file itself")
         content = _content(path, most)
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
+    except (OSError, ValueError, RuntimeError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if (
+            isinstance(error, RuntimeError) or getattr(error, "errno", 0) == errno.ELOOP
+        ):  # before Python 3.13, and since
+            said = "a link that leads in a circle"
         raise Unusable(said, f"the file {path}") from error
     if len(content) > most:
         raise Unusable(f"more than {most // 1000} kB", f"a file of at most {most // 1000} kB")
