@@ -610,6 +610,21 @@ def test_what_is_due_a_little_later_for_the_same_cause_is_told_in_the_thread(
     assert len(told) == (not wakes)
 
 
+@pytest.mark.parametrize(("taken", "wakes"), [("", False), ("05:02", True)])
+def test_whoever_has_one_that_hangs_is_woken_for_another_one_that_is_due_later(
+    taken: str, wakes: bool
+) -> None:
+    """They may hang for two reasons. Where nobody has it yet, the escalation goes on and names both."""
+    had: dict[str, Any] = {"acknowledged_at": at(taken), "acknowledged_by": "C@example.com"} if taken else {}
+    hangs: dict[str, Any] = {"tasks": (WAITED, a_task("transform", "running", "02:10"))}
+    later = replace(a_report("05:10", PROFIT, **hangs), due=at("05:10"))
+    now = a_report("05:10", GROWTH, **hangs)
+    assert {one.why.cause for one in (now, later) if one.why} == {"stuck"}
+    said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+    plan = look("05:10", now, later, earlier=[replace(G, paged_at=at("05:00"), **had)], said=said)
+    assert leaders(plan) == {GROWTH: "", PROFIT: "" if wakes else GROWTH}
+
+
 def test_who_was_paged_because_nothing_can_be_seen_has_what_is_due_later_too() -> None:
     """One trouble, one person; what is late for a reason that is known has a page of its own."""
     paged = replace(G, paged_at=at("05:00"))

@@ -12,10 +12,12 @@ from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Notificat
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
 from oncall.core.incidents.same_cause import (
+    AIRFLOW,
     TOLD_LATELY,
     Shared,
     is_run_again,
     of_failure,
+    rests_on,
     shares,
     struck_together,
 )
@@ -228,10 +230,15 @@ def _goes_on(status: PromiseStatus) -> bool:
 
 def _is_in_mind(status: PromiseStatus, incident: Incident, at: dt.datetime) -> bool:
     """Whether somebody was paged for it who has its cause in mind: for a short while, for the hour of their
-    acknowledgement, or as long as nothing can be seen."""
+    acknowledgement, or as long as nothing can be seen.
+
+    Whoever has taken one that merely stands still has no other in hand: each may do so for a reason of its own.
+    """
     if incident.paged_at is None or status.why is None:
         return False
     taken = incident.acknowledged_at if incident.acknowledged else None
+    if taken is not None and rests_on(status.why) == (AIRFLOW,):
+        return False
     lately = at - incident.paged_at < TOLD_LATELY or (taken is not None and at - taken < REMIND_AFTER)
     return lately or status.why.cause == "unknown"
 
