@@ -247,6 +247,21 @@ def test_a_runbook_opens_at_the_live_cause(site: Site, open_page: OpenPage) -> N
         )
 
 
+@pytest.mark.parametrize("teams", [1, 2])
+def test_no_menu_covers_the_section_that_an_alert_leads_to(
+    site: Site, open_page: OpenPage, teams: int
+) -> None:
+    """On a phone; where there are several teams the menu is two rows high."""
+    page = open_page(width=360)
+    site.example.seen = two_teams() if teams > 1 else site.example.seen
+    site.show(page, "/oncall/runbooks/growth_etl?section=failed#failed")
+    page.wait_for_function("Math.abs(document.getElementById('failed').getBoundingClientRect().top) < 120")
+    section, menu = (page.locator(one).first.bounding_box() for one in ("#failed", ".top"))
+    assert section
+    assert menu
+    assert section["y"] >= menu["y"] + menu["height"]
+
+
 TAPPED = """() => [...document.querySelectorAll("main a, main button, main summary, header a")]
     .filter(one => one.checkVisibility() && !one.closest(".runbook, .calendar, p, li.old"))
     .map(one => [one.getBoundingClientRect().height, one.outerHTML.slice(0, 90)])

@@ -625,6 +625,20 @@ def test_whoever_has_one_that_hangs_is_woken_for_another_one_that_is_due_later(
     assert leaders(plan) == {GROWTH: "", PROFIT: "" if wakes else GROWTH}
 
 
+def test_what_is_due_a_little_later_is_told_with_what_is_still_missing() -> None:
+    """Growth, which speaks for Engagement, is published by ten past."""
+    paged = [replace(G, paged_at=at("05:00")), replace(FOLLOWS, paged_at=at("05:00"))]
+    said = {G.key: [("pager", "page-1-primary"), ("chat", "page-1-primary")]}
+    reports = [
+        a_report("05:10", GROWTH, publication=published("05:04")),
+        a_report("05:10", ENGAGEMENT, **SESSIONS),
+        replace(a_report("05:10", PROFIT, **SESSIONS), due=at("05:10")),
+    ]
+    plan = look("05:10", *reports, earlier=paged, said=said)
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH, PROFIT: GROWTH}
+    assert titles(plan) == []
+
+
 def test_who_was_paged_because_nothing_can_be_seen_has_what_is_due_later_too() -> None:
     """One trouble, one person; what is late for a reason that is known has a page of its own."""
     paged = replace(G, paged_at=at("05:00"))

@@ -184,10 +184,8 @@ def _group(
     again joins its pipeline's.
     Nor are those set free that go on side by side, or whose first is published: what they shared has ended.
     """
-    # Who speaks for what may be shared: whoever was paged a moment ago has what is due a little later too.
-    speaking: dict[Shared, tuple[PromiseStatus, Incident]] = {
-        shared: (s, i) for s, i in live if not i.leader and _is_in_mind(s, i, at) for shared in shares(s)
-    }
+    # Who speaks for what may be shared.
+    speaking = _in_mind(live, at)
     grouped: dict[str, tuple[PromiseStatus, Incident]] = {}
     by_key = {incident.key: (status, incident) for status, incident in live}
     has_spoken = {i.key: any(entry.alive for entry in said.get(i.key, ())) for _, i in live}
@@ -226,6 +224,15 @@ def _group(
 
 def _goes_on(status: PromiseStatus) -> bool:
     return status.why is None or status.why.cause == "running"
+
+
+def _in_mind(
+    live: Sequence[tuple[PromiseStatus, Incident]], at: dt.datetime
+) -> dict[Shared, tuple[PromiseStatus, Incident]]:
+    """What is still missing of that for which somebody was paged a moment ago: they have what is due later too."""
+    leaders = {incident.key: incident for _, incident in live}
+    led = [(status, leaders.get(incident.leader, incident)) for status, incident in reversed(live)]
+    return {shared: (s, i) for s, i in led if _is_in_mind(s, i, at) for shared in shares(s)}
 
 
 def _is_in_mind(status: PromiseStatus, incident: Incident, at: dt.datetime) -> bool:
