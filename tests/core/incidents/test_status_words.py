@@ -58,7 +58,12 @@ IN_CHAT = an_entry(KEY, "chat", "warning")
         ),
         (
             {"paged_at": at("05:00"), "acknowledged_at": at("04:50"), "acknowledged_by": "D"}, (PAGED,),
-            "Paged C 05:00 (P1); nobody has acknowledged",
+            "Paged C 05:00 (P1); D had it before, nobody has acknowledged since",
+        ),
+        (  # handed over
+            {"paged_at": at("09:00"), "escalation_round": 1, "acknowledged_by": "D"},
+            (PAGED, told("page-1-primary-1", "A", "09:00")),
+            "Paged C 05:00 (P1), A 09:00 (P1); D had it before, nobody has acknowledged since",
         ),
         ({"leader": "profit_etl:2026-11-22"}, (), "Told and paged together with profit_etl:2026-11-22"),
         ({"resolved_at": at("05:20"), "late_s": 1200.0}, (PAGED,), "Resolved 05:20, 20 min late"),

@@ -40,17 +40,23 @@ def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeForm
         return f"Acknowledged by {by} at {say.clock(incident.acknowledged_at)}"
     pages = [entry for entry in told if _reached(entry)]
     if woken := [entry for entry in pages if woke(entry)]:
-        return f"Paged {_whom(woken, say)}; nobody has acknowledged"
+        return f"Paged {_whom(woken, say)}; {_nobody(incident)}"
     under_way = [entry for entry in told if entry.op == "page" and entry.state in ("owed", "accepted")]
     if under_way:
         return f"Paging {_people(under_way)} now; not confirmed yet"
     if incident.paged_at is not None:
-        return f"Paged at {say.clock(incident.paged_at)}; nobody has acknowledged"
+        return f"Paged at {say.clock(incident.paged_at)}; {_nobody(incident)}"
     if pages:
         return f"Warned {_whom(pages, say)}; nobody was paged yet"
     if any(entry.channel == "chat" and entry.state == "done" for entry in told):
         return f"Said in {CHANNELS['chat']}; nobody was paged yet"
     return "Nobody was told yet"
+
+
+def _nobody(incident: Incident) -> str:
+    """Whoever had it before (a warning, an older shift) has it no more."""
+    by = incident.acknowledged_by
+    return f"{by} had it before, nobody has acknowledged since" if by else "nobody has acknowledged"
 
 
 def woke(entry: NotificationStatus) -> bool:
