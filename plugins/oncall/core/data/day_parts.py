@@ -14,15 +14,17 @@ from functools import cached_property
 from itertools import accumulate, groupby
 from typing import Any, Literal, NamedTuple
 
+from oncall.core.data.expectation import WEEK
 from oncall.core.data.report_words import parts_found, parts_usual
 from oncall.core.promises.facts import IMPROBABLE, rarity
 
 Kind = Literal["rows", "typical", "price", "least", "money", "rare", "again"]
 
 LEAST_DAYS = 7  # before it, of the four weeks that are asked
-# Not a fifth is there of the rows that there were at the least; chance leaves so few once in a hundred million days.
+# Not a fifth is there of the rows that there were at the least; chance leaves so few once in a million such parts.
 _MISSING = 5.0
-_CHANCE = 1e-8
+_CHANCE = 1e-6
+_LEAST_WEEKDAYS = 3  # of the four that there can be: quiet Sundays tell nothing of a Tuesday
 _LEAST_ROWS = 10  # to say what one of them is, as a rule
 # What a thing is as a rule (a session's seconds) is so many times out of its range; or only so many times below it
 # ("least": a sale may give any discount). Of all parts together less is enough ("price": a sale makes them all lower).
@@ -64,12 +66,16 @@ class OffPart(NamedTuple):
 
 @dataclass(frozen=True)
 class DayParts:
-    """One measure of a day, by part, and the same of the published days before, the newest first."""
+    """One measure of a day, by part, and the same of the published days before, the newest first.
+
+    `same_weekday` are those of the days before that are of its weekday.
+    """
 
     measure: str
     kind: Kind
     today: Mapping[str, Amount]
     before: Sequence[Mapping[str, Amount]]
+    same_weekday: Sequence[Mapping[str, Amount]] = ()
 
     @property
     def name(self) -> str:
@@ -111,21 +117,18 @@ class DayParts:
     def _missing(self) -> Iterator[OffPart]:
         of_all = max((amount.of_all for amount in self.today.values()), default=0.0)
         for part in self._on_all_days():
-            yield from _left_of(
-                part, self.today.get(part, NOTHING).amount, of_all, [day[part] for day in self.before]
-            )
+            found = self.today.get(part, NOTHING).amount
+            shares, amounts = ([day[part] for day in days] for days in (self.before, self._alike))
+            yield from _left_of(part, found, of_all, shares, amounts)
 
     def _all_in_one(self) -> Iterator[OffPart]:
         """A part that takes the place of all others, each of which may be too small to be missed."""
-        wholes = [whole for day in self.before if (whole := _whole(day)) is not None]
-        if len(wholes) < len(self.before) or _whole(self.today) is None:
+        if any(_whole(day) is None for day in (self.today, *self.before)):
             return
-        for part, found in sorted(self.today.items()):
-            days = [
-                Amount(whole - day.get(part, NOTHING).amount, whole, 0)
-                for day, whole in zip(self.before, wholes, strict=True)
-            ]
-            yield from _left_of(f"all but {part}", found.of_all - found.amount, found.of_all, days)
+        for part in sorted(self.today):
+            shares, amounts = ([_others(day, part) for day in days] for days in (self.before, self._alike))
+            others = _others(self.today, part)
+            yield from _left_of(f"all but {part}", others.amount, others.of_all, shares, amounts)
 
     def _not_rare(self, least: float) -> Iterator[OffPart]:
         for part, found in sorted(self.today.items()):
@@ -174,13 +177,20 @@ class DayParts:
             elif found > _MONEY * high > 0:
                 yield OffPart(part, found, high)
 
+    @property
+    def _alike(self) -> Sequence[Mapping[str, Amount]]:
+        """The days that say how many there are on such a day: of its weekday, once enough of them are known."""
+        return self.same_weekday if len(self.same_weekday) >= _LEAST_WEEKDAYS else self.before
+
     def _on_all_days(self) -> Iterator[str]:
         return (part for part in sorted(self.before[0]) if all(part in day for day in self.before))
 
 
-def _left_of(part: str, found: float, of_all: float, days: Sequence[Amount]) -> Iterator[OffPart]:
+def _left_of(
+    part: str, found: float, of_all: float, shares: Sequence[Amount], amounts: Sequence[Amount]
+) -> Iterator[OffPart]:
     # Of a quiet day fewer are expected; beside another part that has grown, as many as ever.
-    fewest = min(of_all * min(day.share for day in days), min(day.amount for day in days))
+    fewest = min(of_all * min(day.share for day in shares), min(day.amount for day in amounts))
     if found * _MISSING <= fewest and _chance_of(found, fewest) < _CHANCE:
         yield OffPart(part, found, fewest)
 
@@ -189,6 +199,12 @@ def _whole(day: Mapping[str, Amount]) -> float | None:
     """How much all parts are together; None where they are not parts of one whole."""
     whole = sum(amount.amount for amount in day.values())
     return whole if all(amount.of_all == whole for amount in day.values()) else None
+
+
+def _others(day: Mapping[str, Amount], part: str) -> Amount:
+    """How much there is besides one part of a whole."""
+    whole = _whole(day) or 0.0
+    return Amount(whole - day.get(part, NOTHING).amount, whole, 0)
 
 
 def _together(day: Mapping[str, Amount], parts: Collection[str]) -> Amount:
@@ -213,5 +229,7 @@ def day_parts_of(rows: Sequence[tuple[Any, ...]]) -> list[DayParts]:
         for _, part, _, ago, amount, of_all, count in group:
             days.setdefault(int(ago), {})[part] = Amount(float(amount), float(of_all), int(count))
         today = days.pop(0, {})
-        found.append(DayParts(measure, kind, today, [days[ago] for ago in sorted(days)]))
+        before = sorted(days)
+        same_weekday = [days[ago] for ago in before if ago % WEEK == 0]
+        found.append(DayParts(measure, kind, today, [days[ago] for ago in before], same_weekday))
     return found

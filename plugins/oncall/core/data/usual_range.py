@@ -36,13 +36,14 @@ def usual_ranges(
     for day in map(dt.date.toordinal, days):
         history = tuple((ago, known[day - ago]) for ago in _BACK if day - ago in known)
         before = [sizes[day - ago] for ago in _BACK if day - ago in sizes]
-        found.append(_range(history, median(before) if before else None))
+        found.append(_range(known.get(day, 0.0), history, median(before) if before else None))
     return found
 
 
 @lru_cache(maxsize=8192)  # the days before a published day hardly ever change
-def _range(history: tuple[tuple[int, float], ...], unit: float | None) -> UsualRange | None:
-    number = Number("", 0.0, history, unit)
+def _range(amount: float, history: tuple[tuple[int, float], ...], unit: float | None) -> UsualRange | None:
+    # Of what may be expected while a shop grows, what is nearest: as the check judges it.
+    number = Number("", amount, history, unit)
     expected = number.expected
     if expected is None or expected.amount <= 0:
         return None
