@@ -90,8 +90,9 @@ alike_at_once as (
     group by bought.ordered_at, bought.lines, bought.articles, bought.listed, bought.discount
 ),
 
--- When in their hour customers ordered the day before and a week before: another time zone is no other time.
-earlier as (
+-- When in their hour customers ordered the day before and a week before: another time zone is no other time. Read by their
+-- days: looked up by customer, all that a customer ever ordered would be read.
+earlier as materialized (
     select given.customer_id, given.ordered_at - date_trunc('hour', given.ordered_at) as in_hour
     from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
     inner join master.orders as given
@@ -110,7 +111,7 @@ at_noon as (
         and ordered.ordered_at < %(day_start)s::timestamptz + interval '14 hours'
 ),
 
-earlier_at_noon as (
+earlier_at_noon as materialized (
     select given.customer_id, given.ordered_at + moved.back as ordered_at
     from (
         values (interval '48 hours'), (interval '72 hours'), (interval '96 hours'), (interval '120 hours'), (interval '144 hours')
@@ -119,6 +120,15 @@ earlier_at_noon as (
         on
             given.ordered_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.back
             and given.ordered_at < %(day_start)s::timestamptz + interval '14 hours' - moved.back
+),
+
+earlier_touches as materialized (
+    select given.customer_id, given.touched_at - date_trunc('hour', given.touched_at) as in_hour
+    from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
+    inner join master.touches as given
+        on
+            given.touched_at >= %(day_start)s::timestamptz - moved.back
+            and given.touched_at < %(day_end)s::timestamptz - moved.back
 ),
 
 given_back as (
@@ -349,12 +359,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
                         touch.touched_at >= %(day_start)s::timestamptz
                         and touch.touched_at < %(day_end)s::timestamptz
                         and (touch.customer_id, touch.touched_at - date_trunc('hour', touch.touched_at)) in (
-                            select given.customer_id, given.touched_at - date_trunc('hour', given.touched_at)
-                            from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
-                            inner join master.touches as given
-                                on
-                                    given.touched_at >= %(day_start)s::timestamptz - moved.back
-                                    and given.touched_at < %(day_end)s::timestamptz - moved.back
+                            select earlier.customer_id, earlier.in_hour from earlier_touches as earlier
                         )
                 ),
                 (

@@ -36,6 +36,28 @@ at_noon as (
     where
         used.started_at >= %(day_start)s::timestamptz + interval '12 hours'
         and used.started_at < %(day_start)s::timestamptz + interval '14 hours'
+),
+
+-- When in their hour customers came the day before and a week before: another time zone is no other time. Read by their
+-- days: looked up by customer, all that a customer ever did would be read.
+earlier as materialized (
+    select given.customer_id, given.started_at - date_trunc('hour', given.started_at) as in_hour
+    from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
+    inner join master.sessions as given
+        on
+            given.started_at >= %(day_start)s::timestamptz - moved.back
+            and given.started_at < %(day_end)s::timestamptz - moved.back
+),
+
+earlier_at_noon as materialized (
+    select given.customer_id, given.started_at + moved.back as started_at
+    from (
+        values (interval '48 hours'), (interval '72 hours'), (interval '96 hours'), (interval '120 hours'), (interval '144 hours')
+    ) as moved (back)
+    inner join master.sessions as given
+        on
+            given.started_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.back
+            and given.started_at < %(day_start)s::timestamptz + interval '14 hours' - moved.back
 )
 
 select
@@ -103,13 +125,7 @@ cross join lateral (
                 from used
                 where
                     (used.customer_id, used.started_at - date_trunc('hour', used.started_at)) in (
-                        -- The day before and a week before, when in their hour: another time zone is no other time.
-                        select earlier.customer_id, earlier.started_at - date_trunc('hour', earlier.started_at)
-                        from (values (interval '24 hours'), (interval '168 hours')) as moved (back)
-                        inner join master.sessions as earlier
-                            on
-                                earlier.started_at >= %(day_start)s::timestamptz - moved.back
-                                and earlier.started_at < %(day_end)s::timestamptz - moved.back
+                        select earlier.customer_id, earlier.in_hour from earlier
                     )
             ),
             day.sessions
@@ -121,16 +137,7 @@ cross join lateral (
                 from at_noon
                 where
                     (at_noon.customer_id, at_noon.started_at) in (
-                        select earlier.customer_id, earlier.started_at + moved.back
-                        from (
-                            values
-                                (interval '48 hours'), (interval '72 hours'), (interval '96 hours'),
-                                (interval '120 hours'), (interval '144 hours')
-                        ) as moved (back)
-                        inner join master.sessions as earlier
-                            on
-                                earlier.started_at >= %(day_start)s::timestamptz + interval '12 hours' - moved.back
-                                and earlier.started_at < %(day_start)s::timestamptz + interval '14 hours' - moved.back
+                        select earlier.customer_id, earlier.started_at from earlier_at_noon as earlier
                     )
             ),
             (select count(*) from at_noon)
