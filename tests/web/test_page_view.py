@@ -425,6 +425,13 @@ def test_a_runbook_says_first_what_its_alert_says_first(viewer: TestClient, exam
         assert written in text
 
 
+def test_of_an_incident_that_is_over_the_cause_is_told_as_past(viewer: TestClient) -> None:
+    """Whoever reads it in the morning is not told that something is late."""
+    page = viewer.get("/oncall/incidents/profit_etl:2026-11-16").text
+    assert "Then: failed: task transform failed at 02:12: division by zero" in page
+    assert "Failed: task" not in page
+
+
 def test_a_runbook_and_an_incidents_steps_ask_about_the_report(viewer: TestClient, example: Example) -> None:
     """Not about yesterday, which of Friday's report on Monday is Sunday; where nothing is wrong as it is written."""
     day = f"{DAY}"

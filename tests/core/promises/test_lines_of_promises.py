@@ -37,6 +37,7 @@ RUNS = (a_task("transform", "running", "04:40"),)
 def test_the_line_of_a_cause(cause: str, detail: str, line: str) -> None:
     """With a capital letter, and what follows it as it stands."""
     assert words.cause_line(cause, detail) == line
+    assert words.cause_line(cause, detail, over=True) == f"Then: {line[:1].lower()}{line[1:]}"
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,10 @@ def steps_are_about(report_date: dt.date) -> str:
     )
 
 
-def cause_line(words: str, detail: str) -> str:
-    """The cause as a line of its own: "Stuck: in transform since 03:12"."""
-    return _sentence(because(words, detail))
+def cause_line(words: str, detail: str, *, over: bool = False) -> str:
+    """The cause as a line of its own: "Stuck: in transform since 03:12", or "Then: stuck: …" once it is over."""
+    line = because(words, detail)
+    return f"Then: {line}" if over else _sentence(line)
 
 
 def because(words: str, detail: str) -> str:
