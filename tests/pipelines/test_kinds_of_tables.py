@@ -195,6 +195,17 @@ def test_a_view_that_cannot_be_read_holds_the_report(shop: Any, view: str, found
         change(shop, f"drop owned by {owner} cascade; drop role {owner}")
 
 
+def test_a_table_of_ours_that_takes_no_rows_is_a_failure(shop: Any) -> None:
+    """No data is to blame, and nobody upstream can mend it."""
+    change(
+        shop,
+        "alter table base.growth rename to growth_moved;"
+        " create view base.growth as select distinct * from base.growth_moved",
+    )
+    with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState, match='from view "growth"'):
+        run_all(shop, report_run("growth_etl", DAY))
+
+
 @pytest.mark.parametrize(
     ("taken", "why"),
     [
