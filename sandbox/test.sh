@@ -22,31 +22,15 @@ if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null; the
     install pgbouncer
 fi
 
-# What shares nothing runs side by side (much of it waits: one more than there are processors), and gives way to what
-# starts stacks and browsers and waits most of its time: the faults (tests/chaos) on a stack of their own, beside them all others.
-quick() {
-    mkdir -p .run
-    workers=$(.venv/bin/python -c "import os; print(1 + (os.cpu_count() or 1))")
-    nice -n 10 "$pytest" -q -n "$workers" --dist loadfile --durations 10 -m "not stack and not browser and not docker" >.run/quick-tests.log 2>&1 || failed=$?
-    cat .run/quick-tests.log
-    return "${failed:-0}"
-}
+# First what shares nothing, side by side (much of it waits: twice as many as there are processors); then what starts
+# stacks and browsers: the faults (tests/chaos) on a stack of their own, beside them all others one after the other.
+workers=$(.venv/bin/python -c "import os; print(2 * (os.cpu_count() or 1))")
+"$pytest" -q -n "$workers" --dist loadfile --durations 10 -m "not stack and not browser and not docker" "$@"
 
-stacks() {
-    wanted="(stack or browser) and not docker"
-    [ -n "$ONCALL_CHROMIUM" ] || wanted="stack and not browser and not docker"
-    # shellcheck disable=SC2046
-    "$pytest" -v -n 2 --dist loadgroup --durations 15 -m "$wanted" $(grep -rlE 'mark\.(stack|browser)' tests --include='test_*.py')
-}
-
-if [ $# -gt 0 ]; then
-    "$1"
-    exit
-fi
-
-echo "two lots of tests, side by side; what the quick ones say stands in .run/quick-tests.log, and here at their end"
-printf '%s\n' quick stacks | xargs -P 2 -n 1 "$0"
-
+wanted="(stack or browser) and not docker"
+[ -n "$ONCALL_CHROMIUM" ] || wanted="stack and not browser and not docker"
+[ $# -gt 0 ] || set -- $(grep -rlE 'mark\.(stack|browser)' tests --include='test_*.py') # to read all tests again takes half a minute
+"$pytest" -v -n 2 --dist loadgroup --durations 15 -m "$wanted" "$@"
 if [ -z "$ONCALL_CHROMIUM" ]; then
     cat >&2 <<'TEXT'
 
