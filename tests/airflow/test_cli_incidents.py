@@ -14,6 +14,7 @@ from oncall.cli.main import main
 from oncall.core.incidents.incident_words import NONE_ACKNOWLEDGED
 from oncall.usecases.notes import TICK
 from tests.airflow.conftest_site import ZONE, Site
+from tests.airflow.watching import soon
 
 PAST = "2026-01-05"
 DAY = (dt.datetime.now(ZONE) - dt.timedelta(minutes=1)).date() - dt.timedelta(days=1)
@@ -28,11 +29,7 @@ def watcher_looked(ago_s: float = 0.0) -> None:
 @pytest.fixture
 def broken(site: Site) -> Site:
     """Growth was due a minute ago, its upstream is not there, and somebody was paged."""
-    now = dt.datetime.now(ZONE)
-    due = now - dt.timedelta(minutes=1)
-    if due.date() != (now + dt.timedelta(minutes=1)).date():
-        pytest.skip("midnight is too near for a due time of today")
-    site.promise(due.time().replace(second=0, microsecond=0), dt.time(0, 0))
+    site.promise(soon(-60).time().replace(second=0), dt.time(0, 0))
     # A store that never saw a look watches from its first one on: that was yesterday.
     evaluate_once(dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
     evaluate_once()

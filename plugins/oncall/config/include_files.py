@@ -69,9 +69,8 @@ def text_of(folder: Path, name: str, most: int = MOST_BYTES) -> str:
         content = _content(path, most)
     except (OSError, ValueError, RuntimeError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        if (
-            isinstance(error, RuntimeError) or getattr(error, "errno", 0) == errno.ELOOP
-        ):  # before Python 3.13, and since
+        # before Python 3.13, and since
+        if isinstance(error, RuntimeError) or getattr(error, "errno", 0) == errno.ELOOP:
             said = "a link that leads in a circle"
         raise Unusable(said, f"the file {path}") from error
     if len(content) > most:

@@ -175,9 +175,8 @@ class Warehouse:
         try:
             return self._db.ask(query, values)
         except Unreadable as error:
-            if (
-                tries > 1 and getattr(error.__cause__, "sqlstate", "") in BROKEN_OFF
-            ):  # at once, not for being slow
+            broken_off = getattr(error.__cause__, "sqlstate", "") in BROKEN_OFF
+            if broken_off and tries > 1:  # it ended at once: what was only slow is not asked again
                 return self._ask(query, values, tries - 1)
             self._shape = self._types = None  # what cannot be read as it was may have become something else
             raise
