@@ -272,6 +272,12 @@ def test_wrong_arguments_are_told(
     assert said in capsys.readouterr().err
 
 
+def test_the_last_days_there_are_have_a_rota(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A hundred years after them there is no date any more."""
+    shifts = answer(capsys, include, "rota", "--from", "9990-12-01", "--until", "9990-12-31")
+    assert [shift["primary"] for shift in shifts]
+
+
 def test_a_roster_that_leaves_doubt_is_refused_and_one_that_does_not_answers(
     include: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -260,6 +260,27 @@ def test_a_fault_of_our_own_in_one_file_is_a_problem_of_that_file(
     assert config == before
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("contracts/shop.odcs.yaml", "schema: [*nobody]", "contracts/shop.odcs.yaml"),
+        ("sql/sales_etl/10_base.sql", "select count(*) from master.refunds", "runbooks/sales_etl.md"),
+    ],
+)
+def test_what_stops_no_page_but_the_next_run_is_told_as_it_is_deployed(
+    folder: Path, restarted: Callable[[], None], name: str, text: str, place: str
+) -> None:
+    """A contract that nobody can read, a table that the SQL reads and no run waits for: not by a failed run at two."""
+    store = MemoryStore()
+    before, problems = config_in_force(store)
+    assert problems == ()
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    config, problems = config_in_force(store)
+    assert place in {problem.file.partition(":")[0] for problem in problems}
+    assert config == before
+
+
 def test_a_rota_that_has_not_begun_counts_from_its_first_day_on(folder: Path) -> None:
     """Until then the last good one stays in force, and the same files come to something else at that instant."""
     good = {"roster.yaml": ROSTER, "runbooks/sales_etl.md": RUNBOOK}

@@ -49,9 +49,9 @@ def now(roster: Roster) -> dt.datetime:
 
 
 def years_later(at: dt.datetime, years: int) -> dt.datetime:
-    """The same day and wall clock of a later year; of 29 February the day before."""
+    """The same day and wall clock of a later year, of the last one at most; of 29 February the day before."""
     leap_day = (at.month, at.day) == (2, 29)
-    return at.replace(year=at.year + years, day=28 if leap_day else at.day)
+    return at.replace(year=min(at.year + years, dt.MAXYEAR), day=28 if leap_day else at.day)
 
 
 def moment_of(option: str, text: str, roster: Roster, *, included: bool = False) -> dt.datetime:

@@ -14,7 +14,7 @@ from oncall.core.data.data_contract import DEFAULT_CURRENCY, DataContracts, Tabl
 from oncall.core.errors import ConfigError, Problem
 from oncall.core.promises.promise import Pipeline
 
-FOLDER = "contracts"
+FOLDER = include_files.CONTRACTS
 MOST_BYTES = 200_000  # they take longer to read than a roster
 REPOSITORY = Path(__file__).resolve().parents[3] / "include" / FOLDER
 

@@ -21,7 +21,7 @@ from oncall.config.yaml_fields import Source, shortened
 from oncall.core.errors import Problem
 
 MOST_BYTES = 1_000_000
-RUNBOOKS, SQL = "runbooks", "sql"
+RUNBOOKS, SQL, CONTRACTS = "runbooks", "sql", "contracts"
 _STAMPED = attrgetter("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 _PERCENT = re.compile(r"%(?!\(\w+\)[sbt])")  # in SQL that is given parameters
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -124,6 +124,7 @@ def _those_that_count(folder: Path) -> Iterator[Path]:
     yield folder / FILE
     yield from (place / FILE for place in inside(folder / TEAMS))
     yield from inside(folder / RUNBOOKS)
+    yield from inside(folder / CONTRACTS)
     for place in inside(folder / SQL):
         yield place
         yield from sorted(_all(place))

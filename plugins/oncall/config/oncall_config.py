@@ -131,16 +131,24 @@ def load(folder: Path) -> OncallConfig:
 
 def check(folder: Path) -> list[Problem]:
     """Every problem of an include folder, of more than a hundred the first; empty when all is good."""
-    found = in_force(read_folder(folder), {}, dt.datetime.now(dt.UTC))
+    return list(with_the_rest(folder, in_force(read_folder(folder), {}, dt.datetime.now(dt.UTC))).problems)
+
+
+def with_the_rest(folder: Path, found: InForce) -> InForce:
+    """The same with every problem of the contracts, and of what SQL and runbooks say of each other's tables.
+
+    They stop no page, but the next run of a report: whoever watches over the folder is to know before.
+    """
     pipelines = found.config.pipelines if found.config else {}
-    contracts = Source("contracts/")
-    problems = [
+    contracts, sql = Source(f"{include_files.CONTRACTS}/"), Source(f"{include_files.SQL}/")
+    told = [
         *found.problems,
         *(contracts.contain(lambda: check_data_contracts(folder, pipelines)) or ()),
         *contracts.problems,
-        *check_sql(folder, pipelines),
+        *(sql.contain(lambda: list(check_sql(folder, pipelines))) or ()),
+        *sql.problems,
     ]
-    return list(capped(problems))
+    return replace(found, problems=capped(told))
 
 
 def load_roster(folder: Path, team: str = "") -> tuple[Roster, tuple[Problem, ...]]:

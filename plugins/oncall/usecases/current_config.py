@@ -123,6 +123,7 @@ def _read(folder: Path, known: _Known) -> InForce:
             return found
     try:
         found = oncall_config.in_force(include_files.read_folder(folder), known.good, at)
+        found = oncall_config.with_the_rest(folder, found)
     except Exception as error:  # noqa: BLE001 - whatever it is, what was in force stays
         log.error("oncall.configuration_not_read", traceback=trace(error))
         problem = Problem("include/", "(folder)", failure(error), "it as it was before")
