@@ -110,3 +110,25 @@ def test_a_hiccup_at_the_warning_time_warns_of_nothing(night: Night, goes: Goes)
     assert night.chat.posts == []
     looks(night, "03:30:30")
     assert [page.step for page in night.pager.paged] == ["warning"]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["run again", "late"])
+def test_a_failure_that_was_told_stands_while_the_tasks_cannot_be_read(night: Night, there: bool) -> None:
+    """Of a published day that was run again it was said to be over, and woke somebody anew; of a late report it was
+    told twice."""
+    if there:
+        night.world.publish("growth_etl", at("02:40"))
+    failed = Task("transform", "failed", at("03:12"), at("03:20"), "scheduled", "DiskFull: no space left")
+    night.runs.of["growth_etl", DAY] = (failed,)
+    looks(night, "03:20:30", "04:45", "05:00", "05:01")
+    told = [message.title for message, _ in night.chat.posts]
+    assert night.steps[0] == "failed-1"
+    oncall_db(night, away=True)
+    night.looks("05:02", "05:08", 30)
+    oncall_db(night, away=False)
+    night.looks("05:08:30", "05:10", 30)
+    assert [message.title for message, _ in night.chat.posts] == told
+    oncall_db(night, away=True)
+    night.world.publish("growth_etl", at("05:10:30"))
+    night.look("05:11")
+    assert night.chat.posts[-1][0].title.startswith("Resolved: ")

@@ -177,7 +177,7 @@ class PromiseReader:
         def status_of(candidate: Candidate) -> PromiseStatus:
             report, tz = candidate.report, self.config.roster_of(candidate.pipeline.dag_id).tz
             facts = self._lagging(report, found.get(report)) or self._unseen(report, blind=bool(blind))
-            if report not in published or report in ran:  # else its publication says it all
+            if deaf or report not in published or report in ran:  # else its publication says it all
                 unreadable = (*blind, *facts.unreadable, *deaf)
                 facts = facts.with_runs(blind_since=self.known.blind_since) if deaf else facts
                 facts = tasks.added_to(facts, report, unreadable, self.known.looking_since)

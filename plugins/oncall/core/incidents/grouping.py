@@ -100,14 +100,21 @@ def decide(
 
 def as_last_known(statuses: Sequence[PromiseStatus], incidents: Sequence[Incident]) -> list[PromiseStatus]:
     """The same; while what the tasks say cannot be read, the cause that an open incident tells stands: nothing new is
-    known of it."""
-    told = by_promise([incident for incident in incidents if incident.open and incident.cause in BY_TASKS])
+    known of it. So does a failure that came after a publication, until the report is published anew."""
+    told = by_promise([incident for incident in incidents if incident.open])
 
     def known(status: PromiseStatus) -> PromiseStatus:
-        same = told.get(_which(status))
-        if not same or status.facts.blind or status.why is None or status.why.cause != "unknown":
+        same = told.get(_which(status)) if status.facts.unreadable else None
+        if not same:
             return status
-        last = same[-1]
+        last, made = same[-1], status.facts.publication
+        if made is not None:
+            stands = status.done and bool(last.cause) and made.at < last.opened_at
+        else:
+            unseen = status.why is not None and status.why.cause == "unknown" and not status.facts.blind
+            stands = unseen and last.cause in BY_TASKS
+        if not stands:
+            return status
         return replace(status, why=Why(last.cause, last.detail, last.names))  # type: ignore[arg-type]
 
     return [known(status) for status in statuses]

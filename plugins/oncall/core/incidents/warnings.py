@@ -334,7 +334,15 @@ def with_failures(incident: Incident, missing: Iterable[PromiseStatus]) -> Incid
 
 def is_told_failure(member: PromiseStatus, incident: Incident) -> bool:
     """Whether somebody was told how it has failed, or stands still."""
-    return member.why is not None and _which_failure(member, member.why) in incident.failure
+    if member.why is None:
+        return False
+    return _is_remembered(member) or _which_failure(member, member.why) in incident.failure
+
+
+def _is_remembered(member: PromiseStatus) -> bool:
+    """Its tasks cannot be read: that it has stopped is what was told of it before."""
+    facts = member.facts
+    return has_stopped(member) and bool(facts.unreadable) and not (facts.tasks or facts.run or facts.held_by)
 
 
 def _which_failure(lead: PromiseStatus, why: Why) -> str:
@@ -345,8 +353,8 @@ def _which_failure(lead: PromiseStatus, why: Why) -> str:
     if why.cause in ("stuck", "not_started") and not lead.facts.gone:
         task = open_task(lead.facts)
         return f"{lead.pipeline.dag_id}/{task.task_id if task else ''}@{lead.report_date}:{why.cause}"
-    if why.cause == "held" and lead.facts.held_by[0].checked_at:
-        check = lead.facts.held_by[0]
+    check = lead.facts.held_by[0] if why.cause == "held" and lead.facts.held_by else None
+    if check is not None and check.checked_at:
         return f"{check.run_id}/{check.name}@{check.checked_at}"
     failed = lead.facts.failure
     return f"{failed.run_id}/{failed.task_id}@{failed.ended_at}" if failed else why.detail
