@@ -23,7 +23,7 @@ from oncall.core.errors import DeliveryFailed, OncallError, Unreadable
 from oncall.core.message import Message, Recipient
 from oncall.usecases.channel_ports import Posted
 from sandbox.inbox.testing import RunningInbox, running_inbox
-from tests.adapters.scripted import Answer, Connect, FarSide
+from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 from tests.exploring import examples
 
 MESSAGE = Message(
@@ -240,6 +240,20 @@ def test_no_redirect_takes_the_key_elsewhere(status: int, far_side: FarSide, con
     assert not getattr(fails(lambda: opsgenie.page(MESSAGE)), "uncertain", True)
     del far_side.requests[2:]
     assert [request.path for request in far_side.requests] == ["/v2/alerts", "/api/chat.postMessage"]
+
+
+@pytest.mark.parametrize("before", ["", "x" * 490], ids=["short", "cut within it"])
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 407, 408, 422, 429, 500])
+def test_no_answer_tells_our_key(status: int, before: str, far_side: FarSide, connect: Connect) -> None:
+    """Whatever repeats it: a far side, a proxy that shows what it was sent, an address to go to."""
+    said = {"message": f"{before}{KEY}", "error": f"{before[:80]}{KEY}", "errors": [KEY], "needed": KEY}
+    far_side.always = Answer(said, status, {"Location": f"http://{KEY}.example.com/"})
+    opsgenie = Opsgenie.from_connection(connect("ops", host=far_side.url))
+    slack = Slack.from_connection(connect("chat", extra={"base_url": f"{far_side.url}/api/"}))
+    for question, ask in questions(opsgenie, slack).items():
+        # of what is not there nothing is said
+        if status != 404 or question not in ("alert_state", "request_state"):
+            assert KEY[:8] not in str(fails(ask))
 
 
 NAMES = (

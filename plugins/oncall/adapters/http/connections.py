@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import math
 import re
 import time
@@ -61,8 +62,8 @@ class Access:
         return written if shown else ""
 
     def hide(self, text: str) -> str:
-        """Text of the far side without our key, in case it repeats it."""
-        return text.replace(self.key, "***")
+        """Text of the far side without our key, in case it repeats it; as JSON writes it, too."""
+        return text.replace(self.key, "***").replace(json.dumps(self.key)[1:-1], "***")
 
 
 class Connected(Generic[T]):

@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -122,7 +122,7 @@ class Exchange:
         try:
             attempt.headers = dict(response.headers.items())  # by its keys it would take their square
             attempt.status = response.status_code
-            data, trouble = _read(response)
+            data, trouble = _read(response, self._access.hide)
         finally:
             with suppress(Exception):  # it may be closed already
                 response.close()
@@ -133,7 +133,7 @@ class Exchange:
 
     def _accepted(self, answer: Answer) -> Answer:
         """What means the same for every far side becomes an error here."""
-        reason = f"{self._access.at}: {answer.status}: {self._access.hide(answer.words)}"
+        reason = f"{self._access.at}: {answer.status}: {answer.words}"
         wait_s = seconds_to_wait(answer.headers)
         match answer.status:
             case 407:
@@ -145,7 +145,7 @@ class Exchange:
             case status if status >= 500:
                 raise DeliveryFailed(reason, retry_after=wait_s, uncertain=True)
             case status if 300 <= status < 400 or status < 200:
-                to = _host_of(answer)
+                to = _host_of(self._access.hide(answer.headers.get("location", "")))
                 raise DeliveryFailed(
                     f"{self._access.at}: {status}: a redirect to {to}, which is not followed: the key would go along. "
                     "Is the address right, or does a proxy ask for a sign-in?"
@@ -204,12 +204,12 @@ class _Attempt:
                 self.sent = about["request"].method != b"CONNECT"
 
 
-def _read(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
-    """The JSON object in the body, or why there is none."""
+def _read(response: httpx.Response, hide: Callable[[str], str]) -> tuple[Mapping[str, Any], str]:
+    """The JSON object in the body, or why there is none. `hide` takes our key out before anything is made of it."""
     assert isinstance(response.stream, httpx.SyncByteStream)
     try:
         body = _unpacked(response.headers.get("content-encoding", "").strip().lower(), response.stream)
-        data = _parsed(body)
+        data = json.loads(hide(_text(body)))
     except (ValueError, RecursionError) as error:
         return {}, f"the answer is not JSON ({type(error).__name__})"
     except _TooLong:
@@ -219,17 +219,17 @@ def _read(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
     return (data, "") if isinstance(data, dict) else ({}, "the answer is no JSON object")
 
 
-def _parsed(body: bytes) -> Any:
+def _text(body: bytes) -> str:
     """Whatever its letters are written in: that it was taken is said in plain ones."""
     try:
-        return json.loads(body)
+        return body.decode(json.detect_encoding(body), "surrogatepass")
     except UnicodeDecodeError:
-        return json.loads(body.decode("latin-1"))
+        return body.decode("latin-1")
 
 
-def _host_of(redirect: Answer) -> str:
+def _host_of(location: str) -> str:
     try:
-        return urlsplit(redirect.headers.get("location", "")).hostname or "nowhere"
+        return urlsplit(location).hostname or "nowhere"
     except ValueError:
         return "what is no address"
 

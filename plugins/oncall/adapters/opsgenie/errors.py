@@ -103,7 +103,7 @@ def _mend_key(access: Access) -> str:
 
 
 def _reason(answer: Answer, access: Access) -> str:
-    return f"{access.at}: {answer.status}: {access.hide(answer.words)}"
+    return f"{access.at}: {answer.status}: {answer.words}"
 
 
 def _unknown(answer: Answer, people: Sequence[str]) -> list[str]:

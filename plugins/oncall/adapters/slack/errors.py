@@ -87,7 +87,7 @@ def failure(
     method: str, data: Mapping[str, Any], status: int, retry_after: float | None, access: Access
 ) -> DeliveryFailed:
     """What Slack answered instead of `ok: true`, in our words: may it be tried again, when, what is to be mended."""
-    error = access.hide(text(data.get("error")))[:_WORD]
+    error = text(data.get("error"))[:_WORD]
     reason = f"{access.at}: {status}: {error or 'no reason given'}"
     if error in _UNSURE or error in _NOT_NOW:
         return DeliveryFailed(reason, retry_after=retry_after, uncertain=error in _UNSURE)
