@@ -30,6 +30,7 @@ from oncall.adapters.postgres.task_log import TaskLog
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
 from oncall.core.check_result import CheckResult
+from oncall.core.data.restatement import republications
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident import Incident, Notification, Plan
 from oncall.core.message import Message
@@ -45,7 +46,9 @@ REPORT = GROWTH.report
 DAY = dt.date(2026, 11, 22)
 NIGHT = dt.datetime(2026, 11, 22, 18, tzinfo=dt.UTC)
 AT = NIGHT + dt.timedelta(hours=5)
-TABLES = ("investor.publications", "investor.checks", "master.loads", "oncall.tasks", "oncall.dags")
+TABLES = (
+    "investor.publications", "investor.checks", "investor.restatements", "master.loads", "oncall.tasks", "oncall.dags",
+)  # fmt: skip
 OTHERS = ("oncall.incidents", "oncall.deliveries", "oncall.drills", "oncall.memory", "oncall.events")
 
 INCIDENT_FIELDS = [(field.name, str(field.type)) for field in dataclasses.fields(Incident)]
@@ -198,6 +201,32 @@ def test_odd_rows_hide_nothing_that_is_in_order(dsn: str, data: st.DataObject) -
         history.system_health()
         published = PublicationHistory(connect_to(dsn)).published([REPORT], DAY - dt.timedelta(days=91))
         assert DAY in published[REPORT]
+
+
+def test_an_odd_restatement_hides_no_other(dsn: str) -> None:
+    """The page shows it as far as it can be told, and a megabyte of it is not read."""
+    good = {
+        "report": REPORT, "report_date": str(DAY), "column_name": "active", "row_key": "", "old_value": "1",
+        "new_value": "2", "reason": "late rows", "run_id": "r", "restated_at": str(NIGHT), "currency": None,
+    }  # fmt: skip
+    odd = {
+        "date": ["infinity", "-infinity", "0044-03-15 BC", "5874897-12-31", None],
+        "timestamp with time zone": ["infinity", "294276-12-31", None],
+        "text": [None, "x" * 1_000_000],
+    }
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        kinds = dict(columns_of(connection, "investor.restatements"))
+        rows = [good, *({**good, name: value} for name in good for value in odd[kinds[name]])]
+        for nth, row in enumerate(rows):
+            values = {**row, "run_id": row["run_id"] and f"{row['run_id']}{nth}"}
+            connection.execute(
+                f"insert into investor.restatements ({', '.join(values)}) values ({', '.join(['%s'] * len(values))})",
+                list(values.values()),
+            )
+    found = republications(PublicationHistory(connect_to(dsn)).restated(NIGHT - dt.timedelta(days=91)))
+    assert [one.words for one in found if one.run_id == "r0"] == ["active 1 → 2"]
+    assert len(repr(found)) < 50_000
 
 
 def test_a_load_that_nobody_counted_is_there(dsn: str) -> None:

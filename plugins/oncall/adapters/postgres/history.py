@@ -11,6 +11,7 @@ from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
 from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.outbox_rows import ACCOUNT
 from oncall.adapters.postgres.publication_rows import TYPES, due_of, instant_of, publications
+from oncall.adapters.postgres.sql_values import SANE_DAY
 from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import OTHERS, Event
 from oncall.core.promises.attainment import FirstPublished
@@ -29,6 +30,14 @@ _TOLD = f"""key, channel, step, op, coalesce(left(message->>'title', 500), ''),
         case when jsonb_typeof(message->'recipients') = 'array' then message->'recipients' else '[]' end) r),
     state, attempts, owed_at, done_at, alias, channel_id, ts, left(error, 500), maybe_taken, unreached,
     {ACCOUNT}"""
+
+_RESTATED = f"""
+    select left(report, 250), report_date, coalesce(left(column_name, 250), ''), left(old_value, 100),
+           left(new_value, 100), coalesce(left(reason, 1000), ''), coalesce(left(run_id, 250), ''), restated_at,
+           coalesce(left(row_key, 250), ''), left(currency, 20)
+    from investor.restatements
+    where restated_at between %s and '2200-01-01' and {SANE_DAY} and report is not null
+    order by restated_at desc limit 1000"""
 
 
 class History:
@@ -108,11 +117,7 @@ class PublicationHistory:
             cursor.execute("select to_regclass('investor.restatements') is not null")
             if cursor.fetchone() != (True,):  # a warehouse that no run has brought up yet
                 return ()
-            cursor.execute(
-                "select report, report_date, column_name, old_value, new_value, reason, run_id, restated_at, row_key,"
-                " currency from investor.restatements where restated_at >= %s order by restated_at desc limit 1000",
-                (since,),
-            )
+            cursor.execute(_RESTATED, (since,))
             return [Restatement(*row) for row in cursor.fetchall()]
 
 
