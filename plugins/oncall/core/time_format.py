@@ -26,6 +26,11 @@ class TimeFormat:
         clock = f"{there.hour:02}:{there.minute:02}"
         return clock if there.date() == self._today else f"{weekday(there)} {clock}"
 
+    def when(self, at: dt.datetime | None) -> str:
+        """The same within a sentence: "at 05:00", "on Fri 20 Nov at 02:30"."""
+        day_, _, clock = self.clock(at).rpartition(" ")
+        return f"on {day_} at {clock}" if day_ else f"at {clock}"
+
     def moment(self, at: dt.datetime | None) -> str:
         """Mon 23 Nov 05:00, always with the day, and with the year when it is another."""
         if at is None:

@@ -41,8 +41,11 @@ def test_what_the_forms_of_an_incident_do() -> None:
         " The escalation does not page them again."
     )
     assert pages_now("DE manager", "manager").startswith("Wakes DE manager, the next one on the escalation")
-    assert resolves_by_hand(due_ahead=False).endswith("nobody is told of this report again.")
-    assert resolves_by_hand(due_ahead=True).endswith(
+    assert resolves_by_hand(due_ahead=False, published=False).endswith("nobody is told of this report again.")
+    assert resolves_by_hand(due_ahead=False, published=True).startswith(
+        "It resolves by itself when a run publishes"
+    )
+    assert resolves_by_hand(due_ahead=True, published=False).endswith(
         "nobody is told of this report again, unless it is missing when it is due."
     )
     assert may_only_look("etl") == "You may look, not act: that needs the right to change runs of etl."

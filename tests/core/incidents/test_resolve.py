@@ -473,6 +473,27 @@ def test_a_failure_of_a_published_day_ends_when_it_is_published_anew() -> None:
     assert plan.incidents[0].verdict == "kept"
 
 
+@pytest.mark.parametrize(
+    ("again", "how"), [("06:58", "published again at 06:58"), ("04:00", "no run of it is failed any more")]
+)
+def test_the_end_of_a_run_that_failed_after_the_publication_says_nothing_of_the_promise(
+    again: str, how: str
+) -> None:
+    """That it came in time, and when, was no question; a person may also have marked the run as a success."""
+    incident = an_incident(opened_at=at("06:40"), failures=1)
+    report = a_report("07:00", publication=published("04:00", again))
+    plan = resolve(a_case(report, incident=incident, said=[("pager", "failed-1")]), a_scene("07:00"))
+    assert said_by(plan)[0].title == f"Resolved: Growth ETL, 22 Nov — {how}"
+
+
+def test_what_was_published_while_nobody_could_see_it_is_told_with_its_time() -> None:
+    """Its incident began later than it came."""
+    incident = an_incident(opened_at=at("05:20"), paged_at=at("05:20"))
+    report = a_report("07:00", publication=published("05:10"))
+    plan = resolve(a_case(report, incident=incident, said=[("pager", "page-1-primary")]), a_scene("07:00"))
+    assert said_by(plan)[0].title == "Resolved: Growth ETL, 22 Nov — 10 min late, published at 05:10"
+
+
 # A stale report.
 
 
@@ -528,7 +549,7 @@ def test_each_change_after_publication_is_a_notice_of_its_own() -> None:
 def test_times_of_another_day_carry_it() -> None:
     """A resolution at noon of what was published yesterday says the day."""
     plan = resolve(broken("05:30", publication=published("05:10")), a_scene("12:00", days=1))
-    assert said_by(plan)[0].title.endswith("published at Mon 23 Nov 05:10")
+    assert said_by(plan)[0].title.endswith("published on Mon 23 Nov at 05:10")
     assert dt.timedelta(days=1) + at("12:00") == at("12:00", days=1)
 
 

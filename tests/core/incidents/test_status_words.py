@@ -113,6 +113,10 @@ def test_no_sentence_claims_what_was_not_sent(
     words, woken = status(incident, entries, SAY), {entry.person for entry in entries if woke(entry)}
     if leader:
         assert words == f"Told and paged together with {incident.leader}"
+        assert (
+            status(incident, entries, SAY, "Profit ETL, 22 Nov")
+            == "Told and paged together with Profit ETL, 22 Nov"
+        )
         return
     assert words.startswith("Acknowledged") is incident.acknowledged
     if "nobody has acknowledged" in words:

@@ -371,3 +371,15 @@ def test_a_drills_mark_has_its_room() -> None:
     title = late_title((one,), "05:00")
     assert title.endswith("stuck in transform, blocked by pid 27274")
     assert one_line(DRILL_MARK + title) == DRILL_MARK + title
+
+
+def test_whoever_is_called_next_reads_why_nothing_can_be_seen() -> None:
+    """Half of a sentence told that it cannot be seen, and not why. What is cut is when it was due, then "if … is"."""
+    why = Why("unknown", "warehouse unreachable since 05:18 (server closed the connection unexpectedly)")
+    three = [replace(each, verdict="unknown") for each in of(PROFIT, ENGAGEMENT, GROWTH, why=why)]
+    lead, growth = "ESCALATED, DE-004 silent 15 min: ", three[2:]
+    assert late_title(growth, "05:00", lead) == f"{lead}Cannot see Growth ETL, 22 Nov: warehouse unreachable"
+    assert late_title(three, "05:00", lead) == f"{lead}Cannot see 3 reports of 22 Nov: warehouse unreachable"
+    not_reached = "ESCALATED, DE-4 not reached: "
+    told = f"{not_reached}Cannot see if Growth ETL, 22 Nov is published: warehouse unreachable"
+    assert late_title(growth, "05:00", not_reached) == told

@@ -55,7 +55,7 @@ def _escalated(entry: NotificationStatus, scene: Scene) -> str:
 def _came_of(entry: NotificationStatus, scene: Scene) -> str:
     if entry.unreached:
         return f"{entry.person} could not be paged: {entry.unreached}."
-    return f"{entry.person} was paged at {scene.clock(entry.done_at)} and has not acknowledged."
+    return f"{entry.person} was paged {scene.when(entry.done_at)} and has not acknowledged."
 
 
 def _why_now(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Iterator[str]:

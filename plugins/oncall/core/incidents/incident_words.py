@@ -125,7 +125,13 @@ def added_to_another(alias: str, people: Collection[str]) -> str:
     )
 
 
-def resolves_by_hand(*, due_ahead: bool) -> str:
+def resolves_by_hand(*, due_ahead: bool, published: bool) -> str:
+    """`published`: it is about a run that has failed since."""
+    if published:
+        return (
+            "It resolves by itself when a run publishes the report again. By hand: the alerts are closed, and nobody is"
+            " told of this failure again."
+        )
     unless = ", unless it is missing when it is due" if due_ahead else ""
     return (
         "A published report resolves by itself. By hand: the alerts are closed, and nobody is told of this report"

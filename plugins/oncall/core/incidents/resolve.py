@@ -130,19 +130,35 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
     done = replace(context.incident, resolved_at=scene.at, verdict=own.verdict, late_s=its_late_s)
     if not context.spoken:
         return Plan((done,))
+    first = [m.facts.publication.first_at for m in context.members if m.facts.publication]
+    if context.incident.failures and not context.incident.paged and max(first) < context.incident.opened_at:
+        return _run_again_is_over(replace(context, incident=done), scene)
     each = zip(titles(context.members), context.members, strict=True)
     said = "; ".join(f"{name}: {how_late(member)}" for name, member in each)
     how = how_late(context.members[0])
     made = max(m.facts.publication.first_at for m in context.members if m.facts.publication)
     if len(context.members) > 1:
         how = f"up to {span(late)} late" if late else "in time"
-    title = titled(
-        context.members, lambda about: f"Resolved: {about} — {how}, published at {scene.clock(made)}"
-    )
+    title = titled(context.members, lambda about: f"Resolved: {about} — {how}, published {scene.when(made)}")
     alike = len({how_late(member) for member in context.members}) == 1
     lines = [*([] if alike else [said]), *(came for _, came in arrivals(context, scene))]
     message = context.notice(scene, "resolved", title, lines)
     return Plan((done,), ends_with(message, context.aliases), event(context, scene, title))
+
+
+def _run_again_is_over(context: IncidentContext, scene: Scene) -> Plan:
+    """They were published before, and it was a later run that had failed. How late they were is no news."""
+    made = max(m.facts.publication.at for m in context.members if m.facts.publication)
+    how = f"published again {scene.when(made)}"
+    if made < context.incident.opened_at:
+        how = (
+            "no run of it is failed any more"
+            if len(context.members) == 1
+            else "no run of them is failed any more"
+        )
+    title = titled(context.members, lambda about: f"Resolved: {about} — {how}")
+    message = context.notice(scene, "resolved", title)
+    return Plan((context.incident,), ends_with(message, context.aliases), event(context, scene, title))
 
 
 def _is_run_again(context: IncidentContext, scene: Scene) -> bool:
@@ -171,7 +187,7 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
     ):  # a clock that is behind, or was set back: it is late, and was due when it is due
         return None
     context = replace(context, incident=replace(incident, due=lead.due))
-    now = f"is due at {scene.clock(lead.due)} now" if lead.due else "is not promised any more"
+    now = f"is due {scene.when(lead.due)} now" if lead.due else "is not promised any more"
     title = titled(context.missing, lambda about: f"Not late any more: {about} {now}")
     message = context.notice(scene, "moved", title, ["The configuration has changed."])
     return _ended(context, scene, message, "moved")
@@ -207,7 +223,7 @@ def stale(context: IncidentContext, scene: Scene) -> Plan:
     tables = names([load.table for load in member.facts.changed_since])
     title = f"{STALE}{subject([member])}: {tables} changed since"
     lines = [
-        *(f"{x.table} changed at {scene.clock(x.loaded_at)}" for x in member.facts.changed_since),
+        *(f"{x.table} changed {scene.when(x.loaded_at)}" for x in member.facts.changed_since),
         "How many days depend on it stands under Its numbers; python -m oncall stale lists each."
         " A number that a run changes is noted as restated.",
         "This day alone: airflow dags trigger"

@@ -29,15 +29,16 @@ WAS = {
 _PRIORITIES = (("warning", "P3"), ("last-chance", "P2"), ("failed-", "P2"))
 
 
-def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeFormat) -> str:
-    """`told`: what became of all that the incident ever owed."""
+def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeFormat, speaker: str = "") -> str:
+    """`told`: what became of all that the incident ever owed; `speaker`: what the incident is called that tells of it
+    (by its key where that is not known)."""
     if incident.resolved_at is not None:
         return _ended(incident, say.clock(incident.resolved_at))
     if incident.leader:
-        return f"Told and paged together with {incident.leader}"
+        return f"Told and paged together with {speaker or incident.leader}"
     if incident.acknowledged and incident.acknowledged_at is not None:
         by = incident.acknowledged_by or "somebody"
-        return f"Acknowledged by {by} at {say.clock(incident.acknowledged_at)}"
+        return f"Acknowledged by {by} {say.when(incident.acknowledged_at)}"
     pages = [entry for entry in told if _reached(entry)]
     if woken := [entry for entry in pages if woke(entry)]:
         return f"Paged {_whom(woken, say)}; {_nobody(incident)}"
@@ -45,7 +46,7 @@ def status(incident: Incident, told: Sequence[NotificationStatus], say: TimeForm
     if under_way:
         return f"Paging {_people(under_way)} now; not confirmed yet"
     if incident.paged_at is not None:
-        return f"Paged at {say.clock(incident.paged_at)}; {_nobody(incident)}"
+        return f"Paged {say.when(incident.paged_at)}; {_nobody(incident)}"
     if pages:
         return f"Warned {_whom(pages, say)}; nobody was paged yet"
     if any(entry.channel == "chat" and entry.state == "done" for entry in told):

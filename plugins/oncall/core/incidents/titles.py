@@ -28,7 +28,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^task (?=\S+ (?:failed|was) )", ""),
         # The class of an error says less than its words: "OperationalError: terminating connection due to …".
         # Not where they are one quoted name, as of a KeyError.
-        (r"( failed at [^:]*\d\d:\d\d: )[A-Z]\w*: (?=[A-Za-z]|\S* )", r"\1"),
+        (r"( failed at [^:]*\d\d:\d\d: )(?:\w+\.)*[A-Z]\w*: (?=[A-Za-z]|\S* )", r"\1"),
         (r" \(as of [^()]*\)$", ""),
         (r'\bcould not \w+ file "[^"]*": (?=No space left)', ""),
         (
@@ -103,6 +103,8 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(\bheld: \S+ found .*), expected .*$", r"\1"),
         (r"(\bheld: \S+ found \S+) in \S+$", r"\1"),
         (r"\b(unreachable|cannot be read) since [^,;]*$", r"\1"),
+        (r"(\bCannot see if .* published) \(due [^()]*\): ", r"\1: "),
+        (r"\bCannot see if (.*) (?:is|are) published: ", r"Cannot see \1: "),
     )
 )
 # "master.orders, master.refunds (partial) and 3 more": then the first and how many more, then how many.

@@ -275,7 +275,7 @@ def _failure_message(
     if lead.facts.publication and len(failed) > 1:
         lines.append("The reports that were published still stand.")
     elif lead.facts.publication:
-        lines.append(f"The report published at {scene.clock(lead.facts.publication.at)} still stands.")
+        lines.append(f"The report published {scene.when(lead.facts.publication.at)} still stands.")
     elif lead.due:
         lines.append(f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}.")
     to = on_call(scene, "primary")

@@ -77,6 +77,10 @@ class Scene:
         """Wall clock in the roster's zone, with the day when it is another one."""
         return TimeFormat(self.at, self.roster.tz).clock(at)
 
+    def when(self, at: dt.datetime | None) -> str:
+        """The same within a sentence: "at 05:00"."""
+        return TimeFormat(self.at, self.roster.tz).when(at)
+
 
 def subject(members: Sequence[PromiseStatus]) -> str:
     """Which reports this is about: "Growth ETL, 22 Nov" or "3 reports of 22 Nov (Profit ETL, …)"."""

@@ -132,7 +132,7 @@ def reach_page(scene: Scene, boundary: dt.datetime, number: int = 1) -> Message 
 
 def _summary(scene: Scene, boundary: dt.datetime, past: PastWeek) -> Iterator[str]:
     if scene.at - boundary > dt.timedelta(minutes=30):
-        yield f"Said late: the handoff was at {scene.clock(boundary)}."
+        yield f"Said late: the handoff was {scene.when(boundary)}."
     yield from past.trouble
 
 

@@ -235,10 +235,10 @@ def _in_part(status: PromiseStatus) -> list[str]:
 def _published(status: PromiseStatus, say: TimeFormat) -> str:
     made = status.facts.publication
     assert made is not None
-    at = say.clock(made.first_at)
+    when = say.when(made.first_at)
     if status.late_by:
-        return f"published {span(status.late_by.total_seconds())} late, at {at}"
-    return f"published in time, at {at}" if status.due else f"published at {at}"
+        return f"published {span(status.late_by.total_seconds())} late, {when}"
+    return f"published in time, {when}" if status.due else f"published {when}"
 
 
 def _since(one: PromiseStatus, say: TimeFormat) -> str:

@@ -72,17 +72,16 @@ def _view(
     if verdict == "stale" and is_run_again([event.what for event in record.events]):
         verdict = "run_again"
     cause, detail = cause_now(seen, incident)
-    pipeline = seen.config.pipelines.get(incident.dag_id)
     return IncidentView(
         key=incident.key,
         dag_id=incident.dag_id,
-        title=f"{pipeline.title if pipeline else incident.dag_id}, {day(incident.report_date)}",
+        title=_title(seen, incident),
         report_date=incident.report_date,
         opened_at=incident.opened_at,
         due=incident.due,
         open=incident.open,
         verdict=verdict,
-        status=status(incident, [told.as_status for told in record.told], seen.say),
+        status=status(incident, [told.as_status for told in record.told], seen.say, _speaker(seen, incident)),
         cause_words=cause_then_and_now(incident.first_cause if incident.open else "", cause),
         detail=detail,
         drill=incident.drill,
@@ -102,6 +101,17 @@ def _view(
         ),
         timeline=lines,
     )
+
+
+def _title(seen: PageSnapshot, incident: Incident) -> str:
+    pipeline = seen.config.pipelines.get(incident.dag_id)
+    return f"{pipeline.title if pipeline else incident.dag_id}, {day(incident.report_date)}"
+
+
+def _speaker(seen: PageSnapshot, incident: Incident) -> str:
+    """What the incident is called that tells of this one ("": of none, or nobody has read it)."""
+    speakers = (record.incident for record in seen.records if record.incident.key == incident.leader)
+    return next((_title(seen, each) for each in speakers), "")
 
 
 def _with_the_name(seen: PageSnapshot, incident: Incident, addresses: Links) -> Incident:
