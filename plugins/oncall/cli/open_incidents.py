@@ -262,11 +262,7 @@ def _why_words(seen: PageSnapshot, status: PromiseStatus, view: PromiseView) -> 
     if status.why or not view.published_at:
         yield from run_lines(status.facts.tasks, say)
     for incident in _views(seen, ""):
-        if (incident.dag_id, incident.report_date, incident.drill) == (
-            view.dag_id,
-            view.report_date,
-            view.drill,
-        ):
+        if (incident.dag_id, incident.report_date, incident.drill) == status.promise_key:
             yield f"Incident {incident.key}: {incident.status}."
     yield f"Runbook: {view.links.runbook}"
 

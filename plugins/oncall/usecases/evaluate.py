@@ -28,7 +28,7 @@ from oncall.core.incidents.resolve import removed
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import undecided
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.promises.promise import due_at, last_due, warn_at
+from oncall.core.promises.promise import PromiseKey, due_at, last_due, warn_at
 from oncall.usecases.ports import EvaluationInputs, Store, TaskRunReader, WarehouseReader
 from oncall.usecases.promise_statuses import (
     BLIND,
@@ -57,9 +57,8 @@ class Evaluation:
     at: dt.datetime
 
     @cached_property
-    def by_promise(self) -> Mapping[tuple[str, object, str], PromiseStatus]:
-        """What was seen, by DAG id, report date and drill."""
-        return {(one.pipeline.dag_id, one.report_date, one.drill): one for one in self.statuses}
+    def by_promise(self) -> Mapping[PromiseKey, PromiseStatus]:
+        return {one.promise_key: one for one in self.statuses}
 
 
 @contextmanager
@@ -136,7 +135,7 @@ def _decide(
     earlier = by_promise(list(named.values()))
     of_team: defaultdict[str, list[PromiseStatus]] = defaultdict(list)
     for one in statuses:
-        if watch.judges(one, earlier.get((one.pipeline.dag_id, one.report_date, one.drill), ())):
+        if watch.judges(one, earlier.get(one.promise_key, ())):
             of_team[one.pipeline.team].append(one)
     plans = [Plan(tuple(incident for incident in named.values() if incident != known[incident.key]))]
     cases: list[IncidentContext] = []
@@ -170,7 +169,7 @@ def overtaken(incidents: Iterable[Incident], at: dt.datetime, now: dt.datetime) 
 
 def _contained(
     mine: Sequence[PromiseStatus],
-    earlier: Mapping[tuple[str, dt.date, str], Sequence[Incident]],
+    earlier: Mapping[PromiseKey, Sequence[Incident]],
     said: Mapping[str, Said],
     scene: Scene,
     since: dt.datetime,

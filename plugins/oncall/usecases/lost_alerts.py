@@ -47,8 +47,7 @@ def find_lost_alerts(
     for status in asked:
         if time.monotonic() > until:
             return
-        report = status.pipeline.dag_id, status.report_date
-        known = [(i, said) for i, said in told if (i.dag_id, i.report_date, i.drill) == (*report, "")]
+        known = [(i, said) for i, said in told if i.promise_key == status.promise_key]
         if known and (not known[-1][0].open or known[-1][0].leader):
             continue  # it is over, or another one speaks for it
         incident = known[-1][0] if known else _incident_of(status, at)

@@ -19,7 +19,7 @@ def context_of(config: OncallConfig, file: IncidentFile, seen: Evaluation | None
     incident = file.incident
     mine = [one for one in (incident, *file.followers) if one.dag_id in config.pipelines]
     if seen is not None and (incident.seen_at is None or incident.seen_at <= seen.at):
-        statuses = [seen.by_promise.get((one.dag_id, one.report_date, one.drill)) for one in mine]
+        statuses = [seen.by_promise.get(one.promise_key) for one in mine]
         if all(statuses):
             return IncidentContext(incident, tuple(each for each in statuses if each), file.entries)
     # Of several that are published the runs after that have failed: each of them is what it is about.

@@ -27,12 +27,12 @@ from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early, wakes_for_
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.promise import PromiseKey
 
 BY_TASKS = ("running", "stuck", "failed", "not_started")  # causes that the tasks tell, not the warehouse
 JOINED = "joined"
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
-PromiseKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
 
 
 def decide(
@@ -48,9 +48,9 @@ def decide(
     were due before anybody watched are not paged for.
     """
     before = [
-        (one, earlier.get(_which(one), ()))
+        (one, earlier.get(one.promise_key, ()))
         for one in statuses
-        if _needs_incident(one, watching_since) or one.facts.changed_since or _which(one) in earlier
+        if _needs_incident(one, watching_since) or one.facts.changed_since or one.promise_key in earlier
     ]
     paired = [(one, _incident_for(one, same, scene.at, watching_since)) for one, same in before]
     apart = [(one, incident) for one, incident in paired if incident is not None]
@@ -104,7 +104,7 @@ def as_last_known(statuses: Sequence[PromiseStatus], incidents: Sequence[Inciden
     told = by_promise([incident for incident in incidents if incident.open])
 
     def known(status: PromiseStatus) -> PromiseStatus:
-        same = told.get(_which(status)) if status.facts.unreadable else None
+        same = told.get(status.promise_key) if status.facts.unreadable else None
         if not same:
             return status
         last, made = same[-1], status.facts.publication
@@ -124,12 +124,8 @@ def by_promise(incidents: Sequence[Incident]) -> Mapping[PromiseKey, Sequence[In
     """Incidents by what they are about, each list in the order given."""
     found: defaultdict[PromiseKey, list[Incident]] = defaultdict(list)
     for incident in incidents:
-        found[incident.dag_id, incident.report_date, incident.drill].append(incident)
+        found[incident.promise_key].append(incident)
     return found
-
-
-def _which(one: PromiseStatus) -> PromiseKey:
-    return one.pipeline.dag_id, one.report_date, one.drill
 
 
 def _incident_for(

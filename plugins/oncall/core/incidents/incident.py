@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from oncall.core.message import Message, Recipient
+from oncall.core.promises.promise import PromiseKey
 from oncall.core.redaction import redacted
 
 Channel = Literal["pager", "chat"]
@@ -60,6 +61,11 @@ class Incident:
     late_s: float | None = None
     seen_at: dt.datetime | None = None
     report: str = ""
+
+    @property
+    def promise_key(self) -> PromiseKey:
+        """The promise that it is about, which may have had incidents before."""
+        return self.dag_id, self.report_date, self.drill
 
     @property
     def open(self) -> bool:

@@ -182,9 +182,7 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
     lead, incident = context.lead, context.incident
     if lead is None or not incident.paged or any(member.overdue for member in context.missing):
         return None
-    if (
-        incident.due == lead.due
-    ):  # a clock that is behind, or was set back: it is late, and was due when it is due
+    if incident.due == lead.due:  # a clock is behind, or was set back: the due time is what it was
         return None
     context = replace(context, incident=replace(incident, due=lead.due))
     now = f"is due {scene.when(lead.due)} now" if lead.due else "is not promised any more"

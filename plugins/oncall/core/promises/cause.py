@@ -312,9 +312,8 @@ def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline, starts: dt.dat
         return Why("not_started", f"{NOT_STARTED}: {runs} open at {seen}")
     if pipeline.schedule is None:
         asked = "and its runbook names no schedule: what starts it?"
-    elif (
-        starts is not None and dag.seen_at >= starts + STARTS_WITHIN
-    ):  # by a run that the scheduler has started
+    elif starts is not None and dag.seen_at >= starts + STARTS_WITHIN:
+        # what saw it is a run, and only a scheduler starts one
         ran = f"and the scheduler ran at {clock(dag.seen_at, tz)}"
         asked = f"though the DAG is not paused {ran}: has it another schedule in Airflow?"
     else:

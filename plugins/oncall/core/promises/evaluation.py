@@ -24,7 +24,7 @@ from oncall.core.promises.cause import (
     open_task,
 )
 from oncall.core.promises.facts import Facts, Task
-from oncall.core.promises.promise import Pipeline, due_at, starts_at, warn_at
+from oncall.core.promises.promise import Pipeline, PromiseKey, due_at, starts_at, warn_at
 
 # unknown: past due, and it cannot be seen whether the report is published.
 Verdict = Literal["waiting", "at_risk", "kept", "broken", "late", "unknown"]
@@ -50,6 +50,10 @@ class PromiseStatus:
     late_by: dt.timedelta | None = None
     last_chance: dt.datetime | None = None
     drill: str = ""
+
+    @property
+    def promise_key(self) -> PromiseKey:
+        return self.pipeline.dag_id, self.report_date, self.drill
 
     @property
     def done(self) -> bool:

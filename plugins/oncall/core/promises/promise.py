@@ -14,6 +14,7 @@ from oncall.core.wall_time import at_wall, utc
 USUALLY = dt.timedelta(minutes=30)
 ONE_DAY = dt.timedelta(days=1)
 EVERY_DAY = frozenset(range(7))
+PromiseKey = tuple[str, dt.date, str]  # a DAG's id, a report date and a drill's name
 # Once a day, every day or on some weekdays by their numbers (Sunday is 0), as `read_schedule` writes it.
 _ONCE_A_DAY = re.compile(r"(?P<minute>\d{1,2}) (?P<hour>\d{1,2}) \* \* (?P<days>\*|[0-6](,[0-6])*)")
 

@@ -159,8 +159,7 @@ def _kept(strip: Sequence[Day], window: int) -> Kept:
 
 
 def _links(seen: PageSnapshot, status: PromiseStatus, addresses: Links) -> LinksView:
-    which = (status.pipeline.dag_id, status.report_date, status.drill)
-    mine = (r for r in seen.records if (r.incident.dag_id, r.incident.report_date, r.incident.drill) == which)
+    mine = (r for r in seen.records if r.incident.promise_key == status.promise_key)
     record = next(mine, None)
     return LinksView(
         run=external_links.run_of(status, addresses),
