@@ -19,9 +19,8 @@ from oncall.core.data.sample_ratio import SampleRatio
 
 Releasable: TypeAlias = Number | SampleRatio | OddRows | DayParts
 
-CLOSE = (
-    0.05  # a released number may change by this share of itself, as late rows come, and needs no new release
-)
+# A released number may change by this share of itself, as late rows come, and needs no new release.
+CLOSE = 0.05
 
 _RELEASES = """
     select name, amount, note, released_by, released_at from investor.releases

@@ -26,9 +26,8 @@ from oncall.web.snapshot import PageSnapshot
 SHARED_S = 2.0  # readers within this time are shown the same
 SHARED_IN_TROUBLE_S = 10.0  # a database that does not answer takes seconds to say so: not asked again at once
 WIRING_S = 60.0  # how long Airflow's connections are taken to be what they were
-CHANNELS_WITHIN_S = (
-    5.0  # how long a person waits for both channels; the watcher sends what is not sent by then
-)
+# How long a person waits for both channels; the watcher sends what is not sent by then.
+CHANNELS_WITHIN_S = 5.0
 
 
 class PageSource:

@@ -13,9 +13,8 @@ from statistics import median
 
 from oncall.core.promises.facts import IMPROBABLE, rarity
 
-WINDOW_DAYS = (
-    63  # nine weeks: enough for the same weekday to be seen eight times, and for the level before it
-)
+# Nine weeks: enough for the same weekday to be seen eight times, and for the level before it.
+WINDOW_DAYS = 63
 WEEK = 7
 _LEAST_FOR_A_LEVEL = 4
 _LEAST_FOR_A_WEEKDAY = 2
