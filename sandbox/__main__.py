@@ -21,13 +21,14 @@ from sandbox.master_data import backfill
 from sandbox.stack import status as stack_status
 from sandbox.stack.airflow_api import ask
 from sandbox.stack.postgres import SandboxError, tools
+from sandbox.stack.processes import stop_all
 from sandbox.stack.stack import COMPONENTS, Stack
 
 HEARTBEAT_S = 300
 
 
 def up(stack: Stack) -> None:
-    """Start what does not run, fill what is empty, say where to look. Safe to run again."""
+    """Start what does not run, or runs with older code, fill what is empty, say where to look. Safe to run again."""
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -37,6 +38,9 @@ def up(stack: Stack) -> None:
         stack.include_dir
     ).roster.opsgenie_heartbeat  # a folder that cannot be used is said at once
     stack.remember()
+    if outdated := stack.outdated():
+        say(f"stopped, to begin again with the code as it is now: {', '.join(outdated)}")
+        stop_all([stack.component(name) for name in reversed(outdated)])
     if [name for name in COMPONENTS if stack.component(name).running() is None] or not stack.api().health():
         say("PostgreSQL: databases airflow, warehouse, oncall")
         stack.prepare()

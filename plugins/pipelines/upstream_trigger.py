@@ -24,6 +24,10 @@ from oncall.usecases.timekeeping import utc_now
 
 log = structlog.get_logger(__name__)
 
+# A scheduler that resumes a task before it has heard from its executor that the process which deferred it is over takes
+# the task for killed (Airflow 3.3, process_executor_events knows it only while the task is `scheduled`, not `queued`).
+HEARD_WITHIN_S = 5.0
+
 
 class UpstreamFresh(BaseTrigger):
     """Fires when all tables are fresh for the day, or once at `wake_at` while they are not."""
@@ -40,8 +44,11 @@ class UpstreamFresh(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event when every table is fresh; all triggers of this process share a query."""
+        """One event when every table is fresh, not at once; all triggers of this process share a query."""
+        clock = asyncio.get_running_loop().time
+        heard_at = clock() + HEARD_WITHIN_S
         loads = await _POLL.fresh(self.tables, dt.date.fromisoformat(self.day), self.wake_at, self.poke_s)
+        await asyncio.sleep(heard_at - clock())
         late = [load for load in loads if load.state != "fresh"]
         if loads and not late:
             newest = max(load.loaded_at for load in loads if load.loaded_at)

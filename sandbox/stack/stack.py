@@ -153,6 +153,17 @@ class Stack:
         started = {path.name for path in (self.run_dir / "pids").glob("*")}
         return [self.component(name) for name in (*COMPONENTS, *sorted(started - set(COMPONENTS)))]
 
+    def outdated(self) -> list[str]:
+        """The names of components that run and began before their code was changed last.
+
+        DAG files and include/ are not meant: they are read anew by themselves.
+        """
+        code = [REPOSITORY / "requirements.lock"]
+        code += [path for folder in ("plugins", "sandbox") for path in (REPOSITORY / folder).rglob("*")]
+        changed_at = max(path.stat().st_mtime for path in code if path.is_file() and path.suffix != ".pyc")
+        began = {one: one.pid_file.stat().st_mtime for one in self.components() if one.running()}
+        return [one.name for one, at in began.items() if at < changed_at]
+
     def prepare(self) -> Server:
         """PostgreSQL with its databases and tables, without Airflow's."""
         server = self.server()

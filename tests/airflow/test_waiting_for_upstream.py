@@ -26,6 +26,7 @@ ZONE = dt.timezone(dt.timedelta(hours=7))
 def new_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """A triggerer lives with one warehouse; every test is a new triggerer."""
     monkeypatch.setattr(upstream_trigger, "_POLL", upstream_trigger._Poll())
+    monkeypatch.setattr(upstream_trigger, "HEARD_WITHIN_S", 0.0)
 
 
 def yesterday() -> dt.date:
@@ -87,6 +88,17 @@ def test_it_wakes_once_at_the_warning_time_and_names_the_table(site: Any) -> Non
     assert event["fresh"] is False
     assert "master.sessions has not arrived" in event["words"]
     assert dt.datetime.now(dt.UTC) >= at
+
+
+@pytest.mark.parametrize("tables", [["master.customers"], TABLES], ids=["all is there", "time to warn"])
+def test_no_task_goes_on_before_the_scheduler_has_heard_that_it_waits(
+    site: Any, monkeypatch: pytest.MonkeyPatch, tables: list[str]
+) -> None:
+    """It took a task that was resumed within its own second for killed: a person was woken, for nothing."""
+    monkeypatch.setattr(upstream_trigger, "HEARD_WITHIN_S", 1.5)
+    began = dt.datetime.now(dt.UTC)
+    asyncio.run(first_event(UpstreamFresh(tables, yesterday().isoformat(), began, 0.1)))
+    assert dt.datetime.now(dt.UTC) - began > dt.timedelta(seconds=1.4)
 
 
 def test_all_who_wait_share_one_query_a_poll(site: Any) -> None:

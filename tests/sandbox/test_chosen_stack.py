@@ -75,6 +75,23 @@ def test_another_port_than_that_of_what_runs_is_refused(tmp_path: Path, port: st
         process.kill()
 
 
+def test_what_runs_with_older_code_is_named(tmp_path: Path) -> None:
+    """After an update `make up` said that all is well, and no DAG could be imported: their plugin was the old one."""
+    stack = Stack(tmp_path)
+    processes = [stack.component(name) for name in ("triggerer", "scheduler", "nightly")]
+    try:
+        for process in processes[:2]:
+            replace(process, command=("sleep", "60")).start(os.environ, tmp_path)
+        assert stack.outdated() == []
+        os.utime(processes[0].pid_file, (0, 0))
+        assert stack.outdated() == ["triggerer"]
+    finally:
+        for process in processes:
+            process.kill()
+    processes[2].pid_file.touch()
+    assert stack.outdated() == []  # what does not run
+
+
 def test_one_port_for_two_is_refused(tmp_path: Path) -> None:
     """Each would be found taken by the other."""
     with pytest.raises(SandboxError, match="port 9090 is asked for twice"):
