@@ -230,9 +230,11 @@ def test_the_incident_that_others_are_told_with_stands_before_them(oncall_databa
     keys = [f"{dag_id}:{DAY}" for dag_id in ("engagement_etl", "growth_etl", "profit_etl")]
     opened = [Incident(key, key.partition(":")[0], DAY, at(f"05:0{n}")) for n, key in enumerate(keys[::-1])]
     made = [replace(incident, leader=keys[2] if incident.key != keys[2] else "") for incident in opened]
+    drill = Incident(f"drill-1:{keys[0]}", "engagement_etl", DAY, at("05:04"), at("05:04"), drill="drill-1")
     with store.decision_lock() as decision:
-        decision.record(Plan(tuple(made)), at("05:05"))
-    assert [record.incident.key for record in history.records(at("00:00"), 10)] == [keys[2], keys[0], keys[1]]
+        decision.record(Plan((*made, drill)), at("05:05"))
+    shown = [record.incident.key for record in history.records(at("00:00"), 10)]
+    assert shown == [keys[2], keys[0], keys[1], drill.key], "a drill keeps nobody from what is real"
 
 
 def test_reports_are_read_by_the_same_connection(

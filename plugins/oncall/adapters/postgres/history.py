@@ -52,7 +52,8 @@ class History:
         self._over: dict[str, tuple[str, IncidentRecord]] = {}
 
     def records(self, since: dt.datetime, limit: int) -> Sequence[IncidentRecord]:
-        """Every open incident, and those opened since, newest first; of the open ones those that others are told with.
+        """Every open incident, and those opened since, newest first; of the open ones those that others are told with,
+        then those others, then drills.
 
         Asks only for what has changed since last time.
         """
@@ -60,7 +61,8 @@ class History:
             cursor.execute(
                 "select key, xmin::text, resolved_at < now() - %s from oncall.incidents"
                 " where resolved_at is null or opened_at >= %s"
-                " order by resolved_at is not null, resolved_at is null and coalesce(leader, '') <> '',"
+                " order by resolved_at is not null, resolved_at is null and coalesce(drill, '') <> '',"
+                " resolved_at is null and coalesce(leader, '') <> '',"
                 " opened_at desc, key limit %s",
                 (OVER_AFTER, since, limit),
             )
