@@ -41,6 +41,13 @@ THAI = "customer_id in (select customer_id from master.customers where country =
 NEW = "customer_id not in (select customer_id from master.sessions where started_at < '2026-11-20 00:00+07')"
 OTHERS = "insert into master.customers select customer_id + 5000000000, signed_up_at, country, acquisition_channel, updated_at from master.customers"
 RETAINED = "customer_id in (select customer_id from master.sessions where started_at >= '2026-11-19 00:00+07' and started_at < '2026-11-20 00:00+07')"
+SIGNED_UP = (
+    "customer_id in (select customer_id from master.customers where signed_up_at >= '2026-11-20 00:00+07')"
+)
+BOTS = (
+    "insert into master.customers select 5000000000 + n, '2026-11-20 08:00+07'::timestamptz + n * interval '7 seconds', 'VN', 'organic', '2026-11-21 01:00+07' from generate_series(1, 1000) as n;"
+    " insert into master.sessions select 5000000000 + n, 5000000000 + n, '2026-11-20 09:00+07'::timestamptz + n * interval '7 seconds', 20 + n * 37 % 400, 'browse', '2026-11-21 01:00+07' from generate_series(1, 1000) as n"
+)
 REACHED = "customer_id in (select customer_id from master.customers where acquisition_channel = 'referral')"
 
 
@@ -141,6 +148,13 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (without("sessions", NEW), GROWTH, "active_customers", "new 0"),
         (without("sessions", RETAINED), GROWTH, "active_customers", "retained 0"),
         *((changed("sessions", "customer_id = (select min(customer_id) from master.sessions)", "session_id % 4 = 0"), dag_id, "rare_sessions", "of one customer ") for dag_id in (ENGAGEMENT, GROWTH)),
+        # … or of whom nobody, or nearly everybody, has signed up that day: ids that were cut short, bots
+        (without("orders", SIGNED_UP), PROFIT, "orders_by_sign_up", "that day 0"),
+        (changed("orders", "customer_id = (select min(customer_id) from master.sessions)", SIGNED_UP), PROFIT, "orders_by_sign_up", "that day 0"),
+        (f"update master.customers set signed_up_at = '2026-11-20 05:00+07' where customer_id in (select customer_id from master.orders where {OF_THE_DAY['orders']})", PROFIT, "orders_by_sign_up", "earlier 0"),
+        (f"update master.customers set signed_up_at = '2026-11-20 05:00+07' where customer_id % 3 = 0 and customer_id in (select customer_id from master.orders where {OF_THE_DAY['orders']})", PROFIT, "rare_orders", "of customers who signed up that day "),
+        *((without("sessions", SIGNED_UP), dag_id, "sessions_by_sign_up", "that day 0") for dag_id in (ENGAGEMENT, GROWTH)),
+        *((BOTS, dag_id, "rare_sessions", "of customers who signed up that day 1") for dag_id in (ENGAGEMENT, GROWTH)),
         # rows that were loaded again: at another instant, or those of an earlier day besides
         *((orders_again(days, later, part), PROFIT, "orders_again", found) for days, later, part, found in (
             (0, "1 second", "true", "same customer and goods "), (0, "-20 minutes", "true", "same customer and goods "), (0, "1 second", "order_id % 5 = 0", "same customer and goods "),
@@ -148,6 +162,8 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         )),
         ("insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount, updated_at) select order_id, line_no + 500, product_id, quantity, unit_price, discount, updated_at"
          f" from master.order_lines where {OF_THE_DAY['order_lines']} and order_id % 10 = 3", PROFIT, "lines_again", "same article and money in one order "),
+        ("insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount, updated_at) select next.order_id, line_no + 500, product_id, quantity, unit_price, discount, updated_at"
+         f" from master.order_lines join (select lag(order_id) over (order by order_id) as before, order_id from master.orders where {OF_THE_DAY['orders']} and status <> 'cancelled') as next on next.before = order_lines.order_id", PROFIT, "lines_again", "same article and money in the order before "),
         (f'{without("orders", "true")}; {orders_again(3, "0", "true")}', PROFIT, "orders_again", "same customer and time as two to six days before, at noon "),
         *((sessions_again(3, "0", without("sessions", "true") + ";"), dag_id, "sessions_again", "same customer and time as two to six days before, at noon ") for dag_id in (ENGAGEMENT, GROWTH)),
         *((f"{without('touches', 'true')}; insert into master.touches select touch_id + 5000000000, customer_id, touched_at + interval '{days} days', channel, updated_at from master.touches"

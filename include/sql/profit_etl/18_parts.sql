@@ -13,13 +13,15 @@ with ordered as materialized (
         mod(given.customer_id::bigint, 10) as tenth_customer,
         mod(given.customer_id::bigint, 16) as sixteenth_customer,
         customer.country,
-        customer.acquisition_channel
+        customer.acquisition_channel,
+        case when customer.signed_up_at >= %(day_start)s::timestamptz then 'that day' else 'earlier' end as signed_up
     from master.orders as given
     left join lateral (
         -- Looked up one by one: every year there are more customers, but not more of a day.
         select
             min(known.country) as country, -- one answer, though upstream have a customer twice
-            min(known.acquisition_channel) as acquisition_channel
+            min(known.acquisition_channel) as acquisition_channel,
+            min(known.signed_up_at) as signed_up_at
         from master.customers as known
         where known.customer_id = given.customer_id
     ) as customer on true
@@ -82,6 +84,12 @@ alike as (
     select count(*) as orders
     from bought
     group by bought.customer_id, bought.lines, bought.articles, bought.listed, bought.discount
+),
+
+in_a_row as (
+    select ordered.order_id, lag(ordered.order_id) over (order by ordered.order_id) as order_before
+    from ordered
+    where ordered.stands
 ),
 
 alike_at_once as (
@@ -149,13 +157,14 @@ counted as (
             when grouping(ordered.six_hours) = 0 then 'orders_by_six_hours'
             when grouping(ordered.country) = 0 then 'orders_by_country'
             when grouping(ordered.acquisition_channel) = 0 then 'orders_by_channel'
+            when grouping(ordered.signed_up) = 0 then 'orders_by_sign_up'
             when grouping(ordered.sixteenth) = 0 then 'orders_by_order_id_modulo_16'
             when grouping(ordered.tenth_customer) = 0 then 'orders_by_customer_id_modulo_10'
             else 'orders_by_customer_id_modulo_16'
         end as measure,
         coalesce(
-            ordered.country, ordered.acquisition_channel, ordered.hour::text, ordered.six_hours, ordered.sixteenth::text,
-            ordered.tenth_customer::text, ordered.sixteenth_customer::text, 'none'
+            ordered.country, ordered.acquisition_channel, ordered.hour::text, ordered.six_hours, ordered.signed_up,
+            ordered.sixteenth::text, ordered.tenth_customer::text, ordered.sixteenth_customer::text, 'none'
         ) as part,
         count(*) as rows
     from (
@@ -165,8 +174,8 @@ counted as (
     ) as ordered
     group by
         grouping sets (
-            (ordered.hour), (ordered.six_hours), (ordered.country), (ordered.acquisition_channel), (ordered.sixteenth),
-            (ordered.tenth_customer), (ordered.sixteenth_customer)
+            (ordered.hour), (ordered.six_hours), (ordered.country), (ordered.acquisition_channel), (ordered.signed_up),
+            (ordered.sixteenth), (ordered.tenth_customer), (ordered.sixteenth_customer)
         )
     union all
     select 'orders_by_status', case when ordered.stands then 'sold' else 'cancelled' end, count(*)
@@ -257,7 +266,13 @@ measured (measure, part, kind, amount, of_all, rows) as (
     from counted
     union all
     select part.measure, part.part, part.kind, part.rows, part.of_all, part.rows
-    from (select count(*) as orders, count(*) filter (where not ordered.stands) as cancelled from ordered) as day
+    from (
+        select
+            count(*) as orders,
+            count(*) filter (where not ordered.stands) as cancelled,
+            count(*) filter (where ordered.stands and ordered.signed_up = 'that day') as of_new
+        from ordered
+    ) as day
     cross join (
         select
             count(*) as lines,
@@ -271,6 +286,10 @@ measured (measure, part, kind, amount, of_all, rows) as (
             (
                 'rare_orders', 'of one customer', 'rare', (select coalesce(max(buyers.orders), 0) from buyers),
                 day.orders - day.cancelled
+            ),
+            (
+                'rare_orders', 'of customers who signed up that day', 'rare', day.of_new,
+                day.orders - day.cancelled - day.of_new
             ),
             -- Beside the days before, too: on a day on which the shop is closed orders are cancelled all the same.
             (
@@ -302,6 +321,21 @@ measured (measure, part, kind, amount, of_all, rows) as (
                         from lines
                         group by lines.order_id, lines.product_id, lines.quantity, lines.unit_price, lines.discount
                     ) as twice
+                ),
+                sold.lines
+            ),
+            -- A join that is off by one.
+            (
+                'lines_again', 'same article and money in the order before', 'again',
+                (
+                    select count(*)
+                    from lines
+                    inner join in_a_row on in_a_row.order_id = lines.order_id
+                    where
+                        (in_a_row.order_before, lines.product_id, lines.quantity, lines.unit_price, lines.discount) in (
+                            select earlier.order_id, earlier.product_id, earlier.quantity, earlier.unit_price, earlier.discount
+                            from lines as earlier
+                        )
                 ),
                 sold.lines
             ),

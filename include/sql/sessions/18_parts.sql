@@ -12,13 +12,15 @@ with used as materialized (
         mod(session.customer_id::bigint, 10) as tenth_customer,
         mod(session.customer_id::bigint, 16) as sixteenth_customer,
         customer.country,
-        customer.acquisition_channel
+        customer.acquisition_channel,
+        case when customer.signed_up_at >= %(day_start)s::timestamptz then 'that day' else 'earlier' end as signed_up
     from master.sessions as session
     left join lateral (
         -- Looked up one by one: every year there are more customers, but not more of a day.
         select
             min(known.country) as country, -- one answer, though upstream have a customer twice
-            min(known.acquisition_channel) as acquisition_channel
+            min(known.acquisition_channel) as acquisition_channel,
+            min(known.signed_up_at) as signed_up_at
         from master.customers as known
         where known.customer_id = session.customer_id
     ) as customer on true
@@ -77,13 +79,14 @@ from (
             when grouping(used.feature) = 0 then 'sessions_by_feature'
             when grouping(used.country) = 0 then 'sessions_by_country'
             when grouping(used.acquisition_channel) = 0 then 'sessions_by_channel'
+            when grouping(used.signed_up) = 0 then 'sessions_by_sign_up'
             when grouping(used.sixteenth) = 0 then 'sessions_by_session_id_modulo_16'
             when grouping(used.tenth_customer) = 0 then 'sessions_by_customer_id_modulo_10'
             else 'sessions_by_customer_id_modulo_16'
         end as measure,
         coalesce(
-            used.feature, used.country, used.acquisition_channel, used.hour::text, used.six_hours, used.sixteenth::text,
-            used.tenth_customer::text, used.sixteenth_customer::text, 'none'
+            used.feature, used.country, used.acquisition_channel, used.hour::text, used.six_hours, used.signed_up,
+            used.sixteenth::text, used.tenth_customer::text, used.sixteenth_customer::text, 'none'
         ) as part,
         count(*) as rows
     from (
@@ -92,8 +95,8 @@ from (
     ) as used
     group by
         grouping sets (
-            (used.hour), (used.six_hours), (used.feature), (used.country), (used.acquisition_channel), (used.sixteenth),
-            (used.tenth_customer), (used.sixteenth_customer)
+            (used.hour), (used.six_hours), (used.feature), (used.country), (used.acquisition_channel), (used.signed_up),
+            (used.sixteenth), (used.tenth_customer), (used.sixteenth_customer)
         )
 ) as counted
 union all
@@ -106,10 +109,14 @@ select
     part.rows,
     part.of_all,
     part.rows
-from (select count(*) as sessions from used) as day
+from (
+    select count(*) as sessions, count(*) filter (where used.signed_up = 'that day') as of_new
+    from used
+) as day
 cross join lateral (
     values
         ('rare_sessions', 'of one customer', 'rare', (select coalesce(max(by_customer.sessions), 0) from by_customer), day.sessions),
+        ('rare_sessions', 'of customers who signed up that day', 'rare', day.of_new, day.sessions - day.of_new),
         (
             'sessions_again', 'same instant, feature and duration', 'again',
             (

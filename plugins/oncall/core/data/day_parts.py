@@ -24,6 +24,7 @@ LEAST_DAYS = 7  # before it, of the four weeks that are asked
 # Not a fifth is there of the rows that there were at the least; chance leaves so few once in a million such parts.
 _MISSING = 5.0
 _CHANCE = 1e-6
+_OF_NO_WHOLE = 1e9  # rows of which any number may come: Poisson's distribution, near enough
 _LEAST_WEEKDAYS = 3  # of the four that there can be: quiet Sundays tell nothing of a Tuesday
 _LEAST_ROWS = 10  # to say what one of them is, as a rule
 # What a thing is as a rule (a session's seconds) is so many times out of its range; or only so many times below it
@@ -95,7 +96,7 @@ class DayParts:
         if len(self.before) < LEAST_DAYS:
             return []
         if self.kind == "rows":
-            return list(self._missing()) or list(self._all_in_one())
+            return self._missing() or list(self._all_in_one()) or self._missing_together()
         if self.kind in _NOT_RARE:
             return list(self._not_rare(_NOT_RARE[self.kind]))
         if self.kind == "money":
@@ -114,21 +115,36 @@ class DayParts:
         """What was found of them."""
         return parts_found([(off.part, off.found) for off in self.off])
 
-    def _missing(self) -> Iterator[OffPart]:
+    def _missing(self) -> list[OffPart]:
+        return [off for off in self._few if _no_chance([off], self._whole_of_today)]
+
+    def _missing_together(self) -> list[OffPart]:
+        """Of which each may be missing by chance, and not all: a small shop's day that is seven hours late.
+
+        Or, while hardly a day of its weekday is known, a quiet Sunday.
+        """
+        whole = self._whole_of_today
+        return self._few if self._knows_weekday and whole and _no_chance(self._few, whole) else []
+
+    @cached_property
+    def _few(self) -> list[OffPart]:
+        """The parts of which not a fifth is left, whether that may be chance or not."""
         of_all = max((amount.of_all for amount in self.today.values()), default=0.0)
+        left = []
         for part in self._on_all_days():
             found = self.today.get(part, NOTHING).amount
             shares, amounts = ([day[part] for day in days] for days in (self.before, self._alike))
-            yield from _left_of(part, found, of_all, shares, amounts)
+            left.append(_left_of(part, found, of_all, shares, amounts))
+        return [off for off in left if off.found * _MISSING <= off.bound]
 
     def _all_in_one(self) -> Iterator[OffPart]:
         """A part that takes the place of all others, each of which may be too small to be missed."""
-        if any(_whole(day) is None for day in (self.today, *self.before)):
-            return
-        for part in sorted(self.today):
+        for part in sorted(self.today) if self._whole_of_today else ():
             shares, amounts = ([_others(day, part) for day in days] for days in (self.before, self._alike))
             others = _others(self.today, part)
-            yield from _left_of(f"all but {part}", others.amount, others.of_all, shares, amounts)
+            off = _left_of(f"all but {part}", others.amount, others.of_all, shares, amounts)
+            if off.found * _MISSING <= off.bound and _no_chance([off], others.of_all):
+                yield off
 
     def _not_rare(self, least: float) -> Iterator[OffPart]:
         for part, found in sorted(self.today.items()):
@@ -180,7 +196,17 @@ class DayParts:
     @property
     def _alike(self) -> Sequence[Mapping[str, Amount]]:
         """The days that say how many there are on such a day: of its weekday, once enough of them are known."""
-        return self.same_weekday if len(self.same_weekday) >= _LEAST_WEEKDAYS else self.before
+        return self.same_weekday if self._knows_weekday else self.before
+
+    @property
+    def _knows_weekday(self) -> bool:
+        return len(self.same_weekday) >= _LEAST_WEEKDAYS
+
+    @cached_property
+    def _whole_of_today(self) -> float | None:
+        """How much all parts of today are together; None unless on each day the parts, and no others, make it up."""
+        days = [_whole(day) for day in (self.today, *self.before)]
+        return None if None in days else days[0]
 
     def _on_all_days(self) -> Iterator[str]:
         return (part for part in sorted(self.before[0]) if all(part in day for day in self.before))
@@ -188,11 +214,17 @@ class DayParts:
 
 def _left_of(
     part: str, found: float, of_all: float, shares: Sequence[Amount], amounts: Sequence[Amount]
-) -> Iterator[OffPart]:
+) -> OffPart:
+    """What is there of a part, and how much would be at the least."""
     # Of a quiet day fewer are expected; beside another part that has grown, as many as ever.
     fewest = min(of_all * min(day.share for day in shares), min(day.amount for day in amounts))
-    if found * _MISSING <= fewest and _chance_of(found, fewest) < _CHANCE:
-        yield OffPart(part, found, fewest)
+    return OffPart(part, found, fewest)
+
+
+def _no_chance(off: Sequence[OffPart], whole: float | None) -> bool:
+    """Whether it is no chance that so little is left of these parts together, of a whole or of none."""
+    found, fewest = sum(one.found for one in off), sum(one.bound for one in off)
+    return fewest > 0 and _chance_of(found, fewest, whole or _OF_NO_WHOLE) < _CHANCE
 
 
 def _whole(day: Mapping[str, Amount]) -> float | None:
@@ -215,10 +247,14 @@ def _together(day: Mapping[str, Amount], parts: Collection[str]) -> Amount:
     return Amount(math.exp(level), 1.0, rows)
 
 
-def _chance_of(found: float, expected: float) -> float:
-    """How likely it is that no more are found where so many are expected (Poisson's distribution)."""
-    terms = accumulate(range(1, int(found) + 1), lambda term, n: term * expected / n, initial=1.0)
-    return math.exp(-expected) * sum(terms) if expected < _MANY else 0.0
+def _chance_of(found: float, expected: float, of_all: float) -> float:
+    """How likely it is that no more are found where so many are expected of all (the binomial distribution)."""
+    if expected >= _MANY:
+        return 0.0
+    share = min(expected / of_all, 1 - 1e-9)
+    odds = share / (1 - share)
+    terms = accumulate(range(int(found)), lambda term, n: term * odds * (of_all - n) / (n + 1), initial=1.0)
+    return math.exp(of_all * math.log1p(-share)) * sum(terms)
 
 
 def day_parts_of(rows: Sequence[tuple[Any, ...]]) -> list[DayParts]:
