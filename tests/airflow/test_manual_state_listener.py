@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -321,22 +322,33 @@ def test_what_is_nobodys_news_is_left_alone(heard: TaskLog, row: Any) -> None:
 class Unanswering(FakeTi):
     """An api-server that answers nothing about growth."""
 
-    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str | None]]:
-        from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-        from airflow.sdk.execution_time.comms import ErrorResponse
+    error: Exception
 
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str | None]]:
         if dag_id == "growth_etl":
-            raise AirflowRuntimeError(
-                ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500})
-            )
+            raise self.error
         return {}
 
 
-def test_one_dag_that_cannot_be_asked_about_stops_no_other(task_log: TaskLog) -> None:
+def no_answer() -> Exception:
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    return AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500}))
+
+
+@pytest.mark.parametrize(
+    "error", [no_answer, lambda: ValueError("an answer of another Airflow")], ids=["no answer", "an odd one"]
+)
+def test_one_dag_that_cannot_be_asked_about_stops_no_other(
+    task_log: TaskLog, error: Callable[[], Exception]
+) -> None:
     """And silence is no deletion."""
     a_night(task_log, transform="running")
     task_log.write(("profit_etl", DAY), Task.as_of(TWO, "transform", "running", "p"))
-    ask(task_log, ["growth_etl", "profit_etl"], Unanswering({}), THREE)
+    ti = Unanswering({})
+    ti.error = error()
+    ask(task_log, ["growth_etl", "profit_etl"], ti, THREE)
     assert seen(task_log).run is None
     assert task_log.read({("profit_etl", DAY): None}, TWO).runs["profit_etl", DAY].state == "deleted"
 

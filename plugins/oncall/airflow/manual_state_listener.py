@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 from airflow.listeners import hookimpl
-from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.airflow.callbacks import DIED, day_of, last_line, name_of, seen_now, tell_for, write
 from oncall.airflow.dag_settings import watched_dags
@@ -185,7 +184,9 @@ def ask(task_log: Any, dag_ids: Sequence[str], ti: Any, at: dt.datetime) -> None
     for dag_id, runs in runs_of.items():
         try:
             _compare(task_log, dag_id, runs, ti, at)
-        except AirflowRuntimeError as error:  # that it does not answer says nothing of the runs
+        except Unreadable:  # `oncall_db`: it would be so of the next one, too
+            raise
+        except Exception as error:  # noqa: BLE001 - no answer, or an odd one, says nothing of the runs, nor of others
             log.warning("oncall.runs_not_seen", dag_id=dag_id, reason=masked(str(error)))
 
 

@@ -30,6 +30,9 @@ _COUNTED = re.compile(
     r"\s*select\s+count\(\*\)\s+from\s+\$?\{(?:object|table|model)\}\s+(?:as\s+)?(\w+)\s+where\s", re.I
 )
 
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|"[^"]*\"""")
+_ENDS = re.compile(r""";|--|/\*|['"]""")
+
 
 @dataclass
 class ContractFile:
@@ -84,7 +87,7 @@ class TableReader:
             business_day=self._business_day(names),
             read_back=self._read_back(),
             read_when_changed=self._flag(f"{self.place}.readWhenChanged", self._property("readWhenChanged")),
-            read_along=str(self._property("readAlong", "true")),
+            read_along=self._condition(f"{self.place}.readAlong", str(self._property("readAlong", "true"))),
             references=tuple(self._references(names)),
             unique=tuple(self._unique(names)),
             rules=tuple(self._rules()),
@@ -212,7 +215,8 @@ class TableReader:
             return
         custom = {one.property: text_of(one) for one in relationship.customProperties or []}
         target = f"{self.schema}.{parts[0][-2]}"
-        yield Reference(tuple(columns), target, tuple(part[-1] for part in parts), custom.get("unless", ""))
+        unless = self._condition(f"{self.place}.{key}.unless", custom.get("unless", ""))
+        yield Reference(tuple(columns), target, tuple(part[-1] for part in parts), unless)
 
     def _unique(self, columns: Sequence[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         for one in self.source.properties or []:
@@ -246,7 +250,22 @@ class TableReader:
             else:
                 description = str(quality.description or quality.name)
                 condition = _OBJECT.sub("{object}", match.string[match.end() :])
+                condition = self._condition(f"{key}.query", condition)
                 yield SqlRule(str(quality.name), description, match[1], condition)
+
+    def _condition(self, key: str, sql: str) -> str:
+        """The same. Complains of what ends the statement that it becomes a part of: no run could ask it."""
+        code = _QUOTED.sub("", sql)
+        depth = lowest = 0
+        for sign in re.sub(r"[^()]", "", code):
+            depth += 1 if sign == "(" else -1
+            lowest = min(lowest, depth)
+        if odd := _ENDS.search(code):
+            found = "a quote without its end" if odd[0] in "'\"" else repr(odd[0])
+            self.file.complain(key, found, "one condition in SQL")
+        elif depth or lowest:
+            self.file.complain(key, "brackets that do not match", "one condition in SQL")
+        return sql
 
     def _known(self, key: str, name: str, columns: Sequence[str]) -> str | None:
         if name in columns:
