@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -21,6 +22,7 @@ from oncall.adapters.postgres.oncall_db import LOCK
 from oncall.core.rota.on_call import who_is_on_call
 from sandbox.master_data import loading
 from sandbox.stack.environment import REPOSITORY
+from sandbox.stack.postgres import SandboxError
 from sandbox.stack.stack import AIRFLOW_COMPONENTS, Stack
 from tests.chaos import chaos_beside
 from tests.chaos.chaos_clock import clock_ahead
@@ -468,6 +470,25 @@ class Ground:
         if api.get(f"dags/{DAG_ID}")["is_paused"]:
             api.patch(f"dags/{DAG_ID}", {"is_paused": False})
         self.slots(SLOTS)
+
+    @contextmanager
+    def restart_policy(self) -> Iterator[None]:
+        """Start Airflow's processes again whenever one ends, as a container's restart policy does."""
+        over = threading.Event()
+
+        def start_what_ended() -> None:
+            while not over.wait(1):
+                for name in AIRFLOW_COMPONENTS:
+                    with suppress(SandboxError):  # its port is still taken by the one before
+                        self.stack.start(name)
+
+        thread = threading.Thread(target=start_what_ended)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _end_runs(self) -> None:
         """What still runs has no part in the next fault."""

@@ -34,9 +34,10 @@ def postgres_restarted(ground: Ground) -> Outcome:
     ground.server.stop()
     time.sleep(8)
     start(ground.server.data_dir)
-    ground.airflow(True)  # Airflow's processes end with their database; a restart policy starts them again
-    seen = ground.paged(promised)
-    ground.recorded(promised)
+    # Airflow's processes end with their database, the triggerer ten seconds after it.
+    with ground.restart_policy():
+        seen = ground.paged(promised)
+        ground.recorded(promised)
     return seen
 
 
