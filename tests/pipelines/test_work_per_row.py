@@ -120,3 +120,35 @@ def test_no_statement_of_a_day_looks_through_all_rows_for_each(
     assert len(Explaining.plans) > 100
     far = {text[:300]: round(looked_at(plan) / stored) for text, plan in Explaining.plans}
     assert {text: times for text, times in far.items() if times > PER_ROW} == {}
+
+
+def read_from(plan: Mapping[str, Any], table: str) -> float:
+    """How many rows the plan's steps read from one table."""
+    own = plan["Actual Loops"] * plan["Actual Rows"] if plan.get("Relation Name") == table else 0
+    return float(own) + sum(read_from(step, table) for step in plan.get("Plans", ()))
+
+
+def test_what_customers_did_long_ago_is_not_read_to_see_whether_rows_came_again(uncounted: Any) -> None:
+    """Also where the planner looks each row up: it would go by the customer, and read all that each has ever done."""
+    Loader(uncounted, 0.02).load(DAY, ["customers", "sessions"])
+    with uncounted.cursor() as cursor:
+        cursor.execute(
+            "insert into master.sessions select session_id - 1000000 * ago, customer_id,"
+            " started_at - ago * interval '1 day', duration_s, feature, updated_at - ago * interval '1 day'"
+            " from master.sessions, generate_series(10, 110) as ago"
+        )
+    analyze(uncounted)
+    (of_the_day,) = asked(
+        uncounted, "select count(*) from master.sessions where started_at >= '2026-11-20 00:00+07'"
+    )
+    run = report_run("growth_etl", DAY)
+    uncounted.cursor_factory = Explaining
+    Explaining.plans.clear()
+    with closing(uncounted.cursor()) as cursor:
+        cursor.execute("set local enable_hashjoin = off")
+        cursor.execute("set local enable_mergejoin = off")
+        run.execute(cursor, "sessions/18_parts.sql")
+    uncounted.rollback()
+
+    (plan,) = [plan for text, plan in Explaining.plans if "sessions_again" in text]
+    assert read_from(plan, "sessions") < 5 * of_the_day  # of the day, and of those before that are asked for
