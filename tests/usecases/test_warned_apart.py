@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from oncall.core.promises.facts import Load
+from oncall.core.promises.facts import Load, Task
 from oncall.core.promises.promise import Promise
-from tests.usecases.conftest_night import Night, at
+from tests.usecases.conftest_night import DAY, Night, at
 
 CLOSED = "connection refused"
 
@@ -125,3 +125,24 @@ def test_a_report_that_somebody_has_does_not_keep_the_other_from_being_told(nigh
     (taken,) = {page.key for page in night.pager.paged if night.pager.alerts[page.alias].acknowledged}
     (paged,) = p1s(night)
     assert not taken.startswith(paged)
+
+
+def test_the_run_again_of_one_tells_nobody_anew_that_the_other_has_failed(night_in_memory: Night) -> None:
+    """Both failed by one error, and nobody has acknowledged yet: the one that stands so was told a second time."""
+    night, failed = night_in_memory, Task("transform", "failed", at("03:12"), at("04:10"), "first", "boom")
+    for dag_id in ("engagement_etl", "growth_etl"):
+        night.world.missing(dag_id)
+        night.runs.of[dag_id, DAY] = (failed,)
+    night.look("04:10:15")
+    again = Task("transform", "running", at("04:12"), None, "again")
+    night.runs.of["engagement_etl", DAY] = (again,)
+    night.looks("04:12:15", "04:13")
+    assert night.steps == ["failed-1"]
+    night.runs.of["engagement_etl", DAY] = (
+        replace(again, state="failed", ended_at=at("04:20"), error="other"),
+    )
+    for clock in ("04:20:15", "04:31", "05:00"):
+        night.look(clock)
+    assert night.steps == ["failed-1", "failed-2", "page-1-primary"]
+    assert night.pager.paged[1].title == "Engagement ETL, 22 Nov: transform failed at 04:20: other"
+    assert "2 reports of 22 Nov" in night.pager.paged[2].title

@@ -23,7 +23,13 @@ from oncall.core.incidents.same_cause import (
 )
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.upstream_team import who_tells
-from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early, wakes_for_failure
+from oncall.core.incidents.warnings import (
+    REMIND_AFTER,
+    has_failed,
+    is_told_failure,
+    wakes_early,
+    wakes_for_failure,
+)
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
@@ -185,7 +191,8 @@ def _group(
     Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end. One
     that was warned of by itself joins the others when it is late, or is about to wake somebody; and a day that is run
     again joins its pipeline's.
-    Nor are those set free that go on side by side, or whose first is published: what they shared has ended.
+    Nor are those set free that go on side by side, or whose first is published: what they shared has ended; nor what
+    has failed with the others, and stands so, while they are run again: it would be told anew.
     """
     # Who speaks for what may be shared.
     speaking = _in_mind(live, at)
@@ -209,7 +216,11 @@ def _group(
     for status, incident in sorted(live, key=turn):
         led, leader = by_key.get(incident.leader, (None, None))
         goes_on = status.done or (led is not None and _goes_on(led) and (led.done or _goes_on(status)))
-        if leader is not None and (goes_on or _is_had(leader, said)) and leader.open:
+        if (
+            leader is not None
+            and (goes_on or _is_told(status, leader) or _is_had(leader, said))
+            and leader.open
+        ):
             free, speaker = incident, leader
         else:
             free, spoken, speaker = replace(incident, leader=""), has_spoken[incident.key], None
@@ -223,6 +234,11 @@ def _group(
                 speaking.setdefault(shared, (status, speaker or free))
         grouped[incident.key] = status, free
     return [grouped[incident.key] for _, incident in live]
+
+
+def _is_told(status: PromiseStatus, leader: Incident) -> bool:
+    """Whether somebody was told with the leader how it has failed, as it has still: that is no news of its own."""
+    return has_failed(status) and is_told_failure(status, leader)
 
 
 def _goes_on(status: PromiseStatus) -> bool:
