@@ -75,7 +75,7 @@ def test_alerts_that_nobody_knows_of_are_asked_for_until_the_pager_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It fails twice just as a watcher begins; once it has answered it is not asked again."""
-    monkeypatch.setattr(watcher, "HEAR_S", 0.01)
+    monkeypatch.setattr(watcher, "ACK_POLL_S", 0.01)
     rounds: list[int] = []
     asked: list[int] = []
 
@@ -93,7 +93,7 @@ def test_alerts_that_nobody_knows_of_are_asked_for_until_the_pager_answers(
             return Asking()
 
     async def until_ten_rounds() -> None:
-        hearing = asyncio.create_task(Beginning(15.0).hear())
+        hearing = asyncio.create_task(Beginning(15.0).sync_acknowledgements())
         while len(rounds) < 10 and not hearing.done():
             await asyncio.sleep(0.01)
         hearing.cancel()

@@ -36,7 +36,7 @@ T = TypeVar("T")
 TICK_S = 15.0
 CLOCK_S = 1.0  # how long a look waits for the databases' clocks and for telling of the last one
 PING_S = 60.0
-HEAR_S = 5.0
+ACK_POLL_S = 5.0
 NEW_S = 60.0
 ALIVE_S = 45.0  # a look older than this is no sign of life
 
@@ -79,7 +79,7 @@ class Watch:
             *(self.send(lane, partial(Dispatch.pages, lane=lane)) for lane in LANES),
             self.send("chat", partial(Dispatch.posts, lane=OUR_CHANNELS)),
             self.send("others", partial(Dispatch.posts, lane=OTHERS_CHANNELS)),
-            self.hear(),
+            self.sync_acknowledgements(),
             self.ping(),
         )
 
@@ -133,15 +133,15 @@ class Watch:
         """Send what one lane owes as soon as it is owed; its pages also whenever one may be left to somebody else."""
         store, journal = PerLoop[Store](Wiring.store), list[OutboxEntry]()
         while True:
-            await _wait(self.owed[name], HEAR_S if name in LANES and self._is_busy() else self.tick_s)
+            await _wait(self.owed[name], ACK_POLL_S if name in LANES and self._is_busy() else self.tick_s)
             await self._send(store, journal, act)
 
-    async def hear(self) -> None:
+    async def sync_acknowledgements(self) -> None:
         """Ask who has acknowledged, while there is something to acknowledge; first for alerts that nobody knows of,
         until that is answered."""
         store, began = PerLoop[Store](Wiring.store), 0.0
         while True:
-            await asyncio.sleep(HEAR_S)
+            await asyncio.sleep(ACK_POLL_S)
             dispatch = self._dispatch(store, [])
             if dispatch is not None and dispatch.seen is not None and began != self.looker.known.began:
                 since = self.looker.known.began

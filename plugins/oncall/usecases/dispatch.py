@@ -80,7 +80,7 @@ class Dispatch:
 
     def _sender(self) -> Sender:
         binder = Binder(self.config, self.store, self.pager, self.links, self.now, self.seen)
-        return Sender(binder, self.now, binder.hear, self.check_before_send, self.journal)
+        return Sender(binder, self.now, binder.sync_acknowledgements, self.check_before_send, self.journal)
 
     def scene(self, at: dt.datetime) -> Scene:
         """What messages are made from at that instant."""

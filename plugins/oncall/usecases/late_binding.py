@@ -35,7 +35,8 @@ class Binder:
             return Send(delivery.message)
         at = self.now()
         if delivery.channel == "chat" and self._is_further_step(delivery):
-            self.hear(delivery)  # somebody may have acknowledged a second ago: then nobody else is named
+            # Somebody may have acknowledged a second ago: then nobody else is named.
+            self.sync_acknowledgements(delivery)
             file = self.store.file(delivery.key) or file
         incident = file.incident
         if incident.dag_id not in self.config.pipelines:
@@ -51,7 +52,7 @@ class Binder:
             return bind_for_others(delivery.entry, delivery.message, context, scene, told=told)
         return bind(delivery.entry, delivery.message, context, scene)
 
-    def hear(self, delivery: OutboxEntry) -> None:
+    def sync_acknowledgements(self, delivery: OutboxEntry) -> None:
         """Ask who has acknowledged its incident. Raises Unreadable when the store cannot be reached."""
         sync_acknowledgements(
             self.config, self.pager, self.store, self.links, self.now(), {incident_of(delivery.key)}

@@ -32,13 +32,13 @@ HELD_S = 45.0  # after so long a post is not begun any more: this process slept,
 class Sender:
     """One sender on one store.
 
-    `hear`: asks who has acknowledged what a delivery is about. `journal`: what the far sides took and the store could
-    not yet be told of.
+    `sync_acknowledgements`: asks who has acknowledged what a delivery is about. `journal`: what the far sides took and
+    the store could not yet be told of.
     """
 
     bind: Bind
     now: Clock
-    hear: Callable[[OutboxEntry], None] = lambda _: None
+    sync_acknowledgements: Callable[[OutboxEntry], None] = lambda _: None
     check_before_send: bool = False
     journal: list[OutboxEntry] = field(default_factory=list)
     monotonic: Callable[[], float] = time.monotonic
@@ -50,13 +50,13 @@ class Sender:
         """
         this_round = Round(store, self.bind, self.now, self.journal)
         with this_round.begun() as sent, ThreadPoolExecutor(WIDTH, "oncall-pager") as pool:
-            requests = PageRequests(this_round, PagerDelivery(pager), pool, self.hear)
+            requests = PageRequests(this_round, PagerDelivery(pager), pool, self.sync_acknowledgements)
             while True:
                 while not sent.stopped and len(requests.flying) < WIDTH:
                     found = this_round.claim("pager", lane)
                     if found is None:
                         break
-                    requests.ask(*found, check=found[0].maybe_taken or self.check_before_send)
+                    requests.begin(*found, check=found[0].maybe_taken or self.check_before_send)
                 if not requests.flying:
                     break
                 requests.take_answers()

@@ -37,19 +37,19 @@ TRIES = 5  # to close, acknowledge or annotate what the pager takes and does not
 class PageRequests:
     """`flying`: what is being asked for; `pending`: what the pager has taken and not carried out, with its request.
 
-    `hear`: asks who has acknowledged what a delivery is about.
+    `sync_acknowledgements`: asks who has acknowledged what a delivery is about.
     """
 
     round: Round
     calls: PagerDelivery
     pool: ThreadPoolExecutor
-    hear: Callable[[OutboxEntry], None]
+    sync_acknowledgements: Callable[[OutboxEntry], None]
     flying: dict[Future[str], tuple[OutboxEntry, Send]] = field(default_factory=dict)
     pending: list[tuple[OutboxEntry, str]] = field(default_factory=list)
 
-    def ask(self, delivery: OutboxEntry, send: Send, *, check: bool) -> None:
+    def begin(self, delivery: OutboxEntry, send: Send, *, check: bool) -> None:
         """Begin one. `check`: look first whether the pager has it already."""
-        self.flying[self._run(self.calls.ask, delivery, check, send)] = (delivery, send)
+        self.flying[self._run(self.calls.request, delivery, check, send)] = (delivery, send)
 
     def take_answers(self) -> None:
         """Wait for the next answers and note them."""
@@ -85,7 +85,7 @@ class PageRequests:
     def _bind_again(self, delivery: OutboxEntry) -> None:
         """Hear who has the incident; where no person has, it goes out."""
         try:
-            self.hear(delivery)
+            self.sync_acknowledgements(delivery)
             send = self.round.wanted(delivery)
         except Unreadable as error:
             self.round.sent.lost = error
@@ -95,7 +95,7 @@ class PageRequests:
             send = Send(delivery.message)
         if send is not None:
             again = replace(delivery, message=send.message)
-            self.ask(again, replace(send, ask_first=()), check=delivery.maybe_taken)
+            self.begin(again, replace(send, ask_first=()), check=delivery.maybe_taken)
 
     def settle(self) -> None:
         """Wait a little for what pends; what still does is asked for again at a later round."""

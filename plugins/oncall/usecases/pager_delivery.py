@@ -54,7 +54,7 @@ class PagerDelivery:
     mute: bool = False
     read_back: int = 0
 
-    def ask(self, delivery: OutboxEntry, check: bool, send: Send) -> str:
+    def request(self, delivery: OutboxEntry, check: bool, send: Send) -> str:
         """Ask for one action; returns its request, "" when it turns out to be done already (`check`: look first).
 
         Raises SeemsTaken when one of the alerts that are asked about first is acknowledged or closed, NotItsTurn when
