@@ -15,7 +15,7 @@ import pytest
 
 import oncall
 from oncall.cli import rota_questions
-from oncall.cli.command import Command, show_json
+from oncall.cli.command import Command, show_json, show_table, tell, warn
 from oncall.cli.main import COMMANDS, main
 from tests.include_folder import ROSTER, write_include
 
@@ -164,6 +164,24 @@ def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"oncall {oncall.__version__}\n"
+
+
+def test_no_name_commands_the_terminal(
+    include: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run's id or a task's error may be anybody's: nothing of it colours, erases or turns around what is shown."""
+
+    def odd(_: argparse.Namespace) -> int:
+        tell("run \x1b[2Jx\u202ey, owner Ana\u00efs\tNguy\u1ec5n")
+        show_table([["a\x9b31m", 1]])
+        warn("\x07warning")
+        return 0
+
+    monkeypatch.setattr("oncall.cli.main.COMMANDS", (Command("odd", "Odd.", lambda _: None, odd),))
+    assert main(["odd"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "run \ufffd[2Jx\ufffdy, owner Ana\u00efs\tNguy\u1ec5n\na\ufffd31m  1\n"
+    assert said.err.endswith("\ufffdwarning\n")
 
 
 def test_only_the_answer_is_on_standard_output(

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from oncall.config import oncall_config
 from oncall.config.time_fields import NO_MOMENT, moment
-from oncall.config.yaml_fields import shortened
+from oncall.config.yaml_fields import UNSPEAKABLE, shortened
 from oncall.core.errors import OncallError, Problem
 from oncall.core.rota.roster import Roster
 from oncall.core.wall_time import in_zone
@@ -82,12 +82,17 @@ def only_answers_on_stdout() -> Iterator[None]:
 
 def tell(text: object = "") -> None:
     """Print a line of the answer at once."""
-    print(text, file=_answers.get() or sys.stdout, flush=True)
+    print(_speakable(text), file=_answers.get() or sys.stdout, flush=True)
 
 
 def warn(text: object) -> None:
     """Print a line beside the answer, to standard error."""
-    print(text, file=sys.stderr)
+    print(_speakable(text), file=sys.stderr)
+
+
+def _speakable(text: object) -> str:
+    """Without what a terminal would obey: a name or an error may be anybody's."""
+    return UNSPEAKABLE.sub("\ufffd", str(text))
 
 
 def is_at_terminal() -> bool:
