@@ -474,7 +474,7 @@ def test_a_failure_of_a_published_day_ends_when_it_is_published_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("again", "how"), [("06:58", "published again at 06:58"), ("04:00", "no run of it is failed any more")]
+    ("again", "how"), [("06:58", "published again at 06:58"), ("04:00", "the failure no longer stands")]
 )
 def test_the_end_of_a_run_that_failed_after_the_publication_says_nothing_of_the_promise(
     again: str, how: str

@@ -149,13 +149,8 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
 def _run_again_is_over(context: IncidentContext, scene: Scene) -> Plan:
     """They were published before, and it was a later run that had failed. How late they were is no news."""
     made = max(m.facts.publication.at for m in context.members if m.facts.publication)
-    how = f"published again {scene.when(made)}"
-    if made < context.incident.opened_at:
-        how = (
-            "no run of it is failed any more"
-            if len(context.members) == 1
-            else "no run of them is failed any more"
-        )
+    again = made >= context.incident.opened_at
+    how = f"published again {scene.when(made)}" if again else "the failure no longer stands"
     title = titled(context.members, lambda about: f"Resolved: {about} — {how}")
     message = context.notice(scene, "resolved", title)
     return Plan((context.incident,), ends_with(message, context.aliases), event(context, scene, title))
