@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ class TableReader:
             business_day=self._business_day(names),
             read_back=self._read_back(),
             read_when_changed=self._flag(f"{self.place}.readWhenChanged", self._property("readWhenChanged")),
-            read_along=self._condition(f"{self.place}.readAlong", str(self._property("readAlong", "true"))),
+            read_along=self._condition(f"{self.place}.readAlong", self._property("readAlong", "true")),
             references=tuple(self._references(names)),
             unique=tuple(self._unique(names)),
             rules=tuple(self._rules()),
@@ -169,6 +170,7 @@ class TableReader:
         if value is None:
             return None
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        numeric = numeric and -math.inf < value < math.inf  # nor NaN; of 400 digits, too
         if numeric if kind in ("integer", "number") else kind in ("date", "timestamp") and _is_instant(value):
             return value if numeric else str(value)
         self.file.complain(f"{key}.logicalTypeOptions.{name}", repr(value), f"a bound for a {kind}")
@@ -253,8 +255,11 @@ class TableReader:
                 condition = self._condition(f"{key}.query", condition)
                 yield SqlRule(str(quality.name), description, match[1], condition)
 
-    def _condition(self, key: str, sql: str) -> str:
+    def _condition(self, key: str, sql: object) -> str:
         """The same. Complains of what ends the statement that it becomes a part of: no run could ask it."""
+        if not isinstance(sql, str):
+            self.file.complain(key, sql, "one condition in SQL, as a text")
+            return "true"
         code = _QUOTED.sub("", sql)
         depth = lowest = 0
         for sign in re.sub(r"[^()]", "", code):
