@@ -24,7 +24,6 @@ LEAST_DAYS = 7  # before it, of the four weeks that are asked
 # Not a fifth is there of the rows that there were at the least; chance leaves so few once in a million such parts.
 _MISSING = 5.0
 _CHANCE = 1e-6
-_OF_NO_WHOLE = 1e9  # rows of which any number may come: Poisson's distribution, near enough
 _LEAST_WEEKDAYS = 3  # of the four that there can be: quiet Sundays tell nothing of a Tuesday
 _LEAST_ROWS = 10  # to say what one of them is, as a rule
 # What a thing is as a rule (a session's seconds) is so many times out of its range; or only so many times below it
@@ -116,15 +115,14 @@ class DayParts:
         return parts_found([(off.part, off.found) for off in self.off])
 
     def _missing(self) -> list[OffPart]:
-        return [off for off in self._few if _no_chance([off], self._whole_of_today)]
+        return [off for off in self._few if _no_chance([off])]
 
     def _missing_together(self) -> list[OffPart]:
         """Of which each may be missing by chance, and not all: a small shop's day that is seven hours late.
 
         Or, while hardly a day of its weekday is known, a quiet Sunday.
         """
-        whole = self._whole_of_today
-        return self._few if self._knows_weekday and whole and _no_chance(self._few, whole) else []
+        return self._few if self._knows_weekday and self._is_whole and _no_chance(self._few) else []
 
     @cached_property
     def _few(self) -> list[OffPart]:
@@ -139,11 +137,11 @@ class DayParts:
 
     def _all_in_one(self) -> Iterator[OffPart]:
         """A part that takes the place of all others, each of which may be too small to be missed."""
-        for part in sorted(self.today) if self._whole_of_today else ():
+        for part in sorted(self.today) if self._is_whole else ():
             shares, amounts = ([_others(day, part) for day in days] for days in (self.before, self._alike))
             others = _others(self.today, part)
             off = _left_of(f"all but {part}", others.amount, others.of_all, shares, amounts)
-            if off.found * _MISSING <= off.bound and _no_chance([off], others.of_all):
+            if off.found * _MISSING <= off.bound and _no_chance([off]):
                 yield off
 
     def _not_rare(self, least: float) -> Iterator[OffPart]:
@@ -202,11 +200,10 @@ class DayParts:
     def _knows_weekday(self) -> bool:
         return len(self.same_weekday) >= _LEAST_WEEKDAYS
 
-    @cached_property
-    def _whole_of_today(self) -> float | None:
-        """How much all parts of today are together; None unless on each day the parts, and no others, make it up."""
-        days = [_whole(day) for day in (self.today, *self.before)]
-        return None if None in days else days[0]
+    @property
+    def _is_whole(self) -> bool:
+        """Whether on each day the parts, and no others, make it up."""
+        return all(_whole(day) is not None for day in (self.today, *self.before))
 
     def _on_all_days(self) -> Iterator[str]:
         return (part for part in sorted(self.before[0]) if all(part in day for day in self.before))
@@ -221,10 +218,9 @@ def _left_of(
     return OffPart(part, found, fewest)
 
 
-def _no_chance(off: Sequence[OffPart], whole: float | None) -> bool:
-    """Whether it is no chance that so little is left of these parts together, of a whole or of none."""
-    found, fewest = sum(one.found for one in off), sum(one.bound for one in off)
-    return fewest > 0 and _chance_of(found, fewest, whole or _OF_NO_WHOLE) < _CHANCE
+def _no_chance(off: Sequence[OffPart]) -> bool:
+    """Whether it is no chance that so little is left of these parts together."""
+    return _chance_of(sum(one.found for one in off), sum(one.bound for one in off)) < _CHANCE
 
 
 def _whole(day: Mapping[str, Amount]) -> float | None:
@@ -247,14 +243,10 @@ def _together(day: Mapping[str, Amount], parts: Collection[str]) -> Amount:
     return Amount(math.exp(level), 1.0, rows)
 
 
-def _chance_of(found: float, expected: float, of_all: float) -> float:
-    """How likely it is that no more are found where so many are expected of all (the binomial distribution)."""
-    if expected >= _MANY:
-        return 0.0
-    share = min(expected / of_all, 1 - 1e-9)
-    odds = share / (1 - share)
-    terms = accumulate(range(int(found)), lambda term, n: term * odds * (of_all - n) / (n + 1), initial=1.0)
-    return math.exp(of_all * math.log1p(-share)) * sum(terms)
+def _chance_of(found: float, expected: float) -> float:
+    """How likely it is that no more are found where so many are expected (Poisson's distribution)."""
+    terms = accumulate(range(1, int(found) + 1), lambda term, n: term * expected / n, initial=1.0)
+    return math.exp(-expected) * sum(terms) if expected < _MANY else 0.0
 
 
 def day_parts_of(rows: Sequence[tuple[Any, ...]]) -> list[DayParts]:
