@@ -638,6 +638,8 @@ def test_upstream_is_blamed_only_by_a_run_that_waits() -> None:
     assert why(tasks=(WAITED, TRANSFORMS), **late).cause == "stuck"
     assert why(tasks=(WAITED, FAILED), **late).cause == "failed"
     assert why(tasks=(TRANSFORMS,), unreadable=("oncall_db: x",)).cause == "stuck"
+    hangs = "warehouse or oncall_db: no answer within 15 s"  # both are told so where it is not known which
+    assert why(unreadable=(hangs, hangs)).detail == hangs
 
 
 # A report that is published, and a run after it that fails.

@@ -123,7 +123,7 @@ def _waiting(facts: Facts, late: Iterable[Load], tz: dt.tzinfo) -> Why:
 
 def unseen(facts: Facts, tz: dt.tzinfo) -> Why:
     """What cannot be read, since when where that is known, and why."""
-    said = "; ".join(_unreadable(reason, facts, tz) for reason in facts.unreadable)
+    said = "; ".join(dict.fromkeys(_unreadable(reason, facts, tz) for reason in facts.unreadable))
     return Why("unknown", said or "the warehouse cannot be read", facts.unreadable)
 
 
