@@ -66,6 +66,8 @@ def up(stack: Stack) -> None:
             made = {"name": heartbeat, "interval_seconds": HEARTBEAT_S, "alert_priority": "P1"}
             ask("POST", f"{stack.inbox_url}/_control/heartbeats", json=made)
         say("scheduler: started; all of Airflow is healthy")
+    for name in set(outdated) - set(COMPONENTS):  # a further one, which was started by name
+        stack.start(name)
     backfill.recent(stack, say)
     print(stack_status.lines(stack))
 

@@ -158,9 +158,10 @@ class Stack:
 
         DAG files and include/ are not meant: they are read anew by themselves.
         """
-        code = [REPOSITORY / "requirements.lock"]
-        code += [path for folder in ("plugins", "sandbox") for path in (REPOSITORY / folder).rglob("*")]
-        changed_at = max(path.stat().st_mtime for path in code if path.is_file() and path.suffix != ".pyc")
+        files = [path for folder in ("plugins", "sandbox") for path in (REPOSITORY / folder).rglob("*")]
+        # Bytecode comes and goes.
+        code = [path for path in files if "__pycache__" not in path.parts and path.is_file()]
+        changed_at = max(path.stat().st_mtime for path in (REPOSITORY / "requirements.lock", *code))
         began = {one: one.pid_file.stat().st_mtime for one in self.components() if one.running()}
         return [one.name for one, at in began.items() if at < changed_at]
 
