@@ -17,7 +17,7 @@ from oncall.core.promises.cause import WAIT
 from pipelines import publication, runner
 from pipelines.report_run import Held, ReportRun
 from pipelines.stale_days import Rerun, StalePublications, note_reruns, publish_and_tell
-from pipelines.upstream_sensor import UpstreamFreshSensor
+from pipelines.upstream_freshness_sensor import UpstreamFreshSensor
 
 WAREHOUSE = "warehouse"
 

@@ -39,7 +39,7 @@ from airflow.sdk import DAG
 
 from oncall.airflow.dag_settings import terms_of, watched_dags
 from oncall.airflow.dag_factory import dag_arguments
-from pipelines.upstream_sensor import UpstreamFreshSensor
+from pipelines.upstream_freshness_sensor import UpstreamFreshSensor
 
 for dag_id in watched_dags():
     if dag_id.startswith("bench_"):

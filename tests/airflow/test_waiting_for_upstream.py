@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from oncall.core.errors import Unreadable
 from pipelines import upstream_trigger
-from pipelines.upstream_sensor import UpstreamFreshSensor
+from pipelines.upstream_freshness_sensor import UpstreamFreshSensor
 from pipelines.upstream_trigger import UpstreamFresh
 from sandbox.master_data.loading import Loader
 

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from oncall.usecases.retry import SETTLES_S
+from oncall.usecases.retry_and_rate_limit import SETTLES_S
 from tests.chaos.chaos_far_side import FIRST_PAGE
 from tests.chaos.chaos_fault import CHOICE, Act, fault
 from tests.chaos.chaos_ground import Ground, Promised

@@ -17,7 +17,7 @@ from oncall.usecases.channel_ports import Posted
 from oncall.usecases.chat_delivery import THREAD
 from oncall.usecases.pager_delivery import about
 from oncall.usecases.ports import Lane, OutboxEntry, Snapshot, Store
-from oncall.usecases.retry import is_refused, is_uncertain, wait_s
+from oncall.usecases.retry_and_rate_limit import is_refused, is_uncertain, wait_s
 
 log = structlog.get_logger(__name__)
 

@@ -26,7 +26,7 @@ import httpx
 from oncall.adapters.http.answers import AnswerTooLong
 from oncall.adapters.http.calls import CONNECT_S, Lanes, seconds_left, seconds_to_wait
 from oncall.adapters.http.connections import Access
-from oncall.adapters.http.network import name_of, proxy_for, trusted
+from oncall.adapters.http.proxy_and_certificates import name_of, proxy_for, trusted
 from oncall.core.errors import DeliveryFailed, LockedOut
 
 MAX_ANSWER_BYTES = 1_000_000
