@@ -239,8 +239,8 @@ def test_tables_for_people(include: Path, capsys: pytest.CaptureFixture[str]) ->
     """Without --json the answers are tables; what is empty is a dash."""
     assert main(["rota", "--from", "2026-01-05", "--until", "2026-01-19", "--include", str(include)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["from", "until", "week", "primary", "secondary", "why"]
-    assert "Mon 5 Jan 09:00   Mon 12 Jan 09:00  2     BEN      ANN        by rotation" in lines[1]
+    assert lines[0].split() == ["from", "until", "rota", "week", "primary", "secondary", "why"]
+    assert "Mon 5 Jan 09:00   Mon 12 Jan 09:00  2          BEN      ANN        by rotation" in lines[1]
     assert "BEN      BOSS       standing in for ANN, on leave" in lines[2]
     assert main(["ledger", "--until", "2026-01-12", "--include", str(include)]) == 0
     assert capsys.readouterr().out.splitlines()[:2] == ["Credits", "none"]

@@ -28,7 +28,7 @@ def show(change: RotaChange) -> None:
             ]
             for moved in change.moved
         ]
-        show_table(rows, ("from", "until", "week", "before", "after", "why"))
+        show_table(rows, ("from", "until", "rota week", "before", "after", "why"))
         tell(f"\nAffected: {', '.join(change.people) or 'nobody'}.")
     else:
         tell("The rota stays as it is.")

@@ -80,7 +80,7 @@ def _rota(args: argparse.Namespace) -> int:
          reason_in_words(shift)]
         for shift in shifts
     ]  # fmt: skip
-    show_table(rows, ("from", "until", "week", "primary", "secondary", "why"))
+    show_table(rows, ("from", "until", "rota week", "primary", "secondary", "why"))
     return 0
 
 

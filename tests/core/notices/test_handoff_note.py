@@ -158,7 +158,7 @@ def test_what_was_earned_in_the_ended_week_and_only_then() -> None:
         holidays={"2026-01-01": "New Year's Day", "2026-01-06": "Another"},
     )
     assert fact(roster, "Earned last week") == (
-        "B 7 credit days for A; B a comp week from 2 Mar (week 10); B off on 12 Jan for New Year's Day"
+        "B 7 credit days for A; B a comp week from 2 Mar (rota week 10); B off on 12 Jan for New Year's Day"
     )
     named = {who: replace(person, name=f"{who}nna") for who, person in roster.people.items()}
     people = replace(roster, people=named)

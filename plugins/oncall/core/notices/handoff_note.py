@@ -215,7 +215,7 @@ def _earned(roster: Roster, boundary: dt.datetime, week: Sequence[Shift]) -> Ite
             yield f"{person} {credit.days} credit day{'s' * (credit.days != 1)} for {away}"
     for comp in book.comp_weeks:
         if comp.earned_week == number:
-            yield f"{named(roster, comp.person)} a comp week from {day(comp.begins)} (week {comp.week})"
+            yield f"{named(roster, comp.person)} a comp week from {day(comp.begins)} (rota week {comp.week})"
     for lieu in book.in_lieu:
         if lieu.holiday >= begins:
             when = f"off on {day(lieu.date)}" if lieu.date else "a day off, still to be agreed on"
