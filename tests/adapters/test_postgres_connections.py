@@ -223,9 +223,12 @@ def test_whatever_connecting_raises_is_unreadable_and_holds_no_secret(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"extra": {"pool_size": 5}}, "has the extra 'pool_size', which libpq does not know; take it out"),
-        ({"extra": {"ssl mode": "disable"}}, "has the extra 'ssl mode'"),
-        ({"extra": {"extra__postgres__sslmode": "disable"}}, "has the extra 'extra__postgres__sslmode'"),
+        ({"extra": {"pool_size": 5}}, "has an extra that libpq does not know: pool_size; take it out"),
+        ({"extra": {"ssl mode": "disable"}}, "that libpq does not know: ssl mode;"),
+        (
+            {"extra": {"extra__postgres__sslmode": "disable"}},
+            "that libpq does not know: extra__postgres__sslmode;",
+        ),
         ({"extra": '{"sslmode": disable}'}, "has an extra that is no JSON (line 1, column 13)"),
         ({"extra": [1]}, "has an extra that is no JSON object"),
         (

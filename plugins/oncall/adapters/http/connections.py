@@ -27,7 +27,6 @@ _NOTHING = {"", "null", "none"}
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 _SHORTEST_S = 1.0
 LOOK_UP_S = 2.0  # how long a message waits for a connection to be looked up again
-_SHOWN = 200  # characters of what was written
 # What stands in no address; and what a key of Opsgenie or a token of Slack looks like.
 _ODD = re.compile(r"""[\s\x00-\x1f\x7f?#"'<>\\^`{|}]""")
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-z]{4,5}){3}-|xox[a-z]-|xapp-", re.IGNORECASE)
@@ -179,13 +178,15 @@ class Connected(Generic[T]):
         url = (written if "://" in written else f"https://{written}").rstrip("/")
         url = re.sub(r"(?i)/v2(/alerts)?$", "", url) if self._address == "host" else url
         example = f"write for example {self._default_url}"
-        # Not repeated: it may be a password or a key in the wrong field.
+        # Nothing that is written is repeated: it may be a password or a key in the wrong field.
         if "@" in written:
             raise self._wrong(f"has a user or a password in its {self._address}", example)
         if redacted(written) != written or _KEY.search(url.partition("://")[2].partition("/")[0]):
             raise self._wrong(
                 f"has what looks like a key in its {self._address}", f"{example}, and the key as password"
             )
+        if UNSPEAKABLE.search(url):
+            raise self._wrong(f"has a character in its {self._address} that nobody sees", "write it anew")
         try:
             parts = urlsplit(url)
             parts = parts._replace(netloc=re.sub(r"[.](?=:\d+$|$)", "", parts.netloc.lower()))
@@ -196,17 +197,17 @@ class Connected(Generic[T]):
         except ValueError:
             host, may_lack_dot = "", False
         if (
-            not _is_host(host, may_lack_dot=may_lack_dot)
+            not is_host(host, may_lack_dot=may_lack_dot)
             or parts.scheme not in {"http", "https"}
             or parts.netloc.endswith(":")
             or _ODD.search(url)
-            or UNSPEAKABLE.search(url)
         ):
-            shown = f"{written[:_SHOWN]!a}{f' and the port {port!r}' if port else ''}"
-            raise self._wrong(f"has the {self._address} {shown}, which is no address", example)
+            odd = "" if written.isascii() else ": it has a letter that none has"
+            shown = f" with the port {port!r}" if isinstance(port, int) else ""
+            raise self._wrong(f"has a {self._address} that is no address{shown}{odd}", example)
         if parts.scheme == "http" and not allow_http and not is_loopback(host):
             raise self._wrong(
-                f"has {written[:_SHOWN]!r}, which would send the key unencrypted",
+                f"has http:// in its {self._address}, which would send the key unencrypted",
                 'write https://, or the extra {"allow_http": true} inside a closed network',
             )
         return parts.geturl()
@@ -221,7 +222,7 @@ class Connected(Generic[T]):
         written = str(extra.get(name)).strip().lower()
         if written not in _NOTHING | _TRUE | _FALSE:
             raise self._wrong(
-                f"has the extra {name} {written[:_SHOWN]!r}, which is neither true nor false",
+                f"has an extra {name} that is neither true nor false",
                 "write true or false",
             )
         return written in _TRUE
@@ -238,7 +239,7 @@ class Connected(Generic[T]):
             seconds = math.nan
         if math.isnan(seconds):
             raise self._wrong(
-                f"has the extra {name} {str(written)[:_SHOWN]!r}, which is no number",
+                f"has an extra {name} that is no number",
                 f"write seconds, for example 2.5, at most {CALL_S:g}",
             )
         return min(max(_SHORTEST_S, seconds), CALL_S)
@@ -275,7 +276,7 @@ def _text(written: object) -> str:
     return "" if text.lower() in _NOTHING else text
 
 
-def _is_host(name: str, *, may_lack_dot: bool) -> bool:
+def is_host(name: str, *, may_lack_dot: bool) -> bool:
     """Whether it is an address, or a name in plain letters: one with letters that only look like them is another's.
 
     `may_lack_dot`: "eu" is no host, "https://inbox" may be one of a closed network.
@@ -283,7 +284,9 @@ def _is_host(name: str, *, may_lack_dot: bool) -> bool:
     labels = name.split(".")
     is_name = len(name) < 254 and all(re.fullmatch(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", label) for label in labels)
     if is_name and not re.fullmatch(r"\d+|0x[0-9a-f]+|https?", labels[-1]):  # https//api.opsgenie.com
-        return may_lack_dot or len(labels) > 1 or is_loopback(name)
+        # A password may have a dot as well; no domain of the net ends in a digit.
+        domain = len(labels) > 1 and re.fullmatch(r"[a-z]{2,}|xn--[a-z0-9-]+", labels[-1])
+        return may_lack_dot or bool(domain) or is_loopback(name)
     with suppress(ValueError):
         return bool(ipaddress.ip_address(name))
     return False

@@ -14,7 +14,7 @@ from urllib.request import getproxies_environment
 
 import httpx
 
-from oncall.adapters.http.connections import is_loopback
+from oncall.adapters.http.connections import is_host, is_loopback
 from oncall.core.errors import LockedOut
 
 BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -55,7 +55,7 @@ def proxy_for(url: str, written: str, at: str) -> httpx.Proxy | None:
             return None
     try:
         proxy = httpx.Proxy(written if "://" in written else f"http://{written}")
-        if not proxy.url.host:
+        if not is_host(proxy.url.host, may_lack_dot="://" in written or proxy.url.port is not None):
             raise ValueError
     except (ValueError, httpx.InvalidURL):
         raise LockedOut(

@@ -37,6 +37,9 @@ NOTICE_GONE: Mapping[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 
+# As PostgreSQL repeats a word, in its languages.
+_QUOTES = '"{}"', "»{}«", "«{}»", "«\u00a0{}\u00a0»"
+
 Connection: TypeAlias = "Session"
 Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
 Connect: TypeAlias = "Callable[[], Connection]"
@@ -115,7 +118,7 @@ def connect_by(conn_id: str) -> ByAirflow:
         }
         if odd := sorted({*extra} - _known_to_libpq() - Hook.ignored_extra_options - {*OURS}):
             raise ValueError(
-                f"has the extra {odd[0][:60]!r}, which libpq does not know; take it out, or write its right name"
+                f"has an extra that libpq does not know{_named(odd[0])}; take it out, or write its right name"
             )
         fields = connection.host, connection.login, connection.password, connection.schema, *extra.values()
         if any("\0" in str(field) for field in fields):
@@ -131,14 +134,25 @@ def connect_by(conn_id: str) -> ByAirflow:
     except Exception as error:
         raise Unreadable(f"connection {conn_id!r} cannot be used: {first_line(error)}") from error
     make = cast("Callable[[], Connection]", Hook(connection=connection).get_conn)
-    secrets = [*hidden, connection.password] if connection.password else hidden
     written = (connection.host, connection.port, connection.login, connection.password, connection.schema)
+    # Or in the wrong field, which libpq or the server repeats.
+    fields = [connection.login, connection.schema, *map(str, extra.values())]
+    hidden += [connection.host] if connection.host.startswith("@") else []
+    hidden += [quotes.format(field) for field in fields if field for quotes in _QUOTES]
+    secrets = [connection.password, *hidden] if connection.password else hidden
     return ByAirflow(json.dumps([*written, connection.extra]), make, secrets)
+
+
+def _named(extra: str) -> str:
+    """Its name, where it is one: a URI whose password holds a ? has half of it for an extra."""
+    return f": {extra}" if re.fullmatch(r"[a-z]+([_ ]+[a-z]+)*", extra) else ""
 
 
 def _is_host(written: str) -> bool:
     """A name, an address (IPv6 has more colons than one) or the folder of a socket."""
-    return written.startswith(("/", "@")) or not (re.search(r"[@/?=;\s]", written) or written.count(":") == 1)
+    return bool(re.match("/[^/]|@", written)) or not (
+        re.search(r"[@/?=;\s]", written) or written.count(":") == 1
+    )
 
 
 def _known_to_libpq() -> set[str]:

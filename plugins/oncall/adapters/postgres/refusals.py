@@ -39,9 +39,14 @@ def _advice(error: Exception) -> str:
     return f"; {advice}" if advice and advice not in said else ""
 
 
+# What no server is called may be a password in the wrong field.
+_UNKNOWN_HOST = re.compile(r"""(?<=host name )".*"(?= to address)|(?<=resolve host )'.*'(?=:)""")
+
+
 def first_line(error: Exception, secrets: Iterable[str] = ()) -> str:
     """What went wrong, without the connection string that a driver may append and without what is secret."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    text = _UNKNOWN_HOST.sub("***", text)
     for secret in secrets:
         text = text.replace(secret, "***")
     return SECRETS.sub(lambda found: f"{found[1] or found[2]}***", text)[:500] + _advice(error)
