@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
+from oncall.adapters.postgres.refusals import first_line
 from oncall.core.data.data_contract import LOADS, Breach, DataContracts, TableContract
 from oncall.core.promises.facts import ALL_OF_THEM
 from pipelines.contract_rule import Existing, Rule
 from pipelines.contract_sql import Statement, compiled, in_sight, misfits
+from pipelines.sql_text import literal
+
+ANSWER_WITHIN_S = 600.0
+"""How long one table's contract may be asked: a rule in SQL that sleeps, or a pattern without end, would hold the run
+for ever. Generous: a large day takes seconds."""
 
 _STANDING = """
     select n.nspname || '.' || c.relname, a.attname, t.typname, a.attnotnull,
@@ -55,17 +64,66 @@ def breaches(
 
     `day` binds `report_date`, `day_start` and `day_end`. One statement a table, and one that asks how they stand.
     Nothing is told of a table that has no contract. Of the tables `beside`, no rows are asked: they only have to be
-    there as their contracts say, with our right to read them.
+    there as their contracts say, with our right to read them. What takes longer than ANSWER_WITHIN_S is given up.
     """
+    cursor.execute("select current_setting('statement_timeout')")
+    ((usual,),) = cursor.fetchall()
+    _answer_within(cursor, f"{ANSWER_WITHIN_S:.0f}s")
     statements, lacking, hidden = _statements(cursor, contracts, tables, beside)
     found = list(lacking)
     for statement in statements:
-        cursor.execute(statement.count, day)
+        _ask(cursor, statement, day)
         found += (
             _breach(statement.contract, statement.rules[number], count, example)
             for number, count, example in cursor.fetchall()
         )
+    _answer_within(cursor, usual)
     return [*found, *hidden] if found else []
+
+
+def _ask(cursor: Any, statement: Statement, day: Mapping[str, Any]) -> None:
+    began = time.monotonic()
+    try:
+        cursor.execute(statement.count, day)
+    except Exception as error:
+        if time.monotonic() - began >= ANSWER_WITHIN_S:
+            rules = [rule.name for rule in statement.contract.rules]
+            own = f", of its own rules {', '.join(rules)}" if rules else ""
+            error.add_note(f"(the contract of {statement.contract.table}{own})")
+        raise
+
+
+def _answer_within(cursor: Any, bound: str) -> None:
+    cursor.execute("select set_config('statement_timeout', %s, true)", (bound,))
+
+
+def unaskable(connection: Any, contracts: DataContracts, day: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(table and rule, why) of what a run could not ask, as the warehouse says; nothing is asked of any row."""
+    with closing(connection.cursor()) as cursor:
+        statements, lacking, _ = _statements(cursor, contracts, contracts.tables)
+        yield from ((breach.table, f"not {breach.expected}") for breach in lacking)
+        for statement in statements:
+            if not _why_not(connection, cursor, f"explain {statement.count}", day):
+                continue
+            for rule in statement.rules:
+                alone = replace(statement, rules=(rule,))
+                if why := _why_not(connection, cursor, f"explain {alone.count}", day):
+                    yield f"{statement.contract.table}: {rule.name}", why
+        for contract in contracts.tables.values():
+            for column in contract.columns:
+                asked = f"select '' ~ {literal(column.pattern)}" if column.pattern else ""
+                if asked and (why := _why_not(connection, cursor, asked, day)):
+                    yield f"{contract.table}.{column.name}: pattern", why
+
+
+def _why_not(connection: Any, cursor: Any, statement: str, day: Mapping[str, Any]) -> str:
+    try:
+        cursor.execute(statement, day)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        return first_line(error)
+    finally:
+        connection.rollback()
+    return ""
 
 
 def offenders(

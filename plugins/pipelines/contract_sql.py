@@ -172,19 +172,20 @@ def _of_column(contract: TableContract, column: Column, table: Existing) -> Iter
             _one_of(column, f"!~ {literal(column.pattern)}"),
         )
     if column.accepted:
-        accepted = ", ".join(literal(value) for value in column.accepted)
+        number = "::numeric" if column.type in ("integer", "number") else ""  # 1.5 is 1.50 as well
+        accepted = ", ".join(literal(value) + number for value in column.accepted)
         one_of = "one of " if len(column.accepted) > 1 else ""
         expected = f"0 {noun} whose {name} is not {one_of}{', '.join(column.accepted)}"
-        broken = _one_of(column, f"not in ({accepted})")
+        broken = _one_of(column, f"not in ({accepted})", "" if number else "::text")
         yield Rule(f"{short}_{name}_is_accepted", (name,), expected, broken)
 
 
-def _one_of(column: Column, broken: str) -> str:
+def _one_of(column: Column, broken: str, kind: str = "::text") -> str:
     """Of a column with few different values: each is looked at once, however many rows have it."""
     name = quoted(column.name)
     # `offset`: otherwise the planner looks at each row first and at what is distinct after that.
     values = f"(select distinct {name} from day offset 0) as v"
-    return f"d.{name} in (select v.{name} from {values} where v.{name}::text {broken})"
+    return f"d.{name} in (select v.{name} from {values} where v.{name}{kind} {broken})"
 
 
 def _of_the_day_column(contract: TableContract) -> Iterator[Rule]:

@@ -23,6 +23,7 @@ _EXPECTED = {
     "42703": _IS_THERE,
     "42804": _IS_THERE,
     "42883": _IS_THERE,
+    "57014": "an answer in good time",
 }
 # As PostgreSQL's sources name the place that refuses an unfilled one, in whatever language it speaks.
 _OPENS_TO_READ = "ExecOpenScanRelation"
@@ -40,6 +41,8 @@ def held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
         # psycopg 3, psycopg 2
         state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
         expected = _EXPECTED.get(state) or _EXPECTED.get(state[:2])
+        if state == "57014" and not hasattr(error, "__notes__"):
+            raise  # cancelled by somebody
         if expected is None or (state == "55000" and error.diag.source_function != _OPENS_TO_READ):  # type: ignore[attr-defined]
             raise
         said = " ".join([*str(error).split(), *getattr(error, "__notes__", ())])

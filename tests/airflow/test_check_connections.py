@@ -62,6 +62,29 @@ def test_when_all_is_in_order_nothing_is_to_mend_and_nobody_hears_of_it(
     assert "0 to mend" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "key", "said"),
+    [
+        ("where line.discount >", "where line.discont >", "order_lines: discounts_are_within_the_line", "line.discont"),
+        ("where line.discount >", "where selec line.discount >", "discounts_are_within_the_line", "syntax error"),
+        ("where line.discount >", "where no_such(line.discount) >", "discounts_are_within_the_line", "no_such("),
+        ("'^(?!.{101})[!-~]+( [!-~]+)*$'", r"'^(?=(a))\1$'", "pattern", "invalid regular expression"),
+        ("name: quantity, logicalType: integer", "name: quantity, logicalType: string", "order_lines", "type text"),
+        ("unless, value: \"d.status = 'cancelled'\"", 'unless, value: "d.state = 1"', "orders_have_lines", "d.state"),
+    ],
+)  # fmt: skip
+def test_what_the_warehouse_cannot_be_asked_of_a_contract_is_named(
+    whole: Site, capsys: pytest.CaptureFixture[str], was: str, now: str, key: str, said: str
+) -> None:
+    """In the day, not by the night's run; no row is read for it."""
+    contract = whole.include / "contracts/master.odcs.yaml"
+    text = contract.read_text(encoding="utf-8")
+    assert was in text
+    contract.write_text(text.replace(was, now, 1), encoding="utf-8")
+    told = found(checked(whole, capsys, 1))
+    assert any(key in named and said in words for named, words in told.items()), told
+
+
 def test_what_the_far_sides_lack_is_named(whole: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Scopes, members, accounts, heartbeats: each by its name."""
     whole.inbox.settings(

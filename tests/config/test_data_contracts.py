@@ -14,6 +14,7 @@ from oncall.core.errors import ConfigError
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 FILE = "contracts/master.odcs.yaml"
+ONE_OF = "quality: [{metric: invalidValues, arguments: {validValues: %s}, mustBe: 0}]"
 
 
 @pytest.fixture
@@ -106,6 +107,22 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("readWhenChanged, value: true", "readWhenChanged, value: yes", "found 'yes'; write true or false"),
         ("optional, value: true", 'optional, value: "true"', "optional: found 'true'; write true or false"),
         ("logicalType: string", 'logicalType: ""', "logicalType: found nothing; write one of string"),
+        ("as line where line.", "as order where order.", "query: found as order; write a name that is no word of SQL"),
+        ("as line where line.", "as Window where window.", "query: found as Window; write a name that is no word"),
+        ("as line where line.", "day where day.", "query: found as day; write a name that is no word of SQL"),
+        ("{minimum: 1, maximum: 100000}", "{minimum: 10, maximum: 1}", "found minimum 10 above maximum 1; write"),
+        ("{minimum: 1, maximum: 100000}", "{minimum: 1.2, maximum: 1.7}", "found no whole number from 1.2 to 1.7"),
+        ('minimum: "1990-01-01T00:00:00Z"', "minimum: 2027-01-01, maximum: '2026-01-01T00:00:00Z'", "above maximum"),
+        ("'^(?!.{101})[!-~]+( [!-~]+)*$'", "'\\bwords\\b'", "pattern: found \\b; write a regular expression of"),
+        ("'^(?!.{101})[!-~]+( [!-~]+)*$'", "'^(?P<a>.)$'", "pattern: found (?P; write a regular expression of"),
+        ("'^(?!.{101})[!-~]+( [!-~]+)*$'", "'^[a-z]{1,500}$'", "pattern: found {1,500; write a regular"),
+        ("'^(?!.{101})[!-~]+( [!-~]+)*$'", "'^(?i:ab)$'", "pattern: found (?i:; write a regular expression"),
+        ("'^(?!.{101})[!-~]+( [!-~]+)*$'", "'^a++$'", "pattern: found ++; write a regular expression"),
+        ("[completed, paid, cancelled]", "[completed, paid, true]", "validValues: found True; write a text in quotes"),
+        ("[completed, paid, cancelled]", "[]", "found invalidValues; write metric: invalidValues with"),
+        ("logicalTypeOptions: {minimum: 1, maximum: 100000}", ONE_OF % "[few, 5]", "validValues: found few; write"),
+        ("{minimum: 1, maximum: 100000}", "{minimum: 1, maximum: 3}, " + ONE_OF % "[4]", "validValues: found 4; write"),
+        ('logicalTypeOptions: {minimum: "1990-01-01T00:00:00Z"}', ONE_OF % "[2026-01-01]", "write minimum and maximum"),
     ],
 )  # fmt: skip
 def test_a_wrong_contract_is_told_with_file_key_and_what_to_write(

@@ -24,7 +24,7 @@ from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.cli.main import main
 from oncall.config import oncall_config
 from oncall.core.errors import OncallError
-from pipelines import runner
+from pipelines import contract_check, runner
 from pipelines.report_run import Held
 from pipelines.sql_files import REPOSITORY_SQL as SQL
 from tests.pipelines.contract_cases import BROKEN, COPY, ENGAGEMENT, GROWTH, ORDINARY, PROFIT, UNIT_PROFIT
@@ -41,6 +41,14 @@ def failed(connection: Any, dag_id: str, day: dt.date = DAY) -> dict[str, str]:
     except Held as held:
         return {check.name: check.found for check in held.failed}
     return {}
+
+
+@pytest.fixture
+def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the include folder, which runs read."""
+    shutil.copytree(SQL.parent, tmp_path / "include")
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path / "include"))
+    return tmp_path / "include"
 
 
 def change(connection: Any, statement: str) -> None:
@@ -193,6 +201,44 @@ def test_a_run_that_was_held_is_published_once_upstream_is_right(shop: Any, run:
     change(shop, "update master.orders set status = 'paid' where order_id = 101")
     assert failed(shop, PROFIT) == {}
     assert rows(shop, "select * from investor.checks where not passed") == []
+
+
+@pytest.mark.parametrize("driver", [psycopg, psycopg2])
+def test_a_rule_without_an_end_holds_its_report(
+    shop: Any, driver: Any, include: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name, in bounded time; what is asked after it has all the time it needs."""
+    monkeypatch.setattr(contract_check, "ANSWER_WITHIN_S", 1.0)
+    contract = include / "contracts/master.odcs.yaml"
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(
+        text.replace("where line.discount >", "where pg_sleep(60) is null or line.discount >")
+    )
+    began = time.monotonic()
+    with closing(driver.connect(shop.dsn)) as connection:
+        found = failed(connection, PROFIT)
+    assert time.monotonic() - began < 20
+    assert list(found) == ["data_can_be_computed"]
+    assert (
+        "master.order_lines, of its own rules discounts_are_within_the_line" in found["data_can_be_computed"]
+    )
+    contract.write_text(text)
+    assert failed(shop, PROFIT) == {}
+
+
+def test_a_number_is_one_of_those_accepted_however_it_is_written(shop: Any, include: Path) -> None:
+    """1.50 is 1.5; two of a row of which one is not are told."""
+    contract = include / "contracts/master.odcs.yaml"
+    text = contract.read_text(encoding="utf-8")
+    prices = {
+        str(row["unit_price"]).rstrip("0") for row in rows(shop, "select unit_price from master.order_lines")
+    }
+    one_of = "quality: [{metric: invalidValues, arguments: {validValues: [%s]}, mustBe: 0}]"
+    was = "{name: unit_price, logicalType: number, required: true, logicalTypeOptions: {minimum: 0, maximum: 1000000000}}"
+    for values, held in ((", ".join(sorted(prices)), []), ("7.125", ["lines_unit_price_is_accepted"])):
+        now = was.replace("logicalTypeOptions: {minimum: 0, maximum: 1000000000}", one_of % values)
+        contract.write_text(text.replace(was, now, 1))
+        assert list(failed(shop, PROFIT)) == held
 
 
 def test_the_other_driver_finds_the_same(shop: Any) -> None:

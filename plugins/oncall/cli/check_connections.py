@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+from contextlib import closing, suppress
 from dataclasses import asdict
 
 from oncall.cli.command import show_json, show_problems, tell
 from oncall.config import oncall_config
-from oncall.config.data_contracts import contracts_dir, read
+from oncall.config.data_contracts import FOLDER, contracts_dir, read
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.check_result import CheckResult
 from oncall.core.data.data_contract import CURRENCY, DataContracts
 from oncall.core.data.report_words import currency_taken
+from oncall.core.errors import Unreadable
 from pipelines.sql_files import SqlFiles
 
 
@@ -63,6 +66,8 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
         _may_lack(contracts),
         sorted({pipeline.report for pipeline in config.pipelines.values() if pipeline.promise}),
     )
+    if not any(problem.file == "connection warehouse" for problem in checked.problems):
+        _ask_contracts(contracts, checked)
     OpsgenieCheck(checked).ask(
         config.heartbeats, sorted({person.opsgenie for person in people if person.opsgenie})
     )
@@ -73,6 +78,22 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     )
     say_where_links_lead(checked, base_url())
     return checked
+
+
+def _ask_contracts(contracts: DataContracts, checked: CheckResult) -> None:
+    """Name what of the contracts the warehouse could not be asked tonight."""
+    from oncall.adapters.postgres.database import work_by
+    from pipelines.contract_check import unaskable
+
+    with suppress(Unreadable), closing(work_by("warehouse")) as connection:
+        connection.left_s = 8.0
+        # of any day
+        day = {"report_date": dt.date(2026, 1, 1), "day_start": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}
+        day["day_end"] = day["day_start"] + dt.timedelta(days=1)
+        for key, found in unaskable(connection, contracts, day):
+            checked.wrong(
+                FOLDER, key, found, "what the warehouse can be asked: the run would fail, or hold the report"
+            )
 
 
 def _may_lack(contracts: DataContracts) -> dict[str, dict[str, str]]:

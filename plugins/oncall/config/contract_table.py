@@ -17,6 +17,7 @@ from open_data_contract_standard.model import (
     SchemaProperty,
 )
 
+from oncall.config.contract_ranges import may_name_a_row, never_kept
 from oncall.config.experiment_plans import read_plans
 from oncall.core.data.data_contract import CURRENCY, Column, Reference, SqlRule, TableContract
 from oncall.core.errors import Problem
@@ -151,7 +152,7 @@ class TableReader:
         if pattern is not None and not _compiles(pattern):
             self.file.complain(f"{key}.logicalTypeOptions.pattern", pattern, "a regular expression")
             pattern = None
-        return Column(
+        column = Column(
             name=name,
             type=described.logicalType,  # type: ignore[arg-type]  # checked above
             required=bool(described.required or described.primaryKey),
@@ -164,6 +165,9 @@ class TableReader:
                 for one in described.customProperties or []
             ),
         )
+        for rule, found, write in never_kept(column):
+            self.file.complain(f"{key}.{rule}", found, write)
+        return column
 
     def _bound(self, key: str, name: str, kind: str, options: dict[str, Any]) -> float | str | None:
         value = options.get(name)
@@ -177,15 +181,26 @@ class TableReader:
         return None
 
     def _accepted(self, key: str, column: SchemaProperty) -> tuple[str, ...]:
-        values = [str(entry.value) for entry in column.enum or []]
+        values = [entry.value for entry in column.enum or []]
         for at, quality in enumerate(column.quality or []):
             found = (quality.arguments or {}).get("validValues")
-            if quality.metric == "invalidValues" and isinstance(found, list) and quality.mustBe == 0:
-                values += [str(value) for value in found]
+            if (
+                quality.metric == "invalidValues"
+                and isinstance(found, list)
+                and found
+                and quality.mustBe == 0
+            ):
+                values += found
             else:
                 write = "metric: invalidValues with arguments.validValues and mustBe: 0 (other rules: at the table)"
                 self.file.complain(f"{key}.quality[{at}]", quality.metric or quality.type, write)
-        return tuple(values)
+        for value in values:
+            if column.logicalType == "string" and not isinstance(value, str):
+                self.file.complain(
+                    f"{key}.validValues", repr(value), "a text in quotes, as it stands in the rows"
+                )
+        # as PostgreSQL writes true and false
+        return tuple(str(value).lower() if isinstance(value, bool) else str(value) for value in values)
 
     def _business_day(self, columns: Sequence[str]) -> str | None:
         for custom in self.source.customProperties or []:
@@ -249,6 +264,10 @@ class TableReader:
             elif not (match := _COUNTED.match(quality.query or "")) or quality.mustBe != 0:
                 write = "query: select count(*) from {object} as row where …, and mustBe: 0"
                 self.file.complain(f"{key}.query", f"{quality.query or ''}"[:60], write)
+            elif not may_name_a_row(match[1]):
+                self.file.complain(
+                    f"{key}.query", f"as {match[1]}", "a name that is no word of SQL, such as row_of_it"
+                )
             else:
                 description = str(quality.description or quality.name)
                 condition = _OBJECT.sub("{object}", match.string[match.end() :])

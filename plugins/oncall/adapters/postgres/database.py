@@ -136,9 +136,9 @@ def connect_by(conn_id: str) -> ByAirflow:
     make = cast("Callable[[], Connection]", Hook(connection=connection).get_conn)
     written = (connection.host, connection.port, connection.login, connection.password, connection.schema)
     # Or in the wrong field, which libpq or the server repeats.
-    fields = [connection.login, connection.schema, *map(str, extra.values())]
+    repeated = [connection.login, connection.schema, *map(str, extra.values())]
     hidden += [connection.host] if connection.host.startswith("@") else []
-    hidden += [quotes.format(field) for field in fields if field for quotes in _QUOTES]
+    hidden += [quotes.format(field) for field in repeated if field for quotes in _QUOTES]
     secrets = [connection.password, *hidden] if connection.password else hidden
     return ByAirflow(json.dumps([*written, connection.extra]), make, secrets)
 
