@@ -29,6 +29,7 @@ from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import undecided
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import PromiseKey, due_at, last_due, warn_at
+from oncall.usecases.few_rows import FEW_ROWS, say_few_rows
 from oncall.usecases.ports import EvaluationInputs, Store, TaskRunReader, WarehouseReader
 from oncall.usecases.promise_statuses import (
     BLIND,
@@ -43,7 +44,7 @@ from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE, WatchRecord, fe
 
 log = structlog.get_logger(__name__)
 
-NOTES = (SINCE, PROMISED, HOSTS, PUBLISHED, BLIND, LOOKING)
+NOTES = (SINCE, PROMISED, HOSTS, PUBLISHED, BLIND, LOOKING, FEW_ROWS)
 CLOCKS_AGREE = dt.timedelta(seconds=4)  # … so far, between two hosts
 
 
@@ -105,6 +106,9 @@ def evaluate(
         decision.record(plan, at)
     for event in plan.events:
         log.info("oncall.event", incident=event.key, what=event.what)
+    for team in {one.pipeline.team for one in statuses}:
+        mine = [one for one in statuses if one.pipeline.team == team]
+        say_few_rows(store, Scene(config.teams.get(team, config.roster), links, at), mine)
     # not as a set: to hash an instant costs ten times as much as to compare it
     known_ahead = (i for one in statuses for i in (one.warn, one.last_chance, one.due) if i)
     next_at = min((i for i in chain(known_ahead, decided.instants) if i > at), default=None)

@@ -67,6 +67,26 @@ def test_a_load_of_sixty_percent_is_waited_for_or_said(
     assert share_of([load.state == "partial" or load.is_small for load in found]) >= told
 
 
+@pytest.mark.parametrize(
+    ("rows", "varies_by", "noticed"),
+    [(100, 0.04, 0.5), (200, 0.04, 0.85), (400, 0.04, 0.95), (200, 0.1, 0.55), (400, 0.1, 0.6)],
+)
+def test_a_load_of_sixty_percent_of_a_small_table_is_waited_for_or_told(
+    rows: float, varies_by: float, noticed: float
+) -> None:
+    """From a hundred rows a day on: of fewer it is no rarer than a quiet day."""
+    found = loads(rows, varies_by, 0.6, seeds=3, since=KNOWN_AFTER)
+    assert share_of([load.state == "partial" or load.is_unusually_small for load in found]) >= noticed
+
+
+@pytest.mark.parametrize("rows", [5, 30, 100, 1000])
+@pytest.mark.parametrize("varies_by", [0.04, 0.1, 0.15])
+def test_hardly_a_clean_day_is_told(rows: float, varies_by: float) -> None:
+    """Of the three years of each such table on four days a year at the most."""
+    told = [load.is_unusually_small for load in loads(rows, varies_by, 1.0, seeds=9, since=KNOWN_AFTER)]
+    assert sum(told) <= 4 * 3
+
+
 def test_what_varies_by_no_more_than_a_count_is_known_sooner() -> None:
     """A stock of 200 products that never changes: 120 of them are partial, 120 of as many orders are not."""
     stock = Load("t", AT, 120, 200.0, None, 0.07 * 200)

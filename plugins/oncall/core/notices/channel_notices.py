@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from oncall.core import time_format
 from oncall.core.errors import Problem
 from oncall.core.incidents.context import on_call, page_and_post, post
 from oncall.core.incidents.incident import Channel, Notification, Plan
@@ -14,6 +15,9 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.notices.page_words import CONNECTION_STAYS
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.facts import Load
+from oncall.core.promises.promise import Team
+from oncall.core.promises.words import small_words
 from oncall.core.time_format import span
 
 NAMES: dict[Channel, str] = {"pager": f"The pager ({CHANNELS['pager']})", "chat": CHANNELS["chat"]}
@@ -142,6 +146,17 @@ def configuration_mended(scene: Scene, digest: str) -> Notification:
     return _chat(
         scene, "configuration", f"mended:{digest}", "The on-call configuration is in order again", []
     )
+
+
+def few_rows(scene: Scene, day: dt.date, loads: Mapping[str, Load], teams: Sequence[Team]) -> Notification:
+    """Loads that are smaller than chance makes them on most days, and not so small that anything waits for them."""
+    about = next(iter(loads)) if len(loads) == 1 else f"{len(loads)} tables"
+    title = f"Unusually few rows of {about}, {time_format.day(day)}"
+    tables = [f"• {name}: {small_words(load)}" for name, load in loads.items()]
+    ask = " or ".join(f"{team.team} ({team.slack})" for team in teams)
+    lines = [*tables, f"Nothing waits for the rest, if there is one. Whether there is, {ask} can tell."]
+    message = _chat(scene, f"few-rows-{day.isoformat()}", f"few:{','.join(loads)}", title, lines).message
+    return post(replace(message, channel=scene.roster.slack_channel))
 
 
 def heartbeat_refused(scene: Scene, heartbeat: str, since: dt.datetime, reason: str) -> Notification:

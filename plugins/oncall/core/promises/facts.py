@@ -12,6 +12,8 @@ from typing import Any, Literal
 DEFAULT_SHARE = 0.75
 # So improbable a partial load is, too (a bound of e^-11): of five rows a day, most may well be missing.
 IMPROBABLE = 11.0
+# So improbable a small one is told of, and not waited for (e^-4: one day in fifty at the most).
+UNUSUAL = 4.0
 _LEAST_VARIATION = 0.03  # of a day's level, beside what counting makes
 
 # `queued`: it ran before, was cleared, and has not started again. `deleted`: of a run alone.
@@ -66,6 +68,11 @@ class Load:
     def is_small(self) -> bool:
         """Fewer rows than its share of what is expected, which may be chance: to be said, and not waited for."""
         return self._is_below_its_share and self.state == "fresh"
+
+    @property
+    def is_unusually_small(self) -> bool:
+        """So few that somebody should ask whether they are all: on most days no chance."""
+        return self.is_small and self.rarity > UNUSUAL
 
     @property
     def _is_below_its_share(self) -> bool:
