@@ -82,7 +82,7 @@ def test_a_load_of_sixty_percent_of_a_small_table_is_waited_for_or_told(
 @pytest.mark.parametrize("rows", [5, 30, 100, 1000])
 @pytest.mark.parametrize("varies_by", [0.04, 0.1, 0.15])
 def test_hardly_a_clean_day_is_told(rows: float, varies_by: float) -> None:
-    """Of the three years of each such table on four days a year at the most."""
+    """On four days a year at the most, of three years of each such table."""
     told = [load.is_unusually_small for load in loads(rows, varies_by, 1.0, seeds=9, since=KNOWN_AFTER)]
     assert sum(told) <= 4 * 3
 
