@@ -48,6 +48,11 @@ BOTS = (
     "insert into master.customers select 5000000000 + n, '2026-11-20 08:00+07'::timestamptz + n * interval '7 seconds', 'VN', 'organic', '2026-11-21 01:00+07' from generate_series(1, 1000) as n;"
     " insert into master.sessions select 5000000000 + n, 5000000000 + n, '2026-11-20 09:00+07'::timestamptz + n * interval '7 seconds', 20 + n * 37 % 400, 'browse', '2026-11-21 01:00+07' from generate_series(1, 1000) as n"
 )
+SPENT_TWICE = (
+    "update master.marketing_spend set amount = amount + 0.37 where channel = 'email' and day = '2026-11-20';"
+    " insert into master.marketing_spend (day, channel, amount, updated_at) select day, 'newsletter', amount, updated_at"
+    " from master.marketing_spend where channel = 'email' and day = '2026-11-20'"
+)
 REACHED = "customer_id in (select customer_id from master.customers where acquisition_channel = 'referral')"
 
 
@@ -256,6 +261,27 @@ def test_a_held_day_tells_nothing_of_what_is_usual(a_day: Any) -> None:
     assert len(rows(a_day, counted, DAY)) == 5
 
 
+@pytest.mark.parametrize(
+    ("table", "dag_id", "measure"),
+    [("orders", PROFIT, "customer_id_of_orders"), ("sessions", ENGAGEMENT, "customer_id_of_sessions"), ("sessions", GROWTH, "customer_id_of_sessions")],
+)  # fmt: skip
+def test_numbers_of_customers_that_are_cut_hold_the_day(
+    a_day: Any, table: str, dag_id: str, measure: str
+) -> None:
+    """They are those of others, who are there: as many rows, of nobody unknown. (Here numbers have twelve digits.)"""
+    longer = "update master.{} set customer_id = customer_id + 900000000000"
+    for one in ("customers", "orders", "sessions", "touches", "experiment_assignments"):
+        change(a_day, longer.format(one))
+    change(a_day, OTHERS.replace("+ 5000000000", "- 900000000000"))
+    change(
+        a_day,
+        f"update base.day_parts set amount = amount + 900000000000 where measure = '{measure}' and report_date < '2026-11-20'",
+    )
+    assert f"{measure}_is_usual" not in failed(a_day, dag_id, DAY)
+    change(a_day, changed(table, "customer_id = customer_id - 900000000000"))
+    assert f"{measure}_is_usual" in failed(a_day, dag_id, DAY)
+
+
 def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
     """Of one product that is sold a lot; of one that nobody buys it is nothing."""
     cost = "update master.products set unit_cost = {} where product_id = {}"
@@ -278,12 +304,27 @@ def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
         (changed("order_lines", "product_id = 1 + product_id % 200"), "product_prices_stay", " of 200 in master.order_lines.product_id, such as product_id 1"),
         (changed("order_lines", "product_id = 1 + (line_no * 77 + order_id) % 200"), "product_prices_stay", " of 200 in master.order_lines.product_id, such as product_id 1"),
         (changed("order_lines", "unit_price = unit_price * 100", "product_id = 7"), "product_prices_are_in_one_unit", " in master.order_lines.unit_price, such as product_id 7 ("),
+        (SPENT_TWICE, "spend_comes_once", " in master.marketing_spend, such as email ("),
     ],
 )  # fmt: skip
 def test_costs_and_prices_are_those_of_the_day_before(a_day: Any, fault: str, check: str, found: str) -> None:
     """Of most products, or of one that matters."""
     change(a_day, fault)
     assert found in failed(a_day, PROFIT, DAY)[check]
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        SPENT_TWICE.replace("amount + 0.37", "400"),
+        SPENT_TWICE + "; update base.marketing set amount = (select amount from master.marketing_spend"
+        " where channel = 'email' and day = '2026-11-20') where channel = 'email' and report_date = '2026-11-18'",
+    ],
+)
+def test_a_budget_may_be_that_of_two_channels(a_day: Any, budget: str) -> None:
+    """A round one, or one that was spent before."""
+    change(a_day, budget)
+    assert "spend_comes_once" not in failed(a_day, PROFIT, DAY)
 
 
 def test_what_is_sold_at_any_price_is_no_question(a_day: Any) -> None:

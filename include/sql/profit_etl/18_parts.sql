@@ -432,6 +432,14 @@ measured (measure, part, kind, amount, of_all, rows) as (
     from buyers
     having count(*) > 0
     union all
+    -- Numbers that are cut, or counted from one again, may be those of other customers.
+    select
+        'customer_id_of_orders', 'all', 'least',
+        exp(avg(ln(greatest(abs(ordered.customer_id::bigint), 1)::float8)))::numeric, 1, count(*)
+    from ordered
+    where ordered.stands
+    having count(*) > 0
+    union all
     select 'pieces_by_category', lines.category, 'typical', exp(avg(ln(lines.quantity::float8)))::numeric, 1, count(*)
     from lines
     where lines.quantity > 0

@@ -235,4 +235,33 @@ select
     filter (where prices.above),
     case when count(*) >= 10 then 30 else 100 end
 from goods as prices
-where not prices.is_cost;
+where not prices.is_cost
+union all
+-- A budget is the same every day, and a round one may be so of two channels; what was billed is not.
+select
+    'spend_comes_once',
+    'of the spend of the day is there under another channel too, to the cent',
+    coalesce(sum(spend.amount) filter (where spend.again), 0)::bigint,
+    coalesce(sum(spend.amount), 0)::bigint,
+    'in master.marketing_spend, such as ' || min(concat(spend.channel, ' (', round(spend.amount, 2), ')'))
+    filter (where spend.again),
+    case when count(*) filter (where spend.known) > 0 then 2 else 100 end
+from (
+    select
+        billed.channel,
+        billed.amount,
+        earlier.days > 0 as known,
+        billed.amount <> trunc(billed.amount)
+        and count(*) over (partition by billed.amount) > 1
+        and max(earlier.alike) over (partition by billed.amount) = 0 as again
+    from base.marketing as billed
+    left join lateral (
+        select count(*) as days, count(*) filter (where before.amount = billed.amount) as alike
+        from base.marketing as before
+        where
+            before.channel = billed.channel
+            and before.report_date >= %(report_date)s::date - 28
+            and before.report_date < %(report_date)s::date
+    ) as earlier on true
+    where billed.report_date = %(report_date)s::date
+) as spend;

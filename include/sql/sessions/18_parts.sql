@@ -161,4 +161,17 @@ select
     1,
     count(*)
 from by_customer
+having count(*) > 0
+union all
+-- Numbers that are cut, or counted from one again, may be those of other customers.
+select
+    %(report)s,
+    %(report_date)s::date,
+    'customer_id_of_sessions',
+    'all',
+    'least',
+    exp(avg(ln(greatest(abs(used.customer_id::bigint), 1)::float8)))::numeric,
+    1,
+    count(*)
+from used
 having count(*) > 0;

@@ -20,7 +20,7 @@ _MOST_NOTED = 500  # the newest of all teams
 
 
 def say_few_rows(store: Store, scene: Scene, statuses: Sequence[PromiseStatus]) -> None:
-    """Of one team's promises: from the warning time on, or once a report has read it. Before that more rows may come."""
+    """Of one team's promises: from the warning time on, or once a report has read it. Before that more may come."""
     few: defaultdict[dt.date, dict[str, Load]] = defaultdict(dict)
     owners: defaultdict[dt.date, dict[Team, None]] = defaultdict(dict)
     for one in statuses:

@@ -133,7 +133,7 @@ def test_parts_of_which_each_may_be_missing_by_chance_cannot_all_be() -> None:
     assert [off.part for off in found.off] == sorted(map(str, range(7)))
     assert found.is_far_off()
     assert not found.is_far_off(may_be_quiet=True)
-    in_the_third_week = DayParts("orders_by_hour", "rows", today, before, same_weekday=before[:2])
+    in_the_third_week = DayParts("orders_by_shard", "rows", today, before, same_weekday=before[:2])
     assert in_the_third_week.off == []  # it may be a quiet Sunday
     four = DayParts("orders_by_hour", "rows", hours(*[0] * 4, *[3] * 16), before, same_weekday=before[:3])
     assert four.off == []
@@ -188,3 +188,50 @@ def test_rows_of_the_warehouse_become_measures() -> None:
         ("spend", "money", {}, 1),
     ]
     assert [day["SG"].amount for day in found[0].before] == [4, 6]
+
+
+BY_DAY = (8, 7, 6, 6, 6, 7, 9, 12, 16, 20, 24, 26, 22, 20, 19, 18, 17, 18, 20, 24, 26, 20, 14, 10)
+
+
+def by_hour(today: Mapping[str, Amount], before: Mapping[str, Amount]) -> DayParts:
+    return DayParts("sessions_by_hour", "rows", today, [before] * DAYS, [before] * 3)
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [
+        (hours(*BY_DAY[-7:], *BY_DAY[:-7]), "7 hours later"),
+        (hours(*BY_DAY[8:], *BY_DAY[:8]), "8 hours earlier"),
+    ],
+)
+def test_hours_of_another_clock_are_named_though_none_is_empty(
+    today: Mapping[str, Amount], words: str
+) -> None:
+    """Whichever way the clock is off."""
+    found = by_hour(today, hours(*BY_DAY))
+    assert found.is_far_off()
+    assert words in found.found_words()
+
+
+@pytest.mark.parametrize(
+    "today",
+    [
+        hours(*BY_DAY),
+        hours(*(count // 3 for count in BY_DAY)),
+        # a sale in the evening, a clock that was put forward, a morning without a newsletter
+        hours(*BY_DAY[:20], 400, 90, *BY_DAY[22:]),
+        hours(BY_DAY[-1], *BY_DAY[:-1]),
+        hours(*BY_DAY[:8], 4, 5, 6, *BY_DAY[11:]),
+        hours(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 2, 0, 0, 1, 0, 0, 1, 1, 2, 3, 2, 1, 0),
+        hours(*(10,) * 24),
+    ],
+)
+def test_what_is_busy_at_other_hours_has_no_other_clock(today: Mapping[str, Amount]) -> None:
+    """A sale, an hour of summer time, a quiet day."""
+    assert not by_hour(today, hours(*BY_DAY)).off
+
+
+def test_only_hours_have_a_clock() -> None:
+    """Other parts that are numbers are what they are."""
+    moved = hours(*BY_DAY[8:], *BY_DAY[:8])
+    assert not DayParts("orders_by_shard", "rows", moved, [hours(*BY_DAY)] * DAYS).off

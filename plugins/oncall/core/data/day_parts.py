@@ -36,6 +36,10 @@ _MONEY = 20.0
 # people may decide ("rare"), or what hardly anything but a load that ran again makes many of ("again").
 _NOT_RARE: Mapping[Kind, float] = {"rare": 0.15, "again": 0.05}
 _TIMES_AS_MANY = 3.0
+_HOURS = 24
+_LEAST_MOVED = 3  # hours: where clocks are put forward and back, one is ordinary
+# So much likelier the hours are by another clock (e^12), and by each row.
+_MOVED, _MOVED_A_ROW = 12.0, 0.1
 _FEW = 20  # of fewer rows a share tells little
 _MANY = 200  # of which chance takes no four fifths away
 _LEAST_SHARE = 0.02  # of the money, to be missed
@@ -95,7 +99,7 @@ class DayParts:
         if len(self.before) < LEAST_DAYS:
             return []
         if self.kind == "rows":
-            return self._missing() or list(self._all_in_one()) or self._missing_together()
+            return self._missing() or list(self._all_in_one()) or self._missing_together() or self._moved()
         if self.kind in _NOT_RARE:
             return list(self._not_rare(_NOT_RARE[self.kind]))
         if self.kind == "money":
@@ -134,6 +138,33 @@ class DayParts:
             shares, amounts = ([day[part] for day in days] for days in (self.before, self._alike))
             left.append(_left_of(part, found, of_all, shares, amounts))
         return [off for off in left if off.found * _MISSING <= off.bound]
+
+    def _moved(self) -> list[OffPart]:
+        """All hours, where they are as usual by another clock: the instants of another zone, though none is empty.
+
+        Each clock makes the day so and so likely; the other one must make it far likelier, and as likely as days are.
+        """
+        found = [self.today.get(str(hour), NOTHING).amount for hour in range(_HOURS)]
+        rows = sum(found)
+        if not self.measure.endswith("_by_hour") or not rows:
+            return []
+        usual = [1 + sum(day.get(str(hour), NOTHING).amount for day in self.before) for hour in range(_HOURS)]
+        likely = {
+            later: sum(
+                count * math.log(usual[hour - later] / sum(usual))
+                for hour, count in enumerate(found)
+                if count
+            )
+            for later in (0, *range(_LEAST_MOVED, _HOURS - _LEAST_MOVED + 1))
+        }
+        later = max(likely, key=lambda one: likely[one])
+        most = sum(count * math.log(count / rows) for count in found if count)
+        explained = likely[later] - likely[0]
+        left = most - likely[later] - _HOURS / 2  # which chance alone leaves of so many hours
+        if explained < max(_MOVED, _MOVED_A_ROW * rows) or 2 * left > explained:
+            return []
+        words = f"{later} hours later" if later <= _HOURS / 2 else f"{_HOURS - later} hours earlier"
+        return [OffPart(words, rows, 0.0)]
 
     def _all_in_one(self) -> Iterator[OffPart]:
         """A part that takes the place of all others, each of which may be too small to be missed."""
