@@ -323,6 +323,7 @@ begin
     loop
         execute format('comment on table %s is %L', told.column1, told.column2);
     end loop;
+    comment on view investor.profit_statement is 'The lines of a profit statement, a row a day; no number of its own';
 exception when others then
     raise notice 'the columns of the reports keep the comments of whoever owns them: %', sqlerrm;
 end
@@ -435,6 +436,70 @@ create table if not exists investor.releases (
     released_at timestamptz not null,
     primary key (report, report_date, name)
 );
+
+-- What these mean, for whoever looks at them with a client. (The comment on investor.publications says which text of this
+-- file has made it.)
+do $$
+declare
+    told record;
+begin
+    for told in
+        values
+            ('publications', 'report', 'The report, or the base model, that is complete and visible for the day'),
+            ('publications', 'report_date', 'Business day, in the roster''s zone'),
+            ('publications', 'published_at', 'When it was published last'),
+            ('publications', 'run_id', 'The run that did'),
+            ('publications', 'rows', 'How many rows the day has'),
+            ('publications', 'upstream', 'The load of each upstream table that was read; nulls where there was none'),
+            ('publications', 'first_published_at', 'When it was published first: judges the promise'),
+            ('publications', 'read_at', 'When upstream was read: what comes after it makes the day stale'),
+            ('publications', 'digest', 'What the rows add up to'),
+            ('publications', 'changed_at', 'When digest became another one: what was made of the day before is stale'),
+            ('publications', 'due_at', 'When it was due by the promise as it was then; null: as is promised now'),
+            ('restatements', '', 'Published numbers that a re-publication has changed, a row for each'),
+            ('restatements', 'report', 'The published table whose number changed'),
+            ('restatements', 'report_date', 'Business day of the number, in the roster''s zone'),
+            ('restatements', 'column_name', 'The number'),
+            ('restatements', 'old_value', 'What was published before; null: no such row'),
+            ('restatements', 'new_value', 'What is published since; null: the row is gone'),
+            ('restatements', 'reason', 'Which tables had changed upstream, or: run again'),
+            ('restatements', 'run_id', 'The run that changed it'),
+            ('restatements', 'restated_at', 'When'),
+            ('restatements', 'row_key', 'The channel, or experiment/variant, where the table has a row for each'),
+            ('restatements', 'currency', 'What the row''s money is in; null where the report has none'),
+            ('late_rows', '', 'Published days for which upstream has written rows since they were read'),
+            ('late_rows', 'report', 'The report whose day it is'),
+            ('late_rows', 'report_date', 'The day, stale while changed_at is later than its publication''s read_at'),
+            ('late_rows', 'table_name', 'The upstream table that has such rows'),
+            ('late_rows', 'changed_at', 'When the newest of them was written'),
+            ('checks', '', 'What each run has checked before it published, or why it has not'),
+            ('checks', 'report', 'The report that was checked'),
+            ('checks', 'report_date', 'Its business day'),
+            ('checks', 'run_id', 'The run that checked'),
+            ('checks', 'name', 'The check'),
+            ('checks', 'expected', 'What it expects, in words'),
+            ('checks', 'found', 'What it found: how many, where, an example'),
+            ('checks', 'passed', 'False: it has held the report'),
+            ('checks', 'checked_at', 'When'),
+            ('releases', '', 'Numbers far from usual of which a person has said that they are true'),
+            ('releases', 'report', 'The report that was held'),
+            ('releases', 'report_date', 'Its business day'),
+            ('releases', 'name', 'The check whose number is true, or the upstream table whose load is'),
+            ('releases', 'amount', 'The number: one within 5 percent of it passes too'),
+            ('releases', 'note', 'Why, in the words of whoever released it'),
+            ('releases', 'released_by', 'Who said that it is true'),
+            ('releases', 'released_at', 'When')
+    loop
+        if told.column2 = '' then
+            execute format('comment on table investor.%I is %L', told.column1, told.column3);
+        else
+            execute format('comment on column investor.%I.%I is %L', told.column1, told.column2, told.column3);
+        end if;
+    end loop;
+exception when others then
+    raise notice 'the tables of the reports keep the comments of whoever owns them: %', sqlerrm;
+end
+$$;
 
 -- What a look asks for of `master.loads`, whoever loads however often. It is upstream's: where it is not ours to change, a
 -- look reads it from end to end.

