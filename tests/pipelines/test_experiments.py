@@ -114,7 +114,7 @@ def unit_profit(warehouse: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_two_customers_a_side_by_hand(warehouse: Any, run: Run) -> None:
-    """Profits 0 and 10 against 20 and 40: the customer who bought nothing counts, and df is 2.94…"""
+    """Profits 0 and 10 against 20 and 40: the customer who bought nothing counts, and df is 1.47…"""
     assign(warehouse, c1="control", c2="control", c3="red", c4="red")
     for order_id, (customer, price) in enumerate({2: "10.00", 3: "20.00", 4: "40.00"}.items()):
         buy(warehouse, order_id, customer, price)

@@ -227,8 +227,16 @@ def test_hours_of_another_clock_are_named_though_none_is_empty(
     ],
 )
 def test_what_is_busy_at_other_hours_has_no_other_clock(today: Mapping[str, Amount]) -> None:
-    """A sale, an hour of summer time, a quiet day."""
+    """A sale, an hour of summer time, half a day, a quiet one."""
     assert not by_hour(today, hours(*BY_DAY)).off
+
+
+@pytest.mark.parametrize("open_hours", [range(9, 13), range(13, 24), range(13)])
+def test_half_a_day_has_no_other_clock(open_hours: range) -> None:
+    """A small shop that is closed in the afternoon, or in the morning: no hour by itself is missed."""
+    few = [count // 5 for count in BY_DAY]
+    today = hours(*(count * (hour in open_hours) for hour, count in enumerate(few)))
+    assert not DayParts("orders_by_hour", "rows", today, [hours(*few)] * DAYS).off
 
 
 def test_only_hours_have_a_clock() -> None:

@@ -37,9 +37,10 @@ _MONEY = 20.0
 _NOT_RARE: Mapping[Kind, float] = {"rare": 0.15, "again": 0.05}
 _TIMES_AS_MANY = 3.0
 _HOURS = 24
-_LEAST_MOVED = 3  # hours: where clocks are put forward and back, one is ordinary
+_CLOCKS = ("orders_by_hour", "sessions_by_hour")  # not touches: a newsletter is sent when somebody sends it
+_LEAST_MOVED = 5  # hours: by fewer a day is longer, or begins later
 # So much likelier the hours are by another clock (e^12), and by each row.
-_MOVED, _MOVED_A_ROW = 12.0, 0.1
+_MOVED, _MOVED_A_ROW = 12.0, 0.2
 _FEW = 20  # of fewer rows a share tells little
 _MANY = 200  # of which chance takes no four fifths away
 _LEAST_SHARE = 0.02  # of the money, to be missed
@@ -146,7 +147,7 @@ class DayParts:
         """
         found = [self.today.get(str(hour), NOTHING).amount for hour in range(_HOURS)]
         rows = sum(found)
-        if not self.measure.endswith("_by_hour") or not rows:
+        if self.measure not in _CLOCKS or not rows:
             return []
         usual = [1 + sum(day.get(str(hour), NOTHING).amount for day in self.before) for hour in range(_HOURS)]
         likely = {
@@ -157,11 +158,13 @@ class DayParts:
             )
             for later in (0, *range(_LEAST_MOVED, _HOURS - _LEAST_MOVED + 1))
         }
+        # A shop may have been closed for half the day: then the other hours have all there is.
+        likely[0] -= rows * math.log(1 - sum(usual[hour] for hour in _longest_gap(found)) / sum(usual))
         later = max(likely, key=lambda one: likely[one])
         most = sum(count * math.log(count / rows) for count in found if count)
         explained = likely[later] - likely[0]
         left = most - likely[later] - _HOURS / 2  # which chance alone leaves of so many hours
-        if explained < max(_MOVED, _MOVED_A_ROW * rows) or 2 * left > explained:
+        if explained < max(_MOVED, _MOVED_A_ROW * rows) or 3 * left > explained:
             return []
         words = f"{later} hours later" if later <= _HOURS / 2 else f"{_HOURS - later} hours earlier"
         return [OffPart(words, rows, 0.0)]
@@ -247,6 +250,14 @@ def _left_of(
     # Of a quiet day fewer are expected; beside another part that has grown, as many as ever.
     fewest = min(of_all * min(day.share for day in shares), min(day.amount for day in amounts))
     return OffPart(part, found, fewest)
+
+
+def _longest_gap(hours: Sequence[float]) -> Sequence[int]:
+    """The most hours in a row, midnight between them or not, in which there is nothing."""
+    gaps: list[list[int]] = [[]]
+    for hour in range(2 * len(hours)):
+        gaps.append([] if hours[hour % len(hours)] else [*gaps[-1], hour % len(hours)])
+    return max(gaps, key=len)
 
 
 def _no_chance(off: Sequence[OffPart]) -> bool:
