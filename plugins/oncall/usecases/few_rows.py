@@ -23,13 +23,13 @@ def say_few_rows(store: Store, scene: Scene, statuses: Sequence[PromiseStatus]) 
     """Of one team's promises: from the warning time on, or once a report has read it. Before that more may come."""
     few: defaultdict[dt.date, dict[str, Load]] = defaultdict(dict)
     owners: defaultdict[dt.date, dict[Team, None]] = defaultdict(dict)
-    for one in statuses:
-        if one.drill or not (one.facts.publication or (one.warn and scene.at >= one.warn)):
+    for status in statuses:
+        if status.drill or not (status.facts.publication or (status.warn and scene.at >= status.warn)):
             continue
-        for load in one.facts.loads:
+        for load in status.facts.loads:
             if load.is_unusually_small:
-                few[one.report_date][load.table] = load
-                owners[one.report_date][one.pipeline.upstream_owner] = None
+                few[status.report_date][load.table] = load
+                owners[status.report_date][status.pipeline.upstream_owner] = None
     if not few:
         return
 
