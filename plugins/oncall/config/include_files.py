@@ -21,6 +21,9 @@ from oncall.config.yaml_fields import Source, shortened
 from oncall.core.errors import Problem
 
 MOST_BYTES = 1_000_000
+MOST_BYTES_OF_A_RUNBOOK = (
+    100_000  # each is searched for secrets at each parse of a DAG file: a second for so many
+)
 RUNBOOKS, SQL, CONTRACTS = "runbooks", "sql", "contracts"
 _STAMPED = attrgetter("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 _PERCENT = re.compile(r"%(?!\(\w+\)[sbt])")  # in SQL that is given parameters
@@ -53,7 +56,8 @@ def read_folder(folder: Path) -> IncludeFiles:
     problems: list[Problem] = []
     for name in (FILE, *_teams(folder, problems), *_runbooks(folder, problems)):
         try:
-            texts[name] = text_of(folder, name)
+            most = MOST_BYTES_OF_A_RUNBOOK if name.startswith(RUNBOOKS) else MOST_BYTES
+            texts[name] = text_of(folder, name, most)
         except Unusable as error:
             problems.append(Problem(name, "(file)", error.found, error.write))
     problems += _problems_of_sql(folder)

@@ -123,7 +123,7 @@ _SHAPES = (
     # name=value, name: value; --name value; password 'value'
     (_NAMES, rf"(?i)({_NAME}(?:{_IS}|%3D)){_NO_VALUE}(?!{_QUOTE}){_BARE}(?:[ \t]/[ \t]\S+)?",
      rf"\1{HIDDEN}"),
-    (("--",), rf"(?i)(--[\w-]{{0,40}}{_NAME}[ \t]+){_NO_VALUE}(?!-|{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
+    (("--",), rf"(?i)((?<!-)--[\w-]{{0,40}}{_NAME}[ \t]+){_NO_VALUE}(?!-|{_QUOTE}){_BARE}", rf"\1{HIDDEN}"),
     (_NAMES,
      rf"(?i)((?:pass(?:word|wd|phrase)|secret|api[_\- ]?key)[ \t]+([\"'`])){_NO_VALUE}(?:(?!\2)[^\n])+",
      rf"\1{HIDDEN}"),

@@ -25,11 +25,16 @@ _PULSE = """
            (select left(value, 40) from oncall.memory where name = 'configuration_broken'),
            count(*), min(owed_at)
     from oncall.deliveries where state in ('owed', 'accepted')"""
-_TOLD = f"""key, channel, step, op, coalesce(left(message->>'title', 500), ''),
-    array(select r->>'name' from jsonb_array_elements(
-        case when jsonb_typeof(message->'recipients') = 'array' then message->'recipients' else '[]' end) r),
-    state, attempts, owed_at, done_at, alias, channel_id, ts, left(error, 500), maybe_taken, unreached,
-    {ACCOUNT}"""
+# Of this type and length whatever somebody has made of the row: one that is odd must not take the page from all.
+_TOLD = f"""key, coalesce(left(channel, 40), ''), coalesce(left(step, 250), ''), coalesce(left(op, 40), ''),
+    coalesce(left(message->>'title', 500), ''),
+    array(select left(r->>'name', 250) from jsonb_array_elements(
+        case when jsonb_typeof(message->'recipients') = 'array' then message->'recipients' else '[]' end) r
+        where r->>'name' is not null limit 50),
+    coalesce(left(state, 40), ''), coalesce(attempts, 0), coalesce(owed_at, '1970-01-01'), done_at,
+    coalesce(left(alias, 512), ''), coalesce(left(channel_id, 250), ''), coalesce(left(ts, 250), ''),
+    coalesce(left(error, 500), ''), coalesce(maybe_taken, false), coalesce(left(unreached, 500), ''),
+    left({ACCOUNT}, 250)"""
 
 _RESTATED = f"""
     select left(report, 250), report_date, coalesce(left(column_name, 250), ''), left(old_value, 100),
@@ -132,7 +137,9 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
     events: dict[str, list[Event]] = {key: [] for key in keys}
     told: dict[str, list[DeliveryRecord]] = {key: [] for key in keys}
     cursor.execute(
-        "select key, at, left(what, 2000) from oncall.events where key = any(%s) order by at, id", (keys,)
+        "select key, at, coalesce(left(what, 2000), '') from oncall.events where key = any(%s) and at is not null"
+        " order by at, id",
+        (keys,),
     )
     for row in cursor.fetchall():
         events[row[0]].append(Event(*row))

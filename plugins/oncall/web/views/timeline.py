@@ -64,7 +64,7 @@ def _view(told: DeliveryRecord, link: str | None) -> DeliveryView:
     took = told.done_at - told.owed_at if told.done_at else None
     mark, result = delivery_result(told.state, took, told.attempts, told.error)
     return DeliveryView(
-        channel=f"{CHANNELS[told.channel]} {told.room}".rstrip(),
+        channel=f"{CHANNELS.get(told.channel, told.channel)} {told.room}".rstrip(),
         what=delivery_words(told.op, told.channel, told.people, told.title),
         state=told.state,
         mark=mark,
