@@ -101,7 +101,7 @@ def _dags(folder: Path) -> Path:
 def _promise(include: Path, name: str, due: dt.datetime) -> None:
     """Whoever reads the runbook meanwhile reads the old one or the new one."""
     path = include / "runbooks" / f"{name}.md"
-    warn = due - dt.timedelta(hours=1)
+    warn = max(due - dt.timedelta(hours=1), due.replace(hour=0, minute=0, second=0))
     line = f'promise: {{due: "{due:%H:%M:%S}", warn_upstream_at: "{warn:%H:%M:%S}"}}'
     text = re.sub(r"^promise: .*$", line, path.read_text(encoding="utf-8"), count=1, flags=re.M)
     new = path.with_name(f".{path.name}.new")

@@ -649,6 +649,10 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
             "runbooks/sales_etl.md:9: promise.warn_upstream_at: found nothing",
         ),
         (
+            ('due: "05:00", warn_upstream_at: "03:30:30"', 'due: "00:30", warn_upstream_at: "23:00"'),
+            "promise.warn_upstream_at: found '23:00'; write a time before 00:30, when the report is due",
+        ),
+        (
             ("master.orders", "master.order"),
             "upstream[0]: found 'master.order'; write one of master.customers",
         ),

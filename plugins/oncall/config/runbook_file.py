@@ -169,6 +169,10 @@ def _read_promise(field: Field) -> Promise | None:
     keys = ("due", "warn_upstream_at")
     fields = field.fields('a mapping such as {due: "05:00", warn_upstream_at: "03:30"}', keys)
     due, warn = (fields[key].time() for key in keys)
+    if due and warn and warn > due:
+        fields["warn_upstream_at"].complain(
+            f"a time before {due:%H:%M}, when the report is due: on the day before, no table of that day can have come"
+        )
     return Promise(due, warn) if due and warn else None
 
 
