@@ -537,6 +537,26 @@ def test_what_another_teams_channel_was_told_stands_with_its_event() -> None:
     ]
 
 
+def test_an_event_has_one_mark_for_each_channel_and_outcome() -> None:
+    """A note to four alerts is one mark, with their number and the slowest; what failed stands apart."""
+    (growth, *_) = morning().records
+
+    def note(number: int, **known: Any) -> DeliveryRecord:
+        state = {"state": "done", "attempts": 1, "done_at": at(f"05:00:0{number}"), **known}
+        return DeliveryRecord(
+            "pager", f"cause-1:{number}", "note", "now running", (), owed_at=at("05:00"), **state
+        )
+
+    notes = (note(1), note(3), note(2), note(4, state="owed", done_at=None, error="HTTP 503"))
+    line = timeline(morning(), replace(growth, told=(*notes, *growth.told)))[-1]
+    assert [(mark.state, mark.words) for mark in line.marks] == [
+        ("done", "Opsgenie 4 × ✓ 3.0 s"),
+        ("owed", "Opsgenie ✗"),
+        ("owed", "Slack ✗"),
+    ]
+    assert len(line.deliveries) == 6
+
+
 def test_a_run_is_a_run() -> None:
     """Of an incident and of a published report; where none is known, the DAG's runs."""
     found = {one.key: one.links.run for one in incidents(morning(), LINKS)}

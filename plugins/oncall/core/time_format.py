@@ -10,6 +10,8 @@ from oncall.core.wall_time import utc
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+SHORT_S = 120  # below that a length of time is told in seconds
+
 
 class TimeFormat:
     """Times as seen from the instant `at` in one zone."""
@@ -45,8 +47,7 @@ class TimeFormat:
 
     def away(self, at: dt.datetime) -> str:
         """in 2 h 05 min, or 3 min ago."""
-        seconds = (at - self.at).total_seconds()
-        return f"in {span(seconds)}" if seconds >= 0 else f"{span(-seconds)} ago"
+        return f"in {between(self.at, at)}" if at >= self.at else f"{between(at, self.at)} ago"
 
     def in_airflow(self, at: dt.datetime | None) -> str:
         """What a wall-clock time of ours is in Airflow's own pages and logs ("" where both are the same)."""
@@ -87,13 +88,24 @@ def days(start: dt.date, end: dt.date) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time, in one form everywhere: "42 s", "26 min", "1 h 05 min", "3 days 4 h"."""
-    if seconds < 90:
-        return f"{max(0, round(seconds))} s"
-    minutes = round(seconds / 60)
+    """A length of time, in one form everywhere: "42 s", "26 min", "1 h 05 min", "3 days 4 h".
+
+    Cut, as a clock is: what is due at 05:00 and published at 05:41 is 41 min late until 05:42.
+    """
+    if seconds < SHORT_S:
+        return f"{max(0, int(seconds))} s"
+    minutes = int(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"
-    if seconds < 48 * 3600:
+    if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60:02d} min"
-    whole, hours = divmod(round(seconds / 3600), 24)
+    whole, hours = divmod(minutes // 60, 24)
     return f"{whole} days" + (f" {hours} h" if hours else "")
+
+
+def between(start: dt.datetime, end: dt.datetime) -> str:
+    """How long it is from one instant to a later one, as a reader counts it from the clock times of both."""
+    seconds = (end - start).total_seconds()
+    if seconds < SHORT_S:
+        return span(seconds)
+    return span((end.timestamp() // 60 - start.timestamp() // 60) * 60)

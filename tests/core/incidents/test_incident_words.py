@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from oncall.core.incidents.incident_words import (
     acknowledged_already,
     added_to_another,
+    delivery_mark,
     delivery_result,
     delivery_words,
     event_sentence,
@@ -127,6 +128,11 @@ def test_what_became_of_it(
 ) -> None:
     took = None if took_s is None else dt.timedelta(seconds=took_s)
     assert delivery_result(state, took, attempts, error) == told
+
+
+def test_one_mark_stands_for_many() -> None:
+    assert delivery_mark("Slack", 1, "✓ 0.2 s") == "Slack ✓ 0.2 s"
+    assert delivery_mark("Opsgenie", 4, "✓ 0.9 s") == "Opsgenie 4 × ✓ 0.9 s"
 
 
 STALE_DAY = "Stale: Growth ETL, 22 Nov: master.orders changed since"

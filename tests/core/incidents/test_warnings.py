@@ -237,19 +237,44 @@ def test_an_arrival_that_many_waited_for_is_not_cut() -> None:
     ]
 
 
-def test_several_arrivals_are_said_each() -> None:
+def test_several_arrivals_are_one_post() -> None:
     """Of one look."""
     loads = (a_load(came="04:20"), a_load("master.customers", "04:19"))
     plan = arrived(
         a_case(a_report("04:21", loads=loads), incident=WARNED, said=[("chat", "warning")]), a_scene("04:21")
     )
-    assert [one.title.split(" has")[0] for one in said_by(plan)] == ["master.sessions", "master.customers"]
+    assert [one.title for one in said_by(plan)] == [
+        "master.sessions, master.customers have arrived (04:20); Growth ETL, 22 Nov can go on"
+    ]
     assert {one.where for one in said_by(plan)} == {("chat", "post")}
     assert {one.steps for one in said_by(plan)} == {""}
     assert {one.runbook for one in said_by(plan)} == {
         "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     }
-    assert events(plan) == ["arrived: master.sessions", "arrived: master.customers"]
+    assert events(plan) == ["arrived: master.sessions, master.customers"]
+    said = [("chat", "warning"), ("chat", said_by(plan)[0].step)]
+    assert (
+        arrived(a_case(a_report("04:22", loads=loads), incident=WARNED, said=said), a_scene("04:22")) is None
+    )
+
+
+def test_what_arrived_and_runs_already_is_one_post() -> None:
+    """The arrival says that it runs; the alerts hear it in a note."""
+    tasks = (WAITED, a_task("transform", "running", "05:20"))
+    late = {"verdict": "broken", "cause": "upstream_late", "names": ("master.sessions",)}
+    incident = replace(WARNED, paged_at=at("05:00"), detail="master.sessions has not arrived", **late)
+    case = a_case(
+        a_report("05:21", loads=(a_load(came="05:19"),), tasks=tasks),
+        incident=incident,
+        said=SAID,
+        alerts=["page-1-primary"],
+    )
+    owed = plan(case, a_scene("05:21")).owed
+    said = "master.sessions has arrived (05:19); Growth ETL, 22 Nov is running in transform since 05:20"
+    posts = [one.message.title for one in owed if one.op == "post" and not one.step.startswith("page-")]
+    assert posts == [said, said.replace(";", ":")]  # the second one in the channel of who loads it
+    notes = [one.message.title for one in owed if one.op == "note"]
+    assert notes == ["Growth ETL, 22 Nov: now running in transform since 05:20"]
 
 
 def test_a_partial_load_has_not_arrived() -> None:

@@ -14,7 +14,7 @@ from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import RUN
 from oncall.core.promises.promise import Team
-from oncall.core.time_format import day, span
+from oncall.core.time_format import TimeFormat, between, day, span
 from tests.core.rosters import team
 from tests.core.scenes import (
     ENGAGEMENT,
@@ -22,6 +22,7 @@ from tests.core.scenes import (
     GROWTH,
     PROFIT,
     TRANSFORMS,
+    TZ,
     WAITED,
     a_load,
     a_pipeline,
@@ -53,14 +54,32 @@ def facts(*members: PromiseStatus, clock: str = "05:00") -> dict[str, str]:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (-5, "0 s"), (0, "0 s"), (0.4, "0 s"), (1.6, "2 s"), (89.4, "89 s"),
-        (90, "2 min"), (149, "2 min"), (151, "3 min"), (42 * 60, "42 min"), (59.4 * 60, "59 min"),
-        (59.6 * 60, "1 h 00 min"), (3600, "1 h 00 min"), (65 * 60, "1 h 05 min"), (26 * 3600, "26 h 00 min"),
+        (-5, "0 s"), (0, "0 s"), (0.4, "0 s"), (1.6, "1 s"), (119.9, "119 s"),
+        (120, "2 min"), (179, "2 min"), (42 * 60, "42 min"), (59.9 * 60, "59 min"),
+        (3600, "1 h 00 min"), (65 * 60, "1 h 05 min"), (26 * 3600, "26 h 00 min"),
     ],
 )  # fmt: skip
 def test_a_length_of_time_as_people_say_it(seconds: float, words: str) -> None:
-    """Seconds below a minute and a half, minutes below an hour."""
+    """Seconds below two minutes, minutes below an hour; cut, as clocks are."""
     assert span(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        ("04:10:50", "05:00:00", "50 min"),  # what is due at 05:00, read at 04:10
+        ("05:00:40", "05:15:10", "15 min"),
+        ("05:00:00", "05:41:59", "41 min"),
+        ("05:00:10", "05:01:55", "105 s"),
+        ("05:00:59", "05:02:59", "2 min"),
+        ("05:00:59", "06:00:00", "1 h 00 min"),
+    ],
+)
+def test_a_length_of_time_agrees_with_the_clocks_at_its_ends(start: str, end: str, words: str) -> None:
+    """As they are shown: without seconds."""
+    assert between(at(start), at(end)) == words
+    assert TimeFormat(at(start), TZ).away(at(end)) == f"in {words}"
+    assert TimeFormat(at(end), TZ).away(at(start)) == f"{words} ago"
 
 
 @pytest.mark.parametrize(

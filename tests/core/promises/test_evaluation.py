@@ -389,7 +389,7 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
         "stuck", "in transform since 03:12, usually 89 s", ("transform",),
     ),
     (
-        {"tasks": (TRANSFORMS,), "usual": usually({}, {"transform": 90.0})},
+        {"tasks": (TRANSFORMS,), "usual": usually({}, {"transform": 125.0})},
         "stuck", "in transform since 03:12, usually 2 min", ("transform",),
     ),
     (

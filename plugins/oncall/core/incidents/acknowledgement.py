@@ -22,7 +22,7 @@ from oncall.core.incidents.titles import titled
 from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
-from oncall.core.time_format import span
+from oncall.core.time_format import between
 
 GIVEN_BACK = "given-back-"
 
@@ -154,7 +154,7 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
         return None
     person = asked_again(scene, incident.acknowledged_by)
     are = "is" if len(context.broken) == 1 else "are"
-    ago = span((scene.at - incident.acknowledged_at).total_seconds())
+    ago = between(incident.acknowledged_at, scene.at)
     title = titled(
         context.broken,
         lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} {are} not published",

@@ -12,7 +12,7 @@ from oncall.core.incidents.titles import late_title
 from oncall.core.incidents.wording import Scene, first_due
 from oncall.core.message import Message, Recipient
 from oncall.core.rota.shift_words import reason_in_words
-from oncall.core.time_format import span
+from oncall.core.time_format import between
 
 
 def page_message(context: IncidentContext, scene: Scene, step: str, person: Recipient) -> Message:
@@ -49,7 +49,7 @@ def _called_before(context: IncidentContext, step: str) -> list[NotificationStat
 def _escalated(entry: NotificationStatus, scene: Scene) -> str:
     if entry.unreached or entry.done_at is None:
         return f"ESCALATED, {entry.person} not reached: "
-    return f"ESCALATED, {entry.person} silent {span((scene.at - entry.done_at).total_seconds())}: "
+    return f"ESCALATED, {entry.person} silent {between(entry.done_at, scene.at)}: "
 
 
 def _came_of(entry: NotificationStatus, scene: Scene) -> str:

@@ -11,7 +11,15 @@ from oncall.core.incidents.incident import Event, Incident, Notification, Notifi
 from oncall.core.incidents.incident_words import STALE
 from oncall.core.incidents.same_cause import is_run_again
 from oncall.core.incidents.titles import names, reason_of, short, titled
-from oncall.core.incidents.warnings import arrivals, has_failed, has_stopped, is_told_failure, with_failures
+from oncall.core.incidents.warnings import (
+    arrivals,
+    came_words,
+    has_failed,
+    has_stopped,
+    is_told_failure,
+    runs_since_then,
+    with_failures,
+)
 from oncall.core.incidents.wording import Scene, subject, titles
 from oncall.core.message import Message
 from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why, is_hiccup
@@ -47,6 +55,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     apart = [m for m in news if not (turned and (one or m is lead))]
     alike = [[m for m in apart if short(m.why) == why] for why in dict.fromkeys(short(m.why) for m in apart)]
     turned += [context.about(*members) for members in alike]
+    came = arrivals(context)
     owed: list[Notification] = []
     events: list[Event] = []
     for about in turned if context.spoken else ():
@@ -54,7 +63,8 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
             break
         now = replace(now, changes=now.changes + 1)
         message = _new_cause(about, scene, f"cause-{now.changes}")
-        owed.append(post(message))
+        if not (came and runs_since_then(context.missing)):  # the thread hears it with the arrival
+            owed.append(post(message))
         owed += [
             Notification(incident.key, f"{message.step}:{a}", "pager", "note", message, a)
             for a in context.aliases
@@ -141,7 +151,8 @@ def resolve(context: IncidentContext, scene: Scene) -> Plan | None:
         how = f"up to {span(late)} late" if late else "in time"
     title = titled(context.members, lambda about: f"Resolved: {about} — {how}, published {scene.when(made)}")
     alike = len({how_late(member) for member in context.members}) == 1
-    lines = [*([] if alike else [said]), *(came for _, came in arrivals(context, scene))]
+    came = arrivals(context)
+    lines = [*([] if alike else [said]), *([came_words(came, scene)] if came else [])]
     message = context.notice(scene, "resolved", title, lines)
     return Plan((done,), ends_with(message, context.aliases), event(context, scene, title))
 

@@ -93,7 +93,7 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
         (r"; waiting on [^;]*$", ""),
-        (r", usually \d+ (?:min|s)\b", ""),
+        (r", usually \d+ \w+(?: \d+ \w+)*", ""),
         (r"(?<=\bnever started): whether the DAG is paused is not known$", ""),
         (r"(\bruns? (?:was|were) open) at [\d:]+", r"\1"),
         (r" \((?:[^()]|\([^()]*\))*\)$", ""),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from oncall.core.incidents.context import IncidentContext, post
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, Plan
 from oncall.core.incidents.titles import names, titled
-from oncall.core.incidents.warnings import arrival_title, come, due_words, late_or_partial
+from oncall.core.incidents.warnings import arrival_title, came_words, come, due_words, late_or_partial
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.promises.cause import late_words
@@ -111,9 +111,10 @@ def _waits_for(member: PromiseStatus, team: Team, scene: Scene) -> bool:
 def _arrivals(context: IncidentContext, scene: Scene, team: Team) -> Iterator[Message]:
     """Of what was warned about; where the team was never told that it was late, this is withdrawn when it is sent."""
     theirs = [member for member in context.members if member.pipeline.upstream_owner == team]
-    for table, came in come(context.incident.warned, theirs, scene):
+    for load in come(context.incident.warned, theirs):
+        came = came_words([load], scene)
         title = arrival_title(f"{came}: ", context.missing) if context.missing else came
-        yield _message(context, team, f"{ARRIVED}{table}", title, ())
+        yield _message(context, team, f"{ARRIVED}{load.table}", title, ())
 
 
 def _message(context: IncidentContext, team: Team, step: str, title: str, lines: Sequence[str]) -> Message:

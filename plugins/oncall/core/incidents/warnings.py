@@ -7,19 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
-from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
+from oncall.core.incidents.incident import Incident, NotificationStatus, Plan
 from oncall.core.incidents.same_cause import TOLD_LATELY, is_run_again, rests_on, struck_together
-from oncall.core.incidents.titles import names, reason_of, titled
+from oncall.core.incidents.titles import names, reason_of, short, titled
 from oncall.core.incidents.wording import Scene, because, first_due
 from oncall.core.message import Message
-from oncall.core.promises.cause import Why, gave_up, open_task
+from oncall.core.promises.cause import WAIT, Why, gave_up, open_task
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
 from oncall.core.rota.on_call import who_is_on_call
-from oncall.core.time_format import span
+from oncall.core.time_format import between, span
 
 # An acknowledgement holds so long; whoever gave it on what is late by then is asked again.
 REMIND_AFTER = dt.timedelta(minutes=60)
+ARRIVED = "arrived:"  # and the tables
 TOO_LATE = dt.timedelta(seconds=30)  # to wake somebody who is woken at the due instant anyhow
 
 
@@ -72,8 +73,8 @@ def due_words(lead: PromiseStatus, scene: Scene) -> str:
     """ ", due 05:00 in 50 min"; nothing where nothing is promised."""
     if lead.due is None:
         return ""
-    left = (lead.due - scene.at).total_seconds()
-    return f", due {scene.clock(lead.due)}" + (f" in {span(left)}" if left > 0 else "")
+    left = f" in {between(scene.at, lead.due)}" if lead.due > scene.at else ""
+    return f", due {scene.clock(lead.due)}{left}"
 
 
 def _is_warned_of(lead: PromiseStatus, scene: Scene) -> bool:
@@ -115,33 +116,39 @@ def _told_too(context: IncidentContext, scene: Scene, hit: Sequence[PromiseStatu
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
-    """A table that was warned about has come. Where the report is there too by now, its resolution tells of both."""
-    if not context.missing:
+    """What was warned about has come: said once, however many tables have come since the last look.
+
+    Where the report is there too by now, its resolution tells of both.
+    """
+    came = arrivals(context)
+    if not came or not context.missing:
         return None
-    owed: list[Notification] = []
-    events: list[Event] = []
-    for name, came in arrivals(context, scene):
-        title = arrival_title(f"{came}; ", context.missing)
-        owed.append(post(context.notice(scene, f"arrived:{name}", title)))
-        events += event(context, scene, f"arrived: {name}")
-    return Plan(owed=tuple(owed), events=tuple(events)) if owed else None
+    tables = [load.table for load in came]
+    title = arrival_title(f"{came_words(came, scene)}; ", context.missing)
+    message = context.notice(scene, ARRIVED + ",".join(tables), title)
+    return Plan(owed=(post(message),), events=event(context, scene, f"arrived: {', '.join(tables)}"))
 
 
-def arrivals(context: IncidentContext, scene: Scene) -> Iterator[tuple[str, str]]:
-    """Each table that was warned about, has come, and nobody has heard so: its name, and that in words."""
+def arrivals(context: IncidentContext) -> list[Load]:
+    """The tables that were warned about and have come, and nobody has heard so."""
     if any(member.facts.blind for member in context.members):
-        return
-    for name, came in come(context.incident.warned, context.members, scene):
-        if ("chat", f"arrived:{name}") not in context.said:
-            yield name, came
+        return []
+    told = (step for channel, step in context.said if channel == "chat" and step.startswith(ARRIVED))
+    heard = {table for step in told for table in step.removeprefix(ARRIVED).split(",")}
+    return [load for load in come(context.incident.warned, context.members) if load.table not in heard]
 
 
-def come(warned: Iterable[str], members: Iterable[PromiseStatus], scene: Scene) -> Iterator[tuple[str, str]]:
-    """Of these tables each that has come: its name, and that in words."""
+def come(warned: Iterable[str], members: Iterable[PromiseStatus]) -> Iterator[Load]:
+    """Of these tables each that has come."""
     loads = {load.table: load for member in members for load in member.facts.loads}
-    for name in warned:
-        if (load := loads.get(name)) and load.state == "fresh":
-            yield name, f"{name} has arrived ({scene.clock(load.loaded_at)})"
+    return (loads[name] for name in warned if name in loads and loads[name].state == "fresh")
+
+
+def came_words(came: Sequence[Load], scene: Scene) -> str:
+    """ "master.orders has arrived (04:10)"; of several the clock of the last."""
+    last = max(load.loaded_at for load in came if load.loaded_at)
+    have = "has" if len(came) == 1 else "have"
+    return f"{names([load.table for load in came])} {have} arrived ({scene.clock(last)})"
 
 
 def arrival_title(came: str, missing: Sequence[PromiseStatus]) -> str:
@@ -153,10 +160,21 @@ def arrival_title(came: str, missing: Sequence[PromiseStatus]) -> str:
         wait = "waits" if len(waiting) == 1 else "wait"
         return titled(waiting, lambda about: f"{about} still {wait} for {late}", came)
     ended = [member for member in missing if gave_up(member.facts)]
+    if runs := runs_since_then(missing):
+        are = "is" if len(missing) == 1 else "are"
+        return titled(missing, lambda about: f"{about} {are} {runs}", came)
     if not ended:
         return titled(missing, lambda about: f"{about} can go on", came)
     have = "has" if len(ended) == 1 else "have"
     return titled(ended, lambda about: f"{about} {have} to be started again", came)
+
+
+def runs_since_then(missing: Sequence[PromiseStatus]) -> str:
+    """How all of them run by now, beyond their wait for what has come: told with the arrival, as one. "" where not."""
+    whys = [member.why for member in missing if member.why]
+    beyond = all(why.cause == "running" and why.names != (WAIT,) for why in whys)
+    reasons = {short(why) for why in whys}
+    return reasons.pop() if beyond and len(reasons) == 1 else ""
 
 
 def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -277,7 +295,7 @@ def _failure_message(
     elif lead.facts.publication:
         lines.append(f"The report published {scene.when(lead.facts.publication.at)} still stands.")
     elif lead.due:
-        lines.append(f"{span((lead.due - scene.at).total_seconds())} left until {scene.clock(lead.due)}.")
+        lines.append(f"{between(scene.at, lead.due)} left until {scene.clock(lead.due)}.")
     to = on_call(scene, "primary")
     return context.about(*failed).alert(scene, step, title, lines, priority="P2", to=to)
 

@@ -18,7 +18,7 @@ from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
 from oncall.core.promises.promise import Team
 from oncall.core.promises.words import small_words
-from oncall.core.time_format import span
+from oncall.core.time_format import between, span
 
 NAMES: dict[Channel, str] = {"pager": f"The pager ({CHANNELS['pager']})", "chat": CHANNELS["chat"]}
 PRIORITIES = {"down": "P2", "back": "P5"}
@@ -39,7 +39,7 @@ def channel_down(
 
 def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Plan:
     """It works again, told where it was told that it fails; an alert about it is closed, or not sent any more."""
-    gone = span((scene.at - since).total_seconds())
+    gone = between(since, scene.at)
     title = f"{NAMES[channel]} can be reached again after {gone}"
     back = _about_channel(
         scene, channel, since, "back", title, ["The messages that were owed are being sent."]
@@ -103,7 +103,7 @@ def store_unusable(scene: Scene, since: dt.datetime, reason: str) -> Notificatio
 
 
 def store_usable(scene: Scene, since: dt.datetime) -> Notification:
-    title = f"oncall_db can be used again after {span((scene.at - since).total_seconds())}"
+    title = f"oncall_db can be used again after {between(since, scene.at)}"
     return _chat(scene, STORE, f"usable:{since.isoformat(timespec='hours')}", title, [])
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from oncall.core.promises.facts import IF_TRUE, RUN, Facts, Load, Task
 from oncall.core.promises.promise import Pipeline
 from oncall.core.redaction import redacted
+from oncall.core.time_format import span
 
 Cause = Literal["upstream_late", "running", "stuck", "failed", "not_started", "held", "unknown"]
 
@@ -237,7 +238,7 @@ def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline
     lock = f", blocked by {facts.blocked_by}" if facts.blocked_by else ""
     stuck = bool(lock) or at >= stuck_at(task, facts, pipeline)
     usual = facts.usual.duration.get(task.task_id)
-    takes = f", usually {_span(usual)}" if usual is not None else ""
+    takes = f", usually {span(usual)}" if usual is not None else ""
     expected = expected_at(facts)
     by = f", expected {clock(expected, tz)}" if expected and not stuck and at < expected else ""
     word = "retrying" if task.state == "up_for_retry" else "in"
@@ -337,7 +338,3 @@ def late_words(load: Load, tz: dt.tzinfo) -> str:
 
 def clock(at: dt.datetime | None, tz: dt.tzinfo) -> str:
     return at.astimezone(tz).strftime("%H:%M") if at else "an unknown time"
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

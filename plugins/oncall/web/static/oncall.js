@@ -71,17 +71,18 @@
 
   // As core/time_format.py writes a length of time.
   const span = (seconds) => {
-    const m = Math.round(seconds / 60), h = Math.floor(m / 60);
-    if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
-    if (seconds < 48 * 3600) return h ? `${h} h ${String(m % 60).padStart(2, "0")} min` : `${m} min`;
-    const hours = Math.round(seconds / 3600);
-    return `${Math.floor(hours / 24)} days${hours % 24 ? ` ${hours % 24} h` : ""}`;
+    const m = Math.floor(seconds / 60), h = Math.floor(m / 60);
+    if (seconds < 120) return `${Math.max(0, Math.floor(seconds))} s`;
+    if (h < 48) return h ? `${h} h ${String(m % 60).padStart(2, "0")} min` : `${m} min`;
+    return `${Math.floor(h / 24)} days${h % 24 ? ` ${h % 24} h` : ""}`;
   };
   let ahead = 0; // the server's clock before this machine's, in milliseconds
   const count = () => {
     for (const element of document.querySelectorAll("[data-due]")) {
-      const left = (new Date(element.dataset.due) - Date.now() - ahead) / 1000;
-      const text = left >= 0 ? `in ${span(left)}` : `${span(-left)} ago`;
+      const due = new Date(element.dataset.due) / 1000, now = (Date.now() + ahead) / 1000;
+      const left = Math.abs(due - now), minutes = Math.abs(Math.floor(due / 60) - Math.floor(now / 60));
+      const length = span(left < 120 ? left : minutes * 60);
+      const text = due >= now ? `in ${length}` : `${length} ago`;
       if (element.textContent !== text) element.textContent = text;
     }
   };

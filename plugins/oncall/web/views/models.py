@@ -127,12 +127,22 @@ class DeliveryView(Model):
     link: str | None = Field(default=None, description="For a page: its alert, in Opsgenie's own page")
 
 
+class Mark(Model):
+    """What one channel was told of an event, however many messages that were."""
+
+    state: str = Field(description="owed, accepted, done or cancelled")
+    words: str = Field(description="Opsgenie ✓ 0.5 s; of four alerts: Opsgenie 4 × ✓ 0.9 s")
+
+
 class Line(Model):
     """One thing that happened in an incident, and what the channels were told of it."""
 
     at: dt.datetime = Field(description="When it happened")
     what: Redacted = Field(description="What happened")
     deliveries: tuple[DeliveryView, ...] = Field(default=(), description="What was sent for it")
+    marks: tuple[Mark, ...] = Field(
+        default=(), description="The same in short, one for each channel and outcome"
+    )
 
 
 class IncidentView(Model):

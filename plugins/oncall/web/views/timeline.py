@@ -6,11 +6,17 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from oncall.core.incidents.incident import Event
-from oncall.core.incidents.incident_words import CHANNELS, delivery_result, delivery_words, event_sentence
+from oncall.core.incidents.incident_words import (
+    CHANNELS,
+    delivery_mark,
+    delivery_result,
+    delivery_words,
+    event_sentence,
+)
 from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
-from oncall.web.views.models import DeliveryView, Line
+from oncall.web.views.models import DeliveryView, Line, Mark
 
 # What follows from an event is written down with it, or by the next look.
 SOON = dt.timedelta(seconds=60)
@@ -29,13 +35,14 @@ def timeline(seen: PageSnapshot, record: IncidentRecord) -> tuple[Line, ...]:
         else:
             of_event.setdefault(event, []).append(delivery)
     lines = [
-        Line(at=event.at, what=_sentence(event, told), deliveries=_views(seen, told))
+        Line(at=event.at, what=_sentence(event, told), deliveries=_views(seen, told), marks=_marks(told))
         for number, event in enumerate(record.events)
         for told in (of_event.get(number, []),)
     ]
     for (at, _), deliveries in alone.items():
         views = _views(seen, deliveries)
-        lines.append(Line(at=at, what=deliveries[0].title or views[0].what, deliveries=views))
+        what = deliveries[0].title or views[0].what
+        lines.append(Line(at=at, what=what, deliveries=views, marks=_marks(deliveries)))
     return tuple(sorted(lines, key=lambda line: line.at))
 
 
@@ -55,16 +62,44 @@ def _event_of(delivery: DeliveryRecord, events: Sequence[Event]) -> int | None:
 
 
 def _views(seen: PageSnapshot, deliveries: Iterable[DeliveryRecord]) -> tuple[DeliveryView, ...]:
+    return tuple(
+        _view(delivery, external_links.alert_of(seen, delivery)) for delivery in _ordered(deliveries)
+    )
+
+
+def _ordered(deliveries: Iterable[DeliveryRecord]) -> list[DeliveryRecord]:
     """Opsgenie first."""
-    ordered = sorted(deliveries, key=lambda delivery: delivery.channel != "pager")
-    return tuple(_view(delivery, external_links.alert_of(seen, delivery)) for delivery in ordered)
+    return sorted(deliveries, key=lambda delivery: delivery.channel != "pager")
+
+
+def _marks(deliveries: Iterable[DeliveryRecord]) -> tuple[Mark, ...]:
+    """Of several messages that fared alike how many they are, and how long the slowest took."""
+    alike: dict[tuple[str, str, bool], list[DeliveryRecord]] = {}
+    for each in _ordered(deliveries):
+        alike.setdefault((_channel(each), each.state, bool(each.error)), []).append(each)
+    return tuple(
+        Mark(state=state, words=delivery_mark(channel, len(some), result[0]))
+        for (channel, state, _), some in alike.items()
+        for result in (delivery_result(state, max(map(_took, some), key=_known), 1, some[0].error),)
+    )
+
+
+def _known(took: dt.timedelta | None) -> tuple[bool, dt.timedelta]:
+    return took is None, took or dt.timedelta()
+
+
+def _took(told: DeliveryRecord) -> dt.timedelta | None:
+    return told.done_at - told.owed_at if told.done_at else None
+
+
+def _channel(told: DeliveryRecord) -> str:
+    return f"{CHANNELS.get(told.channel, told.channel)} {told.room}".rstrip()
 
 
 def _view(told: DeliveryRecord, link: str | None) -> DeliveryView:
-    took = told.done_at - told.owed_at if told.done_at else None
-    mark, result = delivery_result(told.state, took, told.attempts, told.error)
+    mark, result = delivery_result(told.state, _took(told), told.attempts, told.error)
     return DeliveryView(
-        channel=f"{CHANNELS.get(told.channel, told.channel)} {told.room}".rstrip(),
+        channel=_channel(told),
         what=delivery_words(told.op, told.channel, told.people, told.title),
         state=told.state,
         mark=mark,
