@@ -14,7 +14,7 @@ from oncall.adapters.postgres.refusals import first_line
 from oncall.core.data.data_contract import LOADS, Breach, DataContracts, TableContract
 from oncall.core.promises.facts import ALL_OF_THEM
 from pipelines.contract_rule import Existing, Rule
-from pipelines.contract_sql import Statement, compiled, in_sight, misfits
+from pipelines.contract_sql import Statement, compiled, in_sight, misfits, no_such_table
 from pipelines.sql_text import literal
 
 ANSWER_WITHIN_S = 600.0
@@ -198,6 +198,7 @@ def found_words(breach: Breach, day: dt.date) -> str:
     if len(breach.columns) > 1:
         place = f"{breach.table} ({', '.join(breach.columns)})"
     if not breach.count:
-        return f"none in {breach.table}"
+        is_there = breach.expected != no_such_table(breach.table)
+        return f"none in {breach.table}" if is_there else f"no table {breach.table}"
     listed = f"python -m oncall breaches {day} --check {breach.name}"
     return f"{breach.count} in {place}, such as {breach.example}{ALL_OF_THEM}{listed}"

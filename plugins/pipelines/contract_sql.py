@@ -85,10 +85,15 @@ def in_sight(contract: TableContract) -> Rule:
     return Rule(f"{contract.short}_are_in_sight", (), expected)
 
 
+def no_such_table(table: str) -> str:
+    """What is expected of a table that is not there."""
+    return f"a table {table}"
+
+
 def misfits(contract: TableContract, table: Existing | None) -> list[Rule]:
     """What a table lacks of what its contract needs to be asked at all: itself, columns, types, our right."""
     if table is None:
-        return [Rule(f"{contract.short}_exist", (), f"a table {contract.table}")]
+        return [Rule(f"{contract.short}_exist", (), no_such_table(contract.table))]
     found = [] if table.policies is None or table.policies else [in_sight(contract)]
     for column in contract.columns:
         stands = table.columns.get(column.name)

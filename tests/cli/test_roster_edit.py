@@ -48,7 +48,8 @@ def test_the_shipped_empty_lists_become_lists() -> None:
         f"+  - {ENTRY}",
         "-overrides: []",
         "+overrides:",
-        '+  - {from: "2027-01-04 20:00", until: 2027-01-05, primary: DE-003, secondary: DE-002, reason: "Tết: swap"}',
+        '+  - {from: "2027-01-04 20:00", until: "2027-01-06 09:00", primary: DE-003, secondary: DE-002,'
+        ' reason: "Tết: swap"}',
     ]
     again = roster_of(text)
     assert (again.leave, again.overrides) == ((LEAVE,), (override,))

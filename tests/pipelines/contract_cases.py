@@ -202,7 +202,7 @@ BROKEN = [
     ("alter table master.order_lines alter column unit_price type float8", PROFIT, "lines_unit_price_has_its_type", "none in master.order_lines"),
     ("alter table master.refunds alter column amount type money using amount::money", PROFIT, "refunds_amount_has_its_type", "none in master.refunds"),
     ("alter table master.order_lines drop column discount", PROFIT, "lines_discount_exists", "none in master.order_lines"),
-    ("drop table master.touches", PROFIT, "touches_exist", "none in master.touches"),
+    ("drop table master.touches", PROFIT, "touches_exist", "no table master.touches"),
     ("alter table master.order_lines alter column discount type text", PROFIT, "lines_discount_has_its_type", "none in master.order_lines"),
     *(
         (f"drop index master.orders_cancelled; alter table master.{table} alter column {column} drop default; alter table master.{table} alter column {column} type {kind}", READ_BY.get(table, PROFIT), f"{table.split('_')[-1]}_{column}_has_its_type", f"none in master.{table}")
@@ -213,17 +213,17 @@ BROKEN = [
         )
     ),
     ("create type state as enum ('paid', 'void'); drop index master.orders_cancelled; alter table master.orders alter column status type state using 'paid'", PROFIT, "orders_status_has_its_type", "none in master.orders"),
-    ("alter table master.orders rename to ordered", PROFIT, "orders_exist", "none in master.orders"),
+    ("alter table master.orders rename to ordered", PROFIT, "orders_exist", "no table master.orders"),
     ("alter table master.orders rename ordered_at to placed_at", PROFIT, "orders_ordered_at_exists", "none in master.orders"),
     *(
-        (statement, dag_id, check, "none in master.loads")
+        (statement, dag_id, check, f"{'no table' if 'drop' in statement else 'none in'} master.loads")
         for dag_id in (PROFIT, ENGAGEMENT, GROWTH, EXPERIMENTS, UNIT_PROFIT)
         for statement, check in (
             ("drop table master.loads", "loads_exist"),
             ("alter table master.loads rename row_count to rows", "loads_row_count_exists"),
         )
     ),
-    ("alter table master.loads rename to load", PROFIT, "loads_exist", "none in master.loads"),
+    ("alter table master.loads rename to load", PROFIT, "loads_exist", "no table master.loads"),
     *(
         (f"alter table master.loads alter column {column} type {kind}", PROFIT, f"loads_{column}_has_its_type", "none in master.loads")
         for column, kind in (("row_count", "text"), ("loaded_at", "timestamp"), ("business_day", "text"), ("table_name", "int using 1"))

@@ -254,7 +254,7 @@ def _why_words(seen: PageSnapshot, status: PromiseStatus, view: PromiseView) -> 
     yield report_line(view.title, view.report_date, view.due, say)
     yield f"{view.headline}."
     if view.cause:
-        yield cause_line(view.cause_words, view.detail)
+        yield cause_line(view.cause_words, view.detail, published=view.published_at is not None)
     if (step := view.step) and not view.published_at and view.cause not in NAMES_THE_STEP:
         yield f"{stands_at(step.task, step.state, step.since, step.usual_seconds, say)}."
     if loads:

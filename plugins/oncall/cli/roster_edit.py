@@ -108,14 +108,19 @@ def _scalar(text: str) -> str:
 
 
 def _stretch(entry: Leave | Override, roster: Roster) -> dict[str, str]:
-    """A date where an end is a handoff hour (rule 2: the last day is included), else a time."""
+    """Dates where the ends are handoff hours (rule 2: the last day is included), else times.
+
+    After a time an end is a time too: "from 30 Nov 05:45 until 29 Nov" is true of a shift, and reads like a slip.
+    """
     first, last = (in_zone(at, roster.tz) for at in (entry.start, entry.end))
     from_day, until_day = (
         at.date() if utc(roster.day_starts(at.date())) == utc(at) else None for at in (first, last)
     )
     return {
         "from": from_day.isoformat() if from_day else _moment(first, roster),
-        "until": (until_day - dt.timedelta(days=1)).isoformat() if until_day else _moment(last, roster),
+        "until": (until_day - dt.timedelta(days=1)).isoformat()
+        if from_day and until_day
+        else _moment(last, roster),
     }
 
 

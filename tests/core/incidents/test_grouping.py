@@ -842,6 +842,19 @@ def test_whoever_knows_of_a_report_that_still_stands_is_woken_for_one_that_is_mi
     assert titles(plan) == ["2 reports of 22 Nov (Engagement ETL, Growth ETL): failed: disk full"]
 
 
+@pytest.mark.parametrize(
+    "found", ["no table master.sessions", "none in master.sessions", "3 in master.sessions.id"]
+)
+def test_a_table_that_is_not_what_it_was_holds_several_and_wakes_once(found: str) -> None:
+    """Upstream has renamed it, or a column of it: each report that reads it is held by a check of its own."""
+    check = FailedCheck("sessions_exist", "a table master.sessions", found)
+    reports = [a_report("03:12", dag, failed_checks=(check,)) for dag in (GROWTH, ENGAGEMENT)]
+    plan = look("03:12", *reports)
+    assert len(titles(plan)) == 1
+    assert titles(plan)[0].startswith("2 reports of 22 Nov")
+    assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
+
+
 def test_a_failure_of_what_stands_is_told_beside_one_that_is_late() -> None:
     """The page has told of the late one; the other was run again, and fails."""
     late = a_report("05:12", GROWTH, **failed_by("boom", "05:10"))

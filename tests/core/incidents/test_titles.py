@@ -344,6 +344,8 @@ def test_of_several_reports_a_title_tells_the_reason_that_all_have() -> None:
     ]
     [failed] = of(ENGAGEMENT, why=Why("failed", f"task check failed at 05:02: DiskFull: {full}"))
     assert reason_of(tries) == "retrying: No space left on device"
+    quota = Why("failed", 'transform failed at 05:05: could not extend file "base/1/2": Disk quota exceeded')
+    assert short(quota) == "transform failed at 05:05: Disk quota exceeded"
     assert reason_of([*tries, failed]) == "failed: No space left on device"
     assert (
         reason_of([tries[0], stuck]) == "Profit ETL retrying transform since 05:00: No space left on device"

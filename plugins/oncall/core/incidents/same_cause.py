@@ -27,7 +27,7 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r", blocked by ([^(]*)", r"lock of \1"),
         (r"^retrying [^(]*\((.*)\)$", r"error: \1"),
         (r" failed at [^:]*\d\d:\d\d: (.*)", r"error: \1"),
-        (r", found \S+ in (\w+\.\w+)\.", r"rows of \1"),
+        (r", found (?:\S+ in|no table) (\w+\.\w+)", r"rows of \1"),
     )
 )
 # Of one report alone, where none of these tells more: by its own check, by hand, without a word why.

@@ -30,7 +30,7 @@ SHORTENED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         # Not where they are one quoted name, as of a KeyError.
         (r"( failed at [^:]*\d\d:\d\d: )(?:\w+\.)*[A-Z]\w*: (?=[A-Za-z]|\S* )", r"\1"),
         (r" \(as of [^()]*\)$", ""),
-        (r'\bcould not \w+ file "[^"]*": (?=No space left)', ""),
+        (r'\bcould not \w+ file "[^"]*": (?=No space left|Disk quota)', ""),
         (
             r"^no task of this report date has started"
             r"(?:; |, and |, though the DAG is not paused(?: and the scheduler ran at [\d:]+)?: |: )",

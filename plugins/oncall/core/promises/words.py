@@ -62,9 +62,14 @@ def steps_are_about(report_date: dt.date) -> str:
     )
 
 
-def cause_line(words: str, detail: str, *, over: bool = False) -> str:
-    """The cause as a line of its own: "Stuck: in transform since 03:12", or "Then: stuck: …" once it is over."""
+def cause_line(words: str, detail: str, *, over: bool = False, published: bool = False) -> str:
+    """The cause as a line of its own: "Stuck: in transform since 03:12", or "Then: stuck: …" once it is over.
+
+    `published`: the report is there, and it is a later run that has failed.
+    """
     line = because(words, detail)
+    if published and not over:
+        return f"Run again: {line}"
     return f"Then: {line}" if over else _sentence(line)
 
 
