@@ -201,4 +201,5 @@ def found_words(breach: Breach, day: dt.date) -> str:
         is_there = breach.expected != no_such_table(breach.table)
         return f"none in {breach.table}" if is_there else f"no table {breach.table}"
     listed = f"python -m oncall breaches {day} --check {breach.name}"
-    return f"{breach.count} in {place}, such as {breach.example}{ALL_OF_THEM}{listed}"
+    others = f"{ALL_OF_THEM}{listed}" if breach.count > 1 else ""
+    return f"{breach.count} in {place}, such as {breach.example}{others}"

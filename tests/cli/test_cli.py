@@ -8,16 +8,20 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import oncall
-from oncall.cli import rota_questions
+from oncall.cli import open_incidents, rota_questions
 from oncall.cli.command import Command, show_json, show_table, tell, warn
 from oncall.cli.main import COMMANDS, main
+from oncall.core.promises.evaluation import PromiseStatus, evaluate_promise
+from oncall.core.promises.facts import Facts, Publication, Task
 from tests.include_folder import ROSTER, write_include
+from tests.web.example_page import TZ, morning
 
 
 @pytest.fixture
@@ -346,3 +350,21 @@ def test_whoever_closed_the_streams_reads_no_traceback(
     done = subprocess.run(["sh", "-c", command], env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert said in done.stderr
+
+
+def test_why_tells_of_the_report_that_is_late_before_one_that_was_run_again() -> None:
+    """Asked without a day: an older report still stands, and a later run of it has failed."""
+    seen = morning()
+    late, ahead = seen.statuses_of["growth_etl"]
+    pipeline, day = late.pipeline, late.report_date - dt.timedelta(days=1)
+    made = Publication(seen.at - dt.timedelta(hours=26), seen.at - dt.timedelta(hours=26), "night", 1)
+    failed = Task("transform", "failed", seen.at - dt.timedelta(hours=1), seen.at, "again", "boom")
+    again = evaluate_promise(pipeline, day, Facts(publication=made, tasks=(failed,)), seen.at, TZ)
+    assert (again.verdict, again.done) == ("kept", False)
+    assert asked_without_a_day(again, late, ahead) == late
+    assert asked_without_a_day(again, ahead) == again
+    assert asked_without_a_day(ahead) == ahead
+
+
+def asked_without_a_day(*known: PromiseStatus) -> PromiseStatus:
+    return open_incidents._status(replace(morning(), statuses=known), known[0].pipeline, None)

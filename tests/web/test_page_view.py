@@ -537,6 +537,16 @@ def test_what_another_teams_channel_was_told_stands_with_its_event() -> None:
     ]
 
 
+def test_what_is_told_with_another_incident_stands_below_it() -> None:
+    """However many others are open."""
+    growth, engagement, over = morning().records
+    led = replace(engagement, incident=replace(engagement.incident, leader=growth.incident.key))
+    profit = replace(engagement, incident=replace(engagement.incident, key="profit_etl:2026-11-22"))
+    seen = replace(morning(), records=(growth, profit, led, over))
+    said = [one.key for one in incidents(seen, LINKS)]
+    assert said == [each.incident.key for each in (growth, led, profit, over)]
+
+
 def test_an_event_has_one_mark_for_each_channel_and_outcome() -> None:
     """A note to four alerts is one mark, with their number and the slowest; what failed stands apart."""
     (growth, *_) = morning().records

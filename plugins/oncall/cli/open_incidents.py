@@ -216,12 +216,13 @@ def _pipeline(seen: PageSnapshot, name: str) -> Pipeline:
 
 
 def _status(seen: PageSnapshot, pipeline: Pipeline, date: dt.date | None) -> PromiseStatus:
-    """The status of this day, which may be a drill's; of none, of the first report that is not known to be published,
-    else of the next one."""
+    """The status of this day, which may be a drill's; of none, of the first report that is late or about to be, else of
+    one that is not known to be published, or was run again and failed, else of the next one."""
     every = sorted(seen.statuses_of.get(pipeline.dag_id, ()), key=lambda status: bool(status.drill))
     known = [status for status in every if not status.drill]
     if date is None and known:
-        return next((status for status in known if not status.done or status.facts.blind), known[-1])
+        troubled = [status for status in known if status.verdict in ("broken", "unknown", "at_risk")]
+        return next((s for s in (*troubled, *known) if not s.done or s.facts.blind), known[-1])
     date = date or business_day(seen.at, seen.config.roster_of(pipeline.dag_id).tz) - dt.timedelta(days=1)
     return next((status for status in every if status.report_date == date), None) or _evaluated(
         seen, pipeline, date

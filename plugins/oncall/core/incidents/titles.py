@@ -208,8 +208,12 @@ def _held(detail: str, checks: Sequence[str]) -> str:
     told = _CHECK.fullmatch(detail)
     if told is None:
         return f"held by {detail}"
+    # "1 in master.loads.row_count, such as … (9 rows, but 0 of that day in master.orders)": that is what was found.
+    named = re.sub(
+        r"^1 in master\.loads\.row_count, [^(]*\(([^()]*)\).*", r"\1", told["found"], flags=re.DOTALL
+    )
     # "1 in master.sessions.customer_id, such as session_id 7": the table is enough.
-    named = re.sub(r"^(\S+ in \w+\.\w+)\.\w+, such as .*", r"\1", told["found"], flags=re.DOTALL)
+    named = re.sub(r"^(\S+ in \w+\.\w+)\.\w+, such as .*", r"\1", named, flags=re.DOTALL)
     found, expected = one_line(named, MOST_FOUND), one_line(told["expected"], MOST_FOUND)
     numbers = f"found {found}, expected {expected}"
     by = f"by {len(checks)} checks, first " if len(checks) > 1 else ""

@@ -30,17 +30,29 @@ from oncall.web.views.timeline import timeline
 
 def incidents(seen: PageSnapshot, addresses: Links) -> tuple[IncidentView, ...]:
     """Every incident that was read, open ones first, with what happened."""
-    return tuple(incident(seen, record, addresses) for record in seen.records)
+    return tuple(incident(seen, record, addresses) for record in _in_order(seen))
 
 
 def listed(seen: PageSnapshot, addresses: Links) -> tuple[IncidentView, ...]:
     """The same without what happened, for a list."""
-    return tuple(_view(seen, record, addresses) for record in seen.records)
+    return tuple(_view(seen, record, addresses) for record in _in_order(seen))
 
 
 def open_incidents(seen: PageSnapshot, addresses: Links) -> tuple[IncidentView, ...]:
     """Of those in the list the ones in which somebody still has to do something."""
-    return tuple(_view(seen, record, addresses) for record in seen.records if record.incident.open)
+    return tuple(_view(seen, record, addresses) for record in _in_order(seen) if record.incident.open)
+
+
+def _in_order(seen: PageSnapshot) -> list[IncidentRecord]:
+    """As they were read, but those that are told with another one stand below it."""
+    opened = [record.incident for record in seen.records if record.incident.open]
+    place = {incident.key: number for number, incident in enumerate(opened)}
+    return sorted(
+        seen.records,
+        key=lambda one: (
+            place.get(one.incident.leader, place[one.incident.key]) if one.incident.open else len(place)
+        ),
+    )
 
 
 def none_open(seen: PageSnapshot) -> str:
@@ -110,7 +122,7 @@ def _title(seen: PageSnapshot, incident: Incident) -> str:
 
 def _speaker(seen: PageSnapshot, incident: Incident) -> str:
     """What the incident is called that tells of this one ("": of none, or nobody has read it)."""
-    speakers = (record.incident for record in seen.records if record.incident.key == incident.leader)
+    speakers = (record.incident for record in _in_order(seen) if record.incident.key == incident.leader)
     return next((_title(seen, each) for each in speakers), "")
 
 
