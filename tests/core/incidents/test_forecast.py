@@ -45,6 +45,20 @@ def test_the_pages_to_come_are_told(entries: list[NotificationStatus], coming: l
     assert [(page.at, page.call.person.name) for page in found] == [(at(when), who) for when, who in coming]
 
 
+def test_whoever_takes_a_seat_in_between_is_told_for_that_instant() -> None:
+    """By an override within the week; and at the handoff the new pair is called, one after the other."""
+    roster = team(overrides=[("2026-11-23T05:10", "2026-11-23T06:00", "A", None)])
+    found = coming_pages(a_case(FIRST), a_scene("05:09", roster=roster))
+    assert [(page.at, page.call.person.name) for page in found] == [
+        (at("05:10"), "A"), (at("05:15"), "D"), (at("05:30"), "M"),
+    ]  # fmt: skip
+    case = a_case(a_page("page-1-primary", "C", "08:50"), incident=replace(PAGED, paged_at=at("08:50")))
+    found = coming_pages(case, a_scene("08:51"))
+    assert [(page.at, page.call.seat) for page in found] == [
+        (at("09:00"), "primary"), (at("09:15"), "secondary"), (at("09:30"), "manager"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "incident",
     [

@@ -66,7 +66,8 @@ def test_a_report_that_is_known_to_be_missing_is_late_though_nobody_can_tell_why
         (
             "held",
             "check sessions_are_as_many_as_loaded: expected as many as loaded, found 1 in master.loads.row_count,"
-            " such as table_name sessions, business_day 2026-11-29 (15973 rows, but 0 of that day in master.sessions)", (),
+            " such as table_name sessions, business_day 2026-11-29 (15973 rows,"
+            " but 0 of that day in master.sessions)", (),
             "held: sessions_are_as_many_as_loaded found 15973 rows, but 0 of that day…, expected as many as loaded",
         ),
         ("held", "a person holds it", (), "held by a person holds it"),

@@ -261,7 +261,7 @@ def test_several_arrivals_are_one_post() -> None:
 def test_what_arrived_and_runs_already_is_one_post() -> None:
     """The arrival says that it runs; the alerts hear it in a note."""
     tasks = (WAITED, a_task("transform", "running", "05:20"))
-    late = {"verdict": "broken", "cause": "upstream_late", "names": ("master.sessions",)}
+    late: dict[str, Any] = {"verdict": "broken", "cause": "upstream_late", "names": ("master.sessions",)}
     incident = replace(WARNED, paged_at=at("05:00"), detail="master.sessions has not arrived", **late)
     case = a_case(
         a_report("05:21", loads=(a_load(came="05:19"),), tasks=tasks),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from oncall.core.incidents.context import IncidentContext, seat_holder
-from oncall.core.incidents.escalation import Call, standing
+from oncall.core.incidents.escalation import Call, handoff, standing
 from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.incidents.wording import Scene
 
@@ -23,12 +23,14 @@ class ComingPage:
 def coming_pages(context: IncidentContext, scene: Scene) -> Iterator[ComingPage]:
     """The pages still to come, in their order; none once somebody has acknowledged, or before the first one.
 
-    Each is reckoned as if those before it were taken at their time. Who holds a seat then is asked of the roster then.
+    Each is reckoned as if those before it were taken at their time. Who holds a seat then is asked of the roster then:
+    whoever takes one in between is called at once.
     """
     incident = context.incident
     if not incident.open or incident.paged_at is None:
         return
-    for _ in range(2 * len(scene.roster.escalation)):  # each step is waited for, then called
+    # Each step is waited for, then called; and a shift may end in between.
+    for _ in range(4 * len(scene.roster.escalation)):
         now = standing(context, scene)
         for call in now.calls:
             yield ComingPage(scene.at, call)
@@ -41,7 +43,9 @@ def coming_pages(context: IncidentContext, scene: Scene) -> Iterator[ComingPage]
         if not now.calls:
             if now.next_at is None or now.next_at <= scene.at:
                 return
-            scene = replace(scene, at=now.next_at)
+            scene = replace(scene, at=min(now.next_at, scene.shift.end))
+            if passed := handoff(context, scene):
+                context = replace(context, incident=passed.incidents[0])
 
 
 def next_to_page(context: IncidentContext, scene: Scene) -> Call | None:
