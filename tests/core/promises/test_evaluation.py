@@ -10,7 +10,7 @@ import pytest
 
 from oncall.core.promises.cause import Why, late_words
 from oncall.core.promises.evaluation import DueTimes, current_task, evaluate_promise
-from oncall.core.promises.facts import IF_TRUE, Facts, FailedCheck, Task
+from oncall.core.promises.facts import IF_TRUE, MARKED, Facts, FailedCheck, Task
 from tests.core.scenes import (
     CHECK,
     DAY,
@@ -582,6 +582,23 @@ def test_a_run_that_goes_on_after_its_end_is_not_over() -> None:
     assert why(tasks=(WAITED, TRANSFORMS), run=ended).detail == "in transform since 03:12"
     at_that_instant = a_task("transform", "running", "03:00")
     assert why(tasks=(WAITED, at_that_instant), run=ended).cause == "failed"
+
+
+def test_what_a_run_came_to_before_it_was_cleared_is_history() -> None:
+    """It has begun again, and none of its tasks has told anything yet: no failure, no check, no mark by hand."""
+    again = {"run": a_task(RUN, "running", "04:10")}
+    begins = Why("running", "its run began at 04:10, the first task is to start", (RUN,))
+    gave_up = a_task("wait_for_upstream", "failed", "02:00", "03:00", "AirflowSensorTimeout: 3600 s")
+    by_hand = replace(FAILED, error=f"{MARKED} failed by Ada")
+    checked = replace(CHECK, run_id=FAILED.run_id, checked_at=FAILED.ended_at)
+    for past in ({"tasks": (WAITED, FAILED)}, {"tasks": (WAITED, by_hand)}, {"tasks": (gave_up,)},
+                 {"tasks": (WAITED, FAILED), "failed_checks": (checked,)}):  # fmt: skip
+        assert why("04:11", **past, **again) == begins
+    before = {"run": a_task(RUN, "running", "02:00")}
+    assert why("04:11", tasks=(WAITED, FAILED), **before).cause == "failed"
+    assert why("04:11", tasks=(WAITED, FAILED), failed_checks=(checked,), **before).cause == "held"
+    goes_on = (WAITED, a_task("transform", "running", "04:11"))
+    assert why(tasks=goes_on, **again).detail == "in transform since 04:11"
 
 
 def test_a_run_that_begins_its_wait_again_is_waiting() -> None:

@@ -84,7 +84,7 @@ def cause_of(
         return why if runs else replace(why, detail=f"{why.detail}; {NO_RUN_YET}")
     if facts.held_by:
         return held(facts)
-    if facts.failure and any(task.state == "failed" for task in facts.tasks):
+    if facts.failure and facts.failed_now:
         return failed(facts.failure, tz)
     if facts.over:
         return _ended(facts.over, facts, tz)
@@ -111,7 +111,7 @@ def is_about_to_show(facts: Facts, at: dt.datetime) -> bool:
 def gave_up(facts: Facts) -> Task | None:
     """What ended the newest run, or its wait, in failure: no arrival makes it go on."""
     last = facts.tasks[-1] if facts.tasks else None
-    failed_wait = last if last and last.task_id == WAIT and last.state == "failed" else None
+    failed_wait = last if last and last.task_id == WAIT and last in facts.failed_now else None
     return failed_wait or (facts.over if facts.over and facts.over.state == "failed" else None)
 
 
@@ -150,7 +150,7 @@ def _stopped_by_hand(facts: Facts, tz: dt.tzinfo) -> Why | None:
     if over and facts.gone:
         seen = clock(over.ended_at, tz)
         return Why("not_started", f"its run was deleted (seen at {seen}) and no other one has started")
-    marked = [task for task in facts.tasks if task.state == "failed" and task.marked]
+    marked = [task for task in facts.failed_now if task.marked]
     if marked:
         return failed(marked[-1], tz)
     return _ended(over, facts, tz) if over and over.marked else None
@@ -225,7 +225,8 @@ def _not_there(ended: str, facts: Facts, tz: dt.tzinfo) -> str:
 def _unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline) -> Why:
     task = open_task(facts)
     if task is None:
-        return _between_tasks(facts, at, tz) if facts.tasks else _begun(facts, at, tz)
+        goes_on = facts.tasks and not all(facts.is_past(each.ended_at) for each in facts.tasks)
+        return _between_tasks(facts, at, tz) if goes_on else _begun(facts, at, tz)
     if task.state == "queued":
         if paused := _paused(facts, task.since, tz):
             since = clock(task.since, tz)

@@ -229,10 +229,15 @@ class Facts:
     def _is_history(self, check: FailedCheck) -> bool:
         """Whether the newest run has begun, or gone on, since."""
         at = check.checked_at
-        if at is not None and any(task.started_at > at for task in self.tasks):
+        if at is not None and (self.is_past(at) or any(task.started_at > at for task in self.tasks)):
             return True
         others = check.run_id and any(task.run_id and task.run_id != check.run_id for task in self.tasks)
         return bool(others) and (at is None or any(task.ended_at is None for task in self.tasks))
+
+    def is_past(self, at: dt.datetime | None) -> bool:
+        """Whether the newest run has begun since then: it was cleared, and what it came to before is history."""
+        goes_on = self.run is not None and self.run.state == "running"
+        return goes_on and at is not None and self.run is not None and self.run.started_at > at
 
     def with_runs(self, **more: Any) -> Facts:
         """The same with what the tasks said. As `dataclasses.replace`, which costs ten times as much."""
@@ -255,9 +260,16 @@ class Facts:
         return self.over is not None and self.over.state == "deleted"
 
     @property
+    def failed_now(self) -> tuple[Task, ...]:
+        """The tasks of the newest run that have failed since it began, the last time."""
+        return tuple(
+            task for task in self.tasks if task.state == "failed" and not self.is_past(task.ended_at)
+        )
+
+    @property
     def failures(self) -> tuple[Task, ...]:
         """Whatever failed for good and stands so: earlier runs first, then the newest one."""
-        newest = [task for task in self.tasks if task.state == "failed"]
+        newest = list(self.failed_now)
         if not newest and self.over and self.over.state == "failed":
             newest = [self.over]
         return (*self.failed_before, *newest)
