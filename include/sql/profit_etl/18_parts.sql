@@ -435,7 +435,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
     -- Numbers that are cut, or counted from one again, may be those of other customers.
     select
         'customer_id_of_orders', 'all', 'least',
-        exp(avg(ln(greatest(abs(ordered.customer_id::bigint), 1)::float8)))::numeric, 1, count(*)
+        exp(avg(ln(greatest(abs(ordered.customer_id::float8), 1))))::numeric, 1, count(*)
     from ordered
     where ordered.stands
     having count(*) > 0

@@ -170,7 +170,7 @@ select
     'customer_id_of_sessions',
     'all',
     'least',
-    exp(avg(ln(greatest(abs(used.customer_id::bigint), 1)::float8)))::numeric,
+    exp(avg(ln(greatest(abs(used.customer_id::float8), 1))))::numeric,
     1,
     count(*)
 from used
