@@ -51,7 +51,9 @@ def views(stack: Stack) -> Iterator[View]:
         incident = f"/oncall/incidents/{quote(key, safe=':')}"
         yield View("night", f"{base}/oncall/", framed=False, height=900)
         yield View("night-360", f"{base}/oncall/", framed=False, width=360, height=900, scheme="dark")
-        yield View("incident-360", page, inside=incident, width=360, height=780, scheme="dark")
+        yield View(
+            "incident-360", f"{base}{incident}#actions", framed=False, width=360, height=780, scheme="dark"
+        )
     yield View("rota", page, inside="/oncall/rota", height=1200)
     yield View("runbook", f"{base}/dags/{RUNBOOK_OF}/plugin/runbook")
     yield View("home", f"{base}/", shows="section[aria-label='On call now']", framed=False, height=900)

@@ -586,7 +586,7 @@ def test_a_run_that_goes_on_after_its_end_is_not_over() -> None:
 
 def test_what_a_run_came_to_before_it_was_cleared_is_history() -> None:
     """It has begun again, and none of its tasks has told anything yet: no failure, no check, no mark by hand."""
-    again = {"run": a_task(RUN, "running", "04:10")}
+    again: dict[str, Any] = {"run": a_task(RUN, "running", "04:10")}
     begins = Why("running", "its run began at 04:10, the first task is to start", (RUN,))
     gave_up = a_task("wait_for_upstream", "failed", "02:00", "03:00", "AirflowSensorTimeout: 3600 s")
     by_hand = replace(FAILED, error=f"{MARKED} failed by Ada")
@@ -594,7 +594,7 @@ def test_what_a_run_came_to_before_it_was_cleared_is_history() -> None:
     for past in ({"tasks": (WAITED, FAILED)}, {"tasks": (WAITED, by_hand)}, {"tasks": (gave_up,)},
                  {"tasks": (WAITED, FAILED), "failed_checks": (checked,)}):  # fmt: skip
         assert why("04:11", **past, **again) == begins
-    before = {"run": a_task(RUN, "running", "02:00")}
+    before: dict[str, Any] = {"run": a_task(RUN, "running", "02:00")}
     assert why("04:11", tasks=(WAITED, FAILED), **before).cause == "failed"
     assert why("04:11", tasks=(WAITED, FAILED), failed_checks=(checked,), **before).cause == "held"
     goes_on = (WAITED, a_task("transform", "running", "04:11"))
