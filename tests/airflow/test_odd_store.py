@@ -47,6 +47,7 @@ VALUES: dict[str, list[Any]] = {
 FOUND: list[tuple[str, str, Any]] = [
     *(("deliveries", name, None) for name in ("step", "channel", "state", "attempts", "channel_id", "owed_at", "op")),
     ("deliveries", "channel", "telegraph"), ("deliveries", "message", '{"recipients": [null]}'),
+    *(("incidents", name, None) for name in ("dag_id", "report_date", "opened_at")),
     ("deliveries", "alias", HUGE), ("events", "at", None), ("events", "what", None),
 ]  # fmt: skip
 

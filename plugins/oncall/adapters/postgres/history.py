@@ -132,7 +132,12 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
     if not keys:
         return {}
     keys = list(keys)
-    cursor.execute(f"select {COLUMNS} from oncall.incidents where key = any(%s)", (keys,))
+    # Without one of these it is no incident.
+    cursor.execute(
+        f"select {COLUMNS} from oncall.incidents where key = any(%s)"
+        " and dag_id is not null and report_date is not null and opened_at is not null",
+        (keys,),
+    )
     incidents = [incident_of(row) for row in cursor.fetchall()]
     events: dict[str, list[Event]] = {key: [] for key in keys}
     told: dict[str, list[DeliveryRecord]] = {key: [] for key in keys}
