@@ -48,6 +48,7 @@ FOUND: list[tuple[str, str, Any]] = [
     *(("deliveries", name, None) for name in ("step", "channel", "state", "attempts", "channel_id", "owed_at", "op")),
     ("deliveries", "channel", "telegraph"), ("deliveries", "message", '{"recipients": [null]}'),
     *(("incidents", name, None) for name in ("dag_id", "report_date", "opened_at")),
+    ("tasks", "task_id", None), ("tasks", "state", None), ("tasks", "run_id", None), ("tasks", "error", None),
     ("deliveries", "alias", HUGE), ("events", "at", None), ("events", "what", None),
 ]  # fmt: skip
 

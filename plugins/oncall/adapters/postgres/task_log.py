@@ -28,9 +28,11 @@ ASK_USUAL_AGAIN_S = 600.0
 # Whatever stands in a row, reading it raises nothing: texts are cut, instants beyond all reckoning (infinity) are the
 # beginning of their day, and a day that no report is about is left out.
 _TASK = f"""
-    left(task_id, 250) as task_id, left(state, 20) as state, {sane("started_at", "report_date")} as started_at,
+    coalesce(left(task_id, 250), '') as task_id, coalesce(left(state, 20), '') as state,
+    {sane("started_at", "report_date")} as started_at,
     case when ended_at is not null then {sane("ended_at", "report_date")} end as ended_at,
-    left(run_id, 250) as run_id, left(error, 1000) as error, left(log_url, 1000) as log_url
+    coalesce(left(run_id, 250), '') as run_id, coalesce(left(error, 1000), '') as error,
+    coalesce(left(log_url, 1000), '') as log_url
 """
 
 # Of each report and day the tasks of the newest run that was not deleted, and what failed in earlier ones (only a
