@@ -157,6 +157,28 @@ HISTORIES = settings(
 
 @pytest.mark.timeout(900)
 @HISTORIES
+@example(  # a cost and a channel change, an order is cancelled, and that is written again
+    events=[
+        ("cost", 1, 9),
+        ("channel", 1, "social"),
+        ("refund", 0, 0, 4),
+        ("cancel", 0, "cancelled"),
+        ("night",),
+        ("cancel", 0, "cancelled"),
+        ("night",),
+    ],
+    order=random.Random(2),
+)
+@example(  # an order, a session and a refund come late
+    events=[
+        ("night",),
+        ("sell", 2, 3, 2, 9),
+        ("session", 2, 2),
+        ("refund", 1, 1, 3),
+        ("reinstate", 1, "paid"),
+    ],
+    order=random.Random(3),
+)
 @example(  # the lines of an order that moves were loaded again before
     events=[
         ("sell", 0, 1, 1, 26),
