@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from oncall.core.errors import Unreadable
 from oncall.core.promises.facts import Load
+from oncall.usecases.few_rows import FEW_ROWS
 from tests.usecases.conftest_night import DAY, Night, at
 
 USUAL = Load("master.orders", at("00:50"), 100, 100.0, at("00:55"), spread=10.0)
@@ -63,3 +67,19 @@ def test_it_is_told_once_although_the_store_goes_away(night: Night) -> None:
     night.world.missing("profit_etl", FEW)
     night.look("03:30")
     assert "few-rows" in night.store.evaluation_inputs(at("03:31"), ["few-rows"]).notes
+
+
+def test_a_note_that_cannot_be_read_stops_no_page(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was decided before; only the small load is not told of."""
+    night.world.missing("profit_etl", FEW)
+    read = night.store.get_note
+
+    def gone(name: str) -> str | None:
+        if name == FEW_ROWS:
+            raise Unreadable("oncall_db is gone")
+        return read(name)
+
+    monkeypatch.setattr(night.store, "get_note", gone)
+    night.look("05:00")
+    assert [message.priority for message in night.pager.paged] == ["P1"]
+    assert heard(night) == []

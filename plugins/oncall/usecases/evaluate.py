@@ -106,9 +106,10 @@ def evaluate(
         decision.record(plan, at)
     for event in plan.events:
         log.info("oncall.event", incident=event.key, what=event.what)
-    for team in {one.pipeline.team for one in statuses}:
-        mine = [one for one in statuses if one.pipeline.team == team]
-        say_few_rows(store, Scene(config.teams.get(team, config.roster), links, at), mine)
+    try:
+        say_few_rows(store, config, links, statuses, at)
+    except Exception as error:  # noqa: BLE001 - what was decided is recorded: no notice of numbers may stop its pages
+        log.error("oncall.few_rows_not_said", traceback=trace(error))
     # not as a set: to hash an instant costs ten times as much as to compare it
     known_ahead = (i for one in statuses for i in (one.warn, one.last_chance, one.due) if i)
     next_at = min((i for i in chain(known_ahead, decided.instants) if i > at), default=None)
