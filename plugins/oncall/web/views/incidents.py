@@ -122,7 +122,7 @@ def _title(seen: PageSnapshot, incident: Incident) -> str:
 
 def _speaker(seen: PageSnapshot, incident: Incident) -> str:
     """What the incident is called that tells of this one ("": of none, or nobody has read it)."""
-    speakers = (record.incident for record in _in_order(seen) if record.incident.key == incident.leader)
+    speakers = (record.incident for record in seen.records if record.incident.key == incident.leader)
     return next((_title(seen, each) for each in speakers), "")
 
 
