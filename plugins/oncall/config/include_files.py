@@ -21,9 +21,8 @@ from oncall.config.yaml_fields import Source, shortened
 from oncall.core.errors import Problem
 
 MOST_BYTES = 1_000_000
-MOST_BYTES_OF_A_RUNBOOK = (
-    100_000  # each is searched for secrets at each parse of a DAG file: a second for so many
-)
+# Each is searched for secrets at each parse of a DAG file, a second for so many.
+MOST_BYTES_OF_A_RUNBOOK = 100_000
 RUNBOOKS, SQL, CONTRACTS = "runbooks", "sql", "contracts"
 _STAMPED = attrgetter("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 _PERCENT = re.compile(r"%(?!\(\w+\)[sbt])")  # in SQL that is given parameters
