@@ -7,18 +7,10 @@ from typing import Any
 
 import pytest
 
+from oncall.core.incidents.arrivals import arrived
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.plan import plan
-from oncall.core.incidents.warnings import (
-    arrived,
-    due_words,
-    failure,
-    in_hand,
-    join,
-    last_chance,
-    mended,
-    warn,
-)
+from oncall.core.incidents.warnings import due_words, failure, in_hand, join, last_chance, mended, warn
 from oncall.core.promises.facts import Load
 from oncall.core.time_format import span
 from tests.core.scenes import (

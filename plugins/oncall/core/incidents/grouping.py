@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, ends_with, event
+from oncall.core.incidents.failures import has_failed, is_told_failure, wakes_for_failure
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
@@ -23,13 +24,7 @@ from oncall.core.incidents.same_cause import (
 )
 from oncall.core.incidents.titles import titled
 from oncall.core.incidents.upstream_team import who_tells
-from oncall.core.incidents.warnings import (
-    REMIND_AFTER,
-    has_failed,
-    is_told_failure,
-    wakes_early,
-    wakes_for_failure,
-)
+from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus

@@ -6,20 +6,13 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from oncall.core.incidents.arrivals import arrivals, came_words, runs_since_then
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
+from oncall.core.incidents.failures import has_failed, has_stopped, is_told_failure, with_failures
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import STALE
 from oncall.core.incidents.same_cause import is_run_again
 from oncall.core.incidents.titles import names, reason_of, short, titled
-from oncall.core.incidents.warnings import (
-    arrivals,
-    came_words,
-    has_failed,
-    has_stopped,
-    is_told_failure,
-    runs_since_then,
-    with_failures,
-)
 from oncall.core.incidents.wording import Scene, subject, titles
 from oncall.core.message import Message
 from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why, is_hiccup

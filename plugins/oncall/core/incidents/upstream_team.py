@@ -9,10 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from oncall.core.incidents.arrivals import arrival_title, came_words, come
 from oncall.core.incidents.context import IncidentContext, post
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, Plan
 from oncall.core.incidents.titles import names, titled
-from oncall.core.incidents.warnings import arrival_title, came_words, come, due_words, late_or_partial
+from oncall.core.incidents.warnings import due_words, late_or_partial
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.promises.cause import late_words

@@ -1,18 +1,19 @@
-"""What an incident needs before the promise is broken: warnings, arrivals, the last chance, failures."""
+"""What an incident needs before the promise is broken: warnings, the last chance, failures."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
-from oncall.core.incidents.incident import Incident, NotificationStatus, Plan
+from oncall.core.incidents.failures import has_failed, is_told_failure, with_failures, woke_for_failure
+from oncall.core.incidents.incident import NotificationStatus, Plan
 from oncall.core.incidents.same_cause import TOLD_LATELY, is_run_again, rests_on, struck_together
-from oncall.core.incidents.titles import names, reason_of, short, titled
+from oncall.core.incidents.titles import names, reason_of, titled
 from oncall.core.incidents.wording import Scene, because, first_due
 from oncall.core.message import Message
-from oncall.core.promises.cause import WAIT, Why, gave_up, open_task
+from oncall.core.promises.cause import Why, open_task
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
 from oncall.core.rota.on_call import who_is_on_call
@@ -20,7 +21,6 @@ from oncall.core.time_format import between, span
 
 # An acknowledgement holds so long; whoever gave it on what is late by then is asked again.
 REMIND_AFTER = dt.timedelta(minutes=60)
-ARRIVED = "arrived:"  # and the tables
 TOO_LATE = dt.timedelta(seconds=30)  # to wake somebody who is woken at the due instant anyhow
 
 
@@ -113,68 +113,6 @@ def _told_too(context: IncidentContext, scene: Scene, hit: Sequence[PromiseStatu
     step = f"join:{first.pipeline.dag_id}:{first.report_date}{failed}"
     message = context.about(*hit).notice(scene, step, title)
     return Plan((context.incident,), (post(message),), event(context, scene, title))
-
-
-def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
-    """What was warned about has come: said once, however many tables have come since the last look.
-
-    Where the report is there too by now, its resolution tells of both.
-    """
-    came = arrivals(context)
-    if not came or not context.missing:
-        return None
-    tables = [load.table for load in came]
-    title = arrival_title(f"{came_words(came, scene)}; ", context.missing)
-    message = context.notice(scene, ARRIVED + ",".join(tables), title)
-    return Plan(owed=(post(message),), events=event(context, scene, f"arrived: {', '.join(tables)}"))
-
-
-def arrivals(context: IncidentContext) -> list[Load]:
-    """The tables that were warned about and have come, and nobody has heard so."""
-    if any(member.facts.blind for member in context.members):
-        return []
-    told = (step for channel, step in context.said if channel == "chat" and step.startswith(ARRIVED))
-    heard = {table for step in told for table in step.removeprefix(ARRIVED).split(",")}
-    return [load for load in come(context.incident.warned, context.members) if load.table not in heard]
-
-
-def come(warned: Iterable[str], members: Iterable[PromiseStatus]) -> Iterator[Load]:
-    """Of these tables each that has come."""
-    loads = {load.table: load for member in members for load in member.facts.loads}
-    return (loads[name] for name in warned if name in loads and loads[name].state == "fresh")
-
-
-def came_words(came: Sequence[Load], scene: Scene) -> str:
-    """ "master.orders has arrived (04:10)"; of several the clock of the last."""
-    last = max(load.loaded_at for load in came if load.loaded_at)
-    have = "has" if len(came) == 1 else "have"
-    return f"{names([load.table for load in came])} {have} arrived ({scene.clock(last)})"
-
-
-def arrival_title(came: str, missing: Sequence[PromiseStatus]) -> str:
-    """What an arrival does for the reports that waited: nothing while another table is late, nor by itself where a run
-    has given up waiting. `came`: that it has come."""
-    waiting = [member for member in missing if member.facts.late_loads]
-    if waiting:
-        late = names(list(dict.fromkeys(load.table for m in waiting for load in m.facts.late_loads)))
-        wait = "waits" if len(waiting) == 1 else "wait"
-        return titled(waiting, lambda about: f"{about} still {wait} for {late}", came)
-    ended = [member for member in missing if gave_up(member.facts)]
-    if runs := runs_since_then(missing):
-        are = "is" if len(missing) == 1 else "are"
-        return titled(missing, lambda about: f"{about} {are} {runs}", came)
-    if not ended:
-        return titled(missing, lambda about: f"{about} can go on", came)
-    have = "has" if len(ended) == 1 else "have"
-    return titled(ended, lambda about: f"{about} {have} to be started again", came)
-
-
-def runs_since_then(missing: Sequence[PromiseStatus]) -> str:
-    """How all of them run by now, beyond their wait for what has come: told with the arrival, as one. "" where not."""
-    whys = [member.why for member in missing if member.why]
-    beyond = all(why.cause == "running" and why.names != (WAIT,) for why in whys)
-    reasons = {short(why) for why in whys}
-    return reasons.pop() if beyond and len(reasons) == 1 else ""
 
 
 def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -321,58 +259,3 @@ def _early_message(context: IncidentContext, scene: Scene, step: str) -> Message
     if not failed or step != f"failed-{context.incident.failures}":
         return None
     return _failure_message(context, scene, failed, step)
-
-
-def has_failed(member: PromiseStatus) -> bool:
-    return member.why is not None and (member.why.cause in ("failed", "held") or member.facts.gone)
-
-
-def has_stopped(member: PromiseStatus) -> bool:
-    """Nothing of it goes on until somebody does something: it has failed, hangs, or does not start."""
-    return has_failed(member) or (member.why is not None and member.why.cause in ("stuck", "not_started"))
-
-
-def wakes_for_failure(entry: NotificationStatus, at: dt.datetime) -> bool:
-    """It has just woken somebody because a run failed, or is about to."""
-    lately = entry.owed_at is not None and at - entry.owed_at < TOLD_LATELY
-    return lately and woke_for_failure(entry)
-
-
-def woke_for_failure(entry: NotificationStatus) -> bool:
-    """The same, however long ago."""
-    return entry.op == "page" and entry.step.startswith("failed-") and entry.alive and not entry.unreached
-
-
-def with_failures(incident: Incident, missing: Iterable[PromiseStatus]) -> Incident:
-    """The same, of which it is known how these have failed, or stand still."""
-    failed = (_which_failure(member, member.why) for member in missing if member.why and has_stopped(member))
-    known = [each for each in failed if each not in incident.failure]
-    return replace(incident, failure=" ".join(filter(None, [incident.failure, *dict.fromkeys(known)])))
-
-
-def is_told_failure(member: PromiseStatus, incident: Incident) -> bool:
-    """Whether somebody was told how it has failed, or stands still."""
-    if member.why is None:
-        return False
-    return _is_remembered(member) or _which_failure(member, member.why) in incident.failure
-
-
-def _is_remembered(member: PromiseStatus) -> bool:
-    """Its tasks cannot be read: that it has stopped is what was told of it before."""
-    facts = member.facts
-    return has_stopped(member) and bool(facts.unreadable) and not (facts.tasks or facts.run or facts.held_by)
-
-
-def _which_failure(lead: PromiseStatus, why: Why) -> str:
-    """What tells it from the one before. A check is written down some seconds before its task has failed.
-
-    What stands still is the same trouble at the same task, whatever more is known of it by now.
-    """
-    if why.cause in ("stuck", "not_started") and not lead.facts.gone:
-        task = open_task(lead.facts)
-        return f"{lead.pipeline.dag_id}/{task.task_id if task else ''}@{lead.report_date}:{why.cause}"
-    check = lead.facts.held_by[0] if why.cause == "held" and lead.facts.held_by else None
-    if check is not None and check.checked_at:
-        return f"{check.run_id}/{check.name}@{check.checked_at}"
-    failed = lead.facts.failure
-    return f"{failed.run_id}/{failed.task_id}@{failed.ended_at}" if failed else why.detail
