@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from oncall.adapters.http.connections import Access
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.slack.chat import THREAD_URL, Slack
 from tests.adapters.scripted import Connect
@@ -40,3 +41,45 @@ def test_the_connection_may_tell(connect: Connect) -> None:
     mine = "https://acme.slack.example.com/{channel}/{ts}"
     assert Slack.from_connection(connect(extra={"thread_url": mine})).thread_url == mine
     assert Slack.from_connection(connect()).thread_url == THREAD_URL
+
+
+@pytest.mark.parametrize(
+    ("field", "extra", "called"),
+    [
+        ("", {"host": "https://api.eu.opsgenie.com"}, "https://api.eu.opsgenie.com"),
+        ("", {"host": "api.eu.opsgenie.com/v2"}, "https://api.eu.opsgenie.com"),
+        ("api.opsgenie.com", {"host": "https://api.eu.opsgenie.com"}, "https://api.opsgenie.com"),
+        ("", {"host": None}, "https://api.opsgenie.com"),
+        ("", {"host": " "}, "https://api.opsgenie.com"),
+    ],
+)
+def test_the_host_may_stand_among_the_extras(
+    connect: Connect, field: str, extra: dict[str, object], called: str
+) -> None:
+    """As it does in a URI with a path; passed over, a key of the EU was sent to the US."""
+    assert access(Opsgenie.from_connection(connect(host=field, extra=extra))).url == called
+
+
+@pytest.mark.parametrize(
+    ("written", "called"),
+    [
+        ("https://slack.com", "https://slack.com/api"),
+        ("https://SLACK.com/", "https://slack.com/api"),
+        ("slack.com", "https://slack.com/api"),
+        ("https://acme.slack.com", "https://acme.slack.com/api"),
+        ("https://slack-gov.com/", "https://slack-gov.com/api"),
+        ("https://slack.com/api/", "https://slack.com/api"),
+        ("https://notslack.com", "https://notslack.com"),
+        ("https://slack.com.example.com", "https://slack.com.example.com"),
+        ("https://relay.example.com", "https://relay.example.com"),
+    ],
+)
+def test_slack_is_called_where_its_api_stands(connect: Connect, written: str, called: str) -> None:
+    """Beside it stand pages for people, which answer a call with one of them."""
+    assert access(Slack.from_connection(connect(extra={"base_url": written}))).url == called
+
+
+def access(far_side: Opsgenie | Slack) -> Access:
+    found = far_side._reached()
+    assert found is not None
+    return found

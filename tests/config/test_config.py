@@ -305,6 +305,8 @@ def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(monkeypatch: pytes
             "roster.yaml:10: rotation[0].weeks[1]: found 1 of them; write a row of two people",
         ),
         (("[BEN, ANN]]", "[BEN, BEN]]"), "rotation[0].weeks[1]: found BEN twice; write two different people"),
+        # It was passed over: from then on each week was another pair's.
+        (("[BEN, ANN]]", "null, [BEN, ANN]]"), "rotation[0].weeks[1]: found nothing; write a row"),
         (
             ("[[ANN, BEN], [BEN, ANN]]", "[]"),
             "roster.yaml:10: rotation[0].weeks: found no row; write at least one row",
@@ -627,6 +629,15 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
             "schedule: found '0 5 * * *', which is not before the promise's due time",
         ),
         (('"0 2 * * *"', '"0 */6 * * *"'), "schedule: found '0 */6 * * *', which is more than once a day"),
+        (
+            (HEAD[HEAD.index("schedule") :], HEAD[HEAD.index("promise") :].replace(", base.profit", "")),
+            "schedule: found nothing; write a time every day, or on some weekdays, before 05:00, when the report is"
+            ' due, such as "0 2 * * *"; if something else starts it, the time by which it does',
+        ),
+        (
+            ("upstream: [", "usually: 3h\nupstream: ["),
+            "usually: found '3h', from 02:00 on; write what ends before 05:00, when the report is due",
+        ),
         (
             ('"0 2 * * *"', '"0 2 31 2 *"'),
             "schedule: found '0 2 31 2 *', which never comes; write a cron expression",

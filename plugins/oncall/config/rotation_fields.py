@@ -49,7 +49,9 @@ def _read_rows(field: Field, people: Mapping[str, Person]) -> Iterator[tuple[str
     for row in rows:
         write = "a row of two people, [primary, secondary]"
         seats = row.items(write)
-        if row.found == "a list" and len(seats) != 2:
+        if row.missing:
+            row.complain(write)
+        elif row.found == "a list" and len(seats) != 2:
             row.complain(write, found=f"{len(seats)} of them")
         names = [read_person_id(seat, people) for seat in seats]
         if len(names) == 2 and names[0] and names[1]:

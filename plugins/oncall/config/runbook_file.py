@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from oncall.config import dates
 from oncall.config.roster_file import TEAM, read_channel
 from oncall.config.schedule_field import read_schedule
 from oncall.config.time_fields import read_duration
 from oncall.config.yaml_fields import Field, Source, nearest, read_yaml, shortened
 from oncall.core.errors import Problem
-from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team, weekdays_of
+from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team, starts_at, weekdays_of
 from oncall.core.redaction import redacted
 from oncall.core.runbook import INSTEAD, SECTIONS, Runbook
 
@@ -89,15 +90,16 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
     name = fields["pipeline"].text(f"{dag_id}, as the file is named")
     if name and name != dag_id:
         fields["pipeline"].complain(f"{dag_id}, as the file is named")
-    promise = _read_promise(fields["promise"])
-    schedule = read_schedule(fields["schedule"], promise)
+    promise, upstream = _read_promise(fields["promise"]), _read_upstream(fields["upstream"])
+    on_data = any(table.startswith("base.") for table in upstream)
+    schedule = read_schedule(fields["schedule"], promise, starts_on_data=on_data)
     return Pipeline(
         dag_id=dag_id,
         title=fields["title"].text("the pipeline's title") or dag_id,
         purpose=fields["purpose"].text("what the report is for") or "",
         report=_read_report(fields["report"]),
         schedule=schedule,
-        upstream=_read_upstream(fields["upstream"]),
+        upstream=upstream,
         upstream_owner=_read_team(fields["upstream_owner"]),
         downstream_owner=fields["downstream_owner"].text("who reads the report") or "",
         primary_owner="",
@@ -105,7 +107,7 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
         promise=replace(promise, weekdays=weekdays_of(schedule)) if promise else None,
         runbook=Runbook(""),
         team=_read_folder(fields["team"]),
-        usually=_read_usually(fields["usually"]),
+        usually=_read_usually(fields["usually"], promise, schedule),
     )
 
 
@@ -126,12 +128,19 @@ def _read_report(field: Field) -> str:
     return report
 
 
-def _read_usually(field: Field) -> dt.timedelta:
+def _read_usually(field: Field, promise: Promise | None, schedule: str | None) -> dt.timedelta:
     """How long a run takes once its upstream is there: until there is a history to tell."""
     usually = USUALLY if field.missing else read_duration(field) or USUALLY
     if usually >= dt.timedelta(days=1):
         field.complain("a duration under a day, such as 20m: a report comes every day")
         return USUALLY
+    week = (dates.FIRST + dt.timedelta(days=number) for number in range(7))
+    starts = next(filter(None, (starts_at(schedule, day, dt.UTC) for day in week)), None)
+    if promise and starts and not field.missing:
+        left = dt.datetime.combine(starts.date(), promise.due, dt.UTC) - starts
+        if dt.timedelta() < left <= usually:
+            write = f"what ends before {promise.due:%H:%M}, when the report is due: it would be at risk on each day"
+            field.complain(write, f"{field.found}, from {starts:%H:%M} on")
     return usually
 
 

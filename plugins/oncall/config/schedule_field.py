@@ -31,14 +31,20 @@ _FIELD = re.compile(
 )
 
 
-def read_schedule(field: Field, promise: Promise | None) -> str | None:
+def read_schedule(field: Field, promise: Promise | None, *, starts_on_data: bool) -> str | None:
     """A cron expression in the roster's zone; None when nothing is written: the pipeline starts on data.
+
+    What is promised and does not start on data needs one: it would be missed on the first day.
 
     One that comes once a day is spelt as the rules read it: `@daily` and `00 00 * * MON-SUN` are `0 0 * * *`.
 
     One that cannot keep the promise is complained of, and stands: it is what the DAG runs by.
     """
-    text = field.optional_text(_WRITE)
+    if field.missing:
+        if promise is not None and not starts_on_data:
+            field.complain(f"{_before(promise)}; if something else starts it, the time by which it does")
+        return None
+    text = field.text(_WRITE)
     if text is None:
         return None
     text = _PRESETS.get(text.strip().lower(), text)
@@ -47,10 +53,14 @@ def read_schedule(field: Field, promise: Promise | None) -> str | None:
         field.complain(_WRITE, found=f"{field.found}{fault}")
         return None
     if promise is not None and (broken := _breaks(text, promise)):
-        usual = f"a time every day, or on some weekdays, before {promise.due:%H:%M}, when the report is due"
-        example = f'"0 {max(0, promise.due.hour - 3)} * * *"'
-        field.complain(f"{usual}, such as {example}, or a later due time", found=f"{field.found}, {broken}")
+        field.complain(f"{_before(promise)}, or a later due time", found=f"{field.found}, {broken}")
     return _once_a_day(text) or text
+
+
+def _before(promise: Promise) -> str:
+    """When a report has to start, in words."""
+    usual = f"a time every day, or on some weekdays, before {promise.due:%H:%M}, when the report is due"
+    return f'{usual}, such as "0 {max(0, promise.due.hour - 3)} * * *"'
 
 
 @lru_cache(maxsize=1000)

@@ -153,9 +153,10 @@ class Connected(Generic[T]):
             extra = extra_of(connection)
         except ValueError as error:
             raise self._wrong(str(error), 'write for example {"timeout": 5}') from None
-        own_field = self._address == "host"
-        written = _text(connection.host) if own_field else self._extra_text(extra, "base_url")
-        port = connection.port if own_field and written else None
+        # In a URI an address that has a path stands among the extras.
+        field = _text(connection.host) if self._address == "host" else ""
+        written = field or self._extra_text(extra, self._address)
+        port = connection.port if field else None
         return Access(
             conn_id=self._conn_id,
             url=self._url(written or self._default_url, port, self._flag(extra, "allow_http")),
@@ -176,7 +177,10 @@ class Connected(Generic[T]):
 
     def _url(self, written: str, port: int | None, allow_http: bool) -> str:
         url = (written if "://" in written else f"https://{written}").rstrip("/")
-        url = re.sub(r"(?i)/v2(/alerts)?$", "", url) if self._address == "host" else url
+        if self._address == "host":
+            url = re.sub(r"(?i)/v2(/alerts)?$", "", url)
+        else:  # Slack's own pages stand beside its API
+            url = re.sub(r"(?i)^(https://([\w-]+[.])?slack(-gov)?[.]com)$", r"\1/api", url)
         example = f"write for example {self._default_url}"
         # Nothing that is written is repeated: it may be a password or a key in the wrong field.
         if "@" in written:
