@@ -1,0 +1,220 @@
+"""Requests to the pager, answer by answer: whose turn it is, who is asked first, and what a request made anew keeps."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from oncall.core.errors import DeliveryFailed, Unreadable
+from oncall.core.incidents.binding import Later, Send, Withdraw
+from oncall.core.message import Message, Recipient
+from oncall.usecases import page_requests
+from oncall.usecases.channel_ports import AlertState, RequestOutcome
+from oncall.usecases.ports import OutboxEntry
+from tests.usecases.test_sending import KEY, START, Box
+
+TAKEN = AlertState(open=True, acknowledged=True, owner="de-004@x")
+NEXT = "page-2-secondary"
+FIRST = Message(KEY, "page-1-primary", "Late", priority="P1", recipients=(Recipient("DE-003", "de-003@x"),))
+
+
+@pytest.fixture
+def box(monkeypatch: pytest.MonkeyPatch) -> Box:
+    """The second one's page is owed, and the first one's alert is asked about before it."""
+    monkeypatch.setattr(page_requests, "CARRIED_OUT_WITHIN_S", 0.0)
+    box = Box()
+    box.owe(NEXT)
+    box.pager.alerts[FIRST.alias] = TAKEN
+    box.bound[NEXT] = Send(box.entry(NEXT).message, ask_first=(FIRST.alias,))
+    return box
+
+
+def heard(box: Box, then: Callable[[], None]) -> list[OutboxEntry]:
+    """What acknowledgements are asked about; what becomes of each."""
+    asked: list[OutboxEntry] = []
+
+    def sync(entry: OutboxEntry) -> None:
+        asked.append(entry)
+        then()
+
+    box.sender.sync_acknowledgements = sync
+    return asked
+
+
+def test_nobody_is_woken_for_what_somebody_has_just_taken(box: Box) -> None:
+    """It is heard who has it, and then the page is not wanted any more."""
+    asked = heard(box, lambda: box.bound.update({NEXT: Withdraw("DE-004 has it")}))
+    sent = box.pages()
+    assert [(entry.key, entry.step) for entry in asked] == [(KEY, NEXT)]
+    assert (box.pager.asked, box.entry(NEXT).state, sent.failed) == ([], "cancelled", [])
+
+
+def test_what_only_looked_as_if_somebody_had_it_goes_out(box: Box) -> None:
+    """A policy had acknowledged it, not a person: in the words of now, without asking again for ever."""
+    told = replace(box.entry(NEXT).message, title="Late since 05:00")
+    asked = heard(box, lambda: box.bound.update({NEXT: Send(told, ask_first=(FIRST.alias,))}))
+    sent = box.pages()
+    assert len(asked) == 1
+    assert [message.title for message in box.pager.paged] == ["Late since 05:00"]
+    assert [entry.step for entry, _ in sent.taken] == [NEXT]
+    assert box.entry(NEXT).message.title == "Late since 05:00"
+
+
+def test_where_it_cannot_be_heard_who_has_it_the_page_goes_out(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails there; which the log tells."""
+    lines: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        page_requests.log, "error", lambda event, **said: lines.append((event, said)), raising=False
+    )
+    heard(box, lambda: (_ for _ in ()).throw(ValueError("ours")))
+    assert [entry.step for entry, _ in box.pages().taken] == [NEXT]
+    ((event, said),) = lines
+    assert (event, said["step"]) == ("oncall.not_heard", NEXT)
+    assert said["traceback"].endswith("ValueError: ours\n")
+
+
+def test_a_store_that_goes_away_as_it_is_heard_is_said(box: Box) -> None:
+    """The page is still owed, and the next round sends it."""
+    heard(box, lambda: (_ for _ in ()).throw(Unreadable("oncall_db: gone")))
+    with pytest.raises(Unreadable, match="gone"):
+        box.pages()
+    assert (box.pager.asked, box.entry(NEXT).state) == ([], "owed")
+
+
+def test_a_page_that_was_perhaps_taken_is_looked_for_after_it_was_heard_who_has_it(box: Box) -> None:
+    box.pager.fail = [DeliveryFailed("lost", uncertain=True)]
+    box.pager.alerts.clear()
+    box.pages()
+    box.pager.alerts[FIRST.alias] = TAKEN
+    heard(box, lambda: None)
+    box.later(2)
+    assert [entry.step for entry, _ in box.pages().taken] == [NEXT]
+    assert box.pager.asked == [NEXT]
+
+
+@pytest.mark.parametrize("send", [{"only_look": True}, {"before": (FIRST,)}], ids=str)
+def test_it_is_not_its_turn_while_an_earlier_one_is_taken_now(box: Box, send: dict[str, Any]) -> None:
+    """It waits 15 s, and what was tried before does not count: nobody is unreached, and nothing was perhaps taken."""
+    del box.pager.alerts[FIRST.alias]
+    box.pager.fail = [DeliveryFailed("down")]
+    box.bound[NEXT] = Send(box.entry(NEXT).message)
+    box.pages()
+    assert box.entry(NEXT).pending_since == START
+    box.later(44)
+    box.bound[NEXT] = Send(box.entry(NEXT).message, **send)
+    sent = box.pages()
+    assert (sent.taken, sent.failed, sent.unreached) == ([], [], False)
+    entry = box.entry(NEXT)
+    assert (entry.state, entry.pending_since, entry.maybe_taken, entry.error) == ("owed", None, False, "down")
+    assert box.waits(NEXT) == 15
+    assert box.pager.asked == [NEXT, *([FIRST.step] if "before" in send else [])]
+
+
+def test_an_earlier_one_that_is_still_not_taken_holds_up_nobody(box: Box) -> None:
+    """Each earlier one is tried once more, under its own alias; then the next one is woken."""
+    del box.pager.alerts[FIRST.alias]
+    box.pager.fail = [DeliveryFailed("refused")]
+    box.bound[NEXT] = Send(box.entry(NEXT).message, before=(FIRST,))
+    assert [entry.step for entry, _ in box.pages().taken] == [NEXT]
+    assert box.pager.asked == [FIRST.step, NEXT]
+    assert [message.alias for message in box.pager.paged] == [box.entry(NEXT).alias]
+
+
+def test_a_request_made_anew_keeps_the_ones_before_it_and_since_when_it_pends(box: Box) -> None:
+    """The newest first: each of them may still be carried out."""
+    box.pager.reads = False
+    box.pager.page = lambda message: f"request at {box.now:%S}"  # type: ignore[method-assign]
+    asked: list[str] = []
+
+    def state(request_id: str) -> RequestOutcome:
+        asked.append(request_id)
+        return RequestOutcome("pending")
+
+    box.pager.request_state = state  # type: ignore[method-assign]
+    box.pages()
+    first = box.entry(NEXT)
+    assert (first.request_id, first.requested_at, first.pending_since) == ("request at 00", START, START)
+    box.later(15)
+    box.pages()
+    box.pages()
+    anew = box.entry(NEXT)
+    assert anew.request_id == "request at 15\nrequest at 00"
+    assert (anew.requested_at, anew.pending_since) == (START + dt.timedelta(seconds=15), START)
+    asked.clear()
+    box.later(1)
+    box.pages()
+    assert asked == ["request at 15", "request at 00"]
+
+
+@pytest.mark.parametrize("requests", [5, 9])
+def test_of_many_requests_the_newest_five_are_asked_for(box: Box, requests: int) -> None:
+    box.pager.reads = False
+    made = iter(range(99))
+    box.pager.page = lambda message: f"{next(made)}"  # type: ignore[method-assign]
+    box.pager.states = ["pending"] * 999
+    for _ in range(requests):
+        box.pages()
+        box.later(15)
+        box.pages()
+    box.pages()
+    newest = [str(requests - back) for back in range(5)]
+    assert box.entry(NEXT).request_id.split("\n") == newest
+
+
+def test_one_page_that_reaches_nobody_is_not_forgotten_for_one_that_does(box: Box) -> None:
+    """Whichever of them ends last: the next person is called."""
+    for step, responders in ((NEXT, ("team:Data",)), ("page-3-manager", ("DE-003@x",))):
+        if step != NEXT:
+            box.owe(step)
+        box.pager.alerts[box.entry(step).alias] = AlertState(True, False, responders=responders)
+    box.pager.alerts[FIRST.alias] = AlertState(True, False)
+    assert box.pages().unreached
+    assert box.entry(NEXT).unreached.startswith("the pager sends it to team:Data")
+    assert box.entry("page-3-manager").unreached == ""
+
+
+@pytest.mark.parametrize(("asks", "busy"), [(None, False), (7.0, True)])
+def test_a_far_side_that_asks_to_wait_is_busy(box: Box, asks: float | None, busy: bool) -> None:
+    """Of that nobody is told for two minutes; of an outage sooner."""
+    box.pager.alerts.clear()
+    box.pager.fail = [DeliveryFailed("no", retry_after=asks)]
+    sent = box.pages()
+    assert (sent.outage, sent.busy) == ("no", busy)
+
+
+def test_why_a_page_was_not_taken_for_so_long_is_told(box: Box) -> None:
+    box.pager.alerts.clear()
+    box.pager.fail = [DeliveryFailed("connection refused")] * 2
+    box.pages()
+    box.later(45)
+    assert box.pages().unreached
+    assert "connection refused" in box.entry(NEXT).unreached
+
+
+def test_what_waits_for_something_else_was_not_perhaps_taken(box: Box) -> None:
+    """So it can be withdrawn; and a store that is gone as that is written down is said."""
+    box.bound[NEXT] = Later(dt.timedelta(seconds=3))
+    box.pages()
+    assert box.entry(NEXT).maybe_taken is False
+    box.later(3)
+    box.store.lost["failed"] = 1
+    with pytest.raises(Unreadable):
+        box.pages()
+
+
+def test_a_request_of_a_page_that_was_made_anew_is_refused_for_good_the_second_time(box: Box) -> None:
+    """What it says is told as the reason."""
+    box.pager.alerts.clear()
+    box.pager.states = ["failed", "failed"]
+    box.pager.words = "User is blocked"
+    box.pages()
+    box.pager.alerts.clear()
+    sent = box.pages()
+    assert sent.refused == "taken, then failed: User is blocked"
+    assert box.entry(NEXT).request_id == ""
