@@ -10,7 +10,7 @@ Opsgenie rings by priority: P1 rings as at five in the morning, P3 as a warning 
 from airflow.sdk import DAG, Param, task
 
 from oncall.airflow.dag_settings import watched_dags
-from oncall.core.promises.cause import CAUSE_WORDS
+from oncall.core.promises.why import CAUSE_WORDS
 
 PIPELINES = watched_dags() or ["no runbook is there"]
 

@@ -29,5 +29,5 @@ if [ -z "$tests" ]; then
     echo "no test is called after what changed since $(git log -1 --format='%h %s' "$base")"
 else
     # shellcheck disable=SC2086 # one word is one file
-    "$bin/pytest" -q -n logical --dist loadfile -m "not stack and not browser and not docker" $tests
+    "$bin/pytest" -q -n logical --dist loadfile --no-loadscope-reorder -m "not stack and not browser and not docker" $tests
 fi

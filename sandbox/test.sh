@@ -25,7 +25,7 @@ fi
 # First what shares nothing, side by side (much of it waits: twice as many as there are processors); then what starts
 # stacks and browsers: the faults (tests/chaos) on a stack of their own, beside them all others one after the other.
 workers=$(.venv/bin/python -c "import os; print(2 * (os.cpu_count() or 1))")
-"$pytest" -q -n "$workers" --dist loadfile --durations 10 -m "not stack and not browser and not docker" "$@"
+"$pytest" -q -n "$workers" --dist loadfile --no-loadscope-reorder --durations 10 -m "not stack and not browser and not docker" "$@"
 
 wanted="(stack or browser) and not docker"
 [ -n "$ONCALL_CHROMIUM" ] || wanted="stack and not browser and not docker"

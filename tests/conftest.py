@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,12 +36,23 @@ atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 MEMORY = Path("/dev/shm")  # Linux's file system in memory
 ROOMY = 4 * 2**30  # bytes; four workers' servers together took 1.2 GB at most
+# Half a minute and more each, with few tests.
+LONGEST = {
+    "test_a_thousand_promises", "test_clean_days", "test_corrections", "test_corrections_by_hand", "test_day_parts",
+    "test_growth_periods", "test_laws_in_scenes", "test_laws_of_paging", "test_metrics_sent", "test_odd_store",
+    "test_one_persons_page", "test_page_fab", "test_postgres_hangs", "test_roster_fuzz", "test_two_configurations",
+    "test_watcher", "test_watcher_and_its_databases", "test_watcher_when_a_look_hangs",
+    "test_watcher_when_a_server_hangs", "test_work_per_row",
+}  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--dist loadgroup`, as sandbox/test.sh has it, a stack whose parts die is one worker's, and a browser's and
-    the other stacks' tests are another's: each waits most of its time."""
+    the other stacks' tests are another's: each waits most of its time. With `loadfile` a file that takes long is begun
+    early, however few tests it has: at the end everybody waited for it."""
+    files = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.stem not in LONGEST, -files[item.path]))
     for item in items:
         group = "faults" if item.path.is_relative_to(Path(__file__).with_name("chaos")) else "others"
         item.add_marker(pytest.mark.xdist_group(group))

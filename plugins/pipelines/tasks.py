@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from oncall.airflow.dag_settings import terms_of
 from oncall.airflow.report_date import NoReportDate, report_date
 from oncall.config import oncall_config
-from oncall.core.promises.cause import WAIT
+from oncall.core.promises.run_cause import WAIT
 from pipelines import publication, runner
 from pipelines.report_run import Held, ReportRun
 from pipelines.stale_days import Rerun, StalePublications, note_reruns, publish_and_tell

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 
-from oncall.core.promises.cause import WAIT
 from oncall.core.promises.facts import Task
+from oncall.core.promises.run_cause import WAIT
 from oncall.usecases.history import IncidentRecord
 from sandbox.drill.inbox import Received
 from sandbox.inbox.records import Alert, SlackMessage

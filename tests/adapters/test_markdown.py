@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from oncall.adapters.markdown import cut, escape, mrkdwn, plain, plain_steps, slack_link, split
 from oncall.config.runbook_file import read_runbook
-from oncall.core.promises.cause import CAUSE_WORDS
+from oncall.core.promises.why import CAUSE_WORDS
 from oncall.core.runbook import Runbook
 from oncall.web.views.runbooks import rendered
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from oncall.core.promises.cause import WAIT
+from oncall.core.promises.run_cause import WAIT
 from tests.chaos.chaos_fault import fault
 from tests.chaos.chaos_ground import DAG_ID, Ground
 from tests.chaos.chaos_outcome import Outcome

@@ -19,7 +19,7 @@ from oncall.adapters.slack.blocks import blocks, plain_text, text
 from oncall.core.errors import ConfigError, DeliveryFailed, Problem, Unreadable
 from oncall.core.incidents.incident import Event
 from oncall.core.message import Message
-from oncall.core.promises.cause import Why
+from oncall.core.promises.why import Why
 from oncall.core.redaction import _NO_VALUE, redacted
 from tests.exploring import examples
 

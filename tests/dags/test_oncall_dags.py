@@ -10,7 +10,7 @@ import pytest
 
 from oncall.airflow.dag_factory import due_crons
 from oncall.config.oncall_config import include_dir, load
-from oncall.core.promises.cause import CAUSE_WORDS
+from oncall.core.promises.why import CAUSE_WORDS
 from sandbox.master_data.business_day import ZONE
 from tests.dags.conftest import timetable_of
 

@@ -332,7 +332,7 @@ def test_a_held_report_says_which_check(night: Night) -> None:
         (Dag(at("04:55"), paused=True), "the DAG is paused (as of 04:55)", "DAG paused", "unpause the DAG growth_etl"),
         (
             Dag(at("04:55"), import_error="SyntaxError"), "import error: SyntaxError",
-            "DAG import error, SyntaxError", "mend the DAG's file",
+            "DAG import error: SyntaxError", "mend the DAG's file",
         ),
         (
             Dag(at("04:55"), missing=True), "its file is gone",

@@ -18,9 +18,9 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import DeliveryFailed
 from oncall.core.incidents.wording import Links
 from oncall.core.message import Message
-from oncall.core.promises.cause import WAIT
 from oncall.core.promises.facts import Facts, Load, Publication, Task
 from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.run_cause import WAIT
 from oncall.usecases.channel_ports import Posted
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate

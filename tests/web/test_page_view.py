@@ -15,10 +15,10 @@ from oncall.core.incidents.incident import Event
 from oncall.core.incidents.upstream_team import LATE
 from oncall.core.incidents.wording import Links
 from oncall.core.promises.attainment import FirstPublished, attainment, days
-from oncall.core.promises.cause import WAIT
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import Dag, Facts, Load, Publication, Task
 from oncall.core.promises.promise import Promise
+from oncall.core.promises.run_cause import WAIT
 from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import rota
 from oncall.core.rota.roster import Leave

@@ -109,3 +109,8 @@ def between(start: dt.datetime, end: dt.datetime) -> str:
     if seconds < SHORT_S:
         return span(seconds)
     return span((end.timestamp() // 60 - start.timestamp() // 60) * 60)
+
+
+def clock(at: dt.datetime | None, tz: dt.tzinfo) -> str:
+    """Its time of the day there."""
+    return at.astimezone(tz).strftime("%H:%M") if at else "an unknown time"

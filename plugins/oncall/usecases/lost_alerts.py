@@ -71,8 +71,7 @@ def _steps(roster: Roster) -> Iterator[str]:
 
 
 def _incident_of(status: PromiseStatus, at: dt.datetime) -> Incident:
-    incident, why = new_incident(status, at), status.why  # its thread has told of that
-    return replace(incident, cause=why.cause, detail=why.detail, names=why.names) if why else incident
+    return new_incident(status, at).told(status.why)  # its thread has told of that
 
 
 def _entry(incident: Incident, step: str, state: AlertState, roster: Roster, at: dt.datetime) -> OutboxEntry:

@@ -13,10 +13,11 @@ import structlog
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable, trace
-from oncall.core.promises.cause import SHOWN_WITHIN, Why
+from oncall.core.promises.cause import SHOWN_WITHIN
 from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
 from oncall.core.promises.facts import Facts, Publication, TypicalDurations
 from oncall.core.promises.promise import Pipeline, due_at, last_due, starts_at, warn_at
+from oncall.core.promises.why import Why
 from oncall.core.promises.words import not_judged
 from oncall.core.wall_time import utc
 from oncall.usecases.notes import instant, noted, stretch

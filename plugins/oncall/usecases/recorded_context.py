@@ -5,7 +5,6 @@ from __future__ import annotations
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.incident import Incident
-from oncall.core.promises.cause import CAUSE_WORDS, Why
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Facts
 from oncall.usecases.evaluate import Evaluation
@@ -30,13 +29,10 @@ def context_of(config: OncallConfig, file: IncidentFile, seen: Evaluation | None
 
 def status_from_row(config: OncallConfig, incident: Incident) -> PromiseStatus:
     """What the last look said of it: enough to write a message."""
-    why = None
-    if incident.cause in CAUSE_WORDS:
-        why = Why(incident.cause, incident.detail, incident.names)  # type: ignore[arg-type]
     verdict = (
         incident.verdict if incident.verdict in ("waiting", "at_risk", "broken", "unknown") else "broken"
     )
     pipeline = config.pipelines[incident.dag_id]
     return PromiseStatus(
-        pipeline, incident.report_date, verdict, why, incident.due, None, Facts(), drill=incident.drill  # type: ignore[arg-type]
+        pipeline, incident.report_date, verdict, incident.why, incident.due, None, Facts(), drill=incident.drill  # type: ignore[arg-type]
     )  # fmt: skip

@@ -17,9 +17,9 @@ from oncall.core.incidents.incident import (
     NotificationStatus,
     Plan,
 )
-from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import DueTimes, PromiseStatus, evaluate_promise
 from oncall.core.promises.facts import MARKED, RUN, Facts, FailedCheck, Task
+from oncall.core.promises.why import Why
 from tests.core.scenes import (
     CHECK,
     ENGAGEMENT,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from oncall.core.incidents.incident import NotificationStatus
 from oncall.core.incidents.status_words import WAS, cause_then_and_now, status, woke
-from oncall.core.promises.cause import Cause
+from oncall.core.promises.why import Cause
 from oncall.core.time_format import TimeFormat
 from tests.core.scenes import KEY, TZ, an_entry, an_incident, at
 

@@ -10,10 +10,10 @@ import pytest
 
 from oncall.core.incidents.wording import Composer, Links, because, subject
 from oncall.core.message import Message, Recipient
-from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import RUN
 from oncall.core.promises.promise import Team
+from oncall.core.promises.why import Why
 from oncall.core.time_format import TimeFormat, between, day, span
 from tests.core.rosters import team
 from tests.core.scenes import (

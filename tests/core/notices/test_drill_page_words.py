@@ -10,8 +10,8 @@ from oncall.core.incidents.context import page_and_post, seat_holder
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.message import Message, Recipient
 from oncall.core.notices.drill_page import TestPageTimes, drill_page, over, report
-from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.promises.promise import Pipeline, Team
+from oncall.core.promises.why import CAUSE_WORDS
 from oncall.core.runbook import SECTIONS, Runbook
 from tests.core.rosters import instant, team
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from oncall.core.promises.cause import Why, late_words
+from oncall.core.promises.cause import late_words
 from oncall.core.promises.evaluation import DueTimes, current_task, evaluate_promise
 from oncall.core.promises.facts import IF_TRUE, MARKED, Facts, FailedCheck, Task
+from oncall.core.promises.why import Why
 from tests.core.scenes import (
     CHECK,
     DAY,

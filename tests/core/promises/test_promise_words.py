@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.promises.cause import GAVE_UP, Why
+from oncall.core.promises.cause import GAVE_UP
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import RUN, Facts, Publication
+from oncall.core.promises.why import Why
 from oncall.core.promises.words import first_line, headline, not_on_record
 from oncall.core.time_format import TimeFormat
 from tests.core.scenes import (

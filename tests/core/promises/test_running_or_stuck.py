@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from oncall.core.promises.cause import Why, expected_at, gave_up, is_about_to_show
+from oncall.core.promises.cause import gave_up, is_about_to_show
 from oncall.core.promises.evaluation import evaluate_promise
 from oncall.core.promises.facts import RUN, Facts, Task
 from oncall.core.promises.promise import starts_at
+from oncall.core.promises.run_cause import expected_at
+from oncall.core.promises.why import Why
 from tests.core.scenes import (
     CHECK,
     DAY,

@@ -8,9 +8,10 @@ from oncall.core.incidents.context import IncidentContext, event, post
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.titles import names, short, titled
 from oncall.core.incidents.wording import Scene
-from oncall.core.promises.cause import WAIT, gave_up
+from oncall.core.promises.cause import gave_up
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
+from oncall.core.promises.run_cause import WAIT
 
 ARRIVED = "arrived:"  # and the tables
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from oncall.core.incidents.incident import Incident, NotificationStatus
 from oncall.core.incidents.same_cause import TOLD_LATELY
-from oncall.core.promises.cause import Why, open_task
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.run_cause import open_task
+from oncall.core.promises.why import Why
 
 
 def has_failed(member: PromiseStatus) -> bool:

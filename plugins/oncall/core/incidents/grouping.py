@@ -13,12 +13,10 @@ from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, Notificat
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
 from oncall.core.incidents.same_cause import (
-    AIRFLOW,
     TOLD_LATELY,
     Shared,
     is_run_again,
     of_failure,
-    rests_on,
     shares,
     struck_together,
 )
@@ -26,9 +24,9 @@ from oncall.core.incidents.titles import titled
 from oncall.core.incidents.upstream_team import who_tells
 from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early
 from oncall.core.incidents.wording import Scene, subject
-from oncall.core.promises.cause import Why
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import PromiseKey
+from oncall.core.promises.why import AIRFLOW
 
 BY_TASKS = ("running", "stuck", "failed", "not_started")  # causes that the tasks tell, not the warehouse
 JOINED = "joined"
@@ -116,7 +114,7 @@ def as_last_known(statuses: Sequence[PromiseStatus], incidents: Sequence[Inciden
             stands = unseen and last.cause in BY_TASKS
         if not stands:
             return status
-        return replace(status, why=Why(last.cause, last.detail, last.names))  # type: ignore[arg-type]
+        return replace(status, why=last.why)
 
     return [known(status) for status in statuses]
 
@@ -258,7 +256,7 @@ def _is_in_mind(status: PromiseStatus, incident: Incident, at: dt.datetime) -> b
     if incident.paged_at is None or status.why is None:
         return False
     taken = incident.acknowledged_at if incident.acknowledged else None
-    if taken is not None and rests_on(status.why) == (AIRFLOW,):
+    if taken is not None and status.why.rests_on == (AIRFLOW,):
         return False
     lately = at - incident.paged_at < TOLD_LATELY or (taken is not None and at - taken < REMIND_AFTER)
     return lately or status.why.cause == "unknown"
@@ -294,12 +292,9 @@ def _follow(incident: Incident, status: PromiseStatus, leader: Incident) -> Inci
     if leader.first_cause and not incident.first_cause and why:
         filed = (why.cause, why.detail)
     return replace(
-        incident,
+        incident.told(why),
         first_cause=filed[0],
         first_detail=filed[1],
-        cause=why.cause if why else incident.cause,
-        detail=why.detail if why else incident.detail,
-        names=why.names if why else incident.names,
         warned=tuple(name for name in leader.warned if why and name in why.names),
         paged_at=leader.paged_at,
         escalation_round=leader.escalation_round,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.promise import PromiseKey
+from oncall.core.promises.why import CAUSE_WORDS, Why
 from oncall.core.redaction import redacted
 
 Channel = Literal["pager", "chat"]
@@ -26,8 +27,8 @@ class Incident:
     `key` is `<pipeline>:<report date>` (with `drill-…:` before and `:r2` … after it where they apply). `leader` is
     the key of the incident that speaks for this one ("" when it speaks for itself). `paged_at` is when this
     round of the escalation began; `escalation_round` counts the rounds before it (another begins after
-    a handoff, or after an acknowledgement that was taken back). `cause`, `detail` and `names` are those of the last
-    look, `first_cause` and `first_detail` those for which somebody was paged first: under them the incident is filed.
+    a handoff, or after an acknowledgement that was taken back). `cause` to `rests_on` are those of the last look's
+    Why, `first_cause` and `first_detail` those for which somebody was paged first: under them the incident is filed.
     `acked`: the aliases that the pager has shown as acknowledged. `seen_at`: the look that described it last. `report`:
     what is promised, whatever the DAG is called by now.
 
@@ -45,6 +46,10 @@ class Incident:
     cause: str = ""
     detail: str = ""
     names: tuple[str, ...] = ()
+    brief: str = ""
+    error: str = ""
+    waits_on: tuple[str, ...] = ()
+    rests_on: tuple[str, ...] = ()
     first_cause: str = ""
     first_detail: str = ""
     warned: tuple[str, ...] = ()
@@ -74,6 +79,17 @@ class Incident:
     @property
     def paged(self) -> bool:
         return self.paged_at is not None
+
+    @property
+    def why(self) -> Why | None:
+        """The cause that the last look saw; None where it saw none."""
+        if self.cause not in CAUSE_WORDS:
+            return None
+        return Why(**{each.name: getattr(self, each.name) for each in fields(Why)})
+
+    def told(self, why: Why | None) -> Incident:
+        """The same with this cause; without one what was told before stands."""
+        return replace(self, **{each.name: getattr(why, each.name) for each in fields(Why)}) if why else self
 
     @property
     def filed_as(self) -> tuple[str, str]:

@@ -7,13 +7,14 @@ has not heard of it. What a look saw is taken from the copy that looked last.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from oncall.core.incidents.incident import Incident
+from oncall.core.promises.why import Why
 
 LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
-LOOKED = ("leader", "cause", "detail", "names", "due", "failure", "verdict")  # what a look saw
+LOOKED = ("leader", *(each.name for each in fields(Why)), "due", "failure", "verdict")  # what a look saw
 
 
 def merged(left: Incident, right: Incident) -> Incident:

@@ -15,8 +15,10 @@ from oncall.core.incidents.same_cause import is_run_again
 from oncall.core.incidents.titles import names, reason_of, short, titled
 from oncall.core.incidents.wording import Scene, subject, titles
 from oncall.core.message import Message
-from oncall.core.promises.cause import OPEN, STARTS_WITHIN, WAIT, Why, is_hiccup
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.run_cause import OPEN, STARTS_WITHIN, WAIT
+from oncall.core.promises.unseen import is_hiccup
+from oncall.core.promises.why import Why
 from oncall.core.runbook import led_by
 from oncall.core.time_format import span
 
@@ -32,9 +34,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     said_now = context.told_now or incident.paged_at == scene.at
     if lead is None or lead.why is None or (not said_now and _settling(context, lead, scene)):
         return None
-    now = replace(
-        incident, verdict=lead.verdict, cause=lead.why.cause, detail=lead.why.detail, names=lead.why.names
-    )
+    now = replace(incident.told(lead.why), verdict=lead.verdict)
     news: list[PromiseStatus] = []
     if incident.paged:  # a page tells of late tables too, and that they have come is told in turn
         now = replace(now, warned=tuple(dict.fromkeys((*incident.warned, *_late_tables(context)))))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus
 from oncall.core.incidents.incident_words import CHANNELS
-from oncall.core.promises.cause import CAUSE_WORDS
+from oncall.core.promises.why import CAUSE_WORDS
 from oncall.core.time_format import TimeFormat, span
 
 # How an incident ended that no report ended: by the configuration, or as it began, with a notice.

@@ -9,13 +9,14 @@ from dataclasses import replace
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
 from oncall.core.incidents.failures import has_failed, is_told_failure, with_failures, woke_for_failure
 from oncall.core.incidents.incident import NotificationStatus, Plan
-from oncall.core.incidents.same_cause import TOLD_LATELY, is_run_again, rests_on, struck_together
+from oncall.core.incidents.same_cause import TOLD_LATELY, is_run_again, struck_together
 from oncall.core.incidents.titles import names, reason_of, titled
 from oncall.core.incidents.wording import Scene, because, first_due
 from oncall.core.message import Message
-from oncall.core.promises.cause import Why, open_task
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
+from oncall.core.promises.run_cause import open_task
+from oncall.core.promises.why import Why
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import between, span
 
@@ -212,7 +213,7 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
 
 def _is_alike(left: PromiseStatus, right: PromiseStatus) -> bool:
     """Whether one thing lets both fail, in a short while."""
-    on = [set(rests_on(each.why)) for each in (left, right) if each.why]
+    on = [set(each.why.rests_on) for each in (left, right) if each.why]
     return bool(set.intersection(*on)) and struck_together(left, right)
 
 

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 from oncall.core.incidents.incident import Incident
 from oncall.core.message import Message, Recipient
 from oncall.core.promises import words
-from oncall.core.promises.cause import CAUSE_WORDS, Why
 from oncall.core.promises.do_first import do_first
 from oncall.core.promises.evaluation import PromiseStatus, current_task
+from oncall.core.promises.why import CAUSE_WORDS, Why
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_week import Shift

@@ -9,8 +9,8 @@ from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import Notification, Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
-from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.why import CAUSE_WORDS
 from oncall.core.rota.roster import Seat
 from oncall.core.rota.shift_words import named, seated
 from oncall.core.time_format import span

@@ -13,7 +13,7 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.notices.drill_page import NOTHING, PAGE, TAP
 from oncall.core.promises.attainment import Day
-from oncall.core.promises.cause import CAUSE_WORDS
+from oncall.core.promises.why import CAUSE_WORDS
 from oncall.core.rota.credit_ledger import ledger
 from oncall.core.rota.on_call import rota, who_is_on_call
 from oncall.core.rota.outlook import look_out

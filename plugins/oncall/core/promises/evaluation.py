@@ -7,24 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from oncall.core.promises.cause import (
-    OPEN,
-    STARTS_WITHIN,
-    WAIT,
-    Why,
-    cannot_come,
-    cause_of,
-    clock,
-    comes_up,
-    failed,
-    gave_up,
-    held,
-    is_hiccup,
-    is_overdue,
-    open_task,
-)
+from oncall.core.promises.cause import cannot_come, cause_of, comes_up, gave_up, is_overdue
 from oncall.core.promises.facts import Facts, Task
 from oncall.core.promises.promise import Pipeline, PromiseKey, due_at, starts_at, warn_at
+from oncall.core.promises.run_cause import OPEN, STARTS_WITHIN, WAIT, failed, held, open_task
+from oncall.core.promises.unseen import is_hiccup
+from oncall.core.promises.why import Why
+from oncall.core.time_format import clock
 
 # unknown: past due, and it cannot be seen whether the report is published.
 Verdict = Literal["waiting", "at_risk", "kept", "broken", "late", "unknown"]

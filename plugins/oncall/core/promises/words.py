@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from oncall.core.promises.attainment import Day
-from oncall.core.promises.cause import WAIT
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load, Task
 from oncall.core.promises.promise import EVERY_DAY, Promise
+from oncall.core.promises.run_cause import WAIT
 from oncall.core.time_format import WEEKDAYS, TimeFormat, day, span, weekday
 
 Level = Literal["ok", "warn", "bad", "none"]

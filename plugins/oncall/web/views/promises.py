@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from oncall.core.incidents.wording import Links
 from oncall.core.promises.attainment import Day, attainment, days
-from oncall.core.promises.cause import CAUSE_WORDS
 from oncall.core.promises.evaluation import PromiseStatus, current_task
 from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.why import CAUSE_WORDS
 from oncall.core.promises.words import day_words, headline, table_words
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot

@@ -6,9 +6,9 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
-from oncall.core.promises.cause import OPEN
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.run_cause import OPEN
 from oncall.core.promises.run_words import run_warnings, runs_again
 from oncall.web.snapshot import PageSnapshot
 
