@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.core.promises.cause import GAVE_UP
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import RUN, Facts, Publication
 from oncall.core.promises.why import Why
@@ -293,7 +292,7 @@ def _is_the_cause(why: Why, facts: Facts, instant: dt.datetime) -> None:
     if "is the scheduler running?" in why.detail:
         assert facts.dag is not None
         assert not any((facts.tasks, facts.dag.paused, facts.dag.missing, facts.dag.import_error))
-    if GAVE_UP in why.detail:
+    if why.kind == "gave up":
         assert facts.over or any(task.state == "failed" for task in facts.tasks)
 
 

@@ -35,13 +35,15 @@ create table if not exists oncall.incidents (
     brief           text not null default '',
     error           text not null default '',
     waits_on        text[] not null default '{}',
-    rests_on        text[] not null default '{}'
+    rests_on        text[] not null default '{}',
+    kind            text not null default ''
 );
 alter table oncall.incidents
     add column if not exists brief text not null default '',
     add column if not exists error text not null default '',
     add column if not exists waits_on text[] not null default '{}',
-    add column if not exists rests_on text[] not null default '{}';
+    add column if not exists rests_on text[] not null default '{}',
+    add column if not exists kind text not null default '';
 create index if not exists incidents_open on oncall.incidents (resolved_at, opened_at);
 
 -- The outbox: owed before sent, once per incident, step and channel. `maybe_taken`: an earlier try may have reached the far

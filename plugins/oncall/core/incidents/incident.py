@@ -27,7 +27,7 @@ class Incident:
     `key` is `<pipeline>:<report date>` (with `drill-…:` before and `:r2` … after it where they apply). `leader` is
     the key of the incident that speaks for this one ("" when it speaks for itself). `paged_at` is when this
     round of the escalation began; `escalation_round` counts the rounds before it (another begins after
-    a handoff, or after an acknowledgement that was taken back). `cause` to `rests_on` are those of the last look's
+    a handoff, or after an acknowledgement that was taken back). `cause` to `kind` are those of the last look's
     Why, `first_cause` and `first_detail` those for which somebody was paged first: under them the incident is filed.
     `acked`: the aliases that the pager has shown as acknowledged. `seen_at`: the look that described it last. `report`:
     what is promised, whatever the DAG is called by now.
@@ -50,6 +50,7 @@ class Incident:
     error: str = ""
     waits_on: tuple[str, ...] = ()
     rests_on: tuple[str, ...] = ()
+    kind: str = ""
     first_cause: str = ""
     first_detail: str = ""
     warned: tuple[str, ...] = ()

@@ -161,7 +161,7 @@ class Composer:
             return led_by(lead.pipeline.runbook.section(section), "")
         whys = [(member.pipeline.dag_id, member.why) for member in self.members]
         alike = [dag_id for dag_id, its in whys if its and (its.cause, its.names) == (why.cause, why.names)]
-        do = do_first(lead.pipeline, why.cause, why.detail, alike=list(dict.fromkeys(alike)))
+        do = do_first(lead.pipeline, why, alike=list(dict.fromkeys(alike)))
         return led_by(lead.pipeline.runbook.section(section), do)
 
     def _facts(self) -> list[tuple[str, str]]:

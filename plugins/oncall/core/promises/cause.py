@@ -10,15 +10,13 @@ from oncall.core.promises.facts import Facts, Load, Task
 from oncall.core.promises.promise import Pipeline
 from oncall.core.promises.run_cause import PAUSED, STARTS_WITHIN, WAIT, bare, ended, failed, held, unfinished
 from oncall.core.promises.unseen import unseen
-from oncall.core.promises.why import Why
+from oncall.core.promises.why import Kind, Why
 from oncall.core.redaction import redacted
 from oncall.core.time_format import clock
 
 SCHEDULER = "scheduler"  # what may keep several pipelines from starting
 SHOWN_WITHIN = dt.timedelta(seconds=20)  # how far a copy of the warehouse may lag behind
 
-GAVE_UP = "the run gave up waiting"
-NO_RUN_YET = "no run has started yet"
 NOT_STARTED = "no task of this report date has started"
 NEVER = "never started"
 
@@ -44,7 +42,9 @@ def cause_of(
     if late:
         why = _waiting(facts, late, tz)
         runs = facts.tasks or facts.run or facts.unreadable or starts is None or at < starts
-        return why if runs else replace(why, detail=f"{why.detail}; {NO_RUN_YET}")
+        return (
+            why if runs else replace(why, detail=f"{why.detail}; no run has started yet", kind="no run yet")
+        )
     if facts.held_by:
         return held(facts)
     if facts.failure and facts.failed_now:
@@ -79,12 +79,13 @@ def gave_up(facts: Facts) -> Task | None:
 
 
 def _waiting(facts: Facts, late: Iterable[Load], tz: dt.tzinfo) -> Why:
-    said, tables, brief = list(_late(late, tz)), tuple(load.table for load in late), "waiting"
+    said, tables = list(_late(late, tz)), tuple(load.table for load in late)
+    detail, shown = "; ".join(said), tuple(map(_shown, late))
+    why = Why("upstream_late", detail, tables, "waiting", waits_on=shown, rests_on=tables)
     if end := gave_up(facts):
-        said.append(f"{GAVE_UP} at {clock(end.ended_at, tz)}")
-        brief = "run gave up waiting"
-    shown = tuple(map(_shown, late))
-    return Why("upstream_late", "; ".join(said), tables, brief, waits_on=shown, rests_on=tables)
+        detail = f"{detail}; the run gave up waiting at {clock(end.ended_at, tz)}"
+        return replace(why, detail=detail, brief="run gave up waiting", kind="gave up")
+    return why
 
 
 def _stopped_by_hand(facts: Facts, tz: dt.tzinfo) -> Why | None:
@@ -93,7 +94,9 @@ def _stopped_by_hand(facts: Facts, tz: dt.tzinfo) -> Why | None:
     if over and facts.gone:
         seen = clock(over.ended_at, tz)
         brief = f"its run was deleted (seen at {seen})"
-        return Why("not_started", f"{brief} and no other one has started", brief=brief, rests_on=())
+        return Why(
+            "not_started", f"{brief} and no other one has started", brief=brief, rests_on=(), kind="deleted"
+        )
     marked = [task for task in facts.failed_now if task.marked]
     if marked:
         return failed(marked[-1], tz)
@@ -106,20 +109,23 @@ def cannot_come(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline) -> Why | None:
     if facts.tasks or facts.run or facts.unreadable or dag is None:
         return None
     obstacles, brief, on = ([PAUSED], "DAG paused", "paused") if dag.paused else ([], "", "")
+    kind: Kind = "paused"
     if dag.import_error:
         obstacles.append(f"the DAG file has an import error: {dag.import_error}")
         brief = f"{brief}, import error" if brief else "DAG import error"
         on = f"import error: {redacted(dag.import_error)}"
+        kind = "paused, import error" if dag.paused else "import error"
     elif dag.missing:
         obstacles.append(f"Airflow has no DAG {pipeline.dag_id}: its file is gone or broken")
         brief = f"{brief}, its file gone or broken" if brief else f"no DAG {pipeline.dag_id} in Airflow"
         on = "DAG files gone"
+        kind = "paused, its DAG gone" if dag.paused else "DAG gone"
     if not obstacles:
         return None
     # A deploy that broke what several files import is one cause; that one of them is paused too is not.
     shared = (", and ".join([*obstacles[:-1], dag.import_error]),) if dag.import_error else ()
     detail = f"{', and '.join(obstacles)} (as of {clock(dag.seen_at, tz)})"
-    return Why("not_started", detail, shared, brief, bare(dag.import_error), rests_on=(on,))
+    return Why("not_started", detail, shared, brief, bare(dag.import_error), rests_on=(on,), kind=kind)
 
 
 def is_overdue(facts: Facts, at: dt.datetime, starts: dt.datetime | None) -> bool:
@@ -145,17 +151,19 @@ def _not_started(facts: Facts, tz: dt.tzinfo, pipeline: Pipeline, starts: dt.dat
         runs = "a run" if dag.running == 1 else f"{dag.running} runs"
         were = f"{'was' if dag.running == 1 else 'were'} open at {clock(dag.seen_at, tz)}"
         detail = f"{NOT_STARTED}: {runs} of the DAG {were}"
-        return Why("not_started", detail, brief=f"{NEVER}: {runs} {were}")
+        return Why("not_started", detail, brief=f"{NEVER}: {runs} {were}", kind="other runs")
     before = "though the DAG is not paused"
+    kind: Kind
     if pipeline.schedule is None:
-        asked, before = "no schedule: what starts it?", "and its runbook names"
+        kind, asked, before = "no schedule", "no schedule: what starts it?", "and its runbook names"
     elif starts is not None and dag.seen_at >= starts + STARTS_WITHIN:
         # what saw it is a run, and only a scheduler starts one
-        asked = "has it another schedule in Airflow?"
+        kind, asked = "another schedule", "has it another schedule in Airflow?"
         before += f" and the scheduler ran at {clock(dag.seen_at, tz)}:"
     else:
-        asked, before = "is the scheduler running?", f"{before}:"
-    return Why("not_started", f"{NOT_STARTED}, {before} {asked}", (SCHEDULER,), f"{NEVER}: {asked}")
+        kind, asked, before = "no scheduler", "is the scheduler running?", f"{before}:"
+    detail = f"{NOT_STARTED}, {before} {asked}"
+    return Why("not_started", detail, (SCHEDULER,), f"{NEVER}: {asked}", kind=kind)
 
 
 def _shown(load: Load) -> str:

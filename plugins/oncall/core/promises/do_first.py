@@ -1,119 +1,55 @@
-"""What to do first, where the cause tells more than the runbook's section for such causes can know. Pure.
-
-It follows from the cause in words, as an incident keeps it: whoever sends a page later says the same.
-"""
+"""What to do first, where the cause tells more than the runbook's section for such causes can know. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from oncall.core.promises.cause import GAVE_UP, NO_RUN_YET
 from oncall.core.promises.promise import Pipeline
+from oncall.core.promises.why import Kind, Why
 
 _LOOK_FOR = "look for a free slot in the pool, then for a live scheduler and worker"
 _THEN_START = "Then start the day by hand."
-# By cause and detail; a sentence a line.
-_KNOWN: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
-    (cause, re.compile(pattern), do)
-    for cause, pattern, do in (
-        (
-            "not_started", r"^the DAG is paused, and Airflow has no DAG ",
-            "bring the DAG's file back, or revert the last deploy; then unpause the {dags}.\n" + _THEN_START,
-        ),
-        (
-            "not_started", r"^the DAG is paused, and ",
-            "mend the DAG's file, or revert the last deploy; then unpause the {dags}.\n" + _THEN_START,
-        ),
-        (
-            "not_started", r"^the DAG is paused",
-            "unpause the {dags}. Ask who paused it, but do not wait for the answer.\n" + _THEN_START,
-        ),
-        (
-            "not_started", r"^Airflow has no DAG ",
-            "bring the DAG's file back, or revert the last deploy.\n" + _THEN_START,
-        ),
-        (
-            "not_started", r"^the DAG file has an import error",
-            "mend the DAG's file, or revert the last deploy.\n" + _THEN_START,
-        ),
-        (
-            "not_started", r": is the scheduler running\?(?:; |$)",
-            "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _THEN_START,
-        ),
-        (
-            "not_started", r": has it another schedule in Airflow\?(?:; |$)",
-            "look at {dag_id} in Airflow: its schedule, its next run, its file."
-            " Another schedule than its runbook's, or a second file with its id, is why.\n" + _THEN_START,
-        ),
-        (
-            "not_started", r": what starts it\?(?:; |$)",
-            "look what starts {dag_id}, an event or another DAG, and whether that came.\n" + _THEN_START,
-        ),
-        (
-            "not_started", r" of the DAG (?:was|were) open at ",
-            "look at the open runs of {dag_id}: is one of them this day's?\n"
-            "It is: it waits for the others, or for a slot.\nNone is: start the day by hand.",
-        ),
-        ("not_started", r"^its run was deleted ", "start the day again."),
-        (
-            "failed", r" but the publication is not there\b",
-            "start the day again, and tell the owners: the run was green and has published nothing.",
-        ),
-        ("failed", r" was marked as failed ", "ask the person who did that why.\nNo answer: start the day again."),
-        (
-            "running", r", the (?:first|next) task is to start$",
-            "look in Airflow whether a task of it runs by now.\n"
-            f"None does: {_LOOK_FOR} (*Stuck* has the commands).\n"
-            "Start no second run beside it.",
-        ),
-        (
-            "running", r"^retrying ",
-            "read the error of the try that failed, in its log. Airflow tries it again by itself.\n"
-            "An error that passes, such as a broken connection: wait for that try.\n"
-            "An error that stays, such as a missing column or a full disk: do not wait, read *Failed* now.",
-        ),
-        (
-            "stuck", r": the DAG is paused \(",
-            "unpause the {dags}: the run goes on by itself then. Start no second one beside it.\n"
-            "Ask who paused it, but do not wait for the answer.",
-        ),
-        (
-            "stuck", r"^nothing has started since ",
-            f"{_LOOK_FOR}: no task of it runs.",
-        ),
-        (
-            "stuck", r"^no task has started since its run began ",
-            f"{_LOOK_FOR}: the run waits for all of them.",
-        ),
-        ("stuck", r", blocked by ", "end what blocks it. Is it a load of the {team}? Ask them to."),
-        (
-            "held", r"^check (?!.*; and \d+ more checks?$).*; if it is true: ",
-            "ask the owners whether that is true.\n"
-            "It is: release it with a note, then run the day again.\n"
-            "It is not: repair the cause first. Never switch a check off.",
-        ),
-        (
-            "held", r", found \S+ in master\.",
-            "tell the {team} in {slack} which check failed and what it found.\n"
-            "When they have loaded the table again, run the day again.\n"
-            "Late is better than wrong: never publish by hand, never switch a check off.",
-        ),
-        (
-            "upstream_late", rf"; {GAVE_UP} at ",
-            "{ask}\n"
-            "The run has given up waiting: when the table is there, start the day again.\n"
-            "Never publish without the table.",
-        ),
-        (
-            "upstream_late", rf"; {NO_RUN_YET}",
-            "{ask}\n"
-            "No run waits for it yet: look in Airflow for one of {dag_id}. None in ten minutes: read *Never started*.\n"
-            "Never publish without the table.",
-        ),
-    )
-)  # fmt: skip
-
+# By a cause's kind, a sentence a line.
+_KNOWN: dict[Kind, str] = {
+    "paused, its DAG gone": "bring the DAG's file back, or revert the last deploy; then unpause the {dags}.\n"
+    + _THEN_START,
+    "paused, import error": "mend the DAG's file, or revert the last deploy; then unpause the {dags}.\n" + _THEN_START,
+    "paused": "unpause the {dags}. Ask who paused it, but do not wait for the answer.\n" + _THEN_START,
+    "DAG gone": "bring the DAG's file back, or revert the last deploy.\n" + _THEN_START,
+    "import error": "mend the DAG's file, or revert the last deploy.\n" + _THEN_START,
+    "no scheduler": "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _THEN_START,
+    "another schedule": "look at {dag_id} in Airflow: its schedule, its next run, its file."
+    " Another schedule than its runbook's, or a second file with its id, is why.\n" + _THEN_START,
+    "no schedule": "look what starts {dag_id}, an event or another DAG, and whether that came.\n" + _THEN_START,
+    "other runs": "look at the open runs of {dag_id}: is one of them this day's?\n"
+    "It is: it waits for the others, or for a slot.\nNone is: start the day by hand.",
+    "deleted": "start the day again.",
+    "green": "start the day again, and tell the owners: the run was green and has published nothing.",
+    "marked": "ask the person who did that why.\nNo answer: start the day again.",
+    "starting": "look in Airflow whether a task of it runs by now.\n"
+    f"None does: {_LOOK_FOR} (*Stuck* has the commands).\n"
+    "Start no second run beside it.",
+    "retrying": "read the error of the try that failed, in its log. Airflow tries it again by itself.\n"
+    "An error that passes, such as a broken connection: wait for that try.\n"
+    "An error that stays, such as a missing column or a full disk: do not wait, read *Failed* now.",
+    "paused on its way": "unpause the {dags}: the run goes on by itself then. Start no second one beside it.\n"
+    "Ask who paused it, but do not wait for the answer.",
+    "nothing follows": f"{_LOOK_FOR}: no task of it runs.",
+    "nothing started": f"{_LOOK_FOR}: the run waits for all of them.",
+    "blocked": "end what blocks it. Is it a load of the {team}? Ask them to.",
+    "unusual": "ask the owners whether that is true.\n"
+    "It is: release it with a note, then run the day again.\n"
+    "It is not: repair the cause first. Never switch a check off.",
+    "upstream's rows": "tell the {team} in {slack} which check failed and what it found.\n"
+    "When they have loaded the table again, run the day again.\n"
+    "Late is better than wrong: never publish by hand, never switch a check off.",
+    "gave up": "{ask}\n"
+    "The run has given up waiting: when the table is there, start the day again.\n"
+    "Never publish without the table.",
+    "no run yet": "{ask}\n"
+    "No run waits for it yet: look in Airflow for one of {dag_id}. None in ten minutes: read *Never started*.\n"
+    "Never publish without the table.",
+}  # fmt: skip
 
 # What the upstream team is asked; they are told by themselves, unless their channel cannot be written to.
 _ASK = "look in {slack}: the {team} is told there which table is late. It is not there? Tell them."
@@ -123,15 +59,14 @@ _WAITING = (
 )
 
 
-def do_first(pipeline: Pipeline, cause: str, detail: str, told: str = "", alike: Sequence[str] = ()) -> str:
+def do_first(pipeline: Pipeline, why: Why, told: str = "", alike: Sequence[str] = ()) -> str:
     """A sentence a line; "" where the runbook knows as much.
 
     `told`: when the upstream team was told of the late table ("": not known). `alike`: the DAGs that the same is to be
     done for (none: that of the pipeline).
     """
     owner = pipeline.upstream_owner
-    known = (do for of, pattern, do in _KNOWN if of == cause and pattern.search(detail))
-    do = next(known, _WAITING if cause == "upstream_late" and told else "")
+    do = _KNOWN.get(why.kind) or (_WAITING if why.cause == "upstream_late" and told else "")
     ask = (_TOLD if told else _ASK).format(team=owner.team, slack=owner.slack, told=told)
     dags = f"DAGs {', '.join(alike)}" if len(alike) > 1 else f"DAG {pipeline.dag_id}"
     return do.format(dag_id=pipeline.dag_id, dags=dags, team=owner.team, slack=owner.slack, ask=ask)

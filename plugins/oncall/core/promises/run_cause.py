@@ -9,7 +9,7 @@ from oncall.core.message import one_line
 from oncall.core.promises.facts import IF_TRUE, RUN, Facts, Task
 from oncall.core.promises.promise import Pipeline
 from oncall.core.promises.unseen import unreadable
-from oncall.core.promises.why import AIRFLOW, Cause, Why
+from oncall.core.promises.why import AIRFLOW, Cause, Kind, Why
 from oncall.core.redaction import redacted
 from oncall.core.time_format import clock, span
 
@@ -41,7 +41,10 @@ def held(facts: Facts) -> Why:
     brief = f"held by {len(checks)} checks, first {first.name}:" if others else f"held: {first.name}"
     brief = f"{brief} found {_found(found)}, expected {one_line(first.expected, MOST_FOUND)}"
     table = _IN_TABLE.match(found)
-    return Why("held", detail, names, brief, rests_on=(f"rows of {table[1]}",) if table else ())
+    kind: Kind = (
+        "unusual" if release else "upstream's rows" if table and table[1].startswith("master.") else ""
+    )
+    return Why("held", detail, names, brief, rests_on=(f"rows of {table[1]}",) if table else (), kind=kind)
 
 
 def _found(found: str) -> str:
@@ -57,14 +60,14 @@ def _found(found: str) -> str:
 
 def failed(task: Task, tz: dt.tzinfo) -> Why:
     """By itself, or by hand: then its error says by whose."""
-    kind, subject = ("", "the run") if task.task_id == RUN else ("task ", task.task_id)
+    task_, subject = ("", "the run") if task.task_id == RUN else ("task ", task.task_id)
     ended = clock(task.ended_at, tz)
     if task.marked:
         brief = f"{subject} was {task.error} at {ended}"
-        return Why("failed", f"{kind}{brief}", (task.task_id,), brief, rests_on=())
+        return Why("failed", f"{task_}{brief}", (task.task_id,), brief, rests_on=(), kind="marked")
     brief = f"{subject} failed at {ended}"
     error = f": {task.error}" if task.error else ""
-    detail = f"{kind}{brief}{error}"
+    detail = f"{task_}{brief}{error}"
     return Why("failed", detail, (task.task_id,), brief, bare(task.error), rests_on=_on_error(task.error))
 
 
@@ -85,7 +88,8 @@ def ended(over: Task, facts: Facts, tz: dt.tzinfo) -> Why:
     how, run = (f"was {over.error}", over.error) if over.marked else ("ended as a success", "green")
     clock_then = clock(over.ended_at, tz)
     brief = f"run {run} at {clock_then}, nothing published"
-    return Why("failed", _not_there(f"the run {how} at {clock_then}", facts, tz), (RUN,), brief, rests_on=())
+    detail = _not_there(f"the run {how} at {clock_then}", facts, tz)
+    return Why("failed", detail, (RUN,), brief, rests_on=(), kind="green")
 
 
 def _not_there(ended: str, facts: Facts, tz: dt.tzinfo) -> str:
@@ -105,7 +109,7 @@ def unfinished(facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeline: Pipeline)
         brief = f"stuck, {task.task_id} cleared, no start since {since}"
         if paused := _paused(facts, task.since, tz):
             detail = f"{cleared} has not started again since {since}{paused}"
-            return Why("stuck", detail, brief=f"{brief}, DAG paused", rests_on=("paused",))
+            return _paused_on_its_way(detail, brief)
         if task.since + STARTS_WITHIN <= at:
             return Why("stuck", f"{cleared} has not started again since {since}", (task.task_id,), brief)
         return Why("running", f"{cleared} is about to start again, since {since}", (task.task_id,))
@@ -123,14 +127,20 @@ def _open_since(task: Task, facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeli
     said = f" ({task.error})" if task.error else ""
     cause: Cause = "stuck" if stuck else "running"
     brief = since if retries and not stuck else f"{cause} {since}"
+    kind: Kind = "retrying" if retries and not stuck else ""
     on: tuple[str, ...] = (AIRFLOW,)
     if facts.blocked_by:
         takes += f", blocked by {facts.blocked_by}"
-        on = (f"lock of {facts.blocked_by.partition('(')[0]}",)
+        on, kind = (f"lock of {facts.blocked_by.partition('(')[0]}",), "blocked"
     elif retries and task.error:
-        on = _on_error(task.error)
-        return Why(cause, f"{since}{takes}{said}", (task.task_id,), brief, bare(task.error), rests_on=on)
-    return Why(cause, f"{since}{takes}{said}", (task.task_id,), f"{brief}{takes}", rests_on=on)
+        error, on = bare(task.error), _on_error(task.error)
+        detail = f"{since}{takes}{said}"
+        return Why(cause, detail, (task.task_id,), brief, error, rests_on=on, kind=kind)
+    return Why(cause, f"{since}{takes}{said}", (task.task_id,), f"{brief}{takes}", rests_on=on, kind=kind)
+
+
+def _paused_on_its_way(detail: str, brief: str) -> Why:
+    return Why("stuck", detail, brief=f"{brief}, DAG paused", rests_on=("paused",), kind="paused on its way")
 
 
 def _paused(facts: Facts, since: dt.datetime, tz: dt.tzinfo) -> str:
@@ -147,11 +157,12 @@ def _begun(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
     began, brief = f"its run began at {(since := clock(run.started_at, tz))}", "stuck, no task started since"
     if paused := _paused(facts, run.started_at, tz):
         detail = f"no task has started since {began}{paused}"
-        return Why("stuck", detail, brief=f"{brief} {since}, DAG paused", rests_on=("paused",))
+        return _paused_on_its_way(detail, f"{brief} {since}")
     if at < run.started_at + STARTS_WITHIN:
         brief = f"running since {since}, first task to start"
-        return Why("running", f"{began}, the first task is to start", (RUN,), brief)
-    return Why("stuck", f"no task has started since {began}", (WORKERS,), f"{brief} {since}")
+        return Why("running", f"{began}, the first task is to start", (RUN,), brief, kind="starting")
+    detail = f"no task has started since {began}"
+    return Why("stuck", detail, (WORKERS,), f"{brief} {since}", kind="nothing started")
 
 
 def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
@@ -161,16 +172,16 @@ def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
     if last.task_id == "publish":
         how = f" ({last.error})" if last.marked else ""
         detail = _not_there(f"the run finished green at {ended}{how}", facts, tz)
-        return Why("failed", detail, ("publish",), f"run green at {ended}, nothing published", rests_on=())
+        brief = f"run green at {ended}, nothing published"
+        return Why("failed", detail, ("publish",), brief, rests_on=(), kind="green")
     over = f"{last.task_id} ended at {ended}"
     if paused := _paused(facts, last.ended_at or last.started_at, tz):
-        brief = f"stuck since {ended}, DAG paused"
-        return Why("stuck", f"nothing has started since {over}{paused}", brief=brief, rests_on=("paused",))
+        return _paused_on_its_way(f"nothing has started since {over}{paused}", f"stuck since {ended}")
     if at < (last.ended_at or last.started_at) + STARTS_WITHIN:
         brief = f"running, {over}, next task to start"
-        return Why("running", f"{over}, the next task is to start", (last.task_id,), brief)
+        return Why("running", f"{over}, the next task is to start", (last.task_id,), brief, kind="starting")
     brief = f"stuck since {ended}, nothing follows {last.task_id}"
-    return Why("stuck", f"nothing has started since {over}", (WORKERS,), brief)
+    return Why("stuck", f"nothing has started since {over}", (WORKERS,), brief, kind="nothing follows")
 
 
 def open_task(facts: Facts) -> Task | None:

@@ -9,6 +9,13 @@ from oncall.core.redaction import redacted
 
 Cause = Literal["upstream_late", "running", "stuck", "failed", "not_started", "held", "unknown"]
 
+# What a cause is more closely, where that tells what to do first.
+Kind = Literal[
+    "", "paused, its DAG gone", "paused, import error", "paused", "DAG gone", "import error", "no scheduler",
+    "another schedule", "no schedule", "other runs", "deleted", "green", "marked", "starting", "retrying",
+    "paused on its way", "nothing follows", "nothing started", "blocked", "unusual", "upstream's rows", "gave up",
+    "no run yet",
+]  # fmt: skip
 CAUSE_WORDS: dict[str, str] = {
     "upstream_late": "waiting on upstream",
     "running": "running",
@@ -29,7 +36,8 @@ class Why:
     For a title, the same in the fewest words: `brief` ("transform failed at 02:40"; "" where the detail is as short),
     the innermost `error` without its class, and the tables that it `waits_on`, with a mark at what came in part.
     `rests_on`: what other reports may rest on too, nothing for a cause that is this report's own. What runs, hangs or
-    never starts without a reason that is known rests on Airflow, as they all do.
+    never starts without a reason that is known rests on Airflow, as they all do. `kind`: the cause more closely, by
+    which do_first.py knows what to do.
     """
 
     cause: Cause
@@ -39,6 +47,7 @@ class Why:
     error: str = field(default="", compare=False)
     waits_on: tuple[str, ...] = field(default=(), compare=False)
     rests_on: tuple[str, ...] = field(default=(AIRFLOW,), compare=False)
+    kind: Kind = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         for name in ("detail", "brief", "error"):

@@ -182,8 +182,9 @@ def runbook_page(
     asked = [request.query_params.get("section", "").replace("-", "_"), *causes]
     section = next(filter(None, (section_of(pipeline.runbook, one) for one in asked if one)), "")
     due = card.today.due if card and card.today else None
-    told = next((one for one in live if one.report_date == about and one.cause == section), None)
-    first = do_first(pipeline, section, told.detail) if told else ""
+    judged = (one for one in seen.statuses_of.get(dag_id, ()) if one.report_date == about)
+    why = next((one.why for one in judged if one.why and one.why.cause == section), None)
+    first = do_first(pipeline, why) if why else ""
     return render(
         request, "runbook.html", tab="", status=_status(refused), seen=seen, pipeline=pipeline,
         runbook=rendered(pipeline.runbook, about, section, first), about=steps_are_about(about) if about else "",

@@ -23,7 +23,7 @@ from oncall.usecases.recorded_context import status_from_row
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.banners import nobody_looks
-from oncall.web.views.incidents import cause_now
+from oncall.web.views.incidents import cause_now, why_now
 from oncall.web.views.on_call import contact, on_call
 from oncall.web.views.rota_models import OnCall
 from oncall.web.views.run_again import RunAgain, run_again
@@ -87,8 +87,8 @@ def _context(config: OncallConfig, record: IncidentRecord) -> IncidentContext:
 
 def _steps(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline, section: str) -> str:
     """As its alert tells them: what comes first is told as it is known now, and the queries are about its report."""
-    cause, detail = cause_now(seen, record.incident)
-    do = do_first(pipeline, cause, detail, _upstream_told(seen, record, pipeline))
+    why = why_now(seen, record.incident) if record.incident.open else None
+    do = do_first(pipeline, why, _upstream_told(seen, record, pipeline)) if why else ""
     if record.incident.verdict == "stale":
         do = RUN_AGAIN
     return for_day(led_by(pipeline.runbook.section(section), do), record.incident.report_date)

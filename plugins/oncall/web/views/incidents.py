@@ -19,6 +19,7 @@ from oncall.core.incidents.incident_words import (
 from oncall.core.incidents.status_words import cause_then_and_now, status
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.promises.evaluation import PromiseStatus
+from oncall.core.promises.why import Why
 from oncall.core.time_format import day
 from oncall.usecases.history import IncidentRecord
 from oncall.web import external_links
@@ -142,10 +143,14 @@ def cause_now(seen: PageSnapshot, incident: Incident) -> tuple[str, str]:
     """Its cause and detail: of one that is open as this look found them, wherever they stand on the page."""
     if not incident.open:
         return incident.filed_as
+    why = why_now(seen, incident)
+    return (why.cause, why.detail) if why else ("", "")
+
+
+def why_now(seen: PageSnapshot, incident: Incident) -> Why | None:
+    """Why its report is not published, as this look found it, else as the last look of the watcher did."""
     judged = judged_now(seen, incident)
-    if judged is None:
-        return incident.cause, incident.detail
-    return (judged.why.cause, judged.why.detail) if judged.why else ("", "")
+    return judged.why if judged else incident.why
 
 
 def judged_now(seen: PageSnapshot, incident: Incident) -> PromiseStatus | None:
