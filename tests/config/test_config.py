@@ -436,11 +436,16 @@ def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(monkeypatch: pytes
         (("+07:00", "+99:00"), "roster.yaml:1: timezone: found '+99:00'; write a fixed offset"),
         (
             ("ben@example.com", "Ann@example.com"),
-            "roster.yaml:6: people.BEN.opsgenie: found 'Ann@example.com'; write BEN's own: ANN, with whom they",
+            "roster.yaml:6: people.BEN.opsgenie: found 'Ann@example.com'; write BEN's own: ANN, who is",
         ),
         (
             ("U0BEN", "U0ANN"),
-            "roster.yaml:6: people.BEN.slack: found 'U0ANN'; write BEN's own: ANN, with whom",
+            "roster.yaml:6: people.BEN.slack: found 'U0ANN'; write BEN's own: ANN, who is on call",
+        ),
+        # The last step of the escalation would wake whom the first one did not.
+        (
+            ("boss@example.com", "ben@example.com"),
+            "roster.yaml:7: people.BOSS.opsgenie: found 'ben@example.com'; write BOSS's own: BEN, who is on call",
         ),
         (
             ("page: secondary", "page: primary"),

@@ -63,10 +63,16 @@ def read_person_id(field: Field, people: Mapping[str, Person]) -> str | None:
 
 
 def check_reachable(
-    entries: Fields, people: Mapping[str, Person], rotation: Sequence[Rotation], others: Iterable[str]
+    entries: Fields,
+    people: Mapping[str, Person],
+    rotation: Sequence[Rotation],
+    manager: str | None,
+    others: Iterable[str],
 ) -> None:
-    """Complain of people on call who lack an Opsgenie username or a Slack member id, or share one in a rotation."""
-    turns = [{person for row in entry.weeks for person in row} for entry in rotation]
+    """Complain of people on call who lack an Opsgenie username or a Slack member id, or share one in a rotation, or the
+    manager with somebody of the newest one: an account may pass from one person to another."""
+    turns = [{person for row in entry.weeks for person in row} for entry in rotation] or [set()]
+    turns[-1] |= {manager} if manager else set()
     for person_id in sorted(set(others).union(*turns) & set(people)):
         with_them = sorted(set().union(*(each for each in turns if person_id in each)) - {person_id})
         for channel, words in _CONTACTS:
@@ -78,7 +84,7 @@ def check_reachable(
             # What was copied from the line above wakes somebody else, and the next step nobody.
             for other in (each for each in with_them if each < person_id):
                 if (getattr(people[other], channel) or "").casefold() == account.casefold():
-                    write = f"{person_id}'s own: {other}, with whom they take turns, has this one"
+                    write = f"{person_id}'s own: {other}, who is on call beside them, has this one"
                     place.complain(write, repr(shortened(account)))
 
 

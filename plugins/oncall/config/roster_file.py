@@ -87,7 +87,7 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
     public_holidays = read_public_holidays(root["public_holidays"], since)
     escalation = read_escalation(root["escalation"])
     named = (person for entry in overrides for person in (entry.primary, entry.secondary))
-    check_reachable(entries, people, rotation, filter(None, (manager, *named)))
+    check_reachable(entries, people, rotation, manager, filter(None, named))
     slack = root["slack"].fields('a mapping such as {channel: "#de-oncall"}', ("channel", "usergroup"))
     opsgenie = root["opsgenie"].fields("a mapping such as {team: …, heartbeat: …}", ("team", "heartbeat"))
     channel = read_channel(slack["channel"], 'the Slack channel for alerts, such as "#de-oncall"')
