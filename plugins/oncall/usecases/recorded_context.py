@@ -10,8 +10,6 @@ from oncall.core.promises.facts import Facts
 from oncall.usecases.evaluate import Evaluation
 from oncall.usecases.ports import IncidentFile
 
-OVER = ("kept", "late")
-
 
 def context_of(config: OncallConfig, file: IncidentFile, seen: Evaluation | None = None) -> IncidentContext:
     """`seen`: a look whose facts are used unless the row has been written since. Its pipeline has to be configured."""
@@ -22,7 +20,7 @@ def context_of(config: OncallConfig, file: IncidentFile, seen: Evaluation | None
         if all(statuses):
             return IncidentContext(incident, tuple(each for each in statuses if each), file.entries)
     # Of several that are published the runs after that have failed: each of them is what it is about.
-    missing = [one for one in mine if one.verdict not in OVER] or mine
+    missing = [one for one in mine if not one.published] or mine
     members = tuple(status_from_row(config, one) for one in missing)
     return IncidentContext(incident, members, file.entries, evaluated=False)
 

@@ -13,6 +13,7 @@ from oncall.core.promises.why import CAUSE_WORDS, Why
 from oncall.core.redaction import redacted
 
 Channel = Literal["pager", "chat"]
+PUBLISHED = ("kept", "late")  # the verdicts of a report that is there
 # The verdict of an incident that a person ended, while its report was not published.
 RESOLVED_BY_HAND = "resolved_by_hand"
 Op = Literal["page", "close", "note", "acknowledge", "post", "update"]
@@ -96,6 +97,11 @@ class Incident:
     def filed_as(self) -> tuple[str, str]:
         """Its cause and detail in history: for what somebody was paged first, else what was seen last."""
         return (self.first_cause, self.first_detail) if self.first_cause else (self.cause, self.detail)
+
+    @property
+    def published(self) -> bool:
+        """Its report is there: in time or late, and a run after that may have failed."""
+        return self.verdict in PUBLISHED
 
     @property
     def acknowledged(self) -> bool:

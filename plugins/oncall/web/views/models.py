@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from oncall.core.incidents.incident import PUBLISHED
 from oncall.core.redaction import redacted
 
 # What others said: a database, a far side, a task, a person. What looks like a secret is not shown.
@@ -168,6 +169,11 @@ class IncidentView(Model):
     late_seconds: float | None = Field(default=None, description="How late the report was, in seconds")
     links: LinksView = Field(description="Where to look")
     timeline: tuple[Line, ...] = Field(default=(), description="What happened, oldest first")
+
+    @property
+    def published(self) -> bool:
+        """The report is there; the incident is about a run after that."""
+        return self.verdict in PUBLISHED
 
 
 class PipelineView(Model):
