@@ -96,6 +96,10 @@ LONG: dict[str, Any] = {"usual": usually({"transform": 1500.0}, {"transform": 72
             {"tasks": (TRANSFORMS,), "blocked_by": PID, **LONG},
             f"stuck in transform since 03:12, usually 12 min, blocked by {PID}", "lock of pid 7 ",
         ),
+        (
+            {"tasks": (TRANSFORMS,), "blocked_by": "pid 7 (etl (nightly))"},
+            "stuck in transform since 03:12, blocked by pid 7 (etl (nightly))", "lock of pid 7 ",
+        ),
         (failing(ADMIN), "transform failed at 02:40: terminating connection due to administrator command",
          f"error: {ADMIN}"),
         (failing("master.orders: 10 rows"), "transform failed at 02:40: master.orders: 10 rows",
@@ -123,6 +127,8 @@ LONG: dict[str, Any] = {"usual": usually({"transform": 1500.0}, {"transform": 72
             a_check("lines_are_unique", "0 order lines that come twice", "17, " * 20),
             "held: lines_are_unique found 17, 17, 17, 17, 17, 17, 17…, expected 0 order lines that come twice", "",
         ),
+        (a_check("key", "0", "1 in master.orders.status, such as order_id\n7"),
+         "held: key found 1 in master.orders, expected 0", "rows of master.orders"),
         (a_check("key", "0", "f" * 40), f"held: key found {'f' * 29}…, expected 0", ""),
         (
             a_check("sessions_have_customers", *UNKNOWN),
@@ -232,6 +238,8 @@ def test_the_cause_that_a_version_before_has_noted_is_told_in_its_own_words() ->
          "Growth ETL, 22 Nov: late since 05:00, waiting on master.sessions"),
         ([GROWTH], Why("unknown", "warehouse: connection refused"),
          "Cannot see if Growth ETL, 22 Nov is published (due 05:00): warehouse: connection refused"),
+        ([GROWTH, PROFIT], Why("unknown", "warehouse: refused"),
+         "Cannot see if 2 reports of 22 Nov are published (due 05:00): warehouse: refused"),
         ([GROWTH, PROFIT, ENGAGEMENT], Why("unknown", "warehouse unreachable since 04:58 (no answer (pid 7), again)"),
          "Cannot see if 3 reports of 22 Nov are published (due 05:00): warehouse unreachable since 04:58"),
         ([GROWTH, PROFIT, ENGAGEMENT], Why("unknown", "warehouse: connection refused"),
@@ -393,6 +401,14 @@ def test_of_several_reports_a_title_tells_the_reason_that_all_have() -> None:
     assert (
         reason_of([tries[0], stuck]) == "Profit ETL retrying transform since 05:00: No space left on device"
     )
+    numbered = [
+        a_report("05:10", dag_id, **failing(f"ValueError: row {n} is odd"))
+        for n, dag_id in enumerate((PROFIT, GROWTH))
+    ]
+    assert reason_of(numbered) == "failed: row 0 is odd"
+    over = a_task("wait_for_upstream", "failed", "02:00", "03:00", "timed out")
+    gave_up = a_report("05:10", PROFIT, loads=(orders,), tasks=(over,))
+    assert reason_of([gave_up, *waits]) == "run gave up waiting on master.orders (partial), master.sessions"
     assert reason_of([stuck, *waits]) == "Engagement ETL stuck in transform since 03:12"
     assert reason_of([stuck, *of(PROFIT)]) == "stuck in transform since 03:12"  # of which nothing is known
     assert reason_of(of(PROFIT)) == "the cause is not known"

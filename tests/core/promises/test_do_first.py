@@ -126,6 +126,17 @@ def test_what_is_done_first_is_as_much_as_is_known(facts: dict[str, Any], first:
     assert bool(told) is bool(first)
 
 
+def test_all_dags_that_the_same_is_to_be_done_for_are_named() -> None:
+    """Whoever unpauses one thinks of the others."""
+    paused = why(dag=a_dag(paused=True))
+    for alike, dags in (
+        ([], "DAG growth_etl"),
+        (["a_etl"], "DAG growth_etl"),
+        (["a_etl", "b_etl"], "DAGs a_etl, b_etl"),
+    ):
+        assert do_first(a_pipeline(), paused, alike=alike).startswith(f"unpause the {dags}. Ask who")
+
+
 @pytest.mark.parametrize(
     ("facts", "then"),
     [

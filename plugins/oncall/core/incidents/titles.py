@@ -103,7 +103,7 @@ def short(why: Why | None) -> str:
     """The cause in the fewest words that tell it, the error without its class: "transform failed at 02:40: boom"."""
     if why is None:
         return "the cause is not known"
-    brief = why.brief or f"{CAUSE_WORDS.get(why.cause, why.cause)}: {why.detail}"
+    brief = why.brief or f"{CAUSE_WORDS[why.cause]}: {why.detail}"
     told = f"{brief}: {why.error}" if why.error else brief
     if not why.waits_on:
         return told
