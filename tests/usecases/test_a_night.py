@@ -11,6 +11,7 @@ import pytest
 
 from oncall.core.errors import DeliveryFailed, Unreadable
 from oncall.core.promises.facts import Dag, Facts, FailedCheck, Load, Publication, Task, TypicalDurations
+from oncall.core.promises.promise import Promise
 from tests.usecases.conftest_night import DAY, TZ, Night, at
 
 ORDERS = Load("master.orders", None, None, 5000.0, at("00:55"))
@@ -172,6 +173,26 @@ def test_an_unreadable_warehouse_pages_once_for_all_reports(night: Night) -> Non
     assert page.title.startswith("Cannot see if 3 reports of 22 Nov are published (due 05:00)")
     assert "warehouse unreachable since 05:00" in page.title
     assert page.steps.startswith("steps for unknown")
+
+
+def test_of_what_cannot_be_seen_nobody_is_told_that_it_is_late(night: Night) -> None:
+    """Nor of a report that is due after the page, nor of whoever is asked again an hour later."""
+    pipeline = night.config.pipelines["profit_etl"]
+    later = replace(pipeline, promise=Promise(dt.time(5, 5), dt.time(3, 30)))
+    night.config = replace(night.config, pipelines={**night.config.pipelines, "profit_etl": later})
+    night.world.down = "warehouse: connection refused"
+    night.look("05:00")
+    night.acknowledge(night.pager.paged[0].alias, "de-003@example.com")
+    for clock in ("05:01", "05:05", "05:05:30", "06:02"):
+        night.look(clock)
+    told = [message.title for message, _ in night.chat.posts]
+    assert (
+        "Profit ETL, 22 Nov too: cannot tell: warehouse unreachable since 05:00 (connection refused)" in told
+    )
+    assert night.pager.paged[-1].title.startswith(
+        "DE-003 acknowledged 1 h 01 min ago: Cannot see 3 reports of 22 Nov"
+    )
+    assert not [title for title in told if "late" in title.lower() or "not published" in title]
 
 
 def test_a_fault_of_our_own_pages_like_any_blindness(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:

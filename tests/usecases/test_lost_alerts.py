@@ -56,6 +56,14 @@ def test_who_holds_the_seat_by_now_is_called_besides(found: Night) -> None:
     assert woken(found) == [("page-1-primary:DE-001", "DE-001")]
 
 
+def test_a_pipeline_that_was_removed_since_the_look_is_not_asked_for(found: Night) -> None:
+    """What the configuration has still is."""
+    found.config = replace(found.config, pipelines={"growth_etl": found.config.pipelines["growth_etl"]})
+    begin(found, "05:08")
+    found.looks("05:08:15", "05:16")
+    assert woken(found) == [("page-2-secondary", "DE-004")]
+
+
 def test_who_has_acknowledged_a_lost_page_has_the_incident(found: Night) -> None:
     found.acknowledge(PAGE, "de-003@example.com")
     begin(found, "05:20")

@@ -19,21 +19,24 @@ from oncall.adapters.http.calls import Lanes
 from oncall.adapters.memory_store import MemoryStore
 from oncall.airflow.composition import PerLoop, Services, Wiring, clocks_of
 from oncall.airflow.run_once import quietly
+from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError, Unreadable
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import store_unusable, store_usable
 from oncall.usecases.changed_connections import note_connections
+from oncall.usecases.channel_health import health_notes
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.current_config import config_in_force, say_configuration
 from oncall.usecases.delivery_round import LEASE
 from oncall.usecases.evaluate import NOTES, Evaluation, evaluate
+from oncall.usecases.heartbeat import HEARTBEATS
 from oncall.usecases.lost_rows import lost_rows
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import TICK
 from oncall.usecases.ports import NOTHING_AT_ALL, Snapshot, Store, TaskRunReader
 from oncall.usecases.promise_statuses import NoAnswer
-from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
+from oncall.usecases.timekeeping import ODD_CLOCKS, SteadyClock, note_clocks, read_clocks, utc_now
 from oncall.usecases.watch_record import LOOK_BACK, SINCE
 
 log = structlog.get_logger(__name__)
@@ -126,7 +129,11 @@ class Looker:
         quietly(lambda: say_configuration(store, scene, services.problems))
         quietly(lambda: self._say_connections(store, scene))
         quietly(lambda: self._say_back(services, at))
-        names = [*NOTES, *(f"{CHANNEL_ID}:{name}" for name in services.config.channels)]
+        names = [
+            *NOTES,
+            *_spoken_of(services.config),
+            *(f"{CHANNEL_ID}:{name}" for name in services.config.channels),
+        ]
         names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
         notes = store.evaluation_inputs(at, names).notes
         self.know(snapshot=replace(store.snapshot(), notes=dict(notes)))
@@ -161,6 +168,9 @@ class Looker:
         for memory in (known.handed_over, known.memory):
             if memory is not None:
                 store.merge(memory.snapshot())
+        for name in _spoken_of(known.services.config) if known.memory and known.services else ():
+            if (value := known.memory.notes.get(name, "")) != known.snapshot.notes.get(name, ""):
+                store.set_note(name, value)
         self.know(handed_over=known.memory, memory=None)
         notes = store.evaluation_inputs(at, tuple(known.snapshot.notes)).notes
         lost = lost_rows(known.snapshot, replace(store.snapshot(), notes=notes), at)
@@ -229,6 +239,11 @@ class Looker:
             quietly(channel.prepare)
         self.know(services=services)
         return services
+
+
+def _spoken_of(config: OncallConfig) -> tuple[str, ...]:
+    """The notes of what has been said once: said again it would be double, and since when it is so would be untrue."""
+    return (HEARTBEATS, ODD_CLOCKS, *health_notes(config.rosters))
 
 
 def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:

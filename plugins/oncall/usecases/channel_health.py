@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from oncall.core.errors import NotAllowed, OncallError
@@ -27,6 +27,7 @@ BUSY = dt.timedelta(minutes=2)  # … nor one that asks to wait, shorter than th
 UNHEARD_FOR = dt.timedelta(minutes=2)
 AT_ONCE = dt.timedelta.min
 HEARING = "acknowledgements"
+CHANNEL = "channel:{}"  # under which the store keeps that the pager, or the chat, fails
 UNCHECKED = "history_unread"  # why the chat could not be asked what it has, "" when it could
 
 
@@ -41,7 +42,7 @@ def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> boo
         store.set_note(UNCHECKED, sent.unchecked)
     patience = AT_ONCE if sent.locked_out else BUSY if sent.busy else BLIP
     return _noted(
-        store, scene, f"channel:{channel}", seen, _notice(scene, channel, outage, outage=True), patience
+        store, scene, CHANNEL.format(channel), seen, _notice(scene, channel, outage, outage=True), patience
     )
 
 
@@ -68,7 +69,12 @@ def _notice(scene: Scene, channel: Channel, trouble: str, *, outage: bool) -> Ca
 
 def refusals_of(roster: Roster) -> str:
     """The name under which the store keeps what a team's channel refuses."""
-    return f"channel:chat:{roster.slack_channel}"
+    return f"{CHANNEL.format('chat')}:{roster.slack_channel}"
+
+
+def health_notes(rosters: Iterable[Roster]) -> tuple[str, ...]:
+    """The names of all that is noted here."""
+    return (HEARING, UNCHECKED, *map(CHANNEL.format, ("pager", "chat")), *map(refusals_of, rosters))
 
 
 def note_hearing(store: Store, scene: Scene, trouble: OncallError | None) -> None:

@@ -39,6 +39,7 @@ def find_lost_alerts(
         (abs(one.due - at), number, one)
         for number, one in enumerate(statuses)
         if one.due and not one.drill and one.verdict != "waiting" and abs(one.due - at) < DUE_WITHIN
+        if one.pipeline.dag_id in config.pipelines  # else it was removed since that look
     )
     asked = [one for _, _, one in near[:MOST_REPORTS]]
     with store.decision_lock() as decision:

@@ -18,9 +18,9 @@ from oncall.core.incidents.context import (
 from oncall.core.incidents.escalation import ANEW_AFTER, begin_anew
 from oncall.core.incidents.incident import Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import is_not_taken, stranger_has_it
-from oncall.core.incidents.titles import titled
+from oncall.core.incidents.titles import late_title, titled
 from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early
-from oncall.core.incidents.wording import Scene
+from oncall.core.incidents.wording import Scene, first_due
 from oncall.core.message import Message, Recipient
 from oncall.core.time_format import between
 
@@ -159,6 +159,10 @@ def remind(context: IncidentContext, scene: Scene) -> Plan | None:
         context.broken,
         lambda about: f"STILL LATE, {name} acknowledged {ago} ago: {about} {are} not published",
     )
+    if context.broken[0].verdict == "unknown":
+        title = late_title(
+            context.broken, scene.clock(first_due(context.broken)), f"{name} acknowledged {ago} ago: "
+        )
     message = context.about(*context.broken).alert(
         scene, f"reminder-{incident.escalation_round}-{number}", title, [], priority="P1", to=person
     )

@@ -108,7 +108,8 @@ def join(context: IncidentContext, scene: Scene) -> Plan | None:
 
 def _told_too(context: IncidentContext, scene: Scene, hit: Sequence[PromiseStatus]) -> Plan:
     first = hit[0]
-    late = f", late since {scene.clock(first_due(hit))}" if all(member.overdue for member in hit) else ""
+    is_late = all(member.overdue and member.verdict != "unknown" for member in hit)
+    late = f", late since {scene.clock(first_due(hit))}" if is_late else ""
     title = titled(hit, lambda about: f"{about} too{late}: {reason_of(hit)}")
     failed = f"@{first.facts.failure.ended_at}" if first.facts.failure else ""
     step = f"join:{first.pipeline.dag_id}:{first.report_date}{failed}"
