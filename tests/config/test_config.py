@@ -722,7 +722,9 @@ def test_a_runbook_without_running_is_good_and_lends_stuck(tmp_path: Path) -> No
     )
 
 
-@pytest.mark.parametrize(("line", "minutes"), [("", 30), ("usually: 45m\n", 45), ("usually: 1h30m\n", 90)])
+@pytest.mark.parametrize(
+    ("line", "minutes"), [("", 30), ("usually: 0m\n", 0), ("usually: 45m\n", 45), ("usually: 1h30m\n", 90)]
+)
 def test_how_long_a_run_takes_can_be_configured(tmp_path: Path, line: str, minutes: int) -> None:
     """Until there is a history to tell; half an hour where nothing is written."""
     folder = write_include(tmp_path / "include", runbook=RUNBOOK.replace("purpose:", f"{line}purpose:", 1))

@@ -66,7 +66,7 @@ def test_a_heartbeat_that_is_refused_is_told_once_also_when_oncall_db_goes_away(
     def ping() -> None:
         store = watched.looker.known.memory or watched.database
         scene = Scene(watched.config.roster, LINKS, watched.now)
-        ping_all(["investor-sla-watch"], watched.pager, store, scene)  # type: ignore[arg-type]
+        ping_all(["investor-sla-watch"], watched.pager, store, scene)
 
     monkeypatch.setattr(watched.pager, "ping", unknown)
     for clock, is_down in (("04:58", False), ("04:59", True), ("05:00", False)):

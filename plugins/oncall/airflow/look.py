@@ -168,8 +168,9 @@ class Looker:
         for memory in (known.handed_over, known.memory):
             if memory is not None:
                 store.merge(memory.snapshot())
-        for name in _spoken_of(known.services.config) if known.memory and known.services else ():
-            if (value := known.memory.notes.get(name, "")) != known.snapshot.notes.get(name, ""):
+        said = known.memory.notes if known.memory else {}
+        for name in _spoken_of(known.services.config) if said and known.services else ():
+            if (value := said.get(name, "")) != known.snapshot.notes.get(name, ""):
                 store.set_note(name, value)
         self.know(handed_over=known.memory, memory=None)
         notes = store.evaluation_inputs(at, tuple(known.snapshot.notes)).notes

@@ -130,7 +130,8 @@ def _read_report(field: Field) -> str:
 
 def _read_usually(field: Field, promise: Promise | None, schedule: str | None) -> dt.timedelta:
     """How long a run takes once its upstream is there: until there is a history to tell."""
-    usually = USUALLY if field.missing else read_duration(field) or USUALLY
+    found = None if field.missing else read_duration(field)
+    usually = USUALLY if found is None else found
     if usually >= dt.timedelta(days=1):
         field.complain("a duration under a day, such as 20m: a report comes every day")
         return USUALLY
