@@ -36,10 +36,13 @@ def find_lost_alerts(
     if not pager.capabilities.reads_alerts:
         return
     near = sorted(
-        (abs(one.due - at), number, one)
-        for number, one in enumerate(statuses)
-        if one.due and not one.drill and one.verdict != "waiting" and abs(one.due - at) < DUE_WITHIN
-        if one.pipeline.dag_id in config.pipelines  # else it was removed since that look
+        (abs(status.due - at), number, status)
+        for number, status in enumerate(statuses)
+        if status.pipeline.dag_id in config.pipelines  # else it was removed since that look
+        if status.due
+        and not status.drill
+        and status.verdict != "waiting"
+        and abs(status.due - at) < DUE_WITHIN
     )
     asked = [one for _, _, one in near[:MOST_REPORTS]]
     with store.decision_lock() as decision:
