@@ -12,7 +12,7 @@ import pytest
 from oncall.core.errors import DeliveryFailed, Unreadable
 from oncall.core.incidents.binding import Later, Send, Withdraw
 from oncall.core.message import Message, Recipient
-from oncall.usecases import page_requests
+from oncall.usecases import delivery_round, page_requests
 from oncall.usecases.channel_ports import AlertState, RequestOutcome
 from oncall.usecases.ports import OutboxEntry
 from tests.usecases.test_sending import KEY, START, Box
@@ -218,3 +218,64 @@ def test_a_request_of_a_page_that_was_made_anew_is_refused_for_good_the_second_t
     sent = box.pages()
     assert sent.refused == "taken, then failed: User is blocked"
     assert box.entry(NEXT).request_id == ""
+
+
+def test_a_request_that_failed_is_not_asked_for_again(box: Box) -> None:
+    """Nothing more will come of it; of the one made anew alone."""
+    box.pager.alerts.clear()
+    box.pager.states = ["pending", "failed"]
+    box.pages()
+    assert box.entry(NEXT).request_id
+    box.later(1)
+    box.pages()
+    assert box.entry(NEXT).request_id == ""
+
+
+def test_a_request_is_made_anew_after_15_s_however_often_it_is_asked_for(box: Box) -> None:
+    """They are counted from when it was made, and not from when it was last seen to pend."""
+    box.pager.reads = False
+    box.pager.states = ["pending"] * 99
+    asked = []
+    for _ in range(5):
+        box.pages()
+        asked.append(len(box.pager.asked))
+        box.later(4)
+    assert asked == [1, 1, 1, 1, 1]
+    box.pages()
+    box.pages()
+    assert (len(box.pager.asked), box.entry(NEXT).requested_at) == (2, box.now)
+
+
+def test_who_is_not_reached_is_not_forgotten_for_a_request_that_is_made_anew(box: Box) -> None:
+    """The one has pended for 45 s, the other for 15."""
+    box.pager.states = ["pending"] * 99
+    box.pager.alert_state = lambda alias: None  # type: ignore[method-assign]
+    box.pages()
+    box.later(30)
+    box.pages()
+    box.owe("page-3-manager")
+    box.pages()
+    box.later(15)
+    sent = box.pages()
+    assert [entry.step for entry in sent.failed] == [NEXT, "page-3-manager"]
+    assert sent.unreached
+
+
+def test_an_alert_is_known_by_the_alias_that_the_pager_gave_it(box: Box) -> None:
+    """It is closed by that one, in the end."""
+    outcome = RequestOutcome("done", "", "theirs")
+    box.pager.request_state = lambda request_id: outcome  # type: ignore[method-assign]
+    box.pages()
+    assert (box.entry(NEXT).state, box.entry(NEXT).alias) == ("done", "theirs")
+
+
+def test_a_fault_in_binding_is_logged_with_where_it_was(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        delivery_round.log, "error", lambda event, **said: lines.append((event, said)), raising=False
+    )
+    box.bound[NEXT] = ValueError("ours")
+    box.pages()
+    ((event, said),) = lines
+    assert (event, said["incident"], said["step"]) == ("oncall.not_bound", KEY, NEXT)
+    assert said["traceback"].endswith("ValueError: ours\n")
