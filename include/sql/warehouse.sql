@@ -790,6 +790,87 @@ create table if not exists base.variants_published (
     primary key (experiment, customer_id, variant)
 );
 
+-- What these mean, for whoever looks at them with a client: a column is the same thing in each table.
+do $$
+declare
+    told record;
+begin
+    for told in
+        values
+            ('late_rows_sought', 'Up to when upstream''s rows were looked through for late ones, by report'),
+            ('readings', 'Which upstream loads the draft of a report''s day was made of'),
+            ('day_parts', 'What a day was made of: its orders of each hour, country and so on'),
+            ('profit', 'Money of each order line, on the day it was sold, and on those of its refunds and its cancellation'),
+            ('refunds_read', 'The refunds that the lines of base.profit carry'),
+            ('profit_credit', 'The same money by credited channel; adds up to base.profit exactly'),
+            ('cancellations', 'On which day an order counts as cancelled; once said it stands'),
+            ('product_costs', 'What the products that were sold on the day cost then, and what was paid for them'),
+            ('marketing', 'The spend on a channel, and whether lines were sold to allot it to'),
+            ('engagement', 'Customers with a session on the day'),
+            ('growth', 'Customers who were active on the day or on the day before'),
+            ('unit_profit', 'Profit of each assigned customer since the assignment'),
+            ('experiment_growth', 'What base.growth says of each assigned customer'),
+            ('variants_published', 'In which variants a customer was when a day was published: in more than one, nothing counts')
+    loop
+        execute format('comment on table base.%I is %L', told.column1, told.column2);
+    end loop;
+    for told in
+        select there.attrelid::regclass as table_name, means.column_name, means.words
+        from (
+            values
+                ('report', 'The report that it is about'),
+                ('report_date', 'Business day, in the roster''s zone'),
+                ('sought_at', 'Up to when'),
+                ('read_at', 'When upstream was read'),
+                ('upstream', 'The load of each upstream table that was there then'),
+                ('passed', 'Whether the checks have passed the draft that was made of them'),
+                ('measure', 'What is counted, and by what it is parted'),
+                ('part', 'The part: an hour, a country'),
+                ('kind', 'rows: amount rows of all; money: so much spent; otherwise amount / of_all is what one of rows is'),
+                ('amount', 'How much of it there was'),
+                ('of_all', 'How much of all parts, or what amount is divided by'),
+                ('rows', 'How many rows it was'),
+                ('order_id', 'As in master.orders'),
+                ('line_no', 'As in master.order_lines'),
+                ('customer_id', 'As in master.customers'),
+                ('product_id', 'As in master.products'),
+                ('refund_id', 'As in master.refunds'),
+                ('sold', 'The line was sold on the day'),
+                ('cancelled', 'It was sold earlier, and its order was cancelled on the day: revenue and cost are taken back'),
+                ('revenue', 'Quantity * unit price - discount; negative where it is taken back'),
+                ('cost', 'Quantity * unit cost, as of the day of the order; negative where it is taken back'),
+                ('refunds', 'Refunded on the day'),
+                ('marketing', 'Spend that was allotted to the line'),
+                ('profit', 'revenue - cost - refunds - marketing'),
+                ('acquisition_channel', 'The customer''s on the day of the order, where no touch has the credit'),
+                ('channel', 'Who has the credit or was paid; of customers, through whom they came, as of then'),
+                ('ordered_on', 'Business day of the order'),
+                ('cancelled_on', 'Business day of its cancellation'),
+                ('unit_cost', 'What a piece cost on the day'),
+                ('unit_price', 'What was paid for a piece, on the average, gifts aside'),
+                ('credited_revenue', 'Revenue of the lines sold on the day that the channel has the credit for'),
+                ('allotted', 'There was such revenue; otherwise the spend is unattributed'),
+                ('sessions', 'How many started on the day'),
+                ('seconds', 'How long they were together'),
+                ('features', 'The distinct ones used, in order'),
+                ('status', 'new, retained, resurrected or churned; of who is assigned, inactive too'),
+                ('experiment', 'The experiment'),
+                ('variant', 'The variant that the customer was assigned'),
+                ('pre_profit', 'Profit of the 28 days before the assignment'),
+                ('days', 'Since the assignment, that day and the report date included'),
+                ('switched', 'Was in another variant on a published day: counts nowhere')
+        ) as means (column_name, words)
+        inner join pg_attribute as there on there.attname = means.column_name
+        inner join pg_class as named on named.oid = there.attrelid
+        where named.relnamespace = 'base'::regnamespace and named.relkind = 'r' and named.relname not like '%\_draft'
+    loop
+        execute format('comment on column %s.%I is %L', told.table_name, told.column_name, told.words);
+    end loop;
+exception when others then
+    raise notice 'the base models keep the comments of whoever owns them: %', sqlerrm;
+end
+$$;
+
 -- Drafts: what the checks look at is, byte for byte, what will be published.
 create table if not exists base.daily_profit_draft (like investor.daily_profit including all);
 create table if not exists base.daily_profit_by_channel_draft (like investor.daily_profit_by_channel including all);

@@ -342,14 +342,15 @@ def test_postgres_reads_a_zone_as_python_means_it(warehouse: Any, zone: dt.tzinf
     assert found == STARTS.astimezone(zone).replace(tzinfo=None)
 
 
-def test_every_published_table_and_column_says_what_it_means(warehouse: Any) -> None:
-    """For whoever looks at them with a client of their own; and so does what is written down about the reports."""
+def test_every_table_and_column_of_ours_says_what_it_means(warehouse: Any) -> None:
+    """For whoever looks at them with a client of their own: reports, base models, and what is written down of them."""
     silent = rows(
         warehouse,
         "select c.oid::regclass::text as name, a.attname from pg_class c"
         " join (select attrelid, attnum, attname from pg_attribute where attnum > 0 and not attisdropped"
         "  union all select oid, 0, 'itself' from pg_class) a on a.attrelid = c.oid"
-        " where c.relnamespace in ('investor'::regnamespace, 'experiments'::regnamespace) and c.relkind in ('r', 'v')"
+        " where c.relnamespace::regnamespace::text in ('investor', 'experiments', 'base') and c.relkind in ('r', 'v')"
+        " and c.relname not like '%%\\_draft'"
         " and case when a.attnum > 0 then col_description(c.oid, a.attnum) else obj_description(c.oid) end is null",
     )
     # Its own comment says which text has made it; here the tests have.
