@@ -304,6 +304,10 @@ def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
         (changed("order_lines", "product_id = 1 + product_id % 200"), "product_prices_stay", " of 200 in master.order_lines.product_id, such as product_id 1"),
         (changed("order_lines", "product_id = 1 + (line_no * 77 + order_id) % 200"), "product_prices_stay", " of 200 in master.order_lines.product_id, such as product_id 1"),
         (changed("order_lines", "unit_price = unit_price * 100", "product_id = 7"), "product_prices_are_in_one_unit", " in master.order_lines.unit_price, such as product_id 7 ("),
+        # a decimal point that slipped in a few lines, and in the cost of a few products
+        (changed("order_lines", "unit_price = unit_price * 10", "order_id % 100 = 7"), "product_prices_are_in_one_unit", " in master.order_lines.unit_price, such as product_id 1"),
+        (changed("order_lines", "unit_price = round(unit_price / 10, 2), discount = round(discount / 10, 2)", "order_id % 10 = 7"), "product_prices_are_in_one_unit", " in master.order_lines.unit_price, such as product_id 1"),
+        ("update master.products set unit_cost = round(unit_cost / 10, 2) where product_id < 10", "costs_are_in_one_unit", " in master.products.unit_cost, such as product_id 1 ("),
         (SPENT_TWICE, "spend_comes_once", " in master.marketing_spend, such as email ("),
     ],
 )  # fmt: skip

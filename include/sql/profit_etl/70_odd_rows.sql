@@ -96,8 +96,10 @@ goods as materialized (
         good.is_cost,
         good.now,
         case when good.now > good.most then good.most else good.least end as before,
-        greatest(good.now - good.most, good.least - good.now, 0) as beyond,
-        good.now > 30 * good.most or good.least > 30 * good.now as apart,
+        good.least,
+        good.most,
+        -- Some, such as postage, are sold at any price: those days show it.
+        good.days >= 3 and good.most <= 8 * good.least as has_a_price,
         good.now > 1.25 * good.most as above,
         good.least > 1.25 * good.now as below
     from (
@@ -114,6 +116,7 @@ goods as materialized (
                 array_agg(lately.unit_cost order by lately.report_date desc)
                 filter (where lately.report_date < %(report_date)s::date)
             )[1] as cost_before,
+            count(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as days,
             min(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as least_price,
             max(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as most_price
         from (
@@ -126,8 +129,9 @@ goods as materialized (
     ) as piece
     cross join lateral (
         values
-            (true, piece.cost, piece.cost_before, piece.cost_before), (false, piece.price, piece.least_price, piece.most_price)
-    ) as good (is_cost, now, least, most)
+            (true, piece.cost, piece.cost_before, piece.cost_before, piece.days),
+            (false, piece.price, piece.least_price, piece.most_price, piece.days)
+    ) as good (is_cost, now, least, most, days)
     where good.least > 0 and good.now is not null
 ),
 
@@ -178,13 +182,13 @@ select
 from (select count(*) as times, min(again.order_id) as example from again) as repeated
 cross join sold
 union all
--- Of a product that is hardly sold it does not matter.
+-- A decimal point that slipped, or cents: of every line, or of a few of them. Of what is hardly sold it does not matter.
 select
     case when changed.is_cost then 'costs_are_in_one_unit' else 'product_prices_are_in_one_unit' end,
     case
         when changed.is_cost
-            then 'of the cost of the day is of products that cost 30 times what they did before, a thirtieth, or nothing'
-        else 'of the revenue of the day is of products with a price 30 times what it was before, or a thirtieth'
+            then 'of the cost of the day is of products that cost 8 times what they did before, an eighth, or nothing'
+        else 'of the revenue of the day is of lines with a price 8 times what their product had before, or an eighth'
     end,
     changed.money,
     changed.money + case when changed.is_cost then whole.cost else whole.revenue end,
@@ -192,15 +196,30 @@ select
         case when changed.is_cost then 'in master.products.unit_cost' else 'in master.order_lines.unit_price' end,
         ', such as product_id ' || changed.example
     ),
-    2
+    case when changed.is_cost then 2 else 4 end
 from (
     select
-        goods.is_cost,
-        coalesce(sum(goods.pieces * goods.beyond) filter (where goods.apart), 0)::bigint as money,
-        min(concat(goods.product_id, ' (', round(goods.now, 2), ', ', round(goods.before, 2), ' before)'))
-        filter (where goods.apart) as example
-    from goods
-    group by goods.is_cost
+        other.is_cost,
+        coalesce(sum(other.pieces * abs(other.money - other.before)) filter (where apart), 0)::bigint as money,
+        min(concat(other.product_id, ' (', round(other.money, 2), ', ', round(other.before, 2), ' before)'))
+        filter (where apart) as example
+    from (
+        select goods.is_cost, goods.product_id, goods.pieces, goods.now as money, goods.before
+        from goods
+        where goods.is_cost
+        union all
+        select
+            false,
+            line.product_id,
+            line.quantity,
+            line.unit_price,
+            case when line.unit_price > goods.most then goods.most else goods.least end
+        from day_lines as line
+        inner join goods on goods.product_id = line.product_id and not goods.is_cost and goods.has_a_price
+        where line.unit_price > 0
+    ) as other
+    cross join lateral (select other.money > 8 * other.before or other.before > 8 * other.money as apart) as judged
+    group by other.is_cost
 ) as changed
 cross join (
     select coalesce(sum(line.cost), 0)::bigint as cost, coalesce(sum(line.revenue), 0)::bigint as revenue
