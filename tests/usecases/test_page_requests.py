@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from oncall.core.errors import DeliveryFailed, Unreadable
+from oncall.core.errors import DeliveryFailed, NotAllowed, Unreadable
 from oncall.core.incidents.binding import Later, Send, Withdraw
 from oncall.core.message import Message, Recipient
+from oncall.core.notices.drill_page import PAGE as TEST_PAGE
 from oncall.usecases import delivery_round, page_requests
 from oncall.usecases.channel_ports import AlertState, RequestOutcome
 from oncall.usecases.ports import OutboxEntry
@@ -279,3 +280,59 @@ def test_a_fault_in_binding_is_logged_with_where_it_was(box: Box, monkeypatch: p
     ((event, said),) = lines
     assert (event, said["incident"], said["step"]) == ("oncall.not_bound", KEY, NEXT)
     assert said["traceback"].endswith("ValueError: ours\n")
+
+
+def test_an_earlier_page_whose_answer_was_lost_is_looked_for_by_its_own_alias(box: Box) -> None:
+    """It is there after all: it is that person's turn, and nobody else is woken."""
+    del box.pager.alerts[FIRST.alias]
+    box.pager.fail = [DeliveryFailed("lost", uncertain=True)]
+    box.bound[NEXT] = Send(box.entry(NEXT).message, before=(FIRST,))
+    box.pages()
+    assert [message.alias for message in box.pager.paged] == [FIRST.alias]
+    assert (box.entry(NEXT).state, box.waits(NEXT)) == ("owed", 15)
+
+
+@pytest.mark.parametrize(
+    ("state", "seems_taken"),
+    [
+        (AlertState(open=True, acknowledged=False), False),
+        (AlertState(open=True, acknowledged=True), True),
+        (AlertState(open=False, acknowledged=False), True),
+        (None, False),
+    ],
+    ids=["open", "acknowledged", "closed", "none"],
+)
+def test_what_looks_as_if_somebody_had_it(box: Box, state: AlertState | None, seems_taken: bool) -> None:
+    """Only then it is heard who: an alert that is open holds up nobody."""
+    asked = heard(box, lambda: None)
+    box.pager.alerts.clear()
+    if state:
+        box.pager.alerts[FIRST.alias] = state
+    assert [entry.step for entry, _ in box.pages().taken] == [NEXT]
+    assert bool(asked) is seems_taken
+
+
+@pytest.mark.parametrize(
+    ("step", "priority", "said"),
+    [(NEXT, "P1", True), ("failed-growth", "P2", False), ("warn", "P3", False), (TEST_PAGE, "P3", True)],
+)
+def test_whose_page_is_asked_for_where_it_went(box: Box, step: str, priority: str, said: bool) -> None:
+    """A person's P1, and a drill's page: of what is not late yet nobody is called in their place."""
+    box.owe(step, key="growth_etl:other", priority=priority)
+    alias = box.entry(step, key="growth_etl:other").alias
+    box.pager.alerts[alias] = AlertState(True, False, responders=("team:Data",))
+    box.pages()
+    assert bool(box.entry(step, key="growth_etl:other").unreached) is said
+
+
+def test_a_key_that_may_not_read_is_not_used_to_read_again(box: Box) -> None:
+    """What was taken is believed at once, the others of the round too; one that fails once is merely not known."""
+    for error, state in ((NotAllowed("403"), "done"), (DeliveryFailed("500"), "accepted")):
+        box = Box()
+        for step in (NEXT, "page-3-manager"):
+            box.owe(step)
+        box.pager.states = [error]
+        box.pager.alert_state = lambda alias: None  # type: ignore[method-assign]
+        box.pages()
+        assert [box.entry(step).state for step in (NEXT, "page-3-manager")] == [state, state]
+        assert not box.pager.states
