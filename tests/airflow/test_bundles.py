@@ -16,6 +16,8 @@ from oncall.airflow.airflow_state import _gone
         ("reports", "v1", "there.py", False),
         ("reports", "v1", "was_there.py", True),
         ("reports", "v1", None, False),
+        ("reports", "v1", "pack.zip/in_there.py", False),
+        ("reports", "v1", "was_there.zip/in_there.py", True),
         ("reports", "v2", "is_new.py", False),
         ("another", "v1", "was_there.py", False),
         (None, None, "was_there.py", False),
@@ -26,6 +28,7 @@ def test_a_file_is_gone_only_where_it_can_be_seen(
 ) -> None:
     """The folder of `[core] dags_folder` may exist and hold none of the DAGs: it is not asked."""
     (tmp_path / "there.py").touch()
+    (tmp_path / "pack.zip").touch()
     ti = SimpleNamespace(bundle_instance=SimpleNamespace(name="reports", version="v1", path=tmp_path))
     assert (
         _gone(SimpleNamespace(bundle_name=bundle, bundle_version=version, relative_fileloc=file), ti) is gone

@@ -14,7 +14,7 @@ from airflow.sdk._shared.listeners.spec import taskinstance
 from airflow.sdk.api.datamodels._generated import TaskInstanceState
 
 from oncall.adapters.postgres.task_log import MOST_TASKS, TaskLog
-from oncall.airflow.airflow_state import note_import_error
+from oncall.airflow.airflow_state import ImportErrorListener, note_import_error
 from oncall.airflow.callbacks import CALLBACKS, TELLS
 from oncall.airflow.manual_state_listener import ManualStateListener
 from oncall.airflow.operator_links import RunbookLink
@@ -155,6 +155,35 @@ def test_another_plugins_listener_that_raises_takes_nobodys_turn(heard: TaskLog)
             previous_state=None, task_instance=SomebodysTask("failed"), error=ValueError("x")
         )
     assert [(task.task_id, task.state) for task in tasks(heard)] == [("load", "failed")]
+
+
+def test_another_plugins_listener_that_raises_hides_no_import_error(
+    heard: TaskLog, airflow_auth: None
+) -> None:
+    """The same in the DAG processor."""
+    from airflow._shared.listeners.listener import ListenerManager as OfTheProcessor
+    from airflow.listeners.spec import importerrors
+
+    class Careless:
+        @hookimpl
+        def on_new_dag_import_error(self, filename: str, stacktrace: str) -> None:
+            raise RuntimeError("somebody else's")
+
+        @hookimpl
+        def on_existing_dag_import_error(self, filename: str, stacktrace: str) -> None:
+            raise RuntimeError("somebody else's")
+
+    listeners = OfTheProcessor()
+    listeners.add_hookspecs(importerrors)
+    listeners.add_listener(ImportErrorListener())
+    listeners.add_listener(Careless())
+    for hook, dag_id in (
+        ("on_new_dag_import_error", "growth_etl"),
+        ("on_existing_dag_import_error", "profit_etl"),
+    ):
+        with pytest.raises(RuntimeError, match="somebody else's"):
+            getattr(listeners.hook, hook)(filename=f"/dags/{dag_id}.py", stacktrace="NameError: x")
+        assert heard.read({}, RUN_AFTER).dags[dag_id].import_error == "NameError: x"
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_a_runbook_must_be_named_like_a_dag(tmp_path: Path, name: str) -> None:
     folder = write_include(tmp_path / "include")
     (folder / "runbooks" / name).write_text(RUNBOOK)
     found = oncall_config.check(folder)
-    assert [problem.found for problem in found] == ["a name that no DAG can have"] * (name != ".#lock.md")
+    assert [problem.found for problem in found] == ["a name that is no id of a DAG"] * (name != ".#lock.md")
     assert all(str(problem).encode() and problem.file.isprintable() for problem in found)
     assert runbooks(folder) == ["sales_etl"]
 

@@ -52,7 +52,8 @@ def _see(dag_id: str, ti: Any) -> Dag | None:
 def _gone(dag: Any, ti: Any) -> bool:
     """Airflow goes on knowing a DAG whose file is gone; the file itself does not lie.
 
-    Only the bundle that this task itself was read from is surely here, in one version: of others nothing is known.
+    Only the bundle that this task itself was read from is surely here, in one version: of others nothing is known. A
+    DAG of a zip archive has the archive in its path as if it were a folder.
     """
     mine = getattr(ti, "bundle_instance", None)
     if mine is None or not dag.relative_fileloc:
@@ -60,7 +61,8 @@ def _gone(dag: Any, ti: Any) -> bool:
     if (dag.bundle_name, dag.bundle_version) != (mine.name, mine.version):
         return False
     folder = Path(mine.path)
-    return folder.is_dir() and not (folder / dag.relative_fileloc).exists()
+    file = folder / dag.relative_fileloc
+    return folder.is_dir() and not any(each.is_file() for each in (file, *file.parents))
 
 
 def note_import_error(filename: str, stacktrace: str) -> None:
@@ -99,10 +101,10 @@ def _dags_in(filename: str) -> list[str]:
 class ImportErrorListener:
     """Airflow's listener: the DAG processor tells of every file that does not import, each time it tries."""
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def on_new_dag_import_error(self, filename: str, stacktrace: str) -> None:
         quietly(lambda: apart(lambda: note_import_error(filename, stacktrace)), "import_error")
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def on_existing_dag_import_error(self, filename: str, stacktrace: str) -> None:
         quietly(lambda: apart(lambda: note_import_error(filename, stacktrace)), "import_error")

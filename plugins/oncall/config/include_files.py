@@ -163,9 +163,9 @@ def _runbooks(folder: Path, problems: list[Problem]) -> Iterator[str]:
         if re.fullmatch(DAG_ID, path.stem):
             yield f"{RUNBOOKS}/{path.name}"
         else:
-            write = "the id of a DAG, and .md"
+            write = "the id of a DAG, and .md; it is watched by an id of at most 150 letters a to z, digits and _ . -"
             problems.append(
-                Problem(shown(f"{RUNBOOKS}/{path.name}"), "(file)", "a name that no DAG can have", write)
+                Problem(shown(f"{RUNBOOKS}/{path.name}"), "(file)", "a name that is no id of a DAG", write)
             )
 
 
