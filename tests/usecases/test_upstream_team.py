@@ -80,6 +80,71 @@ def test_a_table_that_two_incidents_wait_for_is_told_once(night: Night) -> None:
     )
 
 
+def due_at_six(night: Night, dag_id: str) -> None:
+    pipeline = night.config.pipelines[dag_id]
+    assert pipeline.promise
+    later = replace(pipeline, promise=replace(pipeline.promise, due=dt.time(6)))
+    night.config = replace(night.config, pipelines={**night.config.pipelines, dag_id: later})
+
+
+def test_several_tables_of_several_incidents_are_one_post(night: Night) -> None:
+    """What is late at one instant is one question, each arrival says what is still missing, and nothing comes twice:
+    not when the incident that began the thread is over, nor when the last table has come."""
+    due_at_six(night, "growth_etl")
+    night.world.missing("profit_etl", ORDERS)
+    night.world.missing("growth_etl", SESSIONS)
+    for clock in ("03:30", "03:45"):
+        night.look(clock)
+    (title,) = heard(night)
+    assert title.startswith("master.orders, master.sessions late: holds back 2 reports of 22 Nov")
+    assert night.chat.elsewhere[0][0].summary.splitlines()[:3] == [
+        "master.orders has not arrived, usually there by 00:55.",
+        "master.sessions has not arrived, usually there by 00:40.",
+        "Needed for Profit ETL (investor.daily_profit), Growth ETL (investor.daily_growth).",
+    ]
+    night.world.missing("profit_etl", replace(ORDERS, loaded_at=at("04:20"), rows=5000))
+    night.look("04:21")
+    night.world.publish("profit_etl", at("04:25"))
+    for clock in ("04:26", "04:40", "05:00"):
+        night.look(clock)
+    assert heard(night)[1:] == ["master.orders has arrived (04:20): Profit ETL, 22 Nov can go on"]
+    assert night.chat.elsewhere[1][0].summary == "Still late: master.sessions."
+    night.world.missing("growth_etl", replace(SESSIONS, loaded_at=at("05:30"), rows=900))
+    for clock in ("05:31", "05:32"):
+        night.look(clock)
+    assert heard(night)[2:] == ["master.sessions has arrived (05:30): Growth ETL, 22 Nov can go on"]
+    assert [thread for _, thread in night.chat.elsewhere] == [None, "elsewhere 1", "elsewhere 1"]
+
+
+def test_a_table_that_turns_late_after_the_post_is_told_too(night: Night) -> None:
+    """It came in time and was emptied: until now only the first ones were told of."""
+    customers = Load("master.customers", at("00:40"), 900, 900.0, at("00:40"))
+    night.world.missing("growth_etl", SESSIONS, customers)
+    night.look("03:30")
+    night.world.missing("growth_etl", SESSIONS, replace(customers, loaded_at=None, rows=None))
+    for clock in ("03:45", "03:46"):
+        night.look(clock)
+    assert [title.split(":")[0] for title in heard(night)] == [
+        "master.sessions late",
+        "master.customers late",
+    ]
+
+
+def test_each_team_hears_of_its_own_tables(night: Night) -> None:
+    """Two teams' tables hold back two reports of one day."""
+    growth = night.config.pipelines["growth_etl"]
+    theirs = replace(growth, upstream_owner=replace(growth.upstream_owner, team="Web", slack="#web"))
+    night.config = replace(night.config, pipelines={**night.config.pipelines, "growth_etl": theirs})
+    night.world.missing("growth_etl", SESSIONS)
+    night.world.missing("engagement_etl", SESSIONS)
+    night.look("03:30")
+    told = {message.channel: message.summary.splitlines()[1] for message, _ in night.chat.elsewhere}
+    assert told == {
+        "#web": "Needed for Growth ETL (investor.daily_growth).",
+        THEIRS: "Needed for Engagement ETL (investor.daily_engagement).",
+    }
+
+
 def test_an_incident_that_may_not_warn_yet_keeps_no_other_from_telling(night: Night) -> None:
     """The older one, at risk before its own warning time, waits for the same table."""
     growth = night.config.pipelines["growth_etl"]

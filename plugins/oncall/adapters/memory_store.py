@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from oncall.core.incidents.incident import (
     Notification,
     NotificationStatus,
     Plan,
+    incident_of,
     urgency,
 )
 from oncall.core.incidents.merging import merged
@@ -97,9 +99,10 @@ class MemoryStore(Settling):
         return sorted(self.incidents_by_key.values(), key=lambda i: (i.opened_at, i.key))
 
     def told(self, of: Collection[ReportKey] = ()) -> list[tuple[Incident, tuple[NotificationStatus, ...]]]:
-        incidents = self.incidents(of)
-        of_key = self.said([incident.key for incident in incidents])
-        return [(incident, tuple(each.entry for each in of_key[incident.key])) for incident in incidents]
+        entries: defaultdict[str, list[NotificationStatus]] = defaultdict(list)
+        for slot in self.slots.values():
+            entries[incident_of(slot.delivery.key)].append(slot.delivery.entry)
+        return [(incident, tuple(entries[incident.key])) for incident in self.incidents(of)]
 
     def said(self, keys: Sequence[str]) -> Mapping[str, list[OutboxEntry]]:
         said: dict[str, list[OutboxEntry]] = {key: [] for key in keys}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.incidents.binding import Bound, Send, bind, bind_for_others
@@ -45,11 +45,11 @@ class Binder:
         scene = Scene(self.config.roster_of(incident.dag_id), self.links, at)
         context = context_of(self.config, file, self.seen)
         if OTHERS in delivery.key:
-            told = self.store.thread(delivery.key) is not None
-            cases = self.seen.cases if self.seen else ()
-            needs = next((case.needs for case in cases if case.incident.key == incident.key), None)
-            context = replace(context, needs=needs)
-            return bind_for_others(delivery.entry, delivery.message, context, scene, told=told)
+            told, seen = self.store.thread(delivery.key) is not None, self.seen.statuses if self.seen else ()
+            mine = [one for one in seen if one.pipeline.team == scene.roster.team]
+            return bind_for_others(
+                delivery.entry, delivery.message, incident.report_date, mine, scene, told=told
+            )
         return bind(delivery.entry, delivery.message, context, scene)
 
     def sync_acknowledgements(self, delivery: OutboxEntry) -> None:

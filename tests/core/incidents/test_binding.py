@@ -16,6 +16,7 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
 from tests.core.rosters import team, turns
 from tests.core.scenes import (
+    DAY,
     GROWTH,
     KEY,
     PROFIT,
@@ -455,40 +456,41 @@ def test_where_nobody_is_on_call_an_early_word_goes_to_whom_it_was_for(step: str
 
 # What another team hears.
 
-THEIRS = replace(STORED, channel="#swe-master-data")
+ROOM = "#swe-master-data"
+THEIRS = replace(STORED, channel=ROOM)
 
 
 def for_others(
-    step: str = "upstream-late", clock: str = "04:20", *, told: bool = True, incident: Incident | None = None,
-    evaluated: bool = True, **facts: Any,
-) -> Send | Later | Withdraw:  # fmt: skip
+    step: str = f"upstream-late:{ROOM}:master.sessions",
+    clock: str = "04:20",
+    *,
+    told: bool = True,
+    **facts: Any,
+) -> Send | Later | Withdraw:
     member = a_report(clock, **(facts or LATE))
-    case = IncidentContext(incident or an_incident(), (member,), (), evaluated)
-    return bind_for_others(owed(step, "chat"), THEIRS, case, a_scene(clock), told=told)
+    return bind_for_others(owed(step, "chat"), THEIRS, DAY, [member], a_scene(clock), told=told)
 
 
 def test_the_team_that_loads_the_tables_hears_what_is_true_now() -> None:
-    """In the words of this minute; as it was owed while nothing can be seen."""
+    """In the words of this minute, of the tables that it is about; as it was owed while nothing is known."""
     assert sent(for_others()).title.endswith("holds back Growth ETL, 22 Nov, due 05:00 in 40 min")
-    assert sent(for_others(evaluated=False)) == THEIRS
+    step = f"upstream-late:{ROOM}:master.sessions"
+    assert sent(for_others()).step == step
+    assert sent(bind_for_others(owed(step, "chat"), THEIRS, DAY, [], a_scene("04:20"), told=True)) == THEIRS
     assert why(for_others(tasks=(WAITED, TRANSFORMS))) == "it is not late any more"
-    assert why(for_others(incident=OVER)) == "the incident is over"
+    assert why(for_others(f"upstream-late:{ROOM}:master.orders")) == "it is not late any more"
 
 
 def test_another_teams_channel_is_told_by_its_own_team_alone() -> None:
     """The words of one team are never sent into the channel of another."""
-    elsewhere = replace(THEIRS, channel="#other-team")
-    case = IncidentContext(an_incident(), (a_report("04:20", **LATE),))
-    found = bind_for_others(owed("upstream-late", "chat"), elsewhere, case, a_scene("04:20"), told=True)
-    assert why(found) == "it is not late any more"
+    assert why(for_others("upstream-late:#other-team:master.sessions")) == "it is not late any more"
 
 
 def test_that_a_table_came_is_told_to_whoever_was_told_that_it_was_late() -> None:
     """Also once the incident is over."""
-    step = "upstream-arrived:master.sessions"
-    for incident in (an_incident(), OVER):
-        assert sent(for_others(step, incident=incident)) == THEIRS
-        assert why(for_others(step, incident=incident, told=False)) == "they were not told that it was late"
+    step = f"upstream-arrived:{ROOM}:master.sessions"
+    assert sent(for_others(step)) == THEIRS
+    assert why(for_others(step, told=False)) == "they were not told that it was late"
 
 
 # About an alert.

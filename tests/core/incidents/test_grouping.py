@@ -190,6 +190,7 @@ def test_a_table_that_two_need_who_are_not_told_of_in_one_breath_is_asked_for_on
 G, E = an_incident(GROWTH), an_incident(ENGAGEMENT)
 FOLLOWS = replace(E, leader=G.key)
 WARNED = [("chat", "warning"), ("pager", "warning")]
+UPSTREAM_TOLD = ("chat", "upstream-late:#swe-master-data:master.sessions")
 
 
 def test_before_anybody_was_paged_whoever_no_longer_shares_is_set_free() -> None:
@@ -224,7 +225,7 @@ def test_what_they_waited_for_is_said_to_have_come_once(runs: dict[str, Any]) ->
     warned = ("master.sessions",)
     plan = look(
         "04:00", at_four(GROWTH, **came), at_four(ENGAGEMENT, **came),
-        earlier=[replace(G, warned=warned), replace(FOLLOWS, warned=warned)], said={G.key: WARNED},
+        earlier=[replace(G, warned=warned), replace(FOLLOWS, warned=warned)], said={G.key: (*WARNED, UPSTREAM_TOLD)},
     )  # fmt: skip
     assert leaders(plan) == {GROWTH: "", ENGAGEMENT: GROWTH}
     both = "2 reports of 22 Nov (Growth ETL, Engagement ETL)"

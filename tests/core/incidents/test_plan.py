@@ -146,7 +146,6 @@ OTHER_DUE = replace(a_report("05:20"), due=at("06:00"), verdict="waiting")
             [a_report("04:21", loads=(a_load(came="04:20"),))], [WARNED], "arrived:master.sessions",
         ),
         ("04:40", an_incident(), [a_report("04:40", **SLOW)], [], "last-chance"),
-        ("03:30", an_incident(), [a_report("03:30", **LATE)], [], "upstream-late"),
         ("04:00", an_incident(), [a_report("04:00", tasks=(WAITED, FAILED))], [], "failed-1"),
         (
             "04:00", an_incident(), [a_report("04:00", **LATE)],

@@ -30,7 +30,7 @@ _KNOWN = f"""
     order by opened_at, key
 """
 _TOLD = f""", (select jsonb_agg(jsonb_build_array({ENTRY}) order by id)
-               from oncall.deliveries d where d.key = i.key)"""
+               from oncall.deliveries d where split_part(d.key, '{OTHERS}', 1) = i.key)"""
 
 
 class PostgresDecision:

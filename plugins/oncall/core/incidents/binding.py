@@ -7,19 +7,21 @@ what is true and who is on call is asked again at each try, never remembered fro
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
 from oncall.core.incidents.escalation import Standing, is_call_of, is_of_round, standing
 from oncall.core.incidents.escalation_words import page_message
-from oncall.core.incidents.incident import Incident, NotificationStatus
+from oncall.core.incidents.incident import Incident, NotificationStatus, incident_of
 from oncall.core.incidents.incident_words import is_not_taken
 from oncall.core.incidents.page_step import round_and_seat
-from oncall.core.incidents.upstream_team import ARRIVED, late_message
+from oncall.core.incidents.upstream_team import ARRIVED, late_message, of_room, told_of
 from oncall.core.incidents.warnings import last_chance_message, warning_message
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
+from oncall.core.promises.evaluation import PromiseStatus
 
 SOON = dt.timedelta(seconds=2)
 # Chat messages that are history once the incident is over: its resolution says all that is left to say.
@@ -85,19 +87,18 @@ def bind(entry: NotificationStatus, stored: Message, context: IncidentContext | 
 
 
 def bind_for_others(
-    entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene, *, told: bool
-) -> Bound:
-    """The same of what another team's channel hears. `told`: its thread has begun."""
-    if entry.step.startswith(ARRIVED):
+    entry: NotificationStatus, stored: Message, day: dt.date, statuses: Sequence[PromiseStatus], scene: Scene,
+    *, told: bool,
+) -> Bound:  # fmt: skip
+    """The same of what another team's channel hears of a day. `told`: its thread has begun; `statuses`: of this look,
+    none where nothing is known."""
+    what, slack, tables = told_of(entry.step)
+    if what == ARRIVED:
         return Send(stored) if told else Withdraw("they were not told that it was late")
-    if not context.incident.open:
-        return Withdraw("the incident is over")
-    if not context.evaluated:
+    if not statuses or not tables:
         return Send(stored)
-    teams = {member.pipeline.upstream_owner for member in context.members}
-    made = (late_message(context, scene, team) for team in teams if team.slack == stored.channel)
-    message = next((each for each in made if each), None)
-    return Send(message) if message else Withdraw("it is not late any more")
+    message = late_message(incident_of(stored.key), slack, tables, of_room(statuses, day, slack), scene)
+    return Send(replace(message, step=entry.step)) if message else Withdraw("it is not late any more")
 
 
 def _early(entry: NotificationStatus, stored: Message, context: IncidentContext, scene: Scene) -> Bound:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,10 +20,9 @@ class IncidentContext:
     """One incident that speaks (a leader) with all the promises it speaks for, and what became of all it ever owed.
 
     `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
-    `told_now`: this very look tells why, in a message of its own. `needs`: the late tables of which it is this
-    incident that tells the team that loads them, and every promise that needs them (None: those of its members).
-    `woken_lately`: somebody has just been woken for another day of this pipeline, or for another report by this
-    error. `joining`: those that it speaks for from this look on.
+    `told_now`: this very look tells why, in a message of its own. `woken_lately`: somebody has just been woken for
+    another day of this pipeline, or for another report by this error. `joining`: those that it speaks for from this
+    look on.
     """
 
     incident: Incident
@@ -31,7 +30,6 @@ class IncidentContext:
     entries: tuple[NotificationStatus, ...] = ()
     evaluated: bool = True
     told_now: bool = False
-    needs: Mapping[str, Sequence[PromiseStatus]] | None = None
     woken_lately: bool = False
     joining: tuple[PromiseStatus, ...] = ()
 

@@ -21,7 +21,7 @@ from oncall.core.incidents.same_cause import (
     struck_together,
 )
 from oncall.core.incidents.titles import titled
-from oncall.core.incidents.upstream_team import who_tells
+from oncall.core.incidents.upstream_team import tell_upstream
 from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early
 from oncall.core.incidents.wording import Scene, subject
 from oncall.core.promises.evaluation import PromiseStatus
@@ -59,7 +59,6 @@ def decide(
     for status, incident in live:
         if incident.leader:
             following[incident.leader].append((status, incident))
-    telling = who_tells(live, statuses, scene)
     woken = {  # for a failure, lately: of which pipeline and by which error, and for which incident
         what: i.key
         for s, i in live
@@ -73,12 +72,10 @@ def decide(
             continue
         followers = following[incident.key]
         members = (status, *(j for j, _ in followers))
-        entries, needs = tuple(said.get(incident.key, ())), telling.get(incident.key, {})
+        entries = tuple(said.get(incident.key, ()))
         lately = any(woken.get(what, incident.key) != incident.key for what in of_failure(status))
         joining = tuple(j for j, i in followers if led_before[i.key] != incident.key)
-        context = IncidentContext(
-            incident, members, entries, needs=needs, woken_lately=lately, joining=joining
-        )
+        context = IncidentContext(incident, members, entries, woken_lately=lately, joining=joining)
         made = _filed(plan(context, scene), context)
         leader = made.incidents[0]
         if any(owed.step.startswith("failed-") for owed in made.owed):
@@ -89,6 +86,7 @@ def decide(
         plans += [_joined(each, status, scene) for each in threads]
         if leader.open:
             cases.append(replace(context, incident=leader))
+    plans.append(tell_upstream(live, [i for same in earlier.values() for i in same], said, statuses, scene))
     plans += [
         _stale_notice(one, same, said, scene, watching_since)
         for one, same in before

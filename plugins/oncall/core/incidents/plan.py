@@ -12,7 +12,6 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import escalate, handoff, nobody_woken, standing
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.resolve import changed, landed, moved, resolve
-from oncall.core.incidents.upstream_team import tell_upstream
 from oncall.core.incidents.warnings import failure, join, last_chance, mended, warn
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.cause import is_about_to_show
@@ -25,7 +24,6 @@ RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
     warn,
     arrived,
     last_chance,
-    tell_upstream,
     failure,
     mended,
     handoff,

@@ -7,50 +7,90 @@ never invited, it is archived) delays nothing that the on-call team has to read.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from oncall.core.incidents.arrivals import arrival_title, came_words, come
-from oncall.core.incidents.context import IncidentContext, post
-from oncall.core.incidents.incident import OTHERS, Incident, Notification, Plan
+from oncall.core.incidents.context import post
+from oncall.core.incidents.incident import OTHERS, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import names, titled
 from oncall.core.incidents.warnings import due_words, late_or_partial
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.promises.cause import late_words
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.promises.promise import Team
+from oncall.core.promises.facts import Load
 from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat
 
-LATE, ARRIVED = "upstream-late", "upstream-arrived:"
+LATE, ARRIVED = "upstream-late", "upstream-arrived"  # and their channel, and the tables
+
+Room = tuple[dt.date, str]  # a report date, and the channel of the team that loads its tables
 
 
-def tell_upstream(context: IncidentContext, scene: Scene) -> Plan | None:
-    """From the warning time on, once: which table holds back which reports; and for each such table that it came.
+def tell_upstream(
+    live: Sequence[tuple[PromiseStatus, Incident]],
+    earlier: Iterable[Incident],
+    said: Mapping[str, Sequence[NotificationStatus]],
+    statuses: Sequence[PromiseStatus],
+    scene: Scene,
+) -> Plan:
+    """From the warning time on: which tables hold back which reports, and which of them have come, each told once.
 
-    A drill is nobody else's affair.
+    All that is news in one look is one post, in one thread a day: that of whichever incident has begun it, also when
+    that one is over. A drill is nobody else's affair.
     """
-    if context.incident.drill or any(member.facts.blind for member in context.members):
-        return None
+    threads: dict[Room, str] = {}
+    told: defaultdict[tuple[str, Room], dict[str, None]] = defaultdict(dict)
+    for incident in earlier:
+        for entry in said.get(incident.key, ()):
+            if entry.alive and entry.step.startswith((LATE, ARRIVED)):
+                what, slack, tables = told_of(entry.step)
+                threads.setdefault((incident.report_date, slack), incident.key)
+                told[what, (incident.report_date, slack)].update(dict.fromkeys(tables))
+    for status, incident in sorted(live, key=lambda each: (each[1].opened_at, each[1].key)):
+        slack = status.pipeline.upstream_owner.slack
+        if slack and slack != scene.roster.slack_channel and _waits(status, scene):
+            threads.setdefault((status.report_date, slack), incident.leader or incident.key)
     owed: list[Notification] = []
-    for team in dict.fromkeys(member.pipeline.upstream_owner for member in context.members):
-        if not team.slack or team.slack == scene.roster.slack_channel:
+    for room, key in threads.items():
+        mine = of_room(statuses, *room)
+        if any(status.facts.blind for status in mine):
             continue
-        message = late_message(context, scene, team)
-        owed += [post(said) for said in (message, *_arrivals(context, scene, team)) if said]
-    return Plan(owed=tuple(owed)) if owed else None
+        late, came = told[LATE, room], told[ARRIVED, room]
+        news = [table for table in _late_now(mine, scene) if table not in late]
+        here = [load for load in come(late, mine) if load.table not in came]
+        messages = (late_message(key, room[1], news, mine, scene), _arrived(key, room[1], here, mine, scene))
+        owed += [post(message) for message in messages if message]
+    return Plan(owed=tuple(owed))
 
 
-def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message | None:
-    """The sentence as it is true now; None when this team has nothing to bring."""
-    needs = needs_of(context.missing) if context.needs is None else context.needs
-    mine = (member for member in context.missing if _waits_for(member, team, scene))
-    loads = {load.table: load for member in mine for load in member.facts.late_loads if load.table in needs}
-    needed = {id(one): one for table in loads for one in needs[table] if one.pipeline.upstream_owner == team}
-    waiting = sorted(
-        (one for one in needed.values() if _waits_for(one, team, scene)), key=lambda one: one.due or scene.at
+def told_of(step: str) -> tuple[str, str, tuple[str, ...]]:
+    """What a step says of which tables, in which channel."""
+    what, slack, tables = (*step.split(":", 2), "", "")[:3]
+    return what, slack, tuple(filter(None, tables.split(",")))
+
+
+def of_room(statuses: Iterable[PromiseStatus], day: dt.date, slack: str) -> list[PromiseStatus]:
+    """What is promised of this day from tables of the team that has this channel."""
+    return [
+        status
+        for status in statuses
+        if status.report_date == day and status.pipeline.upstream_owner.slack == slack and not status.drill
+    ]
+
+
+def late_message(
+    key: str, slack: str, tables: Collection[str], mine: Sequence[PromiseStatus], scene: Scene
+) -> Message | None:
+    """The sentence about these tables as it is true now; None when none of them is late."""
+    needed = sorted(
+        (one for one in mine if not one.done and any(load.table in tables for load in one.facts.late_loads)),
+        key=lambda one: one.due or scene.at,
     )
-    if not waiting:
+    waiting = [one for one in needed if _waits(one, scene)]
+    loads = {x.table: x for one in waiting for x in one.facts.late_loads if x.table in tables}
+    if not loads:
         return None
     late = f"{names(tuple(loads))} {late_or_partial(loads.values())}"
     title = titled(waiting, lambda about: f"{late}: holds back {about}{due_words(waiting[0], scene)}")
@@ -59,65 +99,38 @@ def late_message(context: IncidentContext, scene: Scene, team: Team) -> Message 
     zone = TimeFormat(scene.at, scene.roster.tz).zone
     lines = [
         *(f"{late_words(load, scene.roster.tz)}." for load in loads.values()),
-        f"Needed for {', '.join(f'{m.pipeline.title} ({m.pipeline.report})' for m in needed.values())}.",
+        f"Needed for {', '.join(f'{m.pipeline.title} ({m.pipeline.report})' for m in needed)}.",
         f"When will {comes} come? Please answer here."
         f" On call for the reports: {primary} ({scene.roster.slack_channel}).",
         f"All times are {zone}.",
     ]
-    return _message(context, team, LATE, title, lines)
+    return _message(key, slack, f"{LATE}:{slack}:{','.join(loads)}", title, lines)
 
 
-def needs_of(statuses: Iterable[PromiseStatus]) -> dict[str, list[PromiseStatus]]:
-    """By late table every promise that needs it."""
-    needs: dict[str, list[PromiseStatus]] = {}
-    for one in statuses:
-        for load in one.facts.late_loads if not one.done else ():
-            needs.setdefault(load.table, []).append(one)
-    return needs
+def _arrived(
+    key: str, slack: str, came: Sequence[Load], mine: Sequence[PromiseStatus], scene: Scene
+) -> Message | None:
+    """What has come of that which they were told of, and what they still have to bring."""
+    if not came:
+        return None
+    tables, words = [load.table for load in came], came_words(came, scene)
+    waited = [one for one in mine if not one.done and any(load.table in tables for load in one.facts.loads)]
+    title = arrival_title(f"{words}: ", waited) if waited else words
+    still = [table for table in _late_now(mine, scene) if table not in title]
+    lines = [f"Still late: {names(still)}."] if still else []
+    return _message(key, slack, f"{ARRIVED}:{slack}:{','.join(tables)}", title, lines)
 
 
-def who_tells(
-    live: Sequence[tuple[PromiseStatus, Incident]], statuses: Sequence[PromiseStatus], scene: Scene
-) -> Mapping[str, Mapping[str, Sequence[PromiseStatus]]]:
-    """By the incident that speaks: of which late tables it tells, one incident a table and day, and who needs them.
-
-    Of those whose warning time has come: the one that has warned of the table, then the oldest. So it stays the same.
-    """
-    late = [
-        (table not in incident.warned, incident.opened_at, incident.leader or incident.key, status, table)
-        for status, incident in live
-        if not status.drill and _waits_for(status, status.pipeline.upstream_owner, scene)
-        for table in (load.table for load in status.facts.late_loads)
-    ]
-    days: dict[dt.date, list[PromiseStatus]] = {status.report_date: [] for *_, status, _ in late}
-    for status in statuses:
-        if status.report_date in days and not status.drill:
-            days[status.report_date].append(status)
-    needs = {day: needs_of(promises) for day, promises in days.items()}
-    telling: dict[tuple[dt.date, str, str], str] = {}
-    for *_, key, status, table in sorted(late, key=lambda each: each[:3]):
-        telling.setdefault((status.report_date, status.pipeline.upstream_owner.slack, table), key)
-    found: dict[str, dict[str, Sequence[PromiseStatus]]] = {}
-    for (day, _, table), key in telling.items():
-        found.setdefault(key, {})[table] = needs[day][table]
-    return found
+def _late_now(mine: Iterable[PromiseStatus], scene: Scene) -> Collection[str]:
+    return dict.fromkeys(load.table for one in mine if _waits(one, scene) for load in one.facts.late_loads)
 
 
-def _waits_for(member: PromiseStatus, team: Team, scene: Scene) -> bool:
-    late = member.why is not None and member.why.cause == "upstream_late" and bool(member.facts.late_loads)
-    warned_of = member.warn is not None and scene.at >= member.warn
-    return late and warned_of and member.pipeline.upstream_owner == team
+def _waits(one: PromiseStatus, scene: Scene) -> bool:
+    late = one.why is not None and one.why.cause == "upstream_late" and not one.drill
+    return late and one.warn is not None and scene.at >= one.warn
 
 
-def _arrivals(context: IncidentContext, scene: Scene, team: Team) -> Iterator[Message]:
-    """Of what was warned about; where the team was never told that it was late, this is withdrawn when it is sent."""
-    theirs = [member for member in context.members if member.pipeline.upstream_owner == team]
-    for load in come(context.incident.warned, theirs):
-        came = came_words([load], scene)
-        title = arrival_title(f"{came}: ", context.missing) if context.missing else came
-        yield _message(context, team, f"{ARRIVED}{load.table}", title, ())
-
-
-def _message(context: IncidentContext, team: Team, step: str, title: str, lines: Sequence[str]) -> Message:
-    key = f"{context.incident.key}{OTHERS}{team.slack}"
-    return Message(key, step, title, "\n".join(lines), priority="P4", tags=("oncall",), channel=team.slack)
+def _message(key: str, slack: str, step: str, title: str, lines: Sequence[str]) -> Message:
+    return Message(
+        f"{key}{OTHERS}{slack}", step, title, "\n".join(lines), priority="P4", tags=("oncall",), channel=slack
+    )
