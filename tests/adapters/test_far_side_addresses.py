@@ -15,6 +15,7 @@ JSM = "https://api.atlassian.com/jsm/ops/integration"
 @pytest.mark.parametrize(
     ("host", "web"),
     [("", "https://app.opsgenie.com/"), ("api.opsgenie.com", "https://app.opsgenie.com/"),
+     ("api.eu.opsgenie.com:443", "https://app.eu.opsgenie.com/"),
      ("https://api.eu.opsgenie.com", "https://app.eu.opsgenie.com/")],
 )  # fmt: skip
 def test_opsgenie_shows_an_alert_by_its_alias(connect: Connect, host: str, web: str) -> None:

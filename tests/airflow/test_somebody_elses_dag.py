@@ -114,6 +114,17 @@ def test_a_run_that_another_dag_starts_with_its_own_date_is_seen(
     assert [run.report_date for run in heard.lately(RUN_AFTER - dt.timedelta(days=9))] == [day]
 
 
+@pytest.mark.parametrize("name", ["report_date", "day", "Logical date"])
+@pytest.mark.parametrize(("said", "seen"), [(None, True), ("", True), ("2026-13-01", False)])
+def test_a_param_that_nobody_filled_in_names_no_day(
+    heard: TaskLog, name: str, said: str | None, seen: bool
+) -> None:
+    """The form of its DAG sends each of them: not one failure of such a run was seen."""
+    ti = SomebodysTask("failed", conf={name: said, "full": False})
+    told_by(ti, ManualStateListener(), ValueError("503"))
+    assert [task.state for task in tasks(heard)] == ["failed"] * seen
+
+
 def test_each_copy_of_a_mapped_task_is_seen(heard: TaskLog) -> None:
     """One that succeeds does not unsay that another one failed; of hundreds the failed one is still seen."""
     for number in range(MOST_TASKS + 20):

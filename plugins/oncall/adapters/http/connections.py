@@ -197,6 +197,8 @@ class Connected(Generic[T]):
             host = parts.hostname or ""
             if parts.port is None and port:
                 parts = parts._replace(netloc=f"{parts.netloc}:{port}")
+            if parts.scheme == "https":
+                parts = parts._replace(netloc=parts.netloc.removesuffix(":443"))
             may_lack_dot = "://" in written or parts.port is not None  # raises for what is no port
         except ValueError:
             host, may_lack_dot = "", False
