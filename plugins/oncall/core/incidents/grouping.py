@@ -32,6 +32,7 @@ BY_TASKS = ("running", "stuck", "failed", "not_started")  # causes that the task
 JOINED = "joined"
 PAGES = ("P1", "P2")  # what wakes somebody; a warning is no page
 Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
+Live = tuple[PromiseStatus, Incident]  # a promise as this look judged it, and its open incident
 
 
 def decide(
@@ -46,53 +47,67 @@ def decide(
     `earlier`: all incidents that ever were of these promises; `said`: by their keys. `watching_since`: promises that
     were due before anybody watched are not paged for.
     """
-    before = [
-        (one, earlier.get(one.promise_key, ()))
-        for one in statuses
-        if _needs_incident(one, watching_since) or one.facts.changed_since or one.promise_key in earlier
+    concerned = [
+        (status, earlier.get(status.promise_key, ()))
+        for status in statuses
+        if _needs_incident(status, watching_since)
+        or status.facts.changed_since
+        or status.promise_key in earlier
     ]
-    paired = [(one, _incident_for(one, same, scene.at, watching_since)) for one, same in before]
-    apart = [(one, incident) for one, incident in paired if incident is not None]
-    led_before = {incident.key: incident.leader for _, incident in apart}
-    live = _group(apart, said, scene.at)
-    following: defaultdict[str, list[tuple[PromiseStatus, Incident]]] = defaultdict(list)
-    for status, incident in live:
-        if incident.leader:
-            following[incident.leader].append((status, incident))
-    woken = {  # for a failure, lately: of which pipeline and by which error, and for which incident
-        what: i.key
-        for s, i in live
-        for e in said.get(i.key, ())
-        if wakes_for_failure(e, scene.at)
-        for what in of_failure(s)
-    }
+    found = [(status, _incident_for(status, same, scene.at, watching_since)) for status, same in concerned]
+    alone = [(status, incident) for status, incident in found if incident is not None]
+    live = _group(alone, said, scene.at)
+    followers = _followers(live)
+    led_before = {incident.key: incident.leader for _, incident in alone}
+    woken = _woken_for_failures(live, said, scene.at)
     plans, cases = [], []
     for status, incident in live:
         if incident.leader:
             continue
-        followers = following[incident.key]
-        members = (status, *(j for j, _ in followers))
-        entries = tuple(said.get(incident.key, ()))
-        lately = any(woken.get(what, incident.key) != incident.key for what in of_failure(status))
-        joining = tuple(j for j, i in followers if led_before[i.key] != incident.key)
-        context = IncidentContext(incident, members, entries, woken_lately=lately, joining=joining)
+        mine = followers.get(incident.key, ())
+        context = IncidentContext(
+            incident,
+            members=(status, *(follower for follower, _ in mine)),
+            entries=tuple(said.get(incident.key, ())),
+            woken_lately=any(woken.get(what, incident.key) != incident.key for what in of_failure(status)),
+            joining=tuple(follower for follower, its in mine if led_before[its.key] != incident.key),
+        )
         made = _filed(plan(context, scene), context)
-        leader = made.incidents[0]
         if any(owed.step.startswith("failed-") for owed in made.owed):
-            for what in of_failure(status):
-                woken.setdefault(what, incident.key)
-        plans += [made, Plan(tuple(_follow(i, j, leader) for j, i in followers))]
-        threads = (IncidentContext(i, (j,), tuple(said.get(i.key, ()))) for j, i in followers)
-        plans += [_joined(each, status, scene) for each in threads]
+            woken = {**dict.fromkeys(of_failure(status), incident.key), **woken}
+        leader = made.incidents[0]
+        plans.append(made)
+        plans.append(Plan(tuple(_follow(its, follower, leader) for follower, its in mine)))
+        for follower, its in mine:
+            thread = IncidentContext(its, (follower,), tuple(said.get(its.key, ())))
+            plans.append(_joined(thread, status, scene))
         if leader.open:
             cases.append(replace(context, incident=leader))
-    plans.append(tell_upstream(live, [i for same in earlier.values() for i in same], said, statuses, scene))
-    plans += [
-        _stale_notice(one, same, said, scene, watching_since)
-        for one, same in before
-        if one.facts.changed_since and not one.drill
-    ]
+    known = [incident for same in earlier.values() for incident in same]
+    plans.append(tell_upstream(live, known, said, statuses, scene))
+    for status, same in concerned:
+        if status.facts.changed_since and not status.drill:
+            plans.append(_stale_notice(status, same, said, scene, watching_since))
     return Plan.of(plans), tuple(cases)
+
+
+def _followers(live: Sequence[Live]) -> Mapping[str, Sequence[Live]]:
+    """Those that another one speaks for, by the key of that one."""
+    found: defaultdict[str, list[Live]] = defaultdict(list)
+    for status, incident in live:
+        if incident.leader:
+            found[incident.leader].append((status, incident))
+    return found
+
+
+def _woken_for_failures(live: Sequence[Live], said: Mapping[str, Said], at: dt.datetime) -> Mapping[str, str]:
+    """For which incident somebody was woken lately, by the pipeline that failed and by its error."""
+    return {
+        what: incident.key
+        for status, incident in live
+        if any(wakes_for_failure(entry, at) for entry in said.get(incident.key, ()))
+        for what in of_failure(status)
+    }
 
 
 def as_last_known(statuses: Sequence[PromiseStatus], incidents: Sequence[Incident]) -> list[PromiseStatus]:
@@ -174,9 +189,7 @@ def _needs_incident(status: PromiseStatus, watching_since: dt.datetime) -> bool:
     return True
 
 
-def _group(
-    live: Sequence[tuple[PromiseStatus, Incident]], said: Mapping[str, Said], at: dt.datetime
-) -> list[tuple[PromiseStatus, Incident]]:
+def _group(live: Sequence[Live], said: Mapping[str, Said], at: dt.datetime) -> list[Live]:
     """Let one incident speak for all that share its cause, and set free those that no longer do.
 
     Only before anybody was paged, or has acknowledged what woke them: who has three reports has them until the end. One
@@ -187,12 +200,12 @@ def _group(
     """
     # Who speaks for what may be shared.
     speaking = _in_mind(live, at)
-    grouped: dict[str, tuple[PromiseStatus, Incident]] = {}
+    grouped: dict[str, Live] = {}
     by_key = {incident.key: (status, incident) for status, incident in live}
     has_spoken = {i.key: any(entry.alive for entry in said.get(i.key, ())) for _, i in live}
     has_woken = {i.key: any(map(wakes_early, said.get(i.key, ()))) for _, i in live}
 
-    def turn(each: tuple[PromiseStatus, Incident]) -> tuple[bool, bool, bool]:
+    def turn(each: Live) -> tuple[bool, bool, bool]:
         """Whoever has spoken of it speaks on: a thread is there. What is missing goes before what still stands."""
         status, incident = each
         spoken, woken = has_spoken[incident.key], has_woken[incident.key]
@@ -236,9 +249,7 @@ def _goes_on(status: PromiseStatus) -> bool:
     return status.why is None or status.why.cause == "running"
 
 
-def _in_mind(
-    live: Sequence[tuple[PromiseStatus, Incident]], at: dt.datetime
-) -> dict[Shared, tuple[PromiseStatus, Incident]]:
+def _in_mind(live: Sequence[Live], at: dt.datetime) -> dict[Shared, Live]:
     """What is still missing of that for which somebody was paged a moment ago: they have what is due later too."""
     leaders = {incident.key: incident for _, incident in live}
     led = [(status, leaders.get(incident.leader, incident)) for status, incident in reversed(live)]
