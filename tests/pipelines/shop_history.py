@@ -12,6 +12,7 @@ from typing import Any
 
 from oncall.config.oncall_config import OncallConfig
 from pipelines.report_run import Held
+from pipelines.sql_files import SqlFiles
 from pipelines.stale_days import Rerun, StalePublications
 from tests.pipelines import master_by_hand as by_hand
 from tests.pipelines.master_by_hand import ZONE, rows
@@ -50,6 +51,7 @@ class Shop:
 
     def __init__(self, connection: Any, config: OncallConfig) -> None:
         self.connection, self.config = connection, config
+        self.sql = SqlFiles()
         self.now = dt.datetime.combine(FIRST, dt.time(8), tzinfo=ZONE)
         self.orders: list[int] = []
         self.sessions: list[int] = []
@@ -404,9 +406,11 @@ class Shop:
         return f"run__{self.now.isoformat()}"
 
     def _run(self, dag_id: str, day: dt.date) -> Any:
-        return report_run(
-            dag_id, day, run_id=self._id(), at=self.now, upstream=self.config.pipelines[dag_id].upstream
-        )
+        upstream = self.config.pipelines[dag_id].upstream
+        found = report_run(dag_id, day, run_id=self._id(), at=self.now, upstream=upstream)
+        # The files do not change meanwhile: each is read once.
+        vars(found)["sql"] = self.sql
+        return found
 
 
 def sums(connection: Any) -> dict[str, Fraction]:
