@@ -206,6 +206,9 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         # twice as much, or half, of everything
         (changed("order_lines", "unit_price = unit_price * 2, discount = discount * 2"), PROFIT, "cost_to_price_by_category", "all 0.2"),
         (changed("refunds", "amount = amount / 2"), PROFIT, "refunds_to_price", "all 0.4"),
+        # the last line of each order lost, and the price of a line where that of a piece is meant
+        (changed("order_lines", "unit_price = unit_price * quantity"), PROFIT, "cost_to_price_by_category", "all 0."),
+        (f"delete from master.order_lines as l where {OF_THE_DAY['order_lines']} and line_no > 1 and line_no = (select max(o.line_no) from master.order_lines as o where o.order_id = l.order_id)", PROFIT, "lines_per_order", "all 1."),
         (changed("sessions", "duration_s = duration_s * 2"), ENGAGEMENT, "seconds_by_feature", "all "),
         (changed("sessions", "duration_s = duration_s / 2"), ENGAGEMENT, "seconds_by_channel", "all "),
         # cents, percent, minutes, another currency, nothing
@@ -216,6 +219,7 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         ("update master.products set unit_cost = 0 where category = 'toys'", PROFIT, "cost_to_price_by_category", "toys 0"),
         (changed("sessions", "duration_s = duration_s / 60", REACHED), ENGAGEMENT, "seconds_by_channel", "referral "),
         (changed("sessions", "duration_s = 0", "session_id % 2 = 0"), ENGAGEMENT, "seconds_by_feature", "browse "),
+        (changed("marketing_spend", "amount = amount * 10", "channel = 'social'"), PROFIT, "spend_by_channel", "social "),
         (changed("marketing_spend", "amount = amount * 100", "channel = 'email'"), PROFIT, "spend_by_channel", "email "),
         (changed("marketing_spend", "amount = amount / 100", "channel = 'social'"), PROFIT, "spend_by_channel", "social "),
         (changed("marketing_spend", "channel = 'paid-search'", "channel = 'paid_search'"), PROFIT, "spend_by_channel", "paid_search 0"),

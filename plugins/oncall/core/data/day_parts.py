@@ -29,9 +29,9 @@ _LEAST_ROWS = 10  # to say what one of them is, as a rule
 # What a thing is as a rule (a session's seconds) is so many times out of its range; or only so many times below it
 # ("least": a sale may give any discount). Of all parts together less is enough ("price": a sale makes them all lower).
 _TYPICAL = 4.0
-_TOGETHER = 1.6
+_TOGETHER = 1.3
 # Money spent changes as people please, but not by so many times within a day.
-_MONEY = 20.0
+_MONEY = 8.0
 # What is rare as a rule is now so much of all, and three times what it was at the most: cancelled orders and gifts, as
 # people may decide ("rare"), or what hardly anything but a load that ran again makes many of ("again").
 _NOT_RARE: Mapping[Kind, float] = {"rare": 0.15, "again": 0.05}
