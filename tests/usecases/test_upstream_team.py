@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import replace
 
 from oncall.adapters.memory_store import MemoryStore
+from oncall.config.runbook_file import MASTER_TABLES
 from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.promises.facts import Load
 from tests.usecases.conftest_night import DAY, Night, at
@@ -231,3 +232,15 @@ def test_where_their_channel_is_ours_it_is_said_once(night: Night) -> None:
     night.look("03:30")
     assert [message.step for message, _ in night.chat.posts] == ["warning"]
     assert DAY.isoformat() in night.chat.posts[0][0].key
+
+
+def test_a_long_channel_is_told_once_of_all_tables(night: Night) -> None:
+    """As long as Slack lets a name be; what was told is read back whole."""
+    pipeline = night.config.pipelines["profit_etl"]
+    theirs = replace(pipeline.upstream_owner, slack="#" + "x" * 80)
+    mine = {**night.config.pipelines, "profit_etl": replace(pipeline, upstream_owner=theirs)}
+    night.config = replace(night.config, pipelines=mine)
+    night.world.missing("profit_etl", *(replace(ORDERS, table=f"master.{name}") for name in MASTER_TABLES))
+    for clock in ("03:30", "03:31", "03:32"):
+        night.look(clock)
+    assert [message.channel for message, _ in night.chat.elsewhere] == [theirs.slack]
