@@ -134,6 +134,17 @@ def test_a_swap_for_a_week_and_for_days(include: Path, monday: dt.date) -> None:
     assert pair(include, monday, 1) == ("DE-002", "DE-001")
 
 
+def test_a_swap_with_somebody_who_holds_no_seat_says_who_takes_whose(
+    include: Path, monday: dt.date, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever is named first: it said that they hold each other's seats."""
+    for pair_of in (("DE-001", "DE-003"), ("DE-003", "DE-001")):
+        assert run(include, "swap", *pair_of, day(monday, 2), "--dry-run") == 0
+        assert capsys.readouterr().out.startswith("DE-003 holds the seat of DE-001 from ")
+    assert run(include, "swap", "DE-001", "DE-002", day(monday, 2), "--dry-run") == 0
+    assert capsys.readouterr().out.startswith("DE-001 and DE-002 hold each other's seats from ")
+
+
 def test_an_override_for_some_hours(include: Path, monday: dt.date) -> None:
     """The seat it does not name stays."""
     start, until = f"{day(monday, 0)} 20:00", f"{day(monday, 1)} 08:00"

@@ -147,7 +147,11 @@ def _swap(args: argparse.Namespace) -> int:
     if not found:
         raise UsageError(f"neither {person} nor {other} is on call from {day(start)} until {day(end)}")
     missing = tuple(each for each in found if each not in roster.overrides)
-    what = change_words.seats_swapped(person, other, day(start), day(end))
+    takers = {seat for each in found for seat in (each.primary, each.secondary) if seat}
+    words = change_words.seats_swapped if len(takers) > 1 else change_words.seat_taken
+    # one who holds none takes, whoever was named first
+    person, other = (person, other) if person in takers else (other, person)
+    what = words(person, other, day(start), day(end))
     return carry_out(args, roster, RosterChangeRequest(what, start, end, overrides=missing))
 
 

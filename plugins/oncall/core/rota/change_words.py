@@ -19,6 +19,11 @@ def seats_swapped(person: str, other: str, start: str, end: str) -> str:
     return f"{person} and {other} hold each other's seats from {start} until {end}"
 
 
+def seat_taken(taker: str, giver: str, start: str, end: str) -> str:
+    """Of a swap with somebody who holds none in that time."""
+    return f"{taker} holds the seat of {giver} from {start} until {end}"
+
+
 def already_so(what: str) -> str:
     return f"It is so already, nothing is changed: {what}."
 
