@@ -131,6 +131,23 @@ def test_a_table_that_turns_late_after_the_post_is_told_too(night: Night) -> Non
     ]
 
 
+def test_any_number_of_tables_is_asked_for_and_told_of(night: Night) -> None:
+    """A post is known by its tables, and the store takes no name of any length."""
+    late = [replace(SESSIONS, table=f"master.{number:02}{'x' * 60}") for number in range(25)]
+    night.world.missing("growth_etl", *late)
+    night.look("03:30")
+    night.look("03:30:15")
+    night.look("03:30:30")
+    night.world.missing("growth_etl", *(replace(load, loaded_at=at("03:40"), rows=900) for load in late))
+    for clock in ("03:41", "03:41:15", "03:41:30", "03:42"):
+        night.look(clock)
+    tables = [m.step.split(":")[2].split(",") for m, _ in night.chat.elsewhere]
+    assert [len(some) for some in tables] == [11, 11, 3] * 2
+    assert [name for some in tables for name in some] == [load.table for load in late] * 2
+    ours = [message.step for message, _ in night.chat.posts if message.step.startswith("arrived:")]
+    assert ",".join(ours).replace("arrived:", "").split(",") == [load.table for load in late]
+
+
 def test_each_team_hears_of_its_own_tables(night: Night) -> None:
     """Two teams' tables hold back two reports of one day."""
     growth = night.config.pipelines["growth_etl"]

@@ -25,7 +25,7 @@ _OWED_AT, _DONE_AT = (  # infinity is no instant in Python
     f"least(greatest({column}, '2000-01-01'), '2200-01-01')" for column in ("owed_at", "done_at")
 )
 # An alias is a part of the name of each step that is owed to it: one without end would fit into no index.
-ENTRY = f"""coalesce(left(step, 600), ''), channel, op, left(alias, 512), state, {_PERSON}, {_OWED_AT},
+ENTRY = f"""coalesce(left(step, 1000), ''), channel, op, left(alias, 512), state, {_PERSON}, {_OWED_AT},
     case when done_at is not null then {_DONE_AT} end, maybe_taken, unreached, {ACCOUNT},
     coalesce(message->'recipients'->0->>'id', '')"""
 DELIVERY = """id, key, step, channel, op, alias, "user", message, state, attempts, request_id, owed_at, done_at,

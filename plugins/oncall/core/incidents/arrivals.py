@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from oncall.core.incidents.context import IncidentContext, event, post
 from oncall.core.incidents.incident import Plan
@@ -14,6 +15,7 @@ from oncall.core.promises.facts import Load
 from oncall.core.promises.run_cause import WAIT
 
 ARRIVED = "arrived:"  # and the tables
+LONGEST_STEP = 800  # characters of tables by which a post is known
 
 
 def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
@@ -36,7 +38,14 @@ def arrivals(context: IncidentContext) -> list[Load]:
         return []
     told = (step for channel, step in context.said if channel == "chat" and step.startswith(ARRIVED))
     heard = {table for step in told for table in step.removeprefix(ARRIVED).split(",")}
-    return [load for load in come(context.incident.warned, context.members) if load.table not in heard]
+    there = come(context.incident.warned, context.members)
+    return told_at_once([load for load in there if load.table not in heard])
+
+
+def told_at_once(loads: Sequence[Load]) -> list[Load]:
+    """As many as one post tells of: it is known by their names, as far as they are read. The next tells of the rest."""
+    ends = accumulate(len(load.table) + 1 for load in loads)
+    return [load for load, end in zip(loads, ends, strict=True) if end <= LONGEST_STEP]
 
 
 def come(warned: Iterable[str], members: Iterable[PromiseStatus]) -> Iterator[Load]:

@@ -10,7 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from oncall.core.incidents.arrivals import arrival_title, came_words, come
+from oncall.core.incidents.arrivals import arrival_title, came_words, come, told_at_once
 from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import names, titled
@@ -58,9 +58,10 @@ def tell_upstream(
         if any(status.facts.blind for status in mine):
             continue
         late, came = told[LATE, room], told[ARRIVED, room]
-        news = [table for table in _late_now(mine, scene) if table not in late]
-        here = [load for load in come(late, mine) if load.table not in came]
-        messages = (late_message(key, room[1], news, mine, scene), _arrived(key, room[1], here, mine, scene))
+        news = told_at_once([load for load in _late_now(mine, scene) if load.table not in late])
+        here = told_at_once([load for load in come(late, mine) if load.table not in came])
+        asked = late_message(key, room[1], [load.table for load in news], mine, scene)
+        messages = (asked, _arrived(key, room[1], here, mine, scene))
         owed += [post(message) for message in messages if message]
     return Plan(owed=tuple(owed))
 
@@ -116,13 +117,13 @@ def _arrived(
     tables, words = [load.table for load in came], came_words(came, scene)
     waited = [one for one in mine if not one.done and any(load.table in tables for load in one.facts.loads)]
     title = arrival_title(f"{words}: ", waited) if waited else words
-    still = [table for table in _late_now(mine, scene) if table not in title]
+    still = [load.table for load in _late_now(mine, scene) if load.table not in title]
     lines = [f"Still late: {names(still)}."] if still else []
     return _message(key, slack, f"{ARRIVED}:{slack}:{','.join(tables)}", title, lines)
 
 
-def _late_now(mine: Iterable[PromiseStatus], scene: Scene) -> Collection[str]:
-    return dict.fromkeys(load.table for one in mine if _waits(one, scene) for load in one.facts.late_loads)
+def _late_now(mine: Iterable[PromiseStatus], scene: Scene) -> Collection[Load]:
+    return {load.table: load for one in mine if _waits(one, scene) for load in one.facts.late_loads}.values()
 
 
 def _waits(one: PromiseStatus, scene: Scene) -> bool:
