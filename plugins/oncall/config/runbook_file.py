@@ -137,7 +137,7 @@ def _read_usually(field: Field, promise: Promise | None, schedule: str | None) -
         return USUALLY
     week = (dates.FIRST + dt.timedelta(days=number) for number in range(7))
     starts = next(filter(None, (starts_at(schedule, day, dt.UTC) for day in week)), None)
-    if promise and starts and not field.missing:
+    if promise and starts and found:
         left = dt.datetime.combine(starts.date(), promise.due, dt.UTC) - starts
         if dt.timedelta() < left <= usually:
             write = f"what ends before {promise.due:%H:%M}, when the report is due: it would be at risk on each day"
