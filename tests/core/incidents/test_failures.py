@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_what_goes_on_only_once_somebody_does_something(stands: str, failed: boo
 )
 def test_whom_a_failure_has_woken(known: dict[str, Any], ago: float, wakes: bool, woke: bool) -> None:
     """For a quarter of an hour others that fail are told with it."""
-    entry = an_entry("k", "pager", known.pop("step", "failed-1"), **known)
+    entry = replace(an_entry("k", "pager", "failed-1"), **known)
     assert wakes_for_failure(entry, at("05:00") + dt.timedelta(minutes=ago)) is wakes
     assert woke_for_failure(entry) is woke
 

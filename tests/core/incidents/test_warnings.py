@@ -269,6 +269,20 @@ def test_what_arrived_and_runs_already_is_one_post() -> None:
     assert notes == ["Growth ETL, 22 Nov: now running in transform since 05:20"]
 
 
+def test_what_arrived_for_two_that_run_already_says_so_of_both() -> None:
+    """In one breath, where they stand at the same task since the same minute."""
+    facts: dict[str, Any] = {
+        "loads": (a_load(came="05:19"),),
+        "tasks": (WAITED, a_task("transform", "running", "05:20")),
+    }
+    members = [a_report("05:21", dag_id, **facts) for dag_id in (GROWTH, ENGAGEMENT)]
+    plan = arrived(a_case(*members, incident=WARNED, said=[("chat", "warning")]), a_scene("05:21"))
+    (said,) = said_by(plan)
+    assert said.title == (
+        "master.sessions has arrived (05:19); 2 reports of 22 Nov are running in transform since 05:20"
+    )
+
+
 def test_a_partial_load_has_not_arrived() -> None:
     """It is still waited for."""
     loads = (a_load(came="04:20", rows=10), a_load("master.customers"))
