@@ -20,4 +20,14 @@ where
             where publication.report = part.report and publication.report_date = part.report_date
         )
     )
+    -- In spring there is a day without two o'clock: nobody misses it then.
+    and (
+        part.measure not like '%%\_by\_hour'
+        or part.part in (
+            select extract(hour from there.hour at time zone %(zone)s)::integer::text
+            from generate_series(
+                %(day_start)s::timestamptz, %(day_end)s::timestamptz - interval '1 hour', interval '1 hour'
+            ) as there (hour)
+        )
+    )
 order by part.measure, ago, part.part;

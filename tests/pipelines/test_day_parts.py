@@ -9,11 +9,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
 
 from pipelines import runner
+from pipelines.report_run import ReportRun
 from sandbox.master_data.loading import Loader
 from sandbox.stack.postgres import Server
 from tests.pipelines.conftest import Undone
@@ -429,3 +431,18 @@ def test_a_load_that_was_finished_before_its_day_was_over_is_not_all_of_it(a_day
 def test_an_ordinary_day_is_published(a_day: Any) -> None:
     """By all pipelines."""
     assert {dag_id: failed(a_day, dag_id, DAY) for dag_id in REPORTS} == {dag_id: {} for dag_id in REPORTS}
+
+
+def test_an_hour_that_the_clock_leaves_out_is_not_missed(warehouse: Any) -> None:
+    """On the day in spring that has 23 hours; on the day after it, it is asked for as ever."""
+    change(
+        warehouse,
+        "insert into base.day_parts select 'investor.daily_profit', day, 'orders_by_hour', hour, 'rows', 50, 100, 50"
+        " from (values ('2021-03-14'::date), ('2021-03-15')) as days (day), (values ('2'), ('3')) as hours (hour)",
+    )
+    for day, hours in ((14, ["3"]), (15, ["2", "3"])):
+        run = ReportRun(
+            PROFIT, REPORTS[PROFIT], dt.date(2021, 3, day), ZoneInfo("America/New_York"), run_id="test"
+        )
+        with warehouse.cursor() as cursor:
+            assert [part for _, part, *_ in run.execute(cursor, "parts.sql")] == hours
