@@ -17,13 +17,14 @@ from oncall.core.incidents.failures import (
     woke_for_failure,
 )
 from oncall.core.promises.evaluation import PromiseStatus
-from oncall.core.promises.facts import RUN, FailedCheck
+from oncall.core.promises.facts import RUN, Facts, FailedCheck
 from tests.core.scenes import (
     FAILED,
     GROWTH,
     TRANSFORMS,
     WAITED,
     a_dag,
+    a_load,
     a_report,
     a_task,
     an_entry,
@@ -127,3 +128,28 @@ def test_a_run_that_was_deleted_is_known_by_what_was_said_of_it() -> None:
 def test_a_check_of_which_nobody_knows_when_is_known_by_its_task() -> None:
     member = report("held", failed_checks=(FailedCheck("identity", "0", "3"),))
     assert with_failures(an_incident(), [member]).failure == f"night/check@{at('02:46')}"
+
+
+@pytest.mark.parametrize(
+    ("known", "remembered"),
+    [
+        ({}, True),
+        ({"unreadable": ()}, False),
+        ({"tasks": (FAILED,)}, False),
+        ({"run": DELETED}, False),
+        ({"failed_checks": (HELD,)}, False),
+    ],
+    ids=["nothing", "readable", "tasks", "run", "checks"],
+)
+def test_what_cannot_be_read_any_more_was_told_before(known: dict[str, Any], remembered: bool) -> None:
+    """While the tasks cannot be read nobody is told anew of what has stopped; of what can be, they are."""
+    member = report("failed")
+    unseen = replace(Facts(), **{"unreadable": ("oncall_db: gone",), **known})
+    assert is_told_failure(replace(member, facts=unseen), an_incident()) is remembered
+
+
+def test_what_waits_for_a_table_has_not_failed() -> None:
+    """It has a cause, and goes on by itself."""
+    member = a_report("04:30", loads=(a_load(),), tasks=(a_task("wait_for_upstream", "running", "02:00"),))
+    assert member.why is not None
+    assert with_failures(an_incident(), [member]).failure == ""
