@@ -330,6 +330,6 @@ def test_of_a_round_twenty_are_read_back(
     pager: Pager, calls: PagerDelivery, read_back: int, asked: bool
 ) -> None:
     pager.requests, calls.read_back = {"r": RequestOutcome("done")}, read_back
-    calls.outcome(entry(), "r")
+    assert calls.outcome(entry(), "r").words == ""
     assert (("alert", MESSAGE.alias) in pager.asked) is asked
     assert calls.read_back == 20
