@@ -735,6 +735,26 @@ def test_a_run_that_gave_up_waiting_is_started_by_no_arrival() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("facts", "how"),
+    [
+        ({"tasks": (WAITED, FAILED)}, "transform failed at 02:40: boom"),
+        ({"tasks": (WAITED, FAILED), "failed_checks": (CHECK,)}, "held: identity found 3, expected 0"),
+        ({"dag": a_dag(paused=True)}, "DAG paused"),
+        ({"tasks": (WAITED,), "dag": a_dag(paused=True)}, "stuck since 02:10, DAG paused"),
+    ],
+)
+def test_what_stands_still_for_another_reason_does_not_go_on_by_an_arrival(
+    facts: dict[str, Any], how: str
+) -> None:
+    """The thread tells that reason beside it."""
+    came = a_report("05:01", loads=(a_load(came="05:00"),), **facts)
+    plan = arrived(a_case(came, incident=an_incident(warned=("master.sessions",))), a_scene("05:01"))
+    assert [one.title for one in said_by(plan)] == [
+        f"master.sessions has arrived (05:00); Growth ETL, 22 Nov: {how}"
+    ]
+
+
 def test_a_run_that_is_deleted_when_its_last_chance_comes_is_told_once() -> None:
     """The person on call is woken by one alert, and the thread hears of it in one post."""
     over = a_task("(run)", "deleted", "02:00", "04:39")

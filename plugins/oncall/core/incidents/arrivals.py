@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from oncall.core.incidents.context import IncidentContext, event, post
 from oncall.core.incidents.incident import Plan
-from oncall.core.incidents.titles import names, short, titled
+from oncall.core.incidents.titles import names, reason_of, short, titled
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.cause import gave_up
 from oncall.core.promises.evaluation import PromiseStatus
@@ -15,6 +15,7 @@ from oncall.core.promises.facts import Load
 from oncall.core.promises.run_cause import WAIT
 
 ARRIVED = "arrived:"  # and the tables
+STAND_STILL = ("failed", "held", "not_started", "stuck")  # causes of reports that no arrival lets go on
 LONGEST_STEP = 800  # characters of tables by which a post is known
 
 
@@ -73,6 +74,9 @@ def arrival_title(came: str, missing: Sequence[PromiseStatus]) -> str:
     if runs := runs_since_then(missing):
         are = "is" if len(missing) == 1 else "are"
         return titled(missing, lambda about: f"{about} {are} {runs}", came)
+    still = [member for member in missing if member.why and member.why.cause in STAND_STILL]
+    if not ended and still:
+        return titled(still, lambda about: f"{about}: {reason_of(still)}", came)
     if not ended:
         return titled(missing, lambda about: f"{about} can go on", came)
     have = "has" if len(ended) == 1 else "have"
