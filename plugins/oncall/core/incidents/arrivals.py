@@ -13,9 +13,9 @@ from oncall.core.promises.cause import gave_up
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
 from oncall.core.promises.run_cause import WAIT
+from oncall.core.promises.why import Why
 
 ARRIVED = "arrived:"  # and the tables
-STAND_STILL = ("failed", "held", "not_started", "stuck")  # causes of reports that no arrival lets go on
 LONGEST_STEP = 800  # characters of tables by which a post is known
 
 
@@ -74,13 +74,18 @@ def arrival_title(came: str, missing: Sequence[PromiseStatus]) -> str:
     if runs := runs_since_then(missing):
         are = "is" if len(missing) == 1 else "are"
         return titled(missing, lambda about: f"{about} {are} {runs}", came)
-    still = [member for member in missing if member.why and member.why.cause in STAND_STILL]
+    still = [member for member in missing if member.why and stands_still(member.why)]
     if not ended and still:
         return titled(still, lambda about: f"{about}: {reason_of(still)}", came)
     if not ended:
         return titled(missing, lambda about: f"{about} can go on", came)
     have = "has" if len(ended) == 1 else "have"
     return titled(ended, lambda about: f"{about} {have} to be started again", came)
+
+
+def stands_still(why: Why) -> bool:
+    """For a reason that is known, and that no arrival ends."""
+    return why.cause in ("failed", "held", "stuck") or (why.cause == "not_started" and why.kind != "")
 
 
 def runs_since_then(missing: Sequence[PromiseStatus]) -> str:
