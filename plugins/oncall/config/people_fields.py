@@ -72,7 +72,8 @@ def check_reachable(
     """Complain of people on call who lack an Opsgenie username or a Slack member id, or share one in a rotation, or the
     manager with somebody of the newest one: an account may pass from one person to another."""
     turns = [{person for row in entry.weeks for person in row} for entry in rotation] or [set()]
-    turns[-1] |= {manager} if manager else set()
+    if manager is not None and manager in people:
+        turns[-1].add(manager)
     for person_id in sorted(set(others).union(*turns) & set(people)):
         with_them = sorted(set().union(*(each for each in turns if person_id in each)) - {person_id})
         for channel, words in _CONTACTS:

@@ -16,7 +16,7 @@ _TYPES = {
     "str": "text", "int": "int", "float": "double precision", "dt.date": "date", "dt.datetime": "timestamptz",
     "tuple[str, ...]": "text[]",
 }  # fmt: skip
-_NOTHING = {"str": "''", "int": "0", "tuple[str, ...]": "array[]::text[]"}
+_NOTHING = {"str": "''", "int": "0", "tuple[str, ...]": "array[]::text[]", "dt.datetime": "now()"}
 
 
 def _read(column: str, kind: str) -> str:
