@@ -23,14 +23,14 @@ if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null; the
 fi
 
 # First what shares nothing, side by side (much of it waits: twice as many as there are processors); then what starts
-# stacks and browsers: the faults (tests/chaos) on a stack of their own, the tests of other stacks, the pages in a browser.
+# stacks and browsers: the faults (tests/chaos) on a stack of their own, beside them all others one after the other.
 workers=$(.venv/bin/python -c "import os; print(2 * (os.cpu_count() or 1))")
 "$pytest" -q -n "$workers" --dist loadfile --no-loadscope-reorder --durations 10 -m "not stack and not browser and not docker" "$@"
 
 wanted="(stack or browser) and not docker"
 [ -n "$ONCALL_CHROMIUM" ] || wanted="stack and not browser and not docker"
 [ $# -gt 0 ] || set -- $(grep -rlE 'mark\.(stack|browser)' tests --include='test_*.py') # to read all tests again takes half a minute
-"$pytest" -v -n 3 --dist loadgroup --durations 15 -m "$wanted" "$@"
+"$pytest" -v -n 2 --dist loadgroup --durations 15 -m "$wanted" "$@"
 if [ -z "$ONCALL_CHROMIUM" ]; then
     cat >&2 <<'TEXT'
 

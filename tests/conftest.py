@@ -48,19 +48,14 @@ LONGEST = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, as sandbox/test.sh has it, a stack whose parts die is one worker's, the other stacks'
-    tests are another's, and the pages that a browser looks at without one a third's: each waits much of its time. With
-    `loadfile` a file that takes long is begun early, however few tests it has: at the end everybody waited for it."""
+    """With `--dist loadgroup`, as sandbox/test.sh has it, a stack whose parts die is one worker's, and a browser's and
+    the other stacks' tests are another's: each waits most of its time. With `loadfile` a file that takes long is begun
+    early, however few tests it has: at the end everybody waited for it."""
     files = Counter(item.path for item in items)
     items.sort(key=lambda item: (item.path.stem not in LONGEST, -files[item.path]))
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    if item.path.is_relative_to(Path(__file__).with_name("chaos")):
-        return "faults"
-    return "stacks" if item.get_closest_marker("stack") else "pages"
+        group = "faults" if item.path.is_relative_to(Path(__file__).with_name("chaos")) else "others"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @contextmanager
