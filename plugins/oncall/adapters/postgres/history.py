@@ -26,7 +26,7 @@ _PULSE = """
            count(*), min(owed_at)
     from oncall.deliveries where state in ('owed', 'accepted')"""
 # Of this type and length whatever somebody has made of the row: one that is odd must not take the page from all.
-_TOLD = f"""key, coalesce(left(channel, 40), ''), coalesce(left(step, 600), ''), coalesce(left(op, 40), ''),
+_TOLD = f"""key, coalesce(left(channel, 40), ''), coalesce(left(step, 1000), ''), coalesce(left(op, 40), ''),
     coalesce(left(message->>'title', 500), ''),
     array(select left(r->>'name', 250) from jsonb_array_elements(
         case when jsonb_typeof(message->'recipients') = 'array' then message->'recipients' else '[]' end) r
