@@ -95,7 +95,8 @@ class _Poll:
         left = max(poke_s, (until - utc_now()).total_seconds()) if until else None
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(told, left)
+                async with asyncio.timeout(left):
+                    await told
         finally:
             self.waiting.discard(mine)
         return [self._loads[pair] for pair in mine.pairs if pair in self._loads]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from oncall.airflow import watcher
 from oncall.airflow.run_once import evaluate_once
 from oncall.core.errors import DeliveryFailed
+from oncall.usecases.dispatch import Dispatch
 from tests.airflow.watching import ZONE, pages, soon, threads, watch
 
 
@@ -102,3 +104,36 @@ def test_alerts_that_nobody_knows_of_are_asked_for_until_the_pager_answers(
 
     asyncio.run(asyncio.wait_for(until_ten_rounds(), 20))
     assert asked == [1, 2, 3]
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_watcher_that_is_stopped_in_the_instant_in_which_a_wait_ends_stops(turns: int) -> None:
+    """Python 3.11's `asyncio.wait_for` forgets that it was cancelled then: two watchers would go on side by side."""
+
+    class Still(watcher.Watch):
+        async def _send(self, *_: Any) -> None:
+            """Nothing is owed."""
+
+        async def sleep(self) -> None:
+            while True:
+                await self._sleep_until(self.looker.clock() + dt.timedelta(minutes=1))
+
+    async def stopped(event: asyncio.Event, loop: Coroutine[Any, Any, None]) -> bool:
+        running = asyncio.create_task(loop)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        event.set()
+        for _ in range(turns):  # turns of the loop between what is waited for and whoever waits for it
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running], timeout=0.5)
+        ended = running.done()
+        running.cancel()
+        return ended
+
+    async def both() -> tuple[bool, bool]:
+        watch_ = Still(15.0)
+        sends = watch_.send("chat", Dispatch.posts)
+        return await stopped(watch_.look_now, watch_.sleep()), await stopped(watch_.owed["chat"], sends)
+
+    assert asyncio.run(both()) == (True, True)

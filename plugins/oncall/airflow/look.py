@@ -120,9 +120,10 @@ class Looker:
         return seen
 
     def _look_on(self, services: Services, store: Store, at: dt.datetime) -> Evaluation:
-        self.hand_over(store, at)
-        # What can be read and written, and not be sent from, is of no use: its pages would wait for ever.
+        # What can be read and written, and not be sent from, is of no use: its pages would wait for ever. Asked before
+        # the memory is handed over, which would be made anew at each look, and would send all of it again.
         store.claim("pager", NOTHING_AT_ALL, LEASE["pager"])
+        self.hand_over(store, at)
         seen = evaluate(services.config, services.world, services.runs, store, services.links, at)
         store.set_note(TICK, at.isoformat())
         scene = Scene(services.config.roster, services.links, at)

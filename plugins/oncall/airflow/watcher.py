@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -92,8 +92,7 @@ class Watch:
             began = time.monotonic()
             at = self.looker.clock()
             hanging = hanging or self._in_pool(partial(self.looker.look, at))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(hanging), LOOK_S)
+            await _at_most(LOOK_S, asyncio.shield(hanging))
             if hanging.done():
                 seen, hanging = await self._result(hanging), None
             else:
@@ -123,8 +122,7 @@ class Watch:
     async def _sleep_until(self, instant: dt.datetime) -> None:
         """Sleep until then, no shorter (at 04:59:59.999 a promise is not broken) unless somebody cannot be reached."""
         while (left := (instant - self.looker.clock()).total_seconds()) > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.look_now.wait(), left)
+            await _at_most(left, self.look_now.wait())
             if self.look_now.is_set():
                 break
         self.look_now.clear()
@@ -133,7 +131,10 @@ class Watch:
         """Send what one lane owes as soon as it is owed; its pages also whenever one may be left to somebody else."""
         store, journal = PerLoop[Store](Wiring.store), list[OutboxEntry]()
         while True:
-            await _wait(self.owed[name], ACK_POLL_S if name in LANES and self._is_busy() else self.tick_s)
+            await _at_most(
+                ACK_POLL_S if name in LANES and self._is_busy() else self.tick_s, self.owed[name].wait()
+            )
+            self.owed[name].clear()
             await self._send(store, journal, act)
 
     async def sync_acknowledgements(self) -> None:
@@ -215,7 +216,9 @@ class Watch:
             return None
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _at_most(seconds: float, what: Awaitable[Any]) -> None:
+    # Not `asyncio.wait_for`: Python 3.11's forgets that it was cancelled in the instant in which the wait ends, and
+    # the watcher would go on for ever (https://github.com/python/cpython/issues/86296).
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-    event.clear()
+        async with asyncio.timeout(seconds):
+            await what
