@@ -29,6 +29,13 @@ HEARTBEAT_S = 300
 
 def up(stack: Stack) -> None:
     """Start what does not run, or runs with older code, fill what is empty, say where to look. Safe to run again."""
+    with stack.coming_up():
+        start_and_fill(stack)
+    print(stack_status.lines(stack))
+
+
+def start_and_fill(stack: Stack) -> None:
+    """All of `up` but its closing lines."""
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -69,7 +76,6 @@ def up(stack: Stack) -> None:
     for name in set(outdated) - set(COMPONENTS):  # a further one, which was started by name
         stack.start(name)
     backfill.recent(stack, say)
-    print(stack_status.lines(stack))
 
 
 def status(stack: Stack) -> None:

@@ -6,14 +6,15 @@ Two stacks can stand beside each other: all that they own is below `run_dir`, an
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import json
 import os
 import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -130,6 +131,27 @@ class Stack:
                     f"the {component} runs with ONCALL_{name.upper()}={before[name]}; to change that, `make down` first"
                 )
         (self.run_dir / "stack.json").write_text(json.dumps(choices), encoding="utf-8")
+
+    @contextmanager
+    def coming_up(self) -> Iterator[None]:
+        """While one `make up` is at work; the kernel ends it with the process. Raises SandboxError for a second one."""
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        with open(self.run_dir / "coming_up", "a", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise SandboxError(
+                    f"another `make up` is at work in {self.run_dir}; wait for its end"
+                ) from error
+            yield
+
+    def is_coming_up(self) -> bool:
+        """Whether a `make up` is at work."""
+        try:
+            with self.coming_up():
+                return False
+        except SandboxError:
+            return True
 
     def server(self) -> Server:
         """The stack's PostgreSQL, started unless it runs."""

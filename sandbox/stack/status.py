@@ -40,7 +40,8 @@ def lines(stack: Stack) -> str:
 def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
     components = stack.components()
     running = [component.name for component in components if component.running()]
-    if not running:
+    coming_up = stack.is_coming_up()
+    if not running and not coming_up:
         yield "Running", "nothing; start it with: make up"
         return
     yield "", ""
@@ -56,7 +57,9 @@ def _facts(stack: Stack, at: dt.datetime) -> Iterator[tuple[str, str]]:
         yield from promises(PublicationHistory(connect_to(stack.server().uri("warehouse"))), config, at)
         yield from incidents(History(oncall_db), config, at)
     yield "Running", ", ".join(["postgres", *running])
-    yield from dead([component.name for component in components if component.name not in running])
+    yield from dead(
+        [component.name for component in components if component.name not in running], coming_up=coming_up
+    )
     yield ("Runbooks", 'in a shell of yours: eval "$(make -s env)"   then psql "$WAREHOUSE_DSN", airflow …')
     yield "Next", "make drill (break a promise) · make status · make logs · make down (the data stays)"
 
@@ -123,9 +126,14 @@ def incidents(history: History, config: OncallConfig, at: dt.datetime) -> Iterat
         yield "Open", "no incident"
 
 
-def dead(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What should run and does not; nothing where all of it runs."""
-    if names:
+def dead(names: Sequence[str], *, coming_up: bool) -> Iterator[tuple[str, str]]:
+    """What should run and does not, and what to do; nothing where all of it runs."""
+    if names and coming_up:
+        yield (
+            "Not yet",
+            f"{', '.join(names)}; make up is at work and starts the rest (it says what it waits for)",
+        )
+    elif names:
         yield "Not running", f"{', '.join(names)}; start it with: make up"
 
 

@@ -117,3 +117,14 @@ def test_a_port_that_cannot_be_had_is_named_with_another(
     monkeypatch.setattr(socket, "socket", Refusing)
     with pytest.raises(SandboxError, match=rf"port 80 of the api-server {why}; .*PORT={other} make up"):
         Stack(tmp_path, airflow_port=80)._refuse_taken_port("api-server")
+
+
+def test_only_one_make_up_is_at_work_and_status_knows_it(tmp_path: Path) -> None:
+    """A second one would fill the same days beside the first; one that ended in any way is not in the way."""
+    stack = Stack(tmp_path / "run")
+    assert not stack.is_coming_up()
+    with stack.coming_up():
+        assert stack.is_coming_up()
+        code, said = sandbox("up", stack.run_dir)
+    assert (code, said) == (1, f"another `make up` is at work in {stack.run_dir}; wait for its end")
+    assert not stack.is_coming_up()

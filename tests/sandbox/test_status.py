@@ -104,5 +104,11 @@ def test_whether_the_watcher_looks(seconds: int | None, said: str) -> None:
 
 
 def test_what_does_not_run_is_told_with_the_way_to_start_it() -> None:
-    assert list(dead([])) == []
-    assert list(dead(["triggerer"])) == [("Not running", "triggerer; start it with: make up")]
+    """While `make up` fills the past, it starts the scheduler itself at the end."""
+    assert list(dead([], coming_up=False)) == list(dead([], coming_up=True)) == []
+    assert list(dead(["triggerer"], coming_up=False)) == [
+        ("Not running", "triggerer; start it with: make up")
+    ]
+    ((label, said),) = dead(["scheduler"], coming_up=True)
+    assert (label, said.partition(";")[0]) == ("Not yet", "scheduler")
+    assert "start it with" not in said
