@@ -663,6 +663,32 @@ def test_nobody_is_asked_to_tell_a_team_that_was_told_by_itself() -> None:
         assert (page.section, first in page.steps) == ("Upstream late", True)
 
 
+def test_the_channel_of_the_upstream_team_is_a_link_once_slack_has_told_its_id() -> None:
+    """A roster knows it by its name; a post that Slack has taken there, for whichever incident, by its id."""
+    seen, record = morning(), morning().records[0]
+    told = DeliveryRecord(
+        "chat",
+        LATE,
+        "post",
+        "late",
+        (),
+        "done",
+        1,
+        at("03:30"),
+        room="#swe-master-data",
+        channel_id="C0SWEMD77",
+    )
+    elsewhere = replace(told, room="#de-oncall", channel_id="C0ONCALL1")
+    for told_there, address in (
+        ((), None),
+        ((elsewhere, told), "https://slack.com/app_redirect?channel=C0SWEMD77"),
+    ):
+        records = (record, replace(seen.records[1], others=told_there))
+        page = incident_page(replace(seen, records=records), record, LINKS)
+        upstream = page.ask[-1]
+        assert (upstream.role, upstream.reach, upstream.slack) == ("Upstream", "#swe-master-data", address)
+
+
 @pytest.mark.parametrize(
     ("zone", "words"),
     [

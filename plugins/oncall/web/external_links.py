@@ -43,6 +43,12 @@ def slack(member_or_channel: str | None) -> str | None:
     return SLACK.replace("{id}", known[0]) if known else None
 
 
+def channel(seen: PageSnapshot, name: str) -> str | None:
+    """Other people's channel; of one that the roster knows by its name, Slack tells the id when something is posted."""
+    posted = (told.channel_id for record in seen.records for told in record.others if told.room == name)
+    return slack(next(filter(None, posted), name))
+
+
 def run_of(status: PromiseStatus, addresses: Links) -> str:
     """The run that works on a report, or the one that has published it; all the DAG's runs where there is neither."""
     made, dag = status.facts.publication, f"{addresses.base_url}/dags/{quote(status.pipeline.dag_id)}"

@@ -336,6 +336,13 @@ def test_what_a_run_usually_takes_is_said_only_where_it_is_known() -> None:
     assert page.text == "Its usual time is not known yet: counted as 30 min."
 
 
+def test_of_several_reports_it_is_said_whose_usual_time_it_is() -> None:
+    """Each has one of its own."""
+    at_risk = [a_report("04:40", pipeline, tasks=(TRANSFORMS,)) for pipeline in (GROWTH, ENGAGEMENT)]
+    page = the_page(last_chance(a_case(*at_risk), a_scene("04:40")))
+    assert page.text.endswith("Growth ETL: its usual time is not known yet: counted as 30 min.")
+
+
 @pytest.mark.parametrize(
     ("clock", "said", "facts", "paged"),
     [

@@ -183,6 +183,8 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     line = f"From {task.task_id} on it usually takes {usual}." if task else f"A run usually takes {usual}."
     if not lead.facts.usual.remaining:
         line = f"Its usual time is not known yet: counted as {usual}."
+    if len(context.missing) > 1:
+        line = f"{lead.pipeline.title}: {line[0].lower()}{line[1:]}"
     to = () if in_hand(context, scene) else on_call(scene, "primary")
     return context.alert(scene, "last-chance", title, [line], priority="P2", to=to)
 

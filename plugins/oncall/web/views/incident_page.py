@@ -64,7 +64,7 @@ def incident_page(seen: PageSnapshot, record: IncidentRecord, addresses: Links) 
     return IncidentPage(
         coming=tuple(_coming(seen, context, scene)) if context and incident.open else (),
         next=next_to_page(context, scene) if context and incident.open else None,
-        ask=tuple(_ask(pipeline, scene)) if pipeline else (),
+        ask=tuple(_ask(seen, pipeline, scene)) if pipeline else (),
         then=on_call(config.roster, incident.paged_at or incident.opened_at),
         steps=section_html(_steps(seen, record, pipeline, section)) if pipeline and section else Markup(""),
         section=SECTIONS.get(section, ""),
@@ -110,12 +110,12 @@ def _upstream_told(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipelin
     return seen.say.clock(at) if at else ""
 
 
-def _ask(pipeline: Pipeline, scene: Scene) -> list[Ask]:
+def _ask(seen: PageSnapshot, pipeline: Pipeline, scene: Scene) -> list[Ask]:
     """The pipeline's owners, then the team that loads what it reads."""
     owners = {"Owner": pipeline.primary_owner, "Second owner": pipeline.secondary_owner}
     people = [_person(role, person, scene) for role, person in owners.items()]
     team = pipeline.upstream_owner
-    return [*people, Ask("Upstream", team.team, external_links.slack(team.slack), team.slack)]
+    return [*people, Ask("Upstream", team.team, external_links.channel(seen, team.slack), team.slack)]
 
 
 def _person(role: str, person: str, scene: Scene) -> Ask:
