@@ -9,6 +9,7 @@ Opsgenie rings by priority: P1 rings as at five in the morning, P3 as a warning 
 
 from airflow.sdk import DAG, Param, task
 
+from oncall.airflow.dag_factory import OF_ON_CALL
 from oncall.airflow.dag_settings import watched_dags
 from oncall.core.promises.why import CAUSE_WORDS
 
@@ -18,8 +19,6 @@ with DAG(
     "oncall_drill",
     schedule=None,
     doc_md=__doc__,
-    tags=["on-call"],
-    default_args={"owner": "data-engineering"},
     params={
         "pipeline": Param(
             PIPELINES[0], type="string", enum=PIPELINES, description="Whose runbook it carries"
@@ -45,6 +44,7 @@ with DAG(
             description="How long to wait for the tap before it closes",
         ),
     },
+    **OF_ON_CALL,
 ):
 
     @task(retries=0)

@@ -7,7 +7,7 @@ side that is away is tried again for hours, and a run more does nothing. The tim
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from oncall.airflow.dag_factory import FIRST_DAY, PATIENT
+from oncall.airflow.dag_factory import FIRST_DAY, OF_ON_CALL, PATIENT
 from oncall.airflow.dag_settings import handoff_cron, teams, zone
 
 
@@ -17,11 +17,9 @@ def handoff(team: str) -> None:
         f"oncall_handoff_{team}" if team else "oncall_handoff",
         schedule=CronTriggerTimetable(handoff_cron(team), timezone=zone(team)),
         start_date=FIRST_DAY,
-        catchup=False,  # the newest one missed is still run; older ones are over
         max_active_runs=1,
         doc_md=__doc__,
-        tags=["on-call"],
-        default_args={"owner": "data-engineering"},
+        **OF_ON_CALL,
     ):
 
         @task(**PATIENT)

@@ -9,16 +9,17 @@ The run fails when a check holds a day: that one stays as it was published, and 
 
 from airflow.sdk import DAG, Param, task
 
+from oncall.airflow.dag_factory import OF_ON_CALL
+
 with DAG(
     "oncall_rerun_stale",
     schedule=None,
     doc_md=__doc__,
-    tags=["on-call"],
     max_active_runs=1,
-    default_args={"owner": "data-engineering"},
     params={
         "reason": Param("", type="string", description="What the restatements say; empty: what has changed"),
     },
+    **OF_ON_CALL,
 ):
 
     @task(retries=0)

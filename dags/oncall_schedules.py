@@ -7,17 +7,15 @@ says what to add. By hand: `python -m oncall sync`.
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from oncall.airflow.dag_factory import PATIENT
+from oncall.airflow.dag_factory import OF_ON_CALL, PATIENT
 from oncall.airflow.dag_settings import zone
 
 with DAG(
     "oncall_schedules",
     schedule=CronTriggerTimetable("30 8 * * *", timezone=zone()),
     doc_md=__doc__,
-    tags=["on-call"],
-    catchup=False,
     max_active_runs=1,
-    default_args={"owner": "data-engineering"},
+    **OF_ON_CALL,
 ):
 
     @task(**PATIENT)

@@ -6,7 +6,7 @@ promise, and together they page once. **Never pause this DAG**: paused, it has n
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, MultipleCronTriggerTimetable, task
 
-from oncall.airflow.dag_factory import due_crons
+from oncall.airflow.dag_factory import OF_ON_CALL, due_crons
 from oncall.airflow.dag_settings import watched_dags, zone
 from oncall.airflow.watcher import SlaWatch
 
@@ -20,10 +20,8 @@ with DAG(
         assets=[promises],
     ),
     doc_md=__doc__,
-    tags=["on-call"],
-    catchup=False,
     max_active_runs=2,
-    default_args={"owner": "data-engineering"},
+    **OF_ON_CALL,
 ):
 
     @task(retries=0, trigger_rule="all_done")  # whatever the other could not see

@@ -76,7 +76,16 @@ def test_a_worker_looks_when_a_report_is_due_wherever_its_team_is(
     assert due_crons() == ["0 11 * * *", "0 12 * * *", "0 5 * * *"]
 
 
-@pytest.mark.parametrize("dag_id", ["oncall_drill", "oncall_handoff"])
+def test_nobody_has_to_unpause_the_pager(dags: dict[str, DAG]) -> None:
+    """Airflow pauses new DAGs unless it is told otherwise; whether a pipeline may begin is its team's to say."""
+    begins_unpaused = {dag_id for dag_id, dag in dags.items() if dag.is_paused_upon_creation is False}
+    assert begins_unpaused == {dag_id for dag_id in dags if dag_id.startswith(("oncall_", "sla_watch"))}
+    assert {dag.is_paused_upon_creation for dag in dags.values()} == {False, None}
+
+
+@pytest.mark.parametrize(
+    "dag_id", ["oncall_drill", "oncall_handoff", "oncall_rerun_stale", "oncall_schedules", "sla_watch"]
+)
 def test_policies(dags: dict[str, DAG], dag_id: str) -> None:
     """Documented, tagged, owned, and Airflow can store it."""
     from airflow.serialization.serialized_objects import DagSerialization

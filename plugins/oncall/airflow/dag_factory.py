@@ -22,6 +22,14 @@ PATIENT: dict[str, Any] = {
     "retry_exponential_backoff": True,
     "max_retry_delay": dt.timedelta(minutes=30),
 }
+# The DAGs of the on-call system itself. Unlike a pipeline they begin unpaused, whatever Airflow's configuration says
+# (by default it pauses what is new): until somebody had thought of it nobody would be paged.
+OF_ON_CALL: dict[str, Any] = {
+    "tags": ["on-call"],
+    "is_paused_upon_creation": False,
+    "catchup": False,  # the newest run missed is still made up for; older ones are over
+    "default_args": {"owner": "data-engineering"},
+}
 KINDS = {"investor": "investor report"}  # a report's schema as a tag, where that is another word
 WINTER_AND_SUMMER = (dt.date(2026, 1, 15), dt.date(2026, 7, 15))
 
