@@ -83,6 +83,16 @@ def test_nobody_has_to_unpause_the_pager(dags: dict[str, DAG]) -> None:
     assert {dag.is_paused_upon_creation for dag in dags.values()} == {False, None}
 
 
+def test_no_outage_pauses_the_pager(
+    dags: dict[str, DAG], parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An Airflow may be told to pause whatever has failed some times running: without `oncall_db` a look fails."""
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_CONSECUTIVE_FAILED_DAG_RUNS_PER_DAG", "3")
+    found = {dag_id: dag.max_consecutive_failed_dag_runs for dag_id, dag in parse().dags.items()}
+    assert found["growth_etl"] == 3
+    assert {found[dag_id] for dag_id, dag in dags.items() if "on-call" in dag.tags} == {0}
+
+
 @pytest.mark.parametrize(
     "dag_id", ["oncall_drill", "oncall_handoff", "oncall_rerun_stale", "oncall_schedules", "sla_watch"]
 )

@@ -27,6 +27,7 @@ PATIENT: dict[str, Any] = {
 OF_ON_CALL: dict[str, Any] = {
     "tags": ["on-call"],
     "is_paused_upon_creation": False,
+    "max_consecutive_failed_dag_runs": 0,  # or Airflow may pause them after some that failed: in an outage
     "catchup": False,  # the newest run missed is still made up for; older ones are over
     "default_args": {"owner": "data-engineering"},
 }
