@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
     channel = read_channel(slack["channel"], 'the Slack channel for alerts, such as "#de-oncall"')
     usergroup = _read_usergroup(slack["usergroup"])
     team = opsgenie["team"].text("the Opsgenie team, such as data-engineering")
-    heartbeat = opsgenie["heartbeat"].text("the Opsgenie heartbeat, such as investor-sla-watch")
+    heartbeat = _read_heartbeat(opsgenie["heartbeat"])
     if tz is None or manager is None or not rotation:
         return None
     return Roster(
@@ -117,14 +118,33 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
 def read_channel(field: Field, write: str) -> str | None:
     """A Slack channel: its name, as Slack lets them be, or its id."""
     channel = field.text(write)
-    if channel and not re.fullmatch(r"[CG][A-Z0-9]{6,20}", channel, re.ASCII):
-        if not re.fullmatch(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}", channel) or JOINING.search(channel):
-            field.complain(write, ascii(channel) if JOINING.search(channel) else None)
-            return None
-        if channel != channel.lower():
-            field.complain(f"{channel.lower()}: no channel of Slack has capitals")
-            return None
-    return channel
+    if not channel or re.fullmatch(r"[CG][A-Z0-9]{6,20}", channel, re.ASCII):
+        return channel
+    # Of other alphabets Slack takes the letters; a full-width sign is one that an input method has left on.
+    typed = "".join(plain if (plain := unicodedata.normalize("NFKC", each)).isascii() else each for each in channel)
+    if not (1 <= len(typed.removeprefix("#")) <= 80 and all(map(_is_in_names, typed.removeprefix("#")))):
+        field.complain(write, ascii(channel) if JOINING.search(channel) else None)
+    elif typed != channel:
+        field.complain(f"{typed.lower()}, as a keyboard types it")
+    elif channel != channel.lower():
+        field.complain(f"{channel.lower()}: no channel of Slack has capitals")
+    else:
+        return channel
+    return None
+
+
+def _is_in_names(letter: str) -> bool:
+    """Whether a channel's name may hold it: letters with their marks, digits, dash and underscore."""
+    return letter in "-_" or (unicodedata.category(letter)[0] in "LMN" and not JOINING.match(letter))
+
+
+def _read_heartbeat(field: Field) -> str | None:
+    """A part of the address that is pinged: what cuts or climbs there would ping nothing, or something else."""
+    heartbeat = field.text("the Opsgenie heartbeat, such as investor-sla-watch")
+    if heartbeat and (re.search(r"[/\\?#%]", heartbeat) or not heartbeat.strip(".")):
+        field.complain("the heartbeat's name alone, such as investor-sla-watch")
+        return None
+    return heartbeat
 
 
 def _read_usergroup(field: Field) -> str | None:
