@@ -520,6 +520,22 @@ def test_a_null_in_an_incident_stops_no_look(dsn: str) -> None:
         assert decision.incidents() == [Incident("good", "growth_etl", DAY, NIGHT, due=AT)]
 
 
+@pytest.mark.parametrize("column", sorted(KEPT_FIELDS))
+def test_a_row_that_tells_of_no_incident_is_counted_while_it_is_open(dsn: str, column: str) -> None:
+    """Without a key nobody can be called for it: the look makes an incident of its own, under the right key."""
+    store, history = OncallDb(connect_to(dsn)), History(connect_to(dsn))
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        emptied(connection)
+        put_in_order(connection, dsn)
+        assert history.spoilt() == 0
+        connection.execute(f'update oncall.incidents set "{column}" = null')
+        assert history.spoilt() == 1
+        with store.decision_lock() as decision:
+            assert len(decision.incidents([("growth_etl", DAY)])) == (column != "key")
+        connection.execute("update oncall.incidents set resolved_at = now()")
+        assert history.spoilt() == 0
+
+
 @pytest.mark.parametrize("attempts", ["2147483647", "null", "-2147483648"])
 def test_a_count_beyond_all_counting_holds_up_no_delivery(dsn: str, attempts: str) -> None:
     """One row that cannot be claimed would be the first of its lane for ever."""

@@ -406,15 +406,30 @@ def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(monkeypatch: pytes
             "slack.channel: found '#Alerts'; write #alerts: no channel of Slack has capitals",
         ),
         (("#alerts", "＃alerts"), "slack.channel: found '＃alerts'; write #alerts, as a keyboard types it"),
-        (("#alerts", "#ａｌｅｒｔｓ"), "slack.channel: found '#ａｌｅｒｔｓ'; write #alerts, as a keyboard types it"),
+        (
+            ("#alerts", "#ａｌｅｒｔｓ"),
+            "slack.channel: found '#ａｌｅｒｔｓ'; write #alerts, as a keyboard types it",
+        ),
         (("#alerts", "#alerts→de"), "slack.channel: found '#alerts→de'; write the Slack channel"),
         (("#alerts", "#alerts🔥"), "slack.channel: found '#alerts🔥'; write the Slack channel"),
         (("#alerts", "#data—alerts"), "slack.channel: found '#data—alerts'; write the Slack channel"),
         (("#alerts", "#" + "a" * 81), "write the Slack channel"),
-        (("heartbeat: beat", "heartbeat: a/b"), "opsgenie.heartbeat: found 'a/b'; write the heartbeat's name alone"),
-        (("heartbeat: beat", "heartbeat: .."), "opsgenie.heartbeat: found '..'; write the heartbeat's name alone"),
-        (("heartbeat: beat", "heartbeat: 'beat?x=1'"), "heartbeat: found 'beat?x=1'; write the heartbeat's name"),
-        (("heartbeat: beat", "heartbeat: beat%20one"), "heartbeat: found 'beat%20one'; write the heartbeat's name"),
+        (
+            ("heartbeat: beat", "heartbeat: a/b"),
+            "opsgenie.heartbeat: found 'a/b'; write the heartbeat's name alone",
+        ),
+        (
+            ("heartbeat: beat", "heartbeat: .."),
+            "opsgenie.heartbeat: found '..'; write the heartbeat's name alone",
+        ),
+        (
+            ("heartbeat: beat", "heartbeat: 'beat?x=1'"),
+            "heartbeat: found 'beat?x=1'; write the heartbeat's name",
+        ),
+        (
+            ("heartbeat: beat", "heartbeat: beat%20one"),
+            "heartbeat: found 'beat%20one'; write the heartbeat's name",
+        ),
         (
             ("heartbeat: beat", "heartbeat: https://api.opsgenie.com/v2/heartbeats/beat/ping"),
             "write the heartbeat's name alone",
@@ -624,9 +639,18 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
             "runbooks/sales_etl.md:5: report: found 'sales'; write a table",
         ),
         *(
-            (("investor.daily_sales", table), f"report: found '{table}'; write the table that this pipeline publishes")
-            for table in ("master.orders", "base.profit", "oncall.incidents", "pg_catalog.pg_class",
-                          "investor.publications", "investor.checks")
+            (
+                ("investor.daily_sales", table),
+                f"report: found '{table}'; write the table that this pipeline publishes",
+            )
+            for table in (
+                "master.orders",
+                "base.profit",
+                "oncall.incidents",
+                "pg_catalog.pg_class",
+                "investor.publications",
+                "investor.checks",
+            )
         ),
         (
             ('"0 2 * * *"', '"0 25 * * *"'),

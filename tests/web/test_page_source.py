@@ -121,6 +121,24 @@ def test_one_reading_holds_everything(airflow_env: Callable[[str, str], None], d
     assert [banner.title for banner in banners(seen)] == ["Slack cannot be reached since 05:01"]
 
 
+def test_a_row_that_tells_of_no_incident_is_said(
+    airflow_env: Callable[[str, str], None], database: str, oncall_database: str
+) -> None:
+    """It is passed over wherever incidents are read: in red, and beside the others."""
+    from oncall.airflow.composition import Wiring
+    from oncall.airflow.page_reading import PageReading
+
+    airflow_env(database, database)
+    with connect_to(oncall_database)() as connection:
+        connection.execute("insert into oncall.incidents (key, dag_id, report_date, opened_at)"
+                           " values ('', 'growth_etl', %s, now())", (DAY,))  # fmt: skip
+    seen = PageReading(Wiring()).read(NOW)
+    assert [record.incident.key for record in seen.records] == [KEY]
+    said = banners(seen)[-1]
+    assert said.title == "An open incident in oncall_db does not tell of what it is"
+    assert said.lines[-1].startswith("oncall.incidents has 1 open row without a key,")
+
+
 @pytest.mark.parametrize(
     ("warehouse", "oncall_db", "down"),
     [("", "gone", ["oncall_db"]), ("gone", "", ["warehouse"]), ("gone", "gone", ["oncall_db", "warehouse"])],

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from oncall.airflow.composition import Wiring
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
-from oncall.core.notices.page_words import clocks_apart
+from oncall.core.notices.page_words import clocks_apart, rows_spoilt
 from oncall.usecases.changed_connections import WRONG, noted_connections
 from oncall.usecases.channel_health import HEARING, UNCHECKED, refusals_of
 from oncall.usecases.current_config import config_in_force
@@ -59,6 +59,7 @@ class PageReading:
         before = store.ask(lambda: self._store.evaluation_inputs(at, names), EvaluationInputs({}, (), ()))
         most = MOST_INCIDENTS * (1 + len(config.teams))
         records: Sequence[IncidentRecord] = store.ask(lambda: self._history.records(at - HISTORY, most), ())
+        spoilt = store.ask(self._history.spoilt, 0)
         incidents = [record.incident for record in records]
         missing = [(one.dag_id, one.report_date) for one in incidents if one.open and not one.drill]
         wanted = candidates(config, at, before.drills, missing)
@@ -81,7 +82,7 @@ class PageReading:
                 _trouble(name, said) for note, name in channels.items() if (said := before.notes.get(note))
             ),
             heartbeats=_heartbeats(config, before.notes.get(HEARTBEATS)),
-            warnings=tuple(_warnings(before.notes)),
+            warnings=tuple(_warnings(before.notes, spoilt)),
             unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
             alert_url=self._wiring.pager.alert_url,
             thread_url=self._wiring.chat.thread_url,
@@ -124,8 +125,9 @@ def _heartbeats(config: OncallConfig, text: str | None) -> tuple[Trouble, ...]:
     )
 
 
-def _warnings(notes: Mapping[str, str]) -> Iterator[Trouble]:
-    """What else the watcher noted: JSON as its writers keep it, "" or nothing when all is well."""
+def _warnings(notes: Mapping[str, str], spoilt: int) -> Iterator[Trouble]:
+    """What else the watcher noted: JSON as its writers keep it, "" or nothing when all is well; and what it must pass
+    over: rows of incidents that are none."""
     if unheard := notes.get(HEARING):
         yield _trouble("acknowledgements", unheard)
     if unchecked := notes.get(UNCHECKED):
@@ -134,6 +136,8 @@ def _warnings(notes: Mapping[str, str]) -> Iterator[Trouble]:
         yield Trouble(f"connection {name}", None, reason)
     for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
         yield Trouble(name, None, clocks_apart(ahead_s))
+    if spoilt:
+        yield Trouble("incidents", None, rows_spoilt(spoilt))
 
 
 def _trouble(channel: str, text: str) -> Trouble:

@@ -121,7 +121,9 @@ def read_channel(field: Field, write: str) -> str | None:
     if not channel or re.fullmatch(r"[CG][A-Z0-9]{6,20}", channel, re.ASCII):
         return channel
     # Of other alphabets Slack takes the letters; a full-width sign is one that an input method has left on.
-    typed = "".join(plain if (plain := unicodedata.normalize("NFKC", each)).isascii() else each for each in channel)
+    typed = "".join(
+        plain if (plain := unicodedata.normalize("NFKC", each)).isascii() else each for each in channel
+    )
     if not (1 <= len(typed.removeprefix("#")) <= 80 and all(map(_is_in_names, typed.removeprefix("#")))):
         field.complain(write, ascii(channel) if JOINING.search(channel) else None)
     elif typed != channel:

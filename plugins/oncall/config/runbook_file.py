@@ -30,7 +30,9 @@ MASTER_TABLES = (
 BASE_MODELS = ("profit", "engagement", "growth")
 # What no pipeline publishes, whatever it is called: the schemas of others, and what a run notes beside its report.
 _NEVER_PUBLISHED = ("master", "base", "oncall", "pg_catalog", "information_schema")
-_OWN_TABLES = tuple(f"investor.{name}" for name in ("publications", "restatements", "late_rows", "checks", "releases"))
+_OWN_TABLES = tuple(
+    f"investor.{name}" for name in ("publications", "restatements", "late_rows", "checks", "releases")
+)
 MOST_TITLES = 100  # among which a misspelt one is looked for
 UPSTREAM = (*(f"master.{name}" for name in MASTER_TABLES), *(f"base.{name}" for name in BASE_MODELS))
 

@@ -63,6 +63,15 @@ BROKEN = [
         (f"A message whose answer was lost may appear there twice. {CHECK}", GONE),
     ),
     (
+        page_words.does_not_work("incidents", None, page_words.rows_spoilt(2), SAY),
+        "An open incident in oncall_db does not tell of what it is",
+        (
+            "It is passed over: nobody is called for it. What is late has an incident of its own."
+            " First: mend or delete the row.",
+            "oncall.incidents has 2 open rows without a key, a dag_id, a report_date or an opened_at.",
+        ),
+    ),
+    (
         page_words.does_not_work("connection opsgenie_default", None, "no host", SAY),
         "The connection opsgenie_default cannot be used as it is written now",
         (

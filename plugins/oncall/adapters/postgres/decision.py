@@ -25,8 +25,8 @@ STATES = ("owed", "accepted", "cancelled", "done")  # each knows more of a deliv
 
 _KNOWN = f"""
     select {COLUMNS}{{more}} from oncall.incidents i
-    where resolved_at is null or resolved_at > now() - %(keep)s
-       or (dag_id, report_date) in (select dag_id, report_date::date from {rows_of("of", "dag_id", "report_date")})
+    where key <> '' and (resolved_at is null or resolved_at > now() - %(keep)s
+       or (dag_id, report_date) in (select dag_id, report_date::date from {rows_of("of", "dag_id", "report_date")}))
     order by opened_at, key
 """
 _TOLD = f""", (select jsonb_agg(jsonb_build_array({ENTRY}) order by id)

@@ -45,6 +45,10 @@ _RESTATED = f"""
     order by restated_at desc limit 1000"""
 
 
+# Without one of these it is no incident.
+_WHOLE = "key <> '' and dag_id is not null and report_date is not null and opened_at is not null"
+
+
 class History:
     """What became of incidents. Not for use by two threads at once.
 
@@ -87,6 +91,11 @@ class History:
         """The incident of this key with all that happened to it; None for what is no incident."""
         with self._db.cursor() as cursor:
             return _records(cursor, [key]).get(key)
+
+    def spoilt(self) -> int:
+        """How many rows of open incidents are none, for they do not tell of what."""
+        asked = f"select count(*) from oncall.incidents where resolved_at is null and ({_WHOLE}) is not true"
+        return int(self._db.ask(asked)[0][0])
 
     def system_health(self) -> SystemHealth:
         """Whether the watcher looks, and what is owed; in one query."""
@@ -132,12 +141,7 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
     if not keys:
         return {}
     keys = list(keys)
-    # Without one of these it is no incident.
-    cursor.execute(
-        f"select {COLUMNS} from oncall.incidents where key = any(%s)"
-        " and dag_id is not null and report_date is not null and opened_at is not null",
-        (keys,),
-    )
+    cursor.execute(f"select {COLUMNS} from oncall.incidents where key = any(%s) and {_WHOLE}", (keys,))
     incidents = [incident_of(row) for row in cursor.fetchall()]
     events: dict[str, list[Event]] = {key: [] for key in keys}
     told: dict[str, list[DeliveryRecord]] = {key: [] for key in keys}

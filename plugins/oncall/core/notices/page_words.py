@@ -43,6 +43,11 @@ _WARNINGS = {
         f"{_CHAT} cannot be asked what it has",
         f"A message whose answer was lost may appear there twice. {_CHECK}",
     ),
+    "incidents": (
+        "An open incident in oncall_db does not tell of what it is",
+        "It is passed over: nobody is called for it. What is late has an incident of its own."
+        " First: mend or delete the row.",
+    ),
 }
 
 
@@ -79,6 +84,13 @@ def does_not_work(name: str, since: dt.datetime | None, reason: str, say: TimeFo
 
 def clocks_apart(ahead_s: float) -> str:
     return f"It is {span(abs(ahead_s))} {'ahead of' if ahead_s > 0 else 'behind'} the others."
+
+
+def rows_spoilt(count: int) -> str:
+    return (
+        f"oncall.incidents has {count} open row{'s' * (count != 1)} without a key, a dag_id, a report_date or an"
+        " opened_at."
+    )
 
 
 def nothing_done(error: object) -> str:
