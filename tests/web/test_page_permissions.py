@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from oncall.core.errors import Problem
 from oncall.web.snapshot import Trouble
-from tests.web.example_page import Example
+from tests.web.example_page import Example, at
 from tests.web.per_dag import PerDag
 
 OURS = {"sec-fetch-site": "same-origin"}
@@ -193,3 +196,38 @@ def test_the_page_asks_once_for_each_pipeline(viewer: TestClient, manager: PerDa
         manager.asked = 0
         assert viewer.get(path).status_code == 200
         assert manager.asked <= questions
+
+
+HIDDEN_ONES = {"key": "profit_etl:2026-11-16", "dag_id": "profit_etl", "report": "investor.daily_profit"}
+ONLY_READ = {"key": ENGAGEMENT, "dag_id": "engagement_etl", "report": "investor.daily_engagement"}
+
+
+@pytest.mark.parametrize("named", [HIDDEN_ONES, ONLY_READ], ids=["hidden", "only read"])
+def test_a_dag_id_in_the_address_changes_nothing_on_any_route(
+    admin: TestClient,
+    mounted: tuple[FastAPI, FastAPI],
+    manager: PerDag,
+    example: Example,
+    named: dict[str, str],
+) -> None:
+    """Airflow's own dependency asks for the DAG of `?dag_id=`: who names one that they may edit gets no further."""
+    example.links.make(f"badge:{named['report']}", "bert", at("05:00"))
+    form = {"note": "x", "report_date": "2026-11-22", "what": f"badge:{named['report']}", "key": named["key"]}
+    words = {**named, "link_id": "id-key-1", "name": "oncall.css", "date": "2026-11-22"}
+    asked = 0
+    for route in mounted[1].routes:
+        assert isinstance(route, APIRoute)
+        path = re.sub(r"{(\w+)(?::\w+)?}", lambda found: words[found[1]], f"/oncall{route.path}")
+        for method in sorted(route.methods & {"GET", "POST"}):
+            body = {"data": form} if method == "POST" else {}
+            answers = [
+                admin.request(method, f"{path}{query}", headers=OURS, follow_redirects=False, **body)
+                for query in ("", "?dag_id=growth_etl")
+            ]
+            assert answers[0].status_code == answers[1].status_code, path
+            assert answers[0].text == answers[1].text, path
+            assert method == "GET" or answers[0].status_code in (403, 404), path
+            asked += 1
+    assert asked > 30
+    assert example.acts == []
+    assert len(example.links.made) == 1

@@ -66,7 +66,7 @@ BROKEN = [
         page_words.does_not_work("incidents", None, page_words.rows_spoilt(2), SAY),
         "An open incident in oncall_db does not tell of what it is",
         (
-            "It is passed over: nobody is called for it. What is late has an incident of its own."
+            "It is passed over: nobody is called for it. Each late report has an incident of its own."
             " First: mend or delete the row.",
             "oncall.incidents has 2 open rows without a key, a dag_id, a report_date or an opened_at.",
         ),

@@ -45,7 +45,7 @@ _WARNINGS = {
     ),
     "incidents": (
         "An open incident in oncall_db does not tell of what it is",
-        "It is passed over: nobody is called for it. What is late has an incident of its own."
+        "It is passed over: nobody is called for it. Each late report has an incident of its own."
         " First: mend or delete the row.",
     ),
 }
