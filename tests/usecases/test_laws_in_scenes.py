@@ -429,6 +429,41 @@ def test_a_due_time_moved_to_an_instant_past_is_judged_at_the_next_look(night: N
     assert woken(night) == [("page-1-primary", "DE-003")]
 
 
+GIVEN_AND_TAKEN = {"removed": None, "moved": Promise(dt.time(7), dt.time(3, 30))}
+
+
+@pytest.mark.parametrize("change", GIVEN_AND_TAKEN)
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_a_pipeline_that_is_put_back_as_it_was_is_still_theirs(
+    broken: Night, change: str, acknowledged: bool
+) -> None:
+    """Whoever has acknowledged it has it: the thread says so, and they are asked an hour later. Else it pages anew."""
+    before, otherwise = broken.config, dict(broken.config.pipelines)
+    growth = otherwise.pop("growth_etl")
+    if promise := GIVEN_AND_TAKEN[change]:
+        otherwise["growth_etl"] = replace(growth, promise=promise)
+    broken.look("05:00")
+    if acknowledged:
+        broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    broken.look("05:03")
+    broken.config = replace(before, pipelines=otherwise)
+    broken.looks("05:10", "05:11")
+    broken.config = before
+    broken.looks("05:12", "05:50")
+    assert [person for _, person in woken(broken)][1:] == (
+        [] if acknowledged else ["DE-003", "DE-004", "DE-MANAGER"]
+    )
+    if acknowledged:
+        assert len(said(broken, "DE-003 has it: Growth ETL, 22 Nov: late since 05:00")) == 1
+        (lines,) = [m.summary for m, _ in broken.chat.posts if m.title.startswith("DE-003 has it")]
+        assert "before the configuration changed and changed back: nobody is paged again" in lines
+        broken.looks("06:03", "06:04")
+        assert [person for _, person in woken(broken)][1:] == ["DE-003"]
+    broken.world.publish("growth_etl", at("06:10"))
+    broken.look("06:10")
+    assert not any(alert.open for alert in broken.pager.alerts.values())
+
+
 def test_a_pipeline_that_is_removed_closes_its_alerts(broken: Night) -> None:
     """Nobody else would ever say that it is over."""
     broken.look("05:00")

@@ -416,7 +416,7 @@ def test_who_had_a_failure_does_not_have_what_was_told_after_they_took_it() -> N
     for entries in (early, early[::-1]):
         assert in_hand(IncidentContext(mine, (goes_on,), tuple(entries)), a_scene("04:40")) is None
     [failed, _] = early
-    assert in_hand(IncidentContext(mine, (goes_on,), (failed,)), a_scene("04:40")) == failed
+    assert in_hand(IncidentContext(mine, (goes_on,), (failed,)), a_scene("04:40")) == failed.owed_at
 
 
 # Whom it was for could not be reached.

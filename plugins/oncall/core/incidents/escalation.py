@@ -201,7 +201,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     return Plan((incident,), tuple(owed), tuple(events))
 
 
-def _late_in_hand(context: IncidentContext, scene: Scene, had: NotificationStatus) -> Plan:
+def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) -> Plan:
     """Somebody was woken before it was due, and has it: that it is late now is said, and wakes nobody.
 
     Their page has begun this round; it goes on when they give it back, or the shift ends.
@@ -211,12 +211,10 @@ def _late_in_hand(context: IncidentContext, scene: Scene, had: NotificationStatu
     name = name_of(scene, incident.acknowledged_by)
     title = late_title(broken, scene.clock(first_due(broken)), f"{name} has it: ")
     again = scene.clock(incident.acknowledged_at + REMIND_AFTER)
-    line = had_already(name, scene.clock(incident.acknowledged_at), again)
+    line = had_already(name, scene.clock(incident.acknowledged_at), again, anew=not context.spoken)
     message = context.about(*broken).notice(scene, "late", title, [line])
     notes = [Notification(incident.key, f"late:{a}", "pager", "note", message, a) for a in context.aliases]
-    return Plan(
-        (replace(incident, paged_at=had.owed_at),), (post(message), *notes), event(context, scene, title)
-    )
+    return Plan((replace(incident, paged_at=since),), (post(message), *notes), event(context, scene, title))
 
 
 def handoff(context: IncidentContext, scene: Scene) -> Plan | None:

@@ -11,7 +11,7 @@ from oncall.core.incidents.context import IncidentContext, ends_with, event
 from oncall.core.incidents.failures import has_failed, is_told_failure, wakes_for_failure
 from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, NotificationStatus, Plan, key_of
 from oncall.core.incidents.plan import plan
-from oncall.core.incidents.resolve import stale
+from oncall.core.incidents.resolve import MOVED, REMOVED, stale
 from oncall.core.incidents.same_cause import (
     TOLD_LATELY,
     Shared,
@@ -151,7 +151,18 @@ def _incident_for(
         return replace(still_open, due=still_open.due if ends else status.due, verdict=status.verdict)
     if not _needs_incident(status, watching_since) or _is_over(status, same):
         return None
-    return new_incident(status, at, len(same) + 1)
+    return _as_it_was(new_incident(status, at, len(same) + 1), same)
+
+
+def _as_it_was(incident: Incident, same: Sequence[Incident]) -> Incident:
+    """Its pipeline was removed, or its due time moved, and is as it was again: who had it then has it now."""
+    last = same[-1] if same else None
+    if last is None or not last.acknowledged:
+        return incident
+    if last.verdict != REMOVED and (last.verdict != MOVED or last.due == incident.due):
+        return incident
+    kept = ("acknowledged_at", "acknowledged_by", "failure", "failures")
+    return replace(incident, **{name: getattr(last, name) for name in kept})
 
 
 def new_incident(status: PromiseStatus, at: dt.datetime, again: int = 1) -> Incident:

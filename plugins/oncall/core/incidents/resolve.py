@@ -23,6 +23,7 @@ from oncall.core.runbook import led_by
 from oncall.core.time_format import span
 
 SETTLES_WITHIN = dt.timedelta(minutes=1)
+REMOVED, MOVED = "removed", "moved"  # the verdicts of what the configuration ended
 LANDED = "landed:"  # and how many have
 LATEST_CHANGES = 20  # causes that flap are said this often, then the thread stays quiet
 
@@ -187,7 +188,7 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
     now = f"is due {scene.when(lead.due)} now" if lead.due else "is not promised any more"
     title = titled(context.missing, lambda about: f"Not late any more: {about} {now}")
     message = context.notice(scene, "moved", title, ["The configuration has changed."])
-    return _ended(context, scene, message, "moved")
+    return _ended(context, scene, message, MOVED)
 
 
 def removed(incident: Incident, entries: Sequence[NotificationStatus], scene: Scene) -> Plan:
@@ -198,7 +199,7 @@ def removed(incident: Incident, entries: Sequence[NotificationStatus], scene: Sc
         incident.key, "removed", title, "Its pipeline was removed from the configuration.",
         links=(("On-call page", scene.links.oncall()),), channel=scene.roster.slack_channel,
     )  # fmt: skip
-    return _ended(context, scene, message, "removed")
+    return _ended(context, scene, message, REMOVED)
 
 
 def _ended(context: IncidentContext, scene: Scene, message: Message, verdict: str) -> Plan:

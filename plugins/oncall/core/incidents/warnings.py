@@ -130,25 +130,27 @@ def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
     return Plan((incident,), owed, event(context, scene, f"at risk: {because(context.lead.why)}"))
 
 
-def in_hand(context: IncidentContext, scene: Scene) -> NotificationStatus | None:
-    """What was to wake the person on call before the due instant, where somebody has acknowledged all of it since.
+def in_hand(context: IncidentContext, scene: Scene) -> dt.datetime | None:
+    """When the person on call was woken before the due instant, where somebody has acknowledged all of it since.
 
     They have it then, also when it is late: for an hour, a failure until another trouble stands in its place, and each
     until another primary is on call. A warning is to wake nobody: who acknowledged that may be asleep, as may whoever
-    acknowledged long ago.
+    acknowledged long ago. So they have one that was theirs before the configuration ended it and took that back.
     """
     incident, early = context.incident, [e for e in context.entries if wakes_early(e)]
+    taken = incident.acknowledged_at
+    if taken is None or incident.paged or scene.at - taken >= REMIND_AFTER:
+        return None
+    if who_is_on_call(scene.roster, taken).primary != scene.shift.primary:
+        return None
     newest = max(early, key=lambda entry: entry.owed_at or scene.at, default=None)
-    if newest is None or newest.owed_at is None or incident.acknowledged_at is None or incident.paged:
-        return None
-    then = who_is_on_call(scene.roster, incident.acknowledged_at)
-    if scene.at - incident.acknowledged_at >= REMIND_AFTER:
-        return None
-    if incident.acknowledged_at < newest.owed_at or then.primary != scene.shift.primary:
+    if newest is None:
+        return taken if taken < incident.opened_at else None
+    if newest.owed_at is None or taken < newest.owed_at:
         return None
     failed = newest.step.startswith("failed-")
     known = all(m.why and m.why.cause in ("failed", "held", "running") for m in context.missing)
-    return newest if known or not failed else None
+    return newest.owed_at if known or not failed else None
 
 
 def wakes_early(entry: NotificationStatus) -> bool:
