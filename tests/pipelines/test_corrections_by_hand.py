@@ -194,6 +194,39 @@ def test_a_cancellation_that_comes_later_than_it_says_is_found(
     assert restatements(a_sale)
 
 
+def test_a_late_cancellation_that_a_later_refund_has_shown_is_found(a_sale: Any, run: Run) -> None:
+    """The day of the refund asks when its order was cancelled; the day of the cancellation has not heard of it."""
+    sell_too(a_sale)
+    run("profit_etl")
+    cancel(a_sale, at("09:00"))
+    add(
+        a_sale, "refunds", {"refund_id": 1, "order_id": 1, "amount": "6.00", "refunded_at": at("08:00", NEXT)}
+    )
+    sell_too(a_sale, 10, NEXT)
+    run("profit_etl", day=NEXT)
+    assert profit(a_sale, NEXT)["refunds"] == 0
+    assert DAY in [day for dag_id, day in stale(a_sale) if dag_id == "profit_etl"]
+    StalePublications(a_sale, SETUP).rerun("again")
+    assert stale(a_sale) == []
+    assert (profit(a_sale)["cancelled_orders"], profit(a_sale)["revenue"]) == (1, 7 - 10)
+
+
+def test_a_cancelled_order_that_is_anothers_is_so_on_both_days(a_sale: Any, run: Run) -> None:
+    """Between the two days it is that customer's who bought it, and the credit that customer's touches'."""
+    add(a_sale, "customers", {"customer_id": 2, "acquisition_channel": "email"})
+    sell_too(a_sale)
+    cancel(a_sale, at("09:00"))
+    run("profit_etl")
+    change(a_sale, "update master.orders set customer_id = 2, updated_at = now() where order_id = 1")
+    assert [day for dag_id, day in stale(a_sale) if dag_id == "profit_etl"] == [BEFORE, DAY]
+    StalePublications(a_sale, SETUP).rerun("again")
+    assert stale(a_sale) == []
+    found = rows(
+        a_sale, "select report_date, customer_id, revenue from base.profit where order_id = 1 order by 1"
+    )
+    assert [tuple(line.values()) for line in found] == [(BEFORE, 2, 10), (DAY, 2, -10)]
+
+
 @pytest.mark.parametrize("odd", ["-infinity", "0044-03-15 BC", "1999-12-31", "9999-12-31", "infinity"])
 def test_a_day_that_no_report_is_about_stops_no_other(
     a_sale: Any, run: Run, known_to_airflow: None, odd: str

@@ -30,7 +30,12 @@ unheard as (
         where
             ordered.status = 'cancelled'
             and ordered.updated_at > (select recent.since from recent) - interval '28 days'
-            and not exists (select from base.cancellations as known where known.order_id = ordered.order_id)
+            -- What the day of a refund has asked after is not known to the day of the cancellation.
+            and not exists (
+                select
+                from base.cancellations as known
+                where known.order_id = ordered.order_id and known.report_date = known.cancelled_on
+            )
     ) as cancelled
     where
         exists (
@@ -86,7 +91,7 @@ written (table_name, report_date, updated_at) as (
     ) as booked (report_date)
     where booked.report_date >= unheard.ordered_on
     union all
-    -- An order that was sold on its day and cancelled on a later one changes nothing of its own day.
+    -- An order that was sold on its day and cancelled on a later one changes nothing of its own day, unless it is another's.
     select 'master.orders', orders.ordered_on, orders.updated_at
     from orders
     where
@@ -97,6 +102,7 @@ written (table_name, report_date, updated_at) as (
             where
                 line.report_date = orders.ordered_on
                 and line.order_id = orders.order_id
+                and line.customer_id = orders.customer_id
                 and line.sold
                 and orders.written_on > orders.ordered_on
         )
@@ -112,7 +118,11 @@ written (table_name, report_date, updated_at) as (
     where
         orders.status = 'cancelled'
         and orders.written_on > orders.ordered_on
-        and not exists (select from base.cancellations as known where known.order_id = orders.order_id)
+        and not exists (
+            select
+            from base.cancellations as known
+            where known.order_id = orders.order_id and known.report_date = known.cancelled_on
+        )
     union all
     -- or not cancelled any more.
     select 'master.orders', known.cancelled_on, orders.updated_at

@@ -256,7 +256,8 @@ select
 from goods as prices
 where not prices.is_cost
 union all
--- A budget is the same every day, and a round one may be so of two channels; what was billed is not.
+-- A budget is the same every day, and a round one may be so of two channels; what was billed is not, unless it is so
+-- little that there are few amounts to choose from.
 select
     'spend_comes_once',
     'of the spend of the day is there under another channel too, to the cent',
@@ -271,6 +272,7 @@ from (
         billed.amount,
         earlier.days > 0 as known,
         billed.amount <> trunc(billed.amount)
+        and billed.amount >= 50
         and count(*) over (partition by billed.amount) > 1
         and max(earlier.alike) over (partition by billed.amount) = 0 as again
     from base.marketing as billed

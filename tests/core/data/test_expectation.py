@@ -173,6 +173,33 @@ def test_of_a_hundred_ordinary_shops_hardly_any_cries() -> None:
     assert cried <= 4
 
 
+def test_a_weekday_of_a_few_orders_is_not_known_to_be_quiet() -> None:
+    """Of five orders a day one Tuesday has two and another six: eight are far from neither. Of fifty they are."""
+    tuesdays = (1, 2, 1, 1, 4, 1, 2, 6)
+    days = [(ago, float(tuesdays[ago // 7 - 1] if ago % 7 == 0 else 3 + ago % 5)) for ago in range(1, 57)]
+    assert not Number("orders", 8, tuple(days), 1.0).is_far_off()
+    assert Number("orders", 40, tuple(days), 1.0).is_far_off()
+    assert Number("orders", 80, tuple((ago, 10 * amount) for ago, amount in days), 1.0).is_far_off()
+
+
+@pytest.mark.parametrize(("open_days", "day"), [((1,), MONDAY), ((6, 7), MONDAY - dt.timedelta(days=1))])
+def test_what_there_is_on_few_weekdays_is_expected_on_these(open_days: tuple[int, ...], day: dt.date) -> None:
+    """Refunds that are paid on Mondays, a shop that opens at weekends: from the first day on, and on no other."""
+
+    def shop(each: dt.date) -> float:
+        return busy(each) / 10 if each.isoweekday() in open_days else 0.0
+
+    history = days_before(day, shop)
+    for known in range(1, len(history)):
+        assert not Number("refunds", shop(day), tuple(history[:known]), 10.0).is_far_off(), known
+    assert Number("refunds", 20 * shop(day), tuple(history), 10.0).is_far_off()
+    assert Number("orders", 0, tuple(history), 1.0).is_far_off()
+    assert (state(round(shop(day)), history), state(round(shop(day) / 3), history)) == ("fresh", "partial")
+    tuesday = days_before(day + dt.timedelta(days=2), shop)
+    assert not Number("orders", 0, tuple(tuesday), 1.0).is_far_off()
+    assert Number("orders", 500, tuple(tuesday), 1.0).is_far_off()
+
+
 def test_one_wrong_day_in_the_past_changes_nothing() -> None:
     """Neither a load of nothing nor one of ten times as much makes today unusual, or hides that it is."""
     for wrong in (0.0, 50_000.0):

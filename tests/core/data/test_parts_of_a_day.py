@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,7 @@ WEEKDAY, SUNDAY = rows(VN=300, TH=100, SG=30), rows(VN=90, TH=40, SG=20)
         ("rare", rare(36, 120), rare(0, 120), "cancelled"),
         ("rare", rare(3000, 20_000), rare(900, 20_000), "cancelled"),
         ("again", rare(13, 136), rare(1, 120), "cancelled"),
+        ("rare", rare(50, 2), rare(10, 100), "cancelled"),
         ("rows", hours(0, 0, 60), hours(*[3] * 20), "all but 2"),
     ],
 )  # fmt: skip
@@ -109,6 +111,8 @@ def test_a_part_that_is_missing_or_in_another_unit_is_named(
         ("money", money(tv=1000), [money(tv=1000, email=15)]),
         ("money", money(tv=1000), [money(tv=1000, email=200), money(tv=1000, email=0)]),
         ("money", money(tv=1000, radio=9000), [money(tv=1000)]),
+        ("rare", rare(50, 0), [rare(48, 0), rare(55, 0)]),  # a shop whose customers are all new, beside no others
+        ("rare", rare(55, 6), [rare(58, 2)]),  # … or few
         ("rare", rare(17, 120), [rare(2, 120)]),
         ("rare", rare(36, 120), [rare(2, 120), rare(13, 120)]),
         ("rare", rare(3, 10), [rare(0, 10), rare(1, 12)]),
@@ -190,6 +194,28 @@ def test_rows_of_the_warehouse_become_measures() -> None:
         ("spend", "money", {}, 1),
     ]
     assert [day["SG"].amount for day in found[0].before] == [4, 6]
+
+
+SPENT = [("spend", "tv", "money", ago, 100, 100, 1) for ago in range(1, 29) if ago % 7 not in (0, 6)]
+OPEN = [("orders", "all", "rows", ago, 50, 50, 50) for ago in range(29)]
+
+
+@pytest.mark.parametrize(
+    ("spent", "held"),
+    [
+        (SPENT, False),  # on no Friday nor Saturday before it
+        (
+            [*SPENT, *(("spend", "tv", "money", ago, 100, 100, 1) for ago in (7, 14, 21, 28))],
+            True,
+        ),  # on each Friday
+        ([row for row in SPENT if row[3] < 14 and row[3] != 6], False),  # of few Fridays nothing is known
+        ([("spend", "tv", "money", ago, 100, 100, 1) for ago in range(1, 29)], True),
+    ],
+)
+def test_what_there_is_not_on_such_a_day_is_not_missed(spent: list[tuple[Any, ...]], held: bool) -> None:
+    """A shop that does not advertise at weekends is not held each Saturday for ever."""
+    found = day_parts_of([*OPEN, *spent])
+    assert [one.name for one in found if one.is_far_off()] == (["spend"] if held else [])
 
 
 BY_DAY = (8, 7, 6, 6, 6, 7, 9, 12, 16, 20, 24, 26, 22, 20, 19, 18, 17, 18, 20, 24, 26, 20, 14, 10)

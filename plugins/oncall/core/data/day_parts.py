@@ -81,6 +81,7 @@ class DayParts:
     today: Mapping[str, Amount]
     before: Sequence[Mapping[str, Amount]]
     same_weekday: Sequence[Mapping[str, Amount]] = ()
+    may_be_nothing: bool = False  # there was nothing of it on such a day before
 
     @property
     def name(self) -> str:
@@ -97,7 +98,7 @@ class DayParts:
     @cached_property
     def off(self) -> list[OffPart]:
         """The parts that are out of their range; none while too few days are known."""
-        if len(self.before) < LEAST_DAYS:
+        if len(self.before) < LEAST_DAYS or (self.may_be_nothing and not self.today):
             return []
         if self.kind == "rows":
             return self._missing() or list(self._all_in_one()) or self._missing_together() or self._moved()
@@ -181,7 +182,9 @@ class DayParts:
     def _not_rare(self, least: float) -> Iterator[OffPart]:
         for part, found in sorted(self.today.items()):
             days = [day[part] for day in self.before if part in day]
-            most = max((day.amount / max(day.of_all, _FEW) for day in days), default=0.0) * found.of_all
+            # Beside few others, or none, what there is of them says nothing: guests are new customers, each of them.
+            most = max((day.amount / max(day.of_all, _FEW) for day in days), default=0.0)
+            most *= max(found.of_all, _FEW)
             if (
                 len(days) >= LEAST_DAYS
                 and found.amount >= max(least * found.of_all, _TIMES_AS_MANY * most)
@@ -294,12 +297,18 @@ def _chance_of(found: float, expected: float) -> float:
 def day_parts_of(rows: Sequence[tuple[Any, ...]]) -> list[DayParts]:
     """From rows of (measure, part, kind, days ago, amount, of all, rows), in that order; of today there may be none."""
     found = []
+    known = {int(row[3]) for row in rows} - {0}
+    weekday = {ago for ago in known if ago % WEEK == 0}
     for (measure, kind), group in groupby(rows, key=lambda row: (row[0], row[2])):
         days: dict[int, dict[str, Amount]] = {}
         for _, part, _, ago, amount, of_all, count in group:
             days.setdefault(int(ago), {})[part] = Amount(float(amount), float(of_all), int(count))
         today = days.pop(0, {})
+        alike = weekday if len(weekday) >= _LEAST_WEEKDAYS else known
         before = sorted(days)
         same_weekday = [days[ago] for ago in before if ago % WEEK == 0]
-        found.append(DayParts(measure, kind, today, [days[ago] for ago in before], same_weekday))
+        parts = DayParts(
+            measure, kind, today, [days[ago] for ago in before], same_weekday, not days.keys() >= alike
+        )
+        found.append(parts)
     return found

@@ -66,7 +66,7 @@ class Expectation:
 
 
 def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
-    """Expect the day that the history leads to: (days ago, amount), the newest first; None: there is no history.
+    """Expect the day that the history leads to: (days ago, amount), the newest first; None: nobody can say.
 
     The level is the median of the last seven, so growth and decline are followed within days. A weekday is how the
     days of that name stood to the level before them, so a quiet Sunday is expected to be quiet. Medians throughout:
@@ -75,6 +75,8 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     """
     if not history:
         return None
+    if len(history) >= _LEAST_TO_COMPARE and not median(amount for _, amount in history):
+        return _of_its_weekday_alone(history)
     closed = _closed(history)
     ordinary = _without_sales(history, closed)
     stood, usual = _by_weekday(ordinary, closed)
@@ -103,6 +105,19 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
         # What rests on few of its weekday may itself be off.
         share = max(share, _LEAST_SPREAD) * math.sqrt(1 + 1 / weekdays)
     return Expectation(amount, max(share, _LEAST_SPREAD), weekdays, most)
+
+
+def _of_its_weekday_alone(history: Sequence[tuple[int, float]]) -> Expectation | None:
+    """Where most days have nothing there is no level: refunds that are paid on Mondays, a shop that opens at weekends.
+
+    None until the weekday was seen twice: nobody knows yet on which days there is something.
+    """
+    same = [amount for ago, amount in history if ago % WEEK == 0][: _LONGEST_SALE // WEEK]
+    if len(same) < _LEAST_FOR_A_WEEKDAY:
+        return None
+    amount = median(same)
+    share = _NORMAL * median(abs(earlier / amount - 1) for earlier in same) if amount else 0.0
+    return Expectation(amount, max(share, _UNKNOWN_SPREAD) * math.sqrt(1 + 1 / len(same)), len(same), amount)
 
 
 def _before_a_lull(ordinary: Sequence[tuple[int, float]]) -> float:
@@ -184,6 +199,7 @@ FAR_SPREADS = 5.0
 FAR_TIMES_LESS = 3.0
 FAR_TIMES = 5.0  # more; and less, too, while the weekday is not known
 _LARGER = 4.0  # a sum of orders, of which some are much larger, varies as one of so many times fewer
+_FEW = 10  # of fewer it is chance that a weekday was quieter than the others: as much as on these is expected too
 _LEAST_TO_COMPARE = 7  # earlier days: in its first week nobody can say what is usual
 
 
@@ -206,6 +222,9 @@ class Number:
     @cached_property
     def expected(self) -> Expectation | None:
         expected = expect(self.history) if len(self.history) >= _LEAST_TO_COMPARE else None
+        if expected and self.unit and expected.amount < _FEW * self.unit:
+            level = median(amount for _, amount in self.history[:WEEK])
+            expected = replace(expected, most=max(expected.most, level))
         return expected.nearest(self.amount) if expected else None
 
     @property
