@@ -10,11 +10,13 @@ bound by name, never written into the text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from oncall.adapters.postgres.refusals import first_line
 from oncall.config.data_contracts import tables_read
 from oncall.config.include_files import Unusable
 from oncall.config.include_files import text_of as text_of_file
@@ -79,6 +81,35 @@ class SqlFiles:
                 error.add_note(f"in {file}")
                 raise
         return cursor.fetchall() if cursor.description else []
+
+    def slips(self, connection: Any) -> Iterator[tuple[str, str]]:
+        """(file and line, why) of each statement of the folder that PostgreSQL cannot read. None is executed."""
+        if _slip(connection, "select 1"):
+            return  # it has no language in which to read a statement alone
+        for path in sorted(self._folder.rglob("*.sql")):
+            file = path.relative_to(self._folder).as_posix()
+            text, begins = self.text(file), 0
+            for statement in _statements(text):
+                begins = text.index(statement, begins)
+                if why := _slip(connection, statement):
+                    line = text.count("\n", 0, begins) + 1
+                    yield f"{file}:{line}", why
+
+
+def _slip(connection: Any, statement: str) -> str:
+    """Why PostgreSQL cannot read it, as a part of a block that has ended before."""
+    bare = re.sub(r"--.*|(?s:/\*.*?\*/)", "", statement).strip()
+    if not bare:
+        return ""
+    plain = re.sub(r"%\(\w+\)s", "null", statement).replace("%%", "%")
+    ends = "" if bare.endswith(";") else ";"  # it may stand before a last comment
+    try:
+        connection.execute(f"do $oncall_reads$ begin return; {plain}\n{ends} end $oncall_reads$")
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        return first_line(error)
+    finally:
+        connection.rollback()
+    return ""
 
 
 @lru_cache(maxsize=64)

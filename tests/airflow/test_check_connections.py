@@ -85,6 +85,26 @@ def test_what_the_warehouse_cannot_be_asked_of_a_contract_is_named(
     assert any(key in named and said in words for named, words in told.items()), told
 
 
+@pytest.mark.parametrize(
+    ("file", "was", "now", "line", "said"),
+    [
+        ("growth_etl/15_draft.sql", "select", "zselect", 7, 'syntax error at or near "zselect"'),
+        ("profit_etl/20_checks.sql", "from ", "frum ", 1, 'syntax error at or near "base"'),
+        ("growth_etl/30_publish.sql", "(", "((", 1, "at end of input"),
+        ("experiments/70_odd_rows.sql", "'", "''", 1, "unterminated quoted string"),
+    ],
+)
+def test_a_slip_in_the_sql_of_a_report_is_named(
+    whole: Site, capsys: pytest.CaptureFixture[str], file: str, was: str, now: str, line: int, said: str
+) -> None:
+    """It was named by the night's run alone; whatever a statement would do is not done."""
+    path = whole.include / "sql" / file
+    path.write_text(path.read_text(encoding="utf-8").replace(was, now, 1), encoding="utf-8")
+    (problem,) = checked(whole, capsys, 1)["problems"]
+    assert said in problem["found"]
+    assert problem["file"] == f"sql/{file}:{line}"
+
+
 def test_what_the_far_sides_lack_is_named(whole: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Scopes, members, accounts, heartbeats: each by its name."""
     whole.inbox.settings(

@@ -14,7 +14,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.check_result import CheckResult
 from oncall.core.data.data_contract import CURRENCY, DataContracts
 from oncall.core.data.report_words import currency_taken
-from oncall.core.errors import Unreadable
+from oncall.core.errors import OncallError, Unreadable
 from pipelines.sql_files import SqlFiles
 
 
@@ -68,6 +68,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     )
     if not any(problem.file == "connection warehouse" for problem in checked.problems):
         _ask_contracts(contracts, checked)
+        _ask_sql(checked)
     OpsgenieCheck(checked).ask(
         config.heartbeats, sorted({person.opsgenie for person in people if person.opsgenie})
     )
@@ -93,6 +94,18 @@ def _ask_contracts(contracts: DataContracts, checked: CheckResult) -> None:
         for key, found in unaskable(connection, contracts, day):
             checked.wrong(
                 FOLDER, key, found, "what the warehouse can be asked: the run would fail, or hold the report"
+            )
+
+
+def _ask_sql(checked: CheckResult) -> None:
+    """Name each statement of `sql/` that PostgreSQL cannot read. None is executed, and no table has to be there."""
+    from oncall.adapters.postgres.database import work_by
+
+    with suppress(OncallError), closing(work_by("warehouse")) as connection:
+        connection.left_s = 20.0
+        for place, found in SqlFiles().slips(connection):
+            checked.wrong(
+                f"sql/{place}", "(statement)", found, "SQL that PostgreSQL reads: the run would fail"
             )
 
 
