@@ -29,7 +29,7 @@ with DAG(
         """Read the world, judge the promises, page whoever has to be paged."""
         from oncall.airflow.run_once import evaluate_once
 
-        seen = evaluate_once(stay_s=60, check_before_send=True)
+        seen = evaluate_once(stay_s=60, check_before_send=True, of_sla_watch=True)
         return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.statuses)
 
     @task(retries=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import runpy
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -12,9 +13,14 @@ from typing import Any
 import pytest
 
 from oncall.airflow import watcher
+from oncall.airflow.composition import Wiring
+from oncall.airflow.page_reading import PageReading
 from oncall.airflow.run_once import evaluate_once
 from oncall.core.errors import DeliveryFailed
+from oncall.usecases import other_look
 from oncall.usecases.dispatch import Dispatch
+from oncall.usecases.other_look import LOOKED
+from sandbox.stack.environment import REPOSITORY
 from tests.airflow.watching import ZONE, pages, soon, threads, watch
 
 
@@ -45,6 +51,25 @@ def test_a_broken_roster_is_told_once_and_the_last_good_one_stays_in_force(site:
     roster.write_text(good)
     evaluate_once()
     assert any("in order again" in m.text for m in site.inbox.messages())
+
+
+def test_the_watcher_tells_that_sla_watch_has_not_looked(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the DAG's task notes, the watcher waits for; whoever else looks once does not stand for it."""
+    evaluate_once()
+    store = Wiring().store()
+    assert store.get_note(LOOKED) is None
+    runpy.run_path(str(REPOSITORY / "dags" / "sla_watch.py"))["look"].function()
+    assert store.get_note(LOOKED)
+    monkeypatch.setattr(other_look, "MISSED_AFTER", dt.timedelta(seconds=3))
+
+    def told() -> bool:
+        return any("Airflow has not run sla_watch since" in message.text for message in site.inbox.messages())
+
+    asyncio.run(watch(told, 25))
+    assert told()
+    assert [trouble.name for trouble in PageReading(Wiring()).read(dt.datetime.now(ZONE)).warnings] == [
+        "sla_watch"
+    ]
 
 
 def test_looks_from_many_sides_page_once(site: Any) -> None:

@@ -34,6 +34,7 @@ from oncall.usecases.heartbeat import HEARTBEATS
 from oncall.usecases.lost_rows import lost_rows
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
 from oncall.usecases.notes import TICK
+from oncall.usecases.other_look import LOOKED, MISSED, say_other_look
 from oncall.usecases.ports import NOTHING_AT_ALL, Snapshot, Store, TaskRunReader
 from oncall.usecases.promise_statuses import NoAnswer
 from oncall.usecases.timekeeping import ODD_CLOCKS, SteadyClock, note_clocks, read_clocks, utc_now
@@ -132,11 +133,13 @@ class Looker:
         quietly(lambda: self._say_back(services, at))
         names = [
             *NOTES,
+            LOOKED,
             *_spoken_of(services.config),
             *(f"{CHANNEL_ID}:{name}" for name in services.config.channels),
         ]
         names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
         notes = store.evaluation_inputs(at, names).notes
+        quietly(lambda: say_other_look(store, scene, notes))
         self.know(snapshot=replace(store.snapshot(), notes=dict(notes)))
         return seen
 
@@ -245,7 +248,7 @@ class Looker:
 
 def _spoken_of(config: OncallConfig) -> tuple[str, ...]:
     """The notes of what has been said once: said again it would be double, and since when it is so would be untrue."""
-    return (HEARTBEATS, ODD_CLOCKS, *health_notes(config.rosters))
+    return (HEARTBEATS, ODD_CLOCKS, MISSED, *health_notes(config.rosters))
 
 
 def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:

@@ -16,6 +16,7 @@ from oncall.usecases.current_config import config_in_force
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
 from oncall.usecases.notes import TICK, instant, noted, state
+from oncall.usecases.other_look import MISSED
 from oncall.usecases.ports import EvaluationInputs, TaskRunReader
 from oncall.usecases.promise_statuses import (
     BLIND,
@@ -34,7 +35,7 @@ T = TypeVar("T")
 HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
-WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG)
+WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG, MISSED)
 NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, *WARNED)
 
 
@@ -136,6 +137,8 @@ def _warnings(notes: Mapping[str, str], spoilt: int) -> Iterator[Trouble]:
         yield Trouble(f"connection {name}", None, reason)
     for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
         yield Trouble(name, None, clocks_apart(ahead_s))
+    if missed := noted(MISSED, notes.get(MISSED), instant, None):
+        yield Trouble("sla_watch", missed, "")
     if spoilt:
         yield Trouble("incidents", None, rows_spoilt(spoilt))
 

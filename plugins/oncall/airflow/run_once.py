@@ -21,6 +21,7 @@ from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.usecases.metrics import TICK_AGE, of_look, of_snapshot
 from oncall.usecases.notes import TICK, instant, noted
+from oncall.usecases.other_look import note_other_look
 from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, Metrics, Store
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
@@ -36,7 +37,11 @@ ONE_SHOT_S = 25.0
 
 
 def evaluate_once(
-    at: dt.datetime | None = None, *, stay_s: float = 0, check_before_send: bool = False
+    at: dt.datetime | None = None,
+    *,
+    stay_s: float = 0,
+    check_before_send: bool = False,
+    of_sla_watch: bool = False,
 ) -> Evaluation:
     """One look from a task, a callback or the command line: decide, then send on both channels side by side.
 
@@ -44,7 +49,8 @@ def evaluate_once(
     read (a process that is frozen within a look keeps its lock for ten seconds), and while something is still owed: the
     process that claimed it may be dead, and another can send it only after the lease.
     `check_before_send`: another process should have noticed before, so ask the far sides whether it was sent already
-    (the watcher may have paged from memory while the store was down).
+    (the watcher may have paged from memory while the store was down). `of_sla_watch`: it is the look that the watcher
+    waits for.
     """
     wiring, until = Wiring(), time.monotonic() + stay_s
     _once_readable(wiring.store().install, until)
@@ -59,6 +65,8 @@ def evaluate_once(
         return evaluate(services.config, services.world, services.runs, services.store, services.links, now())
 
     seen = _once_readable(look, until)
+    if of_sla_watch:
+        quietly(lambda: note_other_look(services.store, now()))
     quietly(lambda: say_configuration(services.store, dispatch.scene(now()), services.problems))
     quietly(lambda: note_clocks(services.store, dispatch.scene(now()), agreed, clocks))
     quietly(lambda: _tell(wiring.metrics, services, seen, now()))

@@ -290,3 +290,15 @@ def test_notices_about_channels_can_be_found_by_their_tags() -> None:
     assert owed.message.tags == ("oncall", "channel")
     assert owed.alias == owed.message.alias
     assert owed.message.key == owed.key
+
+
+def test_that_airflow_starts_nothing_is_told_with_what_it_means() -> None:
+    """A thread a day; each time it begins and ends is told."""
+    missed = channel_notices.sla_watch_missed(a_scene("04:12"), SINCE)
+    assert said(missed).title == f"Airflow has not run sla_watch since {a_scene('04:12').clock(SINCE)}"
+    assert "no scheduler, executor or free slot" in said(missed).text
+    runs = channel_notices.sla_watch_runs(a_scene("04:52"), SINCE)
+    assert said(runs).title.startswith("Airflow runs sla_watch again after ")
+    assert key(missed) == key(runs) == "sla_watch:2026-11-23"
+    later = channel_notices.sla_watch_missed(a_scene("04:12"), SINCE + dt.timedelta(seconds=1))
+    assert len({said(missed).step, said(runs).step, said(later).step}) == 3

@@ -72,6 +72,13 @@ BROKEN = [
         ),
     ),
     (
+        page_words.does_not_work("sla_watch", at("03:58"), "", SAY), "Airflow has not run sla_watch since 03:58",
+        (
+            "It does not import, or Airflow starts nothing: then tonight's reports do not start either. The watcher"
+            " looks, and pages as ever. First: has sla_watch an import error in Airflow, and does the scheduler run?",
+        ),
+    ),
+    (
         page_words.does_not_work("connection opsgenie_default", None, "no host", SAY),
         "The connection opsgenie_default cannot be used as it is written now",
         (

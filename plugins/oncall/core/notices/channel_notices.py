@@ -107,6 +107,22 @@ def store_usable(scene: Scene, since: dt.datetime) -> Notification:
     return _chat(scene, STORE, f"usable:{since.isoformat(timespec='hours')}", title, [])
 
 
+def sla_watch_missed(scene: Scene, since: dt.datetime) -> Notification:
+    """Airflow starts no run of it any more, and may start none of the reports' either."""
+    title = f"Airflow has not run sla_watch since {scene.clock(since)}"
+    lines = [
+        "It is to look every five minutes. It does not import, or Airflow starts nothing: no scheduler, executor or"
+        " free slot. Then tonight's reports do not start either.",
+        "The watcher looks, and pages as ever.",
+    ]
+    return _chat(scene, "sla_watch", f"missed:{since.isoformat()}", title, lines)
+
+
+def sla_watch_runs(scene: Scene, since: dt.datetime) -> Notification:
+    title = f"Airflow runs sla_watch again after {between(since, scene.at)}"
+    return _chat(scene, "sla_watch", f"runs:{since.isoformat()}", title, [])
+
+
 def clock_wrong(scene: Scene, name: str, ahead_s: int) -> Notification:
     """A clock that the others do not agree with; it decides nothing."""
     where = "ahead" if ahead_s > 0 else "behind"

@@ -43,6 +43,11 @@ _WARNINGS = {
         f"{_CHAT} cannot be asked what it has",
         f"A message whose answer was lost may appear there twice. {_CHECK}",
     ),
+    "sla_watch": (
+        "Airflow has not run sla_watch",
+        "It does not import, or Airflow starts nothing: then tonight's reports do not start either. The watcher"
+        " looks, and pages as ever. First: has sla_watch an import error in Airflow, and does the scheduler run?",
+    ),
     "incidents": (
         "An open incident in oncall_db does not tell of what it is",
         "It is passed over: nobody is called for it. Each late report has an incident of its own."
