@@ -94,13 +94,15 @@ def sessions_again(days: int, later: str, first: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def busy_shop(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
-    """A shop of 1,600 orders a day, published until the day before; nothing of it is ever changed."""
+    """A shop of 1,000 orders a day, published until the day before; nothing of it is ever changed."""
     dsn = postgres.ensure_database(f"parts_{uuid.uuid4().hex}", empty_warehouse)
     with closing(psycopg2.connect(dsn)) as connection:
-        for day in (DAY - dt.timedelta(days=ago) for ago in range(10, -1, -1)):
-            Loader(connection, 0.25).load(day)
-            # On its first day nothing can be given back.
-            for dag_id in REPORTS if DAY - dt.timedelta(days=8) <= day < DAY else ():
+        for ago in range(10, -1, -1):
+            day = DAY - dt.timedelta(days=ago)
+            Loader(connection, 0.15).load(day)
+            # On its first day nothing can be given back; an experiment's customers are those of the day before.
+            published = [*REPORTS][: 0 if ago not in range(1, 8) else 3 if ago > 1 else None]
+            for dag_id in published:
                 run_all(connection, report_run(dag_id, day))
         change(
             connection, "delete from master.loads where business_day = '2026-11-20'"
@@ -304,10 +306,10 @@ def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
 @pytest.mark.parametrize(
     ("fault", "check", "found"),
     [
-        ("update master.products set unit_cost = unit_cost * 2", "costs_stay", "200 of 200 in master.products.unit_cost, such as product_id 1 ("),
-        ("update master.products set unit_cost = unit_cost / 2", "costs_stay", "200 of 200 in"),
-        ("update master.products as p set unit_cost = q.unit_cost from master.products as q where q.product_id = 201 - p.product_id", "costs_stay", " of 200 in"),
-        (changed("order_lines", "product_id = 1 + product_id % 200"), "product_prices_stay", " of 200 in master.order_lines.product_id, such as product_id 1"),
+        ("update master.products set unit_cost = unit_cost * 2", "costs_stay", "199 of 199 in master.products.unit_cost, such as product_id 1 ("),
+        ("update master.products set unit_cost = unit_cost / 2", "costs_stay", "199 of 199 in"),
+        ("update master.products as p set unit_cost = q.unit_cost from master.products as q where q.product_id = 201 - p.product_id", "costs_stay", " of 199 in"),
+        (changed("order_lines", "product_id = 1 + product_id % 200"), "product_prices_stay", " of 199 in master.order_lines.product_id, such as product_id 1"),
         (changed("order_lines", "product_id = 1 + (line_no * 77 + order_id) % 200"), "product_prices_stay", " of 200 in master.order_lines.product_id, such as product_id 1"),
         (changed("order_lines", "unit_price = unit_price * 100", "product_id = 7"), "product_prices_are_in_one_unit", " in master.order_lines.unit_price, such as product_id 7 ("),
         # a decimal point that slipped in a few lines, and in the cost of a few products
