@@ -418,6 +418,18 @@ def test_a_due_time_moved_later_ends_the_incident_until_then(broken: Night) -> N
     assert len(woken(broken)) == 2
 
 
+def test_whoever_had_it_is_woken_anew_at_a_due_time_that_was_moved_for_good(broken: Night) -> None:
+    """It is another promise than the one that they have: only what is as it was before is still theirs."""
+    broken.look("05:00")
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    broken.look("05:03")
+    growth = broken.config.pipelines["growth_etl"]
+    moved = replace(growth, promise=Promise(dt.time(5, 30), dt.time(3, 30)))
+    broken.config = replace(broken.config, pipelines={**broken.config.pipelines, "growth_etl": moved})
+    broken.looks("05:10", "05:30")
+    assert [person for _, person in woken(broken)] == ["DE-003", "DE-003"]
+
+
 def test_a_due_time_moved_to_an_instant_past_is_judged_at_the_next_look(night: Night) -> None:
     """At 04:30 the promise moves to four: it is broken."""
     night.world.missing("growth_etl")
