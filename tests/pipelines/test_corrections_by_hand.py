@@ -227,6 +227,56 @@ def test_a_cancelled_order_that_is_anothers_is_so_on_both_days(a_sale: Any, run:
     assert [tuple(line.values()) for line in found] == [(BEFORE, 2, 10), (DAY, 2, -10)]
 
 
+@pytest.mark.parametrize(
+    "becomes",
+    [
+        "customer_id = 2",
+        "touched_at = touched_at + interval '5 days'",
+        "touched_at = touched_at - interval '7 days', channel = 'social'",
+    ],
+)
+def test_a_touch_that_was_anothers_or_of_another_time_gives_its_credit_back(
+    a_sale: Any, run: Run, becomes: str
+) -> None:
+    """Nothing of the customer who had it is written, nor are there fewer of its day."""
+    add(a_sale, "customers", {"customer_id": 2})
+    add(a_sale, "touches", {"touch_id": 1, "touched_at": at("11:00", BEFORE), "channel": "email"})
+    add(
+        a_sale,
+        "touches",
+        {"touch_id": 2, "touched_at": at("01:00", BEFORE - dt.timedelta(days=20)), "channel": "tv"},
+    )
+    run("profit_etl", day=BEFORE)
+    by_channel = "select channel, revenue from investor.daily_profit_by_channel where report_date = %s"
+    assert rows(a_sale, by_channel, BEFORE) == [{"channel": "email", "revenue": 10}]
+    change(a_sale, f"update master.touches set {becomes}, updated_at = now() where touch_id = 1")
+    assert stale(a_sale) == [("profit_etl", BEFORE)]
+    StalePublications(a_sale, SETUP).rerun("again")
+    assert rows(a_sale, by_channel, BEFORE) == [{"channel": "organic", "revenue": 10}]
+    assert stale(a_sale) == []
+
+
+def test_touches_that_upstream_puts_away_are_not_missed(a_sale: Any, run: Run) -> None:
+    """A late one of another customer is no reason to ask for those that an older order's credit came of."""
+    add(a_sale, "touches", {"touch_id": 1, "touched_at": at("11:00", BEFORE), "channel": "email"})
+    run("profit_etl", day=BEFORE)
+    change(a_sale, "delete from master.touches")
+    change(a_sale, "delete from base.day_parts")
+    late = {"touch_id": 2, "customer_id": 7, "touched_at": at("13:00", BEFORE), "channel": "tv"}
+    add(a_sale, "touches", {**late, "updated_at": now()})
+    assert stale(a_sale) == []
+
+
+def test_sessions_of_another_length_change_no_other_day(a_sale: Any, run: Run) -> None:
+    """Who was active on which day is as it was."""
+    add(a_sale, "sessions", {"session_id": 2, "started_at": at("12:00")})
+    run("engagement_etl")
+    change(a_sale, "update master.sessions set duration_s = 99, updated_at = now() where session_id = 1")
+    run("engagement_etl", day=BEFORE)
+    assert [day for dag_id, day in stale(a_sale) if dag_id == "engagement_etl"] == []
+    assert {r["column_name"] for r in restatements(a_sale)} == {"seconds", "seconds_per_active"}
+
+
 @pytest.mark.parametrize("odd", ["-infinity", "0044-03-15 BC", "1999-12-31", "9999-12-31", "infinity"])
 def test_a_day_that_no_report_is_about_stops_no_other(
     a_sale: Any, run: Run, known_to_airflow: None, odd: str

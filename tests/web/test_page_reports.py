@@ -512,8 +512,10 @@ def test_what_is_no_report_is_not_found(admin: TestClient) -> None:
 
 
 def test_numbers_are_written_as_people_read_them() -> None:
-    """Thousands apart, cents as published, no zeros behind a fraction."""
+    """Thousands apart, cents as published, no zeros behind a fraction; a longer one is rounded, not cut."""
     texts = (None, "1234567.50", "-0.40", "0.3333333333", "12.0000000000", "NaN", "1.5e+70", "7")
+    long = ("0.2106969206", "-0.6468927841", "1999.99996", "-0.00001", f"{10**40}.00001")
+    assert [amount_words(text) for text in long] == ["0.2107", "-0.6469", "2,000", "0", f"{10**40:,}"]
     assert [amount_words(text) for text in texts] == [
         "–",
         "1,234,567.50",

@@ -18,6 +18,7 @@ from (
     select channel::text from investor.daily_engagement_by_channel as channel where report_date = %(report_date)s::date
 ) as report
 union all
-select 'base.engagement', count(*), sum(hashtextextended(customer::text, 0))
+-- Other days ask only who was active, and of which channel.
+select 'base.engagement', count(*), sum(hashtextextended(concat(customer.customer_id, ' ', customer.channel), 0))
 from base.engagement as customer
 where report_date = %(report_date)s::date;

@@ -61,6 +61,25 @@ gone as materialized (
     ) as shrunk
 ),
 
+-- Days that may have read a touch which was another customer's, or of another time, until it was written again. Those whose
+-- touches upstream has put away are not asked.
+retouched as materialized (
+    select publication.report_date, max(touch.updated_at) as updated_at
+    from (
+        select base.day_of(written.touched_at, %(zone)s) as day, max(written.updated_at) as updated_at
+        from master.touches as written
+        where written.updated_at > (select recent.since from recent) and written.updated_at <= clock_timestamp()
+        group by 1
+    ) as touch
+    inner join investor.publications as publication
+        on
+            publication.report = %(report)s
+            and publication.report_date between touch.day - 7 and touch.day + 7
+            and touch.updated_at > coalesce(publication.read_at, publication.published_at)
+    where publication.report_date >= (select base.day_of(min(kept.touched_at), %(zone)s) + 7 from master.touches as kept)
+    group by publication.report_date
+),
+
 written (table_name, report_date, updated_at) as (
     select 'master.' || gone.table_name, gone.day + later.days, gone.changed_at
     from gone
@@ -172,6 +191,34 @@ written (table_name, report_date, updated_at) as (
             and line.report_date >= base.day_of(touch.touched_at, %(zone)s)
             and line.report_date <= base.day_of(touch.touched_at, %(zone)s) + 7
     where touch.updated_at > (select recent.since from recent)
+    union all
+    -- Credited to a channel that has not touched the customer: whose order is not touched has an acquisition channel here.
+    select 'master.touches', retouched.report_date, retouched.updated_at
+    from retouched
+    where
+        exists (
+            select
+            from base.profit_credit as credit
+            inner join base.profit as line
+                on
+                    line.report_date = credit.report_date
+                    and line.order_id = credit.order_id
+                    and line.line_no = credit.line_no
+                    and line.acquisition_channel is null
+            inner join master.orders as ordered on ordered.order_id = credit.order_id
+            where
+                credit.report_date = retouched.report_date
+                and credit.sold
+                and not exists (
+                    select
+                    from master.touches as touch
+                    where
+                        touch.customer_id = credit.customer_id
+                        and touch.channel = credit.channel
+                        and touch.touched_at >= ordered.ordered_at - interval '168 hours'
+                        and touch.touched_at < ordered.ordered_at
+                )
+        )
 )
 
 select %(report)s, written.report_date, written.table_name, max(written.updated_at)

@@ -10,6 +10,7 @@ import datetime as dt
 import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 
 from oncall.core.data import report_words
@@ -272,9 +273,11 @@ def amount_words(text: str | None) -> str:
     whole, _, decimals = text.partition(".")
     if not whole.lstrip("-").isdigit() or not (decimals or "0").isdigit():
         return text  # NaN, infinity, powers of ten
-    kept = decimals if len(decimals) <= 2 else decimals[:4].rstrip("0")
-    sign = "-" if whole.startswith("-") else ""
-    return f"{sign}{int(whole.lstrip('-')):,}{'.' if kept else ''}{kept}"
+    amount = Decimal(text)
+    if len(decimals) <= 2:
+        return f"{amount:,}"
+    rounded = f"{amount:,.4f}".rstrip("0").removesuffix(".")
+    return "0" if rounded == "-0" else rounded
 
 
 def usual_words(there: UsualView | UsualRange | None, *, percent: bool = False) -> str:
