@@ -8,18 +8,21 @@ import runpy
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from oncall.airflow import watcher
+from oncall.airflow import callbacks, watcher
 from oncall.airflow.composition import Wiring
 from oncall.airflow.page_reading import PageReading
 from oncall.airflow.run_once import evaluate_once
 from oncall.core.errors import DeliveryFailed
-from oncall.usecases import other_look
+from oncall.usecases import mutual_watch
 from oncall.usecases.dispatch import Dispatch
-from oncall.usecases.other_look import LOOKED
+from oncall.usecases.mutual_watch import SLA_WATCH_LOOKED
+from oncall.usecases.notes import TICK
+from oncall.usecases.watch_record import SINCE
 from sandbox.stack.environment import REPOSITORY
 from tests.airflow.watching import ZONE, pages, soon, threads, watch
 
@@ -57,10 +60,11 @@ def test_the_watcher_tells_that_sla_watch_has_not_looked(site: Any, monkeypatch:
     """What the DAG's task notes, the watcher waits for; whoever else looks once does not stand for it."""
     evaluate_once()
     store = Wiring().store()
-    assert store.get_note(LOOKED) is None
+    assert store.get_note(SLA_WATCH_LOOKED) is None
     runpy.run_path(str(REPOSITORY / "dags" / "sla_watch.py"))["look"].function()
-    assert store.get_note(LOOKED)
-    monkeypatch.setattr(other_look, "MISSED_AFTER", dt.timedelta(seconds=3))
+    assert store.get_note(SLA_WATCH_LOOKED)
+    for name in ("SLA_WATCH_SILENT_AFTER", "SLA_WATCH_TOLD_AFTER"):
+        monkeypatch.setattr(mutual_watch, name, dt.timedelta(seconds=2))
 
     def told() -> bool:
         return any("Airflow has not run sla_watch since" in message.text for message in site.inbox.messages())
@@ -70,6 +74,27 @@ def test_the_watcher_tells_that_sla_watch_has_not_looked(site: Any, monkeypatch:
     assert [trouble.name for trouble in PageReading(Wiring()).read(dt.datetime.now(ZONE)).warnings] == [
         "sla_watch"
     ]
+
+
+@pytest.mark.parametrize(
+    ("tick_s", "trial", "looks"), [(5, "", False), (300, "", True), (None, "", True), (None, "True", False)]
+)
+def test_a_task_that_is_done_looks_where_nobody_else_does(
+    site: Any, monkeypatch: pytest.MonkeyPatch, tick_s: int | None, trial: str, looks: bool
+) -> None:
+    """Somebody paused `sla_watch`: there is neither watcher nor DAG, and the night's tasks are all that runs."""
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    monkeypatch.setenv("AIRFLOW_TEST_MODE", trial)
+    store, now = Wiring().store(), dt.datetime.now(ZONE)
+    store.install()
+    store.set_note(SINCE, (due - dt.timedelta(hours=5)).isoformat())
+    if tick_s is not None:
+        store.set_note(TICK, (now - dt.timedelta(seconds=tick_s)).isoformat())
+    run = SimpleNamespace(partition_key=str(now.date()), conf={}, run_after=now)
+    ti = SimpleNamespace(dag_id="profit_etl", run_id="r", task_id="transform", try_number=1, log_url="")
+    callbacks.succeeded({"ti": ti, "dag_run": run})
+    assert bool(pages(site)) is looks
 
 
 def test_looks_from_many_sides_page_once(site: Any) -> None:

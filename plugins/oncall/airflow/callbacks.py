@@ -32,8 +32,10 @@ def started(context: Context) -> None:
 
 
 def succeeded(context: Context) -> None:
-    """A task is done: an `on_success_callback`."""
+    """A task is done: an `on_success_callback`. Note it, and look where nobody else does."""
     _note(context, "success")
+    if not _is_trial():
+        _quietly(_stand_in, "look")
 
 
 def skipped(context: Context) -> None:
@@ -81,8 +83,18 @@ def tell_for(ti: Any, state: str, error: object = None) -> None:
 
 def _note(context: Context, state: TaskState) -> None:
     """Note it, unless it comes of `airflow tasks test`: a trial is no news of the report."""
-    if os.environ.get("AIRFLOW_TEST_MODE") != "True":
+    if not _is_trial():
         _quietly(lambda: _write(context, state), "note")
+
+
+def _is_trial() -> bool:
+    return os.environ.get("AIRFLOW_TEST_MODE") == "True"
+
+
+def _stand_in() -> None:
+    from oncall.airflow.run_once import stand_in
+
+    stand_in()
 
 
 def _look() -> None:

@@ -33,8 +33,8 @@ from oncall.usecases.evaluate import NOTES, Evaluation, evaluate
 from oncall.usecases.heartbeat import HEARTBEATS
 from oncall.usecases.lost_rows import lost_rows
 from oncall.usecases.metrics import of_look, of_snapshot, of_tick
+from oncall.usecases.mutual_watch import SLA_WATCH_AWAY, WATCHER_AWAY, watch_sla_watch, watch_watcher
 from oncall.usecases.notes import TICK
-from oncall.usecases.other_look import LOOKED, MISSED, say_other_look
 from oncall.usecases.ports import NOTHING_AT_ALL, Snapshot, Store, TaskRunReader
 from oncall.usecases.promise_statuses import NoAnswer
 from oncall.usecases.timekeeping import ODD_CLOCKS, SteadyClock, note_clocks, read_clocks, utc_now
@@ -131,15 +131,15 @@ class Looker:
         quietly(lambda: say_configuration(store, scene, services.problems))
         quietly(lambda: self._say_connections(store, scene))
         quietly(lambda: self._say_back(services, at))
+        quietly(lambda: watch_watcher(store, scene))
+        quietly(lambda: watch_sla_watch(store, scene))
         names = [
             *NOTES,
-            LOOKED,
             *_spoken_of(services.config),
             *(f"{CHANNEL_ID}:{name}" for name in services.config.channels),
         ]
         names += [f"{THREAD}:{case.incident.key}" for case in seen.cases]
         notes = store.evaluation_inputs(at, names).notes
-        quietly(lambda: say_other_look(store, scene, notes))
         self.know(snapshot=replace(store.snapshot(), notes=dict(notes)))
         return seen
 
@@ -248,7 +248,7 @@ class Looker:
 
 def _spoken_of(config: OncallConfig) -> tuple[str, ...]:
     """The notes of what has been said once: said again it would be double, and since when it is so would be untrue."""
-    return (HEARTBEATS, ODD_CLOCKS, MISSED, *health_notes(config.rosters))
+    return (HEARTBEATS, ODD_CLOCKS, WATCHER_AWAY, SLA_WATCH_AWAY, *health_notes(config.rosters))
 
 
 def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:

@@ -15,8 +15,8 @@ from oncall.usecases.channel_health import HEARING, UNCHECKED, refusals_of
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
+from oncall.usecases.mutual_watch import SLA_WATCH_AWAY
 from oncall.usecases.notes import TICK, instant, noted, state
-from oncall.usecases.other_look import MISSED
 from oncall.usecases.ports import EvaluationInputs, TaskRunReader
 from oncall.usecases.promise_statuses import (
     BLIND,
@@ -35,7 +35,7 @@ T = TypeVar("T")
 HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
-WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG, MISSED)
+WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG, SLA_WATCH_AWAY)
 NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, *WARNED)
 
 
@@ -137,8 +137,9 @@ def _warnings(notes: Mapping[str, str], spoilt: int) -> Iterator[Trouble]:
         yield Trouble(f"connection {name}", None, reason)
     for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
         yield Trouble(name, None, clocks_apart(ahead_s))
-    if missed := noted(MISSED, notes.get(MISSED), instant, None):
-        yield Trouble("sla_watch", missed, "")
+    away: dict[str, Any] = noted(SLA_WATCH_AWAY, notes.get(SLA_WATCH_AWAY), state, {})
+    if away and away["said"]:
+        yield Trouble("sla_watch", noted(SLA_WATCH_AWAY, away["reason"], instant, None), "")
     if spoilt:
         yield Trouble("incidents", None, rows_spoilt(spoilt))
 

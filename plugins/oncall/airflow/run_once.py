@@ -20,8 +20,8 @@ from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.usecases.metrics import TICK_AGE, of_look, of_snapshot
+from oncall.usecases.mutual_watch import sla_watch_looked, watch_watcher, watcher_is_away
 from oncall.usecases.notes import TICK, instant, noted
-from oncall.usecases.other_look import note_other_look
 from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, Metrics, Store
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
 
@@ -66,8 +66,9 @@ def evaluate_once(
 
     seen = _once_readable(look, until)
     if of_sla_watch:
-        quietly(lambda: note_other_look(services.store, now()))
+        quietly(lambda: sla_watch_looked(services.store, dispatch.scene(now())))
     quietly(lambda: say_configuration(services.store, dispatch.scene(now()), services.problems))
+    quietly(lambda: watch_watcher(services.store, dispatch.scene(now())))
     quietly(lambda: note_clocks(services.store, dispatch.scene(now()), agreed, clocks))
     quietly(lambda: _tell(wiring.metrics, services, seen, now()))
     more_calls = MORE_CALLS
@@ -80,6 +81,12 @@ def evaluate_once(
             time.sleep(2)
         else:
             return seen
+
+
+def stand_in() -> None:
+    """Look, where the watcher does not: `sla_watch` may be paused, and there would be neither. Raises Unreadable."""
+    if watcher_is_away(Wiring().store(), utc_now()):
+        evaluate_once()
 
 
 def send_once(

@@ -41,7 +41,7 @@ def note_health(store: Store, scene: Scene, channel: Channel, sent: Sent) -> boo
     if channel == "chat" and seen is not None and (store.get_note(UNCHECKED) or "") != sent.unchecked:
         store.set_note(UNCHECKED, sent.unchecked)
     patience = AT_ONCE if sent.locked_out else BUSY if sent.busy else BLIP
-    return _noted(
+    return note_trouble(
         store, scene, CHANNEL.format(channel), seen, _notice(scene, channel, outage, outage=True), patience
     )
 
@@ -51,7 +51,7 @@ def note_refusals(store: Store, scene: Scene, sent: Sent, names: Collection[str]
     trouble = next((sent.refused_in[name] for name in names if name in sent.refused_in), "")
     works = any(entry.message.channel in names for entry, _ in sent.taken)
     seen = trouble or ("" if works else None)
-    return _noted(
+    return note_trouble(
         store, scene, refusals_of(scene.roster), seen, _notice(scene, "chat", trouble, outage=False)
     )
 
@@ -85,10 +85,10 @@ def note_hearing(store: Store, scene: Scene, trouble: OncallError | None) -> Non
         said = acknowledgements_unheard(scene, since, why) if why else acknowledgements_heard(scene, since)
         return Plan(owed=(said,))
 
-    _noted(store, scene, HEARING, why, say, AT_ONCE if isinstance(trouble, NotAllowed) else UNHEARD_FOR)
+    note_trouble(store, scene, HEARING, why, say, AT_ONCE if isinstance(trouble, NotAllowed) else UNHEARD_FOR)
 
 
-def _noted(
+def note_trouble(
     store: Store, scene: Scene, name: str, trouble: str | None, say: Callable[[dt.datetime], Plan],
     patience: dt.timedelta = BLIP,
 ) -> bool:  # fmt: skip

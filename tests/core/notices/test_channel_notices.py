@@ -292,13 +292,22 @@ def test_notices_about_channels_can_be_found_by_their_tags() -> None:
     assert owed.message.key == owed.key
 
 
-def test_that_airflow_starts_nothing_is_told_with_what_it_means() -> None:
+def test_that_one_of_the_two_does_not_look_is_told_with_what_it_means() -> None:
     """A thread a day; each time it begins and ends is told."""
-    missed = channel_notices.sla_watch_missed(a_scene("04:12"), SINCE)
-    assert said(missed).title == f"Airflow has not run sla_watch since {a_scene('04:12').clock(SINCE)}"
+    scene, later = a_scene("04:52"), SINCE + dt.timedelta(seconds=1)
+    missed = channel_notices.sla_watch_missed(scene, SINCE)
+    assert said(missed).title == f"Airflow has not run sla_watch since {scene.clock(SINCE)}"
     assert "no scheduler, executor or free slot" in said(missed).text
-    runs = channel_notices.sla_watch_runs(a_scene("04:52"), SINCE)
-    assert said(runs).title.startswith("Airflow runs sla_watch again after ")
+    runs = channel_notices.sla_watch_runs(scene, SINCE)
+    assert said(runs).title == "Airflow runs sla_watch again"
     assert key(missed) == key(runs) == "sla_watch:2026-11-23"
-    later = channel_notices.sla_watch_missed(a_scene("04:12"), SINCE + dt.timedelta(seconds=1))
-    assert len({said(missed).step, said(runs).step, said(later).step}) == 3
+    gone, looks = channel_notices.watcher_missed(scene, SINCE), channel_notices.watcher_looks(scene, SINCE)
+    assert said(gone).title == f"The watcher has not looked since {scene.clock(SINCE)}"
+    assert "First: is sla_watch unpaused" in said(gone).text
+    assert said(channel_notices.watcher_missed(scene, None)).title == "The watcher has never looked"
+    assert said(looks).title == "The watcher looks again"
+    assert key(gone) == key(looks) == "watcher:2026-11-23"
+    for first, end, begin in (
+        (missed, runs, channel_notices.sla_watch_missed), (gone, looks, channel_notices.watcher_missed),
+    ):  # fmt: skip
+        assert len({said(first).step, said(end).step, said(begin(scene, later)).step}) == 3

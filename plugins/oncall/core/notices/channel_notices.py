@@ -13,7 +13,7 @@ from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.incidents.incident_words import CHANNELS
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
-from oncall.core.notices.page_words import CONNECTION_STAYS
+from oncall.core.notices.page_words import CONNECTION_STAYS, LOOKS
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
 from oncall.core.promises.promise import Team
@@ -119,8 +119,21 @@ def sla_watch_missed(scene: Scene, since: dt.datetime) -> Notification:
 
 
 def sla_watch_runs(scene: Scene, since: dt.datetime) -> Notification:
-    title = f"Airflow runs sla_watch again after {between(since, scene.at)}"
-    return _chat(scene, "sla_watch", f"runs:{since.isoformat()}", title, [])
+    """`since`: when it was missed first."""
+    return _chat(scene, "sla_watch", f"runs:{since.isoformat()}", "Airflow runs sla_watch again", [])
+
+
+def watcher_missed(scene: Scene, since: dt.datetime | None) -> Notification:
+    """Nobody looks by the second. `since`: when it looked last (None: it never did)."""
+    title = (
+        f"The watcher has not looked since {scene.clock(since)}" if since else "The watcher has never looked"
+    )
+    return _chat(scene, "watcher", f"missed:{since.isoformat() if since else 'never'}", title, [LOOKS])
+
+
+def watcher_looks(scene: Scene, since: dt.datetime) -> Notification:
+    """`since`: when it was missed first."""
+    return _chat(scene, "watcher", f"looks:{since.isoformat()}", "The watcher looks again", [])
 
 
 def clock_wrong(scene: Scene, name: str, ahead_s: int) -> Notification:

@@ -16,7 +16,7 @@ MOST_PROBLEMS = 20
 Told = tuple[str, tuple[str, ...]]
 _CHAT = CHANNELS["chat"]
 
-_LOOKS = (
+LOOKS = (
     "Meanwhile the DAG sla_watch looks every 5 minutes, unless it is paused."
     " First: is sla_watch unpaused, and does a triggerer run?"
 )
@@ -59,8 +59,8 @@ _WARNINGS = {
 def watcher_gone(tick: dt.datetime | None, say: TimeFormat) -> Told:
     """`tick`: when it looked last (None: it never did)."""
     if tick is None:
-        return "The watcher has never looked", (_LOOKS,)
-    return f"The watcher has not looked since {say.seconds(tick)} ({say.away(tick)})", (_LOOKS,)
+        return "The watcher has never looked", (LOOKS,)
+    return f"The watcher has not looked since {say.seconds(tick)} ({say.away(tick)})", (LOOKS,)
 
 
 def channel_gone(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
