@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
+import psycopg
 import psycopg2
 import pytest
+from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook
 
 from oncall.adapters.postgres.lasting_connections import LastingConnection
@@ -74,6 +76,34 @@ def test_a_secrets_backend_that_hangs_does_not_stop_the_page(
     site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
     try:
         asyncio.run(watch(lambda: bool(pages(site)), 27))
+    finally:
+        let_go.set()
+    (page,) = pages(site)
+    assert 0 <= page.created_at - due.timestamp() < 5
+    assert "annot" not in page.message
+
+
+@pytest.mark.parametrize("why", ["the servers take no more", "Airflow does not answer"])
+def test_connections_that_cannot_be_made_anew_go_on(
+    site: Any, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Those in use can be read: a report is late for its own reason, and nobody is woken because of the renewal."""
+    let_go, connects = threading.Event(), PostgresHook.get_conn
+    refused_from = time.monotonic() + 4
+
+    def anew(hook: Any) -> Any:
+        if time.monotonic() > refused_from:
+            if why == "Airflow does not answer":
+                let_go.wait(60)
+            raise psycopg.OperationalError("FATAL: sorry, too many clients already")
+        return connects(hook)
+
+    monkeypatch.setattr(PostgresHook, "get_conn", anew)
+    monkeypatch.setattr(look, "RENEW_S", 1.0)
+    due = soon(14)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=1)).time())
+    try:
+        asyncio.run(watch(lambda: bool(pages(site)), 30))
     finally:
         let_go.set()
     (page,) = pages(site)

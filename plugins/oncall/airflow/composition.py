@@ -98,6 +98,10 @@ class Wiring:
             if isinstance(mine, SharedConnection):
                 mine.renew(new)
 
+    def is_written_as(self, other: Wiring) -> bool:
+        """Whether the databases are written in Airflow as they were when that one read them."""
+        return all(kept.is_written_as(other._databases[name]) for name, kept in self._databases.items())
+
     @property
     def troubles(self) -> Mapping[str, str | None]:
         """By connection why it cannot be used as it is written now, while the one before goes on ("": it can; None: not

@@ -33,6 +33,9 @@ class KeptConnection:
                 self.trouble = self._reason  # else Airflow cannot tell now how it is written
         self._before: Connect | None = kept if kept != self._now else None
 
+    def is_written_as(self, other: KeptConnection) -> bool:
+        return self._now is not None and (self._now, self._before) == (other._now, other._before)
+
     def __call__(self) -> Connection:
         """Raises Unreadable, or what connecting raises."""
         kept = self._before

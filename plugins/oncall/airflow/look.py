@@ -233,17 +233,39 @@ class Looker:
         return services
 
     def _connect(self) -> Services:
-        """Read the connections, and make the tables where they are missing."""
-        wiring = Wiring(self.known.wiring)
+        """Read the connections, and make the tables where they are missing.
+
+        Those in use go on where they are written as before and none can be made anew: the servers take no more, or
+        Airflow, which is asked for each, does not answer.
+        """
+        before, wiring = self.known, Wiring(self.known.wiring)
         self.renewed = time.monotonic()
-        # before the first call that can hang: who goes on without this look needs it
-        self.know(wiring=wiring)
+        if before.services is None:
+            # before the first call that can hang: who goes on without this look needs it
+            self.know(wiring=wiring)
         quietly(wiring.store().install)
         services = wiring.services()
         for channel in (wiring.pager, wiring.chat):
             quietly(channel.prepare)
-        self.know(services=services)
+        if (
+            before.services
+            and before.wiring
+            and wiring.is_written_as(before.wiring)
+            and not _answers(services)
+        ):
+            return self.known.services or services
+        self.know(wiring=wiring, services=services)
         return services
+
+
+def _answers(services: Services) -> bool:
+    """Whether both databases can be asked over these connections."""
+    try:
+        for clock in services.clocks.values():
+            clock()
+    except Unreadable:
+        return False
+    return True
 
 
 def _spoken_of(config: OncallConfig) -> tuple[str, ...]:
