@@ -51,7 +51,7 @@ def watcher_is_away(store: Store, at: dt.datetime) -> bool:
 def watch_watcher(store: Store, scene: Scene) -> None:
     """Anybody looks: tell whether the watcher does. Raises Unreadable."""
     tick = noted(TICK, store.get_note(TICK), instant, None)
-    away = "" if not watcher_is_away(store, scene.at) else tick.isoformat() if tick else "never"
+    away = "away" if watcher_is_away(store, scene.at) else ""
     missed, again = channel_notices.watcher_missed(scene, tick), channel_notices.watcher_looks
     note_trouble(store, scene, WATCHER_AWAY, away, _saying(scene, away, missed, again), WATCHER_TOLD_AFTER)
 
