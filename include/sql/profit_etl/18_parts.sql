@@ -38,6 +38,7 @@ lines as materialized (
         line.product_id,
         product.category,
         least(line.line_no, 3) as line_no,
+        line.line_no as numbered,
         line.quantity,
         line.quantity > 1 as several,
         line.discount > 0 as discounted,
@@ -290,6 +291,21 @@ measured (measure, part, kind, amount, of_all, rows) as (
             (
                 'rare_orders', 'of customers who signed up that day', 'rare', day.of_new,
                 day.orders - day.cancelled - day.of_new
+            ),
+            -- The first of them was lost, or one in the middle.
+            (
+                'rare_orders', 'without one of their lines', 'rare',
+                (
+                    select count(*)
+                    from (
+                        select
+                        from lines
+                        where lines.stands
+                        group by lines.order_id
+                        having count(*) < max(lines.numbered)
+                    ) as lacking
+                ),
+                day.orders - day.cancelled
             ),
             -- Beside the days before, too: on a day on which the shop is closed orders are cancelled all the same.
             (
