@@ -21,7 +21,7 @@ from oncall.core.errors import DeliveryFailed
 from oncall.usecases import mutual_watch
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.mutual_watch import SLA_WATCH_LOOKED
-from oncall.usecases.notes import TICK
+from oncall.usecases.promise_statuses import LOOKING
 from oncall.usecases.watch_record import SINCE
 from sandbox.stack.environment import REPOSITORY
 from tests.airflow.watching import ZONE, pages, soon, threads, watch
@@ -77,10 +77,10 @@ def test_the_watcher_tells_that_sla_watch_has_not_looked(site: Any, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("tick_s", "trial", "looks"), [(5, "", False), (300, "", True), (None, "", True), (None, "True", False)]
+    ("looked_s", "trial", "looks"), [(5, "", False), (300, "", True), (None, "", True), (None, "True", False)]
 )
 def test_a_task_that_is_done_looks_where_nobody_else_does(
-    site: Any, monkeypatch: pytest.MonkeyPatch, tick_s: int | None, trial: str, looks: bool
+    site: Any, monkeypatch: pytest.MonkeyPatch, looked_s: int | None, trial: str, looks: bool
 ) -> None:
     """Somebody paused `sla_watch`: there is neither watcher nor DAG, and the night's tasks are all that runs."""
     due = soon(-5)
@@ -89,8 +89,9 @@ def test_a_task_that_is_done_looks_where_nobody_else_does(
     store, now = Wiring().store(), dt.datetime.now(ZONE)
     store.install()
     store.set_note(SINCE, (due - dt.timedelta(hours=5)).isoformat())
-    if tick_s is not None:
-        store.set_note(TICK, (now - dt.timedelta(seconds=tick_s)).isoformat())
+    if looked_s is not None:
+        looked = now - dt.timedelta(seconds=looked_s)
+        store.set_note(LOOKING, f"{looked.isoformat()} {looked.isoformat()}")
     run = SimpleNamespace(partition_key=str(now.date()), conf={}, run_after=now)
     ti = SimpleNamespace(dag_id="profit_etl", run_id="r", task_id="transform", try_number=1, log_url="")
     callbacks.succeeded({"ti": ti, "dag_run": run})

@@ -8,6 +8,7 @@ from oncall.core.incidents.wording import Scene
 from oncall.usecases import mutual_watch
 from oncall.usecases.mutual_watch import SLA_WATCH_AWAY, SLA_WATCH_LOOKED, WATCHER_AWAY
 from oncall.usecases.notes import TICK
+from oncall.usecases.promise_statuses import LOOKING
 from tests.usecases.conftest_night import Night, at
 
 
@@ -98,5 +99,13 @@ def test_notes_that_cannot_be_read_are_as_none(night: Night, odd: str) -> None:
     for name in (SLA_WATCH_LOOKED, SLA_WATCH_AWAY, WATCHER_AWAY):
         night.store.set_note(name, odd)
     assert watcher_looks(night, "02:00", "02:30") == []
-    night.store.set_note(TICK, odd)
-    assert mutual_watch.watcher_is_away(night.store, at("02:30"))
+    night.store.set_note(LOOKING, odd)
+    assert mutual_watch.nobody_looks(night.store, at("02:30"))
+
+
+def test_nobody_looks_where_no_look_was_noted_for_two_minutes(night: Night) -> None:
+    """Whoever looked: it is noted once a minute."""
+    assert mutual_watch.nobody_looks(night.store, at("02:00"))
+    night.look("02:00")
+    assert not mutual_watch.nobody_looks(night.store, at("02:02"))
+    assert mutual_watch.nobody_looks(night.store, at("02:02:01"))

@@ -20,7 +20,7 @@ from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.evaluate import Evaluation, evaluate
 from oncall.usecases.history import WATCHER_SILENT_AFTER
 from oncall.usecases.metrics import TICK_AGE, of_look, of_snapshot
-from oncall.usecases.mutual_watch import sla_watch_looked, watch_watcher, watcher_is_away
+from oncall.usecases.mutual_watch import nobody_looks, sla_watch_looked, watch_watcher
 from oncall.usecases.notes import TICK, instant, noted
 from oncall.usecases.ports import LANES, OTHERS_CHANNELS, OUR_CHANNELS, Lane, Metrics, Store
 from oncall.usecases.timekeeping import SteadyClock, note_clocks, read_clocks, utc_now
@@ -84,8 +84,8 @@ def evaluate_once(
 
 
 def stand_in() -> None:
-    """Look, where the watcher does not: `sla_watch` may be paused, and there would be neither. Raises Unreadable."""
-    if watcher_is_away(Wiring().store(), utc_now()):
+    """Look, where nobody else does: where `sla_watch` is paused there is no watcher either. Raises Unreadable."""
+    if nobody_looks(Wiring().store(), utc_now()):
         evaluate_once()
 
 

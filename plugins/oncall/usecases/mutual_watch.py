@@ -14,13 +14,15 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.notices import channel_notices
 from oncall.usecases.channel_health import note_trouble
 from oncall.usecases.history import WATCHER_SILENT_AFTER
-from oncall.usecases.notes import TICK, instant, noted
+from oncall.usecases.notes import TICK, instant, noted, stretch
 from oncall.usecases.ports import Store
+from oncall.usecases.promise_statuses import LOOKING
 
 SLA_WATCH_LOOKED = "sla_watch_looked"  # under which the store keeps when it looked last
 SLA_WATCH_AWAY, WATCHER_AWAY = "sla_watch_away", "watcher_away"  # … and that one of them does not look
 # `sla_watch` looks every five minutes: told after four looks that were missed.
 SLA_WATCH_SILENT_AFTER, SLA_WATCH_TOLD_AFTER = dt.timedelta(minutes=7), dt.timedelta(minutes=13)
+NOBODY_AFTER = dt.timedelta(minutes=2)  # a look is noted once a minute
 WATCHER_TOLD_AFTER = dt.timedelta(minutes=10)  # longer than a release takes
 
 
@@ -42,18 +44,18 @@ def watch_sla_watch(store: Store, scene: Scene) -> None:
         )
 
 
-def watcher_is_away(store: Store, at: dt.datetime) -> bool:
-    """Whether it has not looked lately, or never. Raises Unreadable."""
-    tick = noted(TICK, store.get_note(TICK), instant, None)
-    return tick is None or at - tick > WATCHER_SILENT_AFTER
-
-
 def watch_watcher(store: Store, scene: Scene) -> None:
     """Anybody looks: tell whether the watcher does. Raises Unreadable."""
     tick = noted(TICK, store.get_note(TICK), instant, None)
-    away = "away" if watcher_is_away(store, scene.at) else ""
+    away = "away" if tick is None or scene.at - tick > WATCHER_SILENT_AFTER else ""
     missed, again = channel_notices.watcher_missed(scene, tick), channel_notices.watcher_looks
     note_trouble(store, scene, WATCHER_AWAY, away, _saying(scene, away, missed, again), WATCHER_TOLD_AFTER)
+
+
+def nobody_looks(store: Store, at: dt.datetime) -> bool:
+    """Whether neither of them has looked lately, nor anybody else. Raises Unreadable."""
+    looked = noted(LOOKING, store.get_note(LOOKING), stretch, None)
+    return looked is None or at - looked[1] > NOBODY_AFTER
 
 
 def _saying(
