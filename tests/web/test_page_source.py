@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from oncall.adapters.postgres.database import connect_to
@@ -210,6 +211,29 @@ def test_broken_files_without_a_last_good_are_told_as_such(
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
     with pytest.raises(ConfigError):
         PageSource().read()
+
+
+def test_a_server_that_takes_no_more_is_read_over_the_connections_in_use(
+    airflow_env: Callable[[str, str], None], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections are read again each minute: the page and the health go on by those that stand."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    from oncall.airflow import health, page_source
+    from oncall.airflow.health import SharedHealth
+    from oncall.airflow.page_source import PageSource
+
+    def too_many(_: PostgresHook) -> None:
+        raise psycopg.OperationalError("FATAL: sorry, too many clients already")
+
+    for module in (health, page_source):
+        for name in ("SHARED_S", "WIRING_S"):
+            monkeypatch.setattr(module, name, 0.0)
+    airflow_env(database, database)
+    source, beat = PageSource(), SharedHealth()
+    assert (source.read().unreadable, beat.read().tick) == ((), NOW - dt.timedelta(seconds=5))
+    monkeypatch.setattr(PostgresHook, "get_conn", too_many)
+    assert (source.read().unreadable, beat.read().tick) == ((), NOW - dt.timedelta(seconds=5))
 
 
 def test_the_example_is_the_shipped_folder() -> None:

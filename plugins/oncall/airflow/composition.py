@@ -166,6 +166,13 @@ class Wiring:
         return PublicationHistory(self._warehouse)
 
 
+def renewed(before: Wiring | None) -> Wiring:
+    """The connections as they are written in Airflow now; where that is as before, those in use, which can be asked
+    also while none can be made anew."""
+    wiring = Wiring(before)
+    return before if before is not None and wiring.is_written_as(before) else wiring
+
+
 class PerLoop(Generic[T]):
     """What one loop alone asks, over connections of its own, made anew when the wiring is."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from oncall.adapters.postgres.history import History
-from oncall.airflow.composition import Wiring
+from oncall.airflow.composition import Wiring, renewed
 from oncall.core.errors import Unreadable
 from oncall.usecases.current_config import current_problems
 from oncall.usecases.history import SystemHealth
@@ -64,6 +64,9 @@ class SharedHealth:
 
     def _wiring(self) -> tuple[Wiring, History]:
         if self._wired is None or self._clock() > self._wired[2]:
-            wiring = Wiring(self._wired[0] if self._wired else None)
-            self._wired = (wiring, wiring.history(), self._clock() + WIRING_S)
+            before, history = self._wired[:2] if self._wired else (None, None)
+            wiring = renewed(before)
+            if history is None or wiring is not before:
+                history = wiring.history()
+            self._wired = (wiring, history, self._clock() + WIRING_S)
         return self._wired[:2]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from oncall.adapters.postgres.report_numbers import PublishedReports
-from oncall.airflow.composition import Wiring
+from oncall.airflow.composition import Wiring, renewed
 from oncall.airflow.health import SharedHealth
 from oncall.airflow.page_reading import PageReading
 from oncall.airflow.page_reports import PageReports
@@ -116,7 +116,8 @@ class PageSource:
     def _wired(self) -> Wiring:
         if self._wiring is None or time.monotonic() > self._wiring[1]:
             before = self._wiring[0] if self._wiring else None
-            self._wiring = (Wiring(before), time.monotonic() + WIRING_S)
-            if self._reading is not None:
-                self._reading.renew(self._wiring[0])
+            wiring = renewed(before)
+            self._wiring = (wiring, time.monotonic() + WIRING_S)
+            if self._reading is not None and wiring is not before:
+                self._reading.renew(wiring)
         return self._wiring[0]
