@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import psycopg
+import psycopg2
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
@@ -28,35 +28,26 @@ NEXT = DAY + dt.timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def shop_warehouse(postgres: Any, empty_warehouse: str) -> Iterator[Any]:
-    """A warehouse that each history empties before it begins.
-
-    Of next to no rows each way of reading them is quick: to look for the best one is what takes long, so each
-    statement is planned once, for all histories.
-    """
+    """A warehouse that each history empties before it begins."""
     name = f"shop_{empty_warehouse}"
-    dsn = postgres.ensure_database(name, empty_warehouse)
-    with closing(psycopg.connect(dsn, prepare_threshold=1)) as connection:
-        connection.prepared_max = None
-        for setting in (
-            "join_collapse_limit = 1",
-            "from_collapse_limit = 1",
-            "plan_cache_mode = force_generic_plan",
-        ):
-            connection.execute(f"set {setting}")
+    with closing(psycopg2.connect(postgres.ensure_database(name, empty_warehouse))) as connection:
+        # Of next to no rows each way of reading them is quick: to look for the best one is what takes long.
+        with connection.cursor() as cursor:
+            cursor.execute("set join_collapse_limit = 1; set from_collapse_limit = 1")
         connection.commit()
         yield connection
     postgres.drop_database(name)
 
 
 def open_shop(connection: Any) -> Shop:
-    told = connection.execute(
-        "select string_agg(format('delete from %I.%I', schemaname, tablename), '; ') from pg_tables"
-        " where schemaname in ('master', 'base', 'investor', 'experiments')"
-    )
-    (empty_all,) = told.fetchone()
-    connection.execute(empty_all)
-    # The shop asks for what was written last: room that is left by earlier rows is not to be used again.
-    connection.execute("truncate investor.restatements")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select string_agg(format('delete from %I.%I', schemaname, tablename), '; ') from pg_tables"
+            " where schemaname in ('master', 'base', 'investor', 'experiments')"
+        )
+        cursor.execute(cursor.fetchone()[0])
+        # The shop asks for what was written last: room that is left by earlier rows is not to be used again.
+        cursor.execute("truncate investor.restatements")
     connection.commit()
     return Shop(connection, load(INCLUDE))
 
