@@ -11,6 +11,7 @@ import pytest
 from oncall.adapters.memory_store import MemoryStore
 from oncall.core.errors import DeliveryFailed, NotAllowed
 from oncall.core.message import Message
+from oncall.core.promises.facts import Load
 from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import EscalationStep, Leave, Override
 from oncall.core.time_format import span
@@ -418,6 +419,22 @@ def test_a_due_time_moved_later_ends_the_incident_until_then(broken: Night) -> N
     assert len(woken(broken)) == 2
 
 
+def test_who_took_a_mere_warning_has_nothing_when_its_pipeline_is_put_back(broken: Night) -> None:
+    """It was to wake nobody: whoever acknowledged it may be asleep by the due time."""
+    late = Load("master.sessions", expected_at=at("01:20"))
+    broken.world.missing("growth_etl", late)
+    broken.look("04:05")
+    broken.acknowledge(f"{KEY}:warning", "de-003@example.com")
+    broken.look("04:10")
+    before, others = broken.config, dict(broken.config.pipelines)
+    del others["growth_etl"]
+    broken.config = replace(before, pipelines=others)
+    broken.look("04:12")
+    broken.config = before
+    broken.looks("04:14", "05:00")
+    assert [person for _, person in woken(broken)] == ["DE-003"]
+
+
 def test_whoever_had_it_is_woken_anew_at_a_due_time_that_was_moved_for_good(broken: Night) -> None:
     """It is another promise than the one that they have: only what is as it was before is still theirs."""
     broken.look("05:00")
@@ -468,7 +485,7 @@ def test_a_pipeline_that_is_put_back_as_it_was_is_still_theirs(
     if acknowledged:
         assert len(said(broken, "DE-003 has it: Growth ETL, 22 Nov: late since 05:00")) == 1
         (lines,) = [m.summary for m, _ in broken.chat.posts if m.title.startswith("DE-003 has it")]
-        assert "before the configuration changed and changed back: nobody is paged again" in lines
+        assert "DE-003 acknowledged it at 05:03: nobody is paged again. Asked again at 06:03." in lines
         broken.looks("06:03", "06:04")
         assert [person for _, person in woken(broken)][1:] == ["DE-003"]
     broken.world.publish("growth_etl", at("06:10"))

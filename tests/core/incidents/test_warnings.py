@@ -419,6 +419,15 @@ def test_who_had_a_failure_does_not_have_what_was_told_after_they_took_it() -> N
     assert in_hand(IncidentContext(mine, (goes_on,), (failed,)), a_scene("04:40")) == failed.owed_at
 
 
+def test_an_acknowledgement_of_another_report_is_none_of_this_one() -> None:
+    """This one followed that one for a while, and nobody was woken for it."""
+    mine = an_incident(
+        opened_at=at("04:30"), acknowledged_at=at("04:10"), acknowledged_by="C", first_cause="failed"
+    )
+    broken = a_report("05:00", tasks=(WAITED, TRANSFORMS))
+    assert in_hand(IncidentContext(mine, (broken,), ()), a_scene("05:00")) is None
+
+
 # Whom it was for could not be reached.
 
 REFUSED = {

@@ -174,6 +174,8 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     if not context.broken:
         return None
     incident, had = context.incident, in_hand(context, scene)
+    if incident.acknowledged and not context.spoken:
+        had = had or incident.paged_at  # of what it is now nobody was told, and they have it
     if had is not None:
         return _late_in_hand(context, scene, had)
     if not incident.paged:
@@ -211,7 +213,7 @@ def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) ->
     name = name_of(scene, incident.acknowledged_by)
     title = late_title(broken, scene.clock(first_due(broken)), f"{name} has it: ")
     again = scene.clock(incident.acknowledged_at + REMIND_AFTER)
-    line = had_already(name, scene.clock(incident.acknowledged_at), again, anew=not context.spoken)
+    line = had_already(name, scene.clock(incident.acknowledged_at), again, early=context.spoken)
     message = context.about(*broken).notice(scene, "late", title, [line])
     notes = [Notification(incident.key, f"late:{a}", "pager", "note", message, a) for a in context.aliases]
     return Plan((replace(incident, paged_at=since),), (post(message), *notes), event(context, scene, title))

@@ -157,11 +157,19 @@ def _incident_for(
 def _as_it_was(incident: Incident, same: Sequence[Incident]) -> Incident:
     """Its pipeline was removed, or its due time moved, and is as it was again: who had it then has it now."""
     last = same[-1] if same else None
-    if last is None or not last.acknowledged:
+    if last is None or not (last.paged and last.acknowledged):
         return incident
     if last.verdict != REMOVED and (last.verdict != MOVED or last.due == incident.due):
         return incident
-    kept = ("acknowledged_at", "acknowledged_by", "failure", "failures")
+    kept = (
+        "paged_at",
+        "acknowledged_at",
+        "acknowledged_by",
+        "failure",
+        "failures",
+        "first_cause",
+        "first_detail",
+    )
     return replace(incident, **{name: getattr(last, name) for name in kept})
 
 

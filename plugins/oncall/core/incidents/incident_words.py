@@ -94,13 +94,11 @@ def is_not_taken(words: str) -> bool:
     return words.startswith(_NOT_TAKEN)
 
 
-def had_already(name: str, since: str, again: str, *, anew: bool) -> str:
-    """Why nobody is paged although the promise is broken now. `again`: when whoever has it is asked; `anew`: it was
-    theirs before the configuration ended it for a while."""
-    before = "the configuration changed and changed back" if anew else "it was due"
-    return (
-        f"{name} acknowledged it at {since}, before {before}: nobody is paged again. Asked again at {again}."
-    )
+def had_already(name: str, since: str, again: str, *, early: bool) -> str:
+    """Why nobody is paged although the promise is broken now. `again`: when whoever has it is asked; `early`: they
+    took it before it was due."""
+    before = ", before it was due" if early else ""
+    return f"{name} acknowledged it at {since}{before}: nobody is paged again. Asked again at {again}."
 
 
 def sent_to_others(people: Collection[str]) -> str:

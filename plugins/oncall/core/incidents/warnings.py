@@ -135,7 +135,7 @@ def in_hand(context: IncidentContext, scene: Scene) -> dt.datetime | None:
 
     They have it then, also when it is late: for an hour, a failure until another trouble stands in its place, and each
     until another primary is on call. A warning is to wake nobody: who acknowledged that may be asleep, as may whoever
-    acknowledged long ago. So they have one that was theirs before the configuration ended it and took that back.
+    acknowledged long ago.
     """
     incident, early = context.incident, [e for e in context.entries if wakes_early(e)]
     taken = incident.acknowledged_at
@@ -144,9 +144,7 @@ def in_hand(context: IncidentContext, scene: Scene) -> dt.datetime | None:
     if who_is_on_call(scene.roster, taken).primary != scene.shift.primary:
         return None
     newest = max(early, key=lambda entry: entry.owed_at or scene.at, default=None)
-    if newest is None:
-        return taken if taken < incident.opened_at else None
-    if newest.owed_at is None or taken < newest.owed_at:
+    if newest is None or newest.owed_at is None or taken < newest.owed_at:
         return None
     failed = newest.step.startswith("failed-")
     known = all(m.why and m.why.cause in ("failed", "held", "running") for m in context.missing)
