@@ -10,7 +10,6 @@ from typing import Any
 from airflow.sdk import Asset, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from oncall.airflow.dag_settings import terms_of
 from oncall.airflow.report_date import NoReportDate, report_date
 from oncall.config import oncall_config
 from oncall.core.promises.run_cause import WAIT
@@ -119,8 +118,10 @@ def _warehouse() -> Iterator[Any]:
 
 def _run(report: str) -> ReportRun:
     """This task's run. A report date that is no date fails for good."""
+    from oncall.airflow.terms_in_force import terms_in_force
+
     context: Any = get_current_context()
-    terms = terms_of(context["dag"].dag_id)
+    terms = terms_in_force(context["dag"].dag_id)
     try:
         date = report_date(context, terms.zone)
     except NoReportDate as wrong:

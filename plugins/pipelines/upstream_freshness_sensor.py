@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from oncall.airflow.dag_settings import terms_of
+from oncall.airflow.dag_settings import Terms
 from oncall.airflow.report_date import NoReportDate, report_date
 from oncall.core.errors import Unreadable
 from oncall.core.promises.cause import late_words
@@ -34,9 +34,10 @@ class UpstreamFreshSensor(BaseOperator):
         """Ask once, then wait in the triggerer."""
         from oncall.adapters.postgres.database import connect_by
         from oncall.adapters.postgres.warehouse import Warehouse
+        from oncall.airflow.terms_in_force import terms_in_force
         from oncall.config.load_volume import volume_in_force
 
-        terms = terms_of(self.dag_id)
+        terms = terms_in_force(self.dag_id)
         try:
             date = report_date(context, terms.zone)
         except NoReportDate as wrong:
@@ -54,10 +55,9 @@ class UpstreamFreshSensor(BaseOperator):
                 return
             for load in late:
                 self.log.info("Waiting: %s", late_words(load, terms.zone))
-        self._wait(tables, date, self._warns_at(date))
+        self._wait(tables, date, self._warns_at(date, terms))
 
-    def _warns_at(self, date: dt.date) -> dt.datetime | None:
-        terms = terms_of(self.dag_id)
+    def _warns_at(self, date: dt.date, terms: Terms) -> dt.datetime | None:
         warn = warn_at(terms.promise, date, terms.zone) if terms.promise else None
         return warn if warn and warn > dt.datetime.now(dt.UTC) else None
 

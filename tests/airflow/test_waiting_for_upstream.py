@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,11 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import TaskDeferred
 
-from oncall.core.errors import Unreadable
+from oncall.airflow.composition import Wiring
+from oncall.airflow.terms_in_force import terms_in_force
+from oncall.core.errors import ConfigError, Unreadable
+from oncall.usecases import current_config
+from oncall.usecases.current_config import config_in_force
 from pipelines import upstream_trigger
 from pipelines.upstream_freshness_sensor import UpstreamFreshSensor
 from pipelines.upstream_trigger import UpstreamFresh
@@ -78,6 +83,64 @@ def test_a_warehouse_that_nobody_defined_fails_the_task(monkeypatch: pytest.Monk
     """No wait mends that."""
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "nonsense")
     with pytest.raises(Unreadable, match="AIRFLOW_CONN_WAREHOUSE is no connection"):
+        start_waiting()
+
+
+BROKEN_SINCE = {
+    "no YAML any more": lambda text: text.replace("title:", "title: [", 1),
+    "no head": lambda text: text.replace("---", "- -", 1),
+    "another table": lambda text: text.replace("master.sessions", "master.session", 1),
+    "no list": lambda text: re.sub(r"(?m)^upstream:.*$", "upstream: 7", text),
+    "empty": lambda text: "",
+}
+
+
+@pytest.mark.parametrize("how", BROKEN_SINCE)
+def test_a_runbook_that_got_broken_is_waited_by_as_it_was(
+    site: Any, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """It told no upstream, so the run waited for nothing and published what was there."""
+    store = Wiring().store()
+    store.install()
+    config_in_force(store)
+    monkeypatch.setattr(current_config, "_folders", {})  # a worker's process knows nothing of before
+    runbook = site.include / "runbooks" / "growth_etl.md"
+    good = runbook.read_text()
+    runbook.write_text(BROKEN_SINCE[how](good))
+    assert runbook.read_text() != good
+    with pytest.raises(TaskDeferred) as waits:
+        start_waiting()
+    assert isinstance(waits.value.trigger, UpstreamFresh)
+    assert waits.value.trigger.tables == sorted(TABLES, reverse=True)
+
+
+def test_a_zone_that_got_broken_cuts_the_day_as_it_did(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another zone the report of a day would count other hours."""
+    roster = site.include / "roster.yaml"
+    roster.write_text(roster.read_text().replace('timezone: "+07:00"', "timezone: Asia/Tokyo"))
+    store = Wiring().store()
+    store.install()
+    config_in_force(store)
+    monkeypatch.setattr(current_config, "_folders", {})
+    roster.write_text(roster.read_text().replace("Asia/Tokyo", "Asia/Tokio"))
+    assert terms_in_force("growth_etl").zone.name == "Asia/Tokyo"
+
+
+def test_a_runbook_that_was_never_good_starts_nothing(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what it would have to wait for: that is told, and nothing is published."""
+    Wiring().store().install()
+    runbook = site.include / "runbooks" / "growth_etl.md"
+    runbook.write_text(runbook.read_text().replace("title:", "title: [", 1))
+    with pytest.raises(ConfigError, match="growth_etl"):
+        start_waiting()
+
+
+def test_a_slip_that_changes_nothing_asks_nobody(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run needs no `oncall_db` for a leave that cannot be read."""
+    roster = site.include / "roster.yaml"
+    roster.write_text(roster.read_text().replace("manager: DE-MANAGER", "manager: NOBODY"))
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", '{"conn_type": "postgres", "host": "127.0.0.1", "port": 1}')
+    with pytest.raises(TaskDeferred):
         start_waiting()
 
 

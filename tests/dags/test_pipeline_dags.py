@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from oncall.airflow.dag_settings import UNREAD
 from oncall.config.oncall_config import include_dir, load
 from sandbox.master_data.business_day import ZONE
 from tests.dags.conftest import timetable_of
@@ -118,6 +119,39 @@ def test_a_report_without_a_promise_runs_by_the_clock_too(another_include: Path,
     assert "crm" in dag.tags
     assert not dag.tags & {"investor report", "experiments"}
     assert not dag.deadline
+
+
+@pytest.mark.parametrize(
+    ("file", "good", "broken"),
+    [
+        ("runbooks/growth_etl.md", "title:", "title: ["),
+        ("runbooks/growth_etl.md", "---\npipeline", "pipeline"),
+        ("roster.yaml", "manager: DE-MANAGER", "manager: NOBODY"),
+        ("roster.yaml", "people:", "people: ["),
+        ("roster.yaml", "rotation:", "rotation: []\nrotations:"),
+    ],
+)
+def test_a_slip_elsewhere_moves_no_run(
+    another_include: Path, parse: Parse, file: str, good: str, broken: str
+) -> None:
+    """A file that cannot be read as a whole tells when its DAGs run all the same: by the usual time and zone the night
+    would begin hours too early, for another day."""
+    runbook, roster = another_include / "runbooks/growth_etl.md", another_include / "roster.yaml"
+    runbook.write_text(
+        runbook.read_text().replace('schedule: "0 2 * * *"', 'schedule: "17 3 * * *"  # after the load')
+    )
+    text = roster.read_text().replace('timezone: "+07:00"', "timezone: Europe/Berlin")
+    roster.write_text(re.sub(r"(?m)^handoff:.*$", 'handoff:\n  day: friday\n  at: "10:30"', text))
+    path = another_include / file
+    assert good in path.read_text()
+    path.write_text(path.read_text().replace(good, broken, 1))
+    bag = parse()
+    assert bag.import_errors == {}
+    timetable = timetable_of(bag.dags["growth_etl"])
+    assert (timetable.expression, timetable.timezone.name) == ("17 3 * * *", "Europe/Berlin")
+    handoff = timetable_of(bag.dags["oncall_handoff"])
+    assert (handoff.expression, handoff.timezone.name) == ("30 10 * * 5", "Europe/Berlin")
+    assert UNREAD in (bag.dags["growth_etl"].doc_md or "")
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,18 @@ from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import Handoff
 
 FALLBACK_SCHEDULE = "0 2 * * *"
+_WAITED_BY = (
+    "upstream",
+    "promise",
+    "team",
+)  # keys of a runbook, without which a run would wait for something else
 FALLBACK_ZONE = dt.timezone(dt.timedelta(hours=7))
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a DAG takes from its runbook and from the roster. `problems`: what could not be read."""
+    """What a DAG takes from its runbook and from the roster. `problems`: what could not be read; `sure`: what the tasks
+    wait for, until when and in which zone is told all the same."""
 
     dag_id: str
     title: str
@@ -43,6 +49,7 @@ class Terms:
     owners: tuple[str, ...] = ()
     promise: Promise | None = None
     problems: tuple[Problem, ...] = ()
+    sure: bool = True
 
 
 def terms_of(dag_id: str) -> Terms:
@@ -63,13 +70,15 @@ def _terms_of(dag_id: str, folder: Path) -> Terms:
         title=pipeline.title if pipeline else dag_id,
         purpose=pipeline.purpose if pipeline else "",
         doc=_doc(pipeline.runbook.body if pipeline else "", problems),
-        schedule=(pipeline.schedule if pipeline else None) or FALLBACK_SCHEDULE,
-        zone=_of_pendulum(roster.roster.tz if roster.roster else FALLBACK_ZONE),
+        schedule=runbook.schedule or FALLBACK_SCHEDULE,
+        zone=of_pendulum(roster.tz or FALLBACK_ZONE),
         report=pipeline.report if pipeline else "",
         upstream=pipeline.upstream if pipeline else (),
         owners=tuple(filter(None, (owners.primary, owners.secondary))) if owners else (),
         promise=pipeline.promise if pipeline else None,
         problems=problems,
+        sure=bool(pipeline and roster.tz)
+        and not any(one.key.startswith(_WAITED_BY) for one in runbook.problems),
     )
 
 
@@ -78,13 +87,13 @@ Unread = tuple[Problem, ...]  # what is wrong with a file as a file
 
 def _runbook(dag_id: str, folder: Path) -> tuple[RunbookFile, Unread]:
     text, unread = _text(folder, f"{RUNBOOKS}/{dag_id}.md")
-    return (RunbookFile(None, ()) if unread else read_runbook(dag_id, text)), unread
+    return (RunbookFile() if unread else read_runbook(dag_id, text)), unread
 
 
 @cache
 def _roster(team: str, folder: Path) -> tuple[RosterFile, Unread]:
     text, unread = _text(folder, file_of(team))
-    return (RosterFile(None, None, ()) if unread else read_roster(text, team)), unread
+    return (RosterFile() if unread else read_roster(text, team)), unread
 
 
 def watched_dags() -> list[str]:
@@ -99,11 +108,10 @@ def teams() -> list[str]:
 
 def zone(team: str = "") -> Any:
     """The time zone of a team's roster, as Airflow can serialise it."""
-    roster = _roster(team, include_dir())[0].roster
-    return _of_pendulum(roster.tz if roster else FALLBACK_ZONE)
+    return of_pendulum(_roster(team, include_dir())[0].tz or FALLBACK_ZONE)
 
 
-def _of_pendulum(tz: dt.tzinfo) -> Any:
+def of_pendulum(tz: dt.tzinfo) -> Any:
     """The same zone as Airflow serialises it."""
     if name := getattr(tz, "key", ""):
         return pendulum.timezone(name)
@@ -112,8 +120,7 @@ def _of_pendulum(tz: dt.tzinfo) -> Any:
 
 def handoff_cron(team: str = "") -> str:
     """A cron expression for a team's handoff, in its zone."""
-    roster = _roster(team, include_dir())[0].roster
-    handoff = roster.handoff if roster else Handoff()
+    handoff = _roster(team, include_dir())[0].handoff or Handoff()
     some_monday = dt.datetime.combine(dt.date(2026, 1, 5), handoff.at)
     # a cron has no seconds
     at = some_monday + dt.timedelta(days=handoff.weekday, minutes=handoff.at.second > 0)

@@ -12,9 +12,9 @@ from oncall.config.people_fields import check_reachable, read_manager, read_peop
 from oncall.config.public_holidays import read_public_holidays
 from oncall.config.rotation_fields import read_escalation, read_leave, read_overrides, read_rotation
 from oncall.config.time_fields import read_handoff, read_zone
-from oncall.config.yaml_fields import JOINING, Field, Fields, Source, read_yaml
+from oncall.config.yaml_fields import JOINING, Field, Fields, Source, read_alone, read_yaml
 from oncall.core.errors import Problem
-from oncall.core.rota.roster import Person, Roster
+from oncall.core.rota.roster import Handoff, Person, Roster
 
 FILE = "roster.yaml"  # at the top of `include/`, and in each folder below TEAMS
 TEAMS = "teams"
@@ -39,11 +39,14 @@ class Owners:
 
 @dataclass(frozen=True)
 class RosterFile:
-    """What the file says; `roster` and `owners` are None where the text cannot tell them."""
+    """What the file says; None is what the text cannot tell. `tz` and `handoff`, by which DAGs run, it may tell also
+    where it does not tell the roster."""
 
-    roster: Roster | None
-    owners: Mapping[str, Owners] | None
-    problems: tuple[Problem, ...]
+    roster: Roster | None = None
+    owners: Mapping[str, Owners] | None = None
+    problems: tuple[Problem, ...] = ()
+    tz: dt.tzinfo | None = None
+    handoff: Handoff | None = None
 
     @property
     def rota_is_sure(self) -> bool:
@@ -61,7 +64,10 @@ def read_roster(text: str, team: str = "") -> RosterFile:
     """Read the text of a team's roster; complains, and never raises."""
     source = Source(file_of(team))
     roster, owners = source.contain(lambda: _read(text, source, team)) or (None, None)
-    return RosterFile(roster, owners, source.problems)
+    if roster is not None:
+        return RosterFile(roster, owners, source.problems, roster.tz, roster.handoff)
+    tz, handoff = read_alone(text, "timezone", read_zone), read_alone(text, "handoff", read_handoff)
+    return RosterFile(None, owners, source.problems, tz, handoff)
 
 
 def _read(text: str, source: Source, team: str) -> tuple[Roster | None, dict[str, Owners] | None]:

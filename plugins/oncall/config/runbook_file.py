@@ -11,7 +11,7 @@ from oncall.config import dates
 from oncall.config.roster_file import TEAM, read_channel
 from oncall.config.schedule_field import read_schedule
 from oncall.config.time_fields import read_duration
-from oncall.config.yaml_fields import Field, Source, nearest, read_yaml, shortened
+from oncall.config.yaml_fields import Field, Source, nearest, read_alone, read_yaml, shortened
 from oncall.core.errors import Problem
 from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team, starts_at, weekdays_of
 from oncall.core.redaction import redacted
@@ -39,10 +39,12 @@ UPSTREAM = (*(f"master.{name}" for name in MASTER_TABLES), *(f"base.{name}" for 
 
 @dataclass(frozen=True)
 class RunbookFile:
-    """What the file says: the pipeline, still without owners; None where the text cannot tell."""
+    """What the file says: the pipeline, still without owners; None where the text cannot tell. `schedule`, by which the
+    DAG runs, it may tell also then."""
 
-    pipeline: Pipeline | None
-    problems: tuple[Problem, ...]
+    pipeline: Pipeline | None = None
+    problems: tuple[Problem, ...] = ()
+    schedule: str | None = None
 
     @property
     def promise_is_sure(self) -> bool:
@@ -54,7 +56,10 @@ def read_runbook(dag_id: str, text: str) -> RunbookFile:
     """Read the text of a runbook; complains, and never raises."""
     source = Source(f"runbooks/{dag_id}.md", first_line=2)  # the head begins below its first `---`
     pipeline = source.contain(lambda: _read(dag_id, text, source))
-    return RunbookFile(pipeline, source.problems)
+    if pipeline is not None:
+        return RunbookFile(pipeline, source.problems, pipeline.schedule)
+    alone = read_alone(text, "schedule", lambda field: read_schedule(field, None, starts_on_data=False))
+    return RunbookFile(None, source.problems, alone)
 
 
 def _read(dag_id: str, text: str, source: Source) -> Pipeline | None:

@@ -266,6 +266,20 @@ def read_yaml(text: str, source: Source) -> Field | None:
     return Field(source, "", 0, node)
 
 
+def read_alone(text: str, key: str, read: Callable[[Field], T]) -> T | None:
+    """What a text says under one of its first keys, whatever is wrong elsewhere in it: it may be no YAML as a whole.
+    None where that cannot be told either."""
+    lines = re.search(rf"^{key}:.*(?:\n[ \t]+\S.*)*", text, re.MULTILINE)
+    source = Source(key)
+
+    def alone() -> T | None:
+        document = read_yaml(lines[0], source) if lines else None
+        return read(document.fields("", (key,))[key]) if document else None
+
+    found = source.contain(alone)
+    return None if source.problems else found
+
+
 def _complain_of_syntax(text: str, error: yaml.MarkedYAMLError, source: Source) -> None:
     line = error.problem_mark.line if error.problem_mark else None
     begun = error.context_mark.line if error.context_mark else line
