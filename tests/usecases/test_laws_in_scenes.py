@@ -419,6 +419,43 @@ def test_a_due_time_moved_later_ends_the_incident_until_then(broken: Night) -> N
     assert len(woken(broken)) == 2
 
 
+def test_a_due_time_that_is_moved_twice_and_not_back_wakes_anew(broken: Night) -> None:
+    """What they had was late then; this is due when they have nothing."""
+    before = broken.config
+    growth = before.pipelines["growth_etl"]
+
+    def due(clock: dt.time) -> None:
+        moved = replace(growth, promise=Promise(clock, dt.time(3, 30)))
+        broken.config = replace(before, pipelines={**before.pipelines, "growth_etl": moved})
+
+    broken.look("05:00")
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    broken.look("05:50")
+    due(dt.time(8))
+    broken.look("05:55")
+    due(dt.time(6, 30))
+    broken.looks("06:00", "06:30")
+    assert [person for _, person in woken(broken)] == ["DE-003", "DE-003"]
+
+
+def test_who_was_asked_before_it_was_put_back_is_asked_an_hour_after_that(broken: Night) -> None:
+    """Not at once, as if nobody had ever asked."""
+    before, others = broken.config, dict(broken.config.pipelines)
+    del others["growth_etl"]
+    broken.look("05:00")
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    for clock in ("05:03", "06:03", "07:03"):
+        broken.look(clock)
+    asked = len(woken(broken))
+    broken.config = replace(before, pipelines=others)
+    broken.look("07:21")
+    broken.config = before
+    broken.looks("07:25", "08:02")
+    assert len(woken(broken)) == asked
+    broken.look("08:04")
+    assert len(woken(broken)) == asked + 1
+
+
 def test_who_took_a_mere_warning_has_nothing_when_its_pipeline_is_put_back(broken: Night) -> None:
     """It was to wake nobody: whoever acknowledged it may be asleep by the due time."""
     late = Load("master.sessions", expected_at=at("01:20"))

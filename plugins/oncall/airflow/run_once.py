@@ -59,14 +59,14 @@ def evaluate_once(
     agreed = read_clocks(clocks)
     now = SteadyClock(at or agreed.at)
     dispatch = wiring.dispatch(services.config, services.store, now)
+    if of_sla_watch:
+        quietly(lambda: sla_watch_looked(services.store, dispatch.scene(now())))
     quietly(dispatch.acknowledgements)
 
     def look() -> Evaluation:
         return evaluate(services.config, services.world, services.runs, services.store, services.links, now())
 
     seen = _once_readable(look, until)
-    if of_sla_watch:
-        quietly(lambda: sla_watch_looked(services.store, dispatch.scene(now())))
     quietly(lambda: say_configuration(services.store, dispatch.scene(now()), services.problems))
     quietly(lambda: watch_watcher(services.store, dispatch.scene(now())))
     quietly(lambda: note_clocks(services.store, dispatch.scene(now()), agreed, clocks))

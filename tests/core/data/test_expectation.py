@@ -301,3 +301,12 @@ def test_a_weekday_without_a_sale_most_of_the_time_is_expected_to_have_none() ->
     history = days_before(MONDAY, shop)
     assert state(0, history) == "fresh"
     assert not Number("orders", 0, tuple(history), 1.0).is_far_off()
+
+
+@pytest.mark.parametrize("closed", [0, 14, 20])
+def test_a_level_that_rose_for_good_has_an_expectation_on_each_day(closed: int) -> None:
+    """Four weeks after it all that is ordinary lies before; so it does for a shop that was closed for weeks."""
+    for since in range(1, 60):
+        after = [(ago, 0.0 if ago > since - closed else 200.0 + ago % 3) for ago in range(1, since + 1)]
+        before = [(ago, 100.0 + ago % 3) for ago in range(since + 1, since + 60)]
+        assert expect([*after, *before]) is not None

@@ -123,7 +123,8 @@ def _of_its_weekday_alone(history: Sequence[tuple[int, float]]) -> Expectation |
 def _before_a_lull(ordinary: Sequence[tuple[int, float]]) -> float:
     """The highest level of the last four weeks: a shop that was closed for ten days opens again as it was."""
     lately = [amount for ago, amount in ordinary if ago <= _LONGEST_SALE]
-    return max((median(lately[n : n + WEEK]) for n in range(max(len(lately) - WEEK, 0) + 1)), default=0.0)
+    weeks = range(max(len(lately) - WEEK, 0) + 1) if lately else ()
+    return max((median(lately[n : n + WEEK]) for n in weeks), default=0.0)
 
 
 def _closed(history: Sequence[tuple[int, float]]) -> frozenset[int]:

@@ -157,12 +157,15 @@ def _incident_for(
 def _as_it_was(incident: Incident, same: Sequence[Incident]) -> Incident:
     """Its pipeline was removed, or its due time moved, and is as it was again: who had it then has it now."""
     last = same[-1] if same else None
-    if last is None or not (last.paged and last.acknowledged):
+    if last is None or not (last.paged and last.acknowledged) or last.leader:
         return incident
-    if last.verdict != REMOVED and (last.verdict != MOVED or last.due == incident.due):
+    if last.verdict not in (REMOVED, MOVED) or last.resolved_at is None:
+        return incident
+    if incident.due is None or incident.due > last.resolved_at:
         return incident
     kept = (
         "paged_at",
+        "reminders",
         "acknowledged_at",
         "acknowledged_by",
         "failure",
