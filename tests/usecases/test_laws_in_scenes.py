@@ -452,6 +452,8 @@ def test_who_was_asked_before_it_was_put_back_is_asked_an_hour_after_that(broken
     broken.config = before
     broken.looks("07:25", "08:02")
     assert len(woken(broken)) == asked
+    (said_so,) = [m.summary for m, _ in broken.chat.posts if m.title.startswith("DE-003 has it")]
+    assert "Asked again at 08:03." in said_so
     broken.look("08:04")
     assert len(woken(broken)) == asked + 1
 

@@ -204,7 +204,8 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
 
 
 def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) -> Plan:
-    """Somebody was woken before it was due, and has it: that it is late now is said, and wakes nobody.
+    """Somebody was woken before it was due, or before its pipeline was removed and put back, and has it: that it is
+    late now is said, and wakes nobody.
 
     Their page has begun this round; it goes on when they give it back, or the shift ends.
     """
@@ -212,7 +213,7 @@ def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) ->
     assert incident.acknowledged_at is not None
     name = name_of(scene, incident.acknowledged_by)
     title = late_title(broken, scene.clock(first_due(broken)), f"{name} has it: ")
-    again = scene.clock(incident.acknowledged_at + REMIND_AFTER)
+    again = scene.clock(incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1))
     line = had_already(name, scene.clock(incident.acknowledged_at), again, early=context.spoken)
     message = context.about(*broken).notice(scene, "late", title, [line])
     notes = [Notification(incident.key, f"late:{a}", "pager", "note", message, a) for a in context.aliases]
