@@ -25,11 +25,8 @@ from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import Handoff
 
 FALLBACK_SCHEDULE = "0 2 * * *"
-_WAITED_BY = (
-    "upstream",
-    "promise",
-    "team",
-)  # keys of a runbook, without which a run would wait for something else
+# Keys of a runbook, without which a run would wait for something else.
+_WAITED_BY = ("upstream", "promise", "team")
 FALLBACK_ZONE = dt.timezone(dt.timedelta(hours=7))
 
 

@@ -14,7 +14,8 @@ def terms_in_force(dag_id: str) -> Terms:
     """Its terms. A run by a runbook that does not tell its upstream would wait for nothing, and publish what is there;
     one by a roster that does not tell its zone would cut the day elsewhere.
 
-    Raises ConfigError where a file is broken and no good version of it was ever seen, Unreadable where nobody can tell.
+    What was never good counts as it can be read, as it does for the watcher: a misspelt table is not waited for.
+    Raises ConfigError where that tells no pipeline at all.
     """
     terms = terms_of(dag_id)
     if terms.sure:
