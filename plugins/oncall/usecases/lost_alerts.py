@@ -12,8 +12,8 @@ from dataclasses import replace
 import structlog
 
 from oncall.config.oncall_config import OncallConfig
-from oncall.core.incidents.grouping import new_incident
 from oncall.core.incidents.incident import Incident
+from oncall.core.incidents.opening import new_incident
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.message import Message, Recipient
 from oncall.core.promises.evaluation import PromiseStatus

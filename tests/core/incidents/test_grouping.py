@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from oncall.core.incidents.grouping import as_last_known, by_promise, decide
+from oncall.core.incidents.decide import as_last_known, by_promise, decide
 from oncall.core.incidents.incident import (
     RESOLVED_BY_HAND,
     Incident,
