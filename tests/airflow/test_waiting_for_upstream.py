@@ -135,6 +135,59 @@ def test_a_runbook_that_was_never_good_starts_nothing(site: Any, monkeypatch: py
         start_waiting()
 
 
+NEVER_TOLD = {
+    "no list": (
+        BROKEN_SINCE["no list"],
+        "runbooks/growth_etl.md:[0-9]+: upstream: found '7'; write a list of tables",
+    ),
+    "another table": (BROKEN_SINCE["another table"], "did you mean master.sessions"),
+    "misspelt key": (lambda text: text.replace("upstream:", "upstreams:", 1), "did you mean upstream"),
+    "twice": (
+        lambda text: text.replace("upstream:", "upstream: [master.orders]\nupstream:", 1),
+        "the same key again",
+    ),
+    "misspelt team": (lambda text: text.replace("title:", "teem: growth\ntitle:", 1), "did you mean team"),
+    "no such team": (
+        lambda text: text.replace("title:", "team: growth\ntitle:", 1),
+        "teams/growth/roster.yaml",
+    ),
+}
+
+
+@pytest.mark.parametrize("without", ["", "oncall_db"])
+@pytest.mark.parametrize("how", NEVER_TOLD)
+def test_a_runbook_that_never_told_what_to_wait_for_fails_the_run(
+    site: Any, monkeypatch: pytest.MonkeyPatch, how: str, without: str
+) -> None:
+    """It was waited for what could be read of it, so the run published what was there. So it was of one that got
+    broken while nobody could ask `oncall_db` what it said before."""
+    if without:
+        refused = '{"conn_type": "postgres", "host": "127.0.0.1", "port": 1}'
+        monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", refused)
+    else:
+        Wiring().store().install()
+    monkeypatch.setattr(current_config, "_folders", {})
+    runbook = site.include / "runbooks" / "growth_etl.md"
+    broken, told = NEVER_TOLD[how]
+    good = runbook.read_text()
+    runbook.write_text(broken(good))
+    assert runbook.read_text() != good
+    with pytest.raises(ConfigError, match=told):
+        start_waiting()
+
+
+def test_a_promise_that_was_never_told_holds_no_run(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says when to warn, not what to wait for."""
+    Wiring().store().install()
+    monkeypatch.setattr(current_config, "_folders", {})
+    runbook = site.include / "runbooks" / "growth_etl.md"
+    runbook.write_text(re.sub(r"(?m)^promise:.*$", "promise: {due: late}", runbook.read_text()))
+    with pytest.raises(TaskDeferred) as waits:
+        start_waiting()
+    assert isinstance(waits.value.trigger, UpstreamFresh)
+    assert waits.value.trigger.tables == sorted(TABLES, reverse=True)
+
+
 def test_a_slip_that_changes_nothing_asks_nobody(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run needs no `oncall_db` for a leave that cannot be read."""
     roster = site.include / "roster.yaml"

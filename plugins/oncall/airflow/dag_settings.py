@@ -25,8 +25,6 @@ from oncall.core.promises.promise import Promise
 from oncall.core.rota.roster import Handoff
 
 FALLBACK_SCHEDULE = "0 2 * * *"
-# Keys of a runbook, without which a run would wait for something else.
-_WAITED_BY = ("upstream", "promise", "team")
 FALLBACK_ZONE = dt.timezone(dt.timedelta(hours=7))
 
 
@@ -74,8 +72,7 @@ def _terms_of(dag_id: str, folder: Path) -> Terms:
         owners=tuple(filter(None, (owners.primary, owners.secondary))) if owners else (),
         promise=pipeline.promise if pipeline else None,
         problems=problems,
-        sure=bool(pipeline and roster.tz)
-        and not any(one.key.startswith(_WAITED_BY) for one in runbook.problems),
+        sure=bool(pipeline and roster.tz and not runbook.problems_under("upstream", "promise", "team")),
     )
 
 

@@ -51,6 +51,12 @@ class RunbookFile:
         """Whether it tells what is promised in spite of its problems: a schedule is Airflow's affair."""
         return self.pipeline is not None and all(problem.key == "schedule" for problem in self.problems)
 
+    def problems_under(self, *keys: str) -> tuple[Problem, ...]:
+        """What is wrong under these keys of the head, or under one that was probably meant for one of them."""
+        return tuple(
+            problem for problem in self.problems if nearest(re.split(r"[.\[]", problem.key)[0], _KEYS) in keys
+        )
+
 
 def read_runbook(dag_id: str, text: str) -> RunbookFile:
     """Read the text of a runbook; complains, and never raises."""
