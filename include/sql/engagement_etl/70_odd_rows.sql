@@ -25,19 +25,4 @@ from (
     from master.sessions as session
     where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
     group by session.customer_id, session.started_at, session.duration_s, session.feature
-) as twin
-union all
--- A few customers were attributed wrongly; of many another load has written the channel.
-select
-    'acquisition_channels_stay',
-    'customers with another acquisition channel than on the day before',
-    count(*) filter (where now.channel <> before.channel),
-    count(*),
-    'in master.customers.acquisition_channel, such as customer_id '
-    || min(concat(now.customer_id, ' (', now.channel, ', ', before.channel, ' before)'))
-    filter (where now.channel <> before.channel),
-    case when count(*) >= 20 then 5 else 100 end
-from base.engagement as now
-inner join base.engagement as before
-    on before.customer_id = now.customer_id and before.report_date = now.report_date - 1
-where now.report_date = %(report_date)s::date;
+) as twin;

@@ -1,6 +1,5 @@
 -- What only the day as a whole shows. Name, what may be so, how many are, of how many, where, and up to how many in 100 it is
--- ordinary. A few customers are forgotten by law; many whose earlier sessions are gone would all be new again. A few were
--- attributed wrongly; of many another load has written the channel.
+-- ordinary. A few customers are forgotten by law; many whose earlier sessions are gone would all be new again.
 select
     'new_customers_come_once' as name,
     'new customers who were new on an earlier day too, and whose sessions of then are gone' as what,
@@ -18,18 +17,4 @@ left join lateral (
         and earlier.report_date < new.report_date
         and earlier.status = 'new'
 ) as seen on true
-where new.report_date = %(report_date)s::date and new.status = 'new'
-union all
-select
-    'acquisition_channels_stay',
-    'customers with another acquisition channel than on the day before',
-    count(*) filter (where now.channel <> before.channel),
-    count(*),
-    'in master.customers.acquisition_channel, such as customer_id '
-    || min(concat(now.customer_id, ' (', now.channel, ', ', before.channel, ' before)'))
-    filter (where now.channel <> before.channel),
-    case when count(*) >= 20 then 5 else 100 end
-from base.growth as now
-inner join base.growth as before
-    on before.customer_id = now.customer_id and before.report_date = now.report_date - 1
-where now.report_date = %(report_date)s::date;
+where new.report_date = %(report_date)s::date and new.status = 'new';

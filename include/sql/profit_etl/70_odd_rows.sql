@@ -285,34 +285,4 @@ from (
             and before.report_date < %(report_date)s::date
     ) as earlier on true
     where billed.report_date = %(report_date)s::date
-) as spend
-union all
--- A few customers were attributed wrongly; of many another load has written the channel.
-select
-    'acquisition_channels_stay',
-    'customers with another acquisition channel than they were credited to last',
-    count(*) filter (where buyer.channel <> buyer.before),
-    count(*),
-    'in master.customers.acquisition_channel, such as customer_id '
-    || min(concat(buyer.customer_id, ' (', buyer.channel, ', ', buyer.before, ' before)'))
-    filter (where buyer.channel <> buyer.before),
-    case when count(*) >= 20 then 5 else 100 end
-from (
-    select now.customer_id, now.channel, known.channel as before
-    from (
-        select line.customer_id, min(line.acquisition_channel) as channel
-        from base.profit as line
-        where line.report_date = %(report_date)s::date and line.sold and line.acquisition_channel is not null
-        group by line.customer_id
-    ) as now
-    cross join lateral (
-        select earlier.acquisition_channel as channel
-        from base.profit as earlier
-        where
-            earlier.customer_id = now.customer_id
-            and earlier.report_date < %(report_date)s::date
-            and earlier.acquisition_channel is not null
-        order by earlier.report_date desc
-        limit 1
-    ) as known
-) as buyer;
+) as spend;

@@ -124,6 +124,21 @@ def test_a_shop_that_opens_again_is_as_busy_as_before() -> None:
         assert Number("orders", 600, history, 1.0).is_far_off()
 
 
+@pytest.mark.parametrize("weeks", range(1, 12))
+def test_a_shop_that_was_closed_for_weeks_opens_again_as_it_was(weeks: int) -> None:
+    """However long it was: what there was meanwhile says nothing. Ten times of what was before is too much."""
+
+    def shut(day: dt.date) -> float:
+        return 0 if 0 < (MONDAY - day).days <= 7 * weeks else wholesale(day)
+
+    for day in (MONDAY + dt.timedelta(days=n) for n in range(28)):
+        history = tuple(days_before(day, shut))
+        assert not Number("orders", wholesale(day), history, 1.0).is_far_off()
+    history = tuple(days_before(MONDAY, shut))
+    assert not Number("orders", 0, history, 1.0).is_far_off()
+    assert Number("orders", 600, history, 1.0).is_far_off() is (weeks < 8)
+
+
 @pytest.mark.parametrize(("orders", "far"), [(0, True), (5, True), (30, False)])
 def test_nothing_is_far_from_usual_however_much_the_days_differ(orders: int, far: bool) -> None:
     """No day is five spreads off where they are a quarter of it. Of 60 orders none is no chance."""

@@ -210,10 +210,15 @@ OPEN = [("orders", "all", "rows", ago, 50, 50, 50) for ago in range(29)]
         ),  # on each Friday
         ([row for row in SPENT if row[3] < 14 and row[3] != 6], False),  # of few Fridays nothing is known
         ([("spend", "tv", "money", ago, 100, 100, 1) for ago in range(1, 29)], True),
+        # On one Friday of four there was none; on two of them.
+        *(
+            ([("spend", "tv", "money", ago, 100, 100, 1) for ago in range(1, 29) if ago not in gone], held)
+            for gone, held in (((7,), True), ((28,), True), ((7, 28), False), ((7, 21), False))
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_there_is_not_on_such_a_day_is_not_missed(spent: list[tuple[Any, ...]], held: bool) -> None:
-    """A shop that does not advertise at weekends is not held each Saturday for ever."""
+    """A shop that does not advertise at weekends is not held each Saturday for ever; one day without tells nothing."""
     found = day_parts_of([*OPEN, *spent])
     assert [one.name for one in found if one.is_far_off()] == (["spend"] if held else [])
 

@@ -81,7 +81,7 @@ class DayParts:
     today: Mapping[str, Amount]
     before: Sequence[Mapping[str, Amount]]
     same_weekday: Sequence[Mapping[str, Amount]] = ()
-    may_be_nothing: bool = False  # there was nothing of it on such a day before
+    may_be_nothing: bool = False  # there mostly was nothing of it on such days before
 
     @property
     def name(self) -> str:
@@ -304,11 +304,15 @@ def day_parts_of(rows: Sequence[tuple[Any, ...]]) -> list[DayParts]:
         for _, part, _, ago, amount, of_all, count in group:
             days.setdefault(int(ago), {})[part] = Amount(float(amount), float(of_all), int(count))
         today = days.pop(0, {})
-        alike = weekday if len(weekday) >= _LEAST_WEEKDAYS else known
         before = sorted(days)
         same_weekday = [days[ago] for ago in before if ago % WEEK == 0]
-        parts = DayParts(
-            measure, kind, today, [days[ago] for ago in before], same_weekday, not days.keys() >= alike
+        # One such day that a person let pass says nothing of the next one; in a young shop each day tells.
+        without = known - days.keys()
+        if len(weekday) >= _LEAST_WEEKDAYS:
+            may_be_nothing = 2 * len(without & weekday) >= len(weekday)
+        else:
+            may_be_nothing = bool(without)
+        found.append(
+            DayParts(measure, kind, today, [days[ago] for ago in before], same_weekday, may_be_nothing)
         )
-        found.append(parts)
     return found

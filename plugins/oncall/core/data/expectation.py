@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, groupby
 from statistics import median
 
 from oncall.core.promises.facts import IMPROBABLE, rarity
@@ -112,19 +112,29 @@ def _of_its_weekday_alone(history: Sequence[tuple[int, float]]) -> Expectation |
 
     None until the weekday was seen twice: nobody knows yet on which days there is something.
     """
-    same = [amount for ago, amount in history if ago % WEEK == 0][: _LONGEST_SALE // WEEK]
-    if len(same) < _LEAST_FOR_A_WEEKDAY:
+    same, while_open = (
+        [amount for ago, amount in days if ago % WEEK == 0][: _LONGEST_SALE // WEEK]
+        for days in (history, _while_open(history))
+    )
+    if min(len(same), len(while_open)) < _LEAST_FOR_A_WEEKDAY:
         return None
     amount = median(same)
     share = _NORMAL * median(abs(earlier / amount - 1) for earlier in same) if amount else 0.0
-    return Expectation(amount, max(share, _UNKNOWN_SPREAD) * math.sqrt(1 + 1 / len(same)), len(same), amount)
+    share = max(share, _UNKNOWN_SPREAD) * math.sqrt(1 + 1 / len(same))
+    return Expectation(amount, share, len(same), max(amount, median(while_open)))
 
 
 def _before_a_lull(ordinary: Sequence[tuple[int, float]]) -> float:
-    """The highest level of the last four weeks: a shop that was closed for ten days opens again as it was."""
-    lately = [amount for ago, amount in ordinary if ago <= _LONGEST_SALE]
+    """The highest level of the last four weeks that it was open: a shop that was closed opens again as it was."""
+    lately = [amount for _, amount in _while_open(ordinary)[:_LONGEST_SALE]]
     weeks = range(max(len(lately) - WEEK, 0) + 1) if lately else ()
     return max((median(lately[n : n + WEEK]) for n in weeks), default=0.0)
+
+
+def _while_open(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Without the weeks of nothing at all: they tell nothing of a day on which there is something."""
+    runs = [list(days) for _, days in groupby(history, key=lambda day: day[1] > 0)]
+    return [day for days in runs if days[0][1] > 0 or len(days) < WEEK for day in days]
 
 
 def _closed(history: Sequence[tuple[int, float]]) -> frozenset[int]:
