@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -234,6 +235,37 @@ def test_a_server_that_takes_no_more_is_read_over_the_connections_in_use(
     assert (source.read().unreadable, beat.read().tick) == ((), NOW - dt.timedelta(seconds=5))
     monkeypatch.setattr(PostgresHook, "get_conn", too_many)
     assert (source.read().unreadable, beat.read().tick) == ((), NOW - dt.timedelta(seconds=5))
+
+
+def test_a_database_that_moved_behind_its_name_is_read_where_it_is_now(
+    airflow_env: Callable[[str, str], None],
+    database: str,
+    fresh_database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its old server still answers whoever is connected: page and health were as of the hour in which it moved."""
+    from oncall.adapters.postgres.session import Session
+    from oncall.airflow import health, page_source
+    from oncall.airflow.health import SharedHealth
+    from oncall.airflow.page_source import PageSource
+
+    connect, moved = Session.connect, connect_to(fresh_database)
+    OncallDb(moved).install()
+    OncallDb(moved).set_note("tick", NOW.isoformat())
+
+    def elsewhere(**given: Any) -> Session:
+        return connect(
+            fresh_database, **{k: v for k, v in given.items() if k not in ("dbname", "host", "user")}
+        )
+
+    for module in (health, page_source):
+        for name in ("SHARED_S", "WIRING_S"):
+            monkeypatch.setattr(module, name, 0.0)
+    airflow_env(database, database)
+    source, beat = PageSource(), SharedHealth()
+    assert (source.read().tick, beat.read().tick) == (NOW - dt.timedelta(seconds=5),) * 2
+    monkeypatch.setattr(Session, "connect", elsewhere)
+    assert (source.read().tick, beat.read().tick) == (NOW, NOW)
 
 
 def test_the_example_is_the_shipped_folder() -> None:

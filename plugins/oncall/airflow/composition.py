@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -32,6 +32,8 @@ from oncall.usecases.ports import Metrics, OutboxEntry, Store
 from oncall.usecases.timekeeping import read_clocks
 
 T = TypeVar("T")
+
+DATABASES = ("warehouse", "oncall_db")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Wiring:
     def __init__(self, before: Wiring | None = None) -> None:
         kept: Mapping[str, KeptConnection] = before._databases if before else {}
         self._databases: Mapping[str, KeptConnection] = {
-            name: KeptConnection(name, kept.get(name)) for name in ("warehouse", "oncall_db")
+            name: KeptConnection(name, kept.get(name)) for name in DATABASES
         }
         self._warehouse: Connect = self._databases["warehouse"]
         self._oncall_db: Connect = self._databases["oncall_db"]
@@ -101,6 +103,15 @@ class Wiring:
     def is_written_as(self, other: Wiring) -> bool:
         """Whether the databases are written in Airflow as they were when that one read them."""
         return all(kept.is_written_as(other._databases[name]) for name, kept in self._databases.items())
+
+    def answers(self, names: Collection[str]) -> bool:
+        """Whether these databases can be asked over a connection that is made now."""
+        try:
+            for name in names:
+                self._databases[name]().close()  # making one asks what it needs
+        except Exception:  # noqa: BLE001 - a provider raises what it likes
+            return False
+        return True
 
     @property
     def troubles(self) -> Mapping[str, str | None]:
@@ -166,11 +177,12 @@ class Wiring:
         return PublicationHistory(self._warehouse)
 
 
-def renewed(before: Wiring | None) -> Wiring:
-    """The connections as they are written in Airflow now; where that is as before, those in use, which can be asked
-    also while none can be made anew."""
+def renewed(before: Wiring | None, names: Collection[str] = DATABASES) -> Wiring:
+    """The connections as they are written in Airflow now, to where that leads now: a database may have moved behind its
+    name. Those in use where these databases are written as before and none can be made anew."""
     wiring = Wiring(before)
-    return before if before is not None and wiring.is_written_as(before) else wiring
+    stays = before is not None and wiring.is_written_as(before) and not wiring.answers(names)
+    return before if before is not None and stays else wiring
 
 
 class PerLoop(Generic[T]):

@@ -65,7 +65,7 @@ class SharedHealth:
     def _wiring(self) -> tuple[Wiring, History]:
         if self._wired is None or self._clock() > self._wired[2]:
             before, history = self._wired[:2] if self._wired else (None, None)
-            wiring = renewed(before)
+            wiring = renewed(before, ("oncall_db",))
             if history is None or wiring is not before:
                 history = wiring.history()
             self._wired = (wiring, history, self._clock() + WIRING_S)
