@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 # A scheduler that resumes a task before it has heard from its executor that the process which deferred it is over takes
 # the task for killed (Airflow 3.3, process_executor_events knows it only while the task is `scheduled`, not `queued`).
 HEARD_WITHIN_S = 5.0
+RENEW_S = 60.0  # how long the warehouse is taken to be where it was
 
 
 class UpstreamFresh(BaseTrigger):
@@ -78,6 +80,7 @@ class _Poll:
         self._task: asyncio.Task[None] | None = None
         self._loads: dict[Pair, Load] = {}
         self._warehouse: Warehouse | None = None
+        self._renew_at = 0.0
 
     async def fresh(
         self, tables: Sequence[str], day: dt.date, until: dt.datetime | None, poke_s: float
@@ -129,10 +132,16 @@ class _Poll:
         return pair in self._loads and self._loads[pair].state == "fresh"
 
     def _read(self) -> dict[Pair, Load]:
-        if self._warehouse is None:
-            self._warehouse = Warehouse(connect_by("warehouse"), volume_in_force)
-        wanted = {pair for each in tuple(self.waiting) for pair in each.pairs}
-        return self._warehouse.loads_of(sorted(wanted))
+        wanted = sorted({pair for each in tuple(self.waiting) for pair in each.pairs})
+        if self._warehouse is None or time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_S
+            # It may be written anew, or its name lead elsewhere, while the one before still answers.
+            with suppress(*([Unreadable] if self._warehouse else [])):
+                newer = Warehouse(connect_by("warehouse"), volume_in_force)
+                loads, self._warehouse = newer.loads_of(wanted), newer
+                return loads
+        assert self._warehouse is not None
+        return self._warehouse.loads_of(wanted)
 
 
 _POLL = _Poll()

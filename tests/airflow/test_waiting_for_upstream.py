@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
+import os
 import re
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +24,7 @@ from oncall.usecases.current_config import config_in_force
 from pipelines import upstream_trigger
 from pipelines.upstream_freshness_sensor import UpstreamFreshSensor
 from pipelines.upstream_trigger import UpstreamFresh
-from sandbox.master_data.loading import Loader
+from sandbox.master_data.loading import Loader, create_schema
 
 TABLES = ["master.sessions", "master.customers"]
 ZONE = dt.timezone(dt.timedelta(hours=7))
@@ -256,6 +259,30 @@ def test_a_thousand_are_released_together(site: Any) -> None:
 
     assert asyncio.run(thousand()) < 5
     assert upstream_trigger._POLL.waiting == set()
+
+
+def test_whoever_waits_follows_a_warehouse_that_is_written_anew(
+    site: Any, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before still answered, and nothing ever came there: a triggerer lives for weeks."""
+    monkeypatch.setattr(upstream_trigger, "RENEW_S", 0.5)
+    written = os.environ["AIRFLOW_CONN_WAREHOUSE"]
+    elsewhere = {**json.loads(written), "schema": fresh_database.partition("?")[0].rpartition("/")[2]}
+    with closing(psycopg2.connect(fresh_database)) as connection:
+        create_schema(connection)
+
+    async def wait_and_move() -> dict[str, Any]:
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(elsewhere))
+        trigger = UpstreamFresh(["master.customers"], yesterday().isoformat(), None, 0.2)
+        waiting = asyncio.create_task(first_event(trigger))
+        await asyncio.sleep(1)
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "nonsense")
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", written)
+        return await asyncio.wait_for(waiting, 10)
+
+    assert asyncio.run(wait_and_move())["fresh"] is True
 
 
 def test_a_fault_of_our_own_fails_the_tasks_that_wait() -> None:
