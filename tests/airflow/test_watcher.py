@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from oncall.airflow import callbacks, watcher
+from oncall.airflow import callbacks, page_reading, watcher
 from oncall.airflow.composition import Wiring
 from oncall.airflow.page_reading import PageReading
 from oncall.airflow.run_once import evaluate_once
@@ -65,9 +65,12 @@ def test_the_watcher_tells_that_sla_watch_has_not_looked(site: Any, monkeypatch:
     assert store.get_note(SLA_WATCH_LOOKED)
     for name in ("SLA_WATCH_SILENT_AFTER", "SLA_WATCH_TOLD_AFTER"):
         monkeypatch.setattr(mutual_watch, name, dt.timedelta(seconds=2))
+    monkeypatch.setattr(page_reading, "SLA_WATCH_MISSED_AFTER", dt.timedelta(seconds=4))
 
     def told() -> bool:
-        return any("Airflow has not run sla_watch since" in message.text for message in site.inbox.messages())
+        return any(
+            "The DAG sla_watch has not looked since" in message.text for message in site.inbox.messages()
+        )
 
     asyncio.run(watch(told, 25))
     assert told()

@@ -41,12 +41,12 @@ def test_runs_of_sla_watch_that_do_not_come_are_told_once_and_that_they_come_aga
     """Four in a row are missed: it is no busy minute. Nobody is woken."""
     sla_watch_looks(night, "01:00")
     assert watcher_looks(night, "01:07", "01:07:01", "01:20") == []
-    first = ["Airflow has not run sla_watch since 01:00"]
+    first = ["The DAG sla_watch has not looked since 01:00"]
     assert watcher_looks(night, "01:20:01") == first
     assert "tonight's reports do not start either" in night.chat.posts[0][0].summary
     assert watcher_looks(night, "01:25", "03:00") == first
     sla_watch_looks(night, "03:05")
-    assert watcher_looks(night, "03:05:15", "03:10") == [*first, "Airflow runs sla_watch again"]
+    assert watcher_looks(night, "03:05:15", "03:10") == [*first, "The DAG sla_watch looks again"]
     assert len(watcher_looks(night, "03:12:01", "03:25:01")) == 3
     assert night.pager.paged == []
 

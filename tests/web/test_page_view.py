@@ -139,6 +139,24 @@ def test_a_silent_watcher_is_said_after_a_minute(age: int, shown: bool) -> None:
     assert [banner.kind for banner in banners(seen)] == (["watcher"] if shown else [])
 
 
+@pytest.mark.parametrize(
+    ("age", "looks"),
+    [
+        (5, ["The watcher looks, and pages as ever."]),
+        (3600, ["Nor does the DAG sla_watch: meanwhile only tasks"]),
+    ],
+)
+def test_of_two_that_do_not_look_neither_is_said_to_look(age: int, looks: list[str]) -> None:
+    """Each banner said that the other one goes on."""
+    away = Trouble("sla_watch", at("13:01"), "")
+    seen = replace(calm(), tick=calm().at - dt.timedelta(seconds=age), warnings=(away,))
+    told = [line for banner in banners(seen) for line in banner.lines]
+    said = [
+        line for line in told if "watcher looks" in line or "sla_watch looks" in line or "Nor does" in line
+    ]
+    assert [line[: len(look)] for line, look in zip(said, looks, strict=True)] == looks
+
+
 def test_every_trouble_has_its_banner() -> None:
     """Watcher, channel, files, databases: each in words, with the details."""
     seen = replace(

@@ -15,7 +15,7 @@ from oncall.usecases.channel_health import HEARING, UNCHECKED, refusals_of
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
-from oncall.usecases.mutual_watch import SLA_WATCH_AWAY
+from oncall.usecases.mutual_watch import SLA_WATCH_LOOKED, SLA_WATCH_MISSED_AFTER
 from oncall.usecases.notes import TICK, instant, noted, state
 from oncall.usecases.ports import EvaluationInputs, TaskRunReader
 from oncall.usecases.promise_statuses import (
@@ -28,14 +28,14 @@ from oncall.usecases.promise_statuses import (
     candidates,
 )
 from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
-from oncall.web.snapshot import PageSnapshot, Trouble
+from oncall.web.snapshot import SLA_WATCH, PageSnapshot, Trouble
 
 T = TypeVar("T")
 
 HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
-WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG, SLA_WATCH_AWAY)
+WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG, SLA_WATCH_LOOKED)
 NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, *WARNED)
 
 
@@ -83,7 +83,7 @@ class PageReading:
                 _trouble(name, said) for note, name in channels.items() if (said := before.notes.get(note))
             ),
             heartbeats=_heartbeats(config, before.notes.get(HEARTBEATS)),
-            warnings=tuple(_warnings(before.notes, spoilt)),
+            warnings=tuple(_warnings(before.notes, spoilt, at)),
             unreadable=tuple(reason for reason in (store.reason, warehouse.reason) if reason),
             alert_url=self._wiring.pager.alert_url,
             thread_url=self._wiring.chat.thread_url,
@@ -126,7 +126,7 @@ def _heartbeats(config: OncallConfig, text: str | None) -> tuple[Trouble, ...]:
     )
 
 
-def _warnings(notes: Mapping[str, str], spoilt: int) -> Iterator[Trouble]:
+def _warnings(notes: Mapping[str, str], spoilt: int, at: dt.datetime) -> Iterator[Trouble]:
     """What else the watcher noted: JSON as its writers keep it, "" or nothing when all is well; and what it must pass
     over: rows of incidents that are none."""
     if unheard := notes.get(HEARING):
@@ -137,9 +137,9 @@ def _warnings(notes: Mapping[str, str], spoilt: int) -> Iterator[Trouble]:
         yield Trouble(f"connection {name}", None, reason)
     for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
         yield Trouble(name, None, clocks_apart(ahead_s))
-    away: dict[str, Any] = noted(SLA_WATCH_AWAY, notes.get(SLA_WATCH_AWAY), state, {})
-    if away and away["said"]:
-        yield Trouble("sla_watch", noted(SLA_WATCH_AWAY, away["reason"], instant, None), "")
+    looked = noted(SLA_WATCH_LOOKED, notes.get(SLA_WATCH_LOOKED), instant, None)
+    if looked and at - looked > SLA_WATCH_MISSED_AFTER:
+        yield Trouble(SLA_WATCH, looked, "")
     if spoilt:
         yield Trouble("incidents", None, rows_spoilt(spoilt))
 

@@ -28,7 +28,6 @@ from oncall.cli.command import (
 from oncall.config.yaml_fields import suggestion
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident_words import NONE_ACKNOWLEDGED
-from oncall.core.notices.page_words import watcher_gone
 from oncall.core.promises.promise import Pipeline, business_day
 from oncall.core.promises.words import (
     NAMES_THE_STEP,
@@ -67,13 +66,13 @@ def _page(args: argparse.Namespace) -> Iterator[PageSource]:
 
 def _seen(page: PageSource, args: argparse.Namespace) -> PageSnapshot:
     """Read everything once; warn of what cannot be read, and that the watcher does not look."""
-    from oncall.web.views.banners import nobody_looks
+    from oncall.web.views.banners import nobody_looks, watcher_gone
 
     seen = page.read()
     for reason in seen.unreadable:
         warn(f"oncall {args.command}: cannot be read now: {reason}")
     if nobody_looks(seen):
-        title, lines = watcher_gone(seen.tick, seen.say)
+        title, lines = watcher_gone(seen)
         warn(f"oncall {args.command}: {'. '.join([title, *lines])}")
     return seen
 

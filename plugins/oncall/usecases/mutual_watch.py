@@ -22,6 +22,7 @@ SLA_WATCH_LOOKED = "sla_watch_looked"  # under which the store keeps when it loo
 SLA_WATCH_AWAY, WATCHER_AWAY = "sla_watch_away", "watcher_away"  # … and that one of them does not look
 # `sla_watch` looks every five minutes: told after four looks that were missed.
 SLA_WATCH_SILENT_AFTER, SLA_WATCH_TOLD_AFTER = dt.timedelta(minutes=7), dt.timedelta(minutes=13)
+SLA_WATCH_MISSED_AFTER = SLA_WATCH_SILENT_AFTER + SLA_WATCH_TOLD_AFTER
 NOBODY_AFTER = dt.timedelta(minutes=2)  # a look is noted once a minute
 WATCHER_TOLD_AFTER = dt.timedelta(minutes=10)  # longer than a release takes
 

@@ -20,6 +20,7 @@ from oncall.usecases.history import Feeds, IncidentRecord, Published, SystemHeal
 from oncall.usecases.manual_actions import Outcome
 from oncall.usecases.report_numbers import Reports
 
+SLA_WATCH = "sla_watch"  # among the warnings: it does not look
 HIDDEN = "hidden"  # in the place of the key of an incident that the reader may not see
 
 

@@ -296,10 +296,11 @@ def test_that_one_of_the_two_does_not_look_is_told_with_what_it_means() -> None:
     """A thread a day; each time it begins and ends is told."""
     scene, later = a_scene("04:52"), SINCE + dt.timedelta(seconds=1)
     missed = channel_notices.sla_watch_missed(scene, SINCE)
-    assert said(missed).title == f"Airflow has not run sla_watch since {scene.clock(SINCE)}"
+    assert said(missed).title == f"The DAG sla_watch has not looked since {scene.clock(SINCE)}"
     assert "no scheduler, executor or free slot" in said(missed).text
+    assert "Or its run cannot reach oncall_db.\nThe watcher looks, and pages as ever." in said(missed).text
     runs = channel_notices.sla_watch_runs(scene, SINCE)
-    assert said(runs).title == "Airflow runs sla_watch again"
+    assert said(runs).title == "The DAG sla_watch looks again"
     assert key(missed) == key(runs) == "sla_watch:2026-11-23"
     gone, looks = channel_notices.watcher_missed(scene, SINCE), channel_notices.watcher_looks(scene, SINCE)
     assert said(gone).title == f"The watcher has not looked since {scene.clock(SINCE)}"

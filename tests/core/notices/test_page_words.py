@@ -32,6 +32,14 @@ def test_the_watcher_is_gone(tick: dt.datetime | None, title: str) -> None:
     )
 
 
+def test_neither_the_watcher_nor_sla_watch_looks() -> None:
+    """Then it is not said that the one of them does what the other does not."""
+    assert page_words.watcher_gone(at("05:24"), SAY, sla_watch_looks=False)[1] == (
+        "Nor does the DAG sla_watch: meanwhile only tasks of the pipelines look, each as it ends."
+        " First: is sla_watch unpaused, and do scheduler and triggerer run?",
+    )
+
+
 CHECK = "First: python -m oncall check --connections names what to mend."
 WAREHOUSE = (
     "A report that was seen published stays so; each other one is paged when it is due. Its runbook says more,"
@@ -72,10 +80,13 @@ BROKEN = [
         ),
     ),
     (
-        page_words.does_not_work("sla_watch", at("03:58"), "", SAY), "Airflow has not run sla_watch since 03:58",
+        page_words.does_not_work("sla_watch", at("03:58"), page_words.WATCHER_PAGES, SAY),
+        "The DAG sla_watch has not looked since 03:58",
         (
-            "It does not import, or Airflow starts nothing: then tonight's reports do not start either. The watcher"
-            " looks, and pages as ever. First: has sla_watch an import error in Airflow, and does the scheduler run?",
+            "It does not import, or Airflow starts nothing (no scheduler, executor or free slot): then tonight's"
+            " reports do not start either. Or its run cannot reach oncall_db. First: what does Airflow say of its"
+            " file, and of its last run?",
+            "The watcher looks, and pages as ever.",
         ),
     ),
     (

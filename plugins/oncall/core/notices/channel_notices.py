@@ -13,7 +13,7 @@ from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.incidents.incident_words import CHANNELS
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
-from oncall.core.notices.page_words import CONNECTION_STAYS, LOOKS
+from oncall.core.notices.page_words import CONNECTION_STAYS, LOOKS, NO_LOOK_OF_SLA_WATCH, WATCHER_PAGES
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
 from oncall.core.promises.promise import Team
@@ -108,19 +108,15 @@ def store_usable(scene: Scene, since: dt.datetime) -> Notification:
 
 
 def sla_watch_missed(scene: Scene, since: dt.datetime) -> Notification:
-    """Airflow starts no run of it any more, and may start none of the reports' either."""
-    title = f"Airflow has not run sla_watch since {scene.clock(since)}"
-    lines = [
-        "It is to look every five minutes. It does not import, or Airflow starts nothing: no scheduler, executor or"
-        " free slot. Then tonight's reports do not start either.",
-        "The watcher looks, and pages as ever.",
-    ]
+    """Airflow starts no run of it any more, and may start none of the reports' either. Told by the watcher."""
+    title = f"The DAG sla_watch has not looked since {scene.clock(since)}"
+    lines = [f"It is to look every five minutes. {NO_LOOK_OF_SLA_WATCH}", WATCHER_PAGES]
     return _chat(scene, "sla_watch", f"missed:{since.isoformat()}", title, lines)
 
 
 def sla_watch_runs(scene: Scene, since: dt.datetime) -> Notification:
     """`since`: when it was missed first."""
-    return _chat(scene, "sla_watch", f"runs:{since.isoformat()}", "Airflow runs sla_watch again", [])
+    return _chat(scene, "sla_watch", f"runs:{since.isoformat()}", "The DAG sla_watch looks again", [])
 
 
 def watcher_missed(scene: Scene, since: dt.datetime | None) -> Notification:

@@ -20,6 +20,16 @@ LOOKS = (
     "Meanwhile the DAG sla_watch looks every 5 minutes, unless it is paused."
     " First: is sla_watch unpaused, and does a triggerer run?"
 )
+_NOBODY_LOOKS = (
+    "Nor does the DAG sla_watch: meanwhile only tasks of the pipelines look, each as it ends."
+    " First: is sla_watch unpaused, and do scheduler and triggerer run?"
+)
+# Why sla_watch does not look, as far as anybody can tell who hears nothing of it.
+NO_LOOK_OF_SLA_WATCH = (
+    "It does not import, or Airflow starts nothing (no scheduler, executor or free slot): then tonight's reports do not"
+    " start either. Or its run cannot reach oncall_db."
+)
+WATCHER_PAGES = "The watcher looks, and pages as ever."
 _CHECK = "First: python -m oncall check --connections names what to mend."
 _WITHOUT = {
     "pager": f"{_CHAT} tells each page, and it is sent until Opsgenie takes it. Call the people on call yourself.",
@@ -44,9 +54,8 @@ _WARNINGS = {
         f"A message whose answer was lost may appear there twice. {_CHECK}",
     ),
     "sla_watch": (
-        "Airflow has not run sla_watch",
-        "It does not import, or Airflow starts nothing: then tonight's reports do not start either. The watcher"
-        " looks, and pages as ever. First: has sla_watch an import error in Airflow, and does the scheduler run?",
+        "The DAG sla_watch has not looked",
+        f"{NO_LOOK_OF_SLA_WATCH} First: what does Airflow say of its file, and of its last run?",
     ),
     "incidents": (
         "An open incident in oncall_db does not tell of what it is",
@@ -56,11 +65,12 @@ _WARNINGS = {
 }
 
 
-def watcher_gone(tick: dt.datetime | None, say: TimeFormat) -> Told:
+def watcher_gone(tick: dt.datetime | None, say: TimeFormat, *, sla_watch_looks: bool = True) -> Told:
     """`tick`: when it looked last (None: it never did)."""
+    lines = (LOOKS if sla_watch_looks else _NOBODY_LOOKS,)
     if tick is None:
-        return "The watcher has never looked", (LOOKS,)
-    return f"The watcher has not looked since {say.seconds(tick)} ({say.away(tick)})", (LOOKS,)
+        return "The watcher has never looked", lines
+    return f"The watcher has not looked since {say.seconds(tick)} ({say.away(tick)})", lines
 
 
 def channel_gone(name: str, since: dt.datetime | None, reason: str, say: TimeFormat) -> Told:
