@@ -558,6 +558,19 @@ begin
 end
 $$;
 
+-- The published days of the four weeks before and after a day that is published itself; of one that is not there are none.
+create or replace function base.known_near(of_base text, of_day date) returns setof date
+language sql stable as $$
+    select known.report_date
+    from investor.publications as known
+    where
+        known.report = of_base
+        and known.report_date between of_day - 28 and of_day + 28
+        and exists (
+            select from investor.publications as own where own.report = of_base and own.report_date = of_day
+        )
+$$;
+
 -- Of these days those of which nobody knows that all of the table's rows are there: neither published nor loaded. What is
 -- before the first report nobody can know.
 create or replace function base.unknown_days(of_report text, of_table text, first_day date, last_day date) returns setof date

@@ -505,6 +505,29 @@ def test_each_number_that_changes_is_written_down_once(a_sale: Any, run: Run) ->
     ]
 
 
+@pytest.mark.parametrize("known", [BEFORE - dt.timedelta(days=2), NEXT])
+def test_a_session_that_comes_late_counts_for_the_channel_of_then(
+    a_sale: Any, run: Run, known: dt.date
+) -> None:
+    """Of a customer who was seen on another published day, and has another one since. Of others nobody knows it."""
+    add(a_sale, "customers", {"customer_id": 2}, {"customer_id": 3})
+    add(a_sale, "sessions", {"session_id": 2, "customer_id": 2, "started_at": at("12:00", known)})
+    for day in (known, BEFORE - dt.timedelta(days=1), DAY):
+        loaded(a_sale, "sessions", day, at("01:00", NEXT + dt.timedelta(days=1)), int(day == known))
+    run("engagement_etl", "growth_etl", day=known)
+    change(a_sale, "update master.customers set acquisition_channel = 'referral' where customer_id > 1")
+    late = {"started_at": at("12:00", BEFORE), "updated_at": now()}
+    add(a_sale, "sessions", *({"session_id": 10 + n, "customer_id": n, **late} for n in (2, 3)))
+    run("engagement_etl", "growth_etl", day=BEFORE)
+    for name in ("engagement", "growth"):
+        found = rows(
+            a_sale,
+            f"select customer_id, channel from base.{name} where report_date = %s order by customer_id",
+            BEFORE,
+        )
+        assert [r["channel"] for r in found if r["customer_id"] in (2, 3)] == ["organic", "referral"]
+
+
 def test_a_channel_that_comes_new_to_a_published_day_is_a_restatement(a_sale: Any, run: Run) -> None:
     """There was no such row: its old values are null."""
     add(a_sale, "touches", {"touch_id": 1, "touched_at": at("11:00", BEFORE), "channel": "email"})

@@ -1,6 +1,7 @@
 -- Base engagement model: every customer with a session on the report date. A session belongs to the day it starts.
 -- The acquisition channel is the one of that day: a day that is published keeps what it was published with (the statement
--- sees the table as it was before it, so also the rows it is about to replace).
+-- sees the table as it was before it, so also the rows it is about to replace). Who comes late to it has the channel of the
+-- nearest published day.
 
 with forgotten as (
     delete from base.engagement where report_date = %(report_date)s::date
@@ -10,7 +11,10 @@ insert into base.engagement (report_date, customer_id, channel, sessions, second
 select
     %(report_date)s::date,
     used.customer_id,
-    coalesce(kept.channel, customer.acquisition_channel, 'unknown'), -- a customer nobody knows: a check will say so
+    coalesce(
+        kept.channel, near.channel, customer.acquisition_channel,
+        'unknown' -- a customer nobody knows: a check will say so
+    ),
     used.sessions,
     used.seconds,
     used.features
@@ -32,4 +36,12 @@ left join (
         on publication.report = 'base.engagement' and publication.report_date = built.report_date
     where built.report_date = %(report_date)s::date
     group by built.customer_id
-) as kept on kept.customer_id = used.customer_id;
+) as kept on kept.customer_id = used.customer_id
+left join lateral (
+    select built.channel
+    from base.known_near('base.engagement', %(report_date)s::date) as known (day)
+    inner join base.engagement as built on built.report_date = known.day and built.customer_id = used.customer_id
+    where kept.channel is null
+    order by abs(known.day - %(report_date)s::date), known.day
+    limit 1
+) as near on true;

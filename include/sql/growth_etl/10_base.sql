@@ -1,8 +1,8 @@
 -- Base growth model: every customer active (a session that day) on the report date or on the day before it.
 -- It asks the sessions, not yesterday's run, so that a day is right in whatever order days are run.
 -- The acquisition channel is the one of that day: a day that is published keeps what it was published with (the statement
--- sees the table as it was before it, so also the rows it is about to replace). In order of customers: neighbours are
--- looked up together, and the index grows at its end.
+-- sees the table as it was before it, so also the rows it is about to replace). Who comes late to it has the channel of the
+-- nearest published day. In order of customers: neighbours are looked up together, and the index grows at its end.
 
 with forgotten as (
     delete from base.growth where report_date = %(report_date)s::date
@@ -66,6 +66,7 @@ select
     active.customer_id,
     coalesce(
         kept.channel,
+        near.channel,
         -- Looked up one by one: every year there are more customers, but not more of a day.
         (
             select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
@@ -76,4 +77,12 @@ select
     ),
     active.status
 from (select active.customer_id, active.status from active order by active.customer_id) as active
-left join kept on kept.customer_id = active.customer_id;
+left join kept on kept.customer_id = active.customer_id
+left join lateral (
+    select built.channel
+    from base.known_near('base.growth', %(report_date)s::date) as known (day)
+    inner join base.growth as built on built.report_date = known.day and built.customer_id = active.customer_id
+    where kept.channel is null
+    order by abs(known.day - %(report_date)s::date), known.day
+    limit 1
+) as near on true;
