@@ -505,7 +505,9 @@ GIVEN_AND_TAKEN = {"removed": None, "moved": Promise(dt.time(7), dt.time(3, 30))
 def test_a_pipeline_that_is_put_back_as_it_was_is_still_theirs(
     broken: Night, change: str, acknowledged: bool
 ) -> None:
-    """Whoever has acknowledged it has it: the thread says so, and they are asked an hour later. Else it pages anew."""
+    """Whoever has acknowledged it has it: the thread says so, and they are asked an hour later. Else the escalation
+    goes on where it was: nobody is paged twice for a step that was climbed already.
+    """
     before, otherwise = broken.config, dict(broken.config.pipelines)
     growth = otherwise.pop("growth_etl")
     if promise := GIVEN_AND_TAKEN[change]:
@@ -518,9 +520,10 @@ def test_a_pipeline_that_is_put_back_as_it_was_is_still_theirs(
     broken.looks("05:10", "05:11")
     broken.config = before
     broken.looks("05:12", "05:50")
-    assert [person for _, person in woken(broken)][1:] == (
-        [] if acknowledged else ["DE-003", "DE-004", "DE-MANAGER"]
-    )
+    assert [person for _, person in woken(broken)][1:] == ([] if acknowledged else ["DE-004", "DE-MANAGER"])
+    assert len(broken.chat.threads) == 1
+    assert len(said(broken, "Watched again: Growth ETL, 22 Nov")) == (not acknowledged)
+    assert broken.chat.updates[-1].summary.startswith("DE-003 has it" if acknowledged else "Watched again")
     if acknowledged:
         assert len(said(broken, "DE-003 has it: Growth ETL, 22 Nov: late since 05:00")) == 1
         (lines,) = [m.summary for m, _ in broken.chat.posts if m.title.startswith("DE-003 has it")]
@@ -530,6 +533,76 @@ def test_a_pipeline_that_is_put_back_as_it_was_is_still_theirs(
     broken.world.publish("growth_etl", at("06:10"))
     broken.look("06:10")
     assert not any(alert.open for alert in broken.pager.alerts.values())
+    assert broken.chat.updates[-1].summary.startswith("Resolved: Growth ETL")
+
+
+def test_what_was_removed_for_long_while_nobody_had_it_pages_anew(broken: Night) -> None:
+    """Its alerts were closed; whoever was called then has not heard of it for half an hour."""
+    before, others = broken.config, dict(broken.config.pipelines)
+    del others["growth_etl"]
+    broken.look("05:00")
+    broken.config = replace(before, pipelines=others)
+    broken.looks("05:05", "05:06")
+    broken.config = before
+    broken.looks("05:36", "05:37")
+    assert [person for _, person in woken(broken)] == ["DE-003", "DE-003"]
+
+
+def test_what_was_put_back_after_everybody_was_called_pages_anew(broken: Night) -> None:
+    """There is nobody left to go on with, and no alert is open any more."""
+    before, others = broken.config, dict(broken.config.pipelines)
+    del others["growth_etl"]
+    broken.looks("05:00", "05:31", 30)
+    broken.config = replace(before, pipelines=others)
+    broken.looks("05:35", "05:36")
+    broken.config = before
+    broken.looks("05:37", "05:38")
+    assert [person for _, person in woken(broken)] == ["DE-003", "DE-004", "DE-MANAGER", "DE-003"]
+
+
+def test_that_the_pager_shows_an_alert_closed_which_we_closed_is_nobodys_act(broken: Night) -> None:
+    """An integration may have any name."""
+    before, others = broken.config, dict(broken.config.pipelines)
+    del others["growth_etl"]
+    broken.look("05:00")
+    broken.config = replace(before, pipelines=others)
+    broken.look("05:05")
+    alias = f"{KEY}:page-1-primary"
+    broken.pager.alerts[alias] = replace(broken.pager.alerts[alias], closed_by="investor-on-call")
+    broken.config = before
+    broken.looks("05:06", "05:15")
+    assert [person for _, person in woken(broken)] == ["DE-003", "DE-004"]
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+@pytest.mark.parametrize("gone", ["profit_etl", "engagement_etl"])
+def test_one_of_several_that_is_removed_and_put_back_is_told_with_the_others(
+    night: Night, acknowledged: bool, gone: str
+) -> None:
+    """Also the one that spoke for them: each of the others paged alone then, and was asked for alone an hour later."""
+    before, others = night.config, dict(night.config.pipelines)
+    del others[gone]
+    for name in others.keys() | {gone}:
+        night.world.missing(name)
+    night.look("05:00")
+    if acknowledged:
+        night.acknowledge(night.pager.paged[0].alias, "de-003@example.com")
+    night.looks("05:03", "05:04")
+    night.config = replace(before, pipelines=others)
+    night.looks("05:05", "05:06")
+    assert len(said(night, f"Not watched any more: {gone}")) == 1
+    night.config = before
+    night.looks("05:08", "06:04")
+    anew = ["DE-003"] * (gone == "profit_etl")  # the alert that named all was closed
+    assert [person for _, person in woken(night)][1:] == (
+        ["DE-003"] if acknowledged else [*anew, "DE-004", "DE-MANAGER"]
+    )
+    assert "3 reports of 22 Nov" in night.pager.paged[-1].title
+    assert len(night.chat.threads) == 1 + (gone == "profit_etl")
+    for name in before.pipelines:
+        night.world.publish(name, at("06:10"))
+    night.look("06:10")
+    assert not any(alert.open for alert in night.pager.alerts.values())
 
 
 def test_a_pipeline_that_is_removed_closes_its_alerts(broken: Night) -> None:

@@ -19,7 +19,7 @@ import structlog
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import NotAllowed, OncallError, trace
 from oncall.core.incidents.acknowledgement import acknowledge, acknowledge_rest, taken_back
-from oncall.core.incidents.context import IncidentContext, person_named
+from oncall.core.incidents.context import IncidentContext, closed_by_us, person_named
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.usecases.channel_ports import AlertState, Pager
@@ -61,7 +61,7 @@ def sync_acknowledgements(
             if incident.open and not incident.leader and incident.dag_id in config.pipelines
             if not keys or incident.key in keys
             for entry in entries
-            if entry.op == "page" and entry.state == "done"
+            if entry.op == "page" and entry.state == "done" and entry.alias not in closed_by_us(entries)
         ]
     trouble: OncallError | None = None
     asked_at = time.monotonic()

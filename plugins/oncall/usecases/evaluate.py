@@ -22,8 +22,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import trace
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.decide import as_last_known, by_promise, decide
-from oncall.core.incidents.grouping import Said
-from oncall.core.incidents.incident import Incident, Plan
+from oncall.core.incidents.incident import Incident, Plan, Said
 from oncall.core.incidents.plan import next_instant
 from oncall.core.incidents.resolve import removed
 from oncall.core.incidents.wording import Links, Scene

@@ -14,7 +14,8 @@ from oncall.usecases.ports import IncidentFile
 def context_of(config: OncallConfig, file: IncidentFile, seen: Evaluation | None = None) -> IncidentContext:
     """`seen`: a look whose facts are used unless the row has been written since. Its pipeline has to be configured."""
     incident = file.incident
-    mine = [one for one in (incident, *file.followers) if one.dag_id in config.pipelines]
+    followers = (one for one in file.followers if one.open or not incident.open)
+    mine = [one for one in (incident, *followers) if one.dag_id in config.pipelines]
     if seen is not None and (incident.seen_at is None or incident.seen_at <= seen.at):
         statuses = [seen.by_promise.get(one.promise_key) for one in mine]
         if all(statuses):

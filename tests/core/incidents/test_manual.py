@@ -51,7 +51,7 @@ def test_resolving_by_hand_tells_the_note_and_closes_every_alert() -> None:
     assert [one.where for one in said] == [
         ("chat", "post"), ("chat", "update"), ("pager", "close"), ("pager", "close"),
     ]  # fmt: skip
-    assert [one.step for one in said[:2]] == ["resolved-by-hand", "headline:resolved"]
+    assert [one.step for one in said[:2]] == ["resolved-by-hand", "headline:resolved-by-hand"]
     assert {one.title for one in said} == {"Resolved by anna: Growth ETL, 22 Nov"}
     assert said[0].text.splitlines() == [
         "Note: known, see INC-7", "It is not published. Nobody is paged for this any more.",

@@ -562,7 +562,7 @@ def test_a_promise_that_was_moved_is_not_late_any_more() -> None:
     plan = moved(a_case(later, incident=PAGED, said=[("chat", PAGE)], alerts=[PAGE]), a_scene("05:20"))
     said = said_by(plan)
     assert [one.where for one in said] == [("chat", "post"), ("chat", "update"), ("pager", "close")]
-    assert [one.step for one in said[:2]] == ["moved", "headline:resolved"]
+    assert [one.step for one in said[:2]] == ["moved", "headline:moved"]
     assert {one.title for one in said} == {"Not late any more: Growth ETL, 22 Nov is due at 06:00 now"}
     assert said[0].text == "The configuration has changed."
     assert said[0].runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"

@@ -22,7 +22,7 @@ class IncidentContext:
     `evaluated`: the members were judged on facts just read; otherwise they are what the incident's row says of them.
     `told_now`: this very look tells why, in a message of its own. `woken_lately`: somebody has just been woken for
     another day of this pipeline, or for another report by this error. `joining`: those that it speaks for from this
-    look on.
+    look on. `put_back`: the configuration had ended it, and is as it was again from this look on.
     """
 
     incident: Incident
@@ -32,6 +32,7 @@ class IncidentContext:
     told_now: bool = False
     woken_lately: bool = False
     joining: tuple[PromiseStatus, ...] = ()
+    put_back: bool = False
 
     @cached_property
     def said(self) -> frozenset[tuple[str, str]]:
@@ -47,9 +48,9 @@ class IncidentContext:
     @cached_property
     def aliases(self) -> tuple[str, ...]:
         """The alerts that are, or may become, open at the far side."""
-        return tuple(
-            entry.alias for entry in self.entries if entry.op == "page" and (entry.alive or entry.alerting)
-        )
+        closed = closed_by_us(self.entries)
+        pages = (entry for entry in self.entries if entry.op == "page" and entry.alias not in closed)
+        return tuple(entry.alias for entry in pages if entry.alive or entry.alerting)
 
     @cached_property
     def silenced(self) -> frozenset[str]:
@@ -74,6 +75,11 @@ class IncidentContext:
     @property
     def spoken(self) -> bool:
         return bool(self.said)
+
+    def another(self, step: str) -> str:
+        """This step; the second time it is said, and after that, with its number."""
+        before = sum(said.partition("#")[0] == step for _, said in self.said)
+        return f"{step}#{before + 1}" if before else step
 
     def about(self, *members: PromiseStatus) -> IncidentContext:
         """The same incident, to speak of these promises alone."""
@@ -104,6 +110,11 @@ class IncidentContext:
     def _composer(self, scene: Scene) -> Composer:
         members = self.missing or self.members
         return Composer(scene, self.incident, members[:MOST_TOLD], len(members[MOST_TOLD:]))
+
+
+def closed_by_us(entries: Iterable[NotificationStatus]) -> frozenset[str]:
+    """The alerts that ended before their incident did: it goes on, and what becomes of them is nobody's act."""
+    return frozenset(entry.alias for entry in entries if entry.op == "close" and entry.alive)
 
 
 def seat_holder(scene: Scene, seat: str) -> Recipient | None:
@@ -144,13 +155,17 @@ def page_and_post(message: Message) -> tuple[Notification, ...]:
     )
 
 
+def post_and_headline(message: Message) -> tuple[Notification, ...]:
+    """What is said in the thread, and at its head."""
+    return post(message), Notification(message.key, f"headline:{message.step}", "chat", "update", message)
+
+
 def ends_with(message: Message, aliases: Iterable[str]) -> tuple[Notification, ...]:
     """What ends an incident: its thread and its headline say so, and its alerts are closed."""
-    headline = Notification(message.key, "headline:resolved", "chat", "update", message)
     closes = (
         Notification(message.key, f"close:{alias}", "pager", "close", message, alias) for alias in aliases
     )
-    return (post(message), headline, *closes)
+    return (*post_and_headline(message), *closes)
 
 
 def event(context: IncidentContext, scene: Scene, what: str) -> tuple[Event, ...]:

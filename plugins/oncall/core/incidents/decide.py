@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from oncall.core.incidents.context import IncidentContext, ends_with, event
 from oncall.core.incidents.failures import wakes_for_failure
-from oncall.core.incidents.grouping import Live, Said, group_incidents
-from oncall.core.incidents.incident import Incident, Plan
+from oncall.core.incidents.grouping import Live, group_incidents, handed_on
+from oncall.core.incidents.incident import Incident, Plan, Said
 from oncall.core.incidents.opening import incident_for, needs_incident, new_incident
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
@@ -45,9 +45,11 @@ def decide(
         or status.facts.changed_since
         or status.promise_key in earlier
     ]
-    found = [(status, incident_for(status, same, scene.at, watching_since)) for status, same in concerned]
+    found = [(status, incident_for(status, same, said, scene, watching_since)) for status, same in concerned]
     alone = [(status, incident) for status, incident in found if incident is not None]
-    live = group_incidents(alone, said, scene.at)
+    over = {incident.key for same in earlier.values() for incident in same if not incident.open}
+    put_back = over.intersection(incident.key for _, incident in alone)
+    live = group_incidents(list(handed_on(alone, put_back)), said, scene.at)
     followers = _followers(live)
     led_before = {incident.key: incident.leader for _, incident in alone}
     woken = _woken_for_failures(live, said, scene.at)
@@ -61,7 +63,8 @@ def decide(
             members=(status, *(follower for follower, _ in mine)),
             entries=tuple(said.get(incident.key, ())),
             woken_lately=any(woken.get(what, incident.key) != incident.key for what in of_failure(status)),
-            joining=tuple(follower for follower, its in mine if led_before[its.key] != incident.key),
+            joining=tuple(f for f, its in mine if led_before[its.key] != incident.key or its.key in put_back),
+            put_back=incident.key in put_back,
         )
         made = _filed(plan(context, scene), context)
         if any(owed.step.startswith("failed-") for owed in made.owed):

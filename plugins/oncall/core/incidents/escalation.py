@@ -19,6 +19,7 @@ from oncall.core.incidents.context import (
     page_and_post,
     person_named,
     post,
+    post_and_headline,
     seat_holder,
 )
 from oncall.core.incidents.escalation_words import page_message
@@ -174,7 +175,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     if not context.broken:
         return None
     incident, had = context.incident, in_hand(context, scene)
-    if incident.acknowledged and not context.spoken:
+    if incident.acknowledged and (context.put_back or not context.spoken):
         had = had or incident.paged_at  # of what it is now nobody was told, and they have it
     if had is not None:
         return _late_in_hand(context, scene, had)
@@ -183,6 +184,12 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     now = standing(replace(context, incident=incident), scene)
     owed: list[Notification] = []
     events: list[Event] = []
+    if context.put_back:
+        title = titled(context.broken, lambda about: f"Watched again: {about}")
+        line = "Nobody has acknowledged it: the escalation goes on where it was."
+        message = context.notice(scene, context.another("put-back"), title, [line])
+        owed += post_and_headline(message)
+        events += event(context, scene, title)
     for call, trouble in now.unreached:
         step = f"unreached:{call.step}:{call.person.opsgenie or call.person.name}"
         known = not is_not_taken(trouble) or _is_theirs_alone(call, context)
@@ -214,10 +221,12 @@ def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) ->
     name = name_of(scene, incident.acknowledged_by)
     title = late_title(broken, scene.clock(first_due(broken)), f"{name} has it: ")
     again = scene.clock(incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1))
-    line = had_already(name, scene.clock(incident.acknowledged_at), again, early=context.spoken)
-    message = context.about(*broken).notice(scene, "late", title, [line])
+    line = had_already(name, scene.clock(incident.acknowledged_at), again, early=not incident.paged)
+    step = context.another("late") if context.put_back else "late"
+    message = context.about(*broken).notice(scene, step, title, [line])
+    owed = post_and_headline(message) if context.put_back else (post(message),)
     notes = [Notification(incident.key, f"late:{a}", "pager", "note", message, a) for a in context.aliases]
-    return Plan((replace(incident, paged_at=since),), (post(message), *notes), event(context, scene, title))
+    return Plan((replace(incident, paged_at=since),), (*owed, *notes), event(context, scene, title))
 
 
 def handoff(context: IncidentContext, scene: Scene) -> Plan | None:

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from oncall.core.incidents.failures import has_failed, is_told_failure
-from oncall.core.incidents.incident import Incident, NotificationStatus
+from oncall.core.incidents.incident import Incident, Said
 from oncall.core.incidents.same_cause import TOLD_LATELY, Shared, is_run_again, shares, struck_together
 from oncall.core.incidents.warnings import REMIND_AFTER, wakes_early
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.why import AIRFLOW
 
-Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 Live = tuple[PromiseStatus, Incident]  # a promise as this look judged it, and its open incident
+
+
+def handed_on(live: Sequence[Live], put_back: Collection[str]) -> Iterator[Live]:
+    """Where the one that spoke for several is not promised any more, the first that is missing speaks for the rest. Put
+    back, it is told with them.
+    """
+    heirs = {"": "", **{incident.key: incident.key for _, incident in live}}
+    for _, incident in sorted(live, key=lambda each: each[0].done):
+        heirs.setdefault(incident.leader, incident.key)
+    for status, incident in live:
+        leader = heirs[incident.leader]
+        if leader == incident.key or (not leader and incident.key in put_back):
+            others = ((s, i) for s, i in live if i.key not in put_back and i.paged_at == incident.paged_at)
+            theirs = (heirs[i.leader] or i.key for s, i in others if {*shares(s)} & {*shares(status)})
+            leader = next(theirs, "") if incident.key in put_back else ""
+        yield status, replace(incident, leader=leader)
 
 
 def group_incidents(live: Sequence[Live], said: Mapping[str, Said], at: dt.datetime) -> list[Live]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
@@ -16,6 +16,7 @@ Channel = Literal["pager", "chat"]
 PUBLISHED = ("kept", "late")  # the verdicts of a report that is there
 # The verdict of an incident that a person ended, while its report was not published.
 RESOLVED_BY_HAND = "resolved_by_hand"
+REMOVED, MOVED = BY_CONFIGURATION = "removed", "moved"  # what it ended goes on once it is as it was again
 Op = Literal["page", "close", "note", "acknowledge", "post", "update"]
 # owed: to be tried; accepted: the far side has a request; done: it has truly taken it; cancelled: not wanted any more.
 State = Literal["owed", "accepted", "done", "cancelled"]
@@ -173,6 +174,9 @@ class NotificationStatus:
     def alerting(self) -> bool:
         """Whether an alert of this alias may be open at the far side."""
         return self.op == "page" and (self.state in ("accepted", "done") or self.maybe_taken)
+
+
+Said = Sequence[NotificationStatus]  # what became of all that an incident ever owed
 
 
 @dataclass(frozen=True)

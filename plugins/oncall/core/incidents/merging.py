@@ -1,7 +1,8 @@
 """Merges two copies of one incident that went on without each other. Pure; the same in any order.
 
 What a person or the far side did only grows: an acknowledgement, a resolution, a page is never unsaid by a copy that
-has not heard of it. What a look saw is taken from the copy that looked last.
+has not heard of it. What a look saw is taken from the copy that looked last, and what the configuration did: it may be
+as it was again.
 """
 
 from __future__ import annotations
@@ -10,11 +11,20 @@ import datetime as dt
 from dataclasses import fields, replace
 from typing import Any
 
-from oncall.core.incidents.incident import Incident
+from oncall.core.incidents.incident import BY_CONFIGURATION, Incident
 from oncall.core.promises.why import Why
 
 LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
-LOOKED = ("leader", *(each.name for each in fields(Why)), "due", "failure", "verdict")  # what a look saw
+# What a look saw, and that the configuration had ended it then.
+LOOKED = (
+    "leader",
+    *(each.name for each in fields(Why)),
+    "due",
+    "failure",
+    "verdict",
+    "resolved_at",
+    "late_s",
+)
 
 
 def merged(left: Incident, right: Incident) -> Incident:
@@ -41,7 +51,7 @@ def merged(left: Incident, right: Incident) -> Incident:
         acknowledged_by=acknowledged.acknowledged_by,
         acked=tuple(sorted({alias for each in latest for alias in each.acked})),
     )
-    over = [each for each in copies if each.resolved_at is not None]
+    over = [each for each in copies if each.resolved_at is not None and each.verdict not in BY_CONFIGURATION]
     if not over:
         return both
     end = min(over, key=lambda each: (each.resolved_at, each.verdict, each.late_s or 0.0))

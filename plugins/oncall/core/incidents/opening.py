@@ -1,13 +1,16 @@
-"""Which promise has an incident: the one that is open, a new one, or none. Pure."""
+"""Which promise has an incident: the one that is open or goes on, a new one, or none. Pure."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from oncall.core.incidents.incident import RESOLVED_BY_HAND, Incident, key_of
-from oncall.core.incidents.resolve import MOVED, REMOVED
+from oncall.core.incidents.context import IncidentContext
+from oncall.core.incidents.escalation import standing
+from oncall.core.incidents.incident import BY_CONFIGURATION, RESOLVED_BY_HAND, Incident, Said, key_of
+from oncall.core.incidents.same_cause import TOLD_LATELY
+from oncall.core.incidents.wording import Scene
 from oncall.core.promises.evaluation import PromiseStatus
 
 
@@ -20,9 +23,13 @@ def needs_incident(status: PromiseStatus, watching_since: dt.datetime) -> bool:
 
 
 def incident_for(
-    status: PromiseStatus, same: Sequence[Incident], at: dt.datetime, watching_since: dt.datetime
+    status: PromiseStatus,
+    same: Sequence[Incident],
+    said: Mapping[str, Said],
+    scene: Scene,
+    watching_since: dt.datetime,
 ) -> Incident | None:
-    """The open incident of this promise, a new one if it needs one, else None."""
+    """The open incident of this promise, the one that goes on or a new one if it needs one, else None."""
     still_open = next((i for i in same if i.open), None)
     if still_open is not None:
         # The configuration may have moved it: of what was paged for, `moved` tells when it is not late any more.
@@ -30,29 +37,24 @@ def incident_for(
         return replace(still_open, due=still_open.due if ends else status.due, verdict=status.verdict)
     if not needs_incident(status, watching_since) or _is_over(status, same):
         return None
-    return _as_it_was(new_incident(status, at, len(same) + 1), same)
+    if same and _is_put_back(same[-1], status, said, scene):
+        return replace(same[-1], due=status.due, verdict=status.verdict, resolved_at=None)
+    return new_incident(status, scene.at, len(same) + 1)
 
 
-def _as_it_was(incident: Incident, same: Sequence[Incident]) -> Incident:
-    """Its pipeline was removed, or its due time moved, and is as it was again: who had it then has it now."""
-    last = same[-1] if same else None
-    if last is None or not (last.paged and last.acknowledged) or last.leader:
-        return incident
-    if last.verdict not in (REMOVED, MOVED) or last.resolved_at is None:
-        return incident
-    if incident.due is None or incident.due > last.resolved_at:
-        return incident
-    kept = (
-        "paged_at",
-        "reminders",
-        "acknowledged_at",
-        "acknowledged_by",
-        "failure",
-        "failures",
-        "first_cause",
-        "first_detail",
-    )
-    return replace(incident, **{name: getattr(last, name) for name in kept})
+def _is_put_back(last: Incident, status: PromiseStatus, said: Mapping[str, Said], scene: Scene) -> bool:
+    """Its pipeline was removed, or its due time moved, and is as it was again: whoever had it then has it still.
+
+    Where nobody has, the escalation goes on if that was not for long, and somebody is still to be called.
+    """
+    ended = last.resolved_at
+    if last.verdict not in BY_CONFIGURATION or not last.paged or ended is None:
+        return False
+    if status.due is None or status.due > ended:
+        return False
+    speaker = tuple(said.get(last.leader or last.key, ()))
+    now = standing(IncidentContext(last, (status,), speaker), scene)
+    return last.acknowledged or (scene.at - ended < TOLD_LATELY and bool(now.calls or now.next_at))
 
 
 def new_incident(status: PromiseStatus, at: dt.datetime, again: int = 1) -> Incident:

@@ -9,7 +9,15 @@ from dataclasses import replace
 from oncall.core.incidents.arrivals import arrivals, came_words, runs_since_then
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
 from oncall.core.incidents.failures import has_failed, has_stopped, is_told_failure, with_failures
-from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
+from oncall.core.incidents.incident import (
+    MOVED,
+    REMOVED,
+    Event,
+    Incident,
+    Notification,
+    NotificationStatus,
+    Plan,
+)
 from oncall.core.incidents.incident_words import STALE
 from oncall.core.incidents.same_cause import is_run_again
 from oncall.core.incidents.titles import names, reason_of, short, titled
@@ -23,7 +31,6 @@ from oncall.core.runbook import led_by
 from oncall.core.time_format import span
 
 SETTLES_WITHIN = dt.timedelta(minutes=1)
-REMOVED, MOVED = "removed", "moved"  # the verdicts of what the configuration ended
 LANDED = "landed:"  # and how many have
 LATEST_CHANGES = 20  # causes that flap are said this often, then the thread stays quiet
 
@@ -187,19 +194,23 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
     context = replace(context, incident=replace(incident, due=lead.due))
     now = f"is due {scene.when(lead.due)} now" if lead.due else "is not promised any more"
     title = titled(context.missing, lambda about: f"Not late any more: {about} {now}")
-    message = context.notice(scene, "moved", title, ["The configuration has changed."])
+    message = context.notice(scene, context.another(MOVED), title, ["The configuration has changed."])
     return _ended(context, scene, message, MOVED)
 
 
 def removed(incident: Incident, entries: Sequence[NotificationStatus], scene: Scene) -> Plan:
-    """Its pipeline is not configured any more: nobody will say that it is over, so this does."""
+    """Its pipeline is not configured any more: nobody will say that it is over, so this does, where it was told of."""
     context = IncidentContext(incident, (), tuple(entries))
     title = f"Not watched any more: {incident.dag_id}, report of {incident.report_date.isoformat()}"
     message = Message(
-        incident.key, "removed", title, "Its pipeline was removed from the configuration.",
+        incident.key, context.another(REMOVED), title, "Its pipeline was removed from the configuration.",
         links=(("On-call page", scene.links.oncall()),), channel=scene.roster.slack_channel,
     )  # fmt: skip
-    return _ended(context, scene, message, REMOVED)
+    ended = _ended(context, scene, message, REMOVED)
+    if incident.leader and incident.paged:
+        told = replace(message, key=incident.leader, step=f"{message.step}:{incident.key}")
+        ended = replace(ended, owed=(*ended.owed, post(told)))
+    return ended
 
 
 def _ended(context: IncidentContext, scene: Scene, message: Message, verdict: str) -> Plan:
