@@ -384,6 +384,11 @@ def test_of_several_reports_a_title_tells_the_reason_that_all_have() -> None:
     ]
     assert reason_of(waits) == "waiting on master.orders (partial), master.sessions"
     stuck = a_report("05:00", ENGAGEMENT, tasks=(TRANSFORMS,))
+    asked = "whether the DAG is paused is not known"
+    never = [replace(late, why=Why("not_started", "", (), f"never started: {asked}")) for late in waits]
+    behind = [replace(each, why=replace(each.why, waits_on=("master.orders",))) for each in never if each.why]
+    assert reason_of([behind[0], never[1]]) == f"never started: {asked}"
+    assert reason_of([behind[0], *behind]) == f"never started: {asked}; waiting on master.orders"
     assert reason_of([stuck, replace(stuck, due=at("06:00"))]) == "stuck in transform since 03:12"
     full = 'DiskFull: could not extend file "base/{}/18592": No space left on device'
     tries = [

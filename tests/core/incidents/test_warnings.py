@@ -283,6 +283,18 @@ def test_what_arrived_for_two_that_run_already_says_so_of_both() -> None:
     )
 
 
+def test_an_arrival_says_nothing_of_a_report_that_does_not_read_the_table() -> None:
+    """One that is told with it: never started, like the one that waited. Where none of the missing has waited for the
+    table, whoever reads the thread has heard that the report is there."""
+    waits, other = a_load(came="05:19"), a_load("master.orders", "02:00")
+    late = [a_report("05:21", dag_id, loads=(load,)) for dag_id, load in ((GROWTH, waits), (PROFIT, other))]
+    (said,) = said_by(arrived(a_case(*late, incident=WARNED, said=[("chat", "warning")]), a_scene("05:21")))
+    assert said.title == "master.sessions has arrived (05:19); Growth ETL, 22 Nov can go on"
+    there = a_report("05:21", GROWTH, loads=(waits,), publication=published("05:20"))
+    case = a_case(late[1], there, incident=WARNED, said=[("chat", "warning")])
+    assert arrived(case, a_scene("05:21")) is None
+
+
 def test_a_partial_load_has_not_arrived() -> None:
     """It is still waited for."""
     loads = (a_load(came="04:20", rows=10), a_load("master.customers"))

@@ -25,10 +25,11 @@ def arrived(context: IncidentContext, scene: Scene) -> Plan | None:
     Where the report is there too by now, its resolution tells of both.
     """
     came = arrivals(context)
-    if not came or not context.missing:
+    waited = waited_for(came, context.missing)
+    if not waited:
         return None
     tables = [load.table for load in came]
-    title = arrival_title(f"{came_words(came, scene)}; ", context.missing)
+    title = arrival_title(f"{came_words(came, scene)}; ", waited)
     message = context.notice(scene, ARRIVED + ",".join(tables), title)
     return Plan(owed=(post(message),), events=event(context, scene, f"arrived: {', '.join(tables)}"))
 
@@ -53,6 +54,12 @@ def come(warned: Iterable[str], members: Iterable[PromiseStatus]) -> Iterator[Lo
     """Of these tables each that has come."""
     loads = {load.table: load for member in members for load in member.facts.loads}
     return (loads[name] for name in warned if name in loads and loads[name].state == "fresh")
+
+
+def waited_for(came: Iterable[Load], members: Iterable[PromiseStatus]) -> list[PromiseStatus]:
+    """Those that are missing and read one of these tables: what is told with them may rest on something else."""
+    tables = {load.table for load in came}
+    return [one for one in members if not one.done and any(load.table in tables for load in one.facts.loads)]
 
 
 def came_words(came: Sequence[Load], scene: Scene) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from oncall.core.incidents.arrivals import arrivals, came_words, runs_since_then
+from oncall.core.incidents.arrivals import arrivals, came_words, runs_since_then, waited_for
 from oncall.core.incidents.context import IncidentContext, ends_with, event, how_late, post
 from oncall.core.incidents.failures import has_failed, has_stopped, is_told_failure, with_failures
 from oncall.core.incidents.incident import (
@@ -50,13 +50,14 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
         now = with_failures(now, context.broken)
     same = (incident.cause, incident.names) == (lead.why.cause, lead.why.names)
     same = same or incident.cause == lead.why.cause == "running"  # that it gets on is no other cause
-    waited_for = incident.paged or _warned_otherwise(incident, lead.why)
-    turned = [] if same or said_now or not waited_for else [context]
+    told = incident.paged or _warned_otherwise(incident, lead.why)
+    turned = [] if same or said_now or not told else [context]
     one = len({short(member.why) for member in context.missing}) == 1  # then it is said of all
     apart = [m for m in news if not (turned and (one or m is lead))]
     alike = [[m for m in apart if short(m.why) == why] for why in dict.fromkeys(short(m.why) for m in apart)]
     turned += [context.about(*members) for members in alike]
-    came = arrivals(context)
+    waited = waited_for(arrivals(context), context.missing)
+    with_arrival = len(waited) == len(context.missing) and bool(runs_since_then(waited))
     owed: list[Notification] = []
     events: list[Event] = []
     for about in turned if context.spoken else ():
@@ -64,7 +65,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
             break
         now = replace(now, changes=now.changes + 1)
         message = _new_cause(about, scene, f"cause-{now.changes}")
-        if not (came and runs_since_then(context.missing)):  # the thread hears it with the arrival
+        if not with_arrival:  # the thread hears it there
             owed.append(post(message))
         owed += [
             Notification(incident.key, f"{message.step}:{a}", "pager", "note", message, a)

@@ -90,9 +90,12 @@ def reason_of(members: Sequence[PromiseStatus]) -> str:
     first, *others = dict.fromkeys([short(why) for why in whys] or [short(None)])
     if not others:
         return first
-    if all(why.cause == "upstream_late" for why in whys):
+    without_tables = {
+        why.cause if why.cause == "upstream_late" else short(replace(why, waits_on=())) for why in whys
+    }
+    if len(without_tables) == 1:
         tables = tuple(dict.fromkeys(table for why in whys for table in why.waits_on))
-        return short(replace(whys[0], waits_on=tables))
+        return short(replace(whys[0], waits_on=tables if all(why.waits_on for why in whys) else ()))
     errors = {re.sub(r"\d+", "#", why.error) for why in whys if why.cause in ("running", "failed")}
     if len(errors) == 1 and all(why.error for why in whys):
         word = "retrying" if all(why.cause == "running" for why in whys) else "failed"

@@ -10,7 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from oncall.core.incidents.arrivals import arrival_title, came_words, come, told_at_once
+from oncall.core.incidents.arrivals import arrival_title, came_words, come, told_at_once, waited_for
 from oncall.core.incidents.context import post
 from oncall.core.incidents.incident import OTHERS, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.titles import names, titled
@@ -115,7 +115,7 @@ def _arrived(
     if not came:
         return None
     tables, words = [load.table for load in came], came_words(came, scene)
-    waited = [one for one in mine if not one.done and any(load.table in tables for load in one.facts.loads)]
+    waited = waited_for(came, mine)
     title = arrival_title(f"{words}: ", waited) if waited else words
     still = [load.table for load in _late_now(mine, scene) if load.table not in title]
     lines = [f"Still late: {names(still)}."] if still else []
