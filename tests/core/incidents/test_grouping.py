@@ -818,6 +818,20 @@ def test_what_had_a_try_left_is_told_where_the_error_was_told() -> None:
         assert len(titles(other)) == 1
 
 
+def test_a_report_that_is_run_again_and_fails_by_the_same_error_failed_again_and_not_too() -> None:
+    """It was told of with the other one."""
+    failed = [a_report("04:45", dag_id, **failed_by("disk full", "04:44")) for dag_id in (GROWTH, ENGAGEMENT)]
+    first = look("04:45", *failed)
+    before = a_task("transform", "failed", "02:10", "04:44", "disk full", "first")
+    anew = a_report("04:48", ENGAGEMENT, failed_before=(before,), **failed_by("disk full", "04:47"))
+    told = {G.key: tuple(an_entry(G.key, *each, owed_at=at("04:45")) for each in P2)}
+    plan = decide((failed[0], anew), by_promise(first.incidents), told, a_scene("04:48"), LONG_AGO)[0]
+    assert titles(plan) == []
+    assert titles(plan, "chat", "post") == [
+        "Engagement ETL, 22 Nov again: transform failed at 04:47: disk full"
+    ]
+
+
 def test_what_waits_for_one_table_is_told_together_whenever_earlier_runs_have_failed() -> None:
     """That the run of one gave up half an hour before that of the other makes no second alert of it."""
     gave_up = [

@@ -567,6 +567,8 @@ def test_a_promise_that_was_moved_is_not_late_any_more() -> None:
     assert said[0].text == "The configuration has changed."
     assert said[0].runbook == "http://airflow.test/oncall/runbooks/growth_etl?date=2026-11-22"
     assert events(plan) == [said[0].title]
+    both = moved(a_case(later, later, incident=PAGED, said=[("chat", PAGE)]), a_scene("05:20"))
+    assert said_by(both)[0].title.endswith("are due at 06:00 now")
     assert plan is not None
     assert (plan.incidents[0].resolved_at, plan.incidents[0].verdict) == (at("05:20"), "moved")
     assert plan.incidents[0].due == at("06:00")

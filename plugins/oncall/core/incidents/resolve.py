@@ -193,7 +193,8 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
     if incident.due == lead.due:  # a clock is behind, or was set back: the due time is what it was
         return None
     context = replace(context, incident=replace(incident, due=lead.due))
-    now = f"is due {scene.when(lead.due)} now" if lead.due else "is not promised any more"
+    are = "are" if len(context.missing) > 1 else "is"
+    now = f"{are} due {scene.when(lead.due)} now" if lead.due else f"{are} not promised any more"
     title = titled(context.missing, lambda about: f"Not late any more: {about} {now}")
     message = context.notice(scene, context.another(MOVED), title, ["The configuration has changed."])
     return _ended(context, scene, message, MOVED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
 from oncall.core.incidents.failures import has_failed, is_told_failure, with_failures, woke_for_failure
@@ -106,11 +107,13 @@ def join(context: IncidentContext, scene: Scene) -> Plan | None:
     return _told_too(replace(context, incident=incident), scene, missing)
 
 
-def _told_too(context: IncidentContext, scene: Scene, hit: Sequence[PromiseStatus]) -> Plan:
+def _told_too(
+    context: IncidentContext, scene: Scene, hit: Sequence[PromiseStatus], how: Literal["too", "again"] = "too"
+) -> Plan:
     first = hit[0]
     is_late = all(member.overdue and member.verdict != "unknown" for member in hit)
     late = f", late since {scene.clock(first_due(hit))}" if is_late else ""
-    title = titled(hit, lambda about: f"{about} too{late}: {reason_of(hit)}")
+    title = titled(hit, lambda about: f"{about} {how}{late}: {reason_of(hit)}")
     failed = f"@{first.facts.failure.ended_at}" if first.facts.failure else ""
     step = f"join:{first.pipeline.dag_id}:{first.report_date}{failed}"
     message = context.about(*hit).notice(scene, step, title)
@@ -205,7 +208,8 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     has_it = in_hand(context, scene) is not None
     alike = all(any(_are_days(m, t) or (not has_it and _is_alike(m, t)) for t in told) for m in new)
     if alike and any(map(woke_for_failure, context.entries)):
-        return _told_too(replace(context, incident=incident), scene, new)
+        again = all(member.facts.failed_before for member in new)  # it was run again since
+        return _told_too(replace(context, incident=incident), scene, new, "again" if again else "too")
     count = context.incident.failures + 1
     message = _failure_message(context, scene, new, f"failed-{count}")
     incident = replace(incident, failures=count)
