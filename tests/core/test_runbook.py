@@ -21,6 +21,7 @@ SAID = "coalesce(current_setting('oncall.day', true)::date, current_date - 1)"
         (f"where d = {SAID};", "where d = coalesce(current_setting('oncall.day', true)::date, date '2026-11-20');"),
         ("DAY=$(TZ=ICT-7 date -d yesterday +%F)", "DAY=2026-11-20"),
         ('BEFORE=$(TZ=ICT-7 date -d "2 days ago" +%F)', "BEFORE=2026-11-19"),
+        ("`oncall release R DATE --note W`", "`oncall release R 2026-11-20 --note W`"),
         ("select now()", "select now()"),
         ("Yesterday is missing: the alert is real.", "Yesterday is missing: the alert is real."),
     ],
@@ -36,6 +37,7 @@ def test_nothing_to_copy_from_a_shipped_runbook_means_another_day(path: Path) ->
     shown = for_day(path.read_text(), FRIDAY)
     assert "current_date" not in shown
     assert " date -d " not in shown
+    assert "DATE" not in shown
     assert "2026-11-20" in shown
 
 

@@ -47,6 +47,7 @@ _AGO: tuple[tuple[str, str, int], ...] = (
     ("::date, current_date - 1)", "::date, date '{day}')", 0),
     ("$(TZ=ICT-7 date -d yesterday +%F)", "{day}", 0),
     ('$(TZ=ICT-7 date -d "2 days ago" +%F)', "{day}", 1),
+    (" DATE ", " {day} ", 0),
 )
 
 
