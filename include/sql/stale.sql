@@ -23,7 +23,9 @@ late as materialized (
         string_agg(
             concat(late.table_name, ' changed ', to_char(late.changed_at at time zone %(zone)s, 'YYYY-MM-DD HH24:MI')),
             ', ' order by late.table_name
-        ) as because
+        ) as because,
+        -- Of customers the cohorts alone are counted.
+        bool_or(late.table_name <> 'master.customers') as moves_base
     from investor.late_rows as late
     inner join published using (report, report_date)
     where late.changed_at > published.read_at
@@ -37,6 +39,7 @@ moved as materialized (
     left join late
         on
             late.report_date = base.report_date
+            and late.moves_base
             and (late.report, base.report) in (
                 ('investor.daily_profit', 'base.profit'),
                 ('investor.daily_engagement', 'base.engagement'),

@@ -206,6 +206,40 @@ def test_customers_who_come_with_a_late_load_make_their_month_stale(warehouse: A
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("day", [FIRST - dt.timedelta(days=60), DAYS[2]])
+def test_a_sign_up_that_is_corrected_makes_the_months_stale_that_counted_it(
+    warehouse: Any, run: Run, day: dt.date
+) -> None:
+    """Without a load: those before and since. A row that is written for another reason, or is gone, makes none."""
+    sign_up(warehouse, DAYS[1], DAYS[3], DAYS[40], DAYS[41])
+    for each in DAYS[1:]:
+        run(GROWTH, day=each)
+    ends = [dt.date(2026, 9, 30), MONTH_END]
+
+    def stale() -> list[dt.date]:
+        return [one.report_date for one in StalePublications(warehouse, CONFIG).find()]
+
+    def change(what: str) -> None:
+        with warehouse.cursor() as cursor:
+            cursor.execute(what)
+        warehouse.commit()
+
+    assert stale() == []
+    change("update master.customers set country = 'TH', updated_at = now() where customer_id = 1")
+    change("delete from master.customers where customer_id = 4")
+    assert stale() == []
+    moved = f"update master.customers set signed_up_at = '{day} 08:00+07', updated_at = now() where customer_id = "
+    change(moved + "3")
+    assert stale() == ends
+    for end in ends:
+        run(GROWTH, day=end)
+        found = rows(warehouse, "select * from investor.signup_cohorts where report_date = %s", end)
+        assert {c["cohort"]: (c["months"], c["customers"], c["active"]) for c in found} == Master(
+            warehouse
+        ).cohorts(end)
+    assert stale() == []
+
+
 def test_a_period_that_does_not_add_up_is_held(warehouse: Any, run: Run) -> None:
     """The last word is the check's."""
     sign_up(warehouse, FIRST)

@@ -30,6 +30,37 @@ changed as (
     from base.shrunk_days(%(report)s, %(zone)s, '{sessions}', %(since)s::timestamptz) as gone
 ),
 
+-- Customers of months that were counted who were written since.
+written_customers as (
+    select customer.updated_at
+    from master.customers as customer
+    where
+        customer.updated_at > (select base.late_since(%(report)s, %(since)s::timestamptz))
+        and customer.updated_at <= clock_timestamp()
+        and customer.signed_up_at < (
+            select (max(cohort.report_date)::timestamp + interval '1 day') at time zone %(zone)s
+            from investor.signup_cohorts as cohort
+        )
+),
+
+-- Of how many customers each cohort was counted, where it is another number now.
+other_cohorts as (
+    select ended.report_date, now.customers as now, coalesce(cohort.customers, 0) as counted
+    from (
+        select
+            to_char(base.day_of(customer.signed_up_at, %(zone)s)::timestamp, 'YYYY-MM') as cohort,
+            count(*) as customers
+        from master.customers as customer
+        where exists (select from written_customers) and customer.signed_up_at >= '0001-01-01'
+        group by 1
+    ) as now
+    inner join (select distinct counted.report_date from investor.signup_cohorts as counted) as ended
+        on now.cohort <= to_char(ended.report_date::timestamp, 'YYYY-MM')
+    left join investor.signup_cohorts as cohort
+        on cohort.report_date = ended.report_date and cohort.cohort = now.cohort
+    where now.customers is distinct from cohort.customers
+),
+
 touched (report_date, changed_at, table_name) as (
     select changed.day + later.days, changed.changed_at, 'master.sessions'
     from changed
@@ -67,7 +98,8 @@ touched (report_date, changed_at, table_name) as (
     ) as next
     where next.started_at >= (changed.day::timestamp + interval '1 day') at time zone %(zone)s
     union all
-    -- Cohorts count who signed up until their month ended. A row of a customer is written for many reasons: a load tells.
+    -- Cohorts count who signed up until their month ended. A row of a customer is written for many reasons: a load tells, or
+    -- a month in which more have signed up than were counted.
     select
         (date_trunc('month', load.business_day) + interval '1 month')::date - 1,
         max(load.loaded_at),
@@ -78,6 +110,12 @@ touched (report_date, changed_at, table_name) as (
         and load.loaded_at <= clock_timestamp()
         and load.business_day < date '9999-01-01'
     group by 1
+    union all
+    select ended.report_date, (select max(written_customers.updated_at) from written_customers), 'master.customers'
+    from (select distinct cohort.report_date from investor.signup_cohorts as cohort) as ended
+    where
+        exists (select from other_cohorts where other_cohorts.now > other_cohorts.counted)
+        and exists (select from other_cohorts where other_cohorts.report_date = ended.report_date)
 )
 
 select %(report)s, touched.report_date, touched.table_name, max(touched.changed_at)
