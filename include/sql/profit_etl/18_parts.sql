@@ -140,15 +140,33 @@ earlier_touches as materialized (
             and given.touched_at < %(day_end)s::timestamptz - moved.back
 ),
 
-given_back as (
+given_back as materialized (
     select
+        ordered.customer_id,
         count(*) as rows,
         count(*) filter (where refund.amount <> trunc(refund.amount)) as with_cents,
         sum(refund.amount) as amount,
         sum(line.quantity::bigint * line.unit_price - line.discount) as paid
     from master.refunds as refund
+    inner join master.orders as ordered on ordered.order_id = refund.order_id
     inner join master.order_lines as line on line.order_id = refund.order_id and line.line_no = refund.line_no
     where refund.refunded_at >= %(day_start)s::timestamptz and refund.refunded_at < %(day_end)s::timestamptz
+    group by ordered.customer_id
+),
+
+-- What one customer alone buys may be anything: what a thing is as a rule is asked of the others.
+of_customers as materialized (
+    select
+        case when grouping(lines.country) = 0 then 'country' else 'category' end as parted_by,
+        coalesce(lines.country, lines.category) as part,
+        count(*) as lines,
+        count(*) filter (where lines.listed <= lines.discount) as for_nothing,
+        sum(lines.listed) as listed,
+        sum(lines.cost) as cost,
+        count(*) filter (where lines.quantity > 0) as of_pieces,
+        coalesce(sum(ln(lines.quantity::float8)) filter (where lines.quantity > 0), 0) as pieces
+    from lines
+    group by grouping sets ((lines.country, lines.customer_id), (lines.category, lines.customer_id))
 ),
 
 counted as (
@@ -240,7 +258,7 @@ counted as (
             count(*) filter (where lines.discount <> trunc(lines.discount)) as discounts
         from lines
     ) as of_lines
-    cross join given_back
+    cross join (select coalesce(sum(refund.with_cents), 0) as with_cents from given_back as refund) as given_back
     cross join lateral (
         values
             ('lines_by_discount', 'discounted', of_lines.discounted),
@@ -277,7 +295,11 @@ measured (measure, part, kind, amount, of_all, rows) as (
     cross join (
         select
             count(*) as lines,
-            count(*) filter (where lines.listed <= lines.discount) as for_nothing,
+            (
+                select coalesce(sum(bought.for_nothing) - max(bought.for_nothing), 0)
+                from of_customers as bought
+                where bought.parted_by = 'country'
+            ) as for_nothing,
             count(*) filter (where lines.unit_cost = 0) as without_cost
         from lines
     ) as sold
@@ -422,22 +444,28 @@ measured (measure, part, kind, amount, of_all, rows) as (
             )
     ) as part (measure, part, kind, rows, of_all)
     union all
-    select 'refunds', 'all', 'rows', given_back.rows, (select count(*) from ordered), given_back.rows
+    select
+        'refunds', 'all', 'rows', coalesce(sum(given_back.rows), 0), (select count(*) from ordered), coalesce(sum(given_back.rows), 0)
     from given_back
-    union all
-    select 'refunds_to_price', 'all', 'typical', given_back.amount, given_back.paid, given_back.rows
-    from given_back
-    where given_back.rows > 0
     union all
     select
-        case when grouping(lines.country) = 0 then 'cost_to_price_by_country' else 'cost_to_price_by_category' end,
-        coalesce(lines.country, lines.category),
-        'price',
-        sum(lines.cost),
-        sum(lines.listed),
-        count(*)
-    from lines
-    group by grouping sets ((lines.country), (lines.category))
+        'refunds_to_price', 'all', 'typical',
+        sum(given_back.amount / nullif(given_back.paid, 0)), count(*), count(*)
+    from given_back
+    where given_back.paid > 0
+    having count(*) > 0
+    union all
+    select concat('cost_to_price_by_', others.parted_by), others.part, 'price', sum(others.cost), sum(others.listed), sum(others.lines)
+    from (
+        select
+            of_customers.*,
+            row_number() over (
+                partition by of_customers.parted_by, of_customers.part order by of_customers.listed desc, of_customers.lines desc
+            ) as nth
+        from of_customers
+    ) as others
+    where others.nth > 1
+    group by others.parted_by, others.part
     union all
     -- Lines that are joined to each order of a customer, orders that are there once for each of their payments.
     select 'lines_per_order', 'all', 'typical', exp(avg(ln(cart.lines::float8)))::numeric, 1, count(*)
@@ -456,10 +484,17 @@ measured (measure, part, kind, amount, of_all, rows) as (
     where ordered.stands
     having count(*) > 0
     union all
-    select 'pieces_by_category', lines.category, 'typical', exp(avg(ln(lines.quantity::float8)))::numeric, 1, count(*)
-    from lines
-    where lines.quantity > 0
-    group by lines.category
+    select 'pieces_by_category', others.part, 'typical', exp(sum(others.pieces) / sum(others.of_pieces))::numeric, 1, sum(others.of_pieces)
+    from (
+        select
+            of_customers.*,
+            row_number() over (partition by of_customers.part order by of_customers.pieces desc) as nth
+        from of_customers
+        where of_customers.parted_by = 'category'
+    ) as others
+    where others.nth > 1
+    group by others.part
+    having sum(others.of_pieces) > 0
     union all
     select 'discount_to_price', 'all', 'least', sum(lines.discount), sum(lines.listed), count(*)
     from lines
