@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -311,13 +312,15 @@ def test_what_is_no_incident_is_not_found(admin: TestClient, key: str) -> None:
 
 
 def test_a_follower_leads_to_the_incident_that_speaks(admin: TestClient, example: Example) -> None:
-    """Act once, where it is told and paged."""
+    """Act once, where it is told and paged; but each has a day of its own to run again."""
     leader, follower, *rest = example.seen.records
     led = replace(follower, incident=replace(follower.incident, leader=leader.incident.key))
     example.seen = replace(example.seen, records=(leader, led, *rest))
     text = admin.get("/oncall/incidents/engagement_etl:2026-11-22").text
     assert "act there" in text
-    assert "<form" not in text
+    assert re.findall(r'<form[^>]*action="([^"]*)"', text) == [
+        "/oncall/incidents/engagement_etl:2026-11-22/run"
+    ]
 
 
 def test_a_card_says_nothing_twice(admin: TestClient, example: Example) -> None:
