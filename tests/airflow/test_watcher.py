@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import runpy
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -99,6 +99,27 @@ def test_a_task_that_is_done_looks_where_nobody_else_does(
     ti = SimpleNamespace(dag_id="profit_etl", run_id="r", task_id="transform", try_number=1, log_url="")
     callbacks.succeeded({"ti": ti, "dag_run": run})
     assert bool(pages(site)) is looks
+
+
+@pytest.mark.parametrize("callback", [callbacks.succeeded, callbacks.failed])
+def test_a_task_that_is_over_looks_no_longer_than_airflow_lets_it(
+    site: Any, monkeypatch: pytest.MonkeyPatch, callback: Callable[[Any], None]
+) -> None:
+    """Its process is ended (`task_success_overtime`), whatever it is about to write down."""
+    monkeypatch.setenv("AIRFLOW__CORE__TASK_SUCCESS_OVERTIME", "8")
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    store, now = Wiring().store(), dt.datetime.now(ZONE)
+    store.install()
+    store.set_note(SINCE, (due - dt.timedelta(hours=5)).isoformat())
+    site.inbox.fail("*", kind="hang")
+    run = SimpleNamespace(partition_key=str(now.date()), conf={}, run_after=now)
+    ti = SimpleNamespace(dag_id="profit_etl", run_id="r", task_id="transform", try_number=1, log_url="")
+    began = time.monotonic()
+    callback({"ti": ti, "dag_run": run})
+    assert time.monotonic() - began < 8
+    assert store.waiting()
+    site.inbox.heal()
 
 
 def test_looks_from_many_sides_page_once(site: Any) -> None:

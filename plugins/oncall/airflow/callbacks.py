@@ -94,13 +94,20 @@ def _is_trial() -> bool:
 def _stand_in() -> None:
     from oncall.airflow.run_once import stand_in
 
-    stand_in()
+    stand_in(_seconds_to_look())
 
 
 def _look() -> None:
     from oncall.airflow.run_once import evaluate_once
 
-    evaluate_once()
+    evaluate_once(within_s=_seconds_to_look())
+
+
+def _seconds_to_look() -> float:
+    """Most of the time after which Airflow ends the process of a task that is over."""
+    from airflow.configuration import conf
+
+    return 0.6 * conf.getfloat("core", "task_success_overtime", fallback=20.0)
 
 
 def _write(context: Context, state: TaskState) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ def evaluate_once(
     at: dt.datetime | None = None,
     *,
     stay_s: float = 0,
+    within_s: float = math.inf,
     check_before_send: bool = False,
     of_sla_watch: bool = False,
 ) -> Evaluation:
@@ -48,11 +50,13 @@ def evaluate_once(
     `at`: another instant than the one that the clocks agree on. `stay_s`: how long to stay while the store cannot be
     read (a process that is frozen within a look keeps its lock for ten seconds), and while something is still owed: the
     process that claimed it may be dead, and another can send it only after the lease.
+    `within_s`: after how long no more is sent; whoever looks next sends it.
     `check_before_send`: another process should have noticed before, so ask the far sides whether it was sent already
     (the watcher may have paged from memory while the store was down). `of_sla_watch`: it is the look that the watcher
     waits for.
     """
-    wiring, until = Wiring(), time.monotonic() + stay_s
+    wiring, began = Wiring(), time.monotonic()
+    until, ends = began + stay_s, began + within_s
     _once_readable(wiring.store().install, until)
     services = wiring.services()
     clocks = services.clocks
@@ -73,8 +77,11 @@ def evaluate_once(
     quietly(lambda: _tell(wiring.metrics, services, seen, now()))
     more_calls = MORE_CALLS
     while True:
-        unreached = send_once(wiring, services.config, now, seen=seen, check_before_send=check_before_send)
-        if unreached and more_calls:  # the next one is called at once
+        patience_s = min(ONE_SHOT_S, ends - time.monotonic())
+        unreached = send_once(
+            wiring, services.config, now, patience_s, seen=seen, check_before_send=check_before_send
+        )
+        if unreached and more_calls and time.monotonic() < ends:  # the next one is called at once
             more_calls -= 1
             seen = look()
         elif time.monotonic() < until and services.store.waiting():
@@ -83,10 +90,10 @@ def evaluate_once(
             return seen
 
 
-def stand_in() -> None:
+def stand_in(within_s: float) -> None:
     """Look, where nobody else does: where `sla_watch` is paused there is no watcher either. Raises Unreadable."""
     if nobody_looks(Wiring().store(), utc_now()):
-        evaluate_once()
+        evaluate_once(within_s=within_s)
 
 
 def send_once(
@@ -100,7 +107,7 @@ def send_once(
 ) -> bool:
     """Send what is owed on all lanes side by side: a dead channel does not delay the other, nor a note a page.
 
-    Returns when all are done, or after `patience_s` seconds for each; what is unsent then is sent by the next look.
+    Returns when all are done, or after `patience_s` seconds; what is unsent then is sent by the next look.
     True: somebody on the escalation cannot be reached, so look again at once.
     """
     for connected in (wiring.pager, wiring.chat):
@@ -116,8 +123,9 @@ def send_once(
     senders = [threading.Thread(target=one, args=(act,), daemon=True) for act in acts]
     for sender in senders:
         sender.start()
+    ends = time.monotonic() + patience_s
     for sender in senders:
-        sender.join(patience_s)
+        sender.join(max(0.0, ends - time.monotonic()))
     return any(unreached)
 
 
